@@ -1,0 +1,42 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install up test lint mutants bench soak clean
+
+help:  ## List these verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+install: $(VENV)/.installed  ## Make .venv with everything, from the hashed lock
+
+$(VENV)/.installed: requirements-dev.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Kioku needs Python 3.11 or newer: set PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+up: install  ## Run Kioku here: real Slack if its tokens are set, else the playground
+	@exec $(BIN)/kioku up
+
+test: lint  ## Check style, types and borders, then run every test with coverage
+	$(BIN)/python -m tests.run
+
+lint: install  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+mutants: install  ## Break one listed line at a time; each break must fail a test
+	$(BIN)/python -m tests.mutants
+
+bench: install  ## Measure, side by side in one run; writes bench/results/latest.json
+	$(BIN)/python -m bench
+
+soak: install  ## The long fault runs
+	$(BIN)/python -m tests.soak
+
+clean:  ## Remove what was built here (your data in .kioku/ stays)
+	rm -rf $(VENV) build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The Slack application: from a stored event to a delivered reply."""
