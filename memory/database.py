@@ -1,0 +1,262 @@
+"""One pool, two roles, migrations, and the one way to a person's rows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import LiteralString, TypeAlias
+
+import psycopg
+from psycopg import AsyncConnection, Connection, sql
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from memory.errors import DatabaseNotReady, EmbeddingSpaceMismatch
+from memory.namespace import Person
+
+Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
+APP_ROLE: LiteralString = "kioku_app"
+PERSON_SETTING = "kioku.person"
+_MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema; `name` orders and identifies it, `statements` is its SQL."""
+
+    name: str
+    statements: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSpace:
+    """Which model makes the vectors, and how many dimensions they have."""
+
+    model: str
+    dimensions: int
+
+
+def packaged_migrations(package: str) -> list[Migration]:
+    """Read the ``migrations/*.sql`` files of `package`, in name order."""
+    folder = files(package) / "migrations"
+    found = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return [
+        Migration(f"{package}/{f.name.removesuffix('.sql')}", f.read_text("utf-8")) for f in found
+    ]
+
+
+async def _configure(connection: AsyncConnection[DictRow]) -> None:
+    await connection.set_autocommit(True)
+    await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(APP_ROLE)))
+
+
+def create_pool(
+    conninfo: str,
+    *,
+    min_size: int = 2,
+    max_size: int = 10,
+    timeout: float = 30.0,
+    max_idle: float = 600.0,
+) -> Pool:
+    """Return a closed pool whose connections act as the DML-only role.
+
+    `timeout` and `max_idle` are seconds. The row factory, autocommit by `configure` and the
+    absence of prepared statements are what LangGraph, procrastinate and PgBouncer agree on.
+    """
+    return AsyncConnectionPool(
+        conninfo,
+        open=False,
+        configure=_configure,
+        kwargs={"row_factory": dict_row, "prepare_threshold": None},
+        min_size=min_size,
+        max_size=max_size,
+        timeout=timeout,
+        max_idle=max_idle,
+        connection_class=AsyncConnection[DictRow],
+    )
+
+
+async def _begin(pool: Pool, wait: float | None) -> AsyncConnection[DictRow]:
+    # A restart of PostgreSQL leaves dead connections in the pool; the first BEGIN finds out.
+    for last in (False, True):
+        connection = await pool.getconn(wait)
+        try:
+            await connection.execute("BEGIN")
+        except BaseException as fault:
+            await pool.putconn(connection)
+            if last or not isinstance(fault, psycopg.OperationalError):
+                raise
+            await pool.check()
+        else:
+            break
+    return connection
+
+
+@asynccontextmanager
+async def transaction(
+    pool: Pool, scope: dict[str, str] | None = None, *, wait: float | None = None
+) -> AsyncIterator[AsyncConnection[DictRow]]:
+    """Open a transaction in which each setting of `scope` holds, and only there.
+
+    `wait` (seconds) bounds the wait for a connection. Raises `psycopg_pool.PoolTimeout` when
+    none comes free and `psycopg.OperationalError` when PostgreSQL cannot be reached.
+    """
+    connection = await _begin(pool, wait)
+    try:
+        for name, value in (scope or {}).items():
+            await connection.execute("SELECT set_config(%s, %s, true)", (name, value))
+        yield connection
+        await connection.commit()
+    except BaseException:
+        with suppress(psycopg.OperationalError):
+            await connection.rollback()
+        raise
+    finally:
+        await pool.putconn(connection)
+
+
+@asynccontextmanager
+async def person_transaction(
+    pool: Pool, person: Person, *, wait: float | None = None
+) -> AsyncIterator[AsyncConnection[DictRow]]:
+    """Open a transaction that can reach this person's rows and nobody else's.
+
+    Row-level security does the keeping apart: see ``memory/migrations``.
+    """
+    async with transaction(pool, {PERSON_SETTING: person.scope}, wait=wait) as connection:
+        yield connection
+
+
+def migrate(
+    conninfo: str, space: EmbeddingSpace, migrations: Iterable[Migration] = ()
+) -> list[str]:
+    """Bring the database up to this version; return the names of the steps just applied.
+
+    Needs a role that owns the schema. Safe to run from any number of processes at once: an
+    advisory lock lets one through at a time. `migrations` are further steps, after our own.
+    Raises `EmbeddingSpaceMismatch` when the stored vectors are of another model or size.
+    """
+    with psycopg.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
+        _create_app_role(connection)
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS kioku_migrations"
+            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        applied = {row["name"] for row in connection.execute("SELECT name FROM kioku_migrations")}
+        done: list[str] = []
+        if "langgraph/store" not in applied:
+            _create_langgraph_store(conninfo, space)
+            _record(connection, "langgraph/store", done)
+        for step in [*packaged_migrations("memory"), *migrations]:
+            if step.name not in applied:
+                with connection.transaction():
+                    connection.execute(step.statements)
+                    _record(connection, step.name, done)
+        _settle_embedding_space(connection, space)
+        if done:
+            _grant(connection)
+    return done
+
+
+def _create_app_role(connection: Connection[DictRow]) -> None:
+    # Roles belong to the whole cluster, the lock to one database: two may come at once.
+    connection.execute(
+        "DO $$ BEGIN CREATE ROLE kioku_app NOLOGIN;"
+        " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+    )
+    row = connection.execute("SELECT pg_has_role('kioku_app', 'MEMBER') AS member").fetchone()
+    if not (row and row["member"]):
+        connection.execute("GRANT kioku_app TO CURRENT_USER")
+
+
+def _create_langgraph_store(conninfo: str, space: EmbeddingSpace) -> None:
+    from langgraph.store.postgres import PostgresStore
+    from langgraph.store.postgres.base import PostgresIndexConfig
+
+    index: PostgresIndexConfig = {
+        "dims": space.dimensions,
+        "embed": lambda texts: [[0.0] * space.dimensions for _ in texts],
+        "ann_index_config": {"kind": "flat"},
+    }
+    with PostgresStore.from_conn_string(conninfo, index=index) as store:
+        store.setup()
+
+
+def _record(connection: Connection[DictRow], name: str, done: list[str]) -> None:
+    connection.execute("INSERT INTO kioku_migrations (name) VALUES (%s)", (name,))
+    done.append(name)
+
+
+def _settle_embedding_space(connection: Connection[DictRow], space: EmbeddingSpace) -> None:
+    connection.execute(
+        "INSERT INTO kioku_embedding_space (model, dimensions) VALUES (%s, %s)"
+        " ON CONFLICT DO NOTHING",
+        (space.model, space.dimensions),
+    )
+    row = connection.execute("SELECT model, dimensions FROM kioku_embedding_space").fetchone()
+    _compare(row, space)
+
+
+def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
+    if row is None:
+        raise DatabaseNotReady("The database has no memory tables yet: run `kioku migrate`.")
+    stored = EmbeddingSpace(row["model"], row["dimensions"])
+    if stored != space:
+        raise EmbeddingSpaceMismatch(
+            f"The stored memories were embedded with {stored.model} ({stored.dimensions}"
+            f" dimensions), but {space.model} ({space.dimensions}) is configured: set"
+            f" KIOKU_EMBEDDING_MODEL={stored.model}, or use another database or KIOKU_DATA_DIR."
+        )
+
+
+def _grant(connection: Connection[DictRow]) -> None:
+    for statement in (
+        "GRANT USAGE ON SCHEMA public TO kioku_app",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO kioku_app",
+        "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO kioku_app",
+        "REVOKE INSERT, UPDATE, DELETE ON kioku_migrations, kioku_embedding_space FROM kioku_app",
+    ):
+        connection.execute(statement)
+
+
+async def check_database(
+    pool: Pool, space: EmbeddingSpace, migrations: Sequence[Migration] = ()
+) -> None:
+    """Raise unless the database is reachable, migrated and embedded as `space` says.
+
+    Raises `DatabaseNotReady` or `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` when
+    PostgreSQL cannot be reached.
+    """
+    wanted = {"langgraph/store"} | {
+        step.name for step in [*packaged_migrations("memory"), *migrations]
+    }
+    try:
+        async with transaction(pool) as connection:
+            rows = await (await connection.execute("SELECT name FROM kioku_migrations")).fetchall()
+            spaces = await connection.execute("SELECT model, dimensions FROM kioku_embedding_space")
+            row = await spaces.fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidParameterValue) as missing:
+        raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
+    if missing_steps := wanted - {row["name"] for row in rows}:
+        raise DatabaseNotReady(
+            f"The database is {len(missing_steps)} step(s) behind this version:"
+            " run `kioku migrate`."
+        )
+    _compare(row, space)
+
+
+__all__ = [
+    "EmbeddingSpace",
+    "Migration",
+    "Pool",
+    "PoolTimeout",
+    "check_database",
+    "create_pool",
+    "migrate",
+    "packaged_migrations",
+    "person_transaction",
+    "transaction",
+]

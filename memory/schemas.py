@@ -1,0 +1,66 @@
+"""What can be remembered: Pydantic models, field for field those of the two articles.
+
+Origin, both by noboru-kudo: ``UserTechInterest`` from
+"LangMemの長期記憶をPostgreSQL(pgvector)に永続化する" (2025-03-12),
+``UserFoodPreference`` from "LangMemの長期記憶の概要と使い方を理解する" (2025-02-26).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+Score = Annotated[int, Field(ge=0, le=100)]
+
+
+class UserTechInterest(BaseModel):
+    """ユーザーの技術に関する関心情報"""
+
+    topic: str = Field(
+        ..., description="技術トピック（例：プログラミング言語、クラウドサービスなど）"
+    )
+    category: str | None = Field(
+        None, description="技術の分野（例：フロントエンド、バックエンド、ネットワークなど）"
+    )
+    interest_level: Score | None = Field(None, description="関心度（0～100のスコアで表現）")
+    description: str | None = Field(None, description="その他の補足説明（具体例や詳細な知識など）")
+
+
+class UserFoodPreference(BaseModel):
+    """ユーザーの食の好みの詳細情報"""
+
+    food_name: str = Field(..., description="料理名")
+    cuisine: str | None = Field(None, description="料理のタイプ（和食、洋食、中華など）")
+    preference: Score | None = Field(None, description="好きの度合い（0～100のスコアで表現）")
+    description: str | None = Field(
+        None, description="その他の補足説明（例えば、特定の味付けや具材など）"
+    )
+
+
+SCHEMAS: tuple[type[BaseModel], ...] = (UserTechInterest, UserFoodPreference)
+
+# The field of each kind that says how much; at 0 the memory has ended and is removed.
+LEVEL_FIELDS: Mapping[str, str] = {
+    "UserTechInterest": "interest_level",
+    "UserFoodPreference": "preference",
+}
+# The field of each kind that names what it is about.
+SUBJECT_FIELDS: Mapping[str, str] = {
+    "UserTechInterest": "topic",
+    "UserFoodPreference": "food_name",
+}
+
+
+def subject(kind: str, content: Mapping[str, Any]) -> str:
+    """Return what a memory is about, in the person's words; the first text for unknown kinds."""
+    named = content.get(SUBJECT_FIELDS.get(kind, ""))
+    if isinstance(named, str) and named:
+        return named
+    return next((v for v in content.values() if isinstance(v, str) and v), "")
+
+
+def searchable_text(content: Mapping[str, Any]) -> str:
+    """Return the text of a memory that is embedded: its values, without the field names."""
+    return " ".join(str(v) for v in content.values() if isinstance(v, str) and v)
