@@ -1,0 +1,118 @@
+"""Every setting, once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+STAND_IN_MODEL = "kioku-stand-in"
+STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message says which and what to write instead."""
+
+
+class Settings(BaseModel):
+    """All settings, from the environment or `.env`; names as in `.env.example`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    slack_bot_token: SecretStr | None = Field(None, alias="SLACK_BOT_TOKEN")
+    slack_app_token: SecretStr | None = Field(None, alias="SLACK_APP_TOKEN")
+    slack_signing_secret: SecretStr | None = Field(None, alias="SLACK_SIGNING_SECRET")
+    slack_api_url: str = Field("https://slack.com/api/", alias="SLACK_API_URL")
+    openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
+    database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
+    port: int = Field(3000, alias="PORT", ge=0, le=65535)
+    reply_model: str = Field("gpt-6-luna", alias="KIOKU_REPLY_MODEL", min_length=1)
+    memory_model: str = Field("gpt-6-luna", alias="KIOKU_MEMORY_MODEL", min_length=1)
+    embedding_model: str = Field(
+        "text-embedding-3-small", alias="KIOKU_EMBEDDING_MODEL", min_length=1
+    )
+    formation: Literal["background", "hot", "off"] = Field("background", alias="KIOKU_FORMATION")
+    formation_delay: float = Field(20.0, alias="KIOKU_FORMATION_DELAY", ge=0, le=3600)
+    web_search: bool = Field(True, alias="KIOKU_WEB_SEARCH")
+    data_dir: Path = Field(Path(".kioku"), alias="KIOKU_DATA_DIR")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="KIOKU_LOG_LEVEL")
+    log_format: Literal["text", "json"] = Field("text", alias="KIOKU_LOG_FORMAT")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("slack_api_url")
+    @classmethod
+    def _with_slash(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("an http(s) address is needed")
+        return value.rstrip("/") + "/"
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("an http(s) address is needed")
+        return value
+
+    @property
+    def has_model(self) -> bool:
+        """Say whether a model was named: a key for OpenAI, or an address that speaks like it."""
+        return self.openai_api_key is not None or self.openai_base_url is not None
+
+    @property
+    def stand_in(self) -> bool:
+        """Say whether replies come from the stand-in model."""
+        return self.reply_model == STAND_IN_MODEL
+
+    def model_key(self) -> str:
+        """Return the key to send; servers that need none get a placeholder."""
+        return self.openai_api_key.get_secret_value() if self.openai_api_key else "none"
+
+
+_ALIASES: dict[str, str] = {
+    field.alias: name for name, field in Settings.model_fields.items() if field.alias
+}
+
+_HINTS = {
+    "PORT": "a port number from 0 to 65535",
+    "SLACK_API_URL": "an address such as https://slack.com/api/",
+    "OPENAI_BASE_URL": "an address such as https://api.openai.com/v1",
+    "KIOKU_FORMATION": "background, hot or off",
+    "KIOKU_FORMATION_DELAY": "seconds of quiet from 0 to 3600",
+    "KIOKU_WEB_SEARCH": "on or off",
+    "KIOKU_LOG_LEVEL": "debug, info, warning or error",
+    "KIOKU_LOG_FORMAT": "text or json",
+}
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
+) -> Settings:
+    """Read the settings from the environment, then from `dotenv` for what is not set there.
+
+    Raises `SettingsError` with one sentence for an unknown `KIOKU_*` name or a bad value. Empty
+    values count as not set.
+    """
+    environment = os.environ if environment is None else environment
+    from_file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
+    merged = {**from_file, **environment}
+    values = {name: value.strip() for name, value in merged.items() if value and value.strip()}
+    for name in values:
+        if name.startswith("KIOKU_") and name not in _ALIASES:
+            close = get_close_matches(name, list(_ALIASES), n=1, cutoff=0.0)
+            raise SettingsError(f"There is no setting {name}: did you mean {close[0]}?")
+    try:
+        return Settings.model_validate({k: v for k, v in values.items() if k in _ALIASES})
+    except ValidationError as invalid:
+        name = str(invalid.errors()[0]["loc"][0])
+        hint = _HINTS.get(name, "another value")
+        raise SettingsError(f"{name} has a value that cannot be used: write {hint}.") from None

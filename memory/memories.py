@@ -1,0 +1,133 @@
+"""One person's stored memories: read, find by words, forget."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory.database import Pool, person_transaction
+from memory.errors import InvalidNamespace
+from memory.namespace import Namespace, Person, View
+
+COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
+# Ranges by the pattern operators use the index below row-level security; LIKE does not.
+OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """One thing remembered, as it is stored in LangGraph's `store` table."""
+
+    namespace: Namespace
+    key: str
+    kind: str
+    content: dict[str, Any]
+    sources: tuple[dict[str, Any], ...]
+    supersedes: tuple[tuple[str, str], ...]
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def reference(self) -> str:
+        """Opaque to people, exact to us: ``AUDIENCE/KEY`` within the person's own namespaces."""
+        return f"{self.namespace.audience}/{self.key}"
+
+
+def person_range(person: Person) -> dict[str, str]:
+    """Return the parameters of `OF_PERSON`: every prefix that starts with the person's."""
+    return {"low": f"{person.prefix}.", "high": f"{person.prefix}/"}
+
+
+def read(row: DictRow) -> Memory:
+    """Turn a `store` row into a `Memory`; raises `InvalidNamespace` for a foreign row."""
+    value = row["value"]
+    content = value.get("content")
+    return Memory(
+        namespace=Namespace.from_prefix(row["prefix"]),
+        key=row["key"],
+        kind=str(value.get("kind", "Memory")),
+        content=content if isinstance(content, dict) else {"content": content},
+        sources=tuple(value.get("sources") or ()),
+        supersedes=tuple((s["audience"], s["key"]) for s in value.get("supersedes") or ()),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def checked(rows: Sequence[DictRow], view: View) -> list[Memory]:
+    """Read `rows`, keep what `view` allows and nothing newer supersedes there.
+
+    Raises `InvalidNamespace` when a row is not this person's: the query was wrong.
+    """
+    memories = [read(row) for row in rows]
+    if any(memory.namespace.person != view.person for memory in memories):
+        raise InvalidNamespace("A query returned another person's memory; nothing was shown.")
+    seen = [memory for memory in memories if view.allows(memory.namespace)]
+    gone = {reference for memory in seen for reference in memory.supersedes}
+    return [m for m in seen if (m.namespace.audience, m.key) not in gone]
+
+
+async def list_memories(pool: Pool, person: Person) -> list[Memory]:
+    """Return all of a person's memories, newest first."""
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} ORDER BY updated_at DESC, prefix, key",
+            person_range(person),
+        )
+        rows = await found.fetchall()
+    memories = [read(row) for row in rows]
+    if any(memory.namespace.person != person for memory in memories):
+        raise InvalidNamespace("A query returned another person's memory; nothing was shown.")
+    return memories
+
+
+def folded(text: str) -> str:
+    """Return `text` for comparison: NFKC, case folded, everything but words a single space."""
+    return re.sub(r"\W+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def matching(memories: Sequence[Memory], words: str) -> list[Memory]:
+    """Return the memories in whose content or evidence every one of `words` occurs."""
+    wanted = folded(words).split()
+    if not wanted:
+        return []
+
+    def text(memory: Memory) -> str:
+        values = [str(v) for v in memory.content.values() if v is not None]
+        return folded(" ".join(values + [str(s.get("evidence", "")) for s in memory.sources]))
+
+    return [m for m in memories if all(word in text(m) for word in wanted)]
+
+
+async def forget(pool: Pool, person: Person, references: Sequence[str]) -> list[Memory]:
+    """Remove the memories named by `references` for good, vectors too; return what was removed.
+
+    References of other people's memories, or of none, match nothing.
+    """
+    async with person_transaction(pool, person) as connection:
+        removed = [await _remove(connection, person, reference) for reference in references]
+    return [memory for memory in removed if memory is not None]
+
+
+async def _remove(
+    connection: AsyncConnection[DictRow], person: Person, reference: str
+) -> Memory | None:
+    audience, _, key = reference.partition("/")
+    try:
+        namespace = person.namespace(audience)
+    except InvalidNamespace:
+        return None
+    # store_vectors goes with it: ON DELETE CASCADE.
+    found = await connection.execute(
+        f"DELETE FROM store WHERE prefix = %s AND key = %s RETURNING {COLUMNS}",
+        (namespace.prefix, key),
+    )
+    row = await found.fetchone()
+    return read(row) if row else None
