@@ -1,0 +1,50 @@
+"""Advisory file locks that the kernel drops when the last process holding them is gone."""
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class FileLock:
+    """An exclusive ``flock`` on one small file, whose text says which process took it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = -1
+
+    @property
+    def descriptor(self) -> int:
+        """The open descriptor, or -1 without the lock; a child that inherits it holds it, too."""
+        return self._descriptor
+
+    def acquire(self) -> bool:
+        """Take the lock without waiting; False if another holder has it, True if this one has.
+
+        Raises:
+            OSError: the file cannot be opened.
+        """
+        if self._descriptor != -1:
+            return True
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        return True
+
+    def holder(self) -> str:
+        """Return the process id that the last holder wrote, or a question mark."""
+        return self._path.read_text(encoding="ascii").strip() or "?"
+
+    def release(self) -> None:
+        """Close this process's descriptor; children that inherited it keep the lock."""
+        if self._descriptor != -1:
+            os.close(self._descriptor)
+            self._descriptor = -1

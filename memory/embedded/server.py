@@ -1,0 +1,290 @@
+"""Start, reuse and stop the PostgreSQL of one data directory."""
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from memory.embedded.account import Account, choose_account
+from memory.embedded.binaries import MAJOR_VERSION, find_binaries
+from memory.embedded.failure import EmbeddedPostgresError
+from memory.embedded.locks import FileLock
+from memory.embedded.processes import POLL, attach, end, ended, left_behind
+from memory.embedded.sockets import PORT, SOCKET_NAME, make_socket_folder, socket_folder
+
+if TYPE_CHECKING:
+    from memory.embedded.processes import Server
+
+SUPERUSER = "kioku"
+START_LIMIT = 300.0  # seconds: recovery after a power cut may read much WAL
+LEFTOVER_PATIENCE = 3.0  # seconds until a server of an earlier run that does not answer is stopped
+LEFTOVER_LIMIT = 60.0
+STOP_LIMIT = 60.0
+LOG_LIMIT = 5_000_000  # bytes; a larger log starts anew
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "port": str(PORT),
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "64MB",
+    "max_wal_size": "256MB",
+    "min_wal_size": "32MB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
+    "io_method": "sync",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # Nobody's words in the log: no statements, no values, no ERROR lines (LOG ranks above them).
+    "logging_collector": "off",
+    "log_destination": "stderr",
+    "log_min_messages": "log",
+    "log_statement": "none",
+    "log_min_error_statement": "panic",
+    "log_min_duration_statement": "-1",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
+    "log_checkpoints": "off",
+}
+
+
+class EmbeddedPostgres:
+    """PostgreSQL 18 with pgvector below one data directory, run by this process.
+
+    The cluster is ``<data_dir>/pg``, its log ``<data_dir>/postgres.log``. It listens on a
+    socket in a private folder only. A file lock makes sure that one process at a time runs it.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = Path(data_dir).expanduser().resolve()
+        self._cluster = self._data_dir / "pg"
+        self._log = self._data_dir / "postgres.log"
+        self._socket = socket_folder(self._data_dir)
+        self._run_lock = FileLock(self._data_dir / "kioku.lock")
+        # Inherited by initdb and PostgreSQL: while it is taken, some of their processes live.
+        self._children_lock = FileLock(self._data_dir / "postgres.lock")
+        self._starter: int | None = None
+        self._server: Server | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the running server, or None."""
+        return None if self._server is None or ended(self._server) else self._server.pid
+
+    def dsn(self, database: str = "postgres") -> str:
+        """Return the libpq connection string of a database; the same in every run."""
+        return make_conninfo(host=str(self._socket), port=PORT, user=SUPERUSER, dbname=database)
+
+    def start(self) -> None:
+        """Return with the server answering; the first start makes the cluster.
+
+        A server that an earlier, killed run left behind is taken over.
+
+        Raises:
+            EmbeddedPostgresError: it cannot run here; the message says why and what to do.
+        """
+        if self.pid is not None:
+            return
+        binaries = find_binaries()
+        try:
+            self._take_run_lock()
+            self._start(binaries)
+        except OSError as error:
+            self._release()
+            raise EmbeddedPostgresError(
+                f"Embedded PostgreSQL cannot use {error.filename or self._data_dir} "
+                f"({error.strerror}): set KIOKU_DATA_DIR to another folder, or DATABASE_URL."
+            ) from error
+        except BaseException:
+            self._release()
+            raise
+
+    def stop(self, *, immediate: bool = False) -> None:
+        """Stop the server, wait until it is gone, and let others start it.
+
+        Args:
+            immediate: without a checkpoint, so that the next start recovers from the WAL.
+
+        Does nothing in a process that did not start it (a fork, say).
+        """
+        if self._starter != os.getpid():
+            return
+        if self._server is not None:
+            first = () if immediate else ((signal.SIGINT, STOP_LIMIT),)
+            end(self._server, *first, (signal.SIGQUIT, STOP_LIMIT), (signal.SIGKILL, STOP_LIMIT))
+        self._release()
+
+    def restart(self, *, immediate: bool = False) -> None:
+        """Stop and start again; the connection strings stay the same."""
+        self.stop(immediate=immediate)
+        self.start()
+
+    def ensure_database(self, name: str) -> bool:
+        """Create the database if it is missing; True if it was created."""
+        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+            if found.fetchone():
+                return False
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            return True
+
+    def __enter__(self) -> "EmbeddedPostgres":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _take_run_lock(self) -> None:
+        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._run_lock.acquire():
+            raise EmbeddedPostgresError(
+                f"Kioku is already running on this directory (process {self._run_lock.holder()}): "
+                f"stop it, or set KIOKU_DATA_DIR to another folder than {self._data_dir}."
+            )
+        self._starter = os.getpid()
+
+    def _release(self) -> None:
+        self._server = None
+        self._starter = None
+        self._children_lock.release()
+        self._run_lock.release()
+
+    def _start(self, binaries: Path) -> None:
+        self._server = self._take_over()
+        if self._server is not None:
+            return
+        account = choose_account(self._data_dir, self._cluster, binaries)
+        if not self._cluster.exists():
+            self._make_cluster(binaries, account)
+        self._check_version()
+        make_socket_folder(self._socket, account.owner)
+        # Nothing here is alive: what a killed run left would mislead PostgreSQL.
+        for stale in (
+            self._cluster / "postmaster.pid",
+            self._socket / SOCKET_NAME,
+            self._socket / f"{SOCKET_NAME}.lock",
+        ):
+            stale.unlink(missing_ok=True)
+        self._launch(binaries, account)
+
+    def _check_version(self) -> None:
+        version = (self._cluster / "PG_VERSION").read_text(encoding="ascii").strip()
+        if version != MAJOR_VERSION:
+            raise EmbeddedPostgresError(
+                f"{self._cluster} was made by PostgreSQL {version} and Kioku brings "
+                f"{MAJOR_VERSION}: move that folder away, or set DATABASE_URL."
+            )
+
+    def _take_over(self) -> "Server | None":
+        """Return the answering server of an earlier run, or None once none of it is alive.
+
+        Leaves the children lock with this process in the second case.
+        """
+        begin = time.monotonic()
+        asked = False
+        pid_file = self._cluster / "postmaster.pid"
+        while True:
+            pid = self._answering()
+            if pid is not None:
+                return attach(pid)
+            leftover = left_behind(self._cluster) if pid_file.exists() else None
+            if leftover is None and self._children_lock.acquire():
+                return None
+            waited = time.monotonic() - begin
+            if leftover is not None and not asked and waited > LEFTOVER_PATIENCE:
+                end(leftover, (signal.SIGINT, 0.0))
+                asked = True
+            if waited > LEFTOVER_LIMIT:
+                raise EmbeddedPostgresError(
+                    f"PostgreSQL of an earlier run (process {leftover.pid if leftover else '?'}) "
+                    f"still works in {self._data_dir} and does not answer: stop it, then try again."
+                )
+            time.sleep(POLL)
+
+    def _answering(self) -> int | None:
+        """Return the process id of the server if it is this cluster's and answers, else None."""
+        try:
+            ours = (self._cluster / "postmaster.pid").read_bytes()
+            if b"\nready" not in ours:
+                return None
+            with psycopg.connect(self.dsn(), connect_timeout=5) as connection:
+                row = connection.execute(
+                    "SELECT pg_read_binary_file('postmaster.pid')", binary=True
+                ).fetchone()
+        except (psycopg.Error, FileNotFoundError):
+            return None
+        # The file names the process, its data directory and its start: the server's own copy
+        # equals ours only if it works in this very folder under this very path.
+        pid, folder = ours.split(b"\n", 1)
+        same = row == (ours,) and folder.startswith(os.fsencode(self._cluster) + b"\n")
+        return int(pid) if same else None
+
+    def _make_cluster(self, binaries: Path, account: Account) -> None:
+        new = self._data_dir / "pg.new"
+        if new.exists():
+            shutil.rmtree(new)  # a first start that was killed
+        new.mkdir(mode=0o700)
+        if account.uid is not None and account.gid is not None:
+            os.chown(new, account.uid, account.gid)
+        command = [
+            str(binaries / "initdb"), f"--pgdata={new}", f"--username={SUPERUSER}",
+            "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject",
+            "--no-instructions",
+        ]  # fmt: skip
+        with self._open_log() as log:
+            code = account.popen(
+                command, output=log, inherited=self._children_lock.descriptor
+            ).wait()
+        if code != 0:
+            raise EmbeddedPostgresError(
+                f"PostgreSQL could not make its files ({self._last_words()}): see {self._log}, "
+                "mend what it names, or set DATABASE_URL."
+            )
+        new.rename(self._cluster)
+
+    def _launch(self, binaries: Path, account: Account) -> None:
+        settings = {**_SETTINGS, "unix_socket_directories": str(self._socket)}
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        command = [str(binaries / "postgres"), "-D", str(self._cluster), *options]
+        with self._open_log() as log:
+            server = self._server = account.popen(
+                command, output=log, inherited=self._children_lock.descriptor
+            )
+        self._children_lock.release()  # its own processes alone hold it from here on
+        deadline = time.monotonic() + START_LIMIT
+        while self._answering() is None:
+            if ended(server) or time.monotonic() > deadline:
+                end(server, (signal.SIGQUIT, STOP_LIMIT), (signal.SIGKILL, STOP_LIMIT))
+                raise EmbeddedPostgresError(
+                    f"PostgreSQL did not start ({self._last_words()}): see {self._log}, mend "
+                    "what it names, or set DATABASE_URL."
+                )
+            time.sleep(POLL)
+
+    def _open_log(self) -> IO[bytes]:
+        too_long = self._log.exists() and self._log.stat().st_size > LOG_LIMIT
+        log = self._log.open("wb" if too_long else "ab")
+        self._log.chmod(0o600)
+        return log
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line for line in reversed(lines) if line.strip()), "its log is empty")
