@@ -79,6 +79,8 @@ def choose_account(data_dir: Path, cluster: Path, binaries: Path) -> Account:
             "DATABASE_URL."
         )
     if owner is None:
+        # The cluster's own folder stays 0700; this lets its owner walk through to it.
+        data_dir.chmod(data_dir.stat().st_mode | 0o001)
         nobody = pwd.getpwnam(_UNPRIVILEGED)
         account = Account(uid=nobody.pw_uid, gid=nobody.pw_gid)
     else:

@@ -3,6 +3,7 @@
 psutil comes with the ``embedded`` extra alone, so it is imported where it is used.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 POLL = 0.005  # seconds between two looks
 
 
-def left_behind(cluster: Path) -> "psutil.Process | None":
-    """Return the oldest live PostgreSQL process that works in the cluster's folder, if any."""
+def left_behind(cluster: Path) -> "list[psutil.Process]":
+    """Return the live PostgreSQL processes that work in the cluster's folder, oldest first."""
     import psutil
 
     found = []
@@ -29,7 +30,7 @@ def left_behind(cluster: Path) -> "psutil.Process | None":
                 found.append((process.create_time(), process.pid, process))
         except (psutil.Error, OSError):
             continue  # it has just ended, or belongs to somebody else
-    return min(found)[2] if found else None
+    return [process for _, _, process in sorted(found)]
 
 
 def _works_in(process: "psutil.Process", folder: Path) -> bool:
@@ -38,11 +39,14 @@ def _works_in(process: "psutil.Process", folder: Path) -> bool:
     return os.path.samefile(link if os.path.isdir("/proc/self") else process.cwd(), folder)
 
 
-def attach(pid: int) -> "psutil.Process":
-    """Return a handle on a process that is not this one's child."""
+def attach(pid: int) -> "psutil.Process | None":
+    """Return a handle on a process that is not this one's child, or None if it is gone."""
     import psutil
 
-    return psutil.Process(pid)
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
 
 
 def ended(server: "Server") -> bool:
@@ -62,7 +66,8 @@ def end(server: "Server", *steps: tuple[signal.Signals, float]) -> bool:
     for number, patience in steps:
         if ended(server):
             return True
-        server.send_signal(number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(server.pid, number)
         deadline = time.monotonic() + patience
         while not ended(server) and time.monotonic() < deadline:
             time.sleep(POLL)

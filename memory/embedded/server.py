@@ -1,6 +1,7 @@
 """Start, reuse and stop the PostgreSQL of one data directory."""
 
 import os
+import re
 import shutil
 import signal
 import time
@@ -14,6 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from memory.embedded.account import Account, choose_account
 from memory.embedded.binaries import MAJOR_VERSION, find_binaries
+from memory.embedded.configuration import SUPERUSER, initdb_options, server_options
 from memory.embedded.failure import EmbeddedPostgresError
 from memory.embedded.locks import FileLock
 from memory.embedded.processes import POLL, attach, end, ended, left_behind
@@ -22,41 +24,13 @@ from memory.embedded.sockets import PORT, SOCKET_NAME, make_socket_folder, socke
 if TYPE_CHECKING:
     from memory.embedded.processes import Server
 
-SUPERUSER = "kioku"
 START_LIMIT = 300.0  # seconds: recovery after a power cut may read much WAL
 LEFTOVER_PATIENCE = 3.0  # seconds until a server of an earlier run that does not answer is stopped
 LEFTOVER_LIMIT = 60.0
 STOP_LIMIT = 60.0
 LOG_LIMIT = 5_000_000  # bytes; a larger log starts anew
 
-_SETTINGS = {
-    "listen_addresses": "",
-    "port": str(PORT),
-    "unix_socket_permissions": "0700",
-    "max_connections": "100",
-    "shared_buffers": "64MB",
-    "max_wal_size": "256MB",
-    "min_wal_size": "32MB",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "max_logical_replication_workers": "0",
-    "io_method": "sync",
-    "fsync": "on",
-    "synchronous_commit": "on",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    # Nobody's words in the log: no statements, no values, no ERROR lines (LOG ranks above them).
-    "logging_collector": "off",
-    "log_destination": "stderr",
-    "log_min_messages": "log",
-    "log_statement": "none",
-    "log_min_error_statement": "panic",
-    "log_min_duration_statement": "-1",
-    "log_parameter_max_length": "0",
-    "log_parameter_max_length_on_error": "0",
-    "log_error_verbosity": "terse",
-    "log_checkpoints": "off",
-}
+_COMPLAINT = re.compile(r"(?:FATAL|PANIC|error): +(.+)")
 
 
 class EmbeddedPostgres:
@@ -76,6 +50,7 @@ class EmbeddedPostgres:
         self._children_lock = FileLock(self._data_dir / "postgres.lock")
         self._starter: int | None = None
         self._server: Server | None = None
+        self._log_start = 0
 
     @property
     def pid(self) -> int | None:
@@ -101,13 +76,13 @@ class EmbeddedPostgres:
             self._take_run_lock()
             self._start(binaries)
         except OSError as error:
-            self._release()
+            self.stop(immediate=True)
             raise EmbeddedPostgresError(
                 f"Embedded PostgreSQL cannot use {error.filename or self._data_dir} "
-                f"({error.strerror}): set KIOKU_DATA_DIR to another folder, or DATABASE_URL."
+                f"({error.strerror or error}): set KIOKU_DATA_DIR to another folder, or DATABASE_URL."
             ) from error
         except BaseException:
-            self._release()
+            self.stop(immediate=True)
             raise
 
     def stop(self, *, immediate: bool = False) -> None:
@@ -118,16 +93,16 @@ class EmbeddedPostgres:
 
         Does nothing in a process that did not start it (a fork, say).
         """
-        if self._starter != os.getpid():
-            return
-        if self._server is not None:
-            first = () if immediate else ((signal.SIGINT, STOP_LIMIT),)
-            end(self._server, *first, (signal.SIGQUIT, STOP_LIMIT), (signal.SIGKILL, STOP_LIMIT))
-        self._release()
+        if self._starter == os.getpid():
+            self._end_server(immediate)
+            self._starter = None
+            self._children_lock.release()
+            self._run_lock.release()
 
     def restart(self, *, immediate: bool = False) -> None:
-        """Stop and start again; the connection strings stay the same."""
-        self.stop(immediate=immediate)
+        """Stop and start again under the same lock; the connection strings stay the same."""
+        if self._starter == os.getpid():
+            self._end_server(immediate)
         self.start()
 
     def ensure_database(self, name: str) -> bool:
@@ -160,11 +135,11 @@ class EmbeddedPostgres:
             )
         self._starter = os.getpid()
 
-    def _release(self) -> None:
-        self._server = None
-        self._starter = None
-        self._children_lock.release()
-        self._run_lock.release()
+    def _end_server(self, immediate: bool) -> None:
+        if self._server is not None:
+            first = () if immediate else ((signal.SIGINT, STOP_LIMIT),)
+            end(self._server, *first, (signal.SIGQUIT, STOP_LIMIT), (signal.SIGKILL, STOP_LIMIT))
+            self._server = None
 
     def _start(self, binaries: Path) -> None:
         self._server = self._take_over()
@@ -202,19 +177,23 @@ class EmbeddedPostgres:
         pid_file = self._cluster / "postmaster.pid"
         while True:
             pid = self._answering()
-            if pid is not None:
-                return attach(pid)
-            leftover = left_behind(self._cluster) if pid_file.exists() else None
-            if leftover is None and self._children_lock.acquire():
+            server = attach(pid) if pid else None
+            if server is not None:
+                return server
+            free = self._children_lock.acquire()
+            leftover = left_behind(self._cluster) if pid_file.exists() or not free else []
+            if free and not leftover:
                 return None
             waited = time.monotonic() - begin
-            if leftover is not None and not asked and waited > LEFTOVER_PATIENCE:
-                end(leftover, (signal.SIGINT, 0.0))
+            if leftover and not asked and waited > LEFTOVER_PATIENCE:
+                for process in leftover:
+                    end(process, (signal.SIGINT, 0.0))
                 asked = True
             if waited > LEFTOVER_LIMIT:
+                process_ids = ", ".join(str(process.pid) for process in leftover) or "unknown"
                 raise EmbeddedPostgresError(
-                    f"PostgreSQL of an earlier run (process {leftover.pid if leftover else '?'}) "
-                    f"still works in {self._data_dir} and does not answer: stop it, then try again."
+                    f"PostgreSQL of an earlier run (process {process_ids}) still works in "
+                    f"{self._data_dir} and does not answer: stop it, then try again."
                 )
             time.sleep(POLL)
 
@@ -243,12 +222,7 @@ class EmbeddedPostgres:
         new.mkdir(mode=0o700)
         if account.uid is not None and account.gid is not None:
             os.chown(new, account.uid, account.gid)
-        command = [
-            str(binaries / "initdb"), f"--pgdata={new}", f"--username={SUPERUSER}",
-            "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject",
-            "--no-instructions",
-        ]  # fmt: skip
+        command = [str(binaries / "initdb"), *initdb_options(new)]
         with self._open_log() as log:
             code = account.popen(
                 command, output=log, inherited=self._children_lock.descriptor
@@ -259,11 +233,12 @@ class EmbeddedPostgres:
                 "mend what it names, or set DATABASE_URL."
             )
         new.rename(self._cluster)
+        parent = os.open(self._data_dir, os.O_RDONLY)
+        os.fsync(parent)  # so that a power cut cannot undo the rename
+        os.close(parent)
 
     def _launch(self, binaries: Path, account: Account) -> None:
-        settings = {**_SETTINGS, "unix_socket_directories": str(self._socket)}
-        options = [f"--{name}={value}" for name, value in settings.items()]
-        command = [str(binaries / "postgres"), "-D", str(self._cluster), *options]
+        command = [str(binaries / "postgres"), *server_options(self._cluster, self._socket)]
         with self._open_log() as log:
             server = self._server = account.popen(
                 command, output=log, inherited=self._children_lock.descriptor
@@ -272,7 +247,6 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + START_LIMIT
         while self._answering() is None:
             if ended(server) or time.monotonic() > deadline:
-                end(server, (signal.SIGQUIT, STOP_LIMIT), (signal.SIGKILL, STOP_LIMIT))
                 raise EmbeddedPostgresError(
                     f"PostgreSQL did not start ({self._last_words()}): see {self._log}, mend "
                     "what it names, or set DATABASE_URL."
@@ -283,8 +257,11 @@ class EmbeddedPostgres:
         too_long = self._log.exists() and self._log.stat().st_size > LOG_LIMIT
         log = self._log.open("wb" if too_long else "ab")
         self._log.chmod(0o600)
+        self._log_start = log.tell()
         return log
 
     def _last_words(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), "its log is empty")
+        """Return what the program that was started last said went wrong."""
+        said = self._log.read_bytes()[self._log_start :].decode(errors="replace")
+        complaint = _COMPLAINT.search(said)
+        return complaint[1] if complaint else "it did not say why"
