@@ -79,7 +79,8 @@ class EmbeddedPostgres:
             self.stop(immediate=True)
             raise EmbeddedPostgresError(
                 f"Embedded PostgreSQL cannot use {error.filename or self._data_dir} "
-                f"({error.strerror or error}): set KIOKU_DATA_DIR to another folder, or DATABASE_URL."
+                f"({error.strerror or error}): set KIOKU_DATA_DIR to another folder, or "
+                "DATABASE_URL."
             ) from error
         except BaseException:
             self.stop(immediate=True)
