@@ -21,21 +21,20 @@ class FileLock:
         """Take the lock without waiting; False if another holder has it, True if this one has.
 
         Raises:
-            OSError: the file cannot be opened.
+            OSError: the file cannot be opened or locked (some network drives have no locks).
         """
         if self._descriptor != -1:
             return True
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        except BlockingIOError:
+        except OSError as error:
             os.close(descriptor)
-            return False
-        except BaseException:
-            os.close(descriptor)
+            if isinstance(error, BlockingIOError):
+                return False
             raise
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         self._descriptor = descriptor
         return True
 

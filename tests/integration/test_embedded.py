@@ -1,5 +1,7 @@
 """Embedded PostgreSQL: every way a run can begin or end has one clear outcome."""
 
+import errno
+import fcntl
 import os
 import pwd
 import shutil
@@ -89,6 +91,12 @@ def alive(pid: int) -> bool:
         return False
 
 
+def process_id(postgres: EmbeddedPostgres) -> int:
+    """Return the id of the running server."""
+    assert postgres.pid
+    return postgres.pid
+
+
 def dead(pid: int) -> bool:
     """Whether the process is gone."""
     return not alive(pid)
@@ -123,6 +131,13 @@ def keep(postgres: EmbeddedPostgres, word: str) -> None:
 def kept(postgres: EmbeddedPostgres) -> object:
     """Return the rows committed so far."""
     return ask(postgres, "SELECT string_agg(word, ' ' ORDER BY word) FROM kept")
+
+
+def end_and_collect(process: "subprocess.Popen[bytes]") -> bool:
+    """Kill the process and collect it; True."""
+    process.kill()
+    process.wait()
+    return True
 
 
 def socket_of(postgres: EmbeddedPostgres) -> Path:
@@ -191,23 +206,21 @@ def test_data_and_connection_strings_outlive_every_kind_of_end(data_dir: Path) -
     postgres = EmbeddedPostgres(data_dir)
     dsn = postgres.dsn("any")
     postgres.stop()
-    assert postgres.pid is None
     postgres.start()
     first = postgres.pid
     postgres.start()
-    assert (first is not None, postgres.pid) == (True, first)
+    assert postgres.pid == first
     keep(postgres, "a")
     postgres.restart()
     keep(postgres, "b")
     postgres.restart(immediate=True)
     keep(postgres, "c")
-    assert postgres.pid
-    os.kill(postgres.pid, signal.SIGKILL)
+    os.kill(process_id(postgres), signal.SIGKILL)
     wait_for(lambda: postgres.pid is None)
     postgres.start()
     assert kept(postgres) == "a b c"
     postgres.stop()
-    assert postgres.dsn("any") == dsn
+    assert postgres.pid is None
     with EmbeddedPostgres(data_dir) as second:
         assert kept(second) == "a b c"
         assert second.dsn("any") == dsn
@@ -366,8 +379,7 @@ def test_a_server_that_ignores_a_stop_is_killed(
     postgres = EmbeddedPostgres(data_dir)
     postgres.start()
     keep(postgres, "a")
-    pid = postgres.pid
-    assert pid
+    pid = process_id(postgres)
     monkeypatch.setattr(server, "STOP_LIMIT", 0.1)
     os.kill(pid, signal.SIGSTOP)
     postgres.stop()
@@ -498,6 +510,21 @@ def test_a_process_that_is_gone_cannot_be_attached_to() -> None:
     assert processes.attach(gone.pid) is None
 
 
+def test_a_process_that_vanishes_under_the_look_counts_as_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that ends between two questions about it has ended."""
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        try:
+            handle = processes.attach(stranger.pid)
+            assert handle is not None
+            assert processes.ended(handle) is False
+            monkeypatch.setattr(handle, "is_running", lambda: bool(end_and_collect(stranger)))
+            assert processes.ended(handle) is True
+        finally:
+            stranger.kill()
+
+
 # Why it may not start, in one sentence
 
 
@@ -526,6 +553,18 @@ def test_a_data_directory_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(EmbeddedPostgresError, match=r"cannot use .*/file .*KIOKU_DATA_DIR"):
         EmbeddedPostgres(tmp_path / "file").start()
+
+
+def test_a_drive_without_locks_is_named(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where files cannot be locked, nothing starts, because nothing would keep a second run out."""
+
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(EmbeddedPostgresError, match=r"cannot use .*/data \(No locks available\)"):
+        EmbeddedPostgres(data_dir).start()
+    assert not (data_dir / "pg").exists()
 
 
 def test_a_cluster_of_another_version_is_left_alone(data_dir: Path) -> None:
