@@ -1,0 +1,84 @@
+"""OpenAI's error shape: ``{"error": {"message", "type", "param", "code"}}``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiohttp import web
+
+STATUS_OF_CODE: Final = {
+    "invalid_api_key": 401,
+    "model_not_found": 404,
+    "context_length_exceeded": 400,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "server_error": 500,
+}
+"""The HTTP status OpenAI sends with an error code."""
+
+_TYPE_OF_STATUS: Final = {
+    401: "invalid_request_error",
+    403: "invalid_request_error",
+    404: "invalid_request_error",
+    429: "requests",
+}
+
+
+@dataclass(kw_only=True, eq=False)
+class ApiError(Exception):
+    """The request is answered with an OpenAI error of this status."""
+
+    status: int
+    message: str
+    code: str | None = None
+    param: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body of the answer."""
+        if self.code == "insufficient_quota":
+            kind = "insufficient_quota"
+        elif self.status >= 500:
+            kind = "server_error"
+        else:
+            kind = _TYPE_OF_STATUS.get(self.status, "invalid_request_error")
+        return {
+            "error": {
+                "message": self.message,
+                "type": kind,
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+    def response(self) -> web.Response:
+        """The HTTP answer."""
+        return web.Response(
+            status=self.status,
+            text=json.dumps(self.body(), ensure_ascii=False),
+            content_type="application/json",
+            headers=self.headers,
+        )
+
+
+def model_not_found(model: str) -> ApiError:
+    """404 for a model this server does not know."""
+    return ApiError(
+        status=404,
+        message=f"The model `{model}` does not exist or you do not have access to it.",
+        code="model_not_found",
+    )
+
+
+def missing_key() -> ApiError:
+    """401 for a request without a bearer token."""
+    return ApiError(
+        status=401,
+        message=(
+            "You didn't provide an API key. You need to provide your API key in an "
+            "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
+        ),
+        code="invalid_api_key",
+    )

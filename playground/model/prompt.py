@@ -1,0 +1,169 @@
+"""One shape for what a Responses or a chat completions request asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["reply", "formation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One message of the conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """One function the model may call; `parameters` is its JSON schema."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolResult:
+    """What came back for an earlier call: `arguments` as sent, `output` as answered."""
+
+    call_id: str
+    name: str
+    arguments: str
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """A request, whichever endpoint it came by.
+
+    `tool_choice` is ``auto``, ``required``, ``none`` or one tool's name. `schema` is
+    the JSON schema of a structured answer, ``{}`` for "any JSON object".
+    """
+
+    instructions: str
+    turns: tuple[Turn, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"
+    parallel: bool = True
+    results: tuple[ToolResult, ...] = ()
+    schema: dict[str, Any] | None = None
+
+    @property
+    def last_user_text(self) -> str:
+        """The newest words of the person, ``""`` if there are none."""
+        return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
+
+    @property
+    def kind(self) -> Kind:
+        """``formation`` when LangMem asks for memories, else ``reply``."""
+        formed = bool(self.tools) and "<session_" in self.last_user_text
+        return "formation" if formed else "reply"
+
+
+def from_responses(body: dict[str, Any]) -> Prompt:
+    """The prompt of a `POST /v1/responses` body."""
+    given = body.get("input") or []
+    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
+    instructions = [body["instructions"]] if body.get("instructions") else []
+    turns: list[Turn] = []
+    calls: dict[str, tuple[str, str]] = {}
+    results: list[ToolResult] = []
+    for item in items:
+        kind = item.get("type", "message")
+        if kind == "message":
+            _add_message(item["role"], _text(item.get("content")), instructions, turns)
+        elif kind == "function_call":
+            calls[item["call_id"]] = (item["name"], item["arguments"])
+        elif kind == "function_call_output":
+            name, arguments = calls.get(item["call_id"], ("", "{}"))
+            results.append(
+                ToolResult(
+                    call_id=item["call_id"],
+                    name=name,
+                    arguments=arguments,
+                    output=_text(item["output"]),
+                )
+            )
+    tools = tuple(_tool(tool) for tool in body.get("tools") or [] if tool["type"] == "function")
+    choice = body.get("tool_choice") or "auto"
+    chosen = choice if isinstance(choice, str) else choice.get("name", "auto")
+    form = (body.get("text") or {}).get("format") or {}
+    return Prompt(
+        instructions="\n".join(instructions),
+        turns=tuple(turns),
+        tools=tools,
+        tool_choice=chosen,
+        parallel=body.get("parallel_tool_calls") is not False,
+        results=tuple(results),
+        schema=_schema(form, form.get("schema")),
+    )
+
+
+def from_chat(body: dict[str, Any]) -> Prompt:
+    """The prompt of a `POST /v1/chat/completions` body."""
+    instructions: list[str] = []
+    turns: list[Turn] = []
+    calls: dict[str, tuple[str, str]] = {}
+    results: list[ToolResult] = []
+    for message in body["messages"]:
+        role, text = message["role"], _text(message.get("content"))
+        for call in message.get("tool_calls") or []:
+            if call.get("type") == "function":
+                calls[call["id"]] = (call["function"]["name"], call["function"]["arguments"])
+        if role == "tool":
+            name, arguments = calls.get(message["tool_call_id"], ("", "{}"))
+            results.append(
+                ToolResult(
+                    call_id=message["tool_call_id"], name=name, arguments=arguments, output=text
+                )
+            )
+        elif text:
+            _add_message(role, text, instructions, turns)
+    tools = tuple(
+        _tool(tool["function"]) for tool in body.get("tools") or [] if tool["type"] == "function"
+    )
+    choice = body.get("tool_choice") or "auto"
+    chosen = choice if isinstance(choice, str) else choice.get("function", {}).get("name", "auto")
+    form = body.get("response_format") or {}
+    return Prompt(
+        instructions="\n".join(instructions),
+        turns=tuple(turns),
+        tools=tools,
+        tool_choice=chosen,
+        parallel=body.get("parallel_tool_calls") is not False,
+        results=tuple(results),
+        schema=_schema(form, (form.get("json_schema") or {}).get("schema")),
+    )
+
+
+def _schema(form: dict[str, Any], schema: Any) -> dict[str, Any] | None:
+    if form.get("type") == "json_object":
+        return {}
+    return schema if form.get("type") == "json_schema" and isinstance(schema, dict) else None
+
+
+def _add_message(role: str, text: str, instructions: list[str], turns: list[Turn]) -> None:
+    if role in {"developer", "system"}:
+        instructions.append(text)
+    elif role in {"user", "assistant"}:
+        turns.append(Turn(role="user" if role == "user" else "assistant", text=text))
+
+
+def _tool(tool: dict[str, Any]) -> Tool:
+    return Tool(
+        name=tool["name"],
+        description=tool.get("description") or "",
+        parameters=tool.get("parameters") or {},
+    )
+
+
+def _text(content: Any) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    parts = (part.get("text") or part.get("refusal") or "" for part in content)
+    return "\n".join(part for part in parts if part)

@@ -1,0 +1,423 @@
+"""The HTTP side: routes, bearer check, faults, streams, the journal and the controls."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from aiohttp import web
+
+from playground.model import embeddings, prompt, request_types, thinking
+from playground.model.answer import Answer
+from playground.model.chat import ChatWriter
+from playground.model.control import Control, ControlError, Fault
+from playground.model.errors import ApiError, missing_key, model_not_found
+from playground.model.prompt import Kind, Prompt
+from playground.model.request_types import Endpoint
+from playground.model.responses import ResponseWriter
+from playground.model.tokens import count_tokens
+
+MODELS: Final = {
+    "gpt-6-luna": "openai",
+    "gpt-6.1-sol": "openai",
+    "text-embedding-3-small": "openai",
+    "text-embedding-3-large": "openai",
+    "kioku-stand-in": "kioku",
+    "kioku-stand-in-embedding": "kioku",
+}
+"""Every model it answers for, with its owner."""
+
+_MAX_BODY: Final = 32 * 1024 * 1024
+_CREATED: Final = 1_767_225_600
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class _Dropped(Exception):
+    """The connection was reset on purpose."""
+
+
+class Exchange:
+    """One request on its way through: what the journal will say about it."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint: Endpoint = endpoint
+        self.kind: Kind = "reply"
+        self.raw = ""
+        self.answer: dict[str, Any] = {}
+        self.fault: Fault | None = None
+
+
+def create_model_app() -> web.Application:
+    """An application with nothing but the stand-in model."""
+    app = web.Application(client_max_size=_MAX_BODY)
+    add_model_routes(app)
+    return app
+
+
+def add_model_routes(app: web.Application) -> None:
+    """Add OpenAI's routes under ``/v1`` and the controls under ``/_model`` to `app`."""
+    server = _Server(Control())
+    app.cleanup_ctx.append(server.lifetime)
+    for endpoint, path, handler in (
+        ("responses", "/v1/responses", server.responses),
+        ("chat", "/v1/chat/completions", server.chat),
+        ("embeddings", "/v1/embeddings", server.embeddings),
+    ):
+        app.router.add_post(path, server.exchange(endpoint, handler))  # type: ignore[arg-type]
+    app.router.add_get("/v1/models", server.exchange("models", server.models))
+    app.router.add_get("/v1/models/{id:.+}", server.exchange("models", server.model))
+    app.router.add_get("/_model/settings", server.get_settings)
+    app.router.add_post("/_model/settings", server.post_settings)
+    app.router.add_post("/_model/faults", server.post_fault)
+    app.router.add_delete("/_model/faults", server.delete_faults)
+    app.router.add_post("/_model/script", server.post_script)
+    app.router.add_delete("/_model/script", server.delete_script)
+    app.router.add_get("/_model/journal", server.get_journal)
+    app.router.add_delete("/_model/journal", server.delete_journal)
+
+
+Answering = Callable[[web.Request, Exchange], Awaitable[web.StreamResponse]]
+
+
+class _Server:
+    """The handlers, around one `Control`."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def lifetime(self, _app: web.Application) -> AsyncIterator[None]:
+        """Load the request types in a thread while the server already listens."""
+        loading = asyncio.create_task(asyncio.to_thread(request_types.load))
+        yield
+        loading.cancel()
+        with suppress(asyncio.CancelledError):
+            await loading
+
+    # OpenAI's endpoints
+
+    def exchange(self, endpoint: Endpoint, answering: Answering) -> Handler:
+        """Wrap a handler: bearer, faults, OpenAI's errors, and a line in the journal."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            exchange, started, status = Exchange(endpoint), time.perf_counter(), 0
+            try:
+                _check_bearer(request)
+                response = await answering(request, exchange)
+                status = response.status
+            except ApiError as error:
+                status, exchange.answer = error.status, error.body()
+                response = error.response()
+            except (_Dropped, ConnectionResetError):
+                exchange.answer["dropped"] = True
+                response = web.Response()
+            finally:
+                self._control.journal.add(
+                    endpoint=endpoint,
+                    kind=exchange.kind,
+                    started=started,
+                    status=status,
+                    body=exchange.raw,
+                    answer=exchange.answer,
+                )
+            return response
+
+        return handle
+
+    async def responses(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        """`POST /v1/responses`."""
+        body, asked, answer = await self._think(request, exchange, prompt.from_responses)
+        fault = exchange.fault
+        writer = ResponseWriter(
+            body,
+            answer,
+            input_tokens=_input_tokens(asked),
+            event=fault.event if fault else None,
+            after_chars=fault.break_after_chars if fault else None,
+        )
+        if body.get("stream"):
+            return await self._stream(request, exchange, writer, named=True)
+        if fault and fault.event == "error":
+            raise ApiError(status=500, message="The server had an error.", code="server_error")
+        await self._pause(self._duration(writer.text))
+        return web.json_response(writer.whole())
+
+    async def chat(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        """`POST /v1/chat/completions`."""
+        body, asked, answer = await self._think(request, exchange, prompt.from_chat)
+        writer = ChatWriter(body, answer, input_tokens=_input_tokens(asked))
+        if body.get("stream"):
+            return await self._stream(request, exchange, writer, named=False)
+        await self._pause(self._duration(writer.text))
+        return web.json_response(writer.whole())
+
+    async def embeddings(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        """`POST /v1/embeddings`."""
+        body = await self._read(request, exchange)
+        _check_model(body, embeddings=True)
+        answer, tokens = embeddings.answer(body)
+        exchange.answer = {"embeddings": len(answer["data"]), "tokens": tokens}
+        await self._pause(self._control.settings.embedding_ms)
+        return web.json_response(answer)
+
+    async def models(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        """`GET /v1/models`."""
+        await self._fail_or_wait(request, exchange, "")
+        data = [self._model(one) for one in MODELS]
+        exchange.answer = {"models": len(data)}
+        return web.json_response({"object": "list", "data": data})
+
+    async def model(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        """`GET /v1/models/{id}`."""
+        asked = request.match_info["id"]
+        exchange.raw = json.dumps({"model": asked})
+        await self._fail_or_wait(request, exchange, asked)
+        if asked not in MODELS:
+            raise model_not_found(asked)
+        exchange.answer = self._model(asked)
+        return web.json_response(exchange.answer)
+
+    def _model(self, model: str) -> dict[str, Any]:
+        return {
+            "id": model,
+            "object": "model",
+            "created": _CREATED,
+            "owned_by": MODELS[model],
+            "shutdown_date": self._control.settings.shutdown_dates.get(model),
+        }
+
+    async def _think(
+        self,
+        request: web.Request,
+        exchange: Exchange,
+        read_prompt: Callable[[dict[str, Any]], Prompt],
+    ) -> tuple[dict[str, Any], Prompt, Answer]:
+        body = await self._read(request, exchange, read_prompt)
+        _check_model(body, embeddings=False)
+        asked = read_prompt(body)
+        _check_tool_choice(asked)
+        answer = self._control.take_script(
+            exchange.endpoint, asked.kind, asked.last_user_text
+        ) or thinking.answer_to(asked)
+        exchange.answer = answer.summary()
+        return body, asked, answer
+
+    async def _read(
+        self,
+        request: web.Request,
+        exchange: Exchange,
+        read_prompt: Callable[[dict[str, Any]], Prompt] | None = None,
+    ) -> dict[str, Any]:
+        """The checked body, after the faults for it had their turn."""
+        exchange.raw = (await request.read()).decode("utf-8", "replace")
+        try:
+            body = json.loads(exchange.raw)
+        except ValueError:
+            raise ApiError(
+                status=400,
+                message="We could not parse the JSON body of your request.",
+            ) from None
+        types = await asyncio.to_thread(request_types.load)
+        refused, text = None, ""
+        try:
+            request_types.check(types[exchange.endpoint], body)
+            if read_prompt is not None:
+                asked = read_prompt(body)
+                exchange.kind, text = asked.kind, asked.last_user_text
+        except ApiError as error:
+            refused = error
+        await self._fail_or_wait(request, exchange, text)
+        if refused is not None:
+            raise refused
+        checked: dict[str, Any] = body
+        return checked
+
+    async def _fail_or_wait(self, request: web.Request, exchange: Exchange, text: str) -> None:
+        fault = self._control.take_fault(exchange.endpoint, exchange.kind, text)
+        exchange.fault = fault
+        if fault is None:
+            return
+        await self._pause(fault.delay_ms)
+        if fault.drop:
+            _reset(request)
+        if fault.error is not None:
+            raise fault.error
+
+    def _duration(self, text: str) -> float:
+        """How long writing `text` takes, in milliseconds."""
+        settings = self._control.settings
+        pieces = -(-len(text) // settings.chunk_chars)
+        return settings.first_token_ms + settings.token_ms * max(pieces - 1, 0)
+
+    async def _pause(self, milliseconds: float) -> None:
+        if milliseconds > 0:
+            await asyncio.sleep(milliseconds / 1000)
+
+    async def _stream(
+        self,
+        request: web.Request,
+        exchange: Exchange,
+        writer: ResponseWriter | ChatWriter,
+        *,
+        named: bool,
+    ) -> web.StreamResponse:
+        settings, fault = self._control.settings, exchange.fault
+        limit = fault.break_after_chars if fault and fault.event is None else None
+        response = web.StreamResponse(headers={"cache-control": "no-cache"})
+        response.content_type = "text/event-stream"
+        response.charset = "utf-8"
+        await response.prepare(request)
+        sent, first = 0, True
+        for event in writer.events(chunk_chars=settings.chunk_chars):
+            piece = _text_in(event)
+            if piece:
+                await self._pause(settings.first_token_ms if first else settings.token_ms)
+                first = False
+                if limit is not None and sent + len(piece) > limit:
+                    _reset(request)
+                sent += len(piece)
+            await response.write(_as_sse(event, named=named))
+        if limit is not None:
+            _reset(request)
+        if not named:
+            await response.write(b"data: [DONE]\n\n")
+        await response.write_eof()
+        return response
+
+    # The controls
+
+    async def get_settings(self, _request: web.Request) -> web.Response:
+        """`GET /_model/settings`."""
+        return web.json_response(self._control.settings.as_json())
+
+    async def post_settings(self, request: web.Request) -> web.Response:
+        """`POST /_model/settings`."""
+        return await _control(request, self._control.settings.update, self.get_settings)
+
+    async def post_fault(self, request: web.Request) -> web.Response:
+        """`POST /_model/faults`."""
+        return await _control(request, self._control.add_fault)
+
+    async def delete_faults(self, _request: web.Request) -> web.Response:
+        """`DELETE /_model/faults`."""
+        self._control.faults.clear()
+        return web.json_response({"ok": True})
+
+    async def post_script(self, request: web.Request) -> web.Response:
+        """`POST /_model/script`."""
+        return await _control(request, self._control.add_script)
+
+    async def delete_script(self, _request: web.Request) -> web.Response:
+        """`DELETE /_model/script`."""
+        self._control.scripts.clear()
+        return web.json_response({"ok": True})
+
+    async def get_journal(self, request: web.Request) -> web.Response:
+        """`GET /_model/journal[?since=N]`."""
+        since = request.query.get("since", "0")
+        if not since.isdecimal():
+            return web.json_response({"error": "'since' must be a number."}, status=400)
+        journal = self._control.journal
+        return web.json_response({"entries": journal.since(int(since)), "last": journal.last})
+
+    async def delete_journal(self, _request: web.Request) -> web.Response:
+        """`DELETE /_model/journal`."""
+        self._control.journal.clear()
+        return web.json_response({"ok": True})
+
+
+async def _control(
+    request: web.Request,
+    take: Callable[[Any], None],
+    then: Callable[[web.Request], Awaitable[web.Response]] | None = None,
+) -> web.Response:
+    try:
+        take(json.loads(await request.read()))
+    except (ControlError, ValueError, KeyError, TypeError) as error:
+        reason = str(error) if isinstance(error, ControlError) else f"Bad value: {error!r}."
+        return web.json_response({"error": reason}, status=400)
+    return await then(request) if then else web.json_response({"ok": True})
+
+
+def _check_bearer(request: web.Request) -> None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise missing_key()
+
+
+def _check_model(body: dict[str, Any], *, embeddings: bool) -> None:
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise ApiError(
+            status=400,
+            message="Missing required parameter: 'model'.",
+            code="missing_required_parameter",
+            param="model",
+        )
+    if model not in MODELS:
+        raise model_not_found(model)
+    if ("embedding" in model) != embeddings:
+        raise ApiError(
+            status=400,
+            message=f"The model `{model}` cannot be used with this endpoint.",
+            code="unsupported_model",
+            param="model",
+        )
+
+
+def _check_tool_choice(asked: Prompt) -> None:
+    choice = asked.tool_choice
+    if choice in {"auto", "none"}:
+        return
+    if choice == "required" and asked.tools:
+        return
+    if choice not in {tool.name for tool in asked.tools}:
+        raise ApiError(
+            status=400,
+            message=f"Tool choice '{choice}' not found in 'tools' parameter.",
+            code="invalid_value",
+            param="tool_choice",
+        )
+
+
+def _input_tokens(asked: Prompt) -> int:
+    texts = [asked.instructions, *(turn.text for turn in asked.turns)]
+    tools = (json.dumps(tool.parameters, ensure_ascii=False) for tool in asked.tools)
+    results = (result.arguments + result.output for result in asked.results)
+    return sum(count_tokens(text) + 4 for text in (*texts, *tools, *results))
+
+
+def _text_in(event: dict[str, Any]) -> str:
+    """The piece of text or of arguments that an event brings."""
+    delta = event.get("delta")
+    if isinstance(delta, str):
+        return delta
+    for choice in event.get("choices", []):
+        piece: str = choice["delta"].get("content") or ""
+        for call in choice["delta"].get("tool_calls", []):
+            piece += call["function"]["arguments"]
+        return piece
+    return ""
+
+
+def _as_sse(event: dict[str, Any], *, named: bool) -> bytes:
+    head = f"event: {event['type']}\n" if named else ""
+    return f"{head}data: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
+
+
+def _reset(request: web.Request) -> None:
+    """Reset the connection, as a broken network would."""
+    transport = request.transport
+    if transport is not None:
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            linger = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
+    raise _Dropped

@@ -1,0 +1,54 @@
+"""From a prompt to an answer: formation, a structured answer, or a reply."""
+
+from __future__ import annotations
+
+import json
+
+from playground.model import fill, formation, reply
+from playground.model.answer import Answer, Call
+from playground.model.prompt import Prompt, Tool
+from playground.model.statements import without_marks
+
+NOTHING_TO_REMEMBER = "There is nothing here to remember."
+
+
+def answer_to(prompt: Prompt) -> Answer:
+    """What the rules make of `prompt`."""
+    if prompt.tools and prompt.tool_choice != "none":
+        calls = formation.calls_for(prompt) if _is_about_memories(prompt) else []
+        if not calls and prompt.tool_choice != "auto":
+            calls = [_something(prompt)]
+        if calls:
+            return Answer(calls=tuple(calls if prompt.parallel else calls[:1]))
+        if _is_about_memories(prompt):
+            return Answer(text=NOTHING_TO_REMEMBER)
+    if prompt.schema is not None:
+        said = formation.spoken(prompt.last_user_text)
+        filled = fill.fill(prompt.schema, subject=said, clause=said, quote=said)
+        return Answer(text=json.dumps(filled if prompt.schema else {}, ensure_ascii=False))
+    return Answer(text=reply.reply_to(prompt))
+
+
+def _is_about_memories(prompt: Prompt) -> bool:
+    names = {tool.name for tool in prompt.tools}
+    return prompt.kind == "formation" or bool(names & {"PatchDoc", "PatchFunctionErrors"})
+
+
+def _something(prompt: Prompt) -> Call:
+    """A call where one is demanded and nothing was said: no change, if there is such a call."""
+    chosen = next((one for one in prompt.tools if one.name == prompt.tool_choice), None)
+    tool = chosen or _harmless(prompt.tools)
+    said = formation.spoken(prompt.last_user_text).strip()
+    arguments = fill.fill(
+        tool.parameters, subject=without_marks(said) or said, clause=said, quote=said
+    )
+    if tool.name in {"PatchDoc", "PatchFunctionErrors"}:
+        documents = formation.existing_ids(prompt)
+        arguments["json_doc_id"] = documents[0] if documents else ""
+        arguments["patches"] = []
+    return Call(name=tool.name, arguments=json.dumps(arguments, ensure_ascii=False))
+
+
+def _harmless(tools: tuple[Tool, ...]) -> Tool:
+    order = ("Done", "PatchDoc", "PatchFunctionErrors")
+    return next((one for name in order for one in tools if one.name == name), tools[0])

@@ -1,0 +1,24 @@
+"""Token counts that are near enough for budgets and bills: no tokenizer is loaded."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_WORD: Final = re.compile(r"[A-Za-z0-9_']+|[^\sA-Za-z0-9_']")
+
+
+def count_tokens(text: str) -> int:
+    """Tokens of `text`: one per four Latin letters of a word, one per other character."""
+    return sum((len(word) + 3) // 4 if word[0].isascii() else 1 for word in _WORD.findall(text))
+
+
+def cut_to_tokens(text: str, limit: int) -> str:
+    """The longest beginning of `text` with at most `limit` tokens."""
+    used = 0
+    for match in _WORD.finditer(text):
+        word = match.group()
+        used += (len(word) + 3) // 4 if word[0].isascii() else 1
+        if used > limit:
+            return text[: match.start()]
+    return text
