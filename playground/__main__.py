@@ -1,0 +1,79 @@
+"""`python -m playground`: serve until told to stop."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from playground.manifest import ManifestError, read_manifest
+from playground.server import facts, serve
+
+
+def _delays(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(",") if part.strip())
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m playground", description="A Slack to run on this machine."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="loopback only")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--manifest", type=Path, required=True, help="the app's manifest.yml")
+    parser.add_argument("--data-dir", type=Path, help="keep the workspace here (default: nowhere)")
+    parser.add_argument(
+        "--retry-delays",
+        type=_delays,
+        default=(0.0, 60.0, 300.0),
+        help="seconds before each retry of an event (default: 0,60,300)",
+    )
+    parser.add_argument("--no-model", action="store_true", help="serve no stand-in model")
+    parser.add_argument(
+        "--exit-with-parent", action="store_true", help="stop when standard input is closed"
+    )
+    return parser.parse_args()
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if arguments.exit_with_parent:
+        threading.Thread(target=_watch_input, args=(loop, stop), daemon=True).start()
+    with_model = not arguments.no_model
+    async with serve(
+        read_manifest(arguments.manifest),
+        host=arguments.host,
+        port=arguments.port,
+        data_dir=arguments.data_dir,
+        retry_delays=arguments.retry_delays,
+        with_model=with_model,
+    ) as slack:
+        sys.stdout.write(json.dumps(facts(slack, with_model=with_model)) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def _watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    while os.read(0, 4096):
+        continue
+    loop.call_soon_threadsafe(stop.set)
+
+
+def main() -> int:
+    """Run the command; 0 after a clean stop, 1 with one sentence when it cannot start."""
+    try:
+        asyncio.run(_run(_arguments()))
+    except (ManifestError, ValueError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""Brings events, commands and interactions to the app, with Slack's retries, and records how."""
+
+import asyncio
+import random
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from playground.records import Json
+from playground.updates import Updates
+
+Kind = Literal["events_api", "slash_commands", "interactive"]
+
+KEPT = 100_000
+ACK_SECONDS = 3.0
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """How the app answered one attempt; `reason` is Slack's name of a failure."""
+
+    ok: bool
+    payload: Json | None = None
+    status: int | None = None
+    reason: str = ""
+    no_retry: bool = False
+    detail: Json = field(default_factory=dict)
+
+
+class Transport(Protocol):
+    """One way to reach the app: Socket Mode or HTTP."""
+
+    async def send(
+        self, kind: Kind, body: Json, *, retry_num: int, retry_reason: str, patience: float
+    ) -> Answer:
+        """Send once and wait for the answer, `patience` seconds at most."""
+
+
+@dataclass(kw_only=True)
+class Delivery:
+    """One event, command or interaction on its way to the app."""
+
+    number: int
+    kind: Kind
+    mode: str
+    name: str
+    body: Json
+    time: float
+    outcome: str = "pending"
+    attempts: list[Json] = field(default_factory=list)
+
+
+class Deliveries:
+    """Sends everything to the app by the chosen transport and keeps the record."""
+
+    def __init__(
+        self, transports: dict[str, Transport], updates: Updates, *, retry_delays: tuple[float, ...]
+    ) -> None:
+        self._transports = transports
+        self._updates = updates
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.retry_delays = retry_delays
+        self.patience = ACK_SECONDS
+        self.mode = "socket"
+        self.copies: tuple[int, int] = (1, 1)
+        self.jitter = 0.0
+        self.record: deque[Delivery] = deque(maxlen=KEPT)
+        self.count = 0
+
+    def send_event(
+        self, body: Json, *, copies: int | None = None, delay: float = 0.0, jitter: float = 0.0
+    ) -> list[Delivery]:
+        """Deliver an event in the background, retried until acked, `copies` times."""
+        number = copies or random.randint(*self.copies)  # noqa: S311
+        name = str(body.get("event", {}).get("type", body.get("type", "")))
+        started = []
+        for copy in range(number):
+            delivery = self._new("events_api", name, body)
+            started.append(delivery)
+            wait = delay + random.uniform(0, jitter or self.jitter)  # noqa: S311
+            task = asyncio.create_task(self._deliver(delivery, first_retry=copy, wait=wait))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return started
+
+    async def send_request(self, kind: Kind, name: str, body: Json) -> Delivery:
+        """Deliver a command or an interaction once; Slack does not repeat these."""
+        delivery = self._new(kind, name, body)
+        answer = await self._attempt(delivery, 0, "")
+        delivery.outcome = "acked" if answer.ok else "failed"
+        return delivery
+
+    def _new(self, kind: Kind, name: str, body: Json) -> Delivery:
+        self.count += 1
+        delivery = Delivery(
+            number=self.count, kind=kind, mode=self.mode, name=name, body=body, time=time.time()
+        )
+        self.record.append(delivery)
+        return delivery
+
+    async def _deliver(self, delivery: Delivery, *, first_retry: int, wait: float) -> None:
+        if wait:
+            await asyncio.sleep(wait)
+        reason = "http_timeout" if first_retry else ""
+        for attempt in range(len(self.retry_delays) + 1):
+            if attempt:
+                await asyncio.sleep(self.retry_delays[attempt - 1])
+            answer = await self._attempt(delivery, first_retry + attempt, reason)
+            if answer.ok:
+                delivery.outcome = "acked"
+                return
+            if answer.no_retry:
+                break
+            reason = answer.reason
+        delivery.outcome = "failed"
+
+    async def _attempt(self, delivery: Delivery, retry_num: int, retry_reason: str) -> Answer:
+        started = time.time()
+        attempt: Json = {
+            "time": started,
+            "mode": self.mode,
+            "retry_num": retry_num,
+            "retry_reason": retry_reason,
+        }
+        delivery.attempts.append(attempt)
+        answer = await self._transports[self.mode].send(
+            delivery.kind,
+            delivery.body,
+            retry_num=retry_num,
+            retry_reason=retry_reason,
+            patience=self.patience,
+        )
+        attempt |= {
+            "ok": answer.ok,
+            "ms": round((time.time() - started) * 1000, 1),
+            "status": answer.status,
+            "reason": answer.reason,
+            "answer": answer.payload,
+            **answer.detail,
+        }
+        self._updates.publish({"changed": "deliveries"})
+        return answer
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries are still on their way."""
+        return len(self._tasks)
+
+    async def close(self) -> None:
+        """Give up what is still on its way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

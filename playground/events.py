@@ -1,0 +1,134 @@
+"""Events in the shape the Events API sends them; only subscribed ones leave."""
+
+import time
+import uuid
+from typing import Any
+
+from playground.delivery import Deliveries
+from playground.manifest import Manifest
+from playground.records import Channel, Json, User
+from playground.workspace import Workspace, new_id
+
+VERIFICATION_TOKEN = "playground-verification-token"  # noqa: S105
+MESSAGE_SUBSCRIPTIONS = {
+    "channel": "message.channels",
+    "group": "message.groups",
+    "im": "message.im",
+    "mpim": "message.mpim",
+}
+
+
+class Events:
+    """Wraps an event in its envelope and hands it to delivery if the app subscribed to it."""
+
+    def __init__(self, workspace: Workspace, manifest: Manifest, deliveries: Deliveries) -> None:
+        self._workspace = workspace
+        self._manifest = manifest
+        self._deliveries = deliveries
+
+    def wrap(self, event: Json, channel: Channel | None = None, team: str | None = None) -> Json:
+        """The outer body of an event."""
+        identity = self._workspace.identity
+        shared = channel is not None and channel.shared
+        return {
+            "token": VERIFICATION_TOKEN,
+            "team_id": identity.team_id,
+            "context_team_id": team or identity.team_id,
+            "context_enterprise_id": None,
+            "api_app_id": identity.app_id,
+            "event": event,
+            "type": "event_callback",
+            "event_id": new_id("Ev"),
+            "event_time": int(time.time()),
+            "authorizations": [
+                {
+                    "enterprise_id": None,
+                    "team_id": identity.team_id,
+                    "user_id": identity.bot_user_id,
+                    "is_bot": True,
+                    "is_enterprise_install": False,
+                }
+            ],
+            "is_ext_shared_channel": shared,
+            "event_context": f"4-{uuid.uuid4().hex}",
+        }
+
+    def emit(self, event: Json, channel: Channel | None = None, team: str | None = None) -> bool:
+        """Send an event; False when the app did not subscribe to it or cannot see it."""
+        subscription = str(event["type"])
+        if subscription == "message":
+            subscription = MESSAGE_SUBSCRIPTIONS[str(event["channel_type"])]
+        if subscription not in self._manifest.events:
+            return False
+        if channel is not None and self._workspace.identity.bot_user_id not in channel.members:
+            return False
+        self._deliveries.send_event(self.wrap(event, channel, team))
+        return True
+
+    def message(self, channel: Channel, body: Json, **extra: Any) -> None:
+        """A `message` event for a message object, its metadata included."""
+        event = {
+            **body,
+            **extra,
+            "channel": channel.id,
+            "event_ts": body["ts"],
+            "channel_type": channel.channel_type,
+        }
+        self.emit(event, channel, body.get("user_team"))
+
+    def app_mention(self, channel: Channel, body: Json) -> None:
+        """An `app_mention` event; it carries no channel_type."""
+        event = {**body, "type": "app_mention", "channel": channel.id, "event_ts": body["ts"]}
+        event.pop("subtype", None)
+        self.emit(event, channel, body.get("user_team"))
+
+    def message_changed(self, channel: Channel, now: Json, before: Json) -> None:
+        """A `message` event with subtype message_changed."""
+        ts = self._workspace.next_ts()
+        self.emit(
+            {
+                "type": "message",
+                "subtype": "message_changed",
+                "message": now,
+                "previous_message": before,
+                "channel": channel.id,
+                "hidden": True,
+                "ts": ts,
+                "event_ts": ts,
+                "channel_type": channel.channel_type,
+            },
+            channel,
+        )
+
+    def message_deleted(self, channel: Channel, before: Json) -> None:
+        """A `message` event with subtype message_deleted."""
+        ts = self._workspace.next_ts()
+        self.emit(
+            {
+                "type": "message",
+                "subtype": "message_deleted",
+                "previous_message": before,
+                "channel": channel.id,
+                "hidden": True,
+                "deleted_ts": before["ts"],
+                "ts": ts,
+                "event_ts": ts,
+                "channel_type": channel.channel_type,
+            },
+            channel,
+        )
+
+    def member_joined(self, channel: Channel, user: User) -> None:
+        """A `member_joined_channel` event."""
+        ts = self._workspace.next_ts()
+        self.emit(
+            {
+                "type": "member_joined_channel",
+                "user": user.id,
+                "channel": channel.id,
+                "channel_type": "C" if channel.kind == "public" else "G",
+                "team": user.team,
+                "event_ts": ts,
+            },
+            channel,
+        )

@@ -1,0 +1,53 @@
+"""Faults on order: Web API calls that fail, hang or lose their connection."""
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(kw_only=True)
+class Fault:
+    """One order: the next `times` calls of `method` ("*" for all) fail this way.
+
+    Exactly one of `error` (Slack's error name), `status` (HTTP) and `drop` (the connection, before
+    or after the call is carried out) — or none, for a `delay_ms` alone. `chance` picks calls at
+    random; `times` None never ends.
+    """
+
+    method: str
+    error: str = ""
+    status: int = 0
+    drop: Literal["", "before", "after"] = ""
+    delay_ms: float = 0.0
+    times: int | None = 1
+    retry_after: int | None = None
+    chance: float = 1.0
+
+
+class Faults:
+    """The faults still to come, in the order they were asked for."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Order a fault."""
+        self.waiting.append(fault)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self.waiting.clear()
+
+    def take(self, method: str) -> Fault | None:
+        """The fault this call meets, if any; it counts as used."""
+        for fault in self.waiting:
+            if fault.method not in ("*", method):
+                continue
+            if fault.chance < 1.0 and random.random() >= fault.chance:  # noqa: S311
+                continue
+            if fault.times is not None:
+                fault.times -= 1
+                if fault.times <= 0:
+                    self.waiting.remove(fault)
+            return fault
+        return None

@@ -1,0 +1,294 @@
+"""Commands, clicks, shortcuts and modals: what people do with the app besides writing."""
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from playground.delivery import Deliveries, Delivery
+from playground.events import VERIFICATION_TOKEN
+from playground.form_values import element_in, state_of
+from playground.posting import Posting
+from playground.records import Channel, Json, Message, User, View
+from playground.updates import Updates
+from playground.workspace import Workspace, new_id
+
+TRIGGER_SECONDS = 3.0
+RESPONSE_URL_SECONDS = 1800.0
+RESPONSE_URL_USES = 5
+STACK = 3
+
+
+@dataclass(kw_only=True)
+class Trigger:
+    """A trigger_id: lets the app open one modal for this person within three seconds."""
+
+    user: str
+    born: float
+    used: bool = False
+    view: str = ""
+
+
+@dataclass(kw_only=True)
+class ResponseUrl:
+    """Where the app may answer one interaction; `message` is the one it came from."""
+
+    channel: str
+    user: str
+    born: float
+    uses: int = 0
+    message: Message | None = None
+    thread_ts: str | None = None
+
+
+class Interactions:
+    """Sends interactions to the app and knows what their answers may refer to."""
+
+    def __init__(
+        self, workspace: Workspace, deliveries: Deliveries, posting: Posting, updates: Updates
+    ) -> None:
+        self._workspace = workspace
+        self._deliveries = deliveries
+        self._posting = posting
+        self._updates = updates
+        self.triggers: dict[str, Trigger] = {}
+        self.response_urls: dict[str, ResponseUrl] = {}
+        self.base_url = ""
+
+    def _trigger(self, user: User, view: str = "") -> str:
+        number = time.time_ns() // 1000
+        trigger_id = f"{number}.{number // 7}.{secrets.token_hex(16)}"
+        self.triggers[trigger_id] = Trigger(user=user.id, born=time.monotonic(), view=view)
+        return trigger_id
+
+    def _response_url(self, path: str, target: ResponseUrl) -> str:
+        key = f"{path}/{self._workspace.identity.team_id}/{secrets.token_hex(12)}"
+        self.response_urls[key] = target
+        return f"{self.base_url}/{key}"
+
+    def _team(self) -> Json:
+        identity = self._workspace.identity
+        return {"id": identity.team_id, "domain": identity.team_domain}
+
+    def _envelope(self, kind: str, user: User) -> Json:
+        name = user.name.lower()
+        return {
+            "type": kind,
+            "team": self._team(),
+            "enterprise": None,
+            "is_enterprise_install": False,
+            "user": {"id": user.id, "username": name, "name": name, "team_id": user.team},
+            "api_app_id": self._workspace.identity.app_id,
+            "token": VERIFICATION_TOKEN,
+        }
+
+    async def command(self, user: User, channel: Channel, command: str, text: str) -> Delivery:
+        """A slash command; what the ack says is shown to the person, or to all if it says so."""
+        identity = self._workspace.identity
+        target = ResponseUrl(channel=channel.id, user=user.id, born=time.monotonic())
+        body = {
+            "token": VERIFICATION_TOKEN,
+            "team_id": identity.team_id,
+            "team_domain": identity.team_domain,
+            "channel_id": channel.id,
+            "channel_name": channel_name(channel),
+            "user_id": user.id,
+            "user_name": user.name.lower(),
+            "command": command,
+            "text": text,
+            "api_app_id": identity.app_id,
+            "is_enterprise_install": "false",
+            "response_url": self._response_url("commands", target),
+            "trigger_id": self._trigger(user),
+        }
+        delivery = await self._deliveries.send_request("slash_commands", command, body)
+        answer = delivery.attempts[-1].get("answer")
+        if answer and (answer.get("text") or answer.get("blocks") or answer.get("attachments")):
+            self.respond(target, answer)
+        return delivery
+
+    def respond(self, target: ResponseUrl, content: Json) -> Message | None:
+        """Post, replace or delete as an ack or a response_url body says."""
+        original = target.message
+        if content.get("delete_original") and original is not None:
+            self._posting.delete(original)
+            return None
+        shown = {key: content[key] for key in ("text", "blocks", "attachments") if content.get(key)}
+        if content.get("replace_original") and original is not None:
+            changes = {"blocks": None, "attachments": None, "text": "", **shown}
+            self._posting.change(
+                original, {k: v for k, v in changes.items() if v is not None or k in original.body}
+            )
+            return original
+        channel = self._workspace.channel(target.channel)
+        thread_ts = content.get("thread_ts") or target.thread_ts
+        if content.get("response_type") == "in_channel":
+            return self._posting.by_app(
+                channel, shown, thread_ts=thread_ts, metadata=content.get("metadata")
+            )
+        return self._posting.ephemeral(channel, target.user, shown, thread_ts=thread_ts)
+
+    async def click(
+        self,
+        user: User,
+        place: Message | View,
+        action_id: str,
+        *,
+        block_id: str | None,
+        value: Any,
+    ) -> Delivery:
+        """A click on an element of a message or a view; raises ValueError if it is not there."""
+        blocks = place.body.get("blocks", [])
+        block, action = element_in(blocks, action_id, block_id, value)
+        action |= {
+            "action_id": action_id,
+            "block_id": block["block_id"],
+            "action_ts": self._workspace.next_ts(),
+        }
+        body = self._envelope("block_actions", user)
+        if isinstance(place, Message):
+            body |= self._from_message(user, place)
+            body["state"] = {"values": state_of(blocks, {})}
+        else:
+            body["container"] = {"type": "view", "view_id": place.id}
+            body["view"] = place.body
+        is_view = isinstance(place, View)
+        body["trigger_id"] = self._trigger(user, place.id if isinstance(place, View) else "")
+        body["actions"] = [action]
+        if is_view:
+            body.pop("response_url", None)
+        return await self._deliveries.send_request("interactive", action_id, body)
+
+    def _from_message(self, user: User, message: Message) -> Json:
+        channel = self._workspace.channel(message.channel)
+        thread_ts = message.body.get("thread_ts")
+        container: Json = {
+            "type": "message",
+            "message_ts": message.ts,
+            "channel_id": channel.id,
+            "is_ephemeral": bool(message.only_for),
+        }
+        if thread_ts:
+            container["thread_ts"] = thread_ts
+        target = ResponseUrl(
+            channel=channel.id,
+            user=user.id,
+            born=time.monotonic(),
+            message=message,
+            thread_ts=thread_ts,
+        )
+        part: Json = {
+            "container": container,
+            "channel": {"id": channel.id, "name": channel_name(channel)},
+            "response_url": self._response_url("actions", target),
+        }
+        if not message.only_for:
+            part["message"] = message.body
+        return part
+
+    async def shortcut(
+        self, user: User, callback_id: str, message: Message | None = None
+    ) -> Delivery:
+        """A global shortcut, or one on a message."""
+        body = self._envelope("shortcut" if message is None else "message_action", user)
+        body |= {"callback_id": callback_id, "trigger_id": self._trigger(user)}
+        body["action_ts"] = self._workspace.next_ts()
+        if message is not None:
+            part = self._from_message(user, message)
+            body |= {"message_ts": message.ts, "message": message.body}
+            body |= {"channel": part["channel"], "response_url": part["response_url"]}
+        return await self._deliveries.send_request("interactive", callback_id, body)
+
+    async def submit(self, user: User, view: View, values: Json) -> Delivery:
+        """Submit a modal and do what the answer says with the stack.
+
+        Raises ValueError when a required input is empty or a value fits no input.
+        """
+        body = self._envelope("view_submission", user)
+        state = {"values": state_of(view.body["blocks"], values, required=True)}
+        body["view"] = {**view.body, "state": state}
+        body["trigger_id"] = self._trigger(user, view.id)
+        body["response_urls"] = []
+        delivery = await self._deliveries.send_request(
+            "interactive", view.body.get("callback_id", ""), body
+        )
+        if delivery.outcome == "acked":
+            self._after_submit(view, delivery.attempts[-1].get("answer") or {})
+        return delivery
+
+    def _after_submit(self, view: View, answer: Json) -> None:
+        action = answer.get("response_action")
+        if action == "clear":
+            self.close_all(view.user)
+        elif action == "update":
+            self.replace_view(view, answer["view"])
+        elif action == "push":
+            self.open_view(view.user, answer["view"], on=view)
+        elif action != "errors":
+            self._close(view)
+
+    def _close(self, *views: View) -> None:
+        for view in views:
+            view.closed = True
+            self._workspace.save(view)
+        if views:
+            self._updates.publish({"changed": "views", "user": views[0].user})
+
+    def close_all(self, user: str) -> None:
+        """Close a person's whole stack of modals."""
+        self._close(*self._workspace.open_views(user))
+
+    async def close(self, user: User, view: View) -> Delivery | None:
+        """Close a modal; the app hears of it if the view asked for that."""
+        self._close(view)
+        if not view.body.get("notify_on_close"):
+            return None
+        body = self._envelope("view_closed", user)
+        body |= {"view": view.body, "is_cleared": False}
+        return await self._deliveries.send_request(
+            "interactive", view.body.get("callback_id", ""), body
+        )
+
+    def view_body(self, content: Json, view_id: str, root: str, previous: str) -> Json:
+        """The view object Slack returns for what the app sent."""
+        identity = self._workspace.identity
+        return {
+            "id": view_id,
+            "team_id": identity.team_id,
+            "callback_id": "",
+            "external_id": "",
+            "private_metadata": "",
+            "clear_on_close": False,
+            "notify_on_close": False,
+            **content,
+            "state": {"values": state_of(content["blocks"], {})},
+            "hash": f"{int(time.time())}.{secrets.token_hex(4)}",
+            "root_view_id": root,
+            "previous_view_id": previous or None,
+            "app_id": identity.app_id,
+            "app_installed_team_id": identity.team_id,
+            "bot_id": identity.bot_id,
+        }
+
+    def open_view(self, user: str, content: Json, *, on: View | None = None) -> View:
+        """Open a modal, on top of another one if given; or publish a Home tab."""
+        view_id = new_id("V")
+        root = on.root if on is not None else view_id
+        previous = on.id if on is not None else ""
+        body = self.view_body(content, view_id, root, previous)
+        view = View(id=view_id, user=user, body=body, root=root, previous=previous)
+        self._workspace.add_view(view)
+        self._updates.publish({"changed": "views", "user": user})
+        return view
+
+    def replace_view(self, view: View, content: Json) -> None:
+        """Give an open view new content; its id stays."""
+        view.body = self.view_body(content, view.id, view.root, view.previous)
+        self._workspace.save(view)
+        self._updates.publish({"changed": "views", "user": view.user})
+
+
+def channel_name(channel: Channel) -> str:
+    """The name of a conversation in commands and clicks."""
+    names = {"im": "directmessage", "private": "privategroup", "mpim": f"mpdm-{channel.name}"}
+    return names.get(channel.kind, channel.name)

@@ -1,0 +1,272 @@
+"""Messages coming to be, changing and going, with the events each step sends."""
+
+import copy
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from playground.blocks import with_ids
+from playground.events import Events
+from playground.records import Channel, Json, Message, Thread, User
+from playground.typed_text import TypedText
+from playground.updates import Updates
+from playground.workspace import Workspace
+
+
+class Posting:
+    """Writes messages into the workspace, tells the app and the page."""
+
+    def __init__(self, workspace: Workspace, events: Events, updates: Updates) -> None:
+        self._workspace = workspace
+        self._events = events
+        self._updates = updates
+
+    def typed(
+        self,
+        user: User,
+        channel: Channel,
+        text: str,
+        *,
+        thread_ts: str | None = None,
+        blocks: list[Json] | None = None,
+        attachments: list[Json] | None = None,
+        files: list[Json] | None = None,
+    ) -> Message:
+        """A message somebody typed; `text` is raw, as from the keyboard."""
+        typed = TypedText(text, self._workspace.users.values(), self._workspace.channels.values())
+        ts = self._workspace.next_ts()
+        body: Json = {
+            "type": "message",
+            "user": user.id,
+            "ts": ts,
+            "client_msg_id": str(uuid.uuid4()),
+            "text": typed.text,
+            "team": user.team,
+            "blocks": typed.blocks if blocks is None else blocks,
+        }
+        if user.is_bot:
+            body |= {"bot_id": user.bot_id, "app_id": user.app_id, "bot_profile": profile(user)}
+            del body["client_msg_id"]
+        if not body["blocks"]:
+            del body["blocks"]
+        if channel.shared and user.team != self._workspace.identity.team_id:
+            body |= {"user_team": user.team, "source_team": user.team, "user_profile": card(user)}
+        if attachments:
+            body["attachments"] = attachments
+        if files:
+            body |= {"subtype": "file_share", "files": files, "upload": False}
+            body["display_as_bot"] = False
+        self._in_thread(body, channel, thread_ts)
+        message = Message(channel=channel.id, ts=ts, body=body)
+        self.add(channel, message)
+        bot = self._workspace.identity.bot_user_id
+        if bot in typed.mentions and channel.kind != "im" and user.id != bot:
+            self._events.app_mention(channel, copy.deepcopy(body))
+        return message
+
+    def escaped(self, typed: str) -> str:
+        """What a command with should_escape gets for a typed text."""
+        users, channels = self._workspace.users.values(), self._workspace.channels.values()
+        return TypedText(typed, users, channels).text
+
+    def by_app(
+        self, channel: Channel, content: Json, *, thread_ts: str | None, metadata: Json | None
+    ) -> Message:
+        """A message the app posts; `content` has text, blocks, attachments."""
+        ts = self._workspace.next_ts()
+        body = {**self._as_app(ts), **content}
+        self._in_thread(body, channel, thread_ts)
+        message = Message(channel=channel.id, ts=ts, body=body, metadata=metadata)
+        self.add(channel, message)
+        return message
+
+    def ephemeral(
+        self, channel: Channel, user: str, content: Json, *, thread_ts: str | None
+    ) -> Message:
+        """A message of the app that only one person sees; no event tells of it."""
+        ts = self._workspace.next_ts()
+        body = {**self._as_app(ts), **content, "is_ephemeral": True}
+        self._in_thread(body, channel, thread_ts)
+        message = Message(channel=channel.id, ts=ts, body=body, only_for=user)
+        self._workspace.add_message(message)
+        self._published(channel.id)
+        return message
+
+    def _as_app(self, ts: str) -> Json:
+        identity = self._workspace.identity
+        return {
+            "type": "message",
+            "user": identity.bot_user_id,
+            "ts": ts,
+            "bot_id": identity.bot_id,
+            "app_id": identity.app_id,
+            "text": "",
+            "team": identity.team_id,
+            "bot_profile": profile(self._workspace.user(identity.bot_user_id)),
+        }
+
+    def _in_thread(self, body: Json, channel: Channel, thread_ts: str | None) -> None:
+        if thread_ts:
+            body["thread_ts"] = thread_ts
+            parent = self._workspace.messages.get(channel.id, {}).get(thread_ts)
+            if parent is not None:
+                body["parent_user_id"] = parent.body.get("user", "")
+
+    def add(self, channel: Channel, message: Message) -> None:
+        """Store a message and send its event; a reply of the app clears the status line."""
+        self._workspace.add_message(message)
+        extra = {} if message.metadata is None else {"metadata": message.metadata}
+        self._events.message(channel, copy.deepcopy(message.body), **extra)
+        thread = self._workspace.threads.get((channel.id, message.thread_ts))
+        own = message.body.get("user") == self._workspace.identity.bot_user_id
+        if thread is not None and thread.status and own:
+            thread.status, thread.loading_messages = "", []
+            self._workspace.save(thread)
+        self._published(channel.id)
+
+    def change(self, message: Message, changes: Json, *, editor: str | None = None) -> None:
+        """Change a message's object; with `editor` it is marked as edited. None removes a field."""
+        before = copy.deepcopy(message.body)
+        message.body.update(changes)
+        for key in [key for key, value in changes.items() if value is None]:
+            del message.body[key]
+        if editor:
+            message.body["edited"] = {"user": editor, "ts": f"{int(time.time())}.000000"}
+        self._workspace.save(message)
+        if not message.only_for:
+            channel = self._workspace.channel(message.channel)
+            facts = self._workspace.thread_facts(message)
+            self._events.message_changed(
+                channel, {**copy.deepcopy(message.body), **facts}, {**before, **facts}
+            )
+        self._published(message.channel)
+
+    def edit(self, message: Message, typed_text: str) -> None:
+        """Change what a person typed."""
+        workspace = self._workspace
+        typed = TypedText(typed_text, workspace.users.values(), workspace.channels.values())
+        changes: dict[str, Any] = {"text": typed.text, "blocks": typed.blocks or None}
+        if not typed.blocks and "blocks" not in message.body:
+            del changes["blocks"]
+        self.change(message, changes, editor=str(message.body["user"]))
+
+    def open_stream(self, channel: Channel, message: Message, *, thread_ts: str) -> None:
+        """Begin a streamed message, a reply of the app."""
+        message.body = self._as_app(message.ts)
+        self._in_thread(message.body, channel, thread_ts)
+        self._render(message, [])
+        self.add(channel, message)
+
+    def extend_stream(self, message: Message, text: str, chunks: list[Json]) -> None:
+        """Add to a live stream; no event tells of it."""
+        message.stream_text += text
+        message.stream_chunks.extend(chunks)
+        self._render(message, [])
+        self._workspace.save(message)
+        self._published(message.channel)
+
+    def close_stream(
+        self, message: Message, text: str, chunks: list[Json], blocks: list[Json]
+    ) -> None:
+        """End a stream with its last pieces and the blocks below it."""
+        before = copy.deepcopy(message.body)
+        message.stream = "stopped"
+        message.stream_text += text
+        message.stream_chunks.extend(chunks)
+        self._render(message, blocks)
+        self._workspace.save(message)
+        channel = self._workspace.channel(message.channel)
+        self._events.message_changed(channel, copy.deepcopy(message.body), before)
+        self._published(message.channel)
+
+    def settle(self, message: Message, stream_seconds: float) -> None:
+        """End a live stream that is older than Slack lets it be."""
+        if message.stream == "live" and time.time() - message.stream_started > stream_seconds:
+            message.stream = "expired"
+            self._workspace.save(message)
+            self._published(message.channel)
+
+    def stop_stream(self, message: Message) -> None:
+        """End a live stream because somebody pressed Stop."""
+        message.stream = "stopped_by_user"
+        self._workspace.save(message)
+        self._published(message.channel)
+
+    def _render(self, message: Message, last: list[Json]) -> None:
+        """Write the text and blocks of a streamed message from its pieces."""
+        tasks: dict[str, Json] = {}
+        shown: list[Json] = []
+        for chunk in message.stream_chunks:
+            if chunk["type"] == "task_update":
+                known = tasks.setdefault(chunk["id"], {"type": "task_card", "task_id": chunk["id"]})
+                known |= {k: v for k, v in chunk.items() if k not in ("type", "id")}
+            elif chunk["type"] == "blocks":
+                shown += chunk["blocks"]
+        text = message.stream_text
+        body = [{"type": "markdown", "text": text}] if text else []
+        message.body["text"] = text
+        blocks = [*with_ids([*tasks.values(), *body, *shown]), *last]
+        message.body.pop("blocks", None)
+        if blocks:
+            message.body["blocks"] = blocks
+
+    def set_session(self, channel: Channel, thread_ts: str, status: str) -> Thread:
+        """Set the status of a thread's agent session, made when it is new."""
+        thread = self._workspace.thread(channel.id, thread_ts)
+        thread.session = status
+        self._workspace.save(thread)
+        self._published(channel.id)
+        return thread
+
+    def delete(self, message: Message) -> None:
+        """Delete a message; the parent of a thread leaves its replies behind."""
+        self._workspace.remove_message(message)
+        if not message.only_for:
+            self._events.message_deleted(self._workspace.channel(message.channel), message.body)
+        self._published(message.channel)
+
+    def _published(self, channel: str) -> None:
+        self._updates.publish({"changed": "messages", "channel": channel})
+
+    def join(self, channel: Channel, users: Sequence[User]) -> None:
+        """Add people to a conversation, with the join message and event for each."""
+        for user in users:
+            channel.members.append(user.id)
+            self._workspace.save(channel)
+            self._events.member_joined(channel, user)
+            if channel.kind in ("public", "private"):
+                ts = self._workspace.next_ts()
+                body: Json = {
+                    "type": "message",
+                    "subtype": "channel_join",
+                    "user": user.id,
+                    "text": f"<@{user.id}> has joined the channel",
+                    "ts": ts,
+                }
+                self.add(channel, Message(channel=channel.id, ts=ts, body=body))
+
+
+def profile(bot: User) -> Json:
+    """The `bot_profile` of a bot's messages."""
+    return {
+        "id": bot.bot_id,
+        "deleted": bot.deleted,
+        "name": bot.name,
+        "updated": bot.updated,
+        "app_id": bot.app_id,
+        "icons": {},
+        "team_id": bot.team,
+    }
+
+
+def card(user: User) -> Json:
+    """The `user_profile` Slack adds to messages of people from another workspace."""
+    return {
+        "name": user.name.lower(),
+        "real_name": user.name,
+        "display_name": user.name,
+        "team": user.team,
+        "is_restricted": user.is_restricted,
+        "is_ultra_restricted": False,
+    }

@@ -1,0 +1,121 @@
+"""What a workspace is made of: people, conversations, messages, views, agent sessions."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["public", "private", "mpim", "im"]
+Json = dict[str, Any]
+
+CHANNEL_TYPES: dict[Kind, str] = {
+    "public": "channel",
+    "private": "group",
+    "mpim": "mpim",
+    "im": "im",
+}
+SCOPE_PREFIXES: dict[Kind, str] = {
+    "public": "channels",
+    "private": "groups",
+    "mpim": "mpim",
+    "im": "im",
+}
+
+
+@dataclass(kw_only=True)
+class User:
+    """A person or a bot; somebody whose `team` is another one is here by Slack Connect."""
+
+    id: str
+    name: str
+    team: str
+    locale: str = "en-US"
+    tz: str = "America/Los_Angeles"
+    is_bot: bool = False
+    is_restricted: bool = False
+    deleted: bool = False
+    bot_id: str = ""
+    app_id: str = ""
+    updated: int = 0
+
+
+@dataclass(kw_only=True)
+class Channel:
+    """A conversation. `shared` is a Slack Connect channel."""
+
+    id: str
+    name: str
+    kind: Kind
+    created: int
+    members: list[str] = field(default_factory=list)
+    shared: bool = False
+    archived: bool = False
+    creator: str = ""
+
+    @property
+    def channel_type(self) -> str:
+        """The `channel_type` of message events in this conversation."""
+        return CHANNEL_TYPES[self.kind]
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only its members can see it."""
+        return self.kind != "public"
+
+
+@dataclass(kw_only=True)
+class Message:
+    """A message as stored: `body` is the Slack message object, without its metadata.
+
+    `only_for` is the one person who sees an ephemeral message. A streamed message keeps its
+    pieces; `stream` is "live", "stopped" (by the app), "stopped_by_user", "expired" or "".
+    """
+
+    channel: str
+    ts: str
+    body: Json
+    metadata: Json | None = None
+    only_for: str = ""
+    stream: str = ""
+    stream_started: float = 0.0
+    stream_text: str = ""
+    stream_chunks: list[Json] = field(default_factory=list)
+
+    @property
+    def thread_ts(self) -> str:
+        """The ts of the message that this one's thread hangs on: itself unless it is a reply."""
+        return str(self.body.get("thread_ts", self.ts))
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether the message is a reply in a thread."""
+        return self.thread_ts != self.ts
+
+
+@dataclass(kw_only=True)
+class View:
+    """A modal in somebody's stack, or their App Home tab."""
+
+    id: str
+    user: str
+    body: Json
+    root: str
+    previous: str = ""
+    closed: bool = False
+
+
+@dataclass(kw_only=True)
+class Thread:
+    """What the app set on a thread: status line, title, prompts, agent session.
+
+    `ts` is "" for the prompts of a whole Messages tab.
+    """
+
+    channel: str
+    ts: str
+    status: str = ""
+    loading_messages: list[str] = field(default_factory=list)
+    status_set: float = 0.0
+    title: str = ""
+    prompts: list[Json] = field(default_factory=list)
+    prompts_title: str = ""
+    session: str = ""
+    session_title: str = ""

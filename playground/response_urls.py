@@ -1,0 +1,68 @@
+"""response_url: five answers within half an hour to one command or click."""
+
+import json
+import time
+
+from aiohttp import web
+
+from playground.blocks import block_errors
+from playground.interactions import RESPONSE_URL_SECONDS, RESPONSE_URL_USES
+from playground.records import Json
+from playground.slack import Slack
+
+METHOD = "response_url"
+_KNOWN = {
+    "text",
+    "blocks",
+    "attachments",
+    "response_type",
+    "replace_original",
+    "delete_original",
+    "unfurl_links",
+    "unfurl_media",
+    "thread_ts",
+    "metadata",
+    "mrkdwn",
+}
+
+
+class ResponseUrls:
+    """Serves the response URLs handed out with commands and clicks."""
+
+    def __init__(self, slack: Slack) -> None:
+        self._slack = slack
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one POST and record it as a call of "response_url"."""
+        record = self._slack.calls.start(METHOD, {}, time.time())
+        try:
+            body = json.loads(await request.text())
+        except ValueError:
+            record.outcome, record.status = "invalid_payload", 400
+            return web.Response(status=400, text="invalid_payload")
+        record.args = body
+        error, status = self._respond(request.path.lstrip("/"), body)
+        record.outcome, record.status, record.executed = error or "ok", status, not error
+        record.ms = round((time.time() - record.time) * 1000, 2)
+        self._slack.updates.publish({"changed": "calls", "method": METHOD})
+        if error:
+            return web.json_response({"ok": False, "error": error}, status=status)
+        return web.Response(text="ok")
+
+    def _respond(self, key: str, body: Json) -> tuple[str, int]:
+        target = self._slack.interactions.response_urls.get(key)
+        if target is None or time.monotonic() - target.born > RESPONSE_URL_SECONDS:
+            return "expired_url", 404
+        if target.uses >= RESPONSE_URL_USES:
+            return "used_url", 404
+        if not isinstance(body, dict) or body.keys() - _KNOWN:
+            return "invalid_payload", 400
+        if body.get("response_type", "ephemeral") not in ("ephemeral", "in_channel"):
+            return "invalid_payload", 400
+        if not any(body.get(k) for k in ("text", "blocks", "attachments", "delete_original")):
+            return "no_text", 400
+        if "blocks" in body and block_errors(body["blocks"]):
+            return "invalid_blocks", 400
+        target.uses += 1
+        self._slack.interactions.respond(target, body)
+        return "", 200

@@ -1,0 +1,145 @@
+"""The HTTP server: Slack's Web API, Socket Mode, the control API, the page, the model."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from playground.control import Control
+from playground.manifest import Manifest
+from playground.response_urls import ResponseUrls
+from playground.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Slack, open_slack
+from playground.web_api import WebApi
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+BODY_BYTES = 16 * 1024 * 1024
+PAGE_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serve(
+    manifest: Manifest,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    data_dir: Path | None = None,
+    retry_delays: tuple[float, ...] = (0.0, 60.0, 300.0),
+    with_model: bool = True,
+) -> AsyncIterator[Slack]:
+    """Run a playground while the context is open; `slack.url` says where.
+
+    Raises ValueError for a host other than this machine's loopback, OSError when the port is
+    taken.
+    """
+    if host not in LOOPBACK:
+        raise ValueError(
+            f"The playground serves this machine only: use 127.0.0.1 as its host, not {host}."
+        )
+    async with open_slack(manifest, data_dir=data_dir, retry_delays=retry_delays) as slack:
+        app = create_app(slack, with_model=with_model)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, host, port)
+            await site.start()
+            bound = runner.addresses[0][1]
+            slack.url = f"http://{'[::1]' if host == '::1' else host}:{bound}"
+            slack.interactions.base_url = slack.url
+            yield slack
+        finally:
+            await runner.cleanup()
+
+
+def facts(slack: Slack, *, with_model: bool) -> dict[str, str | None]:
+    """What an app needs to know to talk to this playground; printed at start."""
+    identity = slack.workspace.identity
+    return {
+        "url": slack.url,
+        "slack_api_url": f"{slack.url}/api/",
+        "openai_base_url": f"{slack.url}/v1" if with_model else None,
+        "bot_token": BOT_TOKEN,
+        "app_token": APP_TOKEN,
+        "signing_secret": SIGNING_SECRET,
+        "team_id": identity.team_id,
+        "app_id": identity.app_id,
+        "bot_id": identity.bot_id,
+        "bot_user_id": identity.bot_user_id,
+    }
+
+
+def create_app(slack: Slack, *, with_model: bool) -> web.Application:
+    """The aiohttp application of one playground."""
+    app = web.Application(middlewares=[_this_machine_only], client_max_size=BODY_BYTES)
+    web_api = WebApi(slack)
+    app.router.add_post("/api/{method}", web_api.handle)
+    app.router.add_get("/api/{method}", web_api.handle)
+    app.router.add_get("/link/", slack.socket_mode.handle)
+    responses = ResponseUrls(slack)
+    app.router.add_post("/{path:commands|actions}/{team}/{key}", responses.handle)
+    control = Control(slack, with_model=with_model)
+    control.add_routes(app)
+    if with_model:
+        from playground.model import add_model_routes
+
+        add_model_routes(app)
+    app.router.add_get("/", _page("index.html", "text/html"))
+    app.router.add_get("/page.js", _page("page.js", "text/javascript"))
+    app.router.add_get("/page.css", _page("page.css", "text/css"))
+
+    async def let_go(_app: web.Application) -> None:
+        await slack.deliveries.close()
+        await slack.socket_mode.close()
+        slack.updates.publish({"changed": "stopped"})
+
+    app.on_shutdown.append(let_go)
+    return app
+
+
+@web.middleware
+async def _this_machine_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse other hosts' names (DNS rebinding) and other sites' pages (cross-site requests)."""
+    if urlsplit(f"//{request.host}").hostname not in LOOPBACK:
+        raise web.HTTPForbidden(text="The playground answers to 127.0.0.1 and localhost only.")
+    origin = request.headers.get("Origin")
+    if origin is not None and not _own_origin(origin, request):
+        raise web.HTTPForbidden(text="The playground answers its own page only.")
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise web.HTTPForbidden(text="The playground answers its own page only.")
+    return await handler(request)
+
+
+def _own_origin(origin: str, request: web.Request) -> bool:
+    parts = urlsplit(origin)
+    own = urlsplit(f"//{request.host}")
+    try:
+        return (
+            parts.scheme == "http"
+            and parts.hostname in LOOPBACK
+            and (parts.port or 80) == (own.port or 80)
+        )
+    except ValueError:
+        return False
+
+
+def _page(name: str, content_type: str) -> Handler:
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        content = files("playground").joinpath("page", name)
+        return web.Response(
+            body=await asyncio.to_thread(content.read_bytes),
+            content_type=content_type,
+            charset="utf-8",
+            headers={
+                "Content-Security-Policy": PAGE_POLICY,
+                "X-Content-Type-Options": "nosniff",
+                "Referrer-Policy": "no-referrer",
+                "Cache-Control": "no-store",
+            },
+        )
+
+    return handler

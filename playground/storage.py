@@ -1,0 +1,53 @@
+"""Where the workspace survives a restart: one SQLite table of JSON documents."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS document (
+    kind TEXT NOT NULL, key TEXT NOT NULL, content TEXT NOT NULL, PRIMARY KEY (kind, key)
+) WITHOUT ROWID
+"""
+
+
+class Storage:
+    """A key-value store of JSON objects by kind; without a path it lives in memory only."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._connection: sqlite3.Connection | None = None
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = OFF")
+            self._connection.execute(_SCHEMA)
+
+    def put(self, kind: str, key: str, content: Any) -> None:
+        """Write one document; it is safe once this returns, unless the machine itself dies."""
+        if self._connection is not None:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO document VALUES (?, ?, ?)",
+                (kind, key, json.dumps(content, ensure_ascii=False)),
+            )
+
+    def remove(self, kind: str, key: str) -> None:
+        """Delete one document; none there is fine."""
+        if self._connection is not None:
+            self._connection.execute("DELETE FROM document WHERE kind = ? AND key = ?", (kind, key))
+
+    def load(self, kind: str) -> Iterator[Any]:
+        """All documents of a kind, in the order of their keys."""
+        if self._connection is not None:
+            rows = self._connection.execute(
+                "SELECT content FROM document WHERE kind = ? ORDER BY key", (kind,)
+            )
+            for (content,) in rows:
+                yield json.loads(content)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()

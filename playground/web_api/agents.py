@@ -1,0 +1,113 @@
+"""assistant.threads.* and agents.sessions.*: status line, title, prompts, sessions."""
+
+import time
+from collections.abc import Callable
+
+from playground.records import Channel, Json, Thread
+from playground.web_api.call import Call, SlackError
+from playground.web_api.chat import need_customize
+
+STATUSES = ("active", "processing", "suspended", "closed")
+_LOADING_MESSAGES = 10
+_PROMPTS = 4
+_TITLE = 200
+
+
+def _thread(call: Call, channel: Channel) -> Thread:
+    thread_ts = call.thread(channel, missing="invalid_thread_ts") or ""
+    return call.slack.workspace.thread(channel.id, thread_ts)
+
+
+def _save(call: Call, thread: Thread) -> None:
+    call.slack.workspace.save(thread)
+    call.slack.updates.publish({"changed": "messages", "channel": thread.channel})
+
+
+def set_status(call: Call) -> Json:
+    """assistant.threads.setStatus; an empty status clears the line."""
+    need_customize(call)
+    loading = call.args.get("loading_messages", [])
+    if len(loading) > _LOADING_MESSAGES:
+        raise SlackError("invalid_arguments", f"no more than {_LOADING_MESSAGES} items allowed")
+    thread = _thread(call, call.channel("channel_id"))
+    thread.status = call.text("status")
+    thread.loading_messages = list(loading) if thread.status else []
+    thread.status_set = time.time()
+    _save(call, thread)
+    return {}
+
+
+def set_title(call: Call) -> Json:
+    """assistant.threads.setTitle."""
+    thread = _thread(call, call.channel("channel_id"))
+    thread.title = call.text("title")
+    _save(call, thread)
+    return {}
+
+
+def set_suggested_prompts(call: Call) -> Json:
+    """assistant.threads.setSuggestedPrompts, for a thread or a whole Messages tab."""
+    prompts = call.args["prompts"]
+    if not 0 < len(prompts) <= _PROMPTS:
+        raise SlackError("invalid_arguments", f"no more than {_PROMPTS} items allowed")
+    for index, prompt in enumerate(prompts):
+        if not isinstance(prompt, dict) or prompt.keys() != {"title", "message"}:
+            raise SlackError(
+                "invalid_arguments",
+                f"a prompt has a title and a message [json-pointer:/prompts/{index}]",
+            )
+    thread = _thread(call, call.channel("channel_id"))
+    thread.prompts = prompts
+    thread.prompts_title = call.text("title")
+    _save(call, thread)
+    return {}
+
+
+def session_status(call: Call) -> Json:
+    """agents.sessions.setStatus; makes the session when it is new."""
+    need_customize(call)
+    channel = call.channel("channel_id")
+    if call.text("status") not in STATUSES:
+        raise SlackError("invalid_arguments", f"must be one of: {', '.join(STATUSES)}")
+    _check_title(call)
+    initiator = call.args.get("initiator_user_id")
+    if initiator is not None and initiator not in channel.members:
+        raise SlackError("user_not_found")
+    thread = _thread(call, channel)
+    if not thread.session and "title" in call.args:
+        thread.session_title = call.text("title")
+    call.slack.workspace.save(thread)
+    call.slack.posting.set_session(channel, thread.ts, call.text("status"))
+    answer: Json = {"agent_status": thread.session, "title": thread.session_title}
+    if "agent_session_stopped" not in call.slack.manifest.events:
+        answer["warning"] = "missing_agent_session_stopped_event_subscription"
+    return answer
+
+
+def _check_title(call: Call) -> None:
+    if len(call.text("title")) > _TITLE:
+        raise SlackError(
+            "invalid_arguments",
+            f"must be less than {_TITLE + 1} characters [json-pointer:/title]",
+        )
+
+
+def rename(call: Call) -> Json:
+    """agents.sessions.rename."""
+    channel = call.channel("channel_id")
+    _check_title(call)
+    thread = call.slack.workspace.thread(channel.id, call.text("thread_ts"))
+    if not thread.session:
+        raise SlackError("session_not_found")
+    thread.session_title = call.text("title")
+    _save(call, thread)
+    return {"title": thread.session_title}
+
+
+HANDLERS: dict[str, Callable[[Call], Json]] = {
+    "assistant.threads.setStatus": set_status,
+    "assistant.threads.setTitle": set_title,
+    "assistant.threads.setSuggestedPrompts": set_suggested_prompts,
+    "agents.sessions.setStatus": session_status,
+    "agents.sessions.rename": rename,
+}

@@ -1,0 +1,175 @@
+"""The way of every call: token, faults, limits, scopes, arguments, handler, record."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from playground.calls import CallRecord
+from playground.faults import Fault
+from playground.records import Json
+from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
+from playground.web_api import agents, chat, conversations, people, streams, views
+from playground.web_api.arguments import check_arguments, read_arguments
+from playground.web_api.call import Call, SlackError
+from playground.web_api.methods import Method, load_methods
+
+Handler = Callable[[Call], Json]
+
+_NO_TOKEN = {"api.test"}
+
+
+class WebApi:
+    """Serves /api/METHOD."""
+
+    def __init__(self, slack: Slack) -> None:
+        self._slack = slack
+        self.methods = load_methods()
+        self.handlers: dict[str, Handler] = {
+            **agents.HANDLERS,
+            **chat.HANDLERS,
+            **conversations.HANDLERS,
+            **people.HANDLERS,
+            **streams.HANDLERS,
+            **views.HANDLERS,
+        }
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one call and record it."""
+        name = request.match_info["method"]
+        started = time.time()
+        arguments: dict[str, Any] = {}
+        problem: SlackError | None = None
+        try:
+            arguments = await read_arguments(request)
+        except SlackError as error:
+            problem = error
+        token = _token(request, arguments)
+        record = self._slack.calls.start(name, arguments, started)
+        try:
+            return await self._answer(request, record, token, problem)
+        finally:
+            record.ms = round((time.time() - started) * 1000, 2)
+            self._slack.updates.publish({"changed": "calls", "method": name})
+
+    async def _answer(
+        self, request: web.Request, record: CallRecord, token: str, problem: SlackError | None
+    ) -> web.StreamResponse:
+        fault = self._slack.faults.take(record.method)
+        if fault is not None:
+            if fault.delay_ms:
+                await asyncio.sleep(fault.delay_ms / 1000)
+            response = self._fail(request, record, fault)
+            if response is not None:
+                return response
+        body, status, headers = self._run(record, token, problem)
+        record.result, record.status = body, status
+        record.outcome = "ok" if body["ok"] else str(body["error"])
+        if fault is not None and fault.drop == "after":
+            record.outcome = "dropped after"
+            return _drop(request)
+        return web.json_response(body, status=status, headers=headers)
+
+    def _fail(
+        self, request: web.Request, record: CallRecord, fault: Fault
+    ) -> web.StreamResponse | None:
+        """The answer of a fault that keeps the call from being carried out."""
+        if fault.drop == "before":
+            record.outcome = "dropped before"
+            return _drop(request)
+        if fault.status:
+            record.status, record.outcome = fault.status, f"status {fault.status}"
+            headers = {"Retry-After": str(fault.retry_after)} if fault.retry_after else None
+            return web.Response(status=fault.status, text="a fault on order", headers=headers)
+        if fault.error:
+            limited = fault.error in ("ratelimited", "rate_limited")
+            record.status, record.outcome = (429 if limited else 200), fault.error
+            record.result = {"ok": False, "error": fault.error}
+            headers = {"Retry-After": str(fault.retry_after or 1)} if limited else None
+            return web.json_response(record.result, status=record.status, headers=headers)
+        return None
+
+    def _run(
+        self, record: CallRecord, token: str, problem: SlackError | None
+    ) -> tuple[Json, int, dict[str, str]]:
+        headers = {
+            "x-slack-req-id": secrets.token_hex(16),
+            "x-oauth-scopes": ",".join(sorted(self._slack.manifest.scopes)),
+        }
+        method = self.methods.get(record.method)
+        if method is None or record.method not in self.handlers:
+            unknown = SlackError("unknown_method", req_method=record.method)
+            return unknown.body(), 200, headers
+        try:
+            if problem is not None:
+                raise problem
+            headers["x-accepted-oauth-scopes"] = ",".join(method.scopes)
+            self._authorize(method, token)
+            if self._slack.settings.rate_limits:
+                channel = str(record.args.get("channel", ""))
+                wait = self._slack.rate_limits.wait(method.name, method.tier, channel)
+                if wait:
+                    headers["Retry-After"] = str(wait)
+                    return {"ok": False, "error": "ratelimited"}, 429, headers
+            if method.name == "api.test":
+                return self._api_test(record.args), 200, headers
+            call = Call(slack=self._slack, method=method, args=check_arguments(method, record.args))
+            self._check_team(call)
+            result = self.handlers[method.name](call)
+        except SlackError as error:
+            if error.error not in method.errors:
+                raise RuntimeError(f"{method.name} knows no error {error.error!r}.") from error
+            return error.body(), 200, headers
+        record.executed = True
+        return {"ok": True, **result}, 200, headers
+
+    def _check_team(self, call: Call) -> None:
+        team = self._slack.workspace.identity.team_id
+        if call.args.get("team_id", team) != team:
+            raise SlackError("team_access_not_granted")
+
+    @staticmethod
+    def _api_test(args: dict[str, Any]) -> Json:
+        if "error" in args:
+            return {"ok": False, "error": args["error"], "args": args}
+        return {"ok": True, "args": args}
+
+    def _authorize(self, method: Method, token: str) -> None:
+        """Check the token and that one of the method's scopes is granted."""
+        if method.name in _NO_TOKEN:
+            return
+        if not token:
+            raise SlackError("not_authed")
+        if token not in (BOT_TOKEN, APP_TOKEN):
+            raise SlackError("invalid_auth")
+        wanted = APP_TOKEN if method.name == "apps.connections.open" else BOT_TOKEN
+        if token != wanted:
+            raise SlackError("not_allowed_token_type")
+        if self._slack.revoked and token == BOT_TOKEN:
+            raise SlackError("account_inactive")
+        granted = self._slack.manifest.scopes
+        if method.scopes and not granted.intersection(method.scopes):
+            raise SlackError(
+                "missing_scope",
+                needed=",".join(method.scopes),
+                provided=",".join(sorted(granted)),
+            )
+
+
+def _token(request: web.Request, arguments: dict[str, Any]) -> str:
+    """The token of a call, from its header or its arguments, which lose it."""
+    argument = arguments.pop("token", "")
+    header = request.headers.get("Authorization", "")
+    if header.startswith("Bearer "):
+        return header.removeprefix("Bearer ").strip()
+    return str(argument)
+
+
+def _drop(request: web.Request) -> web.StreamResponse:
+    """Cut the connection: the caller never learns what came of its call."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()

@@ -1,0 +1,164 @@
+"""chat.startStream, appendStream, stopStream: messages that grow while people read them."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from playground.blocks import with_ids
+from playground.records import Channel, Json, Message
+from playground.web_api.call import Call, SlackError
+from playground.web_api.chat import check_open, need_customize, shown
+from playground.web_api.content import (
+    MARKDOWN_CHARACTERS,
+    check_blocks,
+    read_blocks,
+    read_metadata,
+)
+
+_TASK_STATUSES = ("pending", "in_progress", "complete", "error")
+_SESSION_STATUSES = ("active", "processing", "suspended", "closed")
+_CHUNKS: dict[str, tuple[set[str], set[str]]] = {
+    "markdown_text": ({"text"}, set()),
+    "task_update": ({"id", "title", "status"}, {"details", "output", "sources"}),
+    "plan_update": ({"title"}, set()),
+    "blocks": ({"blocks"}, set()),
+}
+
+
+def start(call: Call) -> Json:
+    """chat.startStream."""
+    need_customize(call)
+    channel = call.channel()
+    check_open(call, channel)
+    thread_ts = call.thread(channel, missing="thread_not_found")
+    if channel.kind != "im":
+        _check_recipient(call)
+    if call.args.get("task_display_mode", "timeline") not in ("timeline", "plan", "dense"):
+        raise SlackError("invalid_arguments", "must be one of: timeline, plan, dense")
+    text, chunks = _pieces(call)
+    workspace = call.slack.workspace
+    message = Message(
+        channel=channel.id,
+        ts=workspace.next_ts(),
+        body={},
+        stream="live",
+        stream_started=time.time(),
+        stream_text=text,
+        stream_chunks=chunks,
+    )
+    _check_length(call, text)
+    call.slack.posting.open_stream(channel, message, thread_ts=str(thread_ts))
+    return {"channel": channel.id, "ts": message.ts}
+
+
+def _check_recipient(call: Call) -> None:
+    for name in ("recipient_user_id", "recipient_team_id"):
+        if not call.args.get(name):
+            raise SlackError(f"missing_{name}")
+    workspace = call.slack.workspace
+    user = workspace.users.get(call.text("recipient_user_id"))
+    teams = {user.team for user in workspace.users.values()}
+    if call.text("recipient_team_id") not in teams:
+        raise SlackError("team_not_found")
+    if user is None or user.team != call.text("recipient_team_id"):
+        raise SlackError("user_not_found")
+
+
+def _pieces(call: Call) -> tuple[str, list[Json]]:
+    """The text this call adds, and its other chunks; raises SlackError."""
+    if "markdown_text" in call.args and "chunks" in call.args:
+        raise SlackError("invalid_arguments", "markdown_text and chunks exclude each other")
+    text = call.text("markdown_text")
+    chunks: list[Json] = []
+    for chunk in call.args.get("chunks", []):
+        _check_chunk(chunk)
+        if chunk["type"] == "markdown_text":
+            text += chunk["text"]
+        else:
+            chunks.append(chunk)
+    if len(text) > MARKDOWN_CHARACTERS:
+        raise SlackError("msg_too_long")
+    return text, chunks
+
+
+def _check_chunk(chunk: Any) -> None:
+    kind = chunk.get("type") if isinstance(chunk, dict) else None
+    if kind not in _CHUNKS:
+        raise SlackError("invalid_chunks", f"unsupported type: {kind}")
+    required, optional = _CHUNKS[kind]
+    if missing := sorted(required - chunk.keys()):
+        raise SlackError("invalid_chunks", f"missing required field: {missing[0]}")
+    if unknown := sorted(chunk.keys() - required - optional - {"type"}):
+        raise SlackError("invalid_chunks", f"invalid additional property: {unknown[0]}")
+    if kind == "blocks":
+        check_blocks(chunk["blocks"])
+    if kind == "task_update" and chunk["status"] not in _TASK_STATUSES:
+        raise SlackError("invalid_chunks", f"must be one of: {', '.join(_TASK_STATUSES)}")
+    if kind == "markdown_text" and not isinstance(chunk["text"], str):
+        raise SlackError("invalid_chunks", "must be a string")
+
+
+def _check_length(call: Call, text: str) -> None:
+    if len(text) > call.slack.settings.stream_characters:
+        raise SlackError("msg_too_long")
+
+
+def _streaming(call: Call, channel: Channel) -> Message:
+    message = call.message(channel)
+    if message.body.get("user") != call.bot.id:
+        raise SlackError("message_not_owned_by_app")
+    call.slack.posting.settle(message, call.slack.settings.stream_seconds)
+    return message
+
+
+def append(call: Call) -> Json:
+    """chat.appendStream."""
+    channel = call.channel()
+    message = _streaming(call, channel)
+    if message.stream == "stopped_by_user":
+        raise SlackError("stopped_by_user")
+    if message.stream != "live":
+        raise SlackError("message_not_in_streaming_state")
+    text, chunks = _pieces(call)
+    if not text and not chunks:
+        raise SlackError("no_text")
+    _check_length(call, message.stream_text + text)
+    call.slack.posting.extend_stream(message, text, chunks)
+    return {"channel": channel.id, "ts": message.ts}
+
+
+def stop(call: Call) -> Json:
+    """chat.stopStream.
+
+    After the person pressed Stop it still takes blocks, metadata and session_status once, but no
+    more text.
+    """
+    channel = call.channel()
+    message = _streaming(call, channel)
+    text, chunks = _pieces(call)
+    if message.stream == "stopped_by_user":
+        if text or chunks:
+            raise SlackError("stopped_by_user")
+    elif message.stream != "live":
+        raise SlackError("message_not_in_streaming_state")
+    status = call.args.get("session_status")
+    if status is not None and status not in _SESSION_STATUSES:
+        raise SlackError("invalid_arguments", f"must be one of: {', '.join(_SESSION_STATUSES)}")
+    blocks: list[Json] = []
+    if "blocks" in call.args:
+        blocks = read_blocks(call, too_many="msg_blocks_too_many")
+    _check_length(call, message.stream_text + text)
+    metadata = read_metadata(call)
+    if metadata is not None:
+        message.metadata = metadata
+    call.slack.posting.close_stream(message, text, chunks, with_ids(blocks))
+    if status is not None:
+        call.slack.posting.set_session(channel, message.thread_ts, status)
+    return {"channel": channel.id, "ts": message.ts, "message": shown(message)}
+
+
+HANDLERS: dict[str, Callable[[Call], Json]] = {
+    "chat.startStream": start,
+    "chat.appendStream": append,
+    "chat.stopStream": stop,
+}
