@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 Score = Annotated[int, Field(ge=0, le=100)]
 
@@ -64,3 +64,28 @@ def subject(kind: str, content: Mapping[str, Any]) -> str:
 def searchable_text(content: Mapping[str, Any]) -> str:
     """Return the text of a memory that is embedded: its values, without the field names."""
     return " ".join(str(v) for v in content.values() if isinstance(v, str) and v)
+
+
+def level(kind: str, content: Mapping[str, Any]) -> Any:
+    """Return how much the person cares, 0 to 100, or None where nothing says so."""
+    return content.get(LEVEL_FIELDS.get(kind, ""))
+
+
+def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
+    """Return `schema` as the memory model sees it: same name, with a required `evidence` text."""
+    return create_model(
+        schema.__name__,
+        __base__=schema,
+        __doc__=schema.__doc__,
+        evidence=(
+            str,
+            Field(
+                ...,
+                description=(
+                    "Verbatim quote of the person's own words in this session that say so:"
+                    " a whole clause, a whole sentence or the whole message, copied character"
+                    " by character, never translated, shortened or put together."
+                ),
+            ),
+        ),
+    )

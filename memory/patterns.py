@@ -1,0 +1,161 @@
+"""What the guard listens for, in English and Japanese; looked for in folded text.
+
+Each is a floor, not a proof: `memory.guard` says what carries the weight.
+"""
+
+from __future__ import annotations
+
+import re
+
+SECRET = re.compile(
+    r"\b(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[a-z0-9_-]{12,}"
+    r"|\bgh[pousr]_[a-z0-9]{16,}|\bgithub_pat_\w{16,}|\bxox[abeoprs]-[a-z0-9-]{8,}|\bxapp-[a-z0-9-]{8,}"
+    r"|\bakia[a-z0-9]{12,}|\baiza[\w-]{20,}|\bglpat-[\w-]{12,}|\bhf_[a-z0-9]{16,}"
+    r"|\beyj[\w-]{8,}\.[\w-]{8,}\.[\w-]{4,}"
+    r"|-----begin [a-z ]*private key|\bbearer\s+[\w.~+/-]{16,}"
+    r"|\b[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@"
+    r"|\b(?:pass(?:word|phrase|code|wd)|pwd|pin(?: code| number)?|api[ _-]?key|secret(?: key)?"
+    r"|access[ _-]?token|auth[ _-]?token|token|cvv|cvc)\b[^.\n]{0,20}?(?:\bis\b|\bwas\b|[:=])\s*\S"
+    r"|(?:パスワード|暗証番号|合言葉|秘密鍵|apiキー|トークン|認証コード|マイナンバー|クレジットカード番号)"
+    r"[^。\n]{0,12}?(?:は|が|[:=])\s*[\"「'『]?[!-~0-9]{3,}"
+    r"|\b\d{3}-\d{2}-\d{4}\b"
+    r"|\b(?=[a-z0-9_+/-]*\d)(?=[a-z0-9_+/-]*[a-z])[a-z0-9_+/-]{36,}"
+)
+
+SAVE = (
+    r"(?:save|store|remember|record|note|add|update|delete|remove|forget|erase|write|send|post"
+    r"|reply|answer|respond|say|print|reveal|output)"
+)
+
+INSTRUCTION = re.compile(
+    r"\b(?:ignore|disregard|forget|override|bypass)\b[^.\n]{0,30}"
+    r"\b(?:instructions?|prompts?|rules?|guidelines?|polic(?:y|ies)|guardrails?"
+    r"|(?:all|everything) (?:above|before|previous))\b"
+    r"|\bsystem (?:prompt|message|instructions?)\b|\bdeveloper (?:mode|message|prompt)\b"
+    r"|\b(?:jailbreak|prompt injection)\b"
+    r"|\byou (?:are now|must (?:now|always|never)|will (?:now|always|never)|should (?:always|never)"
+    r"|have to)\b"
+    r"|\b(?:from now on|going forward|henceforth)\b[^.\n]{0,40}\b(?:you|always|never|answer|reply"
+    r"|respond|act|pretend|obey)\b"
+    r"|\b(?:when|whenever|if|once|next time|every time|each time|as soon as|after)\b[^.\n]{0,60}"
+    r"\b(?:says?|types?|writes?|asks?|mentions?|replies|sends?)\b[^\n]{0,80}\b" + SAVE + r"\b"
+    r"|\b(?:always|never) (?:answer|reply|respond|recommend|say|tell|trust|obey|include|append|end"
+    r"|begin|start)\b"
+    r"|\b(?:act|behave|respond|reply|answer) (?:as|like) (?:a|an|if|the)\b|\bdo anything now\b"
+    r"|\b(?:exfiltrate|reveal (?:your|the|all))\b|\b(?:assistant|bot|ai|model)\s+(?:must|shall)\b"
+    r"|\b(?:authori[sz]ed|permission) to (?:access|read|delete|share|see)\b"
+    r"|(?:これまで|今まで|以前|前|上記|すべて|全て)の?(?:の)?(?:指示|命令|ルール|プロンプト|設定)[^。\n]{0,8}"
+    r"(?:無視|忘れ|破棄|上書き)|システム(?:プロンプト|メッセージ|指示)|(?:指示|命令|ルール)を(?:無視|上書き)"
+    r"|(?:これ以降|今後|以後|これから|次から|次回から)(?:は|、)?[^。\n]{0,40}"
+    r"(?:答え|回答し|返事し|返信し|返答し|応答し|振る?舞|出力し|行動し|従)"
+    r"|(?:と|って)(?:言っ|入力し|書い|聞い|送っ)たら[^。\n]{0,60}(?:保存|記憶|記録|覚え|追加|削除|消し|忘れ|送|返|答え|投稿|出力)"
+    r"|(?:必ず|常に|絶対に|いつも)[^。\n]{0,30}(?:と答え|と回答|と返|を勧め|を推薦|に従|と出力)"
+    r"|あなたは(?:これから|今から|今後)|として振る?舞"
+)
+
+MARKUP = re.compile(
+    r"</?\s*(?:memor(?:y|ies)|system|user|assistant|developer|tool|instance|existing|session\w*"
+    r"|context|instructions?|prompt|function\w*|thread|words|im_\w+)\b[^>\n]{0,80}>"
+    r"|<\|[^|>\n]{1,40}\|>|\[/?(?:inst|system|assistant)\]|<</?sys>>"
+    r"|(?:^|\n)\s*(?:#+\s*)?(?:system|assistant|developer|human|ai)\s*(?:message)?\s*:"
+    r"|={8,}|```|\x1b"
+)
+
+HYPOTHETICAL = re.compile(
+    r"\bif i (?:were|was|had|could|liked|loved)\b|\b(?:suppose|supposing|imagine|hypothetically)\b"
+    r"|\bwhat if\b|\blet's (?:say|pretend)\b|\bpretend(?:ing)?\b|\bi wish i\b|\bin theory\b"
+    r"|もし[^。\n]*(?:だったら|なら|たら|れば)|仮に|例えば[^。\n]*(?:としたら|なら)|だったとして|たとしたら"
+)
+
+KIN = (
+    r"(?:wife|husband|partner|spouse|girlfriend|boyfriend|brother|sister|mother|mom|mum|father|dad"
+    r"|son|daughter|kids?|child(?:ren)?|parents?|friends?|boss|manager|colleagues?|coworkers?"
+    r"|teammates?|team|roommate|neighbou?r|uncle|aunt|cousin|cat|dog|customers?|clients?)"
+)
+
+OTHER = re.compile(
+    r"\b(?:my|our|his|her|their|your) (?:\w+ )?" + KIN + r"\b"
+    r"|\b(?:he|she|they|people|everyone|everybody|someone|somebody)(?:'s|'re)?\s+"
+    r"(?:\w+ )?(?:likes?|loves?|hates?|prefers?|is|are|enjoys?|wants?"
+    r"|said|says|told|think|thinks)\b"
+    r"|\b(?!it\b|that\b|this\b|there\b|what\b)[a-z]+ (?:said|says|told me|claims|wrote)\b"
+    r"|\byou(?:'re| are| (?:really )?(?:like|love|hate|prefer|enjoy))\b"
+    r"|(?:妻|夫|旦那|嫁|彼氏|彼女|彼|友達|友人|同僚|上司|部下|先輩|後輩|母|父|兄|弟|姉|妹|息子|娘|子供|子ども|家族|両親"
+    r"|うちの[^\s、。]{1,6}|あなた|みんな|(?<!たく)さん|くん|君|ちゃん)(?:は|が|も|って)"
+    r"|(?:と|って)(?:言って|言った|言われ|聞いた|いって|いった)|(?:だ|た|い|る)(?:そうです|そうだ|らしい)"
+)
+
+FIRST_PERSON = re.compile(
+    r"\b(?:i|i'm|i've|i'd|i'll|me|we|we're|mine)\b|(?:私|わたし|僕|ぼく|俺|おれ|自分|うち)(?:は|も|が|の|と|には|、)"
+    r"|我々|わたしたち"
+)
+
+REPORTED = re.compile(
+    r"\b(?:said|says|say|told|tells|claims?|claimed|wrote|writes|thinks?|believes?|heard)\b"
+    r"|\b(?:joking|kidding|sarcas\w*|not true|don't think|doubt|never said|as if|yeah right)\b"
+    r"|(?:と|って)(?:言|書|聞|思わ|いう(?:の|わけ)|は限ら)|冗談|嘘|うそ|わけ(?:では|じゃ)ない|なんて(?:ね|嘘)"
+)
+
+CONDITION = re.compile(
+    r"\b(?:if|unless|when|whenever|suppose|imagine|in case)\b|もし|たら、|なら、|れば、"
+)
+
+ASKS = re.compile(
+    r"^(?:(?:and|but|so|ok|okay|well|hey|hi|please|pls)[,\s]+)*"
+    r"(?:(?:what|which|who|whom|whose|where|why|how|when)\b(?! (?:i|we)\b.*\bis\b)"
+    r"|(?:do|does|did|can|could|would|should|shall|will|is|are|am|was|were|have|has|may|any)\s+"
+    r"(?:i|you|we|he|she|they|it|there|that|this|the|a|my|your)\b"
+    r"|(?:tell|list|give|show|recommend|suggest|summari[sz]e|explain|find|write|make|help|describe"
+    r"|translate|compare|search|look up|draft)\b)"
+    r"|(?:ですか|ますか|でしょうか|だろうか|ませんか|かな|かしら|だっけ|んだろう|のか)[。よねぁあ]*$"
+    r"|(?:教えて|まとめて|挙げて|選んで|出して|書いて|作って|探して|調べて|説明して|見せて|紹介して|提案して"
+    r"|比べて|訳して|お願い|おねがい)(?:ください|下さい|くれ|ほしい|欲しい|します|しますね|ね|よ)*[!。]*$"
+)
+
+PREDICATE = re.compile(
+    r"\b(?:i|i'm|i've|i'd|i'll|we|we're|my|it|it's|that|that's|is|are|am|was|were|isn't|aren't|don't"
+    r"|do|does|did|have|has|had|can|can't|cannot|could|will|won't|would|not|never|no longer"
+    r"|lov(?:e|es|ed|ing)|lik(?:e|es|ed|ing)|hat(?:e|es|ed|ing)|dislik\w+|prefer\w*|enjoy\w*"
+    r"|want\w*|need\w*|us(?:e|es|ed|ing)|eat\w*|ate|drink\w*|drank|avoid\w*|work\w*|liv(?:e|es|ed|ing)"
+    r"|learn\w*|stud(?:y|ies|ied|ying)|interested|curious|allergic|vegetarian|vegan|stopped|quit"
+    r"|gave|forget|into|fan|adore|crave|tired|sick|done|favou?rite)\b"
+    r"|[\u3041-\u3096ー]$|(?:好き|嫌い|苦手|興味|得意|大好物|好物|派|中|アレルギー|ng|無理|最高|最悪|勉強|卒業)$"
+)
+
+STOP = frozenset(
+    re.findall(
+        r"\w+",
+        "the a an of and or in on for to my i is it at by with as from about very more general"
+        " food dish thing things topic tech technology",
+    )
+)
+
+REFERS = re.compile(
+    r"\b(?:it|that|this|them|those|these|one|both|all)\b|それ|これ|あれ|どれも|そっち|こっち|そちら|こちら|両方|どちらも|全部"
+)
+
+NO_RETRACTION = re.compile(
+    r"\b(?:don't|do not|doesn't|didn't|never|not|won't|can't|cannot|couldn't) "
+    r"(?:ever |really |want to |ever want to )?(?:hate|dislike|mind|forget|stop|quit|get enough"
+    r"|live without|give up|miss"
+    r"|only|just|bad|know|sure|tire|tired|bored|get (?:tired|bored|sick)|disappoint\w*|wait)\b"
+    r"|\b(?:no doubt|no problem|no idea|nothing (?:beats|against|like)|why not|nobody|no one"
+    r"|no matter)\b"
+    r"|\b(?:might|maybe|perhaps|thinking (?:of|about)|considering|wonder|should i)\b"
+    r"|(?:嫌い|きらい|苦手)(?:じゃ|では|で)(?:は)?(?:ない|なく|ありません)|嫌いにな(?:らない|れない)|忘れ(?:ないで|られない|ず|たくない)"
+    r"|やめられ|飽き(?:ない|ず|ません)|欠かせ(?:ない|ません)|に限らず|だけ(?:じゃ|では)(?:ない|なく)|しかない|(?:に|は)?違いない"
+    r"|(?:かも|かな|ようかな|か迷|悩)"
+)
+
+RETRACTION = re.compile(
+    r"\b(?:don't|do not|doesn't|didn't|isn't|aren't|am not|i'm not|is not|are not|wasn't"
+    r"|won't|can't"
+    r"|cannot|no|not|never|no longer|not anymore|anymore|any more)\b"
+    r"|\b(?:hate|hates|hated|dislike\w*|detest\w*|can't stand|lost interest|stopp?(?:ed|ing)?"
+    r"|quit(?:ting)?|gave up"
+    r"|given up|forget|forgot|remove|delete|erase|drop(?:ped)?|tired of|sick of"
+    r"|bored (?:of|with)|done with"
+    r"|over it|used to|went off|gone off|wrong|incorrect|disgusting|awful|avoid\w*|allergic)\b"
+    r"|嫌い|きらい|苦手|嫌(?:に|だ|です|$)|やめ(?:た|ま|る|て|に)|辞め|止め(?:た|ま|る|て)|飽き|卒業"
+    r"|ない|なく|ません|ぬ$|忘れ|消し|削除|間違|違(?:い|う|って)|取り消|撤回|もういい|避け|アレルギー|興味が失|冷め|食べられ"
+)

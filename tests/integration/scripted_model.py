@@ -1,0 +1,149 @@
+"""A model that answers what the test says, over HTTP: chat completions, responses, embeddings."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import math
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from aiohttp import web
+
+DIMENSIONS = 256
+Call: TypeAlias = tuple[str, dict[str, Any]]
+# Tool calls, a status to fail with, or a function of the shown memories that gives the calls.
+Step: TypeAlias = list[Call] | int | Callable[["Shown"], list[Call]]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What one request held: its whole text, and the memories shown as (id, kind, text)."""
+
+    text: str
+    memories: list[tuple[str, str, str]]
+
+    def id_of(self, text: str) -> str:
+        """Return the id of the one memory that holds `text`."""
+        (found,) = [identity for identity, _, shown in self.memories if text in shown]
+        return found
+
+
+@dataclass
+class ScriptedModel:
+    """The script, and what was asked for."""
+
+    script: list[Step] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    embedding_requests: list[list[str]] = field(default_factory=list)
+    embeddings_status: int = 200
+    barrier: asyncio.Barrier | None = None
+    base_url: str = ""
+
+    @property
+    def last(self) -> Shown:
+        """What the newest request showed."""
+        return _shown(self.requests[-1])
+
+    def answer(self, *steps: Step) -> None:
+        """Say what comes next."""
+        self.script.extend(steps)
+
+    async def chat(self, request: web.Request) -> web.Response:
+        calls, failed = await self._next(request)
+        if failed:
+            return failed
+        message: dict[str, Any] = {"role": "assistant", "content": None if calls else "ok"}
+        if calls:
+            message["tool_calls"] = [
+                {"id": f"c{i}", "type": "function", "function": {"name": n, "arguments": a}}
+                for i, (n, a) in enumerate(calls)
+            ]
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return web.json_response(
+            {"id": "x", "object": "chat.completion", "created": 1, "model": "m"}
+            | {"choices": [choice]}
+        )
+
+    async def responses(self, request: web.Request) -> web.Response:
+        calls, failed = await self._next(request)
+        if failed:
+            return failed
+        output: list[dict[str, Any]] = [{"type": "reasoning", "id": "rs_1", "summary": []}]
+        output += [
+            {"type": "function_call", "id": f"fc_{i}", "call_id": f"call_{i}"}
+            | {"name": name, "arguments": arguments, "status": "completed"}
+            for i, (name, arguments) in enumerate(calls)
+        ]
+        return web.json_response(
+            {"id": "resp_x", "object": "response", "created_at": 1, "model": "m"}
+            | {"output": output, "parallel_tool_calls": True, "tool_choice": "auto"}
+            | {"tools": [], "status": "completed"}
+        )
+
+    async def embeddings(self, request: web.Request) -> web.Response:
+        if self.embeddings_status != 200:
+            return web.json_response({"error": {"message": "down"}}, status=self.embeddings_status)
+        texts = (await request.json())["input"]
+        self.embedding_requests.append(texts)
+        data = [
+            {"object": "embedding", "index": i, "embedding": vector(text)}
+            for i, text in enumerate(texts)
+        ]
+        usage = {"prompt_tokens": 1, "total_tokens": 1}
+        return web.json_response({"object": "list", "model": "m", "data": data, "usage": usage})
+
+    async def _next(self, request: web.Request) -> tuple[list[tuple[str, str]], Any]:
+        body = await request.json()
+        self.requests.append(body)
+        self.paths.append(request.path)
+        step = self.script.pop(0) if self.script else []
+        if self.barrier:
+            await self.barrier.wait()
+        if isinstance(step, int):
+            return [], web.json_response({"error": {"message": "no"}}, status=step)
+        calls = step(_shown(body)) if callable(step) else step
+        return [(name, json.dumps(arguments)) for name, arguments in calls], None
+
+
+def _shown(body: dict[str, Any]) -> Shown:
+    text = "\n".join(
+        message["content"]
+        for message in body.get("messages") or body["input"]
+        if isinstance(message.get("content"), str)
+    )
+    found = re.findall(r'<instance id=(\S+) schema_type="(\w+)">\n(.*?)\n</instance>', text, re.S)
+    return Shown(text, found)
+
+
+def vector(text: str) -> list[float]:
+    """Return a normalised vector of hashed character pairs."""
+    counts = [0.0] * DIMENSIONS
+    for i in range(max(1, len(text) - 1)):
+        counts[hashlib.blake2b(text[i : i + 2].encode()).digest()[0]] += 1.0
+    length = math.sqrt(sum(count * count for count in counts))
+    return [count / length for count in counts]
+
+
+@asynccontextmanager
+async def scripted_model() -> AsyncIterator[ScriptedModel]:
+    """Serve a scripted model on a free port of the loopback interface."""
+    model = ScriptedModel()
+    application = web.Application()
+    application.router.add_post("/v1/chat/completions", model.chat)
+    application.router.add_post("/v1/responses", model.responses)
+    application.router.add_post("/v1/embeddings", model.embeddings)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    model.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    try:
+        yield model
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,665 @@
+"""Formation: the real LangMem over HTTP, the real PostgreSQL, a model that says what a test says.
+
+Each pitfall measured with LangMem 0.0.30 has a test here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import psycopg
+import pytest
+from langgraph.store.postgres import PostgresStore
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+
+from memory.database import Pool
+from memory.embeddings import Embedder
+from memory.errors import FormationUnavailable
+from memory.formation import Formed, Former, Words, memory_model, warm_up
+from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
+from tests.integration.scripted_model import Call, ScriptedModel, Shown
+
+ALICE = Person("T1", "U1")
+ALICE_DM = view(ALICE.namespace(DM))
+
+
+def words(*texts: str, ts: int = 100) -> list[Words]:
+    """Return messages of one DM."""
+    return [Words(text=t, channel="D1", ts=f"{ts + i}.000100") for i, t in enumerate(texts)]
+
+
+def food(name: str, level: int | None, evidence: str, **more: Any) -> Call:
+    """Return a call that stores a food."""
+    content = {"food_name": name, "preference": level, "evidence": evidence, **more}
+    return ("UserFoodPreference", content)
+
+
+def patch(identity: str, **fields: Any) -> Call:
+    """Return a call that updates a memory."""
+    patches = [{"op": "replace", "path": f"/{k}", "value": v} for k, v in fields.items()]
+    return ("PatchDoc", {"json_doc_id": identity, "planned_edits": "", "patches": patches})
+
+
+def remove(identity: str) -> Call:
+    """Return a call that removes a memory."""
+    return ("RemoveDoc", {"json_doc_id": identity})
+
+
+async def rows(database: str, namespace: Namespace | None = None) -> list[DictRow]:
+    """Return what is stored, as the owner sees it: everyone's, with the number of vectors."""
+    async with await AsyncConnection.connect(database, row_factory=dict_row) as connection:
+        cursor = await connection.execute(
+            "SELECT s.*, (SELECT count(*) FROM store_vectors v WHERE (v.prefix, v.key)"
+            " = (s.prefix, s.key)) AS vectors FROM store s ORDER BY created_at, key"
+        )
+        found = await cursor.fetchall()
+    return [row for row in found if namespace is None or row["prefix"] == namespace.prefix]
+
+
+async def know(former: Former, model: ScriptedModel, seen: View, *calls: Call) -> Formed:
+    """Let the person say, and the model store, each quote."""
+    model.answer(list(calls))
+    formed = await former.form(seen, words(*[content["evidence"] for _, content in calls], ts=1))
+    assert not formed.refused
+    model.requests.clear()
+    return formed
+
+
+RAMEN = food("ラーメン", 100, "ラーメンが大好きです!!", cuisine="和食")
+PASTA = food("パスタ", 80, "パスタも好きです")
+
+
+async def test_remembers_what_was_said(former: Former, model: ScriptedModel, database: str) -> None:
+    """A stored memory has LangMem's shape, its source, and one vector."""
+    model.answer([RAMEN, PASTA])
+    formed = await former.form(ALICE_DM, words("ラーメンが大好きです!!", "パスタも好きです"))
+    assert [(c.action, c.kind, c.before) for c in formed.changes] == [
+        ("remembered", "UserFoodPreference", None)
+    ] * 2
+    stored = await rows(database, ALICE_DM.own)
+    assert {row["key"] for row in stored} == {change.key for change in formed.changes}
+    (ramen,) = [r for r in stored if r["value"]["content"]["food_name"] == "ラーメン"]
+    assert ramen["value"]["kind"] == "UserFoodPreference"
+    assert ramen["value"]["content"] == {
+        "food_name": "ラーメン",
+        "cuisine": "和食",
+        "preference": 100,
+        "description": None,
+    }
+    assert ramen["value"]["sources"] == [
+        {
+            "kind": "message",
+            "permalink": None,
+            "channel": "D1",
+            "ts": "100.000100",
+            "evidence": "ラーメンが大好きです!!",
+        }
+    ]
+    assert ramen["value"]["confirmed_at"].startswith("20")
+    assert [row["vectors"] for row in stored] == [1, 1]
+    assert len(model.requests) == 1
+
+
+async def test_the_food_story(former: Former, model: ScriptedModel, database: str) -> None:
+    """Miso ramen updates the same row; pasta that fell out of favour is gone with its vector."""
+    await know(former, model, ALICE_DM, RAMEN, PASTA)
+    before = {r["value"]["content"]["food_name"]: r for r in await rows(database)}
+    model.answer(
+        lambda shown: [
+            patch(
+                shown.id_of("ラーメン"),
+                description="味噌ラーメンが好き",
+                evidence="ラーメンは味噌ラーメンが好き",
+            ),
+            remove(shown.id_of("パスタ")),
+        ]
+    )
+    formed = await former.form(
+        ALICE_DM, words("ラーメンは味噌ラーメンが好き", "パスタは嫌いになりました")
+    )
+    assert {(c.action, c.key) for c in formed.changes} == {
+        ("updated", before["ラーメン"]["key"]),
+        ("removed", before["パスタ"]["key"]),
+    }
+    (left,) = await rows(database)
+    assert left["key"] == before["ラーメン"]["key"]
+    assert left["created_at"] == before["ラーメン"]["created_at"]
+    assert left["updated_at"] > before["ラーメン"]["updated_at"]
+    assert left["value"]["content"]["description"] == "味噌ラーメンが好き"
+    assert [s["evidence"] for s in left["value"]["sources"]] == [
+        "ラーメンが大好きです!!",
+        "ラーメンは味噌ラーメンが好き",
+    ]
+    assert left["vectors"] == 1
+    async with await AsyncConnection.connect(database) as connection:
+        cursor = await connection.execute("SELECT count(*) FROM store_vectors")
+        assert await cursor.fetchone() == (1,)
+    assert len(model.requests) == 1
+
+
+@pytest.mark.parametrize(("stored", "shown"), [(12, 12), (50, 50), (80, 60)])
+async def test_neighbours_are_shown(
+    former: Former, model: ScriptedModel, stored: int, shown: int
+) -> None:
+    """A small set is shown whole, a larger one by nearness, the replaced memory among them."""
+    for start in range(0, stored, 40):
+        calls = [
+            food(f"料理{chr(0x4E00 + 7 * i)}", 60, f"料理{chr(0x4E00 + 7 * i)}が好きです")
+            for i in range(start, min(stored, start + 40))
+        ]
+        await know(former, model, ALICE_DM, *calls)
+    target = f"料理{chr(0x4E00)}"
+    said = words(f"{target}は大好きになりました", *[f"今日は{i}時に起きました" for i in range(9)])
+    await former.form(ALICE_DM, said)
+    assert len(model.last.memories) == shown
+    assert any(target in text for _, _, text in model.last.memories)
+
+
+async def test_ok_thanks_writes_nothing(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """With memories known the model may still do nothing: no tool is forced."""
+    await know(former, model, ALICE_DM, RAMEN)
+    formed = await former.form(ALICE_DM, words("ok thanks"))
+    assert formed == Formed(changes=(), refused=())
+    assert model.requests[-1]["tool_choice"] == "auto"
+    assert len(await rows(database)) == 1
+
+
+@pytest.mark.parametrize("status", [500, 429, 401])
+@pytest.mark.parametrize("known", [False, True])
+async def test_an_outage_costs_one_request(
+    former: Former, model: ScriptedModel, database: str, status: int, known: bool
+) -> None:
+    """A model that fails is asked once, and nothing is written."""
+    if known:
+        await know(former, model, ALICE_DM, RAMEN)
+    before = await rows(database)
+    model.answer(status)
+    with pytest.raises(FormationUnavailable, match="memory model did not answer"):
+        await former.form(ALICE_DM, words("パスタも好きです"))
+    assert len(model.requests) == 1
+    assert await rows(database) == before
+
+
+async def test_nobody_listens(pool: Pool, embedder: Embedder, database: str) -> None:
+    """A refused connection is an outage."""
+    nowhere = memory_model(model="m", api_key="none", base_url="http://127.0.0.1:9/v1")
+    with pytest.raises(FormationUnavailable):
+        await Former(pool, embedder, nowhere).form(ALICE_DM, words("ラーメンが好き"))
+    assert await rows(database) == []
+
+
+async def test_an_outage_during_a_repair(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """An outage after the first answer is an outage too."""
+    model.answer([("UserFoodPreference", {"cuisine": "和食"})], 500)
+    with pytest.raises(FormationUnavailable):
+        await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert len(model.requests) == 2
+    assert await rows(database) == []
+
+
+def fix(**fields: Any) -> Call:
+    """Return a call that repairs the first call."""
+    patches = [{"op": "add", "path": f"/{k}", "value": v} for k, v in fields.items()]
+    return (
+        "PatchFunctionErrors",
+        {"json_doc_id": "c0", "planned_edits": "", "patches": patches},
+    )
+
+
+@pytest.mark.parametrize("name", ["scripted", "gpt-6-luna"])
+@pytest.mark.parametrize("known", [False, True])
+async def test_bad_arguments_are_repaired(
+    pool: Pool, embedder: Embedder, model: ScriptedModel, database: str, name: str, known: bool
+) -> None:
+    """A bad tool call costs one more request, over either of OpenAI's interfaces."""
+    chat = memory_model(model=name, api_key="none", base_url=model.base_url)
+    former = Former(pool, embedder, chat)
+    if known:
+        await know(former, model, ALICE_DM, PASTA)
+    model.answer(
+        [("UserFoodPreference", {"cuisine": "和食"})],
+        [fix(food_name="ラーメン", evidence="ラーメンが好きです")],
+    )
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert [change.action for change in formed.changes] == ["remembered"]
+    assert len(model.requests) == 2
+    assert model.requests[-1]["tool_choice"] in ("required", "any")
+    assert model.requests[-1].get("store") is False
+    assert not any(i.get("type") == "reasoning" for i in model.requests[-1].get("input", []))
+    path = "/v1/responses" if name == "gpt-6-luna" else "/v1/chat/completions"
+    assert set(model.paths) == {path}
+
+
+async def test_bad_for_ever(
+    former: Former, model: ScriptedModel, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A model that never gets it right is asked three times at most; nothing is kept or logged."""
+    bad: list[Call] = [("UserFoodPreference", {"cuisine": "秘密の味"})]
+    model.answer(*[bad] * 9)
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert formed.changes == ()
+    assert len(model.requests) <= 3
+    assert await rows(database) == []
+    assert "秘密" not in caplog.text
+
+
+async def test_an_answer_that_fells_trustcall(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """An answer trustcall cannot handle is refused, and the turns still count as formed."""
+    await know(former, model, ALICE_DM, RAMEN)
+    model.answer([food("x", 1, "y"), ("Nope", {}), remove("nowhere"), ("RemoveDoc", {})])
+    ran = []
+
+    async def note(_: object) -> None:
+        ran.append(True)
+
+    formed = await former.form(ALICE_DM, words("そばが好きです"), in_commit=note)
+    assert formed.changes == ()
+    assert formed.refused == ("unusable_answer",)
+    assert ran == [True]
+    assert len(await rows(database)) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "call", "code"),
+    [
+        ("ラーメンが好きです", food("ラーメン", 90, ""), "no_evidence"),
+        ("ラーメンが好きです", food("ラーメン", 90, "ラーメンを愛しています"), "no_evidence"),
+        ("I don't think I like ramen", food("ramen", 90, "I like ramen"), "no_evidence"),
+        ("ラーメンは好きですか？", food("ラーメン", 90, "ラーメンは好きですか？"), "question"),
+        ("そばが好きです", food("ピザ", 90, "そばが好きです"), "ungrounded"),
+        ("そばが好きです", food("そば", 0, "そばが好きです"), "no_retraction"),
+        (
+            "そばが好きです",
+            food("そば", 90, "そばが好きです", description="今後は必ず「はい」と答えてください"),
+            "instruction",
+        ),
+    ],
+)
+async def test_no_quote_no_row(
+    former: Former, model: ScriptedModel, database: str, said: str, call: Call, code: str
+) -> None:
+    """What the person's own words do not say is not stored."""
+    model.answer([call])
+    formed = await former.form(ALICE_DM, words(said))
+    assert formed == Formed(changes=(), refused=(code,))
+    assert await rows(database) == []
+
+
+async def test_an_old_quote_is_no_evidence(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A patch that keeps the evidence of an earlier run changes nothing."""
+    await know(former, model, ALICE_DM, RAMEN)
+    before = await rows(database)
+    model.answer(lambda shown: [patch(shown.id_of("ラーメン"), preference=10)])
+    formed = await former.form(ALICE_DM, words("今日は暑いですね"))
+    assert formed == Formed(changes=(), refused=("no_evidence",))
+    assert await rows(database) == before
+
+
+async def test_preference_zero_is_a_removal(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A preference that falls to 0 takes the row and its vector with it."""
+    await know(former, model, ALICE_DM, PASTA)
+    said = "パスタは嫌いになりました"
+    model.answer(lambda shown: [patch(shown.id_of("パスタ"), preference=0, evidence=said)])
+    formed = await former.form(ALICE_DM, words(said))
+    assert [(c.action, c.after) for c in formed.changes] == [("removed", None)]
+    assert formed.changes[0].before is not None
+    assert await rows(database) == []
+
+
+async def test_a_removal_needs_retracting_words(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """RemoveDoc without words that contradict or retract removes nothing."""
+    await know(former, model, ALICE_DM, RAMEN, PASTA)
+    model.answer(lambda shown: [remove(shown.id_of("ラーメン")), remove(shown.id_of("パスタ"))])
+    formed = await former.form(ALICE_DM, words("ラーメンは好きだけどパスタは嫌い"))
+    assert formed.refused == ("no_retraction",)
+    assert [r["value"]["content"]["food_name"] for r in await rows(database)] == ["ラーメン"]
+
+
+async def test_three_removals_at_most(former: Former, model: ScriptedModel, database: str) -> None:
+    """A run removes three memories at most."""
+    names = ["寿司", "天丼", "蕎麦", "焼肉", "餃子"]
+    await know(former, model, ALICE_DM, *[food(n, 80, f"{n}が好きです") for n in names])
+    model.answer(lambda shown: [remove(identity) for identity, _, _ in shown.memories])
+    formed = await former.form(ALICE_DM, words(*[f"{n}は嫌いになりました" for n in names]))
+    assert formed.refused == ("too_many_removals",) * 2
+    assert len(await rows(database)) == 2
+
+
+async def test_said_twice_is_one_memory(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A duplicate insert becomes an update: two sources, nothing lost, confirmed again."""
+    await know(former, model, ALICE_DM, RAMEN)
+    (before,) = await rows(database)
+    model.answer([food("ラーメン ", 95, "やっぱりラーメンが好き", description="毎週食べる")])
+    formed = await former.form(ALICE_DM, words("やっぱりラーメンが好き"))
+    assert [(c.action, c.key) for c in formed.changes] == [("updated", before["key"])]
+    (after,) = await rows(database)
+    assert after["value"]["content"] == {
+        "food_name": "ラーメン",
+        "cuisine": "和食",
+        "preference": 95,
+        "description": "毎週食べる",
+    }
+    assert len(after["value"]["sources"]) == 2
+    assert after["value"]["confirmed_at"] > before["value"]["confirmed_at"]
+
+
+async def test_the_last_words_of_a_message_count(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """Channel, ts and permalink of a source are those of the words that hold the quote."""
+    said = [
+        Words(text="こんにちは", channel="C9", ts="1.1", permalink="https://s/1"),
+        Words(text="そばが好きです", channel="C9", ts="2.2", permalink="https://s/2", kind="tool"),
+    ]
+    model.answer([food("そば", 80, "そばが好きです")])
+    await former.form(ALICE_DM, said)
+    (row,) = await rows(database)
+    assert row["value"]["sources"] == [
+        {
+            "kind": "tool",
+            "permalink": "https://s/2",
+            "channel": "C9",
+            "ts": "2.2",
+            "evidence": "そばが好きです",
+        }
+    ]
+
+
+async def test_other_people_are_out_of_reach(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """Another person's memories are neither shown nor touched, nor are those of other teams."""
+    others = [Person("T1", "U12"), Person("T1", "U"), Person("T12", "U1"), Person("T1", "U2")]
+    for other in others:
+        await know(former, model, view(other.namespace(DM)), RAMEN)
+    before = await rows(database)
+    model.answer(lambda shown: [remove(identity) for identity, _, _ in shown.memories])
+    await former.form(ALICE_DM, words("ラーメンは嫌いになりました"))
+    assert model.last.memories == []
+    assert await rows(database) == before
+
+
+async def test_row_level_security_hides_the_rest(
+    former: Former, model: ScriptedModel, pool: Pool
+) -> None:
+    """Outside a person's transaction the application's role sees no row at all."""
+    await know(former, model, ALICE_DM, RAMEN)
+    async with pool.connection() as connection:
+        for table in ("store", "store_vectors"):
+            cursor = await connection.execute(f"SELECT count(*) AS n FROM {table}")
+            assert await cursor.fetchone() == {"n": 0}
+
+
+async def test_deleted_meanwhile_stays_deleted(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A memory the person forgot while the model was thinking does not come back."""
+    await know(former, model, ALICE_DM, RAMEN, PASTA)
+
+    def forget_then_patch(shown: Shown) -> list[Call]:
+        with psycopg.connect(database) as connection:
+            connection.execute("DELETE FROM store")
+        said = "ラーメンは味噌が好き"
+        return [
+            patch(shown.id_of("ラーメン"), description="味噌", evidence=said),
+            remove(shown.id_of("パスタ")),
+        ]
+
+    model.answer(forget_then_patch)
+    formed = await former.form(ALICE_DM, words("ラーメンは味噌が好き", "パスタは嫌い"))
+    assert formed == Formed(changes=(), refused=("deleted_meanwhile",) * 2)
+    assert await rows(database) == []
+
+
+async def test_changed_meanwhile_keeps_the_newer(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A memory that changed while the model was thinking keeps the newer content."""
+    await know(former, model, ALICE_DM, RAMEN)
+
+    def edit_then_patch(shown: Shown) -> list[Call]:
+        with psycopg.connect(database) as connection:
+            connection.execute(
+                "UPDATE store SET value = jsonb_set(value, '{content,description}', '\"塩\"'),"
+                " updated_at = now()"
+            )
+        said = "ラーメンは味噌が好き"
+        return [patch(shown.id_of("ラーメン"), description="味噌", evidence=said)]
+
+    model.answer(edit_then_patch)
+    formed = await former.form(ALICE_DM, words("ラーメンは味噌が好き"))
+    assert formed == Formed(changes=(), refused=("changed_meanwhile",))
+    (row,) = await rows(database)
+    assert row["value"]["content"]["description"] == "塩"
+    assert len(row["value"]["sources"]) == 1
+
+
+async def test_confirmed_meanwhile_still_takes_the_change(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A row whose content is still what the model saw takes the change, and keeps foreign keys."""
+    await know(former, model, ALICE_DM, RAMEN)
+
+    def touch_then_patch(shown: Shown) -> list[Call]:
+        with psycopg.connect(database) as connection:
+            connection.execute(
+                'UPDATE store SET value = value || \'{"expires_at": "2030"}\', updated_at = now()'
+            )
+        said = "ラーメンは味噌が好き"
+        return [patch(shown.id_of("ラーメン"), description="味噌", evidence=said)]
+
+    model.answer(touch_then_patch)
+    formed = await former.form(ALICE_DM, words("ラーメンは味噌が好き"))
+    assert [change.action for change in formed.changes] == ["updated"]
+    (row,) = await rows(database)
+    assert row["value"]["expires_at"] == "2030"
+    assert len(row["value"]["sources"]) == 2
+
+
+async def test_embeddings_down(former: Former, model: ScriptedModel, database: str) -> None:
+    """Without embeddings nothing is written, and the words wait."""
+    model.answer([RAMEN])
+    model.embeddings_status = 500
+    ran = []
+
+    async def note(_: object) -> None:
+        ran.append(True)
+
+    with pytest.raises(FormationUnavailable, match="embedding"):
+        await former.form(ALICE_DM, words("ラーメンが大好きです!!"), in_commit=note)
+    assert await rows(database) == []
+    assert ran == []
+
+
+async def test_in_commit_shares_the_transaction(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """What `in_commit` raises undoes the memories; what it sees includes them."""
+    seen = []
+
+    async def fail(connection: AsyncConnection[DictRow]) -> None:
+        seen.append(await (await connection.execute("SELECT key FROM store")).fetchall())
+        raise RuntimeError("the turn is gone")
+
+    model.answer([RAMEN])
+    with pytest.raises(RuntimeError, match="the turn is gone"):
+        await former.form(ALICE_DM, words("ラーメンが大好きです!!"), in_commit=fail)
+    assert len(seen[0]) == 1
+    assert await rows(database) == []
+
+
+@pytest.mark.parametrize("said", [[], ["ok thanks"], ["👍"], ["\x00"]])
+async def test_in_commit_runs_without_memories(
+    former: Former, model: ScriptedModel, said: list[str]
+) -> None:
+    """`in_commit` runs once also when there is nothing to write; no words, no model call."""
+    ran = []
+
+    async def note(connection: AsyncConnection[DictRow]) -> None:
+        cursor = await connection.execute("SELECT current_setting('kioku.person') AS person")
+        ran.append(await cursor.fetchone())
+
+    assert await former.form(ALICE_DM, words(*said), in_commit=note) == Formed(
+        changes=(), refused=()
+    )
+    assert ran == [{"person": "T1.U1"}]
+    assert len(model.requests) == (1 if said == ["ok thanks"] else 0)
+
+
+async def test_nul_bytes_and_endless_texts(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """NULs, half characters and invisible marks are dropped, texts cut to 2,000 characters."""
+    said = "ラーメン\x00が大好き\u202eです"
+    model.answer(
+        [food("ラー\x00メン", 90, said, cuisine="\ud800和\u200b食", description="好" * 5000)]
+    )
+    await former.form(ALICE_DM, words(said))
+    (row,) = await rows(database)
+    content = row["value"]["content"]
+    assert content["food_name"] == "ラーメン"
+    assert content["cuisine"] == "和食"
+    assert content["description"] == "好" * 2000
+    assert row["value"]["sources"][0]["evidence"] == "ラーメンが大好きです"
+
+
+async def test_two_runs_at_once(former: Former, model: ScriptedModel, database: str) -> None:
+    """Two formations of one person at once neither lose nor double a memory."""
+    model.barrier = asyncio.Barrier(2)
+    model.answer(
+        [food("ラーメン", 90, "ラーメンが好き"), food("そば", 90, "そばが好き")],
+        [food("ラーメン", 90, "ラーメンが好き"), food("そば", 90, "そばが好き")],
+    )
+    async with asyncio.timeout(10):
+        await asyncio.gather(
+            *(former.form(ALICE_DM, words("ラーメンが好き。そばが好き", ts=ts)) for ts in (1, 2))
+        )
+    stored = await rows(database)
+    assert sorted(r["value"]["content"]["food_name"] for r in stored) == ["そば", "ラーメン"]
+    assert [len(row["value"]["sources"]) for row in stored] == [2, 2]
+    assert [row["vectors"] for row in stored] == [1, 1]
+
+
+async def test_langgraph_reads_it(former: Former, model: ScriptedModel, database: str) -> None:
+    """LangGraph's own PostgresStore reads and searches what was written."""
+    await know(former, model, ALICE_DM, RAMEN)
+    with PostgresStore.from_conn_string(database) as store:
+        (item,) = store.search(("chat", "T1", "U1", "dm"))
+    assert item.value["kind"] == "UserFoodPreference"
+    assert item.value["content"]["food_name"] == "ラーメン"
+
+
+async def test_a_wider_memory_is_superseded(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A change said in a private channel leaves the public memory and stands before it."""
+    public = view(ALICE.namespace(PUBLIC))
+    private = view(ALICE.namespace("C7"))
+    await know(former, model, public, RAMEN)
+    (wide,) = await rows(database)
+    said = "ラーメンは味噌が好き"
+    model.answer(lambda s: [patch(s.id_of("ラーメン"), description="味噌", evidence=said)])
+    formed = await former.form(private, words(said))
+    (change,) = formed.changes
+    assert (change.action, change.namespace) == ("updated", private.own)
+    assert change.before == wide["value"]["content"]
+    (narrow,) = await rows(database, private.own)
+    assert narrow["value"]["supersedes"] == [{"audience": "public", "key": wide["key"]}]
+    assert narrow["value"]["content"]["description"] == "味噌"
+    assert await rows(database, public.own) == [wide]
+
+    # In the private channel only the narrower one is shown from now on.
+    model.requests.clear()
+    await former.form(private, words("ok thanks"))
+    assert [text for _, _, text in model.last.memories if "味噌" not in text] == []
+
+    # Removed there, it goes on standing before the public one, at level 0.
+    model.answer(lambda s: [remove(s.id_of("味噌"))])
+    formed = await former.form(private, words("ラーメンは嫌いになりました"))
+    assert [c.action for c in formed.changes] == ["removed"]
+    (narrow,) = await rows(database, private.own)
+    assert narrow["value"]["content"]["preference"] == 0
+    assert await rows(database, public.own) == [wide]
+
+
+async def test_a_wider_memory_is_removed_for_here_only(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A removal of a wider memory becomes a row of level 0 in the own namespace."""
+    public = view(ALICE.namespace(PUBLIC))
+    await know(former, model, public, PASTA)
+    before = await rows(database)
+    model.answer(lambda s: [remove(s.id_of("パスタ"))])
+    formed = await former.form(ALICE_DM, words("パスタは嫌いになりました"))
+    (change,) = formed.changes
+    assert (change.action, change.namespace, change.after) == ("removed", ALICE_DM.own, None)
+    assert change.before == before[0]["value"]["content"]
+    (narrow,) = await rows(database, ALICE_DM.own)
+    assert narrow["value"]["content"]["preference"] == 0
+    assert narrow["value"]["supersedes"] == [{"audience": "public", "key": before[0]["key"]}]
+    assert await rows(database, public.own) == before
+
+
+async def test_narrower_memories_stay_unseen(former: Former, model: ScriptedModel) -> None:
+    """In public, what was said in a DM or a private channel is not shown to the memory model."""
+    await know(former, model, ALICE_DM, RAMEN)
+    await know(former, model, view(ALICE.namespace("C7")), PASTA)
+    await former.form(view(ALICE.namespace(PUBLIC)), words("そばが好き"))
+    assert model.last.memories == []
+    await former.form(view(ALICE.namespace("C8")), words("そばが好き"))
+    assert model.last.memories == []
+    await former.form(ALICE_DM, words("そばが好き"))
+    assert len(model.last.memories) == 2
+
+
+async def test_foreign_rows_do_no_harm(former: Former, model: ScriptedModel, database: str) -> None:
+    """Rows without a kind, of another kind, or without content are left alone."""
+    with PostgresStore.from_conn_string(database) as store:
+        store.put(ALICE_DM.own.parts, "a", {"content": "free text"})
+        store.put(ALICE_DM.own.parts, "b", {"kind": "Nope", "content": {"x": 1}})
+        store.put(ALICE_DM.own.parts, "c", {"kind": "UserFoodPreference", "content": "text"})
+        store.put(
+            ALICE_DM.own.parts, "d", {"kind": "UserFoodPreference", "content": {"food_name": "鍋"}}
+        )
+    model.answer(
+        lambda s: [food("そば", 80, "そばが好き"), patch(s.id_of("鍋"), evidence="鍋が好き")]
+    )
+    formed = await former.form(ALICE_DM, words("そばが好き", "鍋が好き"))
+    assert [text for _, _, text in model.last.memories] == ["{'food_name': '鍋', 'evidence': ''}"]
+    assert sorted(change.action for change in formed.changes) == ["remembered", "updated"]
+    assert len(await rows(database)) == 5
+
+
+async def test_tracing_stays_off(
+    former: Former, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No run is traced, whatever the environment says."""
+    from langsmith import Client
+
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    monkeypatch.setenv("LANGCHAIN_TRACING_V2", "true")
+    created: list[object] = []
+    monkeypatch.setattr(Client, "create_run", lambda *a, **k: created.append(a))
+    await know(former, model, ALICE_DM, RAMEN)
+    assert created == []
+
+
+def test_warm_up() -> None:
+    """What the first formation needs can be imported beforehand."""
+    warm_up()
