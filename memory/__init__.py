@@ -15,6 +15,7 @@ from memory.database import (
     person_transaction,
     transaction,
 )
+from memory.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from memory.embeddings import Embedder, embedding_space
 from memory.errors import (
     DatabaseNotReady,
@@ -24,6 +25,7 @@ from memory.errors import (
     InvalidNamespace,
     KiokuMemoryError,
 )
+from memory.formation import Change, Formed, Former, Words, memory_model, warm_up
 from memory.memories import Memory, folded, forget, list_memories, matching
 from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
 from memory.recall import Recalled, recall
@@ -33,12 +35,17 @@ __all__ = [
     "DM",
     "PUBLIC",
     "SCHEMAS",
+    "Change",
     "DatabaseNotReady",
+    "EmbeddedPostgres",
+    "EmbeddedPostgresError",
     "Embedder",
     "EmbeddingSpace",
     "EmbeddingSpaceMismatch",
     "EmbeddingsUnavailable",
     "FormationUnavailable",
+    "Formed",
+    "Former",
     "InvalidNamespace",
     "KiokuMemoryError",
     "Memory",
@@ -51,6 +58,7 @@ __all__ = [
     "UserFoodPreference",
     "UserTechInterest",
     "View",
+    "Words",
     "check_database",
     "create_pool",
     "embedding_space",
@@ -58,6 +66,7 @@ __all__ = [
     "forget",
     "list_memories",
     "matching",
+    "memory_model",
     "migrate",
     "packaged_migrations",
     "person_transaction",
@@ -65,4 +74,5 @@ __all__ = [
     "subject",
     "transaction",
     "view",
+    "warm_up",
 ]

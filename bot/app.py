@@ -1,0 +1,41 @@
+"""The Bolt app: wiring only."""
+
+from __future__ import annotations
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.audience import Audiences
+from bot.inbox import Inbox
+from bot.listeners import actions, commands, events
+from bot.own_memories import OwnMemories
+from bot.people import People
+
+
+def create_app(
+    *,
+    client: AsyncWebClient,
+    identity: AuthorizeResult,
+    inbox: Inbox,
+    audiences: Audiences,
+    people: People,
+    own: OwnMemories,
+) -> AsyncApp:
+    """Return the app with every listener of manifest.yml.
+
+    Requests are verified at the door (`bot.web`), Socket Mode by its connection; who the app is
+    was asked once at the start, so that no event waits, or is lost, for an ``auth.test``.
+    """
+
+    async def authorize() -> AuthorizeResult:
+        return identity
+
+    # Bolt puts the token of `identity` in for each request.
+    tokenless = AsyncWebClient(base_url=client.base_url, retry_handlers=[])
+    app = AsyncApp(client=tokenless, authorize=authorize, request_verification_enabled=False)
+    bot_user_id = str(identity.bot_user_id)
+    events.register(app, inbox=inbox, audiences=audiences, people=people, bot_user_id=bot_user_id)
+    commands.register(app, own=own, people=people)
+    actions.register(app, own=own, people=people)
+    return app

@@ -1,0 +1,99 @@
+"""Who can see a conversation: looked up from Slack, never guessed."""
+
+from __future__ import annotations
+
+import logging
+
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.logs import fault
+from bot.messages import Message
+from memory import DM, PUBLIC, Namespace, Pool, View, transaction, view
+
+log = logging.getLogger(__name__)
+
+_TRUSTED_FOR = "1 hour"
+
+
+class Audiences:
+    """The `conversations` table, filled by ``conversations.info``."""
+
+    def __init__(self, pool: Pool, client: AsyncWebClient) -> None:
+        self._pool = pool
+        self._client = client
+
+    async def view(self, message: Message) -> View:
+        """Return what may be seen, and where it is remembered, in the message's conversation.
+
+        A conversation whose kind cannot be learned for certain sees and keeps only its own.
+        """
+        person = message.person
+        if message.audience == DM:
+            return view(person.namespace(DM))
+        audience, shared = await self._kind(message)
+        return view(person.namespace(audience), shared=shared)
+
+    async def is_shared(self, namespace: Namespace) -> bool:
+        """Say whether a conversation's own audience sees only itself, as far as is known."""
+        if namespace.audience in (DM, PUBLIC):
+            return False
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                "SELECT shared FROM conversations WHERE team_id = %s AND channel_id = %s",
+                (namespace.person.team_id, namespace.audience),
+            )
+            row = await found.fetchone()
+        return row is None or bool(row["shared"])
+
+    async def forget(self, team_id: str, channel_id: str) -> None:
+        """Look the conversation up anew next time: it was shared, archived or converted."""
+        async with transaction(self._pool) as connection:
+            await connection.execute(
+                "DELETE FROM conversations WHERE team_id = %s AND channel_id = %s",
+                (team_id, channel_id),
+            )
+
+    async def _kind(self, message: Message) -> tuple[str, bool]:
+        key = (message.team_id, message.channel_id)
+        if message.is_shared:
+            return message.channel_id, True
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                "SELECT audience, shared FROM conversations WHERE team_id = %s"
+                f" AND channel_id = %s AND looked_up_at > now() - interval '{_TRUSTED_FOR}'",
+                key,
+            )
+            row = await found.fetchone()
+        if row is not None:
+            return str(row["audience"]), bool(row["shared"])
+        try:
+            answer = await self._client.conversations_info(channel=message.channel_id)
+        except (SlackApiError, SlackClientError, OSError, TimeoutError) as error:
+            log.warning("a conversation's kind could not be looked up: %s", fault(error))
+            return message.channel_id, True
+        audience, shared = kind_of(answer.get("channel") or {}, message.channel_id)
+        async with transaction(self._pool) as connection:
+            await connection.execute(
+                "INSERT INTO conversations (team_id, channel_id, audience, shared)"
+                " VALUES (%s, %s, %s, %s) ON CONFLICT (team_id, channel_id) DO UPDATE SET"
+                " audience = excluded.audience, shared = excluded.shared, looked_up_at = now()",
+                (*key, audience, shared),
+            )
+        return audience, shared
+
+
+def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:
+    """Return (audience, shared) for a conversation object.
+
+    Source: https://docs.slack.dev/reference/objects/conversation-object
+    """
+    if channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"):
+        return channel_id, True
+    if channel.get("is_im"):
+        return DM, False
+    if channel.get("is_mpim") or channel.get("is_private") is True:
+        return channel_id, False
+    if channel.get("is_channel") and channel.get("is_private") is False:
+        return PUBLIC, False
+    return channel_id, True

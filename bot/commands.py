@@ -1,0 +1,143 @@
+"""What each command of `kioku` does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+
+from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
+from bot.local import Playground, open_playground
+from bot.queue import migrations
+from bot.service import Service, StartError, create_openai_client
+from memory import EmbeddedPostgres, embedding_space, migrate
+
+_UP_FORMATION_DELAY = 1.0
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve Slack until `stop`: by Socket Mode with an app token, else over HTTP.
+
+    Raises `StartError` with one sentence where a setting or a service is missing.
+    """
+    if not settings.has_model:
+        raise StartError(
+            "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks"
+            " the Responses API. (`kioku up` runs with a stand-in model.)"
+        )
+    if settings.slack_app_token is None and settings.slack_signing_secret is None:
+        raise StartError(
+            "Slack is not set up: write SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET"
+            " for HTTP, besides SLACK_BOT_TOKEN."
+        )
+    async with (
+        _database(settings) as conninfo,
+        Service(settings, conninfo, serve_http=True) as service,
+    ):
+        _tell(f"Kioku is ready on port {service.port}.")
+        await stop.wait()
+        _tell("Kioku is finishing what it has begun …")
+
+
+async def up(settings: Settings, stop: asyncio.Event) -> None:
+    """Run everything on this machine until `stop`.
+
+    Real Slack by Socket Mode if its tokens are set, else the playground; a real model if one is
+    set, else the stand-in.
+    """
+    in_slack = settings.slack_bot_token is not None and settings.slack_app_token is not None
+    async with contextlib.AsyncExitStack() as stack:
+        playground: Playground | None = None
+        if not in_slack or not settings.has_model:
+            playground = await stack.enter_async_context(
+                open_playground(settings, with_slack=not in_slack)
+            )
+        conninfo = await stack.enter_async_context(_database(settings))
+        adapted = _adapted(settings, playground, in_slack=in_slack)
+        await _migrated(adapted, conninfo)
+        await stack.enter_async_context(Service(adapted, conninfo, serve_http=False))
+        _welcome(adapted, playground, in_slack=in_slack)
+        await stop.wait()
+        _tell("\nKioku is finishing what it has begun …")
+
+
+def migrate_database(settings: Settings) -> None:
+    """Bring the database of `settings` up to this version and say what was done."""
+
+    async def go() -> list[str]:
+        async with _database(settings) as conninfo:
+            return await _migrated(settings, conninfo)
+
+    done = asyncio.run(go())
+    _tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
+
+
+def _adapted(settings: Settings, playground: Playground | None, *, in_slack: bool) -> Settings:
+    changes: dict[str, object] = {}
+    given = settings.model_fields_set
+    if "formation_delay" not in given:
+        changes["formation_delay"] = _UP_FORMATION_DELAY
+    if playground is not None and not in_slack:
+        changes |= playground.slack_settings()
+    if playground is not None and not settings.has_model:
+        changes |= playground.model_settings()
+        changes |= {
+            name: value
+            for name, value in {
+                "reply_model": STAND_IN_MODEL,
+                "memory_model": STAND_IN_MODEL,
+                "embedding_model": STAND_IN_EMBEDDING_MODEL,
+            }.items()
+            if name not in given
+        }
+    return settings.model_copy(update=changes)
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    server = EmbeddedPostgres(settings.data_dir.resolve())
+    await asyncio.to_thread(server.start)
+    try:
+        await asyncio.to_thread(server.ensure_database, "kioku")
+        yield server.dsn("kioku")
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def _migrated(settings: Settings, conninfo: str) -> list[str]:
+    client = create_openai_client(settings)
+    try:
+        space = await embedding_space(client, settings.embedding_model)
+    finally:
+        await client.close()
+    try:
+        return await asyncio.to_thread(migrate, conninfo, space, migrations())
+    except psycopg.errors.InsufficientPrivilege:
+        raise StartError(
+            "This database user may not create tables or roles: run `kioku migrate` as the owner."
+        ) from None
+    except psycopg.OperationalError:
+        raise StartError(
+            "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
+        ) from None
+
+
+def _welcome(settings: Settings, playground: Playground | None, *, in_slack: bool) -> None:
+    place = "in your Slack workspace" if in_slack or playground is None else f"at {playground.url}"
+    _tell(f"Kioku is ready {place}")
+    if settings.stand_in:
+        _tell(
+            "  Answers come from the stand-in model: scripted replies for trying the flow, not a"
+            " language model. Set OPENAI_API_KEY for a real one."
+        )
+    _tell("  Stop with Ctrl-C; nothing is lost.")
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command speaks

@@ -1,0 +1,321 @@
+"""An answer on its way into Slack: streamed; else updated; else posted. Whole, and once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import UUID
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.locale import Language, say
+from bot.logs import fault
+from bot.messages import Message
+from bot.slack import SLACK_FAULTS, error_code, patiently
+from bot.splitting import break_point, open_fence, split_markdown
+from bot.surfaces.reply import PART_LIMIT, Block, fallback, footer, message_blocks
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 1.0
+# Slack ends a stream after about five minutes, even a busy one.
+STREAM_SECONDS = 230.0
+_POST_ATTEMPTS = 3
+_STATUS_SECONDS = 2.0
+
+
+class DeliveryFailed(Exception):
+    """Slack does not take the answer: the conversation is archived, or the app was removed."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """One message of the answer."""
+
+    ts: str
+    text: str
+    live: bool
+    opened_at: float
+
+
+class Delivery:
+    """One answer in one thread; leaving it ends whatever of it still runs.
+
+    `language` is the person's, as it becomes known. `posted` is awaited with each message's ts as
+    soon as Slack has named it; `interrupted` says whether the person stopped the answer.
+    `already_posted` names what an earlier attempt left.
+    """
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        message: Message,
+        *,
+        turn_id: UUID,
+        language: Coroutine[Any, Any, Language],
+        stand_in: bool,
+        posted: Callable[[str], Awaitable[None]],
+        interrupted: Callable[[], Awaitable[bool]],
+        already_posted: Sequence[str] = (),
+    ) -> None:
+        self._client = client
+        self._message = message
+        self._turn_id = turn_id
+        self._language = asyncio.create_task(language)
+        self._status = asyncio.create_task(self._set_status())
+        self._stand_in = stand_in
+        self._posted = posted
+        self._interrupted = interrupted
+        self._parts = [_Part(ts, "", live=True, opened_at=0.0) for ts in already_posted]
+        self._taken = ""
+        self._pending = ""
+        self._may_stream = not already_posted
+        self._flushed_at = float("-inf")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # Nothing of this delivery goes on when it is left, whatever happened.
+        self._status.cancel()
+        self._language.cancel()
+        await asyncio.gather(self._status, self._language, return_exceptions=True)
+
+    async def language(self) -> Language:
+        """Return the language the person reads."""
+        return await asyncio.shield(self._language)
+
+    async def write(self, piece: str) -> bool:
+        """Take a piece of the answer; show what has gathered once a second.
+
+        Returns False when the person has stopped the answer.
+        """
+        self._taken += piece
+        self._pending += piece
+        if time.monotonic() - self._flushed_at < FLUSH_SECONDS or not self._pending.strip():
+            return True
+        if await self._interrupted():
+            return False
+        if self._may_stream:
+            await self._flush()
+        self._flushed_at = time.monotonic()
+        return True
+
+    def start_over(self) -> None:
+        """Begin the answer anew: what has been shown will be replaced by the whole."""
+        self._may_stream = False
+        self._taken = self._pending = ""
+
+    async def finish(self, text: str) -> None:
+        """Deliver the whole answer. Raises `DeliveryFailed` when Slack takes it in no way."""
+        if self._may_stream and text.startswith(self._taken) and self._parts:
+            self._pending += text[len(self._taken) :]
+            if await self._flush(last=True):
+                return
+        await self._replace(split_markdown(text, PART_LIMIT))
+
+    @property
+    def taken(self) -> str:
+        """What has come of the answer so far, whether shown yet or not."""
+        return self._taken
+
+    async def _set_status(self) -> None:
+        try:
+            await self._client.assistant_threads_setStatus(
+                channel_id=self._message.channel_id,
+                thread_ts=self._message.thread_ts,
+                status=say(await self.language(), "status"),
+            )
+        except SLACK_FAULTS as error:
+            log.info("the status line was not shown: %s", error_code(error) or fault(error))
+
+    async def _status_shown(self) -> None:
+        # It must not come after the reply, which clears it; nor may it hold the reply up.
+        _, late = await asyncio.wait({self._status}, timeout=_STATUS_SECONDS)
+        for task in late:
+            task.cancel()
+
+    async def _below(self) -> list[Block]:
+        return footer(await self.language(), stand_in=self._stand_in)
+
+    async def _flush(self, *, last: bool = False) -> bool:
+        """Stream what is pending; False, and no more streaming, when Slack does not take it."""
+        try:
+            while self._pending or last:
+                part = self._parts[-1] if self._parts and self._parts[-1].live else None
+                if part is not None and self._pending and self._is_full(part):
+                    await self._close(part)
+                    continue
+                room = PART_LIMIT - (len(part.text) if part else 0)
+                at = break_point(self._pending, room)
+                text, self._pending = self._pending[:at], self._pending[at:]
+                if part is None:
+                    part = await self._open(text)
+                elif last and not self._pending:
+                    await self._stop(part, text)
+                    return True
+                else:
+                    await self._append(part, text)
+                if self._pending:
+                    await self._close(part)
+        except SLACK_FAULTS as error:
+            log.info("streaming was given up: %s", error_code(error) or fault(error))
+            self._may_stream = False
+            return False
+        return True
+
+    def _is_full(self, part: _Part) -> bool:
+        room = PART_LIMIT - len(part.text)
+        return room < 200 or time.monotonic() - part.opened_at > STREAM_SECONDS
+
+    async def _open(self, text: str) -> _Part:
+        await self._status_shown()
+        answer = await self._client.chat_startStream(
+            channel=self._message.channel_id,
+            thread_ts=self._message.thread_ts,
+            recipient_team_id=self._message.user_team_id,
+            recipient_user_id=self._message.user_id,
+            markdown_text=text,
+        )
+        ts = str(answer["ts"])
+        part = _Part(ts, text, live=True, opened_at=time.monotonic())
+        self._parts.append(part)
+        await self._posted(ts)
+        return part
+
+    async def _append(self, part: _Part, text: str) -> None:
+        await self._client.chat_appendStream(
+            channel=self._message.channel_id, ts=part.ts, markdown_text=text
+        )
+        part.text += text
+
+    async def _stop(self, part: _Part, text: str) -> None:
+        below = await self._below()
+        await patiently(
+            lambda: self._client.chat_stopStream(
+                channel=self._message.channel_id,
+                ts=part.ts,
+                markdown_text=text or None,
+                blocks=below,
+                metadata=self._metadata(),
+            )
+        )
+        part.text += text
+        part.live = False
+
+    async def _close(self, part: _Part) -> None:
+        # A full part ends; a code block it leaves open goes on in the next one.
+        if fence := open_fence(part.text):
+            await self._append(part, "\n```")
+            self._pending = f"{fence}\n{self._pending}"
+        await patiently(
+            lambda: self._client.chat_stopStream(channel=self._message.channel_id, ts=part.ts)
+        )
+        part.live = False
+
+    async def _replace(self, texts: Sequence[str]) -> None:
+        """Make the thread show exactly `texts`: update what stands, post the rest."""
+        await self._status_shown()
+        for index, text in enumerate(texts):
+            below = await self._below() if index == len(texts) - 1 else []
+            part = self._parts[index] if index < len(self._parts) else None
+            if part is None or not await self._update(part, text, below):
+                await self._post(text, below, index)
+        for part in self._parts[len(texts) :]:
+            await self._end_stream(part)
+            with suppress(*SLACK_FAULTS):
+                await patiently(
+                    lambda ts=part.ts: self._client.chat_delete(  # type: ignore[misc]
+                        channel=self._message.channel_id, ts=ts
+                    )
+                )
+
+    async def _end_stream(self, part: _Part) -> None:
+        if not part.live:
+            return
+        part.live = False
+        try:
+            await patiently(
+                lambda: self._client.chat_stopStream(channel=self._message.channel_id, ts=part.ts)
+            )
+        except SLACK_FAULTS as error:
+            log.info("a stream had ended already: %s", error_code(error) or fault(error))
+
+    async def _update(self, part: _Part, text: str, below: list[Block]) -> bool:
+        await self._end_stream(part)
+        for attempt in range(_POST_ATTEMPTS):
+            try:
+                await patiently(
+                    lambda: self._client.chat_update(
+                        channel=self._message.channel_id,
+                        ts=part.ts,
+                        text=fallback(text),
+                        blocks=message_blocks(text, below),
+                        metadata=self._metadata(),
+                    )
+                )
+            except SLACK_FAULTS as error:
+                if error_code(error):
+                    log.warning("a reply could not be updated: %s", error_code(error))
+                    return False
+                # To set the same text twice is harmless.
+                await asyncio.sleep(0.3 * 2**attempt)
+            else:
+                part.text = text
+                return True
+        return False
+
+    async def _post(self, text: str, below: list[Block], index: int) -> None:
+        problem: BaseException | None = None
+        for attempt in range(_POST_ATTEMPTS):
+            try:
+                answer = await patiently(
+                    lambda: self._client.chat_postMessage(
+                        channel=self._message.channel_id,
+                        thread_ts=self._message.thread_ts,
+                        text=fallback(text),
+                        blocks=message_blocks(text, below),
+                        unfurl_links=False,
+                        unfurl_media=False,
+                        metadata=self._metadata(index),
+                    )
+                )
+            except SLACK_FAULTS as error:
+                problem = error
+                if error_code(error):
+                    break
+                await asyncio.sleep(0.3 * 2**attempt)
+                if await self._was_posted(index):
+                    return
+            else:
+                await self._posted(str(answer["ts"]))
+                return
+        raise DeliveryFailed("Slack did not take the reply.") from problem
+
+    async def _was_posted(self, index: int) -> bool:
+        """After a call that may have been carried out: look whether it was."""
+        with suppress(*SLACK_FAULTS):
+            answer = await patiently(
+                lambda: self._client.conversations_replies(
+                    channel=self._message.channel_id,
+                    ts=self._message.thread_ts,
+                    oldest=self._message.ts,
+                    include_all_metadata=True,
+                    limit=100,
+                )
+            )
+            for found in answer.get("messages") or []:
+                if found.get("metadata") == self._metadata(index):
+                    await self._posted(str(found["ts"]))
+                    return True
+        return False
+
+    def _metadata(self, index: int = 0) -> dict[str, Any]:
+        # Every member of the workspace can read this: an opaque id only.
+        payload = {"turn": str(self._turn_id), "part": index}
+        return {"event_type": "kioku_turn", "event_payload": payload}

@@ -1,0 +1,41 @@
+"""Slash commands."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+
+from bot.listeners.privately import answer_privately
+from bot.locale import Language
+from bot.own_memories import OwnMemories
+from bot.people import People
+from bot.surfaces.memories import Payload
+from memory import Person
+
+COMMANDS = ("/memories", "/forget")
+
+
+def register(app: AsyncApp, *, own: OwnMemories, people: People) -> None:
+    """Register every command of manifest.yml."""
+
+    @app.command("/memories")
+    async def memories(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
+        await ack()
+        work = partial(_with_words, own.listed, command)
+        await answer_privately(command, respond, people, work)
+
+    @app.command("/forget")
+    async def forget(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
+        await ack()
+        work = partial(_with_words, own.asked_to_forget, command)
+        await answer_privately(command, respond, people, work)
+
+
+async def _with_words(
+    work: Any, command: dict[str, Any], person: Person, language: Language
+) -> Payload:
+    words = str(command.get("text") or "").replace("\x00", "").strip()
+    payload: Payload = await work(person, language, words)
+    return payload

@@ -1,0 +1,91 @@
+"""The playground as a process of its own, beside the app."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from bot.config import Settings
+from bot.service import StartError
+
+MANIFEST = Path(__file__).resolve().parent.parent / "manifest.yml"
+_READY_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playground:
+    """Where the running playground is, and what the app needs to use it."""
+
+    url: str
+    slack_api_url: str
+    openai_base_url: str
+    bot_token: str
+    app_token: str
+
+    def slack_settings(self) -> dict[str, object]:
+        """Return the settings that put the playground in Slack's place."""
+        return {
+            "slack_api_url": self.slack_api_url,
+            "slack_bot_token": SecretStr(self.bot_token),
+            "slack_app_token": SecretStr(self.app_token),
+        }
+
+    def model_settings(self) -> dict[str, object]:
+        """Return the settings that put the stand-in in the model's place."""
+        return {
+            "openai_base_url": self.openai_base_url,
+            "openai_api_key": SecretStr("stand-in"),
+        }
+
+
+@asynccontextmanager
+async def open_playground(settings: Settings, *, with_slack: bool) -> AsyncIterator[Playground]:
+    """Start the playground on `PORT` (without Slack: on any port, for its model only).
+
+    It runs in a session of its own, so that Ctrl-C reaches the app first. Raises `StartError`.
+    """
+    port = settings.port if with_slack else 0
+    command = [
+        *(sys.executable, "-m", "playground", "--port", str(port), "--exit-with-parent"),
+        *("--manifest", str(MANIFEST)),
+        *("--data-dir", str(settings.data_dir.resolve() / "playground")),
+    ]
+    log = settings.data_dir.resolve() / "playground.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+    try:
+        yield await _ready(process, log)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+async def _ready(process: asyncio.subprocess.Process, log: Path) -> Playground:
+    line = b""
+    if process.stdout is not None:
+        with contextlib.suppress(TimeoutError):
+            line = await asyncio.wait_for(process.stdout.readline(), _READY_SECONDS)
+    if not line:
+        raise StartError(f"The playground did not start. {_last_line(log)}".strip())
+    told = json.loads(line)
+    return Playground(**{name: told[name] for name in Playground.__dataclass_fields__})
+
+
+def _last_line(log: Path) -> str:
+    return log.read_text("utf-8", errors="replace").strip().rpartition("\n")[2]

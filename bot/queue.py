@@ -1,0 +1,163 @@
+"""The work queue: procrastinate on the application's own PostgreSQL and pool."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import procrastinate
+from procrastinate import exceptions
+from procrastinate.jobs import Status
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.logs import fault
+from memory import Migration, Pool, packaged_migrations
+
+log = logging.getLogger(__name__)
+
+REPLIES = "replies"
+LEARNING = "learning"
+_HEARTBEAT_SECONDS = 2.0
+_STALLED_SECONDS = 6.0
+
+
+def migrations() -> list[Migration]:
+    """Return the schema steps of the bot: the queue's own, then ours."""
+    schema = procrastinate.schema.SchemaManager.get_schema()
+    return [Migration("procrastinate/3.10", schema), *packaged_migrations("bot")]
+
+
+class Queue:
+    """Deferring and running jobs. Arguments of jobs are opaque ids only."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+        self._running: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
+
+    async def open(self) -> None:
+        """Share the application's pool with procrastinate."""
+        await self._app.open_async(self._pool)
+
+    def register(
+        self,
+        name: str,
+        queue: str,
+        work: Callable[..., Awaitable[None]],
+        *,
+        attempts: int,
+        wait: int,
+    ) -> None:
+        """Let jobs called `name` run `work`, tried again `attempts` times, `wait` seconds apart.
+
+        The wait grows exponentially.
+        """
+        retry = procrastinate.RetryStrategy(max_attempts=attempts, exponential_wait=wait)
+        self._app.task(name=name, queue=queue, retry=retry)(work)
+
+    async def defer(
+        self,
+        connection: AsyncConnection[DictRow],
+        name: str,
+        *,
+        lock: str,
+        delay: float = 0.0,
+        **arguments: str,
+    ) -> bool:
+        """Add a job within the caller's transaction; False when one is waiting already.
+
+        Jobs of one `lock` run one at a time, and at most one of them waits.
+        """
+        options: dict[str, Any] = {"schedule_in": {"seconds": delay}} if delay else {}
+        task = self._app.configure_task(
+            name, connection=connection, lock=lock, queueing_lock=lock, **options
+        )
+        try:
+            async with connection.transaction():
+                await task.defer_async(**arguments)
+        except exceptions.AlreadyEnqueued:
+            return False
+        return True
+
+    async def postpone(
+        self, connection: AsyncConnection[DictRow], *, lock: str, delay: float
+    ) -> None:
+        """Let the waiting job of `lock` wait `delay` seconds from now."""
+        await connection.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = now() + make_interval(secs => %s)"
+            " WHERE queueing_lock = %s AND status = 'todo'",
+            (delay, lock),
+        )
+
+    def start(self, *, replies: int, learning: int, poll_seconds: float = 1.0) -> None:
+        """Start working: at most so many replies and formations at a time.
+
+        Delayed jobs are found by polling, every `poll_seconds`.
+        """
+        self._running = [
+            asyncio.create_task(self._work(REPLIES, replies, 1.0), name="replies"),
+            asyncio.create_task(self._work(LEARNING, learning, poll_seconds), name="learning"),
+            asyncio.create_task(self._sweep(), name="stalled jobs"),
+        ]
+
+    async def stop(self, *, patience: float) -> None:
+        """Take no more jobs; give running ones `patience` seconds, then hand them back."""
+        self._stopping.set()
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=patience)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+        self._running = []
+
+    async def _work(self, queue: str, concurrency: int, poll_seconds: float) -> None:
+        # A fault in one of procrastinate's side tasks ends its worker: start it again.
+        while not self._stopping.is_set():
+            try:
+                await self._app.run_worker_async(
+                    queues=[queue],
+                    name=queue,
+                    concurrency=concurrency,
+                    fetch_job_polling_interval=poll_seconds,
+                    update_heartbeat_interval=_HEARTBEAT_SECONDS,
+                    stalled_worker_timeout=_STALLED_SECONDS,
+                    install_signal_handlers=False,
+                    delete_jobs="successful",
+                )
+            except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
+                log.warning("the %s worker stopped and starts again: %s", queue, fault(error))
+                await self._pause(0.2)
+
+    async def _sweep(self) -> None:
+        while not self._stopping.is_set():
+            await self._pause(_HEARTBEAT_SECONDS)
+            try:
+                await self.free_stalled()
+            except Exception as error:  # noqa: BLE001 - the database may be away; try again
+                log.warning("stalled jobs could not be looked up: %s", fault(error))
+
+    async def free_stalled(self) -> int:
+        """Give back the jobs of workers that died; return how many there were."""
+        manager = self._app.job_manager
+        stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS))
+        for job in stalled:
+            if job.id is None:
+                continue
+            try:
+                await manager.retry_job_by_id_async(job.id, retry_at=datetime.now(UTC))
+            except exceptions.UniqueViolation:
+                # Another job of the same lock waits already: it will do this one's work.
+                await manager.finish_job_by_id_async(job.id, status=Status.FAILED, delete_job=True)
+        return len(stalled)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)

@@ -1,0 +1,67 @@
+"""Calling Slack: what counts as a fault, and waiting as told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
+
+_LONGEST_WAIT_SECONDS = 60.0
+_PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+
+
+def create_client(token: str, base_url: str) -> AsyncWebClient:
+    """Return a Web API client that repeats nothing by itself.
+
+    The SDK's own retry after a lost connection can carry out a post twice.
+    """
+    return AsyncWebClient(token=token, base_url=base_url, timeout=30, retry_handlers=[])
+
+
+def error_code(error: BaseException) -> str:
+    """Return Slack's error name, or ``""`` where the call may have been carried out."""
+    if not isinstance(error, SlackApiError):
+        return ""
+    if error.response.get("error") == "ratelimited" or _status(error) == 429:
+        return "ratelimited"
+    if _status(error) >= 500:
+        return ""
+    code = str(error.response.get("error") or "")
+    return "" if code in _PASSING else code
+
+
+def _status(error: SlackApiError) -> int:
+    return int(getattr(error.response, "status_code", 200) or 200)
+
+
+def retry_after(error: SlackApiError) -> float:
+    """Return the seconds Slack asks to wait, at least one, at most sixty."""
+    headers = {name.lower(): value for name, value in (error.response.headers or {}).items()}
+    try:
+        seconds = float(headers.get("retry-after", 1))
+    except (TypeError, ValueError):
+        seconds = 1.0
+    return min(max(seconds, 1.0), _LONGEST_WAIT_SECONDS)
+
+
+async def patiently(
+    call: Callable[[], Awaitable[AsyncSlackResponse]], *, attempts: int = 5
+) -> AsyncSlackResponse:
+    """Make a call; where Slack says it is rate limited, wait as told and make it again.
+
+    A rate-limited call was not carried out, so that is safe. Raises what the last attempt raised.
+    """
+    for _ in range(attempts - 1):
+        try:
+            return await call()
+        except SlackApiError as error:
+            if error_code(error) != "ratelimited":
+                raise
+            await asyncio.sleep(retry_after(error))
+    return await call()

@@ -1,0 +1,45 @@
+"""A running thread the bot is first called into: read once, bounded, as context only."""
+
+from __future__ import annotations
+
+import logging
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.logs import fault
+from bot.messages import Message
+from bot.slack import SLACK_FAULTS, error_code
+from bot.turns import Context
+from bot.words import plain
+
+log = logging.getLogger(__name__)
+
+_MESSAGES = 50
+_CHARACTERS = 1_000
+
+
+async def read_thread(
+    client: AsyncWebClient, message: Message, context: Context, bot_user_id: str
+) -> list[dict[str, str]]:
+    """Return what others wrote in the thread before `message`, in order: ``{from, text}``.
+
+    Empty where the thread is the bot's own already (its history is known) or just begins. These
+    words are context and never form a memory.
+    """
+    if message.opens_thread or any(e.thread == message.thread for e in context.exchanges):
+        return []
+    try:
+        answer = await client.conversations_replies(
+            channel=message.channel_id, ts=message.thread_ts, latest=message.ts, limit=_MESSAGES
+        )
+    except SLACK_FAULTS as error:
+        log.warning("a thread could not be read: %s", error_code(error) or fault(error))
+        return []
+    return [
+        {
+            "from": str(found.get("user") or found.get("bot_id") or "unknown"),
+            "text": plain(str(found.get("text") or ""), bot_user_id)[:_CHARACTERS],
+        }
+        for found in answer.get("messages") or []
+        if str(found.get("ts")) != message.ts and found.get("text")
+    ]

@@ -1,0 +1,203 @@
+"""What was asked and answered: the `turns` table, which is also the history of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.inbox import THREAD_SETTING, Waiting, finish, unanswered
+from bot.messages import Message
+from bot.words import typed
+from memory import DM, Namespace, Pool, View, Words, transaction
+
+HISTORY_TURNS = 10
+_WORDS_LIMIT = 8_000
+_PERSON_SETTING = "kioku.person"
+
+Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
+Schedule: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """An earlier question with its answer; `user_id` says who asked."""
+
+    ts: str
+    thread: str
+    user_id: str
+    question: str
+    reply: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What was said before: `exchanges` in order, and the person's words not remembered yet."""
+
+    exchanges: tuple[Exchange, ...]
+    recent_words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A turn about to post. `reply_ts` names what an earlier attempt at it has posted already."""
+
+    id: UUID
+    reply_ts: tuple[str, ...]
+
+
+class Turns:
+    """Reads and writes of one turn; each is one transaction in the person's and thread's scope."""
+
+    def __init__(self, pool: Pool, schedule_formation: Schedule) -> None:
+        self._pool = pool
+        self._schedule_formation = schedule_formation
+
+    async def begin(
+        self, waiting: Waiting, view: View, *, question: str, words: str, bot_user_id: str
+    ) -> tuple[Intent, Context]:
+        """Store that this message is about to be answered, and read what was said before it.
+
+        History is the thread's (in a DM: the last day's across its threads). Recent words are the
+        person's own that no formation has taken up: of turns the view may see, and of messages
+        still waiting. Nobody else's, ever.
+        """
+        message = waiting.message
+        async with transaction(self._pool, _scope(message)) as connection:
+            intent = await _intend(connection, message, view, question, words[:_WORDS_LIMIT])
+            exchanges = await _exchanges(connection, message, view)
+            recent = {
+                ts: typed(text, bot_user_id)
+                for ts, text in (await unanswered(connection, view, waiting)).items()
+            }
+            recent.update(await _unformed_words(connection, message, view))
+        shown = {exchange.ts for exchange in exchanges}
+        return intent, Context(
+            exchanges=tuple(exchanges),
+            recent_words=tuple(
+                recent[ts] for ts in sorted(recent) if recent[ts] and ts not in shown
+            ),
+        )
+
+    async def posted(self, waiting: Waiting, intent: Intent, ts: str) -> None:
+        """Store the timestamp of a reply as soon as Slack has named it."""
+        async with transaction(self._pool, _scope(waiting.message)) as connection:
+            await connection.execute(
+                "UPDATE turns SET reply_ts = array_append(reply_ts, %s) WHERE id = %s",
+                (ts, intent.id),
+            )
+
+    async def end(
+        self, waiting: Waiting, intent: Intent, view: View, outcome: Outcome, *, reply: str | None
+    ) -> None:
+        """End the turn, its message and, where there are words to remember, defer formation.
+
+        All in one transaction: a turn has ended with all of this or has not ended.
+        """
+        async with transaction(self._pool, _scope(waiting.message)) as connection:
+            await connection.execute(
+                "UPDATE turns SET status = %s, reply = %s, ended_at = now(),"
+                " words = CASE WHEN withdrawn THEN '' ELSE words END,"
+                " question = CASE WHEN withdrawn THEN '' ELSE question END,"
+                " formed_at = CASE WHEN withdrawn OR words = '' THEN now() END"
+                " FROM (SELECT status = 'withdrawn' AS withdrawn FROM inbox_events"
+                " WHERE id = %s) event WHERE turns.id = %s",
+                (outcome, reply, waiting.id, intent.id),
+            )
+            await finish(connection, waiting)
+            await self._schedule_formation(connection, view.own)
+
+
+def _scope(message: Message) -> dict[str, str]:
+    return {_PERSON_SETTING: message.person.scope, THREAD_SETTING: message.thread}
+
+
+async def _exchanges(
+    connection: AsyncConnection[DictRow], message: Message, view: View
+) -> list[Exchange]:
+    # People do not think in threads, and Slack opens one for every top-level direct message.
+    place = (
+        "(thread = %(thread)s OR (user_id = %(user)s AND ended_at > now() - interval '1 day'))"
+        if view.own.audience == DM
+        else "thread = %(thread)s"
+    )
+    found = await connection.execute(
+        "SELECT question_ts AS ts, thread, user_id, question, reply FROM turns"
+        f" WHERE team_id = %(team)s AND channel_id = %(channel)s AND {place}"
+        " AND status <> 'answering' AND question <> '' AND question_ts < %(ts)s"
+        " ORDER BY question_ts DESC LIMIT %(limit)s",
+        {
+            "team": message.team_id,
+            "channel": message.channel_id,
+            "thread": message.thread,
+            "user": message.user_id,
+            "ts": message.ts,
+            "limit": HISTORY_TURNS,
+        },
+    )
+    return [Exchange(**row) for row in reversed(await found.fetchall())]
+
+
+async def _intend(
+    connection: AsyncConnection[DictRow], message: Message, view: View, question: str, words: str
+) -> Intent:
+    stored = await connection.execute(
+        "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
+        " question, words) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
+        " question = excluded.question, words = excluded.words RETURNING id, reply_ts",
+        (
+            uuid4(),
+            message.team_id,
+            message.user_id,
+            message.channel_id,
+            message.thread,
+            view.own.audience,
+            message.ts,
+            question,
+            words,
+        ),
+    )
+    [row] = await stored.fetchall()
+    return Intent(id=row["id"], reply_ts=tuple(row["reply_ts"]))
+
+
+async def _unformed_words(
+    connection: AsyncConnection[DictRow], message: Message, view: View
+) -> dict[str, str]:
+    found = await connection.execute(
+        "SELECT question_ts, audience, words FROM turns WHERE team_id = %s AND user_id = %s"
+        " AND formed_at IS NULL AND words <> '' AND question_ts < %s",
+        (message.team_id, message.user_id, message.ts),
+    )
+    return {
+        row["question_ts"]: row["words"]
+        for row in await found.fetchall()
+        if view.allows(view.person.namespace(row["audience"]))
+    }
+
+
+async def unformed(
+    connection: AsyncConnection[DictRow], namespace: Namespace, limit: int
+) -> tuple[list[UUID], list[Words]]:
+    """Return the oldest ended turns whose words are not remembered yet, and those words."""
+    found = await connection.execute(
+        "SELECT id, channel_id, question_ts, words FROM turns"
+        " WHERE team_id = %s AND user_id = %s AND audience = %s AND formed_at IS NULL"
+        " AND ended_at IS NOT NULL AND words <> '' ORDER BY question_ts LIMIT %s",
+        (namespace.person.team_id, namespace.person.user_id, namespace.audience, limit),
+    )
+    rows = await found.fetchall()
+    words = [
+        Words(text=row["words"], channel=row["channel_id"], ts=row["question_ts"]) for row in rows
+    ]
+    return [row["id"] for row in rows], words
+
+
+async def mark_formed(connection: AsyncConnection[DictRow], ids: Sequence[UUID]) -> None:
+    """Note that these turns' words have been taken up."""
+    await connection.execute("UPDATE turns SET formed_at = now() WHERE id = ANY(%s)", (list(ids),))

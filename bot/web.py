@@ -1,0 +1,64 @@
+"""HTTP: Slack's signed requests, and health."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_sdk.signature import SignatureVerifier
+
+Ready = Callable[[], Awaitable[str | None]]
+
+
+def create_web_app(
+    *, ready: Ready, app: AsyncApp | None = None, signing_secret: str | None = None
+) -> web.Application:
+    """Return the HTTP application: ``/healthz``, ``/readyz`` and, with both of them, Slack's.
+
+    `ready` returns None, or one sentence about what is missing.
+    """
+    application = web.Application()
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        problem = await ready()
+        return web.Response(text=f"{problem or 'ready'}\n", status=503 if problem else 200)
+
+    application.router.add_get("/healthz", healthz)
+    application.router.add_get("/readyz", readyz)
+    if app is not None and signing_secret is not None:
+        application.router.add_post("/slack/events", _slack(app, SignatureVerifier(signing_secret)))
+    return application
+
+
+def is_signed(verifier: SignatureVerifier, body: bytes, headers: dict[str, str]) -> bool:
+    """Say whether Slack signed this request within the last five minutes.
+
+    Source: https://docs.slack.dev/authentication/verifying-requests-from-slack
+    """
+    try:
+        return verifier.is_valid_request(body, headers)
+    except ValueError:  # a timestamp that is no number, a body that is no text
+        return False
+
+
+def _slack(
+    app: AsyncApp, verifier: SignatureVerifier
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def events(request: web.Request) -> web.Response:
+        body = await request.read()
+        if not is_signed(verifier, body, dict(request.headers)):
+            return web.Response(status=401, text="The request is not signed by Slack.\n")
+        try:
+            bolt_request = AsyncBoltRequest(
+                body=body.decode(), query=request.query_string, headers=dict(request.headers)
+            )
+        except ValueError:
+            return web.Response(status=400, text="The body is neither JSON nor a form.\n")
+        return await to_aiohttp_response(await app.async_dispatch(bolt_request))
+
+    return events

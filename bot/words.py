@@ -1,0 +1,44 @@
+"""Slack's message text, read: as the model sees it, and as the person's own typed words."""
+
+from __future__ import annotations
+
+import html
+import re
+
+_MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")
+_CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|([^>]*))?>")
+_SPECIAL = re.compile(r"<!(?:subteam\^[A-Z0-9]+\|)?@?([^>|^]+)(?:\|[^>]*)?>")
+_LINK = re.compile(r"<((?:https?|mailto|tel):[^>|]+)(?:\|([^>]*))?>")
+_FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_CODE = re.compile(r"`[^`\n]+`")
+_REST_QUOTED = re.compile(r"(?:^|\n)&gt;&gt;&gt;.*", re.DOTALL)
+_QUOTED_LINE = re.compile(r"^(?:&gt;|>).*$", re.MULTILINE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def mentions(text: str) -> set[str]:
+    """Return the user ids mentioned in a message's text."""
+    return set(_MENTION.findall(text))
+
+
+def plain(text: str, bot_user_id: str = "") -> str:
+    """Return message text un-escaped, mentions of the bot taken out, others as ``@ID``.
+
+    Source: https://docs.slack.dev/messaging/formatting-message-text
+    """
+    text = _MENTION.sub(lambda m: "" if m[1] == bot_user_id else f"@{m[1]}", text)
+    text = _CHANNEL.sub(lambda m: f"#{m[2] or m[1]}", text)
+    text = _LINK.sub(lambda m: m[1] if not m[2] or m[2] in m[1] else f"{m[2]} ({m[1]})", text)
+    text = _SPECIAL.sub(lambda m: f"@{m[1]}", text)
+    return _CONTROL.sub("", html.unescape(text)).strip()
+
+
+def typed(text: str, bot_user_id: str = "") -> str:
+    """Return only what the person typed: no quoted lines, no code.
+
+    Only this may form a memory.
+    """
+    text = _FENCE.sub("\n", text)
+    text = _REST_QUOTED.sub("\n", text)
+    text = _QUOTED_LINE.sub("", text)
+    return plain(_CODE.sub(" ", text), bot_user_id)
