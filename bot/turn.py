@@ -22,7 +22,7 @@ from bot.surfaces.reply import reply_text
 from bot.threads import read_thread
 from bot.turns import Context, Intent, Outcome, Turns
 from bot.words import plain, typed
-from memory import Embedder, Pool, View, recall
+from memory import Embedder, Pool, View, recall_memories
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ async def _prompt(
     parts: Parts, waiting: Waiting, view: View, context: Context, question: str
 ) -> Prompt:
     recalled, thread = await asyncio.gather(
-        recall(parts.pool, parts.embedder, view, question),
+        recall_memories(parts.pool, parts.embedder, view, question),
         read_thread(parts.client, waiting.message, context, parts.bot_user_id),
     )
     return compose(

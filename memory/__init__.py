@@ -28,7 +28,7 @@ from memory.errors import (
 from memory.formation import Change, Formed, Former, Words, memory_model, warm_up
 from memory.memories import Memory, folded, forget, list_memories, matching
 from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
-from memory.recall import Recalled, recall
+from memory.recall import Recalled, recall_memories
 from memory.schemas import SCHEMAS, UserFoodPreference, UserTechInterest, subject
 
 __all__ = [
@@ -70,7 +70,7 @@ __all__ = [
     "migrate",
     "packaged_migrations",
     "person_transaction",
-    "recall",
+    "recall_memories",
     "subject",
     "transaction",
     "view",

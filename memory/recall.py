@@ -28,7 +28,7 @@ class Recalled:
     newest_only: bool = False
 
 
-async def recall(pool: Pool, embedder: Embedder, view: View, question: str) -> Recalled:
+async def recall_memories(pool: Pool, embedder: Embedder, view: View, question: str) -> Recalled:
     """Return what `view.person` told that bears on `question`, and may be seen in `view`.
 
     Sets of up to `SMALL_SET` memories come whole and cost no embedding call; of larger ones the

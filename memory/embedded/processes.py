@@ -39,13 +39,14 @@ def _works_in(process: "psutil.Process", folder: Path) -> bool:
     return os.path.samefile(link if os.path.isdir("/proc/self") else process.cwd(), folder)
 
 
-def attach(pid: int) -> "psutil.Process | None":
-    """Return a handle on a process that is not this one's child, or None if it is gone."""
+def attach(pid: int, cluster: Path) -> "psutil.Process | None":
+    """Return a handle on the process if it works in the cluster's folder, else None."""
     import psutil
 
     try:
-        return psutil.Process(pid)
-    except psutil.NoSuchProcess:
+        process = psutil.Process(pid)
+        return process if _works_in(process, cluster) else None
+    except (psutil.Error, OSError):
         return None
 
 

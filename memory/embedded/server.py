@@ -178,7 +178,7 @@ class EmbeddedPostgres:
         pid_file = self._cluster / "postmaster.pid"
         while True:
             pid = self._answering()
-            server = attach(pid) if pid else None
+            server = attach(pid, self._cluster) if pid else None
             if server is not None:
                 return server
             free = self._children_lock.acquire()
@@ -210,8 +210,8 @@ class EmbeddedPostgres:
                 ).fetchone()
         except (psycopg.Error, FileNotFoundError):
             return None
-        # The file names the process, its data directory and its start: the server's own copy
-        # equals ours only if it works in this very folder under this very path.
+        # The file names the process, its start and its data directory: what answered is the
+        # server of the file we see, under the path we use.
         pid, folder = ours.split(b"\n", 1)
         same = row == (ours,) and folder.startswith(os.fsencode(self._cluster) + b"\n")
         return int(pid) if same else None

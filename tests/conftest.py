@@ -1,0 +1,191 @@
+"""Real servers for every test: PostgreSQL, the playground's Slack, the stand-in model."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import openai
+import psycopg
+import pytest
+from psycopg import sql
+
+from bot.queue import migrations
+from memory import (
+    EmbeddedPostgres,
+    Embedder,
+    EmbeddingSpace,
+    Pool,
+    create_pool,
+    migrate,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
+_TEMPLATE = "kioku_template"
+_READY_SECONDS = 30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    del config
+    for name in list(os.environ):
+        if name.startswith(("KIOKU_", "SLACK_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "PG")) or (
+            name in ("DATABASE_URL", "PORT")
+        ):
+            del os.environ[name]
+
+
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
+    """Let a skipped test fail the run in CI: a skip hides a missing part."""
+    del exitstatus
+    if os.environ.get("CI") and terminalreporter.stats.get("skipped"):
+        terminalreporter.write_line("A test was skipped; in CI that is a failure.", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Turn a run with skips into a failed one in CI."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and exitstatus == 0 and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server process of a test and what it said when it was ready."""
+
+    process: subprocess.Popen[str]
+    told: dict[str, Any]
+
+    @property
+    def url(self) -> str:
+        """Where its control API is, without a slash at the end."""
+        return str(self.told["url"]).rstrip("/")
+
+    @property
+    def openai_base_url(self) -> str:
+        """Where its OpenAI-compatible API is."""
+        return str(self.told["openai_base_url"])
+
+    def call(self, path: str, body: Any = None, method: str | None = None) -> Any:
+        """Make a control call and return its JSON; raises `urllib.error.HTTPError`."""
+        request = urllib.request.Request(
+            f"{self.url}{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"content-type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            text = answer.read().decode()
+        return json.loads(text) if text else None
+
+
+def read_line(process: subprocess.Popen[str], seconds: float = _READY_SECONDS) -> str:
+    """Return the next line of a process's output; fails when none comes in time."""
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], seconds)
+    assert ready, "The process said nothing in time."
+    return process.stdout.readline()
+
+
+@contextmanager
+def json_server(*arguments: str) -> Iterator[Server]:
+    """Run ``python -m …`` that tells where it is in one line of JSON."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    try:
+        line = read_line(process)
+        assert line, f"{arguments[0]} did not start."
+        yield Server(process, json.loads(line))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL of this test process, with a migrated template database."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        server.ensure_database(_TEMPLATE)
+        migrate(server.dsn(_TEMPLATE), SPACE, migrations())
+        yield server
+
+
+@contextmanager
+def fresh_database(server: EmbeddedPostgres, template: str = _TEMPLATE) -> Iterator[str]:
+    """Make an empty, migrated database; it goes afterwards."""
+    name = f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+    yield server.dsn(name)
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The conninfo (of the owner) of an empty, migrated database."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def empty_database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The conninfo of a database that was never migrated."""
+    with fresh_database(postgres, "template1") as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool on `database`."""
+    opened = create_pool(database, min_size=1, max_size=6, timeout=10)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def stand_in_process() -> Iterator[Server]:
+    """The stand-in model as a process of its own."""
+    with json_server("playground.model") as server:
+        yield server
+
+
+@pytest.fixture
+def stand_in(stand_in_process: Server) -> Server:
+    """The stand-in model, with nothing scripted and an empty journal."""
+    for path in ("/_model/faults", "/_model/script", "/_model/journal"):
+        stand_in_process.call(path, method="DELETE")
+    return stand_in_process
+
+
+@pytest.fixture
+async def model_client(stand_in: Server) -> AsyncIterator[openai.AsyncOpenAI]:
+    """The real OpenAI client, pointed at the stand-in."""
+    async with openai.AsyncOpenAI(
+        api_key="stand-in", base_url=stand_in.openai_base_url, max_retries=0
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def embedder(model_client: openai.AsyncOpenAI) -> Embedder:
+    """An embedder of the test databases' space."""
+    return Embedder(model_client, SPACE)
