@@ -151,9 +151,26 @@ def mode(path: Path) -> int:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
+def new_dir(tmp_path: Path) -> Path:
     """Return the path of a data directory that does not exist yet."""
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data directory that has been started and stopped."""
+    path = tmp_path_factory.mktemp("made") / "data"
+    with EmbeddedPostgres(path):
+        pass
+    return path
+
+
+@pytest.fixture
+def data_dir(new_dir: Path, made_once: Path) -> Path:
+    """Return a data directory that has been started and stopped before."""
+    new_dir.mkdir(mode=0o700)
+    shutil.copytree(made_once / "pg", new_dir / "pg")
+    return new_dir
 
 
 @pytest.fixture
@@ -171,9 +188,9 @@ def ended_pids() -> Iterator[list[int]]:
 # The ordinary life
 
 
-def test_a_first_start_gives_a_private_postgresql_18_with_pgvector(data_dir: Path) -> None:
+def test_a_first_start_gives_a_private_postgresql_18_with_pgvector(new_dir: Path) -> None:
     """The first start makes a UTF-8 cluster that only its owner can reach, with pgvector."""
-    with EmbeddedPostgres(data_dir) as postgres:
+    with EmbeddedPostgres(new_dir) as postgres:
         assert postgres.pid is not None
         assert postgres.ensure_database("ki'o \"ku") is True
         assert postgres.ensure_database("ki'o \"ku") is False
@@ -196,9 +213,9 @@ def test_a_first_start_gives_a_private_postgresql_18_with_pgvector(data_dir: Pat
         locale = "SELECT datlocprovider::text || datlocale FROM pg_database LIMIT 1"
         assert ask(postgres, locale) == "bC.UTF-8"
         folder = socket_of(postgres)
-        assert [mode(data_dir), mode(data_dir / "pg"), mode(folder)] == [0o700] * 3
+        assert [mode(new_dir), mode(new_dir / "pg"), mode(folder)] == [0o700] * 3
         assert mode(folder / sockets.SOCKET_NAME) == 0o700
-        assert mode(data_dir / "postgres.log") == 0o600
+        assert mode(new_dir / "postgres.log") == 0o600
 
 
 def test_data_and_connection_strings_outlive_every_kind_of_end(data_dir: Path) -> None:
@@ -206,7 +223,7 @@ def test_data_and_connection_strings_outlive_every_kind_of_end(data_dir: Path) -
     postgres = EmbeddedPostgres(data_dir)
     dsn = postgres.dsn("any")
     postgres.stop()
-    postgres.start()
+    postgres.restart()
     first = postgres.pid
     postgres.start()
     assert postgres.pid == first
@@ -228,8 +245,6 @@ def test_data_and_connection_strings_outlive_every_kind_of_end(data_dir: Path) -
 
 def test_a_second_start_takes_far_less_than_two_seconds(data_dir: Path) -> None:
     """With the cluster there, PostgreSQL answers at once."""
-    with EmbeddedPostgres(data_dir):
-        pass
     begin = time.monotonic()
     with EmbeddedPostgres(data_dir):
         took = time.monotonic() - begin
@@ -256,14 +271,14 @@ def test_nobodys_words_reach_the_log(data_dir: Path) -> None:
     assert secret not in (data_dir / "postgres.log").read_text()
 
 
-def test_a_log_grown_large_starts_anew(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_grown_large_starts_anew(new_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A start empties the log once it is longer than the limit."""
-    with EmbeddedPostgres(data_dir):
+    with EmbeddedPostgres(new_dir):
         pass
-    log = data_dir / "postgres.log"
+    log = new_dir / "postgres.log"
     assert "initialized" in log.read_text()
     monkeypatch.setattr(server, "LOG_LIMIT", 10)
-    with EmbeddedPostgres(data_dir):
+    with EmbeddedPostgres(new_dir):
         assert "initialized" not in log.read_text()
 
 
@@ -285,8 +300,10 @@ def test_odd_and_long_paths_work(tmp_path: Path, name: str) -> None:
         folder = socket_of(postgres)
         assert not folder.is_relative_to(tmp_path)
         assert (mode(folder), folder.stat().st_uid) == (0o700, os.geteuid())
+    folder.chmod(0o755)
     with EmbeddedPostgres(data_dir) as again:
         assert again.dsn() == postgres.dsn()
+        assert mode(folder) == 0o700
         assert kept(again) == "a"
     shutil.rmtree(folder)
 
@@ -334,7 +351,8 @@ def test_a_second_run_on_the_same_directory_is_told_which_process_has_it(data_di
 
 
 def test_a_fork_does_not_stop_it(data_dir: Path) -> None:
-    """Only the process that started PostgreSQL stops it."""
+    """Only the process that started (or took over) PostgreSQL stops it."""
+    pid = killed_run(data_dir)
     forked = """
 child = os.fork()
 if child == 0:
@@ -346,11 +364,10 @@ sys.stdin.read()
 postgres.stop()
 """
     with run(data_dir, forked) as process:
-        pid = said(process.stdout)
-        assert said(process.stdout) == pid
+        assert [said(process.stdout), said(process.stdout)] == [str(pid)] * 2
         assert ask(EmbeddedPostgres(data_dir), "SELECT 1") == 1
         process.communicate(timeout=20)
-    assert not alive(int(pid))
+    assert not alive(pid)
 
 
 def test_ctrl_c_reaches_the_app_and_not_postgresql(data_dir: Path) -> None:
@@ -423,17 +440,17 @@ def test_a_stale_pid_that_now_belongs_to_another_process_does_not_matter(data_di
             stranger.kill()
 
 
-def test_a_kill_during_the_first_start_ruins_nothing(data_dir: Path) -> None:
+def test_a_kill_during_the_first_start_ruins_nothing(new_dir: Path) -> None:
     """A first start killed while the cluster is being made is simply made again."""
-    with run(data_dir) as process:
-        wait_for((data_dir / "pg.new" / "postgresql.conf").exists)
+    with run(new_dir) as process:
+        wait_for((new_dir / "pg.new" / "postgresql.conf").exists)
         process.kill()
         process.wait()
-    assert not (data_dir / "pg").exists()
-    with EmbeddedPostgres(data_dir) as postgres:
+    assert not (new_dir / "pg").exists()
+    with EmbeddedPostgres(new_dir) as postgres:
         keep(postgres, "a")
         assert kept(postgres) == "a"
-    assert not (data_dir / "pg.new").exists()
+    assert not (new_dir / "pg.new").exists()
 
 
 def test_killing_the_app_and_postgresql_together_loses_nothing(data_dir: Path) -> None:
@@ -493,36 +510,52 @@ def test_a_directory_moved_below_a_living_server_gets_a_new_one(
         assert kept(postgres) == "a"
 
 
-def test_a_deleted_directory_starts_afresh(data_dir: Path, ended_pids: list[int]) -> None:
+def test_a_deleted_directory_starts_afresh(new_dir: Path, ended_pids: list[int]) -> None:
     """The server of a deleted directory is not mistaken for the new directory's."""
-    pid = killed_run(data_dir)
+    pid = killed_run(new_dir)
     ended_pids.append(pid)
-    shutil.rmtree(data_dir)
-    with EmbeddedPostgres(data_dir) as postgres:
+    shutil.rmtree(new_dir)
+    with EmbeddedPostgres(new_dir) as postgres:
         assert postgres.pid != pid
         assert ask(postgres, "SELECT 1") == 1
 
 
-def test_a_process_that_is_gone_cannot_be_attached_to() -> None:
-    """A process id without a process gives no handle."""
-    with subprocess.Popen(["true"]) as gone:
-        gone.wait()
-    assert processes.attach(gone.pid) is None
-
-
-def test_a_process_that_vanishes_under_the_look_counts_as_gone(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_copy_in_the_place_of_a_living_servers_directory_gets_its_own(
+    tmp_path: Path, ended_pids: list[int]
 ) -> None:
-    """A process that ends between two questions about it has ended."""
-    with subprocess.Popen(["sleep", "60"]) as stranger:
+    """A server that answers at the right address, but works in another folder, is not reused."""
+    data_dir = tmp_path / ("x" * 100)
+    pid = killed_run(data_dir)
+    ended_pids.append(pid)
+    keep(EmbeddedPostgres(data_dir), "a")
+    data_dir.rename(tmp_path / "moved")
+    shutil.copytree(tmp_path / "moved", data_dir)
+    with EmbeddedPostgres(data_dir) as postgres:
+        assert postgres.pid != pid
+        assert kept(postgres) == "a"
+    shutil.rmtree(socket_of(postgres))
+
+
+def test_handles_tell_when_a_process_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that vanishes between two looks, or that nobody collects, has ended."""
+    here = Path.cwd()
+    with subprocess.Popen(["sleep", "60"]) as first, subprocess.Popen(["sleep", "60"]) as second:
         try:
-            handle = processes.attach(stranger.pid)
-            assert handle is not None
-            assert processes.ended(handle) is False
-            monkeypatch.setattr(handle, "is_running", lambda: bool(end_and_collect(stranger)))
-            assert processes.ended(handle) is True
+            vanishing, zombie = (
+                processes.attach(first.pid, here),
+                processes.attach(second.pid, here),
+            )
+            assert vanishing is not None
+            assert zombie is not None
+            assert (processes.ended(vanishing), processes.ended(zombie)) == (False, False)
+            monkeypatch.setattr(vanishing, "is_running", lambda: end_and_collect(first))
+            assert processes.ended(vanishing) is True
+            assert processes.attach(first.pid, here) is None
+            second.kill()
+            wait_for(lambda: processes.ended(zombie))
         finally:
-            stranger.kill()
+            first.kill()
+            second.kill()
 
 
 # Why it may not start, in one sentence
@@ -530,13 +563,13 @@ def test_a_process_that_vanishes_under_the_look_counts_as_gone(
 
 @pytest.mark.parametrize("package", ["no_such_package", "email"], ids=["missing", "other"])
 def test_without_the_package_the_operator_learns_what_to_set(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch, package: str
+    new_dir: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     """Without PostgreSQL's programs, the message names DATABASE_URL and the extra."""
     monkeypatch.setattr(binaries, "PACKAGE", package)
     with pytest.raises(EmbeddedPostgresError, match=r"set DATABASE_URL .* `kioku\[embedded\]`\.$"):
-        EmbeddedPostgres(data_dir).start()
-    assert not data_dir.exists()
+        EmbeddedPostgres(new_dir).start()
+    assert not new_dir.exists()
 
 
 def test_the_package_is_found_but_never_run() -> None:
@@ -555,7 +588,7 @@ def test_a_data_directory_that_cannot_be_is_named(tmp_path: Path) -> None:
         EmbeddedPostgres(tmp_path / "file").start()
 
 
-def test_a_drive_without_locks_is_named(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drive_without_locks_is_named(new_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where files cannot be locked, nothing starts, because nothing would keep a second run out."""
 
     def refuse(descriptor: int, operation: int) -> None:
@@ -563,23 +596,21 @@ def test_a_drive_without_locks_is_named(data_dir: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(EmbeddedPostgresError, match=r"cannot use .*/data \(No locks available\)"):
-        EmbeddedPostgres(data_dir).start()
-    assert not (data_dir / "pg").exists()
+        EmbeddedPostgres(new_dir).start()
+    assert not (new_dir / "pg").exists()
 
 
-def test_a_cluster_of_another_version_is_left_alone(data_dir: Path) -> None:
+def test_a_cluster_of_another_version_is_left_alone(new_dir: Path) -> None:
     """A cluster of another PostgreSQL is named and not touched."""
-    (data_dir / "pg").mkdir(parents=True)
-    (data_dir / "pg" / "PG_VERSION").write_text("16\n")
+    (new_dir / "pg").mkdir(parents=True)
+    (new_dir / "pg" / "PG_VERSION").write_text("16\n")
     with pytest.raises(EmbeddedPostgresError, match="made by PostgreSQL 16 and Kioku brings 18"):
-        EmbeddedPostgres(data_dir).start()
-    assert [path.name for path in (data_dir / "pg").iterdir()] == ["PG_VERSION"]
+        EmbeddedPostgres(new_dir).start()
+    assert [path.name for path in (new_dir / "pg").iterdir()] == ["PG_VERSION"]
 
 
 def test_postgresqls_own_complaint_is_passed_on(data_dir: Path) -> None:
     """A failed start says what PostgreSQL said, and once that is mended, the next one works."""
-    with EmbeddedPostgres(data_dir):
-        pass
     extra = data_dir / "pg" / "postgresql.auto.conf"
     before = extra.read_text()
     extra.write_text("no_such_setting = 1\n")
@@ -606,7 +637,7 @@ def test_a_start_that_takes_too_long_leaves_nothing_behind(
 
 
 def test_initdbs_own_complaint_is_passed_on(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cluster that cannot be made gives initdb's reason in one sentence."""
     initdb = tmp_path / "initdb"
@@ -614,8 +645,8 @@ def test_initdbs_own_complaint_is_passed_on(
     initdb.chmod(0o755)
     monkeypatch.setattr(server, "find_binaries", lambda: tmp_path)
     with pytest.raises(EmbeddedPostgresError, match=r"not make its files \(no space left\): see"):
-        EmbeddedPostgres(data_dir).start()
-    assert not (data_dir / "pg").exists()
+        EmbeddedPostgres(new_dir).start()
+    assert not (new_dir / "pg").exists()
 
 
 # Root
