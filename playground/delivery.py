@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from playground.records import Json
+from playground.storage import Storage
 from playground.updates import Updates
 
 Kind = Literal["events_api", "slash_commands", "interactive"]
@@ -55,10 +56,16 @@ class Deliveries:
     """Sends everything to the app by the chosen transport and keeps the record."""
 
     def __init__(
-        self, transports: dict[str, Transport], updates: Updates, *, retry_delays: tuple[float, ...]
+        self,
+        transports: dict[str, Transport],
+        updates: Updates,
+        storage: Storage,
+        *,
+        retry_delays: tuple[float, ...],
     ) -> None:
         self._transports = transports
         self._updates = updates
+        self._storage = storage
         self._tasks: set[asyncio.Task[None]] = set()
         self.retry_delays = retry_delays
         self.patience = ACK_SECONDS
@@ -79,10 +86,28 @@ class Deliveries:
             delivery = self._new("events_api", name, body)
             started.append(delivery)
             wait = delay + random.uniform(0, jitter or self.jitter)  # noqa: S311
-            task = asyncio.create_task(self._deliver(delivery, first_retry=copy, wait=wait))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(delivery, first_retry=copy, wait=wait)
         return started
+
+    def resume(self) -> None:
+        """Take up again the events that were on their way when the playground stopped."""
+        for pending in list(self._storage.load("pending")):
+            self._storage.remove("pending", pending["key"])
+            name = str(pending["body"].get("event", {}).get("type", ""))
+            self._start(self._new("events_api", name, pending["body"]), first_retry=1, wait=0.0)
+
+    def _start(self, delivery: Delivery, *, first_retry: int, wait: float) -> None:
+        key = f"{delivery.time:.6f}:{delivery.number}"
+        self._storage.put("pending", key, {"key": key, "body": delivery.body})
+        task = asyncio.create_task(self._deliver(delivery, first_retry=first_retry, wait=wait))
+        self._tasks.add(task)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled():
+                self._storage.remove("pending", key)
+
+        task.add_done_callback(done)
 
     async def send_request(self, kind: Kind, name: str, body: Json) -> Delivery:
         """Deliver a command or an interaction once; Slack does not repeat these."""

@@ -50,7 +50,9 @@ class HttpDelivery:
             self._secret, headers["X-Slack-Request-Timestamp"], data
         )
         if self._session is None:
-            self._session = aiohttp.ClientSession(trust_env=False)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, force_close=True)
+            )
         try:
             async with (
                 asyncio.timeout(patience),

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from playground.blocks import block_errors, view_errors, with_ids
 from playground.delivery import Deliveries, Delivery
 from playground.events import VERIFICATION_TOKEN
 from playground.form_values import element_in, state_of
@@ -56,12 +57,14 @@ class Interactions:
         self.base_url = ""
 
     def _trigger(self, user: User, view: str = "") -> str:
+        _forget_old(self.triggers, TRIGGER_SECONDS * 10)
         number = time.time_ns() // 1000
         trigger_id = f"{number}.{number // 7}.{secrets.token_hex(16)}"
         self.triggers[trigger_id] = Trigger(user=user.id, born=time.monotonic(), view=view)
         return trigger_id
 
     def _response_url(self, path: str, target: ResponseUrl) -> str:
+        _forget_old(self.response_urls, RESPONSE_URL_SECONDS)
         key = f"{path}/{self._workspace.identity.team_id}/{secrets.token_hex(12)}"
         self.response_urls[key] = target
         return f"{self.base_url}/{key}"
@@ -102,8 +105,10 @@ class Interactions:
             "trigger_id": self._trigger(user),
         }
         delivery = await self._deliveries.send_request("slash_commands", command, body)
-        answer = delivery.attempts[-1].get("answer")
-        if answer and (answer.get("text") or answer.get("blocks") or answer.get("attachments")):
+        answer = delivery.attempts[-1].get("answer") or {}
+        if not _complaints(delivery, block_errors(answer.get("blocks", []))) and any(
+            answer.get(part) for part in ("text", "blocks", "attachments")
+        ):
             self.respond(target, answer)
         return delivery
 
@@ -114,6 +119,8 @@ class Interactions:
             self._posting.delete(original)
             return None
         shown = {key: content[key] for key in ("text", "blocks", "attachments") if content.get(key)}
+        if "blocks" in shown:
+            shown["blocks"] = with_ids(shown["blocks"])
         if content.get("replace_original") and original is not None:
             changes = {"blocks": None, "attachments": None, "text": "", **shown}
             self._posting.change(
@@ -213,12 +220,16 @@ class Interactions:
             "interactive", view.body.get("callback_id", ""), body
         )
         if delivery.outcome == "acked":
-            self._after_submit(view, delivery.attempts[-1].get("answer") or {})
+            self._after_submit(view, delivery, delivery.attempts[-1].get("answer") or {})
         return delivery
 
-    def _after_submit(self, view: View, answer: Json) -> None:
+    def _after_submit(self, view: View, delivery: Delivery, answer: Json) -> None:
         action = answer.get("response_action")
-        if action == "clear":
+        if action in ("update", "push") and _complaints(delivery, view_errors(answer.get("view"))):
+            return
+        if action == "errors" and not answer.get("errors"):
+            _complaints(delivery, ["missing required field: errors"])
+        elif action == "clear":
             self.close_all(view.user)
         elif action == "update":
             self.replace_view(view, answer["view"])
@@ -252,6 +263,7 @@ class Interactions:
     def view_body(self, content: Json, view_id: str, root: str, previous: str) -> Json:
         """The view object Slack returns for what the app sent."""
         identity = self._workspace.identity
+        content = {**content, "blocks": with_ids(content["blocks"])}
         return {
             "id": view_id,
             "team_id": identity.team_id,
@@ -286,6 +298,23 @@ class Interactions:
         view.body = self.view_body(content, view.id, view.root, view.previous)
         self._workspace.save(view)
         self._updates.publish({"changed": "views", "user": view.user})
+
+
+def _complaints(delivery: Delivery, complaints: list[str]) -> list[str]:
+    """Mark a delivery whose answer Slack would not take."""
+    if complaints:
+        delivery.outcome = "failed"
+        delivery.attempts[-1] |= {"reason": "invalid_response", "complaints": complaints}
+    return complaints
+
+
+def _forget_old(kept: dict[str, Any], seconds: float) -> None:
+    """Drop what is too old to be used, oldest first."""
+    now = time.monotonic()
+    for key in list(kept):
+        if now - kept[key].born <= seconds:
+            break
+        del kept[key]
 
 
 def channel_name(channel: Channel) -> str:

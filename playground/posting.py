@@ -201,7 +201,9 @@ class Posting:
             if chunk["type"] == "task_update":
                 known = tasks.setdefault(chunk["id"], {"type": "task_card", "task_id": chunk["id"]})
                 known |= {k: v for k, v in chunk.items() if k not in ("type", "id")}
-            elif chunk["type"] == "blocks":
+            elif chunk["type"] == "plan_update":
+                tasks["plan"] = {"type": "plan", "title": chunk["title"]}
+            else:
                 shown += chunk["blocks"]
         text = message.stream_text
         body = [{"type": "markdown", "text": text}] if text else []

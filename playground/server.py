@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from playground.control import Control
+from playground.control import add_control_routes
 from playground.manifest import Manifest
 from playground.response_urls import ResponseUrls
 from playground.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Slack, open_slack
@@ -82,8 +82,7 @@ def create_app(slack: Slack, *, with_model: bool) -> web.Application:
     app.router.add_get("/link/", slack.socket_mode.handle)
     responses = ResponseUrls(slack)
     app.router.add_post("/{path:commands|actions}/{team}/{key}", responses.handle)
-    control = Control(slack, with_model=with_model)
-    control.add_routes(app)
+    add_control_routes(app, slack, with_model=with_model)
     if with_model:
         from playground.model import add_model_routes
 

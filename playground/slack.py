@@ -65,7 +65,7 @@ async def open_slack(
     socket_mode = SocketMode(workspace.identity.app_id)
     http = HttpDelivery(SIGNING_SECRET)
     deliveries = Deliveries(
-        {"socket": socket_mode, "http": http}, updates, retry_delays=retry_delays
+        {"socket": socket_mode, "http": http}, updates, storage, retry_delays=retry_delays
     )
     events = Events(workspace, manifest, deliveries)
     posting = Posting(workspace, events, updates)
@@ -80,6 +80,7 @@ async def open_slack(
         posting=posting,
         interactions=Interactions(workspace, deliveries, posting, updates),
     )
+    deliveries.resume()
     try:
         yield slack
     finally:

@@ -48,6 +48,7 @@ class Storage:
                 yield json.loads(content)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what is written later is lost."""
         if self._connection is not None:
             self._connection.close()
+            self._connection = None

@@ -37,10 +37,14 @@ def check_open(call: Call, channel: Channel) -> None:
 def post_message(call: Call) -> Json:
     """chat.postMessage."""
     need_customize(call)
+    if call.args.get("as_user"):
+        raise SlackError("as_user_not_supported")
     channel = _target(call)
     check_open(call, channel)
     thread_ts = call.thread(channel, missing="thread_not_found")
     content = read_content(call)
+    if thread_ts is not None and call.args.get("reply_broadcast"):
+        content["subtype"] = "thread_broadcast"
     message = call.slack.posting.by_app(
         channel, content, thread_ts=thread_ts, metadata=read_metadata(call)
     )
@@ -70,7 +74,7 @@ def post_ephemeral(call: Call) -> Json:
 
 
 def update(call: Call) -> Json:
-    """chat.update: blocks and attachments the call does not mention go when it brings a text."""
+    """chat.update: a text without blocks removes the blocks; other parts not mentioned stay."""
     channel = call.channel(member=False)
     message = call.message(channel)
     if message.body.get("user") != call.bot.id:
@@ -84,7 +88,8 @@ def update(call: Call) -> Json:
         changes["blocks"] = None
     if "metadata" in call.args:
         message.metadata = read_metadata(call)
-    call.slack.posting.change(message, changes, editor=call.bot.id)
+    editor = None if "blocks" in content else call.bot.id
+    call.slack.posting.change(message, changes, editor=editor)
     return {
         "channel": channel.id,
         "ts": message.ts,

@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
+from playground.block_kit import MARKDOWN_CHARACTERS, MESSAGE_BLOCKS
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, with_ids
 from playground.records import Json
 from playground.web_api.call import Call, SlackError
 
 CUT = 40_000
 UPDATE_CHARACTERS = 4_000
-MARKDOWN_CHARACTERS = 12_000
 METADATA_BYTES = 16_384
 ATTACHMENTS = 100
 
@@ -28,8 +28,7 @@ def read_content(call: Call) -> Json:
         if not markdown:
             raise SlackError("no_text")
         if len(markdown) > MARKDOWN_CHARACTERS:
-            too_long = "msg_too_long"
-            raise SlackError(too_long)
+            raise SlackError("msg_too_long")
         content["text"] = markdown
         content["blocks"] = with_ids([{"type": "markdown", "text": markdown}])
     if "text" in args:
@@ -55,18 +54,16 @@ def _text(call: Call) -> str:
 def read_blocks(call: Call, *, too_many: str = "") -> list[Json]:
     """The checked `blocks` argument; `too_many` is the error for more than 50, if there is one."""
     blocks: Any = call.args["blocks"]
-    if not isinstance(blocks, list):
-        raise SlackError("invalid_blocks", "must be an array [json-pointer:/blocks]")
-    if too_many and len(blocks) > 50:
+    if too_many and isinstance(blocks, list) and len(blocks) > MESSAGE_BLOCKS:
         raise SlackError(too_many)
     check_blocks(blocks)
     return with_ids(blocks)
 
 
-def check_blocks(blocks: list[Json]) -> None:
-    """Refuse blocks that break Block Kit's rules."""
+def check_blocks(blocks: Any, error: str = "invalid_blocks") -> None:
+    """Refuse blocks that break Block Kit's rules, with this error."""
     if errors := block_errors(blocks):
-        raise SlackError("invalid_blocks", *errors)
+        raise SlackError(error, *errors)
     if characters(blocks) > ALL_CHARACTERS:
         raise SlackError("msg_blocks_too_long")
 
@@ -89,8 +86,8 @@ def read_metadata(call: Call) -> Json | None:
         return None
     if not isinstance(metadata, dict):
         raise SlackError("invalid_metadata_format")
-    if metadata.keys() == {"entities"}:
-        return metadata
+    if not metadata or metadata.keys() == {"entities"}:
+        return metadata or None
     event_type = metadata.get("event_type")
     payload = metadata.get("event_payload")
     if not isinstance(event_type, str) or not event_type or not isinstance(payload, dict):

@@ -174,10 +174,15 @@ def _objects(call: Call, messages: list[Message]) -> list[Json]:
     return shown
 
 
+def shows_in_channel(message: Message) -> bool:
+    """Whether a message stands in the conversation itself: no reply, or one sent to all."""
+    return not message.is_reply or message.body.get("subtype") == "thread_broadcast"
+
+
 def history(call: Call) -> Json:
     """conversations.history: top-level messages, newest first."""
     channel = call.channel(scope="history")
-    found = [m for m in call.slack.workspace.history(channel.id) if not m.is_reply]
+    found = [m for m in call.slack.workspace.history(channel.id) if shows_in_channel(m)]
     page, metadata = call.page(_between(call, found)[::-1], default=100, most=999)
     return {
         "messages": _objects(call, page),

@@ -51,6 +51,9 @@ class WebApi:
         record = self._slack.calls.start(name, arguments, started)
         try:
             return await self._answer(request, record, token, problem)
+        except Exception:
+            record.status, record.outcome = 500, "status 500"
+            raise
         finally:
             record.ms = round((time.time() - started) * 1000, 2)
             self._slack.updates.publish({"changed": "calls", "method": name})

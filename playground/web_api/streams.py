@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from playground.blocks import with_ids
+from playground.block_kit import MARKDOWN_CHARACTERS
 from playground.records import Channel, Json, Message
 from playground.web_api.call import Call, SlackError
 from playground.web_api.chat import check_open, need_customize, shown
 from playground.web_api.content import (
-    MARKDOWN_CHARACTERS,
     check_blocks,
     read_blocks,
     read_metadata,
@@ -91,7 +90,7 @@ def _check_chunk(chunk: Any) -> None:
     if unknown := sorted(chunk.keys() - required - optional - {"type"}):
         raise SlackError("invalid_chunks", f"invalid additional property: {unknown[0]}")
     if kind == "blocks":
-        check_blocks(chunk["blocks"])
+        check_blocks(chunk["blocks"], "invalid_chunks")
     if kind == "task_update" and chunk["status"] not in _TASK_STATUSES:
         raise SlackError("invalid_chunks", f"must be one of: {', '.join(_TASK_STATUSES)}")
     if kind == "markdown_text" and not isinstance(chunk["text"], str):
@@ -151,7 +150,7 @@ def stop(call: Call) -> Json:
     metadata = read_metadata(call)
     if metadata is not None:
         message.metadata = metadata
-    call.slack.posting.close_stream(message, text, chunks, with_ids(blocks))
+    call.slack.posting.close_stream(message, text, chunks, blocks)
     if status is not None:
         call.slack.posting.set_session(channel, message.thread_ts, status)
     return {"channel": channel.id, "ts": message.ts, "message": shown(message)}

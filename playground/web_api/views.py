@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from playground.blocks import view_errors, with_ids
+from playground.blocks import view_errors
 from playground.interactions import STACK, TRIGGER_SECONDS, Trigger
 from playground.records import Json, View
 from playground.web_api.call import Call, SlackError
@@ -29,7 +29,7 @@ def read_view(call: Call, kind: str) -> Json:
         v.body.get("external_id") == external and v.id != same and not v.closed for v in others
     ):
         raise SlackError("duplicate_external_id")
-    return {**view, "blocks": with_ids(view["blocks"])}
+    return dict(view)
 
 
 def _trigger(call: Call) -> Trigger:

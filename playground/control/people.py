@@ -1,0 +1,150 @@
+"""The part of the control API that makes and changes people and conversations."""
+
+import zoneinfo
+from collections.abc import Awaitable, Callable
+
+from playground.control.input import BadRequestError, Input
+from playground.records import Channel, Json, Kind, User
+from playground.slack import BOT_TOKEN, Slack
+from playground.web_api.people import user_object
+from playground.workspace import new_id
+
+_KINDS: dict[str, Kind] = {
+    "public": "public",
+    "private": "private",
+    "mpim": "mpim",
+    "connect": "public",
+}
+
+
+class People:
+    """Users, channels, installation."""
+
+    def __init__(self, slack: Slack) -> None:
+        self._slack = slack
+        self.posts: dict[str, Callable[[Input], Awaitable[Json]]] = {
+            "users": self.add_user,
+            "users/update": self.update_user,
+            "channels": self.add_channel,
+            "channels/update": self.update_channel,
+            "uninstall": self.uninstall,
+        }
+
+    @staticmethod
+    def _time_zone(given: Input, default: str) -> str:
+        tz = given.text("tz", default=default)
+        if tz not in zoneinfo.available_timezones():
+            raise BadRequestError(f"{tz!r} is not a time zone.")
+        return tz
+
+    async def add_user(self, given: Input) -> Json:
+        """A new person; `is_bot` another app's bot, `external` somebody of another workspace."""
+        name = given.text("name").strip()
+        if not name:
+            raise BadRequestError("name must not be empty.")
+        user = self._slack.workspace.add_user(
+            name,
+            locale=given.text("locale", default="en-US"),
+            tz=self._time_zone(given, "America/Los_Angeles"),
+            team=given.text("team", default=new_id("T")) if given.content.get("external") else None,
+            is_bot=bool(given.content.get("is_bot")),
+            is_restricted=bool(given.content.get("is_restricted")),
+        )
+        self._changed()
+        return {"id": user.id, "name": user.name, "is_bot": user.is_bot, "team": user.team}
+
+    def _changed(self) -> None:
+        self._slack.updates.publish({"changed": "state"})
+
+    async def update_user(self, given: Input) -> Json:
+        """Change a person's name, locale, time zone, guest status; or let them leave."""
+        user = self._slack.workspace.user(given.text("user"))
+        user.name = given.text("name", default=user.name)
+        user.locale = given.text("locale", default=user.locale)
+        user.tz = self._time_zone(given, user.tz)
+        user.deleted = bool(given.content.get("deleted", user.deleted))
+        user.is_restricted = bool(given.content.get("is_restricted", user.is_restricted))
+        self._slack.workspace.save(user)
+        self._slack.events.emit(
+            {
+                "type": "user_change",
+                "user": user_object(user, locale=True),
+                "cache_ts": user.updated,
+                "event_ts": self._slack.workspace.next_ts(),
+            }
+        )
+        self._changed()
+        return {"id": user.id}
+
+    def _people(self, given: Input, name: str) -> list[User]:
+        return [self._slack.workspace.user(user) for user in given.strings(name, default=[])]
+
+    async def add_channel(self, given: Input) -> Json:
+        """A new conversation; the app is in it unless "app" is false."""
+        kind = given.text("kind")
+        if kind not in _KINDS:
+            raise BadRequestError(f"kind is one of {', '.join(_KINDS)}.")
+        members = [user.id for user in self._people(given, "members")]
+        if not members:
+            raise BadRequestError("members is missing: a conversation has people in it.")
+        if given.content.get("app", True):
+            members.append(self._slack.workspace.identity.bot_user_id)
+        channel = self._slack.workspace.add_channel(
+            given.text("name", default=f"channel-{len(self._slack.workspace.channels)}"),
+            _KINDS[kind],
+            members,
+            shared=kind == "connect",
+        )
+        self._changed()
+        return {"id": channel.id, "name": channel.name, "channel": channel.id}
+
+    async def update_channel(self, given: Input) -> Json:
+        """Archive, unarchive, share, unshare, make private, add or remove people."""
+        workspace, events = self._slack.workspace, self._slack.events
+        channel = workspace.channel(given.text("channel"))
+        joining = [user for user in self._people(given, "add") if user.id not in channel.members]
+        leaving = [user for user in self._people(given, "remove") if user.id in channel.members]
+        if given.content.get("private") and channel.kind == "public":
+            channel.kind = "private"
+        archived = bool(given.content.get("archived", channel.archived))
+        if archived != channel.archived:
+            channel.archived = archived
+            self._told(channel, "channel_archive" if archived else "channel_unarchive")
+        shared = bool(given.content.get("shared", channel.shared))
+        if shared != channel.shared:
+            channel.shared = shared
+            other = {"connected_team_id" if shared else "previously_connected_team_id": new_id("T")}
+            self._told(channel, "channel_shared" if shared else "channel_unshared", **other)
+        workspace.save(channel)
+        self._slack.posting.join(channel, joining)
+        for user in leaving:
+            ts = workspace.next_ts()
+            events.emit(
+                {
+                    "type": "member_left_channel",
+                    "user": user.id,
+                    "channel": channel.id,
+                    "channel_type": "G" if channel.is_private else "C",
+                    "team": user.team,
+                    "event_ts": ts,
+                },
+                channel,
+            )
+            channel.members.remove(user.id)
+            workspace.save(channel)
+        self._changed()
+        return {"id": channel.id}
+
+    def _told(self, channel: Channel, event: str, **extra: str) -> None:
+        ts = self._slack.workspace.next_ts()
+        self._slack.events.emit(
+            {"type": event, "channel": channel.id, "event_ts": ts, **extra}, channel
+        )
+
+    async def uninstall(self, _given: Input) -> Json:
+        """Take the app out of the workspace: its token stops working and it is told."""
+        self._slack.revoked = True
+        bot = self._slack.workspace.identity.bot_user_id
+        self._slack.events.emit({"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [bot]}})
+        self._slack.events.emit({"type": "app_uninstalled"})
+        return {"revoked": BOT_TOKEN}

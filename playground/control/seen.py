@@ -1,0 +1,136 @@
+"""The part of the control API that shows: people, messages, views, calls, deliveries."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+from aiohttp import web
+
+from playground.control.input import Input
+from playground.records import Json, Message
+from playground.slack import Slack
+
+
+class Seen:
+    """What can be seen."""
+
+    def __init__(self, slack: Slack, *, with_model: bool) -> None:
+        self._slack = slack
+        self._with_model = with_model
+        self.gets: dict[str, Callable[[web.Request], Json]] = {
+            "state": self.state,
+            "channels/{id}/messages": self.messages,
+            "home": self.home,
+            "views": self.views,
+            "calls": self.calls,
+            "deliveries": self.deliveries,
+            "faults": self.faults,
+            "settings": self.settings,
+        }
+
+    def state(self, _request: web.Request) -> Json:
+        """Everyone and every conversation, the ids of team, app and bot, open connections."""
+        slack, workspace = self._slack, self._slack.workspace
+        bot = workspace.identity.bot_user_id
+        return {
+            **asdict(workspace.identity),
+            "app_name": slack.manifest.name,
+            "stand_in_model": self._with_model,
+            "delivery": slack.deliveries.mode,
+            "connections": slack.socket_mode.connections,
+            "deliveries_waiting": slack.deliveries.waiting,
+            "calls": slack.calls.count,
+            "commands": [vars(command) for command in slack.manifest.commands.values()],
+            "suggested_prompts": list(slack.manifest.suggested_prompts),
+            "users": [
+                {**vars(user), "is_app": user.id == bot} for user in workspace.users.values()
+            ],
+            "channels": [
+                {
+                    "id": channel.id,
+                    "name": channel.name,
+                    "kind": channel.kind,
+                    "is_private": channel.is_private,
+                    "is_im": channel.kind == "im",
+                    "is_mpim": channel.kind == "mpim",
+                    "is_shared": channel.shared,
+                    "is_archived": channel.archived,
+                    "has_app": bot in channel.members,
+                    "members": channel.members,
+                }
+                for channel in workspace.channels.values()
+            ],
+        }
+
+    def _as(self, request: web.Request) -> str:
+        user = request.query.get("as", "")
+        return self._slack.workspace.user(user).id
+
+    def messages(self, request: web.Request) -> Json:
+        """A conversation as one person sees it: replies and their ephemerals in order of time."""
+        user = self._as(request)
+        slack = self._slack
+        name = request.match_info["id"]
+        channel = slack.workspace.open_dm(user) if name == "dm" else slack.workspace.channel(name)
+        if channel.is_private and user not in channel.members:
+            raise PermissionError(f"{user} is not in {channel.id}.")
+        everyone = slack.workspace.history(channel.id)
+        mine = slack.workspace.ephemerals.get(channel.id, {}).values()
+        seen = [*everyone, *(message for message in mine if message.only_for == user)]
+        seen.sort(key=lambda message: message.ts)
+        return {
+            "channel": channel.id,
+            "messages": [self._shown(message) for message in seen],
+            "threads": [vars(thread) for thread in slack.workspace.threads_in(channel.id)],
+        }
+
+    def _shown(self, message: Message) -> Json:
+        self._slack.posting.settle(message, self._slack.settings.stream_seconds)
+        body = {**message.body, **self._slack.workspace.thread_facts(message)}
+        if message.metadata is not None:
+            body["metadata"] = message.metadata
+        if message.stream:
+            body |= {"streaming": message.stream == "live", "stream_state": message.stream}
+        return body
+
+    def home(self, request: web.Request) -> Json:
+        """A person's Home tab, null if none was published."""
+        view = self._slack.workspace.homes.get(self._as(request))
+        return {"view": None if view is None else view.body}
+
+    def views(self, request: web.Request) -> Json:
+        """A person's stack of modals, the one on top last."""
+        stack = self._slack.workspace.open_views(self._as(request))
+        return {"views": [view.body for view in stack]}
+
+    def calls(self, request: web.Request) -> Json:
+        """Every Web API call after number `since`, or only those of one `method`."""
+        since = Input({"since": request.query.get("since", "0")}).integer("since")
+        method = request.query.get("method")
+        found = self._slack.calls.since(since)
+        return {
+            "calls": [vars(call) for call in found if method in (None, call.method)],
+            "last": self._slack.calls.count,
+        }
+
+    def deliveries(self, request: web.Request) -> Json:
+        """Everything sent to the app after number `since`, and how it was answered."""
+        since = Input({"since": request.query.get("since", "0")}).integer("since")
+        found = [d for d in self._slack.deliveries.record if d.number > since]
+        return {
+            "deliveries": [vars(delivery) for delivery in found],
+            "last": self._slack.deliveries.count,
+            "waiting": self._slack.deliveries.waiting,
+        }
+
+    def faults(self, _request: web.Request) -> Json:
+        """The faults still to come."""
+        return {"faults": [vars(fault) for fault in self._slack.faults.waiting]}
+
+    def settings(self, _request: web.Request) -> Json:
+        """The settings."""
+        deliveries = self._slack.deliveries
+        return {
+            **vars(self._slack.settings),
+            "retry_delays": list(deliveries.retry_delays),
+            "ack_seconds": deliveries.patience,
+        }

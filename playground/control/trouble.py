@@ -1,0 +1,113 @@
+"""The part of the control API that makes trouble: faults, raw events, delivery, settings."""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from playground.control.input import BadRequestError, Input
+from playground.faults import Fault
+from playground.records import Json
+from playground.slack import Slack
+from playground.workspace import new_id
+
+
+class Trouble:
+    """What may go wrong."""
+
+    def __init__(self, slack: Slack) -> None:
+        self._slack = slack
+        self.posts: dict[str, Callable[[Input], Awaitable[Json]]] = {
+            "events": self.event,
+            "faults": self.add_fault,
+            "delivery": self.set_delivery,
+            "settings": self.set_settings,
+            "socket/disconnect": self.disconnect,
+        }
+
+    async def event(self, given: Input) -> Json:
+        """Deliver a raw event body any number of times; a body without an envelope gets one."""
+        raw = given.content.get("raw")
+        if not isinstance(raw, dict):
+            raise BadRequestError("raw must be an event body.")
+        body: Json = raw if "event" in raw or "type" not in raw else self._slack.events.wrap(raw)
+        copies = given.integer("deliveries", default=1)
+        if copies < 1:
+            raise BadRequestError("deliveries must be at least 1.")
+        sent = self._slack.deliveries.send_event(
+            body, copies=copies, delay=given.number("delay_ms", default=0) / 1000
+        )
+        return {"event_id": body.get("event_id"), "deliveries": [d.number for d in sent]}
+
+    async def add_fault(self, given: Input) -> Json:
+        """Order a fault of Web API calls."""
+        times = given.content.get("times", 1)
+        fault = Fault(
+            method=given.text("method"),
+            error=given.text("error", default=""),
+            status=given.integer("status", default=0),
+            drop=_drop(given),
+            delay_ms=given.number("delay_ms", default=0),
+            times=None if times is None else given.integer("times", default=1),
+            retry_after=given.integer("retry_after", default=0) or None,
+            chance=given.number("chance", default=1),
+        )
+        if sum(map(bool, (fault.error, fault.status, fault.drop))) > 1:
+            raise BadRequestError("A fault has one of error, status and drop.")
+        if not (fault.error or fault.status or fault.drop or fault.delay_ms):
+            raise BadRequestError("A fault needs error, status, drop or delay_ms.")
+        self._slack.faults.add(fault)
+        return {"faults": len(self._slack.faults.waiting)}
+
+    async def clear_faults(self, _given: Input) -> Json:
+        """Forget every fault still to come."""
+        self._slack.faults.clear()
+        return {"faults": 0}
+
+    async def set_delivery(self, given: Input) -> Json:
+        """Choose Socket Mode or HTTP, and how many copies of each event arrive."""
+        slack = self._slack
+        deliveries = slack.deliveries
+        mode = given.text("mode", default=deliveries.mode)
+        if mode not in ("socket", "http"):
+            raise BadRequestError('mode is "socket" or "http".')
+        url = given.text("url", default=slack.http.url)
+        if mode == "http":
+            given.check_loopback(url)
+            slack.http.url = url
+            if given.content.get("verify") and not await slack.http.challenge(new_id("V")):
+                raise BadRequestError(f"{url} did not answer the url_verification challenge.")
+        deliveries.mode = mode
+        if "deliveries" in given.content:
+            deliveries.copies = given.span("deliveries")
+        deliveries.jitter = given.number("jitter_ms", default=deliveries.jitter * 1000) / 1000
+        return {"mode": mode, "url": slack.http.url, "deliveries": list(deliveries.copies)}
+
+    async def set_settings(self, given: Input) -> Json:
+        """Change settings; what is not named stays."""
+        settings, deliveries = self._slack.settings, self._slack.deliveries
+        known = {*vars(settings), "retry_delays", "ack_seconds"}
+        if unknown := sorted(given.content.keys() - known):
+            raise BadRequestError(f"There is no setting {unknown[0]!r}; there are {sorted(known)}.")
+        if "rate_limits" in given.content:
+            settings.rate_limits = bool(given.content["rate_limits"])
+        settings.stream_seconds = given.number("stream_seconds", default=settings.stream_seconds)
+        settings.stream_characters = given.integer(
+            "stream_characters", default=settings.stream_characters
+        )
+        deliveries.patience = given.number("ack_seconds", default=deliveries.patience)
+        if "retry_delays" in given.content:
+            deliveries.retry_delays = given.numbers("retry_delays")
+        return {**vars(settings)}
+
+    async def disconnect(self, given: Input) -> Json:
+        """End every Socket Mode connection."""
+        reason = given.text("reason", default="refresh_requested")
+        if reason not in ("warning", "refresh_requested", "drop"):
+            raise BadRequestError('reason is "warning", "refresh_requested" or "drop".')
+        return {"connections": await self._slack.socket_mode.disconnect(reason)}
+
+
+def _drop(given: Input) -> Literal["", "before", "after"]:
+    match given.text("drop", default=""):
+        case "" | "before" | "after" as drop:
+            return drop
+    raise BadRequestError('drop is "before" or "after".')
