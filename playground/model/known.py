@@ -152,10 +152,56 @@ def favourites(known: list[Known], domain: Domain) -> list[Known]:
     return sorted(liked, key=lambda one: -(70 if one.level is None else one.level))
 
 
+_PLAIN_WORDS: Final = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "my",
+        "some",
+        "any",
+        "more",
+        "and",
+        "or",
+        "of",
+        "to",
+        "in",
+        "is",
+        "are",
+        "like",
+        "likes",
+        "love",
+        "loves",
+        "enjoy",
+        "prefer",
+        "want",
+        "eat",
+        "eating",
+        "really",
+        "about",
+        "for",
+        "than",
+        "best",
+        "favorite",
+        "favourite",
+        "good",
+        "no",
+        "not",
+        "hot",
+        "the",
+    ]
+)
+
+
 def label(one: Known) -> str:
     """Its name, with the particular kind that its details speak of: 味噌ラーメン of ラーメン."""
-    pattern = r"[^\s、。,.「」はがもをにの]+" if is_japanese(one.name) else r"\b\w+ "
-    match = re.search(pattern + re.escape(one.name), one.detail, re.IGNORECASE)
-    if one.domain != "food" or match is None or not is_japanese(one.name):
+    if one.domain != "food":
+        return one.name
+    if is_japanese(one.name):
+        pattern = rf"[^\s、。,.「」はがもをにのと]+{re.escape(one.name)}"
+        match = re.search(pattern, one.detail)
+        return match.group() if match else one.name
+    match = re.search(rf"\b([\w-]+) {re.escape(one.name)}\b", one.detail, re.IGNORECASE)
+    if match is None or match.group(1).lower() in _PLAIN_WORDS:
         return one.name
     return match.group()

@@ -1,0 +1,43 @@
+"""The stand-in model on a loopback port, the real `openai` client, and its controls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import openai
+import pytest
+from aiohttp import web
+
+from playground.model import create_model_app
+from tests.playground_model.controls import Controls
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    """The address of a fresh server."""
+    runner = web.AppRunner(create_model_app(), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[openai.AsyncOpenAI]:
+    """The real client, without retries."""
+    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0) as one:
+        yield one
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Plain HTTP."""
+    async with aiohttp.ClientSession() as one:
+        yield one
+
+
+@pytest.fixture
+def controls(url: str, session: aiohttp.ClientSession) -> Controls:
+    """The controls of the server."""
+    return Controls(url, session)

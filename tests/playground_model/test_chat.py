@@ -1,0 +1,115 @@
+"""`/v1/chat/completions`, read by the real `openai` client."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import openai
+import pytest
+
+from tests.playground_model.controls import Controls
+
+MODEL = "kioku-stand-in"
+HELLO: list[Any] = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hello"}]
+TOOL: Any = {
+    "type": "function",
+    "function": {
+        "name": "save",
+        "parameters": {
+            "type": "object",
+            "properties": {"content": {"type": "string"}},
+            "required": ["content"],
+        },
+    },
+}
+
+
+async def test_a_plain_answer_is_a_completion(client: openai.AsyncOpenAI) -> None:
+    """Text, `stop` and a usage that adds up."""
+    answer = await client.chat.completions.create(model=MODEL, messages=HELLO)
+    assert (answer.choices[0].message.content or "").startswith("Hello!")
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+async def test_a_stream_brings_text_and_usage_in_chunks(client: openai.AsyncOpenAI) -> None:
+    """The chunks make up the text; usage comes last when it is asked for."""
+    stream = await client.chat.completions.create(
+        model=MODEL, messages=HELLO, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = [chunk async for chunk in stream]
+    pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+    assert "".join(pieces).startswith("Hello!")
+    assert chunks[-2].choices[0].finish_reason == "stop"
+    assert chunks[-1].usage is not None
+
+
+async def test_scripted_tool_calls_are_streamed(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """Arguments come in pieces that join to the script's JSON."""
+    calls = [{"name": "save", "arguments": {"content": "a longer piece of text"}}]
+    await controls.post("script", {"endpoint": "chat", "output": {"tool_calls": calls}})
+    stream = await client.chat.completions.create(
+        model=MODEL, messages=HELLO, tools=[TOOL], stream=True
+    )
+    arguments, name = "", None
+    async for chunk in stream:
+        for call in chunk.choices[0].delta.tool_calls or []:
+            assert call.function is not None
+            name = name or call.function.name
+            arguments += call.function.arguments or ""
+    assert (name, json.loads(arguments)) == ("save", {"content": "a longer piece of text"})
+
+
+async def test_tool_choice_is_honoured(client: openai.AsyncOpenAI) -> None:
+    """`auto` and `none` answer with text here; `required` and a name call the tool."""
+    for free in ("auto", "none"):
+        answer = await client.chat.completions.create(
+            model=MODEL, messages=HELLO, tools=[TOOL], tool_choice=free
+        )
+        assert not answer.choices[0].message.tool_calls
+    choices: list[Any] = ["required", {"type": "function", "function": {"name": "save"}}]
+    for choice in choices:
+        answer = await client.chat.completions.create(
+            model=MODEL, messages=HELLO, tools=[TOOL], tool_choice=choice
+        )
+        calls = answer.choices[0].message.tool_calls
+        assert calls is not None
+        assert calls[0].type == "function"
+        assert json.loads(calls[0].function.arguments) == {"content": "hello"}
+        assert answer.choices[0].finish_reason == "tool_calls"
+
+
+async def test_a_limit_cuts_the_answer(client: openai.AsyncOpenAI) -> None:
+    """`max_completion_tokens` ends it with `length`."""
+    answer = await client.chat.completions.create(
+        model=MODEL, messages=HELLO, max_completion_tokens=2
+    )
+    assert answer.choices[0].finish_reason == "length"
+
+
+async def test_a_json_object_is_answered_with_json(client: openai.AsyncOpenAI) -> None:
+    """`json_object` gets an object, `json_schema` the fields it requires."""
+    answer = await client.chat.completions.create(
+        model=MODEL, messages=HELLO, response_format={"type": "json_object"}
+    )
+    assert json.loads(answer.choices[0].message.content or "") == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"messages": [{"role": "user"}]},
+        {"messages": "hello"},
+        {"tool_choice": {"type": "function", "function": {"name": "other"}}, "tools": [TOOL]},
+        {"max_tokens": "many"},
+    ],
+)
+async def test_a_bad_request_gets_400(client: openai.AsyncOpenAI, change: dict[str, Any]) -> None:
+    """The openai package's types decide what is bad."""
+    body = {"model": MODEL, "messages": HELLO, **change}
+    with pytest.raises(openai.BadRequestError):
+        await client.post("/chat/completions", body=body, cast_to=object)

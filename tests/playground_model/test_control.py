@@ -1,0 +1,262 @@
+"""The controls under ``/_model/``: latency, faults, scripts and the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from typing import Any
+
+import aiohttp
+import httpx
+import openai
+import pytest
+
+from playground.model.control import JOURNAL_CHARS, JOURNAL_ENTRIES, Journal
+from tests.playground_model.controls import Controls
+
+MODEL = "gpt-6-luna"
+
+
+async def texts_until_broken(client: openai.AsyncOpenAI) -> str:
+    """The text that arrives before the connection breaks."""
+    pieces: list[str] = []
+
+    async def read() -> None:
+        stream = await client.responses.create(model=MODEL, input="hello", stream=True)
+        async for event in stream:
+            pieces.append(getattr(event, "delta", ""))  # noqa: PERF401 - what came before it broke
+
+    with pytest.raises((openai.APIConnectionError, httpx.TransportError)):
+        await read()
+    return "".join(pieces)
+
+
+async def test_settings_slow_it_down(client: openai.AsyncOpenAI, controls: Controls) -> None:
+    """`first_token_ms`, `token_ms` and `embedding_ms` are waited for, and are shown."""
+    changed = await controls.post(
+        "settings",
+        {"first_token_ms": 60, "token_ms": 1, "embedding_ms": 60, "chunk_chars": 4},
+    )
+    assert changed == await controls.get("settings")
+    assert changed["chunk_chars"] == 4
+    started = time.perf_counter()
+    await client.responses.create(model=MODEL, input="hello")
+    await client.embeddings.create(model="text-embedding-3-small", input="x")
+    assert time.perf_counter() - started > 0.12
+    stream = await client.responses.create(model=MODEL, input="thanks", stream=True)
+    deltas = [e.delta async for e in stream if e.type == "response.output_text.delta"]
+    assert deltas == ["You'", "re w", "elco", "me!"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "code"),
+    [
+        ({"status": 500}, openai.InternalServerError, "server_error"),
+        ({"status": 503}, openai.InternalServerError, None),
+        ({"status": 429, "retry_after": 2}, openai.RateLimitError, "rate_limit_exceeded"),
+        ({"error_code": "insufficient_quota"}, openai.RateLimitError, "insufficient_quota"),
+        ({"error_code": "context_length_exceeded"}, openai.BadRequestError, None),
+        ({"status": 401, "error_code": "invalid_api_key"}, openai.AuthenticationError, None),
+        ({"drop": True}, openai.APIConnectionError, None),
+    ],
+)
+async def test_a_fault_happens_as_often_as_it_says(
+    client: openai.AsyncOpenAI,
+    controls: Controls,
+    fault: dict[str, Any],
+    error: type[openai.OpenAIError],
+    code: str | None,
+) -> None:
+    """Twice it fails with the client's own exception, then it works."""
+    await controls.post("faults", {"endpoint": "responses", "times": 2, **fault})
+    for _ in range(2):
+        with pytest.raises(error) as failed:
+            await client.responses.create(model=MODEL, input="hello")
+        if isinstance(failed.value, openai.APIStatusError) and code:
+            assert failed.value.code == code
+        if isinstance(failed.value, openai.RateLimitError):
+            assert float(failed.value.response.headers["retry-after"]) >= 1
+    assert (await client.responses.create(model=MODEL, input="hello")).output_text
+
+
+async def test_faults_reach_every_endpoint(client: openai.AsyncOpenAI, controls: Controls) -> None:
+    """Chat, embeddings and models fail on their own, until the faults are deleted."""
+    for endpoint in ("chat", "embeddings", "models"):
+        await controls.post("faults", {"endpoint": endpoint, "status": 500, "times": -1})
+    for _ in range(2):
+        with pytest.raises(openai.InternalServerError):
+            await client.chat.completions.create(
+                model=MODEL, messages=[{"role": "user", "content": "x"}]
+            )
+        with pytest.raises(openai.InternalServerError):
+            await client.embeddings.create(model="text-embedding-3-small", input="x")
+        with pytest.raises(openai.InternalServerError):
+            await client.models.retrieve(MODEL)
+    assert (await client.responses.create(model=MODEL, input="hello")).output_text
+    await controls.delete("faults")
+    assert (await client.models.list()).data
+
+
+async def test_a_fault_can_be_aimed(client: openai.AsyncOpenAI, controls: Controls) -> None:
+    """`match` is a part of the person's words, `delay_ms` only waits."""
+    await controls.post("faults", {"endpoint": "responses", "match": "ramen", "status": 500})
+    await controls.post("faults", {"endpoint": "responses", "match": "slow", "delay_ms": 80})
+    assert (await client.responses.create(model=MODEL, input="hello")).output_text
+    with pytest.raises(openai.InternalServerError):
+        await client.responses.create(model=MODEL, input="I like ramen")
+    started = time.perf_counter()
+    await client.responses.create(model=MODEL, input="slow")
+    assert time.perf_counter() - started > 0.08
+
+
+async def test_a_stream_breaks_in_the_middle(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """The connection is reset after so many characters, at most."""
+    await controls.post("faults", {"endpoint": "responses", "break_after_chars": 30})
+    text = await texts_until_broken(client)
+    assert 0 < len(text) <= 30
+    whole = (await client.responses.create(model=MODEL, input="hello")).output_text
+    assert whole.startswith(text)
+    await controls.post("faults", {"endpoint": "responses", "break_after_chars": 10_000})
+    assert await texts_until_broken(client) == whole
+
+
+@pytest.mark.parametrize("event", ["failed", "incomplete"])
+async def test_a_response_can_end_badly(
+    client: openai.AsyncOpenAI, controls: Controls, event: str
+) -> None:
+    """`failed` and `incomplete` end the stream and the plain response, with their reason."""
+    fault = {"endpoint": "responses", "event": event, "times": 2, "break_after_chars": 5}
+    await controls.post("faults", fault)
+    stream = await client.responses.create(model=MODEL, input="hello", stream=True)
+    last = [one async for one in stream][-1]
+    assert last.type == f"response.{event}"
+    plain = await client.responses.create(model=MODEL, input="hello")
+    assert plain.status == event
+    assert bool(plain.error) == (event == "failed")
+    assert bool(plain.incomplete_details) == (event == "incomplete")
+
+
+async def test_an_error_event_ends_the_stream(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """The `error` event reaches the client, and without a stream it is a 500."""
+    await controls.post("faults", {"endpoint": "responses", "event": "error", "times": 2})
+    stream = await client.responses.create(model=MODEL, input="hello", stream=True)
+    types = [event.type async for event in stream]
+    assert types == ["response.created", "response.in_progress", "error"]
+    with pytest.raises(openai.InternalServerError):
+        await client.responses.create(model=MODEL, input="hello")
+
+
+async def test_a_script_says_what_is_answered(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """Scripts are used in order, for the words they match, as often as they say."""
+    for script in (
+        {"match": "lunch", "output": {"text": "Soba."}, "times": 2},
+        {"output": {"text": "First."}},
+        {"output": {"text": "Second."}},
+    ):
+        await controls.post("script", {"endpoint": "responses", **script})
+    asked = ["hey you", "lunch?", "hey you", "lunch?", "thanks"]
+    answers = [(await client.responses.create(model=MODEL, input=one)).output_text for one in asked]
+    assert answers == ["First.", "Soba.", "Second.", "Soba.", "You're welcome!"]
+    await controls.post("script", {"endpoint": "responses", "output": {"text": "No."}, "times": -1})
+    await controls.delete("script")
+    assert (await client.responses.create(model=MODEL, input="thanks")).output_text != "No."
+
+
+async def test_the_journal_keeps_every_request(
+    client: openai.AsyncOpenAI, controls: Controls, url: str, session: aiohttp.ClientSession
+) -> None:
+    """Bodies, answers and statuses are kept in order, since any number, until deleted."""
+    await client.responses.create(model=MODEL, input="thanks")
+    await client.embeddings.create(model="text-embedding-3-small", input=["a", "b"])
+    with pytest.raises(openai.NotFoundError):
+        await client.models.retrieve("nope")
+    async with session.post(f"{url}/v1/responses", data=b"{") as refused:
+        assert refused.status == 401
+    async with session.post(
+        f"{url}/v1/responses", data=b"{", headers={"authorization": "Bearer x"}
+    ) as refused:
+        assert refused.status == 400
+    entries = await controls.journal()
+    assert [entry["status"] for entry in entries] == [200, 200, 404, 401, 400]
+    assert entries[0]["body"]["input"] == "thanks"
+    assert entries[0]["answer"] == {"text": "You're welcome!"}
+    assert entries[0]["kind"] == "reply"
+    assert entries[1]["answer"] == {"embeddings": 2, "tokens": 2}
+    assert entries[4]["body"] == "{"
+    later = await controls.get(f"journal?since={entries[3]['n']}")
+    assert [entry["n"] for entry in later["entries"]] == [later["last"]]
+    await controls.delete("journal")
+    assert await controls.journal() == []
+    async with session.get(f"{url}/_model/journal?since=x") as bad:
+        assert bad.status == 400
+
+
+def test_the_journal_is_bounded() -> None:
+    """It keeps the newest 2,000 entries, fewer when they are huge."""
+    journal = Journal()
+    for _ in range(JOURNAL_ENTRIES + 5):
+        journal.add(endpoint="chat", kind="reply", started=0.0, status=200, body="{}", answer={})
+    assert len(journal) == JOURNAL_ENTRIES
+    assert journal.since(0)[0]["n"] == 6
+    for _ in range(3):
+        journal.add(
+            endpoint="chat",
+            kind="reply",
+            started=0.0,
+            status=200,
+            body=" " * (JOURNAL_CHARS // 2),
+            answer={},
+        )
+    assert len(journal) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("settings", {"speed": 1}, "speed"),
+        ("settings", {"token_ms": -1}, "token_ms"),
+        ("settings", {"chunk_chars": 0}, "chunk_chars"),
+        ("settings", {"shutdown_dates": [1]}, "shutdown_dates"),
+        ("settings", [], "object"),
+        ("faults", {"endpoint": "nowhere", "status": 500}, "endpoint"),
+        ("faults", {"endpoint": "chat"}, "needs one of"),
+        ("faults", {"endpoint": "chat", "status": "500"}, "status"),
+        ("faults", {"endpoint": "chat", "event": "gone"}, "event"),
+        ("faults", {"endpoint": "chat", "status": 500, "times": 0}, "times"),
+        ("faults", {"endpoint": "chat", "status": 500, "kind": "other"}, "kind"),
+        ("script", {"endpoint": "chat", "output": {"texts": ""}}, "texts"),
+        ("script", {"endpoint": "chat"}, "object"),
+        ("script", {"endpoint": "chat", "output": {"tool_calls": [{}]}}, "name"),
+    ],
+)
+async def test_a_wrong_control_is_refused(
+    controls: Controls, path: str, body: Any, words: str
+) -> None:
+    """The answer is 400 and one sentence that names what is wrong."""
+    assert words in await controls.refused(path, body)
+
+
+async def test_it_runs_as_a_process(session: aiohttp.ClientSession) -> None:
+    """`python -m playground.model` prints its addresses, serves, and ends on SIGTERM."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "playground.model", stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        started = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+        assert started["openai_base_url"] == f"{started['url']}/v1"
+        headers = {"authorization": "Bearer x"}
+        async with session.get(f"{started['url']}/v1/models", headers=headers) as response:
+            assert (await response.json())["object"] == "list"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 20) == 0

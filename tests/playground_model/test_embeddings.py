@@ -1,0 +1,98 @@
+"""`/v1/embeddings`: lexical, deterministic, normalised."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import openai
+import pytest
+
+SMALL = "text-embedding-3-small"
+
+
+async def vectors(client: openai.AsyncOpenAI, *texts: str, **more: Any) -> list[list[float]]:
+    """The embeddings of `texts`, in order."""
+    more.setdefault("model", SMALL)
+    answer = await client.embeddings.create(input=list(texts), **more)
+    assert [one.index for one in answer.data] == list(range(len(texts)))
+    return [one.embedding for one in answer.data]
+
+
+def cosine(one: list[float], other: list[float]) -> float:
+    """The cosine of two vectors of length one."""
+    return sum(x * y for x, y in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("model", "size"),
+    [(SMALL, 1536), ("text-embedding-3-large", 3072), ("kioku-stand-in-embedding", 256)],
+)
+async def test_each_model_has_its_size(client: openai.AsyncOpenAI, model: str, size: int) -> None:
+    """Vectors are as long as the model's and of length one."""
+    (vector,) = await vectors(client, "味噌ラーメン", model=model)
+    assert len(vector) == size
+    assert math.isclose(cosine(vector, vector), 1, abs_tol=1e-5)
+
+
+async def test_dimensions_and_both_encodings(client: openai.AsyncOpenAI) -> None:
+    """`dimensions` shortens; floats and base64 carry the same numbers."""
+    (short,) = await vectors(client, "ramen", dimensions=64)
+    (floats,) = await vectors(client, "ramen", dimensions=64, encoding_format="float")
+    assert len(short) == 64
+    assert short == pytest.approx(floats)
+
+
+@pytest.mark.parametrize(
+    ("near", "query", "far"),
+    [
+        ("I love miso ramen", "which ramen do I like?", "Kubernetes and Rust at work"),
+        ("ラーメンが大好きです", "味噌ラーメンのお店", "量子コンピューティングの基礎"),
+        ("AWSとAzureを学んでいる", "azureの資格", "パスタは嫌いになりました"),
+    ],
+)
+async def test_texts_that_share_words_are_near(
+    client: openai.AsyncOpenAI, near: str, query: str, far: str
+) -> None:
+    """A shared word outweighs shared particles, in both languages."""
+    one, asked, other = await vectors(client, near, query, far)
+    assert cosine(one, asked) > cosine(other, asked) + 0.1
+
+
+async def test_it_is_deterministic_and_counts_tokens(client: openai.AsyncOpenAI) -> None:
+    """Width and case aside the vector is the same, and punctuation has one too."""
+    first, again, wide, marks = await vectors(client, "Ramen", "Ramen", "ＲＡＭＥＮ", "!!")
+    assert first == again == wide
+    assert math.isclose(cosine(marks, marks), 1, abs_tol=1e-5)
+    answer = await client.embeddings.create(model=SMALL, input="one two three")
+    assert answer.usage.prompt_tokens == answer.usage.total_tokens > 0
+
+
+async def test_token_ids_are_accepted(client: openai.AsyncOpenAI) -> None:
+    """Lists of token ids, as LangChain sends them, are embedded too."""
+    answer = await client.embeddings.create(model=SMALL, input=[[1, 2, 3], [4]])
+    assert len(answer.data) == 2
+    assert answer.usage.prompt_tokens == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input": ""},
+        {"input": []},
+        {"input": ["a", ""]},
+        {"input": "x", "dimensions": 1537},
+        {"input": "x", "dimensions": 0},
+        {"input": "記" * 8193},
+        {"input": ["記" * 8000] * 40},
+        {"input": "x", "encoding_format": "hex"},
+        {"input": "x", "model": "gpt-6-luna"},
+    ],
+)
+async def test_what_openai_refuses_is_refused(
+    client: openai.AsyncOpenAI, change: dict[str, Any]
+) -> None:
+    """Empty, too long and misshapen input gets 400."""
+    body = {"model": SMALL, **change}
+    with pytest.raises(openai.BadRequestError):
+        await client.post("/embeddings", body=body, cast_to=object)

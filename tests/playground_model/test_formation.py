@@ -1,0 +1,336 @@
+"""The stories of memory formation, through the real LangMem store manager."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import pytest
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable
+from langchain_openai import ChatOpenAI
+from langgraph.store.memory import InMemoryStore
+from pydantic import BaseModel, Field, SecretStr
+
+from tests.playground_model.controls import Controls
+
+with warnings.catch_warnings():
+    # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from langmem import (  # type: ignore[import-untyped]
+        create_memory_manager,
+        create_memory_store_manager,
+    )
+
+Score = Annotated[int, Field(ge=0, le=100)]
+
+
+class UserTechInterest(BaseModel):
+    """ユーザーの技術に関する関心情報"""
+
+    topic: str = Field(..., description="技術トピック")
+    category: str | None = None
+    interest_level: Score | None = None
+    description: str | None = None
+    evidence: str = Field(..., description="verbatim quote")
+
+
+class UserFoodPreference(BaseModel):
+    """ユーザーの食の好みの詳細情報"""
+
+    food_name: str = Field(..., description="料理名")
+    cuisine: str | None = None
+    preference: Score | None = None
+    description: str | None = None
+    evidence: str = Field(..., description="verbatim quote")
+
+
+SCHEMAS: tuple[type[BaseModel], ...] = (UserTechInterest, UserFoodPreference)
+
+
+class Willing(ChatOpenAI):
+    """A chat model that may decide to call nothing, as the app's own does."""
+
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: Any = None, **more: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Turn "any" into "auto", except where a refused call is repaired."""
+        names = [getattr(tool, "__name__", "") for tool in tools]
+        if tool_choice == "any" and "PatchFunctionErrors" not in names:
+            tool_choice = "auto"
+        return super().bind_tools(tools, tool_choice=tool_choice, **more)
+
+
+def model(url: str, kind: type[ChatOpenAI] = Willing, *, responses: bool = False) -> ChatOpenAI:
+    """LangChain's model against the stand-in: by chat completions unless `responses`."""
+    return kind(
+        model="gpt-6-luna",
+        base_url=f"{url}/v1",
+        api_key=SecretStr("x"),
+        max_retries=0,
+        use_responses_api=responses,
+    )
+
+
+class Person:
+    """One person's memories, and the manager that forms them."""
+
+    def __init__(self, llm: ChatOpenAI) -> None:
+        self.store = InMemoryStore()
+        self._llm = llm
+        self._said: list[str] = []
+
+    async def says(self, *messages: str) -> None:
+        """Form memories from these messages, and check that every quote is verbatim."""
+        manager = create_memory_store_manager(
+            self._llm,
+            namespace=("chat", "{user_id}"),
+            schemas=SCHEMAS,
+            instructions="ユーザーの好みを詳細に抽出してください",
+            enable_inserts=True,
+            enable_deletes=True,
+            store=self.store,
+            query_limit=50,
+        )
+        self._said += messages
+        await manager.ainvoke(
+            {"messages": [{"role": "user", "content": message} for message in messages]},
+            config={"configurable": {"user_id": "U1"}, "recursion_limit": 8},
+        )
+        for content in (await self.rows()).values():
+            assert any(content["evidence"] in message for message in self._said)
+
+    async def rows(self) -> dict[str, dict[str, Any]]:
+        """The contents by key, in the order they were written."""
+        found = await self.store.asearch(("chat", "U1"))
+        return {item.key: item.value["content"] for item in found}
+
+    async def names(self) -> dict[str, int | None]:
+        """What each memory is about, with its level."""
+        return {
+            content.get("food_name") or content["topic"]: content.get(
+                "preference", content.get("interest_level")
+            )
+            for content in (await self.rows()).values()
+        }
+
+    async def key_of(self, name: str) -> str:
+        """The key of the memory about `name`."""
+        rows = await self.rows()
+        return next(key for key, content in rows.items() if name in content.values())
+
+
+@pytest.fixture(params=[False, True], ids=["chat", "responses"])
+def person(url: str, request: pytest.FixtureRequest) -> Person:
+    """A person, formed by chat completions and by the Responses API."""
+    return Person(model(url, responses=request.param))
+
+
+async def test_the_cloud_story(person: Person) -> None:
+    """Cloud services, AWS and Azure become rows; AI agents follow with the highest level."""
+    first = (
+        "クラウドサービス全般に興味があり、特にAWS、Azureの基本的な知識を"
+        "徐々に深めていきたいと思っています"
+    )
+    await person.says(first)
+    assert set(await person.names()) == {"クラウドサービス", "AWS", "Azure"}
+    await person.says(
+        "新しく気になる技術として、AIエージェントを活用した取り組みにも強い興味を持つようになりました"
+    )
+    names = await person.names()
+    assert set(names) == {"クラウドサービス", "AWS", "Azure", "AIエージェント"}
+    assert max(names, key=lambda name: names[name] or 0) == "AIエージェント"
+    rows = list((await person.rows()).values())
+    assert rows[0]["evidence"] == first
+    assert {row["category"] for row in rows} == {"クラウド", "AI"}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_the_ramen_story(person: Person, at_once: bool) -> None:
+    """Ramen and pasta are liked; miso ramen updates the ramen row, disliked pasta goes."""
+    liked, changed = (
+        ("ラーメンが大好きです!!", "パスタも好きです"),
+        ("ラーメンは味噌ラーメンが好き", "パスタは嫌いになりました"),
+    )
+    for messages in [liked] if at_once else [(one,) for one in liked]:
+        await person.says(*messages)
+    rows = list((await person.rows()).values())
+    assert [(row["food_name"], row["cuisine"], row["preference"]) for row in rows] == [
+        ("ラーメン", "和食", 100),
+        ("パスタ", "洋食", 80),
+    ]
+    key = await person.key_of("ラーメン")
+    for messages in [changed] if at_once else [(one,) for one in changed]:
+        await person.says(*messages)
+    rows_now = await person.rows()
+    assert list(rows_now) == [key]
+    assert rows_now[key]["food_name"] == "ラーメン"
+    assert "味噌ラーメン" in rows_now[key]["description"]
+    assert rows_now[key]["evidence"] == "ラーメンは味噌ラーメンが好き"
+
+
+async def test_the_ramen_story_in_english(person: Person) -> None:
+    """The same changes keep the key and remove the row in English."""
+    await person.says("I love ramen!!", "I like pasta too")
+    assert await person.names() == {"ramen": 100, "pasta": 80}
+    key = await person.key_of("ramen")
+    await person.says("For ramen, I like miso ramen", "I don't like pasta anymore")
+    rows = await person.rows()
+    assert list(rows) == [key]
+    assert rows[key]["food_name"] == "ramen"
+    assert "miso ramen" in rows[key]["description"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "ok thanks",
+        "hello",
+        "ありがとう",
+        "こんにちは",
+        "what do I like?",
+        "Do I like pizza?",
+        "おすすめの技術トピックを3つ挙げて簡潔にまとめて！",
+        "今日のランチは何を食べようかな？",
+    ],
+)
+async def test_small_talk_and_questions_write_nothing(person: Person, message: str) -> None:
+    """With and without memories, no tool is called."""
+    await person.says(message)
+    assert await person.rows() == {}
+    await person.says("I love ramen")
+    before = await person.rows()
+    await person.says(message)
+    assert await person.rows() == before
+
+
+async def test_an_interest_ends(person: Person) -> None:
+    """Two interests are kept apart, and one that is over is removed."""
+    await person.says("I'm interested in Rust and Kubernetes")
+    assert set(await person.names()) == {"Rust", "Kubernetes"}
+    await person.says("I no longer care about Rust")
+    assert set(await person.names()) == {"Kubernetes"}
+
+
+async def test_changes_of_mind_in_english(person: Person) -> None:
+    """Moving on, preferring, correcting and forgetting each change what they name."""
+    await person.says("I'm into Python. I like ramen")
+    await person.says("I moved on from Python to Rust")
+    assert set(await person.names()) == {"ramen", "Rust"}
+    await person.says("actually I prefer soba to ramen")
+    names = await person.names()
+    assert (names["soba"] or 0) > (names["ramen"] or 0)
+    await person.says("forget that I like ramen")
+    assert set(await person.names()) == {"soba", "Rust"}
+    key = await person.key_of("soba")
+    await person.says("I meant udon, not soba")
+    assert (await person.rows())[key]["food_name"] == "udon"
+
+
+async def test_changes_of_mind_in_japanese(person: Person) -> None:
+    """The same in Japanese."""
+    await person.says("Pythonに興味があります。ラーメンが好きです")
+    await person.says("PythonからRustに乗り換えました")
+    assert set(await person.names()) == {"ラーメン", "Rust"}
+    await person.says("やっぱりラーメンよりそばが好き")
+    names = await person.names()
+    assert (names["そば"] or 0) > (names["ラーメン"] or 0)
+    await person.says("ラーメンが好きなことは忘れて")
+    assert set(await person.names()) == {"そば", "Rust"}
+    key = await person.key_of("そば")
+    await person.says("そばではなく、うどんが好きです")
+    assert (await person.rows())[key]["food_name"] == "うどん"
+    await person.says("Rustへの興味がなくなりました")
+    assert set(await person.names()) == {"うどん"}
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ("I'm vegetarian", "vegetarian"),
+        ("I'm allergic to peanuts", "peanuts"),
+        ("私はベジタリアンです", "ベジタリアン"),
+        ("えびアレルギーがあります", "えび"),
+    ],
+)
+async def test_a_diet_is_a_food_preference(person: Person, message: str, name: str) -> None:
+    """Diets and allergies become one row that names them, and are not doubled."""
+    for _ in range(2):
+        await person.says(message)
+    (row,) = (await person.rows()).values()
+    assert name in row["food_name"]
+    assert row["evidence"] == message
+
+
+async def test_the_assistant_s_words_form_nothing(url: str) -> None:
+    """Only the human side of the transcript is read."""
+    found = await create_memory_manager(
+        model(url), schemas=[UserFoodPreference], enable_inserts=True
+    ).ainvoke(
+        {
+            "messages": [
+                {"role": "user", "content": "hello"},
+                {"role": "assistant", "content": "I love ramen"},
+                {"role": "user", "content": "I like soba"},
+            ]
+        }
+    )
+    assert [getattr(memory.content, "food_name", None) for memory in found] == ["soba"]
+
+
+async def test_a_schema_it_never_saw_is_filled(url: str) -> None:
+    """LangMem's own default schema gets the sentence as its content."""
+    found = await create_memory_manager(model(url)).ainvoke(
+        {"messages": [{"role": "user", "content": "I live in Kyoto. I love hiking!"}]}
+    )
+    contents = [getattr(memory.content, "content", None) for memory in found]
+    assert contents == ["I live in Kyoto", "I love hiking"]
+
+
+async def test_a_demanded_call_changes_nothing(url: str) -> None:
+    """With LangChain's plain model LangMem demands a call; it is an empty patch."""
+    person = Person(model(url, ChatOpenAI))
+    await person.says("I love ramen")
+    before = await person.rows()
+    await person.says("ok thanks")
+    assert await person.rows() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"food_name": "ramen"}, {"food_name": "ramen", "preference": 400, "evidence": "I love ramen"}],
+)
+async def test_a_refused_call_is_repaired(
+    person: Person, controls: Controls, arguments: dict[str, Any]
+) -> None:
+    """A missing quote or a level out of range is put right on the second request."""
+    calls = [{"name": "UserFoodPreference", "arguments": arguments}]
+    for endpoint in ("chat", "responses"):
+        await controls.post(
+            "script", {"endpoint": endpoint, "kind": "formation", "output": {"tool_calls": calls}}
+        )
+    await person.says("I love ramen")
+    (row,) = (await person.rows()).values()
+    assert row["evidence"] == "I love ramen"
+    assert row["preference"] in {None, 100}
+    assert [entry["kind"] for entry in await controls.journal()] == ["formation"] * 2
+
+
+async def test_a_patch_carries_the_new_quote(person: Person, controls: Controls) -> None:
+    """The update is one PatchDoc whose patches replace the quote as well."""
+    await person.says("I like ramen")
+    await person.says("I love ramen!!")
+    calls = (await controls.journal())[-1]["answer"]["calls"]
+    assert [call["name"] for call in calls] == ["PatchDoc"]
+    patches = {patch["path"]: patch for patch in json.loads(calls[0]["arguments"])["patches"]}
+    assert patches["/evidence"] == {"op": "replace", "path": "/evidence", "value": "I love ramen!!"}
+    assert patches["/preference"]["value"] == 100
+
+
+async def test_a_burst_is_settled_before_it_is_written(person: Person) -> None:
+    """What is taken back in the same burst is never written."""
+    await person.says("I love sushi", "I'm learning Go", "Forget about sushi", "I stopped using Go")
+    assert await person.names() == {}

@@ -1,0 +1,238 @@
+"""`/v1/responses`, read by the real `openai` client."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aiohttp
+import openai
+import pytest
+from openai.types.responses import Response, ResponseFunctionToolCall, ResponseOutputMessage
+
+from tests.playground_model.controls import Controls
+
+MODEL = "gpt-6-luna"
+TOOL: Any = {
+    "type": "function",
+    "name": "list_memories",
+    "description": "List them.",
+    "strict": False,
+    "parameters": {
+        "type": "object",
+        "properties": {"query": {"type": "string"}, "limit": {"type": "integer", "maximum": 5}},
+        "required": ["query", "limit"],
+    },
+}
+
+
+async def events_of(client: openai.AsyncOpenAI, **arguments: Any) -> list[Any]:
+    """Every event of one streamed response."""
+    stream = await client.responses.create(stream=True, model=MODEL, **arguments)
+    return [event async for event in stream]
+
+
+def final(events: list[Any]) -> Response:
+    """The response of the last event."""
+    response: Response = events[-1].response
+    return response
+
+
+async def test_a_plain_answer_is_a_whole_response_object(client: openai.AsyncOpenAI) -> None:
+    """Without `stream` the client gets text, usage and what it asked with."""
+    response = await client.responses.create(
+        model=MODEL,
+        input="hello",
+        store=False,
+        safety_identifier="hashed",
+        tools=[{"type": "web_search"}],
+        metadata={"a": "b"},
+    )
+    assert response.output_text.startswith("Hello!")
+    assert response.status == "completed"
+    assert response.store is False  # type: ignore[attr-defined]
+    assert response.safety_identifier == "hashed"
+    assert response.metadata == {"a": "b"}
+    assert [tool.type for tool in response.tools] == ["web_search"]
+    assert response.usage is not None
+    assert response.usage.input_tokens > 0
+    assert response.usage.total_tokens == response.usage.input_tokens + response.usage.output_tokens
+
+
+async def test_a_stream_has_the_real_events_in_the_real_order(client: openai.AsyncOpenAI) -> None:
+    """Every event arrives typed, numbered from 0, and the deltas make up the text."""
+    events = await events_of(client, input="hello")
+    types = [event.type for event in events]
+    assert types[:4] == [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+    ]
+    deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert types[4:-4] == ["response.output_text.delta"] * len(deltas)
+    assert types[-4:] == [
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ]
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert len(deltas) > 2
+    assert "".join(deltas) == events[-4].text == final(events).output_text
+    assert not any(type(event).__name__ == "BaseModel" for event in events)
+
+
+async def test_every_event_satisfies_the_type_it_names(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """The client builds events leniently, so each is validated strictly once more."""
+    output = {
+        "text": "See the site.",
+        "annotations": [
+            {"url": "https://example.com/", "title": "Site", "start_index": 8, "end_index": 12}
+        ],
+        "web_search": True,
+        "function_calls": [{"name": "list_memories", "arguments": {"query": "x", "limit": 1}}],
+    }
+    await controls.post("script", {"endpoint": "responses", "output": output})
+    events = await events_of(client, input="hello", tools=[TOOL, {"type": "web_search"}])
+    for event in events:
+        assert type(event).model_validate(event.to_dict()).type == event.type
+    assert {event.type for event in events} >= {
+        "response.web_search_call.in_progress",
+        "response.web_search_call.searching",
+        "response.web_search_call.completed",
+        "response.output_text.annotation.added",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+    }
+    items = final(events).output
+    assert [item.type for item in items] == ["web_search_call", "message", "function_call"]
+    message, call = items[1], items[2]
+    assert isinstance(message, ResponseOutputMessage)
+    assert message.content[0].type == "output_text"
+    annotation = message.content[0].annotations[0]
+    assert annotation.type == "url_citation"
+    assert annotation.url == "https://example.com/"
+    assert isinstance(call, ResponseFunctionToolCall)
+    assert json.loads(call.arguments) == {"query": "x", "limit": 1}
+
+
+async def test_the_stream_helper_of_the_client_accumulates_it(client: openai.AsyncOpenAI) -> None:
+    """`responses.stream` checks the order by itself and ends with the final response."""
+    async with client.responses.stream(model=MODEL, input="thanks") as stream:
+        response = await stream.get_final_response()
+    assert response.output_text == "You're welcome!"
+
+
+async def test_functions_are_left_alone_unless_one_is_demanded(client: openai.AsyncOpenAI) -> None:
+    """`auto` answers with text, `required` and a named choice call with valid arguments."""
+    free = await client.responses.create(model=MODEL, input="hello", tools=[TOOL])
+    assert [item.type for item in free.output] == ["message"]
+    choices: list[Any] = ["required", {"type": "function", "name": "list_memories"}]
+    for choice in choices:
+        forced = await client.responses.create(
+            model=MODEL, input="hello", tools=[TOOL], tool_choice=choice
+        )
+        call = forced.output[0]
+        assert isinstance(call, ResponseFunctionToolCall)
+        assert json.loads(call.arguments) == {"query": "hello", "limit": 5}
+
+
+async def test_a_call_and_its_output_can_be_sent_back(client: openai.AsyncOpenAI) -> None:
+    """A function's output is accepted as input and the person's words are answered."""
+    items: list[Any] = [
+        {"role": "developer", "content": [{"type": "input_text", "text": "Be kind."}]},
+        {"role": "user", "content": [{"type": "input_text", "text": "thanks"}]},
+        {"type": "function_call", "call_id": "c1", "name": "list_memories", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "none"},
+    ]
+    response = await client.responses.create(
+        model=MODEL, instructions="Answer.", input=items, tools=[TOOL]
+    )
+    assert response.output_text == "You're welcome!"
+
+
+async def test_max_output_tokens_cuts_the_answer(client: openai.AsyncOpenAI) -> None:
+    """A limit ends the response as incomplete, with its reason."""
+    events = await events_of(client, input="hello", max_output_tokens=3)
+    assert events[-1].type == "response.incomplete"
+    details = final(events).incomplete_details
+    assert details is not None
+    assert details.reason == "max_output_tokens"
+    assert final(events).output_text.strip() == "Hello!"
+
+
+async def test_a_json_schema_is_answered_with_json(client: openai.AsyncOpenAI) -> None:
+    """Structured output has the fields the schema requires."""
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": {"reason": {"type": "string"}, "good": {"type": "boolean"}},
+        "required": ["reason", "good"],
+        "additionalProperties": False,
+    }
+    response = await client.responses.create(
+        model=MODEL,
+        input="hello",
+        text={"format": {"type": "json_schema", "name": "verdict", "schema": schema}},
+    )
+    assert json.loads(response.output_text) == {"reason": "hello", "good": True}
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "code"),
+    [
+        ({"input": "x", "temprature": 1}, "temprature", "unknown_parameter"),
+        ({"input": "x", "temperature": "hot"}, "temperature", "invalid_type"),
+        ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role", "invalid_value"),
+        ({"input": "x", "tools": [{"type": "function"}]}, "tools[0].name", None),
+        ({"input": "x", "tool_choice": "required"}, "tool_choice", "invalid_value"),
+        ({"input": "x", "model": "text-embedding-3-small"}, "model", "unsupported_model"),
+        ({"input": "x", "model": None}, "model", None),
+    ],
+)
+async def test_a_bad_request_is_refused_in_openai_s_words(
+    client: openai.AsyncOpenAI, body: dict[str, Any], param: str, code: str | None
+) -> None:
+    """400 names the parameter, as the openai package's own types have it."""
+    with pytest.raises(openai.BadRequestError) as refused:
+        await client.post("/responses", body={"model": MODEL, **body}, cast_to=Response)
+    assert refused.value.type == "invalid_request_error"
+    assert refused.value.param == param
+    assert refused.value.message
+    if code:
+        assert refused.value.code == code
+
+
+async def test_a_body_that_is_no_json_object_is_refused(
+    url: str, session: aiohttp.ClientSession
+) -> None:
+    """Broken JSON and a list get 400 with OpenAI's error shape."""
+    for data in (b"{", b"[1]", b"\xff"):
+        async with session.post(
+            f"{url}/v1/responses", data=data, headers={"authorization": "Bearer x"}
+        ) as response:
+            assert response.status == 400
+            assert set((await response.json())["error"]) == {"message", "type", "param", "code"}
+
+
+async def test_a_request_needs_a_key(url: str, session: aiohttp.ClientSession) -> None:
+    """Without a bearer, or with a blank one, the answer is 401."""
+    for headers in ({}, {"authorization": "Bearer  "}, {"authorization": "Basic eDp4"}):
+        async with session.post(f"{url}/v1/responses", json={}, headers=headers) as response:
+            assert response.status == 401
+            assert (await response.json())["error"]["code"] == "invalid_api_key"
+
+
+async def test_models_are_known_by_name(client: openai.AsyncOpenAI, controls: Controls) -> None:
+    """Known models carry `shutdown_date`; an unknown one is 404 `model_not_found`."""
+    assert (await client.models.retrieve(MODEL)).shutdown_date is None
+    await controls.post("settings", {"shutdown_dates": {MODEL: "2027-01-14"}})
+    assert (await client.models.retrieve(MODEL)).shutdown_date == "2027-01-14"
+    assert {model.id async for model in client.models.list()} >= {MODEL, "kioku-stand-in"}
+    with pytest.raises(openai.NotFoundError) as unknown:
+        await client.models.retrieve("gpt-4o")
+    assert unknown.value.code == "model_not_found"
+    with pytest.raises(openai.NotFoundError):
+        await client.responses.create(model="gpt-4o", input="x")
