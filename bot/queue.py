@@ -54,9 +54,9 @@ class Queue:
         attempts: int,
         wait: int,
     ) -> None:
-        """Let jobs called `name` run `work`, tried again `attempts` times, `wait` seconds apart.
+        """Let jobs called `name` run `work`, and again after a failure, `attempts` times at most.
 
-        The wait grows exponentially.
+        The n-th wait is `wait` to the power of n seconds.
         """
         retry = procrastinate.RetryStrategy(max_attempts=attempts, exponential_wait=wait)
         self._app.task(name=name, queue=queue, retry=retry)(work)

@@ -52,7 +52,7 @@ FORMATIONS_AT_ONCE = 4
 _POOL_SIZE = 12
 _DRAIN_SECONDS = 25.0
 _FORMATION_ATTEMPTS = 8
-_FORMATION_WAIT_SECONDS = 10
+_FORMATION_WAIT_BASE = 4
 
 
 class StartError(Exception):
@@ -151,7 +151,7 @@ class Service:
             LEARNING,
             learning.form,
             attempts=_FORMATION_ATTEMPTS,
-            wait=_FORMATION_WAIT_SECONDS,
+            wait=_FORMATION_WAIT_BASE,
         )
         app = create_app(
             client=client,
