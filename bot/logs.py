@@ -59,6 +59,10 @@ def _exception(record: logging.LogRecord) -> str:
     return f" ({fault(error)})" if error else ""
 
 
+# Bolt's notice, at each start, that it does not use the token it found in the environment.
+_EXPECTED = "As you gave `client` as well"
+
+
 class _Discreet(logging.Filter):
     """Drops the chatter of libraries, and the words of those that quote their input on errors."""
 
@@ -66,7 +70,9 @@ class _Discreet(logging.Filter):
         library = record.name.split(".", 1)[0]
         if library in _INDISCREET:
             record.msg, record.args = "a fault was reported; its text is withheld", ()
-        return record.levelno >= logging.WARNING or library not in _TALKATIVE
+        if library not in _TALKATIVE:
+            return True
+        return record.levelno >= logging.WARNING and not str(record.msg).startswith(_EXPECTED)
 
 
 def set_up_logging(level: str, style: Literal["text", "json"]) -> None:

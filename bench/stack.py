@@ -1,0 +1,96 @@
+"""What is measured, started as an operator starts it: processes on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from bot.queue import migrations
+from memory import EmbeddedPostgres, EmbeddingSpace, migrate
+
+ROOT = Path(__file__).resolve().parent.parent
+SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running app with its Slack and its model."""
+
+    playground: str
+    openai_base_url: str
+    http: aiohttp.ClientSession
+
+    async def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Call a control API: GET without a body, else POST."""
+        url = f"{self.playground}{path}"
+        request = self.http.get(url) if body is None else self.http.post(url, json=body)
+        async with request as answer:
+            answer.raise_for_status()
+            return await answer.json()
+
+
+@asynccontextmanager
+async def _process(*arguments: str, **environment: str) -> AsyncIterator[asyncio.StreamReader]:
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("KIOKU_", "SLACK_", "OPENAI_", "DATABASE_"))
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        env=inherited | environment,
+        cwd=ROOT,
+    )
+    try:
+        if process.stdout is None:
+            raise RuntimeError("The process has no output to read.")
+        yield process.stdout
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def running_app(folder: Path, *, first_token_ms: int) -> AsyncIterator[Stack]:
+    """Run PostgreSQL, the playground with its model, and the app, all below `folder`.
+
+    The model takes `first_token_ms` milliseconds to its first token and none after it.
+    """
+    with EmbeddedPostgres(folder / "postgres") as postgres:
+        postgres.ensure_database("bench")
+        migrate(postgres.dsn("bench"), SPACE, migrations())
+        playground = _process(
+            *("-m", "playground", "--port", "0", "--manifest", str(ROOT / "manifest.yml"))
+        )
+        async with playground as output, aiohttp.ClientSession() as http:
+            told = json.loads(await output.readline())
+            stack = Stack(told["url"], told["openai_base_url"], http)
+            await stack.control("/_model/settings", {"first_token_ms": first_token_ms})
+            app = _process(
+                *("-m", "bot", "run"),
+                DATABASE_URL=postgres.dsn("bench"),
+                SLACK_API_URL=told["slack_api_url"],
+                SLACK_BOT_TOKEN=told["bot_token"],
+                SLACK_APP_TOKEN=told["app_token"],
+                OPENAI_BASE_URL=told["openai_base_url"],
+                OPENAI_API_KEY="stand-in",
+                KIOKU_REPLY_MODEL="kioku-stand-in",
+                KIOKU_MEMORY_MODEL="kioku-stand-in",
+                KIOKU_EMBEDDING_MODEL=SPACE.model,
+                KIOKU_LOG_LEVEL="warning",
+                PORT="0",
+            )
+            async with app as said:
+                await said.readline()
+                yield stack
