@@ -10,6 +10,8 @@ from playground.model.lexicon import is_japanese, normalise, singular
 from playground.model.prompt import Prompt
 from playground.model.statements import Statement, read_statements, without_marks
 
+_MAX_TEXT: Final = 1_000
+
 _GREETING: Final = re.compile(
     r"^(?:hi|hello|hey|good (?:morning|afternoon|evening)|yo|howdy|こんにちは|こんにちわ"
     r"|おはよう(?:ございます)?|こんばんは|やあ|はじめまして|どうも)(?: there| kioku| all)?$",
@@ -81,7 +83,7 @@ _STEP_EN: Final = (
 
 def reply_to(prompt: Prompt) -> str:
     """The text of the reply: it names what is known where that is to the point."""
-    text = prompt.last_user_text.strip()
+    text = prompt.last_user_text.strip()[:_MAX_TEXT]
     plain = without_marks(text)
     known = known_about(prompt)
     japanese = is_japanese(text)
@@ -91,7 +93,9 @@ def reply_to(prompt: Prompt) -> str:
         return _greeting(known, japanese)
     if _THANKS.match(plain):
         return "どういたしまして！" if japanese else "You're welcome!"
-    said = [one for one in read_statements(text) if one.stance != "fact" or one.subject]
+    said = [
+        one for one in read_statements(prompt.last_user_text) if one.stance != "fact" or one.subject
+    ]
     if said:
         return _acknowledge(said, known, japanese)
     if _RECALL.search(text):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from playground.model.lexicon import Domain
+from playground.model.lexicon import Domain, field_of
 from playground.model.statements import Stance, Statement, domain_in, without_marks
 
 _ADVERB: Final = (
     r"(?:(?:really|absolutely|also|just|very|much|so|do|still|now|quite|totally|truly|actually|"
     r"particularly|especially|always|definitely|currently|recently|kind of|pretty|have|been|"
-    r"mostly|both|a bit|somewhat|strongly|deeply|extremely|super) )*"
+    r"mostly|both|become|became|grown|gotten|gradually|steadily|slowly|a bit|"
+    r"somewhat|strongly|deeply|extremely|super) )*"
 )
 _I: Final = r"(?:^|.*?\b)i(?: am|'m|’m|'ve|’ve|'d|’d)? "
 
@@ -76,6 +77,9 @@ _TOPIC: Final = re.compile(
     re.IGNORECASE,
 )
 
+_USED: Final = 70
+"""The level of a technology that is used; other things that are used say nothing."""
+
 _PATTERNS: Final[tuple[tuple[Stance, int, str], ...]] = (
     (
         "lost",
@@ -106,6 +110,12 @@ _PATTERNS: Final[tuple[tuple[Stance, int, str], ...]] = (
         r"gone off|go off|quit (?:eating|drinking)) (?P<s>.+)$",
     ),
     (
+        "dislike",
+        10,
+        r"^(?P<s>.+?) (?:is not|isn't|isn’t|are not|aren't|is no longer|are no longer) "
+        r"(?:my thing|for me|my favou?rite)\b",
+    ),
+    (
         "interest",
         90,
         rf"{_I}{_ADVERB}(?:fascinated by|excited about|passionate about|obsessed with) "
@@ -117,6 +127,8 @@ _PATTERNS: Final[tuple[tuple[Stance, int, str], ...]] = (
         rf"{_I}{_ADVERB}(?:interested in|curious about|keen on|getting into|got into|into|"
         r"learning(?: about)?|studying|exploring|digging into|working with|looking into|"
         r"want(?:ed)? to (?:learn|study|explore|try out|know)(?: more)?(?: about)?|"
+        r"(?:want to )?(?:gradually |slowly )?deepen(?:ing)? my (?:basic )?"
+        r"(?:knowledge|understanding) of|"
         r"(?:would )?like to (?:learn|study|explore|know)(?: more)?(?: about)?|"
         r"love to learn(?: more)?(?: about)?) (?P<s>.+)$",
     ),
@@ -129,8 +141,13 @@ _PATTERNS: Final[tuple[tuple[Stance, int, str], ...]] = (
     (
         "like",
         80,
-        rf"{_I}{_ADVERB}(?:like|enjoy|prefer|fond of|a fan of|started (?:liking|to like)|"
-        r"fell in love with) (?P<s>.+)$",
+        rf"{_I}(?<!'d )(?<!’d ){_ADVERB}(?:like|enjoy|prefer|fond of|a fan of|"
+        r"started (?:liking|to like)|fell in love with) (?P<s>.+)$",
+    ),
+    (
+        "interest",
+        _USED,
+        rf"{_I}{_ADVERB}(?:use|work with|program in|code in|write code in) (?P<s>.+)$",
     ),
 )
 _FACT: Final = re.compile(
@@ -224,6 +241,7 @@ def _forget(plain: str, quote: str) -> list[Statement]:
         rest,
         flags=re.IGNORECASE,
     )
+    about = re.sub(r"^(?:(?:a|an|allergic to) )|(?: allergy)$", "", about, flags=re.IGNORECASE)
     return [_statement("forget", one, 0, quote, rest) for one in _subjects(about)]
 
 
@@ -272,7 +290,7 @@ def _change(clause: str, quote: str) -> list[Statement]:
 def _diet(clause: str, quote: str) -> list[Statement]:
     diet = _DIET.search(clause)
     if diet and not re.search(r"\b(?:not|no longer|never)\b", diet.group()):
-        return [_statement("diet", f"{diet['diet'].lower()} food", 100, quote, clause, "food")]
+        return [_statement("diet", f"{_diet_name(diet['diet'])} food", 100, quote, clause, "food")]
     ended = re.search(
         r"\b(?:no longer|not) (?:a |an )?(?P<diet>vegetarian|vegan|pescatarian|keto)\b",
         clause,
@@ -285,6 +303,10 @@ def _diet(clause: str, quote: str) -> list[Statement]:
         about = allergy["before"] or allergy["s"]
         return [_statement("diet", one, 0, quote, clause, "food") for one in _subjects(about)]
     return []
+
+
+def _diet_name(said: str) -> str:
+    return re.sub(r"[ -](?:intolerant|free)$", "-free", said.lower())
 
 
 def _topic(clause: str, quote: str) -> list[Statement]:
@@ -335,13 +357,19 @@ def _plain(clause: str, quote: str) -> list[Statement]:
             clause,
             re.IGNORECASE,
         )
+        if strength == _USED and not field_of(_clean(match["s"])):
+            return []
         weak = re.search(r"\b(?:a bit|somewhat|kind of|a little)\b", clause, re.IGNORECASE)
         level = strength
         if stance in {"like", "interest"}:
             level = 50 if weak else min(100, strength + 15) if strong else strength
-        return [
-            _settle(_statement(stance, one, level, quote, clause)) for one in _subjects(match["s"])
+        first, *special = re.split(r"\b(?:especially|particularly)\b", match["s"])
+        said = [_statement(stance, one, level, quote, clause) for one in _subjects(first)]
+        more = min(level + 5, 100)
+        said += [
+            _statement(stance, one, more, quote, clause) for one in _subjects("".join(special))
         ]
+        return [_settle(one) for one in said]
     fact = _FACT.search(clause)
     if fact:
         return [_statement("fact", (fact["what"] or clause).strip(), 100, quote, clause)]

@@ -13,12 +13,12 @@ _QUESTION: Final = re.compile(
     r"|教えて|挙げて|まとめて|おすすめ|お勧め|オススメ|ください$|くれ(?:る|ます|ませんか)"
 )
 _PREDICATE: Final = re.compile(
-    r"好き|好物|お気に入り|嫌い|きらい|苦手|飽き|興味|関心|気にな|ハマ|はまっ|学|勉強|知識|深め|習得"
+    r"好き|好物|お気に入り|派|趣味|得意|知りた|嫌い|きらい|苦手|飽き|興味|関心|気にな|ハマ|はまっ|学|勉強|知識|深め|習得"
     r"|アレルギー|食べ|飲|やめ|乗り換え|移行|移り|切り替え|忘れ|削除|消して|ベジタリアン|ヴィーガン"
     r"|ビーガン|菜食|グルテンフリー|ハラール|使って|触って"
 )
 _LEAD: Final = re.compile(
-    r"^(?:(?:私|わたし|僕|ぼく|俺|自分|うち)(?:は|も|、)|実は、?|最近(?:は|では)?、?|今(?:は|では)、?|特に、?|また、?"
+    r"^(?:(?:私|わたし|僕|ぼく|俺|自分|うち)(?:は|も|が|、)|実は、?|最近(?:は|では)?、?|今(?:は|では)、?|特に、?|また、?"
     r"|あと(?:は)?、?|それから、?|それと、?|新しく|やっぱり|やはり|でも、?|ただ、?|そして、?|ちなみに、?|なお、?"
     r"|ずっと|昔から|前から|すごく|とても|本当に|一番|もう|さらに、?|例えば、?|もちろん、?|覚えておいて[、。]?"
     r"|いえ、?|いや、?|ううん、?|ええと、?)+"
@@ -50,7 +50,7 @@ _MOVED: Final = re.compile(
 )
 _PREFER: Final = re.compile(
     r"^(?P<old>.+?)より(?:も|は)?、?(?P<new>.+?)(?:の(?:ほう|方))?(?:が|を|に)"
-    rf"{_ADVERB}(?:好き|興味|関心|気にな|いい|良い)"
+    rf"{_ADVERB}(?:好き|興味|関心|気にな|いい|良い)|^(?P<old2>.+?)より(?P<new2>.+?)派"
 )
 _MEANT: Final = re.compile(
     r"^(?P<old>.+?)(?:では|じゃ)(?:なく(?:て)?|ありません)、?(?P<new>.+?)"
@@ -102,6 +102,11 @@ _PATTERNS: Final[tuple[tuple[Stance, int, str], ...]] = (
         r"(?:もう)?(?:食べな|飲まな|食べません|飲みません|食べるのをやめ|食べたくな)",
     ),
     (
+        "dislike",
+        10,
+        r"^(?P<s>.+?)(?:が|は|も)(?:大)?好き(?:だった|でした)(?:が|けど|けれど)",
+    ),
+    (
         "interest",
         90,
         r"^(?P<s>.+?)(?:に|にも|には)(?:とても|すごく|かなり|非常に|特に)*(?:強い|深い|大きな|高い)"
@@ -119,7 +124,7 @@ _PATTERNS: Final[tuple[tuple[Stance, int, str], ...]] = (
         "interest",
         80,
         rf"^(?P<s>.+?)(?:を|について(?:も)?|も|の勉強を|の学習を)(?:徐々に|少しずつ|もっと|しっかり|今|最近|これから|{_ADVERB})*"
-        r"(?:学び|学ん|学習し|勉強し|勉強中|深め|習得し|身につけ|調べて|触って|使ってみたい|始め)",
+        r"(?:学び|学ん|学習し|勉強し|勉強中|深め|習得し|身につけ|調べて|触って|使ってみたい|始め|知りた)",
     ),
     (
         "like",
@@ -130,8 +135,10 @@ _PATTERNS: Final[tuple[tuple[Stance, int, str], ...]] = (
     (
         "like",
         80,
-        rf"^(?P<s>.+?)(?:が|は|も|を|のこと(?:が|は)){_ADVERB}(?:好き|好物|お気に入り|好み|すき)",
+        rf"^(?P<s>.+?)(?:が|は|も|を|のこと(?:が|は)){_ADVERB}(?:好き|好物|お気に入り|好み|すき|趣味)"
+        r"|^(?P<s2>.+?)派(?:です|だ|$)",
     ),
+    ("interest", 80, r"^(?P<s>.+?)(?:が|も)得意"),
 )
 _STRONG: Final = re.compile(r"とても|すごく|本当に|強い|強く|非常に|めっちゃ|かなり|大変|深い")
 _FACT: Final = re.compile(
@@ -205,7 +212,8 @@ def _change(clause: str, quote: str) -> list[Statement]:
         return gone + [_statement(stance, one, 80, quote, clause, domain) for one in new]
     prefer = _PREFER.match(clause)
     if prefer:
-        new, old = _subjects(prefer["new"]), _subjects(prefer["old"])
+        new = _subjects(prefer["new"] or prefer["new2"])
+        old = _subjects(prefer["old"] or prefer["old2"])
         domain = _domain(new + old, clause)
         stance = "interest" if domain == "tech" else "like"
         return [_statement(stance, one, 90, quote, clause, domain) for one in new] + [

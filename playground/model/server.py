@@ -19,7 +19,7 @@ from playground.model.chat import ChatWriter
 from playground.model.control import Control, ControlError, Fault
 from playground.model.errors import ApiError, missing_key, model_not_found
 from playground.model.prompt import Kind, Prompt
-from playground.model.request_types import Endpoint
+from playground.model.request_types import Endpoint, RequestType
 from playground.model.responses import ResponseWriter
 from playground.model.tokens import count_tokens
 
@@ -56,7 +56,7 @@ class Exchange:
 
 def create_model_app() -> web.Application:
     """An application with nothing but the stand-in model."""
-    app = web.Application(client_max_size=_MAX_BODY)
+    app = web.Application()
     add_model_routes(app)
     return app
 
@@ -91,6 +91,7 @@ class _Server:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._types: dict[Endpoint, RequestType] | None = None
 
     async def lifetime(self, _app: web.Application) -> AsyncIterator[None]:
         """Load the request types in a thread while the server already listens."""
@@ -215,7 +216,7 @@ class _Server:
         read_prompt: Callable[[dict[str, Any]], Prompt] | None = None,
     ) -> dict[str, Any]:
         """The checked body, after the faults for it had their turn."""
-        exchange.raw = (await request.read()).decode("utf-8", "replace")
+        exchange.raw = (await _read_all(request)).decode("utf-8", "replace")
         try:
             body = json.loads(exchange.raw)
         except ValueError:
@@ -223,10 +224,11 @@ class _Server:
                 status=400,
                 message="We could not parse the JSON body of your request.",
             ) from None
-        types = await asyncio.to_thread(request_types.load)
+        if self._types is None:
+            self._types = await asyncio.to_thread(request_types.load)
         refused, text = None, ""
         try:
-            request_types.check(types[exchange.endpoint], body)
+            request_types.check(self._types[exchange.endpoint], body)
             if read_prompt is not None:
                 asked = read_prompt(body)
                 exchange.kind, text = asked.kind, asked.last_user_text
@@ -343,6 +345,14 @@ async def _control(
         reason = str(error) if isinstance(error, ControlError) else f"Bad value: {error!r}."
         return web.json_response({"error": reason}, status=400)
     return await then(request) if then else web.json_response({"ok": True})
+
+
+async def _read_all(request: web.Request) -> bytes:
+    """The whole body: the application that holds these routes may allow less elsewhere."""
+    data = await request.content.read()
+    if len(data) > _MAX_BODY:
+        raise ApiError(status=413, message="The request body is larger than 32 MiB.")
+    return data
 
 
 def _check_bearer(request: web.Request) -> None:

@@ -31,6 +31,10 @@ class Statement:
     special: str | None = None
 
 
+MAX_TEXT: Final = 20_000
+MAX_SENTENCE: Final = 400
+"""Characters beyond which nothing is read: a pasted document says little about a person."""
+
 _SENTENCE: Final = re.compile(r"[^\n。！？!?]*?(?:[。！？!?]+|\.(?=\s|$)|\n|$)")
 _MARKS: Final = re.compile(r"[\s。！？!?.、,♪〜~…]+$")
 
@@ -71,7 +75,8 @@ def read_statements(text: str) -> list[Statement]:
     from playground.model import rules_en, rules_ja
 
     found: list[Statement] = []
-    for sentence in sentences(text):
+    short = (one for one in sentences(text[:MAX_TEXT]) if len(one) <= MAX_SENTENCE)
+    for sentence in short:
         rules = rules_ja if is_japanese(sentence) else rules_en
         found += rules.read(sentence)
     return found

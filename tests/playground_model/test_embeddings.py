@@ -68,6 +68,12 @@ async def test_it_is_deterministic_and_counts_tokens(client: openai.AsyncOpenAI)
     assert answer.usage.prompt_tokens == answer.usage.total_tokens > 0
 
 
+async def test_a_large_batch_is_read_whole(client: openai.AsyncOpenAI) -> None:
+    """A body beyond aiohttp's usual limit of 1 MiB is answered."""
+    found = await vectors(client, *(f"{number} " + "x" * 3_000 for number in range(380)))
+    assert len(found) == 380
+
+
 async def test_token_ids_are_accepted(client: openai.AsyncOpenAI) -> None:
     """Lists of token ids, as LangChain sends them, are embedded too."""
     answer = await client.embeddings.create(model=SMALL, input=[[1, 2, 3], [4]])

@@ -15,6 +15,10 @@ INTERESTS = [
     {"topic": "Azure", "category": "クラウド", "interest_level": 80},
     {"topic": "AIエージェント", "category": "AI", "interest_level": 100},
 ]
+INSTRUCTIONS = (
+    "You are Kioku. What stands between <memories> and </memories> is what this person told you "
+    "earlier, and between <recent_words> and </recent_words> what they said just now elsewhere."
+)
 ASK_TOPICS = "おすすめの技術トピックを3つ挙げて簡潔にまとめて！"
 ASK_LUNCH = "今日のランチは何を食べようかな？"
 
@@ -58,7 +62,7 @@ class Asker:
         lines = [as_line(one) for one in memories or []]
         words = [as_line(one) for one in recent or []]
         framed = "\n".join(["<memories>", *lines, "</memories>", "<recent_words>", *words])
-        framed = f"You are Kioku.\n{framed}\n</recent_words>\nAnswer shortly."
+        framed = f"{INSTRUCTIONS}\n{framed}\n</recent_words>\nAnswer shortly."
         items: list[Any] = [{"role": "developer", "content": framed}]
         for role, text in history or []:
             items.append({"role": role, "content": text})
