@@ -38,7 +38,7 @@ _PARTICLE = re.compile(
     r"|(?<=好き)で(?=[^すはもきしあない])|(?<=嫌い)で(?=[^すはもきしあない])"
 )
 _TRAILING = re.compile(
-    r"(?:だ|です)?(?:が|けれども|けれど|けど|から|ので|のに|し|よ|ね|よね|な|さ)?$"
+    r"(?:だ|です|な)?(?:が|けれども|けれど|けど|から|ので|のに|し|よ|ね|よね|な|さ)?$"
 )
 _LEAD_IN = re.compile(
     r"(?:(?:please|pls|hey|hi|ok|okay|well|oh|and|but|so|because|also|btw|by the way|fyi|actually)"
@@ -48,10 +48,10 @@ _LEAD_IN = re.compile(
 
 def clean(text: str) -> str:
     """Return `text` without NULs, lone surrogates, control and invisible (bidi, joiner) marks."""
-    kept = "".join(
-        c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(
+        c for c in lines if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")
     )
-    return kept.replace("\r", "\n")
 
 
 def fold(text: str) -> str:

@@ -10,14 +10,20 @@ from typing import Any, Literal, TypeAlias
 
 from memory.clauses import Clause, Said, Words, clean, fold, normalise
 from memory.patterns import (
+    ALONE,
     ASKS,
+    CJK,
     CONDITION,
+    DOUBT,
     FIRST_PERSON,
+    FRAME,
     HYPOTHETICAL,
     INSTRUCTION,
     MARKUP,
+    NAME,
     NO_RETRACTION,
     OTHER,
+    PAIR,
     PREDICATE,
     REFERS,
     REPORTED,
@@ -55,6 +61,7 @@ class Quote:
     text: str
     said: Said
     index: int
+    clauses: tuple[Clause, ...]
 
     @property
     def words(self) -> Words:
@@ -97,8 +104,15 @@ def _unfit(text: str) -> Refusal | None:
 
 
 def _is_statement(clause: Clause) -> bool:
-    text = clause.text.rstrip(" ,、;")
-    return not clause.asks and not ASKS.search(text) and bool(PREDICATE.search(text))
+    return not _asks(clause) and bool(PREDICATE.search(clause.text.rstrip(" ,、;")))
+
+
+def _asks(clause: Clause) -> bool:
+    return clause.asks or bool(ASKS.search(clause.text.rstrip(" ,、;")))
+
+
+def _is_other(text: str) -> bool:
+    return bool(OTHER.search(text)) and not FIRST_PERSON.search(FRAME.sub(" ", text))
 
 
 def find_quote(quote: str, said: Sequence[Said]) -> Quote | Refusal:
@@ -115,46 +129,35 @@ def find_quote(quote: str, said: Sequence[Said]) -> Quote | Refusal:
     refusal = "no_evidence"
     for index in reversed(range(len(said))):
         for start, end in said[index].find(wanted):
-            found = _judge(said[index], start, end)
+            inside = tuple(c for c in said[index].clauses if c.start < end and start < c.end)
+            found = _judge(said[index], inside, start, end)
             if found is None:
-                return Quote(text=text[:MAX_TEXT], said=said[index], index=index)
+                return Quote(text=text[:MAX_TEXT], said=said[index], index=index, clauses=inside)
             refusal = found
     return refusal
 
 
-def _judge(said: Said, start: int, end: int) -> Refusal | None:
-    touched = [s for s in said.sentences if s[0] < end and start < s[1]]
-    sentences = said.text[touched[0][0] : touched[-1][1]]
-    before = said.text[touched[0][0] : start]
-    after = said.text[end : touched[-1][1]]
+def _judge(said: Said, inside: Sequence[Clause], start: int, end: int) -> Refusal | None:
+    first, last = said.sentences[inside[0].sentence], said.sentences[inside[-1].sentence]
+    sentences, spoken = said.text[first[0] : last[1]], said.text[start:end]
+    before, after = said.text[first[0] : start], said.text[end : last[1]]
     if refusal := _unfit(sentences):
         return refusal
-    inside = [c for c in said.clauses if c.start < end and start < c.end]
-    if not any(_is_statement(c) for c in inside):
-        if _is_whole(said, start, end) and not any(c.asks or ASKS.search(c.text) for c in inside):
-            return None
-        if any(c.asks or ASKS.search(c.text.rstrip(" ,、;")) for c in inside):
-            return "question"
+    if all(_asks(clause) for clause in inside):
+        return "question"
+    whole = normalise(spoken) == normalise(said.text)
+    if not whole and not any(_is_statement(clause) for clause in inside):
         return "no_evidence"
     if HYPOTHETICAL.search(sentences):
         return "hypothetical"
     if REPORTED.search(before) or REPORTED.search(after) or CONDITION.search(before):
         return "no_evidence"
-    spoken = said.text[start:end]
-    if OTHER.search(sentences) and not FIRST_PERSON.search(spoken):
+    if OTHER.search(sentences) and not FIRST_PERSON.search(FRAME.sub(" ", spoken)):
         return "other_person"
     return None
 
 
-def _is_whole(said: Said, start: int, end: int) -> bool:
-    return normalise(said.text[start:end]) == normalise(said.text)
-
-
 # --- content -------------------------------------------------------------------------------
-
-_CJK = re.compile(r"[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7af々]+")
-_IDEOGRAPH = re.compile(r"[\u3400-\u9fff]")
-_NAME = re.compile(r"[^\W_]+")
 
 
 def clean_content(content: Mapping[str, Any], limit: int | None = MAX_TEXT) -> dict[str, Any]:
@@ -188,38 +191,57 @@ def check_content(content: Mapping[str, Any]) -> Refusal | None:
     return next((refusal for text in texts(content) if (refusal := _unfit(text))), None)
 
 
-def _features(text: str) -> set[str]:
-    folded = _to_hiragana(fold(text))
-    found: set[str] = set()
-    for run in _CJK.findall(folded):
-        found.update(run[i : i + 2] for i in range(len(run) - 1))
-        found.update(_IDEOGRAPH.findall(run))
-        if len(run) == 1:
-            found.add(run)
-    for name in _NAME.findall(_CJK.sub(" ", folded)):
-        if name not in STOP:
-            found.add(name if len(name) < 5 else name[:4])
-    return found
+def shares(subject: str, text: str) -> bool:
+    """Say whether `text` speaks of `subject`: a word, a stem or a run of characters in common.
+
+    Three kana or two ideographs make a run; one ideograph does where it stands alone in `text`.
+    """
+    wanted, heard = _to_hiragana(fold(subject)).strip(), _to_hiragana(fold(text))
+    if CJK.search(wanted) and wanted in heard:
+        return True
+    runs = CJK.findall(wanted)
+    pieces = {run[i : i + 3] for run in runs for i in range(max(1, len(run) - 2))}
+    pieces |= {pair for run in runs for pair in PAIR.findall(run)}
+    alone = set(ALONE.findall(heard))
+    return (
+        any(piece in heard for piece in pieces if len(piece) > 1)
+        or not alone.isdisjoint(wanted)
+        or not _stems(wanted).isdisjoint(_stems(heard))
+    )
+
+
+def _stems(text: str) -> set[str]:
+    names = (name for name in NAME.findall(CJK.sub(" ", text)) if name not in STOP)
+    return {name if len(name) < 5 else name[:4] for name in names}
 
 
 def _to_hiragana(text: str) -> str:
     return "".join(chr(ord(c) - 0x60) if "ァ" <= c <= "ヶ" else c for c in text)
 
 
-def shares(subject: str, text: str) -> bool:
-    """Say whether two texts have a word, an ideograph or two kana in common."""
-    return not _features(subject).isdisjoint(_features(text))
+def check_grounds(subjects: Sequence[str], quote: Quote, said: Sequence[Said]) -> Refusal | None:
+    """Refuse unless the person said it, of themself and of one of `subjects`, there or nearby.
 
-
-def is_grounded(subjects: Sequence[str], quote: Quote, said: Sequence[Said]) -> bool:
-    """Say whether one of `subjects` is in the quote's message, or referred to from its neighbour.
-
-    Loose on purpose: 「クラウド」 may become "AWS" where the same message names AWS.
+    Loose on purpose: 「クラウド」 may become "AWS" where the message names AWS too, and "I love it"
+    may refer to what the neighbouring message names.
     """
-    nearby = [quote.said.text]
-    if REFERS.search(fold(quote.text)):
-        nearby += [said[i].text for i in (quote.index - 1, quote.index + 1) if 0 <= i < len(said)]
-    return any(shares(subject, text) for subject in subjects for text in nearby)
+    about = [c for c in quote.clauses if any(shares(subject, c.text) for subject in subjects)]
+    refers = any(REFERS.search(c.text) and not _asks(c) for c in quote.clauses)
+    if about:
+        stated = [clause for clause in about if not _asks(clause)]
+        if not stated and not refers:
+            return "question"
+        if stated and all(_is_other(clause.text) for clause in stated):
+            return "other_person"
+        return None
+    nearby = _nearby(said, quote.index) if refers else [quote.said.text]
+    if any(shares(subject, text) for subject in subjects for text in nearby):
+        return None
+    return "ungrounded"
+
+
+def _nearby(said: Sequence[Said], index: int) -> list[str]:
+    return [said[i].text for i in (index - 1, index, index + 1) if 0 <= i < len(said)]
 
 
 # --- removal -------------------------------------------------------------------------------
@@ -234,27 +256,28 @@ def retraction(subject: str, said: Sequence[Said]) -> Quote | None:
     for index in reversed(range(len(said))):
         for clause in reversed(said[index].clauses):
             if _takes_back(clause, said[index]) and _touches(clause, subject, said, index):
-                text = said[index].text[clause.start : clause.end].strip(" ,、;")
-                return Quote(text=text[:MAX_TEXT], said=said[index], index=index)
+                text = clause.text.strip(" ,、;")[:MAX_TEXT]
+                return Quote(text=text, said=said[index], index=index, clauses=(clause,))
     return None
 
 
 def _takes_back(clause: Clause, said: Said) -> bool:
     start, end, _ = said.sentences[clause.sentence]
     sentence = said.text[start:end]
-    if clause.asks or ASKS.search(clause.text) or HYPOTHETICAL.search(sentence):
-        return False
-    if _unfit(sentence) or REPORTED.search(sentence) or CONDITION.search(clause.text):
-        return False
-    if OTHER.search(clause.text) and not FIRST_PERSON.search(clause.text):
-        return False
-    return bool(RETRACTION.search(NO_RETRACTION.sub(" ", clause.text)))
+    return (
+        bool(RETRACTION.search(NO_RETRACTION.sub(" ", clause.text)))
+        and not _asks(clause)
+        and not DOUBT.search(clause.text)
+        and not CONDITION.search(clause.text)
+        and not HYPOTHETICAL.search(sentence)
+        and not REPORTED.search(sentence)
+        and not _is_other(clause.text)
+        and not _unfit(sentence)
+    )
 
 
 def _touches(clause: Clause, subject: str, said: Sequence[Said], index: int) -> bool:
-    if shares(subject, clause.text):
-        return True
-    if not REFERS.search(clause.text):
-        return False
-    nearby = [said[i].text for i in (index - 1, index, index + 1) if 0 <= i < len(said)]
-    return any(shares(subject, text) for text in nearby)
+    return shares(subject, clause.text) or (
+        bool(REFERS.search(clause.text))
+        and any(shares(subject, text) for text in _nearby(said, index))
+    )

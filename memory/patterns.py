@@ -15,7 +15,8 @@ SECRET = re.compile(
     r"|-----begin [a-z ]*private key|\bbearer\s+[\w.~+/-]{16,}"
     r"|\b[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@"
     r"|\b(?:pass(?:word|phrase|code|wd)|pwd|pin(?: code| number)?|api[ _-]?key|secret(?: key)?"
-    r"|access[ _-]?token|auth[ _-]?token|token|cvv|cvc)\b[^.\n]{0,20}?(?:\bis\b|\bwas\b|[:=])\s*\S"
+    r"|access[ _-]?token|auth[ _-]?token|token|cvv|cvc)\b(?! managers?\b)"
+    r"[^.\n]{0,20}?(?:\bis\b|\bwas\b|[:=])\s*\S"
     r"|(?:パスワード|暗証番号|合言葉|秘密鍵|apiキー|トークン|認証コード|マイナンバー|クレジットカード番号)"
     r"[^。\n]{0,12}?(?:は|が|[:=])\s*[\"「'『]?[!-~0-9]{3,}"
     r"|\b\d{3}-\d{2}-\d{4}\b"
@@ -34,7 +35,7 @@ INSTRUCTION = re.compile(
     r"|\bsystem (?:prompt|message|instructions?)\b|\bdeveloper (?:mode|message|prompt)\b"
     r"|\b(?:jailbreak|prompt injection)\b"
     r"|\byou (?:are now|must (?:now|always|never)|will (?:now|always|never)|should (?:always|never)"
-    r"|have to)\b"
+    r"|must (?:recommend|answer|say|tell|obey|treat|call|save|store|remember|write|send))\b"
     r"|\b(?:from now on|going forward|henceforth)\b[^.\n]{0,40}\b(?:you|always|never|answer|reply"
     r"|respond|act|pretend|obey)\b"
     r"|\b(?:when|whenever|if|once|next time|every time|each time|as soon as|after)\b[^.\n]{0,60}"
@@ -78,13 +79,18 @@ OTHER = re.compile(
     r"|\b(?:he|she|they|people|everyone|everybody|someone|somebody)(?:'s|'re)?\s+"
     r"(?:\w+ )?(?:likes?|loves?|hates?|prefers?|is|are|enjoys?|wants?"
     r"|said|says|told|think|thinks)\b"
-    r"|\b(?!it\b|that\b|this\b|there\b|what\b)[a-z]+ (?:said|says|told me|claims|wrote)\b"
+    r"|\b(?!it\b|that\b|this\b|there\b|what\b|i\b|we\b)[a-z]+ (?:said|says|told me|claims|wrote)\b"
     r"|\byou(?:'re| are| (?:really )?(?:like|love|hate|prefer|enjoy))\b"
     r"|(?:妻|夫|旦那|嫁|彼氏|彼女|彼|友達|友人|同僚|上司|部下|先輩|後輩|母|父|兄|弟|姉|妹|息子|娘|子供|子ども|家族|両親"
     r"|うちの[^\s、。]{1,6}|あなた|みんな|(?<!たく)さん|くん|君|ちゃん)(?:は|が|も|って)"
     r"|(?:と|って)(?:言って|言った|言われ|聞いた|いって|いった)|(?:だ|た|い|る)(?:そうです|そうだ|らしい)"
 )
 
+# "I think Tanaka loves natto" and "he told me" do not make it the person's own.
+FRAME = re.compile(
+    r"\b(?:i|we) (?:think|know|heard|hear|guess|believe|suppose|bet|said|told you|noticed|see)\b"
+    r"|\b(?:told|tells|asked|asks|gave|gives|showed|shows|texted|wrote) (?:me|us)\b"
+)
 FIRST_PERSON = re.compile(
     r"\b(?:i|i'm|i've|i'd|i'll|me|we|we're|mine)\b|(?:私|わたし|僕|ぼく|俺|おれ|自分|うち)(?:は|も|が|の|と|には|、)"
     r"|我々|わたしたち"
@@ -122,6 +128,14 @@ PREDICATE = re.compile(
     r"|[\u3041-\u3096ー]$|(?:好き|嫌い|苦手|興味|得意|大好物|好物|派|中|アレルギー|ng|無理|最高|最悪|勉強|卒業)$"
 )
 
+CJK = re.compile(r"[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7af々]+")
+PAIR = re.compile(r"(?=([\u3400-\u9fff々]{2}))")
+# An ideograph that is a word: no other beside it, and a particle or the end behind it.
+ALONE = re.compile(
+    r"(?<![\u3400-\u9fff々])[\u3400-\u9fff]"
+    r"(?=[はがをもにとでのへやか、。!? ]|だけ|なら|って|より|系|派|$)"
+)
+NAME = re.compile(r"[^\W_]+")
 STOP = frozenset(
     re.findall(
         r"\w+",
@@ -134,28 +148,34 @@ REFERS = re.compile(
     r"\b(?:it|that|this|them|those|these|one|both|all)\b|それ|これ|あれ|どれも|そっち|こっち|そちら|こちら|両方|どちらも|全部"
 )
 
+DOUBT = re.compile(
+    r"\b(?:might|maybe|perhaps|thinking (?:of|about)|considering|wonder(?:ing)?|should i|not sure"
+    r"|don't know)\b|(?:かも|かな|か迷|悩んで|わからない|分からない)"
+)
+# Two negations, and negations of something else: these words are passed over.
 NO_RETRACTION = re.compile(
     r"\b(?:don't|do not|doesn't|didn't|never|not|won't|can't|cannot|couldn't) "
     r"(?:ever |really |want to |ever want to )?(?:hate|dislike|mind|forget|stop|quit|get enough"
-    r"|live without|give up|miss"
-    r"|only|just|bad|know|sure|tire|tired|bored|get (?:tired|bored|sick)|disappoint\w*|wait)\b"
-    r"|\b(?:no doubt|no problem|no idea|nothing (?:beats|against|like)|why not|nobody|no one"
-    r"|no matter)\b"
-    r"|\b(?:might|maybe|perhaps|thinking (?:of|about)|considering|wonder|should i)\b"
-    r"|(?:嫌い|きらい|苦手)(?:じゃ|では|で)(?:は)?(?:ない|なく|ありません)|嫌いにな(?:らない|れない)|忘れ(?:ないで|られない|ず|たくない)"
-    r"|やめられ|飽き(?:ない|ず|ません)|欠かせ(?:ない|ません)|に限らず|だけ(?:じゃ|では)(?:ない|なく)|しかない|(?:に|は)?違いない"
-    r"|(?:かも|かな|ようかな|か迷|悩)"
+    r"|live without|give up|miss|only|just|bad|tire|tired|bored|get (?:tired|bored|sick)"
+    r"|disappoint\w*|wait|go wrong)\b(?: \w+ing\b)?"
+    r"|\b(?:no doubt|no problem|no idea|nothing (?:beats|against|like)|nobody|no one|no matter)\b"
+    r"|\bnever been (?:happier|better|so)\b"
+    r"|\b(?:am|i'm|are|is|was|got|get|getting|gotten) used to\b"
+    r"|(?:嫌い|きらい|苦手)(?:じゃ|では|で)(?:は)?(?:ない|なく|ありません)"
+    r"|嫌いにな(?:らない|れない|りません)|忘れ(?:ないで|られない|ず|たくない)|飽き(?:ない|ず|ません)"
+    r"|やめられ(?:ない|ず|ません)|欠かせ(?:ない|ません)|なくては(?:なら)?(?:ない)?|なければ|なきゃ|なくちゃ"
+    r"|に限らず|だけ(?:じゃ|では|で)(?:ない|なく)|しか(?:\w{0,6})ない|(?:間)?違いな(?:い|く)"
+    r"|(?:仕方|しょうが|たまら|申し分|問題|もったい)(?:が)?な(?:い|く)|少なく"
 )
-
 RETRACTION = re.compile(
-    r"\b(?:don't|do not|doesn't|didn't|isn't|aren't|am not|i'm not|is not|are not|wasn't"
-    r"|won't|can't"
-    r"|cannot|no|not|never|no longer|not anymore|anymore|any more)\b"
-    r"|\b(?:hate|hates|hated|dislike\w*|detest\w*|can't stand|lost interest|stopp?(?:ed|ing)?"
-    r"|quit(?:ting)?|gave up"
-    r"|given up|forget|forgot|remove|delete|erase|drop(?:ped)?|tired of|sick of"
-    r"|bored (?:of|with)|done with"
-    r"|over it|used to|went off|gone off|wrong|incorrect|disgusting|awful|avoid\w*|allergic)\b"
+    r"\b(?:don't|do not|doesn't|didn't|isn't|aren't|am not|i'm not|is not|are not|wasn't|won't"
+    r"|can't|cannot|no|not|never|no longer|not anymore|anymore|any more)\b"
+    r"|\b(?:hate|hates|hated|dislike\w*|detest\w*|lost interest|stopp?(?:ed|ing)?|quit(?:ting)?"
+    r"|gave up|given up|forget|remove|delete|erase|drop(?:ped)?|tired of|sick of"
+    r"|bored (?:of|with)|done with|over it|used to|went off|gone off|wrong|incorrect|disgusting"
+    r"|awful|avoid\w*|allergic)\b"
     r"|嫌い|きらい|苦手|嫌(?:に|だ|です|$)|やめ(?:た|ま|る|て|に)|辞め|止め(?:た|ま|る|て)|飽き|卒業"
-    r"|ない|なく|ません|ぬ$|忘れ|消し|削除|間違|違(?:い|う|って)|取り消|撤回|もういい|避け|アレルギー|興味が失|冷め|食べられ"
+    r"|ない|なく|ません|忘れて(?!い|た)|消して|消しとい|削除|取り消|撤回|もういい|避け|アレルギー"
+    r"|間違(?:え|って|い(?:です|でした|だ))|違(?:います|いました|うよ|うの|うん|う$)"
+    r"|興味が失|冷め(?:た|ました|てき|てしま)(?:$|[。よねん])"
 )

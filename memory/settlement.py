@@ -18,9 +18,9 @@ from memory.guard import (
     Quote,
     Refusal,
     check_content,
+    check_grounds,
     clean_content,
     find_quote,
-    is_grounded,
     retraction,
     texts,
 )
@@ -166,8 +166,8 @@ def _judge(
         names = [subject(kind, content)] + ([subject(kind, target.content)] if target else [])
         if not any(retraction(name, said) for name in names):
             return "no_retraction"
-    elif not is_grounded(_claims(kind, content, target), quote, said):
-        return "ungrounded"
+    elif refusal := check_grounds(_claims(kind, content, target), quote, said):
+        return refusal
     return Wish(kind=kind, content=content, source=source_of(quote), target=target, removes=removes)
 
 
