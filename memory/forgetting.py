@@ -1,0 +1,208 @@
+"""Forgetting for good, with ten minutes to take it back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID, uuid4
+
+from cryptography.fernet import Fernet, InvalidToken
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from memory.database import Pool, person_transaction
+from memory.errors import InvalidNamespace, KiokuMemoryError
+from memory.memories import COLUMNS, OF_PERSON, Memory, person_range, read
+from memory.namespace import Person
+
+UNDO_MINUTES = 10
+
+Place: TypeAlias = tuple[str, str]
+# Takes away, in the same transaction, what the application keeps of these sources (None: of the
+# person altogether), and returns it as JSON values for Undo.
+TakeAway: TypeAlias = Callable[
+    [AsyncConnection[DictRow], Sequence[Place] | None], Awaitable[list[dict[str, Any]]]
+]
+PutBack: TypeAlias = Callable[
+    [AsyncConnection[DictRow], Sequence[dict[str, Any]]], Awaitable[None]
+]
+
+
+class UndoExpired(KiokuMemoryError):
+    """What was forgotten cannot be brought back any more: ten minutes are over, or it was done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """What brings something forgotten back: its row and the only copy of its key."""
+
+    id: UUID
+    key: str
+
+    def token(self) -> str:
+        """Return it as one word, for a button."""
+        return f"{self.id.hex}.{self.key}"
+
+    @classmethod
+    def from_token(cls, token: str) -> Undo:
+        """Read a button's word; raises `UndoExpired` for anything else."""
+        name, _, key = token.partition(".")
+        try:
+            return cls(id=UUID(hex=name), key=key)
+        except ValueError:
+            raise UndoExpired("That is no undo of ours.") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What was forgotten; `undo` is None where nothing was there."""
+
+    memories: tuple[Memory, ...]
+    undo: Undo | None
+
+
+async def forget(
+    pool: Pool, person: Person, references: Sequence[str] | None, *, take_away: TakeAway | None = None
+) -> Forgotten:
+    """Remove memories for good: rows, vectors, and what `take_away` keeps of their sources.
+
+    `references` are `Memory.reference`s of this person, None means everything. Those of other
+    people's memories, or of none, match nothing. All in one transaction.
+    """
+    async with person_transaction(pool, person) as connection:
+        await connection.execute("DELETE FROM forgotten WHERE expires_at < now()")
+        rows = await _rows(connection, person, references)
+        memories = [read(row) for row in rows]
+        sources = sorted({place for memory in memories for place in _places(memory)})
+        texts: list[dict[str, Any]] = []
+        if take_away is not None and (sources or references is None):
+            texts = await take_away(connection, None if references is None else sources)
+        if not memories and not texts:
+            return Forgotten(memories=(), undo=None)
+        undo = await _keep_for_undo(connection, person, rows, texts)
+        for row in rows:
+            # store_vectors goes with it: ON DELETE CASCADE.
+            await connection.execute(
+                "DELETE FROM store WHERE prefix = %s AND key = %s", (row["prefix"], row["key"])
+            )
+        for channel, ts in sources:
+            await connection.execute(
+                "INSERT INTO forgotten_sources (team_id, user_id, channel, ts)"
+                " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                (person.team_id, person.user_id, channel, ts),
+            )
+    return Forgotten(memories=tuple(memories), undo=undo)
+
+
+async def bring_back(
+    pool: Pool, person: Person, undo: Undo, *, put_back: PutBack | None = None
+) -> list[Memory]:
+    """Undo a `forget`: the same rows, bytes, dates and vectors. Works once.
+
+    A memory that was formed anew meanwhile stays as it is. Raises `UndoExpired`.
+    """
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            "DELETE FROM forgotten WHERE id = %s AND team_id = %s AND user_id = %s"
+            " AND expires_at >= now() RETURNING ciphertext",
+            (undo.id, person.team_id, person.user_id),
+        )
+        row = await found.fetchone()
+        if row is None:
+            raise UndoExpired("The time to undo is over, or it was undone already.")
+        try:
+            kept = json.loads(Fernet(undo.key.encode()).decrypt(bytes(row["ciphertext"])))
+        except (InvalidToken, ValueError):
+            raise UndoExpired("That is no undo of ours.") from None
+        for one in kept["rows"]:
+            await _restore(connection, one)
+        memories = [read(_dated(one)) for one in kept["rows"]]
+        for channel, ts in {place for memory in memories for place in _places(memory)}:
+            await connection.execute(
+                "DELETE FROM forgotten_sources"
+                " WHERE team_id = %s AND user_id = %s AND channel = %s AND ts = %s",
+                (person.team_id, person.user_id, channel, ts),
+            )
+        if put_back is not None:
+            await put_back(connection, kept["texts"])
+    return memories
+
+
+def _places(memory: Memory) -> list[Place]:
+    return [
+        (str(source["channel"]), str(source["ts"]))
+        for source in memory.sources
+        if source.get("channel") and source.get("ts")
+    ]
+
+
+async def _rows(
+    connection: AsyncConnection[DictRow], person: Person, references: Sequence[str] | None
+) -> list[DictRow]:
+    if references is None:
+        found = await connection.execute(
+            f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} FOR UPDATE", person_range(person)
+        )
+        return await found.fetchall()
+    rows: list[DictRow] = []
+    for reference in dict.fromkeys(references):
+        audience, _, key = reference.partition("/")
+        try:
+            prefix = person.namespace(audience).prefix
+        except InvalidNamespace:
+            continue
+        found = await connection.execute(
+            f"SELECT {COLUMNS} FROM store WHERE prefix = %s AND key = %s FOR UPDATE", (prefix, key)
+        )
+        rows += await found.fetchall()
+    return rows
+
+
+async def _keep_for_undo(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    rows: Sequence[DictRow],
+    texts: Sequence[dict[str, Any]],
+) -> Undo:
+    kept = []
+    for row in rows:
+        found = await connection.execute(
+            "SELECT field_name, embedding::text AS embedding FROM store_vectors"
+            " WHERE prefix = %s AND key = %s",
+            (row["prefix"], row["key"]),
+        )
+        kept.append({**row, "vectors": await found.fetchall()})
+    key = Fernet.generate_key()
+    plain = json.dumps({"rows": kept, "texts": list(texts)}, default=str).encode()
+    undo = Undo(id=uuid4(), key=key.decode())
+    await connection.execute(
+        "INSERT INTO forgotten (id, team_id, user_id, ciphertext, expires_at)"
+        " VALUES (%s, %s, %s, %s, now() + make_interval(mins => %s))",
+        (undo.id, person.team_id, person.user_id, Fernet(key).encrypt(plain), UNDO_MINUTES),
+    )
+    return undo
+
+
+async def _restore(connection: AsyncConnection[DictRow], one: dict[str, Any]) -> None:
+    stored = await connection.execute(
+        "INSERT INTO store (prefix, key, value, created_at, updated_at)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (one["prefix"], one["key"], Jsonb(one["value"]), one["created_at"], one["updated_at"]),
+    )
+    if not stored.rowcount:
+        return
+    for vector in one["vectors"]:
+        await connection.execute(
+            "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+            " VALUES (%s, %s, %s, %s::vector)",
+            (one["prefix"], one["key"], vector["field_name"], vector["embedding"]),
+        )
+
+
+def _dated(one: dict[str, Any]) -> dict[str, Any]:
+    dates = {n: datetime.fromisoformat(one[n]) for n in ("created_at", "updated_at")}
+    return {**one, **dates}
