@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -171,6 +172,14 @@ class Deliveries:
     def waiting(self) -> int:
         """How many deliveries are still on their way."""
         return len(self._tasks)
+
+    async def settle(self, seconds: float) -> bool:
+        """Wait until nothing is on its way any more; False when that takes too long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        return not self._tasks
 
     async def close(self) -> None:
         """Give up what is still on its way."""

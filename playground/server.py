@@ -88,6 +88,7 @@ def create_app(slack: Slack, *, with_model: bool) -> web.Application:
 
         add_model_routes(app)
     app.router.add_get("/", _page("index.html", "text/html"))
+    app.router.add_get("/favicon.ico", _no_icon)
     app.router.add_get("/page.js", _page("page.js", "text/javascript"))
     app.router.add_get("/page.css", _page("page.css", "text/css"))
 
@@ -124,6 +125,10 @@ def _own_origin(origin: str, request: web.Request) -> bool:
         )
     except ValueError:
         return False
+
+
+async def _no_icon(_request: web.Request) -> web.StreamResponse:
+    return web.Response(status=204)
 
 
 def _page(name: str, content_type: str) -> Handler:

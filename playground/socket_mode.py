@@ -23,9 +23,15 @@ TICKET_SECONDS = 30.0
 class Connection:
     """One open WebSocket, with the envelopes that wait for their ack on it."""
 
-    def __init__(self, number: int, socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self,
+        number: int,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+    ) -> None:
         self.number = number
         self.socket = socket
+        self.transport = transport
         self.retiring = False
         self.waiting: dict[str, asyncio.Future[Json]] = {}
 
@@ -46,7 +52,6 @@ class SocketMode:
         self._numbers = itertools.count(1)
         self._turn = 0
         self._opened = asyncio.Event()
-        self.stray_acks = 0
 
     @property
     def connections(self) -> int:
@@ -70,7 +75,7 @@ class SocketMode:
             await socket.send_json(self._goodbye("too_many_websockets"))
             await socket.close()
             return socket
-        connection = Connection(next(self._numbers), socket)
+        connection = Connection(next(self._numbers), socket, request.transport)
         await socket.send_json(
             {
                 "type": "hello",
@@ -84,32 +89,42 @@ class SocketMode:
             }
         )
         self._connections.append(connection)
-        self._opened.set()
+        self._look()
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    self._receive(connection, message.data)
+                    self._receive(message.data)
         finally:
             self._forget(connection)
         return socket
 
-    def _receive(self, connection: Connection, data: str) -> None:
+    def _receive(self, data: str) -> None:
+        """Take an ack; while a client changes connections it may come on another one."""
         try:
             message = json.loads(data)
-            future = connection.waiting.get(message["envelope_id"])
+            envelope_id = message["envelope_id"]
         except (ValueError, KeyError, TypeError):
             logger.warning("A Socket Mode message is not an ack: it needs an envelope_id.")
             return
-        if future is None or future.done():
-            self.stray_acks += 1
-        else:
-            future.set_result(message)
+        for connection in self._connections:
+            future = connection.waiting.get(envelope_id)
+            if future is not None and not future.done():
+                future.set_result(message)
 
     def _forget(self, connection: Connection) -> None:
         if connection in self._connections:
             self._connections.remove(connection)
         connection.lose()
-        if not self._connections:
+        self._look()
+
+    def _usable(self) -> list[Connection]:
+        return [connection for connection in self._connections if not connection.retiring]
+
+    def _look(self) -> None:
+        """Note whether there is a connection for new envelopes."""
+        if self._usable():
+            self._opened.set()
+        else:
             self._opened.clear()
 
     def _goodbye(self, reason: str) -> Json:
@@ -120,7 +135,7 @@ class SocketMode:
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._opened.wait()
-        usable = [c for c in self._connections if not c.retiring] or self._connections
+        usable = self._usable()
         if not usable:
             return None
         self._turn += 1
@@ -172,11 +187,11 @@ class SocketMode:
         told = list(self._connections)
         for connection in told:
             connection.retiring = True
+            self._look()
             if reason == "drop":
-                transport = connection.socket.get_extra_info("transport")
                 self._forget(connection)
-                if transport is not None:
-                    transport.abort()
+                if connection.transport is not None:
+                    connection.transport.abort()
             else:
                 await connection.socket.send_json(self._goodbye(reason))
         return len(told)

@@ -21,6 +21,7 @@ class Trouble:
             "delivery": self.set_delivery,
             "settings": self.set_settings,
             "socket/disconnect": self.disconnect,
+            "settle": self.settle,
         }
 
     async def event(self, given: Input) -> Json:
@@ -97,6 +98,11 @@ class Trouble:
         if "retry_delays" in given.content:
             deliveries.retry_delays = given.numbers("retry_delays")
         return {**vars(settings)}
+
+    async def settle(self, given: Input) -> Json:
+        """Wait until every event was acked or given up."""
+        settled = await self._slack.deliveries.settle(given.number("seconds", default=10))
+        return {"settled": settled}
 
     async def disconnect(self, given: Input) -> Json:
         """End every Socket Mode connection."""

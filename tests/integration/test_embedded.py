@@ -150,6 +150,18 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
+@pytest.fixture(autouse=True)
+def temporary_folder(tmp_path: Path) -> Iterator[Path]:
+    """Give the runs of one test a temporary folder (short, unlike pytest's) that ends with it."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = Path(tempfile.mkdtemp(prefix="k", dir="/tmp"))
+        folder.chmod(0o755)
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield folder
+        shutil.rmtree(folder)
+
+
 @pytest.fixture
 def new_dir(tmp_path: Path) -> Path:
     """Return the path of a data directory that does not exist yet."""
@@ -160,8 +172,9 @@ def new_dir(tmp_path: Path) -> Path:
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a data directory that has been started and stopped."""
     path = tmp_path_factory.mktemp("made") / "data"
-    with EmbeddedPostgres(path):
-        pass
+    with EmbeddedPostgres(path) as postgres:
+        folder = socket_of(postgres)
+    shutil.rmtree(folder)
     return path
 
 
@@ -305,7 +318,6 @@ def test_odd_and_long_paths_work(tmp_path: Path, name: str) -> None:
         assert again.dsn() == postgres.dsn()
         assert mode(folder) == 0o700
         assert kept(again) == "a"
-    shutil.rmtree(folder)
 
 
 def test_a_temporary_folder_with_an_unusable_name_is_not_used(
@@ -473,7 +485,7 @@ def test_a_leftover_server_that_cannot_be_reached_is_stopped_first(
     monkeypatch.setattr(server, "LEFTOVER_PATIENCE", 0.05)
     pid = killed_run(data_dir)
     keep(EmbeddedPostgres(data_dir), "a")
-    (data_dir / "socket" / sockets.SOCKET_NAME).unlink()
+    (socket_of(EmbeddedPostgres(data_dir)) / sockets.SOCKET_NAME).unlink()
     (data_dir / "pg" / "postmaster.pid").unlink()
     with EmbeddedPostgres(data_dir) as postgres:
         assert postgres.pid != pid
@@ -489,7 +501,7 @@ def test_a_leftover_server_that_never_ends_is_named(
     monkeypatch.setattr(server, "LEFTOVER_LIMIT", 0.1)
     pid = killed_run(data_dir)
     ended_pids.append(pid)
-    (data_dir / "socket" / sockets.SOCKET_NAME).unlink()
+    (socket_of(EmbeddedPostgres(data_dir)) / sockets.SOCKET_NAME).unlink()
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(EmbeddedPostgresError, match=rf"\(process .*{pid}.*does not answer: stop"):
         EmbeddedPostgres(data_dir).start()
@@ -533,7 +545,6 @@ def test_a_copy_in_the_place_of_a_living_servers_directory_gets_its_own(
     with EmbeddedPostgres(data_dir) as postgres:
         assert postgres.pid != pid
         assert kept(postgres) == "a"
-    shutil.rmtree(socket_of(postgres))
 
 
 def test_handles_tell_when_a_process_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -683,14 +694,6 @@ def test_without_unshare_there_is_no_user_namespace(
 
 if AS_ROOT:  # what follows takes real root: in CI's container it is there
 
-    @pytest.fixture
-    def open_dir() -> Iterator[Path]:
-        """Make a folder that every user can walk into."""
-        folder = Path(tempfile.mkdtemp(prefix="kioku-test-"))
-        folder.chmod(0o755)
-        yield folder
-        shutil.rmtree(folder)
-
     def test_root_keeps_its_files_and_modes(tmp_path: Path) -> None:
         """Root's PostgreSQL below a 0700 parent writes root's files and opens no folder."""
         parent = tmp_path / "private"
@@ -701,29 +704,29 @@ if AS_ROOT:  # what follows takes real root: in CI's container it is there
         assert [mode(parent), mode(parent / "data")] == [0o700, 0o700]
 
     def test_root_without_user_namespaces_uses_an_unprivileged_account(
-        open_dir: Path, monkeypatch: pytest.MonkeyPatch
+        temporary_folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where user namespaces are refused, PostgreSQL runs as nobody, and stays with it."""
         nobody = pwd.getpwnam("nobody").pw_uid
         with monkeypatch.context() as patch:
-            refuse_user_namespaces(open_dir / "bin", patch)
-            with EmbeddedPostgres(open_dir / "data") as postgres:
+            refuse_user_namespaces(temporary_folder / "bin", patch)
+            with EmbeddedPostgres(temporary_folder / "data") as postgres:
                 keep(postgres, "a")
                 assert Path(f"/proc/{postgres.pid}").stat().st_uid == nobody
                 folder = socket_of(postgres)
                 assert (folder.stat().st_uid, mode(folder)) == (nobody, 0o700)
-                cluster = open_dir / "data" / "pg"
+                cluster = temporary_folder / "data" / "pg"
                 assert (cluster.stat().st_uid, mode(cluster)) == (nobody, 0o700)
-        with EmbeddedPostgres(open_dir / "data") as postgres:
+        with EmbeddedPostgres(temporary_folder / "data") as postgres:
             assert Path(f"/proc/{postgres.pid}").stat().st_uid == nobody
             assert kept(postgres) == "a"
 
     def test_root_is_told_which_folder_the_account_cannot_enter(
-        open_dir: Path, monkeypatch: pytest.MonkeyPatch
+        temporary_folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A 0700 parent stays as it is: the message names it and what to do."""
-        refuse_user_namespaces(open_dir / "bin", monkeypatch)
-        parent = open_dir / "private"
+        refuse_user_namespaces(temporary_folder / "bin", monkeypatch)
+        parent = temporary_folder / "private"
         parent.mkdir(mode=0o700)
         sentence = rf"cannot enter {parent}: run Kioku as an ordinary user, open that folder"
         with pytest.raises(EmbeddedPostgresError, match=sentence):

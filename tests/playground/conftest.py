@@ -1,0 +1,99 @@
+"""A playground on a loopback port, real Slack clients, and a real Bolt app on Socket Mode."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from playground.manifest import Manifest, read_manifest
+from playground.server import serve
+from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
+from tests.playground.driver import Driver
+
+ROOT = Path(__file__).parents[2]
+MORE_SCOPES = {"im:write", "mpim:write", "reactions:write", "channels:join", "team:read"}
+Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    """The repository's own manifest."""
+    return read_manifest(ROOT / "manifest.yml")
+
+
+@pytest.fixture
+async def slack(manifest: Manifest) -> AsyncIterator[Slack]:
+    """A playground that grants exactly what the manifest asks for."""
+    async with serve(manifest, with_model=False, retry_delays=(0.0, 0.05, 0.1)) as running:
+        yield running
+
+
+@pytest.fixture
+async def generous(manifest: Manifest) -> AsyncIterator[Slack]:
+    """A playground that grants more scopes, with the Home tab on."""
+    more = dataclasses.replace(manifest, scopes=manifest.scopes | MORE_SCOPES, home_tab=True)
+    async with serve(more, with_model=False) as running:
+        yield running
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Plain HTTP."""
+    async with aiohttp.ClientSession() as one:
+        yield one
+
+
+@pytest.fixture
+def driver(slack: Slack, session: aiohttp.ClientSession) -> Driver:
+    """The people of the playground."""
+    return Driver(slack.url, session)
+
+
+def web_client(slack: Slack, token: str = BOT_TOKEN) -> AsyncWebClient:
+    """The real Web API client, without retries."""
+    return AsyncWebClient(token=token, base_url=f"{slack.url}/api/", retry_handlers=[])
+
+
+@pytest.fixture
+def client(slack: Slack) -> AsyncWebClient:
+    """The app's Web API client."""
+    return web_client(slack)
+
+
+@pytest.fixture
+def app(slack: Slack) -> AsyncApp:
+    """A real Bolt app that talks to the playground."""
+    return AsyncApp(client=web_client(slack), process_before_response=True)
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Connects an app by Socket Mode; every connection is closed at the end."""
+    handlers: list[AsyncSocketModeHandler] = []
+
+    async def open_connection(app: AsyncApp) -> AsyncSocketModeHandler:
+        handler = AsyncSocketModeHandler(app, APP_TOKEN, web_client=app.client, ping_interval=0.2)
+        hello = asyncio.Event()
+
+        async def received(message: aiohttp.WSMessage) -> None:
+            if '"hello"' in message.data:
+                hello.set()
+
+        handler.client.on_message_listeners.append(received)
+        await handler.connect_async()  # type: ignore[no-untyped-call]
+        handlers.append(handler)
+        async with asyncio.timeout(5):
+            await hello.wait()
+        return handler
+
+    yield open_connection
+    for handler in handlers:
+        await handler.close_async()  # type: ignore[no-untyped-call]

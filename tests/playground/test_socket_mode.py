@@ -1,0 +1,281 @@
+"""A real Bolt app talks to the playground over Socket Mode."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from playground.slack import APP_TOKEN, Slack
+from tests.playground.conftest import Connect, web_client
+from tests.playground.driver import Driver, Json
+
+Next = Callable[[], Awaitable[None]]
+
+
+async def test_a_direct_message_is_answered_by_a_stream(
+    driver: Driver, app: AsyncApp, connect: Connect
+) -> None:
+    """A DM reaches the app as a message event and its streamed answer stands in the thread."""
+    events: asyncio.Queue[Json] = asyncio.Queue()
+
+    @app.event("message")
+    async def answer(event: Json, client: AsyncWebClient, body: Json) -> None:
+        stream = await client.chat_stream(
+            channel=event["channel"], thread_ts=event["ts"], buffer_size=1
+        )
+        await stream.append(markdown_text="Hello, ")
+        await stream.append(markdown_text="Aya")
+        await stream.stop()
+        await events.put(body)
+
+    await connect(app)
+    said = await driver.say("hi <b> & ramen")
+    async with asyncio.timeout(5):
+        body = await events.get()
+    await driver.settled()
+    question, reply = await driver.messages()
+    assert reply["text"] == "Hello, Aya"
+    assert (reply["thread_ts"], reply["streaming"]) == (said["ts"], False)
+    assert question["reply_count"] == 1
+    assert body["event"]["text"] == "hi &lt;b&gt; &amp; ramen"
+    assert body["event"]["channel_type"] == "im"
+    assert body["authorizations"][0]["is_bot"] is True
+    assert body["is_ext_shared_channel"] is False
+
+
+async def test_a_mention_arrives_as_message_and_as_app_mention(
+    slack: Slack, driver: Driver, app: AsyncApp, connect: Connect
+) -> None:
+    """A mention in a channel arrives twice, under two event ids and one ts."""
+    seen: dict[str, Json] = {}
+
+    @app.event("message")
+    async def message(body: Json) -> None:
+        seen["message"] = body
+
+    @app.event("app_mention")
+    async def mention(body: Json) -> None:
+        seen["app_mention"] = body
+
+    await connect(app)
+    await driver.say("@Kioku what is new?", channel=await driver.channel())
+    await driver.settled()
+    bot = slack.workspace.identity.bot_user_id
+    assert seen["message"]["event"]["text"] == f"<@{bot}> what is new?"
+    assert seen["message"]["event"]["ts"] == seen["app_mention"]["event"]["ts"]
+    assert seen["message"]["event_id"] != seen["app_mention"]["event_id"]
+    assert seen["message"]["event"]["channel_type"] == "channel"
+    assert "channel_type" not in seen["app_mention"]["event"]
+
+
+async def test_a_command_is_answered_by_its_ack(
+    driver: Driver, app: AsyncApp, connect: Connect
+) -> None:
+    """What the ack of a slash command carries is shown to that person only."""
+
+    @app.command("/memories")
+    async def list_memories(ack: Any, command: Json) -> None:
+        await ack(f"page {command['text']}")
+
+    await connect(app)
+    user = await driver.user()
+    answer = await driver.post(
+        "commands", user=user, channel=await driver.channel(), command="/memories", text="2"
+    )
+    assert answer["ok"] is True
+    assert answer["ack"] == {"text": "page 2"}
+    general = await driver.channel()
+    shown = (await driver.messages(general))[-1]
+    assert (shown["text"], shown["is_ephemeral"]) == ("page 2", True)
+    assert "page 2" not in [message["text"] for message in await driver.messages(general, "Ben")]
+
+
+async def test_a_command_nobody_acks_in_time_fails(
+    driver: Driver, app: AsyncApp, connect: Connect
+) -> None:
+    """A command without an ack within the limit is a failure, and is not sent again."""
+    await driver.post("settings", ack_seconds=0.1)
+
+    @app.command("/memories")
+    async def sleep(ack: Any) -> None:
+        await asyncio.sleep(0.3)
+        await ack()
+
+    await connect(app)
+    user = await driver.user()
+    answer = await driver.post("commands", user=user, channel="dm", command="/memories")
+    assert (answer["ok"], answer["reason"]) == (False, "timeout")
+    assert len((await driver.deliveries("/memories"))[0]["attempts"]) == 1
+
+
+async def test_a_command_without_a_connection_fails_at_once(driver: Driver) -> None:
+    """With no connection open a command fails without waiting."""
+    user = await driver.user()
+    answer = await driver.post("commands", user=user, channel="dm", command="/memories")
+    assert (answer["ok"], answer["reason"]) == (False, "no_connection")
+
+
+async def test_an_unacked_event_is_delivered_again(
+    driver: Driver, app: AsyncApp, connect: Connect
+) -> None:
+    """An event the app fails on is sent again with its number of the retry, until acked."""
+    attempts = 0
+
+    @app.use
+    async def fail_twice(next_: Next) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 3:
+            raise RuntimeError("not yet")
+        await next_()
+
+    @app.event("message")
+    async def ignore() -> None:
+        """Take it."""
+
+    @app.error
+    async def quiet() -> None:
+        """Say nothing of it."""
+
+    await driver.post("settings", ack_seconds=0.15)
+    await connect(app)
+    await driver.say("hi")
+    (delivery,) = await driver.settled()
+    assert delivery["outcome"] == "acked"
+    assert [attempt["retry_num"] for attempt in delivery["attempts"]] == [0, 1, 2]
+    assert delivery["attempts"][1]["retry_reason"] == "timeout"
+
+
+async def test_an_event_waits_for_a_connection(
+    driver: Driver, app: AsyncApp, connect: Connect
+) -> None:
+    """An event sent just before the app connects still arrives."""
+
+    @app.event("message")
+    async def ignore() -> None:
+        """Take it."""
+
+    await driver.say("hi")
+    await connect(app)
+    (delivery,) = await driver.settled()
+    assert delivery["outcome"] == "acked"
+
+
+@pytest.mark.parametrize("reason", ["refresh_requested", "drop"])
+async def test_the_client_connects_again(
+    driver: Driver, app: AsyncApp, connect: Connect, reason: str
+) -> None:
+    """After a disconnect, polite or not, the real client is back and gets the next event."""
+    texts: list[str] = []
+
+    @app.event("message")
+    async def keep(event: Json) -> None:
+        texts.append(event["text"])
+
+    await connect(app)
+    told = await driver.post("socket/disconnect", reason=reason)
+    assert told == {"connections": 1}
+    await driver.say("still there?")
+    await driver.settled()
+    assert texts == ["still there?"]
+
+
+async def test_each_event_goes_to_one_of_several_connections(
+    slack: Slack, driver: Driver, app: AsyncApp, connect: Connect
+) -> None:
+    """Two connections share the events, and no event goes to both."""
+    texts: list[str] = []
+
+    @app.event("message")
+    async def keep(event: Json) -> None:
+        texts.append(event["text"])
+
+    await connect(app)
+    other = AsyncApp(client=web_client(slack), process_before_response=True)
+    other.event("message")(keep)
+    await connect(other)
+    for number in range(6):
+        await driver.say(f"number {number}")
+    used = [entry["attempts"][0]["connection"] for entry in await driver.settled()]
+    assert sorted(texts) == [f"number {number}" for number in range(6)]
+    assert len(set(used)) == 2
+
+
+async def test_a_lost_connection_gives_its_envelopes_to_another(
+    slack: Slack, driver: Driver, session: aiohttp.ClientSession, app: AsyncApp, connect: Connect
+) -> None:
+    """An event on a connection that dies before its ack is sent again on one that lives."""
+
+    @app.event("message")
+    async def ignore() -> None:
+        """Take it."""
+
+    answer = await web_client(slack).apps_connections_open(app_token=APP_TOKEN)
+    doomed = await session.ws_connect(answer["url"])
+    assert (await doomed.receive_json())["type"] == "hello"
+    await driver.say("hi")
+    assert (await doomed.receive_json())["type"] == "events_api"
+    await doomed.close()
+    await connect(app)
+    (delivery,) = await driver.settled()
+    assert delivery["outcome"] == "acked"
+    assert delivery["attempts"][0]["reason"] == "connection_failed"
+
+
+async def test_a_connection_url_works_once(slack: Slack, session: aiohttp.ClientSession) -> None:
+    """A Socket Mode URL cannot be used twice."""
+    answer = await web_client(slack).apps_connections_open(app_token=APP_TOKEN)
+    async with session.ws_connect(answer["url"]):
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+            await session.ws_connect(answer["url"])
+
+
+async def test_an_eleventh_connection_is_sent_away(
+    slack: Slack, session: aiohttp.ClientSession
+) -> None:
+    """An app may hold ten connections."""
+    client = web_client(slack)
+    sockets = []
+    for _ in range(11):
+        answer = await client.apps_connections_open(app_token=APP_TOKEN)
+        sockets.append(await session.ws_connect(answer["url"]))
+    first = await sockets[-1].receive_json()
+    assert (first["type"], first["reason"]) == ("disconnect", "too_many_websockets")
+    for socket in sockets:
+        await socket.close()
+
+
+async def test_the_apps_own_messages_come_back(
+    slack: Slack, driver: Driver, connect: Connect
+) -> None:
+    """A message of the app is an event for the app too, with its bot_id and app_id."""
+    app = AsyncApp(client=web_client(slack), ignoring_self_events_enabled=False)
+    events: list[Json] = []
+
+    @app.use
+    async def keep(body: Json, next_: Next) -> None:
+        events.append(body["event"])
+        await next_()
+
+    @app.event("message")
+    async def ignore() -> None:
+        """Take it."""
+
+    await connect(app)
+    general = await driver.channel()
+    await app.client.chat_postMessage(
+        channel=general,
+        text="news",
+        metadata={"event_type": "turn", "event_payload": {"id": "1"}},
+    )
+    await driver.settled()
+    (event,) = events
+    assert event["bot_id"] == slack.workspace.identity.bot_id
+    assert event["user"] == slack.workspace.identity.bot_user_id
+    assert event["metadata"]["event_type"] == "turn"

@@ -1,0 +1,66 @@
+"""Run every test under branch coverage, subprocesses included: ``python -m tests.run``.
+
+Arguments go to pytest; with any, coverage is shown but not judged, as parts of the suite may be
+missing. The exit code is pytest's, or 2 where pytest passed and the coverage is too low.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKERS = 2
+_CLOSING = re.compile(r"=* *(\d+ (?:passed|failed|error|skipped)|no tests ran).* in [\d.:]+")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run pytest, then report the coverage of all its processes together."""
+    with tempfile.TemporaryDirectory(prefix="kioku-coverage-") as folder:
+        # Inherited by every process that is measured; two runs at once do not meet.
+        environment = {**os.environ, "COVERAGE_FILE": f"{folder}/coverage"}
+        code, closing = _pytest(arguments, environment)
+        low = _report(environment, judged=not arguments)
+    # CI reads the counts from the end of the output.
+    print(closing, flush=True)  # noqa: T201 - a command speaks
+    return code or low
+
+
+def _pytest(arguments: Sequence[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Run pytest, show what it says as it says it, and return its exit code and closing line."""
+    closing = "pytest did not finish"
+    command = ["-m", "coverage", "run", "-m", "pytest", "-n", str(WORKERS), *arguments]
+    with subprocess.Popen(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            if _CLOSING.match(line):
+                closing = line.strip()
+    return process.returncode, closing
+
+
+def _report(environment: dict[str, str], *, judged: bool) -> int:
+    """Combine what each process measured and print it; 2 where it is judged and too little."""
+    report = ["report", *([] if judged else ["--fail-under=0"])]
+    for command in (["combine", "--quiet"], report):
+        ended = subprocess.run(
+            [sys.executable, "-m", "coverage", *command], cwd=ROOT, env=environment, check=False
+        )
+    return ended.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
