@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias
 
 import openai
-from openai.types.responses import ResponseStreamEvent, ToolParam
+from openai.types.responses import (
+    ResponseFunctionToolCall,
+    ResponseOutputItem,
+    ResponseStreamEvent,
+    ToolParam,
+)
 
 from bot.logs import fault
 from bot.prompt import Prompt
 from memory import Person
 
 log = logging.getLogger(__name__)
+
+MAX_ROUNDS = 5
 
 OnText: TypeAlias = Callable[[str], Awaitable[None]]
 Cause: TypeAlias = Literal["model_down", "model_busy", "model_refused"]
@@ -50,6 +57,29 @@ class Reply:
     cut_short: bool = False
 
 
+class Toolbox(Protocol):
+    """Function tools the model may call while it answers."""
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """Return the tools as the Responses API takes them."""
+
+    async def call(self, name: str, arguments: str) -> str:
+        """Run one call and return its output for the model."""
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one response of the model brought."""
+
+    parts: list[str] = field(default_factory=list)
+    output: list[ResponseOutputItem] = field(default_factory=list)
+    cut_short: bool = False
+
+    @property
+    def calls(self) -> list[ResponseFunctionToolCall]:
+        return [item for item in self.output if item.type == "function_call"]
+
+
 class Replier:
     """Asks the model for answers, as a stream.
 
@@ -61,45 +91,101 @@ class Replier:
         self._model = model
         self._tools: list[ToolParam] = [{"type": "web_search"}] if web_search else []
 
-    async def reply(self, person: Person, prompt: Prompt, on_text: OnText) -> Reply:
+    async def reply(
+        self, person: Person, prompt: Prompt, on_text: OnText, toolbox: Toolbox | None = None
+    ) -> Reply:
         """Return the model's answer; `on_text` is awaited for each piece of it as it comes.
 
-        Raises `ReplyFailed`; pieces may have been handed over by then.
+        The model may call tools of `toolbox`, at most `MAX_ROUNDS` times in a row. Raises
+        `ReplyFailed`; pieces may have been handed over by then.
         """
         try:
-            return await self._stream(person, prompt, on_text)
+            return await self._answer(person, prompt, on_text, toolbox)
         except openai.OpenAIError as error:
             log.warning("the model did not answer: %s", fault(error))
             raise ReplyFailed(_cause(error)) from error
 
-    async def _stream(self, person: Person, prompt: Prompt, on_text: OnText) -> Reply:
-        parts: list[str] = []
+    async def _answer(
+        self, person: Person, prompt: Prompt, on_text: OnText, toolbox: Toolbox | None
+    ) -> Reply:
+        conversation: list[Any] = list(prompt.input)
         citations: dict[str, Citation] = {}
+        parts: list[str] = []
+        for number in range(MAX_ROUNDS):
+            # In the last round there is nothing left but to answer.
+            offered = toolbox if number < MAX_ROUNDS - 1 else None
+            came = await self._round(person, conversation, citations, offered, parts, on_text)
+            parts += came.parts
+            if toolbox is None or not came.calls:
+                return _whole(parts, citations, cut_short=came.cut_short)
+            conversation += _sent_back(came.output)
+            for call in came.calls:
+                output = await toolbox.call(call.name, call.arguments)
+                conversation.append(
+                    {"type": "function_call_output", "call_id": call.call_id, "output": output}
+                )
+        return _whole(parts, citations, cut_short=True)
+
+    async def _round(
+        self,
+        person: Person,
+        conversation: list[Any],
+        citations: dict[str, Citation],
+        toolbox: Toolbox | None,
+        before: Sequence[str],
+        on_text: OnText,
+    ) -> _Round:
+        came = _Round()
+        tools: list[Any] = [*self._tools, *(toolbox.definitions() if toolbox else [])]
         stream = await self._client.responses.create(
             model=self._model,
-            input=list(prompt.input),
-            tools=self._tools,
+            input=conversation,
+            tools=tools,
             store=False,
             safety_identifier=hashlib.sha256(person.scope.encode()).hexdigest()[:40],
             stream=True,
         )
         async with stream:
             async for event in stream:
-                if event.type == "response.output_text.delta":
-                    parts.append(event.delta)
-                    await on_text(event.delta)
+                if event.type in ("response.output_text.delta", "response.refusal.delta"):
+                    gap = "\n\n" if before and not came.parts else ""
+                    came.parts.append(gap + event.delta)
+                    await on_text(gap + event.delta)
                 elif event.type == "response.output_text.annotation.added":
                     _cite(citations, event.annotation)
-                elif event.type == "response.refusal.delta":
-                    parts.append(event.delta)
-                    await on_text(event.delta)
-                elif event.type == "response.incomplete":
-                    return _whole(parts, citations, cut_short=True)
-                elif event.type == "response.completed":
-                    return _whole(parts, citations, cut_short=False)
+                elif event.type == "response.output_item.done":
+                    came.output.append(event.item)
+                elif event.type in ("response.completed", "response.incomplete"):
+                    came.cut_short = event.type == "response.incomplete"
+                    return came
                 else:
                     _raise_if_failed(event)
         raise ReplyFailed("model_down")
+
+
+def _sent_back(output: Sequence[ResponseOutputItem]) -> list[dict[str, Any]]:
+    """Return what the model said and called as input for its next response.
+
+    Without ids and reasoning: nothing was stored there that they could refer to.
+    """
+    said = [
+        {"role": "assistant", "content": content.text}
+        for item in output
+        if item.type == "message"
+        for content in item.content
+        if content.type == "output_text" and content.text
+    ]
+    called = [
+        {
+            "type": "function_call",
+            "call_id": item.call_id,
+            "name": item.name,
+            "arguments": item.arguments,
+        }
+        for item in output
+        if item.type == "function_call"
+    ]
+    return [*said, *called]
 
 
 def _whole(parts: list[str], citations: dict[str, Citation], *, cut_short: bool) -> Reply:

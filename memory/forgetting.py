@@ -27,9 +27,7 @@ Place: TypeAlias = tuple[str, str]
 TakeAway: TypeAlias = Callable[
     [AsyncConnection[DictRow], Sequence[Place] | None], Awaitable[list[dict[str, Any]]]
 ]
-PutBack: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Sequence[dict[str, Any]]], Awaitable[None]
-]
+PutBack: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[dict[str, Any]]], Awaitable[None]]
 
 
 class UndoExpired(KiokuMemoryError):
@@ -66,7 +64,11 @@ class Forgotten:
 
 
 async def forget(
-    pool: Pool, person: Person, references: Sequence[str] | None, *, take_away: TakeAway | None = None
+    pool: Pool,
+    person: Person,
+    references: Sequence[str] | None,
+    *,
+    take_away: TakeAway | None = None,
 ) -> Forgotten:
     """Remove memories for good: rows, vectors, and what `take_away` keeps of their sources.
 

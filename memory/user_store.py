@@ -17,6 +17,7 @@ from memory.database import Pool, person_transaction
 from memory.embeddings import Embedder, literal
 from memory.errors import FormationUnavailable, InvalidNamespace
 from memory.guard import Refusal
+from memory.memories import Memory
 from memory.namespace import Namespace, Person, View
 from memory.schemas import searchable_text
 from memory.settlement import Row, Settlement, Wish, settle, to_wishes
@@ -81,8 +82,11 @@ class UserStore(BaseStore):
         said: Sequence[Said],
         *,
         kinds: Iterable[str],
+        also: Iterable[Memory] = (),
     ) -> UserStore:
         """Read the memories of `kinds` to be shown: all of them, or the nearest to what was said.
+
+        `also` are memories to be there in any case.
 
         Makes at most one embedding call, with no connection held. Raises `EmbeddingsUnavailable`,
         and `InvalidNamespace` should the database ever return a row outside `view`.
@@ -93,6 +97,9 @@ class UserStore(BaseStore):
             clauses = list(dict.fromkeys(c.text for s in said for c in s.clauses))[:_CLAUSES]
             vectors = await embedder.embed(clauses)
             rows = await _nearest(pool, view, known, vectors)
+        wanted = {(memory.namespace.prefix, memory.key) for memory in also}
+        if missing := wanted - {row.place for row in rows}:
+            rows += await _named(pool, view, missing)
         return cls(pool, embedder, view, said, _without_superseded(rows))
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
@@ -238,6 +245,16 @@ async def _nearest(
             ranked += enumerate(_rows(await cursor.fetchall(), view))
     ranked.sort(key=lambda pair: pair[0])
     return list({row.place: row for _, row in ranked}.values())[:NEIGHBOURS]
+
+
+async def _named(pool: Pool, view: View, places: Iterable[tuple[str, str]]) -> list[Row]:
+    async with person_transaction(pool, view.person) as connection:
+        cursor = await connection.execute(
+            f"SELECT {_COLUMNS} FROM store WHERE (prefix, key) IN"
+            " (SELECT * FROM unnest(%s::text[], %s::text[]))",
+            [[prefix for prefix, _ in places], [key for _, key in places]],
+        )
+        return _rows(await cursor.fetchall(), view)
 
 
 async def _reread(
