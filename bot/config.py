@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
+import psycopg.conninfo
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -63,6 +64,16 @@ class Settings(BaseModel):
             raise ValueError("an http(s) address is needed")
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _conninfo(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                psycopg.conninfo.conninfo_to_dict(value.get_secret_value())
+            except psycopg.ProgrammingError:  # its text quotes the address, password and all
+                raise ValueError("a PostgreSQL address is needed") from None
+        return value
+
     @property
     def has_model(self) -> bool:
         """Say whether a model was named: a key for OpenAI, or an address that speaks like it."""
@@ -83,6 +94,7 @@ _ALIASES: dict[str, str] = {
 }
 
 _HINTS = {
+    "DATABASE_URL": "an address such as postgresql://USER:PASSWORD@HOST:5432/DATABASE",
     "PORT": "a port number from 0 to 65535",
     "SLACK_API_URL": "an address such as https://slack.com/api/",
     "OPENAI_BASE_URL": "an address such as https://api.openai.com/v1",
