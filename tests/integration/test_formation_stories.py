@@ -23,7 +23,10 @@ from tests.conftest import Server
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U2")
 
-CLOUD = "クラウドサービス全般に興味があり、特にAWS、Azureの基本的な知識を徐々に深めていきたいと思っています"
+CLOUD = (
+    "クラウドサービス全般に興味があり、"
+    "特にAWS、Azureの基本的な知識を徐々に深めていきたいと思っています"
+)
 AGENTS = (
     "新しく気になる技術として、AIエージェントを活用した取り組みにも強い興味を持つようになりました"
 )
