@@ -11,7 +11,7 @@ from langgraph.pregel import Pregel
 from bot.delivery import DeliveryFailed
 from bot.inbox import MAX_ATTEMPTS, Inbox, Waiting
 from bot.logs import fault
-from bot.turn import Parts, apologise
+from bot.turn import OpenOutlet, Parts, apologise
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +21,17 @@ _FIRST_PAUSE_SECONDS = 0.5
 class Answering:
     """Answers what waits in a thread until nothing waits."""
 
-    def __init__(self, inbox: Inbox, turn: Pregel[Any, Any, Any, Any], parts: Parts) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        turn: Pregel[Any, Any, Any, Any],
+        parts: Parts,
+        open_outlet: OpenOutlet,
+    ) -> None:
         self._inbox = inbox
         self._turn = turn
         self._parts = parts
+        self._open_outlet = open_outlet
 
     async def drain(self, thread: str) -> None:
         """Answer the waiting messages of `thread` in the order they were written."""
@@ -36,7 +43,7 @@ class Answering:
             if waiting.attempts < MAX_ATTEMPTS:
                 await self._turn.ainvoke(waiting)
             else:
-                await apologise(self._parts, waiting)
+                await apologise(self._parts, waiting, self._open_outlet)
         except DeliveryFailed:
             log.exception("a reply could not be delivered")
             await self._inbox.give_up(waiting)

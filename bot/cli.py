@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SettingsError, StartError, EmbeddedPostgresError, KiokuMemoryError) as problem:
         print(f"kioku: {problem}", file=sys.stderr)  # noqa: T201 - a command speaks
         return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     return 0
 
 

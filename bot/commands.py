@@ -50,12 +50,13 @@ async def up(settings: Settings, stop: asyncio.Event) -> None:
     """
     in_slack = settings.slack_bot_token is not None and settings.slack_app_token is not None
     async with contextlib.AsyncExitStack() as stack:
+        # The database first: its lock lets one `kioku up` into the data directory.
+        conninfo = await stack.enter_async_context(_database(settings))
         playground: Playground | None = None
         if not in_slack or not settings.has_model:
             playground = await stack.enter_async_context(
                 open_playground(settings, with_slack=not in_slack)
             )
-        conninfo = await stack.enter_async_context(_database(settings))
         adapted = _adapted(settings, playground, in_slack=in_slack)
         await _migrated(adapted, conninfo)
         await stack.enter_async_context(Service(adapted, conninfo, serve_http=False))
@@ -121,6 +122,11 @@ async def _migrated(settings: Settings, conninfo: str) -> list[str]:
     except psycopg.errors.InsufficientPrivilege:
         raise StartError(
             "This database user may not create tables or roles: run `kioku migrate` as the owner."
+        ) from None
+    except psycopg.errors.FeatureNotSupported:
+        raise StartError(
+            "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
+            " brings it."
         ) from None
     except psycopg.OperationalError:
         raise StartError(

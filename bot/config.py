@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
+import psycopg.conninfo
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -40,6 +41,7 @@ class Settings(BaseModel):
     formation: Literal["background", "hot", "off"] = Field("background", alias="KIOKU_FORMATION")
     formation_delay: float = Field(20.0, alias="KIOKU_FORMATION_DELAY", ge=0, le=3600)
     web_search: bool = Field(True, alias="KIOKU_WEB_SEARCH")
+    api_token: SecretStr | None = Field(None, alias="KIOKU_API_TOKEN")
     data_dir: Path = Field(Path(".kioku"), alias="KIOKU_DATA_DIR")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="KIOKU_LOG_LEVEL")
     log_format: Literal["text", "json"] = Field("text", alias="KIOKU_LOG_FORMAT")
@@ -63,6 +65,16 @@ class Settings(BaseModel):
             raise ValueError("an http(s) address is needed")
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _conninfo(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                psycopg.conninfo.conninfo_to_dict(value.get_secret_value())
+            except psycopg.ProgrammingError:  # its text quotes the address, password and all
+                raise ValueError("a PostgreSQL address is needed") from None
+        return value
+
     @property
     def has_model(self) -> bool:
         """Say whether a model was named: a key for OpenAI, or an address that speaks like it."""
@@ -83,6 +95,7 @@ _ALIASES: dict[str, str] = {
 }
 
 _HINTS = {
+    "DATABASE_URL": "an address such as postgresql://USER:PASSWORD@HOST:5432/DATABASE",
     "PORT": "a port number from 0 to 65535",
     "SLACK_API_URL": "an address such as https://slack.com/api/",
     "OPENAI_BASE_URL": "an address such as https://api.openai.com/v1",

@@ -17,7 +17,7 @@ from bot.locale import Language, say
 from bot.logs import fault
 from bot.messages import Message
 from bot.slack import SLACK_FAULTS, error_code, patiently
-from bot.splitting import break_point, open_fence, split_markdown
+from bot.splitting import break_point, closing_fence, open_fence, split_markdown
 from bot.surfaces.reply import PART_LIMIT, Block, fallback, footer, message_blocks
 
 log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ class Delivery:
     async def _close(self, part: _Part) -> None:
         # A full part ends; a code block it leaves open goes on in the next one.
         if fence := open_fence(part.text):
-            await self._append(part, "\n```")
+            await self._append(part, f"\n{closing_fence(fence)}")
             self._pending = f"{fence}\n{self._pending}"
         await patiently(
             lambda: self._client.chat_stopStream(channel=self._message.channel_id, ts=part.ts)

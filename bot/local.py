@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from pydantic import SecretStr
 
 from bot.config import Settings
-from bot.service import StartError
+from bot.service import StartError, cannot_open
 
 MANIFEST = Path(__file__).resolve().parent.parent / "manifest.yml"
 _READY_SECONDS = 20.0
@@ -53,14 +55,14 @@ async def open_playground(settings: Settings, *, with_slack: bool) -> AsyncItera
     It runs in a session of its own, so that Ctrl-C reaches the app first. Raises `StartError`.
     """
     port = settings.port if with_slack else 0
+    _check_port(port)
     command = [
         *(sys.executable, "-m", "playground", "--port", str(port), "--exit-with-parent"),
         *("--manifest", str(MANIFEST)),
         *("--data-dir", str(settings.data_dir.resolve() / "playground")),
     ]
     log = settings.data_dir.resolve() / "playground.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as errors:
+    with _opened(log) as errors:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
@@ -74,6 +76,26 @@ async def open_playground(settings: Settings, *, with_slack: bool) -> AsyncItera
         if process.returncode is None:
             process.terminate()
         await process.communicate()
+
+
+def _opened(log: Path) -> IO[bytes]:
+    try:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return log.open("wb")
+    except OSError as error:
+        raise StartError(
+            f"{error.filename} cannot be used ({error.strerror}): set KIOKU_DATA_DIR to another"
+            " folder."
+        ) from None
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise cannot_open(port, error) from None
 
 
 async def _ready(process: asyncio.subprocess.Process, log: Path) -> Playground:

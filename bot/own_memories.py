@@ -1,57 +1,156 @@
-"""What a person does with their own memories: see them, ask to forget, forget."""
+"""What a person does with their own memories: see them, search, ask to forget, forget, undo."""
 
 from __future__ import annotations
 
-import html
 import json
 import logging
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from bot.locale import Language, say
-from bot.surfaces.memories import Payload, describe, forget_question, memory_list, private
-from memory import Person, Pool, folded, forget, list_memories, matching
+from bot.surfaces.memories import (
+    Payload,
+    forget_everything_question,
+    forget_question,
+    forgotten_notice,
+    memory_list,
+    numbered,
+    private,
+    search_results,
+)
+from bot.turns import put_back, take_away
+from memory import (
+    DM,
+    Embedder,
+    Memory,
+    Person,
+    Pool,
+    Undo,
+    UndoExpired,
+    bring_back,
+    folded,
+    forget,
+    list_memories,
+    matching,
+    recall_memories,
+    view,
+)
 
 log = logging.getLogger(__name__)
+
+_SIMILAR = 5
+_SEARCH = ("search ", "検索 ", "検索　", "find ")
+_EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "ぜんぶ"})
 
 
 class OwnMemories:
     """Each answer is for the person alone and covers their own memories only."""
 
-    def __init__(self, pool: Pool, *, stand_in: bool) -> None:
+    def __init__(self, pool: Pool, embedder: Embedder, *, stand_in: bool) -> None:
         self._pool = pool
+        self._embedder = embedder
         self._stand_in = stand_in
 
-    async def listed(self, person: Person, language: Language, words: str) -> Payload:
-        """Return the page that `words` names, else the first."""
-        page = int(words) if words.isdecimal() and len(words) < 6 else 1
-        memories = await list_memories(self._pool, person)
-        return memory_list(language, memories, page=page, stand_in=self._stand_in)
+    async def memories_command(self, person: Person, language: Language, words: str) -> Payload:
+        """Answer ``/memories``: nothing or a page number, ``search <words>``, else help."""
+        if not words or _is_number(words):
+            return await self.listed(person, language, words)
+        for verb in _SEARCH:
+            if words.casefold().startswith(verb) and words[len(verb) :].strip():
+                return await self.searched(person, language, words[len(verb) :].strip())
+        return private(say(language, "memories_help"))
 
-    async def asked_to_forget(self, person: Person, language: Language, words: str) -> Payload:
-        """Return what `words` (a number of the list, or words of a memory) would forget."""
+    async def listed(self, person: Person, language: Language, page: str = "") -> Payload:
+        """Return the page that `page` names, else the first."""
+        memories = await list_memories(self._pool, person)
+        number = int(page) if _is_number(page) else 1
+        return memory_list(language, numbered(memories), page=number, stand_in=self._stand_in)
+
+    async def searched(self, person: Person, language: Language, words: str) -> Payload:
+        """Return the memories with these words, else the nearest in meaning."""
+        memories = await list_memories(self._pool, person)
+        hits, similar = matching(memories, words), False
+        if not hits and memories:
+            own = view(person.namespace(DM))
+            recalled = await recall_memories(self._pool, self._embedder, own, words, whole=0)
+            hits, similar = list(recalled.memories)[:_SIMILAR], True
+        return search_results(
+            language, _among(memories, hits), words, similar=similar, stand_in=self._stand_in
+        )
+
+    async def forget_command(self, person: Person, language: Language, words: str) -> Payload:
+        """Answer ``/forget``: a number of the list, words of a memory, or everything."""
         if not folded(words):
             return private(say(language, "forget_usage"))
         memories = await list_memories(self._pool, person)
-        numbered = list(enumerate(memories, start=1))
+        if folded(words) in _EVERYTHING:
+            return everything_question(language, memories)
         if words.isdecimal():
-            found = [pair for pair in numbered if str(pair[0]) == words.lstrip("0")]
+            found = [pair for pair in numbered(memories) if str(pair[0]) == words.lstrip("0")]
             if not found:
                 return private(
                     say(language, "forget_no_number", number=words[:20], count=len(memories))
                 )
-        else:
-            hits = {memory.reference for memory in matching(memories, words)}
-            found = [pair for pair in numbered if pair[1].reference in hits]
-            if not found:
-                shown = html.escape(words[:80], quote=False)
-                return private(say(language, "forget_no_match", words=shown))
+            return forget_question(language, found, stand_in=self._stand_in)
+        found = _among(memories, matching(memories, words))
+        if not found:
+            return search_results(language, [], words, similar=False)
         return forget_question(language, found, stand_in=self._stand_in)
+
+    async def proposed(
+        self, person: Person, language: Language, memories: tuple[Memory, ...]
+    ) -> Payload:
+        """Return the question about the memories the model proposes to forget."""
+        everything = await list_memories(self._pool, person)
+        return forget_question(language, _among(everything, memories), stand_in=self._stand_in)
+
+    async def everything_proposed(self, person: Person, language: Language) -> Payload:
+        """Return the question before everything is forgotten."""
+        return everything_question(language, await list_memories(self._pool, person))
 
     async def forgotten(self, person: Person, language: Language, value: str) -> Payload:
         """Forget what a button names; pressing it twice does no harm."""
-        reference = str(json.loads(value)["memory"])
-        removed = await forget(self._pool, person, [reference])
-        if not removed:
+        references = [str(one) for one in json.loads(value)["memories"]]
+        return await self._forget(person, language, references)
+
+    async def everything_forgotten(self, person: Person, language: Language) -> Payload:
+        """Forget everything about the person."""
+        return await self._forget(person, language, None)
+
+    async def brought_back(self, person: Person, language: Language, token: str) -> Payload:
+        """Undo a forget: once, and within ten minutes."""
+        try:
+            memories = await bring_back(
+                self._pool, person, Undo.from_token(token), put_back=put_back
+            )
+        except UndoExpired:
+            return private(say(language, "undo_expired"))
+        log.info("a person took back forgetting %d memories", len(memories))
+        return private(say(language, "undone", count=len(memories)))
+
+    async def _forget(
+        self, person: Person, language: Language, references: list[str] | None
+    ) -> Payload:
+        done = await forget(
+            self._pool, person, references, take_away=partial(take_away, person=person)
+        )
+        if done.undo is None:
             return private(say(language, "forgotten_already"))
-        log.info("a person forgot %d memory", len(removed))
-        what = html.escape(describe(language, removed[0].kind, removed[0].content), quote=False)
-        return private(say(language, "forgotten", what=what))
+        log.info("a person forgot %d memories", len(done.memories))
+        return forgotten_notice(language, done.memories, done.undo.token())
+
+
+def everything_question(language: Language, memories: list[Memory]) -> Payload:
+    """Return the question before everything is forgotten, or that there is nothing."""
+    if not memories:
+        return private(say(language, "memories_none"))
+    return forget_everything_question(language, len(memories))
+
+
+def _is_number(words: str) -> bool:
+    return words.isdecimal() and len(words) < 6
+
+
+def _among(memories: Sequence[Memory], chosen: Iterable[Memory]) -> list[tuple[int, Memory]]:
+    references = {memory.reference for memory in chosen}
+    return [pair for pair in numbered(memories) if pair[1].reference in references]

@@ -38,6 +38,7 @@ from memory import (
     Former,
     KiokuMemoryError,
     Pool,
+    check_access,
     check_database,
     create_pool,
     embedding_space,
@@ -51,12 +52,19 @@ REPLIES_AT_ONCE = 64
 FORMATIONS_AT_ONCE = 4
 _POOL_SIZE = 12
 _DRAIN_SECONDS = 25.0
+_READY_WAIT_SECONDS = 2.0
 _FORMATION_ATTEMPTS = 8
 _FORMATION_WAIT_BASE = 4
 
 
 class StartError(Exception):
     """The application cannot start; the message says what to do."""
+
+
+def cannot_open(port: int, error: OSError) -> StartError:
+    """Return what to tell when `port` cannot be listened on."""
+    why = os.strerror(error.errno) if error.errno else type(error).__name__
+    return StartError(f"Port {port} cannot be opened ({why}): set PORT to a free one.")
 
 
 def create_openai_client(settings: Settings) -> openai.AsyncOpenAI:
@@ -132,6 +140,7 @@ class Service:
             quiet_seconds=settings.formation_delay,
         )
         inbox = Inbox(pool, queue)
+        own = OwnMemories(pool, embedder, stand_in=settings.stand_in)
         parts = Parts(
             pool=pool,
             client=client,
@@ -142,6 +151,7 @@ class Service:
             people=people,
             embedder=embedder,
             replier=Replier(model, model=settings.reply_model, web_search=settings.web_search),
+            own=own,
             stand_in=settings.stand_in,
         )
         answering = Answering(inbox, create_turn(parts), parts)
@@ -159,7 +169,7 @@ class Service:
             inbox=inbox,
             audiences=audiences,
             people=people,
-            own=OwnMemories(pool, stand_in=settings.stand_in),
+            own=own,
         )
         queue.start(
             replies=REPLIES_AT_ONCE,
@@ -176,9 +186,10 @@ class Service:
 
     async def _open_pool(self, space: EmbeddingSpace) -> Pool:
         pool = create_pool(self._conninfo, max_size=_POOL_SIZE)
-        self._stack.push_async_callback(pool.close)
-        await pool.open()
         try:
+            await check_access(self._conninfo)
+            self._stack.push_async_callback(pool.close)
+            await pool.open()
             await check_database(pool, space, migrations())
         except OperationalError:
             raise StartError(
@@ -200,7 +211,7 @@ class Service:
             if self._socket is not None and not await self._socket.client.is_connected():
                 return "Slack's Socket Mode is not connected."
             try:
-                await check_database(pool, space, migrations())
+                await check_database(pool, space, migrations(), wait=_READY_WAIT_SECONDS)
             except OperationalError:
                 return "PostgreSQL cannot be reached."
             except KiokuMemoryError as problem:
@@ -222,10 +233,7 @@ class Service:
         try:
             await site.start()
         except OSError as error:
-            raise StartError(
-                f"Port {self._settings.port} cannot be opened ({error.strerror}):"
-                " set PORT to a free one."
-            ) from None
+            raise cannot_open(self._settings.port, error) from None
         self.port = runner.addresses[0][1]
 
 

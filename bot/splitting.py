@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import re
 
-_FENCE = re.compile(r"^(```+|~~~+)[^\n]*$", re.MULTILINE)
+# As CommonMark has it, within lists too; a line with both ends is inline code. Source:
+# https://spec.commonmark.org/0.31.2/#fenced-code-blocks
+_FENCE = re.compile(r"^([ \t]{0,12})(`{3,30}(?=[^`\n]*$)|~{3,30}(?!~))([^\n]*)$", re.MULTILINE)
 
 
 def open_fence(text: str) -> str | None:
     """Return the opening line of a code block that `text` leaves open, if it does."""
-    opened: str | None = None
+    opened: re.Match[str] | None = None
     for match in _FENCE.finditer(text):
         if opened is None:
-            opened = match[0]
-        elif match[0].rstrip() == match[1] and opened.startswith(match[1]):
+            opened = match
+        elif match[2].startswith(opened[2]) and not match[3].strip():
             opened = None
-    return opened
+    return opened[0] if opened else None
+
+
+def closing_fence(fence: str) -> str:
+    """Return the line that closes the code block which the line `fence` opened."""
+    match = _FENCE.match(fence)
+    return match[1] + match[2] if match else "```"
 
 
 def break_point(text: str, limit: int) -> int:
@@ -39,9 +47,7 @@ def split_markdown(text: str, limit: int) -> list[str]:
         at = break_point(rest, limit - 64)
         part, rest = rest[:at], rest[at:]
         if fence := open_fence(part):
-            marker = _FENCE.match(fence)
-            closing = marker[1] if marker else "```"
-            part = f"{part.rstrip()}\n{closing}"
+            part = f"{part.rstrip()}\n{closing_fence(fence)}"
             rest = f"{fence[:64]}\n{rest}"
         parts.append(part)
     return [*parts, rest]

@@ -41,5 +41,5 @@ async def read_thread(
             "text": plain(str(found.get("text") or ""), bot_user_id)[:_CHARACTERS],
         }
         for found in answer.get("messages") or []
-        if str(found.get("ts")) != message.ts and found.get("text")
+        if str(found.get("ts")) not in {message.ts, *context.forgotten} and found.get("text")
     ]

@@ -3,26 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, Protocol, Self, TypeAlias
 
 from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.audience import Audiences
-from bot.delivery import Delivery
-from bot.inbox import Inbox, Waiting
-from bot.locale import say
-from bot.people import People
+from bot.inbox import Waiting
+from bot.locale import Language, say
 from bot.prompt import Prompt, compose
 from bot.reply import Replier, ReplyFailed, Stopped
 from bot.surfaces.reply import reply_text
 from bot.threads import read_thread
 from bot.turns import Context, Intent, Outcome, Turns
 from bot.words import plain, typed
-from memory import Embedder, Pool, View, recall_memories
+from memory import (
+    Embedder,
+    MemoryTools,
+    Pool,
+    Proposal,
+    View,
+    Words,
+    as_statement,
+    recall_memories,
+)
+
+
+class Outlet(Protocol):
+    """Where an answer goes: a Slack thread, or an HTTP response."""
+
+    interactive: bool
+    """Whether the person can be shown lists and buttons there."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *_: object) -> None: ...
+
+    @property
+    def taken(self) -> str:
+        """What has come of the answer so far."""
+
+    async def language(self) -> Language:
+        """Return the language the person reads."""
+
+    async def write(self, piece: str) -> bool:
+        """Take a piece of the answer; False when the person has stopped it."""
+
+    def start_over(self) -> None:
+        """Begin the answer anew."""
+
+    async def finish(self, text: str) -> None:
+        """Deliver the whole answer."""
+
+    async def propose(self, proposal: Proposal) -> None:
+        """Show the person, and nobody else, what the model proposes; they decide."""
+
+
+OpenOutlet: TypeAlias = Callable[[Waiting, View, Intent], Outlet]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +71,13 @@ class Parts:
     pool: Pool
     client: AsyncWebClient
     bot_user_id: str
-    inbox: Inbox
     turns: Turns
     audiences: Audiences
-    people: People
     embedder: Embedder
     replier: Replier
-    stand_in: bool
 
 
-def create_turn(parts: Parts) -> Pregel[Any, Any, Any, Any]:
+def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, Any]:
     """Return the turn as a LangGraph entrypoint: a `bot.inbox.Waiting` in, its `Outcome` out."""
 
     @entrypoint()
@@ -54,37 +90,36 @@ def create_turn(parts: Parts) -> Pregel[Any, Any, Any, Any]:
         intent, context = await parts.turns.begin(
             waiting, view, question=question, words=words, bot_user_id=parts.bot_user_id
         )
-        async with _delivery(parts, waiting, intent) as delivery:
+        recalled: Sequence[str] = ()
+        async with open_outlet(waiting, view, intent) as outlet:
             if question:
                 prompt = await _prompt(parts, waiting, view, context, question)
-                outcome, text = await _answer(parts, waiting, prompt, delivery)
+                recalled = [memory.reference for memory in prompt.memories]
+                tools = _tools(parts, waiting, view, words) if outlet.interactive else None
+                outcome, text = await _answer(parts, waiting, prompt, outlet, tools)
+                await outlet.finish(text)
+                if tools is not None and tools.proposal:
+                    await outlet.propose(tools.proposal)
             else:
-                outcome, text = "answered", await _nothing_asked(delivery, message.has_files)
-            await delivery.finish(text)
-        await parts.turns.end(
-            waiting, intent, view, outcome, reply=None if outcome == "failed" else text
-        )
+                outcome, text = "answered", await _nothing_asked(outlet, message.has_files)
+                await outlet.finish(text)
+        reply = None if outcome == "failed" else text
+        await parts.turns.end(waiting, intent, view, outcome, reply=reply, recalled=recalled)
         return outcome
 
     return turn
 
 
-def _delivery(parts: Parts, waiting: Waiting, intent: Intent) -> Delivery:
-    return Delivery(
-        parts.client,
-        waiting.message,
-        turn_id=intent.id,
-        # Asked of Slack while the model thinks: the first words do not wait for it.
-        language=parts.people.language(waiting.message.user_id, waiting.message.text),
-        stand_in=parts.stand_in,
-        posted=partial(parts.turns.posted, waiting, intent),
-        interrupted=partial(parts.inbox.is_interrupted, waiting),
-        already_posted=intent.reply_ts,
+async def _nothing_asked(outlet: Outlet, has_files: bool) -> str:
+    return say(await outlet.language(), "files_only" if has_files else "nothing_said")
+
+
+def _tools(parts: Parts, waiting: Waiting, view: View, words: str) -> MemoryTools:
+    message = waiting.message
+    said = Words(
+        text=as_statement(words), channel=message.channel_id, ts=message.ts, kind="tool"
     )
-
-
-async def _nothing_asked(delivery: Delivery, has_files: bool) -> str:
-    return say(await delivery.language(), "files_only" if has_files else "nothing_said")
+    return MemoryTools(parts.pool, parts.embedder, view, said)
 
 
 async def _prompt(
@@ -105,37 +140,37 @@ async def _prompt(
 
 
 async def _answer(
-    parts: Parts, waiting: Waiting, prompt: Prompt, delivery: Delivery
+    parts: Parts, waiting: Waiting, prompt: Prompt, outlet: Outlet, tools: MemoryTools | None
 ) -> tuple[Outcome, str]:
     async def show(piece: str) -> None:
-        if not await delivery.write(piece):
+        if not await outlet.write(piece):
             raise Stopped
 
+    person = waiting.message.person
     try:
         try:
-            reply = await parts.replier.reply(waiting.message.person, prompt, show)
+            reply = await parts.replier.reply(person, prompt, show, tools)
         except ReplyFailed:
-            if not delivery.taken:
+            if not outlet.taken:
                 raise
             # It broke off in the middle: ask once more, and put the whole in place of the half.
-            delivery.start_over()
-            reply = await parts.replier.reply(waiting.message.person, prompt, show)
+            outlet.start_over()
+            reply = await parts.replier.reply(person, prompt, show, tools)
     except ReplyFailed as failed:
-        delivery.start_over()
-        return "failed", say(await delivery.language(), failed.cause)
+        outlet.start_over()
+        return "failed", say(await outlet.language(), failed.cause)
     except Stopped:
-        note = say(await delivery.language(), "stopped")
-        return "stopped", f"{delivery.taken.rstrip()}\n\n{note}".strip()
-    return "answered", reply_text(await delivery.language(), reply)
+        note = say(await outlet.language(), "stopped")
+        return "stopped", f"{outlet.taken.rstrip()}\n\n{note}".strip()
+    return "answered", reply_text(await outlet.language(), reply)
 
 
-async def apologise(parts: Parts, waiting: Waiting) -> None:
+async def apologise(parts: Parts, waiting: Waiting, open_outlet: OpenOutlet) -> None:
     """Tell the person in one sentence that their message cannot be answered, and end the turn."""
-    message = waiting.message
-    view = await parts.audiences.view(message)
+    view = await parts.audiences.view(waiting.message)
     intent, _ = await parts.turns.begin(
         waiting, view, question="", words="", bot_user_id=parts.bot_user_id
     )
-    async with _delivery(parts, waiting, intent) as delivery:
-        await delivery.finish(say(await delivery.language(), "turn_failed"))
+    async with open_outlet(waiting, view, intent) as outlet:
+        await outlet.finish(say(await outlet.language(), "turn_failed"))
     await parts.turns.end(waiting, intent, view, "failed", reply=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -13,7 +13,19 @@ from psycopg.rows import DictRow
 from bot.inbox import THREAD_SETTING, Waiting, finish, unanswered
 from bot.messages import Message
 from bot.words import typed
-from memory import DM, Namespace, Pool, View, Words, transaction
+from memory import (
+    DM,
+    Memory,
+    Namespace,
+    Person,
+    Pool,
+    View,
+    Words,
+    folded,
+    forgotten_places,
+    subject,
+    transaction,
+)
 
 HISTORY_TURNS = 10
 _WORDS_LIMIT = 8_000
@@ -36,10 +48,14 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What was said before: `exchanges` in order, and the person's words not remembered yet."""
+    """What was said before: `exchanges` in order, and the person's words not remembered yet.
+
+    `forgotten` are the timestamps of messages in this channel that the person had forgotten.
+    """
 
     exchanges: tuple[Exchange, ...]
     recent_words: tuple[str, ...]
+    forgotten: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +91,14 @@ class Turns:
                 for ts, text in (await unanswered(connection, view, waiting)).items()
             }
             recent.update(await _unformed_words(connection, message, view))
+            forgotten = await forgotten_places(connection, message.person, message.channel_id)
         shown = {exchange.ts for exchange in exchanges}
         return intent, Context(
             exchanges=tuple(exchanges),
             recent_words=tuple(
                 recent[ts] for ts in sorted(recent) if recent[ts] and ts not in shown
             ),
+            forgotten=frozenset(forgotten),
         )
 
     async def posted(self, waiting: Waiting, intent: Intent, ts: str) -> None:
@@ -92,7 +110,14 @@ class Turns:
             )
 
     async def end(
-        self, waiting: Waiting, intent: Intent, view: View, outcome: Outcome, *, reply: str | None
+        self,
+        waiting: Waiting,
+        intent: Intent,
+        view: View,
+        outcome: Outcome,
+        *,
+        reply: str | None,
+        recalled: Sequence[str] = (),
     ) -> None:
         """End the turn, its message and, where there are words to remember, defer formation.
 
@@ -100,13 +125,13 @@ class Turns:
         """
         async with transaction(self._pool, _scope(waiting.message)) as connection:
             await connection.execute(
-                "UPDATE turns SET status = %s, reply = %s, ended_at = now(),"
+                "UPDATE turns SET status = %s, reply = %s, recalled = %s, ended_at = now(),"
                 " words = CASE WHEN withdrawn THEN '' ELSE words END,"
                 " question = CASE WHEN withdrawn THEN '' ELSE question END,"
                 " formed_at = CASE WHEN withdrawn OR words = '' THEN now() END"
-                " FROM (SELECT status = 'withdrawn' AS withdrawn FROM inbox_events"
-                " WHERE id = %s) event WHERE turns.id = %s",
-                (outcome, reply, waiting.id, intent.id),
+                " FROM (SELECT EXISTS (SELECT FROM inbox_events WHERE id = %s"
+                " AND status = 'withdrawn') AS withdrawn) event WHERE turns.id = %s",
+                (outcome, reply, list(recalled), waiting.id, intent.id),
             )
             await finish(connection, waiting)
             await self._schedule_formation(connection, view.own)
@@ -201,3 +226,54 @@ async def unformed(
 async def mark_formed(connection: AsyncConnection[DictRow], ids: Sequence[UUID]) -> None:
     """Note that these turns' words have been taken up."""
     await connection.execute("UPDATE turns SET formed_at = now() WHERE id = ANY(%s)", (list(ids),))
+
+
+async def take_away(
+    connection: AsyncConnection[DictRow], memories: Sequence[Memory] | None, *, person: Person
+) -> list[dict[str, Any]]:
+    """Blank the turns in which these memories were said, and the replies that name them.
+
+    None means every turn of the person. Returns what was there, for `put_back`.
+    """
+    condition, parameters = "true", {"team": person.team_id, "user": person.user_id}
+    if memories is not None:
+        condition = "((channel_id, question_ts) IN (SELECT * FROM unnest(%(channels)s::text[],"
+        condition += " %(times)s::text[])) OR recalled && %(references)s::text[])"
+    places = [place for memory in memories or () for place in memory.places]
+    found = await connection.execute(
+        "SELECT id, channel_id, question_ts, question, words, reply FROM turns"
+        f" WHERE team_id = %(team)s AND user_id = %(user)s AND {condition}"
+        " AND (question <> '' OR words <> '' OR reply IS NOT NULL) FOR UPDATE",
+        {
+            **parameters,
+            "channels": [channel for channel, _ in places],
+            "times": [ts for _, ts in places],
+            "references": [memory.reference for memory in memories or ()],
+        },
+    )
+    names = [folded(subject(memory.kind, memory.content)) for memory in memories or ()]
+    taken: list[dict[str, Any]] = []
+    for row in await found.fetchall():
+        said_there = memories is None or (row["channel_id"], row["question_ts"]) in places
+        named = any(name and name in folded(row["reply"] or "") for name in names)
+        if not said_there and not named:
+            continue
+        await connection.execute(
+            "UPDATE turns SET reply = NULL,"
+            " question = CASE WHEN %(said)s THEN '' ELSE question END,"
+            " words = CASE WHEN %(said)s THEN '' ELSE words END WHERE id = %(id)s",
+            {"said": said_there, "id": row["id"]},
+        )
+        kept = ("question", "words", "reply")
+        taken.append({"id": str(row["id"]), **{name: row[name] for name in kept}})
+    return taken
+
+
+async def put_back(connection: AsyncConnection[DictRow], texts: Sequence[dict[str, Any]]) -> None:
+    """Restore what `take_away` took."""
+    for one in texts:
+        await connection.execute(
+            "UPDATE turns SET question = %(question)s, words = %(words)s, reply = %(reply)s"
+            " WHERE id = %(id)s::uuid",
+            one,
+        )

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
-Ready = Callable[[], Awaitable[str | None]]
+Ready: TypeAlias = Callable[[], Awaitable[str | None]]
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def create_web_app(
-    *, ready: Ready, app: AsyncApp | None = None, signing_secret: str | None = None
+    *,
+    ready: Ready,
+    app: AsyncApp | None = None,
+    signing_secret: str | None = None,
+    ask: Handler | None = None,
 ) -> web.Application:
-    """Return the HTTP application: ``/healthz``, ``/readyz`` and, with both of them, Slack's.
+    """Return the HTTP application: ``/healthz``, ``/readyz``, and what else is given.
+
+    Slack's ``/slack/events`` needs `app` and `signing_secret`, ``/ask`` its handler.
 
     `ready` returns None, or one sentence about what is missing.
     """
@@ -32,6 +40,8 @@ def create_web_app(
     application.router.add_get("/readyz", readyz)
     if app is not None and signing_secret is not None:
         application.router.add_post("/slack/events", _slack(app, SignatureVerifier(signing_secret)))
+    if ask is not None:
+        application.router.add_post("/ask", ask)
     return application
 
 
@@ -46,9 +56,7 @@ def is_signed(verifier: SignatureVerifier, body: bytes, headers: dict[str, str])
         return False
 
 
-def _slack(
-    app: AsyncApp, verifier: SignatureVerifier
-) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _slack(app: AsyncApp, verifier: SignatureVerifier) -> Handler:
     async def events(request: web.Request) -> web.Response:
         body = await request.read()
         if not is_signed(verifier, body, dict(request.headers)):

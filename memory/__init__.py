@@ -8,6 +8,7 @@ from memory.database import (
     Migration,
     Pool,
     PoolTimeout,
+    check_access,
     check_database,
     create_pool,
     migrate,
@@ -25,11 +26,20 @@ from memory.errors import (
     InvalidNamespace,
     KiokuMemoryError,
 )
+from memory.forgetting import (
+    Forgotten,
+    Undo,
+    UndoExpired,
+    bring_back,
+    forget,
+    forgotten_places,
+)
 from memory.formation import Change, Formed, Former, Words, memory_model, warm_up
-from memory.memories import Memory, folded, forget, list_memories, matching
+from memory.memories import Memory, folded, list_memories, matching
 from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
 from memory.recall import Recalled, recall_memories
 from memory.schemas import SCHEMAS, UserFoodPreference, UserTechInterest, subject
+from memory.tools import MemoryTools, Proposal, as_statement
 
 __all__ = [
     "DM",
@@ -43,27 +53,36 @@ __all__ = [
     "EmbeddingSpace",
     "EmbeddingSpaceMismatch",
     "EmbeddingsUnavailable",
+    "Forgotten",
     "FormationUnavailable",
     "Formed",
     "Former",
     "InvalidNamespace",
     "KiokuMemoryError",
     "Memory",
+    "MemoryTools",
     "Migration",
     "Namespace",
     "Person",
     "Pool",
     "PoolTimeout",
+    "Proposal",
     "Recalled",
+    "Undo",
+    "UndoExpired",
     "UserFoodPreference",
     "UserTechInterest",
     "View",
     "Words",
+    "as_statement",
+    "bring_back",
+    "check_access",
     "check_database",
     "create_pool",
     "embedding_space",
     "folded",
     "forget",
+    "forgotten_places",
     "list_memories",
     "matching",
     "memory_model",

@@ -19,6 +19,7 @@ from memory.namespace import Person
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
 APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTING = "kioku.person"
+_CONNECT_SECONDS = 30
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
 
 
@@ -222,23 +223,48 @@ def _grant(connection: Connection[DictRow]) -> None:
         connection.execute(statement)
 
 
+async def check_access(conninfo: str) -> None:
+    """Raise unless PostgreSQL answers and lets this user act as the application's role.
+
+    A pool would try for as long as it may, and log each time. Raises `DatabaseNotReady`, and
+    `psycopg.OperationalError` when PostgreSQL cannot be reached.
+    """
+    try:
+        # A database that was paused takes its time to answer.
+        async with await AsyncConnection[DictRow].connect(
+            conninfo, connect_timeout=_CONNECT_SECONDS, row_factory=dict_row
+        ) as connection:
+            await _configure(connection)
+    except psycopg.errors.InvalidParameterValue as missing:
+        raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
+    except psycopg.errors.InsufficientPrivilege as missing:
+        raise DatabaseNotReady(
+            "The user of DATABASE_URL may not act as kioku_app: run `GRANT kioku_app TO` that"
+            " user, as the owner of the database."
+        ) from missing
+
+
 async def check_database(
-    pool: Pool, space: EmbeddingSpace, migrations: Sequence[Migration] = ()
+    pool: Pool,
+    space: EmbeddingSpace,
+    migrations: Sequence[Migration] = (),
+    *,
+    wait: float | None = None,
 ) -> None:
     """Raise unless the database is reachable, migrated and embedded as `space` says.
 
-    Raises `DatabaseNotReady` or `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` when
-    PostgreSQL cannot be reached.
+    `wait` (seconds) bounds the wait for a connection. Raises `DatabaseNotReady` or
+    `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` when PostgreSQL cannot be reached.
     """
     wanted = {"langgraph/store"} | {
         step.name for step in [*packaged_migrations("memory"), *migrations]
     }
     try:
-        async with transaction(pool) as connection:
+        async with transaction(pool, wait=wait) as connection:
             rows = await (await connection.execute("SELECT name FROM kioku_migrations")).fetchall()
             spaces = await connection.execute("SELECT model, dimensions FROM kioku_embedding_space")
             row = await spaces.fetchone()
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidParameterValue) as missing:
+    except psycopg.errors.UndefinedTable as missing:
         raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
     if missing_steps := wanted - {row["name"] for row in rows}:
         raise DatabaseNotReady(
@@ -253,6 +279,7 @@ __all__ = [
     "Migration",
     "Pool",
     "PoolTimeout",
+    "check_access",
     "check_database",
     "create_pool",
     "migrate",

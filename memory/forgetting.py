@@ -21,11 +21,10 @@ from memory.namespace import Person
 
 UNDO_MINUTES = 10
 
-Place: TypeAlias = tuple[str, str]
-# Takes away, in the same transaction, what the application keeps of these sources (None: of the
-# person altogether), and returns it as JSON values for Undo.
+# Takes away, in the same transaction, what the application keeps of these memories' sources (None:
+# of the person altogether), and returns it as JSON values for Undo.
 TakeAway: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Sequence[Place] | None], Awaitable[list[dict[str, Any]]]
+    [AsyncConnection[DictRow], Sequence[Memory] | None], Awaitable[list[dict[str, Any]]]
 ]
 PutBack: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[dict[str, Any]]], Awaitable[None]]
 
@@ -79,10 +78,9 @@ async def forget(
         await connection.execute("DELETE FROM forgotten WHERE expires_at < now()")
         rows = await _rows(connection, person, references)
         memories = [read(row) for row in rows]
-        sources = sorted({place for memory in memories for place in _places(memory)})
         texts: list[dict[str, Any]] = []
-        if take_away is not None and (sources or references is None):
-            texts = await take_away(connection, None if references is None else sources)
+        if take_away is not None and (memories or references is None):
+            texts = await take_away(connection, None if references is None else memories)
         if not memories and not texts:
             return Forgotten(memories=(), undo=None)
         undo = await _keep_for_undo(connection, person, rows, texts)
@@ -91,7 +89,7 @@ async def forget(
             await connection.execute(
                 "DELETE FROM store WHERE prefix = %s AND key = %s", (row["prefix"], row["key"])
             )
-        for channel, ts in sources:
+        for channel, ts in {place for memory in memories for place in memory.places}:
             await connection.execute(
                 "INSERT INTO forgotten_sources (team_id, user_id, channel, ts)"
                 " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -123,7 +121,7 @@ async def bring_back(
         for one in kept["rows"]:
             await _restore(connection, one)
         memories = [read(_dated(one)) for one in kept["rows"]]
-        for channel, ts in {place for memory in memories for place in _places(memory)}:
+        for channel, ts in {place for memory in memories for place in memory.places}:
             await connection.execute(
                 "DELETE FROM forgotten_sources"
                 " WHERE team_id = %s AND user_id = %s AND channel = %s AND ts = %s",
@@ -132,14 +130,6 @@ async def bring_back(
         if put_back is not None:
             await put_back(connection, kept["texts"])
     return memories
-
-
-def _places(memory: Memory) -> list[Place]:
-    return [
-        (str(source["channel"]), str(source["ts"]))
-        for source in memory.sources
-        if source.get("channel") and source.get("ts")
-    ]
 
 
 async def _rows(
@@ -208,3 +198,14 @@ async def _restore(connection: AsyncConnection[DictRow], one: dict[str, Any]) ->
 def _dated(one: dict[str, Any]) -> dict[str, Any]:
     dates = {n: datetime.fromisoformat(one[n]) for n in ("created_at", "updated_at")}
     return {**one, **dates}
+
+
+async def forgotten_places(
+    connection: AsyncConnection[DictRow], person: Person, channel: str
+) -> set[str]:
+    """Return the timestamps of messages in `channel` that this person had forgotten."""
+    found = await connection.execute(
+        "SELECT ts FROM forgotten_sources WHERE team_id = %s AND user_id = %s AND channel = %s",
+        (person.team_id, person.user_id, channel),
+    )
+    return {row["ts"] for row in await found.fetchall()}

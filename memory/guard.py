@@ -16,9 +16,11 @@ from memory.patterns import (
     CONDITION,
     DOUBT,
     FIRST_PERSON,
+    FORGET,
     FRAME,
     HYPOTHETICAL,
     INSTRUCTION,
+    LEFT_BEHIND,
     MARKUP,
     NAME,
     NO_RETRACTION,
@@ -212,7 +214,8 @@ def shares(subject: str, text: str) -> bool:
 
 def _stems(text: str) -> set[str]:
     names = (name for name in NAME.findall(CJK.sub(" ", text)) if name not in STOP)
-    return {name if len(name) < 5 else name[:4] for name in names}
+    singular = (name.removesuffix("s") if len(name) > 3 else name for name in names)
+    return {name if len(name) < 5 else name[:4] for name in singular}
 
 
 def _to_hiragana(text: str) -> str:
@@ -266,7 +269,7 @@ def _takes_back(clause: Clause, said: Said) -> bool:
     sentence = said.text[start:end]
     return (
         bool(RETRACTION.search(NO_RETRACTION.sub(" ", clause.text)))
-        and not _asks(clause)
+        and (bool(FORGET.search(clause.text)) or not _asks(clause))
         and not DOUBT.search(clause.text)
         and not CONDITION.search(clause.text)
         and not HYPOTHETICAL.search(sentence)
@@ -277,6 +280,9 @@ def _takes_back(clause: Clause, said: Said) -> bool:
 
 
 def _touches(clause: Clause, subject: str, said: Sequence[Said], index: int) -> bool:
+    left = LEFT_BEHIND.search(clause.text)
+    if left:
+        return any(shares(subject, old) for old in left.groups() if old)
     return shares(subject, clause.text) or (
         bool(REFERS.search(clause.text))
         and any(shares(subject, text) for text in _nearby(said, index))

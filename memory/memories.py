@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
-from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.database import Pool, person_transaction
@@ -38,6 +37,15 @@ class Memory:
     def reference(self) -> str:
         """Opaque to people, exact to us: ``AUDIENCE/KEY`` within the person's own namespaces."""
         return f"{self.namespace.audience}/{self.key}"
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Where it was said: (channel, ts) of each source that has them."""
+        return [
+            (str(source["channel"]), str(source["ts"]))
+            for source in self.sources
+            if source.get("channel") and source.get("ts")
+        ]
 
 
 def person_range(person: Person) -> dict[str, str]:
@@ -104,30 +112,3 @@ def matching(memories: Sequence[Memory], words: str) -> list[Memory]:
         return folded(" ".join(values + [str(s.get("evidence", "")) for s in memory.sources]))
 
     return [m for m in memories if all(word in text(m) for word in wanted)]
-
-
-async def forget(pool: Pool, person: Person, references: Sequence[str]) -> list[Memory]:
-    """Remove the memories named by `references` for good, vectors too; return what was removed.
-
-    References of other people's memories, or of none, match nothing.
-    """
-    async with person_transaction(pool, person) as connection:
-        removed = [await _remove(connection, person, reference) for reference in references]
-    return [memory for memory in removed if memory is not None]
-
-
-async def _remove(
-    connection: AsyncConnection[DictRow], person: Person, reference: str
-) -> Memory | None:
-    audience, _, key = reference.partition("/")
-    try:
-        namespace = person.namespace(audience)
-    except InvalidNamespace:
-        return None
-    # store_vectors goes with it: ON DELETE CASCADE.
-    found = await connection.execute(
-        f"DELETE FROM store WHERE prefix = %s AND key = %s RETURNING {COLUMNS}",
-        (namespace.prefix, key),
-    )
-    row = await found.fetchone()
-    return read(row) if row else None

@@ -175,7 +175,19 @@ RETRACTION = re.compile(
     r"|bored (?:of|with)|done with|over it|used to|went off|gone off|wrong|incorrect|disgusting"
     r"|awful|avoid\w*|allergic)\b"
     r"|嫌い|きらい|苦手|嫌(?:に|だ|です|$)|やめ(?:た|ま|る|て|に)|辞め|止め(?:た|ま|る|て)|飽き|卒業"
-    r"|ない|なく|ません|忘れて(?!い|た)|消して|消しとい|削除|取り消|撤回|もういい|避け|アレルギー"
+    r"|\bswitched\b|\bmoved (?:on|over|away)\b|\bmigrated\b|乗り換え|移行し|切り替え"
+    r"|興味が(?:移|変)|ない|なく|ません|忘れて(?!い|た)|消して|消しとい|削除|取り消|撤回|もういい|避け|アレルギー"
     r"|間違(?:え|って|い(?:です|でした|だ))|違(?:います|いました|うよ|うの|うん|う$)"
     r"|興味が失|冷め(?:た|ました|てき|てしま)(?:$|[。よねん])"
+)
+# Where two things are named, the one that is left behind.
+LEFT_BEHIND = re.compile(
+    r"\b(?:switch\w*|mov(?:ed|ing)|migrat\w+|chang(?:ed|ing))(?: on| over| away)? from (?P<old>.+?)"
+    r" to\b|\bnot (?P<not_old>[^,]+?),? but\b|, not (?P<rather>[^,]+)$"
+    r"|(?P<kara>[^、。]+?)から[^、。]+?(?:に|へ)(?:乗り換え|移り|移行|切り替え|変え|興味が(?:移|変))"
+    r"|(?P<dewa>[^、。]+?)(?:では|じゃ)(?:なく(?:て)?|ありません)、?[^、。]*(?:好き|興味|関心|です|だ|派)"
+)
+FORGET = re.compile(
+    r"\b(?:can|could|will|would) you (?:please )?(?:forget|delete|remove|erase)\b"
+    r"|(?:忘れて|削除して|消して)(?:もらえ|くれ|いただけ|ほしい|欲しい|下さい|ください)"
 )

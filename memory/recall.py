@@ -28,10 +28,12 @@ class Recalled:
     newest_only: bool = False
 
 
-async def recall_memories(pool: Pool, embedder: Embedder, view: View, question: str) -> Recalled:
+async def recall_memories(
+    pool: Pool, embedder: Embedder, view: View, question: str, *, whole: int = SMALL_SET
+) -> Recalled:
     """Return what `view.person` told that bears on `question`, and may be seen in `view`.
 
-    Sets of up to `SMALL_SET` memories come whole and cost no embedding call; of larger ones the
+    Sets of up to `whole` memories come whole and cost no embedding call; of larger ones the
     `NEAREST` by exact cosine distance, without cut-off. No model call; no connection is held
     while embedding.
     """
@@ -41,10 +43,10 @@ async def recall_memories(pool: Pool, embedder: Embedder, view: View, question: 
         parameters["prefixes"] = [view.person.namespace(a).prefix for a in view.audiences]
     async with person_transaction(pool, view.person) as connection:
         found = await connection.execute(
-            f"SELECT {COLUMNS} FROM store WHERE {where} LIMIT {SMALL_SET + 1}", parameters
+            f"SELECT {COLUMNS} FROM store WHERE {where} LIMIT {whole + 1}", parameters
         )
         rows = await found.fetchall()
-    if len(rows) <= SMALL_SET:
+    if len(rows) <= whole:
         rows.sort(key=lambda row: row["updated_at"], reverse=True)
         return Recalled(memories=tuple(checked(rows, view)))
     try:

@@ -18,7 +18,7 @@ from memory.embeddings import Embedder, literal
 from memory.errors import FormationUnavailable, InvalidNamespace
 from memory.guard import Refusal
 from memory.memories import Memory
-from memory.namespace import Namespace, Person, View
+from memory.namespace import Namespace, View
 from memory.schemas import searchable_text
 from memory.settlement import Row, Settlement, Wish, settle, to_wishes
 
@@ -196,12 +196,9 @@ def _scope(view: View) -> tuple[str, list[Any]]:
     return "prefix = ANY(%s)", [[view.person.namespace(a).prefix for a in view.audiences]]
 
 
-def _row(record: DictRow, person: Person) -> Row:
-    namespace = Namespace.from_prefix(record["prefix"])
-    if namespace.person != person:
-        raise InvalidNamespace("A memory of another person was returned; nothing was done.")
+def _row(record: DictRow) -> Row:
     return Row(
-        namespace=namespace,
+        namespace=Namespace.from_prefix(record["prefix"]),
         key=record["key"],
         value=record["value"],
         created_at=record["created_at"],
@@ -209,10 +206,11 @@ def _row(record: DictRow, person: Person) -> Row:
     )
 
 
-def _rows(records: Iterable[DictRow], view: View) -> list[Row]:
-    rows = [_row(record, view.person) for record in records]
+def rows_within(records: Iterable[DictRow], view: View) -> list[Row]:
+    """Read `store` rows; raises `InvalidNamespace` for one that `view` does not allow."""
+    rows = [_row(record) for record in records]
     if not all(view.allows(row.namespace) for row in rows):
-        raise InvalidNamespace("A memory for other ears was returned; nothing was done.")
+        raise InvalidNamespace("A query returned a memory for other ears; nothing was done.")
     return rows
 
 
@@ -224,7 +222,7 @@ async def _newest(pool: Pool, view: View, kinds: Sequence[str]) -> list[Row]:
             " ORDER BY updated_at DESC, key LIMIT %s",
             [*values, kinds, WHOLE + 1],
         )
-        return _rows(await cursor.fetchall(), view)
+        return rows_within(await cursor.fetchall(), view)
 
 
 async def _nearest(
@@ -242,7 +240,7 @@ async def _nearest(
                 " ORDER BY distance",
                 [literal(vector), *values, NEIGHBOURS, kinds],
             )
-            ranked += enumerate(_rows(await cursor.fetchall(), view))
+            ranked += enumerate(rows_within(await cursor.fetchall(), view))
     ranked.sort(key=lambda pair: pair[0])
     return list({row.place: row for _, row in ranked}.values())[:NEIGHBOURS]
 
@@ -254,7 +252,7 @@ async def _named(pool: Pool, view: View, places: Iterable[tuple[str, str]]) -> l
             " (SELECT * FROM unnest(%s::text[], %s::text[]))",
             [[prefix for prefix, _ in places], [key for _, key in places]],
         )
-        return _rows(await cursor.fetchall(), view)
+        return rows_within(await cursor.fetchall(), view)
 
 
 async def _reread(
@@ -283,7 +281,7 @@ async def _reread(
             [key for _, key in places],
         ),
     )
-    return [_row(record, own.person) for record in await cursor.fetchall()]
+    return [_row(record) for record in await cursor.fetchall()]
 
 
 async def _write(

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
-from bot.listeners.privately import answer_privately
+from bot.listeners.privately import Work, answer_privately
+from bot.locale import Language
 from bot.own_memories import OwnMemories
 from bot.people import People
-from bot.surfaces.memories import FORGET_ACTION, PAGE_ACTION
+from bot.surfaces.memories import (
+    FORGET_ACTION,
+    FORGET_ALL_ACTION,
+    PAGE_ACTION,
+    UNDO_ACTION,
+    Payload,
+)
+from memory import Person
 
 
 def register(app: AsyncApp, *, own: OwnMemories, people: People) -> None:
@@ -20,28 +30,39 @@ def register(app: AsyncApp, *, own: OwnMemories, people: People) -> None:
     memory, never a person.
     """
 
-    @app.action(FORGET_ACTION)
+    async def clicked(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], work: Work
+    ) -> None:
+        await ack()
+        await answer_privately(body, respond, people, work, replace=True)
+
+    @app.action(re.compile(f"^{FORGET_ACTION}(_all)?$"))
     async def forget(
         ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
     ) -> None:
-        await ack()
-        await answer_privately(
-            body,
-            respond,
-            people,
-            lambda person, language: own.forgotten(person, language, action["value"]),
-            replace=True,
-        )
+        await clicked(ack, respond, body, partial(_with_value, own.forgotten, action))
+
+    @app.action(FORGET_ALL_ACTION)
+    async def forget_everything(ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any]) -> None:
+        await clicked(ack, respond, body, own.everything_forgotten)
+
+    @app.action(UNDO_ACTION)
+    async def undo(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await clicked(ack, respond, body, partial(_with_value, own.brought_back, action))
 
     @app.action(re.compile(f"^{PAGE_ACTION}_[0-9]+$"))
     async def page(
         ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
     ) -> None:
-        await ack()
-        await answer_privately(
-            body,
-            respond,
-            people,
-            lambda person, language: own.listed(person, language, action["value"]),
-            replace=True,
-        )
+        await clicked(ack, respond, body, partial(_with_value, own.listed, action))
+
+
+async def _with_value(
+    work: Callable[[Person, Language, str], Awaitable[Payload]],
+    action: dict[str, Any],
+    person: Person,
+    language: Language,
+) -> Payload:
+    return await work(person, language, str(action["value"]))

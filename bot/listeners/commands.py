@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -23,19 +24,21 @@ def register(app: AsyncApp, *, own: OwnMemories, people: People) -> None:
     @app.command("/memories")
     async def memories(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
         await ack()
-        work = partial(_with_words, own.listed, command)
+        work = partial(_with_words, own.memories_command, command)
         await answer_privately(command, respond, people, work)
 
     @app.command("/forget")
     async def forget(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
         await ack()
-        work = partial(_with_words, own.asked_to_forget, command)
+        work = partial(_with_words, own.forget_command, command)
         await answer_privately(command, respond, people, work)
 
 
 async def _with_words(
-    work: Any, command: dict[str, Any], person: Person, language: Language
+    work: Callable[[Person, Language, str], Awaitable[Payload]],
+    command: dict[str, Any],
+    person: Person,
+    language: Language,
 ) -> Payload:
     words = str(command.get("text") or "").replace("\x00", "").strip()
-    payload: Payload = await work(person, language, words)
-    return payload
+    return await work(person, language, words)

@@ -47,4 +47,7 @@ async def answer_privately(
     except OperationalError:
         log.exception("the database could not be reached for a command")
         payload = private(say(language, "command_failed"))
+    if replace:
+        # In a direct message the clicked message may be an ordinary one: it keeps its kind.
+        payload = {name: value for name, value in payload.items() if name != "response_type"}
     await respond(**payload, replace_original=replace)

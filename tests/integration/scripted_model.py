@@ -98,7 +98,7 @@ class ScriptedModel:
         usage = {"prompt_tokens": 1, "total_tokens": 1}
         return web.json_response({"object": "list", "model": "m", "data": data, "usage": usage})
 
-    async def _next(self, request: web.Request) -> tuple[list[tuple[str, str]], Any]:
+    async def _next(self, request: web.Request) -> tuple[list[tuple[str, str]], web.Response | None]:
         body = await request.json()
         self.requests.append(body)
         self.paths.append(request.path)

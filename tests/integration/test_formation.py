@@ -184,11 +184,11 @@ async def test_an_outage_costs_one_request(
     assert await rows(database) == before
 
 
-async def test_nobody_listens(pool: Pool, embedder: Embedder, database: str) -> None:
+async def test_nobody_listens(pool: Pool, model_embedder: Embedder, database: str) -> None:
     """A refused connection is an outage."""
     nowhere = memory_model(model="m", api_key="none", base_url="http://127.0.0.1:9/v1")
     with pytest.raises(FormationUnavailable):
-        await Former(pool, embedder, nowhere).form(ALICE_DM, words("ラーメンが好き"))
+        await Former(pool, model_embedder, nowhere).form(ALICE_DM, words("ラーメンが好き"))
     assert await rows(database) == []
 
 
@@ -215,11 +215,16 @@ def fix(**fields: Any) -> Call:
 @pytest.mark.parametrize("name", ["scripted", "gpt-6-luna"])
 @pytest.mark.parametrize("known", [False, True])
 async def test_bad_arguments_are_repaired(
-    pool: Pool, embedder: Embedder, model: ScriptedModel, database: str, name: str, known: bool
+    pool: Pool,
+    model_embedder: Embedder,
+    model: ScriptedModel,
+    database: str,
+    name: str,
+    known: bool,
 ) -> None:
     """A bad tool call costs one more request, over either of OpenAI's interfaces."""
     chat = memory_model(model=name, api_key="none", base_url=model.base_url)
-    former = Former(pool, embedder, chat)
+    former = Former(pool, model_embedder, chat)
     if known:
         await know(former, model, ALICE_DM, PASTA)
     model.answer(

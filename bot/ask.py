@@ -1,0 +1,128 @@
+"""``POST /ask``: the second article's own interface, through the same turn."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Self
+from uuid import uuid4
+
+from aiohttp import web
+from langgraph.pregel import Pregel
+
+from bot.inbox import Waiting
+from bot.locale import Language, language_of
+from bot.messages import Message
+from bot.turns import Intent
+from memory import DM, Proposal, View
+
+TEAM = "API"
+_USER = re.compile(r"[A-Z0-9]{1,64}\Z")
+_BODY = 'Send JSON: {"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits.\n'
+
+
+class Collected:
+    """An answer that is gathered and returned whole."""
+
+    interactive = False
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+        self._taken = ""
+        self.text = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+    @property
+    def taken(self) -> str:
+        """What has come of the answer so far."""
+        return self._taken
+
+    async def language(self) -> Language:
+        """Return the language of the prompt."""
+        return language_of(None, self._message.text)
+
+    async def write(self, piece: str) -> bool:
+        """Take a piece; nobody can stop it."""
+        self._taken += piece
+        return True
+
+    def start_over(self) -> None:
+        """Drop what has come."""
+        self._taken = ""
+
+    async def finish(self, text: str) -> None:
+        """Keep the whole answer."""
+        self.text = text
+
+    async def propose(self, proposal: Proposal) -> None:
+        """Never called: there is nobody to press a button."""
+
+
+class Asks:
+    """Turns for callers of the HTTP API; their people live in a team of their own.
+
+    A caller reaches the namespace ``("chat", "API", user_id, "dm")`` and no Slack person's.
+    """
+
+    def __init__(self) -> None:
+        self._collected: dict[str, Collected] = {}
+
+    def open_outlet(self, waiting: Waiting, view: View, intent: Intent) -> Collected:
+        """Return the outlet of one call."""
+        del view, intent
+        return self._collected[waiting.message.event_id]
+
+    async def ask(self, turn: Pregel[Any, Any, Any, Any], user_id: str, prompt: str) -> str:
+        """Answer `prompt` as that user's direct message and return the text."""
+        event_id = uuid4().hex
+        ts = f"{time.time():.6f}"
+        message = Message(
+            event_id=event_id,
+            team_id=TEAM,
+            user_id=user_id,
+            user_team_id=TEAM,
+            channel_id=f"API{user_id}",
+            ts=ts,
+            thread_ts=ts,
+            text=prompt.replace("\x00", ""),
+            audience=DM,
+            addressed=True,
+        )
+        collected = self._collected[event_id] = Collected(message)
+        try:
+            # Not in the inbox: whoever calls waits for the answer, and asks again without one.
+            await turn.ainvoke(Waiting(id=0, message=message, attempts=0))
+        finally:
+            del self._collected[event_id]
+        return collected.text
+
+
+def ask_handler(
+    asks: Asks, turn: Pregel[Any, Any, Any, Any], token: str
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the handler of ``POST /ask``; `token` is what the bearer has to be."""
+
+    async def ask(request: web.Request) -> web.Response:
+        given = request.headers.get("authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            return web.Response(status=401, text="The bearer token is missing or wrong.\n")
+        try:
+            body = json.loads(await request.text())
+            user_id, prompt = body["user_id"], body["prompt"]
+        except (ValueError, KeyError, TypeError):
+            return web.Response(status=400, text=_BODY)
+        if not (isinstance(user_id, str) and _USER.match(user_id)):
+            return web.Response(status=400, text=_BODY)
+        if not (isinstance(prompt, str) and prompt.strip()):
+            return web.Response(status=400, text=_BODY)
+        return web.Response(text=await asks.ask(turn, user_id, prompt))
+
+    return ask

@@ -1,0 +1,123 @@
+"""The real app as a process: ``python -m bot run`` against a playground and a database."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from tests.conftest import ROOT, Server
+
+Mode: TypeAlias = Literal["socket", "http"]
+
+_READY = re.compile(r"Kioku is ready on port (\d+)\.")
+_READY_TRIES = 1_500
+
+
+class App:
+    """One ``python -m bot run``; what it prints and logs goes to `log`."""
+
+    def __init__(self, slack: Server, conninfo: str, mode: Mode, log: Path) -> None:
+        self.slack = slack
+        self.conninfo = conninfo
+        self.mode: Mode = mode
+        self.log = log
+        self.port = 0
+        self.process: subprocess.Popen[bytes]
+
+    def start(self, **settings: str) -> None:
+        """Start it and return when it says that it is ready; `settings` override the usual."""
+        begin = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bot", "run"],
+                cwd=self.log.parent,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **self._settings(), **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        for _ in range(_READY_TRIES):
+            if found := _READY.search(self.said(begin)):
+                self.port = int(found[1])
+                break
+            assert self.pause(), f"The app ended instead of starting: {self.said(begin)}"
+        else:
+            raise AssertionError(f"The app was not ready in time: {self.said(begin)}")
+        if self.mode == "http":
+            url = f"http://127.0.0.1:{self.port}/slack/events"
+            self.slack.call("/_playground/delivery", {"mode": "http", "url": url, "verify": True})
+
+    def _settings(self) -> dict[str, str]:
+        told = self.slack.told
+        door = (
+            {"SLACK_APP_TOKEN": told["app_token"]}
+            if self.mode == "socket"
+            else {"SLACK_SIGNING_SECRET": told["signing_secret"]}
+        )
+        return {
+            **door,
+            "SLACK_BOT_TOKEN": told["bot_token"],
+            "SLACK_API_URL": told["slack_api_url"],
+            "OPENAI_BASE_URL": told["openai_base_url"],
+            "OPENAI_API_KEY": "stand-in",
+            "KIOKU_REPLY_MODEL": "kioku-stand-in",
+            "KIOKU_MEMORY_MODEL": "kioku-stand-in",
+            "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
+            "KIOKU_FORMATION_DELAY": "0.3",
+            "KIOKU_LOG_LEVEL": "DEBUG",
+            "DATABASE_URL": self.conninfo,
+            "PORT": "0",
+        }
+
+    def pause(self) -> bool:
+        """Wait for its end, a moment at most; True while it runs."""
+        try:
+            self.process.wait(0.02)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
+    def said(self, begin: int = 0) -> str:
+        """Return what it has printed and logged from byte `begin` on."""
+        with self.log.open("rb") as log:
+            log.seek(begin)
+            return log.read().decode(errors="replace")
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return status and body of a page of its own HTTP server."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as got:
+                return got.status, got.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def kill(self) -> None:
+        """End it as a crash would: it cannot finish anything."""
+        self.process.kill()
+        self.process.wait(20)
+
+    def terminate(self) -> int:
+        """End it as a server manager would; returns its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@contextmanager
+def running(slack: Server, conninfo: str, mode: Mode, log: Path) -> Iterator[App]:
+    """Run the app; it ends cleanly afterwards unless the test ended it."""
+    app = App(slack, conninfo, mode, log)
+    try:
+        app.start()
+        yield app
+    finally:
+        if app.process.poll() is None:
+            app.terminate()

@@ -1,0 +1,83 @@
+"""The real app in a real playground, by Socket Mode and by signed HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from memory import EmbeddedPostgres
+from tests.conftest import ROOT, fresh_database, json_server
+from tests.e2e.app import App, Mode, running
+from tests.e2e.world import World
+
+_PLAYGROUND = ("playground", "--manifest", str(ROOT / "manifest.yml"))
+_RETRIES = ("--retry-delays", "0.2,1,3,5")
+
+AppOf = Callable[[Mode], App]
+
+
+@pytest.fixture(scope="session")
+def app_of(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppOf]:
+    """The session's app for each mode, started when it is first asked for."""
+    with ExitStack() as stack:
+        apps: dict[Mode, App] = {}
+
+        def get(mode: Mode) -> App:
+            if mode not in apps:
+                slack = stack.enter_context(json_server(*_PLAYGROUND, *_RETRIES))
+                conninfo = stack.enter_context(fresh_database(postgres))
+                log = tmp_path_factory.mktemp(f"app-{mode}") / "log"
+                apps[mode] = stack.enter_context(running(slack, conninfo, mode, log))
+            return apps[mode]
+
+        yield get
+
+
+@contextmanager
+def _lived_in(app: App) -> Iterator[World]:
+    """A world that is calm before and after, and whose log quotes nobody."""
+    world = World(app.slack, app)
+    world.calm()
+    yield world
+    world.calm()
+    world.settled()
+    assert world.leaks() == []
+
+
+@pytest.fixture(params=["socket", "http"])
+def world(app_of: AppOf, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A workspace with the app in it, in each mode."""
+    with _lived_in(app_of(cast(Mode, request.param))) as lived_in:
+        yield lived_in
+
+
+@pytest.fixture
+def socket_world(app_of: AppOf) -> Iterator[World]:
+    """A workspace for what does not depend on how events arrive."""
+    with _lived_in(app_of("socket")) as lived_in:
+        yield lived_in
+
+
+@pytest.fixture
+def http_world(app_of: AppOf) -> Iterator[World]:
+    """A workspace for what only HTTP has."""
+    with _lived_in(app_of("http")) as lived_in:
+        yield lived_in
+
+
+@pytest.fixture
+def own_app(
+    postgres: EmbeddedPostgres, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[App]:
+    """An app with a playground and a database of its own, to be broken by the test."""
+    mode = cast(Mode, getattr(request, "param", "socket"))
+    with (
+        json_server(*_PLAYGROUND, *_RETRIES) as slack,
+        fresh_database(postgres) as conninfo,
+        running(slack, conninfo, mode, tmp_path / "log") as app,
+    ):
+        yield app

@@ -1,0 +1,247 @@
+"""It must show 1 to 3: what a person tells is remembered, built on, changed and kept apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.e2e.world import Human, Reply, Said, World, told
+
+
+@dataclass
+class Talk:
+    """One person's way of talking with the app: in direct messages, by mention, in a thread."""
+
+    world: World
+    place: str
+    human: Human
+    channel: str = "dm"
+    root: Said | None = field(default=None)
+
+    @classmethod
+    def of(cls, world: World, place: str, locale: str = "ja-JP") -> Talk:
+        human = world.human("Aki", locale=locale)
+        talk = cls(world, place, human)
+        if place != "dm":
+            talk.channel = world.channel("public", human)
+        if place == "thread":
+            talk.root = world.say(human, "<@BOT> hello", channel=talk.channel)
+            world.reply(talk.root)
+        return talk
+
+    @property
+    def audience(self) -> str:
+        return "dm" if self.place == "dm" else "public"
+
+    def ask(self, text: str) -> Reply:
+        mention = "<@BOT> " if self.place == "mention" else ""
+        return self.world.ask(self.human, f"{mention}{text}", channel=self.channel, under=self.root)
+
+    def food(self) -> dict[str, str]:
+        """Wait for formation; return the key of each food's memory."""
+        rows = self.world.formed(self.human)
+        assert {row["value"]["kind"] for row in rows} <= {"UserFoodPreference"}
+        assert {row["prefix"] for row in rows} <= {
+            f"chat.{self.world.team}.{self.human.id}.{self.audience}"
+        }
+        assert [v["key"] for v in self.world.vectors(self.human)] == sorted(
+            row["key"] for row in rows
+        )
+        return {row["value"]["content"]["food_name"]: row["key"] for row in rows}
+
+
+PLACES = pytest.mark.parametrize("place", ["dm", "mention", "thread"])
+
+TECH = {
+    "ja": (
+        "クラウドサービス全般に興味があり、"
+        "特にAWS、Azureの基本的な知識を徐々に深めていきたいと思っています",
+        "新しく気になる技術として、"
+        "AIエージェントを活用した取り組みにも強い興味を持つようになりました",
+        "おすすめの技術トピックを3つ挙げて簡潔にまとめて！",
+        ("AWS", "Azure", "エージェント"),
+    ),
+    "en": (
+        "I'm interested in AWS and Azure",
+        "I'm also really interested in AI agents",
+        "Recommend three technology topics for me, in a sentence each.",
+        ("AWS", "Azure", "agents"),
+    ),
+}
+FOOD = {
+    "ja": (
+        ("ラーメンが大好きです!!", "パスタも好きです"),
+        ("ラーメンは味噌ラーメンが好き", "パスタは嫌いになりました"),
+        ("ラーメン", "パスタ", "味噌"),
+        "今日のランチは何を食べようかな？",
+    ),
+    "en": (
+        ("I love ramen!!", "I like pasta too"),
+        ("For ramen, I like miso ramen", "I don't like pasta anymore"),
+        ("ramen", "pasta", "miso"),
+        "What shall I eat for lunch?",
+    ),
+}
+
+
+@PLACES
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_line_1_the_tech_story_is_remembered_and_built_on(
+    world: World, place: str, language: str
+) -> None:
+    """Line 1: the answer builds on AWS, Azure and AI agents, kept in store and store_vectors."""
+    cloud, agents, question, wanted = TECH[language]
+    talk = Talk.of(world, place, f"{language}-XX")
+    talk.ask(cloud)
+    talk.ask(agents)
+    rows = world.formed(talk.human)
+    reply = talk.ask(question)
+    assert all(set(row["value"]) >= {"kind", "content"} for row in rows)
+    assert {row["value"]["kind"] for row in rows} == {"UserTechInterest"}
+    assert {row["prefix"] for row in rows} == {f"chat.{world.team}.{talk.human.id}.{talk.audience}"}
+    topics = " ".join(row["value"]["content"]["topic"] for row in rows)
+    assert [topic for topic in wanted if topic not in topics] == []
+    assert [topic for topic in wanted if topic not in reply.text] == []
+    vectors = world.vectors(talk.human)
+    assert {(v["prefix"], v["key"]) for v in vectors} == {(r["prefix"], r["key"]) for r in rows}
+    assert {v["size"] for v in vectors} == {256}
+
+
+@PLACES
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_line_2_the_food_story_updates_one_row_and_removes_another(
+    world: World, place: str, language: str
+) -> None:
+    """Line 2: miso ramen changes the row of ramen, its key kept; pasta's row and vector go."""
+    first, second, (ramen, pasta, miso), question = FOOD[language]
+    talk = Talk.of(world, place, f"{language}-XX")
+    for text in first:
+        talk.ask(text)
+    before = talk.food()
+    for text in second:
+        talk.ask(text)
+    after = talk.food()
+    assert set(before) == {ramen, pasta}
+    assert list(after.values()) == [before[ramen]]
+    [content] = world.contents(talk.human)
+    assert miso in str(content)
+    assert miso in talk.ask(question).text
+
+
+def test_line_1_another_person_gets_nothing_of_it(world: World) -> None:
+    """Line 1: another person's answer, and all the model was told for it, know nothing of it."""
+    cloud, agents, question, wanted = TECH["ja"]
+    aki = world.human("Aki", locale="ja-JP")
+    bo = world.human("Bo", locale="ja-JP")
+    general = world.channel("public", aki, bo)
+    world.ask(aki, cloud)
+    world.ask(aki, f"<@BOT> {agents}", channel=general)
+    world.formed(aki)
+    for reply in (world.ask(bo, question), world.ask(bo, f"<@BOT> {question}", channel=general)):
+        assert [topic for topic in wanted if topic in reply.text] == []
+    prompts = world.prompts(question)
+    assert len(prompts) == 2
+    assert [topic for topic in wanted for prompt in prompts if topic in told(prompt)] == []
+    assert world.formed(bo) == []
+
+
+def test_line_3_what_is_told_in_a_direct_message_is_not_shown_in_a_channel(world: World) -> None:
+    """Line 3: the prompt of a turn in a public channel holds no memory of a direct message."""
+    ann = world.human()
+    general = world.channel("public", ann)
+    world.ask(ann, "I love sushi")
+    world.ask(ann, "<@BOT> I love ramen", channel=general)
+    world.formed(ann)
+    outside = world.ask(ann, "<@BOT> What shall I eat outside?", channel=general)
+    inside = world.ask(ann, "What shall I eat inside?")
+    assert "ramen" in outside.text
+    assert "sushi" not in outside.text
+    assert "ramen" in inside.text
+    assert "sushi" in inside.text
+    [prompt] = world.prompts("What shall I eat outside?")
+    assert "sushi" not in told(prompt)
+
+
+def test_line_3_words_not_yet_formed_keep_to_their_audience_too(world: World) -> None:
+    """Line 3: what was said in a direct message just now is not in a channel's prompt either."""
+    ann = world.human()
+    general = world.channel("public", ann)
+    world.model_fault("chat", status=500, times=-1)
+    world.ask(ann, "I love sushi")
+    world.ask(ann, "<@BOT> What shall I eat outside?", channel=general)
+    world.ask(ann, "What shall I eat inside?")
+    [outside], [inside] = (
+        world.prompts("What shall I eat outside?"),
+        world.prompts("What shall I eat inside?"),
+    )
+    assert "sushi" not in told(outside)
+    assert "sushi" in told(inside)
+
+
+def test_line_3_a_private_channel_keeps_its_memories(world: World) -> None:
+    """Line 3: what is told in a private channel is seen there and in direct messages only."""
+    ann = world.human()
+    secret, other = (world.channel("private", ann) for _ in range(2))
+    group = world.channel("mpim", ann, world.human())
+    general = world.channel("public", ann)
+    world.ask(ann, "<@BOT> I love sushi", channel=secret)
+    [row] = world.formed(ann)
+    assert row["prefix"] == f"chat.{world.team}.{ann.id}.{secret}"
+    question = "What shall I eat today?"
+    for channel in (other, group, general):
+        assert "sushi" not in world.ask(ann, f"<@BOT> {question}", channel=channel).text
+    prompts = world.prompts(question)
+    assert len(prompts) == 3
+    assert [prompt for prompt in prompts if "sushi" in told(prompt)] == []
+    assert "sushi" in world.ask(ann, f"<@BOT> {question}", channel=secret).text
+    assert "sushi" in world.ask(ann, question).text
+
+
+def test_line_3_a_private_channel_sees_what_is_public(world: World) -> None:
+    """Line 3: what is told in a public channel is known in a private one and in a group."""
+    ann = world.human()
+    general = world.channel("public", ann)
+    world.ask(ann, "<@BOT> I love sushi", channel=general)
+    world.formed(ann)
+    for channel in (world.channel("private", ann), world.channel("mpim", ann, world.human())):
+        assert "sushi" in world.ask(ann, "<@BOT> What shall I eat?", channel=channel).text
+
+
+def test_line_3_a_slack_connect_channel_sees_its_own_only(world: World) -> None:
+    """Line 3: in a channel shared with another company only what was told there is known."""
+    ann = world.human()
+    shared = world.channel("connect", ann, world.human("Guest", external=True))
+    general = world.channel("public", ann)
+    world.ask(ann, "<@BOT> I love sushi", channel=general)
+    world.ask(ann, "I love natto")
+    world.ask(ann, "<@BOT> I love ramen", channel=shared)
+    world.formed(ann)
+    reply = world.ask(ann, "<@BOT> What shall I eat?", channel=shared)
+    assert "ramen" in reply.text
+    [prompt] = world.prompts("What shall I eat?")
+    assert "sushi" not in told(prompt)
+    assert "natto" not in told(prompt)
+    outside = world.ask(ann, "<@BOT> What shall I eat for lunch?", channel=general)
+    assert "sushi" in outside.text
+    assert "ramen" not in outside.text
+
+
+def test_line_3_a_guest_of_another_company_is_remembered_apart(world: World) -> None:
+    """Line 3: a person of another company is answered and remembered under this installation."""
+    guest = world.human("Guest", external=True)
+    shared = world.channel("connect", world.human(), guest)
+    world.ask(guest, "<@BOT> I love ramen", channel=shared)
+    [row] = world.formed(guest)
+    assert row["prefix"] == f"chat.{world.team}.{guest.id}.{shared}"
+
+
+def test_line_3_the_next_direct_message_knows_the_last(world: World) -> None:
+    """Line 3: "I'm vegetarian", and at once a new message "what shall I eat?", fit together."""
+    ann = world.human()
+    first = world.say(ann, "I'm vegetarian")
+    second = world.say(ann, "what shall I eat?")
+    assert "vegetarian" in world.reply(second).text
+    assert world.reply(first).text
+    [row] = world.formed(ann)
+    assert "vegetarian" in row["value"]["content"]["food_name"]

@@ -1,0 +1,404 @@
+"""A workspace with the real app in it: what people do there, and what is to be seen of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import dict_row
+
+from bot.locale import LANGUAGES, say
+from tests.conftest import Server
+from tests.e2e.app import App
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+SECONDS = 20.0
+_MOMENT = 0.02
+_FOOTERS = tuple(say(language, "footer") for language in LANGUAGES)
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Human:
+    """Somebody in the workspace."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message somebody wrote."""
+
+    human: Human
+    channel: str
+    ts: str
+    thread_ts: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The bot's messages after a message, as Slack shows them to the person who wrote it."""
+
+    messages: Sequence[Json]
+
+    @property
+    def parts(self) -> list[str]:
+        """The Markdown of each message."""
+        return [markdown(message) for message in self.messages]
+
+    @property
+    def text(self) -> str:
+        """The Markdown of all of them."""
+        return "".join(self.parts)
+
+
+def markdown(message: Json) -> str:
+    """Return the whole text of a message: its Markdown block, which `text` may cut short."""
+    blocks = [b["text"] for b in message.get("blocks", []) if b["type"] == "markdown"]
+    return str(blocks[0] if blocks else message["text"])
+
+
+def footers(message: Json) -> list[str]:
+    """Return the lines below an answer which say that it is AI-generated."""
+    lines = [
+        str(element.get("text"))
+        for block in message.get("blocks", [])
+        if block["type"] == "context"
+        for element in block["elements"]
+    ]
+    return [line for line in lines if line in _FOOTERS]
+
+
+def asked(entry: Json) -> str:
+    """Return the question of a Responses API request of the journal: its last input."""
+    last = entry["body"]["input"][-1]
+    assert last["role"] == "user"
+    return str(last["content"])
+
+
+def told(entry: Json) -> str:
+    """Return everything a request told the model, as one text without JSON escapes."""
+    parts = entry["body"].get("input") or entry["body"].get("messages")
+    text = json.dumps(parts, ensure_ascii=False)
+    return text.replace("\\\\u003c", "<").replace("\\\\u003e", ">")
+
+
+class World:
+    """The workspace of one test. All waiting is for the thing, with a deadline."""
+
+    def __init__(self, slack: Server, app: App) -> None:
+        self.slack = slack
+        self.app = app
+        self.team = str(slack.told["team_id"])
+        self.bot = str(slack.told["bot_user_id"])
+        self.spoken: list[str] = []
+        self._journal_start = int(self._model("journal")["last"])
+        self._log_start = app.log.stat().st_size
+        self._calls_start = int(self.playground("calls?since=999999999")["last"])
+
+    # What can be controlled
+
+    def playground(self, path: str, body: Json | None = None, method: str | None = None) -> Json:
+        """Make a call of the playground's control API."""
+        answer: Json = self.slack.call(f"/_playground/{path}", body, method)
+        return answer
+
+    def _model(self, path: str, body: Json | None = None, method: str | None = None) -> Json:
+        answer: Json = self.slack.call(f"/_model/{path}", body, method)
+        return answer
+
+    def slack_fault(self, method: str, **fault: Any) -> None:
+        """Let the next calls of a Web API method fail."""
+        self.playground("faults", {"method": method, **fault})
+
+    def model_fault(self, endpoint: str = "responses", **fault: Any) -> None:
+        """Let the next requests of a model endpoint fail."""
+        self._model("faults", {"endpoint": endpoint, **fault})
+
+    def script(self, text: str, **where: Any) -> None:
+        """Say what the model answers next."""
+        self._model("script", {"endpoint": "responses", "output": {"text": text}, **where})
+
+    def pace(self, **settings: float) -> None:
+        """Say how fast the model is."""
+        self._model("settings", settings)
+
+    def calm(self) -> None:
+        """Let everything work again, at once."""
+        self.playground("faults", method="DELETE")
+        self._model("faults", method="DELETE")
+        self._model("script", method="DELETE")
+        self.pace(first_token_ms=0, token_ms=0, embedding_ms=0, chunk_chars=12)
+
+    # What people do
+
+    def human(self, name: str = "Ann", **profile: Any) -> Human:
+        """Somebody new."""
+        made = self.playground("users", {"name": f"{name}{next(_numbers)}", **profile})
+        return Human(made["id"], made["name"])
+
+    def channel(self, kind: str, *members: Human, **more: Any) -> str:
+        """A new conversation; the app is in it."""
+        made = self.playground(
+            "channels", {"kind": kind, "members": [member.id for member in members], **more}
+        )
+        return str(made["id"])
+
+    def say(
+        self,
+        human: Human,
+        text: str,
+        *,
+        channel: str = "dm",
+        under: Said | None = None,
+        **parts: Any,
+    ) -> Said:
+        """Somebody writes, in the thread of `under` if given; ``<@BOT>`` mentions the app."""
+        self.spoken.append(text.replace("<@BOT>", "").strip())
+        place = {"channel": channel}
+        if under is not None:
+            place = {"channel": under.channel, "thread_ts": under.thread_ts}
+        made = self.playground("messages", {"user": human.id, "text": text, **place, **parts})
+        thread_ts = under.thread_ts if under else made["ts"]
+        return Said(human, made["channel"], made["ts"], thread_ts, text)
+
+    def ask(self, human: Human, text: str, **where: Any) -> Reply:
+        """Somebody writes, and waits for the whole answer."""
+        return self.reply(self.say(human, text, **where))
+
+    def command(self, human: Human, command: str, text: str = "", channel: str = "dm") -> Json:
+        """Somebody types a slash command; returns what it shows them, and them alone."""
+        self.spoken.append(text)
+        known = {message["ts"] for message in self.seen(human, channel)}
+        done = self.playground(
+            "commands", {"user": human.id, "channel": channel, "command": command, "text": text}
+        )
+        assert done["ok"], done
+        return self.until(
+            lambda: next(
+                (
+                    message
+                    for message in self.seen(human, channel)
+                    if message["ts"] not in known and message.get("is_ephemeral")
+                ),
+                None,
+            ),
+            f"an answer to {command}",
+        )
+
+    def click(self, human: Human, message: Json, channel: str, button: Json) -> Json:
+        """Somebody clicks a button of an ephemeral message; returns what takes its place."""
+        done = self.playground(
+            "actions",
+            {
+                "user": human.id,
+                "channel": channel,
+                "message_ts": message["ts"],
+                "action_id": button["action_id"],
+                "block_id": button["block_id"],
+            },
+        )
+        assert done["ok"], done
+
+        def replaced() -> Json | None:
+            now = next(m for m in self.seen(human, channel) if m["ts"] == message["ts"])
+            return now if now != message else None
+
+        return self.until(replaced, "the click's answer")
+
+    def event(self, event: Json, **more: Any) -> list[Json]:
+        """Deliver a raw event; returns its deliveries when all have been answered."""
+        sent = self.playground("events", {"raw": event, **more})
+        return self.delivered(sent["deliveries"])
+
+    # What there is to see
+
+    def until(self, check: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
+        """Wait until `check` returns something; the app must not end meanwhile."""
+        for _ in range(int(seconds / _MOMENT)):
+            found = self._quietly(check)
+            if found:
+                return found
+            assert self.app.pause(), f"The app ended while waiting for {what}."
+        raise AssertionError(f"There was not {what} within {seconds:g} seconds.")
+
+    @staticmethod
+    def _quietly(check: Callable[[], T | None]) -> T | None:
+        try:
+            return check()
+        except psycopg.OperationalError:  # PostgreSQL is being restarted by the test
+            return None
+
+    def seen(self, human: Human, channel: str = "dm") -> list[Json]:
+        """Return a conversation as one person sees it."""
+        messages: list[Json] = self._channel(human, channel)["messages"]
+        return messages
+
+    def _channel(self, human: Human, channel: str) -> Json:
+        return self.playground(f"channels/{channel}/messages?as={human.id}")
+
+    def answers(self, said: Said) -> list[Json]:
+        """Return the bot's messages in the thread of `said` that came after it."""
+        return [
+            message
+            for message in self.seen(said.human, said.channel)
+            if message["user"] == self.bot
+            and message.get("thread_ts") == said.thread_ts
+            and message["ts"] > said.ts
+        ]
+
+    def reply(self, said: Said, seconds: float = SECONDS) -> Reply:
+        """Wait until `said` has been handled; return the answer: one, whole and at rest."""
+        self.until(
+            lambda: [row for row in self.inbox(said) if row["status"] != "waiting"],
+            "an end of the turn",
+            seconds,
+        )
+        found = self._channel(said.human, said.channel)
+        messages = self.answers(said)
+        assert messages, "There was no reply."
+        assert not [m for m in messages if m.get("streaming")], "A reply still streams."
+        assert [len(footers(m)) for m in messages] == [0] * (len(messages) - 1) + [1]
+        [thread] = [t for t in found["threads"] if t["ts"] == said.thread_ts] or [{"status": ""}]
+        assert not thread["status"], "The status line still stands."
+        return Reply(messages)
+
+    def delivered(self, numbers: Sequence[int]) -> list[Json]:
+        """Wait until these deliveries have been answered, or given up, and return them."""
+
+        def done() -> list[Json] | None:
+            found: list[Json] = self.playground(f"deliveries?since={min(numbers) - 1}")[
+                "deliveries"
+            ]
+            mine = [one for one in found if one["number"] in numbers]
+            return None if any(one["outcome"] == "pending" for one in mine) else mine
+
+        return self.until(done, "an answer to every delivery")
+
+    def all_delivered(self) -> None:
+        """Wait until the app has acknowledged everything that happened."""
+        self.until(lambda: not self.playground("state")["deliveries_waiting"] or None, "every ack")
+
+    def rows(self, statement: str, *parameters: object) -> list[Json]:
+        """Ask the database, as its owner."""
+        with psycopg.connect(self.app.conninfo, row_factory=dict_row, autocommit=True) as owner:
+            found: list[Json] = owner.execute(statement, parameters).fetchall()  # type: ignore[arg-type]
+            return found
+
+    def inbox(self, said: Said) -> list[Json]:
+        """Return what is stored of a message."""
+        return self.rows(
+            "SELECT * FROM inbox_events WHERE team_id = %s AND channel_id = %s AND ts = %s",
+            self.team,
+            said.channel,
+            said.ts,
+        )
+
+    def turns(self, said: Said) -> list[Json]:
+        """Return the turns of a message."""
+        return self.rows(
+            "SELECT * FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s",
+            self.team,
+            said.channel,
+            said.ts,
+        )
+
+    def memories(self, human: Human) -> list[Json]:
+        """Return a person's rows of `store`, oldest first: prefix, key, value."""
+        return self.rows(
+            "SELECT prefix, key, value, created_at, updated_at FROM store"
+            " WHERE starts_with(prefix, %s) ORDER BY created_at, key",
+            f"chat.{self.team}.{human.id}.",
+        )
+
+    def contents(self, human: Human) -> list[Json]:
+        """Return the contents of a person's memories, oldest first."""
+        return [row["value"]["content"] for row in self.memories(human)]
+
+    def vectors(self, human: Human) -> list[Json]:
+        """Return a person's rows of `store_vectors`: prefix, key, size of the vector."""
+        return self.rows(
+            "SELECT prefix, key, vector_dims(embedding) AS size FROM store_vectors"
+            " WHERE starts_with(prefix, %s) ORDER BY key",
+            f"chat.{self.team}.{human.id}.",
+        )
+
+    def formed(self, human: Human) -> list[Json]:
+        """Wait until all that a person said has been taken up; return their memories."""
+        self.until(
+            lambda: self.rows(
+                "SELECT count(*) AS n FROM turns WHERE team_id = %s AND user_id = %s"
+                " HAVING bool_and(formed_at IS NOT NULL)",
+                self.team,
+                human.id,
+            ),
+            "a formation of every turn",
+        )
+        return self.memories(human)
+
+    def journal(self, kind: str = "", endpoint: str = "") -> list[Json]:
+        """Return what this test asked of the models, oldest first."""
+        entries: list[Json] = self._model(f"journal?since={self._journal_start}")["entries"]
+        return [e for e in entries if kind in ("", e["kind"]) and endpoint in ("", e["endpoint"])]
+
+    def prompts(self, question: str) -> list[Json]:
+        """Return the requests for a reply to `question`, oldest first."""
+        return [
+            entry
+            for entry in self.journal("reply", "responses")
+            if question.replace("<@BOT>", "").strip() == asked(entry)
+        ]
+
+    def calls(self, method: str, channel: str = "") -> list[Json]:
+        """Return this test's calls of a Web API method."""
+        found = self.playground(f"calls?since={self._calls_start}&method={method}")["calls"]
+        return [c for c in found if channel in ("", c["args"].get("channel"))]
+
+    def settled(self) -> None:
+        """Wait until nothing is on its way and no work is left."""
+        self.all_delivered()
+        self.until(
+            lambda: (
+                not self.rows(
+                    "SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+                    " UNION ALL SELECT 1 FROM inbox_events WHERE status = 'waiting'"
+                )
+                or None
+            ),
+            "an end of all work",
+            40,
+        )
+
+    def leaks(self) -> list[str]:
+        """Return the beginnings and ends of what was said or remembered that were logged."""
+        log = self.app.said(self._log_start)
+        texts = [
+            *self.spoken,
+            *(str(value) for row in self.rows("SELECT value FROM store") for value in _texts(row)),
+        ]
+        return [piece for text in texts for piece in _pieces(text) if _in(piece, log)]
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for key in value if key != "kind" for text in _texts(value[key])]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) and not value.startswith(("C", "D", "2", "1")) else []
+
+
+def _pieces(text: str) -> set[str]:
+    size = 12 if text.isascii() else 6
+    return {text[:size], text[-size:]} if len(text) >= size else set()
+
+
+def _in(piece: str, log: str) -> bool:
+    return any(form in log for form in (piece, json.dumps(piece)[1:-1], repr(piece)[1:-1]))

@@ -1,0 +1,129 @@
+"""Whole stories, formed by LangMem over HTTP with the stand-in model's rules as its model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from memory import (
+    DM,
+    Embedder,
+    Former,
+    Person,
+    Pool,
+    Words,
+    list_memories,
+    memory_model,
+    subject,
+    view,
+)
+from tests.conftest import Server
+
+ALICE = Person("T1", "U1")
+BOB = Person("T1", "U2")
+
+CLOUD = (
+    "クラウドサービス全般に興味があり、"
+    "特にAWS、Azureの基本的な知識を徐々に深めていきたいと思っています"
+)
+AGENTS = (
+    "新しく気になる技術として、AIエージェントを活用した取り組みにも強い興味を持つようになりました"
+)
+
+
+@pytest.fixture
+def stand_in_former(pool: Pool, embedder: Embedder, stand_in: Server) -> Former:
+    """What is tested, with the stand-in's rules behind it."""
+    chat = memory_model(model="gpt-6-luna", api_key="none", base_url=stand_in.openai_base_url)
+    return Former(pool, embedder, chat)
+
+
+async def tell(former: Former, person: Person, *texts: str) -> tuple[str, ...]:
+    """Let a person say something in a DM; return what the guard refused."""
+    words = [Words(text=text, channel="D1", ts=f"{i}.1") for i, text in enumerate(texts)]
+    return (await former.form(view(person.namespace(DM)), words)).refused
+
+
+async def known(pool: Pool, person: Person) -> dict[str, dict[str, Any]]:
+    """Return what is remembered, by subject."""
+    return {subject(m.kind, m.content): m.content for m in await list_memories(pool, person)}
+
+
+async def test_the_technology_story(stand_in_former: Former, pool: Pool) -> None:
+    """Interests said in two messages are kept, for the person who said them."""
+    assert await tell(stand_in_former, ALICE, CLOUD) == ()
+    assert await tell(stand_in_former, ALICE, AGENTS) == ()
+    assert (
+        await tell(stand_in_former, ALICE, "おすすめの技術トピックを3つ挙げて簡潔にまとめて！")
+        == ()
+    )
+    topics = await known(pool, ALICE)
+    for wanted in ("クラウド", "AWS", "Azure", "AIエージェント"):
+        assert any(wanted in topic for topic in topics), (wanted, list(topics))
+    assert await known(pool, BOB) == {}
+
+
+async def test_the_food_story(stand_in_former: Former, pool: Pool) -> None:
+    """Liked, then refined and fallen out of favour: one row with its old key is left."""
+    assert await tell(stand_in_former, ALICE, "ラーメンが大好きです!!", "パスタも好きです") == ()
+    before = {subject(m.kind, m.content): m for m in await list_memories(pool, ALICE)}
+    assert set(before) == {"ラーメン", "パスタ"}
+    said = ("ラーメンは味噌ラーメンが好き", "パスタは嫌いになりました")
+    assert await tell(stand_in_former, ALICE, *said) == ()
+    (left,) = await list_memories(pool, ALICE)
+    assert left.key == before["ラーメン"].key
+    assert "味噌" in str(left.content)
+
+
+@pytest.mark.parametrize(
+    ("texts", "wanted"),
+    [
+        (["I'm vegetarian"], "vegetarian"),
+        (["I love miso ramen, and I hate natto"], "miso ramen"),
+        (["I'm really interested in Rust and Kubernetes."], "Rust"),
+        (["Hey, I'm learning Go these days. Any tips?"], "Go"),
+        (["ベジタリアンです"], "ベジタリアン"),
+        (["最近はKubernetesを勉強しています"], "Kubernetes"),
+        (["寿司が好きだけど、わさびは苦手です"], "寿司"),
+    ],
+)
+async def test_single_statements(
+    stand_in_former: Former, pool: Pool, texts: list[str], wanted: str
+) -> None:
+    """One plain statement is one memory at least, and nothing of it is refused."""
+    assert await tell(stand_in_former, ALICE, *texts) == ()
+    subjects = await known(pool, ALICE)
+    assert any(wanted.casefold() in name.casefold() for name in subjects), list(subjects)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("I love ramen", "forget that I like ramen"),
+        ("I love ramen", "I'm sick of ramen"),
+        ("I'm interested in Rust", "I lost interest in Rust"),
+        ("I'm interested in Rust", "Can you forget my interest in Rust?"),
+        ("パスタが好きです", "パスタのことは忘れてください"),
+        ("パスタが好きです", "パスタには飽きました"),
+        ("AWSに興味があります", "AWSへの興味がなくなりました"),
+    ],
+)
+async def test_changes_of_mind(stand_in_former: Former, pool: Pool, first: str, then: str) -> None:
+    """A change of mind leaves nothing of the old liking."""
+    assert await tell(stand_in_former, ALICE, first) == ()
+    assert await known(pool, ALICE)
+    await tell(stand_in_former, ALICE, then)
+    left = await known(pool, ALICE)
+    assert all((c.get("preference") or c.get("interest_level") or 0) <= 20 for c in left.values())
+
+
+@pytest.mark.parametrize(
+    "text", ["ok thanks", "ありがとう！", "What should I eat today?", "おすすめを教えて"]
+)
+async def test_small_talk(stand_in_former: Former, pool: Pool, text: str) -> None:
+    """Thanks and questions leave everything as it was."""
+    await tell(stand_in_former, ALICE, "I love ramen")
+    before = await list_memories(pool, ALICE)
+    assert await tell(stand_in_former, ALICE, text) == ()
+    assert await list_memories(pool, ALICE) == before

@@ -1,0 +1,359 @@
+"""The store LangMem sees, on the real PostgreSQL, without LangMem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import pytest
+from langgraph.store.base import ListNamespacesOp
+from psycopg.types.json import Jsonb
+
+from memory.clauses import Said, Words
+from memory.database import Pool
+from memory.embeddings import Embedder
+from memory.errors import EmbeddingsUnavailable, FormationUnavailable, InvalidNamespace
+from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
+from memory.user_store import Formed, UserStore, rows_within
+
+ALICE = Person("T1", "U1")
+OWN = ALICE.namespace(DM)
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+KINDS = ("UserFoodPreference", "UserTechInterest", "Note")
+
+
+def said(*messages: str) -> list[Said]:
+    """Read messages of one person."""
+    return [Said(Words(text=text, channel="D1", ts=str(i))) for i, text in enumerate(messages)]
+
+
+def put(database: str, namespace: Namespace, key: str, value: dict[str, Any]) -> None:
+    """Store a row behind the store's back."""
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)"
+            " ON CONFLICT (prefix, key) DO UPDATE SET value = EXCLUDED.value, updated_at = now()",
+            (namespace.prefix, key, Jsonb(value)),
+        )
+
+
+def stored(database: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return every row, by audience and key."""
+    with psycopg.connect(database) as connection:
+        rows = connection.execute("SELECT prefix, key, value FROM store").fetchall()
+    return {(Namespace.from_prefix(prefix).audience, key): value for prefix, key, value in rows}
+
+
+def food(name: str, level: int | None = 80, **more: Any) -> dict[str, Any]:
+    """Return the value of a food memory."""
+    return {
+        "kind": "UserFoodPreference",
+        "content": {"food_name": name, "preference": level},
+    } | more
+
+
+def note(text: str, **more: Any) -> dict[str, Any]:
+    """Return the value of a memory of a kind without a level."""
+    return {"kind": "Note", "content": {"text": text}} | more
+
+
+def quoted(value: dict[str, Any], evidence: str) -> dict[str, Any]:
+    """Return `value` as the memory model writes it."""
+    return {"kind": value["kind"], "content": {**value["content"], "evidence": evidence}}
+
+
+class Room:
+    """One person's store, loaded for one conversation."""
+
+    def __init__(self, pool: Pool, embedder: Embedder, database: str) -> None:
+        self.pool, self.embedder, self.database = pool, embedder, database
+
+    async def load(self, *messages: str, seen: View | None = None) -> UserStore:
+        return await UserStore.load(
+            self.pool, self.embedder, seen or view(OWN), said(*messages), kinds=KINDS
+        )
+
+    async def commit(self, store: UserStore) -> Formed:
+        return await store.commit(at=NOON)
+
+
+@pytest.fixture
+def room(pool: Pool, model_embedder: Embedder, database: str) -> Room:
+    """Where one person's memories are read and written."""
+    return Room(pool, model_embedder, database)
+
+
+async def test_reads_come_from_memory(room: Room) -> None:
+    """Search and get return what was loaded, each with its newest evidence, whatever is asked."""
+    sources = [{"evidence": "old"}, {"evidence": "new"}]
+    put(room.database, OWN, "a", food("ramen", sources=sources))
+    store = await room.load("hello")
+    (found,) = await store.asearch(OWN.parts, query="anything", limit=0)
+    assert found.value["content"]["evidence"] == "new"
+    assert found.namespace == OWN.parts
+    got = await store.aget(OWN.parts, "a")
+    assert got is not None
+    assert got.value == found.value
+    assert await store.aget(OWN.parts, "nothing") is None
+
+
+async def test_only_three_operations(room: Room) -> None:
+    """Synchronous use and listing namespaces are refused in a sentence."""
+    store = await room.load("hello")
+    with pytest.raises(NotImplementedError, match="asynchronously only"):
+        store.batch([])
+    with pytest.raises(NotImplementedError, match="searched, read and written only"):
+        await store.abatch([ListNamespacesOp()])
+
+
+async def test_writes_wait(room: Room) -> None:
+    """Nothing is written before `commit`, and discarded writes never are."""
+    store = await room.load("I love soba")
+    await store.aput(OWN.parts, "new", quoted(food("soba"), "I love soba"))
+    assert stored(room.database) == {}
+    store.discard()
+    assert await room.commit(store) == Formed(changes=(), refused=())
+    assert stored(room.database) == {}
+
+
+async def test_confirmed_at(room: Room) -> None:
+    """The time of the commit is kept as ISO 8601."""
+    store = await room.load("I love soba")
+    await store.aput(OWN.parts, "new", quoted(food("soba"), "I love soba"))
+    formed = await room.commit(store)
+    (change,) = formed.changes
+    assert stored(room.database)[(DM, change.key)]["confirmed_at"] == "2026-01-02T12:00:00+00:00"
+
+
+async def test_no_other_namespace_is_written(room: Room) -> None:
+    """A new memory for another audience, or another person, is refused."""
+    store = await room.load("I love soba", seen=view(ALICE.namespace("C1")))
+    for parts in (ALICE.namespace(PUBLIC).parts, Person("T1", "U2").namespace("C1").parts):
+        await store.aput(parts, "new", quoted(food("soba"), "I love soba"))
+    assert (await room.commit(store)).refused == ("wider_audience",) * 2
+    assert stored(room.database) == {}
+
+
+async def test_removing_what_is_not_there(room: Room) -> None:
+    """Removing an unknown memory, or storing that something is not liked, does nothing."""
+    store = await room.load("I hate soba")
+    await store.adelete(OWN.parts, "nowhere")
+    await store.aput(OWN.parts, "new", quoted(food("soba", 0), "I hate soba"))
+    assert (await room.commit(store)).refused == ("nothing_to_remove",) * 2
+    assert stored(room.database) == {}
+
+
+async def test_level_zero_of_a_known_thing(room: Room) -> None:
+    """A new memory of level 0 about a known thing removes that one."""
+    put(room.database, OWN, "a", food("Soba"))
+    store = await room.load("I hate soba")
+    await store.aput(OWN.parts, "new", quoted(food("soba", 0), "I hate soba"))
+    formed = await room.commit(store)
+    assert [(c.action, c.key) for c in formed.changes] == [("removed", "a")]
+    assert stored(room.database) == {}
+
+
+async def test_added_and_taken_back_in_one_run(room: Room) -> None:
+    """What is added and removed within a run leaves no trace."""
+    store = await room.load("I love soba", "no, I hate soba")
+    await store.aput(OWN.parts, "new", quoted(food("soba"), "I love soba"))
+    await store.aput(OWN.parts, "newer", quoted(food("soba", 0), "I hate soba"))
+    assert await room.commit(store) == Formed(changes=(), refused=())
+    assert stored(room.database) == {}
+
+
+async def test_a_known_thing_of_wider_ears(room: Room) -> None:
+    """A new memory about something said in public stands before the public one."""
+    put(room.database, ALICE.namespace(PUBLIC), "wide", food("soba", 40))
+    own = ALICE.namespace("C1")
+    store = await room.load("I love soba", seen=view(own))
+    await store.aput(own.parts, "new", quoted(food("soba", 90), "I love soba"))
+    formed = await room.commit(store)
+    (change,) = formed.changes
+    assert change.action == "updated"
+    assert change.before == {"food_name": "soba", "preference": 40}
+    value = stored(room.database)[("C1", change.key)]
+    assert value["supersedes"] == [{"audience": "public", "key": "wide"}]
+    assert stored(room.database)[("public", "wide")] == food("soba", 40)
+
+
+async def test_superseding_twice_is_one_row(room: Room) -> None:
+    """Two changes to one wider memory within a run end in one row."""
+    put(room.database, ALICE.namespace(PUBLIC), "wide", food("soba", 40))
+    store = await room.load("I love soba", "I love cold soba")
+    parts = ALICE.namespace(PUBLIC).parts
+    await store.aput(parts, "wide", quoted(food("soba", 90), "I love soba"))
+    await store.aput(parts, "wide", quoted(food("soba", 95), "I love cold soba"))
+    formed = await room.commit(store)
+    (change,) = formed.changes
+    value = stored(room.database)[(DM, change.key)]
+    assert value["supersedes"] == [{"audience": "public", "key": "wide"}]
+    assert len(value["sources"]) == 2
+
+
+async def test_kinds_without_a_level(room: Room) -> None:
+    """Without a level a wider memory cannot be removed from here, nor one that hides it."""
+    wide = {"audience": "public", "key": "wide"}
+    put(room.database, ALICE.namespace(PUBLIC), "wide", note("plays go"))
+    put(room.database, ALICE.namespace(PUBLIC), "other", note("plays chess"))
+    put(room.database, OWN, "a", note("plays go daily", supersedes=[wide]))
+    before = stored(room.database)
+    store = await room.load("forget that I play go", "forget that I play chess")
+    assert {item.key for item in await store.asearch(OWN.parts)} == {"a", "other"}
+    await store.adelete(OWN.parts, "a")
+    await store.adelete(ALICE.namespace(PUBLIC).parts, "other")
+    assert (await room.commit(store)).refused == ("wider_audience",) * 2
+    assert stored(room.database) == before
+
+
+async def test_what_no_longer_hides_anything_can_go(room: Room) -> None:
+    """A memory whose wider one is gone is removed for good."""
+    put(room.database, OWN, "a", food("soba", supersedes=[{"audience": "public", "key": "gone"}]))
+    store = await room.load("I hate soba")
+    await store.adelete(OWN.parts, "a")
+    formed = await room.commit(store)
+    assert [change.action for change in formed.changes] == ["removed"]
+    assert stored(room.database) == {}
+
+
+async def test_an_update_without_its_subject(room: Room) -> None:
+    """A patch is grounded by what it changes, or by a word that refers to the known thing."""
+    put(room.database, OWN, "a", food("ramen"))
+    store = await room.load("Do you remember ramen?", "I love it with miso now", "I play go")
+    described = food("ramen")
+    described["content"]["description"] = "with miso"
+    await store.aput(OWN.parts, "a", quoted(described, "I love it with miso now"))
+    await store.aput(OWN.parts, "a", quoted(food("ramen", 10), "I play go"))
+    formed = await room.commit(store)
+    assert [change.action for change in formed.changes] == ["updated"]
+    assert formed.refused == ("ungrounded",)
+
+
+async def test_a_subject_that_is_corrected(room: Room) -> None:
+    """A patch may give the thing its right name."""
+    put(room.database, OWN, "a", food("raman"))
+    store = await room.load("I love ramen, not raman")
+    await store.aput(OWN.parts, "a", quoted(food("ramen"), "I love ramen, not raman"))
+    formed = await room.commit(store)
+    assert [change.key for change in formed.changes] == ["a"]
+
+
+async def test_old_vectors_go(room: Room) -> None:
+    """An update leaves one vector, whatever other fields were embedded before."""
+    put(room.database, OWN, "a", food("ramen"))
+    zeros = "[" + ",".join(["0"] * 256) + "]"
+    with psycopg.connect(room.database) as connection:
+        for field in ("content.food_name", "$"):
+            connection.execute(
+                "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+                " VALUES (%s, 'a', %s, %s)",
+                (OWN.prefix, field, zeros),
+            )
+    store = await room.load("I love ramen")
+    await store.aput(OWN.parts, "a", quoted(food("ramen", 100), "I love ramen"))
+    await room.commit(store)
+    with psycopg.connect(room.database) as connection:
+        fields = connection.execute("SELECT field_name FROM store_vectors").fetchall()
+    assert fields == [("content",)]
+
+
+async def test_deleted_at_the_very_moment(room: Room) -> None:
+    """A row that vanishes between reading and writing is reported, and has no vector."""
+    put(room.database, OWN, "a", food("ramen"))
+    store = await room.load("I love ramen")
+    await store.aput(OWN.parts, "a", quoted(food("ramen", 100), "I love ramen"))
+    with psycopg.connect(room.database) as connection:
+        connection.execute(
+            "CREATE FUNCTION vanish() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RETURN NULL; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER vanish BEFORE UPDATE ON store FOR EACH ROW EXECUTE FUNCTION vanish()"
+        )
+    assert await room.commit(store) == Formed(changes=(), refused=("deleted_meanwhile",))
+    with psycopg.connect(room.database) as connection:
+        assert connection.execute("SELECT count(*) FROM store_vectors").fetchone() == (0,)
+
+
+class MeddlingEmbedder(Embedder):
+    """Changes the memory each time it is asked for a vector."""
+
+    database = ""
+    asked = 0
+    meddles = 0
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Meddle, then embed."""
+        self.asked += 1
+        if self.asked <= self.meddles:
+            value = food("ramen")
+            value["content"]["description"] = f"change {self.asked}"
+            put(self.database, OWN, "a", value)
+        return await super().embed(texts)
+
+
+@pytest.fixture
+def meddler(model_embedder: Embedder, database: str) -> MeddlingEmbedder:
+    """An embedder during whose calls the memory changes."""
+    embedder = MeddlingEmbedder(model_embedder._client, model_embedder.space)
+    embedder.database = database
+    return embedder
+
+
+@pytest.mark.parametrize("meddles", [1, 2])
+async def test_changed_while_embedding(
+    pool: Pool, database: str, meddler: MeddlingEmbedder, meddles: int
+) -> None:
+    """What another run adds during the embedding call is merged, and embedded as it is stored."""
+    meddler.meddles = meddles
+    store = await UserStore.load(pool, meddler, view(OWN), said("I love ramen"), kinds=KINDS)
+    await store.aput(OWN.parts, "new", quoted(food("ramen", 90), "I love ramen"))
+    formed = await store.commit(at=NOON)
+    assert [change.action for change in formed.changes] == ["updated"]
+    assert meddler.asked == meddles + 1
+    content = stored(database)[(DM, "a")]["content"]
+    assert content == {"food_name": "ramen", "preference": 90, "description": f"change {meddles}"}
+
+
+async def test_what_keeps_changing_waits(
+    pool: Pool, database: str, meddler: MeddlingEmbedder
+) -> None:
+    """Memories that change during every call are given up for now."""
+    meddler.meddles = 99
+    store = await UserStore.load(pool, meddler, view(OWN), said("I love ramen"), kinds=KINDS)
+    await store.aput(OWN.parts, "new", quoted(food("ramen", 90), "I love ramen"))
+    with pytest.raises(FormationUnavailable, match="keep changing"):
+        await store.commit(at=NOON)
+    assert "sources" not in stored(database)[(DM, "a")]
+
+
+async def test_many_memories_need_embeddings(
+    room: Room, model: Any, pool: Pool, model_embedder: Embedder
+) -> None:
+    """More than fifty memories cannot be chosen from without embeddings."""
+    for number in range(51):
+        put(room.database, OWN, str(number), food(f"dish {number}"))
+    model.embeddings_status = 500
+    with pytest.raises(EmbeddingsUnavailable):
+        await room.load("I love ramen")
+
+
+async def test_rows_outside_every_namespace_stop_everything(room: Room) -> None:
+    """A row whose prefix is not a person's namespace is not shown to any model."""
+    put(room.database, OWN, "a", food("ramen"))
+    with psycopg.connect(room.database) as connection:
+        connection.execute("UPDATE store SET prefix = prefix || '.x'")
+    with pytest.raises(InvalidNamespace):
+        await room.load("hello")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["chat.T1.U2.public", "chat.T2.U1.public", "chat.T1.U1.dm", "chat.T1.U1.C2"]
+)
+def test_rows_for_other_ears_stop_everything(prefix: str) -> None:
+    """Should a query ever return another person's or another audience's row, nothing is done."""
+    record = {"prefix": prefix, "key": "a", "value": {}, "created_at": NOON, "updated_at": NOON}
+    with pytest.raises(InvalidNamespace, match="other ears"):
+        rows_within([record], view(ALICE.namespace("C1")))

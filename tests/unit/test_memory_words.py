@@ -1,0 +1,117 @@
+"""Finding one's own memories by words, and refusing foreign rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memory import DM, PUBLIC, InvalidNamespace, Memory, Person, folded, matching, view
+from memory.memories import checked, person_range, read
+
+ALICE = Person("T1", "U1")
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def row(prefix: str = "chat.T1.U1.dm", key: str = "k", **value: Any) -> dict[str, Any]:
+    """Return a row of `store`."""
+    value = {"kind": "UserFoodPreference", "content": {"food_name": "寿司"}, **value}
+    return {"prefix": prefix, "key": key, "value": value, "created_at": NOW, "updated_at": NOW}
+
+
+def memory(**value: Any) -> Memory:
+    """Return a memory of Alice's."""
+    return read(row(**value))
+
+
+def test_a_row_is_read_whole() -> None:
+    """A stored row becomes a memory with its namespace, sources and what it supersedes."""
+    found = read(
+        row(
+            sources=[{"evidence": "寿司が好き"}],
+            supersedes=[{"audience": PUBLIC, "key": "old"}],
+        )
+    )
+    assert found.namespace == ALICE.namespace(DM)
+    assert found.reference == "dm/k"
+    assert found.sources == ({"evidence": "寿司が好き"},)
+    assert found.supersedes == ((PUBLIC, "old"),)
+
+
+def test_rows_of_other_tools_are_read_too() -> None:
+    """A row without a kind, or with a plain text as content, is a memory all the same."""
+    found = read({**row(), "value": {"content": "likes sushi"}})
+    assert (found.kind, found.content, found.sources) == ("Memory", {"content": "likes sushi"}, ())
+
+
+def test_another_persons_row_shows_nothing_at_all() -> None:
+    """One foreign row among the person's own makes the whole read fail."""
+    rows = [row(), row("chat.T1.U12.dm", "k2")]
+    with pytest.raises(InvalidNamespace, match="nothing was shown"):
+        checked(rows, view(ALICE.namespace(DM)))
+
+
+def test_what_the_view_hides_is_left_out() -> None:
+    """A row outside the view is not returned, though it is the person's own."""
+    rows = [row(), row("chat.T1.U1.public", "k2")]
+    seen = checked(rows, view(ALICE.namespace(PUBLIC)))
+    assert [m.reference for m in seen] == ["public/k2"]
+
+
+def test_superseded_rows_are_hidden_where_the_newer_one_is_seen() -> None:
+    """A superseded memory is hidden in a view that sees what supersedes it, shown elsewhere."""
+    rows = [
+        row("chat.T1.U1.public", "old"),
+        row("chat.T1.U1.dm", "new", supersedes=[{"audience": PUBLIC, "key": "old"}]),
+        row("chat.T1.U1.dm", "old"),
+    ]
+    in_dm = checked(rows, view(ALICE.namespace(DM)))
+    assert [m.reference for m in in_dm] == ["dm/new", "dm/old"]
+    in_public = checked(rows, view(ALICE.namespace(PUBLIC)))
+    assert [m.reference for m in in_public] == ["public/old"]
+
+
+def test_the_range_of_a_person_is_theirs_alone() -> None:
+    """Every prefix in a person's range is theirs, and prefixes of neighbours lie outside."""
+    bounds = person_range(ALICE)
+    own = ["chat.T1.U1.dm", "chat.T1.U1.public", "chat.T1.U1.C0", "chat.T1.U1.ZZZ"]
+    foreign = ["chat.T1.U12.dm", "chat.T1.U0.dm", "chat.T1.U1", "chat.T12.U1.dm", "chat.T1.U.dm"]
+    assert all(bounds["low"] <= prefix < bounds["high"] for prefix in own)
+    assert not any(bounds["low"] <= prefix < bounds["high"] for prefix in foreign)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("ラーメン", True),
+        ("ﾗｰﾒﾝ", True),
+        ("MISO ramen", True),
+        ("ramen, miso!", True),
+        ("味噌 ramen", True),
+        ("大好き", True),
+        ("ramen pizza", False),
+        ("75", True),
+        ("", False),
+        ("!!!", False),
+        ("cuisine", False),
+    ],
+)
+def test_matching(words: str, found: bool) -> None:
+    """Every word must occur in the values or the quote, whatever its width or case."""
+    one = memory(
+        content={"food_name": "ラーメン Miso Ramen", "cuisine": None, "preference": 75},
+        sources=[{"evidence": "味噌が大好きです"}, {}],
+    )
+    assert matching([one], words) == ([one] if found else [])
+
+
+@given(st.text())
+def test_folding_is_idempotent(text: str) -> None:
+    """Folded text holds only words and single spaces, and folding it again changes nothing."""
+    once = folded(text)
+    assert once == once.strip()
+    assert "  " not in once
+    assert folded(once) == once

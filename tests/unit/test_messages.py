@@ -1,0 +1,193 @@
+"""Which events are a person's message to the bot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.messages import Message, installation_team, read_message
+from memory import DM, InvalidNamespace, Person
+
+BOT = "UBOT"
+
+
+def body(event: dict[str, Any], **envelope: Any) -> dict[str, Any]:
+    """Return an event's envelope."""
+    return {"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": event} | envelope
+
+
+def dm(**event: Any) -> dict[str, Any]:
+    """Return a direct message's event."""
+    return {
+        "type": "message",
+        "channel_type": "im",
+        "channel": "D1",
+        "user": "U1",
+        "ts": "1700000000.000100",
+        "text": "hello",
+        **event,
+    }
+
+
+def in_channel(**event: Any) -> dict[str, Any]:
+    """Return a channel message's event."""
+    return dm(channel="C1", channel_type="channel", **event)
+
+
+def read(event: dict[str, Any], **envelope: Any) -> Message:
+    """Read an event that is a message to the bot."""
+    message = read_message(body(event, **envelope), BOT)
+    assert message is not None
+    return message
+
+
+def test_a_direct_message_is_read_whole() -> None:
+    """A DM is addressed, opens its own thread, and is its author's."""
+    message = read(dm(team="T9"))
+    assert message == Message(
+        event_id="Ev1",
+        team_id="T1",
+        user_id="U1",
+        user_team_id="T9",
+        channel_id="D1",
+        ts="1700000000.000100",
+        thread_ts="1700000000.000100",
+        text="hello",
+        audience=DM,
+        addressed=True,
+    )
+    assert message.person == Person("T1", "U1")
+    assert message.thread == "T1.D1.1700000000.000100"
+    assert message.opens_thread
+    assert Message(**message.as_json()) == message
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        dm(subtype="message_changed"),
+        dm(subtype="message_deleted"),
+        dm(subtype="bot_message"),
+        dm(subtype="channel_join"),
+        dm(subtype="channel_topic"),
+        dm(subtype="assistant_app_thread"),
+        dm(hidden=True),
+        dm(bot_id="B1"),
+        dm(bot_profile={"id": "B1"}),
+        dm(user=BOT),
+        dm(user="USLACKBOT"),
+        dm(user=None),
+        dm(user=""),
+        {"type": "reaction_added", "user": "U1"},
+        in_channel(text="nobody is asked"),
+        in_channel(text="<@U2> look", thread_ts="1600000000.000100"),
+        {},
+    ],
+)
+def test_what_is_no_message_to_the_bot(event: dict[str, Any]) -> None:
+    """Bots, the app itself, edits, joins and talk among others are nobody's question."""
+    assert read_message(body(event), BOT) is None
+
+
+@pytest.mark.parametrize("subtype", ["file_share", "thread_broadcast", "me_message"])
+def test_subtypes_of_people_are_read(subtype: str) -> None:
+    """A shared file, a broadcast reply and a /me message are a person's words."""
+    assert read(dm(subtype=subtype)).text == "hello"
+
+
+def test_a_mention_addresses_the_bot_in_either_event() -> None:
+    """A mention is addressed whether it comes as app_mention or as message; its kind is open."""
+    mention = {**in_channel(text="hi"), "type": "app_mention"}
+    del mention["channel_type"]
+    for event in (mention, in_channel(text=f"<@{BOT}> hi"), in_channel(text=f"a <@{BOT}|k> b")):
+        message = read(event)
+        assert message.addressed
+        assert message.audience is None
+
+
+def test_a_reply_in_a_thread_may_be_meant() -> None:
+    """A channel reply without any mention is read, as not addressed: the inbox decides."""
+    message = read(in_channel(text="and now?", thread_ts="1600000000.000100"))
+    assert not message.addressed
+    assert not message.opens_thread
+    assert message.thread == "T1.C1.1600000000.000100"
+
+
+def test_mention_of_the_bot_and_another_is_addressed() -> None:
+    """A message that mentions the bot beside somebody else is still meant for the bot."""
+    assert read(in_channel(text=f"<@{BOT}> ask <@U2>", thread_ts="1.0")).addressed
+
+
+def test_a_shared_direct_message_is_of_unknown_kind() -> None:
+    """A DM over Slack Connect is not taken for a private one."""
+    message = read(dm(), is_ext_shared_channel=True)
+    assert message.audience is None
+    assert message.is_shared
+
+
+def test_authors_home_team_decides_nothing() -> None:
+    """Memories belong to the installation's team; the author's own team is only passed on."""
+    message = read(dm(user_team="T7", team="T8"), authorizations=[{"team_id": "T2"}], team_id="T3")
+    assert message.team_id == "T2"
+    assert message.user_team_id == "T7"
+
+
+@pytest.mark.parametrize(
+    ("envelope", "team"),
+    [
+        ({"team_id": "T1"}, "T1"),
+        ({"team_id": "T1", "authorizations": []}, "T1"),
+        ({"team_id": "T1", "authorizations": None}, "T1"),
+        ({"team_id": "T1", "authorizations": [{"team_id": "T2"}]}, "T2"),
+        (
+            {
+                "team_id": "T1",
+                "authorizations": [
+                    {"team_id": "T2", "enterprise_id": "E1", "is_enterprise_install": True}
+                ],
+            },
+            "E1",
+        ),
+        (
+            {
+                "team_id": "T1",
+                "authorizations": [
+                    {"team_id": "T2", "enterprise_id": "E1", "is_enterprise_install": False}
+                ],
+            },
+            "T2",
+        ),
+        ({"authorizations": [{"enterprise_id": "", "is_enterprise_install": True}]}, ""),
+        ({}, ""),
+    ],
+)
+def test_installation_team(envelope: dict[str, Any], team: str) -> None:
+    """An organisation's install is kept under its enterprise, any other under its team."""
+    assert installation_team(envelope) == team
+
+
+@pytest.mark.parametrize(
+    ("event", "envelope"),
+    [
+        (dm(), {"team_id": ""}),
+        (dm(), {"team_id": "t1"}),
+        (dm(user="u_1"), {}),
+        (dm(user="U%"), {}),
+        (dm(), {"event_id": ""}),
+        (dm(ts=""), {}),
+        (dm(channel=""), {}),
+    ],
+)
+def test_missing_ids_are_refused(event: dict[str, Any], envelope: dict[str, Any]) -> None:
+    """A message without the ids it is kept under is an error, not somebody's message."""
+    with pytest.raises(InvalidNamespace):
+        read_message(body(event, **envelope), BOT)
+
+
+def test_odd_texts_are_kept() -> None:
+    """A NUL byte is taken out; a missing text is empty; files are noted."""
+    assert read(dm(text="a\x00b")).text == "ab"
+    message = read(dm(text=None, files=[{"id": "F1"}]))
+    assert message.text == ""
+    assert message.has_files

@@ -1,0 +1,112 @@
+"""Whose memory, and who may see it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memory import DM, PUBLIC, InvalidNamespace, Namespace, Person, view
+
+IDS = st.text("ABCXYZ019", min_size=1, max_size=12)
+AUDIENCES = st.one_of(st.sampled_from([DM, PUBLIC]), IDS)
+BAD_IDS = [
+    *("", " ", "u1", "U_1", "U%", "U.1", "U*", "U1 ", " U1", "U1\n", "U1\x00", "../U1", "*", "Ｕ1"),
+    *("é", "U-1", "U,1", "U1.dm", "chat"),
+]
+
+
+@given(IDS, IDS, AUDIENCES)
+def test_prefix_reads_back(team: str, user: str, audience: str) -> None:
+    """A namespace written as a prefix is read back as the same namespace."""
+    namespace = Person(team, user).namespace(audience)
+    assert Namespace.from_prefix(namespace.prefix) == namespace
+    assert namespace.parts == ("chat", team, user, audience)
+    assert namespace.prefix.startswith(f"{namespace.person.prefix}.")
+
+
+@given(IDS, IDS, AUDIENCES, IDS, IDS, AUDIENCES)
+def test_prefixes_are_one_to_one(
+    team: str, user: str, audience: str, team2: str, user2: str, audience2: str
+) -> None:
+    """Two namespaces share a prefix only when they are the same."""
+    one = Person(team, user).namespace(audience)
+    two = Person(team2, user2).namespace(audience2)
+    assert (one.prefix == two.prefix) == (one == two)
+    if one.person != two.person:
+        assert not two.prefix.startswith(f"{one.person.prefix}.")
+
+
+@pytest.mark.parametrize("bad", BAD_IDS)
+def test_ids_that_are_not_slacks_are_refused(bad: str) -> None:
+    """A team, user or audience that is not an id of Slack's never becomes a namespace."""
+    with pytest.raises(InvalidNamespace, match="team id"):
+        Person(bad, "U1")
+    with pytest.raises(InvalidNamespace, match="user id"):
+        Person("T1", bad)
+    with pytest.raises(InvalidNamespace, match="audience"):
+        Person("T1", "U1").namespace(bad)
+
+
+@given(st.text())
+def test_only_capitals_and_digits_pass(text: str) -> None:
+    """Whatever text is given as an id, it passes only as capitals and digits."""
+    allowed = bool(text) and all(c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" for c in text)
+    try:
+        Person("T1", text)
+    except InvalidNamespace:
+        assert not allowed
+    else:
+        assert allowed
+
+
+@pytest.mark.parametrize("bad", [None, 7, ["U1"]])
+def test_ids_that_are_no_text_are_refused(bad: object) -> None:
+    """An id that is no text at all is refused as a missing one is."""
+    with pytest.raises(InvalidNamespace):
+        Person("T1", bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        *("", "chat", "chat.T1.U1", "chat.T1.U1.dm.x", "other.T1.U1.dm", "chat..U1.dm"),
+        *("chat.T1..dm", "chat.T1.U1.", "chat.T1.u1.dm", "chat.T1.U%.dm", "chat.T1.U1.direct"),
+    ],
+)
+def test_foreign_prefixes_are_refused(prefix: str) -> None:
+    """A stored prefix that is nobody's namespace is an error, not a memory."""
+    with pytest.raises(InvalidNamespace):
+        Namespace.from_prefix(prefix)
+
+
+ALICE = Person("T1", "U1")
+EVERY_AUDIENCE = [DM, PUBLIC, "G1", "G2", "C9"]
+
+
+@pytest.mark.parametrize(
+    ("own", "shared", "seen"),
+    [
+        (DM, False, EVERY_AUDIENCE),
+        (DM, True, EVERY_AUDIENCE),
+        (PUBLIC, False, [PUBLIC]),
+        ("G1", False, [PUBLIC, "G1"]),
+        ("G1", True, ["G1"]),
+        ("C9", True, ["C9"]),
+    ],
+)
+def test_each_place_sees_its_own(own: str, shared: bool, seen: list[str]) -> None:
+    """A DM sees all, public the public, private the public and its own, shared its own only."""
+    seen_from = view(ALICE.namespace(own), shared=shared)
+    assert [a for a in EVERY_AUDIENCE if seen_from.allows(ALICE.namespace(a))] == seen
+    assert seen_from.person == ALICE
+
+
+@given(AUDIENCES, st.booleans(), IDS, IDS, AUDIENCES)
+def test_no_view_allows_another_person(
+    own: str, shared: bool, team: str, user: str, audience: str
+) -> None:
+    """No view of one person allows a namespace of another, whatever their audiences."""
+    other = Person(team, user)
+    allowed = view(ALICE.namespace(own), shared=shared).allows(other.namespace(audience))
+    assert other == ALICE or not allowed

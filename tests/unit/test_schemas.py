@@ -1,0 +1,89 @@
+"""What can be remembered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from memory import SCHEMAS, UserFoodPreference, UserTechInterest, subject
+from memory.schemas import (
+    LEVEL_FIELDS,
+    SUBJECT_FIELDS,
+    level,
+    searchable_text,
+    with_evidence,
+)
+
+
+def test_fields_are_those_of_the_articles() -> None:
+    """The two schemas have the articles' fields, field for field."""
+    assert list(UserTechInterest.model_fields) == [
+        "topic",
+        "category",
+        "interest_level",
+        "description",
+    ]
+    assert list(UserFoodPreference.model_fields) == [
+        "food_name",
+        "cuisine",
+        "preference",
+        "description",
+    ]
+    assert UserTechInterest.__doc__ == "ユーザーの技術に関する関心情報"
+    assert UserFoodPreference.__doc__ == "ユーザーの食の好みの詳細情報"
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_levels_run_from_0_to_100(schema: type[BaseModel]) -> None:
+    """A level outside 0 to 100 is refused; both ends and none are accepted."""
+    name, what = LEVEL_FIELDS[schema.__name__], SUBJECT_FIELDS[schema.__name__]
+    for good in (0, 100, None):
+        assert schema.model_validate({what: "x", name: good}).model_dump()[name] == good
+    for bad in (-1, 101):
+        with pytest.raises(ValidationError):
+            schema.model_validate({what: "x", name: bad})
+    with pytest.raises(ValidationError):
+        schema.model_validate({name: 50})
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_the_model_must_quote(schema: type[BaseModel]) -> None:
+    """As the model sees it a schema keeps its name and fields, and demands a quote."""
+    shown = with_evidence(schema)
+    assert shown.__name__ == schema.__name__
+    assert shown.__doc__ == schema.__doc__
+    assert list(shown.model_fields) == [*schema.model_fields, "evidence"]
+    with pytest.raises(ValidationError):
+        shown.model_validate({SUBJECT_FIELDS[schema.__name__]: "x"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "what"),
+    [
+        ("UserTechInterest", {"topic": "AWS", "category": "cloud"}, "AWS"),
+        ("UserFoodPreference", {"cuisine": "和食", "food_name": "寿司"}, "寿司"),
+        ("UserFoodPreference", {"food_name": "", "cuisine": "和食"}, "和食"),
+        ("UserFoodPreference", {"food_name": 3, "description": "x"}, "x"),
+        ("Pet", {"age": 3, "name": "Taro"}, "Taro"),
+        ("Pet", {"age": 3}, ""),
+        ("Pet", {}, ""),
+    ],
+)
+def test_subject(kind: str, content: dict[str, Any], what: str) -> None:
+    """The subject is the naming field's text, else the first text there is."""
+    assert subject(kind, content) == what
+
+
+def test_values_are_what_is_embedded() -> None:
+    """The embedded text is the values that are text, without names of fields or numbers."""
+    content = {"food_name": "寿司", "cuisine": None, "preference": 90, "description": "まぐろ"}
+    assert searchable_text(content) == "寿司 まぐろ"
+
+
+def test_level_of_unknown_kinds_is_unknown() -> None:
+    """The level is read from the kind's own field; kinds without one have none."""
+    assert level("UserFoodPreference", {"preference": 0}) == 0
+    assert level("UserTechInterest", {"preference": 0}) is None
+    assert level("Pet", {"preference": 0}) is None

@@ -1,0 +1,125 @@
+"""Long Markdown in parts that each stand on their own."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.splitting import break_point, open_fence, split_markdown
+
+LIMIT = 300
+
+
+@pytest.mark.parametrize(
+    ("text", "fence"),
+    [
+        ("", None),
+        ("no code", None),
+        ("```py\nx = 1", "```py"),
+        ("```py\nx = 1\n```", None),
+        ("```py\nx = 1\n```  \nafter", None),
+        ("~~~\nx", "~~~"),
+        ("~~~\n```\n~~~", None),
+        ("```\n~~~\n", "```"),
+        ("```\na\n```\ntext\n```js\nb", "```js"),
+        ("````md\n```\ncode\n```\n", "````md"),
+        ("````md\n```\ncode\n```\n````", None),
+        ("```\ncode\n`````", None),
+        ("```\n```py\n", "```"),
+        ("```inline code```\ntext", None),
+        ("- item\n  ```py\n  x = 1", "  ```py"),
+        ("- item\n  ```py\n  x = 1\n  ```\n", None),
+        ("a ``` in the middle", None),
+    ],
+)
+def test_open_fence(text: str, fence: str | None) -> None:
+    """The code block that is still open is found as Markdown reads fences."""
+    assert open_fence(text) == fence
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "first"),
+    [
+        ("short", 10, "short"),
+        ("exactly ten", 11, "exactly ten"),
+        ("para one\n\npara two", 12, "para one\n\n"),
+        ("line one\nline two", 12, "line one\n"),
+        ("One here. Two there.", 12, "One here. "),
+        ("今日は雨。明日は晴れ。", 7, "今日は雨。"),
+        ("word another", 8, "word "),
+        ("abcdefghijkl", 5, "abcde"),
+        ("a bcdefghijkl", 8, "a bcdefg"),
+    ],
+)
+def test_break_point(text: str, limit: int, first: str) -> None:
+    """Text is broken at the largest unit that ends in the second half of the room."""
+    assert text[: break_point(text, limit)] == first
+
+
+PIECES = st.lists(
+    st.one_of(
+        st.text("ab 。、.\n", max_size=120),
+        st.sampled_from(
+            [
+                "\n```py\nx = 1\n" + "y = 2\n" * 60 + "```\n",
+                "\n~~~\n" + "code " * 80 + "\n~~~\n",
+                "\n````md\n```\ninner\n```\n" + "z\n" * 150 + "````\n",
+                "\n```one line```\n",
+                "日本語の文章。" * 40,
+                "x" * 500,
+                "\n- item\n  ```sh\n" + "  ls\n" * 80 + "  ```\n",
+            ]
+        ),
+    ),
+    max_size=10,
+).map("".join)
+
+
+def without_fences(text: str) -> str:
+    """Return the text without the lines that are fences, and without white space."""
+    lines = [line for line in text.split("\n") if not re.match(r"^\s*(```|~~~)", line)]
+    return re.sub(r"\s", "", "".join(lines))
+
+
+@given(PIECES)
+@example("```\n" + "a\n" * 1000)
+@example("x" * 2000)
+@example("")
+def test_parts_fit_and_hold_everything(text: str) -> None:
+    """Every part fits, each code block is closed in its part, and nothing is lost or doubled."""
+    parts = split_markdown(text, LIMIT)
+    assert all(len(part) <= LIMIT for part in parts)
+    assert all(part for part in parts) or text == ""
+    assert all(open_fence(part) is None for part in parts[:-1])
+    assert open_fence(parts[-1]) == open_fence(text) or open_fence(text) is not None
+    assert without_fences("".join(f"{part}\n" for part in parts)) == without_fences(text)
+
+
+@given(st.text("ab .。\n", max_size=LIMIT))
+def test_short_text_is_left_alone(text: str) -> None:
+    """What fits into one message is not touched."""
+    assert split_markdown(text, LIMIT) == [text]
+
+
+@given(st.text("abc 。\n", min_size=LIMIT, max_size=2000))
+def test_text_without_code_is_preserved_to_the_letter(text: str) -> None:
+    """Without code blocks, the parts put together are the text."""
+    assert "".join(split_markdown(text, LIMIT)) == text
+
+
+def test_a_language_is_kept_over_the_break() -> None:
+    """A code block that goes on in the next part is opened there with its language."""
+    code = "```python\n" + "print('x')\n" * 60 + "```"
+    parts = split_markdown(code, LIMIT)
+    assert len(parts) > 2
+    assert all(part.startswith("```python\n") and part.endswith("\n```") for part in parts)
+
+
+def test_a_very_long_fence_does_not_burst_a_part() -> None:
+    """A fence of a hundred backticks is closed without going over the limit."""
+    fence = "`" * 100
+    parts = split_markdown(f"{fence}\n" + "code\n" * 200 + fence, LIMIT)
+    assert all(len(part) <= LIMIT for part in parts)

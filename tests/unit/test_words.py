@@ -1,0 +1,103 @@
+"""Slack's message text, as the model sees it and as the person typed it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.words import mentions, plain, typed
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<@UBOT> hi", "hi"),
+        ("hi <@UBOT|kioku>", "hi"),
+        ("ask <@U2>", "ask @U2"),
+        ("ask <@U2|bob>", "ask @U2"),
+        ("see <#C1|general>", "see #general"),
+        ("see <#C1>", "see #C1"),
+        ("see <#C1|>", "see #C1"),
+        ("<!here> hi", "@here hi"),
+        ("<!channel|channel> hi", "@channel hi"),
+        ("<!subteam^S1|@devs> hi", "@devs hi"),
+        ("<https://a.example/x>", "https://a.example/x"),
+        ("<https://a.example/x|a.example/x>", "https://a.example/x"),
+        ("<https://a.example|docs>", "docs (https://a.example)"),
+        ("<mailto:a@b.example|a@b.example>", "mailto:a@b.example"),
+        ("a &lt;b&gt; &amp;amp; c", "a <b> &amp; c"),
+        ("a\x00b\x07c\td\ne", "abc\td\ne"),
+        ("  :ramen:  ", ":ramen:"),
+        ("&lt;@U2&gt;", "<@U2>"),
+        ("", ""),
+    ],
+)
+def test_plain(text: str, shown: str) -> None:
+    """Mentions, channels, links, escapes and control characters read as a person sees them."""
+    assert plain(text, "UBOT") == shown
+
+
+def test_mentions() -> None:
+    """Every mentioned person is found, escaped ones are not mentions."""
+    assert mentions("<@U1> and <@W2|bob>, &lt;@U3&gt; <#C1> <@u4>") == {"U1", "W2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("I like tea", "I like tea"),
+        ("&gt; I like beer\nI like tea", "I like tea"),
+        ("> I like beer\nI like tea", "I like tea"),
+        ("I like tea\n&gt;&gt;&gt; all\nof\nthis", "I like tea"),
+        ("I like `beer` tea", "I like   tea"),
+        ("I like tea ```beer\nand wine```", "I like tea"),
+        ("I like tea ```beer, never closed", "I like tea"),
+        ("```beer```\nI like tea", "I like tea"),
+        ("a &gt; b", "a > b"),
+        ("<@UBOT> I like tea", "I like tea"),
+        ("```\n&gt; x\n```", ""),
+        ("&gt; only\n&gt; quotes", ""),
+    ],
+)
+def test_typed(text: str, words: str) -> None:
+    """Only what the person typed themselves is left: no quoted line, no code."""
+    assert typed(text, "UBOT") == words
+
+
+CHUNKS = st.lists(
+    st.one_of(
+        st.sampled_from(["I like tea", "お茶が好き", "a < b", "one\ntwo", "<@UBOT> hello"]).map(
+            lambda text: (text, "own")
+        ),
+        st.sampled_from(
+            [
+                "&gt; SECRET quoted",
+                "&gt;SECRET",
+                "```SECRET```",
+                "```\nSECRET\n&gt; SECRET\n```",
+                "say `SECRET` twice `also SECRET`",
+                "```py\nSECRET = 1\n\n\nSECRET```",
+            ]
+        ).map(lambda text: (text, "foreign")),
+    ),
+    max_size=8,
+)
+LAST = st.sampled_from(["", "\n&gt;&gt;&gt; SECRET\nand SECRET\n\nSECRET", "\n```SECRET\nSECRET"])
+
+
+@given(CHUNKS, LAST)
+def test_typed_never_holds_quotes_or_code(chunks: list[tuple[str, str]], last: str) -> None:
+    """However a message is put together, quoted text and code never count as typed."""
+    words = typed("\n".join(text for text, _ in chunks) + last, "UBOT")
+    assert "SECRET" not in words
+    if any(text == "I like tea" for text, _ in chunks):
+        assert "I like tea" in words
+
+
+@given(st.text(max_size=200))
+def test_no_control_characters_are_left(text: str) -> None:
+    """Whatever is written, neither reading holds a control character PostgreSQL refuses."""
+    for shown in (plain(text), typed(text)):
+        assert "\x00" not in shown
+        assert shown == shown.strip()
