@@ -28,7 +28,7 @@ from bot.own_memories import OwnMemories
 from bot.people import People
 from bot.queue import LEARNING, REPLIES, Queue, migrations
 from bot.reply import Replier
-from bot.slack import SLACK_FAULTS, create_client, error_code
+from bot.slack import SLACK_FAULTS, create_client, error_code, patiently
 from bot.turn import Parts, create_turn
 from bot.turns import Turns
 from bot.web import create_web_app
@@ -53,6 +53,7 @@ FORMATIONS_AT_ONCE = 4
 _POOL_SIZE = 12
 _DRAIN_SECONDS = 25.0
 _READY_WAIT_SECONDS = 2.0
+_CONNECT_SECONDS = 30.0
 _FORMATION_ATTEMPTS = 8
 _FORMATION_WAIT_BASE = 4
 
@@ -199,7 +200,11 @@ class Service:
         handler = AsyncSocketModeHandler(app, app_token, web_client=client)
         self._stack.push_async_callback(handler.close_async)
         try:
-            await handler.client.connect()  # type: ignore[no-untyped-call]
+            # The SDK would ask for an address for ever, whatever Slack says of the token.
+            opened = await patiently(lambda: client.apps_connections_open(app_token=app_token))
+            handler.client.wss_uri = str(opened["url"])
+            connecting = handler.client.connect()  # type: ignore[no-untyped-call]
+            await asyncio.wait_for(connecting, _CONNECT_SECONDS)
         except SLACK_FAULTS as error:
             raise StartError(_refused("SLACK_APP_TOKEN", error)) from None
         self._socket = handler
