@@ -15,7 +15,8 @@ PAGE_SIZE = 20
 CHOICES = 10
 FORGET_ACTION = "forget_memory"
 PAGE_ACTION = "memories_page"
-_LINE_LIMIT = 280
+# Ten lines with number and date fit into a section's 3,000 characters.
+_LINE_LIMIT = 270
 
 Payload = dict[str, Any]
 
@@ -36,6 +37,7 @@ def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
     description = content.get("description")
     if description and str(description) not in line:
         line += f": {description}"
+    line = " ".join(line.split())
     return line if len(line) <= _LINE_LIMIT else line[: _LINE_LIMIT - 1] + "…"
 
 
@@ -50,8 +52,17 @@ def _sentence(language: Language, kind: str, what: str, level: object) -> str:
 
 
 def _line(language: Language, number: int, memory: Memory) -> str:
-    text = html.escape(describe(language, memory.kind, memory.content), quote=False)
+    text = _escaped(describe(language, memory.kind, memory.content))
     return f"*{number}.* {text} _({memory.updated_at.date().isoformat()})_"
+
+
+def _escaped(text: str) -> str:
+    # An escape is longer than what it stands for, and counts as what it is.
+    escaped = html.escape(text, quote=False)
+    while len(escaped) > _LINE_LIMIT:
+        text = text[: len(text) * (_LINE_LIMIT - 1) // len(escaped)]
+        escaped = html.escape(text, quote=False) + "…"
+    return escaped
 
 
 def memory_list(
