@@ -112,13 +112,11 @@ def load_settings(
 ) -> Settings:
     """Read the settings from the environment, then from `dotenv` for what is not set there.
 
-    Raises `SettingsError` with one sentence for an unknown `KIOKU_*` name or a bad value. Empty
-    values count as not set.
+    Raises `SettingsError` with one sentence for an unknown `KIOKU_*` name, a bad value or a file
+    that cannot be read. Empty values count as not set.
     """
     environment = os.environ if environment is None else environment
-    from_file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
-    merged = {**from_file, **environment}
-    values = {name: value.strip() for name, value in merged.items() if value and value.strip()}
+    values = {**_given(_read(dotenv)), **_given(environment)}
     for name in values:
         if name.startswith("KIOKU_") and name not in _ALIASES:
             close = get_close_matches(name, list(_ALIASES), n=1, cutoff=0.0)
@@ -129,3 +127,18 @@ def load_settings(
         name = str(invalid.errors()[0]["loc"][0])
         hint = _HINTS.get(name, "another value")
         raise SettingsError(f"{name} has a value that cannot be used: write {hint}.") from None
+
+
+def _read(dotenv: Path | None) -> Mapping[str, str | None]:
+    if dotenv is None or not dotenv.is_file():
+        return {}
+    try:
+        return dotenv_values(dotenv)
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(
+            f"The file {dotenv} cannot be read: make it readable for this user, in UTF-8."
+        ) from None
+
+
+def _given(values: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value.strip() for name, value in values.items() if value and value.strip()}

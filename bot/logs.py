@@ -20,6 +20,8 @@ _TALKATIVE = (
 )
 # What these log on errors can quote what they were given.
 _INDISCREET = ("langchain", "langchain_core", "langgraph", "langmem", "trustcall")
+# These put the text of an exception they report into their own message.
+_QUOTING = ("aiohttp", "asyncio", "psycopg", "slack_bolt", "slack_sdk")
 
 
 def fault(error: BaseException) -> str:
@@ -68,7 +70,7 @@ class _Discreet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         library = record.name.split(".", 1)[0]
-        if library in _INDISCREET:
+        if library in _INDISCREET or (record.exc_info and library in _QUOTING):
             record.msg, record.args = "a fault was reported; its text is withheld", ()
         if library not in _TALKATIVE:
             return True

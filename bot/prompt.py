@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Literal
 
 from openai.types.responses import EasyInputMessageParam
@@ -68,8 +70,14 @@ def shortened(text: str, budget: int) -> str:
     """Cut the middle out of a text that is longer than `budget` tokens, and say so in it."""
     if estimated_tokens(text) <= budget:
         return text
-    half = len(text) * budget // estimated_tokens(text) // 2
-    return f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"
+    head = _fitting(text, budget / 2)
+    tail = len(text) - _fitting(text[::-1], budget / 2)
+    return f"{text[:head]}\n[… {tail - head} characters left out …]\n{text[tail:]}"
+
+
+def _fitting(text: str, budget: float) -> int:
+    costs = list(accumulate(0.25 if character < "\x80" else 1.0 for character in text))
+    return bisect_right(costs, budget)
 
 
 def compose(

@@ -11,6 +11,7 @@ from typing import Self
 import openai
 from aiohttp import web
 from psycopg import OperationalError
+from pydantic import SecretStr
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -19,25 +20,28 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answering import Answering
 from bot.app import create_app
+from bot.ask import Asks, ask_handler
 from bot.audience import Audiences
 from bot.config import Settings
-from bot.inbox import ANSWER, Inbox
+from bot.inbox import ANSWER, Inbox, Waiting
 from bot.learning import FORM, Learning
 from bot.logs import fault
 from bot.own_memories import OwnMemories
 from bot.people import People
 from bot.queue import LEARNING, REPLIES, Queue, migrations
 from bot.reply import Replier
-from bot.slack import SLACK_FAULTS, create_client, error_code
+from bot.slack import SLACK_FAULTS, create_client, error_code, patiently
+from bot.slack_outlet import SlackOutlet
 from bot.turn import Parts, create_turn
-from bot.turns import Turns
-from bot.web import create_web_app
+from bot.turns import Intent, Turns
+from bot.web import Handler, create_web_app
 from memory import (
     Embedder,
     EmbeddingSpace,
     Former,
     KiokuMemoryError,
     Pool,
+    View,
     check_access,
     check_database,
     create_pool,
@@ -53,6 +57,7 @@ FORMATIONS_AT_ONCE = 4
 _POOL_SIZE = 12
 _DRAIN_SECONDS = 25.0
 _READY_WAIT_SECONDS = 2.0
+_CONNECT_SECONDS = 30.0
 _FORMATION_ATTEMPTS = 8
 _FORMATION_WAIT_BASE = 4
 
@@ -141,20 +146,31 @@ class Service:
         )
         inbox = Inbox(pool, queue)
         own = OwnMemories(pool, embedder, stand_in=settings.stand_in)
+        turns = Turns(pool, learning.schedule)
         parts = Parts(
             pool=pool,
             client=client,
             bot_user_id=str(identity.bot_user_id),
-            inbox=inbox,
-            turns=Turns(pool, learning.schedule),
+            turns=turns,
             audiences=audiences,
-            people=people,
             embedder=embedder,
             replier=Replier(model, model=settings.reply_model, web_search=settings.web_search),
-            own=own,
-            stand_in=settings.stand_in,
         )
-        answering = Answering(inbox, create_turn(parts), parts)
+
+        def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
+            return SlackOutlet(
+                client,
+                waiting,
+                view,
+                intent,
+                inbox=inbox,
+                turns=turns,
+                people=people,
+                own=own,
+                stand_in=settings.stand_in,
+            )
+
+        answering = Answering(inbox, create_turn(parts, open_outlet), parts, open_outlet)
         queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
         queue.register(
             FORM,
@@ -182,7 +198,7 @@ class Service:
         if settings.slack_app_token is not None:
             await self._connect(app, client, settings.slack_app_token.get_secret_value())
         if self._serve_http:
-            await self._listen(app, pool, space)
+            await self._listen(app, pool, space, _ask(parts, settings.api_token))
 
     async def _open_pool(self, space: EmbeddingSpace) -> Pool:
         pool = create_pool(self._conninfo, max_size=_POOL_SIZE)
@@ -201,12 +217,18 @@ class Service:
         handler = AsyncSocketModeHandler(app, app_token, web_client=client)
         self._stack.push_async_callback(handler.close_async)
         try:
-            await handler.client.connect()  # type: ignore[no-untyped-call]
+            # The SDK would ask for an address for ever, whatever Slack says of the token.
+            opened = await patiently(lambda: client.apps_connections_open(app_token=app_token))
+            handler.client.wss_uri = str(opened["url"])
+            connecting = handler.client.connect()  # type: ignore[no-untyped-call]
+            await asyncio.wait_for(connecting, _CONNECT_SECONDS)
         except SLACK_FAULTS as error:
             raise StartError(_refused("SLACK_APP_TOKEN", error)) from None
         self._socket = handler
 
-    async def _listen(self, app: AsyncApp, pool: Pool, space: EmbeddingSpace) -> None:
+    async def _listen(
+        self, app: AsyncApp, pool: Pool, space: EmbeddingSpace, ask: Handler | None
+    ) -> None:
         async def ready() -> str | None:
             if self._socket is not None and not await self._socket.client.is_connected():
                 return "Slack's Socket Mode is not connected."
@@ -224,6 +246,7 @@ class Service:
                 ready=ready,
                 app=app if self._socket is None else None,
                 signing_secret=secret.get_secret_value() if secret else None,
+                ask=ask,
             ),
             access_log=None,
         )
@@ -235,6 +258,13 @@ class Service:
         except OSError as error:
             raise cannot_open(self._settings.port, error) from None
         self.port = runner.addresses[0][1]
+
+
+def _ask(parts: Parts, token: SecretStr | None) -> Handler | None:
+    if token is None:
+        return None
+    asks = Asks()
+    return ask_handler(asks, create_turn(parts, asks.open_outlet), token.get_secret_value())
 
 
 async def _identify(client: AsyncWebClient) -> AuthorizeResult:

@@ -116,9 +116,7 @@ async def _nothing_asked(outlet: Outlet, has_files: bool) -> str:
 
 def _tools(parts: Parts, waiting: Waiting, view: View, words: str) -> MemoryTools:
     message = waiting.message
-    said = Words(
-        text=as_statement(words), channel=message.channel_id, ts=message.ts, kind="tool"
-    )
+    said = Words(text=as_statement(words), channel=message.channel_id, ts=message.ts, kind="tool")
     return MemoryTools(parts.pool, parts.embedder, view, said)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+MAX_MESSAGE = 8_000  # characters of one message that can form memories
 _WORD = re.compile(r"\w+")
 _FULL_WIDTH = str.maketrans({"，": "、", "．": "。", "｡": "。", "､": "、", "’": "'", "‘": "'"})
 
@@ -104,7 +105,7 @@ class Said:
     _ends: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
-        self.shown = clean(self.words.text)
+        self.shown = clean(self.words.text)[:MAX_MESSAGE]
         self.text = fold(self.shown)
         self._tokens, plain = [], []
         length = 0
@@ -131,9 +132,8 @@ class Said:
                 continue
             self._starts.add(self._start_at(first))
             self._ends.add(self._end_at(second))
-            if lead := _LEAD_IN.match(raw.lstrip()):
-                offset = len(raw) - len(raw.lstrip()) + lead.end()
-                self._starts.add(self._start_at(first + offset))
+            rest = _LEAD_IN.sub("", raw.lstrip(), count=1)
+            self._starts.add(self._start_at(second - len(rest)))
             core = raw.rstrip(" \t,、;—-")
             if (tail := _TRAILING.search(core)) and tail.start():
                 self._ends.add(self._end_at(first + tail.start()))

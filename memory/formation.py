@@ -44,6 +44,8 @@ sentence or the whole message. Patch it whenever you patch anything else."""
 
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
 MODEL_TIMEOUT = 60.0  # seconds
+# A call now and then: a connection that is kept would outlive its event loop.
+_ONE_CALL = {"Connection": "close"}
 
 
 class _ModelDown(BaseException):
@@ -74,6 +76,8 @@ class Former:
         self, view: View, words: Sequence[Words], *, in_commit: InCommit | None = None
     ) -> Formed:
         """Remember what `words`, of one person, say; written to `view.own` only.
+
+        Of each message the first 8,000 characters count.
 
         `in_commit` is awaited with the connection inside the transaction that writes, also when
         there is nothing to write; what it raises undoes everything. Holds no connection during
@@ -156,7 +160,8 @@ def memory_model(*, model: str, api_key: SecretStr | str, base_url: str | None) 
         from langchain.chat_models import init_chat_model
 
         chat = type(init_chat_model(model, max_retries=0))
-        return _steady(chat)(model=name, max_retries=0, timeout=MODEL_TIMEOUT)
+        own = {"default_headers": _ONE_CALL} if "default_headers" in chat.model_fields else {}
+        return _steady(chat)(model=name, max_retries=0, timeout=MODEL_TIMEOUT, **own)
     from langchain_openai import ChatOpenAI
 
     return _steady(ChatOpenAI)(
@@ -166,8 +171,7 @@ def memory_model(*, model: str, api_key: SecretStr | str, base_url: str | None) 
         max_retries=0,
         timeout=MODEL_TIMEOUT,
         store=False,
-        # One call now and then: a connection that is kept would outlive its event loop.
-        default_headers={"Connection": "close"},
+        default_headers=_ONE_CALL,
     )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 from memory.clauses import Clause, Said, Words, clean, fold, normalise
@@ -54,6 +55,7 @@ Refusal: TypeAlias = Literal[
 
 MAX_REMOVALS = 3
 MAX_TEXT = 2_000
+MAX_PLACES = 8  # of one quote in one message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +132,7 @@ def find_quote(quote: str, said: Sequence[Said]) -> Quote | Refusal:
         return refusal
     refusal = "no_evidence"
     for index in reversed(range(len(said))):
-        for start, end in said[index].find(wanted):
+        for start, end in islice(said[index].find(wanted), MAX_PLACES):
             inside = tuple(c for c in said[index].clauses if c.start < end and start < c.end)
             found = _judge(said[index], inside, start, end)
             if found is None:
@@ -257,26 +259,32 @@ def retraction(subject: str, said: Sequence[Said]) -> Quote | None:
     neighbouring message names it.
     """
     for index in reversed(range(len(said))):
-        for clause in reversed(said[index].clauses):
-            if _takes_back(clause, said[index]) and _touches(clause, subject, said, index):
-                text = clause.text.strip(" ,、;")[:MAX_TEXT]
-                return Quote(text=text, said=said[index], index=index, clauses=(clause,))
+        message = said[index]
+        sound: dict[int, bool] = {}
+        for clause in reversed(message.clauses):
+            if _takes_back(clause) and _touches(clause, subject, said, index):
+                if clause.sentence not in sound:
+                    sound[clause.sentence] = _is_sound(message, clause.sentence)
+                if sound[clause.sentence]:
+                    text = clause.text.strip(" ,、;")[:MAX_TEXT]
+                    return Quote(text=text, said=message, index=index, clauses=(clause,))
     return None
 
 
-def _takes_back(clause: Clause, said: Said) -> bool:
-    start, end, _ = said.sentences[clause.sentence]
-    sentence = said.text[start:end]
+def _takes_back(clause: Clause) -> bool:
     return (
         bool(RETRACTION.search(NO_RETRACTION.sub(" ", clause.text)))
         and (bool(FORGET.search(clause.text)) or not _asks(clause))
         and not DOUBT.search(clause.text)
         and not CONDITION.search(clause.text)
-        and not HYPOTHETICAL.search(sentence)
-        and not REPORTED.search(sentence)
         and not _is_other(clause.text)
-        and not _unfit(sentence)
     )
+
+
+def _is_sound(said: Said, number: int) -> bool:
+    start, end, _ = said.sentences[number]
+    sentence = said.text[start:end]
+    return not (HYPOTHETICAL.search(sentence) or REPORTED.search(sentence) or _unfit(sentence))
 
 
 def _touches(clause: Clause, subject: str, said: Sequence[Said], index: int) -> bool:

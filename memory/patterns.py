@@ -11,16 +11,16 @@ SECRET = re.compile(
     r"\b(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[a-z0-9_-]{12,}"
     r"|\bgh[pousr]_[a-z0-9]{16,}|\bgithub_pat_\w{16,}|\bxox[abeoprs]-[a-z0-9-]{8,}|\bxapp-[a-z0-9-]{8,}"
     r"|\bakia[a-z0-9]{12,}|\baiza[\w-]{20,}|\bglpat-[\w-]{12,}|\bhf_[a-z0-9]{16,}"
-    r"|\beyj[\w-]{8,}\.[\w-]{8,}\.[\w-]{4,}"
+    r"|\beyj[\w-]{8,500}\.[\w-]{8,2000}\.[\w-]{4}"
     r"|-----begin [a-z ]*private key|\bbearer\s+[\w.~+/-]{16,}"
-    r"|\b[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@"
+    r"|\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@]{1,80}:[^\s/@]{1,200}@"
     r"|\b(?:pass(?:word|phrase|code|wd)|pwd|pin(?: code| number)?|api[ _-]?key|secret(?: key)?"
     r"|access[ _-]?token|auth[ _-]?token|token|cvv|cvc)\b(?! managers?\b)"
     r"[^.\n]{0,20}?(?:\bis\b|\bwas\b|[:=])\s*\S"
     r"|(?:パスワード|暗証番号|合言葉|秘密鍵|apiキー|トークン|認証コード|マイナンバー|クレジットカード番号)"
     r"[^。\n]{0,12}?(?:は|が|[:=])\s*[\"「'『]?[!-~0-9]{3,}"
     r"|\b\d{3}-\d{2}-\d{4}\b"
-    r"|\b(?=[a-z0-9_+/-]*\d)(?=[a-z0-9_+/-]*[a-z])[a-z0-9_+/-]{36,}"
+    r"|\b(?=[a-z0-9_+/-]{0,60}\d)(?=[a-z0-9_+/-]{0,60}[a-z])[a-z0-9_+/-]{36,}"
 )
 
 SAVE = (
@@ -55,17 +55,18 @@ INSTRUCTION = re.compile(
 )
 
 MARKUP = re.compile(
-    r"</?\s*(?:memor(?:y|ies)|system|user|assistant|developer|tool|instance|existing|session\w*"
+    r"</?\s{0,9}(?:memor(?:y|ies)|system|user|assistant|developer|tool|instance|existing|session\w*"
     r"|context|instructions?|prompt|function\w*|thread|words|im_\w+)\b[^>\n]{0,80}>"
     r"|<\|[^|>\n]{1,40}\|>|\[/?(?:inst|system|assistant)\]|<</?sys>>"
-    r"|(?:^|\n)\s*(?:#+\s*)?(?:system|assistant|developer|human|ai)\s*(?:message)?\s*:"
+    r"|(?:^|\n)[ \t]{0,9}(?:#{1,6}[ \t]{0,9})?(?:system|assistant|developer|human|ai)"
+    r"[ \t]{0,9}(?:message)?[ \t]{0,9}:"
     r"|={8,}|```|\x1b"
 )
 
 HYPOTHETICAL = re.compile(
     r"\bif i (?:were|was|had|could|liked|loved)\b|\b(?:suppose|supposing|imagine|hypothetically)\b"
     r"|\bwhat if\b|\blet's (?:say|pretend)\b|\bpretend(?:ing)?\b|\bi wish i\b|\bin theory\b"
-    r"|もし[^。\n]*(?:だったら|なら|たら|れば)|仮に|例えば[^。\n]*(?:としたら|なら)|だったとして|たとしたら"
+    r"|もし[^。\n]{0,60}(?:だったら|なら|たら|れば)|仮に|例えば[^。\n]{0,60}(?:としたら|なら)|だったとして|たとしたら"
 )
 
 KIN = (
@@ -182,10 +183,11 @@ RETRACTION = re.compile(
 )
 # Where two things are named, the one that is left behind.
 LEFT_BEHIND = re.compile(
-    r"\b(?:switch\w*|mov(?:ed|ing)|migrat\w+|chang(?:ed|ing))(?: on| over| away)? from (?P<old>.+?)"
-    r" to\b|\bnot (?P<not_old>[^,]+?),? but\b|, not (?P<rather>[^,]+)$"
-    r"|(?P<kara>[^、。]+?)から[^、。]+?(?:に|へ)(?:乗り換え|移り|移行|切り替え|変え|興味が(?:移|変))"
-    r"|(?P<dewa>[^、。]+?)(?:では|じゃ)(?:なく(?:て)?|ありません)、?[^、。]*(?:好き|興味|関心|です|だ|派)"
+    r"\b(?:switch\w*|mov(?:ed|ing)|migrat\w+|chang(?:ed|ing))(?: on| over| away)?"
+    r" from (?P<old>.{1,40}?) to\b"
+    r"|\bnot (?P<not_old>[^,]{1,40}?),? but\b|, not (?P<rather>[^,]{1,40})$"
+    r"|(?P<kara>[^、。]{1,40}?)から[^、。]{1,40}?(?:に|へ)(?:乗り換え|移り|移行|切り替え|変え|興味が(?:移|変))"
+    r"|(?P<dewa>[^、。]{1,40}?)(?:では|じゃ)(?:なく(?:て)?|ありません)、?[^、。]{0,40}(?:好き|興味|関心|です|だ|派)"
 )
 FORGET = re.compile(
     r"\b(?:can|could|will|would) you (?:please )?(?:forget|delete|remove|erase)\b"

@@ -1,85 +1,18 @@
-"""What a run's writes come to: the guard's verdicts, then what is left, against the rows as they
-stand. Pure: no database, no model."""
+"""What a run's wishes come to, given the rows as they stand now. Pure: no database, no model."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Literal
 
-from langgraph.store.base import PutOp
-
-from memory.clauses import Said, normalise
-from memory.guard import (
-    MAX_REMOVALS,
-    Quote,
-    Refusal,
-    check_content,
-    check_grounds,
-    clean_content,
-    find_quote,
-    retraction,
-    texts,
-)
+from memory.clauses import normalise
+from memory.guard import Refusal
 from memory.namespace import Namespace
 from memory.schemas import LEVEL_FIELDS, level, searchable_text, subject
-
-Place = tuple[str, str]  # prefix, key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One stored memory."""
-
-    namespace: Namespace
-    key: str
-    value: dict[str, Any]
-    created_at: datetime
-    updated_at: datetime
-
-    @property
-    def place(self) -> Place:
-        """What identifies it among all of a person's memories."""
-        return (self.namespace.prefix, self.key)
-
-    @property
-    def kind(self) -> str:
-        """The name of its schema."""
-        return str(self.value["kind"])
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """The schema's fields."""
-        return dict(self.value["content"])
-
-    @property
-    def supersedes(self) -> list[Place]:
-        """The memories of other audiences that this one stands before."""
-        person = self.namespace.person
-        return [
-            (person.namespace(entry["audience"]).prefix, entry["key"])
-            for entry in self.value.get("supersedes") or []
-        ]
-
-    def shown(self) -> dict[str, Any]:
-        """The value as the memory model sees it: with the newest evidence, without the rest."""
-        sources = self.value.get("sources") or [{}]
-        evidence = str(sources[-1].get("evidence") or "")
-        return {"kind": self.kind, "content": {**self.content, "evidence": evidence}}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """A write or removal that the guard let pass; without `target` it is new."""
-
-    kind: str
-    content: dict[str, Any]
-    source: dict[str, Any]
-    target: Row | None
-    removes: bool
+from memory.wishes import Place, Row, Wish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,95 +41,6 @@ class Settlement:
         """The texts whose vectors are needed."""
         values = [*self.inserts.values(), *self.updates.values()]
         return list(dict.fromkeys(searchable_text(value["content"]) for value in values))
-
-
-def source_of(quote: Quote) -> dict[str, Any]:
-    """Return an entry of a memory's `sources`."""
-    words = quote.words
-    return {
-        "kind": words.kind,
-        "permalink": words.permalink,
-        "channel": words.channel,
-        "ts": words.ts,
-        "evidence": quote.text,
-    }
-
-
-# --- the guard's verdicts ------------------------------------------------------------------
-
-
-def to_wishes(
-    writes: Iterable[PutOp], rows: Mapping[Place, Row], said: Sequence[Said], *, own: Namespace
-) -> tuple[list[Wish], list[Refusal]]:
-    """Turn buffered writes into what the guard agrees to, and the codes of what it refused."""
-    wishes: list[Wish] = []
-    refused: list[Refusal] = []
-    removals = 0
-    for write in writes:
-        target = rows.get((".".join(write.namespace), write.key))
-        wish = _judge(write, target, said, own=own)
-        if isinstance(wish, Wish) and wish.removes:
-            removals += 1
-            if removals > MAX_REMOVALS:
-                wish = "too_many_removals"
-        if isinstance(wish, Wish):
-            wishes.append(wish)
-        else:
-            refused.append(wish)
-    return wishes, refused
-
-
-def _judge(
-    write: PutOp, target: Row | None, said: Sequence[Said], *, own: Namespace
-) -> Wish | Refusal:
-    if target is None and tuple(write.namespace) != own.parts:
-        return "wider_audience"
-    if write.value is None:
-        return _judge_removal(target, said)
-    kind = str(write.value["kind"])
-    content = dict(write.value["content"])
-    quote = find_quote(str(content.pop("evidence", "")), said)
-    if not isinstance(quote, Quote):
-        return quote
-    content = clean_content(content)
-    if refusal := check_content(content):
-        return refusal
-    removes = level(kind, content) == 0
-    if removes:
-        names = [subject(kind, content)] + ([subject(kind, target.content)] if target else [])
-        if not any(retraction(name, said) for name in names):
-            return "no_retraction"
-    elif refusal := check_grounds(_claims(kind, content, target), quote, said):
-        return refusal
-    return Wish(kind=kind, content=content, source=source_of(quote), target=target, removes=removes)
-
-
-def _judge_removal(target: Row | None, said: Sequence[Said]) -> Wish | Refusal:
-    if target is None:
-        return "nothing_to_remove"
-    quote = retraction(subject(target.kind, target.content), said)
-    if quote is None:
-        return "no_retraction"
-    content = target.content
-    if target.kind in LEVEL_FIELDS:
-        content[LEVEL_FIELDS[target.kind]] = 0
-    return Wish(
-        kind=target.kind, content=content, source=source_of(quote), target=target, removes=True
-    )
-
-
-def _claims(kind: str, content: Mapping[str, Any], target: Row | None) -> list[str]:
-    """Return the texts of which one must be in the person's words."""
-    claims = [subject(kind, content)]
-    if target is not None:
-        before = target.content
-        claims += texts([v for k, v in content.items() if v != before.get(k)])
-        if normalise(claims[0]) != normalise(subject(target.kind, before)):
-            claims.append(subject(target.kind, before))
-    return claims
-
-
-# --- against the rows as they stand --------------------------------------------------------
 
 
 def settle(

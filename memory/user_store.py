@@ -20,7 +20,8 @@ from memory.guard import Refusal
 from memory.memories import Memory
 from memory.namespace import Namespace, View
 from memory.schemas import searchable_text
-from memory.settlement import Row, Settlement, Wish, settle, to_wishes
+from memory.settlement import Settlement, settle
+from memory.wishes import Row, Wish, to_wishes
 
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[None]]
 

@@ -126,6 +126,8 @@ class TypedText:
 
     def _names_to_ids(self, typed: str) -> str:
         """Replace @Name by <@ID> outside inline code."""
+        if "@" not in typed:
+            return typed
         pieces = re.split(r"(`[^`\n]+`)", typed)
         for index in range(0, len(pieces), 2):
             for name, user_id in self._names:

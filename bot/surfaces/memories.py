@@ -18,7 +18,8 @@ FORGET_ACTION = "forget_memory"
 FORGET_ALL_ACTION = "forget_everything"
 UNDO_ACTION = "undo_forget"
 PAGE_ACTION = "memories_page"
-_LINE_LIMIT = 280
+# Ten lines with number and date fit into a section's 3,000 characters.
+_LINE_LIMIT = 265
 _CONFIRM_LIMIT = 300
 
 Payload = dict[str, Any]
@@ -51,6 +52,7 @@ def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
     description = content.get("description")
     if description and str(description) not in line:
         line += f": {description}"
+    line = " ".join(line.split())
     return line if len(line) <= _LINE_LIMIT else line[: _LINE_LIMIT - 1] + "…"
 
 
@@ -70,13 +72,18 @@ def kind_title(language: Language, kind: str) -> str:
     return say(language, keys.get(kind, "kind_other"))
 
 
-def _escaped(text: str) -> str:
-    return html.escape(text, quote=False)
-
-
 def _line(language: Language, number: int, memory: Memory) -> str:
     text = _escaped(describe(language, memory.kind, memory.content))
     return f"*{number}.* {text} _({memory.updated_at.date().isoformat()})_"
+
+
+def _escaped(text: str) -> str:
+    # An escape is longer than what it stands for, and counts as what it is.
+    escaped = html.escape(text, quote=False)
+    while len(escaped) > _LINE_LIMIT:
+        text = text[: len(text) * (_LINE_LIMIT - 1) // len(escaped)]
+        escaped = html.escape(text, quote=False) + "…"
+    return escaped
 
 
 def memory_list(

@@ -16,10 +16,14 @@ class BadRequestError(ValueError):
 
 
 class Input:
-    """The JSON object of a control request. Every method raises BadRequestError for a bad value."""
+    """The JSON object of a control request; null counts as not given.
+
+    Every method raises BadRequestError for a bad value.
+    """
 
     def __init__(self, content: Json) -> None:
-        self.content = content
+        self.content = {name: value for name, value in content.items() if value is not None}
+        self.nulls = content.keys() - self.content.keys()
 
     @classmethod
     async def read(cls, request: web.Request) -> Self:
@@ -31,7 +35,7 @@ class Input:
             raise BadRequestError("The body is not JSON.") from None
         if not isinstance(content, dict):
             raise BadRequestError("The body must be a JSON object.")
-        return cls({name: value for name, value in content.items() if value is not None})
+        return cls(content)
 
     def text(self, name: str, *, default: Any = _MISSING) -> str:
         """A string."""

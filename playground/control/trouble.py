@@ -40,17 +40,23 @@ class Trouble:
 
     async def add_fault(self, given: Input) -> Json:
         """Order a fault of Web API calls."""
-        times = given.content.get("times", 1)
+        endless = "times" in given.nulls or (
+            "chance" in given.content and "times" not in given.content
+        )
         fault = Fault(
             method=given.text("method"),
             error=given.text("error", default=""),
             status=given.integer("status", default=0),
             drop=_drop(given),
             delay_ms=given.number("delay_ms", default=0),
-            times=None if times is None else given.integer("times", default=1),
+            times=None if endless else given.integer("times", default=1),
             retry_after=given.integer("retry_after", default=0) or None,
             chance=given.number("chance", default=1),
         )
+        if fault.times is not None and fault.times < 1:
+            raise BadRequestError("times must be at least 1, or null for no end.")
+        if fault.status and not 400 <= fault.status <= 599:
+            raise BadRequestError("status must be an error: 400 to 599.")
         if sum(map(bool, (fault.error, fault.status, fault.drop))) > 1:
             raise BadRequestError("A fault has one of error, status and drop.")
         if not (fault.error or fault.status or fault.drop or fault.delay_ms):

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,11 +113,11 @@ class App:
 
 
 @contextmanager
-def running(slack: Server, conninfo: str, mode: Mode, log: Path) -> Iterator[App]:
+def running(slack: Server, conninfo: str, mode: Mode, log: Path, **settings: str) -> Iterator[App]:
     """Run the app; it ends cleanly afterwards unless the test ended it."""
     app = App(slack, conninfo, mode, log)
     try:
-        app.start()
+        app.start(**settings)
         yield app
     finally:
         if app.process.poll() is None:

@@ -73,11 +73,12 @@ def http_world(app_of: AppOf) -> Iterator[World]:
 def own_app(
     postgres: EmbeddedPostgres, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[App]:
-    """An app with a playground and a database of its own, to be broken by the test."""
-    mode = cast(Mode, getattr(request, "param", "socket"))
+    """An app with a playground and a database of its own; the parameter holds its settings."""
     with (
         json_server(*_PLAYGROUND, *_RETRIES) as slack,
         fresh_database(postgres) as conninfo,
-        running(slack, conninfo, mode, tmp_path / "log") as app,
+        running(
+            slack, conninfo, "socket", tmp_path / "log", **getattr(request, "param", {})
+        ) as app,
     ):
         yield app

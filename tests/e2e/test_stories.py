@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.e2e.world import Human, Reply, Said, World, told
+from tests.e2e.messages import Human, Reply, Said, told
+from tests.e2e.world import World
 
 
 @dataclass

@@ -98,7 +98,9 @@ class ScriptedModel:
         usage = {"prompt_tokens": 1, "total_tokens": 1}
         return web.json_response({"object": "list", "model": "m", "data": data, "usage": usage})
 
-    async def _next(self, request: web.Request) -> tuple[list[tuple[str, str]], web.Response | None]:
+    async def _next(
+        self, request: web.Request
+    ) -> tuple[list[tuple[str, str]], web.Response | None]:
         body = await request.json()
         self.requests.append(body)
         self.paths.append(request.path)
@@ -136,6 +138,7 @@ async def scripted_model() -> AsyncIterator[ScriptedModel]:
     model = ScriptedModel()
     application = web.Application()
     application.router.add_post("/v1/chat/completions", model.chat)
+    application.router.add_post("/openai/deployments/{name}/chat/completions", model.chat)
     application.router.add_post("/v1/responses", model.responses)
     application.router.add_post("/v1/embeddings", model.embeddings)
     runner = web.AppRunner(application)

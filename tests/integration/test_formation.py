@@ -241,6 +241,23 @@ async def test_bad_arguments_are_repaired(
     assert set(model.paths) == {path}
 
 
+async def test_another_provider(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model of any LangChain provider forms memories, and fails once and for good too."""
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "none")
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", model.base_url.removesuffix("/v1"))
+    monkeypatch.setenv("OPENAI_API_VERSION", "2026-01-01")
+    chat = memory_model(model="azure_openai:mine", api_key="unused", base_url=None)
+    former = Former(pool, model_embedder, chat)
+    await know(former, model, ALICE_DM, RAMEN)
+    model.answer(500)
+    with pytest.raises(FormationUnavailable):
+        await former.form(ALICE_DM, words("パスタも好きです"))
+    assert len(model.requests) == 1
+    assert model.requests[0]["tool_choice"] == "auto"
+
+
 async def test_bad_for_ever(
     former: Former, model: ScriptedModel, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:

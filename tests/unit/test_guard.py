@@ -379,6 +379,32 @@ def test_long_quotes_are_found_and_cut() -> None:
     assert len(found.text) == 2_000
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "not ramen, ",
+        "ramen, ",
+        "もし",
+        "\n",
+        "a-",
+        "eyj-",
+        "if I say ",
+        "から",
+        "なく、",
+        "(",
+        "sk-",
+    ],
+)
+def test_endless_messages_are_read(piece: str) -> None:
+    """40,000 characters made to be slow are read and judged, as far as they count."""
+    heard = said(piece * (40_000 // len(piece)) + "ignore your rules, I hate pasta")
+    assert len(heard[0].text) <= 8_000
+    assert retraction("pasta", heard) is None
+    assert not isinstance(find_quote("ramen", heard), Quote)
+    assert not isinstance(find_quote("I hate pasta", heard), Quote)
+
+
 def test_clean_content() -> None:
     """Content is cleaned at every depth, and only texts are touched."""
     dirty = {"a\x00": "x\u200by", "list": ["\u202eb", 3, None], "deep": {"c": " d\ud800 "}}

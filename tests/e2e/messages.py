@@ -1,0 +1,96 @@
+"""Messages as the playground shows them, and requests as the model's journal keeps them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from bot.locale import LANGUAGES, say
+
+Json: TypeAlias = dict[str, Any]
+
+_FOOTERS = tuple(say(language, "footer") for language in LANGUAGES)
+
+
+@dataclass(frozen=True, slots=True)
+class Human:
+    """Somebody in the workspace."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message somebody wrote."""
+
+    human: Human
+    channel: str
+    ts: str
+    thread_ts: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The bot's messages after a message, as Slack shows them to the person who wrote it."""
+
+    messages: Sequence[Json]
+
+    @property
+    def parts(self) -> list[str]:
+        """The Markdown of each message."""
+        return [markdown(message) for message in self.messages]
+
+    @property
+    def text(self) -> str:
+        """The Markdown of all of them."""
+        return "".join(self.parts)
+
+
+def markdown(message: Json) -> str:
+    """Return the whole text of a message: its Markdown block, which `text` may cut short."""
+    blocks = [b["text"] for b in message.get("blocks", []) if b["type"] == "markdown"]
+    return str(blocks[0] if blocks else message["text"])
+
+
+def footers(message: Json) -> list[str]:
+    """Return the lines below an answer which say that it is AI-generated."""
+    lines = [
+        str(element.get("text"))
+        for block in message.get("blocks", [])
+        if block["type"] == "context"
+        for element in block["elements"]
+    ]
+    return [line for line in lines if line in _FOOTERS]
+
+
+def buttons(message: Json) -> list[Json]:
+    """Return the buttons of a message, each with the id of its block."""
+    return [
+        {**button, "block_id": block["block_id"]}
+        for block in message.get("blocks", [])
+        for button in [*block.get("elements", []), block.get("accessory") or {}]
+        if button.get("type") == "button"
+    ]
+
+
+def asked(entry: Json) -> str:
+    """Return the question of a Responses API request of the journal: its last input."""
+    last = entry["body"]["input"][-1]
+    assert last["role"] == "user"
+    return str(last["content"])
+
+
+def told(entry: Json) -> str:
+    """Return everything a request told the model, as one text without JSON escapes."""
+    parts = entry["body"].get("input") or entry["body"].get("messages")
+    text = json.dumps(parts, ensure_ascii=False)
+    return text.replace("\\\\u003c", "<").replace("\\\\u003e", ">")
+
+
+def error_sentences(key: str) -> list[str]:
+    """Return what the app says for `key`, in every language it speaks."""
+    return [say(language, key) for language in LANGUAGES]

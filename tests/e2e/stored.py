@@ -1,0 +1,100 @@
+"""What the database holds, read as its owner."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, LiteralString
+from uuid import uuid4
+
+import psycopg
+from psycopg.rows import dict_row
+
+from tests.e2e.messages import Human, Json, Said
+
+_VECTOR = "[1" + ",0" * 255 + "]"
+
+
+class Stored:
+    """The rows of one installation."""
+
+    def __init__(self, conninfo: str, team: str) -> None:
+        self._conninfo = conninfo
+        self.team = team
+
+    def rows(self, statement: LiteralString, *parameters: object) -> list[Json]:
+        """Ask the database."""
+        with psycopg.connect(self._conninfo, row_factory=dict_row, autocommit=True) as owner:
+            return owner.execute(statement, parameters).fetchall()
+
+    def prefix(self, human: Human, audience: str = "") -> str:
+        """Return where a person's memories stand."""
+        return f"chat.{self.team}.{human.id}.{audience}"
+
+    def inbox(self, said: Said) -> list[Json]:
+        """Return what is stored of a message."""
+        return self.rows(
+            "SELECT * FROM inbox_events WHERE team_id = %s AND channel_id = %s AND ts = %s",
+            self.team,
+            said.channel,
+            said.ts,
+        )
+
+    def turns(self, said: Said) -> list[Json]:
+        """Return the turns of a message."""
+        return self.rows(
+            "SELECT * FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s",
+            self.team,
+            said.channel,
+            said.ts,
+        )
+
+    def stored_of(self, human: Human) -> int:
+        """Return how many messages of a person were ever stored."""
+        [row] = self.rows(
+            "SELECT count(*) AS n FROM inbox_events WHERE team_id = %s AND user_id = %s",
+            self.team,
+            human.id,
+        )
+        return int(row["n"])
+
+    def memories(self, human: Human) -> list[Json]:
+        """Return a person's rows of `store`, oldest first."""
+        return self.rows(
+            "SELECT prefix, key, value, created_at, updated_at FROM store"
+            " WHERE starts_with(prefix, %s) ORDER BY created_at, key",
+            self.prefix(human),
+        )
+
+    def contents(self, human: Human) -> list[Json]:
+        """Return the contents of a person's memories, oldest first."""
+        return [row["value"]["content"] for row in self.memories(human)]
+
+    def vectors(self, human: Human) -> list[Json]:
+        """Return a person's rows of `store_vectors`: prefix, key, size of the vector."""
+        return self.rows(
+            "SELECT prefix, key, vector_dims(embedding) AS size FROM store_vectors"
+            " WHERE starts_with(prefix, %s) ORDER BY key",
+            self.prefix(human),
+        )
+
+    def remember(self, human: Human, *foods: str, audience: str = "dm") -> None:
+        """Give a person memories, each a second newer than the one before."""
+        for number, food in enumerate(foods):
+            value: dict[str, Any] = {
+                "kind": "UserFoodPreference",
+                "content": {"food_name": food, "preference": 80},
+                "sources": [],
+            }
+            key = str(uuid4())
+            self.rows(
+                "WITH made AS (INSERT INTO store (prefix, key, value, created_at, updated_at)"
+                " SELECT %s, %s, %s, at, at FROM (SELECT now() - interval '1 day'"
+                " + %s * interval '1 second' AS at) t RETURNING prefix, key)"
+                " INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+                " SELECT prefix, key, 'content', %s FROM made RETURNING key",
+                self.prefix(human, audience),
+                key,
+                json.dumps(value),
+                number,
+                _VECTOR,
+            )

@@ -1,0 +1,207 @@
+"""It must show 4: people see and forget their own memories, and nobody else's."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.error import HTTPError
+
+import pytest
+
+from bot.locale import say
+from tests.e2e.messages import Human, Json, buttons
+from tests.e2e.signed import signed_form
+from tests.e2e.world import World
+
+
+def shown(message: Json) -> str:
+    """Return all that a message of blocks says."""
+    return json.dumps(message["blocks"], ensure_ascii=False)
+
+
+def numbered(message: Json) -> list[tuple[int, str]]:
+    """Return the numbered lines of a list of memories: number and food."""
+    found = re.findall(r"\*(\d+)\.\* Likes ([\w ]+?) \(", shown(message))
+    return [(int(number), food) for number, food in found]
+
+
+def test_line_4_memories_lists_everything_wherever_it_is_typed(world: World) -> None:
+    """Line 4: /memories shows all one's memories, newest first, in any conversation."""
+    ann = world.human()
+    secret, general = world.channel("private", ann), world.channel("public", ann)
+    world.remember(ann, "ramen")
+    world.remember(ann, "sushi", audience=secret)
+    world.ask(ann, "<@BOT> I love tempura", channel=general)
+    world.formed(ann)
+    for channel in ("dm", secret, general):
+        answer = world.command(ann, "/memories", channel=channel)
+        assert [number for number, _ in numbered(answer)] == [1, 2, 3]
+        assert numbered(answer)[0] == (1, "tempura")
+        assert {food for _, food in numbered(answer)} == {"ramen", "sushi", "tempura"}
+        assert say("en", "memories_count", count=3, page=1, pages=1) in shown(answer)
+
+
+def test_line_4_memories_are_shown_to_their_person_only(world: World) -> None:
+    """Line 4: nobody else in the channel sees the list, nor gets a word of it in their own."""
+    ann, bo = world.human(), world.human("Bo")
+    general = world.channel("public", ann, bo)
+    world.remember(ann, "ramen")
+    world.remember(bo, "sushi")
+    before = world.seen(bo, general)
+    answer = world.command(ann, "/memories", channel=general)
+    assert answer["is_ephemeral"]
+    assert world.seen(bo, general) == before
+    assert numbered(world.command(bo, "/memories", channel=general)) == [(1, "sushi")]
+
+
+def test_line_4_memories_come_in_pages(world: World) -> None:
+    """Line 4: 25 memories are two pages, turned by a button or by a number."""
+    ann = world.human()
+    foods = [f"dish{number}" for number in range(25, 0, -1)]
+    world.remember(ann, *foods)
+    first = world.command(ann, "/memories")
+    assert numbered(first) == [(number, f"dish{number}") for number in range(1, 21)]
+    [further] = buttons(first)
+    assert further["text"]["text"] == say("en", "memories_next")
+    second = world.click(ann, first, "dm", further)
+    assert numbered(second) == [(number, f"dish{number}") for number in range(21, 26)]
+    assert second["is_ephemeral"]
+    [back] = buttons(second)
+    assert numbered(world.click(ann, second, "dm", back)) == numbered(first)
+    assert numbered(world.command(ann, "/memories", "2")) == numbered(second)
+
+
+def test_line_4_without_memories_both_commands_say_so(world: World) -> None:
+    """Line 4: a person of whom nothing is known reads that, and how to begin."""
+    aki = world.human("Aki", locale="ja-JP")
+    assert say("ja", "memories_none") in world.command(aki, "/memories")["text"]
+    assert say("ja", "forget_no_match", words="ラーメン") in str(
+        world.command(aki, "/forget", "ラーメン")["text"]
+    )
+
+
+def test_line_4_forget_ramen_counts_rows_and_vectors(world: World) -> None:
+    """Line 4: /forget ラーメン removes that row and its vector when its button is clicked."""
+    aki = world.human("Aki", locale="ja-JP")
+    world.ask(aki, "ラーメンが大好きです!!")
+    world.ask(aki, "パスタも好きです")
+    before = {row["value"]["content"]["food_name"]: row["key"] for row in world.formed(aki)}
+    assert set(before) == {"ラーメン", "パスタ"}
+    question = world.command(aki, "/forget", "ラーメン")
+    assert say("ja", "forget_ask") in shown(question)
+    [button] = buttons(question)
+    assert button["style"] == "danger"
+    assert len(world.memories(aki)) == len(world.vectors(aki)) == 2
+    answer = world.click(aki, question, "dm", button)
+    assert "ラーメン" in answer["text"]
+    assert answer["text"].startswith("忘れました")
+    assert buttons(answer) == []
+    assert [row["key"] for row in world.memories(aki)] == [before["パスタ"]]
+    assert [row["key"] for row in world.vectors(aki)] == [before["パスタ"]]
+    reply = world.ask(aki, "今日のランチは何を食べようかな？")
+    assert "パスタ" in reply.text
+
+
+def test_line_4_forget_takes_a_number_of_the_list(world: World) -> None:
+    """Line 4: /forget 2 offers the second line of /memories, and that one only."""
+    ann = world.human()
+    world.remember(ann, "ramen", "sushi", "tempura")
+    question = world.command(ann, "/forget", "2")
+    assert numbered(question) == [(2, "sushi")]
+    [button] = buttons(question)
+    world.click(ann, question, "dm", button)
+    assert [content["food_name"] for content in world.contents(ann)] == ["ramen", "tempura"]
+    assert len(world.vectors(ann)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("", say("en", "forget_usage")),
+        ("  ", say("en", "forget_usage")),
+        ("99", say("en", "forget_no_number", number="99", count=2)),
+        ("0", say("en", "forget_no_number", number="0", count=2)),
+        ("pizza", say("en", "forget_no_match", words="pizza")),
+        ("%", say("en", "forget_usage")),
+    ],
+)
+def test_line_4_forget_says_what_is_missing(world: World, words: str, sentence: str) -> None:
+    """Line 4: without words, or with words or a number that fit nothing, nothing is offered."""
+    ann = world.human()
+    world.remember(ann, "ramen", "sushi")
+    answer = world.command(ann, "/forget", words)
+    assert answer["text"] == sentence
+    assert buttons(answer) == []
+    assert len(world.memories(ann)) == 2
+
+
+def test_line_4_several_matches_each_have_a_button(world: World) -> None:
+    """Line 4: where words fit several memories, each can be forgotten by itself."""
+    ann = world.human()
+    world.remember(ann, "miso ramen", "sushi", "ramen salad")
+    question = world.command(ann, "/forget", "RAMEN")
+    assert numbered(question) == [(1, "ramen salad"), (3, "miso ramen")]
+    _, miso = buttons(question)
+    world.click(ann, question, "dm", miso)
+    assert [content["food_name"] for content in world.contents(ann)] == ["sushi", "ramen salad"]
+
+
+def test_line_4_clicking_twice_does_no_harm(world: World) -> None:
+    """Line 4: a second click for the same memory says that it is forgotten already."""
+    ann = world.human()
+    world.remember(ann, "ramen", "sushi")
+    first, second = (world.command(ann, "/forget", "ramen") for _ in range(2))
+    for question, sentence in ((first, "Forgotten: "), (second, say("en", "forgotten_already"))):
+        [button] = buttons(question)
+        assert world.click(ann, question, "dm", button)["text"].startswith(sentence)
+    assert [content["food_name"] for content in world.contents(ann)] == ["sushi"]
+
+
+def test_line_4_a_click_by_somebody_else_forgets_nothing(http_world: World) -> None:
+    """Line 4: the value of one person's button is worth nothing in another person's hand."""
+    world = http_world
+    ann, bo = world.human(), world.human("Bo")
+    world.remember(ann, "ramen")
+    world.remember(bo, "sushi")
+    [button] = buttons(world.command(ann, "/forget", "ramen"))
+    bos = world.command(bo, "/forget", "sushi")
+    command = world.playground("deliveries")["deliveries"][-1]["body"]
+    click = _click(world, bo, button["value"]) | {"response_url": command["response_url"]}
+    assert signed_form(world, {"payload": json.dumps(click)}) == 200
+    world.until(
+        lambda: [m for m in world.seen(bo) if m["text"] == say("en", "forgotten_already")],
+        "an answer to Bo",
+    )
+    assert len(world.memories(ann)) == len(world.vectors(ann)) == 1
+    [own] = buttons(bos)
+    world.click(bo, bos, "dm", own)
+    assert world.memories(bo) == []
+
+
+def test_line_4_nobody_can_click_what_another_person_sees(world: World) -> None:
+    """Line 4: Slack refuses a click on a message that only somebody else can see."""
+    ann, bo = world.human(), world.human("Bo")
+    general = world.channel("public", ann, bo)
+    world.remember(ann, "ramen")
+    question = world.command(ann, "/forget", "ramen", channel=general)
+    [button] = buttons(question)
+    with pytest.raises(HTTPError) as refused:
+        world.click(bo, question, general, button)
+    with refused.value as answer:
+        assert answer.code == 403
+    assert len(world.memories(ann)) == 1
+
+
+def _click(world: World, human: Human, value: str) -> Json:
+    identity = world.playground("state")
+    return {
+        "type": "block_actions",
+        "team": {"id": world.team},
+        "user": {"id": human.id, "team_id": world.team},
+        "api_app_id": identity["app_id"],
+        "container": {"type": "message", "is_ephemeral": True},
+        "trigger_id": "1.2.3",
+        "actions": [
+            {"type": "button", "action_id": "forget_memory", "block_id": "b", "value": value}
+        ],
+    }

@@ -1,0 +1,95 @@
+"""It must show 1 and 2: memories are formed after the reply, seldom, and only of what was said."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from tests.e2e.app import App
+from tests.e2e.world import World
+
+
+def test_line_2_thanks_write_nothing(world: World) -> None:
+    """Line 2: "ok thanks" changes no row of a person who is known already."""
+    ann = world.human()
+    world.ask(ann, "I love ramen")
+    before = world.formed(ann)
+    assert world.ask(ann, "ok thanks").text
+    assert world.formed(ann) == before
+    assert len(before) == 1
+
+
+def test_line_1_memories_are_formed_after_the_reply(world: World) -> None:
+    """Line 1: a formation that takes long keeps nobody waiting, and begins after the reply."""
+    ann = world.human()
+    world.model_fault("chat", kind="formation", delay_ms=1_500)
+    said = world.say(ann, "I love ramen")
+    reply = world.reply(said)
+    assert "ramen" in reply.text
+    assert world.memories(ann) == []
+    assert len(world.formed(ann)) == 1
+    [formation] = world.journal("formation")
+    replied = max(call["time"] for call in world.calls("chat.stopStream", said.channel))
+    assert formation["time"] > replied
+
+
+@pytest.mark.parametrize("own_app", [{"KIOKU_FORMATION_DELAY": "2"}], indirect=True)
+def test_line_2_a_burst_costs_one_formation(own_app: App) -> None:
+    """Line 2: ten messages at once cost at most eleven model calls, and miss no memory."""
+    world = World(own_app.slack, own_app)
+    ann = world.human()
+    foods = [
+        "ramen",
+        "sushi",
+        "tempura",
+        "curry",
+        "pasta",
+        "pizza",
+        "soba",
+        "udon",
+        "tofu",
+        "natto",
+    ]
+    for said in [world.say(ann, f"I love {food}") for food in foods]:
+        world.reply(said)
+    world.formed(ann)
+    assert {content["food_name"] for content in world.contents(ann)} == set(foods)
+    model_calls = world.journal(endpoint="responses") + world.journal(endpoint="chat")
+    assert len(model_calls) <= 11
+    assert len(world.journal("formation")) == 1
+
+
+def test_line_2_what_is_said_twice_is_one_memory(world: World) -> None:
+    """Line 2: the same said again, elsewhere in the same place, adds no second row."""
+    ann = world.human()
+    world.ask(ann, "I love ramen")
+    [before] = world.formed(ann)
+    world.ask(ann, "I love ramen")
+    [after] = world.formed(ann)
+    assert after["key"] == before["key"]
+    assert len(world.vectors(ann)) == 1
+
+
+def test_line_2_quoted_and_coded_words_form_no_memory(world: World) -> None:
+    """Line 2: what somebody quotes, or writes as code, is not what they say of themselves."""
+    ann = world.human()
+    world.ask(ann, "> I love ramen\nwhat do you say to that?")
+    world.ask(ann, "what does `I love sushi` mean?")
+    world.ask(ann, "```\nI love tempura\n```")
+    assert world.formed(ann) == []
+
+
+def test_line_3_a_thread_keeps_its_history(world: World) -> None:
+    """Line 3: a follow-up is answered with the thread's earlier question and answer in sight."""
+    ann = world.human()
+    general = world.channel("public", ann)
+    said = world.say(ann, "<@BOT> I love ramen", channel=general)
+    first = world.reply(said)
+    world.ask(ann, "and what of it?", under=said)
+    [prompt] = world.prompts("and what of it?")
+    roles = [(one["role"], one["content"]) for one in prompt["body"]["input"]]
+    assert [role for role, _ in roles] == ["developer", "user", "assistant", "user"]
+    assert roles[1][1] == "I love ramen"
+    assert roles[2][1] == first.text
+    assert all(a[0] != b[0] for a, b in pairwise(roles))

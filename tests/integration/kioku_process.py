@@ -1,0 +1,131 @@
+"""The `kioku` command as people run it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+from tests.conftest import ROOT, read_line
+
+PYTHON_M_BOT = (sys.executable, "-m", "bot")
+END_SECONDS = 40.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended: its exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """A command that runs, in a process group of its own, as a terminal would have it."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+
+    def line(self) -> str:
+        """Return the next line of its standard output, without its end; "" once it has ended."""
+        return read_line(self.process).rstrip("\n")
+
+    @property
+    def errors(self) -> str:
+        """What it wrote to standard error so far."""
+        return (self.folder / "stderr.txt").read_text("utf-8")
+
+    @property
+    def children(self) -> list[psutil.Process]:
+        """Every process below it."""
+        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return found
+
+    def stop(self, number: signal.Signals) -> Ended:
+        """Send a signal as the terminal does, to the whole group; return how it ended."""
+        os.killpg(self.process.pid, number)
+        out, _ = self.process.communicate(timeout=END_SECONDS)
+        return Ended(self.process.returncode, out, self.errors)
+
+
+def environment(settings: dict[str, str]) -> dict[str, str]:
+    """Return what a process is started with: `settings`, and this source tree's modules."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), **settings}
+
+
+def ended(folder: Path, *arguments: str, **settings: str) -> Ended:
+    """Run ``kioku ARGUMENTS`` in `folder` until it ends by itself."""
+    done = subprocess.run(
+        [*PYTHON_M_BOT, *arguments],
+        cwd=folder,
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=END_SECONDS,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def running(folder: Path, *arguments: str, **settings: str) -> Iterator[Running]:
+    """Run ``kioku ARGUMENTS`` in `folder`; stop it at the end if it still runs."""
+    with (folder / "stderr.txt").open("w") as errors:
+        process = subprocess.Popen(
+            [*PYTHON_M_BOT, *arguments],
+            cwd=folder,
+            env=environment(settings),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            process_group=0,
+        )
+    with process:
+        try:
+            yield Running(process, folder)
+        finally:
+            process.terminate()
+            try:
+                process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Return as soon as the condition holds; fail after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        threading.Event().wait(0.01)
+
+
+def gone(process: psutil.Process) -> bool:
+    """Say whether a process has ended; whoever adopted an orphan may not have collected it."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def fetched(url: str) -> tuple[int, str]:
+    """Return the status and the text at `url`."""
+    try:
+        with urllib.request.urlopen(url, timeout=15) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, refused.read().decode()

@@ -1,0 +1,299 @@
+"""The commands as processes: what stops a start is one sentence that says what to do."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from memory import EmbeddedPostgres
+from tests.conftest import SPACE, Server, json_server
+from tests.integration.kioku_process import (
+    PYTHON_M_BOT,
+    Ended,
+    Running,
+    ended,
+    environment,
+    fetched,
+    running,
+    wait_for,
+)
+
+MODEL = {"OPENAI_API_KEY": "none", "KIOKU_EMBEDDING_MODEL": SPACE.model}
+NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[Server]:
+    """A playground of this module."""
+    with json_server("playground", "--manifest", "manifest.yml") as server:
+        yield server
+
+
+def slack_settings(slack: Server) -> dict[str, str]:
+    """Return the settings that lead to the playground, the stand-in model too."""
+    return {
+        **MODEL,
+        "SLACK_API_URL": slack.told["slack_api_url"],
+        "SLACK_BOT_TOKEN": slack.told["bot_token"],
+        "SLACK_APP_TOKEN": slack.told["app_token"],
+        "OPENAI_BASE_URL": slack.openai_base_url,
+        "PORT": "0",
+    }
+
+
+def refused(done: Ended) -> str:
+    """Return the one sentence of a command that did not start."""
+    assert done.code == 1
+    assert done.out == ""
+    [line] = done.err.splitlines()
+    assert line.startswith("kioku: ")
+    return line.removeprefix("kioku: ")
+
+
+SETTINGS = [
+    ({"KIOKU_REPLYMODEL": "x"}, "There is no setting KIOKU_REPLYMODEL: did you mean"),
+    ({"PORT": "door"}, "PORT has a value that cannot be used: write a port number from 0 to"),
+    ({"KIOKU_FORMATION": "maybe"}, "KIOKU_FORMATION has a value that cannot be used: write back"),
+    ({"DATABASE_URL": "hunter2"}, "DATABASE_URL has a value that cannot be used: write an address"),
+]
+
+
+@pytest.mark.parametrize("command", ["run", "up", "migrate"])
+def test_a_wrong_setting_is_named_with_what_to_write(tmp_path: Path, command: str) -> None:
+    """Each command stops at a wrong name or value, says which, and does not repeat the value."""
+    for settings, sentence in SETTINGS:
+        told = refused(ended(tmp_path, command, **settings))
+        assert told.startswith(sentence)
+        assert "hunter2" not in told
+    assert not list(tmp_path.iterdir())
+
+
+MISSING = [
+    ({}, "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that"),
+    (MODEL, "Slack is not set up: write SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET"),
+    (
+        {**MODEL, "SLACK_APP_TOKEN": "xapp-1", "DATABASE_URL": NOWHERE},
+        "PostgreSQL could not be reached: check DATABASE_URL and that the server runs.",
+    ),
+    (
+        {
+            **MODEL,
+            "SLACK_APP_TOKEN": "xapp-1",
+            "DATABASE_URL": NOWHERE,
+            "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
+            "KIOKU_EMBEDDING_MODEL": "own-embedding",
+        },
+        "The embedding model own-embedding did not answer, so its size is not known:",
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "sentence"), MISSING)
+def test_run_says_what_is_missing(tmp_path: Path, settings: dict[str, str], sentence: str) -> None:
+    """`kioku run` names the setting or the service without which it cannot start."""
+    told = refused(ended(tmp_path, "run", **settings))
+    assert told.startswith(sentence)
+    assert "hunter2" not in told
+
+
+def test_run_says_which_token_slack_refused(tmp_path: Path, slack: Server, database: str) -> None:
+    """A missing token, a wrong one and a Slack out of reach are each told apart."""
+    good = {**slack_settings(slack), "DATABASE_URL": database}
+    for change, sentence in [
+        ({"SLACK_BOT_TOKEN": ""}, "SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token"),
+        ({"SLACK_BOT_TOKEN": "xoxb-no"}, "Slack refused SLACK_BOT_TOKEN (invalid_auth): copy it"),
+        ({"SLACK_APP_TOKEN": "xapp-no"}, "Slack refused SLACK_APP_TOKEN (invalid_auth): copy it"),
+        ({"SLACK_API_URL": "http://127.0.0.1:1/api/"}, "Slack could not be reached (Client"),
+    ]:
+        told = refused(ended(tmp_path, "run", **{**good, **change}))
+        assert told.startswith(sentence)
+        assert "-no" not in told
+
+
+def test_run_says_that_its_port_is_taken(tmp_path: Path, slack: Server, database: str) -> None:
+    """A port that another server has is named, with what to set."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        settings = {**slack_settings(slack), "DATABASE_URL": database, "PORT": port}
+        told = refused(ended(tmp_path, "run", **settings))
+    assert told == f"Port {port} cannot be opened (Address already in use): set PORT to a free one."
+
+
+def test_run_wants_a_migrated_database(tmp_path: Path, slack: Server, empty_database: str) -> None:
+    """An empty database is told to be migrated; so is a server that never saw Kioku."""
+    settings = slack_settings(slack)
+    told = refused(ended(tmp_path, "run", **settings, DATABASE_URL=empty_database))
+    assert told == "The database is not set up: run `kioku migrate`."
+    assert refused(ended(tmp_path, "run", **settings)) == told
+
+
+def test_run_wants_the_steps_of_this_version(tmp_path: Path, slack: Server, database: str) -> None:
+    """A database of an older version is told how far it is behind."""
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM kioku_migrations WHERE name = 'bot/0001_conversations'")
+    told = refused(ended(tmp_path, "run", **slack_settings(slack), DATABASE_URL=database))
+    assert told == "The database is 1 step(s) behind this version: run `kioku migrate`."
+
+
+@pytest.mark.parametrize("command", ["run", "migrate"])
+def test_another_embedding_than_the_stored_one_is_refused(
+    tmp_path: Path, slack: Server, database: str, command: str
+) -> None:
+    """Another model, or another size of the same one, is named beside what is stored."""
+    settings = {**slack_settings(slack), "DATABASE_URL": database}
+    other = {**settings, "KIOKU_EMBEDDING_MODEL": "text-embedding-3-small"}
+    assert refused(ended(tmp_path, command, **other)) == (
+        "The stored memories were embedded with kioku-stand-in-embedding (256 dimensions), but"
+        " text-embedding-3-small (1536) is configured: set"
+        " KIOKU_EMBEDDING_MODEL=kioku-stand-in-embedding, or use another database or"
+        " KIOKU_DATA_DIR."
+    )
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE kioku_embedding_space SET dimensions = 128")
+    assert "(128 dimensions), but kioku-stand-in-embedding (256) is configured" in refused(
+        ended(tmp_path, command, **settings)
+    )
+
+
+@pytest.fixture
+def stranger(postgres: EmbeddedPostgres, database: str) -> Iterator[str]:
+    """The conninfo of a user of `database` without any rights."""
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE ROLE stranger LOGIN")
+    yield psycopg.conninfo.make_conninfo(database, user="stranger")
+    with psycopg.connect(database) as connection:
+        connection.execute("DROP ROLE stranger")
+
+
+def test_rights_that_are_missing_are_named(tmp_path: Path, slack: Server, stranger: str) -> None:
+    """A user who may not migrate, or not act as the application, learns who has to do what."""
+    settings = {**slack_settings(slack), "DATABASE_URL": stranger}
+    assert refused(ended(tmp_path, "migrate", **settings)) == (
+        "This database user may not create tables or roles: run `kioku migrate` as the owner."
+    )
+    assert refused(ended(tmp_path, "run", **settings)).startswith(
+        "The user of DATABASE_URL may not act as kioku_app: run `GRANT kioku_app TO`"
+    )
+
+
+def test_migrate_says_what_is_missing(tmp_path: Path, empty_database: str) -> None:
+    """A server out of reach and one without pgvector are each said in one sentence."""
+    assert refused(ended(tmp_path, "migrate", **MODEL, DATABASE_URL=NOWHERE)) == (
+        "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
+    )
+    bare = psycopg.conninfo.make_conninfo(
+        empty_database, options="-c extension_control_path=/nowhere"
+    )
+    assert refused(ended(tmp_path, "migrate", **MODEL, DATABASE_URL=bare)) == (
+        "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
+        " brings it."
+    )
+
+
+def test_migrate_twice_does_it_once(tmp_path: Path, empty_database: str) -> None:
+    """The first `kioku migrate` says how many steps it took, the second that there are none."""
+    settings = {**MODEL, "DATABASE_URL": empty_database}
+    first = ended(tmp_path, "migrate", **settings)
+    assert (first.code, first.err) == (0, "")
+    assert re.fullmatch(r"Applied [1-9]\d* step\(s\)\.\n", first.out)
+    assert ended(tmp_path, "migrate", **settings) == Ended(0, "The database is up to date.\n", "")
+
+
+def test_settings_come_from_a_dotenv_file_too(tmp_path: Path, database: str) -> None:
+    """`.env` of the working directory is read; the environment wins over it."""
+    lines = [f"{name}={value}" for name, value in MODEL.items()]
+    (tmp_path / ".env").write_text("\n".join([*lines, f"DATABASE_URL='{database}'"]), "utf-8")
+    assert ended(tmp_path, "migrate") == Ended(0, "The database is up to date.\n", "")
+    assert ended(tmp_path, "migrate", DATABASE_URL=NOWHERE).code == 1
+
+
+def test_python_m_bot_is_the_kioku_command(tmp_path: Path) -> None:
+    """`kioku` and `python -m bot` say the same; help names every command, version a number."""
+    script = Path(sys.executable).with_name("kioku")
+    said = {}
+    for option in ("--help", "--version", "up --help"):
+        both = [
+            subprocess.run(
+                [*command, *option.split()],
+                cwd=tmp_path,
+                env=environment({"COLUMNS": "100"}),
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+            for command in (PYTHON_M_BOT, (str(script),))
+        ]
+        assert both[0] == both[1]
+        said[option] = both[0]
+    assert all(f"\n    {name} " in said["--help"] for name in ("up", "run", "migrate"))
+    assert re.fullmatch(r"kioku \d+\.\d+\.\d+\n", said["--version"])
+    assert "real Slack if its tokens are set" in said["up --help"]
+    assert ended(tmp_path).code == 2
+
+
+def ready(kioku: Running) -> str:
+    """Return where a `kioku run` that is ready listens."""
+    found = re.fullmatch(r"Kioku is ready on port (\d+)\.", kioku.line())
+    assert found, kioku.errors
+    return f"http://127.0.0.1:{found[1]}"
+
+
+def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
+    """`/readyz` says so while PostgreSQL is away and when it is back; `/healthz` stays."""
+    with EmbeddedPostgres(tmp_path / "database") as postgres:
+        settings = {**slack_settings(slack), "DATABASE_URL": postgres.dsn()}
+        assert ended(tmp_path, "migrate", **settings).code == 0
+        with running(tmp_path, "run", **settings) as kioku:
+            url = ready(kioku)
+            assert fetched(f"{url}/healthz") == (200, "alive\n")
+            assert fetched(f"{url}/readyz") == (200, "ready\n")
+            postgres.stop()
+            assert fetched(f"{url}/readyz") == (503, "PostgreSQL cannot be reached.\n")
+            assert fetched(f"{url}/healthz") == (200, "alive\n")
+            postgres.start()
+            wait_for(lambda: fetched(f"{url}/readyz") == (200, "ready\n"))
+            with psycopg.connect(postgres.dsn()) as connection:
+                connection.execute("DELETE FROM kioku_migrations WHERE name LIKE 'bot/%'")
+            assert fetched(f"{url}/readyz") == (
+                503,
+                "The database is 1 step(s) behind this version: run `kioku migrate`.\n",
+            )
+
+
+def test_run_is_not_ready_without_socket_mode(tmp_path: Path, database: str) -> None:
+    """`/readyz` says when Slack's connection is lost."""
+    with json_server("playground", "--manifest", "manifest.yml") as slack:
+        kioku_settings = {**slack_settings(slack), "DATABASE_URL": database}
+        with running(tmp_path, "run", **kioku_settings) as kioku:
+            url = ready(kioku)
+            assert fetched(f"{url}/readyz") == (200, "ready\n")
+            slack.process.terminate()
+            slack.process.wait(20)
+            wait_for(
+                lambda: fetched(f"{url}/readyz") == (503, "Slack's Socket Mode is not connected.\n")
+            )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_run_with_an_embedded_database_stops_clean(
+    tmp_path: Path, slack: Server, number: signal.Signals
+) -> None:
+    """Without DATABASE_URL PostgreSQL runs below the data directory; a signal stops both."""
+    settings = slack_settings(slack)
+    assert ended(tmp_path, "migrate", **settings).code == 0
+    with running(tmp_path, "run", **settings) as kioku:
+        ready(kioku)
+        below = kioku.children
+        assert any(process.name() == "postgres" for process in below)
+        done = kioku.stop(number)
+    assert done.code == 0
+    assert done.out == "Kioku is finishing what it has begun …\n"
+    assert not any(process.is_running() for process in below)

@@ -1,0 +1,256 @@
+"""The control API: people, conversations, messages, and one sentence for every mistake."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from playground.slack import Slack
+from tests.playground.driver import Driver, Json
+
+
+async def test_the_sample_workspace(slack: Slack, driver: Driver) -> None:
+    """A new playground has three people, the bot, a public and a private channel, and DMs."""
+    state = await driver.state()
+    assert [user["name"] for user in state["users"]] == ["Kioku", "Aya", "Ben", "Chika"]
+    assert [user["is_bot"] for user in state["users"]] == [True, False, False, False]
+    channels = {channel["name"]: channel for channel in state["channels"]}
+    assert channels["general"]["is_private"] is False
+    assert channels["tea-room"]["is_private"] is True
+    assert sum(channel["is_im"] for channel in state["channels"]) == 3
+    assert state["bot_user_id"] == slack.workspace.identity.bot_user_id
+    ids = [entry["id"] for entry in [*state["users"], *state["channels"]]]
+    assert all(id_.isalnum() and id_.isupper() for id_ in ids)
+
+
+async def test_a_private_conversation_is_seen_by_its_members(driver: Driver) -> None:
+    """Whoever is not in a private channel or DM gets 403."""
+    await driver.say("secret")
+    aya_dm = (await driver.get("channels/dm/messages", **{"as": await driver.user()}))["channel"]
+    ben, chika = await driver.user("Ben"), await driver.user("Chika")
+    tea = await driver.channel("tea-room")
+    for channel, user in ((aya_dm, ben), (tea, chika)):
+        url = f"{driver.url}/_playground/channels/{channel}/messages?as={user}"
+        async with driver.session.get(url) as response:
+            assert response.status == 403
+    status, _ = await driver.try_post("messages", user=chika, channel=tea, text="let me in")
+    assert status == 400
+
+
+async def test_a_thread_tells_who_began_it(driver: Driver) -> None:
+    """Replies carry thread_ts and parent_user_id, in the message and in its event."""
+    general = await driver.channel()
+    parent = await driver.say("question", channel=general)
+    await driver.say("answer", name="Ben", channel=general, thread_ts=parent["ts"])
+    event = (await driver.deliveries("message"))[-1]["body"]["event"]
+    assert event["thread_ts"] == parent["ts"]
+    assert event["parent_user_id"] == await driver.user()
+    status, _ = await driver.try_post(
+        "messages", user=await driver.user(), channel=general, text="x", thread_ts="1.1"
+    )
+    assert status == 400
+
+
+async def test_editing_and_deleting(driver: Driver) -> None:
+    """A person edits and deletes their own messages only; the app hears of both."""
+    said = await driver.say("ramen > udon")
+    mine = {"user": await driver.user(), **said}
+    other = {**mine, "user": await driver.user("Ben")}
+    await driver.post("messages/edit", **mine, text="udon > ramen")
+    edited = (await driver.messages())[-1]
+    assert edited["text"] == "udon &gt; ramen"
+    assert edited["edited"]["user"] == await driver.user()
+    assert (await driver.try_post("messages/edit", **other, text="x"))[0] == 400
+    await driver.post("messages/delete", **mine)
+    assert await driver.messages() == []
+    subtypes = [
+        entry["body"]["event"].get("subtype") for entry in await driver.deliveries("message")
+    ]
+    assert subtypes == [None, "message_changed", "message_deleted"]
+
+
+async def test_other_bots_and_files(driver: Driver) -> None:
+    """Another bot's message has its bot_id, a message with files the subtype file_share."""
+    bot = await driver.post("users", name="Ticker", is_bot=True)
+    general = await driver.channel()
+    await driver.post("channels/update", channel=general, add=[bot["id"]])
+    await driver.say("tick", name="Ticker", channel=general)
+    await driver.say("look", channel=general, files=[{"id": "F1", "name": "a.png"}])
+    events = [entry["body"]["event"] for entry in await driver.deliveries("message")]
+    joined, ticked, shared = events
+    assert joined["subtype"] == "channel_join"
+    assert ticked["bot_id"].startswith("B")
+    assert "client_msg_id" not in ticked
+    assert (shared["subtype"], shared["files"][0]["name"]) == ("file_share", "a.png")
+
+
+async def test_every_kind_of_conversation(driver: Driver) -> None:
+    """Public, private, group DM and Slack Connect conversations send their channel_type."""
+    aya, ben = await driver.user(), await driver.user("Ben")
+    seen = {}
+    for kind in ("public", "private", "mpim", "connect"):
+        made = await driver.post("channels", kind=kind, members=[aya, ben])
+        await driver.say(kind, channel=made["id"])
+        body = (await driver.deliveries("message"))[-1]["body"]
+        seen[kind] = (body["event"]["channel_type"], body["is_ext_shared_channel"])
+    assert seen == {
+        "public": ("channel", False),
+        "private": ("group", False),
+        "mpim": ("mpim", False),
+        "connect": ("channel", True),
+    }
+    unheard = await driver.post("channels", kind="public", members=[aya], app=False)
+    before = len(await driver.deliveries())
+    await driver.say("@Kioku are you there?", channel=unheard["id"])
+    assert len(await driver.deliveries()) == before
+
+
+async def test_a_guest_from_another_workspace(slack: Slack, driver: Driver) -> None:
+    """A Slack Connect guest's message carries their own team."""
+    guest = await driver.post(
+        "users", name="Dora", external=True, locale="fr-FR", tz="Europe/Paris"
+    )
+    made = await driver.post("channels", kind="connect", members=[guest["id"]])
+    await driver.say("bonjour", name="Dora", channel=made["id"])
+    body = (await driver.deliveries("message"))[-1]["body"]
+    assert body["event"]["user_team"] == body["event"]["team"] == guest["team"]
+    assert body["team_id"] == slack.workspace.identity.team_id
+    assert guest["team"] != body["team_id"]
+
+
+async def test_changes_of_a_channel_are_told(driver: Driver) -> None:
+    """Archiving, sharing and their reverse are events; an archived channel takes no message."""
+    general = await driver.channel()
+    for change in ({"archived": True}, {"archived": False}, {"shared": True}, {"shared": False}):
+        await driver.post("channels/update", channel=general, **change)
+    names = [entry["name"] for entry in await driver.deliveries()]
+    assert names == ["channel_archive", "channel_unarchive", "channel_shared", "channel_unshared"]
+    shared = (await driver.deliveries("channel_shared"))[0]["body"]["event"]
+    assert shared["connected_team_id"].startswith("T")
+    await driver.post("channels/update", channel=general, archived=True)
+    status, _ = await driver.try_post(
+        "messages", user=await driver.user(), channel=general, text="x"
+    )
+    assert status == 400
+
+
+async def test_changes_of_a_person_are_told(driver: Driver, client: AsyncWebClient) -> None:
+    """A new locale is a user_change event and what users.info answers; who left cannot write."""
+    aya = await driver.user()
+    await driver.post("users/update", user=aya, locale="en-GB", tz="Europe/London")
+    event = (await driver.deliveries("user_change"))[0]["body"]["event"]
+    assert (event["user"]["id"], event["user"]["locale"]) == (aya, "en-GB")
+    answer = await client.users_info(user=aya, include_locale=True)
+    assert answer["user"]["tz"] == "Europe/London"
+    await driver.post("users/update", user=aya, deleted=True)
+    assert (await driver.try_post("messages", user=aya, channel="dm", text="x"))[0] == 400
+
+
+async def test_only_subscribed_events_leave(driver: Driver) -> None:
+    """member_left_channel is not in the manifest, so the app never hears of it."""
+    general = await driver.channel()
+    await driver.post("channels/update", channel=general, remove=[await driver.user("Ben")])
+    assert await driver.deliveries() == []
+
+
+async def test_opening_the_messages_tab(driver: Driver) -> None:
+    """Opening the Messages tab is told; a Home tab that the manifest lacks cannot be opened."""
+    aya = await driver.user()
+    assert await driver.post("home/open", user=aya, tab="messages") == {"sent": True}
+    event = (await driver.deliveries("app_home_opened"))[0]["body"]["event"]
+    assert (event["tab"], event["user"]) == ("messages", aya)
+    assert (await driver.try_post("home/open", user=aya, tab="home"))[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("messages", {"user": "UNOBODY", "channel": "dm", "text": "x"}),
+        ("messages", {"channel": "dm", "text": "x"}),
+        ("messages", {"user": "AYA", "channel": "CNONE", "text": "x"}),
+        ("messages", {"user": "AYA", "channel": "dm"}),
+        ("messages", {"user": "AYA", "channel": "dm", "text": 7}),
+        ("messages", {"user": "AYA", "channel": "dm", "blocks": [{"type": "blink"}]}),
+        ("messages/edit", {"user": "AYA", "channel": "dm", "ts": "1.1", "text": "x"}),
+        ("commands", {"user": "AYA", "channel": "dm", "command": "/dance"}),
+        ("commands", {"user": "AYA", "channel": "dm", "command": "/forget", "thread_ts": "1.1"}),
+        ("actions", {"user": "AYA", "channel": "dm", "message_ts": "1.1", "action_id": "x"}),
+        ("actions", {"user": "AYA", "view_id": "VNONE", "action_id": "x"}),
+        ("views/submit", {"user": "AYA", "view_id": "VNONE"}),
+        ("views/close", {"user": "AYA", "view_id": "VNONE"}),
+        ("stop", {"user": "AYA", "channel": "dm", "thread_ts": "1.1"}),
+        ("users", {"name": " "}),
+        ("users", {"name": "Eve", "tz": "Moon/Crater"}),
+        ("channels", {"kind": "secret", "members": ["AYA"]}),
+        ("channels", {"kind": "public", "members": []}),
+        ("channels", {"kind": "public", "members": "AYA"}),
+        ("events", {"raw": "x"}),
+        ("events", {"raw": {}, "deliveries": 0}),
+        ("delivery", {"mode": "pigeon"}),
+        ("delivery", {"deliveries": [3, 1]}),
+        ("delivery", {"deliveries": 0}),
+        ("settings", {"colour": "red"}),
+        ("settings", {"retry_delays": "soon"}),
+        ("socket/disconnect", {"reason": "boredom"}),
+    ],
+)
+async def test_a_mistake_gets_one_sentence(driver: Driver, path: str, body: Json) -> None:
+    """A control request that makes no sense gets 400 and one sentence."""
+    aya = await driver.user()
+    named: dict[str, Any] = {
+        key: aya if value == "AYA" else [aya] if value == ["AYA"] else value
+        for key, value in body.items()
+    }
+    status, answer = await driver.try_post(path, **named)
+    assert (status, answer["error"][-1]) == (400, ".")
+
+
+@pytest.mark.parametrize("body", ["{", "[1]"])
+async def test_a_body_must_be_an_object(driver: Driver, body: str) -> None:
+    """A body that is no JSON object gets 400."""
+    url = f"{driver.url}/_playground/messages"
+    async with driver.session.post(url, data=body) as response:
+        assert response.status == 400
+
+
+async def test_reading_needs_to_know_who(driver: Driver) -> None:
+    """Reading as nobody, from nowhere or from a wrong number gets 400."""
+    for path in ("home", "views?as=UNOBODY", "calls?since=soon", "channels/CNONE/messages"):
+        async with driver.session.get(f"{driver.url}/_playground/{path}") as response:
+            assert response.status == 400
+
+
+async def test_calls_are_numbered(driver: Driver, client: AsyncWebClient) -> None:
+    """calls?since=N returns only what came later, without the token."""
+    await client.auth_test()
+    first = await driver.get("calls")
+    await client.api_test(foo="bar")
+    later = await driver.get("calls", since=str(first["last"]))
+    assert [(call["method"], call["args"]) for call in later["calls"]] == [
+        ("api.test", {"foo": "bar"})
+    ]
+    assert "token" not in json.dumps(first)
+
+
+@pytest.fixture
+async def stream(driver: Driver) -> AsyncIterator[aiohttp.ClientResponse]:
+    """The page's stream of updates."""
+    async with driver.session.get(f"{driver.url}/_playground/updates") as response:
+        yield response
+
+
+async def test_the_page_hears_what_changed(driver: Driver, stream: aiohttp.ClientResponse) -> None:
+    """Updates come as Server-Sent Events, each naming what changed."""
+    said = await driver.say("hi")
+    async with asyncio.timeout(5):
+        async for line in stream.content:
+            if line.startswith(b"data:"):
+                break
+    update = json.loads(line.removeprefix(b"data:"))
+    assert update == {"changed": "messages", "channel": said["channel"]}

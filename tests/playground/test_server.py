@@ -1,0 +1,183 @@
+"""The server: this machine only, its page, its command line, and what survives a restart."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from playground.manifest import Manifest, ManifestError, read_manifest
+from playground.server import serve
+from playground.slack import BOT_TOKEN, Slack
+from tests.playground.conftest import ROOT, web_client
+from tests.playground.driver import Driver
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:80"}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:1"}, 403),
+        ({"Origin": "http://127.0.0.1:99999"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 200),
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/api/auth.test", "/_playground/state"])
+async def test_other_sites_and_hosts_are_refused(
+    slack: Slack, session: aiohttp.ClientSession, path: str, headers: dict[str, str], status: int
+) -> None:
+    """A foreign Host, Origin or fetch gets 403, whatever it asks for."""
+    async with session.get(slack.url + path, headers=headers) as response:
+        assert response.status == status
+
+
+async def test_the_own_page_may_ask(slack: Slack, session: aiohttp.ClientSession) -> None:
+    """The page's own Origin is taken, on HTTP and on the WebSocket."""
+    headers = {"Origin": slack.url}
+    async with session.post(f"{slack.url}/_playground/settle", headers=headers) as response:
+        assert response.status == 200
+    link = f"{slack.url}/link/?ticket={slack.socket_mode.ticket()}"
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+        await session.ws_connect(link, headers={"Origin": "http://evil.example"})
+
+
+async def test_the_page_allows_nothing_foreign(
+    slack: Slack, session: aiohttp.ClientSession
+) -> None:
+    """The page and its parts come with a strict policy and refer to nothing outside."""
+    for path in ("/", "/page.js", "/page.css"):
+        async with session.get(slack.url + path) as response:
+            assert response.status == 200
+            policy = response.headers["Content-Security-Policy"]
+            assert policy.startswith("default-src 'self';")
+            text = await response.text()
+            assert "https://" not in text
+            assert "innerHTML" not in text
+    async with session.get(f"{slack.url}/favicon.ico") as response:
+        assert response.status == 204
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "example.com", "192.168.0.1"])
+async def test_it_serves_this_machine_only(manifest: Manifest, host: str) -> None:
+    """Another host than loopback is refused with one sentence."""
+    with pytest.raises(ValueError, match="this machine only"):
+        async with serve(manifest, host=host, with_model=False):
+            pass
+
+
+async def test_everything_survives_a_restart(
+    manifest: Manifest, tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    """People, messages, streams, threads and undelivered events are there after a restart."""
+    async with serve(manifest, data_dir=tmp_path, with_model=False) as slack:
+        driver, client = Driver(slack.url, session), web_client(slack)
+        identity = slack.workspace.identity
+        await driver.post("users", name="Emi", locale="ja-JP", tz="Asia/Tokyo")
+        said = await driver.say("hi")
+        stream = await client.chat_startStream(
+            channel=said["channel"], thread_ts=said["ts"], markdown_text="half"
+        )
+        await client.chat_postEphemeral(
+            channel=said["channel"], user=await driver.user(), text="only you"
+        )
+        before = await driver.messages()
+        event_ids = {entry["body"]["event_id"] for entry in await driver.deliveries("message")}
+    async with serve(manifest, data_dir=tmp_path, with_model=False) as slack:
+        driver, client = Driver(slack.url, session), web_client(slack)
+        assert slack.workspace.identity == identity
+        assert await driver.user("Emi")
+        assert await driver.messages() == before
+        again = {entry["body"]["event_id"] for entry in await driver.deliveries("message")}
+        assert again == event_ids
+        await client.chat_appendStream(
+            channel=said["channel"], ts=str(stream["ts"]), markdown_text=" and whole"
+        )
+        texts = [message["text"] for message in await driver.messages()]
+        assert texts == ["hi", "half and whole", "only you"]
+        later = await driver.say("later")
+        assert later["ts"] > str(stream["ts"])
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`python -m playground` with these arguments."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "playground", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(timeout=10)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@pytest.mark.parametrize("ending", ["SIGTERM", "SIGINT", "parent"])
+async def test_the_command_serves_until_told(session: aiohttp.ClientSession, ending: str) -> None:
+    """It prints one line of JSON, serves Slack and the model, and ends cleanly with 0."""
+    arguments = ["--manifest", "manifest.yml", "--exit-with-parent", "--retry-delays", "0,1"]
+    with running(*arguments) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        facts = json.loads(process.stdout.readline())
+        headers = {"Authorization": f"Bearer {facts['bot_token']}"}
+        url = f"{facts['slack_api_url']}auth.test"
+        async with session.post(url, headers=headers) as response:
+            assert (await response.json())["user_id"] == facts["bot_user_id"]
+        async with session.get(f"{facts['url']}/_model/journal") as response:
+            assert response.status == 200
+        assert facts["openai_base_url"] == f"{facts['url']}/v1"
+        assert facts["bot_token"] == BOT_TOKEN
+        if ending == "parent":
+            process.stdin.close()
+        else:
+            process.send_signal(getattr(signal, ending))
+        assert process.wait(timeout=10) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--manifest", "nowhere.yml"], "cannot be read"),
+        (["--manifest", "pyproject.toml"], "not"),
+        (["--manifest", "manifest.yml", "--host", "0.0.0.0"], "this machine only"),
+    ],
+)
+def test_the_command_says_why_it_does_not_start(arguments: list[str], sentence: str) -> None:
+    """A start that cannot work ends with 1 and one sentence."""
+    with running(*arguments, "--no-model") as process:
+        _, errors = process.communicate(timeout=10)
+        assert process.returncode == 1
+        assert sentence in errors
+        assert errors.count("\n") == 1
+
+
+def test_a_manifest_must_be_one(tmp_path: Path) -> None:
+    """A file that is YAML but no manifest is refused."""
+    path = tmp_path / "manifest.yml"
+    path.write_text("- a\n", encoding="utf-8")
+    with pytest.raises(ManifestError, match="not a Slack app manifest"):
+        read_manifest(path)

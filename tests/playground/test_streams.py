@@ -1,0 +1,246 @@
+"""Streamed messages: how they grow, end, and refuse."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.models.messages.chunk import BlocksChunk, MarkdownTextChunk, TaskUpdateChunk
+from slack_sdk.web.async_client import AsyncWebClient
+
+from playground.slack import Slack
+from tests.playground.driver import Driver, Json
+from tests.playground.test_web_api import error_of
+
+
+async def begin(client: AsyncWebClient, said: Json, **more: Any) -> Json:
+    """Start a stream in answer to a message; the arguments of append and stop."""
+    started = await client.chat_startStream(channel=said["channel"], thread_ts=said["ts"], **more)
+    return {"channel": said["channel"], "ts": str(started["ts"])}
+
+
+async def test_a_stream_can_be_watched(driver: Driver, client: AsyncWebClient) -> None:
+    """A live stream shows its text so far; when stopped, its blocks and metadata too."""
+    stream = await begin(client, await driver.say("hi"), markdown_text="one ")
+    await client.chat_appendStream(**stream, chunks=[MarkdownTextChunk(text="two ")])
+    live = (await driver.messages())[-1]
+    assert (live["text"], live["streaming"]) == ("one two ", True)
+    await client.chat_stopStream(
+        **stream,
+        markdown_text="three",
+        blocks=[{"type": "divider"}],
+        metadata={"event_type": "turn", "event_payload": {"id": "1"}},
+        session_status="active",
+    )
+    done = (await driver.messages())[-1]
+    assert (done["text"], done["streaming"]) == ("one two three", False)
+    assert [block["type"] for block in done["blocks"]] == ["markdown", "divider"]
+    assert done["metadata"]["event_payload"] == {"id": "1"}
+    last = (await driver.deliveries("message"))[-1]["body"]["event"]
+    assert (last["subtype"], last["message"]["text"]) == ("message_changed", "one two three")
+
+
+async def test_tasks_and_blocks_are_chunks(driver: Driver, client: AsyncWebClient) -> None:
+    """Task updates show the latest state of each task, blocks chunks add their blocks."""
+    stream = await begin(client, await driver.say("hi"), task_display_mode="timeline")
+    for status in ("in_progress", "complete"):
+        task = TaskUpdateChunk(id="t1", title="Recall", status=status)
+        await client.chat_appendStream(**stream, chunks=[task])
+    await client.chat_appendStream(**stream, chunks=[BlocksChunk(blocks=[{"type": "divider"}])])
+    await client.chat_stopStream(**stream)
+    blocks = (await driver.messages())[-1]["blocks"]
+    assert [block["type"] for block in blocks] == ["task_card", "divider"]
+    assert blocks[0]["status"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({"markdown_text": "x" * 12_001}, "msg_too_long"),
+        ({"chunks": [{"type": "markdown_text", "text": "x" * 12_001}]}, "msg_too_long"),
+        ({"chunks": [{"type": "confetti"}]}, "invalid_chunks"),
+        (
+            {"chunks": [{"type": "task_update", "id": "1", "title": "t", "status": "?"}]},
+            "invalid_chunks",
+        ),
+        ({"chunks": [{"type": "blocks", "blocks": [{"type": "blink"}]}]}, "invalid_chunks"),
+        ({"metadata": {"event_type": "a", "event_payload": {}}}, "invalid_arguments"),
+        ({"unfurl_links": False}, "invalid_arguments"),
+        ({"thread_ts": None}, "invalid_arguments"),
+        ({"thread_ts": "1700000000.000001"}, "thread_not_found"),
+        ({"task_display_mode": "loud"}, "invalid_arguments"),
+        ({"icon_emoji": ":cat:"}, "missing_scope"),
+    ],
+)
+async def test_a_stream_does_not_start_wrongly(
+    driver: Driver, client: AsyncWebClient, more: Json, error: str
+) -> None:
+    """startStream refuses oversized text, bad chunks and arguments it does not have."""
+    said = await driver.say("hi")
+    arguments = {"channel": said["channel"], "thread_ts": said["ts"], **more}
+    assert await error_of(client, "chat.startStream", arguments) == error
+    assert len(await driver.messages()) == 1
+
+
+async def test_a_stream_in_a_channel_needs_its_recipient(
+    slack: Slack, driver: Driver, client: AsyncWebClient
+) -> None:
+    """In a channel the person and their own team must be named, and belong together."""
+    aya, team = await driver.user(), slack.workspace.identity.team_id
+    guest = await driver.post("users", name="Dora", external=True)
+    general = await driver.channel()
+    await driver.post("channels/update", channel=general, add=[guest["id"]])
+    said = await driver.say("@Kioku hi", channel=general)
+    target = {"channel": general, "thread_ts": said["ts"]}
+    refused = [
+        ({}, "missing_recipient_user_id"),
+        ({"recipient_user_id": aya}, "missing_recipient_team_id"),
+        ({"recipient_user_id": aya, "recipient_team_id": "TNONE"}, "team_not_found"),
+        ({"recipient_user_id": guest["id"], "recipient_team_id": team}, "user_not_found"),
+    ]
+    for more, error in refused:
+        assert await error_of(client, "chat.startStream", {**target, **more}) == error
+    for user, home in ((aya, team), (guest["id"], guest["team"])):
+        await client.chat_startStream(**target, recipient_user_id=user, recipient_team_id=home)
+
+
+async def test_a_stream_ends_once(driver: Driver, client: AsyncWebClient) -> None:
+    """A stopped stream takes nothing more, and a plain message never did."""
+    said = await driver.say("hi")
+    stream = await begin(client, said, markdown_text="all")
+    await client.chat_stopStream(**stream)
+    text = {"markdown_text": "more"}
+    for method in ("chat.appendStream", "chat.stopStream"):
+        error = await error_of(client, method, {**stream, **text})
+        assert error == "message_not_in_streaming_state"
+    posted = await client.chat_postMessage(channel=said["channel"], text="plain")
+    plain = {"channel": said["channel"], "ts": posted["ts"], **text}
+    assert await error_of(client, "chat.appendStream", plain) == "message_not_in_streaming_state"
+    theirs = {"channel": said["channel"], "ts": said["ts"], **text}
+    assert await error_of(client, "chat.appendStream", theirs) == "message_not_owned_by_app"
+
+
+async def test_a_live_stream_is_not_updated(driver: Driver, client: AsyncWebClient) -> None:
+    """chat.update on a live stream conflicts; after stopStream it works."""
+    stream = await begin(client, await driver.say("hi"), markdown_text="half")
+    change = {**stream, "text": "whole"}
+    assert await error_of(client, "chat.update", change) == "streaming_state_conflict"
+    await client.chat_stopStream(**stream)
+    await client.chat_update(**change)
+    assert (await driver.messages())[-1]["text"] == "whole"
+
+
+async def test_one_message_holds_12000_characters(driver: Driver, client: AsyncWebClient) -> None:
+    """All appends of one stream together have the limit too."""
+    stream = await begin(client, await driver.say("hi"), markdown_text="x" * 8_000)
+    more = {**stream, "markdown_text": "x" * 4_001}
+    assert await error_of(client, "chat.appendStream", more) == "msg_too_long"
+    await client.chat_appendStream(**stream, markdown_text="x" * 4_000)
+    assert len((await driver.messages())[-1]["text"]) == 12_000
+
+
+async def test_a_stream_grows_old(driver: Driver, client: AsyncWebClient) -> None:
+    """A stream that lives too long is closed under the app."""
+    await driver.post("settings", stream_seconds=0.05)
+    stream = await begin(client, await driver.say("hi"), markdown_text="slow")
+    async with asyncio.timeout(5):
+        while (await driver.messages())[-1]["streaming"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    error = await error_of(client, "chat.appendStream", {**stream, "markdown_text": "x"})
+    assert error == "message_not_in_streaming_state"
+    await client.chat_update(**stream, text="slow, but whole")
+
+
+async def test_stop_ends_the_stream(driver: Driver, client: AsyncWebClient) -> None:
+    """The Stop button keeps the partial text, refuses more, and tells the app which stream."""
+    said = await driver.say("hi")
+    stream = await begin(client, said, markdown_text="part")
+    aya = await driver.user()
+    stopped = await driver.post("stop", user=aya, channel=said["channel"], thread_ts=said["ts"])
+    assert stopped == {"streaming_message_ts": [stream["ts"]]}
+    more = {**stream, "markdown_text": "more"}
+    assert await error_of(client, "chat.appendStream", more) == "stopped_by_user"
+    event = (await driver.deliveries("agent_session_stopped"))[0]["body"]["event"]
+    assert event["streaming_message_ts"] == [stream["ts"]]
+    assert (event["user"], event["thread_ts"]) == (aya, said["ts"])
+    await client.chat_stopStream(**stream, session_status="active")
+    assert (await driver.messages())[-1]["text"] == "part"
+    status, answer = await driver.try_post(
+        "stop", user=aya, channel=said["channel"], thread_ts=said["ts"]
+    )
+    assert (status, "not working" in answer["error"]) == (400, True)
+
+
+async def test_stop_reaches_a_session_without_a_stream(
+    driver: Driver, client: AsyncWebClient
+) -> None:
+    """While the session is processing there is a Stop button, stream or not."""
+    said = await driver.say("hi")
+    answer = await client.agents_sessions_setStatus(
+        channel_id=said["channel"], thread_ts=said["ts"], status="processing", title="Ramen"
+    )
+    assert (answer["agent_status"], answer["title"]) == ("processing", "Ramen")
+    stopped = await driver.post(
+        "stop", user=await driver.user(), channel="dm", thread_ts=said["ts"]
+    )
+    assert stopped == {"streaming_message_ts": []}
+    renamed = await client.agents_sessions_rename(
+        channel_id=said["channel"], thread_ts=said["ts"], title="Miso"
+    )
+    assert renamed["title"] == "Miso"
+
+
+async def test_a_reply_clears_the_status_line(driver: Driver, client: AsyncWebClient) -> None:
+    """The status line shows until the app replies in the thread."""
+    said = await driver.say("hi")
+
+    async def status() -> str:
+        aya = await driver.user()
+        found = await driver.get(f"channels/{said['channel']}/messages", **{"as": aya})
+        return str(found["threads"][0]["status"])
+
+    await client.assistant_threads_setStatus(
+        channel_id=said["channel"],
+        thread_ts=said["ts"],
+        status="is thinking…",
+        loading_messages=["Remembering…"],
+    )
+    assert await status() == "is thinking…"
+    await begin(client, said)
+    assert await status() == ""
+
+
+async def test_titles_and_prompts_are_kept(driver: Driver, client: AsyncWebClient) -> None:
+    """A thread has a title, a Messages tab its suggested prompts without a thread."""
+    said = await driver.say("hi")
+    await client.assistant_threads_setTitle(
+        channel_id=said["channel"], thread_ts=said["ts"], title="Ramen"
+    )
+    await client.assistant_threads_setSuggestedPrompts(
+        channel_id=said["channel"], prompts=[{"title": "Food", "message": "What shall I eat?"}]
+    )
+    found = await driver.get("channels/dm/messages", **{"as": await driver.user()})
+    threads = {thread["ts"]: thread for thread in found["threads"]}
+    assert threads[said["ts"]]["title"] == "Ramen"
+    assert threads[""]["prompts"][0]["title"] == "Food"
+
+
+async def test_the_sdks_helper_streams_in_a_channel(
+    slack: Slack, driver: Driver, client: AsyncWebClient
+) -> None:
+    """client.chat_stream with recipient ids works in a channel, text held back until stop."""
+    general = await driver.channel()
+    said = await driver.say("@Kioku hi", channel=general)
+    stream = await client.chat_stream(
+        channel=general,
+        thread_ts=said["ts"],
+        recipient_team_id=slack.workspace.identity.team_id,
+        recipient_user_id=await driver.user(),
+    )
+    await stream.append(markdown_text="short")
+    await stream.stop()
+    assert (await driver.messages(general))[-1]["text"] == "short"
+    with pytest.raises(SlackApiError, match="message_not_in_streaming_state"):
+        await client.chat_appendStream(channel=general, ts=str(stream.ts), markdown_text="x")

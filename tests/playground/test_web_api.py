@@ -1,0 +1,484 @@
+"""The Web API refuses what Slack refuses, by Slack's names."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import Any
+
+import aiohttp
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
+from playground.web_api import WebApi
+from playground.web_api.methods import load_methods
+from tests.playground.conftest import ROOT, web_client
+from tests.playground.driver import Driver, Json
+
+PNG = "https://example.com/a.png"
+
+
+async def error_of(client: AsyncWebClient, method: str, arguments: Json) -> str:
+    """The error of a call that must fail."""
+    with pytest.raises(SlackApiError) as caught:
+        await client.api_call(method, json=arguments)
+    return str(caught.value.response["error"])
+
+
+def section(length: int) -> Json:
+    """A section block with a text of this length."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": "x" * length}}
+
+
+def button(**more: Any) -> Json:
+    """An actions block with one button."""
+    text = {"type": "plain_text", "text": "Forget"}
+    element = {"type": "button", "action_id": "forget", "text": text, **more}
+    return {"type": "actions", "elements": [element]}
+
+
+REFUSALS: list[tuple[str, Json, str]] = [
+    ("chat.postMessage", {"text": "x"}, "invalid_arguments"),
+    ("chat.postMessage", {"channel": "GENERAL", "text": "x", "colour": "red"}, "invalid_arguments"),
+    ("chat.postMessage", {"channel": "C0NOWHERE", "text": "x"}, "channel_not_found"),
+    ("chat.postMessage", {"channel": "GENERAL"}, "no_text"),
+    ("chat.postMessage", {"channel": "GENERAL", "text": ""}, "no_text"),
+    ("chat.postMessage", {"channel": "OUTSIDE", "text": "x"}, "not_in_channel"),
+    ("chat.postMessage", {"channel": "SECRET", "text": "x"}, "channel_not_found"),
+    ("chat.postMessage", {"channel": "ARCHIVED", "text": "x"}, "is_archived"),
+    (
+        "chat.postMessage",
+        {"channel": "GENERAL", "text": "x", "thread_ts": "1700000000.000001"},
+        "thread_not_found",
+    ),
+    (
+        "chat.postMessage",
+        {"channel": "GENERAL", "text": "x", "thread_ts": "no"},
+        "invalid_thread_ts",
+    ),
+    (
+        "chat.postMessage",
+        {"channel": "GENERAL", "text": "x", "thread_ts": "REPLY"},
+        "cannot_reply_to_message",
+    ),
+    (
+        "chat.postMessage",
+        {"channel": "GENERAL", "text": "x", "markdown_text": "y"},
+        "markdown_text_conflict",
+    ),
+    ("chat.postMessage", {"channel": "GENERAL", "markdown_text": "x" * 12_001}, "msg_too_long"),
+    ("chat.postMessage", {"channel": "GENERAL", "text": "x", "username": "Boss"}, "missing_scope"),
+    ("chat.postMessage", {"channel": "GENERAL", "blocks": "[{"}, "invalid_blocks_format"),
+    ("chat.postMessage", {"channel": "GENERAL", "blocks": [section(3001)]}, "invalid_blocks"),
+    ("chat.postMessage", {"channel": "GENERAL", "blocks": [section(1)] * 51}, "invalid_blocks"),
+    (
+        "chat.postMessage",
+        {"channel": "GENERAL", "blocks": [section(2700)] * 5},
+        "msg_blocks_too_long",
+    ),
+    ("chat.postMessage", {"channel": "GENERAL", "blocks": [{"type": "blink"}]}, "invalid_blocks"),
+    (
+        "chat.postMessage",
+        {"channel": "GENERAL", "blocks": [button(value="x" * 2001)]},
+        "invalid_blocks",
+    ),
+    (
+        "chat.postMessage",
+        {"channel": "GENERAL", "blocks": [button(style="loud")]},
+        "invalid_blocks",
+    ),
+    ("chat.postMessage", {"channel": "GENERAL", "blocks": [button(size=3)]}, "invalid_blocks"),
+    (
+        "chat.postMessage",
+        {"channel": "GENERAL", "text": "x", "metadata": {"event_type": "a"}},
+        "invalid_metadata_schema",
+    ),
+    (
+        "chat.postMessage",
+        {"channel": "GENERAL", "text": "x", "unfurl_links": "maybe"},
+        "invalid_arguments",
+    ),
+    (
+        "chat.postEphemeral",
+        {"channel": "GENERAL", "user": "UNOBODY", "text": "x"},
+        "user_not_in_channel",
+    ),
+    (
+        "chat.postEphemeral",
+        {"channel": "GENERAL", "user": "AYA", "text": "x" * 40_001},
+        "msg_too_long",
+    ),
+    ("chat.update", {"channel": "GENERAL", "ts": "1.1", "text": "x"}, "message_not_found"),
+    ("chat.update", {"channel": "GENERAL", "ts": "TOP", "text": "x"}, "cant_update_message"),
+    ("chat.update", {"channel": "GENERAL", "ts": "OWN", "text": "x" * 4_001}, "msg_too_long"),
+    (
+        "chat.update",
+        {"channel": "GENERAL", "ts": "OWN", "text": "x", "unfurl_links": False},
+        "invalid_arguments",
+    ),
+    ("chat.delete", {"channel": "GENERAL", "ts": "TOP"}, "cant_delete_message"),
+    ("chat.getPermalink", {"channel": "GENERAL", "message_ts": "1.1"}, "message_not_found"),
+    ("conversations.history", {"channel": "OUTSIDE"}, "not_in_channel"),
+    ("conversations.history", {"channel": "GENERAL", "cursor": "?"}, "invalid_cursor"),
+    ("conversations.history", {"channel": "GENERAL", "oldest": "soon"}, "invalid_ts_oldest"),
+    ("conversations.replies", {"channel": "GENERAL", "ts": "1.1"}, "thread_not_found"),
+    ("conversations.info", {"channel": "SECRET"}, "channel_not_found"),
+    ("conversations.list", {"types": "fax"}, "invalid_types"),
+    ("conversations.open", {"users": "AYA"}, "missing_scope"),
+    ("conversations.join", {"channel": "OUTSIDE"}, "missing_scope"),
+    ("reactions.add", {"channel": "GENERAL", "timestamp": "TOP", "name": "eyes"}, "missing_scope"),
+    ("team.info", {}, "missing_scope"),
+    ("users.info", {"user": "UNOBODY"}, "user_not_found"),
+    ("users.info", {}, "invalid_arguments"),
+    ("bots.info", {"bot": "BNONE"}, "bot_not_found"),
+    ("views.open", {"trigger_id": "1.1.x", "view": {"type": "modal"}}, "invalid_trigger_id"),
+    ("views.publish", {"user_id": "AYA", "view": {"type": "home", "blocks": []}}, "not_enabled"),
+    ("views.update", {"view_id": "VNONE", "view": {"type": "modal"}}, "not_found"),
+    (
+        "assistant.threads.setStatus",
+        {"channel_id": "GENERAL", "thread_ts": "1.1", "status": "thinking"},
+        "invalid_thread_ts",
+    ),
+    (
+        "assistant.threads.setStatus",
+        {
+            "channel_id": "GENERAL",
+            "thread_ts": "TOP",
+            "status": "x",
+            "loading_messages": ["x"] * 11,
+        },
+        "invalid_arguments",
+    ),
+    (
+        "assistant.threads.setSuggestedPrompts",
+        {"channel_id": "GENERAL", "prompts": [{"title": "a", "message": "b"}] * 5},
+        "invalid_arguments",
+    ),
+    (
+        "assistant.threads.setSuggestedPrompts",
+        {"channel_id": "GENERAL", "prompts": [{"title": "a"}]},
+        "invalid_arguments",
+    ),
+    (
+        "agents.sessions.setStatus",
+        {"channel_id": "GENERAL", "thread_ts": "TOP", "status": "busy"},
+        "invalid_arguments",
+    ),
+    (
+        "agents.sessions.setStatus",
+        {"channel_id": "GENERAL", "thread_ts": "TOP", "status": "active", "title": "x" * 201},
+        "invalid_arguments",
+    ),
+    (
+        "agents.sessions.rename",
+        {"channel_id": "GENERAL", "thread_ts": "TOP", "title": "x"},
+        "session_not_found",
+    ),
+    ("chat.teleport", {}, "unknown_method"),
+    ("files.upload", {}, "unknown_method"),
+]
+
+
+@pytest.fixture
+async def names(driver: Driver, client: AsyncWebClient) -> dict[str, str]:
+    """What the capital words of the table stand for."""
+    aya, general = await driver.user(), await driver.channel()
+    top = (await driver.say("top", channel=general))["ts"]
+    reply = (await driver.say("reply", channel=general, thread_ts=top))["ts"]
+    own = await client.chat_postMessage(channel=general, text="own")
+    outside = await driver.post("channels", kind="public", members=[aya], app=False)
+    secret = await driver.post("channels", kind="private", members=[aya], app=False)
+    archived = await driver.post("channels", kind="public", members=[aya])
+    await driver.post("channels/update", channel=archived["id"], archived=True)
+    return {
+        "AYA": aya,
+        "GENERAL": general,
+        "TOP": top,
+        "REPLY": reply,
+        "OWN": str(own["ts"]),
+        "OUTSIDE": outside["id"],
+        "SECRET": secret["id"],
+        "ARCHIVED": archived["id"],
+    }
+
+
+async def test_what_slack_refuses_is_refused(
+    driver: Driver, client: AsyncWebClient, names: dict[str, str]
+) -> None:
+    """Each mistake gets Slack's own error name, and changes nothing."""
+    before = await driver.messages(names["GENERAL"])
+    answers = []
+    for method, arguments, _ in REFUSALS:
+        named = {
+            key: names.get(value, value) if isinstance(value, str) else value
+            for key, value in arguments.items()
+        }
+        answers.append((method, arguments, await error_of(client, method, named)))
+    assert answers == REFUSALS
+    assert await driver.messages(names["GENERAL"]) == before
+    recorded = [call["outcome"] for call in await driver.calls()][-len(REFUSALS) :]
+    assert recorded == [error for _, _, error in REFUSALS]
+
+
+async def test_an_error_says_where(client: AsyncWebClient, names: dict[str, str]) -> None:
+    """Refused blocks and arguments come with messages that point at the place."""
+    with pytest.raises(SlackApiError) as caught:
+        await client.chat_postMessage(channel=names["GENERAL"], text="x", blocks=[section(3001)])
+    messages = caught.value.response["response_metadata"]["messages"]
+    assert messages == [
+        "[ERROR] must be less than 3001 characters [json-pointer:/blocks/0/text/text]"
+    ]
+    with pytest.raises(SlackApiError) as caught:
+        await client.api_call("chat.postMessage", json={"text": "x", "colour": "red"})
+    messages = caught.value.response["response_metadata"]["messages"]
+    assert messages == [
+        "[ERROR] missing required field: channel",
+        "[ERROR] unknown argument: colour",
+    ]
+
+
+async def test_a_missing_scope_is_named(client: AsyncWebClient, names: dict[str, str]) -> None:
+    """missing_scope tells the scope needed and the scopes provided."""
+    with pytest.raises(SlackApiError) as caught:
+        await client.conversations_open(users=names["AYA"])
+    assert caught.value.response["needed"] == "im:write"
+    assert "chat:write" in caught.value.response["provided"]
+
+
+@pytest.mark.parametrize(
+    ("method", "token", "error"),
+    [
+        ("auth.test", "", "not_authed"),
+        ("auth.test", "xoxb-stolen", "invalid_auth"),
+        ("auth.test", APP_TOKEN, "not_allowed_token_type"),
+        ("apps.connections.open", BOT_TOKEN, "not_allowed_token_type"),
+        ("apps.connections.open", "xapp-stolen", "invalid_auth"),
+    ],
+)
+async def test_a_wrong_token_is_refused(
+    slack: Slack, session: aiohttp.ClientSession, method: str, token: str, error: str
+) -> None:
+    """Only the app's own token of the right kind is taken."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with session.post(f"{slack.url}/api/{method}", headers=headers) as response:
+        assert (await response.json())["error"] == error
+
+
+async def test_after_an_uninstall_the_token_is_dead(driver: Driver, client: AsyncWebClient) -> None:
+    """Taking the app out of the workspace sends both events and kills the token."""
+    await driver.post("uninstall")
+    names = {entry["name"] for entry in await driver.deliveries()}
+    assert names == {"app_uninstalled", "tokens_revoked"}
+    assert await error_of(client, "auth.test", {}) == "account_inactive"
+
+
+async def test_form_query_and_json_mean_the_same(
+    slack: Slack, session: aiohttp.ClientSession, driver: Driver
+) -> None:
+    """Arguments may come as JSON, as a form with JSON inside, or in the query."""
+    general = await driver.channel()
+    blocks = [section(3)]
+    url, headers = f"{slack.url}/api/chat.postMessage", {"Authorization": f"Bearer {BOT_TOKEN}"}
+    form = {"channel": general, "blocks": json.dumps(blocks), "mrkdwn": "1"}
+    answers = [
+        await session.post(url, headers=headers, json={"channel": general, "blocks": blocks}),
+        await session.post(url, data={**form, "token": BOT_TOKEN}),
+        await session.post(url, headers=headers, params=form),
+    ]
+    assert [(await answer.json())["ok"] for answer in answers] == [True, True, True]
+    texts = [message["blocks"][0]["text"]["text"] for message in await driver.messages(general)]
+    assert texts == ["xxx"] * 3
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "error"),
+    [
+        ("{", "application/json", "invalid_json"),
+        ("[]", "application/json", "json_not_object"),
+        ("<a/>", "text/xml", "invalid_post_type"),
+    ],
+)
+async def test_a_body_of_another_kind_is_refused(
+    slack: Slack, session: aiohttp.ClientSession, body: str, content_type: str, error: str
+) -> None:
+    """A body that is neither form nor JSON object has its own error."""
+    headers = {"Content-Type": content_type, "Authorization": f"Bearer {BOT_TOKEN}"}
+    async with session.post(f"{slack.url}/api/auth.test", data=body, headers=headers) as response:
+        assert (await response.json())["error"] == error
+
+
+async def test_a_text_is_cut_at_40000(driver: Driver, client: AsyncWebClient) -> None:
+    """chat.postMessage cuts a longer text instead of refusing it."""
+    general = await driver.channel()
+    await client.chat_postMessage(channel=general, text="x" * 50_000)
+    assert len((await driver.messages(general))[-1]["text"]) == 40_000
+
+
+async def test_update_replaces_text_and_blocks(driver: Driver, client: AsyncWebClient) -> None:
+    """An update with a text alone takes the blocks away and marks the message as edited."""
+    general = await driver.channel()
+    posted = await client.chat_postMessage(
+        channel=general,
+        text="before",
+        blocks=[section(3)],
+        metadata={"event_type": "turn", "event_payload": {"id": "7"}},
+    )
+    await client.chat_update(channel=general, ts=posted["ts"], text="after")
+    shown = (await driver.messages(general))[-1]
+    assert (shown["text"], "blocks" in shown, "edited" in shown) == ("after", False, True)
+    assert shown["metadata"]["event_payload"] == {"id": "7"}
+    changed = (await driver.deliveries("message"))[-1]["body"]["event"]
+    assert changed["subtype"] == "message_changed"
+    assert changed["previous_message"]["text"] == "before"
+    assert changed["message"]["text"] == "after"
+
+
+async def test_metadata_comes_only_when_asked_for(driver: Driver, client: AsyncWebClient) -> None:
+    """conversations.replies returns metadata with include_all_metadata only, parent first."""
+    general = await driver.channel()
+    parent = (await driver.say("question", channel=general))["ts"]
+    await client.chat_postMessage(
+        channel=general,
+        thread_ts=parent,
+        text="answer",
+        metadata={"event_type": "turn", "event_payload": {"id": "7"}},
+    )
+    plain = await client.conversations_replies(channel=general, ts=parent)
+    full = await client.conversations_replies(
+        channel=general, ts=parent, include_all_metadata=True, limit=5, oldest=parent
+    )
+    assert [message["text"] for message in plain["messages"]] == ["question", "answer"]
+    assert plain["messages"][0]["reply_count"] == 1
+    assert "metadata" not in plain["messages"][1]
+    assert full["messages"][1]["metadata"]["event_type"] == "turn"
+
+
+async def test_history_is_paged_newest_first(driver: Driver, client: AsyncWebClient) -> None:
+    """conversations.history shows top-level messages, newest first, in pages."""
+    general = await driver.channel()
+    stamps = [(await driver.say(f"m{n}", channel=general))["ts"] for n in range(3)]
+    await driver.say("reply", channel=general, thread_ts=stamps[0])
+    first = await client.conversations_history(channel=general, limit=2)
+    assert [message["text"] for message in first["messages"]] == ["m2", "m1"]
+    cursor = first["response_metadata"]["next_cursor"]
+    rest = await client.conversations_history(channel=general, limit=2, cursor=cursor)
+    assert ([m["text"] for m in rest["messages"]], rest["has_more"]) == (["m0"], False)
+    later = await client.conversations_history(channel=general, oldest=stamps[1])
+    assert [message["text"] for message in later["messages"]] == ["m2"]
+
+
+async def test_deleting_tells_the_app(driver: Driver, client: AsyncWebClient) -> None:
+    """chat.delete removes the message and sends message_deleted."""
+    general = await driver.channel()
+    posted = await client.chat_postMessage(channel=general, text="oops")
+    await client.chat_delete(channel=general, ts=posted["ts"])
+    assert await driver.messages(general) == []
+    event = (await driver.deliveries("message"))[-1]["body"]["event"]
+    assert (event["subtype"], event["deleted_ts"]) == ("message_deleted", posted["ts"])
+
+
+async def test_who_and_where(slack: Slack, driver: Driver, client: AsyncWebClient) -> None:
+    """auth.test, users.info, users.list, bots.info, conversations.* tell who and what there is."""
+    identity = slack.workspace.identity
+    auth = await client.auth_test()
+    assert (auth["user_id"], auth["team_id"]) == (identity.bot_user_id, identity.team_id)
+    assert "chat:write" in auth.headers["x-oauth-scopes"]
+    aya = await client.users_info(user=await driver.user(), include_locale=True)
+    assert (aya["user"]["locale"], aya["user"]["tz"]) == ("ja-JP", "Asia/Tokyo")
+    assert aya["user"]["tz_offset"] == 9 * 3600
+    assert len((await client.users_list())["members"]) == 4
+    bot = await client.bots_info(bot=identity.bot_id)
+    assert bot["bot"]["user_id"] == identity.bot_user_id
+    tea = await client.conversations_info(
+        channel=await driver.channel("tea-room"), include_num_members=True
+    )
+    assert (tea["channel"]["is_private"], tea["channel"]["num_members"]) == (True, 3)
+    listed = await client.conversations_list(types="public_channel,private_channel,im", limit=2)
+    assert len(listed["channels"]) == 2
+    assert listed["response_metadata"]["next_cursor"]
+    members = await client.conversations_members(channel=await driver.channel())
+    assert identity.bot_user_id in members["members"]
+    mine = await client.users_conversations(types="private_channel", user=await driver.user())
+    assert [channel["name"] for channel in mine["channels"]] == ["tea-room"]
+    link = await client.chat_getPermalink(
+        channel=await driver.channel(),
+        message_ts=(await driver.say("x", channel=await driver.channel()))["ts"],
+    )
+    assert link["permalink"].startswith("https://playground.slack.com/archives/C")
+
+
+async def test_more_scopes_do_more(generous: Slack, session: aiohttp.ClientSession) -> None:
+    """With the scopes granted, DMs are opened, channels joined and reactions made."""
+    driver, client = Driver(generous.url, session), web_client(generous)
+    aya, ben = await driver.user(), await driver.user("Ben")
+    opened = await client.conversations_open(users=aya, return_im=True)
+    assert opened["channel"]["user"] == aya
+    group = await client.conversations_open(users=[aya, ben])
+    again = await client.conversations_open(users=[ben, aya])
+    assert group["channel"]["id"] == again["channel"]["id"]
+    outside = (await driver.post("channels", kind="public", members=[aya], app=False))["id"]
+    await client.conversations_join(channel=outside)
+    said = await driver.say("hello", channel=outside)
+    await client.reactions_add(channel=outside, name="eyes", timestamp=said["ts"])
+    assert (
+        await error_of(
+            client, "reactions.add", {"channel": outside, "name": "eyes", "timestamp": said["ts"]}
+        )
+        == "already_reacted"
+    )
+    reacted = (await driver.messages(outside))[-1]
+    assert reacted["reactions"][0]["count"] == 1
+    await client.reactions_remove(channel=outside, name="eyes", timestamp=said["ts"])
+    assert "reactions" not in (await driver.messages(outside))[-1]
+    assert (await client.team_info())["team"]["domain"] == "playground"
+
+
+async def test_rate_limits_are_slacks_when_asked_for(
+    driver: Driver, client: AsyncWebClient
+) -> None:
+    """With rate limits on, the 21st startStream of a minute gets 429 and Retry-After."""
+    await driver.post("settings", rate_limits=True)
+    said = await driver.say("hi")
+    for _ in range(20):
+        await client.chat_startStream(channel=said["channel"], thread_ts=said["ts"])
+    with pytest.raises(SlackApiError) as caught:
+        await client.chat_startStream(channel=said["channel"], thread_ts=said["ts"])
+    assert (caught.value.response.status_code, caught.value.response["error"]) == (
+        429,
+        "ratelimited",
+    )
+    assert 0 < int(caught.value.response.headers["Retry-After"]) <= 60
+
+
+async def test_posting_to_a_person_opens_their_dm(driver: Driver, client: AsyncWebClient) -> None:
+    """chat.postMessage takes a user id as its channel."""
+    posted = await client.chat_postMessage(channel=await driver.user("Ben"), text="hi")
+    assert posted["channel"].startswith("D")
+    assert [message["text"] for message in await driver.messages(name="Ben")] == ["hi"]
+
+
+async def test_the_sdk_and_the_playground_name_the_same_arguments(slack: Slack) -> None:
+    """Every served method has a handler and the other way round."""
+    served = WebApi(slack)
+    assert served.handlers.keys() == served.methods.keys()
+
+
+def test_every_difference_has_a_reason() -> None:
+    """Each entry of the overlay changes something and says why."""
+    path = ROOT / "playground" / "slack_methods_overlay.toml"
+    differences = tomllib.loads(path.read_text(encoding="utf-8"))["difference"]
+    assert all(len(difference["reason"]) > 20 for difference in differences)
+    assert all(difference.keys() & {"argument", "error", "scopes"} for difference in differences)
+
+
+def test_the_known_differences_are_applied() -> None:
+    """The arguments that the reference has wrong are as the SDK has them."""
+    methods = load_methods()
+    assert methods["assistant.threads.setSuggestedPrompts"].args["thread_ts"].required is False
+    assert methods["chat.appendStream"].args["markdown_text"].required is False
+    assert "session_status" in methods["chat.stopStream"].args
+    assert methods["agents.sessions.setStatus"].scopes == ["chat:write"]
+    assert methods["chat.startStream"].args["thread_ts"].required is True
+    assert not methods["chat.startStream"].args.keys() & {"metadata", "unfurl_links"}

@@ -1,0 +1,233 @@
+"""Every setting: its default, a good value, a bad one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bot.config import STAND_IN_MODEL, Settings, SettingsError, load_settings
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NAMES = {field.alias: name for name, field in Settings.model_fields.items()}
+
+DEFAULTS: dict[str, Any] = {
+    "SLACK_BOT_TOKEN": None,
+    "SLACK_APP_TOKEN": None,
+    "SLACK_SIGNING_SECRET": None,
+    "SLACK_API_URL": "https://slack.com/api/",
+    "OPENAI_API_KEY": None,
+    "OPENAI_BASE_URL": None,
+    "DATABASE_URL": None,
+    "PORT": 3000,
+    "KIOKU_REPLY_MODEL": "gpt-6-luna",
+    "KIOKU_MEMORY_MODEL": "gpt-6-luna",
+    "KIOKU_EMBEDDING_MODEL": "text-embedding-3-small",
+    "KIOKU_FORMATION": "background",
+    "KIOKU_FORMATION_DELAY": 20.0,
+    "KIOKU_WEB_SEARCH": True,
+    "KIOKU_DATA_DIR": Path(".kioku"),
+    "KIOKU_LOG_LEVEL": "INFO",
+    "KIOKU_LOG_FORMAT": "text",
+}
+GOOD: list[tuple[str, str, Any]] = [
+    ("SLACK_BOT_TOKEN", "xoxb-1", SecretStr("xoxb-1")),
+    ("SLACK_APP_TOKEN", "xapp-1", SecretStr("xapp-1")),
+    ("SLACK_SIGNING_SECRET", "abc", SecretStr("abc")),
+    ("SLACK_API_URL", "http://127.0.0.1:1/api", "http://127.0.0.1:1/api/"),
+    ("SLACK_API_URL", "https://slack.com/api//", "https://slack.com/api/"),
+    ("OPENAI_API_KEY", "sk-1", SecretStr("sk-1")),
+    ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
+    ("DATABASE_URL", "postgresql://u:p@h/d", SecretStr("postgresql://u:p@h/d")),
+    ("PORT", "0", 0),
+    ("PORT", "65535", 65535),
+    ("KIOKU_REPLY_MODEL", "gpt-6.1-sol", "gpt-6.1-sol"),
+    ("KIOKU_MEMORY_MODEL", "anthropic:x", "anthropic:x"),
+    ("KIOKU_EMBEDDING_MODEL", "text-embedding-3-large", "text-embedding-3-large"),
+    ("KIOKU_FORMATION", "hot", "hot"),
+    ("KIOKU_FORMATION", "off", "off"),
+    ("KIOKU_FORMATION_DELAY", "0", 0.0),
+    ("KIOKU_FORMATION_DELAY", "0.3", 0.3),
+    ("KIOKU_FORMATION_DELAY", "3600", 3600.0),
+    ("KIOKU_WEB_SEARCH", "off", False),
+    ("KIOKU_WEB_SEARCH", "on", True),
+    ("KIOKU_WEB_SEARCH", "false", False),
+    ("KIOKU_DATA_DIR", "/var/lib/kioku", Path("/var/lib/kioku")),
+    ("KIOKU_LOG_LEVEL", "debug", "DEBUG"),
+    ("KIOKU_LOG_LEVEL", "ERROR", "ERROR"),
+    ("KIOKU_LOG_FORMAT", "json", "json"),
+]
+BAD: list[tuple[str, str, str]] = [
+    ("PORT", "http", "a port number from 0 to 65535"),
+    ("PORT", "65536", "a port number from 0 to 65535"),
+    ("PORT", "-1", "a port number from 0 to 65535"),
+    ("SLACK_API_URL", "slack.com", "an address such as https://slack.com/api/"),
+    ("OPENAI_BASE_URL", "localhost:8100", "an address such as https://api.openai.com/v1"),
+    ("KIOKU_FORMATION", "later", "background, hot or off"),
+    ("KIOKU_FORMATION_DELAY", "soon", "seconds of quiet from 0 to 3600"),
+    ("KIOKU_FORMATION_DELAY", "-1", "seconds of quiet from 0 to 3600"),
+    ("KIOKU_FORMATION_DELAY", "3601", "seconds of quiet from 0 to 3600"),
+    ("KIOKU_FORMATION_DELAY", "nan", "seconds of quiet from 0 to 3600"),
+    ("KIOKU_WEB_SEARCH", "maybe", "on or off"),
+    ("KIOKU_LOG_LEVEL", "loud", "debug, info, warning or error"),
+    ("KIOKU_LOG_FORMAT", "xml", "text or json"),
+]
+
+
+def load(**values: str) -> Settings:
+    """Read settings from these names only."""
+    return load_settings(values, dotenv=None)
+
+
+def test_every_setting_is_tested() -> None:
+    """No setting is missing from these tests."""
+    assert NAMES.keys() == DEFAULTS.keys()
+    assert {name for name, _, _ in GOOD} == DEFAULTS.keys()
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_defaults(name: str) -> None:
+    """Without a value a setting has its default, and an empty value is no value."""
+    for settings in (load(), load(**{name: ""}), load(**{name: "  "})):
+        assert getattr(settings, NAMES[name]) == DEFAULTS[name]
+
+
+@pytest.mark.parametrize(("name", "value", "read"), GOOD)
+def test_good_values(name: str, value: str, read: Any) -> None:
+    """A good value is read, white space around it or not."""
+    for given in (value, f"  {value}\n"):
+        assert getattr(load(**{name: given}), NAMES[name]) == read
+
+
+@pytest.mark.parametrize(("name", "value", "hint"), BAD)
+def test_bad_values(name: str, value: str, hint: str) -> None:
+    """A bad value stops with one sentence that names the setting and says what to write."""
+    with pytest.raises(SettingsError) as raised:
+        load(**{name: value})
+    sentence = str(raised.value)
+    assert sentence == f"{name} has a value that cannot be used: write {hint}."
+    assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("KIOKU_FORMATION_DELY", "KIOKU_FORMATION_DELAY"),
+        ("KIOKU_LOGLEVEL", "KIOKU_LOG_LEVEL"),
+        ("KIOKU_MODEL", "KIOKU_REPLY_MODEL|KIOKU_MEMORY_MODEL"),
+        ("KIOKU_WEBSEARCH", "KIOKU_WEB_SEARCH"),
+        ("KIOKU_", "KIOKU_[A-Z_]+"),
+    ],
+)
+def test_unknown_names(wrong: str, meant: str) -> None:
+    """An unknown KIOKU_ name stops with one sentence that says which was meant."""
+    pattern = rf"There is no setting {wrong}: did you mean ({meant})\?$"
+    with pytest.raises(SettingsError, match=pattern):
+        load(**{wrong: "1"})
+
+
+def test_other_programs_names_are_left_alone() -> None:
+    """Names that are not Kioku's are nobody's mistake, and an unknown one without value neither."""
+    settings = load(PATH="/bin", OPENAI_ORG_ID="x", SLACK_CLIENT="y", KIOKU_TYPO="")
+    assert settings == load()
+
+
+def test_env_file(tmp_path: Path) -> None:
+    """What the environment does not set is read from the file; the environment wins."""
+    file = tmp_path / ".env"
+    file.write_text(
+        "# a comment\nPORT=4000\nKIOKU_LOG_FORMAT=json\nOPENAI_API_KEY='sk-file'\n"
+        "export KIOKU_FORMATION=off\nSLACK_BOT_TOKEN=\nBROKEN\n記憶=1\n",
+        "utf-8",
+    )
+    settings = load_settings(
+        {"PORT": "5000", "KIOKU_LOG_FORMAT": "", "KIOKU_WEB_SEARCH": "off"}, dotenv=file
+    )
+    assert settings.port == 5000
+    assert settings.log_format == "json"
+    assert settings.formation == "off"
+    assert settings.web_search is False
+    assert settings.slack_bot_token is None
+    assert settings.openai_api_key == SecretStr("sk-file")
+
+
+def test_mistakes_in_the_file_are_found(tmp_path: Path) -> None:
+    """An unknown name or a bad value is an error in the file as in the environment."""
+    file = tmp_path / ".env"
+    file.write_text("KIOKU_TYPO=1\n", "utf-8")
+    with pytest.raises(SettingsError, match="KIOKU_TYPO"):
+        load_settings({}, dotenv=file)
+    file.write_text("PORT=x\n", "utf-8")
+    with pytest.raises(SettingsError, match="PORT"):
+        load_settings({}, dotenv=file)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    """A file in another encoding stops with one sentence that names it."""
+    file = tmp_path / ".env"
+    file.write_bytes("OPENAI_API_KEY=clé\n".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"\.env .*UTF-8"):
+        load_settings({}, dotenv=file)
+
+
+def test_the_real_environment_and_folder_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without arguments the process's environment and the working directory's .env are read."""
+    (tmp_path / ".env").write_text("PORT=4000\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KIOKU_LOG_LEVEL", "warning")
+    settings = load_settings()
+    assert (settings.port, settings.log_level) == (4000, "WARNING")
+
+
+def test_a_missing_file_is_no_file(tmp_path: Path) -> None:
+    """Without a file the environment alone counts."""
+    assert load_settings({"PORT": "1"}, dotenv=tmp_path / "none").port == 1
+
+
+def test_secrets_are_never_shown() -> None:
+    """No text of the settings shows a token, key, secret or the database's password."""
+    settings = load(
+        SLACK_BOT_TOKEN="HIDE-1",
+        SLACK_APP_TOKEN="HIDE-2",
+        SLACK_SIGNING_SECRET="HIDE-3",
+        OPENAI_API_KEY="HIDE-4",
+        DATABASE_URL="postgresql://u:HIDE-5@h/d",
+    )
+    shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    assert "HIDE" not in shown
+    with pytest.raises(SettingsError) as raised:
+        load(OPENAI_API_KEY="HIDE-4", PORT="HIDE-6")
+    assert "HIDE" not in str(raised.value)
+
+
+def test_settings_do_not_change() -> None:
+    """Settings are frozen, and take no unknown field."""
+    settings = load()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.port = 1  # type: ignore[misc]
+    with pytest.raises(ValueError, match="extra"):
+        Settings.model_validate({"colour": "red"})
+
+
+def test_what_counts_as_a_model() -> None:
+    """A key or an address is a model; servers that need no key get a placeholder."""
+    assert not load().has_model
+    assert load(OPENAI_API_KEY="sk-1").has_model
+    assert load(OPENAI_API_KEY="sk-1").model_key() == "sk-1"
+    assert load(OPENAI_BASE_URL="http://127.0.0.1/v1").has_model
+    assert load(OPENAI_BASE_URL="http://127.0.0.1/v1").model_key() == "none"
+    assert not load().stand_in
+    assert load(KIOKU_REPLY_MODEL=STAND_IN_MODEL).stand_in
+
+
+def test_the_example_file_lists_every_setting() -> None:
+    """.env.example lists exactly the settings there are, and copied as it is it can be used."""
+    example = ROOT / ".env.example"
+    listed = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", example.read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(DEFAULTS)
+    load_settings({}, dotenv=example)

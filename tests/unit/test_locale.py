@@ -1,0 +1,124 @@
+"""What the app says, in both languages."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import bot
+from bot.locale import LANGUAGES, Language, catalogue, language_of, say
+
+BOT = Path(bot.__file__).parent
+# Slack's limits on what holds the text. Source: https://docs.slack.dev/reference/block-kit
+LIMITS = {
+    "memories_title": 150,
+    "memories_next": 75,
+    "memories_previous": 75,
+    "forget_button": 30,
+    "forget_confirm_title": 100,
+    "forget_confirm_text": 300,
+    "forget_keep": 30,
+    "status": 50,
+}
+
+
+def placeholders(text: str) -> set[str]:
+    """Return the names a text has filled in."""
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def sources() -> dict[str, ast.Module]:
+    """Return every module of the bot, parsed."""
+    return {str(path): ast.parse(path.read_text("utf-8")) for path in BOT.rglob("*.py")}
+
+
+def test_both_languages_say_the_same_things() -> None:
+    """English and Japanese have the same keys, in the same order."""
+    assert list(catalogue("en")) == list(catalogue("ja"))
+
+
+@pytest.mark.parametrize("key", catalogue("en"))
+def test_both_languages_fill_in_the_same(key: str) -> None:
+    """A text has the same placeholders in both languages, and none without a name."""
+    english, japanese = catalogue("en")[key], catalogue("ja")[key]
+    assert placeholders(english) == placeholders(japanese)
+    assert "" not in placeholders(english)
+    assert english
+    assert japanese
+
+
+def test_every_key_is_used() -> None:
+    """No text stands in the catalogues that no module names."""
+    named = {
+        node.value
+        for tree in sources().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert set(catalogue("en")) - named == set()
+
+
+def test_every_key_that_is_said_exists() -> None:
+    """Each call of say that names its text names one of the catalogues, with its placeholders."""
+    said = 0
+    for path, tree in sources().items():
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say"):
+                continue
+            key = node.args[1]
+            if isinstance(key, ast.Constant):
+                said += 1
+                given = {keyword.arg for keyword in node.keywords}
+                assert placeholders(catalogue("en")[str(key.value)]) == given, (path, key.value)
+    assert said > 20
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("key", catalogue("en"))
+def test_texts_fit_where_they_are_shown(language: Language, key: str) -> None:
+    """Each text fits the part of Block Kit it is shown in."""
+    assert len(catalogue(language)[key]) <= LIMITS.get(key, 600)
+
+
+def test_buttons_are_in_title_case() -> None:
+    """English button texts and dialogue titles are in title case."""
+    for key in (*("memories_next", "memories_previous", "forget_button"), "forget_confirm_title"):
+        text = catalogue("en")[key]
+        assert text == text.title()
+
+
+def test_nothing_is_said_by_emoji_alone() -> None:
+    """No text holds an emoji or emoji code: a screen reader misses nothing."""
+    for language in LANGUAGES:
+        for text in catalogue(language).values():
+            assert not re.search("[\U0001f300-\U0001faff\u2600-\u27bf]|:[a-z_]+:", text)
+
+
+@pytest.mark.parametrize(
+    ("locale", "text", "language"),
+    [
+        ("ja-JP", "hello", "ja"),
+        ("ja", "", "ja"),
+        ("JA-jp", "", "ja"),
+        ("en-US", "こんにちは", "en"),
+        ("de-DE", "こんにちは", "en"),
+        (None, "こんにちは", "ja"),
+        (None, "カタカナ", "ja"),
+        (None, "hello", "en"),
+        (None, "漢字", "en"),
+        ("", "ひらがな", "ja"),
+        (None, "", "en"),
+    ],
+)
+def test_language_of(locale: str | None, text: str, language: str) -> None:
+    """Slack's locale decides; where it is unknown, kana in the text mean Japanese."""
+    assert language_of(locale, text) == language
+
+
+def test_values_are_filled_in() -> None:
+    """What is filled in may hold braces: only the catalogue's own are placeholders."""
+    assert say("en", "forgotten", what="{count}") == "Forgotten: {count}"

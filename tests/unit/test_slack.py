@@ -1,0 +1,126 @@
+"""What counts as a fault of Slack's, and waiting as told."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from slack_sdk.errors import SlackApiError, SlackRequestError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.slack import create_client, error_code, patiently, retry_after
+
+CLIENT = AsyncWebClient()
+
+
+def answer(
+    error: str | None = None, status: int = 200, headers: dict[str, str] | None = None
+) -> AsyncSlackResponse:
+    """Return an answer as slack_sdk makes it."""
+    data = {"ok": error is None, **({"error": error} if error else {})}
+    return AsyncSlackResponse(
+        client=CLIENT,
+        http_verb="POST",
+        api_url="https://slack.com/api/chat.postMessage",
+        req_args={},
+        data=data,
+        headers=headers or {},
+        status_code=status,
+    )
+
+
+def refused(
+    error: str | None = "x", status: int = 200, headers: dict[str, str] | None = None
+) -> SlackApiError:
+    """Return the error slack_sdk raises for such an answer."""
+    return SlackApiError("refused", answer(error, status, headers))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (refused("channel_not_found"), "channel_not_found"),
+        (refused("ratelimited"), "ratelimited"),
+        (refused("anything", 429), "ratelimited"),
+        (refused("channel_not_found", 500), ""),
+        (refused("x", 503), ""),
+        (refused("fatal_error"), ""),
+        (refused("internal_error"), ""),
+        (refused("request_timeout"), ""),
+        (refused("service_unavailable"), ""),
+        (refused(None), ""),
+        (TimeoutError(), ""),
+        (ConnectionResetError(), ""),
+        (SlackRequestError("x"), ""),
+    ],
+)
+def test_error_code(error: BaseException, code: str) -> None:
+    """Only what Slack certainly did not carry out has a name."""
+    assert error_code(error) == code
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 1.0),
+        ({"Retry-After": "7"}, 7.0),
+        ({"retry-after": "7"}, 7.0),
+        ({"Retry-After": "0"}, 1.0),
+        ({"Retry-After": "-3"}, 1.0),
+        ({"Retry-After": "86400"}, 60.0),
+        ({"Retry-After": "soon"}, 1.0),
+        ({"Retry-After": ""}, 1.0),
+    ],
+)
+def test_retry_after(headers: dict[str, str], seconds: float) -> None:
+    """The wait is what Slack says, a second at least, a minute at most."""
+    assert retry_after(refused("ratelimited", 429, headers)) == seconds
+
+
+def test_the_client_repeats_nothing_by_itself() -> None:
+    """The client has no retry handlers: a repeated post is a second post."""
+    client = create_client("xoxb-1", "http://127.0.0.1:1/api/")
+    assert client.retry_handlers == []
+    assert client.base_url == "http://127.0.0.1:1/api/"
+    assert client.token == "xoxb-1"
+
+
+class Calls:
+    """A call that is refused some times."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.made = 0
+
+    async def __call__(self) -> AsyncSlackResponse:
+        self.made += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return answer()
+
+
+async def test_a_rate_limited_call_is_made_again() -> None:
+    """After the wait Slack asked for the call is made again and its answer returned."""
+    calls = Calls(refused("ratelimited", 429, {"Retry-After": "1"}))
+    before = asyncio.get_running_loop().time()
+    assert (await patiently(calls))["ok"]
+    assert calls.made == 2
+    assert asyncio.get_running_loop().time() - before >= 1
+
+
+async def test_patience_ends() -> None:
+    """After so many attempts the last refusal is raised."""
+    calls = Calls(*[refused("ratelimited", 429) for _ in range(9)])
+    with pytest.raises(SlackApiError):
+        await patiently(calls, attempts=2)
+    assert calls.made == 2
+
+
+@pytest.mark.parametrize("error", [refused("is_archived"), refused("x", 500), TimeoutError()])
+async def test_other_refusals_are_raised_at_once(error: Exception) -> None:
+    """A call refused for another reason, or perhaps carried out, is not made again."""
+    calls = Calls(error)
+    with pytest.raises(type(error)):
+        await patiently(calls)
+    assert calls.made == 1

@@ -1,0 +1,240 @@
+"""What people see, checked against Slack's limits by the playground's rules of Block Kit."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.locale import LANGUAGES, Language, say
+from bot.reply import Citation, Reply
+from bot.surfaces.memories import (
+    CHOICES,
+    PAGE_SIZE,
+    describe,
+    forget_question,
+    memory_list,
+    private,
+)
+from bot.surfaces.reply import PART_LIMIT, fallback, footer, message_blocks, reply_text
+from memory import Memory, Person
+from playground.blocks import ALL_CHARACTERS, block_errors, characters
+
+LANGUAGE = st.sampled_from(LANGUAGES)
+# What a person's words can hold that Slack reads as markup.
+TEXTS = st.one_of(
+    st.text(max_size=400), st.sampled_from(["&" * 400, "<!channel>" * 40, "`*_~" * 100, "あ" * 400])
+)
+
+
+def memory(number: int = 1, *, kind: str = "UserFoodPreference", **content: Any) -> Memory:
+    """Return a memory."""
+    moment = datetime(2026, 11, 20, tzinfo=UTC)
+    return Memory(
+        namespace=Person("T1", "U1").namespace("dm"),
+        key=f"00000000-0000-0000-0000-{number:012}",
+        kind=kind,
+        content=content or {"food_name": f"food {number}"},
+        sources=(),
+        supersedes=(),
+        created_at=moment,
+        updated_at=moment,
+    )
+
+
+def shown(payload: dict[str, Any]) -> str:
+    """Return every text of a payload's blocks."""
+    texts: list[str] = []
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            if isinstance(node.get("text"), str):
+                texts.append(node["text"])
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(payload["blocks"])
+    return "\n".join(texts)
+
+
+def fits(payload: dict[str, Any]) -> bool:
+    """Say whether Slack takes a payload, and shows it to one person only."""
+    assert payload["response_type"] == "ephemeral"
+    assert block_errors(payload["blocks"]) == []
+    assert characters(payload["blocks"]) <= ALL_CHARACTERS
+    return 0 < len(payload["text"]) <= 4_000
+
+
+@pytest.mark.parametrize(
+    ("language", "kind", "content", "line"),
+    [
+        ("en", "UserFoodPreference", {"food_name": "ramen"}, "Likes ramen"),
+        (
+            "en",
+            "UserFoodPreference",
+            {"food_name": "ramen", "cuisine": "Japanese", "preference": 90},
+            "Likes ramen (Japanese, 90/100)",
+        ),
+        (
+            "en",
+            "UserFoodPreference",
+            {"food_name": "okra", "preference": 0},
+            "Does not like okra (0/100)",
+        ),
+        (
+            "ja",
+            "UserTechInterest",
+            {"topic": "AWS", "interest_level": 80},
+            "AWSに関心がある (80/100)",
+        ),
+        (
+            "ja",
+            "UserTechInterest",
+            {"topic": "AWS", "interest_level": 0},
+            "AWSへの関心はなくなった (0/100)",
+        ),
+        (
+            "en",
+            "UserTechInterest",
+            {"topic": "AWS", "category": "AWS", "description": "Lambda"},
+            "Interested in AWS: Lambda",
+        ),
+        ("en", "UserTechInterest", {"topic": "AWS", "description": "AWS"}, "Interested in AWS"),
+        ("en", "Pet", {"name": "Taro"}, "Taro"),
+    ],
+)
+def test_describe(language: Language, kind: str, content: dict[str, Any], line: str) -> None:
+    """A memory is one plain line: what, how much, and what was said beside it."""
+    assert describe(language, kind, content) == line
+
+
+def test_long_memories_are_cut() -> None:
+    """A long memory is cut with an ellipsis, and stays one line."""
+    assert describe("en", "Pet", {"name": "a\n*2.* b"}) == "a *2.* b"
+    line = describe("en", "Pet", {"name": "x" * 400})
+    assert len(line) == 270
+    assert line.endswith("…")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_memories(language: Language) -> None:
+    """The empty list teaches by example."""
+    payload = memory_list(language, [])
+    assert fits(payload)
+    assert payload["text"] == say(language, "memories_none")
+
+
+@pytest.mark.parametrize(
+    ("count", "page", "numbers", "targets"),
+    [
+        (1, 1, (1, 1), []),
+        (PAGE_SIZE, 1, (1, 20), []),
+        (PAGE_SIZE + 1, 1, (1, 20), ["2"]),
+        (PAGE_SIZE + 1, 2, (21, 21), ["1"]),
+        (PAGE_SIZE * 3, 2, (21, 40), ["1", "3"]),
+        (PAGE_SIZE + 1, 0, (1, 20), ["2"]),
+        (PAGE_SIZE + 1, 99, (21, 21), ["1"]),
+    ],
+)
+def test_pages(count: int, page: int, numbers: tuple[int, int], targets: list[str]) -> None:
+    """Each page shows its numbers, whatever page is asked for, and buttons only where one leads."""
+    payload = memory_list("en", [memory(i) for i in range(1, count + 1)], page=page)
+    assert fits(payload)
+    lines = [line for line in shown(payload).split("\n") if line.startswith("*")]
+    assert [int(line[1:].split(".")[0]) for line in lines] == list(
+        range(numbers[0], numbers[1] + 1)
+    )
+    buttons = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
+    assert [button["value"] for button in buttons] == targets
+    assert f"{count} in all" in shown(payload)
+
+
+@given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=45), st.integers(-3, 9), st.booleans())
+def test_every_list_is_taken_by_slack(
+    language: Language, texts: list[str], page: int, stand_in: bool
+) -> None:
+    """Whatever is remembered, the list fits Slack's limits and names a stand-in."""
+    payload = memory_list(
+        language,
+        [memory(i, food_name=text, description=text) for i, text in enumerate(texts)],
+        page=page,
+        stand_in=stand_in,
+    )
+    assert fits(payload)
+    assert (say(language, "stand_in_note") in shown(payload)) == stand_in
+
+
+@given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=15), st.booleans())
+def test_every_question_is_taken_by_slack(
+    language: Language, texts: list[str], stand_in: bool
+) -> None:
+    """Whatever would be forgotten, each shown memory has its button and all fits."""
+    found = [(i, memory(i, food_name=text)) for i, text in enumerate(texts, start=1)]
+    payload = forget_question(language, found, stand_in=stand_in)
+    assert fits(payload)
+    buttons = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
+    assert [json.loads(b["value"])["memory"] for b in buttons] == [
+        m.reference for _, m in found[:CHOICES]
+    ]
+    assert all(b["style"] == "danger" and b["confirm"]["style"] == "danger" for b in buttons)
+    more = say(language, "forget_more", count=len(texts) - CHOICES)
+    assert (more in shown(payload)) == (len(texts) > CHOICES)
+
+
+def test_words_of_people_are_no_markup() -> None:
+    """A memory that holds markup pings nobody and links nowhere."""
+    evil = memory(food_name="<!channel> <@U2> <https://evil.example|here> &amp;")
+    for payload in (memory_list("en", [evil]), forget_question("en", [(1, evil)])):
+        sections = [b["text"]["text"] for b in payload["blocks"] if b["type"] == "section"]
+        assert "&lt;!channel&gt; &lt;@U2&gt;" in "".join(sections)
+        assert not any("<" in text for text in [*sections, payload["text"]])
+
+
+def test_private_texts_are_cut() -> None:
+    """A text for one person is cut to what Slack takes."""
+    assert len(private("x" * 9_000, [{"type": "divider"}])["text"]) == 3_900
+
+
+def test_reply_text() -> None:
+    """Below the answer stand the note that it was cut and its sources as links."""
+    reply = Reply(
+        text="Yes. \n",
+        citations=(
+            Citation(url="https://a.example/?q=[1]", title="A [draft]\nof x"),
+            Citation(url="https://b.example", title="  "),
+        ),
+        cut_short=True,
+    )
+    assert reply_text("en", reply) == (
+        "Yes.\n\n_The answer was cut off at the model's length limit. Ask me to go on._"
+        "\n\n**Sources**\n- [A (draft) of x](https://a.example/?q=[1])\n- [link](https://b.example)"
+    )
+    assert reply_text("en", Reply(text="Yes.")) == "Yes."
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("stand_in", [True, False])
+def test_the_longest_part_fits_with_its_footer(language: Language, stand_in: bool) -> None:
+    """The longest part of an answer fits one message together with what stands below it."""
+    below = footer(language, stand_in=stand_in)
+    blocks = message_blocks("あ" * PART_LIMIT, below)
+    assert block_errors(blocks) == []
+    assert characters(blocks) <= ALL_CHARACTERS
+    texts = [element["text"] for element in below[0]["elements"]]
+    assert texts[0] == say(language, "footer")
+    assert (say(language, "footer_stand_in") in texts) == stand_in
+
+
+@given(st.text(max_size=5_000))
+def test_fallback(text: str) -> None:
+    """The plain text is the beginning of the answer, never longer than `chat.update` takes."""
+    plain = fallback(text)
+    assert len(plain) <= 3_900
+    assert text.startswith(plain.removesuffix("…") if len(text) > 3_900 else plain)
