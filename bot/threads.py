@@ -10,7 +10,7 @@ from bot.logs import fault
 from bot.messages import Message
 from bot.slack import SLACK_FAULTS, error_code
 from bot.turns import Context
-from bot.words import plain
+from bot.words import plain, storable
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ async def read_thread(
     return [
         {
             "from": str(found.get("user") or found.get("bot_id") or "unknown"),
-            "text": plain(str(found.get("text") or ""), bot_user_id)[:_CHARACTERS],
+            "text": plain(storable(str(found.get("text") or "")), bot_user_id)[:_CHARACTERS],
         }
         for found in answer.get("messages") or []
         if str(found.get("ts")) != message.ts and found.get("text")

@@ -12,6 +12,7 @@ from bot.locale import Language
 from bot.own_memories import OwnMemories
 from bot.people import People
 from bot.surfaces.memories import Payload
+from bot.words import storable
 from memory import Person
 
 COMMANDS = ("/memories", "/forget")
@@ -36,6 +37,6 @@ def register(app: AsyncApp, *, own: OwnMemories, people: People) -> None:
 async def _with_words(
     work: Any, command: dict[str, Any], person: Person, language: Language
 ) -> Payload:
-    words = str(command.get("text") or "").replace("\x00", "").strip()
+    words = storable(str(command.get("text") or "")).strip()
     payload: Payload = await work(person, language, words)
     return payload
