@@ -68,6 +68,7 @@ class World(Stored):
         self._model("script", method="DELETE")
         self.pace(first_token_ms=0, token_ms=0, embedding_ms=0, chunk_chars=12)
         self.playground("settings", {"stream_seconds": 300})
+        self.playground("delivery", {"deliveries": 1, "jitter_ms": 0})
 
     # What people do
 
@@ -230,6 +231,10 @@ class World(Stored):
             "a formation of every turn",
         )
         return self.memories(human)
+
+    def formed_contents(self, human: Human) -> list[Json]:
+        """Wait until all that a person said has been taken up; return what is remembered."""
+        return [row["value"]["content"] for row in self.formed(human)]
 
     def journal(self, kind: str = "", endpoint: str = "") -> list[Json]:
         """Return what this test asked of the models, oldest first."""
