@@ -30,7 +30,7 @@ class Storage:
         if self._connection is not None:
             self._connection.execute(
                 "INSERT OR REPLACE INTO document VALUES (?, ?, ?)",
-                (kind, key, json.dumps(content, ensure_ascii=False)),
+                (kind, key, json.dumps(content)),
             )
 
     def remove(self, kind: str, key: str) -> None:

@@ -216,6 +216,8 @@ async def test_opening_the_messages_tab(driver: Driver) -> None:
         ("delivery", {"deliveries": [3, 1]}),
         ("delivery", {"deliveries": 0}),
         ("settings", {"colour": "red"}),
+        ("settings", {"rate_limits": "false"}),
+        ("users", {"name": "Eve", "is_bot": "yes"}),
         ("settings", {"retry_delays": "soon"}),
         ("socket/disconnect", {"reason": "boredom"}),
     ],
