@@ -14,14 +14,16 @@ from bot.words import plain, storable
 
 log = logging.getLogger(__name__)
 
-_MESSAGES = 50
+# Slack sends a thread's oldest messages first, and as many as this at once.
+_READ = 1_000
+_KEPT = 50
 _CHARACTERS = 1_000
 
 
 async def read_thread(
     client: AsyncWebClient, message: Message, context: Context, bot_user_id: str
 ) -> list[dict[str, str]]:
-    """Return what others wrote in the thread before `message`, in order: ``{from, text}``.
+    """Return what was written last in the thread before `message`, in order: ``{from, text}``.
 
     Empty where the thread is the bot's own already (its history is known) or just begins. These
     words are context and never form a memory.
@@ -30,7 +32,7 @@ async def read_thread(
         return []
     try:
         answer = await client.conversations_replies(
-            channel=message.channel_id, ts=message.thread_ts, latest=message.ts, limit=_MESSAGES
+            channel=message.channel_id, ts=message.thread_ts, latest=message.ts, limit=_READ
         )
     except SLACK_FAULTS as error:
         log.warning("a thread could not be read: %s", error_code(error) or fault(error))
@@ -40,6 +42,6 @@ async def read_thread(
             "from": str(found.get("user") or found.get("bot_id") or "unknown"),
             "text": plain(storable(str(found.get("text") or "")), bot_user_id)[:_CHARACTERS],
         }
-        for found in answer.get("messages") or []
+        for found in (answer.get("messages") or [])[-_KEPT:]
         if str(found.get("ts")) != message.ts and found.get("text")
     ]
