@@ -187,13 +187,17 @@ class World(Stored):
             and message["ts"] > said.ts
         ]
 
-    def reply(self, said: Said, seconds: float = SECONDS) -> Reply:
-        """Wait until `said` has been handled; return the answer: one, whole and at rest."""
-        self.until(
-            lambda: [row for row in self.inbox(said) if row["status"] != "waiting"],
+    def handled(self, said: Said, seconds: float = SECONDS) -> Json:
+        """Wait until the app is done with a message; return what is stored of it."""
+        return self.until(
+            lambda: next((r for r in self.inbox(said) if r["status"] != "waiting"), None),
             "an end of the turn",
             seconds,
         )
+
+    def reply(self, said: Said, seconds: float = SECONDS) -> Reply:
+        """Wait until `said` has been handled; return the answer: one, whole and at rest."""
+        self.handled(said, seconds)
         found = self._channel(said.human, said.channel)
         messages = self.answers(said)
         assert messages, "There was no reply."
