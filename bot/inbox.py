@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from bot.logs import fault
 from bot.messages import Message
 from bot.queue import REPLIES, Queue
+from bot.words import storable
 from memory import DM, Pool, View, transaction
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Inbox:
         await self._touch(
             "UPDATE inbox_events SET message = jsonb_set(message, '{text}', to_jsonb(%s::text))"
             " WHERE team_id = %s AND channel_id = %s AND ts = %s AND status = 'waiting'",
-            (text.replace("\x00", ""), team_id, channel_id, ts),
+            (storable(text), team_id, channel_id, ts),
             thread,
         )
 

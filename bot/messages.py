@@ -84,7 +84,7 @@ def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
     user = str(event.get("user") or "")
     if user in ("", "USLACKBOT", bot_user_id):
         return None
-    text = str(event.get("text") or "").replace("\x00", "")
+    text = words.storable(str(event.get("text") or ""))
     ts = str(event.get("ts") or "")
     channel = str(event.get("channel") or "")
     is_dm = event.get("channel_type") == "im"

@@ -10,18 +10,20 @@ from bot.logs import fault
 from bot.messages import Message
 from bot.slack import SLACK_FAULTS, error_code
 from bot.turns import Context
-from bot.words import plain
+from bot.words import plain, storable
 
 log = logging.getLogger(__name__)
 
-_MESSAGES = 50
+# Slack sends a thread's oldest messages first, and as many as this at once.
+_READ = 1_000
+_KEPT = 50
 _CHARACTERS = 1_000
 
 
 async def read_thread(
     client: AsyncWebClient, message: Message, context: Context, bot_user_id: str
 ) -> list[dict[str, str]]:
-    """Return what others wrote in the thread before `message`, in order: ``{from, text}``.
+    """Return what was written last in the thread before `message`, in order: ``{from, text}``.
 
     Empty where the thread is the bot's own already (its history is known) or just begins. These
     words are context and never form a memory.
@@ -30,7 +32,7 @@ async def read_thread(
         return []
     try:
         answer = await client.conversations_replies(
-            channel=message.channel_id, ts=message.thread_ts, latest=message.ts, limit=_MESSAGES
+            channel=message.channel_id, ts=message.thread_ts, latest=message.ts, limit=_READ
         )
     except SLACK_FAULTS as error:
         log.warning("a thread could not be read: %s", error_code(error) or fault(error))
@@ -38,8 +40,8 @@ async def read_thread(
     return [
         {
             "from": str(found.get("user") or found.get("bot_id") or "unknown"),
-            "text": plain(str(found.get("text") or ""), bot_user_id)[:_CHARACTERS],
+            "text": plain(storable(str(found.get("text") or "")), bot_user_id)[:_CHARACTERS],
         }
-        for found in answer.get("messages") or []
+        for found in (answer.get("messages") or [])[-_KEPT:]
         if str(found.get("ts")) not in {message.ts, *context.forgotten} and found.get("text")
     ]

@@ -52,7 +52,8 @@ def is_signed(verifier: SignatureVerifier, body: bytes, headers: dict[str, str])
     """
     try:
         return verifier.is_valid_request(body, headers)
-    except ValueError:  # a timestamp that is no number, a body that is no text
+    # A timestamp that is no number, a body that is no text; a signature that is not ASCII.
+    except (ValueError, TypeError):
         return False
 
 
@@ -61,12 +62,20 @@ def _slack(app: AsyncApp, verifier: SignatureVerifier) -> Handler:
         body = await request.read()
         if not is_signed(verifier, body, dict(request.headers)):
             return web.Response(status=401, text="The request is not signed by Slack.\n")
-        try:
-            bolt_request = AsyncBoltRequest(
-                body=body.decode(), query=request.query_string, headers=dict(request.headers)
-            )
-        except ValueError:
-            return web.Response(status=400, text="The body is neither JSON nor a form.\n")
+        bolt_request = _read(body, request)
+        if bolt_request is None:
+            return web.Response(status=400, text="The body is none that Slack sends.\n")
         return await to_aiohttp_response(await app.async_dispatch(bolt_request))
 
     return events
+
+
+def _read(body: bytes, request: web.Request) -> AsyncBoltRequest | None:
+    try:
+        read = AsyncBoltRequest(
+            body=body.decode(), query=request.query_string, headers=dict(request.headers)
+        )
+    # Bolt looks for ids in the envelope: this one is no JSON object, or holds them elsewhere.
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return read if isinstance(read.body.get("event", {}), dict) else None

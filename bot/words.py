@@ -16,6 +16,11 @@ _QUOTED_LINE = re.compile(r"^(?:&gt;|>).*$", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
+def storable(text: str) -> str:
+    """Return `text` without what PostgreSQL cannot hold: NUL, and halves of characters."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
 def mentions(text: str) -> set[str]:
     """Return the user ids mentioned in a message's text."""
     return set(_MENTION.findall(text))

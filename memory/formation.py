@@ -153,7 +153,7 @@ def memory_model(*, model: str, api_key: SecretStr | str, base_url: str | None) 
     """Return the chat model that forms memories; fails once and for good where others retry.
 
     `model` is an OpenAI model, or ``provider:model`` as LangChain's `init_chat_model` takes it
-    (that provider's package and key must be there). Source: LangMem's pitfalls, docs/decisions.
+    (that provider's package and key must be there; ImportError or ValueError otherwise).
     """
     provider, _, name = model.rpartition(":")
     if provider not in ("", "openai"):

@@ -15,7 +15,7 @@ SECRET = re.compile(
     r"|-----begin [a-z ]*private key|\bbearer\s+[\w.~+/-]{16,}"
     r"|\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@]{1,80}:[^\s/@]{1,200}@"
     r"|\b(?:pass(?:word|phrase|code|wd)|pwd|pin(?: code| number)?|api[ _-]?key|secret(?: key)?"
-    r"|access[ _-]?token|auth[ _-]?token|token|cvv|cvc)\b(?! managers?\b)"
+    r"|access[ _-]?token|auth[ _-]?token|(?:my|bot) token|cvv|cvc)\b(?! managers?\b)"
     r"[^.\n]{0,20}?(?:\bis\b|\bwas\b|[:=])\s*\S"
     r"|(?:パスワード|暗証番号|合言葉|秘密鍵|apiキー|トークン|認証コード|マイナンバー|クレジットカード番号)"
     r"[^。\n]{0,12}?(?:は|が|[:=])\s*[\"「'『]?[!-~0-9]{3,}"
@@ -48,7 +48,7 @@ INSTRUCTION = re.compile(
     r"|(?:これまで|今まで|以前|前|上記|すべて|全て)の?(?:の)?(?:指示|命令|ルール|プロンプト|設定)[^。\n]{0,8}"
     r"(?:無視|忘れ|破棄|上書き)|システム(?:プロンプト|メッセージ|指示)|(?:指示|命令|ルール)を(?:無視|上書き)"
     r"|(?:これ以降|今後|以後|これから|次から|次回から)(?:は|、)?[^。\n]{0,40}"
-    r"(?:答え|回答し|返事し|返信し|返答し|応答し|振る?舞|出力し|行動し|従)"
+    r"(?:答え|回答し|返事し|返信し|返答し|応答し|振る?舞|出力し|行動し|従[いうえっ])"
     r"|(?:と|って)(?:言っ|入力し|書い|聞い|送っ)たら[^。\n]{0,60}(?:保存|記憶|記録|覚え|追加|削除|消し|忘れ|送|返|答え|投稿|出力)"
     r"|(?:必ず|常に|絶対に|いつも)[^。\n]{0,30}(?:と答え|と回答|と返|を勧め|を推薦|に従|と出力)"
     r"|あなたは(?:これから|今から|今後)|として振る?舞"
@@ -72,7 +72,7 @@ HYPOTHETICAL = re.compile(
 KIN = (
     r"(?:wife|husband|partner|spouse|girlfriend|boyfriend|brother|sister|mother|mom|mum|father|dad"
     r"|son|daughter|kids?|child(?:ren)?|parents?|friends?|boss|manager|colleagues?|coworkers?"
-    r"|teammates?|team|roommate|neighbou?r|uncle|aunt|cousin|cat|dog|customers?|clients?)"
+    r"|teammates?|roommate|neighbou?r|uncle|aunt|cousin|cat|dog|customers?|clients?)"
 )
 
 OTHER = re.compile(
@@ -83,7 +83,7 @@ OTHER = re.compile(
     r"|\b(?!it\b|that\b|this\b|there\b|what\b|i\b|we\b)[a-z]+ (?:said|says|told me|claims|wrote)\b"
     r"|\byou(?:'re| are| (?:really )?(?:like|love|hate|prefer|enjoy))\b"
     r"|(?:妻|夫|旦那|嫁|彼氏|彼女|彼|友達|友人|同僚|上司|部下|先輩|後輩|母|父|兄|弟|姉|妹|息子|娘|子供|子ども|家族|両親"
-    r"|うちの[^\s、。]{1,6}|あなた|みんな|(?<!たく)さん|くん|君|ちゃん)(?:は|が|も|って)"
+    r"|うちの(?!会社|チーム|部署|職場|プロジェクト|サービス)[^\s、。]{1,6}|あなた|みんな|(?<!たく)さん|くん|君|ちゃん)(?:は|が|も|って)"
     r"|(?:と|って)(?:言って|言った|言われ|聞いた|いって|いった)|(?:だ|た|い|る)(?:そうです|そうだ|らしい)"
 )
 
@@ -93,7 +93,8 @@ FRAME = re.compile(
     r"|\b(?:told|tells|asked|asks|gave|gives|showed|shows|texted|wrote) (?:me|us)\b"
 )
 FIRST_PERSON = re.compile(
-    r"\b(?:i|i'm|i've|i'd|i'll|me|we|we're|mine)\b|(?:私|わたし|僕|ぼく|俺|おれ|自分|うち)(?:は|も|が|の|と|には|、)"
+    r"\b(?:i|i'm|i've|i'd|i'll|me|we|we're|mine)\b|(?:私|わたし|僕|ぼく|俺|おれ|自分)(?:は|も|が|の|と|には|、)"
+    r"|うち(?:は|も|が|では)"
     r"|我々|わたしたち"
 )
 

@@ -162,8 +162,6 @@ class _Desk:
             if value is before:
                 continue
             if value is None:
-                if before is None:
-                    continue
                 result.removals.add(key)
             elif before is None:
                 result.inserts[key] = value
@@ -175,6 +173,8 @@ class _Desk:
     def _done(self, key: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> Done:
         kind = str((after or before or {})["kind"])
         seen = before["content"] if before else self._seen.get(key)
+        if seen is not None and level(kind, seen) == 0:
+            seen = None  # it only stood before a wider memory, to hide it
         if after is None or level(kind, after["content"]) == 0:
             return Done(action="removed", key=key, kind=kind, before=seen, after=None)
         action: Literal["remembered", "updated"] = "updated" if seen else "remembered"

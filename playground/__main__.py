@@ -11,6 +11,7 @@ from pathlib import Path
 
 from playground.manifest import ManifestError, read_manifest
 from playground.server import facts, serve
+from playground.storage import StorageError
 
 
 def _delays(text: str) -> tuple[float, ...]:
@@ -69,7 +70,7 @@ def main() -> int:
     """Run the command; 0 after a clean stop, 1 with one sentence when it cannot start."""
     try:
         asyncio.run(_run(_arguments()))
-    except (ManifestError, ValueError, OSError) as error:
+    except (ManifestError, StorageError, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

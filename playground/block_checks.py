@@ -49,7 +49,7 @@ def one_of(*values: str) -> Check:
     """One of some strings."""
 
     def check(value: Any, pointer: str, errors: Errors) -> None:
-        if value not in values:
+        if not isinstance(value, str) or value not in values:
             fail(errors, f"must be one of: {', '.join(values)}", pointer)
 
     return check

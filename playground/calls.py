@@ -6,7 +6,7 @@ from typing import Any
 
 from playground.records import Json
 
-KEPT = 100_000
+KEPT = 50_000
 
 
 @dataclass(kw_only=True)
@@ -29,7 +29,7 @@ class CallRecord:
 
 
 class Calls:
-    """The last 100,000 calls, numbered from 1."""
+    """The last 50,000 calls, numbered from 1."""
 
     def __init__(self) -> None:
         self._record: deque[CallRecord] = deque(maxlen=KEPT)

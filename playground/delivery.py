@@ -14,7 +14,7 @@ from playground.updates import Updates
 
 Kind = Literal["events_api", "slash_commands", "interactive"]
 
-KEPT = 100_000
+KEPT = 50_000
 ACK_SECONDS = 3.0
 
 

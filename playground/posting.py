@@ -222,10 +222,17 @@ class Posting:
         return thread
 
     def delete(self, message: Message) -> None:
-        """Delete a message; the parent of a thread leaves its replies behind."""
-        self._workspace.remove_message(message)
+        """Delete a message; a parent with replies becomes a tombstone, as in Slack."""
+        workspace, body = self._workspace, message.body
+        if not message.only_for and workspace.replies(message.channel, message.ts):
+            self.change(message, {**dict.fromkeys(body), **_tombstone(message.ts)})
+            return
+        workspace.remove_message(message)
         if not message.only_for:
-            self._events.message_deleted(self._workspace.channel(message.channel), message.body)
+            self._events.message_deleted(workspace.channel(message.channel), body)
+            parent = workspace.messages[message.channel].get(message.thread_ts)
+            if parent is not None and parent.body.get("subtype") == "tombstone":
+                self.delete(parent)
         self._published(message.channel)
 
     def _published(self, channel: str) -> None:
@@ -247,6 +254,20 @@ class Posting:
                     "ts": ts,
                 }
                 self.add(channel, Message(channel=channel.id, ts=ts, body=body))
+
+
+def _tombstone(ts: str) -> Json:
+    """What stands where the deleted parent of a thread was."""
+    return {
+        "type": "message",
+        "subtype": "tombstone",
+        "user": "USLACKBOT",
+        "text": "This message was deleted.",
+        "hidden": True,
+        "ts": ts,
+        "thread_ts": ts,
+        "parent_user_id": "USLACKBOT",
+    }
 
 
 def profile(bot: User) -> Json:

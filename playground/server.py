@@ -47,7 +47,10 @@ async def serve(
         await runner.setup()
         try:
             site = web.TCPSite(runner, host, port)
-            await site.start()
+            try:
+                await site.start()
+            except OSError as error:
+                raise OSError(f"Port {port} cannot be used: choose another --port.") from error
             bound = runner.addresses[0][1]
             slack.url = f"http://{'[::1]' if host == '::1' else host}:{bound}"
             slack.interactions.base_url = slack.url

@@ -13,24 +13,49 @@ CREATE TABLE IF NOT EXISTS document (
 """
 
 
+class StorageError(Exception):
+    """The data directory cannot be used."""
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Open the file for this process alone."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=0)
+    try:
+        for statement in (
+            "PRAGMA locking_mode = EXCLUSIVE",
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA synchronous = OFF",
+            _SCHEMA,
+            "INSERT OR REPLACE INTO document VALUES ('format', '', '1')",
+        ):
+            connection.execute(statement)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
 class Storage:
     """A key-value store of JSON objects by kind; without a path it lives in memory only."""
 
     def __init__(self, path: Path | None) -> None:
         self._connection: sqlite3.Connection | None = None
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = OFF")
-            self._connection.execute(_SCHEMA)
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._connection = _open(path)
+            except (OSError, sqlite3.Error) as error:
+                raise StorageError(
+                    f"The playground cannot keep its data in {path.parent} ({error}): "
+                    "choose another --data-dir, or stop the playground that uses it."
+                ) from error
 
     def put(self, kind: str, key: str, content: Any) -> None:
         """Write one document; it is safe once this returns, unless the machine itself dies."""
         if self._connection is not None:
             self._connection.execute(
                 "INSERT OR REPLACE INTO document VALUES (?, ?, ?)",
-                (kind, key, json.dumps(content, ensure_ascii=False)),
+                (kind, key, json.dumps(content)),
             )
 
     def remove(self, kind: str, key: str) -> None:

@@ -13,6 +13,7 @@ from bot.locale import Language
 from bot.own_memories import OwnMemories
 from bot.people import People
 from bot.surfaces.memories import Payload
+from bot.words import storable
 from memory import Person
 
 COMMANDS = ("/memories", "/forget")
@@ -40,5 +41,5 @@ async def _with_words(
     person: Person,
     language: Language,
 ) -> Payload:
-    words = str(command.get("text") or "").replace("\x00", "").strip()
+    words = storable(str(command.get("text") or "")).strip()
     return await work(person, language, words)

@@ -28,9 +28,8 @@ class Input:
     @classmethod
     async def read(cls, request: web.Request) -> Self:
         """Read a request's body; an empty one is {}."""
-        raw = await request.text()
         try:
-            content = json.loads(raw or "{}")
+            content = json.loads(await request.text() or "{}")
         except ValueError:
             raise BadRequestError("The body is not JSON.") from None
         if not isinstance(content, dict):
@@ -57,6 +56,13 @@ class Input:
             return int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise BadRequestError(f"{name} must be a whole number.")
+        return value
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """true or false."""
+        value = self.content.get(name, default)
+        if not isinstance(value, bool):
+            raise BadRequestError(f"{name} must be true or false.")
         return value
 
     def number(self, name: str, *, default: float) -> float:

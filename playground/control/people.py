@@ -46,9 +46,9 @@ class People:
             name,
             locale=given.text("locale", default="en-US"),
             tz=self._time_zone(given, "America/Los_Angeles"),
-            team=given.text("team", default=new_id("T")) if given.content.get("external") else None,
-            is_bot=bool(given.content.get("is_bot")),
-            is_restricted=bool(given.content.get("is_restricted")),
+            team=given.text("team", default=new_id("T")) if given.flag("external") else None,
+            is_bot=given.flag("is_bot"),
+            is_restricted=given.flag("is_restricted"),
         )
         self._changed()
         return {"id": user.id, "name": user.name, "is_bot": user.is_bot, "team": user.team}
@@ -62,8 +62,8 @@ class People:
         user.name = given.text("name", default=user.name)
         user.locale = given.text("locale", default=user.locale)
         user.tz = self._time_zone(given, user.tz)
-        user.deleted = bool(given.content.get("deleted", user.deleted))
-        user.is_restricted = bool(given.content.get("is_restricted", user.is_restricted))
+        user.deleted = given.flag("deleted", default=user.deleted)
+        user.is_restricted = given.flag("is_restricted", default=user.is_restricted)
         self._slack.workspace.save(user)
         self._slack.events.emit(
             {
@@ -87,7 +87,7 @@ class People:
         members = [user.id for user in self._people(given, "members")]
         if not members:
             raise BadRequestError("members is missing: a conversation has people in it.")
-        if given.content.get("app", True):
+        if given.flag("app", default=True):
             members.append(self._slack.workspace.identity.bot_user_id)
         channel = self._slack.workspace.add_channel(
             given.text("name", default=f"channel-{len(self._slack.workspace.channels)}"),
@@ -104,13 +104,13 @@ class People:
         channel = workspace.channel(given.text("channel"))
         joining = [user for user in self._people(given, "add") if user.id not in channel.members]
         leaving = [user for user in self._people(given, "remove") if user.id in channel.members]
-        if given.content.get("private") and channel.kind == "public":
+        if given.flag("private") and channel.kind == "public":
             channel.kind = "private"
-        archived = bool(given.content.get("archived", channel.archived))
+        archived = given.flag("archived", default=channel.archived)
         if archived != channel.archived:
             channel.archived = archived
             self._told(channel, "channel_archive" if archived else "channel_unarchive")
-        shared = bool(given.content.get("shared", channel.shared))
+        shared = given.flag("shared", default=channel.shared)
         if shared != channel.shared:
             channel.shared = shared
             other = {"connected_team_id" if shared else "previously_connected_team_id": new_id("T")}

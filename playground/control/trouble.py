@@ -80,7 +80,7 @@ class Trouble:
         if mode == "http":
             given.check_loopback(url)
             slack.http.url = url
-            if given.content.get("verify") and not await slack.http.challenge(new_id("V")):
+            if given.flag("verify") and not await slack.http.challenge(new_id("V")):
                 raise BadRequestError(f"{url} did not answer the url_verification challenge.")
         deliveries.mode = mode
         if "deliveries" in given.content:
@@ -94,8 +94,7 @@ class Trouble:
         known = {*vars(settings), "retry_delays", "ack_seconds"}
         if unknown := sorted(given.content.keys() - known):
             raise BadRequestError(f"There is no setting {unknown[0]!r}; there are {sorted(known)}.")
-        if "rate_limits" in given.content:
-            settings.rate_limits = bool(given.content["rate_limits"])
+        settings.rate_limits = given.flag("rate_limits", default=settings.rate_limits)
         settings.stream_seconds = given.number("stream_seconds", default=settings.stream_seconds)
         settings.stream_characters = given.integer(
             "stream_characters", default=settings.stream_characters

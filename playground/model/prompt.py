@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Kind = Literal["reply", "formation"]
+
+REFLECTION_TOOLS: Final = frozenset({"critique", "recommend", "OptimizedPromptOutput", "Classify"})
+"""What LangMem's prompt optimizers let a model call, with ``<session_…>`` in the request too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,8 @@ class Prompt:
     def kind(self) -> Kind:
         """``formation`` when LangMem asks for memories, else ``reply``."""
         formed = bool(self.tools) and "<session_" in self.last_user_text
-        return "formation" if formed else "reply"
+        reflected = any(tool.name in REFLECTION_TOOLS for tool in self.tools)
+        return "formation" if formed and not reflected else "reply"
 
 
 def from_responses(body: dict[str, Any]) -> Prompt:

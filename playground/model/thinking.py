@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from playground.model import fill, formation, reply
+from playground.model import fill, formation, optimizing, reply
 from playground.model.answer import Answer, Call
 from playground.model.prompt import Prompt, Tool
 from playground.model.statements import without_marks
@@ -14,6 +14,8 @@ NOTHING_TO_REMEMBER = "There is nothing here to remember."
 
 def answer_to(prompt: Prompt) -> Answer:
     """What the rules make of `prompt`."""
+    if optimizing.is_wanted(prompt):
+        return _better_prompt(prompt)
     if prompt.tools and prompt.tool_choice != "none":
         calls = formation.calls_for(prompt) if _is_about_memories(prompt) else []
         if not calls and prompt.tool_choice != "auto":
@@ -27,6 +29,15 @@ def answer_to(prompt: Prompt) -> Answer:
         filled = fill.fill(prompt.schema, subject=said, clause=said, quote=said)
         return Answer(text=json.dumps(filled if prompt.schema else {}, ensure_ascii=False))
     return Answer(text=reply.reply_to(prompt))
+
+
+def _better_prompt(prompt: Prompt) -> Answer:
+    if not prompt.tools:
+        fields = optimizing.fields_for(prompt, prompt.schema or {})
+        return Answer(text=json.dumps(fields, ensure_ascii=False))
+    tool = optimizing.tool_for(prompt)
+    fields = optimizing.fields_for(prompt, tool.parameters)
+    return Answer(calls=(Call(name=tool.name, arguments=json.dumps(fields, ensure_ascii=False)),))
 
 
 def _is_about_memories(prompt: Prompt) -> bool:

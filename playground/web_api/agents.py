@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
+from playground.block_checks import Check, array, fields, string
 from playground.records import Channel, Json, Thread
 from playground.web_api.call import Call, SlackError
 from playground.web_api.chat import need_customize
 
 STATUSES = ("active", "processing", "suspended", "closed")
-_LOADING_MESSAGES = 10
-_PROMPTS = 4
+_LOADING_MESSAGES = array(string(), 10, least=0)
+_PROMPTS = array(fields({"title": string(), "message": string()}), 4)
 _TITLE = 200
 
 
@@ -23,12 +25,18 @@ def _save(call: Call, thread: Thread) -> None:
     call.slack.updates.publish({"changed": "messages", "channel": thread.channel})
 
 
+def _check(check: Check, value: Any, pointer: str) -> None:
+    errors: list[str] = []
+    check(value, pointer, errors)
+    if errors:
+        raise SlackError("invalid_arguments", *errors)
+
+
 def set_status(call: Call) -> Json:
     """assistant.threads.setStatus; an empty status clears the line."""
     need_customize(call)
     loading = call.args.get("loading_messages", [])
-    if len(loading) > _LOADING_MESSAGES:
-        raise SlackError("invalid_arguments", f"no more than {_LOADING_MESSAGES} items allowed")
+    _check(_LOADING_MESSAGES, loading, "/loading_messages")
     thread = _thread(call, call.channel("channel_id"))
     thread.status = call.text("status")
     thread.loading_messages = list(loading) if thread.status else []
@@ -48,14 +56,7 @@ def set_title(call: Call) -> Json:
 def set_suggested_prompts(call: Call) -> Json:
     """assistant.threads.setSuggestedPrompts, for a thread or a whole Messages tab."""
     prompts = call.args["prompts"]
-    if not 0 < len(prompts) <= _PROMPTS:
-        raise SlackError("invalid_arguments", f"no more than {_PROMPTS} items allowed")
-    for index, prompt in enumerate(prompts):
-        if not isinstance(prompt, dict) or prompt.keys() != {"title", "message"}:
-            raise SlackError(
-                "invalid_arguments",
-                f"a prompt has a title and a message [json-pointer:/prompts/{index}]",
-            )
+    _check(_PROMPTS, prompts, "/prompts")
     thread = _thread(call, call.channel("channel_id"))
     thread.prompts = prompts
     thread.prompts_title = call.text("title")

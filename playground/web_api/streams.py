@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
+from playground.block_checks import anything, array, fields, one_of, string, typed
 from playground.block_kit import MARKDOWN_CHARACTERS
 from playground.records import Channel, Json, Message
 from playground.web_api.call import Call, SlackError
@@ -14,14 +14,23 @@ from playground.web_api.content import (
     read_metadata,
 )
 
-_TASK_STATUSES = ("pending", "in_progress", "complete", "error")
+_MOST_CHUNKS = 1000
 _SESSION_STATUSES = ("active", "processing", "suspended", "closed")
-_CHUNKS: dict[str, tuple[set[str], set[str]]] = {
-    "markdown_text": ({"text"}, set()),
-    "task_update": ({"id", "title", "status"}, {"details", "output", "sources"}),
-    "plan_update": ({"title"}, set()),
-    "blocks": ({"blocks"}, set()),
-}
+_CHUNK = typed(
+    {
+        "markdown_text": fields({"text": string(least=0)}),
+        "task_update": fields(
+            {
+                "id": string(),
+                "title": string(),
+                "status": one_of("pending", "in_progress", "complete", "error"),
+            },
+            {"details": string(least=0), "output": string(least=0), "sources": anything},
+        ),
+        "plan_update": fields({"title": string()}),
+        "blocks": fields({"blocks": anything}),
+    }
+)
 
 
 def start(call: Call) -> Json:
@@ -69,32 +78,20 @@ def _pieces(call: Call) -> tuple[str, list[Json]]:
         raise SlackError("invalid_arguments", "markdown_text and chunks exclude each other")
     text = call.text("markdown_text")
     chunks: list[Json] = []
+    errors: list[str] = []
+    array(_CHUNK, _MOST_CHUNKS, least=0)(call.args.get("chunks", []), "/chunks", errors)
+    if errors:
+        raise SlackError("invalid_chunks", *errors)
     for chunk in call.args.get("chunks", []):
-        _check_chunk(chunk)
         if chunk["type"] == "markdown_text":
             text += chunk["text"]
-        else:
-            chunks.append(chunk)
+            continue
+        if chunk["type"] == "blocks":
+            check_blocks(chunk["blocks"], "invalid_chunks")
+        chunks.append(chunk)
     if len(text) > MARKDOWN_CHARACTERS:
         raise SlackError("msg_too_long")
     return text, chunks
-
-
-def _check_chunk(chunk: Any) -> None:
-    kind = chunk.get("type") if isinstance(chunk, dict) else None
-    if kind not in _CHUNKS:
-        raise SlackError("invalid_chunks", f"unsupported type: {kind}")
-    required, optional = _CHUNKS[kind]
-    if missing := sorted(required - chunk.keys()):
-        raise SlackError("invalid_chunks", f"missing required field: {missing[0]}")
-    if unknown := sorted(chunk.keys() - required - optional - {"type"}):
-        raise SlackError("invalid_chunks", f"invalid additional property: {unknown[0]}")
-    if kind == "blocks":
-        check_blocks(chunk["blocks"], "invalid_chunks")
-    if kind == "task_update" and chunk["status"] not in _TASK_STATUSES:
-        raise SlackError("invalid_chunks", f"must be one of: {', '.join(_TASK_STATUSES)}")
-    if kind == "markdown_text" and not isinstance(chunk["text"], str):
-        raise SlackError("invalid_chunks", "must be a string")
 
 
 def _check_length(call: Call, text: str) -> None:

@@ -68,6 +68,7 @@ class World(Stored):
         self._model("script", method="DELETE")
         self.pace(first_token_ms=0, token_ms=0, embedding_ms=0, chunk_chars=12)
         self.playground("settings", {"stream_seconds": 300})
+        self.playground("delivery", {"deliveries": 1, "jitter_ms": 0})
 
     # What people do
 
@@ -186,13 +187,17 @@ class World(Stored):
             and message["ts"] > said.ts
         ]
 
-    def reply(self, said: Said, seconds: float = SECONDS) -> Reply:
-        """Wait until `said` has been handled; return the answer: one, whole and at rest."""
-        self.until(
-            lambda: [row for row in self.inbox(said) if row["status"] != "waiting"],
+    def handled(self, said: Said, seconds: float = SECONDS) -> Json:
+        """Wait until the app is done with a message; return what is stored of it."""
+        return self.until(
+            lambda: next((r for r in self.inbox(said) if r["status"] != "waiting"), None),
             "an end of the turn",
             seconds,
         )
+
+    def reply(self, said: Said, seconds: float = SECONDS) -> Reply:
+        """Wait until `said` has been handled; return the answer: one, whole and at rest."""
+        self.handled(said, seconds)
         found = self._channel(said.human, said.channel)
         messages = self.answers(said)
         assert messages, "There was no reply."
@@ -230,6 +235,10 @@ class World(Stored):
             "a formation of every turn",
         )
         return self.memories(human)
+
+    def formed_contents(self, human: Human) -> list[Json]:
+        """Wait until all that a person said has been taken up; return what is remembered."""
+        return [row["value"]["content"] for row in self.formed(human)]
 
     def journal(self, kind: str = "", endpoint: str = "") -> list[Json]:
         """Return what this test asked of the models, oldest first."""

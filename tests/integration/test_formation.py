@@ -578,6 +578,65 @@ async def test_two_runs_at_once(former: Former, model: ScriptedModel, database: 
     assert [row["vectors"] for row in stored] == [1, 1]
 
 
+async def test_runs_wait_for_each_other(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A run that writes while another has not committed waits, and then sees what that wrote."""
+    entered, release = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: object) -> None:
+        entered.set()
+        await release.wait()
+
+    model.answer([RAMEN], [RAMEN])
+    said = words("ラーメンが大好きです!!")
+    first = asyncio.create_task(former.form(ALICE_DM, said, in_commit=hold))
+    await entered.wait()
+    second = asyncio.create_task(former.form(ALICE_DM, said))
+    async with await AsyncConnection.connect(database, autocommit=True) as connection:
+        while not second.done():
+            cursor = await connection.execute(
+                "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            )
+            if await cursor.fetchone():
+                break
+            await asyncio.wait({second}, timeout=0.02)
+    release.set()
+    await asyncio.gather(first, second)
+    (row,) = await rows(database)
+    assert len(row["value"]["sources"]) == 2
+
+
+async def test_no_connection_is_held_while_the_model_thinks(
+    former: Former, model: ScriptedModel, pool: Pool
+) -> None:
+    """During the model's call every connection is in the pool."""
+    held = []
+
+    def look(_: Shown) -> list[Call]:
+        stats = pool.get_stats()
+        held.append(stats["pool_size"] - stats["pool_available"])
+        return [RAMEN]
+
+    model.answer(look, look)
+    await former.form(ALICE_DM, words("ラーメンが大好きです!!"))
+    await former.form(ALICE_DM, words("ラーメンが大好きです!!"))
+    assert held == [0, 0]
+
+
+async def test_liked_again(former: Former, model: ScriptedModel, database: str) -> None:
+    """What was removed here only, and is liked again, is remembered again in the same row."""
+    await know(former, model, view(ALICE.namespace(PUBLIC)), PASTA)
+    model.answer(lambda s: [remove(s.id_of("パスタ"))])
+    removed = await former.form(ALICE_DM, words("パスタは嫌いになりました"))
+    said = "やっぱりパスタが好き"
+    model.answer(lambda s: [patch(s.id_of("パスタ"), preference=70, evidence=said)])
+    (change,) = (await former.form(ALICE_DM, words(said))).changes
+    assert (change.action, change.before) == ("remembered", None)
+    assert change.key == removed.changes[0].key
+    assert len(await rows(database)) == 2
+
+
 async def test_langgraph_reads_it(former: Former, model: ScriptedModel, database: str) -> None:
     """LangGraph's own PostgresStore reads and searches what was written."""
     await know(former, model, ALICE_DM, RAMEN)

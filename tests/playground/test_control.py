@@ -75,6 +75,26 @@ async def test_editing_and_deleting(driver: Driver) -> None:
     assert subtypes == [None, "message_changed", "message_deleted"]
 
 
+async def test_a_deleted_parent_leaves_a_tombstone(driver: Driver) -> None:
+    """A deleted parent becomes a tombstone, which goes with its last reply."""
+    said = await driver.say("question")
+    reply = await driver.say("answer", thread_ts=said["ts"])
+    aya = await driver.user()
+    await driver.post("messages/delete", user=aya, **said)
+    event = (await driver.deliveries("message"))[-1]["body"]["event"]
+    assert event["subtype"] == "message_changed"
+    assert event["message"]["subtype"] == "tombstone"
+    assert event["previous_message"]["text"] == "question"
+    texts = [message["text"] for message in await driver.messages()]
+    assert texts == ["This message was deleted.", "answer"]
+    await driver.post("messages/delete", user=aya, **reply)
+    assert await driver.messages() == []
+    subtypes = [
+        entry["body"]["event"].get("subtype") for entry in await driver.deliveries("message")
+    ]
+    assert subtypes[-2:] == ["message_deleted", "message_deleted"]
+
+
 async def test_other_bots_and_files(driver: Driver) -> None:
     """Another bot's message has its bot_id, a message with files the subtype file_share."""
     bot = await driver.post("users", name="Ticker", is_bot=True)
@@ -196,6 +216,8 @@ async def test_opening_the_messages_tab(driver: Driver) -> None:
         ("delivery", {"deliveries": [3, 1]}),
         ("delivery", {"deliveries": 0}),
         ("settings", {"colour": "red"}),
+        ("settings", {"rate_limits": "false"}),
+        ("users", {"name": "Eve", "is_bot": "yes"}),
         ("settings", {"retry_delays": "soon"}),
         ("socket/disconnect", {"reason": "boredom"}),
     ],

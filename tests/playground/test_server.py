@@ -164,6 +164,7 @@ async def test_the_command_serves_until_told(session: aiohttp.ClientSession, end
         (["--manifest", "nowhere.yml"], "cannot be read"),
         (["--manifest", "pyproject.toml"], "not"),
         (["--manifest", "manifest.yml", "--host", "0.0.0.0"], "this machine only"),
+        (["--manifest", "manifest.yml", "--data-dir", "manifest.yml"], "choose another --data-dir"),
     ],
 )
 def test_the_command_says_why_it_does_not_start(arguments: list[str], sentence: str) -> None:
@@ -173,6 +174,34 @@ def test_the_command_says_why_it_does_not_start(arguments: list[str], sentence: 
         assert process.returncode == 1
         assert sentence in errors
         assert errors.count("\n") == 1
+
+
+async def test_a_taken_port_is_named(slack: Slack, manifest: Manifest) -> None:
+    """A port somebody else listens on is a reason in one sentence."""
+    port = int(slack.url.rsplit(":", 1)[1])
+    with pytest.raises(OSError, match="choose another --port"):
+        async with serve(manifest, port=port, with_model=False):
+            pass
+
+
+async def test_a_killed_playground_lost_nothing(
+    session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """After kill -9 the workspace is there; a second playground on it is sent away."""
+    arguments = ["--manifest", "manifest.yml", "--no-model", "--data-dir", str(tmp_path)]
+    with running(*arguments) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        await Driver(url, session).say("remember me")
+        with running(*arguments) as second:
+            _, errors = second.communicate(timeout=10)
+            assert second.returncode == 1
+            assert "stop the playground that uses it" in errors
+    with running(*arguments) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        texts = [message["text"] for message in await Driver(url, session).messages()]
+        assert texts == ["remember me"]
 
 
 def test_a_manifest_must_be_one(tmp_path: Path) -> None:

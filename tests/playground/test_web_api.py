@@ -309,6 +309,48 @@ async def test_a_body_of_another_kind_is_refused(
         assert (await response.json())["error"] == error
 
 
+NONSENSE: list[Any] = [5, None, "x", [], {}, [5], [None], {"type": []}, [{"type": []}], [{"a": {}}]]
+
+
+@pytest.mark.parametrize(
+    ("method", "argument"),
+    [
+        ("chat.postMessage", "blocks"),
+        ("chat.postMessage", "attachments"),
+        ("chat.postMessage", "metadata"),
+        ("chat.postMessage", "text"),
+        ("chat.startStream", "chunks"),
+        ("chat.startStream", "thread_ts"),
+        ("views.open", "view"),
+        ("assistant.threads.setSuggestedPrompts", "prompts"),
+        ("assistant.threads.setStatus", "loading_messages"),
+        ("conversations.history", "limit"),
+        ("conversations.history", "oldest"),
+    ],
+)
+async def test_nonsense_never_breaks_the_server(
+    slack: Slack,
+    session: aiohttp.ClientSession,
+    driver: Driver,
+    method: str,
+    argument: str,
+) -> None:
+    """Whatever an argument is, the answer is Slack's: 200 with ok true or an error."""
+    said = await driver.say("hi")
+    headers = {"Authorization": f"Bearer {BOT_TOKEN}"}
+    channel = "channel_id" if method.startswith("assistant") else "channel"
+    rest = {channel: said["channel"], "thread_ts": said["ts"], "status": "s", "trigger_id": "t"}
+    known = load_methods()[method].args
+    base = {name: value for name, value in rest.items() if name in known}
+    for value in NONSENSE:
+        body = {**base, argument: value}
+        async with session.post(
+            f"{slack.url}/api/{method}", json=body, headers=headers
+        ) as response:
+            assert response.status == 200, (value, await response.text())
+            assert "ok" in await response.json()
+
+
 async def test_a_text_is_cut_at_40000(driver: Driver, client: AsyncWebClient) -> None:
     """chat.postMessage cuts a longer text instead of refusing it."""
     general = await driver.channel()

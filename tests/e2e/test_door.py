@@ -1,0 +1,256 @@
+"""It must show 6: what is not Slack's or not well-formed is refused; odd messages are answered."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from bot.locale import say
+from tests.e2e.messages import told
+from tests.e2e.signed import FORM, JSON, post, signature, signed_headers
+from tests.e2e.world import World
+
+MARK = "xylophone marmalade"
+
+
+def event_body(world: World, text: str = MARK) -> bytes:
+    """Return the body of an event: somebody writes `text` to the app."""
+    ann = world.human()
+    world.spoken.append(text)
+    event = {
+        "type": "message",
+        "channel": "D0000000001",
+        "channel_type": "im",
+        "user": ann.id,
+        "text": text,
+        "ts": f"{time.time():.6f}",
+    }
+    envelope = {"type": "event_callback", "team_id": world.team, "event_id": f"Ev{ann.id}"}
+    return json.dumps({**envelope, "event": event}).encode()
+
+
+def stored(world: World) -> int:
+    """Return how many messages were ever stored."""
+    [row] = world.rows("SELECT count(*) AS n FROM inbox_events")
+    return int(row["n"])
+
+
+def still_answers(world: World) -> bool:
+    """Say whether the app answers an ordinary message now."""
+    return "ramen" in world.ask(world.human(), "I love ramen").text
+
+
+def test_line_6_a_wrong_signature_is_refused(http_world: World) -> None:
+    """Line 6: a body that Slack did not sign is answered 401, not stored and not logged."""
+    before, body = stored(http_world), event_body(http_world)
+    right = signed_headers(http_world, body)
+    at = right["x-slack-request-timestamp"]
+    for wrong in (
+        right["x-slack-signature"][:-1] + "!",
+        signature("another secret", at, body),
+        signature(str(http_world.slack.told["signing_secret"]), at, body + b" "),
+        signature(str(http_world.slack.told["signing_secret"]), "1", body),
+        "v0=",
+        "v1" + right["x-slack-signature"][2:],
+        "",
+        "v0=ü",
+    ):
+        status, answer = post(http_world, body, {**right, "x-slack-signature": wrong})
+        assert (status, MARK in answer) == (401, False), wrong
+    assert stored(http_world) == before
+    assert still_answers(http_world)
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    ["-310", "+310", "", "yesterday", "nan", "1e9", "0x10", "-1", "9" * 5_000, "１.５"],
+)
+def test_line_6_a_timestamp_out_of_time_is_refused(http_world: World, timestamp: str) -> None:
+    """Line 6: signed rightly, but five minutes off or with no number for a time: 401."""
+    if timestamp in ("-310", "+310"):
+        timestamp = str(int(time.time()) + int(timestamp))
+    before, body = stored(http_world), event_body(http_world)
+    headers = signed_headers(http_world, body)
+    headers["x-slack-request-timestamp"] = timestamp.encode().decode("latin-1")
+    secret = str(http_world.slack.told["signing_secret"])
+    headers["x-slack-signature"] = signature(secret, timestamp, body)
+    assert post(http_world, body, headers)[0] == 401
+    assert stored(http_world) == before
+
+
+@pytest.mark.parametrize("missing", ["x-slack-signature", "x-slack-request-timestamp"])
+def test_line_6_a_missing_header_is_refused(http_world: World, missing: str) -> None:
+    """Line 6: without its signature or its time a request is answered 401."""
+    before, body = stored(http_world), event_body(http_world)
+    headers = signed_headers(http_world, body)
+    del headers[missing]
+    assert post(http_world, body, headers)[0] == 401
+    assert stored(http_world) == before
+
+
+def test_line_6_the_right_signature_opens(http_world: World) -> None:
+    """Line 6: the same body with Slack's signature is taken: the refusals are for the others."""
+    before, body = stored(http_world), event_body(http_world)
+    headers = signed_headers(http_world, body, timestamp=str(int(time.time()) - 200))
+    assert post(http_world, body, headers) == (200, "")
+    assert stored(http_world) == before + 1
+    # Nobody's direct message: there is no way to answer, and that is the end of it.
+    http_world.until(
+        lambda: not http_world.rows("SELECT 1 FROM inbox_events WHERE status = 'waiting'"),
+        "an end of the turn",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"type": "event_callback", "event": {"text": "xylophone marmalade"', JSON),
+        (b"", JSON),
+        (b"[]", JSON),
+        (b'["xylophone marmalade"]', JSON),
+        (b"3", JSON),
+        (b"null", JSON),
+        (b'"xylophone marmalade"', JSON),
+        (b"{}", JSON),
+        (b'{"type": "event_callback"}', JSON),
+        (b'{"type": "event_callback", "event": "xylophone marmalade"}', JSON),
+        (b'{"type": "event_callback", "event": {"type": "message"}}', JSON),
+        (b'{"type": "event_callback", "authorizations": 3, "event": {"type": "message"}}', JSON),
+        (b"%%%&&&=;;;xylophone marmalade", FORM),
+        (b"payload=xylophone%20marmalade", FORM),
+        (b"payload=%5B%5D", FORM),
+        (b"command=%2Fmemories", FORM),
+        (b"command=%2Funknown&user_id=U1&team_id=T1", FORM),
+        (b'{"text": "\xff\xfe"}', JSON),
+        (b"text=\xff\xfe", FORM),
+        (b"\x00\x01\x02", JSON),
+    ],
+)
+def test_line_6_a_malformed_body_is_refused(http_world: World, body: bytes, kind: str) -> None:
+    """Line 6: a body that no Slack would send is not stored, not quoted and does no harm."""
+    before = stored(http_world)
+    http_world.spoken.append(MARK)
+    status, answer = post(http_world, body, signed_headers(http_world, body, kind))
+    assert (status == 200 and not answer) or 400 <= status < 500
+    assert MARK not in answer
+    assert stored(http_world) == before
+
+
+def test_line_6_a_body_of_more_than_a_megabyte_is_refused(http_world: World) -> None:
+    """Line 6: what is larger than any event of Slack's is not even read."""
+    before = stored(http_world)
+    body = event_body(http_world, f"{MARK} " * 60_000)
+    assert len(body) > 1_000_000
+    assert post(http_world, body, signed_headers(http_world, body))[0] == 413
+    assert stored(http_world) == before
+    assert still_answers(http_world)
+
+
+def test_line_6_the_door_answers_slacks_challenge(http_world: World) -> None:
+    """Line 6: entering the URL in Slack works: a signed challenge comes back, an unsigned not."""
+    body = json.dumps({"type": "url_verification", "challenge": "c0ffee", "token": "t"}).encode()
+    status, answer = post(http_world, body, signed_headers(http_world, body))
+    assert status == 200
+    assert "c0ffee" in answer
+    status, answer = post(http_world, body, {"content-type": JSON})
+    assert (status, "c0ffee" in answer) == (401, False)
+
+
+@pytest.mark.parametrize("text", [":tada:", "🎉", "👨‍👩‍👧‍👦", ":+1::skin-tone-3:", "?", "…"])
+def test_line_6_an_emoji_only_message_is_answered(world: World, text: str) -> None:
+    """Line 6: a message without a word gets an answer and leaves no memory."""
+    ann = world.human()
+    assert world.ask(ann, text).text
+    assert world.formed(ann) == []
+
+
+def test_line_6_a_mere_mention_is_asked_back(world: World) -> None:
+    """Line 6: a mention without a question is answered without asking the model."""
+    ann = world.human()
+    general = world.channel("public", ann)
+    assert world.ask(ann, "<@BOT>", channel=general).text == say("en", "nothing_said")
+    assert world.journal("reply") == []
+
+
+def test_line_6_a_file_without_words_is_answered(world: World) -> None:
+    """Line 6: a file alone is answered with what the app can and cannot read."""
+    files = [{"id": "F1", "name": "notes.txt", "mimetype": "text/plain"}]
+    assert world.ask(world.human(), "", files=files).text == say("en", "files_only")
+
+
+def test_line_6_a_message_of_40000_characters_is_answered(world: World) -> None:
+    """Line 6: the longest message Slack takes is answered; what the model is told is bounded."""
+    ann = world.human()
+    text = ("I love ramen. " + "The quick brown fox says hello to the lazy dog. " * 900)[:39_988]
+    reply = world.ask(ann, f"{text} Goodbye now!")
+    assert reply.text
+    [prompt] = world.journal("reply", "responses")
+    assert "Goodbye now!" in told(prompt)
+    assert 30_000 < len(told(prompt)) < 60_000
+    world.formed(ann)
+
+
+def test_line_6_40000_characters_of_japanese_are_answered(world: World) -> None:
+    """Line 6: so is one in Japanese, where each character counts as a token."""
+    ann = world.human("Aki", locale="ja-JP")
+    reply = world.ask(ann, "ラーメンが好きです。" + "いろはにほへと散りぬるを。" * 3_000)
+    assert reply.text
+    [prompt] = world.journal("reply", "responses")
+    assert len(told(prompt)) < 20_000
+    world.formed(ann)
+
+
+@pytest.mark.parametrize("text", ["I love\x00 ramen\x00", "\x00I love ramen"])
+def test_line_6_a_nul_byte_does_no_harm(world: World, text: str) -> None:
+    """Line 6: a character PostgreSQL cannot store costs neither the answer nor the memory."""
+    ann = world.human()
+    assert "ramen" in world.ask(ann, text).text
+    assert [content["food_name"] for content in world.formed_contents(ann)] == ["ramen"]
+    assert "ramen" in world.command(ann, "/memories", "\x00")["text"]
+
+
+def test_line_6_half_a_character_does_no_harm(world: World) -> None:
+    """Line 6: a lone surrogate, which no UTF-8 can hold, is answered like any other message."""
+    ann = world.human()
+    said = world.say(ann, "I love ramen")
+    world.reply(said)
+    [first] = world.playground("deliveries")["deliveries"][-1:]
+    body = first["body"]
+    later = world.say(ann, "> only quoted", under=said)
+    world.reply(later)
+    event = {**body["event"], "type": "message", "user": ann.id, "channel": said.channel}
+    event |= {"channel_type": "im", "thread_ts": said.ts, "text": "I love sushi \ud83c"}
+    event |= {"ts": f"{float(later.ts) + 0.0001:.6f}"}
+    for name in ("subtype", "bot_id", "bot_profile", "app_id", "message", "previous_message"):
+        event.pop(name, None)
+    event.pop("hidden", None)
+    [delivery] = world.event(event)
+    assert delivery["outcome"] == "acked"
+    world.until(
+        lambda: world.rows(
+            "SELECT 1 FROM turns WHERE question_ts = %s AND status = 'answered'", event["ts"]
+        ),
+        "an answer",
+    )
+
+
+def test_line_6_no_text_is_logged_at_any_level(world: World) -> None:
+    """Line 6: with every line logged, none holds a word of a message, an answer or a memory."""
+    ann = world.human()
+    begin = len(world.app.said())
+    world.script("The xylophone answers.", match="xylophone")
+    said = world.say(ann, "I love xylophone marmalade")
+    world.reply(said)
+    world.formed(ann)
+    world.command(ann, "/memories")
+    world.command(ann, "/forget", "xylophone")
+    world.model_fault(status=500, times=-1)
+    world.model_fault("chat", status=500, times=3)
+    world.ask(ann, "Shall I eat xylophone marmalade?", under=said)
+    world.slack_fault("chat.startStream", error="internal_error")
+    world.model_fault(event="failed", break_after_chars=5, times=-1)
+    world.ask(ann, "And xylophone jam?", under=said)
+    assert "warning" in world.app.said()[begin:]
+    assert "xylophone" not in world.app.said()[begin:]

@@ -1,0 +1,262 @@
+"""It must show 3 and 6: one answer where the app is addressed, none where it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.messages import Json, Said, told
+from tests.e2e.world import World
+
+
+def raw_message(said: Said, text: str, kind: str = "message", **more: object) -> Json:
+    """Return the raw event for what stands in a channel at `said`, with another text."""
+    event = {
+        "type": kind,
+        "user": said.human.id,
+        "text": text,
+        "ts": said.ts,
+        "channel": said.channel,
+        "event_ts": said.ts,
+        **more,
+    }
+    return event | ({"channel_type": "channel"} if kind == "message" else {})
+
+
+def nothing_came_of(world: World, channel: str) -> bool:
+    """Wait for every ack; say whether nothing is stored of a channel and nothing was posted."""
+    world.all_delivered()
+    stored = world.rows("SELECT 1 FROM inbox_events WHERE channel_id = %s", channel)
+    posted = [
+        call
+        for method in ("chat.startStream", "chat.postMessage", "assistant.threads.setStatus")
+        for call in world.calls(method)
+        if channel in (call["args"].get("channel"), call["args"].get("channel_id"))
+    ]
+    return not stored and not posted
+
+
+def test_line_6_one_event_delivered_four_times_is_answered_once(world: World) -> None:
+    """Line 6: Slack's retries of one event, at once or later, bring one reply and one memory."""
+    ann = world.human()
+    general = world.channel("public", ann)
+    world.playground("delivery", {"deliveries": 4})
+    for channel, text in (("dm", "I love ramen"), (general, "<@BOT> I love sushi")):
+        said = world.say(ann, text, channel=channel)
+        assert len(world.reply(said).messages) == 1
+        world.all_delivered()
+        assert len(world.inbox(said)) == len(world.turns(said)) == 1
+        assert len(world.answers(said)) == 1
+    assert len(world.formed(ann)) == 2
+    assert len(world.journal("reply", "responses")) == 2
+
+
+def test_line_6_an_event_delivered_again_after_its_answer_is_not_answered(world: World) -> None:
+    """Line 6: a retry that comes when all is done changes nothing."""
+    ann = world.human()
+    said = world.say(ann, "I love ramen")
+    before = world.reply(said)
+    first = next(
+        delivery["body"]
+        for delivery in world.playground("deliveries")["deliveries"]
+        if delivery["body"].get("event", {}).get("ts") == said.ts
+    )
+    again = world.playground("events", {"raw": first, "deliveries": 2})
+    assert {one["outcome"] for one in world.delivered(again["deliveries"])} == {"acked"}
+    world.settled()
+    assert world.answers(said) == before.messages
+    assert len(world.turns(said)) == 1
+
+
+@pytest.mark.parametrize("order", [("message", "app_mention"), ("app_mention", "message")])
+def test_line_6_a_mention_that_comes_as_two_events_is_answered_once(
+    world: World, order: tuple[str, str]
+) -> None:
+    """Line 6: one mention as message and as app_mention, in either order, is one message."""
+    ann = world.human()
+    said = world.say(ann, "hello everybody", channel=world.channel("public", ann))
+    assert nothing_came_of(world, said.channel)
+    for kind in order:
+        [delivery] = world.event(raw_message(said, f"<@{world.bot}> I love ramen", kind))
+        assert delivery["outcome"] == "acked"
+    assert "ramen" in world.reply(said).text
+    world.settled()
+    assert len(world.answers(said)) == len(world.turns(said)) == 1
+
+
+def test_line_6_other_bots_are_not_answered(world: World) -> None:
+    """Line 6: another app's bot that mentions this one, or writes in its thread, is left alone."""
+    ann, robot = world.human(), world.human("Robot", is_bot=True)
+    general = world.channel("public", ann, robot)
+    world.say(robot, "<@BOT> I love ramen", channel=general)
+    assert nothing_came_of(world, general)
+    said = world.say(ann, "<@BOT> hello", channel=general)
+    world.reply(said)
+    mine = world.say(robot, "I love ramen", under=said)
+    world.settled()
+    assert world.inbox(mine) == []
+    assert world.formed(ann) == []
+    assert len(world.answers(said)) == 1
+
+
+@pytest.mark.parametrize(
+    "subtype",
+    [
+        "bot_message",
+        "channel_join",
+        "channel_leave",
+        "channel_topic",
+        "channel_name",
+        "group_join",
+        "message_replied",
+        "reminder_add",
+        "tombstone",
+        "assistant_app_thread",
+        "something_new",
+    ],
+)
+def test_line_6_what_is_no_persons_message_is_not_answered(world: World, subtype: str) -> None:
+    """Line 6: joins, topics and other subtypes are acknowledged and that is all."""
+    ann = world.human()
+    said = world.say(ann, "hello everybody", channel=world.channel("public", ann))
+    [delivery] = world.event(raw_message(said, f"<@{world.bot}> hello", subtype=subtype))
+    assert delivery["outcome"] == "acked"
+    assert nothing_came_of(world, said.channel)
+
+
+def test_line_6_the_app_itself_hidden_and_foreign_messages_are_not_answered(world: World) -> None:
+    """Line 6: its own messages, Slackbot's, hidden ones and ones without a user are left alone."""
+    ann = world.human()
+    said = world.say(ann, "hello everybody", channel=world.channel("public", ann))
+    text = f"<@{world.bot}> hello"
+    for event in (
+        raw_message(said, text, user=world.bot),
+        raw_message(said, text, user="USLACKBOT"),
+        raw_message(said, text, hidden=True),
+        raw_message(said, text, user=None),
+        raw_message(said, text, bot_id="B0000000001"),
+        raw_message(said, text, bot_profile={"id": "B0000000001"}),
+    ):
+        [delivery] = world.event(event)
+        assert delivery["outcome"] == "acked"
+    assert nothing_came_of(world, said.channel)
+
+
+def test_line_6_joining_people_are_not_greeted(world: World) -> None:
+    """Line 6: somebody who joins the channel is not written to."""
+    ann = world.human()
+    general = world.channel("public", ann)
+    world.playground("channels/update", {"channel": general, "add": [world.human().id]})
+    assert nothing_came_of(world, general)
+
+
+def test_line_3_a_thread_without_the_bot_is_not_stored(world: World) -> None:
+    """Line 3: people who talk among themselves are neither answered nor stored."""
+    ann, bo = world.human(), world.human("Bo")
+    said = world.say(ann, "I love ramen", channel=world.channel("public", ann, bo))
+    world.say(bo, "I love sushi", under=said)
+    world.say(ann, f"what of you, <@{bo.id}>?", under=said)
+    assert nothing_came_of(world, said.channel)
+
+
+def test_line_3_what_is_said_to_somebody_else_is_left_to_them(world: World) -> None:
+    """Line 3: in the bot's thread, a message that mentions another person is not for the bot."""
+    ann, bo = world.human(), world.human("Bo")
+    said = world.say(ann, "<@BOT> hello", channel=world.channel("public", ann, bo))
+    world.reply(said)
+    aside = world.say(ann, f"<@{bo.id}> I love ramen", under=said)
+    world.settled()
+    assert world.inbox(aside) == []
+    both = world.ask(ann, f"<@BOT> I love sushi, and so does <@{bo.id}>", under=said)
+    assert "sushi" in both.text
+    assert "ramen" not in str(world.formed_contents(ann))
+
+
+def test_line_3_two_people_in_one_thread_are_not_mixed_up(world: World) -> None:
+    """Line 3: each is remembered for themself and answered from their own memories."""
+    ann, bo = world.human(), world.human("Bo")
+    general = world.channel("public", ann, bo)
+    world.ask(ann, "<@BOT> I love ramen", channel=general)
+    world.ask(bo, "<@BOT> I love sushi", channel=general)
+    world.formed(ann)
+    world.formed(bo)
+    root = world.say(ann, "<@BOT> hello", channel=general)
+    world.reply(root)
+    anns = world.say(ann, "What shall I eat now?", under=root)
+    bos = world.say(bo, "And what shall I eat?", under=root)
+    world.handled(anns)
+    world.handled(bos)
+    to_ann, to_bo = (world.turns(said)[0]["reply"] for said in (anns, bos))
+    assert ("ramen" in to_ann, "sushi" in to_ann) == (True, False)
+    assert ("ramen" in to_bo, "sushi" in to_bo) == (False, True)
+    [to_bo_prompt] = world.prompts("And what shall I eat?")
+    memories = told(to_bo_prompt).split("<memories>")[2].split("</memories>")[0]
+    assert ("ramen" in memories, "sushi" in memories) == (False, True)
+    assert [c["food_name"] for c in world.formed_contents(ann)] == ["ramen"]
+    assert [c["food_name"] for c in world.formed_contents(bo)] == ["sushi"]
+
+
+def test_line_3_another_persons_words_in_the_thread_form_no_memory_of_mine(world: World) -> None:
+    """Line 3: what Bo says in the thread becomes Bo's memory, also when Ann is answered next."""
+    ann, bo = world.human(), world.human("Bo")
+    root = world.say(ann, "<@BOT> hello", channel=world.channel("public", ann, bo))
+    world.reply(root)
+    world.ask(bo, "I love ramen", under=root)
+    world.ask(ann, "that is good to know", under=root)
+    assert [c["food_name"] for c in world.formed_contents(bo)] == ["ramen"]
+    assert world.formed(ann) == []
+
+
+def test_line_3_called_into_a_running_thread_it_reads_that_thread(world: World) -> None:
+    """Line 3: the thread so far is context of the answer, and forms nobody's memory."""
+    ann, bo = world.human(), world.human("Bo")
+    root = world.say(bo, "I love ramen", channel=world.channel("public", ann, bo))
+    world.say(bo, "and I love tempura", under=root)
+    world.say(ann, "I love sushi", under=root)
+    assert nothing_came_of(world, root.channel)
+    world.ask(ann, "<@BOT> what is this about?", under=root)
+    [prompt] = world.prompts("what is this about?")
+    thread = told(prompt).split("<thread>")[2].split("</thread>")[0]
+    assert [word for word in ("ramen", "tempura", "sushi") if word not in thread] == []
+    assert bo.id in thread
+    assert "what is this about?" not in thread
+    assert world.formed(ann) == []
+    assert world.memories(bo) == []
+    [row] = world.rows("SELECT count(*) AS n FROM inbox_events WHERE channel_id = %s", root.channel)
+    assert row["n"] == 1
+
+
+def test_line_3_a_long_thread_is_read_within_bounds(world: World) -> None:
+    """Line 3: of a thread too long for the prompt, the newest is kept."""
+    ann, bo = world.human(), world.human("Bo")
+    root = world.say(bo, "the very first words", channel=world.channel("public", ann, bo))
+    for number in range(60):
+        world.say(bo, f"number {number}: " + "many more words " * 30, under=root)
+    world.ask(ann, "<@BOT> what is this about?", under=root)
+    [prompt] = world.prompts("what is this about?")
+    assert len(told(prompt)) < 14_000
+    assert "number 59: " in told(prompt)
+    assert "number 1: " not in told(prompt)
+
+
+def test_line_3_a_follow_up_needs_no_mention(world: World) -> None:
+    """Line 3: once in a thread the bot answers there, and not outside of it."""
+    ann = world.human()
+    general = world.channel("public", ann)
+    root = world.say(ann, "<@BOT> hello", channel=general)
+    world.reply(root)
+    assert "ramen" in world.ask(ann, "I love ramen", under=root).text
+    outside = world.say(ann, "I love sushi", channel=general)
+    world.settled()
+    assert world.inbox(outside) == []
+
+
+def test_line_3_messages_of_a_thread_are_answered_in_order(world: World) -> None:
+    """Line 3: five messages at once in one thread get their answers in the order written."""
+    ann = world.human()
+    root = world.say(ann, "hello")
+    foods = ["ramen", "sushi", "tempura", "curry", "pasta"]
+    said = [world.say(ann, f"I love {food}", under=root) for food in foods]
+    for one in said:
+        world.handled(one)
+    order = [message["text"].split("**")[1] for message in world.answers(root)[1:]]
+    assert order == foods

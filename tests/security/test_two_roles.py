@@ -1,0 +1,285 @@
+"""The application's role: data only, and only the person's whose turn it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from memory import (
+    EmbeddedPostgres,
+    Person,
+    Pool,
+    create_pool,
+    list_memories,
+    person_transaction,
+    transaction,
+)
+from memory.embeddings import literal
+from tests.conftest import SPACE, fresh_database
+
+ALICE = Person("T1", "U1")
+# Each is next to Alice in some way: by prefix, by team, by letters a pattern would match.
+NEIGHBOURS = [Person("T1", "U12"), Person("T12", "U1"), Person("T1", "U"), Person("T2", "U1")]
+PEOPLE = [ALICE, *NEIGHBOURS]
+TABLES = ["store", "store_vectors", "turns", "inbox_events"]
+THREAD = "T1.C1.1700000000.000100"
+
+
+class TakenBackError(Exception):
+    """Ends a transaction without its changes."""
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests: none of them changes it."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(scope="module")
+def filled(database: str) -> str:
+    """A database with one row in each table for each person, written by the owner."""
+    vector = literal([1.0] + [0.0] * (SPACE.dimensions - 1))
+    with psycopg.connect(database) as owner:
+        for number, person in enumerate(PEOPLE):
+            prefix = person.namespace("dm").prefix
+            owner.execute(
+                "INSERT INTO store (prefix, key, value) VALUES (%s, 'k', %s)",
+                (prefix, Jsonb({"kind": "UserFoodPreference", "content": {"food_name": prefix}})),
+            )
+            owner.execute(
+                "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+                " VALUES (%s, 'k', 'content.text', %s)",
+                (prefix, vector),
+            )
+            thread = f"{person.team_id}.D{number}.1.0"
+            owner.execute(
+                "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience,"
+                " question_ts, question, words)"
+                " VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', '1.0', 'q', 'w')",
+                (person.team_id, person.user_id, f"D{number}", thread),
+            )
+            owner.execute(
+                "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread)"
+                " VALUES (%s, %s, %s, %s, '1.0', %s)",
+                (person.team_id, f"Ev{number}", person.user_id, f"D{number}", thread),
+            )
+    return database
+
+
+async def owners(connection: psycopg.AsyncConnection[Any], table: str) -> set[str]:
+    """Return whose rows a query without WHERE finds, as TEAM.USER."""
+    whose = (
+        sql.SQL("split_part(prefix, '.', 2) || '.' || split_part(prefix, '.', 3)")
+        if table.startswith("store")
+        else sql.SQL("team_id || '.' || user_id")
+    )
+    found = await connection.execute(
+        sql.SQL("SELECT {} AS whose FROM {}").format(whose, sql.Identifier(table))
+    )
+    return {row["whose"] for row in await found.fetchall()}
+
+
+@pytest.mark.parametrize("person", PEOPLE, ids=lambda p: p.scope)
+async def test_a_query_without_where_finds_the_persons_own_rows_only(
+    filled: str, pool: Pool, person: Person
+) -> None:
+    """In a person's transaction even SQL that forgets its WHERE sees that person's rows alone."""
+    async with person_transaction(pool, person) as connection:
+        for table in TABLES:
+            assert await owners(connection, table) == {person.scope}
+    assert [m.namespace.person for m in await list_memories(pool, person)] == [person]
+
+
+async def test_without_a_scope_nothing_is_seen(filled: str, pool: Pool) -> None:
+    """A transaction that names nobody sees no row of anybody."""
+    async with transaction(pool) as connection:
+        for table in TABLES:
+            assert await owners(connection, table) == set()
+
+
+@pytest.mark.parametrize(
+    "scope", ["", ".", "T1", "T1.", "T1.%", "T1.U_", "%", "T1.U1.dm", "T1.U1."]
+)
+async def test_a_crooked_scope_sees_nobody(filled: str, pool: Pool, scope: str) -> None:
+    """A setting that is no TEAM.USER opens nobody's rows: no whole team, no pattern."""
+    async with transaction(pool, {"kioku.person": scope}) as connection:
+        for table in TABLES:
+            assert await owners(connection, table) == set()
+
+
+async def test_the_scope_ends_with_its_transaction(filled: str, pool: Pool) -> None:
+    """The next user of the same connection sees nothing of the one before, after errors too."""
+    single = create_pool(filled, min_size=1, max_size=1, timeout=10)
+    async with single:
+        async with person_transaction(single, ALICE) as connection:
+            pid = connection.info.backend_pid
+            assert await owners(connection, "store") == {ALICE.scope}
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            async with person_transaction(single, ALICE) as connection:
+                await connection.execute("SELECT 1/0")
+        with pytest.raises(RuntimeError):
+            async with transaction(single, {"kioku.thread": "T1.D0.1.0"}):
+                raise RuntimeError
+        async with single.connection() as connection:
+            assert connection.info.backend_pid == pid
+            for table in TABLES:
+                assert await owners(connection, table) == set()
+        async with person_transaction(single, NEIGHBOURS[0]) as connection:
+            assert await owners(connection, "store") == {NEIGHBOURS[0].scope}
+
+
+async def test_scopes_of_people_at_once_do_not_mix(filled: str, pool: Pool) -> None:
+    """People whose turns run at the same moment each see their own rows alone."""
+
+    async def seen(person: Person) -> bool:
+        async with person_transaction(pool, person) as connection:
+            first = await owners(connection, "store")
+            await asyncio.sleep(0)
+            return first == await owners(connection, "turns") == {person.scope}
+
+    assert all(await asyncio.gather(*(seen(person) for person in PEOPLE * 10)))
+
+
+CHANGES = [
+    "UPDATE store SET value = '{}'",
+    "DELETE FROM store",
+    "DELETE FROM store_vectors",
+    "UPDATE turns SET reply = 'x'",
+    "DELETE FROM turns",
+    "UPDATE inbox_events SET status = 'done'",
+    "DELETE FROM inbox_events",
+]
+
+
+@pytest.mark.parametrize("statement", CHANGES)
+async def test_changes_without_where_touch_the_persons_own_rows_only(
+    filled: str, pool: Pool, statement: str
+) -> None:
+    """An UPDATE or DELETE that forgets its WHERE changes one row: the person's."""
+    touched = -1
+    with suppress(TakenBackError):
+        async with person_transaction(pool, ALICE) as connection:
+            touched = (await connection.execute(statement.encode())).rowcount
+            raise TakenBackError
+    assert touched == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U12.dm', 'n', '{}')",
+        "UPDATE store SET prefix = 'chat.T1.U12.dm'",
+        "UPDATE turns SET user_id = 'U12'",
+        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread)"
+        " VALUES ('T1', 'EvX', 'U12', 'D9', '9.0', 'T1.D9.9.0')",
+    ],
+)
+async def test_nothing_is_written_into_another_persons_name(
+    filled: str, pool: Pool, statement: str
+) -> None:
+    """A row cannot be written for, or moved to, another person."""
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+        async with person_transaction(pool, ALICE) as connection:
+            await connection.execute(statement.encode())
+
+
+async def test_a_vector_cannot_be_written_for_another_person(filled: str, pool: Pool) -> None:
+    """A vector cannot be hung on another person's memory."""
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+        async with person_transaction(pool, ALICE) as connection:
+            await connection.execute(
+                "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+                " VALUES ('chat.T1.U12.dm', 'k', 'other', %s)",
+                (literal([0.0] * SPACE.dimensions),),
+            )
+
+
+async def test_a_thread_shows_its_own_rows_only(filled: str, pool: Pool) -> None:
+    """Who answers in a thread sees that thread's turns and messages, and no memory."""
+    async with transaction(pool, {"kioku.thread": "T1.D1.1.0"}) as connection:
+        assert await owners(connection, "turns") == {"T1.U12"}
+        assert await owners(connection, "inbox_events") == {"T1.U12"}
+        assert await owners(connection, "store") == set()
+        assert await owners(connection, "store_vectors") == set()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE loot (x int)",
+        "CREATE SCHEMA loot",
+        "CREATE INDEX loot ON store (key)",
+        "CREATE FUNCTION loot() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE ROLE loot",
+        "DROP EXTENSION vector CASCADE",
+        "ALTER TABLE store DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE store ADD COLUMN loot int",
+        "ALTER TABLE turns OWNER TO kioku_app",
+        "DROP TABLE store",
+        "DROP POLICY own_memories ON store",
+        "CREATE POLICY everyone ON store USING (true)",
+        "TRUNCATE store",
+        "ALTER ROLE kioku_app BYPASSRLS",
+        "ALTER SYSTEM SET log_statement = 'all'",
+        "COPY store TO PROGRAM 'cat'",
+        "INSERT INTO kioku_migrations (name) VALUES ('x')",
+        "DELETE FROM kioku_migrations",
+        "UPDATE kioku_embedding_space SET dimensions = 3",
+    ],
+)
+async def test_the_application_changes_no_schema(pool: Pool, statement: str) -> None:
+    """The application's role cannot create, alter, drop or empty anything."""
+    async with pool.connection() as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await connection.execute(statement.encode())
+
+
+async def test_row_security_cannot_be_switched_off(filled: str, pool: Pool) -> None:
+    """With row_security off a query is refused; it does not see everything."""
+    async with pool.connection() as connection:
+        await connection.execute("SET row_security = off")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await connection.execute("SELECT * FROM store")
+
+
+async def test_every_table_of_people_is_protected(pool: Pool) -> None:
+    """Each table with a person's id or prefix has row-level security, and a policy."""
+    async with transaction(pool) as connection:
+        found = await connection.execute(
+            "SELECT DISTINCT c.relname, c.relrowsecurity,"
+            " EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid) AS has_policy"
+            " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+            " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"
+            " AND a.attname IN ('user_id', 'prefix')"
+        )
+        rows = await found.fetchall()
+    assert {row["relname"] for row in rows} >= set(TABLES)
+    assert [
+        row["relname"] for row in rows if not (row["relrowsecurity"] and row["has_policy"])
+    ] == []
+
+
+async def test_the_pool_acts_as_the_application(pool: Pool) -> None:
+    """Every connection of the pool acts as the role that may not create, and sees to no bypass."""
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            "SELECT current_user AS name, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb,"
+            " rolcanlogin FROM pg_roles WHERE rolname = current_user"
+        )
+        row = await found.fetchone()
+    assert row == {
+        "name": "kioku_app",
+        "rolsuper": False,
+        "rolbypassrls": False,
+        "rolcreaterole": False,
+        "rolcreatedb": False,
+        "rolcanlogin": False,
+    }

@@ -1,0 +1,119 @@
+"""manifest.yml against the code: what it asks for is what the code registers and calls."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from slack_sdk.web.async_client import AsyncWebClient
+
+import bot
+from bot.listeners.commands import COMMANDS
+from bot.listeners.events import EVENTS
+from playground.web_api.methods import load_methods
+
+ROOT = Path(__file__).parents[2]
+# Called with the app-level token, which has scopes of its own.
+APP_LEVEL = {"apps.connections.open"}
+# What an event needs beyond a method's scope. Source: Events API reference.
+EVENT_SCOPES = {
+    "app_mention": {"app_mentions:read"},
+    "channel_archive": {"channels:read"},
+    "channel_shared": {"channels:read", "groups:read"},
+    "channel_unarchive": {"channels:read"},
+    "channel_unshared": {"channels:read", "groups:read"},
+    "message.channels": {"channels:history"},
+    "message.groups": {"groups:history"},
+    "message.im": {"im:history"},
+    "message.mpim": {"mpim:history"},
+    "user_change": {"users:read"},
+}
+# What a feature of the manifest needs. Source: Slack's guide to agents, and to slash commands.
+FEATURE_SCOPES = {"agent_view": {"assistant:write"}, "slash_commands": {"commands"}}
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict[str, Any]:
+    """The manifest, parsed."""
+    content = yaml.safe_load((ROOT / "manifest.yml").read_text(encoding="utf-8"))
+    assert isinstance(content, dict)
+    return content
+
+
+@pytest.fixture(scope="module")
+def called() -> set[str]:
+    """The Web API methods that the code calls, by Slack's names."""
+    assert bot.__file__ is not None
+    attributes = {
+        node.attr
+        for path in Path(bot.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    return {
+        name.replace("_", ".")
+        for name in attributes
+        if "_" in name.strip("_") and callable(getattr(AsyncWebClient, name, None))
+    }
+
+
+def bot_events(manifest: dict[str, Any]) -> list[str]:
+    """Return the subscribed events."""
+    return list(manifest["settings"]["event_subscriptions"]["bot_events"])
+
+
+def test_events_are_those_the_code_hears(manifest: dict[str, Any]) -> None:
+    """Every subscribed event has a listener, and every listener a subscribed event."""
+    heard = {"message" if e.startswith("message.") else e for e in bot_events(manifest)}
+    assert heard == set(EVENTS)
+    assert len(EVENTS) == len(set(EVENTS))
+
+
+def test_commands_are_those_the_code_answers(manifest: dict[str, Any]) -> None:
+    """Every declared command is registered, and every registered one declared."""
+    declared = [entry["command"] for entry in manifest["features"]["slash_commands"]]
+    assert sorted(declared) == sorted(COMMANDS)
+
+
+def test_the_search_finds_the_calls(called: set[str]) -> None:
+    """The search of the code sees the calls that a turn certainly makes."""
+    assert {
+        "chat.startStream",
+        "chat.postMessage",
+        "users.info",
+        "conversations.info",
+        "assistant.threads.setStatus",
+        "auth.test",
+    } <= called
+
+
+def test_every_called_method_is_allowed(manifest: dict[str, Any], called: set[str]) -> None:
+    """Each Web API method the code calls exists, and one of its scopes is asked for."""
+    methods = load_methods()
+    assert called <= methods.keys()
+    scopes = set(manifest["oauth_config"]["scopes"]["bot"])
+    refused = {
+        name
+        for name in called - APP_LEVEL
+        if methods[name].scopes and not scopes & set(methods[name].scopes)
+    }
+    assert refused == set()
+
+
+def test_no_scope_is_asked_for_in_vain(manifest: dict[str, Any], called: set[str]) -> None:
+    """Each scope is needed by a method that is called, an event or a feature."""
+    methods = load_methods()
+    needed = set[str]().union(
+        *(methods[name].scopes for name in called - APP_LEVEL),
+        *(EVENT_SCOPES.get(event, set()) for event in bot_events(manifest)),
+        *(FEATURE_SCOPES.get(feature, set()) for feature in manifest["features"]),
+    )
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) - needed == set()
+
+
+def test_socket_mode_needs_only_its_own_token(called: set[str]) -> None:
+    """Of the methods for app-level tokens only the opening of a connection is called."""
+    assert {name for name in called if name.startswith("apps.")} <= APP_LEVEL
