@@ -16,6 +16,7 @@ from memory.database import (
     person_transaction,
     transaction,
 )
+from memory.diagnosis import DatabaseFacts, database_facts
 from memory.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from memory.embeddings import Embedder, embedding_space
 from memory.errors import (
@@ -38,7 +39,7 @@ from memory.formation import Change, Formed, Former, Words, memory_model, warm_u
 from memory.memories import Memory, folded, list_memories, matching
 from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
 from memory.recall import Recalled, recall_memories
-from memory.schemas import SCHEMAS, UserFoodPreference, UserTechInterest, subject
+from memory.schemas import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest, subject
 from memory.tools import MemoryTools, Proposal, as_statement
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "PUBLIC",
     "SCHEMAS",
     "Change",
+    "DatabaseFacts",
     "DatabaseNotReady",
     "EmbeddedPostgres",
     "EmbeddedPostgresError",
@@ -70,6 +72,7 @@ __all__ = [
     "Recalled",
     "Undo",
     "UndoExpired",
+    "UserFact",
     "UserFoodPreference",
     "UserTechInterest",
     "View",
@@ -79,6 +82,7 @@ __all__ = [
     "check_access",
     "check_database",
     "create_pool",
+    "database_facts",
     "embedding_space",
     "folded",
     "forget",

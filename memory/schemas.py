@@ -1,8 +1,9 @@
-"""What can be remembered: Pydantic models, field for field those of the two articles.
+"""What can be remembered: Pydantic models, field for field those of the two articles, and facts.
 
 Origin, both by noboru-kudo: ``UserTechInterest`` from
 "LangMemの長期記憶をPostgreSQL(pgvector)に永続化する" (2025-03-12),
 ``UserFoodPreference`` from "LangMemの長期記憶の概要と使い方を理解する" (2025-02-26).
+``UserFact`` is ours: an allergy or a home town has no field there.
 """
 
 from __future__ import annotations
@@ -39,7 +40,17 @@ class UserFoodPreference(BaseModel):
     )
 
 
-SCHEMAS: tuple[type[BaseModel], ...] = (UserTechInterest, UserFoodPreference)
+class UserFact(BaseModel):
+    """ユーザー本人についてのその他の事実（アレルギー、住まい、仕事、予定など）"""
+
+    fact: str = Field(
+        ...,
+        description="本人が述べた事実を一文で（例：ピーナッツアレルギーがある、大阪に住んでいる）",
+    )
+    topic: str | None = Field(None, description="何についての事実か（例：健康、住まい、仕事）")
+
+
+SCHEMAS: tuple[type[BaseModel], ...] = (UserTechInterest, UserFoodPreference, UserFact)
 
 # The field of each kind that says how much; at 0 the memory has ended and is removed.
 LEVEL_FIELDS: Mapping[str, str] = {
@@ -50,6 +61,7 @@ LEVEL_FIELDS: Mapping[str, str] = {
 SUBJECT_FIELDS: Mapping[str, str] = {
     "UserTechInterest": "topic",
     "UserFoodPreference": "food_name",
+    "UserFact": "fact",
 }
 
 

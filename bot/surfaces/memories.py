@@ -68,7 +68,11 @@ def _sentence(language: Language, kind: str, what: str, level: object) -> str:
 
 def kind_title(language: Language, kind: str) -> str:
     """Return the heading of a group of memories."""
-    keys = {"UserFoodPreference": "kind_food", "UserTechInterest": "kind_tech"}
+    keys = {
+        "UserFoodPreference": "kind_food",
+        "UserTechInterest": "kind_tech",
+        "UserFact": "kind_fact",
+    }
     return say(language, keys.get(kind, "kind_other"))
 
 

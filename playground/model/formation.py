@@ -10,11 +10,11 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from playground.model import fill
+from playground.model import facts, fill
 from playground.model.answer import Call
 from playground.model.lexicon import (
     Domain,
@@ -80,6 +80,14 @@ def spoken(text: str) -> str:
     return "\n".join(words.strip() for who, words in speakers if who == "Human")
 
 
+def contents_for(schemas: Sequence[Tool], said: Sequence[Statement]) -> list[dict[str, Any]]:
+    """What to store of these statements, each as an object of one of `schemas`."""
+    desk = _Desk({tool.name: tool for tool in schemas}, [])
+    for statement in said:
+        desk.take(statement)
+    return [document.content for document in desk.alive()]
+
+
 def existing_ids(prompt: Prompt) -> list[str]:
     """The ids of the memories, or of the refused calls, that a patch may name."""
     if prompt.results:
@@ -129,6 +137,10 @@ class _Desk:
         else:
             self._keep(said)
 
+    def alive(self) -> list[Document]:
+        """The memories that are left."""
+        return [document for document in self._documents if not document.removed]
+
     def calls(self) -> list[Call]:
         """The difference as tool calls: removals and patches first, then inserts."""
         made = []
@@ -143,6 +155,10 @@ class _Desk:
         return made
 
     def _keep(self, said: Statement) -> None:
+        general = self._general() if facts.is_fact(said) else None
+        if general is not None:
+            self._keep_fact(said, general)
+            return
         if said.replaces is not None:
             wrong = self._matching(said.replaces, said.domain)
             if wrong:
@@ -154,11 +170,39 @@ class _Desk:
                 level = max(old or 0, said.strength) if said.strength else None
                 self._patch(document, said, level=level)
             return
-        general = self._more_general(said)
-        if general is not None:
-            self._patch(general, said, level=None)
+        wider = self._more_general(said)
+        if wider is not None:
+            self._patch(wider, said, level=None)
             return
         self._insert(said)
+
+    def _keep_fact(self, said: Statement, tool: Tool) -> None:
+        field_name, text = facts.text_field(tool), facts.text_of(said)
+        if field_name is None:
+            self._insert(said)
+            return
+        alive = [one for one in self._documents if one.kind == tool.name and not one.removed]
+        if any(normalise(str(one.content.get(field_name))) == normalise(text) for one in alive):
+            return
+        topic, single = facts.topic_of(said)
+        topic_field = facts.topic_field(tool.parameters)
+        if single and topic_field:
+            for document in alive:
+                if document.content.get(topic_field) == topic:
+                    document.content[field_name] = text
+                    self._quote(document, said)
+                    return
+        content = fill.fill(tool.parameters, subject=text, clause=text, quote=said.quote)
+        if topic and topic_field:
+            content[topic_field] = topic
+        self._documents.append(Document(kind=tool.name, content=content))
+
+    def _general(self) -> Tool | None:
+        schemas = (one for one in self._tools.values() if one.name not in _NOT_SCHEMAS)
+        return next((one for one in schemas if facts.is_general(one)), None)
+
+    def _is_general(self, document: Document) -> bool:
+        return document.kind in self._tools and facts.is_general(self._tools[document.kind])
 
     def _adds_something(self, document: Document, said: Statement) -> bool:
         description = normalise(str(document.content.get(_detail_field(document)) or ""))
@@ -197,9 +241,18 @@ class _Desk:
     ) -> list[Document]:
         name = singular(subject)
         alive = [one for one in self._documents if not one.removed]
-        exact = [one for one in alive if singular(_name(one, domain) or "") == name]
-        if exact or not loose:
+        exact = [
+            one
+            for one in alive
+            if not self._is_general(one) and singular(_name(one, domain) or "") == name
+        ]
+        if exact:
             return exact
+        said_of = [
+            one for one in alive if self._is_general(one) and facts.speaks_of(one.content, subject)
+        ]
+        if not loose:
+            return said_of if domain is None else []
         return [
             one
             for one in alive
@@ -223,6 +276,10 @@ class _Desk:
         detail = _detail_field(document)
         if detail in document.content or fill.accepts(schema, detail, "string"):
             document.content[detail] = without_marks(said.detail)
+        self._quote(document, said)
+
+    def _quote(self, document: Document, said: Statement) -> None:
+        schema = self._schema(document.kind)
         for name in fill.QUOTE_FIELDS:
             if name in document.content or fill.accepts(schema, name, "string"):
                 document.content[name] = said.quote
@@ -276,7 +333,8 @@ def _tools_of(schemas: list[Tool], domain: str) -> list[Tool]:
     return [
         tool
         for tool in schemas
-        if re.search(words, " ".join([tool.name, *tool.parameters.get("properties", {})]), re.I)
+        if not facts.is_general(tool)
+        and re.search(words, " ".join([tool.name, *tool.parameters.get("properties", {})]), re.I)
     ]
 
 

@@ -107,6 +107,8 @@ def _memory(kind: str, content: Any) -> Known | None:
         content = {"content": content}
     if not isinstance(content, dict):
         return None
+    if isinstance(content.get("fact"), str):
+        return _fact(content["fact"])
     texts = {name: value for name, value in content.items() if isinstance(value, str) and value}
     names = [texts[name] for name in _NAMES if name in texts] or list(texts.values())
     if not names:
@@ -121,6 +123,16 @@ def _memory(kind: str, content: Any) -> Known | None:
         detail=detail,
         diet=_is_diet(name, detail, level),
     )
+
+
+def _fact(text: str) -> Known:
+    """A fact as it was said; of an allergy the name of the food."""
+    restrictions = [one for one in read_statements(text) if one.stance == "diet"]
+    if restrictions:
+        return Known(
+            name=restrictions[0].subject, domain="food", level=None, detail=text, diet=True
+        )
+    return Known(name=text, domain=None, level=None, detail="")
 
 
 def _domain(kind: str, content: dict[str, Any], name: str) -> Domain | None:

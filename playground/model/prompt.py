@@ -42,8 +42,9 @@ class ToolResult:
 class Prompt:
     """A request, whichever endpoint it came by.
 
-    `tool_choice` is ``auto``, ``required``, ``none`` or one tool's name. `schema` is
-    the JSON schema of a structured answer, ``{}`` for "any JSON object".
+    `tool_choice` is ``auto``, ``required``, ``none`` or one tool's name. `fresh_results`
+    are those of `results` that came after the person's newest words. `schema` is the
+    JSON schema of a structured answer, ``{}`` for "any JSON object".
     """
 
     instructions: str
@@ -52,6 +53,7 @@ class Prompt:
     tool_choice: str = "auto"
     parallel: bool = True
     results: tuple[ToolResult, ...] = ()
+    fresh_results: tuple[ToolResult, ...] = ()
     schema: dict[str, Any] | None = None
 
     @property
@@ -75,9 +77,11 @@ def from_responses(body: dict[str, Any]) -> Prompt:
     turns: list[Turn] = []
     calls: dict[str, tuple[str, str]] = {}
     results: list[ToolResult] = []
+    older = 0
     for item in items:
         kind = item.get("type", "message")
         if kind == "message":
+            older = len(results) if item["role"] == "user" else older
             _add_message(item["role"], _text(item.get("content")), instructions, turns)
         elif kind == "function_call":
             calls[item["call_id"]] = (item["name"], item["arguments"])
@@ -102,6 +106,7 @@ def from_responses(body: dict[str, Any]) -> Prompt:
         tool_choice=chosen,
         parallel=body.get("parallel_tool_calls") is not False,
         results=tuple(results),
+        fresh_results=tuple(results[older:]),
         schema=_schema(form, form.get("schema")),
     )
 
@@ -112,6 +117,7 @@ def from_chat(body: dict[str, Any]) -> Prompt:
     turns: list[Turn] = []
     calls: dict[str, tuple[str, str]] = {}
     results: list[ToolResult] = []
+    older = 0
     for message in body["messages"]:
         role, text = message["role"], _text(message.get("content"))
         for call in message.get("tool_calls") or []:
@@ -125,6 +131,7 @@ def from_chat(body: dict[str, Any]) -> Prompt:
                 )
             )
         elif text:
+            older = len(results) if role == "user" else older
             _add_message(role, text, instructions, turns)
     tools = tuple(
         _tool(tool["function"]) for tool in body.get("tools") or [] if tool["type"] == "function"
@@ -139,6 +146,7 @@ def from_chat(body: dict[str, Any]) -> Prompt:
         tool_choice=chosen,
         parallel=body.get("parallel_tool_calls") is not False,
         results=tuple(results),
+        fresh_results=tuple(results[older:]),
         schema=_schema(form, (form.get("json_schema") or {}).get("schema")),
     )
 

@@ -108,7 +108,7 @@ def reply_to(prompt: Prompt) -> str:
 
 
 def _greeting(known: list[Known], japanese: bool) -> str:
-    liked = [label(one) for one in known if one.liked and not one.diet][:2]
+    liked = [label(one) for one in known if one.liked and one.domain and not one.diet][:2]
     if japanese:
         tail = (
             f"{_join(liked, True)}の話でも、ほかのことでもどうぞ。"

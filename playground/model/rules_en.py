@@ -158,7 +158,7 @@ _FACT: Final = re.compile(
 
 _SPLIT_CLAUSES: Final = re.compile(
     r"(?:,|;|\.)? (?:but|although|though|whereas|while) "
-    r"|(?:,|;)? and (?=i(?:'|’| )|my )|; |, (?=i(?:'|’| )(?!\w+ said))|, (?=my )",
+    r"|(?:,|;)? and (?:that )?(?=i(?:'|’| )|my )|; |, (?=i(?:'|’| )(?!\w+ said))|, (?=my )",
     re.IGNORECASE,
 )
 _LEAD: Final = re.compile(

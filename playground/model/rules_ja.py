@@ -20,7 +20,7 @@ _PREDICATE: Final = re.compile(
 _LEAD: Final = re.compile(
     r"^(?:(?:私|わたし|僕|ぼく|俺|自分|うち)(?:は|も|が|、)|実は、?|最近(?:は|では)?、?|今(?:は|では)、?|特に、?|また、?"
     r"|あと(?:は)?、?|それから、?|それと、?|新しく|やっぱり|やはり|でも、?|ただ、?|そして、?|ちなみに、?|なお、?"
-    r"|ずっと|昔から|前から|すごく|とても|本当に|一番|もう|さらに、?|例えば、?|もちろん、?|覚えておいて[、。]?"
+    r"|ずっと|昔から|前から|すごく|とても|本当に|一番|もう|さらに、?|例えば、?|もちろん、?|覚えておいて[、。：:]?"
     r"|いえ、?|いや、?|ううん、?|ええと、?)+"
 )
 _TAIL: Final = re.compile(
@@ -60,7 +60,7 @@ _DIET: Final = re.compile(
     r"(?P<diet>ベジタリアン|菜食主義|ヴィーガン|ビーガン|グルテンフリー|ハラール|ペスカタリアン)"
 )
 _ALLERGY: Final = re.compile(
-    r"^(?P<s>.+?)(?:に|の|に対して|に対する)?アレルギー(?:が|を|です|な|持ち|だ|があ)"
+    r"^(?P<s>.+?)(?:に|の|に対して|に対する)?アレルギー(?:が|を|です|な|持ち|だ|があ|$)"
     r"|^(?P<s2>.+?)(?:は|が|を)(?:食べられ|食べれ|飲め)(?:ない|ません)"
 )
 _FAVOURITE: Final = re.compile(
@@ -144,6 +144,10 @@ _STRONG: Final = re.compile(r"とても|すごく|本当に|強い|強く|非常
 _FACT: Final = re.compile(
     r"住んで|出身|働いて|生まれ|名前は|仕事は|誕生日は|(?:^|は).+(?:です|だ)$"
 )
+# Without a subject it is the speaker who lives or works there.
+_HOME: Final = re.compile(
+    r"^[^はがも]+(?:に住んで|(?:の)?出身(?:です|だ)?$|(?:で|に)(?:働い|勤め)て)"
+)
 _PERSON: Final = re.compile(r"^(?:私|わたし|僕|ぼく|俺|自分|誕生日|名前|仕事)")
 _NAME_END: Final = r"(?:は|が|も|を)$"
 
@@ -155,7 +159,8 @@ def read(sentence: str) -> list[Statement]:
     if forgotten is not None:
         return forgotten
     plain = re.sub(
-        r"(?:(?:という|って)?(?:こと)?(?:を|は)?(?:、)?(?:覚えて(?:おいて|て|ね)?|忘れないで)(?:ください|ね)?)$",
+        r"(?:(?:なの|だ)?(?:という|って|と)?(?:の|こと)?(?:を|は)?(?:、)?"
+        r"(?:覚えて(?:おいて|て|ね)?|忘れないで|記憶して|メモして)(?:ください|ね)?)$",
         "",
         plain,
     )
@@ -197,7 +202,7 @@ def _clause(clause: str, quote: str) -> list[Statement]:
         found = reader(body, quote)
         if found:
             return found
-    if _FACT.search(body) and _PERSON.match(clause):
+    if (_FACT.search(body) and _PERSON.match(clause)) or _HOME.match(body):
         return [_statement("fact", body, 100, quote, clause)]
     return []
 

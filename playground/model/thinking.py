@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from playground.model import fill, formation, optimizing, reply
+from playground.model import fill, formation, optimizing, reply, tool_use
 from playground.model.answer import Answer, Call
 from playground.model.prompt import Prompt, Tool
 from playground.model.statements import without_marks
@@ -17,7 +17,11 @@ def answer_to(prompt: Prompt) -> Answer:
     if optimizing.is_wanted(prompt):
         return _better_prompt(prompt)
     if prompt.tools and prompt.tool_choice != "none":
-        calls = formation.calls_for(prompt) if _is_about_memories(prompt) else []
+        calls = (
+            formation.calls_for(prompt)
+            if _is_about_memories(prompt)
+            else tool_use.calls_for(prompt)
+        )
         if not calls and prompt.tool_choice != "auto":
             calls = [_something(prompt)]
         if calls:
@@ -28,7 +32,8 @@ def answer_to(prompt: Prompt) -> Answer:
         said = formation.spoken(prompt.last_user_text)
         filled = fill.fill(prompt.schema, subject=said, clause=said, quote=said)
         return Answer(text=json.dumps(filled if prompt.schema else {}, ensure_ascii=False))
-    return Answer(text=reply.reply_to(prompt))
+    said = tool_use.words_for(prompt) if prompt.kind == "reply" else ""
+    return Answer(text=said or reply.reply_to(prompt))
 
 
 def _better_prompt(prompt: Prompt) -> Answer:

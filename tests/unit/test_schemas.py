@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from memory import SCHEMAS, UserFoodPreference, UserTechInterest, subject
+from memory import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest, subject
 from memory.schemas import (
     LEVEL_FIELDS,
     SUBJECT_FIELDS,
@@ -35,7 +35,17 @@ def test_fields_are_those_of_the_articles() -> None:
     assert UserFoodPreference.__doc__ == "ユーザーの食の好みの詳細情報"
 
 
-@pytest.mark.parametrize("schema", SCHEMAS)
+def test_a_fact_has_no_level() -> None:
+    """What is neither a taste nor an interest is a sentence, and says nothing of how much."""
+    fact = UserFact(fact="I live in Osaka", topic=None).model_dump()
+    assert level("UserFact", fact) is None
+    assert subject("UserFact", fact) == "I live in Osaka"
+    assert searchable_text(fact) == "I live in Osaka"
+    with pytest.raises(ValidationError):
+        UserFact.model_validate({"topic": "home"})
+
+
+@pytest.mark.parametrize("schema", [UserTechInterest, UserFoodPreference])
 def test_levels_run_from_0_to_100(schema: type[BaseModel]) -> None:
     """A level outside 0 to 100 is refused; both ends and none are accepted."""
     name, what = LEVEL_FIELDS[schema.__name__], SUBJECT_FIELDS[schema.__name__]
