@@ -1,0 +1,1 @@
+"""Runnable counterparts of the code listings in two articles about LangMem (README.md)."""

@@ -1,0 +1,88 @@
+"""What every example runs against: a model and, where one is needed, a PostgreSQL.
+
+With OPENAI_API_KEY or OPENAI_BASE_URL set it is that model; with neither, the stand-in model of
+this repository: scripted rules on loopback, not a language model.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from langchain_openai import OpenAIEmbeddings
+from langgraph.store.base import IndexConfig
+from langgraph.store.postgres.base import PostgresIndexConfig
+
+MEMORY_MODEL = os.environ.get("KIOKU_MEMORY_MODEL") or "gpt-6-luna"
+REPLY_MODEL = os.environ.get("KIOKU_REPLY_MODEL") or "gpt-6-luna"
+EMBEDDING_MODEL = os.environ.get("KIOKU_EMBEDDING_MODEL") or "text-embedding-3-small"
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def use_model() -> None:
+    """Make sure that OPENAI_API_KEY and OPENAI_BASE_URL lead to a model; call it first.
+
+    OpenAI's and LangChain's clients read both, so the examples can name a model by a string.
+    """
+    if os.environ.get("OPENAI_API_KEY"):
+        return
+    if not os.environ.get("OPENAI_BASE_URL"):
+        os.environ["OPENAI_BASE_URL"] = _start_stand_in()
+    os.environ["OPENAI_API_KEY"] = "not-needed"
+
+
+def _start_stand_in() -> str:
+    """Start the stand-in model until this program ends; return its OpenAI base URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "playground.model"], stdout=subprocess.PIPE, text=True, cwd=_ROOT
+    )
+    atexit.register(process.communicate)
+    atexit.register(process.terminate)  # runs first: the last one registered
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        raise RuntimeError("The stand-in model did not start: see the error above.")
+    return str(json.loads(line)["openai_base_url"])
+
+
+def vector_index() -> IndexConfig:
+    """How a store embeds what it keeps.
+
+    The articles write ``{"dims": 1536, "embed": "openai:text-embedding-3-small"}``. Here the model
+    is an object, because `OpenAIEmbeddings` would otherwise fetch a tokenizer from the internet.
+    """
+    # It recommends NumPy, which a dozen memories do not need.
+    logging.getLogger("langgraph.store.memory").setLevel(logging.ERROR)
+    embeddings = OpenAIEmbeddings(model=EMBEDDING_MODEL, check_embedding_ctx_length=False)
+    return {"dims": len(embeddings.embed_query("dimensions")), "embed": embeddings}
+
+
+def exact(index: IndexConfig) -> PostgresIndexConfig:
+    """The same for PostgreSQL, with exact search.
+
+    The default there is an approximate index, which misses memories of people who have many.
+    """
+    return {
+        "dims": index["dims"],
+        "embed": index["embed"],
+        "ann_index_config": {"kind": "flat"},
+    }
+
+
+@contextmanager
+def database_url() -> Iterator[str]:
+    """DATABASE_URL, or the address of a PostgreSQL with pgvector that ends with the program."""
+    if url := os.environ.get("DATABASE_URL"):
+        yield url
+        return
+    from memory import EmbeddedPostgres
+
+    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as postgres:
+        yield postgres.dsn()
