@@ -7,6 +7,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import TypeAlias
 
@@ -28,16 +29,47 @@ def _parser() -> argparse.ArgumentParser:
         ("migrate", "bring the database up to this version"),
     ):
         commands.add_parser(name, help=help_text, description=help_text)
+    _add_doctor(commands)
     return parser
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    help_text = "check each part, and say what to do where one is not right"
+    doctor = commands.add_parser("doctor", help=help_text, description=help_text)
+    doctor.add_argument(
+        "--live",
+        action="store_true",
+        help="try what is not documented, in one direct message, and delete what was posted",
+    )
+    doctor.add_argument("--user", metavar="U…", help="whose direct message --live may use")
+    doctor.add_argument("--channel", metavar="D…", help="that direct message, if you know its id")
+    doctor.add_argument("--yes", action="store_true", help="let --live begin without asking")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. A problem is one sentence on standard error."""
+    chosen = _parser().parse_args(arguments)
+    if chosen.command == "doctor":
+        return _doctor(chosen)
+    return _command(chosen.command)
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from bot.doctor import Trial, run_doctor
+
+    set_up_logging("ERROR", "text")
+    trial = Trial(user=chosen.user, channel=chosen.channel, agreed=chosen.yes)
+    try:
+        return asyncio.run(run_doctor(trial if chosen.live else None, partial(print, flush=True)))
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _command(chosen: str) -> int:
     from bot import commands
     from bot.service import StartError
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
-    chosen = _parser().parse_args(arguments).command
     try:
         settings = load_settings()
         set_up_logging(settings.log_level, settings.log_format)

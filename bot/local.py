@@ -16,9 +16,9 @@ from typing import IO
 from pydantic import SecretStr
 
 from bot.config import Settings
+from bot.manifest import manifest_path
 from bot.service import StartError, cannot_open
 
-MANIFEST = Path(__file__).resolve().parent.parent / "manifest.yml"
 _READY_SECONDS = 20.0
 
 
@@ -58,7 +58,7 @@ async def open_playground(settings: Settings, *, with_slack: bool) -> AsyncItera
     _check_port(port)
     command = [
         *(sys.executable, "-m", "playground", "--port", str(port), "--exit-with-parent"),
-        *("--manifest", str(MANIFEST)),
+        *("--manifest", str(manifest_path())),
         *("--data-dir", str(settings.data_dir.resolve() / "playground")),
     ]
     log = settings.data_dir.resolve() / "playground.log"

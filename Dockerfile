@@ -1,0 +1,33 @@
+# Kioku for servers: `kioku run` with a PostgreSQL elsewhere. See docs/how-to/docker.md.
+
+FROM python:3.13-slim-bookworm AS build
+WORKDIR /src
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+# Without pip: what is served needs none.
+RUN python -m venv --without-pip /opt/kioku
+COPY requirements.lock ./
+RUN python -m pip --python /opt/kioku/bin/python install --require-hashes --only-binary :all: -r requirements.lock
+COPY pyproject.toml README.md LICENSE manifest.yml ./
+COPY bot ./bot
+COPY memory ./memory
+COPY playground ./playground
+RUN python -m pip --python /opt/kioku/bin/python install --no-deps . \
+    && python -m pip --python /opt/kioku/bin/python check
+
+FROM python:3.13-slim-bookworm
+RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin kioku
+COPY --from=build /opt/kioku /opt/kioku
+ENV PATH=/opt/kioku/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PORT=3000 \
+    KIOKU_LOG_FORMAT=json
+WORKDIR /opt/kioku
+USER 10001:10001
+EXPOSE 3000
+# Docker's own default, but `kioku` relies on it: it finishes what it has begun, 25 seconds at most.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["/opt/kioku/bin/python", "-I", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 3000), timeout=4); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
+ENTRYPOINT ["kioku"]
+CMD ["run"]

@@ -1,0 +1,28 @@
+"""The app's manifest: where it is, and which scopes it asks for."""
+
+from __future__ import annotations
+
+from importlib.metadata import files
+from pathlib import Path
+
+import yaml
+
+
+def manifest_path() -> Path:
+    """Return where ``manifest.yml`` is: in the source tree, or where it was installed.
+
+    Raises FileNotFoundError with one sentence when it is in neither place.
+    """
+    beside = Path(__file__).resolve().parent.parent / "manifest.yml"
+    if beside.is_file():
+        return beside
+    for file in files("kioku") or ():
+        if file.name == "manifest.yml":
+            return Path(str(file.locate())).resolve()
+    raise FileNotFoundError("manifest.yml is missing from this installation: install Kioku again.")
+
+
+def manifest_scopes() -> frozenset[str]:
+    """Return the bot scopes that ``manifest.yml`` asks for."""
+    content = yaml.safe_load(manifest_path().read_text("utf-8"))
+    return frozenset(content["oauth_config"]["scopes"]["bot"])
