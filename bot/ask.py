@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Self
+from typing import Any, Self, cast
 from uuid import uuid4
 
 from aiohttp import web
 from langgraph.pregel import Pregel
+from psycopg import OperationalError
 
 from bot.inbox import Waiting
 from bot.locale import Language, language_of
+from bot.logs import fault
 from bot.messages import Message
-from bot.turns import Intent
+from bot.turns import Intent, Outcome
 from memory import DM, Proposal, View
 
 TEAM = "API"
+log = logging.getLogger(__name__)
+
 _USER = re.compile(r"[A-Z0-9]{1,64}\Z")
 _BODY = 'Send JSON: {"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits.\n'
+_DOWN = "The memory cannot be reached just now: please ask again in a minute.\n"
 
 
 class Collected:
@@ -80,8 +86,10 @@ class Asks:
         del view, intent
         return self._collected[waiting.message.event_id]
 
-    async def ask(self, turn: Pregel[Any, Any, Any, Any], user_id: str, prompt: str) -> str:
-        """Answer `prompt` as that user's direct message and return the text."""
+    async def ask(
+        self, turn: Pregel[Any, Any, Any, Any], user_id: str, prompt: str
+    ) -> tuple[Outcome, str]:
+        """Answer `prompt` as that user's direct message; return what came of it, and the text."""
         event_id = uuid4().hex
         ts = f"{time.time():.6f}"
         message = Message(
@@ -99,10 +107,11 @@ class Asks:
         collected = self._collected[event_id] = Collected(message)
         try:
             # Not in the inbox: whoever calls waits for the answer, and asks again without one.
-            await turn.ainvoke(Waiting(id=0, message=message, attempts=0))
+            waiting = Waiting(id=0, message=message, attempts=0)
+            outcome = cast(Outcome, await turn.ainvoke(waiting))
         finally:
             del self._collected[event_id]
-        return collected.text
+        return outcome, collected.text
 
 
 def ask_handler(
@@ -111,18 +120,25 @@ def ask_handler(
     """Return the handler of ``POST /ask``; `token` is what the bearer has to be."""
 
     async def ask(request: web.Request) -> web.Response:
-        given = request.headers.get("authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        # A header may hold bytes that are no text.
+        right = hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())
+        if not right or scheme.lower() != "bearer":
             return web.Response(status=401, text="The bearer token is missing or wrong.\n")
         try:
             body = json.loads(await request.text())
             user_id, prompt = body["user_id"], body["prompt"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, LookupError, RecursionError):
             return web.Response(status=400, text=_BODY)
         if not (isinstance(user_id, str) and _USER.match(user_id)):
             return web.Response(status=400, text=_BODY)
         if not (isinstance(prompt, str) and prompt.strip()):
             return web.Response(status=400, text=_BODY)
-        return web.Response(text=await asks.ask(turn, user_id, prompt))
+        try:
+            outcome, text = await asks.ask(turn, user_id, prompt)
+        except OperationalError as error:
+            log.warning("a question over HTTP was not answered: %s", fault(error))
+            return web.Response(status=503, text=_DOWN)
+        return web.Response(status=503 if outcome == "failed" else 200, text=text)
 
     return ask

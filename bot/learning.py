@@ -19,6 +19,10 @@ FORM = "form_memories"
 _TURNS_AT_ONCE = 20
 
 
+class _Overtaken(Exception):
+    """The person forgot some of these words while memories were formed of them."""
+
+
 class Learning:
     """Defers formation when a turn ends and runs it when the person has paused."""
 
@@ -78,11 +82,15 @@ class Learning:
                 return
 
             async def in_commit(connection: AsyncConnection[DictRow]) -> None:
-                await mark_formed(connection, ids)  # noqa: B023 - awaited within this round
+                if not await mark_formed(connection, ids):  # noqa: B023 - awaited in this round
+                    raise _Overtaken
 
-            formed = await self._former.form(
-                view(namespace, shared=shared), words, in_commit=in_commit
-            )
+            try:
+                formed = await self._former.form(
+                    view(namespace, shared=shared), words, in_commit=in_commit
+                )
+            except _Overtaken:
+                continue
             log.info(
                 "formed memories from %d message(s): %d change(s), refused: %s",
                 len(words),

@@ -18,7 +18,7 @@ from bot.surfaces.memories import (
     private,
     search_results,
 )
-from bot.turns import put_back, take_away
+from bot.turns import anything_said, put_back, take_away
 from memory import (
     DM,
     Embedder,
@@ -84,9 +84,10 @@ class OwnMemories:
             return private(say(language, "forget_usage"))
         memories = await list_memories(self._pool, person)
         if folded(words) in _EVERYTHING:
-            return everything_question(language, memories)
+            return await self.everything_proposed(person, language)
         if words.isdecimal():
-            found = [pair for pair in numbered(memories) if str(pair[0]) == words.lstrip("0")]
+            number = int(words) if _is_number(words) else 0
+            found = [pair for pair in numbered(memories) if pair[0] == number]
             if not found:
                 return private(
                     say(language, "forget_no_number", number=words[:20], count=len(memories))
@@ -106,7 +107,10 @@ class OwnMemories:
 
     async def everything_proposed(self, person: Person, language: Language) -> Payload:
         """Return the question before everything is forgotten."""
-        return everything_question(language, await list_memories(self._pool, person))
+        memories = await list_memories(self._pool, person)
+        if not memories and not await anything_said(self._pool, person):
+            return private(say(language, "memories_none"))
+        return forget_everything_question(language, len(memories))
 
     async def forgotten(self, person: Person, language: Language, value: str) -> Payload:
         """Forget what a button names; pressing it twice does no harm."""
@@ -126,6 +130,8 @@ class OwnMemories:
         except UndoExpired:
             return private(say(language, "undo_expired"))
         log.info("a person took back forgetting %d memories", len(memories))
+        if not memories:
+            return private(say(language, "undone_words"))
         return private(say(language, "undone", count=len(memories)))
 
     async def _forget(
@@ -138,13 +144,6 @@ class OwnMemories:
             return private(say(language, "forgotten_already"))
         log.info("a person forgot %d memories", len(done.memories))
         return forgotten_notice(language, done.memories, done.undo.token())
-
-
-def everything_question(language: Language, memories: list[Memory]) -> Payload:
-    """Return the question before everything is forgotten, or that there is nothing."""
-    if not memories:
-        return private(say(language, "memories_none"))
-    return forget_everything_question(language, len(memories))
 
 
 def _is_number(words: str) -> bool:

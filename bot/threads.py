@@ -11,6 +11,7 @@ from bot.messages import Message
 from bot.slack import SLACK_FAULTS, error_code
 from bot.turns import Context
 from bot.words import plain, storable
+from memory import DM
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +26,14 @@ async def read_thread(
 ) -> list[dict[str, str]]:
     """Return what was written last in the thread before `message`, in order: ``{from, text}``.
 
-    Empty where the thread is the bot's own already (its history is known) or just begins. These
-    words are context and never form a memory.
+    Empty in a direct message, where the thread is the bot's own already (its history is known) or
+    just begins. These words are context and never form a memory.
     """
-    if message.opens_thread or any(e.thread == message.thread for e in context.exchanges):
+    if (
+        message.audience == DM
+        or message.opens_thread
+        or any(e.thread == message.thread for e in context.exchanges)
+    ):
         return []
     try:
         answer = await client.conversations_replies(

@@ -91,6 +91,7 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
             waiting, view, question=question, words=words, bot_user_id=parts.bot_user_id
         )
         recalled: Sequence[str] = ()
+        tools: MemoryTools | None = None
         async with open_outlet(waiting, view, intent) as outlet:
             if question:
                 prompt = await _prompt(parts, waiting, view, context, question)
@@ -103,8 +104,15 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
             else:
                 outcome, text = "answered", await _nothing_asked(outlet, message.has_files)
                 await outlet.finish(text)
-        reply = None if outcome == "failed" else text
-        await parts.turns.end(waiting, intent, view, outcome, reply=reply, recalled=recalled)
+        await parts.turns.end(
+            waiting,
+            intent,
+            view,
+            outcome,
+            reply=None if outcome == "failed" else text,
+            recalled=recalled,
+            asked=tools is not None and tools.proposal.forgets,
+        )
         return outcome
 
     return turn

@@ -21,9 +21,9 @@ from memory import (
     Pool,
     View,
     Words,
-    folded,
     forgotten_places,
-    subject,
+    named_in,
+    person_transaction,
     transaction,
 )
 
@@ -118,20 +118,24 @@ class Turns:
         *,
         reply: str | None,
         recalled: Sequence[str] = (),
+        asked: bool = False,
     ) -> None:
         """End the turn, its message and, where there are words to remember, defer formation.
+
+        `asked`: the person was asked to confirm a forgetting, so the words remove nothing.
 
         All in one transaction: a turn has ended with all of this or has not ended.
         """
         async with transaction(self._pool, _scope(waiting.message)) as connection:
             await connection.execute(
-                "UPDATE turns SET status = %s, reply = %s, recalled = %s, ended_at = now(),"
+                "UPDATE turns SET status = %s, reply = %s, recalled = %s, asked = %s,"
+                " ended_at = now(),"
                 " words = CASE WHEN withdrawn THEN '' ELSE words END,"
                 " question = CASE WHEN withdrawn THEN '' ELSE question END,"
                 " formed_at = CASE WHEN withdrawn OR words = '' THEN now() END"
                 " FROM (SELECT EXISTS (SELECT FROM inbox_events WHERE id = %s"
                 " AND status = 'withdrawn') AS withdrawn) event WHERE turns.id = %s",
-                (outcome, reply, list(recalled), waiting.id, intent.id),
+                (outcome, reply, list(recalled), asked, waiting.id, intent.id),
             )
             await finish(connection, waiting)
             await self._schedule_formation(connection, view.own)
@@ -211,69 +215,100 @@ async def unformed(
 ) -> tuple[list[UUID], list[Words]]:
     """Return the oldest ended turns whose words are not remembered yet, and those words."""
     found = await connection.execute(
-        "SELECT id, channel_id, question_ts, words FROM turns"
+        "SELECT id, channel_id, question_ts, words, asked FROM turns"
         " WHERE team_id = %s AND user_id = %s AND audience = %s AND formed_at IS NULL"
         " AND ended_at IS NOT NULL AND words <> '' ORDER BY question_ts LIMIT %s",
         (namespace.person.team_id, namespace.person.user_id, namespace.audience, limit),
     )
     rows = await found.fetchall()
     words = [
-        Words(text=row["words"], channel=row["channel_id"], ts=row["question_ts"]) for row in rows
+        Words(
+            text=row["words"],
+            channel=row["channel_id"],
+            ts=row["question_ts"],
+            asked=row["asked"],
+        )
+        for row in rows
     ]
     return [row["id"] for row in rows], words
 
 
-async def mark_formed(connection: AsyncConnection[DictRow], ids: Sequence[UUID]) -> None:
-    """Note that these turns' words have been taken up."""
-    await connection.execute("UPDATE turns SET formed_at = now() WHERE id = ANY(%s)", (list(ids),))
+async def mark_formed(connection: AsyncConnection[DictRow], ids: Sequence[UUID]) -> bool:
+    """Note that these turns' words have been taken up; False where one was forgotten meanwhile."""
+    marked = await connection.execute(
+        "UPDATE turns SET formed_at = now() WHERE id = ANY(%s) AND words <> ''", (list(ids),)
+    )
+    return marked.rowcount == len(ids)
+
+
+async def anything_said(pool: Pool, person: Person) -> bool:
+    """Say whether any text of this person's turns is kept."""
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            "SELECT FROM turns WHERE team_id = %s AND user_id = %s"
+            " AND (question <> '' OR words <> '' OR reply IS NOT NULL) LIMIT 1",
+            (person.team_id, person.user_id),
+        )
+        return await found.fetchone() is not None
 
 
 async def take_away(
     connection: AsyncConnection[DictRow], memories: Sequence[Memory] | None, *, person: Person
 ) -> list[dict[str, Any]]:
-    """Blank the turns in which these memories were said, and the replies that name them.
+    """Blank the turns in which these memories were said, or were in view and are named.
 
-    None means every turn of the person. Returns what was there, for `put_back`.
+    None means every turn of the person. Returns what was there, for `put_back`, with the places
+    of the messages.
     """
     condition, parameters = "true", {"team": person.team_id, "user": person.user_id}
     if memories is not None:
         condition = "((channel_id, question_ts) IN (SELECT * FROM unnest(%(channels)s::text[],"
         condition += " %(times)s::text[])) OR recalled && %(references)s::text[])"
-    places = [place for memory in memories or () for place in memory.places]
+    said_at = {place for memory in memories or () for place in memory.places}
     found = await connection.execute(
-        "SELECT id, channel_id, question_ts, question, words, reply FROM turns"
+        "SELECT id, channel_id, question_ts, reply_ts, question, words, reply FROM turns"
         f" WHERE team_id = %(team)s AND user_id = %(user)s AND {condition}"
         " AND (question <> '' OR words <> '' OR reply IS NOT NULL) FOR UPDATE",
         {
             **parameters,
-            "channels": [channel for channel, _ in places],
-            "times": [ts for _, ts in places],
+            "channels": [channel for channel, _ in said_at],
+            "times": [ts for _, ts in said_at],
             "references": [memory.reference for memory in memories or ()],
         },
     )
-    names = [folded(subject(memory.kind, memory.content)) for memory in memories or ()]
     taken: list[dict[str, Any]] = []
     for row in await found.fetchall():
-        said_there = memories is None or (row["channel_id"], row["question_ts"]) in places
-        named = any(name and name in folded(row["reply"] or "") for name in names)
-        if not said_there and not named:
+        gone = {name: row[name] for name in _TEXTS}
+        if memories is not None and (row["channel_id"], row["question_ts"]) not in said_at:
+            gone = {name: text for name, text in gone.items() if _names(memories, text or "")}
+        if not gone:
             continue
         await connection.execute(
-            "UPDATE turns SET reply = NULL,"
-            " question = CASE WHEN %(said)s THEN '' ELSE question END,"
-            " words = CASE WHEN %(said)s THEN '' ELSE words END WHERE id = %(id)s",
-            {"said": said_there, "id": row["id"]},
+            "UPDATE turns SET question = %(question)s, words = %(words)s, reply = %(reply)s"
+            " WHERE id = %(id)s",
+            {"id": row["id"], **{name: row[name] for name in _TEXTS}}
+            | {name: _BLANK[name] for name in gone},
         )
-        kept = ("question", "words", "reply")
-        taken.append({"id": str(row["id"]), **{name: row[name] for name in kept}})
+        times = [row["question_ts"], *(row["reply_ts"] if "reply" in gone else [])]
+        places = [[row["channel_id"], ts] for ts in times]
+        taken.append({"id": str(row["id"]), "places": places, **gone})
     return taken
+
+
+_BLANK: dict[str, str | None] = {"question": "", "words": "", "reply": None}
+_TEXTS = tuple(_BLANK)
+
+
+def _names(memories: Sequence[Memory], text: str) -> bool:
+    return any(named_in(memory, text) for memory in memories)
 
 
 async def put_back(connection: AsyncConnection[DictRow], texts: Sequence[dict[str, Any]]) -> None:
     """Restore what `take_away` took."""
     for one in texts:
         await connection.execute(
-            "UPDATE turns SET question = %(question)s, words = %(words)s, reply = %(reply)s"
+            "UPDATE turns SET question = COALESCE(%(question)s, question),"
+            " words = COALESCE(%(words)s, words), reply = COALESCE(%(reply)s, reply)"
             " WHERE id = %(id)s::uuid",
-            one,
+            {**dict.fromkeys(_TEXTS), **one},
         )

@@ -36,7 +36,7 @@ from memory.forgetting import (
     forgotten_places,
 )
 from memory.formation import Change, Formed, Former, Words, memory_model, warm_up
-from memory.memories import Memory, folded, list_memories, matching
+from memory.memories import Memory, folded, list_memories, matching, named_in
 from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
 from memory.recall import Recalled, recall_memories
 from memory.schemas import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest, subject
@@ -91,6 +91,7 @@ __all__ = [
     "matching",
     "memory_model",
     "migrate",
+    "named_in",
     "packaged_migrations",
     "person_transaction",
     "recall_memories",

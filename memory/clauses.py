@@ -70,6 +70,8 @@ class Words:
     """One message the person typed: already un-escaped, without quotes, code, attachments.
 
     `kind` is ``message``, ``command``, ``modal``, ``import`` or ``tool``; `ts` is the message's.
+    `asked`: the person was asked to confirm what these words would have forgotten, and decides by a
+    click; the words themselves remove nothing.
     """
 
     text: str
@@ -77,6 +79,7 @@ class Words:
     ts: str
     kind: str = "message"
     permalink: str | None = None
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from memory.namespace import Person
 UNDO_MINUTES = 10
 
 # Takes away, in the same transaction, what the application keeps of these memories' sources (None:
-# of the person altogether), and returns it as JSON values for Undo.
+# of the person altogether), and returns it as JSON values for Undo. `places` in such a value are
+# the (channel, ts) of the messages it was about.
 TakeAway: TypeAlias = Callable[
     [AsyncConnection[DictRow], Sequence[Memory] | None], Awaitable[list[dict[str, Any]]]
 ]
@@ -72,9 +73,13 @@ async def forget(
     """Remove memories for good: rows, vectors, and what `take_away` keeps of their sources.
 
     `references` are `Memory.reference`s of this person, None means everything. Those of other
-    people's memories, or of none, match nothing. All in one transaction.
+    people's memories, or of none, match nothing. All in one transaction, and none of this
+    person's memories is formed meanwhile.
     """
     async with person_transaction(pool, person) as connection:
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (person.prefix,)
+        )
         await connection.execute("DELETE FROM forgotten WHERE expires_at < now()")
         rows = await _rows(connection, person, references)
         memories = [read(row) for row in rows]
@@ -89,11 +94,12 @@ async def forget(
             await connection.execute(
                 "DELETE FROM store WHERE prefix = %s AND key = %s", (row["prefix"], row["key"])
             )
-        for channel, ts in {place for memory in memories for place in memory.places}:
+        places = {place for memory in memories for place in memory.places}
+        for channel, ts in places.union(*map(_places, texts)):
             await connection.execute(
-                "INSERT INTO forgotten_sources (team_id, user_id, channel, ts)"
-                " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                (person.team_id, person.user_id, channel, ts),
+                "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
+                " VALUES (%s, %s, %s, %s, %s)",
+                (undo.id, person.team_id, person.user_id, channel, ts),
             )
     return Forgotten(memories=tuple(memories), undo=undo)
 
@@ -103,7 +109,8 @@ async def bring_back(
 ) -> list[Memory]:
     """Undo a `forget`: the same rows, bytes, dates and vectors. Works once.
 
-    A memory that was formed anew meanwhile stays as it is. Raises `UndoExpired`.
+    A memory that was formed anew meanwhile stays as it is, and a text in which something else was
+    forgotten stays away. Raises `UndoExpired`.
     """
     async with person_transaction(pool, person) as connection:
         found = await connection.execute(
@@ -121,15 +128,27 @@ async def bring_back(
         for one in kept["rows"]:
             await _restore(connection, one)
         memories = [read(_dated(one)) for one in kept["rows"]]
-        for channel, ts in {place for memory in memories for place in memory.places}:
-            await connection.execute(
-                "DELETE FROM forgotten_sources"
-                " WHERE team_id = %s AND user_id = %s AND channel = %s AND ts = %s",
-                (person.team_id, person.user_id, channel, ts),
-            )
+        await connection.execute(
+            "DELETE FROM forgotten_sources WHERE forgotten_id = %s", (undo.id,)
+        )
         if put_back is not None:
-            await put_back(connection, kept["texts"])
+            left = await _still_forgotten(connection, person)
+            await put_back(connection, [one for one in kept["texts"] if not left & _places(one)])
     return memories
+
+
+def _places(text: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(channel, ts) for channel, ts in text.get("places") or []}
+
+
+async def _still_forgotten(
+    connection: AsyncConnection[DictRow], person: Person
+) -> set[tuple[str, str]]:
+    found = await connection.execute(
+        "SELECT channel, ts FROM forgotten_sources WHERE team_id = %s AND user_id = %s",
+        (person.team_id, person.user_id),
+    )
+    return {(row["channel"], row["ts"]) for row in await found.fetchall()}
 
 
 async def _rows(
@@ -163,7 +182,8 @@ async def _keep_for_undo(
     kept = []
     for row in rows:
         found = await connection.execute(
-            "SELECT field_name, embedding::text AS embedding FROM store_vectors"
+            "SELECT field_name, embedding::text AS embedding, created_at, updated_at"
+            " FROM store_vectors"
             " WHERE prefix = %s AND key = %s",
             (row["prefix"], row["key"]),
         )
@@ -189,9 +209,11 @@ async def _restore(connection: AsyncConnection[DictRow], one: dict[str, Any]) ->
         return
     for vector in one["vectors"]:
         await connection.execute(
-            "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-            " VALUES (%s, %s, %s, %s::vector)",
-            (one["prefix"], one["key"], vector["field_name"], vector["embedding"]),
+            "INSERT INTO store_vectors"
+            " (prefix, key, field_name, embedding, created_at, updated_at)"
+            " VALUES (%(prefix)s, %(key)s, %(field_name)s, %(embedding)s::vector,"
+            " %(created_at)s, %(updated_at)s)",
+            {"prefix": one["prefix"], "key": one["key"], **vector},
         )
 
 

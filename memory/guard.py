@@ -256,10 +256,12 @@ def retraction(subject: str, said: Sequence[Said]) -> Quote | None:
     """Find the clause, newest first, in which the person contradicts or takes back `subject`.
 
     The clause touches the subject itself, or refers to it ("it", 「それ」) where the same or a
-    neighbouring message names it.
+    neighbouring message names it. Words about which the person was asked take nothing back.
     """
     for index in reversed(range(len(said))):
         message = said[index]
+        if message.words.asked:
+            continue
         sound: dict[int, bool] = {}
         for clause in reversed(message.clauses):
             if _takes_back(clause) and _touches(clause, subject, said, index):

@@ -13,7 +13,9 @@ from psycopg.rows import DictRow
 
 from memory.database import Pool, person_transaction
 from memory.errors import InvalidNamespace
+from memory.guard import shares
 from memory.namespace import Namespace, Person, View
+from memory.schemas import subject
 
 COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
 # Ranges by the pattern operators use the index below row-level security; LIKE does not.
@@ -99,6 +101,12 @@ async def list_memories(pool: Pool, person: Person) -> list[Memory]:
 def folded(text: str) -> str:
     """Return `text` for comparison: NFKC, case folded, everything but words a single space."""
     return re.sub(r"\W+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def named_in(memory: Memory, text: str) -> bool:
+    """Say whether `text` speaks of what the memory is about, in whatever form of the word."""
+    about = subject(memory.kind, memory.content)
+    return shares(about, text) or bool(folded(about) and folded(about) in folded(text))
 
 
 def matching(memories: Sequence[Memory], words: str) -> list[Memory]:

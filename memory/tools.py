@@ -26,7 +26,7 @@ from memory.errors import EmbeddingsUnavailable
 from memory.memories import Memory, list_memories
 from memory.namespace import View
 from memory.recall import recall_memories
-from memory.schemas import SCHEMAS
+from memory.schemas import SCHEMAS, level
 from memory.user_store import Change, Formed, UserStore
 
 SEARCH_LIMIT = 20
@@ -54,7 +54,12 @@ class Proposal:
     forget_everything: bool = False
 
     def __bool__(self) -> bool:
-        return self.list_all or self.forget_everything or bool(self.forget)
+        return self.list_all or self.forgets
+
+    @property
+    def forgets(self) -> bool:
+        """Whether something would be forgotten."""
+        return self.forget_everything or bool(self.forget)
 
 
 class MemoryTools:
@@ -103,6 +108,7 @@ class MemoryTools:
         for function in converted:
             function["parameters"]["properties"].pop("filter", None)
             function["parameters"]["properties"].pop("offset", None)
+            _without_discriminators(function["parameters"])
         return [
             *({"type": "function", "strict": False, **function} for function in converted),
             _plain(
@@ -183,6 +189,12 @@ class MemoryTools:
         named = _is_uuid(identity) and await self._store.knows(str(identity))
         if action in ("update", "delete") and not named:
             return _error("There is no memory with that id. Search first and use its id.")
+        ends = isinstance(content, dict) and level(str(content.get("kind")), content) == 0
+        if action != "delete" and ends:
+            # At 0 a memory ends, and only the person's click ends one.
+            return _error(
+                "To forget a memory use the action delete. A dislike is a low score above 0."
+            )
         self._store.outcome = None
         arguments = {"action": action, "content": content, "id": identity}
         try:
@@ -280,6 +292,17 @@ def as_statement(text: str) -> str:
     """Return a request to remember ("can you remember that …?") as the statement it holds."""
     stripped = _ASKED.sub("", text)
     return stripped.rstrip("?？ ") if stripped != text else text
+
+
+def _without_discriminators(schema: Any) -> None:
+    """Drop pydantic's mapping to definitions that are no longer there: `kind` says it already."""
+    if isinstance(schema, dict):
+        schema.pop("discriminator", None)
+        for part in schema.values():
+            _without_discriminators(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _without_discriminators(part)
 
 
 def _any_of(schemas: Sequence[type[BaseModel]]) -> Any:

@@ -138,6 +138,11 @@ class UserStore(BaseStore):
         for _ in range(_ATTEMPTS):
             await self._embed(settlement, vectors)
             async with person_transaction(self._pool, self._view.person) as connection:
+                # Nothing is written while the person forgets, nor forgotten while this is written.
+                await connection.execute(
+                    "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))",
+                    (self._view.person.prefix,),
+                )
                 current = await _reread(connection, self._view.own, wishes, self._rows)
                 settlement = self._settle(wishes, current, at)
                 if all(text in vectors for text in settlement.texts):

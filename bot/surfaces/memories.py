@@ -185,7 +185,8 @@ def forget_question(language: Language, found: Numbered, *, stand_in: bool = Fal
 
 def forget_everything_question(language: Language, count: int) -> Payload:
     """Return the question before everything is forgotten."""
-    text = say(language, "forget_everything_ask", count=count)
+    key = "forget_everything_ask" if count else "forget_words_ask"
+    text = say(language, key, **({"count": count} if count else {}))
     button = {
         "type": "button",
         "action_id": FORGET_ALL_ACTION,
@@ -202,6 +203,8 @@ def forgotten_notice(language: Language, memories: Sequence[Memory], undo: str) 
     if len(memories) == 1:
         what = _escaped(describe(language, memories[0].kind, memories[0].content))
         text = say(language, "forgotten", what=what)
+    elif not memories:
+        text = say(language, "forgotten_words")
     else:
         text = say(language, "forgotten_many", count=len(memories))
     button = {
