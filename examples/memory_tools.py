@@ -16,7 +16,7 @@ from examples.environment import REPLY_MODEL, use_model, vector_index
 
 MESSAGES = [
     "Remember that I love ramen.",
-    "Search your memory: what food do I like?",
+    "What should I have for lunch? You know my taste.",
     "Forget that I love ramen.",
 ]
 

@@ -43,11 +43,41 @@ def known_about(prompt: Prompt) -> list[Known]:
     found: dict[str, Known] = {}
     for one in _memories(prompt.instructions):
         found[singular(one.name)] = one
+    for entry in _search_results(prompt):
+        _read(found, entry)
     earlier = [turn.text for turn in prompt.turns if turn.role == "user"][:-1]
     for words in [*_recent_words(prompt.instructions), *earlier]:
         for said in read_statements(words):
             _hear(found, said)
     return list(found.values())
+
+
+def _search_results(prompt: Prompt) -> list[dict[str, Any]]:
+    """What a search tool brought since the person's newest words."""
+    outputs = [
+        _json(result.output)
+        for result in prompt.fresh_results
+        if isinstance(called := _json(result.arguments), dict) and "query" in called
+    ]
+    return [
+        entry
+        for output in outputs
+        if isinstance(output, list)
+        for entry in output
+        if isinstance(entry, dict)
+    ]
+
+
+def _read(found: dict[str, Known], entry: dict[str, Any]) -> None:
+    """Take in one memory, which may be a sentence of the person's."""
+    value = entry.get("value", entry)
+    content = value.get("content", value) if isinstance(value, dict) else value
+    said = read_statements(content) if isinstance(content, str) else []
+    for one in said:
+        _hear(found, one)
+    kind = str(value.get("kind", "")) if isinstance(value, dict) else ""
+    if not said and (memory := _memory(kind, content)):
+        found[singular(memory.name)] = memory
 
 
 def _hear(found: dict[str, Known], said: Statement) -> None:

@@ -107,6 +107,13 @@ def reply_to(prompt: Prompt) -> str:
     return _other(text, known, japanese)
 
 
+def is_about_the_person(prompt: Prompt) -> bool:
+    """Whether the newest words ask for something that depends on who asks."""
+    text = prompt.last_user_text[:_MAX_TEXT]
+    asked = any(one.search(text) for one in (_RECALL, _FOOD, _TECH, _SUGGEST))
+    return asked and not read_statements(text)
+
+
 def _greeting(known: list[Known], japanese: bool) -> str:
     liked = [label(one) for one in known if one.liked and one.domain and not one.diet][:2]
     if japanese:

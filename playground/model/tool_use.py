@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from playground.model import fill, formation
+from playground.model import fill, formation, reply
 from playground.model.answer import Call
 from playground.model.lexicon import is_japanese, normalise, singular
 from playground.model.prompt import Prompt, Tool, ToolResult
@@ -74,19 +74,29 @@ def calls_for(prompt: Prompt) -> list[Call]:
         return _remember(tools.manage, said)
     if tools.show and tools.show.name not in done and _LIST.search(text):
         return [_call(tools.show, {})]
+    if tools.search and tools.search.name not in done and _has_to_search(tools, prompt):
+        return [_call(tools.search, {"query": without_marks(text)})]
     return []
+
+
+def _has_to_search(tools: _Tools, prompt: Prompt) -> bool:
+    """Whether the answer is in memories that nothing but the search tool can bring."""
+    brought = tools.show is not None or "<memories>" in prompt.instructions
+    return tools.manage is not None and not brought and reply.is_about_the_person(prompt)
 
 
 def words_for(prompt: Prompt) -> str:
     """What to say after the calls, by their outputs; ``""`` where there were none of ours."""
     outcomes = {one for result in prompt.fresh_results if (one := _outcome(result))}
+    if outcomes == {"found"} and not _to_forget(prompt.last_user_text):
+        return ""
     language = 0 if is_japanese(prompt.last_user_text) else 1
     told = [words[language] for one, words in _SENTENCES.items() if one in outcomes]
     # To find something is no answer yet, unless nothing came of it.
     return "\n".join(told[:-1] if len(told) > 1 and "found" in outcomes else told)
 
 
-_Outcome = Literal["failed", "shown", "proposed", "done", "found"]
+_Outcome = Literal["failed", "shown", "proposed", "done", "forgotten", "found"]
 _SENTENCES: Final[dict[_Outcome, tuple[str, str]]] = {
     "failed": (
         "できませんでした。何も変わっていません。",
@@ -101,6 +111,7 @@ _SENTENCES: Final[dict[_Outcome, tuple[str, str]]] = {
         "Please press the button if I should forget it. Nothing is forgotten yet.",
     ),
     "done": ("覚えました。", "Done, I will remember that."),
+    "forgotten": ("忘れました。", "Done, I have forgotten that."),
     "found": (
         "それについて覚えていることは見つかりませんでした。",
         "I found nothing like that in my memory.",
@@ -120,7 +131,9 @@ def _outcome(result: ToolResult) -> _Outcome | None:
         return "shown" if any(name.startswith("shown") for name in output) else None
     if not ours:
         return None
-    return "found" if "query" in called else "done"
+    if "query" in called:
+        return "found"
+    return "forgotten" if called.get("action") == "delete" else "done"
 
 
 def _sorted(tools: tuple[Tool, ...]) -> _Tools:
