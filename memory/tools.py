@@ -23,10 +23,11 @@ from memory.clauses import Said, Words
 from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import EmbeddingsUnavailable
+from memory.guard import Quote, find_quote, shares
 from memory.memories import Memory, list_memories
 from memory.namespace import View
 from memory.recall import recall_memories
-from memory.schemas import SCHEMAS, level
+from memory.schemas import SCHEMAS, level, subject
 from memory.user_store import Change, Formed, UserStore
 
 SEARCH_LIMIT = 20
@@ -34,7 +35,18 @@ MAX_CALLS = 12
 
 Definition: TypeAlias = dict[str, Any]
 
-_ASKED = re.compile(r"^\s*(?:can|could|would|will)\s+you\s+(?:please\s+)?", re.IGNORECASE)
+# "Can you remember that …?" asks for something, and states it all the same.
+_ASKED = re.compile(
+    r"(?P<before>(?:^|[.!?\n])\s*(?:(?:hey|hi|hello|ok|okay|please|and|also)[,!]?\s+)*)"
+    r"(?:can|could|would|will)\s+you\s+(?:please\s+)?"
+    r"(?P<said>(?:please\s+)?(?:remember|note|save|keep|memori[sz]e|make)\b[^.!?？\n]*)[?？]*",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?:[^.!?。！？\n]|\.(?=\S))+[.!?。！？]*")
+_ASKED_JA = re.compile(
+    r"(?P<said>(?:覚えて|記憶して|記録して|メモして)(?:おいて)?)"
+    r"(?:くれ|もらえ|いただけ|頂け|ほし|欲し)[ぁ-ん]{0,8}[?？]*(?=[。!！\s]|$)"
+)
 _MANAGE = (
     "Use it when the person asks to remember something about themself, to correct a memory, or to"
     " forget one. Say in the reply what was stored. Deleting is only proposed: the person gets a"
@@ -282,16 +294,25 @@ class _ToolStore(BaseStore):
             also=[memory] if memory else [],
         )
         namespace = memory.namespace if memory else self._view.own
-        value = {"kind": kind, "content": {**content, "evidence": said.shown}}
+        value = {"kind": kind, "content": {**content, "evidence": _evidence(said, kind, content)}}
         await store.aput(namespace.parts, op.key, value)
         self.outcome = await store.commit(at=datetime.now(UTC))
         self.changes += self.outcome.changes
 
 
+def _evidence(said: Said, kind: str, content: Mapping[str, Any]) -> str:
+    """Return the sentence that says so; the whole message where none does by itself."""
+    about = subject(kind, content)
+    for sentence in map(str, _SENTENCE.findall(said.shown)):
+        if shares(about, sentence) and isinstance(find_quote(sentence, [said]), Quote):
+            return sentence.strip()
+    return said.shown
+
+
 def as_statement(text: str) -> str:
     """Return a request to remember ("can you remember that …?") as the statement it holds."""
-    stripped = _ASKED.sub("", text)
-    return stripped.rstrip("?？ ") if stripped != text else text
+    stated = _ASKED.sub(lambda m: f"{m['before']}{m['said']}\n", text)
+    return _ASKED_JA.sub(lambda m: f"{m['said']}\n", stated).rstrip("\n")
 
 
 def _without_discriminators(schema: Any) -> None:
