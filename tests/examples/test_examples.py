@@ -102,28 +102,24 @@ def parts(printed: str) -> dict[str, str]:
 
 def test_memory_manager_changes_one_memory_and_marks_the_other() -> None:
     """Ramen is updated under its id, pasta becomes a RemoveDoc; the stand-in started by itself."""
-    before, after = parts(run_example("memory_manager")).values()
-    ramen, pasta = before.splitlines()
-    kept = re.fullmatch(
-        rf"ExtractedMemory\(id='({ID})', content=UserFoodPreference\(food_name='ラーメン', "
-        r"cuisine='和食', preference=100, description='.+'\)\)",
-        ramen,
+    row = re.compile(rf"^ExtractedMemory\(id='({ID})', content=(.*)\)$", re.M)
+    before, after = (
+        dict(row.findall(printed)) for printed in parts(run_example("memory_manager")).values()
     )
-    gone = re.fullmatch(
-        rf"ExtractedMemory\(id='({ID})', content=UserFoodPreference\(food_name='パスタ', "
-        r"cuisine='洋食', preference=80, description='.+'\)\)",
-        pasta,
+    keys = {
+        name: key for key, text in before.items() for name in re.findall("food_name='(.+?)'", text)
+    }
+    ramen, pasta = keys["ラーメン"], keys["パスタ"]
+    assert before[ramen].startswith(
+        "UserFoodPreference(food_name='ラーメン', cuisine='和食', preference=100, description='"
     )
-    assert kept
-    assert gone
-    updated, removed = after.splitlines()
-    assert updated.startswith(
-        f"ExtractedMemory(id='{kept[1]}', content=UserFoodPreference(food_name='ラーメン', "
+    assert before[pasta].startswith(
+        "UserFoodPreference(food_name='パスタ', cuisine='洋食', preference=80, description='"
     )
-    assert "味噌ラーメン" in updated
-    assert removed == (
-        f"ExtractedMemory(id='{gone[1]}', content=RemoveDoc(json_doc_id='{gone[1]}'))"
-    )
+    assert set(after) == set(before) == {ramen, pasta}
+    assert after[ramen].startswith("UserFoodPreference(food_name='ラーメン', ")
+    assert "味噌ラーメン" in after[ramen]
+    assert after[pasta] == f"RemoveDoc(json_doc_id='{pasta}')"
 
 
 def test_store_manager_updates_a_row_and_deletes_the_other(run: Run) -> None:
@@ -203,11 +199,11 @@ def test_background_forms_once_after_the_pause(run: Run, stand_in: Server) -> No
     printed = parts(run("background"))
     assert "right after the replies: 0 memories" in printed
     foods = printed["after the pause: 1 run"]
-    assert [ast.literal_eval(line)["food_name"] for line in foods.splitlines()] == [
+    assert {ast.literal_eval(line)["food_name"] for line in foods.splitlines()} == {
         "ラーメン",
         "パスタ",
         "お寿司",
-    ]
+    }
     luna = "gpt-6-luna"
     assert asked(stand_in) == [*[("reply", luna)] * 3, ("formation", luna)]
 
