@@ -1,0 +1,564 @@
+"""Forgetting for good, and ten minutes to take it back, on the real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+
+from bot.inbox import Waiting
+from bot.learning import Learning
+from bot.messages import Message
+from bot.turns import Turns, anything_said, put_back, take_away, unformed
+from memory import (
+    DM,
+    PUBLIC,
+    Forgotten,
+    Former,
+    Namespace,
+    Person,
+    Pool,
+    Undo,
+    UndoExpired,
+    bring_back,
+    forget,
+    forgotten_places,
+    person_transaction,
+    view,
+)
+from tests.integration.scripted_model import ScriptedModel, Shown
+
+ALICE = Person("T1", "U1")
+BOB = Person("T1", "U12")
+OWN = ALICE.namespace(DM)
+
+TABLES = ("store", "store_vectors", "turns", "forgotten", "forgotten_sources")
+
+
+async def no_formation(connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
+    """Form nothing after a turn."""
+    del connection, namespace
+
+
+@dataclass
+class Desk:
+    """What Alice and Bob told, and how it is forgotten."""
+
+    pool: Pool
+    database: str
+
+    def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
+        """Ask the database as its owner."""
+        with psycopg.connect(self.database, row_factory=dict_row, autocommit=True) as owner:
+            found = owner.execute(statement.encode(), parameters)
+            return found.fetchall() if found.description else []
+
+    def everything(self, *tables: str) -> dict[str, list[dict[str, Any]]]:
+        """Return all rows of these tables, each column as PostgreSQL prints it."""
+        return {
+            table: self.rows(f"SELECT t::text AS row FROM {table} t ORDER BY t::text")
+            for table in tables or TABLES
+        }
+
+    def remember(
+        self, name: str, *places: str, namespace: Namespace = OWN, score: float = 80
+    ) -> str:
+        """Store a food said at `places` (timestamps in D1); return its reference."""
+        key = str(uuid4())
+        sources = [
+            {"kind": "message", "channel": "D1", "ts": ts, "evidence": f"I love {name}"}
+            for ts in places
+        ]
+        value = {
+            "kind": "UserFoodPreference",
+            "content": {"food_name": name, "preference": score, "description": 'é\\"\n語'},
+            "sources": sources,
+            "confirmed_at": "2026-11-20T08:00:00.123456+00:00",
+        }
+        numbers = ",".join(str(0.1 * (i % 7) - 0.3) for i in range(256))
+        moment = "2026-01-02 03:04:05.678901+00"
+        self.rows(
+            "INSERT INTO store (prefix, key, value, created_at, updated_at)"
+            " VALUES (%s, %s, %s, %s, now())",
+            namespace.prefix,
+            key,
+            Jsonb(value),
+            moment,
+        )
+        self.rows(
+            "INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at)"
+            " VALUES (%s, %s, 'content', %s, %s)",
+            namespace.prefix,
+            key,
+            f"[{numbers}]",
+            moment,
+        )
+        return f"{namespace.audience}/{key}"
+
+    async def turn(
+        self,
+        ts: str,
+        question: str,
+        reply: str,
+        *recalled: str,
+        person: Person = ALICE,
+        formed: bool = True,
+        asked: bool = False,
+    ) -> None:
+        """Let a person ask and be answered."""
+        waiting = waiting_for(ts, question, person)
+        turns = Turns(self.pool, no_formation)
+        seen = view(person.namespace(DM))
+        intent, _ = await turns.begin(
+            waiting, seen, question=question, words=question, bot_user_id="B"
+        )
+        await turns.posted(waiting, intent, f"{ts}9")
+        await turns.end(
+            waiting, intent, seen, "answered", reply=reply, recalled=recalled, asked=asked
+        )
+        if formed:
+            self.rows("UPDATE turns SET formed_at = now() WHERE id = %s", intent.id)
+
+    def texts(self) -> dict[str, tuple[str, str, str | None]]:
+        """Return question, words and reply of every turn, by timestamp."""
+        rows = self.rows("SELECT question_ts, question, words, reply FROM turns")
+        return {r["question_ts"]: (r["question"], r["words"], r["reply"]) for r in rows}
+
+    def receipts(self) -> set[tuple[str, str, str]]:
+        """Return who forgot what was said where."""
+        rows = self.rows("SELECT user_id, channel, ts FROM forgotten_sources")
+        return {(r["user_id"], r["channel"], r["ts"]) for r in rows}
+
+    async def forget(
+        self, *references: str, everything: bool = False, person: Person = ALICE
+    ) -> Forgotten:
+        """Forget as the application does."""
+        named = None if everything else references
+        return await forget(self.pool, person, named, take_away=partial(take_away, person=person))
+
+    async def undo(self, done: Forgotten | Undo, person: Person = ALICE) -> int:
+        """Take it back as the application does; return the number of memories."""
+        undo = done.undo if isinstance(done, Forgotten) else done
+        assert undo is not None
+        again = Undo.from_token(undo.token())
+        return len(await bring_back(self.pool, person, again, put_back=put_back))
+
+
+def waiting_for(ts: str, text: str, person: Person = ALICE) -> Waiting:
+    """Return a direct message."""
+    message = Message(
+        event_id=f"Ev{ts}{person.user_id}",
+        team_id=person.team_id,
+        user_id=person.user_id,
+        user_team_id=person.team_id,
+        channel_id="D1" if person == ALICE else "D2",
+        ts=ts,
+        thread_ts=ts,
+        text=text,
+        audience=DM,
+        addressed=True,
+    )
+    return Waiting(id=0, message=message, attempts=0)
+
+
+@pytest.fixture
+def desk(pool: Pool, database: str) -> Desk:
+    """What is tested."""
+    return Desk(pool, database)
+
+
+# --- gone ----------------------------------------------------------------------------------
+
+
+async def test_rows_and_vectors_are_gone(desk: Desk) -> None:
+    """What is forgotten has neither a row nor a vector; everything else stays as it was."""
+    ramen = desk.remember("ramen")
+    desk.remember("sushi")
+    desk.remember("ramen", namespace=BOB.namespace(DM))
+    done = await desk.forget(ramen)
+    assert [memory.reference for memory in done.memories] == [ramen]
+    key = ramen.partition("/")[2]
+    for table in ("store", "store_vectors"):
+        assert desk.rows(f"SELECT 1 FROM {table} WHERE key = %s", key) == []
+        assert len(desk.rows(f"SELECT 1 FROM {table}")) == 2
+
+
+async def test_the_texts_it_was_said_in_are_gone(desk: Desk) -> None:
+    """The message it came from is blank; a message about something else is not."""
+    await desk.turn("1.1", "I love ramen", "You like ramen!")
+    await desk.turn("1.2", "what time is it?", "Late.")
+    ramen = desk.remember("ramen", "1.1")
+    await desk.forget(ramen)
+    assert desk.texts() == {
+        "1.1": ("", "", None),
+        "1.2": ("what time is it?", "what time is it?", "Late."),
+    }
+
+
+async def test_texts_that_name_it_are_gone(desk: Desk) -> None:
+    """Replies it was in view of, and questions, are blank where they name it and nowhere else."""
+    ramen = desk.remember("miso ramen", "1.1")
+    await desk.turn("1.2", "what shall I eat?", "How about Ramen?", ramen)
+    await desk.turn("1.3", "what shall I drink?", "Tea.", ramen)
+    await desk.turn("1.4", "forget that I like ramen", "Press the button.", ramen, asked=True)
+    await desk.turn("1.5", "what is ramen?", "A ramen is a soup.")
+    await desk.forget(ramen)
+    texts = desk.texts()
+    assert texts["1.2"] == ("what shall I eat?", "what shall I eat?", None)
+    assert texts["1.3"] == ("what shall I drink?", "what shall I drink?", "Tea.")
+    assert texts["1.4"] == ("", "", "Press the button.")
+    assert texts["1.5"][2] == "A ramen is a soup."
+
+
+async def test_nothing_of_it_is_left_anywhere(desk: Desk) -> None:
+    """No table holds a word of it, nor the key that would decipher what Undo needs."""
+    await desk.turn("1.1", "I love zanzibar-noodles", "You like zanzibar-noodles!")
+    noodles = desk.remember("zanzibar-noodles", "1.1")
+    await desk.turn("1.2", "lunch?", "zanzibar-noodles!", noodles)
+    done = await desk.forget(noodles)
+    tables = desk.rows(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
+    kept = json.dumps([desk.everything(row["relname"]) for row in tables])
+    assert done.undo is not None
+    assert "zanzibar" not in kept
+    assert b"zanzibar".hex() not in kept
+    assert done.undo.key not in kept
+    assert done.undo.key.encode().hex() not in kept
+
+
+async def test_a_receipt_is_left(desk: Desk) -> None:
+    """What is left says where it was said, so that the same message is never read again."""
+    await desk.turn("1.1", "I love ramen", "You like ramen!")
+    ramen = desk.remember("ramen", "1.1", "0.5")
+    await desk.forget(ramen)
+    assert desk.receipts() == {("U1", "D1", "1.1"), ("U1", "D1", "1.19"), ("U1", "D1", "0.5")}
+    async with person_transaction(desk.pool, ALICE) as connection:
+        assert await forgotten_places(connection, ALICE, "D1") == {"1.1", "1.19", "0.5"}
+        assert await forgotten_places(connection, ALICE, "D2") == set()
+    async with person_transaction(desk.pool, BOB) as connection:
+        assert await forgotten_places(connection, BOB, "D1") == set()
+        assert await forgotten_places(connection, ALICE, "D1") == set()
+
+
+async def test_everything_is_everything(desk: Desk) -> None:
+    """Every memory in every audience and every text of the person goes; others' stay."""
+    await desk.turn("1.1", "I love ramen", "You like ramen!")
+    await desk.turn("1.2", "what time is it?", "Late.", formed=False)
+    await desk.turn("1.3", "I love pizza", "You like pizza!", person=BOB)
+    desk.remember("ramen", "1.1")
+    desk.remember("sushi", namespace=ALICE.namespace(PUBLIC))
+    desk.remember("natto", namespace=ALICE.namespace("C0SECRET"))
+    bobs = desk.remember("pizza", namespace=BOB.namespace(DM))
+    done = await desk.forget(everything=True)
+    assert len(done.memories) == 3
+    assert [row["key"] for row in desk.rows("SELECT key FROM store")] == [bobs.partition("/")[2]]
+    assert len(desk.rows("SELECT 1 FROM store_vectors")) == 1
+    assert desk.texts() == {
+        "1.1": ("", "", None),
+        "1.2": ("", "", None),
+        "1.3": ("I love pizza", "I love pizza", "You like pizza!"),
+    }
+    assert not await anything_said(desk.pool, ALICE)
+    assert await anything_said(desk.pool, BOB)
+    assert {ts for _, _, ts in desk.receipts()} == {"1.1", "1.19", "1.2", "1.29"}
+
+
+async def test_everything_of_somebody_whose_words_are_not_formed(desk: Desk) -> None:
+    """Words that became no memory yet can be forgotten too, and taken back."""
+    await desk.turn("1.1", "I love ramen", "You like ramen!", formed=False)
+    before = desk.everything("turns")
+    done = await desk.forget(everything=True)
+    assert done.memories == ()
+    assert desk.texts() == {"1.1": ("", "", None)}
+    assert await desk.undo(done) == 0
+    assert desk.everything("turns") == before
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["", "/", "dm", "dm/", "dm/nothing", "public/x", "nonsense/x", "dm.x/y", "../U12/dm", "%/%"],
+)
+async def test_references_that_fit_nothing(desk: Desk, reference: str) -> None:
+    """A reference to nothing forgets nothing and leaves nothing to undo."""
+    desk.remember("ramen")
+    before = desk.everything()
+    assert await desk.forget(reference) == Forgotten(memories=(), undo=None)
+    assert await desk.forget() == Forgotten(memories=(), undo=None)
+    assert desk.everything() == before
+
+
+async def test_another_person_can_forget_nothing_of_mine(desk: Desk) -> None:
+    """My reference in another person's hand names nothing."""
+    ramen = desk.remember("ramen", "1.1")
+    await desk.turn("1.1", "I love ramen", "You like ramen!")
+    before = desk.everything()
+    assert (await desk.forget(ramen, person=BOB)).undo is None
+    assert (await desk.forget(everything=True, person=BOB)).undo is None
+    assert desk.everything() == before
+
+
+# --- taken back ----------------------------------------------------------------------------
+
+
+async def test_undo_restores_all_of_it_exactly(desk: Desk) -> None:
+    """Undo brings back the same rows, bytes, dates, vectors and texts, and no receipt is left."""
+    await desk.turn("1.1", "I love ramen", "You like ramen!")
+    ramen = desk.remember("ramen", "1.1", score=33.25)
+    await desk.turn("1.2", "what shall I eat?", "How about ramen?", ramen)
+    desk.remember("sushi", "1.1")
+    before = desk.everything()
+    done = await desk.forget(ramen)
+    assert desk.everything() != before
+    assert await desk.undo(done) == 1
+    assert desk.everything() == before
+
+
+async def test_undo_of_everything(desk: Desk) -> None:
+    """Undo after everything was forgotten brings everything back."""
+    await desk.turn("1.1", "I love ramen", "You like ramen!")
+    await desk.turn("1.2", "hm", "hm?", formed=False)
+    for name, namespace in (("ramen", OWN), ("sushi", ALICE.namespace(PUBLIC))):
+        desk.remember(name, "1.1", namespace=namespace)
+    before = desk.everything()
+    done = await desk.forget(everything=True)
+    assert await desk.undo(done) == 2
+    assert desk.everything() == before
+
+
+async def test_undo_works_once(desk: Desk) -> None:
+    """A second Undo says that it is over and changes nothing."""
+    done = await desk.forget(desk.remember("ramen"))
+    assert await desk.undo(done) == 1
+    before = desk.everything()
+    with pytest.raises(UndoExpired):
+        await desk.undo(done)
+    assert desk.everything() == before
+
+
+async def test_undo_expires(desk: Desk) -> None:
+    """After ten minutes nothing comes back."""
+    done = await desk.forget(desk.remember("ramen"))
+    [kept] = desk.rows("SELECT expires_at - now() AS left FROM forgotten")
+    assert 590 < kept["left"].total_seconds() <= 600
+    desk.rows("UPDATE forgotten SET expires_at = now() - interval '1 s'")
+    with pytest.raises(UndoExpired):
+        await desk.undo(done)
+    assert desk.rows("SELECT 1 FROM store") == []
+
+
+async def test_what_has_expired_is_cleared(desk: Desk) -> None:
+    """The next forgetting, whoever's, takes expired ciphertexts away, and only those."""
+    for name in ("ramen", "sushi"):
+        await desk.forget(desk.remember(name))
+    [old, new] = desk.rows("SELECT id FROM forgotten ORDER BY expires_at")
+    desk.rows("UPDATE forgotten SET expires_at = now() - interval '1 s' WHERE id = %s", old["id"])
+    await desk.forget("dm/nothing", person=BOB)
+    assert desk.rows("SELECT id FROM forgotten") == [new]
+
+
+async def test_a_wrong_key_opens_nothing(desk: Desk) -> None:
+    """With another key, or a broken one, nothing comes back, and the right one still works."""
+    ramen, sushi = (
+        await desk.forget(desk.remember("ramen")),
+        await desk.forget(desk.remember("sushi")),
+    )
+    assert ramen.undo is not None
+    assert sushi.undo is not None
+    before = desk.everything()
+    for key in (sushi.undo.key, "", "x", "é" * 44, ramen.undo.key[:-4]):
+        with pytest.raises(UndoExpired):
+            await bring_back(desk.pool, ALICE, Undo(id=ramen.undo.id, key=key), put_back=put_back)
+    assert desk.everything() == before
+    assert await desk.undo(ramen) == 1
+
+
+@pytest.mark.parametrize("token", ["", ".", "x.y", "0" * 31, "0" * 33 + ".k", "é.é", "\x00"])
+def test_a_token_that_is_none(token: str) -> None:
+    """Anything else in a button is no undo of ours."""
+    with pytest.raises(UndoExpired):
+        Undo.from_token(token)
+
+
+async def test_the_token_in_another_hand(desk: Desk) -> None:
+    """Another person's click on my Undo brings nothing back, and takes nothing from me."""
+    done = await desk.forget(desk.remember("ramen"))
+    before = desk.everything()
+    with pytest.raises(UndoExpired):
+        await desk.undo(done, person=BOB)
+    assert desk.everything() == before
+    assert await desk.undo(done) == 1
+
+
+async def test_what_was_remembered_anew_stays(desk: Desk) -> None:
+    """A row that came back by itself is left as it is now."""
+    ramen = desk.remember("ramen")
+    done = await desk.forget(ramen)
+    key = ramen.partition("/")[2]
+    desk.rows(
+        "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)",
+        OWN.prefix,
+        key,
+        Jsonb({"kind": "UserFoodPreference", "content": {"food_name": "newer"}}),
+    )
+    await desk.undo(done)
+    [row] = desk.rows("SELECT value FROM store")
+    assert row["value"]["content"] == {"food_name": "newer"}
+
+
+@pytest.mark.parametrize("first_back", ["first", "second"])
+async def test_a_message_in_which_two_things_were_said(desk: Desk, first_back: str) -> None:
+    """While one of the two is forgotten its message stays away; with both back all is as it was."""
+    await desk.turn("1.1", "I love ramen and sushi", "Good to know!")
+    ramen, sushi = desk.remember("ramen", "1.1"), desk.remember("sushi", "1.1")
+    before = desk.everything("store", "store_vectors")
+    done = [await desk.forget(ramen), await desk.forget(sushi)]
+    if first_back == "second":
+        done.reverse()
+    assert await desk.undo(done[0]) == 1
+    assert desk.texts()["1.1"][0] == ""
+    assert ("U1", "D1", "1.1") in desk.receipts()
+    assert await desk.undo(done[1]) == 1
+    assert desk.receipts() == set()
+    assert desk.everything("store", "store_vectors") == before
+
+
+# --- never again ---------------------------------------------------------------------------
+
+
+async def test_forgotten_words_are_not_formed(desk: Desk) -> None:
+    """The words of a forgotten turn are no words to form memories of."""
+    await desk.turn("1.1", "I love ramen", "You like ramen!", formed=False)
+    await desk.turn("1.2", "I love sushi", "You like sushi!", formed=False)
+    await desk.forget(desk.remember("ramen", "1.1"))
+    async with person_transaction(desk.pool, ALICE) as connection:
+        _, words = await unformed(connection, OWN, 9)
+    assert [one.text for one in words] == ["I love sushi"]
+
+
+async def test_forgotten_turns_are_not_read_as_context(desk: Desk) -> None:
+    """The next turn is told neither the forgotten words nor the answer to them."""
+    await desk.turn("1.1", "I love ramen", "You like ramen!", formed=False)
+    await desk.turn("1.2", "what time is it?", "Late.")
+    await desk.forget(desk.remember("ramen", "1.1"))
+    turns = Turns(desk.pool, no_formation)
+    _, context = await turns.begin(
+        waiting_for("1.3", "hello"), view(OWN), question="hello", words="hello", bot_user_id="B"
+    )
+    assert [exchange.question for exchange in context.exchanges] == ["what time is it?"]
+    assert context.recent_words == ()
+    assert context.forgotten == {"1.1", "1.19"}
+
+
+class _Kinds:
+    """Conversations that are not shared."""
+
+    async def is_shared(self, namespace: Namespace) -> bool:
+        del namespace
+        return False
+
+
+def learning(pool: Pool, former: Former) -> Learning:
+    """Return what forms memories after a reply, without its queue."""
+    return Learning(
+        pool=pool,
+        queue=None,  # type: ignore[arg-type]
+        former=former,
+        audiences=_Kinds(),  # type: ignore[arg-type]
+        mode="background",
+        quiet_seconds=0,
+    )
+
+
+async def test_words_forgotten_while_they_are_formed(
+    desk: Desk, former: Former, model: ScriptedModel
+) -> None:
+    """A formation that is under way when its words are forgotten writes nothing of them."""
+    await desk.turn("1.1", "I love ramen", "You like ramen!", formed=False)
+    await desk.turn("1.2", "I love sushi", "You like sushi!", formed=False)
+    desk.remember("noodles", "1.1")
+
+    def food(name: str) -> tuple[str, dict[str, Any]]:
+        return "UserFoodPreference", {
+            "food_name": name,
+            "preference": 80,
+            "evidence": f"I love {name}",
+        }
+
+    def answer(shown: Shown) -> list[tuple[str, dict[str, Any]]]:
+        # The model has the words in hand; now they are forgotten.
+        with psycopg.connect(desk.database, autocommit=True) as owner:
+            owner.execute("UPDATE turns SET words = '', question = '' WHERE question_ts = '1.1'")
+        assert "I love ramen" in shown.text
+        return [food("ramen"), food("sushi")]
+
+    model.answer(answer, [food("sushi")])
+    await learning(desk.pool, former).form("T1", "U1", DM)
+    names = {row["value"]["content"]["food_name"] for row in desk.rows("SELECT value FROM store")}
+    assert names == {"noodles", "sushi"}
+    assert "ramen" not in model.last.text
+    assert len(model.requests) == 2
+
+
+async def test_words_about_which_the_person_was_asked_remove_nothing(
+    desk: Desk, former: Former, model: ScriptedModel
+) -> None:
+    """A request to forget that waits for its click is not carried out by formation."""
+    desk.remember("ramen")
+    await desk.turn(
+        "1.1", "forget that I like ramen", "Press the button.", formed=False, asked=True
+    )
+    before = desk.everything("store", "store_vectors")
+    model.answer(lambda shown: [("RemoveDoc", {"json_doc_id": shown.id_of("ramen")})])
+    await learning(desk.pool, former).form("T1", "U1", DM)
+    assert desk.everything("store", "store_vectors") == before
+    [turn] = desk.rows("SELECT formed_at FROM turns")
+    assert turn["formed_at"] is not None
+
+
+async def test_forgetting_and_a_formation_wait_for_each_other(desk: Desk) -> None:
+    """While memories are written none is forgotten, so none can slip through."""
+    desk.remember("ramen")
+    with psycopg.connect(desk.database) as writing:
+        writing.execute(
+            "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (ALICE.prefix,)
+        )
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            await _forget_at_once(desk.pool)
+    assert len(desk.rows("SELECT 1 FROM store")) == 1
+
+
+async def _forget_at_once(pool: Pool) -> None:
+    async def impatient(
+        connection: AsyncConnection[DictRow], memories: Sequence[Any] | None
+    ) -> list[dict[str, Any]]:
+        raise AssertionError("The lock was not waited for.")
+
+    async with pool.connection() as connection:
+        await connection.execute("SET lock_timeout = '200ms'")
+    try:
+        await forget(pool, ALICE, None, take_away=impatient)
+    finally:
+        async with pool.connection() as connection:
+            await connection.execute("RESET lock_timeout")
+
+
+async def test_the_application_reaches_its_person_only(desk: Desk) -> None:
+    """Row-level security shows neither another person's ciphertext nor their receipts."""
+    await desk.forget(desk.remember("ramen", "1.1"))
+    for table in ("forgotten", "forgotten_sources"):
+        async with person_transaction(desk.pool, BOB) as connection:
+            found = await connection.execute(f"SELECT 1 FROM {table}".encode())
+            assert await found.fetchall() == []
+        async with person_transaction(desk.pool, ALICE) as connection:
+            found = await connection.execute(f"SELECT 1 FROM {table}".encode())
+            assert len(await found.fetchall()) == 1
