@@ -143,8 +143,12 @@ class Interactions:
         *,
         block_id: str | None,
         value: Any,
+        values: Json | None = None,
     ) -> Delivery:
-        """A click on an element of a message or a view; raises ValueError if it is not there."""
+        """A click on an element of a message or a view; raises ValueError if it is not there.
+
+        `values` is what the view's other elements hold meanwhile, as in `submit`.
+        """
         blocks = place.body.get("blocks", [])
         block, action = element_in(blocks, action_id, block_id, value)
         action |= {
@@ -158,7 +162,7 @@ class Interactions:
             body["state"] = {"values": state_of(blocks, {})}
         else:
             body["container"] = {"type": "view", "view_id": place.id}
-            body["view"] = place.body
+            body["view"] = {**place.body, "state": {"values": state_of(blocks, values or {})}}
         is_view = isinstance(place, View)
         body["trigger_id"] = self._trigger(user, place.id if isinstance(place, View) else "")
         body["actions"] = [action]

@@ -45,6 +45,7 @@ class Manifest:
     interactivity: bool = False
     socket_mode: bool = False
     suggested_prompts: tuple[dict[str, str], ...] = ()
+    description: str = ""
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -93,6 +94,7 @@ def manifest_from(content: dict[str, Any]) -> Manifest:
         messages_tab=home.get("messages_tab_enabled", False),
         interactivity=settings.get("interactivity", {}).get("is_enabled", False),
         socket_mode=settings.get("socket_mode_enabled", False),
+        description=content["display_information"].get("description", ""),
         suggested_prompts=tuple(features.get("agent_view", {}).get("suggested_prompts", [])),
     )
 

@@ -90,7 +90,7 @@ class Posting:
         self._in_thread(body, channel, thread_ts)
         message = Message(channel=channel.id, ts=ts, body=body, only_for=user)
         self._workspace.add_message(message)
-        self._published(channel.id)
+        self._published(message)
         return message
 
     def _as_app(self, ts: str) -> Json:
@@ -123,7 +123,7 @@ class Posting:
         if thread is not None and thread.status and own:
             thread.status, thread.loading_messages = "", []
             self._workspace.save(thread)
-        self._published(channel.id)
+        self._published(message)
 
     def change(self, message: Message, changes: Json, *, editor: str | None = None) -> None:
         """Change a message's object; with `editor` it is marked as edited. None removes a field."""
@@ -140,7 +140,7 @@ class Posting:
             self._events.message_changed(
                 channel, {**copy.deepcopy(message.body), **facts}, {**before, **facts}
             )
-        self._published(message.channel)
+        self._published(message)
 
     def edit(self, message: Message, typed_text: str) -> None:
         """Change what a person typed."""
@@ -164,7 +164,7 @@ class Posting:
         message.stream_chunks.extend(chunks)
         self._render(message, [])
         self._workspace.save(message)
-        self._published(message.channel)
+        self._published(message)
 
     def close_stream(
         self, message: Message, text: str, chunks: list[Json], blocks: list[Json]
@@ -178,20 +178,20 @@ class Posting:
         self._workspace.save(message)
         channel = self._workspace.channel(message.channel)
         self._events.message_changed(channel, copy.deepcopy(message.body), before)
-        self._published(message.channel)
+        self._published(message)
 
     def settle(self, message: Message, stream_seconds: float) -> None:
         """End a live stream that is older than Slack lets it be."""
         if message.stream == "live" and time.time() - message.stream_started > stream_seconds:
             message.stream = "expired"
             self._workspace.save(message)
-            self._published(message.channel)
+            self._published(message)
 
     def stop_stream(self, message: Message) -> None:
         """End a live stream because somebody pressed Stop."""
         message.stream = "stopped_by_user"
         self._workspace.save(message)
-        self._published(message.channel)
+        self._published(message)
 
     def _render(self, message: Message, last: list[Json]) -> None:
         """Write the text and blocks of a streamed message from its pieces."""
@@ -218,7 +218,7 @@ class Posting:
         thread = self._workspace.thread(channel.id, thread_ts)
         thread.session = status
         self._workspace.save(thread)
-        self._published(channel.id)
+        self._updates.publish({"changed": "messages", "channel": channel.id, "ts": thread_ts})
         return thread
 
     def delete(self, message: Message) -> None:
@@ -233,10 +233,10 @@ class Posting:
             parent = workspace.messages[message.channel].get(message.thread_ts)
             if parent is not None and parent.body.get("subtype") == "tombstone":
                 self.delete(parent)
-        self._published(message.channel)
+        self._published(message)
 
-    def _published(self, channel: str) -> None:
-        self._updates.publish({"changed": "messages", "channel": channel})
+    def _published(self, message: Message) -> None:
+        self._updates.publish({"changed": "messages", "channel": message.channel, "ts": message.ts})
 
     def join(self, channel: Channel, users: Sequence[User]) -> None:
         """Add people to a conversation, with the join message and event for each."""

@@ -1,9 +1,7 @@
 """The HTTP server: Slack's Web API, Socket Mode, the control API, the page, the model."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,13 +9,13 @@ from aiohttp import web
 
 from playground.control import add_control_routes
 from playground.manifest import Manifest
+from playground.page_routes import add_page_routes
 from playground.response_urls import ResponseUrls
 from playground.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Slack, open_slack
 from playground.web_api import WebApi
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BODY_BYTES = 16 * 1024 * 1024
-PAGE_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -90,10 +88,7 @@ def create_app(slack: Slack, *, with_model: bool) -> web.Application:
         from playground.model import add_model_routes
 
         add_model_routes(app)
-    app.router.add_get("/", _page("index.html", "text/html"))
-    app.router.add_get("/favicon.ico", _no_icon)
-    app.router.add_get("/page.js", _page("page.js", "text/javascript"))
-    app.router.add_get("/page.css", _page("page.css", "text/css"))
+    add_page_routes(app)
 
     async def let_go(_app: web.Application) -> None:
         await slack.deliveries.close()
@@ -128,25 +123,3 @@ def _own_origin(origin: str, request: web.Request) -> bool:
         )
     except ValueError:
         return False
-
-
-async def _no_icon(_request: web.Request) -> web.StreamResponse:
-    return web.Response(status=204)
-
-
-def _page(name: str, content_type: str) -> Handler:
-    async def handler(_request: web.Request) -> web.StreamResponse:
-        content = files("playground").joinpath("page", name)
-        return web.Response(
-            body=await asyncio.to_thread(content.read_bytes),
-            content_type=content_type,
-            charset="utf-8",
-            headers={
-                "Content-Security-Policy": PAGE_POLICY,
-                "X-Content-Type-Options": "nosniff",
-                "Referrer-Policy": "no-referrer",
-                "Cache-Control": "no-store",
-            },
-        )
-
-    return handler

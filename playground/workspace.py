@@ -94,6 +94,7 @@ class Workspace:
         ids = [person.id for person in people]
         self.add_channel("general", "public", [*ids, bot.id])
         self.add_channel("tea-room", "private", [*ids[:2], bot.id])
+        self.add_channel("aya-ben-chika", "mpim", [*ids, bot.id])
         for person in people:
             self.open_dm(person.id)
 
@@ -222,6 +223,11 @@ class Workspace:
     def history(self, channel_id: str) -> list[Message]:
         """All messages of a conversation, replies too, oldest first."""
         return list(self.messages.get(channel_id, {}).values())
+
+    def latest(self, channel_id: str) -> Message | None:
+        """The newest message of a conversation that everybody in it sees."""
+        stored = self.messages.get(channel_id, {})
+        return stored[next(reversed(stored))] if stored else None
 
     def replies(self, channel_id: str, thread_ts: str) -> list[Message]:
         """The replies of a thread, oldest first, without the parent."""

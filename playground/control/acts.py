@@ -122,6 +122,7 @@ class Acts:
             given.text("action_id"),
             block_id=given.optional("block_id"),
             value=given.content.get("value"),
+            values=given.object("values"),
         )
         return _outcome(delivery)
 
@@ -155,9 +156,7 @@ class Acts:
         owner = self._slack.workspace.views.get(view_id)
         user = given.text("user", default=owner.user if owner is not None else "")
         view = self._view(given, user)
-        values = given.content.get("values", {})
-        if not isinstance(values, dict):
-            raise BadRequestError("values must be an object.")
+        values = given.object("values")
         person = self._slack.workspace.user(user)
         return _outcome(await self._slack.interactions.submit(person, view, values))
 

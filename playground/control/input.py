@@ -95,6 +95,13 @@ class Input:
             raise BadRequestError(f"{name} must be a list of objects.")
         return values
 
+    def object(self, name: str) -> Json:
+        """An object, {} when it is not given."""
+        value = self.content.get(name, {})
+        if not isinstance(value, dict):
+            raise BadRequestError(f"{name} must be an object.")
+        return value
+
     def span(self, name: str) -> tuple[int, int]:
         """A whole number of at least 1, or [least, most] of such."""
         value = self.content[name]

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from aiohttp import web
 
 from playground.control.input import Input
-from playground.records import Json, Message
+from playground.records import Channel, Json, Message
 from playground.slack import Slack
 
 
@@ -41,6 +41,12 @@ class Seen:
             "calls": slack.calls.count,
             "commands": [vars(command) for command in slack.manifest.commands.values()],
             "suggested_prompts": list(slack.manifest.suggested_prompts),
+            "description": slack.manifest.description,
+            "home_tab": slack.manifest.home_tab,
+            "messages_tab": slack.manifest.messages_tab,
+            "interactivity": slack.manifest.interactivity,
+            "stop_button": "agent_session_stopped" in slack.manifest.events,
+            "shortcuts": [vars(shortcut) for shortcut in slack.manifest.shortcuts.values()],
             "users": [
                 {**vars(user), "is_app": user.id == bot} for user in workspace.users.values()
             ],
@@ -56,17 +62,28 @@ class Seen:
                     "is_archived": channel.archived,
                     "has_app": bot in channel.members,
                     "members": channel.members,
+                    "latest": self._latest(channel),
                 }
                 for channel in workspace.channels.values()
             ],
         }
+
+    def _latest(self, channel: Channel) -> Json | None:
+        """The ts and author of a conversation's newest message that everybody in it sees."""
+        message = self._slack.workspace.latest(channel.id)
+        if message is None:
+            return None
+        return {"ts": message.ts, "user": message.body.get("user", "")}
 
     def _as(self, request: web.Request) -> str:
         user = request.query.get("as", "")
         return self._slack.workspace.user(user).id
 
     def messages(self, request: web.Request) -> Json:
-        """A conversation as one person sees it: replies and their ephemerals in order of time."""
+        """A conversation as one person sees it: replies and their ephemerals in order of time.
+
+        With `only`, a list of ts separated by commas, just these messages and threads.
+        """
         user = self._as(request)
         slack = self._slack
         name = request.match_info["id"]
@@ -76,11 +93,17 @@ class Seen:
         everyone = slack.workspace.history(channel.id)
         mine = slack.workspace.ephemerals.get(channel.id, {}).values()
         seen = [*everyone, *(message for message in mine if message.only_for == user)]
+        threads = list(slack.workspace.threads_in(channel.id))
+        if "only" in request.query:
+            only = set(request.query["only"].split(","))
+            seen = [message for message in seen if message.ts in only]
+            only |= {message.thread_ts for message in seen}
+            threads = [thread for thread in threads if thread.ts in only]
         seen.sort(key=lambda message: message.ts)
         return {
             "channel": channel.id,
             "messages": [self._shown(message) for message in seen],
-            "threads": [vars(thread) for thread in slack.workspace.threads_in(channel.id)],
+            "threads": [vars(thread) for thread in threads],
         }
 
     def _shown(self, message: Message) -> Json:

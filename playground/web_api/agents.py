@@ -22,7 +22,7 @@ def _thread(call: Call, channel: Channel) -> Thread:
 
 def _save(call: Call, thread: Thread) -> None:
     call.slack.workspace.save(thread)
-    call.slack.updates.publish({"changed": "messages", "channel": thread.channel})
+    call.slack.updates.publish({"changed": "messages", "channel": thread.channel, "ts": thread.ts})
 
 
 def _check(check: Check, value: Any, pointer: str) -> None:

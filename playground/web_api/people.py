@@ -170,7 +170,7 @@ def _react(call: Call, *, add: bool) -> Json:
     if not message.body["reactions"]:
         del message.body["reactions"]
     call.slack.workspace.save(message)
-    call.slack.updates.publish({"changed": "messages", "channel": channel.id})
+    call.slack.updates.publish({"changed": "messages", "channel": channel.id, "ts": message.ts})
     return {}
 
 

@@ -16,7 +16,7 @@ from tests.playground.driver import Driver, Json
 
 
 async def test_the_sample_workspace(slack: Slack, driver: Driver) -> None:
-    """A new playground has three people, the bot, a public and a private channel, and DMs."""
+    """A new playground has three people, the bot, a public, a private, a group channel, and DMs."""
     state = await driver.state()
     assert [user["name"] for user in state["users"]] == ["Kioku", "Aya", "Ben", "Chika"]
     assert [user["is_bot"] for user in state["users"]] == [True, False, False, False]
@@ -24,6 +24,7 @@ async def test_the_sample_workspace(slack: Slack, driver: Driver) -> None:
     assert channels["general"]["is_private"] is False
     assert channels["tea-room"]["is_private"] is True
     assert sum(channel["is_im"] for channel in state["channels"]) == 3
+    assert [c["name"] for c in state["channels"] if c["is_mpim"]] == ["aya-ben-chika"]
     assert state["bot_user_id"] == slack.workspace.identity.bot_user_id
     ids = [entry["id"] for entry in [*state["users"], *state["channels"]]]
     assert all(id_.isalnum() and id_.isupper() for id_ in ids)
@@ -275,4 +276,4 @@ async def test_the_page_hears_what_changed(driver: Driver, stream: aiohttp.Clien
             if line.startswith(b"data:"):
                 break
     update = json.loads(line.removeprefix(b"data:"))
-    assert update == {"changed": "messages", "channel": said["channel"]}
+    assert update == {"changed": "messages", "channel": said["channel"], "ts": said["ts"]}

@@ -1,0 +1,32 @@
+// The control API: one call each, mistakes as errors whose message is one sentence.
+
+const PREFIX = "/_playground/";
+
+export async function get(path, query = {}) {
+  const asked = new URLSearchParams(query).toString();
+  return answerOf(await fetch(PREFIX + path + (asked ? `?${asked}` : "")));
+}
+
+export async function post(path, body) {
+  return answerOf(await fetch(PREFIX + path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  }));
+}
+
+export async function journal(since) {
+  const response = await fetch(`/_model/journal?since=${since}`);
+  return response.ok ? response.json() : { entries: [], last: 0 };
+}
+
+async function answerOf(response) {
+  let answer;
+  try {
+    answer = await response.json();
+  } catch {
+    throw new Error(`The playground answered with status ${response.status}.`);
+  }
+  if (!response.ok) throw new Error(answer.error ?? `Status ${response.status}.`);
+  return answer;
+}

@@ -1,0 +1,29 @@
+// People and conversations as they look: avatars, names.
+
+import { icon, make } from "./dom.js";
+import { isDm, nameOf, store, user } from "./store.js";
+
+const COLOURS = 8;
+
+export function avatar(id, size = "") {
+  const person = user(id);
+  if (person?.is_app) return make("span", { class: `avatar seal ${size}`, lang: "ja", "aria-hidden": "true" }, "記");
+  const name = person?.name ?? "?";
+  const colour = [...(person?.name ?? id)].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % COLOURS;
+  const initials = name.split(/\s+/).slice(0, 2).map((part) => [...part][0]?.toUpperCase()).join("");
+  return make("span", { class: `avatar c${colour} ${size}`, "aria-hidden": "true" }, initials);
+}
+
+export function titleOf(entry) {
+  if (isDm(entry)) return store.workspace.app_name;
+  if (entry.is_mpim) return entry.members.filter((id) => id !== store.me).map(nameOf).join(", ");
+  if (entry.is_im) return nameOf(entry.members.find((id) => id !== store.me) ?? store.me);
+  return entry.name;
+}
+
+export const placeName = (entry) => (entry.is_im || entry.is_mpim ? titleOf(entry) : `#${entry.name}`);
+
+export function faceOf(entry) {
+  if (entry.is_im) return avatar(entry.members.find((id) => id !== store.me) ?? store.me, "small");
+  return make("span", { class: "glyph" }, icon(entry.is_mpim ? "group" : entry.is_private ? "lock" : "hash", 16));
+}

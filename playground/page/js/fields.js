@@ -1,0 +1,103 @@
+// Elements that hold a value: selects, checkboxes, dates, texts. {node, control, read, restore}
+
+import { make } from "./dom.js";
+import { newId } from "./dialogs.js";
+import { placeName } from "./faces.js";
+import { plainOrMrkdwn } from "./mrkdwn.js";
+import { mine, people, store } from "./store.js";
+import { t } from "./words.js";
+
+const INPUTS = {
+  plain_text_input: "text", email_text_input: "email", url_text_input: "url", number_input: "number",
+  datepicker: "date", timepicker: "time", datetimepicker: "datetime-local", rich_text_input: "text",
+};
+
+export const holdsValue = (element) => element.type in INPUTS || /select|checkboxes|radio/.test(element.type);
+
+export function field(element, changed = () => {}) {
+  if (element.type === "checkboxes" || element.type === "radio_buttons") return choices(element, changed, element.type === "checkboxes");
+  if (element.type.startsWith("multi_")) return choices({ ...element, options: optionsOf(element).flatMap((group) => group.options) }, changed, true, "compact");
+  if (element.type.endsWith("select")) return select(element, changed);
+  return textual(element, changed);
+}
+
+function optionsOf(element) {
+  const group = (entries) => [{ options: entries.map(([value, text]) => ({ value, text: { type: "plain_text", text } })) }];
+  const kind = element.type.replace("multi_", "");
+  if (kind === "users_select") return group(people().map((person) => [person.id, person.name]));
+  if (kind === "channels_select") return group(mine().filter((entry) => !entry.is_private).map((entry) => [entry.id, placeName(entry)]));
+  if (kind === "conversations_select") return group(mine().map((entry) => [entry.id, placeName(entry)]));
+  return element.option_groups ?? [{ options: element.options ?? [] }];
+}
+
+function select(element, changed) {
+  const option = (entry) => make("option", { value: entry.value }, entry.text.text);
+  const control = make("select", { disabled: element.type === "external_select" },
+    make("option", { value: "" }, element.placeholder?.text ?? t("choose")),
+    optionsOf(element).map((group) => (group.label ? make("optgroup", { label: group.label.text }, group.options.map(option)) : group.options.map(option))));
+  control.value = element.initial_option?.value ?? element.initial_user ?? element.initial_channel ?? element.initial_conversation
+    ?? (element.default_to_current_conversation ? store.channel : "");
+  control.addEventListener("change", () => changed(control.value || null));
+  return { node: control, control, read: () => control.value || null, restore: (value) => (control.value = value ?? "") };
+}
+
+function choices(element, changed, several, look = "") {
+  const name = newId("choice");
+  const initial = several
+    ? new Set([...(element.initial_options ?? []).map((entry) => entry.value), ...(element.initial_users ?? []), ...(element.initial_channels ?? []), ...(element.initial_conversations ?? [])])
+    : new Set([element.initial_option?.value]);
+  const boxes = [];
+  const node = make("div", { class: `choices ${look}`, role: several ? "group" : "radiogroup", tabindex: "-1" }, element.options.map((entry) => {
+    const box = make("input", { type: several ? "checkbox" : "radio", name, value: entry.value });
+    box.checked = initial.has(entry.value);
+    box.addEventListener("change", () => changed(read()));
+    boxes.push(box);
+    return make("label", { class: "choice" }, box, make("span", {}, plainOrMrkdwn(entry.text), entry.description ? make("small", {}, entry.description.text) : null));
+  }));
+  const read = () => {
+    const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+    return several ? chosen : chosen[0] ?? null;
+  };
+  const restore = (value) => boxes.forEach((box) => (box.checked = several ? (value ?? []).includes(box.value) : box.value === value));
+  return { node, control: node, read, restore };
+}
+
+function textual(element, changed) {
+  const lines = element.multiline || element.type === "rich_text_input";
+  const control = make(lines ? "textarea" : "input", {
+    type: lines ? null : INPUTS[element.type] ?? "text", rows: lines ? "4" : null, placeholder: element.placeholder?.text,
+    inputmode: element.type === "number_input" ? "decimal" : null, step: element.is_decimal_allowed ? "any" : null, autocomplete: "off",
+  });
+  control.value = element.initial_value ?? element.initial_date ?? element.initial_time ?? localTime(element.initial_date_time) ?? "";
+  const read = () => {
+    if (!control.value) return null;
+    if (element.type === "datetimepicker") return Math.floor(new Date(control.value).getTime() / 1000);
+    if (element.type === "rich_text_input") {
+      return { type: "rich_text", elements: [{ type: "rich_text_section", elements: [{ type: "text", text: control.value }] }] };
+    }
+    return control.value;
+  };
+  control.addEventListener("change", () => changed(read()));
+  return { node: control, control, read, restore: (value) => (control.value = typeof value === "object" ? value?.elements?.[0]?.elements?.[0]?.text ?? "" : value ?? "") };
+}
+
+function localTime(seconds) {
+  if (!seconds) return null;
+  const date = new Date(seconds * 1000);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+// What is wrong with a value, as one sentence, or "".
+export function problemOf(block, value) {
+  const { element } = block;
+  const empty = value === null || value === "" || (Array.isArray(value) && !value.length);
+  if (empty) return block.optional ? "" : t("required");
+  const text = String(value);
+  if (element.min_length && text.length < element.min_length) return t("tooShort", { count: element.min_length });
+  if (element.max_length && text.length > element.max_length) return t("tooLong", { count: element.max_length });
+  if (element.type === "email_text_input" && !/^\S+@\S+\.\S+$/.test(text)) return t("badEmail");
+  if (element.type === "url_text_input" && !/^https?:\/\/\S+$/.test(text)) return t("badUrl");
+  if (element.type === "number_input" && Number.isNaN(Number(text))) return t("badNumber");
+  return "";
+}
+

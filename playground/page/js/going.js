@@ -1,0 +1,72 @@
+// Where the page is: person, conversation, tab, thread, panel. Kept for the next visit.
+
+import { openTab } from "./acts.js";
+import { changed, here, isDm, keep, loadConversation, mine, people, recall, store } from "./store.js";
+import { markRead } from "./reading.js";
+import { speak } from "./words.js";
+
+const frame = document.getElementById("app");
+export const showPane = (name) => (frame.dataset.pane = name);
+
+let opened = () => {};
+export const whenOpened = (listener) => (opened = listener);
+
+export async function bePerson(id) {
+  const before = here();
+  store.me = id;
+  store.conversations.clear();
+  store.views = [];
+  speak(people().find((person) => person.id === id));
+  keep("me", id);
+  const own = mine();
+  const same = before && (isDm(before) ? own.find(isDm) : own.find((entry) => entry.id === before.id));
+  store.thread = null;
+  if (store.side === "thread") store.side = null;
+  changed("workspace", "views");
+  await goTo({ channel: (same ?? own.find((entry) => entry.id === recall(`channel.${id}`)) ?? own.find(isDm) ?? own[0]).id }, false);
+}
+
+export async function goTo({ channel, thread }, show = true) {
+  if (thread !== undefined) {
+    store.thread = thread;
+    store.side = thread ? "thread" : null;
+    if (thread) showPane("side");
+    changed("side");
+    return;
+  }
+  store.channel = channel;
+  store.tab = "messages";
+  store.thread = null;
+  if (store.side === "thread") store.side = null;
+  keep(`channel.${store.me}`, channel);
+  if (show) showPane("conversation");
+  opened();
+  changed("side");
+  await loadConversation(channel);
+  markRead(channel);
+  if (isDm(here()) && store.workspace.messages_tab) await openTab("messages");
+}
+
+export async function setTab(name) {
+  store.tab = name;
+  opened();
+  if (name === "home" && store.workspace.home_tab) await openTab("home");
+  if (name === "messages") await openTab("messages");
+}
+
+export function toggleSent() {
+  store.side = store.side === "sent" ? null : "sent";
+  if (store.side) showPane("side");
+  else showPane("conversation");
+  changed("side");
+}
+
+export function closeSide() {
+  const was = store.side;
+  store.side = null;
+  store.thread = null;
+  showPane("conversation");
+  changed("side");
+  if (was === "sent") document.getElementById("sent-toggle")?.focus();
+}
+

@@ -1,0 +1,43 @@
+// The app's Home tab, and the page about the app.
+
+import { make } from "./dom.js";
+import { clicker } from "./acts.js";
+import { renderBlocks } from "./blocks.js";
+import { get } from "./control.js";
+import { avatar } from "./faces.js";
+import { me, store } from "./store.js";
+import { languageName, t } from "./words.js";
+
+let shown = "";
+
+export async function drawHome(page) {
+  if (store.tab === "about") {
+    shown = "";
+    page.replaceChildren(about());
+    return;
+  }
+  const asked = store.me;
+  const { view } = await get("home", { as: asked });
+  if (asked !== store.me || store.tab !== "home") return;
+  const sign = `${asked}${view?.id}${view?.hash}`;
+  if (shown === sign && page.childElementCount) return;
+  shown = sign;
+  if (view) page.replaceChildren(make("div", { class: "home" }, renderBlocks(view.blocks, clicker({ view_id: view.id }))));
+  else if (!store.workspace.home_tab) page.replaceChildren(empty(t("homeOff"), t("homeOffNote")));
+  else page.replaceChildren(empty(t("homeEmpty"), t("homeEmptyNote", { name: me().name })));
+}
+
+function empty(title, note) {
+  return make("div", { class: "intro" }, avatar(store.workspace.bot_user_id, "big"), make("h2", {}, title), make("p", {}, note));
+}
+
+function about() {
+  const { workspace } = store;
+  return make("div", { class: "home about" },
+    make("div", { class: "about-head" }, avatar(workspace.bot_user_id, "big"), make("div", {}, make("h2", {}, workspace.app_name, " ", make("span", { class: "native", lang: "ja" }, "記憶")), make("p", { lang: "en" }, workspace.description))),
+    workspace.commands.length ? make("section", {}, make("h3", {}, t("aboutCommands")), make("dl", { class: "commands", lang: "en" }, workspace.commands.map((entry) => [
+      make("dt", {}, make("code", {}, entry.name), " ", make("span", { class: "usage" }, entry.usage_hint)), make("dd", {}, entry.description)]))) : null,
+    make("p", { class: "soft" }, t("aboutNote")),
+    make("p", { class: "soft" }, `${t("you", { name: me().name })} · `, make("span", { lang: me().locale }, languageName(me().locale)), ` · ${me().tz}`));
+}
+

@@ -1,0 +1,132 @@
+// Server-Sent Events: what changed is fetched again. Comes back by itself when the server does.
+
+import { get } from "./control.js";
+import { isDm, changed, channel, loadConversation, loadMessages, loadWorkspace, mine, store } from "./store.js";
+import { tell } from "./conversation.js";
+import { bePerson } from "./going.js";
+import { loadViews } from "./modals.js";
+import { markRead, noteLatest } from "./reading.js";
+import { forgetSent, refreshSent } from "./sent.js";
+
+const AGAIN = [500, 1000, 2000, 4000];
+const due = new Map(); // channel → Set of ts
+let timer = null;
+let failures = 0;
+
+export function listen() {
+  const source = new EventSource("/_playground/updates");
+  source.addEventListener("open", async () => {
+    failures = 0;
+    if (!store.online) await comeBack();
+  });
+  source.addEventListener("message", (event) => heard(JSON.parse(event.data)));
+  source.addEventListener("error", () => {
+    source.close();
+    if (store.online) {
+      store.online = false;
+      changed("online");
+    }
+    setTimeout(listen, AGAIN[Math.min(failures, AGAIN.length - 1)]);
+    failures += 1;
+  });
+}
+
+async function comeBack() {
+  try {
+    await everything();
+    store.online = true;
+    changed("online");
+  } catch {
+    store.online = false;
+    changed("online");
+  }
+}
+
+// The workspace may be another one after a restart: then its first person looks at it.
+async function everything() {
+  await loadWorkspace();
+  forgetSent();
+  const known = store.workspace.users.some((person) => person.id === store.me);
+  if (!known || !channel(store.channel)) {
+    await bePerson(known ? store.me : store.workspace.users.find((person) => !person.is_bot).id);
+  } else {
+    for (const id of [...store.conversations.keys()]) if (id !== store.channel) store.conversations.delete(id);
+    await loadConversation(store.channel);
+  }
+  await loadViews();
+  changed("home", "side");
+  refreshSent();
+}
+
+function heard(update) {
+  switch (update.changed) {
+    case "messages":
+      if (!due.has(update.channel)) due.set(update.channel, new Set());
+      due.get(update.channel).add(update.ts ?? "");
+      timer ??= setTimeout(fetchDue, 40);
+      break;
+    case "views":
+      if (update.user === store.me) {
+        quietly(loadViews);
+        changed("home");
+      }
+      break;
+    case "state":
+      quietly(loadWorkspace);
+      break;
+    case "everything":
+      quietly(everything);
+      break;
+    default:
+      refreshSent();
+  }
+}
+
+// A fetch that fails because the server has just gone is made up for when it is back.
+async function quietly(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+}
+
+async function fetchDue() {
+  const now = [...due];
+  due.clear();
+  timer = null;
+  await quietly(() => Promise.all(now.map(([id, list]) => fetchChannel(id, [...list]))));
+}
+
+async function fetchChannel(id, list) {
+  if (!channel(id)) await loadWorkspace();
+  if (!mine().some((entry) => entry.id === id)) return;
+  if (store.conversations.get(id)?.loaded) {
+    const fresh = await loadMessages(id, list);
+    const ended = list.map((ts) => store.conversations.get(id)?.messages.get(ts)).filter(Boolean);
+    for (const message of ended) noteLatest(id, message.ts, message.user);
+    if (id === store.channel) {
+      for (const message of new Set([...fresh, ...ended.filter((one) => one.stream_state && !one.streaming)])) if (isNew(message)) tell(message);
+      if (!document.hidden && (store.tab === "messages" || !isDm(channel(id)))) markRead(id);
+    }
+  } else {
+    const { messages } = await get(`channels/${id}/messages`, { as: store.me, only: list.join(",") });
+    for (const message of messages) noteLatest(id, message.ts, message.user);
+  }
+}
+
+const told = new Set();
+
+function isNew(message) {
+  if (message.streaming || told.has(message.ts)) return false;
+  told.add(message.ts);
+  return true;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && store.channel) markRead(store.channel);
+});
+// The page hears of no connection: while the app is away, it asks.
+setInterval(() => {
+  if (store.online && store.workspace && !store.workspace.connections) quietly(loadWorkspace);
+}, 3000);

@@ -1,0 +1,62 @@
+// Puts the page together.
+
+import { drawConversation, drawHead, drawNewer, drawNotices, focusComposer, opened, replyTo } from "./conversation.js";
+import { bePerson, setTab, showPane, whenOpened } from "./going.js";
+import { listenToKeys } from "./keys.js";
+import { listen } from "./live.js";
+import { onEdit } from "./messages.js";
+import { drawViews, loadViews } from "./modals.js";
+import { drawSent } from "./sent.js";
+import { drawSide, drawThread } from "./side.js";
+import { drawSidebar } from "./sidebar.js";
+import { changed, isDm, here, loadWorkspace, on, people, recall, store } from "./store.js";
+import { refreshSent } from "./sent.js";
+import { speak, t } from "./words.js";
+
+function drawAll() {
+  if (!store.me) return;
+  speak(people().find((person) => person.id === store.me));
+  document.getElementById("skip").textContent = t("skip");
+  document.title = `${t("workspace")} · ${store.workspace.app_name}`;
+  drawSidebar();
+  drawHead();
+  drawNotices();
+  drawNewer();
+}
+
+on("workspace", drawAll);
+on("online", drawNotices);
+on("messages", () => store.channel && (drawConversation(), drawThread()));
+on("views", () => drawViews());
+on("home", () => store.tab === "home" && isDm(here()) && drawConversation());
+on("side", () => {
+  drawSide();
+  drawHead();
+  refreshSent();
+});
+on("sent", () => store.side === "sent" && drawSent());
+onEdit(() => changed("messages"));
+whenOpened(() => {
+  drawAll();
+  opened();
+});
+listenToKeys({ reply: replyTo, focusComposer });
+
+document.getElementById("skip").addEventListener("click", async (event) => {
+  event.preventDefault();
+  showPane("conversation");
+  if (isDm(here()) && store.tab !== "messages") await setTab("messages");
+  focusComposer();
+});
+
+async function begin() {
+  await loadWorkspace();
+  const known = people().find((person) => person.id === recall("me")) ?? people()[0];
+  if (window.matchMedia("(max-width: 480px)").matches) showPane("conversation");
+  await bePerson(known.id);
+  await loadViews();
+  document.documentElement.dataset.ready = "yes";
+}
+
+await begin();
+listen();

@@ -1,0 +1,164 @@
+// One message: who, when, what, and what can be done with it.
+
+import { button, icon, make } from "./dom.js";
+import * as acts from "./acts.js";
+import { renderBlocks } from "./blocks.js";
+import { ask, newId } from "./dialogs.js";
+import { avatar } from "./faces.js";
+import { emoji } from "./links.js";
+import { asPlain, mrkdwn, unescaped } from "./mrkdwn.js";
+import { isReply, nameOf, rootOf, store, user } from "./store.js";
+import { languageOf, t, timeOf, wholeTime } from "./words.js";
+
+export const editing = { key: null };
+
+// What was typed, from what Slack stored.
+export const typedOf = (message) => unescaped((message.text ?? "")
+  .replace(/<@([A-Z0-9]+)(?:\|[^>]*)?>/g, (_, id) => `@${nameOf(id)}`)
+  .replace(/<(?:mailto:[^|>]+\|([^>]+)|((?!#)[^|>@!]+)(?:\|[^>]*)?)>/g, (_, mail, url) => mail ?? url));
+
+export function messageItem(message, channel, { grouped = false, inThread = false, replies = [], open } = {}) {
+  const author = message.user ?? message.bot_id;
+  const only = Boolean(message.is_ephemeral);
+  const item = make("li", {
+    class: `message${grouped ? " grouped" : ""}${only ? " only" : ""}${message.subtype === "tombstone" ? " tombstone" : ""}`,
+    tabindex: "-1", id: `m-${inThread ? "t-" : ""}${message.ts}`,
+  });
+  item.message = message;
+  if (message.subtype === "channel_join") {
+    item.classList.add("system");
+    item.append(avatar(author, "small"), make("div", {}, make("strong", {}, nameOf(author)), ` ${t("joined")} `, time(message)));
+    return item;
+  }
+  const body = make("div", { class: "message-body" },
+    only ? make("div", { class: "only-note" }, icon("eye", 14), t("onlyYou")) : null,
+    grouped ? null : head(message, author),
+    content(message, channel, item, inThread));
+  item.append(grouped ? make("span", { class: "gutter" }, time(message)) : avatar(author), body);
+  if (grouped) item.setAttribute("aria-label", `${nameOf(author)}, ${timeOf(message.ts)}`);
+  if (replies.length && open) body.append(repliesButton(message, replies, open));
+  if (!only && message.subtype !== "tombstone") item.append(tools(message, channel, open, inThread));
+  return item;
+}
+
+const time = (message) => make("time", { class: "time", datetime: new Date(message.ts * 1000).toISOString(), title: wholeTime(message.ts) }, timeOf(message.ts));
+
+function head(message, author) {
+  return make("div", { class: "message-head" },
+    make("span", { class: "author" }, message.username ?? nameOf(author)),
+    user(author)?.is_bot ? make("span", { class: "badge" }, t("app")) : null,
+    time(message));
+}
+
+function content(message, channel, item, inThread) {
+  if (editing.key === message.ts) return editor(message, channel);
+  const act = acts.clicker({ message_ts: message.ts, channel });
+  const text = message.text ?? "";
+  const lang = languageOf(text, user(message.user));
+  const blocks = message.blocks?.length ? renderBlocks(message.blocks, act) : message.text ? mrkdwn(text) : [];
+  const shown = make("div", { class: `content${message.streaming ? " streaming" : ""}`, lang }, blocks,
+    (message.attachments ?? []).map((part) => attachment(part, act)),
+    (message.files ?? []).map((file) => make("div", { class: "file" }, icon("copy", 16), file.title ?? file.name ?? file.id)),
+    message.edited ? make("small", { class: "edited" }, t("edited")) : null,
+    message.reactions?.length ? make("div", { class: "reactions" }, message.reactions.map((one) => make("span", { class: "reaction" }, emoji(one.name), ` ${one.count}`))) : null);
+  if (message.streaming) {
+    caret(shown);
+    item.classList.add("live");
+    return [shown, stopRow(channel, rootOf(message), t("writing"))];
+  }
+  if (message.stream_state === "stopped_by_user") shown.append(make("div", { class: "stopped" }, icon("stop", 14), t("stoppedByYou")));
+  return [shown];
+}
+
+// The caret stands behind the last character of what has come so far.
+function caret(shown) {
+  let end = shown;
+  while (end.lastElementChild && !["BR", "svg"].includes(end.lastElementChild.nodeName) && !end.lastElementChild.matches(".task, pre")) end = end.lastElementChild;
+  end.append(make("span", { class: "caret", "aria-hidden": "true" }));
+}
+
+export function stopRow(channel, root, label, waiting) {
+  return make("div", { class: "working" },
+    waiting ? make("span", { class: "pulse", "aria-hidden": "true" }, make("i"), make("i"), make("i")) : null,
+    make("span", { class: waiting ? "working-text" : "unseen" }, label),
+    store.workspace.stop_button ? button({ class: "stop", "aria-label": t("stopLong"), "data-focus": `stop-${root}`, onclick: () => acts.stop(channel, root) }, icon("stop", 16), t("stop")) : null);
+}
+
+function attachment(part, act) {
+  const side = make("div", { class: "attachment" },
+    part.pretext ? make("div", {}, mrkdwn(part.pretext)) : null,
+    part.title ? make("strong", {}, part.title) : null,
+    part.blocks ? renderBlocks(part.blocks, act) : mrkdwn(part.text ?? part.fallback ?? ""));
+  if (/^#?[0-9a-f]{6}$/i.test(part.color ?? "")) side.style.borderColor = `#${part.color.replace("#", "")}`;
+  return side;
+}
+
+function repliesButton(message, replies, open) {
+  const authors = [...new Set(replies.map((reply) => reply.user))].slice(0, 4);
+  return button({ class: "replies", "data-focus": `replies-${message.ts}`, onclick: () => open(message.ts) },
+    authors.map((id) => avatar(id, "tiny")), make("strong", {}, t("replies", { count: replies.length })),
+    make("span", { class: "soft" }, t("last", { when: timeOf(replies.at(-1).ts) })));
+}
+
+function tools(message, channel, open, inThread) {
+  const own = message.user === store.me && !message.bot_id;
+  const entries = [
+    open && !(inThread && isReply(message)) ? ["reply", t("reply"), () => open(rootOf(message))] : null,
+    own ? ["edit", t("edit"), () => startEdit(message, channel)] : null,
+    own ? ["trash", t("remove"), () => askRemove(message, channel)] : null,
+  ].filter(Boolean);
+  return make("div", { class: "tools", role: "group" }, entries.map(([name, label, act]) =>
+    button({ class: "quiet", "aria-label": label, title: label, "data-focus": `${name}-${message.ts}`, onclick: act }, icon(name))));
+}
+
+let editChanged = () => {};
+export const onEdit = (listener) => (editChanged = listener);
+
+export function startEdit(message) {
+  editing.key = message.ts;
+  editChanged();
+  setTimeout(() => document.querySelector(".editor textarea")?.focus(), 40);
+}
+
+function stopEdit(ts) {
+  editing.key = null;
+  editChanged();
+  setTimeout(() => document.getElementById(`m-${ts}`)?.focus(), 40);
+}
+
+export async function askRemove(message, channel) {
+  const agreed = await ask({
+    title: t("removeAsk"), text: [make("p", { class: "soft" }, t("removeNote")), make("blockquote", {}, asPlain(message.text ?? ""))],
+    confirm: t("remove"), deny: t("cancel"), danger: true,
+  });
+  if (agreed) await acts.remove(message, channel);
+}
+
+function editor(message, channel) {
+  const box = make("textarea", { rows: "2", "aria-label": t("edit"), id: newId("edit") });
+  box.value = typedOf(message);
+  const save = async () => {
+    const text = box.value.trim();
+    if (!text) return askRemove(message, channel);
+    if (text !== typedOf(message)) await acts.edit(message, channel, text);
+    return stopEdit(message.ts);
+  };
+  box.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.key === "Escape") stopEdit(message.ts);
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
+      event.preventDefault();
+      save();
+    }
+  });
+  return make("div", { class: "editor" }, box, make("div", { class: "editor-foot" },
+    button({ class: "plain", onclick: () => stopEdit(message.ts) }, t("cancel")), button({ class: "primary", onclick: save }, t("save"))));
+}
+
+export function pendingItem(entry) {
+  return make("li", { class: `message pending${entry.problem ? " failed" : ""}` }, avatar(entry.user), make("div", { class: "message-body" },
+    make("div", { class: "message-head" }, make("span", { class: "author" }, nameOf(entry.user)), make("span", { class: "time" }, entry.problem ? "" : t("sending"))),
+    make("div", { class: "content", lang: languageOf(entry.text, user(entry.user)) }, make("div", { class: "lines" }, entry.text)),
+    entry.problem ? make("div", { class: "problem", role: "alert" }, icon("warning", 15), `${t("notSent")} ${entry.problem} `,
+      button({ class: "text", onclick: () => acts.retry(entry) }, t("retry")), button({ class: "text", onclick: () => acts.discard(entry) }, t("discard"))) : null));
+}

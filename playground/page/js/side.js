@@ -1,0 +1,73 @@
+// The right: a thread, or what was sent.
+
+import { button, fill, icon, make, sync } from "./dom.js";
+import { createComposer } from "./composer.js";
+import { placeName } from "./faces.js";
+import { closeSide } from "./going.js";
+import { conversation, here, store } from "./store.js";
+import { items, refreshStatus } from "./timeline.js";
+import { drawSent, sentPanel } from "./sent.js";
+import { t } from "./words.js";
+
+const side = document.getElementById("side");
+const head = make("header", { class: "pane-head" });
+const list = make("ol", { class: "messages", role: "list" });
+const scroller = make("div", { class: "scroller", tabindex: "0", role: "region" }, list);
+const composer = createComposer({
+  id: "thread-composer",
+  where: () => ({ channel: store.channel, thread_ts: store.thread }),
+  label: () => t("replyHere"),
+  onSent: () => (followed = true),
+});
+const threadPanel = make("div", { class: "panel" }, scroller, composer.element);
+side.append(head, threadPanel, sentPanel);
+let followed = true;
+let shown = "";
+
+export function drawSide() {
+  side.hidden = !store.side;
+  document.getElementById("app").classList.toggle("with-side", Boolean(store.side));
+  if (!store.side) {
+    shown = "";
+    return;
+  }
+  const thread = store.side === "thread";
+  const title = thread ? t("thread") : t("sentTitle");
+  side.setAttribute("aria-label", title);
+  fill(head, 
+    button({ class: "quiet back", "aria-label": t("back"), onclick: closeSide }, icon("back")),
+    make("h2", {}, title, thread ? make("small", {}, placeName(here())) : null),
+    button({ class: "quiet close-side", "aria-label": t("close"), title: `${t("close")} (Esc)`, onclick: closeSide }, icon("close")));
+  threadPanel.hidden = !thread;
+  sentPanel.hidden = thread;
+  const sign = `${store.side}${store.thread}${store.me}`;
+  if (shown !== sign) {
+    shown = sign;
+    followed = true;
+    list.replaceChildren();
+    scroller.setAttribute("aria-label", title);
+    if (thread) {
+      composer.refresh();
+      composer.focus();
+    }
+  }
+  if (thread) drawThread();
+  else drawSent();
+}
+
+export function drawThread() {
+  if (store.side !== "thread") return;
+  const kept = conversation();
+  if (kept.loaded && !kept.messages.has(store.thread)) {
+    closeSide();
+    return;
+  }
+  const { found } = items(kept, here(), { root: store.thread, open: () => composer.focus() });
+  sync(list, found);
+  refreshStatus(list, found);
+  if (followed) scroller.scrollTop = scroller.scrollHeight;
+}
+
+scroller.addEventListener("scroll", () => {
+  followed = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;
+});

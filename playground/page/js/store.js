@@ -1,0 +1,132 @@
+// What the page knows: the workspace, who looks at it, what is open, what was said.
+
+import { get } from "./control.js";
+
+export const store = {
+  workspace: null,
+  me: null,
+  channel: null,
+  tab: "messages",
+  side: null, // null, "thread" or "sent"
+  thread: null,
+  conversations: new Map(),
+  views: [],
+  online: true,
+};
+
+const listeners = new Map();
+const waiting = new Set();
+
+export function on(topic, listener) {
+  if (!listeners.has(topic)) listeners.set(topic, new Set());
+  listeners.get(topic).add(listener);
+}
+
+// Tells listeners once per frame, however often something changes.
+export function changed(...topics) {
+  if (!waiting.size) {
+    const go = () => {
+      const now = [...waiting];
+      waiting.clear();
+      const called = new Set();
+      for (const topic of now) {
+        for (const listener of listeners.get(topic) ?? []) {
+          if (!called.has(listener)) listener();
+          called.add(listener);
+        }
+      }
+    };
+    if (document.hidden) setTimeout(go, 30);
+    else requestAnimationFrame(go);
+  }
+  for (const topic of topics) waiting.add(topic);
+}
+
+export const user = (id) => store.workspace.users.find((entry) => entry.id === id);
+export const me = () => user(store.me);
+export const app = () => user(store.workspace.bot_user_id);
+export const channel = (id) => store.workspace.channels.find((entry) => entry.id === id);
+export const here = () => channel(store.channel);
+export const people = () => store.workspace.users.filter((entry) => !entry.is_bot && !entry.deleted);
+export const nameOf = (id) => user(id)?.name ?? id;
+export const isDm = (entry) => Boolean(entry?.is_im && entry.members.includes(store.workspace.bot_user_id));
+export const rootOf = (message) => message.thread_ts ?? message.ts;
+export const isReply = (message) => rootOf(message) !== message.ts;
+
+export function mine() {
+  return store.workspace.channels.filter((entry) => !entry.is_archived && entry.members.includes(store.me));
+}
+
+export async function loadWorkspace() {
+  store.workspace = await get("state");
+  changed("workspace");
+}
+
+export function conversation(id = store.channel) {
+  if (!store.conversations.has(id)) {
+    store.conversations.set(id, { messages: new Map(), threads: new Map(), pending: [], loaded: false, shown: 80 });
+  }
+  return store.conversations.get(id);
+}
+
+export async function loadConversation(id) {
+  const asked = store.me;
+  const found = await get(`channels/${id}/messages`, { as: asked });
+  if (asked !== store.me) return;
+  const kept = conversation(id);
+  kept.messages = new Map(found.messages.map((message) => [message.ts, message]));
+  kept.threads = new Map(found.threads.map((thread) => [thread.ts, thread]));
+  kept.loaded = true;
+  for (const message of found.messages) confirm(kept, message);
+  changed("messages");
+}
+
+// Fetches only what changed; what is not there any more was deleted.
+export async function loadMessages(id, list) {
+  const asked = store.me;
+  const kept = conversation(id);
+  const found = await get(`channels/${id}/messages`, { as: asked, only: list.join(",") });
+  if (asked !== store.me) return [];
+  const fresh = [];
+  for (const ts of list) {
+    const message = found.messages.find((entry) => entry.ts === ts);
+    if (!message) kept.messages.delete(ts);
+    else {
+      if (!kept.messages.has(ts)) fresh.push(message);
+      kept.messages.set(ts, message);
+      confirm(kept, message);
+    }
+  }
+  for (const thread of found.threads) kept.threads.set(thread.ts, thread);
+  if (fresh.length) kept.messages = new Map([...kept.messages].sort(([a], [b]) => (a < b ? -1 : 1)));
+  changed("messages");
+  return fresh;
+}
+
+function confirm(kept, message) {
+  const known = kept.pending.find((entry) => entry.ts === message.ts);
+  const guessed = message.user === store.me
+    && kept.pending.find((entry) => !entry.ts && !entry.problem && entry.since <= Number(message.ts) && entry.thread_ts === (isReply(message) ? message.thread_ts : undefined));
+  const done = known ?? guessed;
+  if (done) kept.pending = kept.pending.filter((entry) => entry !== done);
+}
+
+const remembered = (name) => `kioku.${name}`;
+
+export function recall(name) {
+  try {
+    return JSON.parse(localStorage.getItem(remembered(name)));
+  } catch {
+    return null;
+  }
+}
+
+export function keep(name, value) {
+  try {
+    if (value === null || value === "") localStorage.removeItem(remembered(name));
+    else localStorage.setItem(remembered(name), JSON.stringify(value));
+  } catch {
+    // Private windows keep nothing; the page works without.
+    return;
+  }
+}

@@ -1,0 +1,107 @@
+// The page's own words, in the language of the person who looks at it.
+
+const en = {
+  workspace: "Playground", people: "People", you: "You are {name}", be: "Be {name}, {language}",
+  addPerson: "Add a Person", addChannel: "Add a Conversation", apps: "App", channels: "Channels", groups: "Group Messages",
+  conversations: "Conversations", messagesTab: "Messages", homeTab: "Home", aboutTab: "About", unread: "unread",
+  skip: "Skip to the message box", back: "Back", close: "Close", cancel: "Cancel", save: "Save", add: "Add", send: "Send", retry: "Try Again", discard: "Discard",
+  writeTo: "Message {place}", replyHere: "Reply in this thread", replying: "Replying to “{text}”", leaveThread: "New Message",
+  enter: "Enter to send, Shift + Enter for a new line", commands: "Commands", mention: "Mention somebody",
+  reply: "Reply in Thread", edit: "Edit", remove: "Delete", removeAsk: "Delete this message?", removeNote: "It goes for everybody. Kioku is told that it is gone.",
+  edited: "(edited)", onlyYou: "Only visible to you", app: "APP", thread: "Thread", replies: { one: "{count} reply", other: "{count} replies" }, last: "Last reply {when}",
+  today: "Today", yesterday: "Yesterday", earlier: "Show Earlier Messages", newer: "New messages", sending: "Sending…", notSent: "Not sent.",
+  stop: "Stop", stopLong: "Stop Kioku's answer", writing: "Kioku is writing", stoppedByYou: "Stopped", thinking: "{name} {status}", joined: "joined the channel",
+  emptyDm: "Kioku remembers what you tell it", emptyDmNote: "Tell it what you like and what you work on. Its next answers build on it, and /memories shows everything it knows about you.",
+  emptyChannel: "This is the very beginning of {place}", emptyChannelNote: "Write @{app} and a question to have it answered here.", loading: "Loading…",
+  homeOff: "Kioku has no Home tab yet", homeOffNote: "Its manifest switches the Home tab off. What Kioku remembers is in /memories, in the Messages tab.",
+  homeEmpty: "Nothing here yet", homeEmptyNote: "The app has not published a Home tab for {name}.",
+  aboutCommands: "Commands", aboutNote: "This is a playground: a Slack on your own machine. People here are samples; nothing leaves it.",
+  standIn: "Scripted replies.", standInNote: "A stand-in answers in a model's place, for trying the flow. Set OPENAI_API_KEY and start again for a real one.", standInShort: "Scripted replies", hide: "Hide",
+  offline: "The playground is not answering. Trying again…", noApp: "No app is connected: start it, and what you write is delivered.",
+  sent: "See What Was Sent", sentTitle: "What was sent", sentEmpty: "Nothing yet. Write a message, and every event, Slack call and model request of it shows up here.",
+  all: "All", toApp: "To the app", toSlack: "Slack calls", toModel: "Model", prompt: "Prompt", tools: "Tools", asked: "Arguments", answered: "Answer", copy: "Copy JSON", copied: "Copied", noTools: "No tools",
+  eventKind: "Event", commandKind: "Command", clickKind: "Click", callKind: "Slack call", modelKind: "Model request", texts: { one: "{count} text", other: "{count} texts" }, pending: "on its way", turn: "{name}: {what}", before: "Before that",
+  theme: "Colours: {theme}", auto: "as the system", light: "light", dark: "dark", shortcuts: "Keyboard Shortcuts", help: "Keyboard shortcuts",
+  name: "Name", language: "Language", kind: "Kind", publicKind: "Public channel", privateKind: "Private channel", mpimKind: "Group message", members: "Who is in it", withApp: "Kioku is in it, too", japanese: "日本語", english: "English",
+  nameMissing: "Write a name.", nameTaken: "There is somebody of that name.", membersMissing: "Choose at least one person besides you.",
+  required: "Please fill this in.", tooShort: "Write at least {count} characters.", tooLong: "Write at most {count} characters.", badEmail: "Write an e-mail address.", badUrl: "Write an address that starts with https://.", badNumber: "Write a number.",
+  choose: "Choose…", moreActions: "More actions", ok: "OK", unknownBlock: "“{type}” block", imageOf: "Image: {alt}", notFollowed: "Links on buttons are not followed here. It leads to {url}", actionFailed: "The app did not take that ({reason}).", commandFailed: "{command} did not work: the app did not answer ({reason}).",
+  noCommand: "{command} is not a command of this app. It has {commands}.", noThreadCommand: "Slash commands do not work in threads, in Slack neither. Write it in the conversation itself.",
+  thanks: "Your feedback was sent to the app.", badge: "AI", menu: "Conversations", status: { pending: "waiting", in_progress: "in progress", complete: "done", error: "failed" }, sources: "Sources", table: "Table", newView: "A window opened: {title}",
+  keys: [["Enter", "Send"], ["Shift + Enter", "New line"], ["/", "Commands, at the start of a message"], ["@", "Mention somebody"], ["↑ ↓", "Move through messages or conversations"], ["T", "Reply to the message in focus"], ["E", "Edit it, if it is yours"], ["Delete", "Delete it, if it is yours"], ["↑ in an empty box", "Edit your last message"], ["Alt + ↑ ↓", "Previous or next conversation"], ["Alt + 1 … 9", "Be another person"], ["Alt + S", "See what was sent"], ["Esc", "Close what is open"], ["?", "These shortcuts"]],
+};
+
+const ja = {
+  workspace: "プレイグラウンド", people: "メンバー", you: "{name}として表示中", be: "{name}になる（{language}）",
+  addPerson: "メンバーを追加", addChannel: "会話を追加", apps: "アプリ", channels: "チャンネル", groups: "グループメッセージ",
+  conversations: "会話", messagesTab: "メッセージ", homeTab: "ホーム", aboutTab: "このアプリについて", unread: "未読",
+  skip: "メッセージ欄へ移動", back: "戻る", close: "閉じる", cancel: "キャンセル", save: "保存する", add: "追加する", send: "送信", retry: "もう一度送る", discard: "破棄する",
+  writeTo: "{place}へのメッセージ", replyHere: "スレッドに返信する", replying: "「{text}」への返信", leaveThread: "新しいメッセージにする",
+  enter: "Enterで送信、Shift + Enterで改行", commands: "コマンド", mention: "メンションする",
+  reply: "スレッドで返信する", edit: "編集する", remove: "削除する", removeAsk: "このメッセージを削除しますか？", removeNote: "全員の画面から消えます。削除されたことはKiokuにも伝わります。",
+  edited: "（編集済み）", onlyYou: "あなただけに表示されています", app: "アプリ", thread: "スレッド", replies: { other: "{count}件の返信" }, last: "最終返信：{when}",
+  today: "今日", yesterday: "昨日", earlier: "以前のメッセージを表示", newer: "新着メッセージ", sending: "送信中…", notSent: "送信できませんでした。",
+  stop: "停止", stopLong: "Kiokuの回答を停止する", writing: "Kiokuが入力しています", stoppedByYou: "停止しました", thinking: "{name}は{status}", joined: "さんがチャンネルに参加しました",
+  emptyDm: "話したことを、覚えています", emptyDmNote: "好きなものや、取り組んでいることを話しかけてください。次の回答から活かされます。覚えていることは /memories でいつでも見られます。",
+  emptyChannel: "{place}の始まりです", emptyChannelNote: "@{app} に続けて質問を書くと、ここで回答します。", loading: "読み込んでいます…",
+  homeOff: "ホームタブはまだありません", homeOffNote: "マニフェストでホームタブが無効になっています。覚えていることは、メッセージタブの /memories で見られます。",
+  homeEmpty: "まだ何もありません", homeEmptyNote: "アプリは{name}さんのホームタブをまだ公開していません。",
+  aboutCommands: "コマンド", aboutNote: "ここは手元のパソコンで動くSlackの代わりです。メンバーはサンプルで、外には何も送られません。",
+  standIn: "決まった返答で動いています。", standInNote: "動作を試すための代役が、言語モデルの代わりに答えます。OPENAI_API_KEY を設定して起動し直すと、本物が答えます。", standInShort: "代役モデル", hide: "隠す",
+  offline: "プレイグラウンドにつながりません。再接続しています…", noApp: "アプリが接続されていません。起動すると、書いたものが届きます。",
+  sent: "送信内容を見る", sentTitle: "送信内容", sentEmpty: "まだ何もありません。メッセージを書くと、イベント、Slackの呼び出し、モデルへの要求がここに並びます。",
+  all: "すべて", toApp: "アプリへ", toSlack: "Slack", toModel: "モデル", prompt: "プロンプト", tools: "ツール", asked: "引数", answered: "応答", copy: "JSONをコピー", copied: "コピーしました", noTools: "ツールなし",
+  eventKind: "イベント", commandKind: "コマンド", clickKind: "クリック", callKind: "Slackの呼び出し", modelKind: "モデルへの要求", texts: { other: "{count}件の文" }, pending: "送信中", turn: "{name}：{what}", before: "それより前",
+  theme: "配色：{theme}", auto: "システムに合わせる", light: "ライト", dark: "ダーク", shortcuts: "キーボードショートカット", help: "キーボードショートカット",
+  name: "名前", language: "言語", kind: "種類", publicKind: "パブリックチャンネル", privateKind: "プライベートチャンネル", mpimKind: "グループメッセージ", members: "参加する人", withApp: "Kiokuも参加する", japanese: "日本語", english: "English",
+  nameMissing: "名前を入力してください。", nameTaken: "同じ名前の人がいます。", membersMissing: "自分のほかに1人以上選んでください。",
+  required: "入力してください。", tooShort: "{count}文字以上で入力してください。", tooLong: "{count}文字以内で入力してください。", badEmail: "メールアドレスを入力してください。", badUrl: "https:// で始まるアドレスを入力してください。", badNumber: "数値を入力してください。",
+  choose: "選択…", moreActions: "その他の操作", ok: "OK", unknownBlock: "「{type}」ブロック", imageOf: "画像：{alt}", notFollowed: "ここではボタンのリンクは開きません。リンク先：{url}", actionFailed: "アプリが受け付けませんでした（{reason}）。", commandFailed: "{command} は失敗しました。アプリが応答しませんでした（{reason}）。",
+  noCommand: "{command} というコマンドはありません。使えるのは {commands} です。", noThreadCommand: "スラッシュコマンドは、Slackと同じくスレッドでは使えません。会話のほうに書いてください。",
+  thanks: "フィードバックをアプリに送りました。", badge: "AI", menu: "会話", status: { pending: "待機中", in_progress: "進行中", complete: "完了", error: "失敗" }, sources: "出典", table: "表", newView: "ウィンドウが開きました：{title}",
+  keys: [["Enter", "送信"], ["Shift + Enter", "改行"], ["/", "メッセージの先頭でコマンド"], ["@", "メンション"], ["↑ ↓", "メッセージや会話を移動"], ["T", "選んだメッセージに返信"], ["E", "自分のメッセージを編集"], ["Delete", "自分のメッセージを削除"], ["空の欄で ↑", "直前の自分のメッセージを編集"], ["Alt + ↑ ↓", "前後の会話へ"], ["Alt + 1 … 9", "別の人になる"], ["Alt + S", "送信内容を見る"], ["Esc", "開いているものを閉じる"], ["?", "この一覧"]],
+};
+
+let words = en;
+let locale = "en-US";
+let zone;
+
+export function speak(person) {
+  locale = person?.locale ?? "en-US";
+  zone = person?.tz;
+  words = locale.startsWith("ja") ? ja : en;
+  document.documentElement.lang = words === ja ? "ja" : "en";
+}
+
+export function t(key, values = {}) {
+  let text = words[key] ?? en[key] ?? key;
+  if (typeof text === "object" && !Array.isArray(text)) {
+    text = text[new Intl.PluralRules(locale).select(values.count)] ?? text.other;
+  }
+  if (Array.isArray(text)) return text;
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+export const statusWord = (name) => words.status[name] ?? name;
+export const languageName = (tag) => new Intl.DisplayNames([tag], { type: "language" }).of(tag.split("-")[0]);
+
+const dateOf = (ts) => new Date(Number(ts) * 1000);
+const format = (options, date) => new Intl.DateTimeFormat(locale, { timeZone: zone, ...options }).format(date);
+export const dayKey = (ts) => new Intl.DateTimeFormat("sv", { timeZone: zone }).format(dateOf(ts));
+export const timeOf = (ts) => format({ hour: "numeric", minute: "2-digit" }, dateOf(ts));
+export const wholeTime = (ts) => format({ dateStyle: "full", timeStyle: "short" }, dateOf(ts));
+export const clock = (seconds) => format({ hour: "2-digit", minute: "2-digit", second: "2-digit" }, new Date(seconds * 1000));
+
+export function dayOf(ts) {
+  const now = Date.now() / 1000;
+  if (dayKey(ts) === dayKey(now)) return t("today");
+  if (dayKey(ts) === dayKey(now - 86400)) return t("yesterday");
+  return format({ weekday: "long", month: "long", day: "numeric" }, dateOf(ts));
+}
+
+// "ja" where a text has kana, or Han characters from somebody who writes Japanese.
+export function languageOf(text, person) {
+  if (/[\u3040-\u30ff]/.test(text)) return "ja";
+  if (/[\u3400-\u9fff]/.test(text)) return person?.locale?.startsWith("zh") ? "zh" : "ja";
+  return person?.locale?.startsWith("ja") && !/[A-Za-z]{3}/.test(text) ? "ja" : "en";
+}

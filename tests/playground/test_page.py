@@ -1,0 +1,59 @@
+"""The page's files: all served, nothing foreign in them, vendored libraries as published."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from playground.slack import Slack
+from tests.playground.conftest import ROOT
+
+PAGE = ROOT / "playground" / "page"
+VENDORED = [PAGE / "vendor", ROOT / "tests" / "browser" / "vendor"]
+OWN = sorted(
+    path.relative_to(PAGE).as_posix()
+    for path in PAGE.rglob("*")
+    if path.is_file() and path.parent.name != "vendor"
+)
+
+
+@pytest.mark.parametrize("name", OWN)
+async def test_the_page_allows_nothing_foreign(
+    slack: Slack, session: aiohttp.ClientSession, name: str
+) -> None:
+    """Each file comes with a strict policy, loads nothing from elsewhere and writes no HTML."""
+    async with session.get(f"{slack.url}/page/{name}") as response:
+        assert response.status == 200
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'self';")
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        text = await response.text()
+    foreign = re.findall(r"""(?:src|href|from|import|url)\s*[=(]?\s*["'(](?:https?:)?//\S+""", text)
+    assert foreign == []
+    for unsafe in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+        assert unsafe not in text
+    assert not re.search(r"\sstyle=|\son[a-z]+=\"", text)
+
+
+async def test_the_page_is_the_root(slack: Slack, session: aiohttp.ClientSession) -> None:
+    """The root is the page, the browser's question for an icon is answered, no other path is."""
+    for path, status in (("/", 200), ("/favicon.ico", 200), ("/page/", 404), ("/page/../x", 404)):
+        async with session.get(slack.url + path) as response:
+            assert response.status == status
+
+
+@pytest.mark.parametrize("folder", VENDORED, ids=lambda folder: folder.parent.name)
+def test_vendored_files_are_as_published(folder: Path) -> None:
+    """Every vendored file has the checksum it had when it was published, and a licence."""
+    lines = (folder / "checksums.txt").read_text("ascii").splitlines()
+    listed = {name: checksum for checksum, name in (line.split("  ") for line in lines)}
+    files = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.iterdir()
+        if path.name != "checksums.txt"
+    }
+    assert files == listed
+    assert any(name.startswith("LICENSE") for name in files)
