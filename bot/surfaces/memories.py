@@ -21,6 +21,8 @@ PAGE_ACTION = "memories_page"
 # Ten lines with number and date fit into a section's 3,000 characters.
 _LINE_LIMIT = 265
 _CONFIRM_LIMIT = 300
+# A taste below this score is a distaste.
+_DISLIKED = 40
 
 Payload = dict[str, Any]
 Numbered = Sequence[tuple[int, Memory]]
@@ -63,7 +65,10 @@ def _sentence(language: Language, kind: str, what: str, level: object) -> str:
     }
     if kind not in keys:
         return what
-    return say(language, keys[kind][level == 0], what=what)
+    turned_away = isinstance(level, int) and level < (
+        _DISLIKED if kind == "UserFoodPreference" else 1
+    )
+    return say(language, keys[kind][turned_away], what=what)
 
 
 def kind_title(language: Language, kind: str) -> str:

@@ -77,11 +77,15 @@ def buttons(message: Json) -> list[Json]:
     ]
 
 
+def is_notice(message: Json) -> bool:
+    """Say whether a message is no answer but a list or a question of the app's own."""
+    kinds = [block["type"] for block in message.get("blocks", [])]
+    return bool(kinds) and "markdown" not in kinds and not footers(message)
+
+
 def asked(entry: Json) -> str:
-    """Return the question of a Responses API request of the journal: its last input."""
-    last = entry["body"]["input"][-1]
-    assert last["role"] == "user"
-    return str(last["content"])
+    """Return the question of a Responses API request of the journal: its last user input."""
+    return str([one["content"] for one in entry["body"]["input"] if one.get("role") == "user"][-1])
 
 
 def told(entry: Json) -> str:

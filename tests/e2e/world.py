@@ -11,7 +11,7 @@ import psycopg
 
 from tests.conftest import Server
 from tests.e2e.app import App
-from tests.e2e.messages import Human, Json, Reply, Said, asked, footers
+from tests.e2e.messages import Human, Json, Reply, Said, asked, footers, is_notice
 from tests.e2e.stored import Stored
 
 T = TypeVar("T")
@@ -56,6 +56,23 @@ class World(Stored):
     def script(self, text: str, **where: Any) -> None:
         """Say what the model answers next."""
         self._model("script", {"endpoint": "responses", "output": {"text": text}, **where})
+
+    def script_calls(self, match: str, *rounds: list[tuple[str, Json | str]], text: str) -> None:
+        """Say which tools the model calls, round by round, when asked `match`, and what it says."""
+        for calls in rounds:
+            made = [{"name": name, "arguments": arguments} for name, arguments in calls]
+            output = {"function_calls": made}
+            self._model(
+                "script",
+                {"endpoint": "responses", "kind": "reply", "match": match, "output": output},
+            )
+        self.script(text, kind="reply", match=match)
+
+    def tool_outputs(self, question: str) -> list[Any]:
+        """Return what the tools answered in the turn of `question`, in order."""
+        last = self.prompts(question)[-1]["body"]["input"]
+        found = [one["output"] for one in last if one.get("type") == "function_call_output"]
+        return [json.loads(one) for one in found]
 
     def pace(self, **settings: float) -> None:
         """Say how fast the model is."""
@@ -185,6 +202,15 @@ class World(Stored):
             if message["user"] == self.bot
             and message.get("thread_ts") == said.thread_ts
             and message["ts"] > said.ts
+            and not is_notice(message)
+        ]
+
+    def notices(self, said: Said, human: Human | None = None) -> list[Json]:
+        """Return what the app shows besides its answer to `said`: to its author, or to `human`."""
+        return [
+            message
+            for message in self.seen(human or said.human, said.channel)
+            if message["user"] == self.bot and message["ts"] > said.ts and is_notice(message)
         ]
 
     def handled(self, said: Said, seconds: float = SECONDS) -> Json:

@@ -29,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "KIOKU_FORMATION": "background",
     "KIOKU_FORMATION_DELAY": 20.0,
     "KIOKU_WEB_SEARCH": True,
+    "KIOKU_API_TOKEN": None,
     "KIOKU_DATA_DIR": Path(".kioku"),
     "KIOKU_LOG_LEVEL": "INFO",
     "KIOKU_LOG_FORMAT": "text",
@@ -55,6 +56,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_WEB_SEARCH", "off", False),
     ("KIOKU_WEB_SEARCH", "on", True),
     ("KIOKU_WEB_SEARCH", "false", False),
+    ("KIOKU_API_TOKEN", "t0ken", SecretStr("t0ken")),
     ("KIOKU_DATA_DIR", "/var/lib/kioku", Path("/var/lib/kioku")),
     ("KIOKU_LOG_LEVEL", "debug", "DEBUG"),
     ("KIOKU_LOG_LEVEL", "ERROR", "ERROR"),
@@ -197,6 +199,7 @@ def test_secrets_are_never_shown() -> None:
         SLACK_SIGNING_SECRET="HIDE-3",
         OPENAI_API_KEY="HIDE-4",
         DATABASE_URL="postgresql://u:HIDE-5@h/d",
+        KIOKU_API_TOKEN="HIDE-7",
     )
     shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
     assert "HIDE" not in shown

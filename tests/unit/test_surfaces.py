@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,11 +15,16 @@ from bot.locale import LANGUAGES, Language, say
 from bot.reply import Citation, Reply
 from bot.surfaces.memories import (
     CHOICES,
+    FORGET_ALL_ACTION,
     PAGE_SIZE,
     describe,
+    forget_everything_question,
     forget_question,
+    forgotten_notice,
     memory_list,
+    numbered,
     private,
+    search_results,
 )
 from bot.surfaces.reply import PART_LIMIT, fallback, footer, message_blocks, reply_text
 from memory import Memory, Person
@@ -107,6 +113,13 @@ def fits(payload: dict[str, Any]) -> bool:
             "Interested in AWS: Lambda",
         ),
         ("en", "UserTechInterest", {"topic": "AWS", "description": "AWS"}, "Interested in AWS"),
+        (
+            "en",
+            "UserFoodPreference",
+            {"food_name": "natto", "preference": 5},
+            "Does not like natto (5/100)",
+        ),
+        ("en", "UserFact", {"fact": "I live in Osaka", "topic": "home"}, "I live in Osaka"),
         ("en", "Pet", {"name": "Taro"}, "Taro"),
     ],
 )
@@ -119,7 +132,7 @@ def test_long_memories_are_cut() -> None:
     """A long memory is cut with an ellipsis, and stays one line."""
     assert describe("en", "Pet", {"name": "a\n*2.* b"}) == "a *2.* b"
     line = describe("en", "Pet", {"name": "x" * 400})
-    assert len(line) == 270
+    assert len(line) == 265
     assert line.endswith("…")
 
 
@@ -145,9 +158,10 @@ def test_no_memories(language: Language) -> None:
 )
 def test_pages(count: int, page: int, numbers: tuple[int, int], targets: list[str]) -> None:
     """Each page shows its numbers, whatever page is asked for, and buttons only where one leads."""
-    payload = memory_list("en", [memory(i) for i in range(1, count + 1)], page=page)
+    found = numbered([memory(i) for i in range(1, count + 1)])
+    payload = memory_list("en", found, page=page)
     assert fits(payload)
-    lines = [line for line in shown(payload).split("\n") if line.startswith("*")]
+    lines = [line for line in shown(payload).split("\n") if re.match(r"\*\d", line)]
     assert [int(line[1:].split(".")[0]) for line in lines] == list(
         range(numbers[0], numbers[1] + 1)
     )
@@ -163,7 +177,7 @@ def test_every_list_is_taken_by_slack(
     """Whatever is remembered, the list fits Slack's limits and names a stand-in."""
     payload = memory_list(
         language,
-        [memory(i, food_name=text, description=text) for i, text in enumerate(texts)],
+        numbered([memory(i, food_name=text, description=text) for i, text in enumerate(texts)]),
         page=page,
         stand_in=stand_in,
     )
@@ -180,18 +194,77 @@ def test_every_question_is_taken_by_slack(
     payload = forget_question(language, found, stand_in=stand_in)
     assert fits(payload)
     buttons = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
-    assert [json.loads(b["value"])["memory"] for b in buttons] == [
-        m.reference for _, m in found[:CHOICES]
+    assert [json.loads(b["value"])["memories"] for b in buttons] == [
+        [m.reference] for _, m in found[:CHOICES]
     ]
+    every = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
+    named = [json.loads(b["value"])["memories"] for b in every]
+    whole = 1 < len(texts) <= CHOICES
+    assert named == ([[m.reference for _, m in found]] if whole else [])
     assert all(b["style"] == "danger" and b["confirm"]["style"] == "danger" for b in buttons)
     more = say(language, "forget_more", count=len(texts) - CHOICES)
     assert (more in shown(payload)) == (len(texts) > CHOICES)
 
 
+def test_lists_are_grouped_and_numbered_through() -> None:
+    """Memories stand by kind under a heading, the kind of the newest first, numbers run on."""
+    kinds = ["UserFact", "UserFoodPreference", "UserFact", "Pet", "UserTechInterest"]
+    found = numbered([memory(i, kind=kind, name=f"n{i}") for i, kind in enumerate(kinds)])
+    assert [(number, m.kind) for number, m in found] == [
+        (1, "UserFact"),
+        (2, "UserFact"),
+        (3, "UserFoodPreference"),
+        (4, "Pet"),
+        (5, "UserTechInterest"),
+    ]
+    payload = memory_list("en", found)
+    assert fits(payload)
+    lines = [line for line in shown(payload).split("\n") if line.startswith("*")]
+    assert [line if "." not in line else line[1] for line in lines] == [
+        *("*About You*", "1", "2"),
+        *("*Food*", "3"),
+        *("*Other*", "4"),
+        *("*Technology*", "5"),
+    ]
+    assert all(line.endswith("_(2026-11-20)_") for line in lines if "." in line)
+
+
+@given(LANGUAGE, st.lists(TEXTS, max_size=45), st.text(max_size=300), st.booleans())
+def test_every_search_is_taken_by_slack(
+    language: Language, texts: list[str], words: str, similar: bool
+) -> None:
+    """Whatever was searched and found, the answer fits Slack's limits."""
+    found = numbered([memory(i, food_name=text) for i, text in enumerate(texts)])
+    assert fits(search_results(language, found, words, similar=similar))
+
+
+@given(LANGUAGE, st.lists(TEXTS, max_size=4))
+def test_every_notice_is_taken_by_slack(language: Language, texts: list[str]) -> None:
+    """What was forgotten is named with its Undo, within Slack's limits."""
+    memories = [memory(i, food_name=text) for i, text in enumerate(texts)]
+    payload = forgotten_notice(language, memories, "id.key")
+    assert fits(payload)
+    [undo] = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
+    assert undo["value"] == "id.key"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("count", [0, 1, 5_000])
+def test_everything_is_asked_about_twice(language: Language, count: int) -> None:
+    """The question before everything has one button, which asks again, and fits."""
+    payload = forget_everything_question(language, count)
+    assert fits(payload)
+    [button] = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
+    assert button["action_id"] == FORGET_ALL_ACTION
+    assert button["style"] == "danger"
+    assert button["confirm"]
+    assert (str(count) in payload["text"]) == bool(count)
+
+
 def test_words_of_people_are_no_markup() -> None:
     """A memory that holds markup pings nobody and links nowhere."""
     evil = memory(food_name="<!channel> <@U2> <https://evil.example|here> &amp;")
-    for payload in (memory_list("en", [evil]), forget_question("en", [(1, evil)])):
+    for payload in (memory_list("en", [(1, evil)]), forget_question("en", [(1, evil)])):
         sections = [b["text"]["text"] for b in payload["blocks"] if b["type"] == "section"]
         assert "&lt;!channel&gt; &lt;@U2&gt;" in "".join(sections)
         assert not any("<" in text for text in [*sections, payload["text"]])
