@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -17,14 +17,7 @@ STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
 
 
 class SettingsError(Exception):
-    """A setting is wrong; the message says which and what to write instead.
-
-    `name` is the setting's, or None where a file cannot be read.
-    """
-
-    def __init__(self, message: str, *, name: str | None = None) -> None:
-        super().__init__(message)
-        self.name = name
+    """A setting is wrong; the message says which and what to write instead."""
 
 
 class Settings(BaseModel):
@@ -115,31 +108,25 @@ _HINTS = {
 
 
 def load_settings(
-    environment: Mapping[str, str] | None = None,
-    *,
-    dotenv: Path | None = Path(".env"),
-    without: Collection[str] = (),
+    environment: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
 ) -> Settings:
     """Read the settings from the environment, then from `dotenv` for what is not set there.
 
     Raises `SettingsError` with one sentence for an unknown `KIOKU_*` name, a bad value or a file
-    that cannot be read. Empty values count as not set, and so do the names in `without`.
+    that cannot be read. Empty values count as not set.
     """
     environment = os.environ if environment is None else environment
     values = {**_given(_read(dotenv)), **_given(environment)}
-    values = {name: value for name, value in values.items() if name not in without}
     for name in values:
         if name.startswith("KIOKU_") and name not in _ALIASES:
             close = get_close_matches(name, list(_ALIASES), n=1, cutoff=0.0)
-            raise SettingsError(f"There is no setting {name}: did you mean {close[0]}?", name=name)
+            raise SettingsError(f"There is no setting {name}: did you mean {close[0]}?")
     try:
         return Settings.model_validate({k: v for k, v in values.items() if k in _ALIASES})
     except ValidationError as invalid:
         name = str(invalid.errors()[0]["loc"][0])
         hint = _HINTS.get(name, "another value")
-        raise SettingsError(
-            f"{name} has a value that cannot be used: write {hint}.", name=name
-        ) from None
+        raise SettingsError(f"{name} has a value that cannot be used: write {hint}.") from None
 
 
 def _read(dotenv: Path | None) -> Mapping[str, str | None]:

@@ -14,9 +14,9 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
 from bot.doctor.finding import Finding, fix, ok
-from bot.doctor.slack import unreachable
+from bot.doctor.slack import open_client, unreachable
 from bot.logs import fault
-from bot.slack import SLACK_FAULTS, create_client, error_code, patiently
+from bot.slack import SLACK_FAULTS, error_code, patiently
 from bot.surfaces.reply import footer, message_blocks
 
 Ask = Callable[[str], Awaitable[bool]]
@@ -101,7 +101,7 @@ async def _room(settings: Settings, trial: Trial) -> tuple[AsyncWebClient, _Room
         raise LiveError(
             "say in whose direct message: --user U… (in Slack: your profile, ⋮, Copy member ID)."
         )
-    client = create_client(token.get_secret_value(), settings.slack_api_url)
+    client = open_client(settings, token.get_secret_value())
     me = await patiently(client.auth_test)
     if trial.channel is None:
         channel = await _direct_message(client, str(trial.user))

@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from dotenv import dotenv_values
+
 from bot.config import Settings, SettingsError, load_settings
 from bot.doctor.finding import Finding, fix, note, ok
 
@@ -13,23 +15,29 @@ from bot.doctor.finding import Finding, fix, note, ok
 def read_settings() -> tuple[Settings, list[Finding]]:
     """Return the settings without those that are wrong, and one finding for each of these."""
     found: list[Finding] = []
-    wrong: set[str] = set()
-    dotenv: Path | None = Path(".env")
-    while True:
+    from_file: dict[str, str | None] = {}
+    dotenv = Path(".env")
+    if dotenv.is_file():
         try:
-            settings = load_settings(dotenv=dotenv, without=wrong)
+            from_file = dict(dotenv_values(dotenv))
+        except (OSError, UnicodeDecodeError):
+            found.append(
+                fix("Settings", ".env cannot be read: make it readable for this user, in UTF-8.")
+            )
+    values = {name: value for name, value in from_file.items() if value} | os.environ
+    good: dict[str, str] = {}
+    for name in sorted(values):
+        # No setting depends on another, so each can be judged alone.
+        try:
+            load_settings({name: values[name]}, dotenv=None)
         except SettingsError as problem:
             found.append(fix("Settings", str(problem)))
-            if problem.name is None:
-                dotenv = None
-            else:
-                wrong.add(problem.name)
         else:
-            break
+            good[name] = values[name]
     if not found:
-        source = "the environment and .env" if Path(".env").is_file() else "the environment"
+        source = "the environment and .env" if from_file else "the environment"
         found.append(ok("Settings", f"read from {source}."))
-    return settings, found
+    return load_settings(good, dotenv=None), found
 
 
 def data_folder(settings: Settings) -> Finding:

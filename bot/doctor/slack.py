@@ -9,14 +9,14 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pydantic import SecretStr
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
 from bot.doctor.finding import Finding, fix, note, ok, without_secrets
 from bot.manifest import manifest_scopes
-from bot.slack import SLACK_FAULTS, create_client, error_code, patiently
+from bot.slack import SLACK_FAULTS, error_code, patiently
 
 # Slack's signatures are good for five minutes; a minute is more than any clock that is kept.
 SIGNATURE_SECONDS = 300
@@ -41,6 +41,25 @@ class Answered:
 
 def _header(headers: Mapping[str, Any], name: str) -> str | None:
     return next((str(v) for k, v in headers.items() if k.lower() == name), None)
+
+
+class Client(AsyncWebClient):
+    """A Web API client that repeats nothing, for whom an answer that is not JSON is no answer."""
+
+    async def api_call(self, *args: Any, **kwargs: Any) -> AsyncSlackResponse:
+        """Make a call. Raises what the SDK raises, and `SlackRequestError` for such an answer."""
+        try:
+            return await super().api_call(*args, **kwargs)
+        except SlackApiError as error:
+            if isinstance(error.response.data, dict):
+                raise
+            status = error.response.status_code
+            raise SlackRequestError(f"Slack's answer is not JSON, status {status}.") from None
+
+
+def open_client(settings: Settings, token: str | None = None) -> Client:
+    """Return a client for the address in `settings`."""
+    return Client(token=token, base_url=settings.slack_api_url, timeout=30, retry_handlers=[])
 
 
 async def examine_slack(settings: Settings) -> AsyncIterator[Finding]:
@@ -99,7 +118,7 @@ def unreachable(settings: Settings) -> str:
 
 
 async def _bot_token(settings: Settings, token: SecretStr) -> tuple[Finding, Answered | None]:
-    client = create_client(token.get_secret_value(), settings.slack_api_url)
+    client = open_client(settings, token.get_secret_value())
     try:
         started = time.time()
         response = await patiently(client.auth_test)
@@ -186,7 +205,7 @@ async def _way_in(settings: Settings) -> AsyncIterator[Finding]:
     if wrong := _wrong_kind("SLACK_APP_TOKEN", token, "xapp-", _WHERE_APP_TOKEN):
         yield fix("Events", wrong)
         return
-    client = AsyncWebClient(base_url=settings.slack_api_url, timeout=30, retry_handlers=[])
+    client = open_client(settings)
     value = token.get_secret_value()
     try:
         await patiently(lambda: client.apps_connections_open(app_token=value))

@@ -1,0 +1,502 @@
+"""`kioku doctor` as a process: each broken set-up gets the sentence that mends it."""
+
+from __future__ import annotations
+
+import re
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+
+from bot.doctor.database import judge
+from memory import DatabaseFacts, EmbeddedPostgres, EmbeddingSpace
+from tests.conftest import ROOT, SPACE, Server, json_server
+from tests.integration.kioku_process import Ended, ended
+
+NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
+SECRETS = ("hunter2", "xoxb-", "xapp-", "sk-secret")
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[Server]:
+    """A playground of this module."""
+    with json_server("playground", "--manifest", "manifest.yml") as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def calm(slack: Server) -> None:
+    """Nothing that another test ordered is left."""
+    slack.call("/_playground/faults", method="DELETE")
+    slack.call("/_model/faults", method="DELETE")
+    slack.call("/_model/settings", {"shutdown_dates": {}})
+
+
+def settings_for(slack: Server, database: str) -> dict[str, str]:
+    """Return settings with which all is well."""
+    return {
+        "SLACK_API_URL": slack.told["slack_api_url"],
+        "SLACK_BOT_TOKEN": slack.told["bot_token"],
+        "SLACK_APP_TOKEN": slack.told["app_token"],
+        "OPENAI_BASE_URL": slack.openai_base_url,
+        "OPENAI_API_KEY": "sk-secret",
+        "KIOKU_EMBEDDING_MODEL": SPACE.model,
+        "DATABASE_URL": database,
+    }
+
+
+def told(done: Ended) -> dict[str, str]:
+    """Return each finding that is not OK as part → text, after the checks that always hold."""
+    assert done.err == ""
+    *lines, empty, last = done.out.splitlines()
+    assert empty == ""
+    levels = [line[:6] for line in lines]
+    assert set(levels) <= {"OK    ", "NOTE  ", "FIX   "}
+    fixes = levels.count("FIX   ")
+    assert done.code == (1 if fixes else 0)
+    assert last == {
+        0: "Nothing has to be mended.",
+        1: "One thing has to be mended; begin with the first FIX.",
+    }.get(fixes, f"{fixes} things have to be mended; begin with the first FIX.")
+    # Only how tokens begin may be told.
+    bare = re.sub(r"\((?:.*, )?xoxb-…|\(xapp-…|begin with x(?:oxb|app)-:", "", done.out)
+    assert not [secret for secret in SECRETS if secret in bare]
+    found: dict[str, str] = {}
+    for line in lines:
+        part, _, text = line[6:].partition(": ")
+        if not line.startswith("OK"):
+            found[part] = f"{line[:4].strip()} {text}"
+    return found
+
+
+def parts(done: Ended) -> list[str]:
+    """Return the parts in the order in which they were told of."""
+    return [line[6:].partition(": ")[0] for line in done.out.splitlines() if ": " in line]
+
+
+def test_a_healthy_installation_has_nothing_to_mend(
+    tmp_path: Path, slack: Server, database: str
+) -> None:
+    """Everything is looked at, in the order in which it is set up, and is OK."""
+    done = ended(tmp_path, "doctor", **settings_for(slack, database))
+    assert told(done) == {}
+    assert parts(done) == [
+        *("Settings", "Data folder", "Bot token", "Scopes", "Events", "Clock"),
+        *("Database", "pgvector", "Migration", "Roles", "Embedding"),
+        *("Model gpt-6-luna", f"Model {SPACE.model}"),
+    ]
+    assert "Events: come by Socket Mode." in done.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_newcomer_is_told_what_there_is_to_do(tmp_path: Path) -> None:
+    """With nothing set all is well for `kioku up`, and nothing is made."""
+    found = told(ended(tmp_path, "doctor"))
+    assert found.keys() == {"Slack", "Model"}
+    assert found["Slack"].startswith("NOTE no token is set: `kioku up` opens the playground.")
+    assert found["Model"].startswith("NOTE none is set: `kioku up` answers with the stand-in")
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_goes_on_after_each_failure(tmp_path: Path) -> None:
+    """Wrong settings are each named and left out; what does not answer stops nothing else."""
+    done = ended(
+        tmp_path,
+        "doctor",
+        KIOKU_REPLYMODEL="x",
+        PORT="door",
+        DATABASE_URL=NOWHERE,
+        SLACK_API_URL="http://127.0.0.1:1/api/",
+        SLACK_BOT_TOKEN="xoxb-1",
+        OPENAI_BASE_URL="http://kioku:hunter2@127.0.0.1:1/v1",
+    )
+    lines = [line[6:] for line in done.out.splitlines() if line.startswith("FIX")]
+    for line, sentence in zip(
+        lines,
+        [
+            "Settings: There is no setting KIOKU_REPLYMODEL: did you mean KIOKU_REPLY_MODEL?",
+            "Settings: PORT has a value that cannot be used: write a port number from 0 to 65535.",
+            "Bot token: Slack does not answer at http://127.0.0.1:1/api/: check the network,",
+            "Events: there is no way in: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SEC",
+            "Database: kioku at 127.0.0.1:1 does not answer: start PostgreSQL there, or correct",
+            "Model: no answer from http://127.0.0.1:1/v1/: check the network and OPENAI_BASE_URL.",
+        ],
+        strict=True,
+    ):
+        assert line.startswith(sentence)
+    told(done)
+
+
+def test_a_dotenv_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """The rest is looked at without it."""
+    (tmp_path / ".env").write_bytes(b"PORT=\xff\xfe")
+    done = ended(tmp_path, "doctor")
+    assert told(done)["Settings"].startswith("FIX .env cannot be read: make it readable")
+    assert "Database" in parts(done)
+
+
+BROKEN: list[tuple[dict[str, str], dict[str, str]]] = [
+    (
+        {"SLACK_BOT_TOKEN": "", "KIOKU_REPLY_MODEL": "gpt-5-none"},
+        {
+            "Bot token": "SLACK_BOT_TOKEN is not set: copy it from your app's OAuth & Permissions",
+            "Model gpt-5-none": "http://127.0.0.1",
+        },
+    ),
+    (
+        {"SLACK_BOT_TOKEN": "xoxb-no", "SLACK_APP_TOKEN": "xapp-no"},
+        {
+            "Bot token": "Slack refuses SLACK_BOT_TOKEN (invalid_auth): copy it again from your",
+            "Events": "Slack refuses SLACK_APP_TOKEN (invalid_auth): copy it again from your app's",
+        },
+    ),
+    (
+        {"SLACK_BOT_TOKEN": "xapp-playground", "SLACK_APP_TOKEN": "xoxb-playground"},
+        {
+            "Bot token": "SLACK_BOT_TOKEN holds an app-level token, it has to begin with xoxb-:",
+            "Events": "SLACK_APP_TOKEN holds a bot token, it has to begin with xapp-: copy it from",
+        },
+    ),
+    (
+        {"SLACK_APP_TOKEN": "", "OPENAI_BASE_URL": "", "OPENAI_API_KEY": ""},
+        {
+            "Events": "there is no way in: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_S",
+            "Model": "none is set: `kioku up` answers with the stand-in",
+        },
+    ),
+    (
+        {"KIOKU_MEMORY_MODEL": "nobody:best"},
+        {"Model nobody:best": "langchain-nobody is not installed: install it (`pip install lang"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "sentences"), BROKEN)
+def test_what_is_wrong_with_slack_or_the_model_is_said(
+    tmp_path: Path,
+    slack: Server,
+    database: str,
+    change: dict[str, str],
+    sentences: dict[str, str],
+) -> None:
+    """Each broken part gives one sentence, and nothing else is called wrong."""
+    found = told(ended(tmp_path, "doctor", **{**settings_for(slack, database), **change}))
+    assert found.keys() == sentences.keys()
+    for part, sentence in sentences.items():
+        assert found[part].startswith(f"FIX {sentence}")
+
+
+def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: str) -> None:
+    """An app installed from an older manifest is told what to add; more than needed is a note."""
+    manifest = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
+    scopes = manifest["oauth_config"]["scopes"]["bot"]
+    scopes[scopes.index("im:history")] = "im:write"
+    scopes.remove("assistant:write")
+    older = tmp_path / "manifest.yml"
+    older.write_text(yaml.safe_dump(manifest), "utf-8")
+    with json_server("playground", "--manifest", str(older)) as slack:
+        found = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        assert found.keys() == {"Scopes"}
+        assert found["Scopes"].startswith(
+            "FIX assistant:write, im:history not granted: put manifest.yml into your app's App"
+        )
+    scopes += ["assistant:write", "im:history"]
+    manifest["settings"]["socket_mode_enabled"] = False
+    older.write_text(yaml.safe_dump(manifest), "utf-8")
+    with json_server("playground", "--manifest", str(older)) as slack:
+        assert told(ended(tmp_path, "doctor", **settings_for(slack, database))) == {
+            "Scopes": "NOTE all granted; not needed: im:write.",
+            "Events": "FIX Socket Mode is off: turn it on in your app's Socket Mode page.",
+        }
+        slack.call("/_playground/uninstall", {})
+        found = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        assert found["Bot token"].startswith(
+            "FIX Slack says SLACK_BOT_TOKEN is no longer valid (account_inactive): install the app"
+        )
+
+
+def test_faults_of_slack_are_not_taken_for_a_wrong_token(
+    tmp_path: Path, slack: Server, database: str
+) -> None:
+    """Slack being down, and an app token without its scope, each have their own sentence."""
+    settings = settings_for(slack, database)
+    slack.call("/_playground/faults", {"method": "auth.test", "status": 503})
+    found = told(ended(tmp_path, "doctor", **settings))
+    assert found["Bot token"].startswith(f"FIX Slack does not answer at {slack.url}/api/")
+    slack.call("/_playground/faults", {"method": "apps.connections.open", "error": "missing_scope"})
+    found = told(ended(tmp_path, "doctor", **settings))
+    assert found == {
+        "Events": "FIX SLACK_APP_TOKEN lacks the scope connections:write: make a new one at Basic"
+        " Information, App-Level Tokens (xapp-…, with the scope connections:write)."
+    }
+
+
+def test_http_wants_the_signing_secret_only(tmp_path: Path, slack: Server, database: str) -> None:
+    """With a signing secret and no app token events come by HTTP; what to enter is said."""
+    settings = {**settings_for(slack, database), "SLACK_APP_TOKEN": ""}
+    done = ended(tmp_path, "doctor", **settings, SLACK_SIGNING_SECRET="hunter2")
+    assert told(done) == {}
+    assert "Events: come by HTTP, signed." in done.out
+    assert "https://YOUR-HOST/slack/events as Request URL" in done.out
+
+
+@contextmanager
+def slow_clock(slack: Server, seconds: int) -> Iterator[str]:
+    """Serve a Slack whose clock is `seconds` behind; yields its API's address."""
+
+    class Relay(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            kept = ("authorization", "content-type")
+            headers = {k: v for k, v in self.headers.items() if k.lower() in kept}
+            url = f"{slack.url}{self.path}"
+            with urllib.request.urlopen(
+                urllib.request.Request(url, data=body, headers=headers, method="POST"), timeout=20
+            ) as answer:
+                text = answer.read()
+                scopes = answer.headers["x-oauth-scopes"]
+            self.send_response_only(200)
+            date = datetime.now(UTC) - timedelta(seconds=seconds)
+            for name, value in {
+                "Date": format_datetime(date, usegmt=True),
+                "Content-Type": "application/json",
+                "Content-Length": str(len(text)),
+                "X-OAuth-Scopes": scopes,
+            }.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: Any) -> None:
+            return None
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Relay) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/api/"
+        finally:
+            server.shutdown()
+
+
+def test_a_clock_that_is_wrong_is_told(tmp_path: Path, slack: Server, database: str) -> None:
+    """Where requests are signed it has to be set; by Socket Mode it is good to know."""
+    settings = settings_for(slack, database)
+    with slow_clock(slack, 600) as url:
+        by_socket = told(ended(tmp_path, "doctor", **{**settings, "SLACK_API_URL": url}))
+        signed = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "hunter2", "SLACK_API_URL": url}
+        by_http = told(ended(tmp_path, "doctor", **{**settings, **signed}))
+    assert by_socket.keys() == by_http.keys() == {"Clock"}
+    assert by_socket["Clock"].endswith("s ahead of Slack's: let the system set the time (NTP).")
+    assert by_http["Clock"].startswith("FIX ")
+    assert "s ahead of Slack's: Slack's signatures are refused from 300 s on." in by_http["Clock"]
+    with slow_clock(slack, -120) as url:
+        found = told(ended(tmp_path, "doctor", **{**settings, "SLACK_API_URL": url}))
+    assert found["Clock"].endswith("s behind Slack's: let the system set the time (NTP).")
+
+
+def test_a_shutdown_date_is_told_with_the_days_left(
+    tmp_path: Path, slack: Server, database: str
+) -> None:
+    """A model that is gone has to be replaced; one that goes soon, or much later, is told."""
+    today = datetime.now(UTC).date()
+    settings = {**settings_for(slack, database), "KIOKU_MEMORY_MODEL": "openai:gpt-6.1-sol"}
+    dates = {
+        "gpt-6-luna": today - timedelta(days=1),
+        "gpt-6.1-sol": today + timedelta(days=400),
+        SPACE.model: today + timedelta(days=30),
+    }
+    slack.call("/_model/settings", {"shutdown_dates": {k: str(v) for k, v in dates.items()}})
+    done = ended(tmp_path, "doctor", **settings)
+    found = told(done)
+    assert found["Model gpt-6-luna"] == (
+        f"FIX was shut down on {dates['gpt-6-luna']}: set KIOKU_REPLY_MODEL to its successor."
+    )
+    assert found[f"Model {SPACE.model}"].startswith(
+        f"NOTE will be shut down on {dates[SPACE.model]}, 30 days from now: all memories have to be"
+    )
+    later = f"it will be shut down on {dates['gpt-6.1-sol']}, 400 days from now."
+    assert f"OK    Model gpt-6.1-sol: is there; {later}" in done.out
+
+
+def test_faults_of_the_model_server_are_told_apart(
+    tmp_path: Path, slack: Server, database: str
+) -> None:
+    """A refused key, a server in trouble and one that tells nothing of models are not the same."""
+    settings = settings_for(slack, database)
+    faults: list[tuple[dict[str, Any], str, str]] = [
+        ({"error_code": "invalid_api_key"}, "Model", f"FIX {slack.url}/v1/ refuses OPENAI_API_KEY"),
+        ({"status": 500, "times": 2}, "Model", f"FIX {slack.url}/v1/ answers with status 500: try"),
+        ({"status": 404}, "Model gpt-6-luna", "NOTE "),
+    ]
+    for fault, part, sentence in faults:
+        slack.call("/_model/faults", {"endpoint": "models", **fault})
+        found = told(ended(tmp_path, "doctor", **settings))
+        assert found.keys() == {part}
+        assert found[part].startswith(sentence)
+
+
+def test_a_database_is_told_to_be_migrated(
+    tmp_path: Path, slack: Server, database: str, empty_database: str
+) -> None:
+    """An empty one, an older one and a newer one are told apart."""
+    assert told(ended(tmp_path, "doctor", **settings_for(slack, empty_database))) == {
+        "pgvector": "NOTE is there, not yet in this database: `kioku migrate` creates it.",
+        "Migration": "FIX the database is not set up: run `kioku migrate` as the owner of the"
+        " database.",
+    }
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM kioku_migrations WHERE name = 'bot/0001_conversations'")
+    assert told(ended(tmp_path, "doctor", **settings_for(slack, database))) == {
+        "Migration": "FIX the database is 1 step(s) behind this version: run `kioku migrate` as"
+        " the owner of the database."
+    }
+    with psycopg.connect(database) as connection:
+        connection.execute("INSERT INTO kioku_migrations (name) VALUES ('bot/9999_later')")
+    assert told(ended(tmp_path, "doctor", **settings_for(slack, database))) == {
+        "Migration": "FIX the database is 1 step(s) ahead of this version: install a newer Kioku."
+    }
+
+
+def test_a_database_that_cannot_be_used_is_told(
+    tmp_path: Path, slack: Server, database: str
+) -> None:
+    """A missing database, a missing host and a missing extension each have their sentence."""
+    wrong = psycopg.conninfo.make_conninfo(database, dbname="nowhere")
+    nobody = "postgresql://kioku:hunter2@kioku.invalid/kioku"
+    bare = psycopg.conninfo.make_conninfo(database, options="-c extension_control_path=/nowhere")
+    with psycopg.connect(database) as connection:
+        connection.execute("DROP EXTENSION vector CASCADE")
+    for conninfo, part, sentence in [
+        (wrong, "Database", "does not exist there (database or user): create it, or correct"),
+        (nobody, "Database", "no such host is known: correct DATABASE_URL."),
+        (
+            bare,
+            "pgvector",
+            "FIX this PostgreSQL lacks the extension: install it (the package postg",
+        ),
+    ]:
+        found = told(ended(tmp_path, "doctor", **settings_for(slack, conninfo)))
+        assert sentence in found[part]
+        assert found[part].startswith("FIX ")
+
+
+@contextmanager
+def done_and_undone(conninfo: str, do: str, undo: str) -> Iterator[None]:
+    """Change the whole cluster for a while."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(do.encode())
+    try:
+        yield
+    finally:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute(undo.encode())
+
+
+def test_roles_that_do_not_guard_are_told(tmp_path: Path, slack: Server, database: str) -> None:
+    """Who may not act as the application is named, and an application that nothing binds."""
+    with done_and_undone(database, "CREATE ROLE stranger LOGIN", "DROP ROLE stranger"):
+        stranger = psycopg.conninfo.make_conninfo(database, user="stranger")
+        assert told(ended(tmp_path, "doctor", **settings_for(slack, stranger))) == {
+            "Roles": "FIX the user of DATABASE_URL may not act as kioku_app: run `GRANT kioku_app"
+            " TO` that user, as the owner of the database."
+        }
+    for right in ("SUPERUSER", "BYPASSRLS"):
+        with done_and_undone(
+            database, f"ALTER ROLE kioku_app {right}", f"ALTER ROLE kioku_app NO{right}"
+        ):
+            found = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        assert found.keys() == {"Roles"}
+        assert found["Roles"].startswith("FIX kioku_app reaches everybody's rows: run `ALTER ROLE")
+    with psycopg.connect(database) as connection:
+        connection.execute("ALTER TABLE store OWNER TO kioku_app")
+        connection.execute("ALTER TABLE turns DISABLE ROW LEVEL SECURITY")
+    found = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+    assert found["Roles"].startswith("FIX kioku_app reaches everybody's rows")
+    assert found["Row-level security"].startswith("FIX is off for turns, so that one person's rows")
+
+
+def test_another_embedding_than_the_stored_one_is_told(
+    tmp_path: Path, slack: Server, database: str
+) -> None:
+    """Another model, another size, and the stand-in's memories before a real model."""
+    settings = settings_for(slack, database)
+    real = {**settings, "KIOKU_EMBEDDING_MODEL": "text-embedding-3-small"}
+    found = told(ended(tmp_path, "doctor", **real))
+    assert found["Embedding"].startswith(
+        "FIX the stored memories are of kioku-stand-in-embedding (256 dimensions),"
+        " text-embedding-3-small (1536) is configured: the stand-in's memories are of no use to a"
+    )
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE kioku_embedding_space SET model = 'own'")
+    found = told(ended(tmp_path, "doctor", **real))
+    assert "configured: set KIOKU_EMBEDDING_MODEL=own, or use another" in found["Embedding"]
+    unknown = {**settings, "KIOKU_EMBEDDING_MODEL": "nobodys-embedding"}
+    found = told(ended(tmp_path, "doctor", **unknown))
+    assert "nobodys-embedding did not answer, so its size is not known:" in found["Embedding"]
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE kioku_embedding_space SET model = %s", (SPACE.model,))
+        connection.execute("UPDATE kioku_embedding_space SET dimensions = 128")
+    found = told(ended(tmp_path, "doctor", **settings))
+    assert found["Embedding"].startswith("FIX the vectors' column has 256 dimensions, but they are")
+
+
+def test_an_old_postgresql_is_told() -> None:
+    """Before 16 it has to be replaced."""
+    facts = DatabaseFacts(
+        server_version=150_004,
+        pgvector="installed",
+        steps_missing=frozenset(),
+        steps_unknown=frozenset(),
+        app_role_exists=True,
+        app_role_allowed=True,
+        app_role_bypasses=False,
+        unprotected_tables=(),
+        space=EmbeddingSpace("m", 4),
+        column_dimensions=4,
+    )
+    first, *rest = judge(facts, "kioku at db")
+    assert str(first) == (
+        "FIX   Database: kioku at db is PostgreSQL 15.4: use PostgreSQL 16 or newer, with pgvector."
+    )
+    assert {finding.level for finding in rest} == {"OK"}
+
+
+def test_the_embedded_database_is_looked_at_running_or_not(tmp_path: Path) -> None:
+    """What `kioku up` left is started for the look and stopped; one that runs is left alone."""
+    data = tmp_path / ".kioku"
+    assert ended(tmp_path, "migrate", KIOKU_EMBEDDING_MODEL=SPACE.model).code == 0
+    stopped = ended(tmp_path, "doctor")
+    assert told(stopped).keys() == {"Slack", "Model"}
+    assert f"OK    Database: embedded in {data}, PostgreSQL 18." in stopped.out
+    assert "OK    Migration: the database is up to date." in stopped.out
+    with EmbeddedPostgres(data) as server:
+        pid = server.pid
+        assert ended(tmp_path, "doctor") == stopped
+        assert server.pid == pid
+    real = told(ended(tmp_path, "doctor", OPENAI_BASE_URL="http://127.0.0.1:1/v1"))
+    assert "set KIOKU_DATA_DIR to another folder" in real["Embedding"]
+
+
+def test_a_data_folder_that_cannot_be_used_is_told(
+    tmp_path: Path, slack: Server, database: str
+) -> None:
+    """Where it is needed it has to be mended; with everything elsewhere it is good to know."""
+    (tmp_path / "file").write_text("")
+    needed = told(ended(tmp_path, "doctor", KIOKU_DATA_DIR="file/data"))
+    assert needed["Data folder"] == (
+        f"FIX {tmp_path}/file cannot be written to (it is no folder): set KIOKU_DATA_DIR to another"
+        " folder."
+    )
+    assert needed.keys() == {"Data folder", "Slack", "Model"}
+    settings = settings_for(slack, database)
+    found = told(ended(tmp_path, "doctor", **settings, KIOKU_DATA_DIR="file/data"))
+    assert found["Data folder"].startswith(f"NOTE {tmp_path}/file cannot be written to")

@@ -1,0 +1,268 @@
+"""`kioku doctor --live` against the playground: what worked is said, and nothing stays."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Server, json_server
+from tests.integration.kioku_process import PYTHON_M_BOT, Ended, ended, environment
+
+EVERYTHING = [
+    "Settings",
+    "chat.postMessage",
+    "assistant.threads.setStatus",
+    "chat.startStream",
+    "chat.appendStream",
+    "chat.stopStream with a footer and metadata",
+    "chat.update of what was streamed",
+    "Reading metadata back",
+    "chat.postEphemeral in a thread",
+    "Cleaning up",
+]
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[Server]:
+    """A playground of this module."""
+    with json_server("playground", "--manifest", "manifest.yml", "--no-model") as server:
+        yield server
+
+
+class Person:
+    """Somebody with a direct message of their own."""
+
+    def __init__(self, slack: Server) -> None:
+        self._slack = slack
+        self._since = slack.call("/_playground/calls?since=999999999")["last"]
+        self.id: str = slack.call("/_playground/users", {"name": "Installer"})["id"]
+
+    @property
+    def _seen(self) -> dict[str, Any]:
+        seen: dict[str, Any] = self._slack.call(f"/_playground/channels/dm/messages?as={self.id}")
+        return seen
+
+    @property
+    def dm(self) -> str:
+        """The id of the direct message, opened by the person."""
+        return str(self._seen["channel"])
+
+    @property
+    def kept(self) -> list[dict[str, Any]]:
+        """What Slack keeps in the direct message; ephemeral messages go with a reload."""
+        return [one for one in self._seen["messages"] if not one.get("is_ephemeral")]
+
+    @property
+    def status(self) -> str:
+        """The status lines that stand."""
+        return "".join(thread["status"] for thread in self._seen["threads"])
+
+    @property
+    def calls(self) -> list[str]:
+        """The methods that were called since the person came."""
+        found = self._slack.call(f"/_playground/calls?since={self._since}")["calls"]
+        return [call["method"] for call in found]
+
+
+@pytest.fixture
+def person(slack: Server) -> Iterator[Person]:
+    """Somebody new, and no faults left over."""
+    yield Person(slack)
+    slack.call("/_playground/faults", method="DELETE")
+
+
+def settings_for(slack: Server) -> dict[str, str]:
+    """Return what leads to the playground."""
+    return {
+        "SLACK_API_URL": slack.told["slack_api_url"],
+        "SLACK_BOT_TOKEN": slack.told["bot_token"],
+    }
+
+
+def findings(done: Ended) -> dict[str, str]:
+    """Return part → level and text, in order."""
+    assert done.err == ""
+    pairs = [line.partition(": ") for line in done.out.splitlines() if ": " in line]
+    return {name[6:]: f"{name[:4].strip()} {text}" for name, _, text in pairs}
+
+
+def test_everything_is_tried_and_taken_away(tmp_path: Path, slack: Server, person: Person) -> None:
+    """Each behaviour is said to work, and the direct message is as it was before."""
+    person.dm  # noqa: B018 - opens it
+    done = ended(tmp_path, "doctor", "--live", "--yes", "--user", person.id, **settings_for(slack))
+    found = findings(done)
+    assert list(found) == EVERYTHING
+    assert {text for part, text in found.items() if part not in ("Settings", "Cleaning up")} == {
+        "OK worked."
+    }
+    assert found["Cleaning up"] == "OK 2 messages deleted; the ephemeral one goes with a reload."
+    assert done.code == 0
+    assert person.kept == []
+    assert person.status == ""
+
+
+def test_the_direct_message_may_be_given(tmp_path: Path, slack: Server, person: Person) -> None:
+    """Its id says whose it is; another person's is refused, and so is a channel."""
+    settings = settings_for(slack)
+    live = ("doctor", "--live", "--yes", "--channel")
+    assert ended(tmp_path, *live, person.dm, **settings).code == 0
+    other = Person(slack)
+    both = ended(tmp_path, *live, person.dm, "--user", other.id, **settings)
+    assert findings(both)["Live"].startswith(f"FIX {person.dm} is not the direct message with")
+    state = slack.call("/_playground/state")
+    general = next(one["id"] for one in state["channels"] if one["name"] == "general")
+    public = ended(tmp_path, *live, general, **settings)
+    assert findings(public)["Live"] == (
+        f"FIX {general} is no direct message: others would read along."
+    )
+    nowhere = ended(tmp_path, *live, "D0NOWHERE", **settings)
+    assert findings(nowhere)["Live"] == "FIX D0NOWHERE is no conversation of Kioku's."
+    assert other.kept == []
+    assert not [call for call in other.calls if call.startswith(("chat.", "assistant."))]
+
+
+def test_nothing_is_tried_without_permission(tmp_path: Path, slack: Server, person: Person) -> None:
+    """Without a person, a token, a conversation or a yes nothing is posted, and no DM is opened."""
+    settings = settings_for(slack)
+    for arguments, change, sentence in [
+        (["--yes"], {}, "FIX say in whose direct message: --user U…"),
+        (["--user", person.id], {}, f"FIX {person.id} has no direct message with Kioku yet: write"),
+        (["--user", "U1"], {"SLACK_BOT_TOKEN": ""}, "FIX SLACK_BOT_TOKEN is not set: run `kioku"),
+        (["--user", "U1"], {"SLACK_BOT_TOKEN": "xoxb-1"}, "FIX Slack says invalid_auth: run `kiok"),
+        (["--user", "U1"], {"SLACK_API_URL": "http://127.0.0.1:1"}, "FIX Slack does not answer at"),
+    ]:
+        done = ended(tmp_path, "doctor", "--live", *arguments, **{**settings, **change})
+        assert findings(done)["Live"].startswith(sentence)
+        assert done.code == 1
+    asked = ended(tmp_path, "doctor", "--live", "--channel", person.dm, **settings)
+    assert findings(asked)["Live"].startswith("FIX not agreed to, so nothing was tried")
+    assert not [call for call in person.calls if call.startswith(("chat.", "assistant."))]
+    assert "conversations.open" not in person.calls
+
+
+def on_terminal(folder: Path, answer: str, *arguments: str, **settings: str) -> str:
+    """Run ``kioku`` on a terminal, answer its question, and return what it showed."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*PYTHON_M_BOT, *arguments],
+        cwd=folder,
+        env=environment(settings),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ):
+        os.close(theirs)
+        shown = b""
+        while select.select([ours], [], [], 30)[0]:
+            try:
+                piece = os.read(ours, 4096)
+            except OSError:  # the other end has closed
+                break
+            if b"[y/N] " in piece:
+                os.write(ours, f"{answer}\n".encode())
+            shown += piece
+    os.close(ours)
+    return shown.decode()
+
+
+@pytest.mark.parametrize(("answer", "tried"), [("y", True), ("", False), ("n", False)])
+def test_it_asks_on_a_terminal(
+    tmp_path: Path, slack: Server, person: Person, answer: str, tried: bool
+) -> None:
+    """It says what it is about to do, in whose conversation and workspace; only y lets it."""
+    arguments = ("doctor", "--live", "--channel", person.dm)
+    shown = on_terminal(tmp_path, answer, *arguments, **settings_for(slack))
+    assert (
+        f"write a few messages into its direct message with {person.id} ({person.dm}, workspace"
+        " Playground) and delete them. Go on? [y/N]"
+    ) in shown
+    assert ("chat.postMessage" in person.calls) is tried
+    assert person.kept == []
+
+
+UNKNOWN: dict[str, Any] = {"error": "unknown_method"}
+DROPPED: dict[str, Any] = {"drop": "after"}
+FAULTS: list[dict[str, tuple[dict[str, Any], str, str]]] = [
+    {
+        "assistant.threads.setStatus": (
+            {"error": "missing_scope"},
+            "assistant.threads.setStatus",
+            "(missing_scope): no status line is shown while the model thinks.",
+        ),
+        "chat.startStream": (UNKNOWN, "chat.startStream", "(unknown_method): answers come in one"),
+        "chat.postEphemeral": (
+            {"error": "user_not_in_channel"},
+            "chat.postEphemeral in a thread",
+            "cannot be shown to the asker alone.",
+        ),
+    },
+    {
+        "chat.appendStream": ({"status": 503}, "chat.appendStream", "answers come in one piece."),
+        "chat.stopStream": (
+            {"error": "invalid_blocks"},
+            "chat.stopStream with a footer and metadata",
+            "(invalid_blocks): a finished answer has no footer.",
+        ),
+    },
+    {"chat.update": (DROPPED, "chat.update of what was streamed", "cannot be made whole.")},
+    {"chat.startStream": (DROPPED, "chat.startStream", "answers come in one piece.")},
+    {"chat.postMessage": (DROPPED, "chat.postMessage", "Kioku cannot answer at all.")},
+]
+
+
+@pytest.mark.parametrize("faults", FAULTS)
+def test_what_does_not_work_is_said_and_nothing_stays(
+    tmp_path: Path,
+    slack: Server,
+    person: Person,
+    faults: dict[str, tuple[dict[str, Any], str, str]],
+) -> None:
+    """A failure names what follows from it; even a lost or unfinished message is taken away."""
+    live = ("doctor", "--live", "--yes", "--channel", person.dm)
+    for method, (fault, _, _) in faults.items():
+        slack.call("/_playground/faults", {"method": method, **fault})
+    done = ended(tmp_path, *live, **settings_for(slack))
+    found = findings(done)
+    for _, part, sentence in faults.values():
+        assert found[part].startswith("FIX did not work (")
+        assert sentence in found[part]
+    assert sum(text.startswith("FIX") for text in found.values()) == len(faults)
+    assert done.code == 1
+    assert found["Cleaning up"].startswith("OK ")
+    assert person.kept == []
+    assert person.status == ""
+
+
+def test_metadata_that_does_not_come_back_is_said(
+    tmp_path: Path, slack: Server, person: Person
+) -> None:
+    """A message is only known again by its metadata, so its loss is a failure."""
+    live = ("doctor", "--live", "--yes", "--channel", person.dm)
+    # The stream keeps what it was stopped with; an update that fails leaves that unchanged.
+    slack.call(
+        "/_playground/faults", {"method": "conversations.replies", "error": "internal_error"}
+    )
+    found = findings(ended(tmp_path, *live, **settings_for(slack)))
+    assert "an answer may be posted twice after a lost connection" in found["Reading metadata back"]
+    assert person.kept == []
+
+
+def test_messages_that_cannot_be_deleted_are_said(
+    tmp_path: Path, slack: Server, person: Person
+) -> None:
+    """Then the person is told to delete them by hand."""
+    live = ("doctor", "--live", "--yes", "--channel", person.dm)
+    slack.call("/_playground/faults", {"method": "chat.delete", "error": "cant_delete_message"})
+    done = ended(tmp_path, *live, **settings_for(slack))
+    assert findings(done)["Cleaning up"] == (
+        f"FIX failed (cant_delete_message): delete Kioku's newest messages in {person.dm} by hand"
+        " (More actions, Delete message)."
+    )
+    assert done.code == 1
