@@ -132,7 +132,7 @@ def ask_handler(
             return web.Response(status=400, text=_BODY)
         if not (isinstance(user_id, str) and _USER.match(user_id)):
             return web.Response(status=400, text=_BODY)
-        if not (isinstance(prompt, str) and prompt.strip()):
+        if not (isinstance(prompt, str) and prompt.replace("\x00", "").strip()):
             return web.Response(status=400, text=_BODY)
         try:
             outcome, text = await asks.ask(turn, user_id, prompt)

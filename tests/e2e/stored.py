@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from tests.e2e.messages import Human, Json, Said
 
-_VECTOR = "[1" + ",0" * 255 + "]"
+VECTOR = "[1" + ",0" * 255 + "]"
 
 
 class Stored:
@@ -96,5 +96,5 @@ class Stored:
                 key,
                 json.dumps(value),
                 number,
-                _VECTOR,
+                VECTOR,
             )

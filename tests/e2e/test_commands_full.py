@@ -1,0 +1,350 @@
+"""The commands in full: lists, search and help; forgetting by number, words or altogether; Undo."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from bot.locale import LANGUAGES, Language, say
+from tests.e2e.messages import Human, Json, buttons
+from tests.e2e.stored import VECTOR
+from tests.e2e.world import World
+
+KINDS = {
+    "food": ("UserFoodPreference", "food_name"),
+    "tech": ("UserTechInterest", "topic"),
+    "fact": ("UserFact", "fact"),
+}
+
+
+def somebody(world: World, language: Language = "en") -> Human:
+    """Return somebody who reads that language."""
+    return world.human(locale="ja-JP" if language == "ja" else "en-US")
+
+
+def remember(world: World, human: Human, *told: tuple[str, str]) -> None:
+    """Give somebody memories (of `KINDS`, and what), each a day newer than the one before."""
+    for number, (name, what) in enumerate(told):
+        kind, field = KINDS[name]
+        value = {"kind": kind, "content": {field: what}, "sources": []}
+        world.rows(
+            "WITH made AS (INSERT INTO store (prefix, key, value, created_at, updated_at)"
+            " SELECT %s, gen_random_uuid()::text, %s, at, at FROM"
+            " (SELECT timestamptz '2026-01-01' + %s * interval '1 day' AS at) t"
+            " RETURNING prefix, key)"
+            " INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+            " SELECT prefix, key, 'content', %s FROM made RETURNING key",
+            world.prefix(human, "dm"),
+            json.dumps(value),
+            number,
+            VECTOR,
+        )
+
+
+def shown(message: Json) -> str:
+    """Return all texts of a message of blocks, without JSON's escapes."""
+    return json.dumps(message["blocks"], ensure_ascii=False).replace("\\n", "\n")
+
+
+def lines(message: Json) -> list[str]:
+    """Return headings and numbered lines, as they stand."""
+    return re.findall(r"\*[^*\n]+\*[^\n\"]*", shown(message))
+
+
+def subjects(world: World, human: Human) -> set[str]:
+    """Return what is remembered, each by its first text."""
+    return {next(iter(content.values())) for content in world.contents(human)}
+
+
+TOLD = (
+    ("food", "ramen"),
+    ("tech", "Rust"),
+    ("fact", "I live in Osaka"),
+    ("food", "sushi"),
+    ("tech", "Go"),
+    ("food", "natto"),
+)
+# Grouped, the kind of the newest first, newest first within each.
+NUMBERED = ["natto", "sushi", "ramen", "Go", "Rust", "I live in Osaka"]
+
+
+# --- /memories -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_memories_are_grouped_numbered_and_dated(socket_world: World, language: Language) -> None:
+    """Each kind stands under its heading in the person's language, each line with its date."""
+    world = socket_world
+    ann = somebody(world, language)
+    remember(world, ann, *TOLD)
+    answer = world.command(ann, "/memories")
+    assert answer["is_ephemeral"]
+    food = [say(language, "food", what=what) for what in ("natto", "sushi", "ramen")]
+    tech = [say(language, "tech", what=what) for what in ("Go", "Rust")]
+    assert lines(answer) == [
+        f"*{say(language, 'kind_food')}*",
+        f"*1.* {food[0]} _(2026-01-06)_",
+        f"*2.* {food[1]} _(2026-01-04)_",
+        f"*3.* {food[2]} _(2026-01-01)_",
+        f"*{say(language, 'kind_tech')}*",
+        f"*4.* {tech[0]} _(2026-01-05)_",
+        f"*5.* {tech[1]} _(2026-01-02)_",
+        f"*{say(language, 'kind_fact')}*",
+        "*6.* I live in Osaka _(2026-01-03)_",
+    ]
+    assert say(language, "memories_title") in shown(answer)
+    assert say(language, "memories_count", count=6, page=1, pages=1) in shown(answer)
+
+
+def test_numbers_run_on_over_pages(socket_world: World) -> None:
+    """The second page goes on counting, names its group again, and leads back."""
+    world = socket_world
+    ann = somebody(world)
+    remember(world, ann, *[("food", f"dish{n}") for n in range(18, 0, -1)])
+    remember(world, ann, *[("tech", f"tool{n}") for n in range(12, 0, -1)])
+    first, second = world.command(ann, "/memories"), world.command(ann, "/memories", "2")
+    numbers = [re.findall(r"\*(\d+)\.\*", shown(page)) for page in (first, second)]
+    assert numbers == [[str(n) for n in range(1, 21)], [str(n) for n in range(21, 31)]]
+    assert lines(second)[0] in (f"*{say('en', 'kind_tech')}*", f"*{say('en', 'kind_food')}*")
+    assert [b["text"]["text"] for b in buttons(first)] == [say("en", "memories_next")]
+    assert [b["text"]["text"] for b in buttons(second)] == [say("en", "memories_previous")]
+    assert lines(world.command(ann, "/memories", "99")) == lines(second)
+    assert lines(world.command(ann, "/memories", "0")) == lines(first)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "search ramen"),
+        ("en", "Search  RAMEN"),
+        ("en", "find ramen"),
+        ("ja", "検索 ramen"),
+        ("ja", "検索　ｒａｍｅｎ"),
+        ("ja", "search ramen"),
+    ],
+)
+def test_search_shows_what_has_the_words(
+    socket_world: World, language: Language, words: str
+) -> None:
+    """A search shows the memories with these words, under the numbers of the whole list."""
+    world = socket_world
+    ann = somebody(world, language)
+    remember(world, ann, *TOLD, ("food", "miso ramen"))
+    answer = world.command(ann, "/memories", words)
+    assert answer["is_ephemeral"]
+    assert re.findall(r"\*(\d+)\.\*", shown(answer)) == ["1", "4"]
+    assert "miso ramen" in shown(answer)
+    assert "sushi" not in shown(answer)
+    title = say(language, "search_title", words="X").partition("X")[2]
+    assert title in shown(answer)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_search_offers_what_is_near(socket_world: World, language: Language) -> None:
+    """Where nothing has the words, the nearest in meaning are shown, and said to be that."""
+    world = socket_world
+    ann = somebody(world, language)
+    world.ask(ann, "I love tonkotsu ramen")
+    world.ask(ann, "I'm interested in Kubernetes")
+    world.formed(ann)
+    answer = world.command(ann, "/memories", "search ramens")
+    assert say(language, "search_similar", words="ramens") in shown(answer)
+    assert "ramen" in lines(answer)[1]
+
+
+def test_search_finds_nobody_elses(socket_world: World) -> None:
+    """A search covers one's own memories only, near ones too."""
+    world = socket_world
+    ann, bo = somebody(world), somebody(world)
+    remember(world, bo, *TOLD)
+    answer = world.command(ann, "/memories", "search ramen")
+    assert answer["text"] == say("en", "forget_no_match", words="ramen")
+    remember(world, ann, ("food", "pizza"))
+    assert "sushi" not in shown(world.command(ann, "/memories", "search sushi"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "words", ["help", "ヘルプ", "search", "search ", "?", "ramen", "2 3", "-1"]
+)
+def test_anything_else_gets_help(socket_world: World, language: Language, words: str) -> None:
+    """What is no page and no search is answered with what can be typed, in the language read."""
+    world = socket_world
+    ann = somebody(world, language)
+    answer = world.command(ann, "/memories", words)
+    assert answer["is_ephemeral"]
+    assert answer["text"] == say(language, "memories_help").strip("\n")
+    for typed in ("/memories", "/forget 3"):
+        assert typed in answer["text"]
+
+
+# --- /forget -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_the_number_shown_is_the_number_taken(socket_world: World, number: int) -> None:
+    """`/forget N` offers line N of the list, and its click forgets that and nothing else."""
+    world = socket_world
+    ann = somebody(world)
+    remember(world, ann, *TOLD)
+    line = next(one for one in lines(world.command(ann, "/memories")) if f"*{number}.*" in one)
+    question = world.command(ann, "/forget", str(number))
+    assert question["is_ephemeral"]
+    assert lines(question) == [line]
+    [button] = buttons(question)
+    world.click(ann, question, "dm", button)
+    assert subjects(world, ann) == set(NUMBERED) - {NUMBERED[number - 1]}
+
+
+@pytest.mark.parametrize("words", ["０２", "02", "２"])
+def test_numbers_in_any_writing(socket_world: World, words: str) -> None:
+    """Full-width digits, as Japanese keyboards write them, are numbers too."""
+    world = socket_world
+    ann = somebody(world)
+    remember(world, ann, *TOLD)
+    assert "*2.*" in lines(world.command(ann, "/forget", words))[0]
+
+
+@pytest.mark.parametrize("words", ["0", "7", "9" * 30, "９" * 5_000])
+def test_numbers_that_there_are_not(socket_world: World, words: str) -> None:
+    """A number beyond the list is answered with how many there are."""
+    world = socket_world
+    ann = somebody(world)
+    remember(world, ann, *TOLD)
+    answer = world.command(ann, "/forget", words)
+    assert answer["text"] == say("en", "forget_no_number", number=words[:20], count=6)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_forget_words_then_undo(world: World, language: Language) -> None:
+    """What matches is shown with confirm, forgotten at once or one by one, and brought back."""
+    ann = somebody(world, language)
+    remember(world, ann, *TOLD, ("food", "miso ramen"))
+    before = world.memories(ann), world.vectors(ann)
+    question = world.command(ann, "/forget", "ramen")
+    assert say(language, "forget_ask_many", count=2) in shown(question)
+    first, second, both = buttons(question)
+    assert both["text"]["text"] == say(language, "forget_all_button", count=2)
+    for button in (first, second, both):
+        assert button["style"] == "danger"
+        assert button["confirm"]["deny"]["text"] == say(language, "forget_keep")
+    assert (world.memories(ann), world.vectors(ann)) == before
+    gone = world.click(ann, question, "dm", both)
+    assert say(language, "forgotten_many", count=2) in shown(gone)
+    assert say(language, "undo_note") in shown(gone)
+    assert subjects(world, ann) == set(NUMBERED) - {"ramen"}
+    assert len(world.vectors(ann)) == 5
+    [undo] = buttons(gone)
+    assert undo["text"]["text"] == say(language, "undo_button")
+    back = world.click(ann, gone, "dm", undo)
+    assert say(language, "undone", count=2) in shown(back)
+    assert (world.memories(ann), world.vectors(ann)) == before
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "everything"), ("en", "ALL"), ("ja", "すべて"), ("ja", "全部"), ("ja", "everything")],
+)
+def test_forget_everything_then_undo(world: World, language: Language, words: str) -> None:
+    """Everything is asked about with its number, forgotten by one click, and brought back."""
+    ann, bo = somebody(world, language), somebody(world)
+    remember(world, ann, *TOLD)
+    remember(world, bo, *TOLD)
+    world.ask(ann, "I love tempura")
+    world.formed(ann)
+    before = [world.memories(ann), world.vectors(ann), texts(world, ann)]
+    question = world.command(ann, "/forget", words)
+    assert question["is_ephemeral"]
+    assert say(language, "forget_everything_ask", count=7) in shown(question)
+    [button] = buttons(question)
+    assert button["confirm"]["style"] == "danger"
+    gone = world.click(ann, question, "dm", button)
+    assert [world.memories(ann), world.vectors(ann)] == [[], []]
+    assert {text for row in texts(world, ann) for text in row.values()} <= {"", None}
+    assert len(world.memories(bo)) == 6
+    assert say(language, "memories_none") in world.command(ann, "/memories")["text"]
+    [undo] = buttons(gone)
+    world.click(ann, gone, "dm", undo)
+    assert [world.memories(ann), world.vectors(ann), texts(world, ann)] == before
+
+
+def texts(world: World, human: Human) -> list[Json]:
+    """Return the texts of a person's turns, oldest first."""
+    return world.rows(
+        "SELECT question, words, reply FROM turns WHERE team_id = %s AND user_id = %s"
+        " ORDER BY question_ts",
+        world.team,
+        human.id,
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_that_became_no_memory_yet(socket_world: World, language: Language) -> None:
+    """Who has no memory yet but has said something can have that forgotten, and taken back."""
+    world = socket_world
+    ann = somebody(world, language)
+    assert world.command(ann, "/forget", "all")["text"] == say(language, "memories_none")
+    world.ask(ann, "ok thanks")
+    before = texts(world, ann)
+    question = world.command(ann, "/forget", "all")
+    assert say(language, "forget_words_ask") in shown(question)
+    gone = world.click(ann, question, "dm", buttons(question)[0])
+    assert say(language, "forgotten_words") in shown(gone)
+    assert {text for row in texts(world, ann) for text in row.values()} <= {"", None}
+    back = world.click(ann, gone, "dm", buttons(gone)[0])
+    assert say(language, "undone_words") in shown(back)
+    assert texts(world, ann) == before
+
+
+def test_undo_is_over_after_ten_minutes(socket_world: World) -> None:
+    """When its time is over Undo says so, and nothing comes back."""
+    world = socket_world
+    ann = somebody(world)
+    remember(world, ann, ("food", "ramen"))
+    question = world.command(ann, "/forget", "ramen")
+    gone = world.click(ann, question, "dm", buttons(question)[0])
+    world.rows(
+        "UPDATE forgotten SET expires_at = now() - interval '1 s' WHERE user_id = %s RETURNING id",
+        ann.id,
+    )
+    answer = world.click(ann, gone, "dm", buttons(gone)[0])
+    assert answer["text"] == say("en", "undo_expired")
+    assert world.memories(ann) == []
+
+
+def test_what_was_forgotten_is_not_formed_again(world: World) -> None:
+    """After a forget the same message, in history still, forms nothing and is told to no model."""
+    ann = somebody(world)
+    said = world.say(ann, "I love ramen")
+    world.reply(said)
+    world.formed(ann)
+    question = world.command(ann, "/forget", "ramen")
+    world.click(ann, question, "dm", buttons(question)[0])
+    world.ask(ann, "I love sushi", under=said)
+    world.formed(ann)
+    assert subjects(world, ann) == {"sushi"}
+    for prompt in world.prompts("I love sushi"):
+        assert "ramen" not in json.dumps(prompt["body"]["input"])
+
+
+def test_in_a_channel_nobody_else_sees_any_of_it(world: World) -> None:
+    """List, search, help, question, notice and Undo are all shown to the person alone."""
+    ann, bo = somebody(world), somebody(world)
+    general = world.channel("public", ann, bo)
+    remember(world, ann, *TOLD)
+    before = world.seen(bo, general)
+    for command, words in (
+        ("/memories", ""),
+        ("/memories", "search ramen"),
+        ("/memories", "help"),
+        ("/forget", ""),
+        ("/forget", "everything"),
+    ):
+        assert world.command(ann, command, words, channel=general)["is_ephemeral"]
+    question = world.command(ann, "/forget", "ramen", channel=general)
+    gone = world.click(ann, question, general, buttons(question)[0])
+    assert gone["is_ephemeral"]
+    assert world.click(ann, gone, general, buttons(gone)[0])["is_ephemeral"]
+    assert world.seen(bo, general) == before
