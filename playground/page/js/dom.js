@@ -56,7 +56,7 @@ export function icon(name, size = 18) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
   for (const [key, value] of Object.entries({
-    viewBox: "0 0 24 24", width: size, height: size, "aria-hidden": "true", focusable: "false", class: `icon ${name}`,
+    viewBox: "0 0 24 24", width: size, height: size, "aria-hidden": "true", focusable: "false", class: `icon i-${name}`,
   })) svg.setAttribute(key, value);
   const path = document.createElementNS(space, "path");
   path.setAttribute("d", SHAPES[name]);
@@ -88,12 +88,16 @@ export function sync(list, items) {
     if (child === at) at = at.nextElementSibling;
     else list.insertBefore(child, at);
   }
-  for (const gone of known.values()) gone.remove();
+  for (const gone of known.values()) {
+    const held = gone.contains(document.activeElement);
+    gone.remove();
+    if (held) list.lastElementChild?.focus({ preventScroll: true });
+  }
 }
 
 function regain(old, fresh, held) {
   if (held === old) fresh.focus({ preventScroll: true });
-  else if (held.dataset.focus) fresh.querySelector(`[data-focus="${CSS.escape(held.dataset.focus)}"]`)?.focus({ preventScroll: true });
+  else (fresh.querySelector(`[data-focus="${CSS.escape(held.dataset.focus ?? "")}"]`) ?? fresh).focus({ preventScroll: true });
 }
 
 export function announce(text) {

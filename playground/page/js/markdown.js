@@ -11,6 +11,13 @@ markdown.disable("image");
 // Headings of a message are no headings of the page.
 markdown.renderer.rules.heading_open = (tokens, index) => `<p class="h${tokens[index].tag.slice(1)}">`;
 markdown.renderer.rules.heading_close = () => "</p>";
+// The policy of the page takes no style attributes.
+for (const tag of ["th", "td"]) {
+  markdown.renderer.rules[`${tag}_open`] = (tokens, index) => {
+    const align = /text-align:\s*(\w+)/.exec(tokens[index].attrGet("style") ?? "")?.[1] ?? "left";
+    return `<${tag} class="align-${align}">`;
+  };
+}
 
 const ALLOWED = {
   ALLOWED_TAGS: ["p", "br", "hr", "em", "strong", "s", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a", "table", "thead", "tbody", "tr", "th", "td"],

@@ -1,0 +1,99 @@
+"""The page in headless Chromium, in front of the whole of Kioku or of an app that shows it all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.browser.setup import system_chromium
+from tests.browser.showcase import Showcase, showcase
+from tests.browser.visitor import Playground, Visitor
+from tests.integration.kioku_process import running
+
+Visit = Callable[..., Awaitable[Visitor]]
+
+
+@pytest.fixture(scope="session")
+def kioku(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playground]:
+    """`kioku up` with its playground and stand-in model, as a person would start it."""
+    folder = tmp_path_factory.mktemp("kioku")
+    with running(folder, "up", PORT="0", KIOKU_DATA_DIR=str(folder / "data")) as process:
+        line = process.line()
+        assert line.startswith("Kioku is ready at http://"), process.errors
+        yield Playground(line.rsplit(" ", 1)[1])
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium, or Playwright's own; a missing one fails the test."""
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=system_chromium())
+        yield started
+        await started.close()
+
+
+@pytest.fixture
+async def visit(browser: Browser) -> AsyncIterator[Visit]:
+    """Opens the page as somebody; whatever goes wrong on it fails the test at its end."""
+    problems: list[str] = []
+    # The browser reports each failed request; tests that stop the server expect those.
+    expected = ("Failed to load resource", "net::ERR")
+
+    def watch(page: Page) -> None:
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "console",
+            lambda said: (
+                problems.append(said.text)
+                if said.type == "error" and not said.text.startswith(expected)
+                else None
+            ),
+        )
+
+    async def open_page(
+        playground: Playground,
+        person: str | None = None,
+        *,
+        phone: bool = False,
+        theme: str = "light",
+        **options: Any,
+    ) -> Visitor:
+        size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 800}
+        context = await browser.new_context(
+            viewport=size,  # type: ignore[arg-type]
+            color_scheme=theme,  # type: ignore[arg-type]
+            has_touch=phone,
+            **options,
+        )
+        page = await context.new_page()
+        watch(page)
+        if person is not None:
+            await page.add_init_script(
+                f"localStorage.getItem('kioku.me')"
+                f" ?? localStorage.setItem('kioku.me', '\"{person}\"')"
+            )
+        await page.goto(playground.url)
+        await page.wait_for_selector("[data-ready]")
+        return Visitor(page, playground)
+
+    yield open_page
+    assert problems == []
+
+
+@pytest.fixture
+async def show() -> AsyncIterator[Showcase]:
+    """A playground with the app that shows everything."""
+    async with showcase() as started:
+        yield started
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    return folder

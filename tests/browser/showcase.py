@@ -1,0 +1,371 @@
+"""A small Bolt app that shows everything the page must be able to show."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from playground.manifest import Command, Shortcut, read_manifest
+from playground.server import serve
+from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
+from tests.conftest import ROOT
+
+Json = dict[str, Any]
+
+
+def text(content: str, kind: str = "plain_text") -> Json:
+    """A text object."""
+    return {"type": kind, "text": content}
+
+
+def option(value: str, label: str | None = None) -> Json:
+    """An option of a menu."""
+    return {"text": text(label or value.title()), "value": value}
+
+
+def confirm(question: str) -> Json:
+    """A confirmation dialog."""
+    return {
+        "title": text("Are You Sure?"),
+        "text": text(question),
+        "confirm": text("Do It"),
+        "deny": text("Leave It"),
+        "style": "danger",
+    }
+
+
+MARKDOWN = """## Three things to try
+1. **Vector search** with `pgvector`, see [the docs](https://example.org/pgvector)
+2. _Agents_ that remember
+   - and forget ~~nothing~~ on request
+3. 日本語の改行も
+   きれいに
+
+| Topic | Why | Stars |
+|---|---|---:|
+| AWS | you asked | 5 |
+| Azure | 比較のため | 4 |
+
+```python
+async def recall(person: Person) -> list[Memory]:
+    return await memories(person)
+```
+> A quote. <script>alert(1)</script> <img src=x onerror=alert(2)>
+
+[not followed](javascript:alert(3)) and https://example.org/path
+"""
+
+BLOCKS: list[Json] = [
+    {"type": "header", "text": text("Everything Slack can show")},
+    {
+        "type": "section",
+        "text": text(
+            "*Bold*, _italic_, ~struck~, `code`, <https://example.org|a link>,"
+            " <mailto:a@example.org>,"
+            " :ramen: and <javascript:alert(1)|no link>\n&gt; quoted &lt;b&gt;\n• one\n• two",
+            "mrkdwn",
+        ),
+    },
+    {
+        "type": "section",
+        "text": text("Choose a *city*", "mrkdwn"),
+        "accessory": {
+            "type": "static_select",
+            "action_id": "city",
+            "placeholder": text("A city"),
+            "options": [option("kyoto"), option("berlin"), option("lima")],
+        },
+    },
+    {
+        "type": "section",
+        "fields": [
+            text("*Status*\nOpen", "mrkdwn"),
+            text("*Owner*\nAya", "mrkdwn"),
+            text("*Since*\n2026-11-20", "mrkdwn"),
+            text("*記憶*\n12件", "mrkdwn"),
+        ],
+    },
+    {
+        "type": "section",
+        "text": text("With a menu of more", "mrkdwn"),
+        "accessory": {
+            "type": "overflow",
+            "action_id": "more",
+            "options": [option("edit"), option("history"), option("forget")],
+        },
+    },
+    {"type": "divider"},
+    {
+        "type": "actions",
+        "elements": [
+            {"type": "button", "action_id": "plain", "text": text("Plain"), "value": "1"},
+            {
+                "type": "button",
+                "action_id": "open_form",
+                "text": text("Open Form"),
+                "style": "primary",
+            },
+            {
+                "type": "button",
+                "action_id": "danger",
+                "text": text("Danger"),
+                "style": "danger",
+                "confirm": confirm("It cannot be undone."),
+            },
+            {
+                "type": "button",
+                "action_id": "away",
+                "text": text("Link"),
+                "url": "https://example.org/away",
+            },
+            {"type": "datepicker", "action_id": "day", "initial_date": "2026-11-20"},
+        ],
+    },
+    {
+        "type": "actions",
+        "elements": [
+            {
+                "type": "checkboxes",
+                "action_id": "boxes",
+                "options": [option("news"), option("alerts")],
+                "initial_options": [option("news")],
+            },
+            {
+                "type": "radio_buttons",
+                "action_id": "radios",
+                "options": [option("daily"), option("weekly")],
+            },
+        ],
+    },
+    {
+        "type": "image",
+        "image_url": "https://example.org/cat.png",
+        "alt_text": "A cat asleep",
+        "title": text("From elsewhere"),
+    },
+    {
+        "type": "table",
+        "column_settings": [{"align": "left"}, {"align": "right"}],
+        "rows": [
+            [{"type": "raw_text", "text": "Food"}, {"type": "raw_text", "text": "Score"}],
+            [{"type": "raw_text", "text": "ラーメン"}, {"type": "raw_text", "text": "90"}],
+        ],
+    },
+    {"type": "card", "title": "A block of tomorrow"},
+    {
+        "type": "context",
+        "elements": [
+            {"type": "image", "image_url": "https://example.org/a.png", "alt_text": "A face"},
+            text("AI-generated: it *may* be wrong.", "mrkdwn"),
+        ],
+    },
+    {
+        "type": "context_actions",
+        "elements": [
+            {
+                "type": "feedback_buttons",
+                "action_id": "feedback",
+                "positive_button": {"text": text("Good Answer"), "value": "up"},
+                "negative_button": {"text": text("Bad Answer"), "value": "down"},
+            }
+        ],
+    },
+]
+
+FORM: Json = {
+    "type": "modal",
+    "callback_id": "form",
+    "title": text("New Memory"),
+    "submit": text("Save"),
+    "close": text("Cancel"),
+    "notify_on_close": True,
+    "blocks": [
+        {"type": "section", "text": text("What should I remember about *you*?", "mrkdwn")},
+        {
+            "type": "input",
+            "block_id": "what",
+            "label": text("What"),
+            "hint": text("In your own words"),
+            "element": {
+                "type": "plain_text_input",
+                "action_id": "what",
+                "multiline": True,
+                "max_length": 200,
+                "placeholder": text("I like …"),
+            },
+        },
+        {
+            "type": "input",
+            "block_id": "kind",
+            "label": text("Kind"),
+            "element": {
+                "type": "static_select",
+                "action_id": "kind",
+                "options": [option("food"), option("tech")],
+            },
+        },
+        {
+            "type": "input",
+            "block_id": "where",
+            "label": text("Where it may be used"),
+            "optional": True,
+            "element": {
+                "type": "radio_buttons",
+                "action_id": "where",
+                "options": [option("dm", "Direct messages"), option("all", "Everywhere")],
+            },
+        },
+        {
+            "type": "actions",
+            "block_id": "next",
+            "elements": [{"type": "button", "action_id": "deeper", "text": text("More Options")}],
+        },
+    ],
+}
+
+DEEPER: Json = {
+    "type": "modal",
+    "callback_id": "deeper",
+    "title": text("More Options"),
+    "submit": text("Apply"),
+    "blocks": [
+        {
+            "type": "input",
+            "block_id": "until",
+            "label": text("Until"),
+            "optional": True,
+            "element": {"type": "datepicker", "action_id": "until"},
+        },
+    ],
+}
+
+
+@dataclass
+class Showcase:
+    """The running app: what it was told."""
+
+    slack: Slack
+    actions: list[Json] = field(default_factory=list)
+    submitted: list[Json] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return self.slack.url
+
+    @property
+    def client(self) -> AsyncWebClient:
+        """The app's Web API client."""
+        return AsyncWebClient(token=BOT_TOKEN, base_url=f"{self.slack.url}/api/", retry_handlers=[])
+
+
+@asynccontextmanager
+async def showcase() -> AsyncIterator[Showcase]:
+    """Run a playground with the app on it."""
+    manifest = dataclasses.replace(
+        read_manifest(ROOT / "manifest.yml"),
+        home_tab=True,
+        commands={
+            "/form": Command(name="/form", description="Open a form", usage_hint="[nothing]"),
+            "/show": Command(name="/show", description="Show all blocks"),
+        },
+        shortcuts={"mine": Shortcut(callback_id="mine", kind="global", name="My Memories")},
+    )
+    async with serve(manifest, with_model=False) as slack:
+        running = Showcase(slack)
+        app = AsyncApp(client=running.client, process_before_response=True)
+        _listen(app, running)
+        handler = AsyncSocketModeHandler(app, APP_TOKEN, web_client=app.client)
+        await handler.connect_async()  # type: ignore[no-untyped-call]
+        try:
+            yield running
+        finally:
+            await handler.close_async()  # type: ignore[no-untyped-call]
+
+
+def _listen(app: AsyncApp, running: Showcase) -> None:
+    @app.event("message")
+    @app.event("app_mention")
+    async def message() -> None:
+        return
+
+    @app.event("app_home_opened")
+    async def home(event: Json, client: AsyncWebClient) -> None:
+        if event["tab"] == "home":
+            blocks = [
+                block
+                for block in BLOCKS
+                if block["type"] not in ("table", "card", "context_actions")
+            ]
+            await client.views_publish(
+                user_id=event["user"], view={"type": "home", "blocks": blocks}
+            )
+
+    @app.command("/show")
+    async def show(ack: AsyncAck, command: Json, client: AsyncWebClient) -> None:
+        await ack()
+        channel = command["channel_id"]
+        await client.chat_postMessage(
+            channel=channel,
+            text="In Markdown",
+            blocks=[{"type": "markdown", "text": MARKDOWN}],
+        )
+        await client.chat_postMessage(channel=channel, text="Everything", blocks=BLOCKS)
+
+    @app.command("/form")
+    async def form(ack: AsyncAck, command: Json, client: AsyncWebClient) -> None:
+        await ack()
+        await client.views_open(trigger_id=command["trigger_id"], view=FORM)
+
+    @app.action("open_form")
+    async def open_form(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
+        await ack()
+        await client.views_open(trigger_id=body["trigger_id"], view=FORM)
+
+    @app.action("deeper")
+    async def deeper(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
+        await ack()
+        running.actions.append(body)
+        await client.views_push(trigger_id=body["trigger_id"], view=DEEPER)
+
+    @app.action({"action_id": "danger"})
+    @app.action("plain")
+    @app.action("city")
+    @app.action("more")
+    @app.action("away")
+    @app.action("day")
+    @app.action("boxes")
+    @app.action("radios")
+    @app.action("feedback")
+    async def acted(ack: AsyncAck, action: Json) -> None:
+        await ack()
+        running.actions.append(action)
+
+    @app.view("form")
+    async def submitted(ack: AsyncAck, view: Json) -> None:
+        values = view["state"]["values"]
+        if len(values["what"]["what"]["value"]) < 5:
+            await ack(
+                response_action="errors",
+                errors={"what": "Say a little more: five characters at least."},
+            )
+            return
+        await ack()
+        running.submitted.append(values)
+
+    @app.view("deeper")
+    async def applied(ack: AsyncAck) -> None:
+        await ack()
+
+    @app.view_closed("form")
+    async def closed(ack: AsyncAck, view: Json) -> None:
+        await ack()
+        running.closed.append(view["id"])

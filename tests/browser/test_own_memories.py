@@ -1,0 +1,51 @@
+"""Seeing and forgetting one's memories, by command and click."""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import Visit
+from tests.browser.visitor import Playground
+
+
+async def test_one_memory_is_forgotten(kioku: Playground, visit: Visit) -> None:
+    """/memories lists; /forget shows what it would forget; the button asks, then forgets it."""
+    ann = await visit(kioku, kioku.person())
+    await ann.ask("I like ramen")
+    await ann.ask("I like soba")
+    listed = await ann.remembered("ramen", "soba")
+    await expect(listed).to_contain_text("Only visible to you")
+    asked = await ann.command("/forget ramen")
+    await asked.get_by_role("button", name="Forget").first.click()
+    dialog = ann.page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("ramen")
+    await dialog.get_by_role("button", name="Keep").click()
+    await expect(dialog).to_have_count(0)
+    await asked.get_by_role("button", name="Forget").first.click()
+    await dialog.get_by_role("button", name="Forget").click()
+    await expect(ann.last).to_contain_text("Forgotten")
+    left = await ann.command("/memories")
+    await expect(left).to_contain_text("soba")
+    await expect(left).not_to_contain_text("ramen")
+
+
+async def test_everything_is_forgotten_and_taken_back(kioku: Playground, visit: Visit) -> None:
+    """/forget everything asks twice, empties the list, and Undo brings it all back."""
+    ann = await visit(kioku, kioku.person())
+    await ann.ask("I like ramen and I'm interested in AWS")
+    await ann.remembered("ramen", "AWS")
+    asked = await ann.command("/forget everything")
+    await asked.get_by_role("button", name="Forget Everything").click()
+    await ann.page.get_by_role("dialog").get_by_role("button", name="Forget Everything").click()
+    await expect(ann.last).to_contain_text("Forgotten")
+    undo = ann.last.get_by_role("button", name="Undo")
+    await expect(undo).to_be_visible()
+    none = await ann.command("/memories")
+    await expect(none).to_contain_text("I remember nothing")
+    await (
+        ann.messages.filter(has=ann.page.get_by_role("button", name="Undo"))
+        .get_by_role("button", name="Undo")
+        .click()
+    )
+    await expect(ann.messages.filter(has_text="Taken back")).to_have_count(1)
+    await expect(await ann.command("/memories")).to_contain_text("ramen")

@@ -1,0 +1,110 @@
+"""What a person does on the page, and how they come to be in the workspace."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.async_api import Locator, Page, expect
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Playground:
+    """A running playground, by the address of its page."""
+
+    url: str
+
+    def get(self, path: str) -> Any:
+        """GET from the server."""
+        with urllib.request.urlopen(f"{self.url}/{path}", timeout=15) as answer:
+            return json.loads(answer.read())
+
+    def post(self, path: str, **body: Any) -> Any:
+        """POST to the server."""
+        request = urllib.request.Request(
+            f"{self.url}/{path}",
+            data=json.dumps(body).encode(),
+            headers={"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=15) as answer:
+            return json.loads(answer.read())
+
+    def person(self, locale: str = "en-US") -> str:
+        """Add somebody new, in #general and with a DM of their own; return their id."""
+        name = f"Visitor{next(_numbers)}"
+        user = str(self.post("_playground/users", name=name, locale=locale)["id"])
+        self.post("_playground/channels/update", channel=self.channel("general"), add=[user])
+        self.get(f"_playground/channels/dm/messages?as={user}&only=0")
+        return user
+
+    def channel(self, name: str) -> str:
+        """Return the id of a channel."""
+        channels = self.get("_playground/state")["channels"]
+        return str(next(one["id"] for one in channels if one["name"] == name))
+
+    def model(self, **settings: Any) -> None:
+        """Change how slow the stand-in model is."""
+        self.post("_model/settings", **settings)
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody in front of the page."""
+
+    page: Page
+    playground: Playground
+
+    @property
+    def box(self) -> Locator:
+        """The message box."""
+        return self.page.locator("#composer-text")
+
+    @property
+    def messages(self) -> Locator:
+        """What stands in the conversation, status lines aside."""
+        return self.page.locator("#conversation .messages > .message:not(.status, .pending)")
+
+    @property
+    def last(self) -> Locator:
+        """The newest of them."""
+        return self.messages.last
+
+    async def say(self, text: str) -> None:
+        """Type a message and press Enter."""
+        await self.box.fill(text)
+        await self.box.press("Enter")
+
+    async def ask(self, text: str) -> str:
+        """Say something in the DM; return the app's whole answer once it has come."""
+        before = await self.messages.count()
+        await self.say(text)
+        await expect(self.messages).to_have_count(before + 2, timeout=15_000)
+        await expect(self.page.locator(".live, .message.status")).to_have_count(0, timeout=15_000)
+        return await self.last.locator(".content").inner_text()
+
+    async def command(self, text: str) -> Locator:
+        """Give a slash command; return the answer that only this person sees."""
+        before = await self.messages.count()
+        await self.say(text)
+        await expect(self.messages).to_have_count(before + 1, timeout=15_000)
+        return self.last
+
+    async def remembered(self, *words: str, without: str = "\0") -> Locator:
+        """Look at /memories until these words are there, and `without` is not."""
+        for _ in range(20):
+            answer = await self.command("/memories")
+            text = await answer.inner_text()
+            if all(word in text for word in words) and without not in text:
+                return answer
+            await self.page.wait_for_timeout(400)
+        raise AssertionError(f"{words} were not remembered in time: {text}")
+
+    async def go(self, place: str) -> None:
+        """Choose a conversation on the left."""
+        await self.page.locator(".place", has_text=place).first.click()
+        await expect(self.page.locator("#conversation h1")).to_contain_text(place)
