@@ -40,9 +40,11 @@ class DatabaseFacts:
 
 
 async def database_facts(
-    conninfo: str, migrations: Sequence[Migration] = (), *, connect_seconds: int = 10
+    conninfo: str, migrations: Sequence[Migration] = (), *, connect_seconds: int = 30
 ) -> DatabaseFacts:
     """Look at a database, changing nothing. `migrations` are the steps after our own.
+
+    A database that was paused takes its time to answer: `connect_seconds` bounds the wait.
 
     Raises `psycopg.OperationalError` when PostgreSQL cannot be reached.
     """

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Callable
 from bot.config import Settings
 from bot.doctor.database import examine_database
 from bot.doctor.finding import Finding
-from bot.doctor.live import Trial, ask_on_terminal, try_live
+from bot.doctor.live import ask_on_terminal, try_live
 from bot.doctor.machine import data_folder, read_settings
 from bot.doctor.models import examine_models
+from bot.doctor.room import Trial
 from bot.doctor.slack import examine_slack
 
 __all__ = ["Trial", "examine", "run_doctor"]

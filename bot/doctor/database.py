@@ -51,6 +51,13 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
     except psycopg.OperationalError as error:
         yield fix(PART, _unreachable(settings, error))
         return
+    except psycopg.Error as error:
+        yield fix(
+            PART,
+            f"answers a look at it with {type(error).__name__}: connect as a user who may read its"
+            " tables, directly or through a pooler that keeps to PostgreSQL's protocol.",
+        )
+        return
     if place.fresh:
         yield ok(PART, f"{place.name}, {_version(facts)}; the first `kioku up` makes it.")
         return

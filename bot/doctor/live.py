@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
 from bot.doctor.finding import Finding, fix, ok
-from bot.doctor.slack import open_client, unreachable
+from bot.doctor.room import NoRoom, Room, Trial, find_room
+from bot.doctor.slack import Client, unreachable
 from bot.logs import fault
 from bot.slack import SLACK_FAULTS, error_code, patiently
 from bot.surfaces.reply import footer, message_blocks
@@ -27,19 +27,6 @@ _FIRST = "Kioku's doctor is trying what it needs here; this message goes in a mo
 _STREAMED = ("Kioku's doctor ", "streams, ", "and stops.")
 _UPDATED = "Kioku's doctor has updated this."
 _EPHEMERAL = "Kioku's doctor: only you see this. It goes when you reload Slack."
-
-
-class LiveError(Exception):
-    """Nothing was tried; the message says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """Whose direct message is used: the person (U…), or the conversation (D…), or both."""
-
-    user: str | None = None
-    channel: str | None = None
-    agreed: bool = False
 
 
 def ask_on_terminal(terminal: TextIO) -> Ask:
@@ -57,8 +44,8 @@ def ask_on_terminal(terminal: TextIO) -> Ask:
 async def try_live(settings: Settings, trial: Trial, ask: Ask) -> AsyncIterator[Finding]:
     """Try the riskiest of what the playground assumes, say how it went, delete what was posted."""
     try:
-        client, room = await _room(settings, trial)
-    except LiveError as problem:
+        client, room = await find_room(settings, trial)
+    except NoRoom as problem:
         yield fix(_PART, str(problem))
         return
     except SLACK_FAULTS as error:
@@ -82,84 +69,12 @@ async def try_live(settings: Settings, trial: Trial, ask: Ask) -> AsyncIterator[
     yield cleaned
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Room:
-    """One direct message, and who is in it."""
-
-    channel: str
-    user: str
-    team_id: str
-    team: str
-    bot_user: str
-
-
-async def _room(settings: Settings, trial: Trial) -> tuple[AsyncWebClient, _Room]:
-    token = settings.slack_bot_token
-    if token is None:
-        raise LiveError("SLACK_BOT_TOKEN is not set: run `kioku doctor` first.")
-    if trial.user is None and trial.channel is None:
-        raise LiveError(
-            "say in whose direct message: --user U… (in Slack: your profile, ⋮, Copy member ID)."
-        )
-    client = open_client(settings, token.get_secret_value())
-    me = await patiently(client.auth_test)
-    if trial.channel is None:
-        channel = await _direct_message(client, str(trial.user))
-    else:
-        channel = await _given_channel(client, trial.channel)
-        if trial.user not in (None, channel["user"]):
-            raise LiveError(
-                f"{trial.channel} is not the direct message with {trial.user}: give one of the two."
-            )
-    room = _Room(
-        channel=channel["id"],
-        user=channel["user"],
-        team_id=str(me["team_id"]),
-        team=str(me["team"]),
-        bot_user=str(me["user_id"]),
-    )
-    return client, room
-
-
-async def _direct_message(client: AsyncWebClient, user: str) -> dict[str, Any]:
-    """Find the direct message with `user`; none is opened, which would need ``im:write``."""
-    cursor = ""
-    while True:
-        page = await patiently(
-            lambda at=cursor: client.users_conversations(  # type: ignore[misc]
-                types="im", limit=200, cursor=at or None
-            )
-        )
-        for channel in page["channels"]:
-            if channel.get("user") == user:
-                return dict(channel)
-        cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
-        if not cursor:
-            raise LiveError(
-                f"{user} has no direct message with Kioku yet: write to it once in Slack (Apps,"
-                " Kioku, Messages), then try again."
-            )
-
-
-async def _given_channel(client: AsyncWebClient, channel: str) -> dict[str, Any]:
-    try:
-        answer = await patiently(lambda: client.conversations_info(channel=channel))
-    except SlackApiError as error:
-        if error_code(error) == "channel_not_found":
-            raise LiveError(f"{channel} is no conversation of Kioku's.") from None
-        raise
-    found: dict[str, Any] = answer["channel"]
-    if not found.get("is_im"):
-        raise LiveError(f"{channel} is no direct message: others would read along.")
-    return found
-
-
 @dataclass(slots=True)
 class _Attempt:
     """One run: what was posted, and how to take it away again."""
 
-    client: AsyncWebClient
-    room: _Room
+    client: Client
+    room: Room
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     root: str = ""
     status_shown: bool = False

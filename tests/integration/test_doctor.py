@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import re
-import threading
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +17,7 @@ from bot.doctor.database import judge
 from memory import DatabaseFacts, EmbeddedPostgres, EmbeddingSpace
 from tests.conftest import ROOT, SPACE, Server, json_server
 from tests.integration.kioku_process import Ended, ended
+from tests.integration.relay import relay
 
 NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
 SECRETS = ("hunter2", "xoxb-", "xapp-", "sk-secret")
@@ -249,48 +246,10 @@ def test_http_wants_the_signing_secret_only(tmp_path: Path, slack: Server, datab
     assert "https://YOUR-HOST/slack/events as Request URL" in done.out
 
 
-@contextmanager
-def slow_clock(slack: Server, seconds: int) -> Iterator[str]:
-    """Serve a Slack whose clock is `seconds` behind; yields its API's address."""
-
-    class Relay(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            kept = ("authorization", "content-type")
-            headers = {k: v for k, v in self.headers.items() if k.lower() in kept}
-            url = f"{slack.url}{self.path}"
-            with urllib.request.urlopen(
-                urllib.request.Request(url, data=body, headers=headers, method="POST"), timeout=20
-            ) as answer:
-                text = answer.read()
-                scopes = answer.headers["x-oauth-scopes"]
-            self.send_response_only(200)
-            date = datetime.now(UTC) - timedelta(seconds=seconds)
-            for name, value in {
-                "Date": format_datetime(date, usegmt=True),
-                "Content-Type": "application/json",
-                "Content-Length": str(len(text)),
-                "X-OAuth-Scopes": scopes,
-            }.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_: Any) -> None:
-            return None
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Relay) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/api/"
-        finally:
-            server.shutdown()
-
-
 def test_a_clock_that_is_wrong_is_told(tmp_path: Path, slack: Server, database: str) -> None:
     """Where requests are signed it has to be set; by Socket Mode it is good to know."""
     settings = settings_for(slack, database)
-    with slow_clock(slack, 600) as url:
+    with relay(slack, behind=600) as url:
         by_socket = told(ended(tmp_path, "doctor", **{**settings, "SLACK_API_URL": url}))
         signed = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "hunter2", "SLACK_API_URL": url}
         by_http = told(ended(tmp_path, "doctor", **{**settings, **signed}))
@@ -298,7 +257,7 @@ def test_a_clock_that_is_wrong_is_told(tmp_path: Path, slack: Server, database: 
     assert by_socket["Clock"].endswith("s ahead of Slack's: let the system set the time (NTP).")
     assert by_http["Clock"].startswith("FIX ")
     assert "s ahead of Slack's: Slack's signatures are refused from 300 s on." in by_http["Clock"]
-    with slow_clock(slack, -120) as url:
+    with relay(slack, behind=-120) as url:
         found = told(ended(tmp_path, "doctor", **{**settings, "SLACK_API_URL": url}))
     assert found["Clock"].endswith("s behind Slack's: let the system set the time (NTP).")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,15 @@ from typing import Any
 import pytest
 
 from tests.conftest import Server, json_server
-from tests.integration.kioku_process import PYTHON_M_BOT, Ended, ended, environment
+from tests.integration.kioku_process import (
+    PYTHON_M_BOT,
+    Ended,
+    ended,
+    environment,
+    running,
+    wait_for,
+)
+from tests.integration.relay import relay
 
 EVERYTHING = [
     "Settings",
@@ -240,17 +249,39 @@ def test_what_does_not_work_is_said_and_nothing_stays(
     assert person.status == ""
 
 
+def test_what_is_broken_off_is_taken_away(tmp_path: Path, slack: Server, person: Person) -> None:
+    """Ctrl-C in the middle of a stream leaves nothing either."""
+    slack.call("/_playground/faults", {"method": "chat.appendStream", "delay_ms": 60_000})
+    live = ("doctor", "--live", "--yes", "--channel", person.dm)
+    with running(tmp_path, *live, **settings_for(slack)) as kioku:
+        wait_for(lambda: "chat.appendStream" in person.calls)
+        assert len(person.kept) == 2
+        done = kioku.stop(signal.SIGINT)
+    assert done.code == 128 + signal.SIGINT
+    assert done.err == ""
+    assert person.kept == []
+    assert person.status == ""
+
+
 def test_metadata_that_does_not_come_back_is_said(
     tmp_path: Path, slack: Server, person: Person
 ) -> None:
-    """A message is only known again by its metadata, so its loss is a failure."""
+    """A reply is only known again by its metadata, so its loss is a failure."""
     live = ("doctor", "--live", "--yes", "--channel", person.dm)
-    # The stream keeps what it was stopped with; an update that fails leaves that unchanged.
-    slack.call(
-        "/_playground/faults", {"method": "conversations.replies", "error": "internal_error"}
+
+    def strip(method: str, answer: dict[str, Any]) -> None:
+        if method == "conversations.replies":
+            for message in answer["messages"]:
+                message.pop("metadata", None)
+
+    with relay(slack, change=strip) as url:
+        done = ended(tmp_path, *live, **{**settings_for(slack), "SLACK_API_URL": url})
+    found = findings(done)
+    assert found["Reading metadata back"] == (
+        "FIX Slack returned it without its metadata: an answer may be posted twice after a lost"
+        " connection."
     )
-    found = findings(ended(tmp_path, *live, **settings_for(slack)))
-    assert "an answer may be posted twice after a lost connection" in found["Reading metadata back"]
+    assert sum(text.startswith("FIX") for text in found.values()) == 1
     assert person.kept == []
 
 
