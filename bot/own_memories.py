@@ -74,9 +74,11 @@ class OwnMemories:
             own = view(person.namespace(DM))
             recalled = await recall_memories(self._pool, self._embedder, own, words, whole=0)
             hits, similar = list(recalled.memories)[:_SIMILAR], True
-        return search_results(
-            language, _among(memories, hits), words, similar=similar, stand_in=self._stand_in
-        )
+        found = _among(memories, hits)
+        if similar:
+            nearness = {memory.reference: place for place, memory in enumerate(hits)}
+            found.sort(key=lambda pair: nearness[pair[1].reference])
+        return search_results(language, found, words, similar=similar, stand_in=self._stand_in)
 
     async def forget_command(self, person: Person, language: Language, words: str) -> Payload:
         """Answer ``/forget``: a number of the list, words of a memory, or everything."""

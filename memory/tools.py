@@ -214,7 +214,11 @@ class MemoryTools:
                 {key: value for key, value in arguments.items() if value is not None}
             )
         except (ValidationError, ValueError) as problem:
-            return _error(f"The arguments are not valid ({_fields(problem)}). Correct them.")
+            kinds = ", ".join(schema.__name__ for schema in self._schemas)
+            return _error(
+                f"The arguments are not valid ({_fields(problem)}): `content` has a `kind`,"
+                f" one of {kinds}, and the fields of that kind."
+            )
         except EmbeddingsUnavailable:
             return _error("Nothing was stored: the memory is not reachable. Say so.")
         if action == "delete":

@@ -149,13 +149,19 @@ def _page_buttons(language: Language, page: int, pages: int) -> list[Block]:
 def search_results(
     language: Language, found: Numbered, words: str, *, similar: bool, stand_in: bool = False
 ) -> Payload:
-    """Return what a search found; `similar` says that none has the words themselves."""
+    """Return what a search found.
+
+    `similar` says that none has the words themselves; `found` is then the nearest first.
+    """
     if not found:
         return private(say(language, "forget_no_match", words=_escaped(words[:80])))
     key = "search_similar" if similar else "search_title"
     title = say(language, key, words=_escaped(words[:80]))
     shown = found[:PAGE_SIZE]
-    groups = _groups(language, shown)
+    if similar:
+        groups = ["\n".join(_line(language, number, memory) for number, memory in shown[:10])]
+    else:
+        groups = _groups(language, shown)
     blocks: list[Block] = [_section(title), *(_section(group) for group in groups)]
     if len(found) > len(shown):
         blocks.append(_note(say(language, "forget_more", count=len(found) - len(shown))))

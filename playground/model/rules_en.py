@@ -212,6 +212,11 @@ _EMPTY: Final = frozenset(
         "ones",
         "everybody",
         "to",
+        "forget it",
+        "forget that",
+        "forget about it",
+        "so forget it",
+        "please forget it",
     ]
 )
 
