@@ -20,6 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.answering import Answering
 from bot.app import create_app
 from bot.audience import Audiences
+from bot.changes import Changes
 from bot.config import Settings
 from bot.inbox import ANSWER, Inbox
 from bot.learning import FORM, Learning
@@ -141,12 +142,13 @@ class Service:
             quiet_seconds=settings.formation_delay,
         )
         inbox = Inbox(pool, queue)
+        turns = Turns(pool, learning.schedule)
         parts = Parts(
             pool=pool,
             client=client,
             bot_user_id=str(identity.bot_user_id),
             inbox=inbox,
-            turns=Turns(pool, learning.schedule),
+            turns=turns,
             audiences=audiences,
             people=people,
             embedder=embedder,
@@ -166,7 +168,13 @@ class Service:
             client=client,
             identity=identity,
             inbox=inbox,
-            audiences=audiences,
+            changes=Changes(
+                inbox=inbox,
+                turns=turns,
+                audiences=audiences,
+                people=people,
+                bot_user_id=str(identity.bot_user_id),
+            ),
             people=people,
             own=OwnMemories(pool, stand_in=settings.stand_in),
         )
@@ -174,8 +182,9 @@ class Service:
             replies=REPLIES_AT_ONCE,
             learning=FORMATIONS_AT_ONCE,
             poll_seconds=min(max(settings.formation_delay / 4, 0.2), 1.0),
+            patience=_DRAIN_SECONDS,
         )
-        self._stack.push_async_callback(queue.stop, patience=_DRAIN_SECONDS)
+        self._stack.push_async_callback(queue.stop)
         if settings.formation != "off":
             asyncio.get_running_loop().run_in_executor(None, warm_up)
         if settings.slack_app_token is not None:
