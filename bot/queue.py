@@ -24,6 +24,7 @@ REPLIES = "replies"
 LEARNING = "learning"
 _HEARTBEAT_SECONDS = 2.0
 _STALLED_SECONDS = 6.0
+_HAND_BACK_SECONDS = 5.0
 
 
 def migrations() -> list[Migration]:
@@ -40,6 +41,7 @@ class Queue:
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
         self._running: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._patience = 0.0
 
     async def open(self) -> None:
         """Share the application's pool with procrastinate."""
@@ -95,24 +97,29 @@ class Queue:
             (delay, lock),
         )
 
-    def start(self, *, replies: int, learning: int, poll_seconds: float = 1.0) -> None:
+    def start(
+        self, *, replies: int, learning: int, poll_seconds: float = 1.0, patience: float = 25.0
+    ) -> None:
         """Start working: at most so many replies and formations at a time.
 
-        Delayed jobs are found by polling, every `poll_seconds`.
+        Delayed jobs are found by polling, every `poll_seconds`. When the queue is stopped, running
+        jobs get `patience` seconds to end.
         """
+        self._patience = patience
         self._running = [
             asyncio.create_task(self._work(REPLIES, replies, 1.0), name="replies"),
             asyncio.create_task(self._work(LEARNING, learning, poll_seconds), name="learning"),
             asyncio.create_task(self._sweep(), name="stalled jobs"),
         ]
 
-    async def stop(self, *, patience: float) -> None:
-        """Take no more jobs; give running ones `patience` seconds, then hand them back."""
+    async def stop(self) -> None:
+        """Take no more jobs; let running ones end, or hand them back when patience is over."""
         self._stopping.set()
         for task in self._running:
             task.cancel()
         if self._running:
-            _, late = await asyncio.wait(self._running, timeout=patience)
+            # The workers hand jobs back by themselves, unless the database is away.
+            _, late = await asyncio.wait(self._running, timeout=self._patience + _HAND_BACK_SECONDS)
             for task in late:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
@@ -129,6 +136,7 @@ class Queue:
                     fetch_job_polling_interval=poll_seconds,
                     update_heartbeat_interval=_HEARTBEAT_SECONDS,
                     stalled_worker_timeout=_STALLED_SECONDS,
+                    shutdown_graceful_timeout=self._patience,
                     install_signal_handlers=False,
                     delete_jobs="successful",
                 )
