@@ -24,9 +24,9 @@ def essay(characters: int) -> str:
     return text.ljust(characters, ".")
 
 
-def substance(text: str) -> str:
-    """Return a text without white space and the borders of code blocks."""
-    return re.sub(r"\s+", "", _FENCE.sub("", text))
+def substance(*parts: str) -> str:
+    """Return all of a text's parts without white space and the borders of code blocks."""
+    return re.sub(r"\s+", "", _FENCE.sub("", "\n".join(parts)))
 
 
 def balanced(part: str) -> bool:

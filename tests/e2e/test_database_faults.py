@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from bot.locale import say
@@ -87,14 +88,35 @@ def test_line_5_a_message_during_an_outage_is_answered_after_it(
     world.until(lambda: world.app.get("/readyz")[0] == 200, "readiness")
 
 
-def test_line_5_a_command_during_an_outage_says_so(
+def test_line_5_a_command_during_an_outage_is_answered_after_it(
     socket_world: World, server: EmbeddedPostgres
 ) -> None:
-    """Line 5: a command that cannot reach the database answers with one sentence, soon."""
+    """Line 5: a command waits while PostgreSQL is away, and is not forgotten."""
     ann = socket_world.human()
+    socket_world.remember(ann, "ramen")
     server.stop(immediate=True)
-    answer = socket_world.command(ann, "/memories")
-    assert answer["text"] == say("en", "command_failed")
+    typed = {"user": ann.id, "channel": "dm", "command": "/memories"}
+    assert socket_world.playground("commands", typed)["ok"]
     server.start()
-    socket_world.until(lambda: socket_world.app.get("/readyz")[0] == 200, "readiness")
-    assert socket_world.command(ann, "/memories")["text"] == say("en", "memories_none")
+    [answer] = socket_world.until(lambda: socket_world.seen(ann), "an answer")
+    assert "ramen" in answer["text"]
+
+
+def test_line_5_a_command_that_loses_its_connection_says_so(world: World) -> None:
+    """Line 5: a command that the database does not answer says so in one sentence."""
+    ann = world.human()
+    world.remember(ann, "ramen")
+    with psycopg.connect(world.app.conninfo) as owner:
+        owner.execute("LOCK TABLE store")
+        typed = {"user": ann.id, "channel": "dm", "command": "/memories"}
+        assert world.playground("commands", typed)["ok"]
+        world.until(
+            lambda: world.rows(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class c ON c.oid = relation"
+                " WHERE relname = 'store' AND NOT granted"
+            ),
+            "a waiting command",
+        )
+    [answer] = world.until(lambda: world.seen(ann), "an answer")
+    assert answer["text"] == say("en", "command_failed")
+    assert "ramen" in world.command(ann, "/memories")["text"]

@@ -123,7 +123,11 @@ def test_line_5_a_rate_limited_post_waits_as_told(socket_world: World) -> None:
     assert goes_on(socket_world, ann)
 
 
-@pytest.mark.parametrize("fault", [{"status": 500}, {"drop": "before"}, {"drop": "after"}], ids=str)
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 500}, {"status": 503}, {"status": 429}, {"drop": "before"}, {"drop": "after"}],
+    ids=str,
+)
 def test_line_5_a_post_of_unknown_fate_is_made_once(
     socket_world: World, fault: dict[str, object]
 ) -> None:
