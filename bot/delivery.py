@@ -125,6 +125,8 @@ class Delivery:
         return self._taken
 
     async def _set_status(self) -> None:
+        if self._parts:
+            return  # Only a new reply clears the status line; here one is going to be updated.
         try:
             await self._client.assistant_threads_setStatus(
                 channel_id=self._message.channel_id,
