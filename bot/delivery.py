@@ -76,6 +76,7 @@ class Delivery:
         self._pending = ""
         self._may_stream = not already_posted
         self._flushed_at = float("-inf")
+        self._start_lost = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -177,13 +178,17 @@ class Delivery:
 
     async def _open(self, text: str) -> _Part:
         await self._status_shown()
-        answer = await self._client.chat_startStream(
-            channel=self._message.channel_id,
-            thread_ts=self._message.thread_ts,
-            recipient_team_id=self._message.user_team_id,
-            recipient_user_id=self._message.user_id,
-            markdown_text=text,
-        )
+        try:
+            answer = await self._client.chat_startStream(
+                channel=self._message.channel_id,
+                thread_ts=self._message.thread_ts,
+                recipient_team_id=self._message.user_team_id,
+                recipient_user_id=self._message.user_id,
+                markdown_text=text,
+            )
+        except SLACK_FAULTS as error:
+            self._start_lost = not error_code(error)
+            raise
         ts = str(answer["ts"])
         part = _Part(ts, text, live=True, opened_at=time.monotonic())
         self._parts.append(part)
@@ -223,6 +228,8 @@ class Delivery:
     async def _replace(self, texts: Sequence[str]) -> None:
         """Make the thread show exactly `texts`: update what stands, post the rest."""
         await self._status_shown()
+        if self._start_lost:
+            await self._take_over()
         for index, text in enumerate(texts):
             below = await self._below() if index == len(texts) - 1 else []
             part = self._parts[index] if index < len(self._parts) else None
@@ -299,8 +306,32 @@ class Delivery:
                 return
         raise DeliveryFailed("Slack did not take the reply.") from problem
 
+    async def _take_over(self) -> None:
+        """After a start that may have been carried out: end what streams, and make it a part."""
+        self._start_lost = False
+        known = {part.ts for part in self._parts}
+        for ts in [str(m["ts"]) for m in await self._replies() if m.get("bot_id")]:
+            if ts in known:
+                continue
+            # Slack lets us end our own streams only; the thread's other answers have ended.
+            with suppress(*SLACK_FAULTS):
+                await patiently(
+                    lambda ts=ts: self._client.chat_stopStream(  # type: ignore[misc]
+                        channel=self._message.channel_id, ts=ts
+                    )
+                )
+                self._parts.append(_Part(ts, "", live=False, opened_at=0.0))
+                await self._posted(ts)
+
     async def _was_posted(self, index: int) -> bool:
         """After a call that may have been carried out: look whether it was."""
+        for found in await self._replies():
+            if found.get("metadata") == self._metadata(index):
+                await self._posted(str(found["ts"]))
+                return True
+        return False
+
+    async def _replies(self) -> list[dict[str, Any]]:
         with suppress(*SLACK_FAULTS):
             answer = await patiently(
                 lambda: self._client.conversations_replies(
@@ -311,11 +342,8 @@ class Delivery:
                     limit=100,
                 )
             )
-            for found in answer.get("messages") or []:
-                if found.get("metadata") == self._metadata(index):
-                    await self._posted(str(found["ts"]))
-                    return True
-        return False
+            return list(answer.get("messages") or [])
+        return []
 
     def _metadata(self, index: int = 0) -> dict[str, Any]:
         # Every member of the workspace can read this: an opaque id only.
