@@ -233,31 +233,38 @@ class Delivery:
         for index, text in enumerate(texts):
             below = await self._below() if index == len(texts) - 1 else []
             part = self._parts[index] if index < len(self._parts) else None
-            if part is None or not await self._update(part, text, below):
+            if part is None:
                 await self._post(text, below, index)
+            elif not await self._update(part, text, below):
+                await self._post(text, below, index)
+                await self._delete(part)
         for part in self._parts[len(texts) :]:
-            await self._end_stream(part)
-            with suppress(*SLACK_FAULTS):
-                await patiently(
-                    lambda ts=part.ts: self._client.chat_delete(  # type: ignore[misc]
-                        channel=self._message.channel_id, ts=ts
-                    )
-                )
+            await self._delete(part)
+
+    async def _delete(self, part: _Part) -> None:
+        await self._end_stream(part)
+        with suppress(*SLACK_FAULTS):
+            await patiently(
+                lambda: self._client.chat_delete(channel=self._message.channel_id, ts=part.ts)
+            )
 
     async def _end_stream(self, part: _Part) -> None:
         if not part.live:
             return
-        part.live = False
         try:
             await patiently(
                 lambda: self._client.chat_stopStream(channel=self._message.channel_id, ts=part.ts)
             )
         except SLACK_FAULTS as error:
-            log.info("a stream had ended already: %s", error_code(error) or fault(error))
+            log.info("a stream could not be ended: %s", error_code(error) or fault(error))
+            # Refused means that it had ended; after any other fault that is not known.
+            part.live = not error_code(error)
+        else:
+            part.live = False
 
     async def _update(self, part: _Part, text: str, below: list[Block]) -> bool:
-        await self._end_stream(part)
         for attempt in range(_POST_ATTEMPTS):
+            await self._end_stream(part)
             try:
                 await patiently(
                     lambda: self._client.chat_update(
@@ -269,7 +276,7 @@ class Delivery:
                     )
                 )
             except SLACK_FAULTS as error:
-                if error_code(error):
+                if error_code(error) not in ("", "streaming_state_conflict"):
                     log.warning("a reply could not be updated: %s", error_code(error))
                     return False
                 # To set the same text twice is harmless.
@@ -332,7 +339,8 @@ class Delivery:
         return False
 
     async def _replies(self) -> list[dict[str, Any]]:
-        with suppress(*SLACK_FAULTS):
+        """Return what stands in the thread since the question; nothing where Slack does not say."""
+        try:
             answer = await patiently(
                 lambda: self._client.conversations_replies(
                     channel=self._message.channel_id,
@@ -342,8 +350,10 @@ class Delivery:
                     limit=100,
                 )
             )
-            return list(answer.get("messages") or [])
-        return []
+        except SLACK_FAULTS as error:
+            log.info("a thread could not be looked at: %s", error_code(error) or fault(error))
+            return []
+        return list(answer.get("messages") or [])
 
     def _metadata(self, index: int = 0) -> dict[str, Any]:
         # Every member of the workspace can read this: an opaque id only.
