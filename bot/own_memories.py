@@ -33,7 +33,8 @@ class OwnMemories:
         memories = await list_memories(self._pool, person)
         numbered = list(enumerate(memories, start=1))
         if words.isdecimal():
-            found = [pair for pair in numbered if str(pair[0]) == words.lstrip("0")]
+            number = int(words) if len(words) < 6 else 0
+            found = [pair for pair in numbered if pair[0] == number]
             if not found:
                 return private(
                     say(language, "forget_no_number", number=words[:20], count=len(memories))
