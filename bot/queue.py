@@ -33,12 +33,35 @@ def migrations() -> list[Migration]:
     return [Migration("procrastinate/3.10", schema), *packaged_migrations("bot")]
 
 
+class _Jobs(procrastinate.manager.JobManager):
+    """Procrastinate's jobs; one that failed, or whose worker died, gives way to one that waits.
+
+    At most one job of a queueing lock waits. Procrastinate would raise, and leave the job that
+    was to wait again as if it still ran, with its lock, until the worker ends.
+    """
+
+    async def retry_job_by_id_async(
+        self,
+        job_id: int,
+        retry_at: datetime,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        try:
+            await super().retry_job_by_id_async(job_id, retry_at, priority, queue, lock)
+        except exceptions.UniqueViolation:
+            # The one that waits will do this one's work.
+            await self.finish_job_by_id_async(job_id, status=Status.FAILED, delete_job=True)
+
+
 class Queue:
     """Deferring and running jobs. Arguments of jobs are opaque ids only."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+        self._app.job_manager = _Jobs(self._app.connector)
         self._running: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._patience = 0.0
@@ -157,13 +180,7 @@ class Queue:
         manager = self._app.job_manager
         stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS))
         for job in stalled:
-            if job.id is None:
-                continue
-            try:
-                await manager.retry_job_by_id_async(job.id, retry_at=datetime.now(UTC))
-            except exceptions.UniqueViolation:
-                # Another job of the same lock waits already: it will do this one's work.
-                await manager.finish_job_by_id_async(job.id, status=Status.FAILED, delete_job=True)
+            await manager.retry_job(job, retry_at=datetime.now(UTC))
         return len(stalled)
 
     async def _pause(self, seconds: float) -> None:
