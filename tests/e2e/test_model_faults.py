@@ -167,3 +167,16 @@ def test_line_5_without_the_memory_model_nothing_is_lost(world: World) -> None:
     assert world.memories(ann) == []
     assert goes_on(world, ann)
     assert len(world.formed(ann)) == 2
+
+
+def test_line_5_a_formation_that_fails_gives_way_to_the_next(world: World) -> None:
+    """Line 5: a formation fails while the next one waits already: that one forms both messages."""
+    ann = world.human()
+    world.model_fault("chat", status=500, delay_ms=800)
+    world.ask(ann, "I love ramen")
+    world.until(
+        lambda: world.rows("SELECT 1 FROM procrastinate_jobs WHERE status = 'doing'"),
+        "a formation at work",
+    )
+    world.ask(ann, "I love sushi")
+    assert {c["food_name"] for c in world.formed_contents(ann)} == {"ramen", "sushi"}
