@@ -341,7 +341,7 @@ BREAKS = (
     Break(
         "memories cannot close their frame",
         "bot/prompt.py",
-        '.replace("<", "\\\\u003c")',
+        '.replace("<", "\\\\u003c").replace(">", "\\\\u003e")',
         "",
         "A memory could end the frame and speak as the developer.",
         (
