@@ -20,6 +20,12 @@ from tests.integration.playground_slack import Place, PlaygroundSlack
 FOOTER = say("en", "footer")
 
 
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show more every fifth of a second, so that these tests take less time."""
+    monkeypatch.setattr("bot.delivery.FLUSH_SECONDS", 0.2)
+
+
 @dataclass
 class Answering:
     """One answer on its way, and what the delivery told about it."""
@@ -167,6 +173,19 @@ async def test_an_answer_that_was_never_streamed_is_posted(slack: PlaygroundSlac
     assert str(posted["args"]["unfurl_links"]).lower() in ("false", "0")
     assert str(posted["args"]["unfurl_media"]).lower() in ("false", "0")
     assert not slack.calls("chat.startStream")
+
+
+async def test_pieces_are_gathered(slack: PlaygroundSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pieces come within the time of a flush, Slack is called once for all."""
+    monkeypatch.setattr("bot.delivery.FLUSH_SECONDS", 60.0)
+    place = slack.place()
+    async with answering(slack, place) as answer:
+        for number in range(50):
+            assert await answer.delivery.write(f"{number} ")
+        assert [markdown(m) for m in slack.thread(place)] == ["0 "]
+        await answer.delivery.finish(answer.delivery.taken)
+    whole(slack, place, "".join(f"{number} " for number in range(50)))
+    assert not slack.calls("chat.appendStream")
 
 
 REFUSALS: list[dict[str, Any]] = [

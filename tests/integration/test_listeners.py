@@ -27,7 +27,7 @@ from bot.queue import REPLIES, Queue
 from bot.turns import Turns
 from bot.web import create_web_app
 from memory import EmbeddedPostgres, InvalidNamespace, Person, Pool, create_pool
-from tests.conftest import fresh_database
+from tests.conftest import ROOT, Server, fresh_database, json_server
 from tests.integration.playground_slack import PlaygroundSlack
 
 _numbers = itertools.count()
@@ -45,6 +45,21 @@ async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool."""
     async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def own_playground() -> Iterator[Server]:
+    """A playground of these tests alone: it has nothing to send from other tests."""
+    with json_server(
+        "playground", "--manifest", str(ROOT / "manifest.yml"), "--no-model"
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+def slack(own_playground: Server) -> PlaygroundSlack:
+    """Its Slack."""
+    return PlaygroundSlack(own_playground)
 
 
 @dataclass

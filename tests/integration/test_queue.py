@@ -242,6 +242,27 @@ async def test_work_goes_on_after_postgresql_cut_every_connection(
         assert await asyncio.wait_for(done.get(), SECONDS) == "after"
 
 
+async def test_a_worker_that_broke_starts_again(
+    database: str, pool: Pool, queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a part of the queue fails the worker ends, starts again, and goes on when it can."""
+    done = asyncio.Event()
+
+    async def work() -> None:
+        done.set()
+
+    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("ALTER TABLE procrastinate_workers RENAME TO away")
+    queue.start(replies=1, learning=1)
+    await until(lambda: "the replies worker stopped and starts again" in caplog.text)
+    await until(lambda: "stalled jobs could not be looked up" in caplog.text)
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("ALTER TABLE away RENAME TO procrastinate_workers")
+    await put(pool, queue, "L1")
+    await asyncio.wait_for(done.wait(), SECONDS)
+
+
 async def test_stopping_waits_for_running_work(database: str, pool: Pool, queue: Queue) -> None:
     """Work that runs when the queue stops is completed; what waits is left for the next start."""
     begun, finish = asyncio.Event(), asyncio.Event()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import openai
 import pytest
+from aiohttp import web
 
 from bot.config import STAND_IN_MODEL
 from bot.prompt import Prompt, compose
@@ -192,3 +196,48 @@ async def test_an_invalid_prompt_is_refused(replier: Replier) -> None:
     with pytest.raises(ReplyFailed) as raised:
         await replier.reply(ALICE, bad, Heard())
     assert raised.value.cause == "model_refused"
+
+
+@asynccontextmanager
+async def streaming(*events: dict[str, Any]) -> AsyncIterator[openai.AsyncOpenAI]:
+    """Serve a stream of these events, and give a client of that server."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for number, event in enumerate(events):
+            data = json.dumps({"sequence_number": number, **event})
+            await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
+        return response
+
+    app = web.Application()
+    app.router.add_post("/v1/responses", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    async with openai.AsyncOpenAI(api_key="x", base_url=url, max_retries=0) as client:
+        yield client
+    await runner.cleanup()
+
+
+PLACE = {"item_id": "m1", "output_index": 0, "content_index": 0}
+
+
+async def test_a_refusal_in_words_is_an_answer() -> None:
+    """What the model says in place of an answer it will not give is shown as the answer."""
+    refusal = {"type": "response.refusal.delta", "delta": "I cannot help with that.", **PLACE}
+    done = {"type": "response.completed", "response": {"id": "r1", "output": []}}
+    async with streaming(refusal, done) as client:
+        heard = Heard()
+        reply = await Replier(client, model="m", web_search=False).reply(ALICE, PROMPT, heard)
+    assert reply.text == "".join(heard.pieces) == "I cannot help with that."
+
+
+async def test_a_stream_that_just_ends_is_no_whole_answer() -> None:
+    """A stream that ends without saying that the answer is complete is a failure."""
+    piece = {"type": "response.output_text.delta", "delta": "Half of", "logprobs": [], **PLACE}
+    async with streaming(piece) as client:
+        with pytest.raises(ReplyFailed) as raised:
+            await Replier(client, model="m", web_search=False).reply(ALICE, PROMPT, Heard())
+    assert raised.value.cause == "model_down"
