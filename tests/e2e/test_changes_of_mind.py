@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.locale import say
 from tests.e2e.messages import Json, Said
 from tests.e2e.test_model_faults import STORY
@@ -45,6 +47,7 @@ def test_stop_keeps_what_was_said_and_says_so(world: World) -> None:
     assert "sushi" in world.ask(ann, "I love sushi", under=said).text
 
 
+@pytest.mark.one_mode
 def test_stop_before_the_first_word_ends_the_answer(world: World) -> None:
     """Pressing Stop while the app still thinks ends the answer as it begins."""
     ann = world.human()
@@ -58,6 +61,7 @@ def test_stop_before_the_first_word_ends_the_answer(world: World) -> None:
     assert len(reply.text) < 100
 
 
+@pytest.mark.one_mode
 def test_stop_in_one_thread_leaves_the_others_alone(world: World) -> None:
     """Stop ends the answer of its own thread only."""
     ann = world.human()
@@ -87,6 +91,7 @@ def test_a_message_deleted_during_its_answer_stops_it(world: World) -> None:
     assert [(turn["question"], turn["words"]) for turn in world.turns(said)] == [("", "")]
 
 
+@pytest.mark.one_mode
 def test_a_message_deleted_before_its_turn_is_not_answered(world: World) -> None:
     """A message taken back while it waits gets no answer, is no context and forms no memory."""
     ann = world.human()
@@ -124,6 +129,7 @@ def test_a_message_edited_before_its_turn_is_answered_as_edited(world: World) ->
     assert [c["food_name"] for c in world.formed_contents(ann)] == ["sushi"]
 
 
+@pytest.mark.one_mode
 def test_edits_and_deletions_of_other_messages_change_nothing(world: World) -> None:
     """What people edit and delete elsewhere is acknowledged, and that is all."""
     ann = world.human()

@@ -49,6 +49,7 @@ def test_line_5_postgresql_restarted_while_answering(
     assert goes_on(world, ann)
 
 
+@pytest.mark.one_mode
 def test_line_5_postgresql_restarted_while_forming(world: World, server: EmbeddedPostgres) -> None:
     """Line 5: a crash of PostgreSQL in the middle of a formation loses and doubles no memory."""
     ann = world.human()
@@ -88,20 +89,22 @@ def test_line_5_a_message_during_an_outage_is_answered_after_it(
     world.until(lambda: world.app.get("/readyz")[0] == 200, "readiness")
 
 
+@pytest.mark.one_mode
 def test_line_5_a_command_during_an_outage_is_answered_after_it(
-    socket_world: World, server: EmbeddedPostgres
+    world: World, server: EmbeddedPostgres
 ) -> None:
     """Line 5: a command waits while PostgreSQL is away, and is not forgotten."""
-    ann = socket_world.human()
-    socket_world.remember(ann, "ramen")
+    ann = world.human()
+    world.remember(ann, "ramen")
     server.stop(immediate=True)
     typed = {"user": ann.id, "channel": "dm", "command": "/memories"}
-    assert socket_world.playground("commands", typed)["ok"]
+    assert world.playground("commands", typed)["ok"]
     server.start()
-    [answer] = socket_world.until(lambda: socket_world.seen(ann), "an answer")
+    [answer] = world.until(lambda: world.seen(ann), "an answer")
     assert "ramen" in answer["text"]
 
 
+@pytest.mark.one_mode
 def test_line_5_a_command_that_loses_its_connection_says_so(world: World) -> None:
     """Line 5: a command that the database does not answer says so in one sentence."""
     ann = world.human()

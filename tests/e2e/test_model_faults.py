@@ -25,6 +25,7 @@ def goes_on(world: World, human: Human) -> bool:
     return "sushi" in world.ask(human, "I love sushi").text
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize(
     ("fault", "key"),
     [
@@ -54,6 +55,7 @@ def test_line_5_a_model_that_fails_for_good_costs_one_sentence(
     assert goes_on(world, ann)
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize(
     "fault",
     [
@@ -76,6 +78,7 @@ def test_line_5_a_model_that_fails_once_is_asked_again(world: World, fault: dict
     assert goes_on(world, ann)
 
 
+@pytest.mark.one_mode
 def test_line_5_a_stream_that_breaks_late_is_replaced_by_the_whole(world: World) -> None:
     """Line 5: half an answer that people have read already gives way to the whole one."""
     ann = world.human()
@@ -91,6 +94,7 @@ def test_line_5_a_stream_that_breaks_late_is_replaced_by_the_whole(world: World)
     assert [message["ts"] for message in shown] == [message["ts"] for message in reply.messages]
 
 
+@pytest.mark.one_mode
 def test_line_5_an_answer_cut_at_the_models_limit_says_so(world: World) -> None:
     """Line 5: an incomplete response is shown as far as it came, with a note."""
     ann = world.human()
@@ -104,6 +108,7 @@ def test_line_5_an_answer_cut_at_the_models_limit_says_so(world: World) -> None:
     assert goes_on(world, ann)
 
 
+@pytest.mark.one_mode
 def test_line_5_an_empty_answer_of_the_model_is_a_failure(world: World) -> None:
     """Line 5: a model that says nothing at all leaves one sentence."""
     ann = world.human()
@@ -112,6 +117,7 @@ def test_line_5_an_empty_answer_of_the_model_is_a_failure(world: World) -> None:
     assert goes_on(world, ann)
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize("characters", [11_400, 11_501, 12_001, 13_000, 30_000])
 @pytest.mark.parametrize("streams", [True, False], ids=["streamed", "posted"])
 def test_line_5_a_long_answer_comes_whole(world: World, characters: int, *, streams: bool) -> None:
@@ -131,9 +137,9 @@ def test_line_5_a_long_answer_comes_whole(world: World, characters: int, *, stre
     assert goes_on(world, ann)
 
 
-def test_line_5_a_long_answer_in_one_code_block_comes_whole(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_line_5_a_long_answer_in_one_code_block_comes_whole(world: World) -> None:
     """Line 5: a code block longer than a message goes on as code in the next one."""
-    world = socket_world
     lines = "\n".join(f"value_{number} = {number}" for number in range(1_200))
     world.pace(chunk_chars=500)
     world.script(f"```python\n{lines}\n```")
@@ -158,6 +164,7 @@ def test_line_5_without_embeddings_answers_and_memories_go_on(world: World) -> N
     assert {c["food_name"] for c in world.formed_contents(ann)} >= {"ramen", "sushi"}
 
 
+@pytest.mark.one_mode
 def test_line_5_without_the_memory_model_nothing_is_lost(world: World) -> None:
     """Line 5: words said while formation fails are used at once and remembered when it works."""
     ann = world.human()
@@ -169,6 +176,7 @@ def test_line_5_without_the_memory_model_nothing_is_lost(world: World) -> None:
     assert len(world.formed(ann)) == 2
 
 
+@pytest.mark.one_mode
 def test_line_5_a_formation_that_fails_gives_way_to_the_next(world: World) -> None:
     """Line 5: a formation fails while the next one waits already: that one forms both messages."""
     ann = world.human()

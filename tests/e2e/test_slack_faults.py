@@ -12,9 +12,9 @@ LONG = STORY * 2
 
 
 def slowly(world: World, text: str = STORY) -> None:
-    """Let the model take about three seconds for `text`: it is streamed in several pieces."""
+    """Let the model take about a second and a half for `text`: it is streamed in several pieces."""
     world.script(text)
-    world.pace(chunk_chars=len(text) // 60, token_ms=45)
+    world.pace(chunk_chars=len(text) // 60, token_ms=25)
 
 
 def story(world: World, human: Human) -> list[str]:
@@ -22,6 +22,7 @@ def story(world: World, human: Human) -> list[str]:
     return world.ask(human, "Tell me a story").parts
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize(
     "error",
     ["unknown_method", "internal_error", "fatal_error", "ratelimited", "missing_scope"],
@@ -51,107 +52,114 @@ def test_line_5_an_answer_streams(world: World) -> None:
     assert world.calls("chat.update") == world.calls("chat.postMessage") == []
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize(
     "error",
     ["message_not_in_streaming_state", "internal_error", "ratelimited", "msg_too_long"],
 )
-def test_line_5_a_stream_that_fails_midway_becomes_whole(socket_world: World, error: str) -> None:
+def test_line_5_a_stream_that_fails_midway_becomes_whole(world: World, error: str) -> None:
     """Line 5: where chat.appendStream is refused, the message is updated to the whole answer."""
-    ann = socket_world.human()
-    slowly(socket_world)
-    socket_world.slack_fault("chat.appendStream", error=error, times=99)
-    assert story(socket_world, ann) == [STORY]
-    assert goes_on(socket_world, ann)
+    ann = world.human()
+    slowly(world)
+    world.slack_fault("chat.appendStream", error=error, times=99)
+    assert story(world, ann) == [STORY]
+    assert goes_on(world, ann)
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize("drop", ["before", "after"])
 @pytest.mark.parametrize("method", ["chat.appendStream", "chat.stopStream"])
 def test_line_5_a_lost_connection_midway_repeats_nothing(
-    socket_world: World, method: str, drop: str
+    world: World, method: str, drop: str
 ) -> None:
     """Line 5: a piece or an end that may or may not have arrived is in the answer once."""
-    ann = socket_world.human()
-    slowly(socket_world)
-    socket_world.slack_fault(method, drop=drop)
-    assert story(socket_world, ann) == [STORY]
-    assert goes_on(socket_world, ann)
+    ann = world.human()
+    slowly(world)
+    world.slack_fault(method, drop=drop)
+    assert story(world, ann) == [STORY]
+    assert goes_on(world, ann)
 
 
-def test_line_5_a_stream_that_slack_ended_becomes_whole(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_line_5_a_stream_that_slack_ended_becomes_whole(world: World) -> None:
     """Line 5: a stream lost to Slack's own time limit is no loss to the reader."""
-    ann = socket_world.human()
-    slowly(socket_world)
-    socket_world.playground("settings", {"stream_seconds": 0.5})
-    assert story(socket_world, ann) == [STORY]
-    failed = [call["outcome"] for call in socket_world.calls("chat.appendStream")]
+    ann = world.human()
+    slowly(world)
+    world.playground("settings", {"stream_seconds": 0.5})
+    assert story(world, ann) == [STORY]
+    failed = [call["outcome"] for call in world.calls("chat.appendStream")]
     assert "message_not_in_streaming_state" in failed
-    assert goes_on(socket_world, ann)
+    assert goes_on(world, ann)
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize("error", ["internal_error", "ratelimited"])
 def test_line_5_an_end_of_the_stream_that_is_refused_once_is_made_good(
-    socket_world: World, error: str
+    world: World, error: str
 ) -> None:
     """Line 5: chat.stopStream refused once leaves no message streaming."""
-    ann = socket_world.human()
-    socket_world.script(STORY)
-    socket_world.slack_fault("chat.stopStream", error=error)
-    assert story(socket_world, ann) == [STORY]
-    assert goes_on(socket_world, ann)
+    ann = world.human()
+    world.script(STORY)
+    world.slack_fault("chat.stopStream", error=error)
+    assert story(world, ann) == [STORY]
+    assert goes_on(world, ann)
 
 
-def test_line_5_a_refused_update_is_posted_instead(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_line_5_a_refused_update_is_posted_instead(world: World) -> None:
     """Line 5: where the streamed half can be neither continued nor updated, the whole is posted."""
-    ann = socket_world.human()
-    slowly(socket_world)
-    socket_world.slack_fault("chat.appendStream", error="internal_error", times=99)
-    socket_world.slack_fault("chat.update", error="edit_window_closed", times=99)
-    parts = story(socket_world, ann)
+    ann = world.human()
+    slowly(world)
+    world.slack_fault("chat.appendStream", error="internal_error", times=99)
+    world.slack_fault("chat.update", error="edit_window_closed", times=99)
+    parts = story(world, ann)
     assert parts[-1] == STORY
-    assert goes_on(socket_world, ann)
+    assert goes_on(world, ann)
 
 
-def test_line_5_a_rate_limited_post_waits_as_told(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_line_5_a_rate_limited_post_waits_as_told(world: World) -> None:
     """Line 5: 429 with Retry-After on chat.postMessage delays the answer, and doubles nothing."""
-    ann = socket_world.human()
-    socket_world.script(STORY)
-    socket_world.slack_fault("chat.startStream", error="unknown_method")
-    socket_world.slack_fault("chat.postMessage", error="ratelimited", retry_after=1)
-    assert story(socket_world, ann) == [STORY]
-    limited, posted = socket_world.calls("chat.postMessage")
+    ann = world.human()
+    world.script(STORY)
+    world.slack_fault("chat.startStream", error="unknown_method")
+    world.slack_fault("chat.postMessage", error="ratelimited", retry_after=1)
+    assert story(world, ann) == [STORY]
+    limited, posted = world.calls("chat.postMessage")
     assert posted["time"] - limited["time"] >= 1
-    assert goes_on(socket_world, ann)
+    assert goes_on(world, ann)
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize(
     "fault",
     [{"status": 500}, {"status": 503}, {"status": 429}, {"drop": "before"}, {"drop": "after"}],
     ids=str,
 )
-def test_line_5_a_post_of_unknown_fate_is_made_once(
-    socket_world: World, fault: dict[str, object]
-) -> None:
+def test_line_5_a_post_of_unknown_fate_is_made_once(world: World, fault: dict[str, object]) -> None:
     """Line 5: a post that may have been carried out is looked for before it is repeated."""
-    ann = socket_world.human()
-    socket_world.script(STORY)
-    socket_world.slack_fault("chat.startStream", error="unknown_method")
-    socket_world.slack_fault("chat.postMessage", **fault)
-    assert story(socket_world, ann) == [STORY]
-    assert goes_on(socket_world, ann)
+    ann = world.human()
+    world.script(STORY)
+    world.slack_fault("chat.startStream", error="unknown_method")
+    world.slack_fault("chat.postMessage", **fault)
+    assert story(world, ann) == [STORY]
+    assert goes_on(world, ann)
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize("fault", [{"status": 500}, {"drop": "before"}, {"drop": "after"}], ids=str)
 def test_line_5_a_beginning_of_unknown_fate_leaves_one_answer(
-    socket_world: World, fault: dict[str, object]
+    world: World, fault: dict[str, object]
 ) -> None:
     """Line 5: a stream that may have begun does not stay beside the answer."""
-    ann = socket_world.human()
-    socket_world.script(STORY)
-    socket_world.slack_fault("chat.startStream", **fault)
-    assert story(socket_world, ann) == [STORY]
-    assert goes_on(socket_world, ann)
+    ann = world.human()
+    world.script(STORY)
+    world.slack_fault("chat.startStream", **fault)
+    assert story(world, ann) == [STORY]
+    assert goes_on(world, ann)
 
 
+@pytest.mark.one_mode
 def test_line_5_without_people_and_conversations_the_answer_comes(world: World) -> None:
     """Line 5: with users.info and conversations.info down nothing is guessed, all is answered."""
     ann = world.human()
@@ -165,28 +173,30 @@ def test_line_5_without_people_and_conversations_the_answer_comes(world: World) 
     assert goes_on(world, ann)
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"delay_ms": 4_000}], ids=str)
 def test_line_5_a_status_line_that_fails_holds_nothing_up(
-    socket_world: World, fault: dict[str, object]
+    world: World, fault: dict[str, object]
 ) -> None:
     """Line 5: where the status line fails or hangs the answer comes all the same."""
-    ann = socket_world.human()
-    socket_world.script(STORY)
-    socket_world.slack_fault("assistant.threads.setStatus", times=99, **fault)
-    reply = socket_world.reply(socket_world.say(ann, "Tell me a story"), 3.8)
+    ann = world.human()
+    world.script(STORY)
+    world.slack_fault("assistant.threads.setStatus", times=99, **fault)
+    reply = world.reply(world.say(ann, "Tell me a story"), 3.8)
     assert reply.parts == [STORY]
-    assert goes_on(socket_world, ann)
+    assert goes_on(world, ann)
 
 
-def test_line_5_a_thread_that_cannot_be_read_is_answered(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_line_5_a_thread_that_cannot_be_read_is_answered(world: World) -> None:
     """Line 5: called into a running thread that Slack does not show, the app answers without."""
-    world = socket_world
     ann = world.human()
     root = world.say(ann, "I love ramen", channel=world.channel("public", ann))
     world.slack_fault("conversations.replies", error="internal_error", times=99)
     assert "sushi" in world.ask(ann, "<@BOT> I love sushi", under=root).text
 
 
+@pytest.mark.one_mode
 def test_line_5_an_archived_channel_stops_nobody_else(world: World) -> None:
     """Line 5: an answer that can be delivered in no way is given up, and the app goes on."""
     ann = world.human()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -16,8 +17,7 @@ from tests.e2e.stored import Stored
 
 T = TypeVar("T")
 
-SECONDS = 20.0
-_MOMENT = 0.02
+SECONDS = 30.0
 _numbers = itertools.count(1)
 
 
@@ -155,7 +155,8 @@ class World(Stored):
 
     def until(self, check: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
         """Wait until `check` returns something; the app must not end meanwhile."""
-        for _ in range(int(seconds / _MOMENT)):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
             found = self._quietly(check)
             if found:
                 return found
