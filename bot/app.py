@@ -6,7 +6,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.audience import Audiences
+from bot.changes import Changes
 from bot.inbox import Inbox
 from bot.listeners import actions, commands, events
 from bot.own_memories import OwnMemories
@@ -18,7 +18,7 @@ def create_app(
     client: AsyncWebClient,
     identity: AuthorizeResult,
     inbox: Inbox,
-    audiences: Audiences,
+    changes: Changes,
     people: People,
     own: OwnMemories,
 ) -> AsyncApp:
@@ -34,8 +34,7 @@ def create_app(
     # Bolt puts the token of `identity` in for each request.
     tokenless = AsyncWebClient(base_url=client.base_url, retry_handlers=[])
     app = AsyncApp(client=tokenless, authorize=authorize, request_verification_enabled=False)
-    bot_user_id = str(identity.bot_user_id)
-    events.register(app, inbox=inbox, audiences=audiences, people=people, bot_user_id=bot_user_id)
+    events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
     commands.register(app, own=own, people=people)
     actions.register(app, own=own, people=people)
     return app

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
 from bot.messages import Message
+from bot.slack import SLACK_FAULTS
 from memory import DM, PUBLIC, Namespace, Pool, View, transaction, view
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Audiences:
             return str(row["audience"]), bool(row["shared"])
         try:
             answer = await self._client.conversations_info(channel=message.channel_id)
-        except (SlackApiError, SlackClientError, OSError, TimeoutError) as error:
+        except SLACK_FAULTS as error:
             log.warning("a conversation's kind could not be looked up: %s", fault(error))
             return message.channel_id, True
         audience, shared = kind_of(answer.get("channel") or {}, message.channel_id)

@@ -66,23 +66,35 @@ def _doctor(chosen: argparse.Namespace) -> int:
 
 
 def _command(chosen: str) -> int:
+    try:
+        settings = load_settings()
+        set_up_logging(settings.log_level, settings.log_format)
+        return _run(chosen, settings)
+    except SettingsError as problem:
+        return _refuse(problem)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _run(chosen: str, settings: Settings) -> int:
+    # Only now: help and a wrong setting need not wait for all that the app is made of.
     from bot import commands
     from bot.service import StartError
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
     try:
-        settings = load_settings()
-        set_up_logging(settings.log_level, settings.log_format)
         if chosen == "migrate":
             commands.migrate_database(settings)
         else:
             asyncio.run(_until_stopped(settings, local=chosen == "up"))
-    except (SettingsError, StartError, EmbeddedPostgresError, KiokuMemoryError) as problem:
-        print(f"kioku: {problem}", file=sys.stderr)  # noqa: T201 - a command speaks
-        return 1
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+    except (StartError, EmbeddedPostgresError, KiokuMemoryError) as problem:
+        return _refuse(problem)
     return 0
+
+
+def _refuse(problem: Exception) -> int:
+    print(f"kioku: {problem}", file=sys.stderr)  # noqa: T201 - a command speaks
+    return 1
 
 
 async def _until_stopped(settings: Settings, *, local: bool) -> None:

@@ -76,6 +76,7 @@ class Delivery:
         self._pending = ""
         self._may_stream = not already_posted
         self._flushed_at = float("-inf")
+        self._start_lost = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -125,6 +126,8 @@ class Delivery:
         return self._taken
 
     async def _set_status(self) -> None:
+        if self._parts:
+            return  # Only a new reply clears the status line; here one is going to be updated.
         try:
             await self._client.assistant_threads_setStatus(
                 channel_id=self._message.channel_id,
@@ -175,13 +178,17 @@ class Delivery:
 
     async def _open(self, text: str) -> _Part:
         await self._status_shown()
-        answer = await self._client.chat_startStream(
-            channel=self._message.channel_id,
-            thread_ts=self._message.thread_ts,
-            recipient_team_id=self._message.user_team_id,
-            recipient_user_id=self._message.user_id,
-            markdown_text=text,
-        )
+        try:
+            answer = await self._client.chat_startStream(
+                channel=self._message.channel_id,
+                thread_ts=self._message.thread_ts,
+                recipient_team_id=self._message.user_team_id,
+                recipient_user_id=self._message.user_id,
+                markdown_text=text,
+            )
+        except SLACK_FAULTS as error:
+            self._start_lost = not error_code(error)
+            raise
         ts = str(answer["ts"])
         part = _Part(ts, text, live=True, opened_at=time.monotonic())
         self._parts.append(part)
@@ -221,34 +228,43 @@ class Delivery:
     async def _replace(self, texts: Sequence[str]) -> None:
         """Make the thread show exactly `texts`: update what stands, post the rest."""
         await self._status_shown()
+        if self._start_lost:
+            await self._take_over()
         for index, text in enumerate(texts):
             below = await self._below() if index == len(texts) - 1 else []
             part = self._parts[index] if index < len(self._parts) else None
-            if part is None or not await self._update(part, text, below):
+            if part is None:
                 await self._post(text, below, index)
+            elif not await self._update(part, text, below):
+                await self._post(text, below, index)
+                await self._delete(part)
         for part in self._parts[len(texts) :]:
-            await self._end_stream(part)
-            with suppress(*SLACK_FAULTS):
-                await patiently(
-                    lambda ts=part.ts: self._client.chat_delete(  # type: ignore[misc]
-                        channel=self._message.channel_id, ts=ts
-                    )
-                )
+            await self._delete(part)
+
+    async def _delete(self, part: _Part) -> None:
+        await self._end_stream(part)
+        with suppress(*SLACK_FAULTS):
+            await patiently(
+                lambda: self._client.chat_delete(channel=self._message.channel_id, ts=part.ts)
+            )
 
     async def _end_stream(self, part: _Part) -> None:
         if not part.live:
             return
-        part.live = False
         try:
             await patiently(
                 lambda: self._client.chat_stopStream(channel=self._message.channel_id, ts=part.ts)
             )
         except SLACK_FAULTS as error:
-            log.info("a stream had ended already: %s", error_code(error) or fault(error))
+            log.info("a stream could not be ended: %s", error_code(error) or fault(error))
+            # Refused means that it had ended; after any other fault that is not known.
+            part.live = not error_code(error)
+        else:
+            part.live = False
 
     async def _update(self, part: _Part, text: str, below: list[Block]) -> bool:
-        await self._end_stream(part)
         for attempt in range(_POST_ATTEMPTS):
+            await self._end_stream(part)
             try:
                 await patiently(
                     lambda: self._client.chat_update(
@@ -260,7 +276,7 @@ class Delivery:
                     )
                 )
             except SLACK_FAULTS as error:
-                if error_code(error):
+                if error_code(error) not in ("", "streaming_state_conflict"):
                     log.warning("a reply could not be updated: %s", error_code(error))
                     return False
                 # To set the same text twice is harmless.
@@ -297,9 +313,34 @@ class Delivery:
                 return
         raise DeliveryFailed("Slack did not take the reply.") from problem
 
+    async def _take_over(self) -> None:
+        """After a start that may have been carried out: end what streams, and make it a part."""
+        self._start_lost = False
+        known = {part.ts for part in self._parts}
+        for ts in [str(m["ts"]) for m in await self._replies() if m.get("bot_id")]:
+            if ts in known:
+                continue
+            # Slack lets us end our own streams only; the thread's other answers have ended.
+            with suppress(*SLACK_FAULTS):
+                await patiently(
+                    lambda ts=ts: self._client.chat_stopStream(  # type: ignore[misc]
+                        channel=self._message.channel_id, ts=ts
+                    )
+                )
+                self._parts.append(_Part(ts, "", live=False, opened_at=0.0))
+                await self._posted(ts)
+
     async def _was_posted(self, index: int) -> bool:
         """After a call that may have been carried out: look whether it was."""
-        with suppress(*SLACK_FAULTS):
+        for found in await self._replies():
+            if found.get("metadata") == self._metadata(index):
+                await self._posted(str(found["ts"]))
+                return True
+        return False
+
+    async def _replies(self) -> list[dict[str, Any]]:
+        """Return what stands in the thread since the question; nothing where Slack does not say."""
+        try:
             answer = await patiently(
                 lambda: self._client.conversations_replies(
                     channel=self._message.channel_id,
@@ -309,11 +350,10 @@ class Delivery:
                     limit=100,
                 )
             )
-            for found in answer.get("messages") or []:
-                if found.get("metadata") == self._metadata(index):
-                    await self._posted(str(found["ts"]))
-                    return True
-        return False
+        except SLACK_FAULTS as error:
+            log.info("a thread could not be looked at: %s", error_code(error) or fault(error))
+            return []
+        return list(answer.get("messages") or [])
 
     def _metadata(self, index: int = 0) -> dict[str, Any]:
         # Every member of the workspace can read this: an opaque id only.

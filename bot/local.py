@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -20,6 +22,8 @@ from bot.manifest import manifest_path
 from bot.service import StartError, cannot_open
 
 _READY_SECONDS = 20.0
+_PORT_SECONDS = 3.0
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ async def open_playground(settings: Settings, *, with_slack: bool) -> AsyncItera
     It runs in a session of its own, so that Ctrl-C reaches the app first. Raises `StartError`.
     """
     port = settings.port if with_slack else 0
-    _check_port(port)
+    await _await_port(port)
     command = [
         *(sys.executable, "-m", "playground", "--port", str(port), "--exit-with-parent"),
         *("--manifest", str(manifest_path())),
@@ -74,7 +78,9 @@ async def open_playground(settings: Settings, *, with_slack: bool) -> AsyncItera
         yield await _ready(process, log)
     finally:
         if process.returncode is None:
-            process.terminate()
+            # terminate() may collect the process behind the event loop's back.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGTERM)
         await process.communicate()
 
 
@@ -89,13 +95,24 @@ def _opened(log: Path) -> IO[bytes]:
         ) from None
 
 
-def _check_port(port: int) -> None:
+async def _await_port(port: int) -> None:
+    # The playground of a killed run may be about to leave it.
+    patience = _PORT_SECONDS
+    while problem := _port_problem(port):
+        if patience <= 0:
+            raise cannot_open(port, problem)
+        await asyncio.sleep(_POLL_SECONDS)
+        patience -= _POLL_SECONDS
+
+
+def _port_problem(port: int) -> OSError | None:
     with socket.socket() as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             door.bind(("127.0.0.1", port))
         except OSError as error:
-            raise cannot_open(port, error) from None
+            return error
+    return None
 
 
 async def _ready(process: asyncio.subprocess.Process, log: Path) -> Playground:
@@ -104,10 +121,9 @@ async def _ready(process: asyncio.subprocess.Process, log: Path) -> Playground:
         with contextlib.suppress(TimeoutError):
             line = await asyncio.wait_for(process.stdout.readline(), _READY_SECONDS)
     if not line:
-        raise StartError(f"The playground did not start. {_last_line(log)}".strip())
+        raise StartError(
+            f"The playground did not start, as {log} says: mend what it names, or set"
+            " KIOKU_DATA_DIR to another folder."
+        )
     told = json.loads(line)
     return Playground(**{name: told[name] for name in Playground.__dataclass_fields__})
-
-
-def _last_line(log: Path) -> str:
-    return log.read_text("utf-8", errors="replace").strip().rpartition("\n")[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import OrderedDict
@@ -15,11 +16,14 @@ from bot.slack import SLACK_FAULTS, error_code
 log = logging.getLogger(__name__)
 
 _TRUSTED_SECONDS = 600.0
+# After a failure Slack is asked again soon, but not for each message.
+_FAILED_SECONDS = 20.0
+_PATIENCE_SECONDS = 3.0
 _KEPT = 5_000
 
 
 class People:
-    """``users.info``, remembered for ten minutes."""
+    """``users.info``, remembered for ten minutes; a failure for twenty seconds."""
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
@@ -35,15 +39,18 @@ class People:
 
     async def _locale(self, user_id: str) -> str | None:
         known = self._locales.get(user_id)
-        if known is not None and time.monotonic() - known[0] < _TRUSTED_SECONDS:
+        if known is not None and time.monotonic() < known[0]:
             return known[1]
         locale: str | None = None
+        trusted = _FAILED_SECONDS
         try:
-            answer = await self._client.users_info(user=user_id, include_locale=True)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                answer = await self._client.users_info(user=user_id, include_locale=True)
+            trusted = _TRUSTED_SECONDS
             locale = (answer.get("user") or {}).get("locale")
         except SLACK_FAULTS as error:
             log.info("a locale could not be looked up: %s", error_code(error) or fault(error))
-        self._locales[user_id] = (time.monotonic(), locale)
+        self._locales[user_id] = (time.monotonic() + trusted, locale)
         while len(self._locales) > _KEPT:
             self._locales.popitem(last=False)
         return locale

@@ -24,6 +24,7 @@ REPLIES = "replies"
 LEARNING = "learning"
 _HEARTBEAT_SECONDS = 2.0
 _STALLED_SECONDS = 6.0
+_HAND_BACK_SECONDS = 5.0
 
 
 def migrations() -> list[Migration]:
@@ -32,14 +33,38 @@ def migrations() -> list[Migration]:
     return [Migration("procrastinate/3.10", schema), *packaged_migrations("bot")]
 
 
+class _Jobs(procrastinate.manager.JobManager):
+    """Procrastinate's jobs; one that failed, or whose worker died, gives way to one that waits.
+
+    At most one job of a queueing lock waits. Procrastinate would raise, and leave the job that
+    was to wait again as if it still ran, with its lock, until the worker ends.
+    """
+
+    async def retry_job_by_id_async(
+        self,
+        job_id: int,
+        retry_at: datetime,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        try:
+            await super().retry_job_by_id_async(job_id, retry_at, priority, queue, lock)
+        except exceptions.UniqueViolation:
+            # The one that waits will do this one's work.
+            await self.finish_job_by_id_async(job_id, status=Status.FAILED, delete_job=True)
+
+
 class Queue:
     """Deferring and running jobs. Arguments of jobs are opaque ids only."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+        self._app.job_manager = _Jobs(self._app.connector)
         self._running: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._patience = 0.0
 
     async def open(self) -> None:
         """Share the application's pool with procrastinate."""
@@ -95,24 +120,29 @@ class Queue:
             (delay, lock),
         )
 
-    def start(self, *, replies: int, learning: int, poll_seconds: float = 1.0) -> None:
+    def start(
+        self, *, replies: int, learning: int, poll_seconds: float = 1.0, patience: float = 25.0
+    ) -> None:
         """Start working: at most so many replies and formations at a time.
 
-        Delayed jobs are found by polling, every `poll_seconds`.
+        Delayed jobs are found by polling, every `poll_seconds`. When the queue is stopped, running
+        jobs get `patience` seconds to end.
         """
+        self._patience = patience
         self._running = [
             asyncio.create_task(self._work(REPLIES, replies, 1.0), name="replies"),
             asyncio.create_task(self._work(LEARNING, learning, poll_seconds), name="learning"),
             asyncio.create_task(self._sweep(), name="stalled jobs"),
         ]
 
-    async def stop(self, *, patience: float) -> None:
-        """Take no more jobs; give running ones `patience` seconds, then hand them back."""
+    async def stop(self) -> None:
+        """Take no more jobs; let running ones end, or hand them back when patience is over."""
         self._stopping.set()
         for task in self._running:
             task.cancel()
         if self._running:
-            _, late = await asyncio.wait(self._running, timeout=patience)
+            # The workers hand jobs back by themselves, unless the database is away.
+            _, late = await asyncio.wait(self._running, timeout=self._patience + _HAND_BACK_SECONDS)
             for task in late:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
@@ -129,6 +159,7 @@ class Queue:
                     fetch_job_polling_interval=poll_seconds,
                     update_heartbeat_interval=_HEARTBEAT_SECONDS,
                     stalled_worker_timeout=_STALLED_SECONDS,
+                    shutdown_graceful_timeout=self._patience,
                     install_signal_handlers=False,
                     delete_jobs="successful",
                 )
@@ -149,13 +180,7 @@ class Queue:
         manager = self._app.job_manager
         stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS))
         for job in stalled:
-            if job.id is None:
-                continue
-            try:
-                await manager.retry_job_by_id_async(job.id, retry_at=datetime.now(UTC))
-            except exceptions.UniqueViolation:
-                # Another job of the same lock waits already: it will do this one's work.
-                await manager.finish_job_by_id_async(job.id, status=Status.FAILED, delete_job=True)
+            await manager.retry_job(job, retry_at=datetime.now(UTC))
         return len(stalled)
 
     async def _pause(self, seconds: float) -> None:

@@ -22,6 +22,7 @@ from bot.answering import Answering
 from bot.app import create_app
 from bot.ask import Asks, ask_handler
 from bot.audience import Audiences
+from bot.changes import Changes
 from bot.config import Settings
 from bot.inbox import ANSWER, Inbox, Waiting
 from bot.learning import FORM, Learning
@@ -183,7 +184,13 @@ class Service:
             client=client,
             identity=identity,
             inbox=inbox,
-            audiences=audiences,
+            changes=Changes(
+                inbox=inbox,
+                turns=turns,
+                audiences=audiences,
+                people=people,
+                bot_user_id=str(identity.bot_user_id),
+            ),
             people=people,
             own=own,
         )
@@ -191,8 +198,9 @@ class Service:
             replies=REPLIES_AT_ONCE,
             learning=FORMATIONS_AT_ONCE,
             poll_seconds=min(max(settings.formation_delay / 4, 0.2), 1.0),
+            patience=_DRAIN_SECONDS,
         )
-        self._stack.push_async_callback(queue.stop, patience=_DRAIN_SECONDS)
+        self._stack.push_async_callback(queue.stop)
         if settings.formation != "off":
             asyncio.get_running_loop().run_in_executor(None, warm_up)
         if settings.slack_app_token is not None:

@@ -28,16 +28,17 @@ def error_code(error: BaseException) -> str:
     """Return Slack's error name, or ``""`` where the call may have been carried out."""
     if not isinstance(error, SlackApiError):
         return ""
-    if error.response.get("error") == "ratelimited" or _status(error) == 429:
+    # Not every answer is JSON: a proxy's error page comes as text, or with no data at all.
+    said = getattr(error.response, "data", None)
+    code = str(said.get("error") or "") if isinstance(said, dict) else ""
+    if code == "ratelimited" or _status(error) == 429:
         return "ratelimited"
-    if _status(error) >= 500:
-        return ""
-    code = str(error.response.get("error") or "")
-    return "" if code in _PASSING else code
+    return "" if _status(error) >= 500 or code in _PASSING else code
 
 
 def _status(error: SlackApiError) -> int:
-    return int(getattr(error.response, "status_code", 200) or 200)
+    status = getattr(error.response, "status_code", None) or getattr(error.response, "status", 0)
+    return int(status or 200)
 
 
 def retry_after(error: SlackApiError) -> float:

@@ -101,6 +101,22 @@ class Turns:
             forgotten=frozenset(forgotten),
         )
 
+    async def reword(
+        self, team_id: str, channel_id: str, ts: str, thread: str, *, question: str, words: str
+    ) -> None:
+        """Take over the edited (or, with nothing, the deleted) text of a message already asked.
+
+        Memories that were not formed yet are formed from the new words.
+        """
+        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
+            await connection.execute(
+                "UPDATE turns SET question = %s, words = %s WHERE team_id = %s"
+                " AND channel_id = %s AND question_ts = %s AND formed_at IS NULL"
+                # One that was forgotten stays so, whatever it is edited to.
+                " AND (question <> '' OR words <> '')",
+                (question, words[:_WORDS_LIMIT], team_id, channel_id, ts),
+            )
+
     async def posted(self, waiting: Waiting, intent: Intent, ts: str) -> None:
         """Store the timestamp of a reply as soon as Slack has named it."""
         async with transaction(self._pool, _scope(waiting.message)) as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTING = "kioku.person"
 _CONNECT_SECONDS = 30
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
+_MIGRATION_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def migrate(
     Raises `EmbeddingSpaceMismatch` when the stored vectors are of another model or size.
     """
     with psycopg.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
+        _wait_for_turn(connection)
         _create_app_role(connection)
         connection.execute(
             "CREATE TABLE IF NOT EXISTS kioku_migrations"
@@ -160,6 +162,14 @@ def migrate(
         if done:
             _grant(connection)
     return done
+
+
+def _wait_for_turn(connection: Connection[DictRow]) -> None:
+    # A wait inside PostgreSQL holds a snapshot, for which LangGraph's CREATE INDEX CONCURRENTLY
+    # waits in turn: neither would ever end.
+    statement = "SELECT pg_try_advisory_lock(%s) AS taken"
+    while not connection.execute(statement, (_MIGRATION_LOCK,)).fetchall()[0]["taken"]:
+        time.sleep(_MIGRATION_POLL_SECONDS)
 
 
 def _create_app_role(connection: Connection[DictRow]) -> None:

@@ -13,6 +13,8 @@ from memory.errors import EmbeddingsUnavailable
 
 # The models take 8,191 tokens; Japanese can need more than one token a character.
 MAX_CHARACTERS = 6_000
+# The client raises a plain ValueError for an answer that holds no vectors.
+_NO_ANSWER = (openai.OpenAIError, ValueError)
 _KNOWN_DIMENSIONS = {
     "text-embedding-3-small": 1536,
     "text-embedding-3-large": 3072,
@@ -62,7 +64,7 @@ class Embedder:
     async def _request(self, texts: list[str]) -> list[list[float]]:
         try:
             answer = await self._client.embeddings.create(model=self.space.model, input=texts)
-        except openai.OpenAIError as fault:
+        except _NO_ANSWER as fault:
             raise EmbeddingsUnavailable("The embedding model did not answer.") from fault
         vectors = [item.embedding for item in answer.data]
         if len(vectors) != len(texts) or any(len(v) != self.space.dimensions for v in vectors):
@@ -81,7 +83,7 @@ async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSp
         return EmbeddingSpace(model, known)
     try:
         answer = await client.embeddings.create(model=model, input="dimensions")
-    except openai.OpenAIError as fault:
+    except _NO_ANSWER as fault:
         raise EmbeddingsUnavailable(
             f"The embedding model {model} did not answer, so its size is not known:"
             " check KIOKU_EMBEDDING_MODEL, OPENAI_API_KEY and OPENAI_BASE_URL."

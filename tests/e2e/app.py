@@ -72,7 +72,7 @@ class App:
             "KIOKU_REPLY_MODEL": "kioku-stand-in",
             "KIOKU_MEMORY_MODEL": "kioku-stand-in",
             "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
-            "KIOKU_FORMATION_DELAY": "0.3",
+            "KIOKU_FORMATION_DELAY": "0.05",
             "KIOKU_LOG_LEVEL": "DEBUG",
             "DATABASE_URL": self.conninfo,
             "PORT": "0",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -40,25 +40,32 @@ def app_of(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
 @contextmanager
 def _lived_in(app: App) -> Iterator[World]:
     """A world that is calm before and after, and whose log quotes nobody."""
-    world = World(app.slack, app)
-    world.calm()
-    yield world
-    world.calm()
-    world.settled()
-    assert world.leaks() == []
+    with closing(World(app.slack, app)) as world:
+        world.calm()
+        yield world
+        world.calm()
+        world.settled()
+        assert world.leaks() == []
 
 
-@pytest.fixture(params=["socket", "http"])
-def world(app_of: AppOf, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A workspace with the app in it, in each mode."""
-    with _lived_in(app_of(cast(Mode, request.param))) as lived_in:
-        yield lived_in
+def pytest_configure(config: pytest.Config) -> None:
+    """Add the mark of tests that need not run in both modes."""
+    config.addinivalue_line("markers", "one_mode: in one mode, chosen by the length of its name")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests that take `world` in both modes, or in one."""
+    if "world" in metafunc.fixturenames:
+        modes = ["socket", "http"]
+        if metafunc.definition.get_closest_marker("one_mode"):
+            modes = [modes[len(metafunc.function.__name__) % 2]]
+        metafunc.parametrize("world", modes, indirect=True)
 
 
 @pytest.fixture
-def socket_world(app_of: AppOf) -> Iterator[World]:
-    """A workspace for what does not depend on how events arrive."""
-    with _lived_in(app_of("socket")) as lived_in:
+def world(app_of: AppOf, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A workspace with the app in it; the parameter is the mode."""
+    with _lived_in(app_of(cast(Mode, request.param))) as lived_in:
         yield lived_in
 
 
@@ -70,15 +77,15 @@ def http_world(app_of: AppOf) -> Iterator[World]:
 
 
 @pytest.fixture
-def own_app(
+def own_world(
     postgres: EmbeddedPostgres, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[App]:
-    """An app with a playground and a database of its own; the parameter holds its settings."""
+) -> Iterator[World]:
+    """An app, a playground and a database to be broken; the parameter holds the app's settings."""
+    settings: dict[str, str] = getattr(request, "param", {})
     with (
         json_server(*_PLAYGROUND, *_RETRIES) as slack,
         fresh_database(postgres) as conninfo,
-        running(
-            slack, conninfo, "socket", tmp_path / "log", **getattr(request, "param", {})
-        ) as app,
+        running(slack, conninfo, "socket", tmp_path / "log", **settings) as app,
+        _lived_in(app) as lived_in,
     ):
-        yield app
+        yield lived_in

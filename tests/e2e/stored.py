@@ -19,12 +19,19 @@ class Stored:
 
     def __init__(self, conninfo: str, team: str) -> None:
         self._conninfo = conninfo
+        self._owner: psycopg.Connection[Json] | None = None
         self.team = team
 
     def rows(self, statement: LiteralString, *parameters: object) -> list[Json]:
-        """Ask the database."""
-        with psycopg.connect(self._conninfo, row_factory=dict_row, autocommit=True) as owner:
-            return owner.execute(statement, parameters).fetchall()
+        """Ask the database; raises `psycopg.OperationalError` while it is away."""
+        if self._owner is None or self._owner.closed:
+            self._owner = psycopg.connect(self._conninfo, row_factory=dict_row, autocommit=True)
+        return self._owner.execute(statement, parameters).fetchall()
+
+    def close(self) -> None:
+        """Close the connection to the database."""
+        if self._owner is not None:
+            self._owner.close()
 
     def prefix(self, human: Human, audience: str = "") -> str:
         """Return where a person's memories stand."""

@@ -166,6 +166,7 @@ def test_line_6_an_emoji_only_message_is_answered(world: World, text: str) -> No
     assert world.formed(ann) == []
 
 
+@pytest.mark.one_mode
 def test_line_6_a_mere_mention_is_asked_back(world: World) -> None:
     """Line 6: a mention without a question is answered without asking the model."""
     ann = world.human()
@@ -174,6 +175,7 @@ def test_line_6_a_mere_mention_is_asked_back(world: World) -> None:
     assert world.journal("reply") == []
 
 
+@pytest.mark.one_mode
 def test_line_6_a_file_without_words_is_answered(world: World) -> None:
     """Line 6: a file alone is answered with what the app can and cannot read."""
     files = [{"id": "F1", "name": "notes.txt", "mimetype": "text/plain"}]
@@ -192,6 +194,7 @@ def test_line_6_a_message_of_40000_characters_is_answered(world: World) -> None:
     world.formed(ann)
 
 
+@pytest.mark.one_mode
 def test_line_6_40000_characters_of_japanese_are_answered(world: World) -> None:
     """Line 6: so is one in Japanese, where each character counts as a token."""
     ann = world.human("Aki", locale="ja-JP")

@@ -98,6 +98,7 @@ def test_line_6_other_bots_are_not_answered(world: World) -> None:
     assert len(world.answers(said)) == 1
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize(
     "subtype",
     [
@@ -123,6 +124,7 @@ def test_line_6_what_is_no_persons_message_is_not_answered(world: World, subtype
     assert nothing_came_of(world, said.channel)
 
 
+@pytest.mark.one_mode
 def test_line_6_the_app_itself_hidden_and_foreign_messages_are_not_answered(world: World) -> None:
     """Line 6: its own messages, Slackbot's, hidden ones and ones without a user are left alone."""
     ann = world.human()
@@ -141,6 +143,7 @@ def test_line_6_the_app_itself_hidden_and_foreign_messages_are_not_answered(worl
     assert nothing_came_of(world, said.channel)
 
 
+@pytest.mark.one_mode
 def test_line_6_joining_people_are_not_greeted(world: World) -> None:
     """Line 6: somebody who joins the channel is not written to."""
     ann = world.human()
@@ -149,6 +152,7 @@ def test_line_6_joining_people_are_not_greeted(world: World) -> None:
     assert nothing_came_of(world, general)
 
 
+@pytest.mark.one_mode
 def test_line_3_a_thread_without_the_bot_is_not_stored(world: World) -> None:
     """Line 3: people who talk among themselves are neither answered nor stored."""
     ann, bo = world.human(), world.human("Bo")
@@ -195,6 +199,7 @@ def test_line_3_two_people_in_one_thread_are_not_mixed_up(world: World) -> None:
     assert [c["food_name"] for c in world.formed_contents(bo)] == ["sushi"]
 
 
+@pytest.mark.one_mode
 def test_line_3_another_persons_words_in_the_thread_form_no_memory_of_mine(world: World) -> None:
     """Line 3: what Bo says in the thread becomes Bo's memory, also when Ann is answered next."""
     ann, bo = world.human(), world.human("Bo")
@@ -206,6 +211,7 @@ def test_line_3_another_persons_words_in_the_thread_form_no_memory_of_mine(world
     assert world.formed(ann) == []
 
 
+@pytest.mark.one_mode
 def test_line_3_called_into_a_running_thread_it_reads_that_thread(world: World) -> None:
     """Line 3: the thread so far is context of the answer, and forms nobody's memory."""
     ann, bo = world.human(), world.human("Bo")
@@ -225,6 +231,7 @@ def test_line_3_called_into_a_running_thread_it_reads_that_thread(world: World) 
     assert row["n"] == 1
 
 
+@pytest.mark.one_mode
 def test_line_3_a_long_thread_is_read_within_bounds(world: World) -> None:
     """Line 3: of a thread too long for the prompt, the newest is kept."""
     ann, bo = world.human(), world.human("Bo")

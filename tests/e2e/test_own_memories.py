@@ -54,6 +54,7 @@ def test_line_4_memories_are_shown_to_their_person_only(world: World) -> None:
     assert numbered(world.command(bo, "/memories", channel=general)) == [(1, "sushi")]
 
 
+@pytest.mark.one_mode
 def test_line_4_memories_come_in_pages(world: World) -> None:
     """Line 4: 25 memories are two pages, turned by a button or by a number."""
     ann = world.human()
@@ -71,6 +72,7 @@ def test_line_4_memories_come_in_pages(world: World) -> None:
     assert numbered(world.command(ann, "/memories", "2")) == numbered(second)
 
 
+@pytest.mark.one_mode
 def test_line_4_without_memories_both_commands_say_so(world: World) -> None:
     """Line 4: a person of whom nothing is known reads that, and how to begin."""
     aki = world.human("Aki", locale="ja-JP")
@@ -114,6 +116,7 @@ def test_line_4_forget_takes_a_number_of_the_list(world: World) -> None:
     assert len(world.vectors(ann)) == 2
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -135,6 +138,7 @@ def test_line_4_forget_says_what_is_missing(world: World, words: str, sentence: 
     assert len(world.memories(ann)) == 2
 
 
+@pytest.mark.one_mode
 def test_line_4_several_matches_each_have_a_button(world: World) -> None:
     """Line 4: where words fit several memories, each can be forgotten by itself."""
     ann = world.human()
@@ -146,6 +150,7 @@ def test_line_4_several_matches_each_have_a_button(world: World) -> None:
     assert [content["food_name"] for content in world.contents(ann)] == ["sushi", "ramen salad"]
 
 
+@pytest.mark.one_mode
 def test_line_4_clicking_twice_does_no_harm(world: World) -> None:
     """Line 4: a second click for the same memory says that it is forgotten already."""
     ann = world.human()
@@ -178,6 +183,7 @@ def test_line_4_a_click_by_somebody_else_forgets_nothing(http_world: World) -> N
     assert world.memories(bo) == []
 
 
+@pytest.mark.one_mode
 def test_line_4_nobody_can_click_what_another_person_sees(world: World) -> None:
     """Line 4: Slack refuses a click on a message that only somebody else can see."""
     ann, bo = world.human(), world.human("Bo")

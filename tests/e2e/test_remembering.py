@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import pytest
 
-from tests.e2e.app import App
 from tests.e2e.world import World
 
 
@@ -34,10 +33,10 @@ def test_line_1_memories_are_formed_after_the_reply(world: World) -> None:
     assert formation["time"] > replied
 
 
-@pytest.mark.parametrize("own_app", [{"KIOKU_FORMATION_DELAY": "2"}], indirect=True)
-def test_line_2_a_burst_costs_one_formation(own_app: App) -> None:
+@pytest.mark.parametrize("own_world", [{"KIOKU_FORMATION_DELAY": "2"}], indirect=True)
+def test_line_2_a_burst_costs_one_formation(own_world: World) -> None:
     """Line 2: ten messages at once cost at most eleven model calls, and miss no memory."""
-    world = World(own_app.slack, own_app)
+    world = own_world
     ann = world.human()
     foods = [
         "ramen",
@@ -60,6 +59,7 @@ def test_line_2_a_burst_costs_one_formation(own_app: App) -> None:
     assert len(world.journal("formation")) == 1
 
 
+@pytest.mark.one_mode
 def test_line_2_what_is_said_twice_is_one_memory(world: World) -> None:
     """Line 2: the same said again, elsewhere in the same place, adds no second row."""
     ann = world.human()
@@ -71,6 +71,7 @@ def test_line_2_what_is_said_twice_is_one_memory(world: World) -> None:
     assert len(world.vectors(ann)) == 1
 
 
+@pytest.mark.one_mode
 def test_line_2_quoted_and_coded_words_form_no_memory(world: World) -> None:
     """Line 2: what somebody quotes, or writes as code, is not what they say of themselves."""
     ann = world.human()
@@ -80,6 +81,7 @@ def test_line_2_quoted_and_coded_words_form_no_memory(world: World) -> None:
     assert world.formed(ann) == []
 
 
+@pytest.mark.one_mode
 def test_line_3_a_thread_keeps_its_history(world: World) -> None:
     """Line 3: a follow-up is answered with the thread's earlier question and answer in sight."""
     ann = world.human()

@@ -130,6 +130,7 @@ def test_line_2_the_food_story_updates_one_row_and_removes_another(
     assert miso in talk.ask(question).text
 
 
+@pytest.mark.one_mode
 def test_line_1_another_person_gets_nothing_of_it(world: World) -> None:
     """Line 1: another person's answer, and all the model was told for it, know nothing of it."""
     cloud, agents, question, wanted = TECH["ja"]
@@ -164,6 +165,7 @@ def test_line_3_what_is_told_in_a_direct_message_is_not_shown_in_a_channel(world
     assert "sushi" not in told(prompt)
 
 
+@pytest.mark.one_mode
 def test_line_3_words_not_yet_formed_keep_to_their_audience_too(world: World) -> None:
     """Line 3: what was said in a direct message just now is not in a channel's prompt either."""
     ann = world.human()
@@ -199,6 +201,7 @@ def test_line_3_a_private_channel_keeps_its_memories(world: World) -> None:
     assert "sushi" in world.ask(ann, question).text
 
 
+@pytest.mark.one_mode
 def test_line_3_a_private_channel_sees_what_is_public(world: World) -> None:
     """Line 3: what is told in a public channel is known in a private one and in a group."""
     ann = world.human()
@@ -228,6 +231,7 @@ def test_line_3_a_slack_connect_channel_sees_its_own_only(world: World) -> None:
     assert "ramen" not in outside.text
 
 
+@pytest.mark.one_mode
 def test_line_3_a_guest_of_another_company_is_remembered_apart(world: World) -> None:
     """Line 3: a person of another company is answered and remembered under this installation."""
     guest = world.human("Guest", external=True)

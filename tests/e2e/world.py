@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -16,8 +17,7 @@ from tests.e2e.stored import Stored
 
 T = TypeVar("T")
 
-SECONDS = 20.0
-_MOMENT = 0.02
+SECONDS = 30.0
 _numbers = itertools.count(1)
 
 
@@ -172,7 +172,8 @@ class World(Stored):
 
     def until(self, check: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
         """Wait until `check` returns something; the app must not end meanwhile."""
-        for _ in range(int(seconds / _MOMENT)):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
             found = self._quietly(check)
             if found:
                 return found
@@ -251,15 +252,17 @@ class World(Stored):
 
     def formed(self, human: Human) -> list[Json]:
         """Wait until all that a person said has been taken up; return their memories."""
-        self.until(
-            lambda: self.rows(
+
+        def taken_up() -> list[Json]:
+            self._hurry()
+            return self.rows(
                 "SELECT count(*) AS n FROM turns WHERE team_id = %s AND user_id = %s"
                 " HAVING bool_and(formed_at IS NOT NULL)",
                 self.team,
                 human.id,
-            ),
-            "a formation of every turn",
-        )
+            )
+
+        self.until(taken_up, "a formation of every turn")
         return self.memories(human)
 
     def formed_contents(self, human: Human) -> list[Json]:
@@ -284,16 +287,19 @@ class World(Stored):
         found = self.playground(f"calls?since={self._calls_start}&method={method}")["calls"]
         return [c for c in found if channel in ("", c["args"].get("channel"))]
 
+    def _hurry(self) -> None:
+        # What was put off after a fault need not be waited for.
+        self.rows(
+            "UPDATE procrastinate_jobs SET scheduled_at = now()"
+            " WHERE status = 'todo' AND scheduled_at > now() + interval '3 s' RETURNING id"
+        )
+
     def settled(self) -> None:
         """Wait until nothing is on its way and no work is left; what is to wait is hurried."""
         self.all_delivered()
 
         def none_left() -> bool:
-            # Those put off after a fault need not be waited for.
-            self.rows(
-                "UPDATE procrastinate_jobs SET scheduled_at = now()"
-                " WHERE status = 'todo' AND scheduled_at > now() + interval '1 s' RETURNING id"
-            )
+            self._hurry()
             return not self.rows(
                 "SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
                 " UNION ALL SELECT 1 FROM inbox_events WHERE status = 'waiting'"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import openai
 import pytest
 
 from memory import Embedder, EmbeddingSpace, Former, Pool, memory_model
+from tests.conftest import ROOT, Server, json_server
+from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.scripted_model import DIMENSIONS, ScriptedModel, scripted_model
 
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", DIMENSIONS)
@@ -35,3 +37,20 @@ def former(pool: Pool, model_embedder: Embedder, model: ScriptedModel) -> Former
         model_embedder,
         lambda: memory_model(model="scripted", api_key="none", base_url=model.base_url),
     )
+
+
+@pytest.fixture(scope="session")
+def playground_process() -> Iterator[Server]:
+    """A playground without a model, as a process of its own."""
+    with json_server(
+        "playground", "--manifest", str(ROOT / "manifest.yml"), "--no-model"
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+def slack(playground_process: Server) -> PlaygroundSlack:
+    """The playground's Slack, with no faults and no calls of other tests."""
+    opened = PlaygroundSlack(playground_process)
+    opened.clear()
+    return opened

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from tests.conftest import ROOT, read_line
+from tests.conftest import ROOT
 
 PYTHON_M_BOT = (sys.executable, "-m", "bot")
 END_SECONDS = 40.0
@@ -32,21 +32,29 @@ class Ended:
     err: str
 
 
-@dataclass(frozen=True)
 class Running:
     """A command that runs, in a process group of its own, as a terminal would have it."""
 
-    process: subprocess.Popen[str]
-    folder: Path
+    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
+        self.process = process
+        self._folder = folder
+        self._read = 0
 
     def line(self) -> str:
-        """Return the next line of its standard output, without its end; "" once it has ended."""
-        return read_line(self.process).rstrip("\n")
+        """Return the next line of its standard output, without its end."""
+        wait_for(lambda: "\n" in self._rest() or self.process.poll() is not None)
+        line, end, _ = self._rest().partition("\n")
+        assert end, f"It said nothing more: {self.errors}"
+        self._read += len(line) + 1
+        return line
+
+    def _rest(self) -> str:
+        return (self._folder / "stdout.txt").read_text("utf-8")[self._read :]
 
     @property
     def errors(self) -> str:
         """What it wrote to standard error so far."""
-        return (self.folder / "stderr.txt").read_text("utf-8")
+        return (self._folder / "stderr.txt").read_text("utf-8")
 
     @property
     def children(self) -> list[psutil.Process]:
@@ -57,8 +65,8 @@ class Running:
     def stop(self, number: signal.Signals) -> Ended:
         """Send a signal as the terminal does, to the whole group; return how it ended."""
         os.killpg(self.process.pid, number)
-        out, _ = self.process.communicate(timeout=END_SECONDS)
-        return Ended(self.process.returncode, out, self.errors)
+        self.process.wait(END_SECONDS)
+        return Ended(self.process.returncode, self._rest(), self.errors)
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
@@ -83,12 +91,12 @@ def ended(folder: Path, *arguments: str, **settings: str) -> Ended:
 @contextmanager
 def running(folder: Path, *arguments: str, **settings: str) -> Iterator[Running]:
     """Run ``kioku ARGUMENTS`` in `folder`; stop it at the end if it still runs."""
-    with (folder / "stderr.txt").open("w") as errors:
+    with (folder / "stdout.txt").open("wb") as out, (folder / "stderr.txt").open("wb") as errors:
         process = subprocess.Popen(
             [*PYTHON_M_BOT, *arguments],
             cwd=folder,
             env=environment(settings),
-            stdout=subprocess.PIPE,
+            stdout=out,
             stderr=errors,
             text=True,
             process_group=0,
@@ -100,9 +108,8 @@ def running(folder: Path, *arguments: str, **settings: str) -> Iterator[Running]
             process.terminate()
             try:
                 process.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
+            finally:
                 process.kill()
-                raise
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:

@@ -59,20 +59,25 @@ def refused(done: Ended) -> str:
 
 
 SETTINGS = [
-    ({"KIOKU_REPLYMODEL": "x"}, "There is no setting KIOKU_REPLYMODEL: did you mean"),
-    ({"PORT": "door"}, "PORT has a value that cannot be used: write a port number from 0 to"),
-    ({"KIOKU_FORMATION": "maybe"}, "KIOKU_FORMATION has a value that cannot be used: write back"),
-    ({"DATABASE_URL": "hunter2"}, "DATABASE_URL has a value that cannot be used: write an address"),
+    ("run", {"KIOKU_REPLYMODEL": "x"}, "There is no setting KIOKU_REPLYMODEL: did you mean KIOKU_"),
+    ("up", {"PORT": "door"}, "PORT has a value that cannot be used: write a port number from 0 to"),
+    ("up", {"KIOKU_FORMATION": "maybe"}, "KIOKU_FORMATION has a value that cannot be used: write"),
+    (
+        "migrate",
+        {"DATABASE_URL": "hunter2"},
+        "DATABASE_URL has a value that cannot be used: write an address such as postgresql://",
+    ),
 ]
 
 
-@pytest.mark.parametrize("command", ["run", "up", "migrate"])
-def test_a_wrong_setting_is_named_with_what_to_write(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize(("command", "settings", "sentence"), SETTINGS)
+def test_a_wrong_setting_is_named_with_what_to_write(
+    tmp_path: Path, command: str, settings: dict[str, str], sentence: str
+) -> None:
     """Each command stops at a wrong name or value, says which, and does not repeat the value."""
-    for settings, sentence in SETTINGS:
-        told = refused(ended(tmp_path, command, **settings))
-        assert told.startswith(sentence)
-        assert "hunter2" not in told
+    told = refused(ended(tmp_path, command, **settings))
+    assert told.startswith(sentence)
+    assert "hunter2" not in told
     assert not list(tmp_path.iterdir())
 
 
@@ -218,25 +223,21 @@ def test_settings_come_from_a_dotenv_file_too(tmp_path: Path, database: str) -> 
 def test_python_m_bot_is_the_kioku_command(tmp_path: Path) -> None:
     """`kioku` and `python -m bot` say the same; help names every command, version a number."""
     script = Path(sys.executable).with_name("kioku")
-    said = {}
-    for option in ("--help", "--version", "up --help"):
-        both = [
-            subprocess.run(
-                [*command, *option.split()],
-                cwd=tmp_path,
-                env=environment({"COLUMNS": "100"}),
-                capture_output=True,
-                text=True,
-                check=True,
-            ).stdout
-            for command in (PYTHON_M_BOT, (str(script),))
-        ]
-        assert both[0] == both[1]
-        said[option] = both[0]
-    assert all(f"\n    {name} " in said["--help"] for name in ("up", "run", "migrate"))
-    assert re.fullmatch(r"kioku \d+\.\d+\.\d+\n", said["--version"])
-    assert "real Slack if its tokens are set" in said["up --help"]
-    assert ended(tmp_path).code == 2
+    ours, theirs = (
+        subprocess.run(
+            [*command, "--help"],
+            cwd=tmp_path,
+            env=environment({"COLUMNS": "100"}),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for command in (PYTHON_M_BOT, (str(script),))
+    )
+    assert ours == theirs
+    assert all(f"\n    {name} " in ours for name in ("up", "run", "migrate"))
+    assert re.fullmatch(r"kioku \d+\.\d+\.\d+\n", ended(tmp_path, "--version").out)
+    assert "usage: kioku" in ended(tmp_path).err
 
 
 def ready(kioku: Running) -> str:

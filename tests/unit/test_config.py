@@ -68,6 +68,11 @@ BAD: list[tuple[str, str, str]] = [
     ("PORT", "-1", "a port number from 0 to 65535"),
     ("SLACK_API_URL", "slack.com", "an address such as https://slack.com/api/"),
     ("OPENAI_BASE_URL", "localhost:8100", "an address such as https://api.openai.com/v1"),
+    (
+        "DATABASE_URL",
+        "localhost/kioku",
+        "an address such as postgresql://USER:PASSWORD@HOST:5432/DATABASE",
+    ),
     ("KIOKU_FORMATION", "later", "background, hot or off"),
     ("KIOKU_FORMATION_DELAY", "soon", "seconds of quiet from 0 to 3600"),
     ("KIOKU_FORMATION_DELAY", "-1", "seconds of quiet from 0 to 3600"),

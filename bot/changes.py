@@ -1,0 +1,71 @@
+"""What happens to messages and conversations after they were seen: edits, deletions, Stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.audience import Audiences
+from bot.inbox import Inbox
+from bot.messages import installation_team
+from bot.people import People
+from bot.turns import Turns
+from bot.words import plain, storable, typed
+
+_CONVERSATION_CHANGES = frozenset(
+    {"channel_shared", "channel_unshared", "channel_archive", "channel_unarchive"}
+)
+
+
+class Changes:
+    """Notes a change where it counts, at once: none of it waits behind other work."""
+
+    def __init__(
+        self, *, inbox: Inbox, turns: Turns, audiences: Audiences, people: People, bot_user_id: str
+    ) -> None:
+        self._inbox = inbox
+        self._turns = turns
+        self._audiences = audiences
+        self._people = people
+        self._bot_user_id = bot_user_id
+
+    async def note(self, body: Mapping[str, Any]) -> None:
+        """Take note of an ``event_callback`` that is no person's message."""
+        event = body["event"]
+        team, channel = installation_team(body), str(event.get("channel"))
+        match event.get("type"), event.get("subtype"):
+            case "agent_session_stopped", _:
+                await self._inbox.interrupt(f"{team}.{channel}.{event.get('thread_ts')}")
+            case "user_change", _:
+                self._people.forget(str((event.get("user") or {}).get("id")))
+            case "message", "message_changed":
+                edited = event.get("message") or {}
+                # Slack leaves a tombstone in the place of a deleted message that has replies.
+                gone = edited.get("subtype") == "tombstone"
+                await self._reword(team, channel, edited, None if gone else edited.get("text"))
+            case "message", "message_deleted":
+                deleted = event.get("previous_message") or {}
+                deleted = {**deleted, "ts": event.get("deleted_ts")}
+                await self._reword(team, channel, deleted, None)
+            case kind, _ if kind in _CONVERSATION_CHANGES:
+                await self._audiences.forget(team, channel)
+
+    async def _reword(
+        self, team: str, channel: str, message: Mapping[str, Any], text: object
+    ) -> None:
+        ts = str(message.get("ts"))
+        thread = f"{team}.{channel}.{message.get('thread_ts') or ts}"
+        if text is None:
+            await self._inbox.withdraw(team, channel, ts, thread)
+            await self._turns.reword(team, channel, ts, thread, question="", words="")
+            return
+        new = storable(str(text))
+        await self._inbox.edit(team, channel, ts, thread, new)
+        await self._turns.reword(
+            team,
+            channel,
+            ts,
+            thread,
+            question=plain(new, self._bot_user_id),
+            words=typed(new, self._bot_user_id),
+        )

@@ -1,0 +1,140 @@
+"""It must show 3 and 5: Stop, deleting and editing reach what waits and what runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.locale import say
+from tests.e2e.messages import Json, Said
+from tests.e2e.test_model_faults import STORY
+from tests.e2e.test_slack_faults import slowly
+from tests.e2e.world import World
+
+
+def live(world: World, said: Said) -> Json:
+    """Wait until some of the answer is to be read; return the message."""
+    return world.until(
+        lambda: next((m for m in world.answers(said) if m.get("streaming")), None), "a live stream"
+    )
+
+
+def place(said: Said) -> Json:
+    """Return what names a message in the control API."""
+    return {"user": said.human.id, "channel": said.channel, "ts": said.ts}
+
+
+def press_stop(world: World, said: Said) -> None:
+    """Press Stop in the thread of a message."""
+    where = {"user": said.human.id, "channel": said.channel, "thread_ts": said.thread_ts}
+    world.playground("stop", where)
+
+
+def test_stop_keeps_what_was_said_and_says_so(world: World) -> None:
+    """Pressing Stop in the middle keeps the text so far, says "Stopped", and the thread goes on."""
+    ann = world.human()
+    slowly(world)
+    said = world.say(ann, "Tell me a story")
+    shown = live(world, said)
+    press_stop(world, said)
+    reply = world.reply(said)
+    text, note = reply.text.split("\n\n")
+    assert note == say("en", "stopped")
+    assert STORY.startswith(text)
+    assert shown["text"].strip() in text
+    assert len(text) < len(STORY)
+    assert [turn["status"] for turn in world.turns(said)] == ["stopped"]
+    world.calm()
+    assert "sushi" in world.ask(ann, "I love sushi", under=said).text
+
+
+@pytest.mark.one_mode
+def test_stop_before_the_first_word_ends_the_answer(world: World) -> None:
+    """Pressing Stop while the app still thinks ends the answer as it begins."""
+    ann = world.human()
+    slowly(world)
+    world.pace(first_token_ms=800)
+    said = world.say(ann, "Tell me a story")
+    world.until(lambda: world.calls("assistant.threads.setStatus"), "a status line")
+    press_stop(world, said)
+    reply = world.reply(said)
+    assert reply.text.endswith(say("en", "stopped"))
+    assert len(reply.text) < 100
+
+
+@pytest.mark.one_mode
+def test_stop_in_one_thread_leaves_the_others_alone(world: World) -> None:
+    """Stop ends the answer of its own thread only."""
+    ann = world.human()
+    slowly(world)
+    slowly(world)
+    first, second = world.say(ann, "Tell me a story"), world.say(ann, "Tell me another")
+    live(world, first)
+    press_stop(world, first)
+    assert world.reply(first).text.endswith(say("en", "stopped"))
+    assert world.reply(second).parts == [STORY]
+
+
+def test_a_message_deleted_during_its_answer_stops_it(world: World) -> None:
+    """Deleting the question stops the running answer, and nothing of it is remembered."""
+    ann = world.human()
+    slowly(world)
+    said = world.say(ann, "I love ramen")
+    live(world, said)
+    world.playground("messages/delete", place(said))
+    world.all_delivered()
+    assert world.handled(said)["message"] is None
+    world.settled()
+    [answer] = world.answers(said)
+    assert not answer["streaming"]
+    assert len(answer["text"]) < len(STORY)
+    assert world.formed(ann) == []
+    assert [(turn["question"], turn["words"]) for turn in world.turns(said)] == [("", "")]
+
+
+@pytest.mark.one_mode
+def test_a_message_deleted_before_its_turn_is_not_answered(world: World) -> None:
+    """A message taken back while it waits gets no answer, is no context and forms no memory."""
+    ann = world.human()
+    slowly(world)
+    first = world.say(ann, "Tell me a story")
+    live(world, first)
+    second = world.say(ann, "I love ramen", under=first)
+    third = world.say(ann, "hello again", under=first)
+    world.until(lambda: world.inbox(third), "a third message that waits")
+    world.playground("messages/delete", place(second))
+    world.all_delivered()
+    assert [row["status"] for row in world.inbox(second)] == ["withdrawn"]
+    world.handled(third)
+    assert len(world.answers(first)) == 2
+    assert world.turns(second) == []
+    assert world.formed(ann) == []
+    asked = [entry for entry in world.journal() if "ramen" in str(entry["body"])]
+    assert asked == []
+
+
+def test_a_message_edited_before_its_turn_is_answered_as_edited(world: World) -> None:
+    """A message edited while it waits is answered, and remembered, in its edited form."""
+    ann = world.human()
+    slowly(world)
+    first = world.say(ann, "Tell me a story")
+    live(world, first)
+    second = world.say(ann, "I love ramen", under=first)
+    world.until(lambda: world.inbox(second), "a message that waits")
+    world.playground("messages/edit", {**place(second), "text": "I love sushi"})
+    world.all_delivered()
+    world.handled(second)
+    *_, answer = world.answers(first)
+    assert "sushi" in answer["text"]
+    assert "ramen" not in answer["text"]
+    assert [c["food_name"] for c in world.formed_contents(ann)] == ["sushi"]
+
+
+@pytest.mark.one_mode
+def test_edits_and_deletions_of_other_messages_change_nothing(world: World) -> None:
+    """What people edit and delete elsewhere is acknowledged, and that is all."""
+    ann = world.human()
+    said = world.say(ann, "good morning", channel=world.channel("public", ann))
+    world.playground("messages/edit", {**place(said), "text": "good morning <@BOT>"})
+    world.playground("messages/delete", place(said))
+    world.all_delivered()
+    assert world.inbox(said) == []

@@ -1,0 +1,125 @@
+"""It must show 5: PostgreSQL may be restarted at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from bot.locale import say
+from memory import EmbeddedPostgres
+from tests.e2e.test_model_faults import STORY, goes_on
+from tests.e2e.test_slack_faults import slowly
+from tests.e2e.world import World
+
+
+@pytest.fixture
+def server(postgres: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+    """The session's PostgreSQL; it runs again afterwards."""
+    yield postgres
+    postgres.start()
+
+
+def test_line_5_postgresql_restarted_between_messages(
+    world: World, server: EmbeddedPostgres
+) -> None:
+    """Line 5: after a crash of PostgreSQL the next message is answered as if nothing had been."""
+    ann = world.human()
+    world.ask(ann, "I love ramen")
+    world.formed(ann)
+    server.restart(immediate=True)
+    assert "ramen" in world.ask(ann, "What shall I eat?").text
+    assert goes_on(world, ann)
+
+
+def test_line_5_postgresql_restarted_while_answering(
+    world: World, server: EmbeddedPostgres
+) -> None:
+    """Line 5: a crash of PostgreSQL in the middle of an answer costs neither word nor memory."""
+    ann = world.human()
+    slowly(world)
+    said = world.say(ann, "I love ramen")
+    world.until(lambda: [m for m in world.answers(said) if m.get("streaming")], "a live stream")
+    server.restart(immediate=True)
+    reply = world.reply(said)
+    assert reply.parts == [STORY]
+    assert len(world.turns(said)) == 1
+    assert [c["food_name"] for c in world.formed_contents(ann)] == ["ramen"]
+    assert goes_on(world, ann)
+
+
+@pytest.mark.one_mode
+def test_line_5_postgresql_restarted_while_forming(world: World, server: EmbeddedPostgres) -> None:
+    """Line 5: a crash of PostgreSQL in the middle of a formation loses and doubles no memory."""
+    ann = world.human()
+    world.model_fault("chat", kind="formation", delay_ms=1_000)
+    world.ask(ann, "I love ramen")
+    world.until(
+        lambda: world.rows("SELECT 1 FROM procrastinate_jobs WHERE status = 'doing'"),
+        "a formation at work",
+    )
+    server.restart(immediate=True)
+    assert [c["food_name"] for c in world.formed_contents(ann)] == ["ramen"]
+    assert len(world.vectors(ann)) == 1
+
+
+def test_line_5_a_message_during_an_outage_is_answered_after_it(
+    world: World, server: EmbeddedPostgres
+) -> None:
+    """Line 5: what cannot be stored is not acknowledged, so Slack brings it again, once."""
+    ann = world.human()
+    server.stop(immediate=True)
+    said = world.say(ann, "I love ramen")
+    world.until(
+        lambda: [
+            attempt
+            for delivery in world.playground("deliveries")["deliveries"]
+            if delivery["body"].get("event", {}).get("ts") == said.ts
+            for attempt in delivery["attempts"]
+            if attempt.get("ok") is False
+        ],
+        "a refusal",
+    )
+    assert world.app.get("/readyz")[0] != 200
+    assert world.app.get("/healthz")[0] == 200
+    server.start()
+    assert "ramen" in world.reply(said).text
+    assert len(world.answers(said)) == 1
+    world.until(lambda: world.app.get("/readyz")[0] == 200, "readiness")
+
+
+@pytest.mark.one_mode
+def test_line_5_a_command_during_an_outage_is_answered_after_it(
+    world: World, server: EmbeddedPostgres
+) -> None:
+    """Line 5: a command waits while PostgreSQL is away, and is not forgotten."""
+    ann = world.human()
+    world.remember(ann, "ramen")
+    server.stop(immediate=True)
+    typed = {"user": ann.id, "channel": "dm", "command": "/memories"}
+    assert world.playground("commands", typed)["ok"]
+    server.start()
+    [answer] = world.until(lambda: world.seen(ann), "an answer")
+    assert "ramen" in answer["text"]
+
+
+@pytest.mark.one_mode
+def test_line_5_a_command_that_loses_its_connection_says_so(world: World) -> None:
+    """Line 5: a command that the database does not answer says so in one sentence."""
+    ann = world.human()
+    world.remember(ann, "ramen")
+    with psycopg.connect(world.app.conninfo) as owner:
+        owner.execute("LOCK TABLE store")
+        typed = {"user": ann.id, "channel": "dm", "command": "/memories"}
+        assert world.playground("commands", typed)["ok"]
+        world.until(
+            lambda: world.rows(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class c ON c.oid = relation"
+                " WHERE relname = 'store' AND NOT granted"
+            ),
+            "a waiting command",
+        )
+    [answer] = world.until(lambda: world.seen(ann), "an answer")
+    assert answer["text"] == say("en", "command_failed")
+    assert "ramen" in world.command(ann, "/memories")["text"]

@@ -1,0 +1,190 @@
+"""It must show 5: whatever the models do, one whole answer or one clear sentence; then go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.locale import say
+from tests.e2e.essays import balanced, essay, substance
+from tests.e2e.messages import Human, Reply
+from tests.e2e.world import World
+
+STORY = " ".join(f"Sentence number {number} of the story." for number in range(1, 31))
+
+
+def told_sentence(reply: Reply, key: str) -> bool:
+    """Say whether the reply is one message with exactly that sentence."""
+    return reply.parts == [say("en", key)]
+
+
+def goes_on(world: World, human: Human) -> bool:
+    """Say whether the next message is answered as ever."""
+    world.calm()
+    return "sushi" in world.ask(human, "I love sushi").text
+
+
+@pytest.mark.one_mode
+@pytest.mark.parametrize(
+    ("fault", "key"),
+    [
+        ({"status": 500}, "model_down"),
+        ({"status": 503}, "model_down"),
+        ({"drop": True}, "model_down"),
+        ({"break_after_chars": 30}, "model_down"),
+        ({"event": "failed"}, "model_down"),
+        ({"event": "failed", "break_after_chars": 30}, "model_down"),
+        ({"event": "error", "break_after_chars": 30}, "model_down"),
+        ({"status": 429, "retry_after": 0.1}, "model_busy"),
+        ({"error_code": "insufficient_quota", "retry_after": 0.1}, "model_refused"),
+        ({"error_code": "invalid_api_key"}, "model_refused"),
+        ({"error_code": "context_length_exceeded"}, "model_refused"),
+    ],
+    ids=str,
+)
+def test_line_5_a_model_that_fails_for_good_costs_one_sentence(
+    world: World, fault: dict[str, Any], key: str
+) -> None:
+    """Line 5: while the model is down a message is answered with one sentence that says so."""
+    ann = world.human()
+    world.script(STORY, times=-1)
+    world.model_fault(times=-1, kind="reply", **fault)
+    assert told_sentence(world.ask(ann, "Tell me a story"), key)
+    assert len(world.journal("reply", "responses")) <= 4
+    assert goes_on(world, ann)
+
+
+@pytest.mark.one_mode
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500},
+        {"status": 429, "retry_after": 0.1},
+        {"drop": True},
+        {"break_after_chars": 30},
+        {"break_after_chars": 700},
+        {"event": "failed", "break_after_chars": 30},
+        {"event": "error", "break_after_chars": 700},
+    ],
+    ids=str,
+)
+def test_line_5_a_model_that_fails_once_is_asked_again(world: World, fault: dict[str, Any]) -> None:
+    """Line 5: one failure, also in the middle of the answer, is not seen: the answer is whole."""
+    ann = world.human()
+    world.script(STORY, times=-1)
+    world.model_fault(kind="reply", **fault)
+    assert world.ask(ann, "Tell me a story").parts == [STORY]
+    assert goes_on(world, ann)
+
+
+@pytest.mark.one_mode
+def test_line_5_a_stream_that_breaks_late_is_replaced_by_the_whole(world: World) -> None:
+    """Line 5: half an answer that people have read already gives way to the whole one."""
+    ann = world.human()
+    world.pace(token_ms=30)
+    world.script(STORY, times=-1)
+    world.model_fault(kind="reply", break_after_chars=600)
+    said = world.say(ann, "Tell me a story")
+    shown = world.until(
+        lambda: [m for m in world.answers(said) if len(m["text"]) > 300], "half of the answer"
+    )
+    reply = world.reply(said)
+    assert reply.parts == [STORY]
+    assert [message["ts"] for message in shown] == [message["ts"] for message in reply.messages]
+
+
+@pytest.mark.one_mode
+def test_line_5_an_answer_cut_at_the_models_limit_says_so(world: World) -> None:
+    """Line 5: an incomplete response is shown as far as it came, with a note."""
+    ann = world.human()
+    world.script(STORY)
+    world.model_fault(kind="reply", event="incomplete", break_after_chars=100)
+    text = world.ask(ann, "Tell me a story").text
+    story, note = text.split("\n\n")
+    assert STORY.startswith(story)
+    assert len(story) > 50
+    assert note == say("en", "cut_short")
+    assert goes_on(world, ann)
+
+
+@pytest.mark.one_mode
+def test_line_5_an_empty_answer_of_the_model_is_a_failure(world: World) -> None:
+    """Line 5: a model that says nothing at all leaves one sentence."""
+    ann = world.human()
+    world.script(" ", times=-1)
+    assert told_sentence(world.ask(ann, "Tell me a story"), "model_down")
+    assert goes_on(world, ann)
+
+
+@pytest.mark.one_mode
+@pytest.mark.parametrize("characters", [11_400, 11_501, 12_001, 13_000, 30_000])
+@pytest.mark.parametrize("streams", [True, False], ids=["streamed", "posted"])
+def test_line_5_a_long_answer_comes_whole(world: World, characters: int, *, streams: bool) -> None:
+    """Line 5: 13,000 characters and more arrive whole, in parts whose code blocks are closed."""
+    ann = world.human()
+    text = essay(characters)
+    assert len(text) == characters
+    world.pace(chunk_chars=200)
+    world.script(text)
+    if not streams:
+        world.slack_fault("chat.startStream", error="unknown_method", times=99)
+    reply = world.ask(ann, "Tell me everything")
+    assert substance(*reply.parts) == substance(text)
+    assert [len(part) for part in reply.parts if len(part) > 12_000] == []
+    assert [part for part in reply.parts if not balanced(part)] == []
+    assert len(reply.parts) == -(-characters // 11_500)
+    assert goes_on(world, ann)
+
+
+@pytest.mark.one_mode
+def test_line_5_a_long_answer_in_one_code_block_comes_whole(world: World) -> None:
+    """Line 5: a code block longer than a message goes on as code in the next one."""
+    lines = "\n".join(f"value_{number} = {number}" for number in range(1_200))
+    world.pace(chunk_chars=500)
+    world.script(f"```python\n{lines}\n```")
+    reply = world.ask(world.human(), "Write code")
+    assert len(reply.parts) > 1
+    assert all(part.startswith("```python\n") and balanced(part) for part in reply.parts)
+    assert substance(*reply.parts) == substance(lines)
+
+
+def test_line_5_without_embeddings_answers_and_memories_go_on(world: World) -> None:
+    """Line 5: with embeddings down the newest memories serve, and what is said is kept waiting."""
+    ann = world.human()
+    world.remember(ann, *(f"dish{number}" for number in range(60)))
+    world.model_fault("embeddings", status=500, times=-1)
+    reply = world.ask(ann, "What shall I eat?")
+    assert "dish" in reply.text
+    assert "ramen" in world.ask(ann, "I love ramen").text
+    assert len(world.memories(ann)) == 60
+    [prompt] = [*world.prompts("What shall I eat?")]
+    assert "dish59" in str(prompt["body"])
+    assert goes_on(world, ann)
+    assert {c["food_name"] for c in world.formed_contents(ann)} >= {"ramen", "sushi"}
+
+
+@pytest.mark.one_mode
+def test_line_5_without_the_memory_model_nothing_is_lost(world: World) -> None:
+    """Line 5: words said while formation fails are used at once and remembered when it works."""
+    ann = world.human()
+    world.model_fault("chat", status=500, times=-1)
+    world.ask(ann, "I'm vegetarian")
+    assert "vegetarian" in world.ask(ann, "What shall I eat?").text
+    assert world.memories(ann) == []
+    assert goes_on(world, ann)
+    assert len(world.formed(ann)) == 2
+
+
+@pytest.mark.one_mode
+def test_line_5_a_formation_that_fails_gives_way_to_the_next(world: World) -> None:
+    """Line 5: a formation fails while the next one waits already: that one forms both messages."""
+    ann = world.human()
+    world.model_fault("chat", status=500, delay_ms=800)
+    world.ask(ann, "I love ramen")
+    world.until(
+        lambda: world.rows("SELECT 1 FROM procrastinate_jobs WHERE status = 'doing'"),
+        "a formation at work",
+    )
+    world.ask(ann, "I love sushi")
+    assert {c["food_name"] for c in world.formed_contents(ann)} == {"ramen", "sushi"}

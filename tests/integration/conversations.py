@@ -1,0 +1,43 @@
+"""Messages of a person to the bot, as the inbox takes them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+from bot.messages import Message
+from memory import DM
+
+_numbers = itertools.count(1)
+
+
+def message(text: str = "hello", **changes: Any) -> Message:
+    """Return a DM, each with an event id, a person, a channel and a time of its own."""
+    number = next(_numbers)
+    ts = f"17000{number:05}.000100"
+    made = Message(
+        event_id=f"Ev{number}",
+        team_id="T1",
+        user_id=f"U{number}",
+        user_team_id="T1",
+        channel_id=f"D{number}",
+        ts=ts,
+        thread_ts=ts,
+        text=text,
+        audience=DM,
+        addressed=True,
+    )
+    return replace(made, **changes)
+
+
+def following(first: Message, text: str = "more", **changes: Any) -> Message:
+    """Return the same person's next message in the same thread."""
+    later = message(
+        text,
+        user_id=first.user_id,
+        channel_id=first.channel_id,
+        audience=first.audience,
+        thread_ts=first.thread_ts,
+    )
+    return replace(later, **changes)

@@ -1,0 +1,127 @@
+"""The playground's Slack as a test uses it: people, conversations, faults, what was seen."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.messages import Message
+from bot.slack import create_client
+from memory import DM
+from tests.conftest import Server
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A thread of one person with the app: its root is the person's message."""
+
+    user: str
+    team: str
+    channel: str
+    ts: str
+    root: str
+
+
+class PlaygroundSlack:
+    """The control API, and a client with the app's token."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.since = 0
+        self.forget_calls()
+
+    @property
+    def bot_user_id(self) -> str:
+        """The app's user id."""
+        return str(self._server.told["bot_user_id"])
+
+    @property
+    def team_id(self) -> str:
+        """The workspace's id."""
+        return str(self._server.told["team_id"])
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the playground said when it was ready."""
+        return self._server.told
+
+    def client(self, token: str = "") -> AsyncWebClient:
+        """Return a client as the app makes it."""
+        return create_client(token or self.told["bot_token"], self.told["slack_api_url"])
+
+    def control(self, path: str, body: Any = None) -> Any:
+        """Make a control call."""
+        return self._server.call(f"/_playground/{path}", body)
+
+    def clear(self) -> None:
+        """Take back faults and settings of the test before."""
+        self._server.call("/_playground/faults", method="DELETE")
+        self.control(
+            "settings",
+            {"rate_limits": False, "stream_seconds": 300, "stream_characters": 12000},
+        )
+
+    def forget_calls(self) -> None:
+        """Show only calls that come from now on."""
+        self.since = self.control("calls?since=999999999")["last"]
+
+    def fault(self, method: str, **how: Any) -> None:
+        """Order a fault."""
+        self.control("faults", {"method": method, **how})
+
+    def person(self, **more: Any) -> tuple[str, str]:
+        """Add a person; return their id and team."""
+        made = self.control("users", {"name": f"Person {next(_numbers)}", **more})
+        return made["id"], made["team"]
+
+    def channel(self, kind: str, *members: str) -> str:
+        """Add a conversation with the app in it."""
+        return str(self.control("channels", {"kind": kind, "members": list(members)})["id"])
+
+    def say(self, user: str, channel: str = "dm", text: str = "hello", **more: Any) -> Any:
+        """Let somebody write; return `{channel, ts}`."""
+        return self.control("messages", {"user": user, "channel": channel, "text": text, **more})
+
+    def place(self, *, channel: str = "dm", text: str = "hello", **person: Any) -> Place:
+        """Let a new person write to the app, in their DM unless a channel kind is named."""
+        user, team = self.person(**person)
+        where = channel if channel == "dm" else self.channel(channel, user)
+        said = self.say(user, where, text)
+        return Place(user, team, said["channel"], said["ts"], said["ts"])
+
+    def thread(self, place: Place) -> list[dict[str, Any]]:
+        """Return the app's messages in a thread, as the person sees them."""
+        seen = self.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+        return [
+            m
+            for m in seen
+            if m.get("user") == self.bot_user_id and m.get("thread_ts") == place.root
+        ]
+
+    def calls(self, *methods: str) -> list[dict[str, Any]]:
+        """Return the calls since the test began, of these methods."""
+        made = self.control(f"calls?since={self.since}")["calls"]
+        return [call for call in made if not methods or call["method"] in methods]
+
+    def message(self, place: Place, **changes: Any) -> Message:
+        """Return the person's message as the bot reads it."""
+        is_dm = place.channel.startswith("D")
+        values: dict[str, Any] = {
+            "event_id": f"Ev{place.ts}",
+            "team_id": self.team_id,
+            "user_id": place.user,
+            "user_team_id": place.team,
+            "channel_id": place.channel,
+            "ts": place.ts,
+            "thread_ts": place.root,
+            "text": "hello",
+            "audience": DM if is_dm else None,
+            "addressed": True,
+            **changes,
+        }
+        return Message(**values)

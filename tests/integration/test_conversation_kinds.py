@@ -1,0 +1,255 @@
+"""What Slack says of people, threads and conversations, asked of the playground."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.audience import Audiences, kind_of
+from bot.people import People
+from bot.threads import read_thread
+from bot.turns import Context, Exchange
+from memory import DM, PUBLIC, EmbeddedPostgres, Person, Pool, create_pool
+from tests.conftest import fresh_database
+from tests.integration.playground_slack import PlaygroundSlack
+
+FAULTS: list[dict[str, Any]] = [
+    {"error": "channel_not_found"},
+    {"error": "ratelimited", "retry_after": 1},
+    {"status": 500},
+    {"status": 503},
+    {"drop": "before", "times": 2},  # aiohttp makes a GET again by itself, once
+    {"drop": "after", "times": 2},
+]
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each has channels of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool."""
+    async with create_pool(database, min_size=1, max_size=2, timeout=10) as opened:
+        yield opened
+
+
+@pytest.fixture
+def audiences(pool: Pool, slack: PlaygroundSlack) -> Audiences:
+    """What is tested."""
+    return Audiences(pool, slack.client())
+
+
+@pytest.mark.parametrize(
+    ("channel", "kind"),
+    [
+        ({"is_im": True}, (DM, False)),
+        ({"is_im": True, "is_ext_shared": True}, ("C1", True)),
+        ({"is_channel": True, "is_private": False}, (PUBLIC, False)),
+        ({"is_channel": True, "is_private": True}, ("C1", False)),
+        ({"is_group": True, "is_private": True}, ("C1", False)),
+        ({"is_mpim": True, "is_private": True}, ("C1", False)),
+        ({"is_channel": True, "is_private": False, "is_ext_shared": True}, ("C1", True)),
+        ({"is_channel": True, "is_private": True, "is_pending_ext_shared": True}, ("C1", True)),
+        ({"is_channel": True}, ("C1", True)),
+        ({"is_private": False}, ("C1", True)),
+        ({}, ("C1", True)),
+    ],
+)
+def test_kind_of(channel: dict[str, object], kind: tuple[str, bool]) -> None:
+    """What is not certainly a DM, public or private counts as shared: it sees its own alone."""
+    assert kind_of(channel, "C1") == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "seen"),
+    [
+        ("public", PUBLIC, (PUBLIC,)),
+        ("private", "", (PUBLIC, "")),
+        ("mpim", "", (PUBLIC, "")),
+        ("connect", "", ("",)),
+    ],
+)
+async def test_each_kind_of_conversation(
+    slack: PlaygroundSlack, audiences: Audiences, kind: str, own: str, seen: tuple[str, ...]
+) -> None:
+    """Slack is asked once what a conversation is; its own audience is what belongs to it."""
+    place = slack.place(channel=kind)
+    message = slack.message(place)
+    for _ in range(2):
+        view = await audiences.view(message)
+        assert view.own.audience == (own or place.channel)
+        assert view.audiences == tuple(audience or place.channel for audience in seen)
+        assert view.person == message.person
+    assert len(slack.calls("conversations.info")) == 1
+    assert await audiences.is_shared(view.own) == (kind == "connect")
+
+
+async def test_a_direct_message_is_not_looked_up(
+    slack: PlaygroundSlack, audiences: Audiences
+) -> None:
+    """A DM is known from its event; a mention in one is looked up, and is one too."""
+    place = slack.place()
+    assert (await audiences.view(slack.message(place))).audiences is None
+    assert not slack.calls("conversations.info")
+    mention = slack.message(place, audience=None)
+    assert (await audiences.view(mention)).own.audience == DM
+    assert len(slack.calls("conversations.info")) == 1
+
+
+async def test_what_the_event_says_is_shared_is_shared(
+    slack: PlaygroundSlack, audiences: Audiences
+) -> None:
+    """A message that comes from a shared channel sees its own alone, whatever was known before."""
+    place = slack.place(channel="public")
+    assert (await audiences.view(slack.message(place))).own.audience == PUBLIC
+    view = await audiences.view(slack.message(place, is_shared=True))
+    assert view.audiences == (place.channel,)
+
+
+async def test_a_changed_conversation_is_looked_up_anew(
+    slack: PlaygroundSlack, audiences: Audiences
+) -> None:
+    """A channel that was shared sees its own alone once its change was heard of."""
+    place = slack.place(channel="public")
+    message = slack.message(place)
+    assert (await audiences.view(message)).own.audience == PUBLIC
+    slack.control("channels/update", {"channel": place.channel, "shared": True})
+    await audiences.forget(message.team_id, place.channel)
+    assert (await audiences.view(message)).audiences == (place.channel,)
+
+
+async def test_what_was_learned_is_trusted_for_an_hour(
+    slack: PlaygroundSlack, audiences: Audiences, database: str
+) -> None:
+    """After an hour Slack is asked again, and its new answer counts."""
+    place = slack.place(channel="public")
+    message = slack.message(place)
+    assert (await audiences.view(message)).own.audience == PUBLIC
+    slack.control("channels/update", {"channel": place.channel, "private": True})
+    assert (await audiences.view(message)).own.audience == PUBLIC
+    with psycopg.connect(database) as owner:
+        owner.execute("UPDATE conversations SET looked_up_at = now() - interval '61 minutes'")
+    assert (await audiences.view(message)).own.audience == place.channel
+    assert len(slack.calls("conversations.info")) == 2
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_a_kind_that_cannot_be_learned_is_the_narrowest(
+    slack: PlaygroundSlack, audiences: Audiences, fault: dict[str, Any]
+) -> None:
+    """While Slack does not say what a conversation is, it sees and keeps its own alone."""
+    place = slack.place(channel="public")
+    slack.fault("conversations.info", **fault)
+    view = await audiences.view(slack.message(place))
+    assert (view.own.audience, view.audiences) == (place.channel, (place.channel,))
+    assert await audiences.is_shared(view.own)
+    assert (await audiences.view(slack.message(place))).own.audience == PUBLIC
+
+
+async def test_known_audiences_are_not_shared(audiences: Audiences) -> None:
+    """A DM and the public are never shared ones, without asking."""
+    person = Person("T1", "U1")
+    assert not await audiences.is_shared(person.namespace(DM))
+    assert not await audiences.is_shared(person.namespace(PUBLIC))
+
+
+async def test_a_persons_language(slack: PlaygroundSlack) -> None:
+    """The locale of a person's Slack decides, is asked once, and anew when it has changed."""
+    people = People(slack.client())
+    user, _ = slack.person(locale="ja-JP")
+    assert await people.language(user, "hello") == "ja"
+    slack.control("users/update", {"user": user, "locale": "en-GB"})
+    assert await people.language(user) == "ja"
+    assert len(slack.calls("users.info")) == 1
+    people.forget(user)
+    people.forget("UNKNOWN")
+    assert await people.language(user, "こんにちは") == "en"
+    assert len(slack.calls("users.info")) == 2
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_an_unknown_language_is_that_of_the_words(
+    slack: PlaygroundSlack, fault: dict[str, Any]
+) -> None:
+    """While Slack does not say, the script of the message decides."""
+    people = People(slack.client())
+    user, _ = slack.person(locale="ja-JP")
+    slack.fault("users.info", **fault)
+    assert await people.language(user, "hello") == "en"
+    assert await people.language(user, "こんにちは") == "ja"
+
+
+async def test_the_languages_of_many_are_bounded(
+    slack: PlaygroundSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of very many people the one asked longest ago is forgotten first."""
+    monkeypatch.setattr("bot.people._KEPT", 2)
+    people = People(slack.client())
+    users = [slack.person()[0] for _ in range(3)]
+    for user in [*users, users[2], users[0]]:
+        await people.language(user)
+    assert [call["args"]["user"] for call in slack.calls("users.info")] == [*users, users[0]]
+
+
+NOTHING = Context(exchanges=(), recent_words=())
+
+
+async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack) -> None:
+    """What others wrote before the mention is read in order, as a person sees it, and cut."""
+    place = slack.place(channel="public", text="root: <@BOT> &amp; co")
+    other, _ = slack.person()
+    slack.control("channels/update", {"channel": place.channel, "add": [other]})
+    slack.say(other, place.channel, "x" * 3_000, thread_ts=place.root)
+    asked = slack.say(place.user, place.channel, "<@BOT> what now?", thread_ts=place.root)
+    slack.say(other, place.channel, "too late", thread_ts=place.root)
+    message = slack.message(place, ts=asked["ts"])
+    found = await read_thread(slack.client(), message, NOTHING, slack.bot_user_id)
+    assert [line["from"] for line in found] == [place.user, other]
+    assert found[0]["text"].startswith("root:")
+    assert slack.bot_user_id not in found[0]["text"]
+    assert found[1]["text"] == "x" * 1_000
+
+
+async def test_a_long_thread_shows_what_was_said_last(slack: PlaygroundSlack) -> None:
+    """Of a long thread the newest messages are read, which the mention is about."""
+    place = slack.place(channel="public", text="root")
+    for number in range(60):
+        slack.say(place.user, place.channel, f"line {number}", thread_ts=place.root)
+    asked = slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
+    message = slack.message(place, ts=asked["ts"])
+    found = await read_thread(slack.client(), message, NOTHING, slack.bot_user_id)
+    texts = [line["text"] for line in found]
+    assert texts[-1] == "line 59"
+    assert len(texts) <= 52
+
+
+async def test_a_known_or_new_thread_is_not_read(slack: PlaygroundSlack) -> None:
+    """The first message of a thread has no thread before it; the bot's own threads are known."""
+    place = slack.place(channel="public")
+    client, bot = slack.client(), slack.bot_user_id
+    assert await read_thread(client, slack.message(place), NOTHING, bot) == []
+    later = slack.message(place, ts="9999999999.000100")
+    exchange = Exchange(
+        ts=place.ts, thread=later.thread, user_id=place.user, question="q", reply="a"
+    )
+    known = Context(exchanges=(exchange,), recent_words=())
+    assert await read_thread(client, later, known, bot) == []
+    assert not slack.calls("conversations.replies")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_a_thread_that_cannot_be_read_is_no_context(
+    slack: PlaygroundSlack, fault: dict[str, Any]
+) -> None:
+    """A thread Slack does not show is left out; the question is answered without it."""
+    place = slack.place(channel="public")
+    slack.fault("conversations.replies", **fault)
+    later = slack.message(place, ts="9999999999.000100")
+    assert await read_thread(slack.client(), later, NOTHING, slack.bot_user_id) == []

@@ -1,0 +1,243 @@
+"""Migrations, readiness and the pool, against a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from bot.queue import migrations
+from memory import (
+    DatabaseNotReady,
+    EmbeddedPostgres,
+    EmbeddingSpace,
+    EmbeddingSpaceMismatch,
+    Migration,
+    Person,
+    Pool,
+    PoolTimeout,
+    check_access,
+    check_database,
+    create_pool,
+    migrate,
+    packaged_migrations,
+    person_transaction,
+    transaction,
+)
+from tests.conftest import SPACE, fresh_database
+
+ALICE = Person("T1", "U1")
+
+
+@pytest.fixture(scope="module")
+def shared(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for the tests that do not change it."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@asynccontextmanager
+async def opened(conninfo: str, *, max_size: int = 2) -> AsyncIterator[Pool]:
+    """Open a small pool."""
+    async with create_pool(conninfo, min_size=0, max_size=max_size, timeout=10) as pool:
+        yield pool
+
+
+def test_migrations_come_in_order() -> None:
+    """The bot's steps are the queue's, then its own by number."""
+    names = [step.name for step in migrations()]
+    assert names[0].startswith("procrastinate/")
+    assert names[1:] == sorted(names[1:])
+    assert all(step.statements.strip() for step in [*packaged_migrations("memory"), *migrations()])
+
+
+def test_migrate_says_what_it_did_and_does_it_once(empty_database: str) -> None:
+    """The first run applies every step and names it; the second applies none."""
+    done = migrate(empty_database, SPACE, migrations())
+    wanted = [*packaged_migrations("memory"), *migrations()]
+    assert done == ["langgraph/store", *(step.name for step in wanted)]
+    assert migrate(empty_database, SPACE, migrations()) == []
+
+
+def test_eight_at_once_migrate_once(empty_database: str) -> None:
+    """Of eight that migrate at the same moment one applies the steps, and none fails."""
+    with ThreadPoolExecutor(8) as threads:
+        runs = [threads.submit(migrate, empty_database, SPACE, migrations()) for _ in range(8)]
+    done = sorted(len(run.result()) for run in runs)
+    assert done[:7] == [0] * 7
+    assert done[7] == 1 + len(packaged_migrations("memory")) + len(migrations())
+
+
+def test_a_step_that_fails_leaves_nothing(database: str) -> None:
+    """A step whose second statement fails is not half applied, and is tried again next time."""
+    broken = Migration("bot/9999_broken", "CREATE TABLE half (x int); SELECT 1/0;")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        migrate(database, SPACE, [*migrations(), broken])
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT to_regclass('half')").fetchone() == (None,)
+    mended = Migration("bot/9999_broken", "CREATE TABLE half (x int)")
+    assert migrate(database, SPACE, [*migrations(), mended]) == ["bot/9999_broken"]
+
+
+async def test_new_tables_are_granted(database: str) -> None:
+    """The application's role can use a table that a later step made."""
+    step = Migration("bot/9999_more", "CREATE TABLE more (id bigint GENERATED ALWAYS AS IDENTITY)")
+    migrate(database, SPACE, [*migrations(), step])
+    async with opened(database) as pool, transaction(pool) as connection:
+        await connection.execute("INSERT INTO more DEFAULT VALUES")
+
+
+@pytest.mark.parametrize(
+    "space",
+    [EmbeddingSpace("other-model", SPACE.dimensions), EmbeddingSpace(SPACE.model, 1536)],
+    ids=["model", "size"],
+)
+async def test_another_embedding_is_refused(shared: str, space: EmbeddingSpace) -> None:
+    """Another model or size than the stored one is refused with what to write instead."""
+    sentence = f"set KIOKU_EMBEDDING_MODEL={SPACE.model}, or use another database"
+    with pytest.raises(EmbeddingSpaceMismatch, match=sentence):
+        migrate(shared, space, migrations())
+    async with opened(shared) as pool:
+        with pytest.raises(EmbeddingSpaceMismatch, match=sentence):
+            await check_database(pool, space, migrations())
+
+
+async def test_a_migrated_database_is_ready(shared: str) -> None:
+    """A migrated database in the right space passes."""
+    async with opened(shared) as pool:
+        await check_database(pool, SPACE, migrations())
+
+
+async def test_a_database_that_is_behind(shared: str) -> None:
+    """A database that lacks steps says how many, and what to run."""
+    newer = [*migrations(), Migration("bot/9998", ""), Migration("bot/9999", "")]
+    async with opened(shared) as pool:
+        with pytest.raises(DatabaseNotReady) as raised:
+            await check_database(pool, SPACE, newer)
+    assert str(raised.value) == (
+        "The database is 2 step(s) behind this version: run `kioku migrate`."
+    )
+
+
+async def test_a_database_that_was_never_migrated(empty_database: str) -> None:
+    """An empty database on a server that knows the role says what to run."""
+    async with opened(empty_database) as pool:
+        with pytest.raises(DatabaseNotReady) as raised:
+            await check_database(pool, SPACE, migrations())
+    assert str(raised.value) == "The database is not set up: run `kioku migrate`."
+
+
+async def test_a_database_whose_space_is_lost(database: str) -> None:
+    """A database whose embedding space is unknown is not ready."""
+    with psycopg.connect(database) as owner:
+        owner.execute("DELETE FROM kioku_embedding_space")
+    async with opened(database) as pool:
+        with pytest.raises(DatabaseNotReady, match="run `kioku migrate`"):
+            await check_database(pool, SPACE, migrations())
+
+
+async def test_a_server_without_the_role_is_not_ready(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """On a server where nobody ever migrated, even the role is missing: the advice is the same."""
+    with (
+        EmbeddedPostgres(tmp_path_factory.mktemp("bare")) as server,
+        pytest.raises(DatabaseNotReady, match="run `kioku migrate`"),
+    ):
+        await check_access(server.dsn())
+
+
+async def test_a_failed_transaction_leaves_nothing(database: str) -> None:
+    """What was written in a transaction that raises is not there, and the pool goes on."""
+    async with opened(database, max_size=1) as pool:
+        with pytest.raises(RuntimeError):
+            await _write_and_fail(pool)
+        async with transaction(pool) as connection:
+            found = await connection.execute("SELECT count(*) AS n FROM conversations")
+            assert await found.fetchone() == {"n": 0}
+
+
+async def _write_and_fail(pool: Pool) -> None:
+    async with transaction(pool) as connection:
+        await connection.execute("INSERT INTO conversations VALUES ('T1', 'C1', 'public', false)")
+        raise RuntimeError
+
+
+async def test_an_exhausted_pool_says_so_in_time(shared: str) -> None:
+    """Who may wait only so long for a connection is told when none comes free."""
+    async with opened(shared, max_size=1) as pool, transaction(pool):
+        before = asyncio.get_running_loop().time()
+        with pytest.raises(PoolTimeout):
+            async with person_transaction(pool, ALICE, wait=0.1):
+                raise AssertionError("there was no second connection")
+        assert asyncio.get_running_loop().time() - before < 5
+
+
+async def test_dead_connections_are_replaced(shared: str) -> None:
+    """After PostgreSQL ended all connections the next transaction works at once."""
+    async with opened(shared, max_size=3) as pool:
+        async with pool.connection(), pool.connection(), pool.connection():
+            assert pool.get_stats()["pool_size"] == 3
+        with psycopg.connect(shared, autocommit=True) as owner:
+            owner.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        async with transaction(pool) as connection:
+            found = await connection.execute("SELECT current_user AS name")
+            assert await found.fetchone() == {"name": "kioku_app"}
+
+
+async def test_a_connection_lost_midway_is_an_error(shared: str) -> None:
+    """A transaction whose connection dies raises OperationalError, and the pool goes on."""
+    async with opened(shared) as pool:
+        with pytest.raises(psycopg.OperationalError):
+            await _lose_connection(pool, shared)
+        async with transaction(pool) as connection:
+            await connection.execute("SELECT 1")
+
+
+async def _lose_connection(pool: Pool, conninfo: str) -> None:
+    async with transaction(pool) as connection:
+        with psycopg.connect(conninfo, autocommit=True) as owner:
+            owner.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        await connection.execute("SELECT 1")
+
+
+async def test_a_server_that_is_away(postgres: EmbeddedPostgres) -> None:
+    """Where no server listens the wait ends with an OperationalError."""
+    nowhere = psycopg.conninfo.make_conninfo(postgres.dsn(), port=1)
+    async with create_pool(nowhere, min_size=0, timeout=0.3) as pool:
+        with pytest.raises(psycopg.OperationalError):
+            await check_database(pool, SPACE)
+
+
+async def test_migrating_and_using_need_rights(shared: str) -> None:
+    """A user who may not create cannot migrate; one who is not granted the role is told so."""
+    name = "kioku_reader"
+    with psycopg.connect(shared, autocommit=True) as owner:
+        owner.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+    reader = psycopg.conninfo.make_conninfo(shared, user=name)
+    try:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            migrate(reader, SPACE, migrations())
+        with pytest.raises(DatabaseNotReady, match="GRANT kioku_app TO"):
+            await check_access(reader)
+        await check_access(shared)
+    finally:
+        with psycopg.connect(shared, autocommit=True) as owner:
+            owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+async def test_transactions_are_independent(shared: str) -> None:
+    """Settings of one transaction are not seen by another that runs beside it."""
+    setting = "SELECT current_setting('kioku.person', true) AS person"
+    async with opened(shared) as pool, person_transaction(pool, ALICE) as one:
+        async with transaction(pool) as two:
+            assert (await (await two.execute(setting)).fetchone() or {})["person"] in (None, "")
+        assert (await (await one.execute(setting)).fetchone() or {})["person"] == ALICE.scope

@@ -1,0 +1,523 @@
+"""An answer on its way into Slack: every rung of the ladder, against the playground's faults."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from bot.delivery import Delivery, DeliveryFailed
+from bot.locale import Language, say
+from bot.splitting import open_fence
+from bot.surfaces.reply import PART_LIMIT
+from tests.integration.playground_slack import Place, PlaygroundSlack
+
+FOOTER = say("en", "footer")
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show more every fifth of a second, so that these tests take less time."""
+    monkeypatch.setattr("bot.delivery.FLUSH_SECONDS", 0.2)
+
+
+@dataclass
+class Answering:
+    """One answer on its way, and what the delivery told about it."""
+
+    delivery: Delivery
+    turn_id: UUID
+    posted: list[str] = field(default_factory=list)
+    stopped: bool = False
+
+
+@asynccontextmanager
+async def answering(
+    slack: PlaygroundSlack,
+    place: Place,
+    *,
+    already: Sequence[str] = (),
+    language: Language = "en",
+    stand_in: bool = False,
+    turn_id: UUID | None = None,
+) -> AsyncIterator[Answering]:
+    """Begin an answer in a thread; how it ends is up to the test."""
+    holder: list[Answering] = []
+
+    async def posted(ts: str) -> None:
+        holder[0].posted.append(ts)
+
+    async def interrupted() -> bool:
+        return holder[0].stopped
+
+    async def known() -> Language:
+        return language
+
+    identity = turn_id or uuid4()
+    delivery = Delivery(
+        slack.client(),
+        slack.message(place),
+        turn_id=identity,
+        language=known(),
+        stand_in=stand_in,
+        posted=posted,
+        interrupted=interrupted,
+        already_posted=already,
+    )
+    holder.append(Answering(delivery, identity))
+    async with delivery:
+        yield holder[0]
+
+
+def markdown(message: dict[str, Any]) -> str:
+    """Return the Markdown of one message."""
+    return "".join(b["text"] for b in message.get("blocks", []) if b["type"] == "markdown")
+
+
+def below(message: dict[str, Any]) -> list[str]:
+    """Return what stands below the Markdown of one message."""
+    contexts = [b for b in message.get("blocks", []) if b["type"] == "context"]
+    return [element["text"] for context in contexts for element in context["elements"]]
+
+
+def whole(slack: PlaygroundSlack, place: Place, text: str) -> list[dict[str, Any]]:
+    """Check that the thread shows `text` once, whole, ended and with one footer; return it."""
+    messages = slack.thread(place)
+    assert "".join(markdown(m) for m in messages) == text
+    assert not any(m.get("streaming") for m in messages)
+    assert [below(m) for m in messages] == [[]] * (len(messages) - 1) + [[FOOTER]]
+    assert all(m["text"] for m in messages)
+    return messages
+
+
+async def begin(answer: Answering, text: str = "Hello ") -> None:
+    """Write the first piece; it is shown at once."""
+    assert await answer.delivery.write(text)
+
+
+async def write_until(answer: Answering, slack: PlaygroundSlack, method: str) -> None:
+    """Write on, word by word, until a method is called for it."""
+    async with asyncio.timeout(10):
+        while not slack.calls(method):
+            await answer.delivery.write("more ")
+            await asyncio.sleep(0.1)
+
+
+async def test_an_answer_is_streamed(slack: PlaygroundSlack) -> None:
+    """An answer appears at once, grows, and ends with its footer and its turn's id."""
+    place = slack.place()
+    async with answering(slack, place) as answer:
+        await begin(answer)
+        [shown] = slack.thread(place)
+        assert shown["streaming"]
+        assert markdown(shown) == "Hello "
+        await write_until(answer, slack, "chat.appendStream")
+        text = answer.delivery.taken + "end."
+        await answer.delivery.finish(text)
+    [message] = whole(slack, place, text)
+    assert answer.posted == [message["ts"]]
+    assert message["metadata"] == {
+        "event_type": "kioku_turn",
+        "event_payload": {"turn": str(answer.turn_id), "part": 0},
+    }
+    assert [call["method"] for call in slack.calls()] == [
+        "assistant.threads.setStatus",
+        "chat.startStream",
+        "chat.appendStream",
+        "chat.stopStream",
+    ]
+    assert all(call["outcome"] == "ok" for call in slack.calls())
+
+
+@pytest.mark.parametrize("kind", ["public", "private", "mpim", "connect"])
+async def test_a_channel_needs_its_recipient(slack: PlaygroundSlack, kind: str) -> None:
+    """In a channel the answer is streamed too, for the person who asked, in their thread."""
+    place = slack.place(channel=kind)
+    async with answering(slack, place) as answer:
+        await begin(answer)
+        await answer.delivery.finish("Hello you.")
+    whole(slack, place, "Hello you.")
+    [started] = slack.calls("chat.startStream")
+    assert started["args"]["recipient_user_id"] == place.user
+    assert started["args"]["recipient_team_id"] == place.team
+
+
+async def test_somebody_of_another_workspace_is_their_own_recipient(
+    slack: PlaygroundSlack,
+) -> None:
+    """In a Slack Connect channel a person of another workspace gets the stream under their team."""
+    place = slack.place(channel="connect", external=True)
+    assert place.team != slack.team_id
+    async with answering(slack, place) as answer:
+        await begin(answer)
+        await answer.delivery.finish("Hello you.")
+    whole(slack, place, "Hello you.")
+    assert [call["outcome"] for call in slack.calls("chat.startStream")] == ["ok"]
+
+
+async def test_an_answer_that_was_never_streamed_is_posted(slack: PlaygroundSlack) -> None:
+    """An answer that comes in one piece is one post, without unfurling, with a plain text."""
+    place = slack.place()
+    async with answering(slack, place) as answer:
+        assert await answer.delivery.write("  \n")
+        await answer.delivery.finish("At once.")
+    [message] = whole(slack, place, "At once.")
+    assert answer.posted == [message["ts"]]
+    [posted] = slack.calls("chat.postMessage")
+    assert posted["args"]["text"] == "At once."
+    assert str(posted["args"]["unfurl_links"]).lower() in ("false", "0")
+    assert str(posted["args"]["unfurl_media"]).lower() in ("false", "0")
+    assert not slack.calls("chat.startStream")
+
+
+async def test_pieces_are_gathered(slack: PlaygroundSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pieces come within the time of a flush, Slack is called once for all."""
+    monkeypatch.setattr("bot.delivery.FLUSH_SECONDS", 60.0)
+    place = slack.place()
+    async with answering(slack, place) as answer:
+        for number in range(50):
+            assert await answer.delivery.write(f"{number} ")
+        assert [markdown(m) for m in slack.thread(place)] == ["0 "]
+        await answer.delivery.finish(answer.delivery.taken)
+    whole(slack, place, "".join(f"{number} " for number in range(50)))
+    assert not slack.calls("chat.appendStream")
+
+
+REFUSALS: list[dict[str, Any]] = [
+    {"error": "unknown_method"},
+    {"error": "ratelimited", "retry_after": 1},
+    {"error": "internal_error"},
+    {"status": 500},
+    {"status": 503},
+    {"drop": "before"},
+    {"drop": "after"},
+]
+
+
+@pytest.mark.parametrize("fault", REFUSALS, ids=str)
+@pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
+async def test_a_stream_that_fails_becomes_one_whole_answer(
+    slack: PlaygroundSlack, method: str, fault: dict[str, Any]
+) -> None:
+    """Whichever call of a stream fails, and however, the thread shows the answer whole and once."""
+    place = slack.place()
+    slack.fault(method, **fault)
+    async with answering(slack, place) as answer:
+        await begin(answer)
+        if method == "chat.appendStream":
+            await write_until(answer, slack, method)
+        text = answer.delivery.taken + "end."
+        await answer.delivery.finish(text)
+    [message] = whole(slack, place, text)
+    assert answer.posted == [message["ts"]]
+
+
+async def test_a_stream_that_expired_is_updated(slack: PlaygroundSlack) -> None:
+    """A stream that Slack has ended by itself is replaced by the whole answer, in its place."""
+    place = slack.place()
+    slack.control("settings", {"stream_seconds": 0.3})
+    async with answering(slack, place) as answer:
+        await begin(answer)
+        await write_until(answer, slack, "chat.appendStream")
+        text = answer.delivery.taken + "end."
+        await answer.delivery.finish(text)
+    [message] = whole(slack, place, text)
+    assert answer.posted == [message["ts"]]
+    assert slack.calls("chat.update")[-1]["outcome"] == "ok"
+
+
+async def test_an_update_that_is_refused_becomes_a_post(slack: PlaygroundSlack) -> None:
+    """Where the shown part can be neither streamed nor updated the whole is posted in its place."""
+    place = slack.place()
+    slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    slack.fault("chat.update", error="cant_update_message")
+    async with answering(slack, place) as answer:
+        await begin(answer)
+        await answer.delivery.finish("Hello you.")
+    whole(slack, place, "Hello you.")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500},
+        {"drop": "before"},
+        {"drop": "after"},
+        {"error": "ratelimited", "retry_after": 1},
+    ],
+    ids=str,
+)
+async def test_an_update_that_fails_is_made_again(
+    slack: PlaygroundSlack, fault: dict[str, Any]
+) -> None:
+    """An update that may have been carried out is made again: that is harmless."""
+    place = slack.place()
+    slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    slack.fault("chat.update", **fault)
+    async with answering(slack, place) as answer:
+        await begin(answer)
+        await answer.delivery.finish("Hello you.")
+    whole(slack, place, "Hello you.")
+    assert len(slack.calls("chat.update")) == 2
+    assert not slack.calls("chat.postMessage")
+
+
+async def test_updates_that_always_fail_become_a_post(slack: PlaygroundSlack) -> None:
+    """After three updates that failed the whole is posted, and the part is taken away."""
+    place = slack.place()
+    slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    slack.fault("chat.update", status=500, times=3)
+    async with answering(slack, place) as answer:
+        await begin(answer)
+        await answer.delivery.finish("Hello you.")
+    whole(slack, place, "Hello you.")
+
+
+@pytest.mark.parametrize(
+    ("fault", "calls"),
+    [
+        ({"error": "ratelimited", "retry_after": 1}, 2),
+        ({"status": 429, "retry_after": 1}, 2),
+        ({"status": 500}, 2),
+        ({"error": "internal_error"}, 2),
+        ({"drop": "before"}, 2),
+        ({"drop": "after"}, 1),
+    ],
+    ids=str,
+)
+async def test_a_post_that_fails_ends_as_one_post(
+    slack: PlaygroundSlack, fault: dict[str, Any], calls: int
+) -> None:
+    """A post is made again only where it was not carried out: the answer is there exactly once."""
+    place = slack.place()
+    slack.fault("chat.postMessage", **fault)
+    async with answering(slack, place) as answer:
+        await answer.delivery.finish("Hello.")
+    [message] = whole(slack, place, "Hello.")
+    assert answer.posted == [message["ts"]]
+    assert len(slack.calls("chat.postMessage")) == calls
+
+
+async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(slack: PlaygroundSlack) -> None:
+    """Where a post failed and the thread cannot be read, the answer is posted, not lost."""
+    place = slack.place()
+    slack.fault("chat.postMessage", drop="before")
+    slack.fault("conversations.replies", error="missing_scope")
+    async with answering(slack, place) as answer:
+        await answer.delivery.finish("Hello.")
+    whole(slack, place, "Hello.")
+
+
+@pytest.mark.parametrize(
+    ("fault", "calls"),
+    [
+        ({"error": "is_archived"}, 1),
+        ({"error": "channel_not_found"}, 1),
+        ({"status": 500, "times": 3}, 3),
+    ],
+    ids=str,
+)
+async def test_what_slack_takes_in_no_way_is_an_error(
+    slack: PlaygroundSlack, fault: dict[str, Any], calls: int
+) -> None:
+    """Where Slack takes the answer in no way at all, that is raised."""
+    place = slack.place()
+    slack.fault("chat.postMessage", **fault)
+    async with answering(slack, place) as answer:
+        with pytest.raises(DeliveryFailed):
+            await answer.delivery.finish("Hello.")
+    assert slack.thread(place) == []
+    assert answer.posted == []
+    assert len(slack.calls("chat.postMessage")) == calls
+
+
+LONG = "".join(f"Line {i} of a long answer, and some more words in it.\n" for i in range(600))
+PRINTS = [f"print({i})  # code" for i in range(1500)]
+CODE = "\n".join(["Look:", "", "```python", *PRINTS, "```", "", "Done."])
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
+@pytest.mark.parametrize("refused", [True, False], ids=["broken", "smooth"])
+async def test_long_answers_are_several_messages(
+    slack: PlaygroundSlack, streamed: bool, refused: bool
+) -> None:
+    """An answer of 30,000 characters comes in parts, in order, each whole, with one footer."""
+    place = slack.place()
+    if refused:
+        slack.fault("chat.stopStream", error="internal_error", times=3)
+    async with answering(slack, place) as answer:
+        if streamed:
+            for start in range(0, 20_000, 4_000):
+                assert await answer.delivery.write(LONG[start : start + 4_000])
+        await answer.delivery.finish(LONG)
+    messages = whole(slack, place, LONG)
+    assert len(messages) >= 3
+    assert answer.posted == [m["ts"] for m in messages]
+    assert all(len(markdown(m)) <= PART_LIMIT + 100 for m in messages)
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
+async def test_a_long_code_block_stays_one_in_each_part(
+    slack: PlaygroundSlack, streamed: bool
+) -> None:
+    """A code block that goes over several messages is closed and opened again in each."""
+    place = slack.place()
+    async with answering(slack, place) as answer:
+        if streamed:
+            assert await answer.delivery.write(CODE[:15_000])
+        await answer.delivery.finish(CODE)
+    texts = [markdown(m) for m in slack.thread(place)]
+    assert len(texts) >= 3
+    assert all(open_fence(text) is None for text in texts)
+    assert all(text.startswith("```python\n") for text in texts[1:])
+    lines = "".join(texts).split("\n")
+    assert [line for line in lines if line.startswith("print")] == PRINTS
+
+
+async def test_an_older_stream_is_ended_in_time(
+    slack: PlaygroundSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before Slack would end a stream its message is ended, and the answer goes on in the next."""
+    monkeypatch.setattr("bot.delivery.STREAM_SECONDS", 0.5)
+    place = slack.place()
+    async with answering(slack, place) as answer:
+        await begin(answer)
+        await write_until(answer, slack, "chat.stopStream")
+        text = answer.delivery.taken + "end."
+        await answer.delivery.finish(text)
+    messages = whole(slack, place, text)
+    assert len(messages) == 2
+    assert answer.posted == [m["ts"] for m in messages]
+
+
+async def test_an_answer_begun_before_is_completed_in_its_place(slack: PlaygroundSlack) -> None:
+    """What an earlier attempt left, a live stream, becomes the whole answer; nothing is posted."""
+    place = slack.place()
+    async with answering(slack, place) as lost:
+        await begin(lost, "Half of")
+    slack.forget_calls()
+    async with answering(slack, place, already=lost.posted, turn_id=lost.turn_id) as answer:
+        assert await answer.delivery.write("The whole ")
+        await answer.delivery.finish("The whole answer.")
+    [message] = whole(slack, place, "The whole answer.")
+    assert [message["ts"]] == lost.posted
+    assert not slack.calls("chat.postMessage", "chat.startStream")
+
+
+async def test_an_answer_that_was_complete_is_not_doubled(slack: PlaygroundSlack) -> None:
+    """A turn that died after its last post ends as the same messages, none of them left over."""
+    place = slack.place()
+    async with answering(slack, place) as lost:
+        await lost.delivery.finish(LONG)
+    assert len(lost.posted) >= 3
+    async with answering(slack, place, already=lost.posted) as answer:
+        await answer.delivery.finish("Short.")
+    [message] = whole(slack, place, "Short.")
+    assert message["ts"] == lost.posted[0]
+
+
+async def test_an_answer_begun_before_and_deleted_is_posted(slack: PlaygroundSlack) -> None:
+    """Where the message of an earlier attempt is gone, the answer is posted."""
+    place = slack.place()
+    async with answering(slack, place, already=["1600000000.000100"]) as answer:
+        await answer.delivery.finish("Hello.")
+    whole(slack, place, "Hello.")
+
+
+async def test_starting_over_replaces_what_was_shown(slack: PlaygroundSlack) -> None:
+    """An answer begun anew is shown when it is whole, in place of the half."""
+    place = slack.place()
+    async with answering(slack, place) as answer:
+        await begin(answer, "Half of the first")
+        answer.delivery.start_over()
+        assert answer.delivery.taken == ""
+        await begin(answer, "The second ")
+        assert [markdown(m) for m in slack.thread(place)] == ["Half of the first"]
+        await answer.delivery.finish("The second answer.")
+    whole(slack, place, "The second answer.")
+
+
+async def test_another_text_than_was_shown_replaces_it(slack: PlaygroundSlack) -> None:
+    """A text that does not continue what was streamed takes its place."""
+    place = slack.place()
+    async with answering(slack, place) as answer:
+        await begin(answer, "I think that ")
+        await answer.delivery.finish("The model is away.")
+    whole(slack, place, "The model is away.")
+
+
+async def test_stop_ends_the_answer(slack: PlaygroundSlack) -> None:
+    """Once the person has stopped it, no piece is taken any more; what is said last stands."""
+    place = slack.place()
+    async with answering(slack, place) as answer:
+        await begin(answer)
+        slack.control(
+            "stop", {"user": place.user, "channel": place.channel, "thread_ts": place.root}
+        )
+        answer.stopped = True
+        async with asyncio.timeout(10):
+            while await answer.delivery.write("more "):  # noqa: ASYNC110 - pieces take time
+                await asyncio.sleep(0.05)
+        text = f"{answer.delivery.taken.rstrip()}\n\n_Stopped._"
+        await answer.delivery.finish(text)
+    whole(slack, place, text)
+
+
+@pytest.mark.parametrize(("language", "stand_in"), [("ja", False), ("en", True), ("ja", True)])
+async def test_the_footer_is_the_persons(
+    slack: PlaygroundSlack, language: Language, stand_in: bool
+) -> None:
+    """The status line and the footer are in the person's language; a stand-in is named."""
+    place = slack.place()
+    async with answering(slack, place, language=language, stand_in=stand_in) as answer:
+        await begin(answer)
+        assert await answer.delivery.language() == language
+        await answer.delivery.finish("Hello you.")
+    [message] = slack.thread(place)
+    lines = [say(language, "footer")]
+    assert below(message) == lines + [say(language, "footer_stand_in")] * stand_in
+    [status] = slack.calls("assistant.threads.setStatus")
+    assert status["args"]["status"] == say(language, "status")
+
+
+async def test_a_status_line_that_fails_is_no_matter(slack: PlaygroundSlack) -> None:
+    """Without a status line the answer comes all the same."""
+    place = slack.place()
+    slack.fault("assistant.threads.setStatus", error="internal_error")
+    async with answering(slack, place) as answer:
+        await begin(answer)
+        await answer.delivery.finish("Hello you.")
+    whole(slack, place, "Hello you.")
+
+
+async def test_a_status_line_that_hangs_does_not_hold_the_answer_up(
+    slack: PlaygroundSlack,
+) -> None:
+    """A status line that does not come is given up after two seconds, not waited for."""
+    place = slack.place()
+    slack.fault("assistant.threads.setStatus", delay_ms=30_000)
+    before = asyncio.get_running_loop().time()
+    async with answering(slack, place) as answer:
+        await answer.delivery.finish("Hello.")
+    assert asyncio.get_running_loop().time() - before < 10
+    whole(slack, place, "Hello.")
+
+
+async def test_nothing_runs_on_after_an_answer_broke_off(slack: PlaygroundSlack) -> None:
+    """An answer that ends in an error leaves no task behind."""
+    place = slack.place()
+    slack.fault("assistant.threads.setStatus", delay_ms=30_000)
+    tasks = asyncio.all_tasks()
+    with pytest.raises(RuntimeError):
+        await _break_off(slack, place)
+    assert {t for t in asyncio.all_tasks() if not t.done()} <= tasks
+
+
+async def _break_off(slack: PlaygroundSlack, place: Place) -> None:
+    async with answering(slack, place):
+        raise RuntimeError

@@ -1,0 +1,133 @@
+"""Texts to vectors: the real OpenAI client against the stand-in model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import openai
+import pytest
+from aiohttp import web
+
+from memory import Embedder, EmbeddingSpace, EmbeddingsUnavailable, embedding_space
+from memory.embeddings import MAX_CHARACTERS, clean, literal
+from tests.conftest import SPACE, Server
+
+
+def asked(stand_in: Server) -> list[list[str]]:
+    """Return the texts of each embeddings request so far."""
+    entries = stand_in.call("/_model/journal")["entries"]
+    inputs = [e["body"]["input"] for e in entries if e["endpoint"] == "embeddings"]
+    return [[i] if isinstance(i, str) else i for i in inputs]
+
+
+async def test_one_vector_for_each_text_in_order(embedder: Embedder, stand_in: Server) -> None:
+    """Texts become normalised vectors of the space's size, in their order, in one request."""
+    vectors = await embedder.embed(["ラーメン", "AWS", "ラーメン"])
+    assert [len(v) for v in vectors] == [SPACE.dimensions] * 3
+    assert vectors[0] == vectors[2] != vectors[1]
+    assert math.dist(vectors[0], [0.0] * SPACE.dimensions) == pytest.approx(1, abs=1e-3)
+    assert asked(stand_in) == [["ラーメン", "AWS"]]
+    assert await embedder.embed([]) == []
+
+
+async def test_a_known_text_costs_no_request(embedder: Embedder, stand_in: Server) -> None:
+    """A text embedded before is remembered; only new ones are asked for."""
+    [first] = await embedder.embed(["one"])
+    again = await embedder.embed(["two", "one"])
+    assert again[1] == first
+    assert asked(stand_in) == [["one"], ["two"]]
+
+
+async def test_the_cache_is_bounded(model_client: openai.AsyncOpenAI, stand_in: Server) -> None:
+    """The oldest texts are forgotten, and a request larger than the cache is answered whole."""
+    embedder = Embedder(model_client, SPACE, cache_size=2)
+    assert len(await embedder.embed(["a", "b", "c"])) == 3
+    await embedder.embed(["c", "b"])
+    await embedder.embed(["a"])
+    assert asked(stand_in) == [["a", "b", "c"], ["a"]]
+
+
+async def test_odd_texts_are_embedded(embedder: Embedder, stand_in: Server) -> None:
+    """NUL bytes are taken out, long texts cut, and an empty text is no error."""
+    await embedder.embed(["a\x00b", "", "あ" * (MAX_CHARACTERS + 9)])
+    assert asked(stand_in) == [["ab", " ", "あ" * MAX_CHARACTERS]]
+    assert clean("\x00a\x00") == "a"
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"status": 429}, {"drop": True}, {"error_code": "invalid_api_key"}]
+)
+async def test_a_model_that_is_away(
+    embedder: Embedder, stand_in: Server, fault: dict[str, Any]
+) -> None:
+    """Whatever keeps the model from answering is one error; afterwards it is asked again."""
+    stand_in.call("/_model/faults", {"endpoint": "embeddings", **fault})
+    with pytest.raises(EmbeddingsUnavailable, match="did not answer"):
+        await embedder.embed(["away"])
+    assert len(await embedder.embed(["away"])) == 1
+
+
+async def test_vectors_of_another_size_are_refused(model_client: openai.AsyncOpenAI) -> None:
+    """A model that answers in another size than the stored one is not believed."""
+    embedder = Embedder(model_client, EmbeddingSpace(SPACE.model, 7))
+    with pytest.raises(EmbeddingsUnavailable, match="vectors of 7 dimensions"):
+        await embedder.embed(["x"])
+
+
+@asynccontextmanager
+async def answering(body: dict[str, Any]) -> AsyncIterator[openai.AsyncOpenAI]:
+    """Serve one answer to every embeddings request, and give a client of that server."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "model": "own", **body})
+
+    app = web.Application()
+    app.router.add_post("/v1/embeddings", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    async with openai.AsyncOpenAI(api_key="x", base_url=url, max_retries=0) as client:
+        yield client
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("answer", [{"data": []}, {"error": {"message": "no"}}, {"data": None}])
+async def test_an_answer_without_vectors_is_no_answer(answer: dict[str, Any]) -> None:
+    """A server that says 200 and gives no vectors counts as away."""
+    async with answering(answer) as client:
+        with pytest.raises(EmbeddingsUnavailable):
+            await Embedder(client, SPACE).embed(["x"])
+        with pytest.raises(EmbeddingsUnavailable):
+            await embedding_space(client, "unknown")
+
+
+async def test_known_models_are_not_asked(
+    model_client: openai.AsyncOpenAI, stand_in: Server
+) -> None:
+    """The size of a known model is known; the start needs no request."""
+    space = await embedding_space(model_client, "text-embedding-3-small")
+    assert space == EmbeddingSpace("text-embedding-3-small", 1536)
+    assert await embedding_space(model_client, SPACE.model) == SPACE
+    assert asked(stand_in) == []
+
+
+async def test_an_unknown_model_is_asked_for_its_size() -> None:
+    """A model not known here tells its size by one vector."""
+    data = [{"object": "embedding", "index": 0, "embedding": [0.0, 1.0, 2.0]}]
+    async with answering({"data": data}) as client:
+        assert await embedding_space(client, "own") == EmbeddingSpace("own", 3)
+
+
+async def test_a_wrong_model_name_is_told(model_client: openai.AsyncOpenAI) -> None:
+    """A model the server does not have stops with one sentence that names the settings."""
+    with pytest.raises(EmbeddingsUnavailable, match="check KIOKU_EMBEDDING_MODEL, OPENAI_API_KEY"):
+        await embedding_space(model_client, "no-such-model")
+
+
+def test_literal() -> None:
+    """A vector is written as pgvector reads it, to the last digit."""
+    assert literal([1.0, -0.1, 1e-09]) == "[1.0,-0.1,1e-09]"

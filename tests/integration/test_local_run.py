@@ -1,0 +1,232 @@
+"""`kioku up`: everything on one machine, from the first start to the last Ctrl-C."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import psycopg
+import pytest
+
+from memory import EmbeddedPostgres
+from tests.conftest import Server, json_server
+from tests.integration.kioku_process import Ended, Running, ended, gone, running, wait_for
+
+LIKES = "ラーメンが好きです"
+
+
+@dataclass(frozen=True)
+class Playground:
+    """The playground of a `kioku up`, as one person uses it."""
+
+    server: Server
+    user: str
+
+    @classmethod
+    def of(cls, kioku: Running, user: str = "") -> Playground:
+        """Wait until `kioku` is ready, and enter its playground as `user`, else as somebody new."""
+        url = ready(kioku)
+        server = Server(kioku.process, {"url": url})
+        if not user:
+            user = server.call("/_playground/users", {"name": "Hana", "locale": "ja-JP"})["id"]
+        return cls(server, user)
+
+    def say(self, text: str) -> None:
+        """Write `text` to the app in a direct message."""
+        self.server.call(
+            "/_playground/messages", {"user": self.user, "channel": "dm", "text": text}
+        )
+
+    def command(self, command: str) -> None:
+        """Type a slash command in the direct message."""
+        act = {"user": self.user, "channel": "dm", "command": command, "text": ""}
+        self.server.call("/_playground/commands", act)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the direct message as the person sees it."""
+        path = f"/_playground/channels/dm/messages?as={self.user}"
+        found: list[dict[str, Any]] = self.server.call(path)["messages"]
+        return found
+
+    def texts(self) -> list[str]:
+        """Return what the messages say."""
+        return [str(message.get("text")) for message in self.messages()]
+
+    def answers(self) -> list[dict[str, Any]]:
+        """Return the app's finished messages."""
+        return [
+            message
+            for message in self.messages()
+            if message.get("user") != self.user and message.get("streaming_state") != "in_progress"
+        ]
+
+
+def ready(kioku: Running) -> str:
+    """Return where the playground of a `kioku up` that is ready is."""
+    found = re.fullmatch(r"Kioku is ready at (http://127\.0\.0\.1:\d+)", kioku.line())
+    assert found, kioku.errors
+    assert "stand-in model" in kioku.line()
+    assert "Ctrl-C" in kioku.line()
+    return found[1]
+
+
+def foods(folder: Path) -> list[str]:
+    """Return the foods remembered in the data directory of `folder`."""
+    conninfo = EmbeddedPostgres(folder / ".kioku").dsn("kioku")
+    with psycopg.connect(conninfo) as connection:
+        rows = connection.execute("SELECT value->'content'->>'food_name' FROM store").fetchall()
+    return [row[0] for row in rows]
+
+
+def working_in(folder: Path) -> list[int]:
+    """Return the ids of all processes that name `folder`."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(folder) in part for part in process.info["cmdline"] or [])
+    ]
+
+
+def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> None:
+    """The first start is ready by itself; Ctrl-C leaves nothing behind and loses nothing."""
+    with running(tmp_path, "up", PORT="0", KIOKU_LOG_LEVEL="warning") as kioku:
+        slack = Playground.of(kioku)
+        slack.say(LIKES)
+        wait_for(slack.answers)
+        wait_for(lambda: foods(tmp_path) == ["ラーメン"])
+        slack.say("パスタも好きです")
+        wait_for(lambda: len(slack.answers()) == 2)
+        wait_for(lambda: "パスタ" in foods(tmp_path), 3.0)
+        first = slack.messages()
+        below = kioku.children
+        assert len(working_in(tmp_path)) >= 2
+        done = kioku.stop(signal.SIGINT)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "\nKioku is finishing what it has begun …\n"
+    assert not [process for process in below if process.is_running()]
+    assert not working_in(tmp_path)
+
+    with running(tmp_path, "up", PORT="0") as kioku:
+        slack = Playground.of(kioku, slack.user)
+        assert slack.messages() == first
+        assert set(foods(tmp_path)) == {"ラーメン", "パスタ"}
+        slack.command("/memories")
+        wait_for(lambda: "ラーメン" in slack.texts()[-1])
+        assert kioku.stop(signal.SIGTERM).code == 0
+    assert not working_in(tmp_path)
+
+
+def test_a_second_one_on_the_same_directory_is_told_so(tmp_path: Path) -> None:
+    """It names the process that runs there, and does the first one no harm."""
+    with running(tmp_path, "up", PORT="0") as kioku:
+        slack = Playground.of(kioku)
+        assert ended(tmp_path, "up", PORT="0") == Ended(
+            1,
+            "",
+            f"kioku: Kioku is already running on this directory (process {kioku.process.pid}): stop"
+            f" it, or set KIOKU_DATA_DIR to another folder than {tmp_path / '.kioku'}.\n",
+        )
+        slack.say(LIKES)
+        wait_for(slack.answers)
+
+
+def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    """After kill -9 the playground ends by itself, and a start at once has everything."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    with running(tmp_path, "up", PORT=port) as kioku:
+        slack = Playground.of(kioku)
+        slack.say(LIKES)
+        wait_for(slack.answers)
+        [playground] = [p for p in kioku.children if "playground" in p.cmdline()]
+        kioku.process.kill()
+        kioku.process.wait()
+    with running(tmp_path, "up", PORT=port) as kioku:
+        slack = Playground.of(kioku, slack.user)
+        assert gone(playground)
+        # What it was doing when it was killed is taken up again after a while.
+        wait_for(lambda: foods(tmp_path) == ["ラーメン"], 40.0)
+        assert slack.answers()
+        assert kioku.stop(signal.SIGINT).code == 0
+    assert not working_in(tmp_path)
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    """What stands in the way of the playground is said, and PostgreSQL is stopped again."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = ended(tmp_path, "up", PORT=port)
+    assert done == Ended(
+        1,
+        "",
+        f"kioku: Port {port} cannot be opened (Address already in use): set PORT to a free one.\n",
+    )
+    assert not working_in(tmp_path)
+
+
+def _a_file(folder: Path) -> str:
+    (folder / "taken").write_text("", "utf-8")
+    return "taken"
+
+
+def _a_broken_workspace(folder: Path) -> str:
+    (folder / "data" / "playground" / "slack.sqlite3").mkdir(parents=True)
+    return "data"
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "sentence"),
+    [
+        (_a_file, "kioku: {folder} cannot be used (File exists): set KIOKU_DATA_DIR to another"),
+        (
+            _a_broken_workspace,
+            "kioku: The playground did not start, as {folder}/playground.log says: mend what it",
+        ),
+    ],
+)
+def test_a_data_directory_the_playground_cannot_use_is_named(
+    tmp_path: Path, database: str, spoiled: Callable[[Path], str], sentence: str
+) -> None:
+    """With a database elsewhere, too, a folder that cannot be used is one sentence."""
+    folder = spoiled(tmp_path)
+    done = ended(
+        tmp_path,
+        "up",
+        PORT="0",
+        DATABASE_URL=database,
+        KIOKU_DATA_DIR=folder,
+    )
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(sentence.format(folder=tmp_path / folder))
+    assert len(done.err.splitlines()) == 1
+
+
+def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
+    """With Slack's tokens the app connects there, and only the stand-in model runs here."""
+    with json_server("playground", "--manifest", "manifest.yml") as slack:
+        settings = {
+            "SLACK_API_URL": slack.told["slack_api_url"],
+            "SLACK_BOT_TOKEN": slack.told["bot_token"],
+            "SLACK_APP_TOKEN": slack.told["app_token"],
+        }
+        with running(tmp_path, "up", **settings) as kioku:
+            assert kioku.line() == "Kioku is ready in your Slack workspace"
+            assert "stand-in model" in kioku.line()
+            wait_for(lambda: slack.call("/_playground/state")["connections"] == 1)
+            assert kioku.stop(signal.SIGINT).code == 0
+        settings |= {
+            "OPENAI_BASE_URL": slack.openai_base_url,
+            "OPENAI_API_KEY": "none",
+            "KIOKU_DATA_DIR": "other",
+            "KIOKU_FORMATION_DELAY": "5",
+        }
+        with running(tmp_path, "up", **settings) as kioku:
+            assert kioku.line() == "Kioku is ready in your Slack workspace"
+            assert "Ctrl-C" in kioku.line()
+            assert not any("playground" in process.cmdline() for process in kioku.children)

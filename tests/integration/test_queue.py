@@ -1,0 +1,305 @@
+"""The work queue on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from bot.queue import LEARNING, REPLIES, Queue
+from memory import Pool, transaction
+
+SECONDS = 20.0
+Work = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+async def queue(pool: Pool) -> AsyncIterator[Queue]:
+    """A queue that does not work yet; it is stopped afterwards."""
+    opened = Queue(pool)
+    await opened.open()
+    yield opened
+    await opened.stop()
+
+
+def jobs(database: str) -> list[dict[str, Any]]:
+    """Return all jobs, as the owner sees them."""
+    with psycopg.connect(database, row_factory=dict_row) as owner:
+        return owner.execute(
+            "SELECT id, task_name, lock, queueing_lock, args, status, attempts, scheduled_at,"
+            " extract(epoch FROM scheduled_at - now())::float AS due_in"
+            " FROM procrastinate_jobs ORDER BY id"
+        ).fetchall()
+
+
+async def put(pool: Pool, queue: Queue, lock: str, *, delay: float = 0.0, **more: str) -> bool:
+    """Add a job called ``work``."""
+    async with transaction(pool) as connection:
+        return await queue.defer(connection, "work", lock=lock, delay=delay, **more)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(SECONDS):
+        while not condition():  # noqa: ASYNC110 - PostgreSQL tells nobody
+            await asyncio.sleep(0.02)
+
+
+async def test_a_job_is_worked_and_gone(database: str, pool: Pool, queue: Queue) -> None:
+    """A job runs with its arguments, and leaves nothing behind."""
+    done: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+
+    async def work(**given: str) -> None:
+        await done.put(given)
+
+    queue.register("work", REPLIES, work, attempts=1, wait=1)
+    assert await put(pool, queue, "L1", thread="T1.D1.1.0")
+    queue.start(replies=2, learning=1)
+    assert await asyncio.wait_for(done.get(), SECONDS) == {"thread": "T1.D1.1.0"}
+    assert await put(pool, queue, "L1", thread="again")
+    assert await asyncio.wait_for(done.get(), SECONDS) == {"thread": "again"}
+    await until(lambda: jobs(database) == [])
+
+
+async def test_at_most_one_job_waits_for_a_lock(database: str, pool: Pool, queue: Queue) -> None:
+    """A second job of a lock is not added, and the transaction that tried goes on."""
+    queue.register("work", REPLIES, _nothing, attempts=1, wait=1)
+    async with transaction(pool) as connection:
+        assert await queue.defer(connection, "work", lock="L1")
+        assert not await queue.defer(connection, "work", lock="L1")
+        assert await queue.defer(connection, "work", lock="L2")
+    assert [job["queueing_lock"] for job in jobs(database)] == ["L1", "L2"]
+
+
+async def _nothing(**_: str) -> None:
+    """Work that does nothing."""
+
+
+async def test_a_job_lives_and_dies_with_its_transaction(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """A transaction that is rolled back leaves no job."""
+    queue.register("work", REPLIES, _nothing, attempts=1, wait=1)
+    with pytest.raises(RuntimeError):
+        await _defer_and_fail(pool, queue)
+    assert jobs(database) == []
+
+
+async def _defer_and_fail(pool: Pool, queue: Queue) -> None:
+    async with transaction(pool) as connection:
+        assert await queue.defer(connection, "work", lock="L1")
+        raise RuntimeError
+
+
+async def test_jobs_of_a_lock_run_one_at_a_time(pool: Pool, queue: Queue) -> None:
+    """Two jobs of one lock never run at once; those of two locks do."""
+    running: set[str] = set()
+    together: list[set[str]] = []
+    go_on = asyncio.Event()
+    begun: asyncio.Queue[str] = asyncio.Queue()
+
+    async def work(label: str) -> None:
+        running.add(label)
+        together.append(set(running))
+        await begun.put(label)
+        await go_on.wait()
+        running.discard(label)
+
+    queue.register("work", REPLIES, work, attempts=1, wait=1)
+    queue.start(replies=4, learning=1)
+    await put(pool, queue, "L1", label="a1")
+    assert await asyncio.wait_for(begun.get(), SECONDS) == "a1"
+    await put(pool, queue, "L1", label="a2")
+    await put(pool, queue, "L2", label="b1")
+    assert await asyncio.wait_for(begun.get(), SECONDS) == "b1"
+    go_on.set()
+    assert await asyncio.wait_for(begun.get(), SECONDS) == "a2"
+    assert {"a1", "b1"} in together
+    assert not any({"a1", "a2"} <= names for names in together)
+
+
+async def test_a_delayed_job_waits(database: str, pool: Pool, queue: Queue) -> None:
+    """A delayed job is not taken before its time, and is taken by the next poll after it."""
+    began: asyncio.Queue[float] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    async def work() -> None:
+        await began.put(loop.time())
+
+    queue.register("work", LEARNING, work, attempts=1, wait=1)
+    before = loop.time()
+    await put(pool, queue, "L1", delay=0.6)
+    queue.start(replies=1, learning=1, poll_seconds=0.1)
+    assert await asyncio.wait_for(began.get(), SECONDS) - before >= 0.55
+
+
+async def test_a_waiting_job_is_postponed(database: str, pool: Pool, queue: Queue) -> None:
+    """Only the waiting job of the lock is set to a later time."""
+    queue.register("work", LEARNING, _nothing, attempts=1, wait=1)
+    await put(pool, queue, "L1", delay=1)
+    await put(pool, queue, "L2", delay=1)
+    async with transaction(pool) as connection:
+        await queue.postpone(connection, lock="L1", delay=500)
+        await queue.postpone(connection, lock="L3", delay=500)
+    one, two = jobs(database)
+    assert 490 < one["due_in"] <= 500
+    assert two["due_in"] <= 1
+
+
+async def test_a_job_that_fails_is_tried_again_and_kept(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """A job is tried again as often as said; after that it stays as failed, for somebody to see."""
+    tried: list[int] = []
+
+    async def work() -> None:
+        tried.append(1)
+        raise RuntimeError("SECRET")
+
+    queue.register("work", REPLIES, work, attempts=2, wait=0)
+    await put(pool, queue, "L1")
+    queue.start(replies=1, learning=1)
+    await until(lambda: [job["status"] for job in jobs(database)] == ["failed"])
+    assert len(tried) == 3
+
+
+def leave_stalled(database: str) -> None:
+    """Make every job one that a worker took and died with, a minute ago."""
+    with psycopg.connect(database) as owner:
+        owner.execute(
+            "WITH dead AS (INSERT INTO procrastinate_workers (last_heartbeat)"
+            " VALUES (now() - interval '1 minute') RETURNING id)"
+            " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM dead)"
+        )
+
+
+async def test_a_dead_workers_job_is_given_back(database: str, pool: Pool, queue: Queue) -> None:
+    """A job whose worker died is free again at once; others are left alone."""
+    queue.register("work", REPLIES, _nothing, attempts=3, wait=1)
+    await put(pool, queue, "L1")
+    leave_stalled(database)
+    await put(pool, queue, "L2")
+    assert await queue.free_stalled() == 1
+    assert [(job["lock"], job["status"]) for job in jobs(database)] == [
+        ("L1", "todo"),
+        ("L2", "todo"),
+    ]
+    assert await queue.free_stalled() == 0
+
+
+async def test_a_dead_workers_job_gives_way_to_a_waiting_one(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """Where a job of the same lock waits already, the dead one's goes: the other does its work."""
+    queue.register("work", REPLIES, _nothing, attempts=3, wait=1)
+    await put(pool, queue, "L1", label="dead")
+    leave_stalled(database)
+    assert await put(pool, queue, "L1", label="waiting")
+    assert await queue.free_stalled() == 1
+    assert [(job["args"], job["status"]) for job in jobs(database)] == [
+        ({"label": "waiting"}, "todo")
+    ]
+
+
+async def test_stalled_jobs_are_looked_for(database: str, pool: Pool, queue: Queue) -> None:
+    """While the queue runs, the job of a dead worker is found and done without being asked for."""
+    done = asyncio.Event()
+
+    async def work() -> None:
+        done.set()
+
+    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    await put(pool, queue, "L1")
+    leave_stalled(database)
+    queue.start(replies=1, learning=1)
+    await asyncio.wait_for(done.wait(), SECONDS)
+
+
+async def test_work_goes_on_after_postgresql_cut_every_connection(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """A worker whose connections were cut starts again and does what is added then."""
+    done: asyncio.Queue[str] = asyncio.Queue()
+
+    async def work(label: str) -> None:
+        await done.put(label)
+
+    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.start(replies=1, learning=1)
+    await put(pool, queue, "L1", label="before")
+    assert await asyncio.wait_for(done.get(), SECONDS) == "before"
+    for _ in range(2):
+        with psycopg.connect(database, autocommit=True) as owner:
+            owner.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        await put(pool, queue, "L1", label="after")
+        assert await asyncio.wait_for(done.get(), SECONDS) == "after"
+
+
+async def test_a_worker_that_broke_starts_again(
+    database: str, pool: Pool, queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a part of the queue fails the worker ends, starts again, and goes on when it can."""
+    done = asyncio.Event()
+
+    async def work() -> None:
+        done.set()
+
+    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("ALTER TABLE procrastinate_workers RENAME TO away")
+    queue.start(replies=1, learning=1)
+    await until(lambda: "the replies worker stopped and starts again" in caplog.text)
+    await until(lambda: "stalled jobs could not be looked up" in caplog.text)
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("ALTER TABLE away RENAME TO procrastinate_workers")
+    await put(pool, queue, "L1")
+    await asyncio.wait_for(done.wait(), SECONDS)
+
+
+async def test_stopping_waits_for_running_work(database: str, pool: Pool, queue: Queue) -> None:
+    """Work that runs when the queue stops is completed; what waits is left for the next start."""
+    begun, finish = asyncio.Event(), asyncio.Event()
+    ended: list[str] = []
+
+    async def work(label: str) -> None:
+        begun.set()
+        await finish.wait()
+        ended.append(label)
+
+    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.start(replies=1, learning=1)
+    await put(pool, queue, "L1", label="running")
+    await asyncio.wait_for(begun.wait(), SECONDS)
+    await put(pool, queue, "L1", label="waiting")
+    stopping = asyncio.create_task(queue.stop())
+    await asyncio.sleep(0)
+    finish.set()
+    await asyncio.wait_for(stopping, SECONDS)
+    assert ended == ["running"]
+    assert [(job["args"]["label"], job["status"]) for job in jobs(database)] == [
+        ("waiting", "todo")
+    ]
+
+
+async def test_patience_has_an_end(database: str, pool: Pool, queue: Queue) -> None:
+    """Work that does not end in time is cut off and handed back, to be begun anew."""
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.start(replies=1, learning=1, patience=0.1)
+    await put(pool, queue, "L1")
+    await asyncio.wait_for(begun.wait(), SECONDS)
+    await asyncio.wait_for(queue.stop(), SECONDS)
+    assert [job["status"] for job in jobs(database)] == ["todo"]
+    await queue.stop()

@@ -1,0 +1,358 @@
+"""Recall: small sets whole, larger ones exactly, each place its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from memory import (
+    DM,
+    PUBLIC,
+    EmbeddedPostgres,
+    Embedder,
+    InvalidNamespace,
+    Memory,
+    Person,
+    Pool,
+    create_pool,
+    forget,
+    list_memories,
+    person_transaction,
+    recall_memories,
+    view,
+)
+from memory.embeddings import literal
+from memory.memories import COLUMNS, OF_PERSON, person_range
+from memory.recall import NEAREST, SMALL_SET
+from tests.conftest import fresh_database
+from tests.integration.scripted_model import ScriptedModel
+
+START = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each has people of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool."""
+    async with create_pool(database, min_size=1, max_size=4, timeout=10) as opened:
+        yield opened
+
+
+def texts(memories: Sequence[Memory]) -> list[str]:
+    """Return what the memories say."""
+    return [str(m.content["topic"]) for m in memories]
+
+
+async def remember(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    topics: Sequence[str],
+    *,
+    audience: str = DM,
+    supersedes: Sequence[tuple[str, str]] = (),
+    fields: int = 1,
+) -> None:
+    """Store memories as formation does, the last the newest; keys are topics."""
+    prefix = person.namespace(audience).prefix
+    vectors = await embedder.embed(topics)
+    older = [{"audience": a, "key": k} for a, k in supersedes]
+    async with person_transaction(pool, person) as connection:
+        for number, (topic, vector) in enumerate(zip(topics, vectors, strict=True)):
+            moment = START + timedelta(seconds=number)
+            value = {"kind": "UserTechInterest", "content": {"topic": topic}, "supersedes": older}
+            await connection.execute(
+                "INSERT INTO store (prefix, key, value, created_at, updated_at)"
+                " VALUES (%s, %s, %s, %s, %s)",
+                (prefix, topic, Jsonb(value), moment, moment),
+            )
+            for field in range(fields):
+                await connection.execute(
+                    "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+                    " VALUES (%s, %s, %s, %s)",
+                    (prefix, topic, f"content.{field}", literal(vector)),
+                )
+
+
+def distance(one: Sequence[float], two: Sequence[float]) -> float:
+    """Return the cosine distance of two vectors."""
+    dot = sum(a * b for a, b in zip(one, two, strict=True))
+    return 1 - dot / math.dist(one, [0] * len(one)) / math.dist(two, [0] * len(two))
+
+
+async def test_a_small_set_comes_whole_and_costs_no_embedding(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel
+) -> None:
+    """Up to fifty memories all come, newest first, and the model is not asked."""
+    person = Person("T1", "SMALL")
+    await remember(pool, model_embedder, person, [f"topic {i}" for i in range(SMALL_SET)])
+    model.embedding_requests.clear()
+    found = await recall_memories(pool, model_embedder, view(person.namespace(DM)), "anything")
+    assert texts(found.memories) == [f"topic {i}" for i in reversed(range(SMALL_SET))]
+    assert not found.newest_only
+    assert model.embedding_requests == []
+
+
+async def test_nothing_remembered_is_an_empty_recall(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel
+) -> None:
+    """Somebody who told nothing recalls nothing, and the model is not asked."""
+    found = await recall_memories(
+        pool, model_embedder, view(Person("T1", "NOBODY").namespace(DM)), "anything"
+    )
+    assert found.memories == ()
+    assert model.embedding_requests == []
+
+
+@pytest.mark.parametrize("count", [SMALL_SET + 1, 300])
+async def test_a_larger_set_is_ordered_exactly(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel, count: int
+) -> None:
+    """Of more than fifty the forty nearest come, in the very order of their distances."""
+    person = Person("T1", f"LARGE{count}")
+    topics = [f"number {i} of {chr(97 + i % 26) * 3}" for i in range(count)]
+    await remember(pool, model_embedder, person, topics)
+    model.embedding_requests.clear()
+    question = "tell me of number 7"
+    found = await recall_memories(pool, model_embedder, view(person.namespace(DM)), question)
+    assert model.embedding_requests == [[question]]
+    [asked, *stored] = await model_embedder.embed([question, *topics])
+    distances = dict(zip(topics, (distance(asked, vector) for vector in stored), strict=True))
+    got = [distances[topic] for topic in texts(found.memories)]
+    assert len(got) == NEAREST
+    assert got == pytest.approx(sorted(distances.values())[:NEAREST], abs=1e-6)
+
+
+async def test_a_memory_with_many_vectors_comes_once(pool: Pool, model_embedder: Embedder) -> None:
+    """A memory embedded by several fields is one memory."""
+    person = Person("T1", "FIELDS")
+    await remember(pool, model_embedder, person, [f"t{i}" for i in range(60)], fields=2)
+    found = await recall_memories(pool, model_embedder, view(person.namespace(DM)), "t1")
+    topics = texts(found.memories)
+    assert len(topics) == len(set(topics)) == NEAREST // 2
+    assert topics[0] == "t1"
+
+
+async def test_without_embeddings_the_newest_come(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel
+) -> None:
+    """While embeddings are down a large set gives its newest, and says so."""
+    person = Person("T1", "DOWN")
+    await remember(pool, model_embedder, person, [f"topic {i}" for i in range(60)])
+    model.embeddings_status = 500
+    found = await recall_memories(pool, model_embedder, view(person.namespace(DM)), "unheard of")
+    assert found.newest_only
+    assert texts(found.memories) == [f"topic {i}" for i in range(59, 59 - NEAREST, -1)]
+
+
+@pytest.mark.parametrize("count", [1, 60], ids=["small", "large"])
+@pytest.mark.parametrize("down", [False, True], ids=["exact", "newest"])
+@pytest.mark.parametrize(
+    ("own", "shared", "audiences"),
+    [
+        (DM, False, {DM, PUBLIC, "G1", "C9"}),
+        (PUBLIC, False, {PUBLIC}),
+        ("G1", False, {PUBLIC, "G1"}),
+        ("C9", True, {"C9"}),
+    ],
+)
+async def test_each_place_recalls_its_own(
+    pool: Pool,
+    model_embedder: Embedder,
+    model: ScriptedModel,
+    own: str,
+    shared: bool,
+    audiences: set[str],
+    count: int,
+    down: bool,
+) -> None:
+    """However many there are, and however they are found, each place sees its audiences alone."""
+    person = Person("T2", f"VIEW{count}")
+    if not await list_memories(pool, person):
+        for audience in (DM, PUBLIC, "G1", "C9"):
+            topics = [f"{audience} {i}" for i in range(count)]
+            await remember(pool, model_embedder, person, topics, audience=audience)
+    model.embeddings_status = 500 if down else 200
+    seen_from = view(person.namespace(own), shared=shared)
+    # Asked with words of every audience: nearness alone would bring them.
+    found = await recall_memories(pool, model_embedder, seen_from, "dm public G1 C9 1")
+    seen = {m.namespace.audience for m in found.memories}
+    assert seen <= audiences
+    assert len(found.memories) == (len(audiences) if count == 1 else NEAREST)
+    assert count > 1 or seen == audiences
+    assert found.newest_only == (down and count > 1)
+
+
+async def test_neighbours_by_prefix_never_mix(pool: Pool, model_embedder: Embedder) -> None:
+    """U1 and U12, T1 and T12: nobody recalls, lists or forgets what a neighbour said."""
+    people = [Person("T3", "U1"), Person("T3", "U12"), Person("T33", "U1"), Person("T3", "U")]
+    for person in people:
+        await remember(pool, model_embedder, person, [f"{person.scope} {i}" for i in range(51)])
+    for person in people:
+        found = await recall_memories(pool, model_embedder, view(person.namespace(DM)), "U1 U12")
+        assert {m.namespace.person for m in found.memories} == {person}
+        listed = await list_memories(pool, person)
+        assert {m.namespace.person for m in listed} == {person}
+        assert len(listed) == 51
+    assert await forget(pool, people[0], ["dm/T3.U12 1", "public/T3.U1 1", "../x"]) == []
+    assert len(await list_memories(pool, people[1])) == 51
+
+
+async def test_superseded_memories_are_hidden(pool: Pool, model_embedder: Embedder) -> None:
+    """Where a newer memory is seen, what it supersedes is not; elsewhere the old one still is."""
+    person = Person("T4", "U1")
+    await remember(pool, model_embedder, person, ["Java"], audience=PUBLIC)
+    await remember(pool, model_embedder, person, ["Kotlin"], supersedes=[(PUBLIC, "Java")])
+    in_dm = await recall_memories(pool, model_embedder, view(person.namespace(DM)), "q")
+    assert texts(in_dm.memories) == ["Kotlin"]
+    in_public = await recall_memories(pool, model_embedder, view(person.namespace(PUBLIC)), "q")
+    assert texts(in_public.memories) == ["Java"]
+
+
+async def test_a_foreign_row_shows_nothing(
+    pool: Pool, database: str, model_embedder: Embedder
+) -> None:
+    """A row under the person's prefix that is no namespace stops the recall and the list."""
+    person = Person("T5", "U1")
+    with psycopg.connect(database) as owner:
+        owner.execute(
+            "INSERT INTO store (prefix, key, value) VALUES ('chat.T5.U1.dm.deeper', 'k', '{}')"
+        )
+    with pytest.raises(InvalidNamespace):
+        await recall_memories(pool, model_embedder, view(person.namespace(DM)), "q")
+    with pytest.raises(InvalidNamespace):
+        await list_memories(pool, person)
+
+
+async def test_the_list_is_newest_first(pool: Pool, model_embedder: Embedder) -> None:
+    """All of a person's memories are listed, of every audience, newest first."""
+    person = Person("T6", "U1")
+    await remember(pool, model_embedder, person, ["one", "two", "three"])
+    await remember(pool, model_embedder, person, ["said in G1"], audience="G1")
+    assert texts(await list_memories(pool, person)) == ["three", "two", "said in G1", "one"]
+
+
+async def test_forgetting_takes_rows_and_vectors(
+    pool: Pool, database: str, model_embedder: Embedder
+) -> None:
+    """What is forgotten is gone with its vectors; the rest stays; twice does no harm."""
+    person = Person("T7", "U1")
+    await remember(pool, model_embedder, person, ["one", "two", "three"], fields=2)
+    removed = await forget(pool, person, ["dm/two", "dm/none", "G1/one", "dm/", "", "DM/one"])
+    assert texts(removed) == ["two"]
+    assert await forget(pool, person, ["dm/two"]) == []
+    with psycopg.connect(database) as owner:
+        for table, rows in (("store", 2), ("store_vectors", 4)):
+            found = owner.execute(
+                sql.SQL("SELECT count(*) FROM {} WHERE prefix = 'chat.T7.U1.dm'").format(
+                    sql.Identifier(table)
+                )
+            ).fetchone()
+            assert found == (rows,)
+
+
+@pytest.fixture(scope="module")
+def twenty_thousand(database: str) -> Person:
+    """One of 100 people who have 20,000 memories together."""
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO store (prefix, key, value) SELECT 'chat.BIG.U' || i % 100 || '.' ||"
+            " CASE WHEN i % 3 = 0 THEN 'dm' ELSE 'public' END, i::text,"
+            ' \'{"kind": "K", "content": {}}\' FROM generate_series(1, 20000) i'
+        )
+        owner.execute(
+            "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+            " SELECT prefix, key, 'f', array_fill(random()::real, ARRAY[256])::vector"
+            " FROM store WHERE prefix LIKE 'chat.BIG.%'"
+        )
+        owner.execute("ANALYZE store, store_vectors")
+    return Person("BIG", "U7")
+
+
+QUERIES = {
+    "small": "SELECT {columns} FROM store WHERE {where} LIMIT 51",
+    "nearest": (
+        "SELECT {columns} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
+        " FROM store_vectors WHERE {where} ORDER BY d LIMIT 40) nearest"
+        " JOIN store USING (prefix, key) ORDER BY d"
+    ),
+    "newest": "SELECT {columns} FROM store WHERE {where} ORDER BY updated_at DESC LIMIT 40",
+}
+
+
+@pytest.mark.parametrize("where", [OF_PERSON, "prefix = ANY(%(prefixes)s)"], ids=["all", "some"])
+@pytest.mark.parametrize("query", QUERIES)
+async def test_the_plan_reads_by_the_prefix(
+    twenty_thousand: Person, pool: Pool, query: str, where: str
+) -> None:
+    """Among 20,000 rows PostgreSQL finds a person's by an index, as the app's role."""
+    person = twenty_thousand
+    statement = QUERIES[query].format(columns=COLUMNS, where=where)
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            f"EXPLAIN (COSTS OFF) {statement}".encode(),
+            {
+                **person_range(person),
+                "prefixes": [person.namespace(a).prefix for a in (PUBLIC, "G1")],
+                "vector": literal([0.5] * 256),
+            },
+        )
+        plan = "\n".join(row["QUERY PLAN"] for row in await found.fetchall())
+    assert "Seq Scan" not in plan, plan
+    assert "Index Cond: ((prefix" in plan or "Index Cond: (prefix" in plan, plan
+
+
+def scans(database: str) -> dict[str, int]:
+    """Return how often PostgreSQL has read the two tables from end to end."""
+    with psycopg.connect(database) as owner:
+        return dict(
+            owner.execute(
+                "SELECT relname, seq_scan FROM pg_stat_user_tables"
+                " WHERE relname IN ('store', 'store_vectors')"
+            ).fetchall()
+        )
+
+
+async def counted(pool: Pool) -> None:
+    """Have PostgreSQL write down what the one connection of `pool` has read."""
+    async with pool.connection() as connection:
+        await connection.execute("SELECT pg_stat_force_next_flush()")
+        await connection.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["nearest", "newest"])
+@pytest.mark.parametrize("audience", [DM, PUBLIC, "G1"])
+async def test_no_recall_reads_a_whole_table(
+    twenty_thousand: Person,
+    database: str,
+    model_embedder: Embedder,
+    model: ScriptedModel,
+    audience: str,
+    down: bool,
+) -> None:
+    """Whatever path a recall or a list takes, PostgreSQL counts no scan of a whole table."""
+    before = scans(database)
+    model.embeddings_status = 500 if down else 200
+    own = twenty_thousand.namespace(audience)
+    async with create_pool(database, min_size=1, max_size=1, timeout=10) as pool:
+        found = await recall_memories(pool, model_embedder, view(own), "q")
+        assert len(await list_memories(pool, twenty_thousand)) == 200
+        await counted(pool)
+        assert scans(database) == before
+        async with pool.connection() as connection:
+            await connection.execute("SELECT count(*) FROM store")
+        await counted(pool)
+    assert len(found.memories) == NEAREST
+    assert scans(database) == {**before, "store": before["store"] + 1}

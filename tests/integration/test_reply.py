@@ -1,0 +1,243 @@
+"""The Responses API call: the real OpenAI client against the stand-in model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import openai
+import pytest
+from aiohttp import web
+
+from bot.config import STAND_IN_MODEL
+from bot.prompt import Prompt, compose
+from bot.reply import Citation, Replier, ReplyFailed
+from memory import Person
+from tests.conftest import Server
+
+ALICE = Person("T1", "U1")
+PROMPT = compose(question="What shall I eat?", user_id="U1", memories=[])
+
+
+class Heard:
+    """The pieces of an answer, as they came."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+
+    async def __call__(self, piece: str) -> None:
+        self.pieces.append(piece)
+
+
+@pytest.fixture
+def replier(model_client: openai.AsyncOpenAI) -> Replier:
+    """What is tested."""
+    return Replier(model_client, model=STAND_IN_MODEL, web_search=True)
+
+
+def script(stand_in: Server, **output: Any) -> None:
+    """Say what the model answers next."""
+    stand_in.call("/_model/script", {"endpoint": "responses", "output": output})
+
+
+def fault(stand_in: Server, **how: Any) -> None:
+    """Say how the model fails next."""
+    stand_in.call("/_model/faults", {"endpoint": "responses", **how})
+
+
+def request(stand_in: Server) -> dict[str, Any]:
+    """Return the newest request's body."""
+    entries = stand_in.call("/_model/journal")["entries"]
+    return dict(entries[-1]["body"])
+
+
+async def test_an_answer_comes_in_pieces(replier: Replier, stand_in: Server) -> None:
+    """Each piece is handed over as it comes; together they are the whole answer."""
+    script(stand_in, text="Have some ramen. " * 20)
+    heard = Heard()
+    reply = await replier.reply(ALICE, PROMPT, heard)
+    assert reply.text == "".join(heard.pieces) == "Have some ramen. " * 20
+    assert len(heard.pieces) > 5
+    assert not reply.cut_short
+    assert reply.citations == ()
+
+
+async def test_what_is_asked_of_the_model(replier: Replier, stand_in: Server) -> None:
+    """The request is streamed, kept nowhere, and names the person by a hash only."""
+    await replier.reply(ALICE, PROMPT, Heard())
+    body = request(stand_in)
+    assert body["model"] == STAND_IN_MODEL
+    assert body["stream"] is True
+    assert body["store"] is False
+    assert body["tools"] == [{"type": "web_search"}]
+    assert body["safety_identifier"] == hashlib.sha256(b"T1.U1").hexdigest()[:40]
+    assert [m["role"] for m in body["input"]] == ["developer", "user"]
+    assert body["input"][-1]["content"] == "What shall I eat?"
+
+
+async def test_web_search_can_be_switched_off(
+    model_client: openai.AsyncOpenAI, stand_in: Server
+) -> None:
+    """Without web search the model gets no tools."""
+    replier = Replier(model_client, model=STAND_IN_MODEL, web_search=False)
+    await replier.reply(ALICE, PROMPT, Heard())
+    assert not request(stand_in)["tools"]
+
+
+async def test_citations_are_kept_once_each(replier: Replier, stand_in: Server) -> None:
+    """Cited pages are named with their titles, each once; other links than http are not."""
+
+    def cite(url: str, title: str) -> dict[str, Any]:
+        return {"url": url, "title": title, "start_index": 0, "end_index": 3}
+
+    script(
+        stand_in,
+        text="See the guide.",
+        web_search=True,
+        annotations=[
+            cite("https://a.example/guide", "Guide"),
+            cite("https://a.example/guide", "Guide again"),
+            cite("javascript:alert(1)", "Bad"),
+            cite("http://b.example", ""),
+        ],
+    )
+    reply = await replier.reply(ALICE, PROMPT, Heard())
+    assert reply.citations == (
+        Citation(url="https://a.example/guide", title="Guide"),
+        Citation(url="http://b.example", title="http://b.example"),
+    )
+
+
+async def test_an_answer_at_its_limit_is_cut_short(replier: Replier, stand_in: Server) -> None:
+    """An answer that ran into the length limit is an answer, marked as cut."""
+    script(stand_in, text="A very long answer indeed.")
+    fault(stand_in, event="incomplete", break_after_chars=12)
+    reply = await replier.reply(ALICE, PROMPT, Heard())
+    assert reply.cut_short
+    assert reply.text
+    assert "A very long answer indeed.".startswith(reply.text)
+
+
+@pytest.mark.parametrize(
+    ("how", "cause"),
+    [
+        ({"status": 500}, "model_down"),
+        ({"status": 503}, "model_down"),
+        ({"drop": True}, "model_down"),
+        ({"break_after_chars": 5}, "model_down"),
+        ({"event": "failed"}, "model_down"),
+        ({"event": "error"}, "model_down"),
+        ({"event": "failed", "break_after_chars": 5}, "model_down"),
+        ({"event": "error", "break_after_chars": 5}, "model_down"),
+        ({"event": "incomplete", "break_after_chars": 0}, "model_down"),
+        ({"event": "failed", "error_code": "rate_limit_exceeded"}, "model_busy"),
+        ({"event": "error", "error_code": "rate_limit_exceeded"}, "model_busy"),
+        ({"status": 429}, "model_busy"),
+        ({"error_code": "rate_limit_exceeded"}, "model_busy"),
+        ({"error_code": "insufficient_quota"}, "model_refused"),
+        ({"error_code": "invalid_api_key"}, "model_refused"),
+        ({"error_code": "context_length_exceeded"}, "model_refused"),
+        ({"error_code": "server_error"}, "model_down"),
+    ],
+    ids=str,
+)
+async def test_a_failure_names_its_sentence(
+    replier: Replier, stand_in: Server, how: dict[str, Any], cause: str
+) -> None:
+    """However the model fails, the failure names which sentence the person is told."""
+    script(stand_in, text="An answer that will not come whole.")
+    fault(stand_in, **how)
+    with pytest.raises(ReplyFailed) as raised:
+        await replier.reply(ALICE, PROMPT, Heard())
+    assert raised.value.cause == cause
+    stand_in.call("/_model/script", method="DELETE")
+    assert (await replier.reply(ALICE, PROMPT, Heard())).text
+
+
+@pytest.mark.parametrize("text", ["", "  \n "])
+async def test_an_empty_answer_is_none(replier: Replier, stand_in: Server, text: str) -> None:
+    """An answer without a word counts as no answer."""
+    script(stand_in, text=text)
+    with pytest.raises(ReplyFailed):
+        await replier.reply(ALICE, PROMPT, Heard())
+
+
+async def test_a_model_that_is_not_there(model_client: openai.AsyncOpenAI) -> None:
+    """A model's name that the server does not know is a refusal, as a wrong key is."""
+    with pytest.raises(ReplyFailed) as raised:
+        await Replier(model_client, model="no-such", web_search=False).reply(ALICE, PROMPT, Heard())
+    assert raised.value.cause == "model_refused"
+
+
+async def test_what_stops_the_reader_stops_the_answer(replier: Replier, stand_in: Server) -> None:
+    """An exception of the one who reads the pieces comes out as it is, and ends the stream."""
+    script(stand_in, text="word " * 200)
+
+    class EnoughError(Exception):
+        pass
+
+    heard: list[str] = []
+
+    async def stop(piece: str) -> None:
+        heard.append(piece)
+        raise EnoughError
+
+    with pytest.raises(EnoughError):
+        await replier.reply(ALICE, PROMPT, stop)
+    assert len(heard) == 1
+
+
+async def test_an_invalid_prompt_is_refused(replier: Replier) -> None:
+    """A prompt that the API does not take is a refusal, not a crash."""
+    bad = Prompt(input=[{"role": "nobody", "content": "x"}])  # type: ignore[typeddict-item]
+    with pytest.raises(ReplyFailed) as raised:
+        await replier.reply(ALICE, bad, Heard())
+    assert raised.value.cause == "model_refused"
+
+
+@asynccontextmanager
+async def streaming(*events: dict[str, Any]) -> AsyncIterator[openai.AsyncOpenAI]:
+    """Serve a stream of these events, and give a client of that server."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for number, event in enumerate(events):
+            data = json.dumps({"sequence_number": number, **event})
+            await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
+        return response
+
+    app = web.Application()
+    app.router.add_post("/v1/responses", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    async with openai.AsyncOpenAI(api_key="x", base_url=url, max_retries=0) as client:
+        yield client
+    await runner.cleanup()
+
+
+PLACE = {"item_id": "m1", "output_index": 0, "content_index": 0}
+
+
+async def test_a_refusal_in_words_is_an_answer() -> None:
+    """What the model says in place of an answer it will not give is shown as the answer."""
+    refusal = {"type": "response.refusal.delta", "delta": "I cannot help with that.", **PLACE}
+    done = {"type": "response.completed", "response": {"id": "r1", "output": []}}
+    async with streaming(refusal, done) as client:
+        heard = Heard()
+        reply = await Replier(client, model="m", web_search=False).reply(ALICE, PROMPT, heard)
+    assert reply.text == "".join(heard.pieces) == "I cannot help with that."
+
+
+async def test_a_stream_that_just_ends_is_no_whole_answer() -> None:
+    """A stream that ends without saying that the answer is complete is a failure."""
+    piece = {"type": "response.output_text.delta", "delta": "Half of", "logprobs": [], **PLACE}
+    async with streaming(piece) as client:
+        with pytest.raises(ReplyFailed) as raised:
+            await Replier(client, model="m", web_search=False).reply(ALICE, PROMPT, Heard())
+    assert raised.value.cause == "model_down"

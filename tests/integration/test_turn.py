@@ -1,0 +1,533 @@
+"""Whole turns without a worker: PostgreSQL, the playground's Slack, the stand-in model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import openai
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from bot.answering import Answering
+from bot.audience import Audiences
+from bot.config import STAND_IN_MODEL
+from bot.inbox import ANSWER, Inbox
+from bot.learning import FORM, Learning
+from bot.locale import say
+from bot.messages import Message
+from bot.people import People
+from bot.queue import LEARNING, REPLIES, Queue
+from bot.reply import Replier
+from bot.turn import Parts, create_turn
+from bot.turns import Turns
+from memory import (
+    EmbeddedPostgres,
+    Embedder,
+    FormationUnavailable,
+    Former,
+    Memory,
+    Person,
+    Pool,
+    create_pool,
+    list_memories,
+    memory_model,
+)
+from tests.conftest import SPACE, Server, fresh_database
+from tests.integration.playground_slack import Place, PlaygroundSlack
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each has people of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool."""
+    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
+        yield opened
+
+
+@dataclass
+class House:
+    """Everything a turn is made with; nobody works but the test."""
+
+    slack: PlaygroundSlack
+    stand_in: Server
+    database: str
+    pool: Pool
+    inbox: Inbox
+    turns: Turns
+    answering: Answering
+    learning: Learning
+    parts: Parts
+
+    async def ask(self, place: Place, text: str, **more: Any) -> Message:
+        """Let the person of `place` write, and answer all that waits in that thread."""
+        message = await self.told(place, text, **more)
+        await self.answering.drain(message.thread)
+        return message
+
+    async def told(self, place: Place, text: str, **more: Any) -> Message:
+        """Let the person of `place` write; it is stored, not answered."""
+        said = self.slack.say(place.user, place.channel, text or "-", **more)
+        message = self.slack.message(
+            place,
+            event_id=f"Ev{said['ts']}",
+            ts=said["ts"],
+            thread_ts=more.get("thread_ts", said["ts"]),
+            text=text,
+        )
+        assert await self.inbox.store(message)
+        return message
+
+    def replies(self, place: Place, message: Message) -> list[str]:
+        """Return the app's messages in a message's thread."""
+        root = Place(place.user, place.team, place.channel, message.ts, message.thread_ts)
+        found = self.slack.thread(root)
+        assert not any(m.get("streaming") for m in found)
+        return [
+            "".join(b["text"] for b in m.get("blocks", []) if b["type"] == "markdown")
+            for m in found
+        ]
+
+    def prompts(self) -> list[list[dict[str, Any]]]:
+        """Return the input of each request for a reply."""
+        entries = self.stand_in.call("/_model/journal")["entries"]
+        return [
+            e["body"]["input"]
+            for e in entries
+            if e["endpoint"] == "responses" and e["kind"] == "reply"
+        ]
+
+    def developer(self) -> str:
+        """Return what the newest prompt shows beside its instructions."""
+        return str(self.prompts()[-1][0]["content"]).split("nothing of anyone else.", 1)[1]
+
+    def row(self, table: str, message: Message) -> dict[str, Any]:
+        """Return a message's row."""
+        column = {"turns": "question_ts", "inbox_events": "ts"}[table]
+        with psycopg.connect(self.database, row_factory=dict_row) as owner:
+            found = owner.execute(
+                f"SELECT * FROM {table} WHERE channel_id = %s AND {column} = %s".encode(),
+                (message.channel_id, message.ts),
+            ).fetchone()
+        assert found is not None
+        return found
+
+    def formations(self, person: Person) -> list[dict[str, Any]]:
+        """Return the waiting formations of a person."""
+        with psycopg.connect(self.database, row_factory=dict_row) as owner:
+            return owner.execute(
+                "SELECT args, extract(epoch FROM scheduled_at - now())::float AS due_in, lock"
+                " FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s",
+                (FORM, person.user_id),
+            ).fetchall()
+
+    async def memories(self, person: Person) -> list[Memory]:
+        """Return a person's memories."""
+        return await list_memories(self.pool, person)
+
+    def script(self, **output: Any) -> None:
+        """Say what the model replies next."""
+        self.stand_in.call(
+            "/_model/script", {"endpoint": "responses", "kind": "reply", "output": output}
+        )
+
+    def fault(self, **how: Any) -> None:
+        """Say how the model fails next at a reply."""
+        self.stand_in.call("/_model/faults", {"endpoint": "responses", "kind": "reply", **how})
+
+
+Make = Callable[..., Awaitable[House]]
+
+
+@pytest.fixture
+async def make(
+    database: str,
+    pool: Pool,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+) -> AsyncIterator[Make]:
+    """Build a house with the formation a test wants."""
+
+    async def made(*, mode: Any = "background", quiet_seconds: float = 20.0) -> House:
+        queue = Queue(pool)
+        await queue.open()
+        client = slack.client()
+        embedder = Embedder(model_client, SPACE)
+        audiences = Audiences(pool, client)
+        former = Former(
+            pool,
+            embedder,
+            lambda: memory_model(
+                model=STAND_IN_MODEL, api_key="stand-in", base_url=stand_in.openai_base_url
+            ),
+        )
+        learning = Learning(
+            pool=pool,
+            queue=queue,
+            former=former,
+            audiences=audiences,
+            mode=mode,
+            quiet_seconds=quiet_seconds,
+        )
+        inbox = Inbox(pool, queue)
+        turns = Turns(pool, learning.schedule)
+        parts = Parts(
+            pool=pool,
+            client=client,
+            bot_user_id=slack.bot_user_id,
+            inbox=inbox,
+            turns=turns,
+            audiences=audiences,
+            people=People(client),
+            embedder=embedder,
+            replier=Replier(model_client, model=STAND_IN_MODEL, web_search=True),
+            stand_in=True,
+        )
+        answering = Answering(inbox, create_turn(parts), parts)
+        queue.register(ANSWER, REPLIES, answering.drain, attempts=1, wait=1)
+        queue.register(FORM, LEARNING, learning.form, attempts=1, wait=1)
+        return House(slack, stand_in, database, pool, inbox, turns, answering, learning, parts)
+
+    yield made
+    stand_in.call("/_model/settings", {"token_ms": 0, "first_token_ms": 0})
+
+
+@pytest.fixture
+async def house(make: Make) -> House:
+    """A house with formation in the background."""
+    return await make()
+
+
+async def test_a_message_is_answered_and_ended(house: House) -> None:
+    """A turn answers once, and ends message, turn and hand-over together."""
+    place = house.slack.place()
+    house.script(text="Here you are.")
+    asked = await house.ask(place, "I like ramen. What is for lunch?")
+    assert house.replies(place, asked) == ["Here you are."]
+    turn, event = house.row("turns", asked), house.row("inbox_events", asked)
+    assert (turn["status"], turn["reply"]) == ("answered", "Here you are.")
+    assert turn["words"] == turn["question"] == "I like ramen. What is for lunch?"
+    assert len(turn["reply_ts"]) == 1
+    assert (event["status"], event["message"]) == ("done", None)
+    [formation] = house.formations(asked.person)
+    assert formation["args"] == {
+        "team": asked.team_id,
+        "user": asked.user_id,
+        "audience": "dm",
+    }
+    assert 18 < formation["due_in"] <= 20
+    assert house.prompts()[-1][-1]["content"] == "I like ramen. What is for lunch?"
+
+
+async def test_what_was_said_is_remembered_and_used(house: House) -> None:
+    """After formation the next answer is built on the memory, and formation was for once."""
+    place = house.slack.place()
+    told = await house.ask(place, "I love ramen.")
+    assert await house.memories(told.person) == []
+    await house.learning.form(told.team_id, told.user_id, "dm")
+    [memory] = await house.memories(told.person)
+    assert "ramen" in json.dumps(memory.content).lower()
+    assert house.row("turns", told)["formed_at"] is not None
+    calls = len(house.stand_in.call("/_model/journal")["entries"])
+    await house.learning.form(told.team_id, told.user_id, "dm")
+    assert len(house.stand_in.call("/_model/journal")["entries"]) == calls
+    await house.ask(place, "What shall I eat?")
+    frame = house.developer().split("<memories>")[1].split("</memories>")[0]
+    assert "ramen" in frame.lower()
+
+
+async def test_fresh_words_are_known_before_they_are_formed(house: House) -> None:
+    """What a person said in one thread is known at once in their next DM, and in no channel."""
+    place = house.slack.place(channel="public")
+    dm = Place(place.user, place.team, house.slack.say(place.user)["channel"], "", "")
+    waiting = await house.told(dm, "I am vegetarian")
+    await house.ask(dm, "What shall I eat?")
+    assert "I am vegetarian" in house.developer()
+    await house.ask(place, "<@BOT> what shall I eat?")
+    assert "vegetarian" not in json.dumps(house.prompts()[-1])
+    await house.answering.drain(waiting.thread)
+    await house.ask(place, "<@BOT> and for dinner?")
+    assert "vegetarian" not in json.dumps(house.prompts()[-1])
+
+
+async def test_history_is_the_persons_and_the_places(house: House) -> None:
+    """A DM knows the person's other DM threads; a thread in a channel knows itself alone."""
+    place = house.slack.place(channel="public")
+    dm = Place(place.user, place.team, house.slack.say(place.user)["channel"], "", "")
+    await house.ask(dm, "first question in dm")
+    await house.ask(dm, "second question in dm")
+    assert [m["content"] for m in house.prompts()[-1] if m["role"] == "user"] == [
+        "first question in dm",
+        "second question in dm",
+    ]
+    root = await house.ask(place, "<@BOT> in the channel")
+    await house.ask(place, "a follow-up", thread_ts=root.ts)
+    asked = [m["content"] for m in house.prompts()[-1] if m["role"] == "user"]
+    assert asked[-1] == "a follow-up"
+    assert len(asked) == 2
+    assert "in dm" not in json.dumps(house.prompts()[-1])
+
+
+async def test_several_people_in_a_thread_are_not_mixed(house: House) -> None:
+    """In a thread of two people the other's question is named as the other's."""
+    place = house.slack.place(channel="public")
+    other, team = house.slack.person()
+    house.slack.control("channels/update", {"channel": place.channel, "add": [other]})
+    root = await house.ask(place, "<@BOT> I like tea")
+    theirs = Place(other, team, place.channel, "", root.ts)
+    await house.ask(theirs, "and what do I like?", thread_ts=root.ts)
+    asked = [m["content"] for m in house.prompts()[-1] if m["role"] == "user"]
+    assert asked[0].startswith(f"[another person, {place.user}, wrote] ")
+    assert "recent_words" not in house.developer()
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "key"), [("", True, "files_only"), ("<@UBOT>", False, "nothing_said")]
+)
+async def test_without_a_question_no_model_is_asked(
+    house: House, text: str, files: bool, key: str
+) -> None:
+    """A file alone or a bare mention is answered with one sentence, and nothing is formed."""
+    place = house.slack.place()
+    message = house.slack.message(
+        place, text=text.replace("UBOT", house.slack.bot_user_id), has_files=files
+    )
+    assert await house.inbox.store(message)
+    await house.answering.drain(message.thread)
+    assert house.replies(place, message) == [say("en", key)]
+    assert house.prompts() == []
+    assert house.formations(message.person) == []
+
+
+@pytest.mark.parametrize(
+    ("how", "key"),
+    [
+        ({"status": 500, "times": 9}, "model_down"),
+        ({"status": 429, "times": 9}, "model_busy"),
+        ({"error_code": "invalid_api_key", "times": 9}, "model_refused"),
+        ({"break_after_chars": 20, "times": 9}, "model_down"),
+    ],
+    ids=str,
+)
+async def test_a_model_that_fails_is_one_sentence(
+    house: House, how: dict[str, Any], key: str
+) -> None:
+    """The person gets one clear sentence; what they said is still remembered; the next works."""
+    place = house.slack.place()
+    house.fault(**how)
+    asked = await house.ask(place, "I like ramen. And you, what do you like best of all?")
+    assert house.replies(place, asked) == [say("en", key)]
+    turn = house.row("turns", asked)
+    assert (turn["status"], turn["reply"]) == ("failed", None)
+    assert len(house.formations(asked.person)) == 1
+    house.stand_in.call("/_model/faults", method="DELETE")
+    again = await house.ask(place, "Hello again")
+    assert house.row("turns", again)["status"] == "answered"
+
+
+async def test_an_answer_that_breaks_off_is_asked_for_again(house: House) -> None:
+    """An answer that broke in the middle is asked for once more, and comes whole."""
+    place = house.slack.place()
+    for _ in range(2):
+        house.script(text="A whole answer of some length, told twice.")
+    house.fault(break_after_chars=20)
+    asked = await house.ask(place, "Tell me")
+    assert house.replies(place, asked) == ["A whole answer of some length, told twice."]
+
+
+async def test_embeddings_that_are_down_are_no_matter(house: House) -> None:
+    """Without embeddings the answer comes all the same."""
+    place = house.slack.place()
+    house.stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": -1})
+    asked = await house.ask(place, "Hello")
+    assert house.row("turns", asked)["status"] == "answered"
+
+
+async def test_a_thread_is_answered_in_order(house: House) -> None:
+    """Messages that waited are answered one after the other, as they were written."""
+    place = house.slack.place()
+    root = await house.told(place, "one")
+    await house.told(place, "two", thread_ts=root.ts)
+    await house.told(place, "three", thread_ts=root.ts)
+    await house.answering.drain(root.thread)
+    assert [prompt[-1]["content"] for prompt in house.prompts()] == ["one", "two", "three"]
+    assert len(house.replies(place, root)) == 3
+
+
+async def answering_slowly(house: House, place: Place) -> tuple[Message, asyncio.Task[None]]:
+    """Begin an answer that takes long, and wait until a part of it is shown."""
+    house.stand_in.call("/_model/settings", {"token_ms": 100})
+    house.script(text="word " * 300)
+    asked = await house.told(place, "Tell me a long story, I like stories about ramen")
+    task = asyncio.create_task(house.answering.drain(asked.thread))
+    root = Place(place.user, place.team, place.channel, asked.ts, asked.ts)
+    async with asyncio.timeout(10):
+        while not house.slack.thread(root):  # noqa: ASYNC110 - Slack tells nobody
+            await asyncio.sleep(0.05)
+    return asked, task
+
+
+async def test_stop_keeps_what_was_said(house: House) -> None:
+    """A stopped answer keeps its part and says so; the turn is over."""
+    place = house.slack.place()
+    asked, task = await answering_slowly(house, place)
+    await house.inbox.interrupt(asked.thread)
+    await asyncio.wait_for(task, 15)
+    [reply] = house.replies(place, asked)
+    assert reply.startswith("word ")
+    assert reply.endswith(f"\n\n{say('en', 'stopped')}")
+    assert house.row("turns", asked)["status"] == "stopped"
+    assert house.row("inbox_events", asked)["status"] == "done"
+
+
+async def test_a_question_deleted_while_answered_leaves_no_words(house: House) -> None:
+    """A question that is taken back stops its answer, and nothing of it is kept or formed."""
+    place = house.slack.place()
+    asked, task = await answering_slowly(house, place)
+    await house.inbox.withdraw(asked.team_id, asked.channel_id, asked.ts, asked.thread)
+    await asyncio.wait_for(task, 15)
+    turn = house.row("turns", asked)
+    assert (turn["question"], turn["words"]) == ("", "")
+    assert turn["formed_at"] is not None
+    assert house.formations(asked.person) == []
+    assert house.row("inbox_events", asked)["status"] == "withdrawn"
+
+
+async def test_a_turn_that_died_is_finished_not_repeated(house: House) -> None:
+    """A turn begun before ends in the message it had posted already."""
+    place = house.slack.place()
+    asked = await house.told(place, "Hello")
+    waiting = await house.inbox.next(asked.thread)
+    assert waiting is not None
+    view = await house.parts.audiences.view(asked)
+    intent, _ = await house.turns.begin(
+        waiting, view, question="Hello", words="Hello", bot_user_id=house.slack.bot_user_id
+    )
+    posted = await house.parts.client.chat_postMessage(
+        channel=place.channel, thread_ts=asked.ts, text="Half of"
+    )
+    await house.turns.posted(waiting, intent, posted["ts"])
+    house.script(text="The whole answer.")
+    await house.answering.drain(asked.thread)
+    assert house.replies(place, asked) == ["The whole answer."]
+    assert house.row("turns", asked)["reply_ts"] == [posted["ts"]]
+
+
+async def test_what_slack_does_not_take_is_given_up(house: House) -> None:
+    """Where the answer can in no way be delivered the message is failed, and the thread goes on."""
+    place = house.slack.place()
+    house.slack.fault("chat.startStream", error="is_archived")
+    house.slack.fault("chat.postMessage", error="is_archived")
+    asked = await house.ask(place, "Hello")
+    assert house.row("inbox_events", asked)["status"] == "failed"
+    assert house.replies(place, asked) == []
+
+
+async def test_a_message_begun_too_often_gets_an_apology(house: House) -> None:
+    """A message whose turn died three times is answered with one sentence instead."""
+    place = house.slack.place()
+    asked = await house.told(place, "Hello, I like ramen")
+    for _ in range(3):
+        await house.inbox.next(asked.thread)
+    await house.answering.drain(asked.thread)
+    assert house.replies(place, asked) == [say("en", "turn_failed")]
+    assert house.prompts() == []
+    assert house.row("turns", asked)["status"] == "failed"
+    assert house.row("inbox_events", asked)["status"] == "done"
+
+
+async def test_what_always_fails_is_given_up_in_the_end(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where not even the apology works the message is failed; the others are answered."""
+    monkeypatch.setattr("bot.answering._FIRST_PAUSE_SECONDS", 0.01)
+    place = house.slack.place(channel="public")
+    asked = await house.told(place, "<@BOT> hello")
+    with psycopg.connect(house.database, autocommit=True) as owner:
+        owner.execute("ALTER TABLE conversations RENAME TO away")
+    try:
+        await house.answering.drain(asked.thread)
+    finally:
+        with psycopg.connect(house.database, autocommit=True) as owner:
+            owner.execute("ALTER TABLE away RENAME TO conversations")
+    event = house.row("inbox_events", asked)
+    assert (event["status"], event["attempts"]) == ("failed", 5)
+    again = await house.ask(place, "<@BOT> hello again")
+    assert house.row("turns", again)["status"] == "answered"
+
+
+async def test_a_burst_is_one_formation(house: House) -> None:
+    """Each further message lets the one formation wait anew, and it sees all of them."""
+    place = house.slack.place()
+    first = await house.ask(place, "I like ramen")
+    with psycopg.connect(house.database) as owner:
+        owner.execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 second'")
+    await house.ask(place, "I like sushi")
+    [formation] = house.formations(first.person)
+    assert formation["due_in"] > 18
+    await house.learning.form(first.team_id, first.user_id, "dm")
+    foods = json.dumps([m.content for m in await house.memories(first.person)]).lower()
+    assert "ramen" in foods
+    assert "sushi" in foods
+
+
+async def test_formation_can_be_at_once_or_off(make: Make) -> None:
+    """Switched to hot a formation is due at once; switched off there is none."""
+    hot, off = await make(mode="hot"), await make(mode="off")
+    place = hot.slack.place()
+    asked = await hot.ask(place, "I like ramen")
+    [formation] = hot.formations(asked.person)
+    assert formation["due_in"] is None or formation["due_in"] <= 0
+    place = off.slack.place()
+    asked = await off.ask(place, "I like ramen")
+    assert off.formations(asked.person) == []
+
+
+async def test_quotes_and_code_are_no_words_to_remember(house: House) -> None:
+    """A message of quoted lines and code is answered, and gives nothing to remember."""
+    place = house.slack.place()
+    asked = await house.ask(place, "&gt; I like ramen\n```I like sushi```")
+    turn = house.row("turns", asked)
+    assert turn["question"]
+    assert turn["words"] == ""
+    assert turn["formed_at"] is not None
+    assert house.formations(asked.person) == []
+
+
+async def test_words_stay_until_the_model_is_back(house: House) -> None:
+    """While the memory model is away nothing is lost: the words wait for the next try."""
+    place = house.slack.place()
+    asked = await house.ask(place, "I like ramen")
+    for endpoint in ("chat", "responses"):
+        house.stand_in.call(
+            "/_model/faults",
+            {"endpoint": endpoint, "kind": "formation", "status": 500, "times": -1},
+        )
+    with pytest.raises(FormationUnavailable):
+        await house.learning.form(asked.team_id, asked.user_id, "dm")
+    assert house.row("turns", asked)["formed_at"] is None
+    house.stand_in.call("/_model/faults", method="DELETE")
+    await house.learning.form(asked.team_id, asked.user_id, "dm")
+    assert len(await house.memories(asked.person)) == 1
+
+
+async def test_a_channels_words_stay_in_their_audience(house: House) -> None:
+    """What was said in public is remembered as public, in a private channel as that channel's."""
+    for kind in ("public", "private"):
+        place = house.slack.place(channel=kind)
+        asked = await house.ask(place, "<@BOT> I like ramen")
+        audience = "public" if kind == "public" else place.channel
+        await house.learning.form(asked.team_id, asked.user_id, audience)
+        [memory] = await house.memories(asked.person)
+        assert memory.namespace.audience == audience

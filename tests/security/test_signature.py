@@ -1,0 +1,189 @@
+"""The door for Slack's HTTP requests: only what Slack signed, lately, comes in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.web import create_web_app
+
+SECRET = "a signing secret of a test"
+BODY = json.dumps({"type": "event_callback", "event": {"type": "message"}}).encode()
+
+
+def signed(body: bytes, *, at: str | None = None, secret: str = SECRET) -> dict[str, str]:
+    """Return the headers Slack sends with a body."""
+    timestamp = str(int(time.time())) if at is None else at
+    base = b"v0:" + timestamp.encode() + b":" + body
+    digest = hmac.new(secret.encode(), base, hashlib.sha256).hexdigest()
+    return {
+        "X-Slack-Request-Timestamp": timestamp,
+        "X-Slack-Signature": f"v0={digest}",
+        "Content-Type": "application/json",
+    }
+
+
+@dataclass
+class Door:
+    """A server whose app only notes what came in."""
+
+    url: str
+    session: aiohttp.ClientSession
+    came_in: list[dict[str, Any]] = field(default_factory=list)
+    problem: str | None = None
+
+    async def knock(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+        """Send a request as Slack does; return status and text."""
+        async with self.session.post(
+            f"{self.url}/slack/events", data=io.BytesIO(body), headers=headers
+        ) as answer:
+            return answer.status, await answer.text()
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    """The door of the bot, before an app that only notes."""
+
+    async def authorize() -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=None, team_id="T1", bot_token="xoxb-1", bot_user_id="UBOT", bot_id="B1"
+        )
+
+    app = AsyncApp(client=AsyncWebClient(), authorize=authorize, request_verification_enabled=False)
+
+    @app.event("message")
+    async def note(body: dict[str, Any]) -> None:
+        opened.came_in.append(body)
+
+    async def ready() -> str | None:
+        return opened.problem
+
+    runner = web.AppRunner(
+        create_web_app(ready=ready, app=app, signing_secret=SECRET), access_log=None
+    )
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with aiohttp.ClientSession() as session:
+        opened = Door(f"http://127.0.0.1:{runner.addresses[0][1]}", session)
+        yield opened
+    await runner.cleanup()
+
+
+async def test_what_slack_signed_comes_in(door: Door) -> None:
+    """A request signed with the secret within the last minutes reaches the app."""
+    for age in (0, 290, -290):
+        headers = signed(BODY, at=str(int(time.time()) - age))
+        assert (await door.knock(BODY, headers))[0] == 200
+    assert len(door.came_in) == 3
+
+
+WRONG: dict[str, Callable[[], dict[str, str]]] = {
+    "another secret": lambda: signed(BODY, secret="another"),
+    "another body": lambda: signed(BODY + b" "),
+    "no signature": lambda: {"X-Slack-Request-Timestamp": str(int(time.time()))},
+    "no timestamp": lambda: {"X-Slack-Signature": signed(BODY)["X-Slack-Signature"]},
+    "nothing": lambda: {},
+    "an empty signature": lambda: {**signed(BODY), "X-Slack-Signature": ""},
+    "a signature of its beginning": lambda: {**signed(BODY), "X-Slack-Signature": "v0="},
+    "a signature of another version": lambda: {
+        **signed(BODY),
+        "X-Slack-Signature": signed(BODY)["X-Slack-Signature"].replace("v0=", "v1="),
+    },
+    "a signature not in ASCII": lambda: {
+        **signed(BODY),
+        "X-Slack-Signature": "v0=é" + "0" * 63,
+    },
+    "a timestamp moved": lambda: {
+        **signed(BODY),
+        "X-Slack-Request-Timestamp": str(int(time.time()) + 1),
+    },
+    "a time that is no number": lambda: signed(BODY, at="yesterday"),
+    "an empty time": lambda: signed(BODY, at=""),
+    "a fraction": lambda: signed(BODY, at=f"{time.time():.3f}"),
+    "not a number": lambda: signed(BODY, at="nan"),
+    "too old": lambda: signed(BODY, at=str(int(time.time()) - 400)),
+    "from the future": lambda: signed(BODY, at=str(int(time.time()) + 700)),
+    "long ago": lambda: signed(BODY, at="0"),
+    "before all time": lambda: signed(BODY, at="-99999999999"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+async def test_what_slack_did_not_sign_is_refused(door: Door, wrong: str) -> None:
+    """Anything else is answered 401 with one sentence, and reaches nobody."""
+    status, text = await door.knock(BODY, WRONG[wrong]())
+    assert (status, text) == (401, "The request is not signed by Slack.\n")
+    assert door.came_in == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b'"text"', b"null", b'{"event": []}', b'{"event": "x"}', b"7"]
+)
+async def test_a_signed_body_that_is_none_of_slacks(door: Door, body: bytes) -> None:
+    """A signed body that cannot be read is answered 400; nothing fails inside."""
+    status, _ = await door.knock(body, signed(body))
+    assert status == 400
+    assert door.came_in == []
+
+
+async def test_a_body_that_is_no_text_is_refused(door: Door) -> None:
+    """Bytes that are no UTF-8 are not signed by Slack."""
+    status, _ = await door.knock(b"\xff\xfe", signed(b"\xff\xfe"))
+    assert status == 401
+
+
+async def test_a_body_that_is_too_large_is_refused(door: Door) -> None:
+    """A body of more than a megabyte is refused, signed or not."""
+    body = b" " * (1024 * 1024 + 1)
+    assert (await door.knock(body, signed(body)))[0] == 413
+
+
+async def test_the_challenge_is_answered(door: Door) -> None:
+    """Slack's url_verification gets its challenge back, if it is signed."""
+    body = json.dumps({"type": "url_verification", "challenge": "abc123"}).encode()
+    status, text = await door.knock(body, signed(body))
+    assert status == 200
+    assert "abc123" in text
+    status, text = await door.knock(body, signed(body, secret="another"))
+    assert status == 401
+    assert "abc123" not in text
+
+
+async def test_health_and_readiness(door: Door) -> None:
+    """Alive is always said; ready only while nothing is missing, else what is."""
+    for problem, status, text in (
+        (None, 200, "ready\n"),
+        ("PostgreSQL cannot be reached.", 503, "PostgreSQL cannot be reached.\n"),
+    ):
+        door.problem = problem
+        async with door.session.get(f"{door.url}/readyz") as answer:
+            assert (answer.status, await answer.text()) == (status, text)
+        async with door.session.get(f"{door.url}/healthz") as answer:
+            assert (answer.status, await answer.text()) == (200, "alive\n")
+
+
+async def test_without_a_secret_there_is_no_door() -> None:
+    """Without a signing secret, as with Socket Mode, nothing takes Slack's requests."""
+
+    async def ready() -> str | None:
+        return None
+
+    routes = {
+        route.resource.canonical
+        for route in create_web_app(ready=ready).router.routes()
+        if route.resource
+    }
+    assert routes == {"/healthz", "/readyz"}
