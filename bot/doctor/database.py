@@ -54,8 +54,8 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
     except psycopg.Error as error:
         yield fix(
             PART,
-            f"answers a look at it with {type(error).__name__}: connect as a user who may read its"
-            " tables, directly or through a pooler that keeps to PostgreSQL's protocol.",
+            f"it cannot be looked at ({type(error).__name__}): let the user of DATABASE_URL read"
+            " PostgreSQL's catalogs, as every user may by default.",
         )
         return
     if place.fresh:

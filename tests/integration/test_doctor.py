@@ -368,6 +368,14 @@ def test_roles_that_do_not_guard_are_told(tmp_path: Path, slack: Server, databas
             "Roles": "FIX the user of DATABASE_URL may not act as kioku_app: run `GRANT kioku_app"
             " TO` that user, as the owner of the database."
         }
+        with psycopg.connect(database) as connection:
+            connection.execute("REVOKE SELECT ON pg_extension FROM PUBLIC")
+        assert told(ended(tmp_path, "doctor", **settings_for(slack, stranger))) == {
+            "Database": "FIX it cannot be looked at (InsufficientPrivilege): let the user of"
+            " DATABASE_URL read PostgreSQL's catalogs, as every user may by default."
+        }
+        with psycopg.connect(database) as connection:
+            connection.execute("GRANT SELECT ON pg_extension TO PUBLIC")
     for right in ("SUPERUSER", "BYPASSRLS"):
         with done_and_undone(
             database, f"ALTER ROLE kioku_app {right}", f"ALTER ROLE kioku_app NO{right}"
