@@ -26,7 +26,7 @@ from bot.people import People
 from bot.queue import REPLIES, Queue
 from bot.turns import Turns
 from bot.web import create_web_app
-from memory import EmbeddedPostgres, InvalidNamespace, Person, Pool, create_pool
+from memory import EmbeddedPostgres, Embedder, InvalidNamespace, Person, Pool, create_pool
 from tests.conftest import ROOT, Server, fresh_database, json_server
 from tests.integration.playground_slack import PlaygroundSlack
 
@@ -143,7 +143,9 @@ class Door:
 
 
 @pytest.fixture
-async def door(pool: Pool, database: str, slack: PlaygroundSlack) -> AsyncIterator[Door]:
+async def door(
+    pool: Pool, database: str, slack: PlaygroundSlack, embedder: Embedder
+) -> AsyncIterator[Door]:
     """The app, its door, and a playground that sends there."""
 
     async def nothing(**_: str) -> None:
@@ -172,7 +174,7 @@ async def door(pool: Pool, database: str, slack: PlaygroundSlack) -> AsyncIterat
             bot_user_id=slack.bot_user_id,
         ),
         people=people,
-        own=OwnMemories(pool, stand_in=False),
+        own=OwnMemories(pool, embedder, stand_in=False),
     )
 
     async def ready() -> str | None:

@@ -16,15 +16,17 @@ from psycopg.rows import dict_row
 from bot.answering import Answering
 from bot.audience import Audiences
 from bot.config import STAND_IN_MODEL
-from bot.inbox import ANSWER, Inbox
+from bot.inbox import ANSWER, Inbox, Waiting
 from bot.learning import FORM, Learning
 from bot.locale import say
 from bot.messages import Message
+from bot.own_memories import OwnMemories
 from bot.people import People
 from bot.queue import LEARNING, REPLIES, Queue
 from bot.reply import Replier
+from bot.slack_outlet import SlackOutlet
 from bot.turn import Parts, create_turn
-from bot.turns import Turns
+from bot.turns import Intent, Turns
 from memory import (
     EmbeddedPostgres,
     Embedder,
@@ -33,6 +35,7 @@ from memory import (
     Memory,
     Person,
     Pool,
+    View,
     create_pool,
     list_memories,
     memory_model,
@@ -186,15 +189,27 @@ async def make(
             pool=pool,
             client=client,
             bot_user_id=slack.bot_user_id,
-            inbox=inbox,
             turns=turns,
             audiences=audiences,
-            people=People(client),
             embedder=embedder,
             replier=Replier(model_client, model=STAND_IN_MODEL, web_search=True),
-            stand_in=True,
         )
-        answering = Answering(inbox, create_turn(parts), parts)
+        people, own = People(client), OwnMemories(pool, embedder, stand_in=True)
+
+        def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
+            return SlackOutlet(
+                client,
+                waiting,
+                view,
+                intent,
+                inbox=inbox,
+                turns=turns,
+                people=people,
+                own=own,
+                stand_in=True,
+            )
+
+        answering = Answering(inbox, create_turn(parts, open_outlet), parts, open_outlet)
         queue.register(ANSWER, REPLIES, answering.drain, attempts=1, wait=1)
         queue.register(FORM, LEARNING, learning.form, attempts=1, wait=1)
         return House(slack, stand_in, database, pool, inbox, turns, answering, learning, parts)
