@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.browser.setup import system_chromium
 from tests.browser.showcase import Showcase, showcase
 from tests.browser.visitor import Playground, Visitor
 from tests.integration.kioku_process import running
 
+HERE = Path(__file__).parent
 Visit = Callable[..., Awaitable[Visitor]]
 
 
@@ -27,7 +29,14 @@ def kioku(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playground]:
         yield Playground(line.rsplit(" ", 1)[1])
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop, and so one Chromium, for every test of this folder."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Debian's Chromium, or Playwright's own; a missing one fails the test."""
     async with async_playwright() as playwright:
@@ -36,10 +45,11 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser) -> AsyncIterator[Visit]:
     """Opens the page as somebody; whatever goes wrong on it fails the test at its end."""
     problems: list[str] = []
+    contexts: list[BrowserContext] = []
     # The browser reports each failed request; tests that stop the server expect those.
     expected = ("Failed to load resource", "net::ERR")
 
@@ -69,6 +79,7 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
             has_touch=phone,
             **options,
         )
+        contexts.append(context)
         page = await context.new_page()
         watch(page)
         if person is not None:
@@ -81,10 +92,12 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
         return Visitor(page, playground)
 
     yield open_page
+    for context in contexts:
+        await context.close()
     assert problems == []
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def show() -> AsyncIterator[Showcase]:
     """A playground with the app that shows everything."""
     async with showcase() as started:

@@ -66,8 +66,8 @@ export function completion(box, list, allowCommands) {
       at = (at + step + found.length) % found.length;
       draw();
     } else if (event.key === "Tab" || (event.key === "Enter" && !event.shiftKey)) {
-      // A command that is already written whole is sent, not completed.
-      if (event.key === "Enter" && found[at].text.trim() === box.value.trim()) {
+      // What is already written whole is sent, not completed.
+      if (event.key === "Enter" && found[at].text.trim() === box.value.slice(...range)) {
         close();
         return false;
       }

@@ -55,6 +55,7 @@ export function createComposer({ id, where, label, above, onSent = () => {}, las
     problem.textContent = "";
     if (/^\/[a-z]/i.test(text)) {
       clear();
+      onSent();
       const complaint = await command(channel, text, Boolean(thread_ts));
       if (complaint) {
         problem.textContent = complaint;
@@ -64,8 +65,8 @@ export function createComposer({ id, where, label, above, onSent = () => {}, las
     } else {
       clear();
       say(channel, text, thread_ts);
+      onSent();
     }
-    onSent();
   }
 
   box.addEventListener("input", () => {

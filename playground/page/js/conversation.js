@@ -7,7 +7,7 @@ import { drawHome } from "./home.js";
 import { avatar, faceOf, placeName, titleOf } from "./faces.js";
 import { editing, startEdit } from "./messages.js";
 import { app, changed, conversation, here, isDm, keep, nameOf, recall, store } from "./store.js";
-import { anyWorking, items, preview, refreshStatus } from "./timeline.js";
+import { anyWorking, items, oneInTabOrder, preview, refreshStatus } from "./timeline.js";
 import { t } from "./words.js";
 import { goTo, setTab, showPane, toggleSent } from "./going.js";
 
@@ -148,7 +148,7 @@ export function drawConversation() {
   sync(list, found);
   refreshStatus(list, found);
   drawIntro(entry, kept, found.length);
-  if (!list.querySelector(":scope > [tabindex='0']")) list.querySelector(":scope > .message:last-of-type")?.setAttribute("tabindex", "0");
+  oneInTabOrder(list);
   if (atEnd) toEnd();
   else if (found.length > before && before) newer.hidden = false;
 }

@@ -32,10 +32,9 @@ export function messageItem(message, channel, { grouped = false, inThread = fals
   }
   const body = make("div", { class: "message-body" },
     only ? make("div", { class: "only-note" }, icon("eye", 14), t("onlyYou")) : null,
-    grouped ? null : head(message, author),
+    grouped ? make("span", { class: "unseen" }, `${nameOf(author)} `) : head(message, author),
     content(message, channel, item, inThread));
   item.append(grouped ? make("span", { class: "gutter" }, time(message)) : avatar(author), body);
-  if (grouped) item.setAttribute("aria-label", `${nameOf(author)}, ${timeOf(message.ts)}`);
   if (replies.length && open) body.append(repliesButton(message, replies, open));
   if (!only && message.subtype !== "tombstone") item.append(tools(message, channel, open, inThread));
   return item;

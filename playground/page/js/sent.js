@@ -107,7 +107,7 @@ export function drawSent() {
     const entries = turn.entries.filter((one) => filter === "all" || one.kind === filter).reverse();
     if (!entries.length) return [];
     return [
-      { key: turn.key, sign: turn.title, build: () => make("li", { class: "turn", role: "heading", "aria-level": "3", title: turn.title }, turn.title) },
+      { key: turn.key, sign: turn.title, build: () => make("li", { class: "turn", title: turn.title }, make("h3", {}, turn.title)) },
       ...entries.map((one) => ({ key: one.key, sign: signOf(one), build: () => row(one) })),
     ];
   });

@@ -5,7 +5,7 @@ import { createComposer } from "./composer.js";
 import { placeName } from "./faces.js";
 import { closeSide } from "./going.js";
 import { conversation, here, store } from "./store.js";
-import { items, refreshStatus } from "./timeline.js";
+import { items, oneInTabOrder, refreshStatus } from "./timeline.js";
 import { drawSent, sentPanel } from "./sent.js";
 import { t } from "./words.js";
 
@@ -65,6 +65,7 @@ export function drawThread() {
   const { found } = items(kept, here(), { root: store.thread, open: () => composer.focus() });
   sync(list, found);
   refreshStatus(list, found);
+  oneInTabOrder(list);
   if (followed) scroller.scrollTop = scroller.scrollHeight;
 }
 

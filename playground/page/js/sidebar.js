@@ -58,8 +58,7 @@ function drawRail() {
     build: () => {
       const language = languageName(person.locale);
       return make("li", {}, button({
-        class: `person${person.id === store.me ? " current" : ""}`, "aria-pressed": String(person.id === store.me), "aria-label": t("be", { name: person.name, language }),
-        title: `${person.name} · ${language}`, "data-focus": `person-${person.id}`, onclick: () => bePerson(person.id),
+        class: `person${person.id === store.me ? " current" : ""}`, "aria-pressed": String(person.id === store.me), title: t("be", { name: person.name, language }), "data-focus": `person-${person.id}`, onclick: () => bePerson(person.id),
       }, avatar(person.id), make("span", { class: "person-name" }, person.name), make("span", { class: "person-language", lang: person.locale }, language)));
     },
   })));

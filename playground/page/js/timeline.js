@@ -54,7 +54,7 @@ function together(before, message) {
 }
 
 function divider(day, ts) {
-  return { key: `day-${day}`, sign: `${day}${dayOf(ts)}`, build: () => make("li", { class: "day", role: "separator" }, make("span", {}, dayOf(ts))) };
+  return { key: `day-${day}`, sign: `${day}${dayOf(ts)}`, build: () => make("li", { class: "day" }, make("span", {}, dayOf(ts))) };
 }
 
 function entry(message, channel, options) {
@@ -98,6 +98,14 @@ export function refreshStatus(list, found) {
     const place = list.querySelector(`[data-key="${key}"] .working-text`);
     if (place && place.textContent !== label) place.textContent = label;
   }
+}
+
+// Tab leads to one message: the one that has the focus, else the newest.
+export function oneInTabOrder(list) {
+  if (list.querySelector(":scope > .message:focus")) return;
+  for (const item of list.querySelectorAll(":scope > .message[tabindex='0']")) item.tabIndex = -1;
+  const newest = [...list.querySelectorAll(":scope > .message[tabindex]")].at(-1);
+  if (newest) newest.tabIndex = 0;
 }
 
 export const preview = (message, length = 40) => {

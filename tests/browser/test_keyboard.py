@@ -1,0 +1,128 @@
+"""The whole story without a mouse."""
+
+from __future__ import annotations
+
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.showcase import Showcase
+from tests.browser.test_messages import person
+from tests.browser.visitor import Playground
+
+_FOCUSED = """() => {
+  const { activeElement: element } = document;
+  if (element === document.body) return "";
+  return element.getAttribute("aria-label") ?? element.textContent.trim();
+}"""
+
+
+async def tab_to(page: Page, name: str, *, key: str = "Tab") -> None:
+    """Press Tab until what has the focus has this name; everything on the way can be seen."""
+    passed = []
+    for _ in range(60):
+        await page.keyboard.press(key)
+        passed.append((await page.evaluate(_FOCUSED))[:40])
+        if name in await page.evaluate(_FOCUSED):
+            width = await page.evaluate(
+                "() => getComputedStyle(document.activeElement).outlineWidth"
+            )
+            assert width != "0px"
+            return
+    raise AssertionError(f"Tab does not lead to {name!r} but to {passed}.")
+
+
+async def test_the_whole_story_by_keyboard(kioku: Playground, visit: Visit) -> None:
+    """Skip link, message, answer, /memories, forgetting with its question: keys only."""
+    ann = await visit(kioku, kioku.person())
+    keyboard = ann.page.keyboard
+    await tab_to(ann.page, "Skip to the message box")
+    await keyboard.press("Enter")
+    await expect(ann.box).to_be_focused()
+    await keyboard.type("I like ramen")
+    await keyboard.press("Enter")
+    await expect(ann.messages).to_have_count(2, timeout=15_000)
+    await expect(ann.box).to_be_focused()
+    await ann.remembered("Likes ramen")
+    count = await ann.messages.count()
+    await keyboard.type("/for")
+    await expect(ann.page.get_by_role("option")).to_have_count(1)
+    await keyboard.press("Tab")
+    await keyboard.type("ramen")
+    await keyboard.press("Enter")
+    await expect(ann.messages).to_have_count(count + 1, timeout=15_000)
+    await tab_to(ann.page, "Forget", key="Shift+Tab")
+    await keyboard.press("Enter")
+    dialog = ann.page.get_by_role("dialog")
+    await expect(dialog.get_by_role("button", name="Keep")).to_be_focused()
+    await keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+    assert "Forget" in await ann.page.evaluate(_FOCUSED)
+    await keyboard.press("Enter")
+    await keyboard.press("Tab")
+    await keyboard.press("Enter")
+    await expect(ann.last).to_contain_text("Forgotten")
+
+
+async def test_moving_through_the_page(show: Showcase, visit: Visit) -> None:
+    """Arrows move through conversations and messages, letters act, shortcuts are listed at `?`."""
+    ben = await visit(Playground(show.url), await person(show, "Ben"))
+    keyboard = ben.page.keyboard
+    await ben.say("first")
+    await ben.say("second")
+    await expect(ben.messages).to_have_count(2)
+    await keyboard.press("Alt+ArrowDown")
+    await expect(ben.page.locator("#conversation h1")).to_have_text("general")
+    await keyboard.press("Alt+ArrowUp")
+    await expect(ben.messages).to_have_count(2)
+    await tab_to(ben.page, "second", key="Shift+Tab")
+    await keyboard.press("ArrowUp")
+    assert "first" in await ben.page.evaluate(_FOCUSED)
+    await keyboard.press("e")
+    editor = ben.page.get_by_role("textbox", name="Edit")
+    await expect(editor).to_be_focused()
+    await keyboard.press("Escape")
+    await expect(ben.messages.first).to_be_focused()
+    await keyboard.press("Delete")
+    await expect(ben.page.get_by_role("dialog")).to_contain_text("Delete this message?")
+    await keyboard.press("Escape")
+    await keyboard.press("t")
+    await expect(ben.page.locator(".above")).to_contain_text("first")
+    await expect(ben.box).to_be_focused()
+    await keyboard.press("Escape")
+    await keyboard.press("Shift+Tab")
+    await keyboard.press("?")
+    await expect(ben.page.get_by_role("dialog", name="Keyboard Shortcuts")).to_be_visible()
+    await keyboard.press("Escape")
+    await keyboard.press("Alt+1")
+    await expect(ben.page.locator(".you")).to_contain_text("Aya")
+    await keyboard.press("Alt+s")
+    await expect(ben.page.get_by_role("complementary")).to_be_visible()
+    await keyboard.press("Escape")
+    await expect(ben.page.get_by_role("complementary")).to_have_count(0)
+
+
+async def test_a_dialog_keeps_the_focus(show: Showcase, visit: Visit) -> None:
+    """Tab stays inside a modal, and its errors are tied to their fields."""
+    ben = await visit(Playground(show.url), await person(show, "Ben"))
+    await ben.say("/form")
+    dialog = ben.page.get_by_role("dialog", name="New Memory")
+    await expect(dialog).to_be_visible()
+    inside = "() => !document.querySelector('#app').contains(document.activeElement)"
+    for _ in range(14):
+        await ben.page.keyboard.press("Tab")
+        assert await ben.page.evaluate(inside)
+    await dialog.get_by_role("button", name="Save").click()
+    what = dialog.get_by_label("What", exact=True)
+    described = str(await what.get_attribute("aria-describedby")).split()
+    texts = [await ben.page.locator(f"#{one}").inner_text() for one in described]
+    assert "Please fill this in." in "".join(texts)
+
+
+async def test_answers_are_announced(kioku: Playground, visit: Visit) -> None:
+    """A screen reader hears the whole answer once, when it is there."""
+    ann = await visit(kioku, kioku.person())
+    await ann.ask("I like soba")
+    heard = ann.page.locator("#announcer")
+    await expect(heard).to_have_attribute("aria-live", "polite")
+    await expect(heard).to_contain_text("Kioku:")
+    assert (await heard.inner_text()).count("Kioku:") == 1

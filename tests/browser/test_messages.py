@@ -1,0 +1,203 @@
+"""Writing, Stop, editing, deleting, drafts; a page that stays quick and comes back."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from playground.manifest import read_manifest
+from playground.server import serve
+from tests.browser.conftest import Visit
+from tests.browser.showcase import Showcase
+from tests.browser.visitor import Playground, Visitor
+from tests.conftest import ROOT
+
+
+async def test_stop_keeps_what_was_written(kioku: Playground, visit: Visit) -> None:
+    """An answer streams in with a caret and a Stop button; Stop ends it and keeps its beginning."""
+    ann = await visit(kioku, kioku.person())
+    kioku.model(token_ms=250, chunk_chars=6)
+    try:
+        await ann.say("Recommend three technology topics for me.")
+        stop = ann.page.get_by_role("button", name="Stop Kioku's answer")
+        await expect(stop).to_be_visible()
+        await expect(ann.page.locator(".live .caret")).to_be_visible(timeout=15_000)
+        await stop.click()
+        await expect(ann.page.locator(".live, .message.status")).to_have_count(0)
+        await expect(ann.last).to_contain_text("Stopped")
+        await expect(stop).to_have_count(0)
+    finally:
+        kioku.model(token_ms=0, chunk_chars=12)
+    kept = await ann.last.locator(".content").inner_text()
+    assert len(kept.split("Stopped")[0].strip()) > 5
+
+
+async def test_a_message_is_shown_at_once(show: Showcase, visit: Visit) -> None:
+    """What was typed stands there before the server has it; a failure offers another try."""
+    ann = await visit(Playground(show.url))
+    await ann.page.route("**/_playground/messages", lambda route: route.abort())
+    await ann.say("こんにちは")
+    pending = ann.page.locator(".message.pending")
+    await expect(pending).to_contain_text("こんにちは")
+    await expect(pending.get_by_role("alert")).to_contain_text("送信できませんでした")
+    await ann.page.unroute("**/_playground/messages")
+    await pending.get_by_role("button", name="もう一度送る").click()
+    await expect(pending).to_have_count(0)
+    await expect(ann.last).to_contain_text("こんにちは")
+    await expect(ann.messages).to_have_count(1)
+
+
+async def test_editing_and_deleting(show: Showcase, visit: Visit) -> None:
+    """One's own message is edited in place and deleted after a question; others' are not."""
+    ann = await visit(Playground(show.url), await person(show, "Ben"))
+    await ann.say("a <typo> & @Kioku")
+    await ann.last.hover()
+    await ann.last.get_by_role("button", name="Edit").click()
+    editor = ann.page.get_by_role("textbox", name="Edit")
+    await expect(editor).to_have_value("a <typo> & @Kioku")
+    await editor.fill("no typo")
+    await editor.press("Enter")
+    await expect(ann.last).to_contain_text("no typo")
+    await expect(ann.last).to_contain_text("(edited)")
+    await ann.say("/show")
+    await expect(ann.messages).to_have_count(3)
+    await expect(ann.last.get_by_role("button", name="Edit")).to_have_count(0)
+    await ann.messages.first.hover()
+    await ann.messages.first.get_by_role("button", name="Delete").click()
+    await ann.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(ann.page.get_by_text("no typo")).to_have_count(0)
+
+
+async def person(show: Showcase, name: str) -> str:
+    """Return somebody's id."""
+    return next(user.id for user in show.slack.workspace.users.values() if user.name == name)
+
+
+async def test_composing_japanese_sends_nothing(show: Showcase, visit: Visit) -> None:
+    """The Enter that ends a composition is not the Enter that sends."""
+    ann = await visit(Playground(show.url))
+    await ann.box.focus()
+    session = await ann.page.context.new_cdp_session(ann.page)
+    await session.send(
+        "Input.imeSetComposition", {"text": "きおく", "selectionStart": 3, "selectionEnd": 3}
+    )
+    await ann.page.evaluate(
+        """document.getElementById("composer-text").dispatchEvent(new KeyboardEvent("keydown",
+           {key: "Enter", isComposing: true, bubbles: true, cancelable: true}))"""
+    )
+    await session.send("Input.insertText", {"text": "記憶"})
+    await expect(ann.box).to_have_value("記憶")
+    await expect(ann.messages).to_have_count(0)
+    await ann.box.press("Shift+Enter")
+    await expect(ann.box).to_have_value("記憶\n")
+    await ann.box.press("Enter")
+    await expect(ann.messages).to_have_count(1)
+
+
+async def test_each_place_keeps_its_draft(show: Showcase, visit: Visit) -> None:
+    """What was begun in one conversation is there again when one comes back, also later."""
+    ann = await visit(Playground(show.url), await person(show, "Ben"))
+    await ann.box.fill("begun here")
+    await ann.go("general")
+    await expect(ann.box).to_have_value("")
+    await ann.go("Kioku")
+    await expect(ann.box).to_have_value("begun here")
+    await ann.page.reload()
+    await expect(ann.box).to_have_value("begun here")
+
+
+async def test_commands_are_completed(show: Showcase, visit: Visit) -> None:
+    """A slash lists the manifest's commands with their hints; an unknown one is explained."""
+    ann = await visit(Playground(show.url), await person(show, "Ben"))
+    await ann.box.press_sequentially("/f")
+    options = ann.page.get_by_role("option")
+    await expect(options).to_have_count(1)
+    await expect(options).to_contain_text("Open a form")
+    await ann.box.press("Tab")
+    await expect(ann.box).to_have_value("/form ")
+    await ann.say("/nonsense")
+    await expect(ann.page.get_by_role("alert")).to_contain_text("/form, /show")
+    await expect(ann.box).to_have_value("/nonsense")
+
+
+async def test_a_dot_stands_at_what_is_unread(show: Showcase, visit: Visit) -> None:
+    """A message elsewhere puts a dot at its conversation until that is opened."""
+    ben = await visit(Playground(show.url), await person(show, "Ben"))
+    aya = await visit(Playground(show.url), await person(show, "Aya"))
+    await aya.go("general")
+    await aya.say("news")
+    place = ben.page.locator(".place", has_text="general")
+    await expect(place).to_contain_text("unread")
+    await place.click()
+    await expect(ben.last).to_contain_text("news")
+    await ben.go("Kioku")
+    await expect(place).not_to_contain_text("unread")
+
+
+async def test_people_and_conversations_are_added(show: Showcase, visit: Visit) -> None:
+    """Small dialogs add a person, whom the page then is, and a conversation, which it opens."""
+    ann = await visit(Playground(show.url), await person(show, "Ben"))
+    await ann.page.get_by_role("button", name="Add a Person").click()
+    dialog = ann.page.get_by_role("dialog", name="Add a Person")
+    await dialog.get_by_role("button", name="Add").click()
+    await expect(dialog).to_contain_text("Write a name.")
+    await dialog.get_by_label("Name").fill("Dana")
+    await dialog.get_by_label("Language").select_option("en")
+    await dialog.get_by_role("button", name="Add").click()
+    await expect(ann.page.locator(".you")).to_contain_text("You are Dana")
+    await ann.page.get_by_role("button", name="Add a Conversation").click()
+    dialog = ann.page.get_by_role("dialog", name="Add a Conversation")
+    await dialog.get_by_label("Kind").select_option("private")
+    await dialog.get_by_label("Name").fill("secret garden")
+    await dialog.get_by_role("button", name="Add").click()
+    await expect(ann.page.locator("#conversation h1")).to_have_text("secret-garden")
+    await ann.say("first")
+    await expect(ann.last).to_contain_text("first")
+
+
+async def test_a_thousand_messages_stay_quick(show: Showcase, visit: Visit) -> None:
+    """Of a thousand messages the newest are shown first, older ones when one scrolls up."""
+    ben = await person(show, "Ben")
+    general = next(c for c in show.slack.workspace.channels.values() if c.name == "general")
+    author = show.slack.workspace.user(ben)
+    for number in range(1000):
+        show.slack.posting.typed(author, general, f"message number {number}")
+    ann = await visit(Playground(show.url), ben)
+    await ann.go("general")
+    await expect(ann.last).to_contain_text("number 999")
+    assert await ann.messages.count() < 200
+    await ann.say("one more")
+    await expect(ann.last).to_contain_text("one more")
+    await ann.page.locator("#conversation .scroller").evaluate("element => element.scrollTop = 0")
+    await expect(ann.page.get_by_text("message number 800", exact=True)).to_be_attached()
+
+
+async def test_the_page_comes_back_with_the_server(tmp_path: Path, visit: Visit) -> None:
+    """While the server is away the page says so; when it is back, what happened is there."""
+    manifest = dataclasses.replace(read_manifest(ROOT / "manifest.yml"), home_tab=True)
+    async with serve(manifest, with_model=False, data_dir=tmp_path) as slack:
+        port = int(slack.url.rsplit(":", 1)[1])
+        ann = await visit(Playground(slack.url))
+        await ann.say("before")
+        await expect(ann.last).to_contain_text("before")
+    await expect(ann.page.get_by_role("alert")).to_contain_text("再接続しています")
+    async with serve(manifest, with_model=False, data_dir=tmp_path, port=port) as slack:
+        aya = next(user for user in slack.workspace.users.values() if user.name == "Aya")
+        slack.posting.typed(aya, slack.workspace.open_dm(aya.id), "meanwhile")
+        await expect(ann.last).to_contain_text("meanwhile", timeout=15_000)
+        await ann.say("after")
+        await expect(ann.last).to_contain_text("after")
+
+
+@pytest.mark.parametrize("name", ["Ben", "Aya"])
+async def test_the_page_speaks_the_persons_language(
+    show: Showcase, visit: Visit, name: str
+) -> None:
+    """Its own words are English for Ben and Japanese for Aya."""
+    ann: Visitor = await visit(Playground(show.url), await person(show, name))
+    words = {"Ben": ("en", "Message Kioku"), "Aya": ("ja", "Kiokuへのメッセージ")}[name]
+    assert await ann.page.locator("html").get_attribute("lang") == words[0]
+    await expect(ann.box).to_have_attribute("placeholder", words[1])

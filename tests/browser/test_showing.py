@@ -1,0 +1,193 @@
+"""Blocks, Markdown, modals, the Home tab: what an app sends, as people see it."""
+
+from __future__ import annotations
+
+from playwright.async_api import Locator, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.showcase import Showcase
+from tests.browser.test_messages import person
+from tests.browser.visitor import Playground, Visitor
+
+
+async def shown(show: Showcase, visit: Visit) -> tuple[Visitor, Locator, Locator]:
+    """Ben, the message in Markdown and the message with every block."""
+    ben = await visit(Playground(show.url), await person(show, "Ben"))
+    await ben.say("/show")
+    await expect(ben.messages).to_have_count(2)
+    return ben, ben.messages.first, ben.messages.last
+
+
+async def test_markdown_is_rendered_and_harmless(show: Showcase, visit: Visit) -> None:
+    """Tables, lists, code and links are shown; scripts, images and odd addresses are text."""
+    ben, markdown, _ = await shown(show, visit)
+    await expect(markdown.locator("table tbody tr")).to_have_count(2)
+    await expect(markdown.locator("ol > li")).to_have_count(3)
+    await expect(markdown.locator("pre code")).to_contain_text("async def recall")
+    link = markdown.get_by_role("link", name="the docs")
+    await expect(link).to_have_attribute("href", "https://example.org/pgvector")
+    assert "noopener" in str(await link.get_attribute("rel"))
+    await expect(markdown.locator("script, img, [onerror]")).to_have_count(0)
+    await expect(markdown).to_contain_text("<script>alert(1)</script>")
+    assert await ben.page.locator("a[href^=javascript]").count() == 0
+
+
+async def test_blocks_are_shown(show: Showcase, visit: Visit) -> None:
+    """Slack's markup, tables, images from elsewhere and blocks of tomorrow have their look."""
+    _, _, blocks = await shown(show, visit)
+    await expect(blocks.locator("strong", has_text="Bold")).to_be_visible()
+    await expect(blocks.locator("blockquote")).to_have_text("quoted <b>")
+    await expect(blocks.locator("a", has_text="no link")).to_have_count(0)
+    await expect(blocks.locator("th")).to_have_count(2)
+    await expect(blocks.get_by_text("Image: A cat asleep")).to_be_visible()
+    await expect(blocks.locator("img")).to_have_count(0)
+    await expect(blocks.get_by_text("“card” block")).to_be_visible()
+
+
+async def test_every_element_tells_the_app(show: Showcase, visit: Visit) -> None:
+    """Buttons, menus, selects, checkboxes, dates and feedback reach the app with their values."""
+    ben, _, blocks = await shown(show, visit)
+    await blocks.get_by_role("button", name="Plain").click()
+    await blocks.get_by_role("combobox", name="A city").select_option("lima")
+    await blocks.get_by_role("button", name="More actions").click()
+    await ben.page.get_by_role("menuitem", name="History").click()
+    await blocks.get_by_label("Alerts").check()
+    await blocks.get_by_label("Weekly").check()
+    await blocks.locator("input[type=date]").fill("2027-01-02")
+    await blocks.locator("input[type=date]").press("Tab")
+    await blocks.get_by_role("button", name="Link").click()
+    await expect(ben.page.locator(".toast")).to_contain_text("https://example.org/away")
+    await blocks.get_by_role("button", name="Danger").click()
+    await ben.page.get_by_role("dialog").get_by_role("button", name="Leave It").click()
+    bad = blocks.get_by_role("button", name="Bad Answer")
+    await bad.click()
+    await expect(bad).to_have_attribute("aria-pressed", "true")
+    await ben.page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
+    acted = {action["action_id"]: action for action in show.actions}
+    assert acted["plain"]["value"] == "1"
+    assert acted["city"]["selected_option"]["value"] == "lima"
+    assert acted["more"]["selected_option"]["value"] == "history"
+    assert [one["value"] for one in acted["boxes"]["selected_options"]] == ["news", "alerts"]
+    assert acted["radios"]["selected_option"]["value"] == "weekly"
+    assert acted["day"]["selected_date"] == "2027-01-02"
+    assert acted["feedback"]["value"] == "down"
+    assert "away" in acted
+    assert "danger" not in acted
+    assert ben.page.url.startswith(show.url)
+
+
+async def test_a_modal_with_an_error(show: Showcase, visit: Visit) -> None:
+    """What is missing and what the app refuses is said at the field; then the form is taken."""
+    ben = await visit(Playground(show.url), await person(show, "Ben"))
+    await ben.say("/form")
+    dialog = ben.page.get_by_role("dialog", name="New Memory")
+    what = dialog.get_by_label("What", exact=True)
+    await expect(what).to_be_focused()
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog.locator(".field-error", has_text="Please fill this in.")).to_have_count(2)
+    await what.fill("abc")
+    await dialog.get_by_label("Kind").select_option("food")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog).to_contain_text("five characters at least")
+    await expect(what).to_be_focused()
+    await expect(what).to_have_attribute("aria-invalid", "true")
+    await what.fill("I like ramen")
+    await dialog.get_by_label("Everywhere").check()
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog).to_have_count(0)
+    [values] = show.submitted
+    assert values["what"]["what"]["value"] == "I like ramen"
+    assert values["kind"]["kind"]["selected_option"]["value"] == "food"
+    assert values["where"]["where"]["selected_option"]["value"] == "all"
+
+
+async def test_modals_are_a_stack(show: Showcase, visit: Visit) -> None:
+    """A pushed modal lies on top; below it, what was typed is still there; Escape closes one."""
+    ben = await visit(Playground(show.url), await person(show, "Ben"))
+    await ben.say("/form")
+    dialog = ben.page.get_by_role("dialog", name="New Memory")
+    await dialog.get_by_label("What", exact=True).fill("half a thought")
+    await dialog.get_by_role("button", name="More Options").click()
+    on_top = ben.page.get_by_role("dialog", name="More Options")
+    await expect(on_top).to_be_visible()
+    assert show.actions[0]["view"]["state"]["values"]["what"]["what"]["value"] == "half a thought"
+    await on_top.get_by_role("button", name="Apply").click()
+    await expect(dialog.get_by_label("What", exact=True)).to_have_value("half a thought")
+    await ben.page.keyboard.press("Escape")
+    await expect(ben.page.get_by_role("dialog")).to_have_count(0)
+    assert len(show.closed) == 1
+
+
+async def test_the_home_tab(show: Showcase, visit: Visit) -> None:
+    """The Home tab shows what the app publishes when it is opened."""
+    ben = await visit(Playground(show.url), await person(show, "Ben"))
+    await ben.page.get_by_role("tab", name="Home").click()
+    page = ben.page.locator(".page")
+    await expect(page.get_by_text("Everything Slack can show")).to_be_visible()
+    await page.get_by_role("button", name="Plain").click()
+    await ben.page.get_by_role("tab", name="About").click()
+    await expect(page.get_by_text("/form")).to_be_visible()
+
+
+async def test_streamed_tasks_and_text(show: Showcase, visit: Visit) -> None:
+    """A stream's tasks and text grow while one watches; loading lines change; then it is done."""
+    ben = await visit(Playground(show.url), user := await person(show, "Ben"))
+    dm = show.slack.workspace.open_dm(user).id
+    await ben.say("go")
+    await expect(ben.messages).to_have_count(1)
+    ts = str(await ben.last.get_attribute("data-key"))
+    client = show.client
+    await client.assistant_threads_setStatus(
+        channel_id=dm, thread_ts=ts, status="is thinking…", loading_messages=["Looking", "Reading"]
+    )
+    line = ben.page.locator(".message.status")
+    await expect(line).to_contain_text("Looking")
+    await expect(line).to_contain_text("Reading", timeout=10_000)
+    chunks = [
+        {"type": "plan_update", "title": "Finding out"},
+        {"type": "task_update", "id": "1", "title": "Search", "status": "in_progress"},
+    ]
+    stream = await client.api_call(
+        "chat.startStream", json={"channel": dm, "thread_ts": ts, "chunks": chunks}
+    )
+    await expect(line).to_have_count(0)
+    await expect(ben.last.locator(".task")).to_contain_text("in progress")
+    done = {"type": "task_update", "id": "1", "title": "Search", "status": "complete"}
+    text = {"type": "markdown_text", "text": "It is **so**"}
+    await client.api_call(
+        "chat.appendStream", json={"channel": dm, "ts": stream["ts"], "chunks": [done, text]}
+    )
+    await expect(ben.last.locator(".task")).to_contain_text("done")
+    await expect(ben.last.locator(".caret")).to_be_visible()
+    await client.chat_stopStream(channel=dm, ts=str(stream["ts"]))
+    await expect(ben.last.locator(".caret")).to_have_count(0)
+    await expect(ben.last.locator("strong")).to_have_text("so")
+
+
+async def test_what_was_sent(show: Showcase, visit: Visit) -> None:
+    """The side panel shows the events and Slack calls of each turn, newest first, with copies."""
+    ben = await visit(
+        Playground(show.url),
+        await person(show, "Ben"),
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    await ben.say("hello")
+    await ben.say("/show")
+    await expect(ben.messages).to_have_count(3)
+    await ben.page.get_by_role("button", name="See What Was Sent").click()
+    panel = ben.page.get_by_role("complementary", name="What was sent")
+    turns = panel.locator(".turn")
+    await expect(turns.nth(0)).to_have_text("Ben: /show")
+    await expect(turns.nth(1)).to_have_text("Ben: hello")
+    call = panel.locator("details", has_text="chat.postMessage").first
+    await expect(call).to_contain_text("ok")
+    await expect(call).to_contain_text("ms")
+    await call.locator("summary").click()
+    await expect(call).to_contain_text('"channel"')
+    await call.get_by_role("button", name="Copy JSON").click()
+    await expect(ben.page.locator(".toast")).to_have_text("Copied")
+    assert '"method": "chat.postMessage"' in await ben.page.evaluate(
+        "navigator.clipboard.readText()"
+    )
+    await panel.get_by_role("button", name="To the app").click()
+    await expect(panel.locator(".toSlack")).to_have_count(0)
