@@ -132,11 +132,30 @@ BREAKS = (
     ),
     Break(
         "forgetting",
-        "memory/memories.py",
-        'f"DELETE FROM store WHERE prefix = %s AND key = %s RETURNING {COLUMNS}"',
-        'f"SELECT {COLUMNS} FROM store WHERE prefix = %s AND key = %s"',
+        "memory/forgetting.py",
+        '"DELETE FROM store WHERE prefix = %s AND key = %s"',
+        '"SELECT FROM store WHERE prefix = %s AND key = %s"',
         "A memory that was reported as forgotten would still be there, its vector too.",
-        ("tests/integration/test_recall.py::test_forgetting_takes_rows_and_vectors",),
+        ("tests/integration/test_forgetting.py::test_rows_and_vectors_are_gone",),
+    ),
+    Break(
+        "a request to forget waits for its click",
+        "memory/guard.py",
+        "        if message.words.asked:",
+        "        if False:",
+        "Formation would forget what the person was only asked about.",
+        (
+            "tests/integration/test_forgetting.py"
+            "::test_words_about_which_the_person_was_asked_remove_nothing",
+        ),
+    ),
+    Break(
+        "a tool ends no memory",
+        "memory/tools.py",
+        'if action != "delete" and ends:',
+        "if False:",
+        "A model could remove a memory without a click, by a score of 0.",
+        ("tests/integration/test_tools.py::test_bad_arguments_change_nothing",),
     ),
     Break(
         "one run of a data directory",
@@ -379,8 +398,8 @@ BREAKS = (
     Break(
         "a broken model stream is asked again",
         "bot/turn.py",
-        "            if not delivery.taken:",
-        "            if delivery.taken is not None:",
+        "            if not outlet.taken:",
+        "            if outlet.taken is not None:",
         "A connection lost in the middle would cost the person the answer.",
         ("tests/integration/test_turn.py::test_an_answer_that_breaks_off_is_asked_for_again",),
     ),
@@ -411,8 +430,8 @@ BREAKS = (
     Break(
         "withdrawn words are not formed",
         "bot/turns.py",
-        "SELECT status = 'withdrawn' AS withdrawn",
-        "SELECT false AS withdrawn",
+        "AND status = 'withdrawn') AS withdrawn",
+        "AND false) AS withdrawn",
         "A message deleted while it is answered would be remembered.",
         ("tests/integration/test_turn.py::test_a_question_deleted_while_answered_leaves_no_words",),
     ),
