@@ -13,8 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bot.queue import migrations
-from memory import EmbeddedPostgres
+from memory import EmbeddedPostgres, packaged_migrations
 from tests.conftest import SPACE, Server, json_server
 from tests.integration.kioku_process import (
     PYTHON_M_BOT,
@@ -266,7 +265,7 @@ def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
                 connection.execute("DELETE FROM kioku_migrations WHERE name LIKE 'bot/%'")
             assert fetched(f"{url}/readyz") == (
                 503,
-                f"The database is {len(migrations())} step(s) behind this version:"
+                f"The database is {len(packaged_migrations('bot'))} step(s) behind this version:"
                 " run `kioku migrate`.\n",
             )
 
