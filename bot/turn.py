@@ -80,6 +80,7 @@ def _delivery(parts: Parts, waiting: Waiting, intent: Intent) -> Delivery:
         posted=partial(parts.turns.posted, waiting, intent),
         interrupted=partial(parts.inbox.is_interrupted, waiting),
         already_posted=intent.reply_ts,
+        resumed=waiting.attempts > 0,
     )
 
 
