@@ -9,8 +9,7 @@ import pytest
 
 from bot.locale import say
 from memory import EmbeddedPostgres
-from tests.e2e.test_model_faults import STORY, goes_on
-from tests.e2e.test_slack_faults import slowly
+from tests.e2e.answers import STORY, goes_on, slowly
 from tests.e2e.world import World
 
 
