@@ -48,7 +48,8 @@ class Delivery:
 
     `language` is the person's, as it becomes known. `posted` is awaited with each message's ts as
     soon as Slack has named it; `interrupted` says whether the person stopped the answer.
-    `already_posted` names what an earlier attempt left.
+    `already_posted` names what an earlier attempt left; `resumed` says that there was one, which
+    may have left more than it could note.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Delivery:
         posted: Callable[[str], Awaitable[None]],
         interrupted: Callable[[], Awaitable[bool]],
         already_posted: Sequence[str] = (),
+        resumed: bool = False,
     ) -> None:
         self._client = client
         self._message = message
@@ -74,9 +76,9 @@ class Delivery:
         self._parts = [_Part(ts, "", live=True, opened_at=0.0) for ts in already_posted]
         self._taken = ""
         self._pending = ""
-        self._may_stream = not already_posted
+        self._may_stream = not (already_posted or resumed)
         self._flushed_at = float("-inf")
-        self._start_lost = False
+        self._start_lost = resumed
 
     async def __aenter__(self) -> Self:
         return self
@@ -126,7 +128,7 @@ class Delivery:
         return self._taken
 
     async def _set_status(self) -> None:
-        if self._parts:
+        if self._parts or self._start_lost:
             return  # Only a new reply clears the status line; here one is going to be updated.
         try:
             await self._client.assistant_threads_setStatus(
@@ -314,21 +316,30 @@ class Delivery:
         raise DeliveryFailed("Slack did not take the reply.") from problem
 
     async def _take_over(self) -> None:
-        """After a start that may have been carried out: end what streams, and make it a part."""
+        """After a start that nobody noted: end what still streams, and make it a part."""
         self._start_lost = False
         known = {part.ts for part in self._parts}
-        for ts in [str(m["ts"]) for m in await self._replies() if m.get("bot_id")]:
-            if ts in known:
+        for found in await self._replies():
+            ts = str(found["ts"])
+            if ts in known or not found.get("bot_id"):
                 continue
-            # Slack lets us end our own streams only; the thread's other answers have ended.
-            with suppress(*SLACK_FAULTS):
-                await patiently(
-                    lambda ts=ts: self._client.chat_stopStream(  # type: ignore[misc]
-                        channel=self._message.channel_id, ts=ts
-                    )
-                )
+            if self._is_of_this_turn(found) or await self._has_ended(ts):
                 self._parts.append(_Part(ts, "", live=False, opened_at=0.0))
                 await self._posted(ts)
+
+    def _is_of_this_turn(self, found: dict[str, Any]) -> bool:
+        payload = (found.get("metadata") or {}).get("event_payload") or {}
+        return bool(payload.get("turn") == str(self._turn_id))
+
+    async def _has_ended(self, ts: str) -> bool:
+        # Slack lets us end our own streams only, and those of the thread's other answers ended.
+        try:
+            await patiently(
+                lambda: self._client.chat_stopStream(channel=self._message.channel_id, ts=ts)
+            )
+        except SLACK_FAULTS:
+            return False
+        return True
 
     async def _was_posted(self, index: int) -> bool:
         """After a call that may have been carried out: look whether it was."""

@@ -49,6 +49,7 @@ class SlackOutlet(Delivery):
             posted=partial(turns.posted, waiting, intent),
             interrupted=partial(inbox.is_interrupted, waiting),
             already_posted=intent.reply_ts,
+            resumed=waiting.attempts > 0,
         )
         self._view = view
         self._own = own

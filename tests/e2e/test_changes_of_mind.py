@@ -5,17 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.locale import say
+from tests.e2e.answers import STORY, live, slowly
 from tests.e2e.messages import Json, Said
-from tests.e2e.test_model_faults import STORY
-from tests.e2e.test_slack_faults import slowly
 from tests.e2e.world import World
-
-
-def live(world: World, said: Said) -> Json:
-    """Wait until some of the answer is to be read; return the message."""
-    return world.until(
-        lambda: next((m for m in world.answers(said) if m.get("streaming")), None), "a live stream"
-    )
 
 
 def place(said: Said) -> Json:

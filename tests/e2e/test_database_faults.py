@@ -9,8 +9,7 @@ import pytest
 
 from bot.locale import say
 from memory import EmbeddedPostgres
-from tests.e2e.test_model_faults import STORY, goes_on
-from tests.e2e.test_slack_faults import slowly
+from tests.e2e.answers import STORY, goes_on, slowly
 from tests.e2e.world import World
 
 
@@ -123,3 +122,27 @@ def test_line_5_a_command_that_loses_its_connection_says_so(world: World) -> Non
     [answer] = world.until(lambda: world.seen(ann), "an answer")
     assert answer["text"] == say("en", "command_failed")
     assert "ramen" in world.command(ann, "/memories")["text"]
+
+
+@pytest.mark.one_mode
+def test_line_5_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> None:
+    """Line 5: the connection is lost just as the reply's ts is stored: there is one answer."""
+    ann = world.human()
+    world.pace(first_token_ms=500)
+    world.script(STORY, times=-1)
+    said = world.say(ann, "Tell me a story")
+    world.until(lambda: world.turns(said), "a begun turn")
+    with psycopg.connect(world.app.conninfo) as owner:
+        owner.execute("SELECT FROM turns WHERE question_ts = %s FOR UPDATE", [said.ts])
+        world.until(
+            lambda: world.rows(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ),
+            "a note that waits",
+        )
+        assert [turn["reply_ts"] for turn in world.turns(said)] == [[]]
+        assert [message["streaming"] for message in world.answers(said)] == [True]
+    assert world.reply(said).parts == [STORY]
+    assert len(world.answers(said)) == 1
+    assert goes_on(world, ann)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.test_changes_of_mind import live
-from tests.e2e.test_model_faults import STORY
-from tests.e2e.test_slack_faults import slowly
+from tests.e2e.answers import STORY, live, slowly
 from tests.e2e.world import World
 
 

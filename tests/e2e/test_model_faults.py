@@ -7,22 +7,15 @@ from typing import Any
 import pytest
 
 from bot.locale import say
+from tests.e2e.answers import STORY, goes_on
 from tests.e2e.essays import balanced, essay, substance
-from tests.e2e.messages import Human, Reply
+from tests.e2e.messages import Reply
 from tests.e2e.world import World
-
-STORY = " ".join(f"Sentence number {number} of the story." for number in range(1, 31))
 
 
 def told_sentence(reply: Reply, key: str) -> bool:
     """Say whether the reply is one message with exactly that sentence."""
     return reply.parts == [say("en", key)]
-
-
-def goes_on(world: World, human: Human) -> bool:
-    """Say whether the next message is answered as ever."""
-    world.calm()
-    return "sushi" in world.ask(human, "I love sushi").text
 
 
 @pytest.mark.one_mode

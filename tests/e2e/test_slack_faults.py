@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.e2e.answers import STORY, goes_on, slowly
 from tests.e2e.messages import Human
-from tests.e2e.test_model_faults import STORY, goes_on
 from tests.e2e.world import World
-
-LONG = STORY * 2
-
-
-def slowly(world: World, text: str = STORY) -> None:
-    """Let the model take about a second and a half for `text`: it is streamed in several pieces."""
-    world.script(text)
-    world.pace(chunk_chars=len(text) // 60, token_ms=25)
 
 
 def story(world: World, human: Human) -> list[str]:

@@ -20,7 +20,7 @@ import psutil  # type: ignore[import-untyped]
 from tests.conftest import ROOT
 
 PYTHON_M_BOT = (sys.executable, "-m", "bot")
-END_SECONDS = 40.0
+END_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def running(folder: Path, *arguments: str, **settings: str) -> Iterator[Running]
                 process.kill()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Return as soon as the condition holds; fail after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -687,7 +687,7 @@ def test_without_unshare_there_is_no_user_namespace(
     """Root, a cluster of root's and no way to run as somebody else: one sentence says so."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(Path, "stat", lambda path: os.stat_result([0] * 10))
+    monkeypatch.setattr(Path, "stat", lambda path, **_: os.stat_result([0] * 10))
     with pytest.raises(EmbeddedPostgresError, match="belongs to root: run Kioku as an ordinary"):
         account.choose_account(tmp_path, tmp_path, tmp_path)
 

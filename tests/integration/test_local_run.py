@@ -151,7 +151,7 @@ def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:
         slack = Playground.of(kioku, slack.user)
         assert gone(playground)
         # What it was doing when it was killed is taken up again after a while.
-        wait_for(lambda: foods(tmp_path) == ["ラーメン"], 40.0)
+        wait_for(lambda: foods(tmp_path) == ["ラーメン"])
         assert slack.answers()
         assert kioku.stop(signal.SIGINT).code == 0
     assert not working_in(tmp_path)

@@ -1,0 +1,27 @@
+"""Answers that take their time, and whether the app goes on answering."""
+
+from __future__ import annotations
+
+from tests.e2e.messages import Human, Json, Said
+from tests.e2e.world import World
+
+STORY = " ".join(f"Sentence number {number} of the story." for number in range(1, 31))
+
+
+def slowly(world: World, text: str = STORY) -> None:
+    """Let the model take about a second and a half for `text`: it is streamed in several pieces."""
+    world.script(text)
+    world.pace(chunk_chars=len(text) // 60, token_ms=25)
+
+
+def live(world: World, said: Said) -> Json:
+    """Wait until some of the answer is to be read; return the message."""
+    return world.until(
+        lambda: next((m for m in world.answers(said) if m.get("streaming")), None), "a live stream"
+    )
+
+
+def goes_on(world: World, human: Human) -> bool:
+    """Say whether the next message is answered as ever."""
+    world.calm()
+    return "sushi" in world.ask(human, "I love sushi").text
