@@ -59,6 +59,7 @@ _POOL_SIZE = 12
 _DRAIN_SECONDS = 25.0
 _READY_WAIT_SECONDS = 2.0
 _CONNECT_SECONDS = 30.0
+_WARM_UP_SECONDS = 0.2
 _FORMATION_ATTEMPTS = 8
 _FORMATION_WAIT_BASE = 4
 
@@ -201,12 +202,13 @@ class Service:
             patience=_DRAIN_SECONDS,
         )
         self._stack.push_async_callback(queue.stop)
-        if settings.formation != "off":
-            asyncio.get_running_loop().run_in_executor(None, warm_up)
         if settings.slack_app_token is not None:
             await self._connect(app, client, settings.slack_app_token.get_secret_value())
         if self._serve_http:
             await self._listen(app, pool, space, _ask(parts, settings.api_token))
+        # A second of imports: once people can write, so that the first memory need not wait.
+        loop = asyncio.get_running_loop()
+        loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, warm_up)
 
     async def _open_pool(self, space: EmbeddingSpace) -> Pool:
         pool = create_pool(self._conninfo, max_size=_POOL_SIZE)
