@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -99,12 +100,12 @@ def asking_app(
 @pytest.fixture
 def caller(asking_app: App) -> Iterator[Caller]:
     """Somebody with curl and the token; nothing they say is logged."""
-    world = World(asking_app.slack, asking_app)
-    world.calm()
-    yield Caller(world)
-    world.calm()
-    world.settled()
-    assert world.leaks() == []
+    with closing(World(asking_app.slack, asking_app)) as world:
+        world.calm()
+        yield Caller(world)
+        world.calm()
+        world.settled()
+        assert world.leaks() == []
 
 
 def test_as_in_the_article(caller: Caller) -> None:
@@ -261,9 +262,10 @@ def test_without_the_model_the_caller_is_told(caller: Caller) -> None:
     assert text in error_sentences("model_down")
 
 
-def test_off_without_a_token(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_off_without_a_token(world: World) -> None:
     """Where no token is set there is no such page, whatever is sent."""
-    caller = Caller(socket_world)
+    caller = Caller(world)
     body = json.dumps({"user_id": "MZ0001", "prompt": "hello"}).encode()
     for token in (None, b"Bearer " + TOKEN.encode(), b"Bearer ", b"Bearer None"):
         assert caller.post(body, token=token)[0] == 404

@@ -74,10 +74,10 @@ NUMBERED = ["natto", "sushi", "ramen", "Go", "Rust", "I live in Osaka"]
 # --- /memories -----------------------------------------------------------------------------
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_memories_are_grouped_numbered_and_dated(socket_world: World, language: Language) -> None:
+def test_memories_are_grouped_numbered_and_dated(world: World, language: Language) -> None:
     """Each kind stands under its heading in the person's language, each line with its date."""
-    world = socket_world
     ann = somebody(world, language)
     remember(world, ann, *TOLD)
     answer = world.command(ann, "/memories")
@@ -99,9 +99,9 @@ def test_memories_are_grouped_numbered_and_dated(socket_world: World, language: 
     assert say(language, "memories_count", count=6, page=1, pages=1) in shown(answer)
 
 
-def test_numbers_run_on_over_pages(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_numbers_run_on_over_pages(world: World) -> None:
     """The second page goes on counting, names its group again, and leads back."""
-    world = socket_world
     ann = somebody(world)
     remember(world, ann, *[("food", f"dish{n}") for n in range(18, 0, -1)])
     remember(world, ann, *[("tech", f"tool{n}") for n in range(12, 0, -1)])
@@ -115,6 +115,7 @@ def test_numbers_run_on_over_pages(socket_world: World) -> None:
     assert lines(world.command(ann, "/memories", "0")) == lines(first)
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize(
     ("language", "words"),
     [
@@ -126,11 +127,8 @@ def test_numbers_run_on_over_pages(socket_world: World) -> None:
         ("ja", "search ramen"),
     ],
 )
-def test_search_shows_what_has_the_words(
-    socket_world: World, language: Language, words: str
-) -> None:
+def test_search_shows_what_has_the_words(world: World, language: Language, words: str) -> None:
     """A search shows the memories with these words, under the numbers of the whole list."""
-    world = socket_world
     ann = somebody(world, language)
     remember(world, ann, *TOLD, ("food", "miso ramen"))
     answer = world.command(ann, "/memories", words)
@@ -142,10 +140,10 @@ def test_search_shows_what_has_the_words(
     assert title in shown(answer)
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_search_offers_what_is_near(socket_world: World, language: Language) -> None:
+def test_search_offers_what_is_near(world: World, language: Language) -> None:
     """Where nothing has the words, the nearest in meaning are shown, and said to be that."""
-    world = socket_world
     ann = somebody(world, language)
     world.ask(ann, "I love tonkotsu ramen")
     world.ask(ann, "I'm interested in Kubernetes")
@@ -156,9 +154,9 @@ def test_search_offers_what_is_near(socket_world: World, language: Language) -> 
     assert ["ramen" in line for line in near] == [True, False]
 
 
-def test_search_finds_nobody_elses(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_search_finds_nobody_elses(world: World) -> None:
     """A search covers one's own memories only, near ones too."""
-    world = socket_world
     ann, bo = somebody(world), somebody(world)
     remember(world, bo, *TOLD)
     answer = world.command(ann, "/memories", "search ramen")
@@ -169,13 +167,13 @@ def test_search_finds_nobody_elses(socket_world: World) -> None:
     assert "pizza" in shown(answer)
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     "words", ["help", "ヘルプ", "search", "search ", "?", "ramen", "2 3", "-1"]
 )
-def test_anything_else_gets_help(socket_world: World, language: Language, words: str) -> None:
+def test_anything_else_gets_help(world: World, language: Language, words: str) -> None:
     """What is no page and no search is answered with what can be typed, in the language read."""
-    world = socket_world
     ann = somebody(world, language)
     answer = world.command(ann, "/memories", words)
     assert answer["is_ephemeral"]
@@ -187,10 +185,10 @@ def test_anything_else_gets_help(socket_world: World, language: Language, words:
 # --- /forget -------------------------------------------------------------------------------
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize("number", range(1, 7))
-def test_the_number_shown_is_the_number_taken(socket_world: World, number: int) -> None:
+def test_the_number_shown_is_the_number_taken(world: World, number: int) -> None:
     """`/forget N` offers line N of the list, and its click forgets that and nothing else."""
-    world = socket_world
     ann = somebody(world)
     remember(world, ann, *TOLD)
     line = next(one for one in lines(world.command(ann, "/memories")) if f"*{number}.*" in one)
@@ -202,19 +200,19 @@ def test_the_number_shown_is_the_number_taken(socket_world: World, number: int) 
     assert subjects(world, ann) == set(NUMBERED) - {NUMBERED[number - 1]}
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize("words", ["０２", "02", "２"])
-def test_numbers_in_any_writing(socket_world: World, words: str) -> None:
+def test_numbers_in_any_writing(world: World, words: str) -> None:
     """Full-width digits, as Japanese keyboards write them, are numbers too."""
-    world = socket_world
     ann = somebody(world)
     remember(world, ann, *TOLD)
     assert "*2.*" in lines(world.command(ann, "/forget", words))[0]
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize("words", ["0", "7", "9" * 30, "９" * 5_000])
-def test_numbers_that_there_are_not(socket_world: World, words: str) -> None:
+def test_numbers_that_there_are_not(world: World, words: str) -> None:
     """A number beyond the list is answered with how many there are."""
-    world = socket_world
     ann = somebody(world)
     remember(world, ann, *TOLD)
     answer = world.command(ann, "/forget", words)
@@ -284,10 +282,10 @@ def texts(world: World, human: Human) -> list[Json]:
     )
 
 
+@pytest.mark.one_mode
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_words_that_became_no_memory_yet(socket_world: World, language: Language) -> None:
+def test_words_that_became_no_memory_yet(world: World, language: Language) -> None:
     """Who has no memory yet but has said something can have that forgotten, and taken back."""
-    world = socket_world
     ann = somebody(world, language)
     assert world.command(ann, "/forget", "all")["text"] == say(language, "memories_none")
     world.ask(ann, "ok thanks")
@@ -302,9 +300,9 @@ def test_words_that_became_no_memory_yet(socket_world: World, language: Language
     assert texts(world, ann) == before
 
 
-def test_undo_is_over_after_ten_minutes(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_undo_is_over_after_ten_minutes(world: World) -> None:
     """When its time is over Undo says so, and nothing comes back."""
-    world = socket_world
     ann = somebody(world)
     remember(world, ann, ("food", "ramen"))
     question = world.command(ann, "/forget", "ramen")

@@ -129,11 +129,12 @@ def test_there_are_enough_paraphrases() -> None:
     assert len([*LIST, *FORGET, *EVERYTHING, *REMEMBER]) >= 40
 
 
+@pytest.mark.one_mode
 @PLACES
 @pytest.mark.parametrize("text", LIST)
-def test_a_list_comes_to_the_asker_only(socket_world: World, place: str, text: str) -> None:
+def test_a_list_comes_to_the_asker_only(world: World, place: str, text: str) -> None:
     """Whoever asks what is remembered is shown it, and nobody else is."""
-    world, at = socket_world, place_of(socket_world, place)
+    at = place_of(world, place)
     world.remember(at.ann, "ramen", "sushi")
     world.script_calls(text, [("list_memories", {})], text="Look below.")
     said = world.say(at.ann, at.written(text), channel=at.channel)
@@ -148,11 +149,12 @@ def test_a_list_comes_to_the_asker_only(socket_world: World, place: str, text: s
     assert world.tool_outputs(text) == [{"shown_privately": True}]
 
 
+@pytest.mark.one_mode
 @PLACES
 @pytest.mark.parametrize("text", FORGET)
-def test_forgetting_is_only_proposed(socket_world: World, place: str, text: str) -> None:
+def test_forgetting_is_only_proposed(world: World, place: str, text: str) -> None:
     """A request to forget brings a button to the asker; without a click nothing ever changes."""
-    world, at = socket_world, place_of(socket_world, place)
+    at = place_of(world, place)
     world.remember(at.ann, "ramen", "sushi", audience=at.audience)
     before = stored(world, at.ann)
     key = key_of(world, at.ann, "ramen")
@@ -180,11 +182,12 @@ def test_forgetting_is_only_proposed(socket_world: World, place: str, text: str)
     assert stored(world, at.ann) == before
 
 
+@pytest.mark.one_mode
 @PLACES
 @pytest.mark.parametrize("text", EVERYTHING)
-def test_forgetting_everything_is_only_proposed(socket_world: World, place: str, text: str) -> None:
+def test_forgetting_everything_is_only_proposed(world: World, place: str, text: str) -> None:
     """A request to forget everything brings one button to the asker, and changes nothing."""
-    world, at = socket_world, place_of(socket_world, place)
+    at = place_of(world, place)
     world.remember(at.ann, "ramen", "sushi")
     before = stored(world, at.ann)
     world.script_calls(text, [("forget_everything", {})], text="It is up to you.")
@@ -200,13 +203,14 @@ def test_forgetting_everything_is_only_proposed(socket_world: World, place: str,
     assert stored(world, at.ann) == before
 
 
+@pytest.mark.one_mode
 @PLACES
 @pytest.mark.parametrize(("text", "kind", "what"), REMEMBER)
 def test_what_is_to_be_remembered_is_stored_at_once(
-    socket_world: World, place: str, text: str, kind: str, what: str
+    world: World, place: str, text: str, kind: str, what: str
 ) -> None:
     """A request to remember is stored before the reply is whole, and confirmed to the model."""
-    world, at = socket_world, place_of(socket_world, place)
+    at = place_of(world, place)
     arguments = {"action": "create", "content": content(kind, what)}
     world.script_calls(text, [("manage_memory", arguments)], text="Noted.")
     said = world.say(at.ann, at.written(text), channel=at.channel)
@@ -229,6 +233,7 @@ def test_what_is_to_be_remembered_is_stored_at_once(
 # --- a model that goes wrong ---------------------------------------------------------------
 
 
+@pytest.mark.one_mode
 @PLACES
 @pytest.mark.parametrize(
     "arguments",
@@ -256,10 +261,10 @@ def test_what_is_to_be_remembered_is_stored_at_once(
     ],
 )
 def test_a_model_that_goes_wrong_changes_nothing(
-    socket_world: World, place: str, arguments: Json | str
+    world: World, place: str, arguments: Json | str
 ) -> None:
     """Invented ids, other people's, empty contents, inventions: errors, and nothing else."""
-    world, at = socket_world, place_of(socket_world, place)
+    at = place_of(world, place)
     other = world.channel("private", at.ann)
     world.remember(at.ann, "ramen", audience=at.audience)
     world.remember(at.bo, "sushi", audience=at.audience)
@@ -286,9 +291,9 @@ def test_a_model_that_goes_wrong_changes_nothing(
     assert world.notices(said, at.bo if place == "public" else at.ann) == []
 
 
-def test_a_model_that_is_told_of_its_error_can_do_better(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_a_model_that_is_told_of_its_error_can_do_better(world: World) -> None:
     """After an error the same turn goes on, and the right call works."""
-    world = socket_world
     ann, text = world.human(), "remember that I'm allergic to peanuts"
     wrong = {"action": "create", "content": {"kind": "Allergy", "to": "peanuts"}}
     right = {"action": "create", "content": content("fact", "Allergic to peanuts")}
@@ -299,9 +304,9 @@ def test_a_model_that_is_told_of_its_error_can_do_better(socket_world: World) ->
     assert told["done"] == "remembered"
 
 
-def test_words_of_others_are_not_remembered_as_ones_own(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_words_of_others_are_not_remembered_as_ones_own(world: World) -> None:
     """What Ann says of her wife, or quotes, is not stored, however the model puts it."""
-    world = socket_world
     ann = world.human()
     for text in ("remember that my wife loves ramen", "> I love ramen\nremember that"):
         world.script_calls(
@@ -313,9 +318,9 @@ def test_words_of_others_are_not_remembered_as_ones_own(socket_world: World) -> 
     assert [row["value"]["content"] for row in world.memories(ann)] == []
 
 
-def test_a_model_that_calls_for_ever_is_stopped(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_a_model_that_calls_for_ever_is_stopped(world: World) -> None:
     """A model that only calls tools costs five requests, and the person gets one sentence."""
-    world = socket_world
     ann = world.human()
     world._model(
         "script",
@@ -332,9 +337,9 @@ def test_a_model_that_calls_for_ever_is_stopped(socket_world: World) -> None:
     assert len(world.prompts("round and round")) == 5
 
 
-def test_tools_see_what_the_place_may(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_tools_see_what_the_place_may(world: World) -> None:
     """In a public channel a search brings nothing that was said in private."""
-    world = socket_world
     at = place_of(world, "public")
     world.remember(at.ann, "ramen")
     world.remember(at.ann, "sushi", audience="public")
@@ -370,9 +375,9 @@ def test_click_then_undo(world: World, place: str) -> None:
     assert buttons(back) == []
 
 
-def test_a_forgotten_request_is_not_context(socket_world: World) -> None:
+@pytest.mark.one_mode
+def test_a_forgotten_request_is_not_context(world: World) -> None:
     """After the click neither what was said of it nor the request itself is told to the model."""
-    world = socket_world
     ann = world.human()
     world.ask(ann, "I love ramen")
     world.formed(ann)
