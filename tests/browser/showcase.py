@@ -277,7 +277,10 @@ async def showcase() -> AsyncIterator[Showcase]:
             "/form": Command(name="/form", description="Open a form", usage_hint="[nothing]"),
             "/show": Command(name="/show", description="Show all blocks"),
         },
-        shortcuts={"mine": Shortcut(callback_id="mine", kind="global", name="My Memories")},
+        shortcuts={
+            "mine": Shortcut(callback_id="mine", kind="global", name="My Memories"),
+            "keep": Shortcut(callback_id="keep", kind="message", name="Remember This"),
+        },
     )
     async with serve(manifest, with_model=False) as slack:
         running = Showcase(slack)
@@ -324,6 +327,13 @@ def _listen(app: AsyncApp, running: Showcase) -> None:
     async def form(ack: AsyncAck, command: Json, client: AsyncWebClient) -> None:
         await ack()
         await client.views_open(trigger_id=command["trigger_id"], view=FORM)
+
+    @app.shortcut("mine")
+    @app.shortcut("keep")
+    async def shortcut(ack: AsyncAck, shortcut: Json, client: AsyncWebClient) -> None:
+        await ack()
+        running.actions.append(shortcut)
+        await client.views_open(trigger_id=shortcut["trigger_id"], view=FORM)
 
     @app.action("open_form")
     async def open_form(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:

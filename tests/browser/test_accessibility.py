@@ -27,9 +27,15 @@ async def findings(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
-@pytest.mark.parametrize("name", ["Ben", "Aya"])
+@pytest.mark.parametrize(
+    ("theme", "phone", "name"),
+    [
+        ("light", False, "Ben"),
+        ("dark", False, "Aya"),
+        ("light", True, "Aya"),
+        ("dark", True, "Ben"),
+    ],
+)
 async def test_conversations(
     show: Showcase, visit: Visit, theme: str, phone: bool, name: str
 ) -> None:

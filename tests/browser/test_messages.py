@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from playground.manifest import read_manifest
+from playground.records import Message
 from playground.server import serve
 from tests.browser.conftest import Visit
 from tests.browser.showcase import Showcase
@@ -162,9 +163,10 @@ async def test_a_thousand_messages_stay_quick(show: Showcase, visit: Visit) -> N
     """Of a thousand messages the newest are shown first, older ones when one scrolls up."""
     ben = await person(show, "Ben")
     general = next(c for c in show.slack.workspace.channels.values() if c.name == "general")
-    author = show.slack.workspace.user(ben)
     for number in range(1000):
-        show.slack.posting.typed(author, general, f"message number {number}")
+        ts = show.slack.workspace.next_ts()
+        body = {"type": "message", "user": ben, "ts": ts, "text": f"message number {number}"}
+        show.slack.workspace.add_message(Message(channel=general.id, ts=ts, body=body))
     ann = await visit(Playground(show.url), ben)
     await ann.go("general")
     await expect(ann.last).to_contain_text("number 999")

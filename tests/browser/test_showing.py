@@ -49,7 +49,7 @@ async def test_every_element_tells_the_app(show: Showcase, visit: Visit) -> None
     ben, _, blocks = await shown(show, visit)
     await blocks.get_by_role("button", name="Plain").click()
     await blocks.get_by_role("combobox", name="A city").select_option("lima")
-    await blocks.get_by_role("button", name="More actions").click()
+    await blocks.locator(".overflow").click()
     await ben.page.get_by_role("menuitem", name="History").click()
     await blocks.get_by_label("Alerts").check()
     await blocks.get_by_label("Weekly").check()
@@ -118,6 +118,22 @@ async def test_modals_are_a_stack(show: Showcase, visit: Visit) -> None:
     assert len(show.closed) == 1
 
 
+async def test_shortcuts(show: Showcase, visit: Visit) -> None:
+    """A message's menu has the app's message shortcuts, the slash menu its global ones."""
+    ben = await visit(Playground(show.url), await person(show, "Ben"))
+    await ben.say("I like soba")
+    await ben.last.hover()
+    await ben.last.get_by_role("button", name="More actions").click()
+    await ben.page.get_by_role("menuitem", name="Remember This").click()
+    dialog = ben.page.get_by_role("dialog", name="New Memory")
+    await dialog.get_by_role("button", name="Cancel").click()
+    await ben.box.press_sequentially("/my")
+    await ben.box.press("Enter")
+    await expect(dialog).to_be_visible()
+    assert [one["callback_id"] for one in show.actions] == ["keep", "mine"]
+    assert show.actions[0]["message"]["text"] == "I like soba"
+
+
 async def test_the_home_tab(show: Showcase, visit: Visit) -> None:
     """The Home tab shows what the app publishes when it is opened."""
     ben = await visit(Playground(show.url), await person(show, "Ben"))
@@ -153,12 +169,13 @@ async def test_streamed_tasks_and_text(show: Showcase, visit: Visit) -> None:
     await expect(line).to_have_count(0)
     await expect(ben.last.locator(".task")).to_contain_text("in progress")
     done = {"type": "task_update", "id": "1", "title": "Search", "status": "complete"}
-    text = {"type": "markdown_text", "text": "It is **so**"}
+    text = {"type": "markdown_text", "text": "It is **so**, and"}
     await client.api_call(
         "chat.appendStream", json={"channel": dm, "ts": stream["ts"], "chunks": [done, text]}
     )
     await expect(ben.last.locator(".task")).to_contain_text("done")
     await expect(ben.last.locator(".caret")).to_be_visible()
+    assert await ben.last.locator(".caret").evaluate("e => e.previousSibling.data") == ", and"
     await client.chat_stopStream(channel=dm, ts=str(stream["ts"]))
     await expect(ben.last.locator(".caret")).to_have_count(0)
     await expect(ben.last.locator("strong")).to_have_text("so")

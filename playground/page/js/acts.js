@@ -72,4 +72,5 @@ export async function command(channel, text, inThread) {
 export const edit = (message, channel, text) => attempt(() => post("messages/edit", { user: store.me, channel, ts: message.ts, text }));
 export const remove = (message, channel) => attempt(() => post("messages/delete", { user: store.me, channel, ts: message.ts }));
 export const stop = (channel, thread_ts) => attempt(() => post("stop", { user: store.me, channel, thread_ts }));
+export const shortcut = (callback_id, where = {}) => attempt(() => post("shortcuts", { user: store.me, callback_id, ...where }));
 export const openTab = (tab) => attempt(() => post("home/open", { user: store.me, tab }));

@@ -20,7 +20,8 @@ export function dialog({ title, lang, body, foot, className = "", closable = tru
   });
   element.addEventListener("close", () => {
     element.remove();
-    if (back?.isConnected) back.focus({ preventScroll: true });
+    // The browser has given the focus back, unless what had it was drawn anew meanwhile.
+    if (document.activeElement === document.body && back?.isConnected) back.focus({ preventScroll: true });
   });
   document.body.append(element);
   element.showModal();

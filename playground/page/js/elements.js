@@ -8,7 +8,7 @@ import { plainOrMrkdwn, withEmoji } from "./mrkdwn.js";
 import { t } from "./words.js";
 
 export function renderElement(element, block, act) {
-  const send = (value) => confirmed(element.confirm, () => act(element, block, value));
+  const send = (value, control) => confirmed(element.confirm, () => busy(control, () => act(element, block, value)));
   if (element.type === "button") return plainButton(element, send);
   if (element.type === "overflow") return overflow(element, send);
   if (element.type === "feedback_buttons") return feedback(element, send);
@@ -37,10 +37,11 @@ async function confirmed(question, act) {
 
 // A button stays pressed in until the app has answered, so that a double click is one click.
 async function busy(control, work) {
-  if (control.getAttribute("aria-busy") === "true") return;
+  if (!control) return work();
+  if (control.getAttribute("aria-busy") === "true") return null;
   control.setAttribute("aria-busy", "true");
   try {
-    await work();
+    return await work();
   } finally {
     control.removeAttribute("aria-busy");
   }
@@ -52,7 +53,7 @@ function plainButton(element, send) {
     "aria-label": element.accessibility_label, "data-focus": `${element.action_id}${element.value ?? ""}`,
     onclick: () => {
       if (element.url) toast(t("notFollowed", { url: element.url }));
-      busy(control, () => send(element.value));
+      send(element.value, control);
     },
   }, withEmoji(element.text.text));
   return control;
@@ -73,10 +74,10 @@ function feedback(element, send) {
     const part = element[`${side}_button`];
     const control = button({
       class: "feedback", "aria-pressed": "false", title: part.text.text, "aria-label": part.accessibility_label ?? part.text.text, "data-focus": `${element.action_id}${side}`,
-      onclick: () => busy(control, async () => {
-        await send(side);
+      onclick: async () => {
+        await send(side, control);
         for (const other of sides) other.setAttribute("aria-pressed", String(other === control));
-      }),
+      },
     }, icon(side === "positive" ? "up" : "downvote", 16), make("span", {}, part.text.text));
     return control;
   });

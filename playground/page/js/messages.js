@@ -6,6 +6,7 @@ import { renderBlocks } from "./blocks.js";
 import { ask, newId } from "./dialogs.js";
 import { avatar } from "./faces.js";
 import { emoji } from "./links.js";
+import { menuButton } from "./menu.js";
 import { asPlain, mrkdwn, unescaped } from "./mrkdwn.js";
 import { isReply, nameOf, rootOf, store, user } from "./store.js";
 import { languageOf, t, timeOf, wholeTime } from "./words.js";
@@ -71,9 +72,13 @@ function content(message, channel, item, inThread) {
 
 // The caret stands behind the last character of what has come so far.
 function caret(shown) {
+  const lastOf = (node) => [...node.childNodes].findLast((child) => child.nodeType !== Node.TEXT_NODE || child.data.trim());
   let end = shown;
-  while (end.lastElementChild && !["BR", "svg"].includes(end.lastElementChild.nodeName) && !end.lastElementChild.matches(".task, pre")) end = end.lastElementChild;
-  end.append(make("span", { class: "caret", "aria-hidden": "true" }));
+  for (let next = lastOf(end); next?.matches?.("div, p, ul, ol, li, blockquote") && !next.matches(".task, .tasks, .table-frame"); next = lastOf(end)) end = next;
+  const after = lastOf(end);
+  const mark = make("span", { class: "caret", "aria-hidden": "true" });
+  if (after) after.after(mark);
+  else end.append(mark);
 }
 
 export function stopRow(channel, root, label, waiting) {
@@ -106,8 +111,11 @@ function tools(message, channel, open, inThread) {
     own ? ["edit", t("edit"), () => startEdit(message, channel)] : null,
     own ? ["trash", t("remove"), () => askRemove(message, channel)] : null,
   ].filter(Boolean);
+  const shortcuts = store.workspace.shortcuts.filter((one) => one.kind === "message");
   return make("div", { class: "tools", role: "group" }, entries.map(([name, label, act]) =>
-    button({ class: "quiet", "aria-label": label, title: label, "data-focus": `${name}-${message.ts}`, onclick: act }, icon(name))));
+    button({ class: "quiet", "aria-label": label, title: label, "data-focus": `${name}-${message.ts}`, onclick: act }, icon(name))),
+  shortcuts.length ? menuButton({ class: "quiet", "aria-label": t("moreActions"), title: t("moreActions"), "data-focus": `more-${message.ts}` }, [icon("more")],
+    () => shortcuts.map((one) => ({ label: one.name, note: store.workspace.app_name, choose: () => acts.shortcut(one.callback_id, { channel, ts: message.ts }) }))) : null);
 }
 
 let editChanged = () => {};
