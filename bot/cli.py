@@ -77,9 +77,9 @@ def _command(chosen: str) -> int:
 
 
 def _run(chosen: str, settings: Settings) -> int:
-    # Only now: help and a wrong setting need not wait for all that the app is made of.
+    # Only now: help and a wrong setting need not wait for the rest.
     from bot import commands
-    from bot.service import StartError
+    from bot.start import StartError
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
     try:

@@ -1,4 +1,7 @@
-"""What each command of `kioku` does."""
+"""What each command of `kioku` does.
+
+The second of imports that the app is made of waits until other processes have begun to start.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import psycopg
-
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.local import Playground, open_playground
-from bot.queue import migrations
-from bot.service import Service, StartError, create_openai_client
-from memory import EmbeddedPostgres, embedding_space, migrate
+from bot.start import StartError
+from memory import EmbeddedPostgres
 
 _UP_FORMATION_DELAY = 1.0
 
@@ -33,13 +33,13 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             "Slack is not set up: write SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET"
             " for HTTP, besides SLACK_BOT_TOKEN."
         )
-    async with (
-        _database(settings) as conninfo,
-        Service(settings, conninfo, serve_http=True) as service,
-    ):
-        _tell(f"Kioku is ready on port {service.port}.")
-        await stop.wait()
-        _tell("Kioku is finishing what it has begun …")
+    async with _database(settings) as conninfo:
+        from bot.service import Service
+
+        async with Service(settings, conninfo, serve_http=True) as service:
+            _tell(f"Kioku is ready on port {service.port}.")
+            await stop.wait()
+            _tell("Kioku is finishing what it has begun …")
 
 
 async def up(settings: Settings, stop: asyncio.Event) -> None:
@@ -52,11 +52,14 @@ async def up(settings: Settings, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as stack:
         # The database first: its lock lets one `kioku up` into the data directory.
         conninfo = await stack.enter_async_context(_database(settings))
-        playground: Playground | None = None
+        ready = None
         if not in_slack or not settings.has_model:
-            playground = await stack.enter_async_context(
+            ready = await stack.enter_async_context(
                 open_playground(settings, with_slack=not in_slack)
             )
+        from bot.service import Service
+
+        playground = await ready() if ready is not None else None
         adapted = _adapted(settings, playground, in_slack=in_slack)
         await _migrated(adapted, conninfo)
         await stack.enter_async_context(Service(adapted, conninfo, serve_http=False))
@@ -112,6 +115,12 @@ async def _database(settings: Settings) -> AsyncIterator[str]:
 
 
 async def _migrated(settings: Settings, conninfo: str) -> list[str]:
+    import psycopg
+
+    from bot.queue import migrations
+    from bot.service import create_openai_client
+    from memory import embedding_space, migrate
+
     client = create_openai_client(settings)
     try:
         space = await embedding_space(client, settings.embedding_model)

@@ -9,9 +9,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +20,7 @@ from pydantic import SecretStr
 
 from bot.config import Settings
 from bot.manifest import manifest_path
-from bot.service import StartError, cannot_open
+from bot.start import StartError, cannot_open
 
 _READY_SECONDS = 20.0
 _PORT_SECONDS = 3.0
@@ -53,10 +54,13 @@ class Playground:
 
 
 @asynccontextmanager
-async def open_playground(settings: Settings, *, with_slack: bool) -> AsyncIterator[Playground]:
+async def open_playground(
+    settings: Settings, *, with_slack: bool
+) -> AsyncIterator[Callable[[], Awaitable[Playground]]]:
     """Start the playground on `PORT` (without Slack: on any port, for its model only).
 
-    It runs in a session of its own, so that Ctrl-C reaches the app first. Raises `StartError`.
+    Yields what waits until it is ready and says where it is. It runs in a session of its own, so
+    that Ctrl-C reaches the app first. Raises `StartError`, and so does the wait.
     """
     port = settings.port if with_slack else 0
     await _await_port(port)
@@ -75,7 +79,7 @@ async def open_playground(settings: Settings, *, with_slack: bool) -> AsyncItera
             start_new_session=True,
         )
     try:
-        yield await _ready(process, log)
+        yield partial(_ready, process, log)
     finally:
         if process.returncode is None:
             # terminate() may collect the process behind the event loop's back.

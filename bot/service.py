@@ -33,6 +33,7 @@ from bot.queue import LEARNING, REPLIES, Queue, migrations
 from bot.reply import Replier
 from bot.slack import SLACK_FAULTS, create_client, error_code, patiently
 from bot.slack_outlet import SlackOutlet
+from bot.start import StartError, cannot_open
 from bot.turn import Parts, create_turn
 from bot.turns import Intent, Turns
 from bot.web import Handler, create_web_app
@@ -62,16 +63,6 @@ _CONNECT_SECONDS = 30.0
 _WARM_UP_SECONDS = 0.2
 _FORMATION_ATTEMPTS = 8
 _FORMATION_WAIT_BASE = 4
-
-
-class StartError(Exception):
-    """The application cannot start; the message says what to do."""
-
-
-def cannot_open(port: int, error: OSError) -> StartError:
-    """Return what to tell when `port` cannot be listened on."""
-    why = os.strerror(error.errno) if error.errno else type(error).__name__
-    return StartError(f"Port {port} cannot be opened ({why}): set PORT to a free one.")
 
 
 def create_openai_client(settings: Settings) -> openai.AsyncOpenAI:

@@ -1,46 +1,148 @@
 """Long-term memory of people: recalled, formed, seen and forgotten. It knows nothing of Slack.
 
-Importing this package is cheap; LangMem is loaded by the first `Former.form` (or `warm_up`).
+Names are loaded when they are first used, so importing this package is cheap; LangMem by the first
+`Former.form` (or `warm_up`).
 """
 
-from memory.database import (
-    EmbeddingSpace,
-    Migration,
-    Pool,
-    PoolTimeout,
-    check_access,
-    check_database,
-    create_pool,
-    migrate,
-    packaged_migrations,
-    person_transaction,
-    transaction,
-)
-from memory.diagnosis import DatabaseFacts, database_facts
-from memory.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from memory.embeddings import Embedder, embedding_space
-from memory.errors import (
-    DatabaseNotReady,
-    EmbeddingSpaceMismatch,
-    EmbeddingsUnavailable,
-    FormationUnavailable,
-    InvalidNamespace,
-    KiokuMemoryError,
-)
-from memory.forgetting import (
-    Forgotten,
-    Undo,
-    UndoExpired,
-    bring_back,
-    forget,
-    forgotten_places,
-)
-from memory.formation import Change, Formed, Former, Words, memory_model, warm_up
-from memory.memories import Memory, folded, list_memories, matching, named_in
-from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
-from memory.recall import Recalled, recall_memories
-from memory.schemas import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest, subject
-from memory.tools import MemoryTools, Proposal, as_statement
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from memory.database import (
+        EmbeddingSpace,
+        Migration,
+        Pool,
+        PoolTimeout,
+        check_access,
+        check_database,
+        create_pool,
+        migrate,
+        packaged_migrations,
+        person_transaction,
+        transaction,
+    )
+    from memory.diagnosis import DatabaseFacts, database_facts
+    from memory.embedded import EmbeddedPostgres, EmbeddedPostgresError
+    from memory.embeddings import Embedder, embedding_space
+    from memory.errors import (
+        DatabaseNotReady,
+        EmbeddingSpaceMismatch,
+        EmbeddingsUnavailable,
+        FormationUnavailable,
+        InvalidNamespace,
+        KiokuMemoryError,
+    )
+    from memory.forgetting import (
+        Forgotten,
+        Undo,
+        UndoExpired,
+        bring_back,
+        forget,
+        forgotten_places,
+    )
+    from memory.formation import Change, Formed, Former, Words, memory_model, warm_up
+    from memory.memories import Memory, folded, list_memories, matching, named_in
+    from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
+    from memory.recall import Recalled, recall_memories
+    from memory.schemas import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest, subject
+    from memory.tools import MemoryTools, Proposal, as_statement
+
+_HOMES = {
+    "memory.database": (
+        "EmbeddingSpace",
+        "Migration",
+        "Pool",
+        "PoolTimeout",
+        "check_access",
+        "check_database",
+        "create_pool",
+        "migrate",
+        "packaged_migrations",
+        "person_transaction",
+        "transaction",
+    ),
+    "memory.diagnosis": (
+        "DatabaseFacts",
+        "database_facts",
+    ),
+    "memory.embedded": (
+        "EmbeddedPostgres",
+        "EmbeddedPostgresError",
+    ),
+    "memory.embeddings": (
+        "Embedder",
+        "embedding_space",
+    ),
+    "memory.errors": (
+        "DatabaseNotReady",
+        "EmbeddingSpaceMismatch",
+        "EmbeddingsUnavailable",
+        "FormationUnavailable",
+        "InvalidNamespace",
+        "KiokuMemoryError",
+    ),
+    "memory.forgetting": (
+        "Forgotten",
+        "Undo",
+        "UndoExpired",
+        "bring_back",
+        "forget",
+        "forgotten_places",
+    ),
+    "memory.formation": (
+        "Change",
+        "Formed",
+        "Former",
+        "Words",
+        "memory_model",
+        "warm_up",
+    ),
+    "memory.memories": (
+        "Memory",
+        "folded",
+        "list_memories",
+        "matching",
+        "named_in",
+    ),
+    "memory.namespace": (
+        "DM",
+        "PUBLIC",
+        "Namespace",
+        "Person",
+        "View",
+        "view",
+    ),
+    "memory.recall": (
+        "Recalled",
+        "recall_memories",
+    ),
+    "memory.schemas": (
+        "SCHEMAS",
+        "UserFact",
+        "UserFoodPreference",
+        "UserTechInterest",
+        "subject",
+    ),
+    "memory.tools": (
+        "MemoryTools",
+        "Proposal",
+        "as_statement",
+    ),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Load a name of this package from its module, once."""
+        home = _HOME.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value = getattr(import_module(home), name)
+        return value
+
 
 __all__ = [
     "DM",
