@@ -127,6 +127,7 @@ async def test_shortcuts(show: Showcase, visit: Visit) -> None:
     await ben.page.get_by_role("menuitem", name="Remember This").click()
     dialog = ben.page.get_by_role("dialog", name="New Memory")
     await dialog.get_by_role("button", name="Cancel").click()
+    await expect(dialog).to_have_count(0)
     await ben.box.press_sequentially("/my")
     await ben.box.press("Enter")
     await expect(dialog).to_be_visible()

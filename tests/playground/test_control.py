@@ -44,6 +44,27 @@ async def test_a_private_conversation_is_seen_by_its_members(driver: Driver) -> 
     assert status == 400
 
 
+async def test_only_what_changed_is_asked_for(driver: Driver) -> None:
+    """With `only`, the messages and threads of these ts come, and no others."""
+    user = await driver.user()
+    said = [await driver.say(text) for text in ("one", "two", "three")]
+    only = f"{said[0]['ts']},{said[2]['ts']},1.000000"
+    found = await driver.get("channels/dm/messages", **{"as": user, "only": only})
+    assert [message["text"] for message in found["messages"]] == ["one", "three"]
+    assert found["threads"] == []
+    await driver.post("messages/delete", user=user, channel="dm", ts=said[0]["ts"])
+    found = await driver.get("channels/dm/messages", **{"as": user, "only": said[0]["ts"]})
+    assert found["messages"] == []
+
+
+async def test_the_newest_message_of_each_channel(driver: Driver) -> None:
+    """The state says who wrote last in a channel, and nothing for an empty one."""
+    said = await driver.say("news", channel=await driver.channel())
+    channels = {entry["name"]: entry["latest"] for entry in (await driver.state())["channels"]}
+    assert channels["general"] == {"ts": said["ts"], "user": await driver.user()}
+    assert channels["tea-room"] is None
+
+
 async def test_a_thread_tells_who_began_it(driver: Driver) -> None:
     """Replies carry thread_ts and parent_user_id, in the message and in its event."""
     general = await driver.channel()

@@ -124,13 +124,11 @@ export const onEdit = (listener) => (editChanged = listener);
 export function startEdit(message) {
   editing.key = message.ts;
   editChanged();
-  setTimeout(() => document.querySelector(".editor textarea")?.focus(), 40);
 }
 
-function stopEdit(ts) {
+function stopEdit() {
   editing.key = null;
   editChanged();
-  setTimeout(() => document.getElementById(`m-${ts}`)?.focus(), 40);
 }
 
 export async function askRemove(message, channel) {
@@ -144,22 +142,23 @@ export async function askRemove(message, channel) {
 function editor(message, channel) {
   const box = make("textarea", { rows: "2", "aria-label": t("edit"), id: newId("edit") });
   box.value = typedOf(message);
+  setTimeout(() => box.focus());
   const save = async () => {
     const text = box.value.trim();
     if (!text) return askRemove(message, channel);
     if (text !== typedOf(message)) await acts.edit(message, channel, text);
-    return stopEdit(message.ts);
+    return stopEdit();
   };
   box.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    if (event.key === "Escape") stopEdit(message.ts);
+    if (event.key === "Escape") stopEdit();
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
       event.preventDefault();
       save();
     }
   });
   return make("div", { class: "editor" }, box, make("div", { class: "editor-foot" },
-    button({ class: "plain", onclick: () => stopEdit(message.ts) }, t("cancel")), button({ class: "primary", onclick: save }, t("save"))));
+    button({ class: "plain", onclick: stopEdit }, t("cancel")), button({ class: "primary", onclick: save }, t("save"))));
 }
 
 export function pendingItem(entry) {
