@@ -89,6 +89,7 @@ async def test_moving_through_the_page(show: Showcase, visit: Visit) -> None:
     await expect(ben.page.locator(".above")).to_contain_text("first")
     await expect(ben.box).to_be_focused()
     await keyboard.press("Escape")
+    await expect(ben.page.locator(".above")).to_be_hidden()
     await keyboard.press("Shift+Tab")
     await keyboard.press("?")
     await expect(ben.page.get_by_role("dialog", name="Keyboard Shortcuts")).to_be_visible()

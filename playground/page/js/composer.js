@@ -7,7 +7,7 @@ import { keep, recall, store } from "./store.js";
 import { t } from "./words.js";
 
 // `where()` → {channel, thread_ts}, `label()` the placeholder, `above` an element over the box.
-export function createComposer({ id, where, label, above, onSent = () => {}, lastOwn = () => null }) {
+export function createComposer({ id, where, label, above, onSent = () => {}, onEscape = () => false, lastOwn = () => null }) {
   const box = make("textarea", { id: `${id}-text`, rows: "1", "aria-autocomplete": "list", "aria-controls": `${id}-options` });
   const problem = make("p", { class: "composer-problem", role: "alert" });
   const options = make("div", { class: "completion", id: `${id}-options`, role: "listbox", hidden: true });
@@ -82,6 +82,8 @@ export function createComposer({ id, where, label, above, onSent = () => {}, las
     if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       submit();
+    } else if (event.key === "Escape" && onEscape()) {
+      event.stopPropagation();
     } else if (event.key === "ArrowUp" && !box.value) {
       if (lastOwn()) event.preventDefault();
     }

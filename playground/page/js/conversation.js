@@ -33,6 +33,11 @@ const composer = createComposer({
     followed = true;
     replyTo(null);
   },
+  onEscape: () => {
+    const was = root;
+    if (was) replyTo(null);
+    return Boolean(was);
+  },
   lastOwn: () => {
     const own = [...conversation().messages.values()].findLast((message) => message.user === store.me && !message.subtype);
     if (own) startEdit(own);

@@ -17,7 +17,8 @@ export function listen() {
   const source = new EventSource("/_playground/updates");
   source.addEventListener("open", async () => {
     failures = 0;
-    if (!store.online) await comeBack();
+    // Also the first time: something may have changed since the page was loaded.
+    await comeBack();
   });
   source.addEventListener("message", (event) => heard(JSON.parse(event.data)));
   source.addEventListener("error", () => {
@@ -101,7 +102,7 @@ async function fetchDue() {
 async function fetchChannel(id, list) {
   if (!channel(id)) await loadWorkspace();
   if (!mine().some((entry) => entry.id === id)) return;
-  if (store.conversations.get(id)?.loaded) {
+  if (store.conversations.has(id)) {
     const fresh = await loadMessages(id, list);
     const ended = list.map((ts) => store.conversations.get(id)?.messages.get(ts)).filter(Boolean);
     for (const message of ended) noteLatest(id, message.ts, message.user);

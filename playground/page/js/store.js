@@ -64,27 +64,36 @@ export async function loadWorkspace() {
 
 export function conversation(id = store.channel) {
   if (!store.conversations.has(id)) {
-    store.conversations.set(id, { messages: new Map(), threads: new Map(), pending: [], loaded: false, shown: 80 });
+    store.conversations.set(id, { messages: new Map(), threads: new Map(), pending: [], loaded: false, loading: false, missed: [], shown: 80 });
   }
   return store.conversations.get(id);
 }
 
 export async function loadConversation(id) {
   const asked = store.me;
-  const found = await get(`channels/${id}/messages`, { as: asked });
-  if (asked !== store.me) return;
   const kept = conversation(id);
+  kept.loading = true;
+  let found;
+  try {
+    found = await get(`channels/${id}/messages`, { as: asked });
+  } finally {
+    kept.loading = false;
+  }
+  if (asked !== store.me) return;
   kept.messages = new Map(found.messages.map((message) => [message.ts, message]));
   kept.threads = new Map(found.threads.map((thread) => [thread.ts, thread]));
   kept.loaded = true;
   for (const message of found.messages) confirm(kept, message);
   changed("messages");
+  // What changed while the whole was on its way may be newer than it.
+  if (kept.missed.length) await loadMessages(id, kept.missed.splice(0));
 }
 
 // Fetches only what changed; what is not there any more was deleted.
 export async function loadMessages(id, list) {
   const asked = store.me;
   const kept = conversation(id);
+  if (kept.loading) kept.missed.push(...list);
   const found = await get(`channels/${id}/messages`, { as: asked, only: list.join(",") });
   if (asked !== store.me) return [];
   const fresh = [];
