@@ -33,7 +33,7 @@ class Playground:
 
     url: str
     slack_api_url: str
-    openai_base_url: str
+    openai_base_url: str | None
     bot_token: str
     app_token: str
 
@@ -68,6 +68,7 @@ async def open_playground(
         *(sys.executable, "-m", "playground", "--port", str(port), "--exit-with-parent"),
         *("--manifest", str(manifest_path())),
         *("--data-dir", str(settings.data_dir.resolve() / "playground")),
+        *(("--no-model",) if settings.has_model else ()),
     ]
     log = settings.data_dir.resolve() / "playground.log"
     with _opened(log) as errors:
