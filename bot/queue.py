@@ -12,8 +12,9 @@ from typing import Any
 import procrastinate
 from procrastinate import exceptions
 from procrastinate.jobs import Status
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
+from psycopg_pool import PoolClosed
 
 from bot.logs import fault
 from memory import Migration, Pool, packaged_migrations
@@ -25,6 +26,8 @@ LEARNING = "learning"
 _HEARTBEAT_SECONDS = 2.0
 _STALLED_SECONDS = 6.0
 _HAND_BACK_SECONDS = 5.0
+_NOTE_ATTEMPTS = 100
+_NOTE_SECONDS = 0.2
 
 
 def migrations() -> list[Migration]:
@@ -34,10 +37,11 @@ def migrations() -> list[Migration]:
 
 
 class _Jobs(procrastinate.manager.JobManager):
-    """Procrastinate's jobs; one that failed, or whose worker died, gives way to one that waits.
+    """Procrastinate's jobs; none is left as if it still ran, with its lock, until the worker ends.
 
-    At most one job of a queueing lock waits. Procrastinate would raise, and leave the job that
-    was to wait again as if it still ran, with its lock, until the worker ends.
+    One that failed, or whose worker died, gives way to one that waits: at most one job of a
+    queueing lock does, and Procrastinate would raise. The end of a job is noted however often
+    PostgreSQL has to be asked.
     """
 
     async def retry_job_by_id_async(
@@ -48,11 +52,28 @@ class _Jobs(procrastinate.manager.JobManager):
         queue: str | None = None,
         lock: str | None = None,
     ) -> None:
+        again = super().retry_job_by_id_async
         try:
-            await super().retry_job_by_id_async(job_id, retry_at, priority, queue, lock)
+            await self._note(lambda: again(job_id, retry_at, priority, queue, lock))
         except exceptions.UniqueViolation:
             # The one that waits will do this one's work.
             await self.finish_job_by_id_async(job_id, status=Status.FAILED, delete_job=True)
+
+    async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:
+        finish = super().finish_job_by_id_async
+        await self._note(lambda: finish(job_id, status, delete_job))
+
+    async def _note(self, write: Callable[[], Awaitable[None]]) -> None:
+        for _ in range(_NOTE_ATTEMPTS - 1):
+            try:
+                return await write()
+            except exceptions.ConnectorException as error:
+                away = isinstance(error.__cause__, OperationalError)
+                if not away or isinstance(error.__cause__, PoolClosed):
+                    raise
+                log.warning("the end of a job is noted again: %s", fault(error))
+                await asyncio.sleep(_NOTE_SECONDS)
+        return await write()
 
 
 class Queue:

@@ -95,7 +95,7 @@ def _pytest(copy: Path, tests: Sequence[str]) -> tuple[int | None, str]:
 
 def _telling(said: str) -> str:
     lines = said.strip().splitlines()
-    failed = [line for line in lines if line.startswith(("FAILED ", "ERROR "))]
+    failed = [line for line in lines if line.startswith(("FAILED tests/", "ERROR tests/"))]
     return (failed or lines or ["nothing"])[0][:160]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -34,6 +34,15 @@ def jobs(database: str) -> list[dict[str, Any]]:
             " extract(epoch FROM scheduled_at - now())::float AS due_in"
             " FROM procrastinate_jobs ORDER BY id"
         ).fetchall()
+
+
+def cut_connections(database: str, condition: LiteralString = "true") -> None:
+    """End the connections of `database`, as a restart of PostgreSQL does."""
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            f" WHERE datname = current_database() AND pid <> pg_backend_pid() AND {condition}"
+        )
 
 
 async def put(pool: Pool, queue: Queue, lock: str, *, delay: float = 0.0, **more: str) -> bool:
@@ -233,13 +242,28 @@ async def test_work_goes_on_after_postgresql_cut_every_connection(
     await put(pool, queue, "L1", label="before")
     assert await asyncio.wait_for(done.get(), SECONDS) == "before"
     for _ in range(2):
-        with psycopg.connect(database, autocommit=True) as owner:
-            owner.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        cut_connections(database)
         await put(pool, queue, "L1", label="after")
         assert await asyncio.wait_for(done.get(), SECONDS) == "after"
+
+
+async def test_a_job_whose_end_cannot_be_noted_at_once_frees_its_lock(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """Where the connections are cut just as a job ends, the next one of its lock still comes."""
+    done: asyncio.Queue[str] = asyncio.Queue()
+
+    async def work(label: str) -> None:
+        if label == "before":
+            cut_connections(database, "query NOT LIKE 'LISTEN%'")
+        await done.put(label)
+
+    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.start(replies=1, learning=1)
+    for label in ("before", "after"):
+        await put(pool, queue, "L1", label=label)
+        assert await asyncio.wait_for(done.get(), SECONDS) == label
+    await until(lambda: jobs(database) == [])
 
 
 async def test_a_worker_that_broke_starts_again(
