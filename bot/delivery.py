@@ -333,13 +333,18 @@ class Delivery:
 
     async def _has_ended(self, ts: str) -> bool:
         # Slack lets us end our own streams only, and those of the thread's other answers ended.
-        try:
-            await patiently(
-                lambda: self._client.chat_stopStream(channel=self._message.channel_id, ts=ts)
-            )
-        except SLACK_FAULTS:
-            return False
-        return True
+        for attempt in range(_POST_ATTEMPTS):
+            try:
+                await patiently(
+                    lambda: self._client.chat_stopStream(channel=self._message.channel_id, ts=ts)
+                )
+            except SLACK_FAULTS as error:
+                if error_code(error):
+                    return False
+                await asyncio.sleep(0.3 * 2**attempt)
+            else:
+                return True
+        return False
 
     async def _was_posted(self, index: int) -> bool:
         """After a call that may have been carried out: look whether it was."""
@@ -351,20 +356,26 @@ class Delivery:
 
     async def _replies(self) -> list[dict[str, Any]]:
         """Return what stands in the thread since the question; nothing where Slack does not say."""
-        try:
-            answer = await patiently(
-                lambda: self._client.conversations_replies(
-                    channel=self._message.channel_id,
-                    ts=self._message.thread_ts,
-                    oldest=self._message.ts,
-                    include_all_metadata=True,
-                    limit=100,
+        for attempt in range(_POST_ATTEMPTS):
+            try:
+                answer = await patiently(
+                    lambda: self._client.conversations_replies(
+                        channel=self._message.channel_id,
+                        ts=self._message.thread_ts,
+                        oldest=self._message.ts,
+                        include_all_metadata=True,
+                        limit=100,
+                    )
                 )
-            )
-        except SLACK_FAULTS as error:
-            log.info("a thread could not be looked at: %s", error_code(error) or fault(error))
-            return []
-        return list(answer.get("messages") or [])
+            except SLACK_FAULTS as error:
+                log.info("a thread could not be looked at: %s", error_code(error) or fault(error))
+                if error_code(error):
+                    break
+                # Whoever does not see what stands there posts it again: ask once more.
+                await asyncio.sleep(0.3 * 2**attempt)
+            else:
+                return list(answer.get("messages") or [])
+        return []
 
     def _metadata(self, index: int = 0) -> dict[str, Any]:
         # Every member of the workspace can read this: an opaque id only.

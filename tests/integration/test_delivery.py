@@ -313,6 +313,38 @@ async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(slack: Playgr
     whole(slack, place, "Hello.")
 
 
+@pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"drop": "before"}], ids=str)
+@pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
+async def test_a_lookup_that_fails_once_is_made_again(
+    slack: PlaygroundSlack, method: str, fault: dict[str, Any]
+) -> None:
+    """A message of unknown fate is found by a second look where the first one failed."""
+    place = slack.place()
+    slack.fault(method, drop="after")
+    slack.fault("conversations.replies", **fault)
+    async with answering(slack, place) as answer:
+        if method == "chat.startStream":
+            await begin(answer)
+        await answer.delivery.finish(answer.delivery.taken + "end.")
+    [message] = whole(slack, place, answer.delivery.taken + "end.")
+    assert answer.posted == [message["ts"]]
+
+
+@pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"drop": "before"}], ids=str)
+async def test_an_end_of_a_found_stream_that_fails_once_is_made_again(
+    slack: PlaygroundSlack, fault: dict[str, Any]
+) -> None:
+    """A stream begun unnoticed is taken over, also where ending it fails at first."""
+    place = slack.place()
+    slack.fault("chat.startStream", drop="after")
+    slack.fault("chat.stopStream", **fault)
+    async with answering(slack, place) as answer:
+        await begin(answer)
+        await answer.delivery.finish("Hello end.")
+    [message] = whole(slack, place, "Hello end.")
+    assert answer.posted == [message["ts"]]
+
+
 @pytest.mark.parametrize(
     ("fault", "calls"),
     [
