@@ -200,6 +200,9 @@ class Writers:
             self.model_faults += 1
             fault = self._chance.choice(MODEL_FAULTS)
             self._world.model_fault(kind="reply", match=marker, **fault)
+        if self._chance.random() < MODEL_FAULT_SHARE:
+            self.model_faults += 1
+            self._world.model_fault("chat", kind="formation", match=marker, status=500)
         said = self._say(f"I love {marker} soup, what else is there?")
         self.questions.append(Question(said, marker, answer))
 
@@ -397,8 +400,8 @@ class Soak:
             ("Slack calls", total),
             ("  of them failed on order", f"{failed} ({failed / max(total, 1):.1%})"),
             ("model requests", model),
-            ("  of them failed on order", record.model["failed"]),
-            ("  questions with a model fault", self._writers.model_faults),
+            ("  of them failed or cut off", record.model["failed"]),
+            ("  model faults on order", self._writers.model_faults),
             ("kill -9", self._done["kill -9"]),
             ("PostgreSQL restarts", self._done["PostgreSQL restarts"]),
             ("starts refused by a Slack error", self._done["starts refused by a Slack error"]),
