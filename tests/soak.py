@@ -15,26 +15,25 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import signal
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from bot.queue import migrations
 from memory import EmbeddedPostgres, migrate
 from tests.conftest import ROOT, SPACE, json_server
-from tests.e2e.app import running
-from tests.e2e.messages import Human, Json, Said, asked, error_sentences, is_notice, markdown, told
+from tests.e2e.app import App
+from tests.e2e.messages import Human, Json, Said, asked, is_notice, told
 from tests.e2e.world import World
+from tests.soak_judge import Question, foreign_words, judge
 
 PEOPLE = 30
 PUBLIC_CHANNELS = 3
@@ -60,7 +59,6 @@ MODEL_FAULTS: tuple[Json, ...] = (
     {"break_after_chars": 150},
     {"event": "failed", "break_after_chars": 150},
 )
-APOLOGIES = ("turn_failed", "model_down", "model_busy", "model_refused")
 LEFT_OUT = (
     "follow-ups without a mention that are written before the thread's first answer: one whose"
     " event overtakes its thread's first is not known to be for the app",
@@ -68,103 +66,6 @@ LEFT_OUT = (
     "model faults that outlast the app's retries: they are answered with one sentence",
     "memories: only whose words a prompt holds is judged, not that each was formed once",
 )
-
-_MARKER = re.compile(r"zq\d{4}")
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A message that was sent, its marker, and the whole of its answer."""
-
-    said: Said
-    marker: str
-    answer: str
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What was found; each line names the marker or place it is about."""
-
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
-    crossed: list[str] = field(default_factory=list)
-    cut_short: list[str] = field(default_factory=list)
-    stray: list[str] = field(default_factory=list)
-    apologies: list[str] = field(default_factory=list)
-    prompts: list[str] = field(default_factory=list)
-
-    def rows(self) -> list[tuple[str, list[str]]]:
-        """Return every kind of violation with what was found of it."""
-        return [
-            ("lost", self.lost),
-            ("answered twice", self.doubled),
-            ("in another's thread", self.crossed),
-            ("cut short or still streaming", self.cut_short),
-            ("messages that answer nothing", self.stray),
-            ("answered with an apology only", self.apologies),
-            ("another's words in a prompt", self.prompts),
-        ]
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing at all was found."""
-        return not any(found for _, found in self.rows())
-
-
-def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
-    """Hold every message of the app (with its `channel`) against the questions."""
-    verdict = Verdict()
-    known = {question.marker: question for question in questions}
-    sentences = {sentence for key in APOLOGIES for sentence in error_sentences(key)}
-    apologised: Counter[tuple[str, str]] = Counter()
-    answered: Counter[str] = Counter()
-    for message in messages:
-        text, place = markdown(message), (message["channel"], message.get("thread_ts", ""))
-        markers = set(_MARKER.findall(text)) & set(known)
-        if text in sentences:
-            apologised[place] += 1
-        elif not markers:
-            verdict.stray.append(f"{place} {text[:40]!r}")
-        for marker in markers:
-            said = known[marker].said
-            if place != (said.channel, said.thread_ts):
-                verdict.crossed.append(f"{marker} in {place}")
-                continue
-            answered[marker] += 1
-            if text != known[marker].answer or message.get("streaming"):
-                verdict.cut_short.append(marker)
-    for marker, question in known.items():
-        place = (question.said.channel, question.said.thread_ts)
-        if answered[marker] > 1:
-            verdict.doubled.append(marker)
-        elif not answered[marker] and apologised[place]:
-            apologised[place] -= 1
-            verdict.apologies.append(marker)
-        elif not answered[marker]:
-            verdict.lost.append(marker)
-    # An apology beside the answer is a second answer.
-    verdict.doubled += [f"an apology too in {place}" for place in apologised.elements()]
-    return verdict
-
-
-def foreign_words(questions: Sequence[Question], requests: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the markers a prompt held which are neither its person's nor of its thread.
-
-    `requests` are pairs of the question asked of the model and everything it was told.
-    """
-    known = {question.marker: question for question in questions}
-    found = set()
-    for asks, all_told in requests:
-        for marker in set(_MARKER.findall(asks)) & set(known):
-            said = known[marker].said
-            for other in set(_MARKER.findall(all_told)) & set(known):
-                theirs = known[other].said
-                if theirs.human != said.human and (theirs.channel, theirs.thread_ts) != (
-                    said.channel,
-                    said.thread_ts,
-                ):
-                    found.add(f"{other} for {marker}")
-    return sorted(found)
 
 
 class Writers:
@@ -402,6 +303,7 @@ class Soak:
             ("model requests", model),
             ("  of them failed or cut off", record.model["failed"]),
             ("  model faults on order", self._writers.model_faults),
+            ("  prompts looked at", len(record.asked)),
             ("kill -9", self._done["kill -9"]),
             ("PostgreSQL restarts", self._done["PostgreSQL restarts"]),
             ("starts refused by a Slack error", self._done["starts refused by a Slack error"]),
@@ -418,7 +320,13 @@ class Soak:
             _tell(f"{name.upper():40} {len(found)}{shown}")
         for line in LEFT_OUT:
             _tell(f"left out: {line}")
-        happened = self._done["kill -9"] == KILLS and self._done["PostgreSQL restarts"] == RESTARTS
+        happened = (
+            (self._done["kill -9"], self._done["PostgreSQL restarts"]) == (KILLS, RESTARTS)
+            and failed > 0
+            and len(record.asked) >= len(questions) > 0
+        )
+        if not happened:
+            _tell("What was to be judged did not happen.")
         return happened and not any(found for _, found in verdicts)
 
 
@@ -448,12 +356,15 @@ def _workspace(folder: Path) -> Iterator[tuple[World, EmbeddedPostgres]]:
         server.ensure_database("soak")
         migrate(server.dsn("soak"), SPACE, migrations())
         playground = ("playground", "--manifest", str(ROOT / "manifest.yml"))
-        with (
-            json_server(*playground, "--retry-delays", RETRY_DELAYS) as slack,
-            running(slack, server.dsn("soak"), "socket", folder / "log") as app,
-            closing(World(slack, app)) as world,
-        ):
-            yield world, server
+        with json_server(*playground, "--retry-delays", RETRY_DELAYS) as slack:
+            app = App(slack, server.dsn("soak"), "socket", folder / "log")
+            try:
+                app.start()
+                with closing(World(slack, app)) as world:
+                    yield world, server
+            finally:
+                # Whatever broke off, also while PostgreSQL was away: nothing is left running.
+                app.kill()
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.locale import say
 from tests.e2e.messages import Human, Json, Said
-from tests.soak import Question, foreign_words, judge
+from tests.soak_judge import Question, foreign_words, judge
 
 ANN, BO = Human("U1", "Ann"), Human("U2", "Bo")
 

@@ -1,0 +1,109 @@
+"""The judge of the long fault run: what Slack shows, held against what was asked."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.e2e.messages import Json, Said, error_sentences, markdown
+
+APOLOGIES = ("turn_failed", "model_down", "model_busy", "model_refused")
+
+_MARKER = re.compile(r"zq\d{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A message that was sent, its marker, and the whole of its answer."""
+
+    said: Said
+    marker: str
+    answer: str
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found; each line names the marker or place it is about."""
+
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    crossed: list[str] = field(default_factory=list)
+    cut_short: list[str] = field(default_factory=list)
+    stray: list[str] = field(default_factory=list)
+    apologies: list[str] = field(default_factory=list)
+    prompts: list[str] = field(default_factory=list)
+
+    def rows(self) -> list[tuple[str, list[str]]]:
+        """Return every kind of violation with what was found of it."""
+        return [
+            ("lost", self.lost),
+            ("answered twice", self.doubled),
+            ("in another's thread", self.crossed),
+            ("cut short or still streaming", self.cut_short),
+            ("messages that answer nothing", self.stray),
+            ("answered with an apology only", self.apologies),
+            ("another's words in a prompt", self.prompts),
+        ]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing at all was found."""
+        return not any(found for _, found in self.rows())
+
+
+def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
+    """Hold every message of the app (with its `channel`) against the questions."""
+    verdict = Verdict()
+    known = {question.marker: question for question in questions}
+    sentences = {sentence for key in APOLOGIES for sentence in error_sentences(key)}
+    apologised: Counter[tuple[str, str]] = Counter()
+    answered: Counter[str] = Counter()
+    for message in messages:
+        text, place = markdown(message), (message["channel"], message.get("thread_ts", ""))
+        markers = set(_MARKER.findall(text)) & set(known)
+        if text in sentences:
+            apologised[place] += 1
+        elif not markers:
+            verdict.stray.append(f"{place} {text[:40]!r}")
+        for marker in markers:
+            said = known[marker].said
+            if place != (said.channel, said.thread_ts):
+                verdict.crossed.append(f"{marker} in {place}")
+                continue
+            answered[marker] += 1
+            if text != known[marker].answer or message.get("streaming"):
+                verdict.cut_short.append(marker)
+    for marker, question in known.items():
+        place = (question.said.channel, question.said.thread_ts)
+        if answered[marker] > 1:
+            verdict.doubled.append(marker)
+        elif not answered[marker] and apologised[place]:
+            apologised[place] -= 1
+            verdict.apologies.append(marker)
+        elif not answered[marker]:
+            verdict.lost.append(marker)
+    # An apology beside the answer is a second answer.
+    verdict.doubled += [f"an apology too in {place}" for place in apologised.elements()]
+    return verdict
+
+
+def foreign_words(questions: Sequence[Question], requests: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the markers a prompt held which are neither its person's nor of its thread.
+
+    `requests` are pairs of the question asked of the model and everything it was told.
+    """
+    known = {question.marker: question for question in questions}
+    found = set()
+    for asks, all_told in requests:
+        for marker in set(_MARKER.findall(asks)) & set(known):
+            said = known[marker].said
+            for other in set(_MARKER.findall(all_told)) & set(known):
+                theirs = known[other].said
+                if theirs.human != said.human and (theirs.channel, theirs.thread_ts) != (
+                    said.channel,
+                    said.thread_ts,
+                ):
+                    found.add(f"{other} for {marker}")
+    return sorted(found)
