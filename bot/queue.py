@@ -41,8 +41,10 @@ class _Jobs(procrastinate.manager.JobManager):
 
     One that failed, or whose worker died, gives way to one that waits: at most one job of a
     queueing lock does, and Procrastinate would raise. The end of a job is noted however often
-    PostgreSQL has to be asked.
+    PostgreSQL has to be asked, until the application is `stopping`: the next one frees the job.
     """
+
+    stopping: asyncio.Event
 
     async def retry_job_by_id_async(
         self,
@@ -69,7 +71,7 @@ class _Jobs(procrastinate.manager.JobManager):
                 return await write()
             except exceptions.ConnectorException as error:
                 away = isinstance(error.__cause__, OperationalError)
-                if not away or isinstance(error.__cause__, PoolClosed):
+                if not away or isinstance(error.__cause__, PoolClosed) or self.stopping.is_set():
                     raise
                 log.warning("the end of a job is noted again: %s", fault(error))
                 await asyncio.sleep(_NOTE_SECONDS)
@@ -82,9 +84,11 @@ class Queue:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
-        self._app.job_manager = _Jobs(self._app.connector)
         self._running: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        jobs = _Jobs(self._app.connector)
+        jobs.stopping = self._stopping
+        self._app.job_manager = jobs
         self._patience = 0.0
 
     async def open(self) -> None:
