@@ -38,6 +38,8 @@ def test_line_5_postgresql_restarted_while_answering(
     """Line 5: a crash of PostgreSQL in the middle of an answer costs neither word nor memory."""
     ann = world.human()
     slowly(world)
+    # A turn that cannot go on is begun again, and asks the model again.
+    world.script(STORY, match="I love ramen", kind="reply")
     said = world.say(ann, "I love ramen")
     world.until(lambda: [m for m in world.answers(said) if m.get("streaming")], "a live stream")
     server.restart(immediate=True)

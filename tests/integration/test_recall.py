@@ -353,7 +353,8 @@ async def test_no_recall_reads_a_whole_table(
         await counted(pool)
         assert scans(database) == before
         async with pool.connection() as connection:
-            await connection.execute("SELECT count(*) FROM store")
+            # Of the values: a count of rows may be read from an index alone.
+            await connection.execute("SELECT count(value) FROM store")
         await counted(pool)
     assert len(found.memories) == NEAREST
     assert scans(database) == {**before, "store": before["store"] + 1}
