@@ -146,6 +146,7 @@ class Journal:
         self._entries: deque[Entry] = deque()
         self._chars = 0
         self._last = 0
+        self._cleared = float("-inf")
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -161,6 +162,8 @@ class Journal:
         answer: dict[str, Any],
     ) -> None:
         """Write one down. `started` is `time.perf_counter()` at its arrival."""
+        if started < self._cleared:
+            return
         self._last += 1
         ms = (time.perf_counter() - started) * 1000
         self._entries.append(
@@ -191,9 +194,10 @@ class Journal:
         return self._last
 
     def clear(self) -> None:
-        """Forget the entries; the numbers go on."""
+        """Forget the entries, those of requests under way too; the numbers go on."""
         self._entries.clear()
         self._chars = 0
+        self._cleared = time.perf_counter()
 
 
 class Control:

@@ -200,6 +200,19 @@ async def test_the_journal_keeps_every_request(
         assert bad.status == 400
 
 
+def test_what_was_under_way_when_the_journal_was_deleted_is_not_in_it() -> None:
+    """A request that ends later belongs to what was before; the next one counts on."""
+    journal = Journal()
+    began = time.perf_counter()
+    journal.add(endpoint="chat", kind="reply", started=began, status=200, body="{}", answer={})
+    journal.clear()
+    journal.add(endpoint="chat", kind="reply", started=began, status=200, body="{}", answer={})
+    assert journal.since(0) == []
+    now = time.perf_counter()
+    journal.add(endpoint="chat", kind="reply", started=now, status=200, body="{}", answer={})
+    assert [entry["n"] for entry in journal.since(0)] == [2]
+
+
 def test_the_journal_is_bounded() -> None:
     """It keeps the newest 2,000 entries, fewer when they are huge."""
     journal = Journal()
