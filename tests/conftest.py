@@ -118,6 +118,11 @@ def json_server(*arguments: str) -> Iterator[Server]:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL of this test process, with a migrated template database."""
     with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        with psycopg.connect(server.dsn(), autocommit=True) as connection:
+            # What is asked of these tests is to outlive PostgreSQL's crashes, not the machine's.
+            for setting in ("fsync", "full_page_writes"):
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute("SELECT pg_reload_conf()")
         server.ensure_database(_TEMPLATE)
         migrate(server.dsn(_TEMPLATE), SPACE, migrations())
         yield server
