@@ -316,8 +316,8 @@ BREAKS = (
     Break(
         "the end of a job is noted",
         "bot/queue.py",
-        "                if not away or isinstance(error.__cause__, PoolClosed):",
-        "                if away or isinstance(error.__cause__, PoolClosed):",
+        "                away = isinstance(error.__cause__, OperationalError)",
+        "                away = False",
         "A connection lost as a job ends would leave its thread locked for good.",
         (
             "tests/integration/test_queue.py"
