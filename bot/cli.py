@@ -6,15 +6,12 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import TypeAlias
 
 from bot.config import Settings, SettingsError, load_settings
 from bot.logs import set_up_logging
-
-Command: TypeAlias = Callable[[Settings], None]
 
 
 def _parser() -> argparse.ArgumentParser:

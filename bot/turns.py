@@ -15,6 +15,7 @@ from bot.messages import Message
 from bot.words import typed
 from memory import (
     DM,
+    PERSON_SETTING,
     Memory,
     Namespace,
     Person,
@@ -29,7 +30,6 @@ from memory import (
 
 HISTORY_TURNS = 10
 _WORDS_LIMIT = 8_000
-_PERSON_SETTING = "kioku.person"
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
 Schedule: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
@@ -158,7 +158,7 @@ class Turns:
 
 
 def _scope(message: Message) -> dict[str, str]:
-    return {_PERSON_SETTING: message.person.scope, THREAD_SETTING: message.thread}
+    return {PERSON_SETTING: message.person.scope, THREAD_SETTING: message.thread}
 
 
 async def _exchanges(

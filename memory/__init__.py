@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from memory.database import (
+        PERSON_SETTING,
         EmbeddingSpace,
         Migration,
         Pool,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "memory.database": (
+        "PERSON_SETTING",
         "EmbeddingSpace",
         "Migration",
         "Pool",
@@ -146,6 +148,7 @@ if not TYPE_CHECKING:
 
 __all__ = [
     "DM",
+    "PERSON_SETTING",
     "PUBLIC",
     "SCHEMAS",
     "Change",

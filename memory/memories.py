@@ -55,6 +55,14 @@ def person_range(person: Person) -> dict[str, str]:
     return {"low": f"{person.prefix}.", "high": f"{person.prefix}/"}
 
 
+def seen_in(view: View) -> tuple[LiteralString, dict[str, Any]]:
+    """Return the condition on `prefix` for what `view` shows, and its parameters, for the index."""
+    if view.audiences is None:
+        return OF_PERSON, {**person_range(view.person)}
+    prefixes = [view.person.namespace(audience).prefix for audience in view.audiences]
+    return "prefix = ANY(%(prefixes)s)", {"prefixes": prefixes}
+
+
 def read(row: DictRow) -> Memory:
     """Turn a `store` row into a `Memory`; raises `InvalidNamespace` for a foreign row."""
     value = row["value"]

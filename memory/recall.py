@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from memory.database import Pool, person_transaction
 from memory.embeddings import Embedder, literal
 from memory.errors import EmbeddingsUnavailable
-from memory.memories import COLUMNS, OF_PERSON, Memory, checked, person_range
+from memory.memories import COLUMNS, Memory, checked, seen_in
 from memory.namespace import View
 
 SMALL_SET = 50
 NEAREST = 40
-
-_IN_AUDIENCES: LiteralString = "prefix = ANY(%(prefixes)s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +35,7 @@ async def recall_memories(
     `NEAREST` by exact cosine distance, without cut-off. No model call; no connection is held
     while embedding.
     """
-    where = OF_PERSON if view.audiences is None else _IN_AUDIENCES
-    parameters: dict[str, object] = dict(person_range(view.person))
-    if view.audiences is not None:
-        parameters["prefixes"] = [view.person.namespace(a).prefix for a in view.audiences]
+    where, parameters = seen_in(view)
     async with person_transaction(pool, view.person) as connection:
         found = await connection.execute(
             f"SELECT {COLUMNS} FROM store WHERE {where} LIMIT {whole + 1}", parameters
@@ -67,7 +62,7 @@ async def recall_memories(
 
 
 async def _newest(
-    pool: Pool, view: View, where: LiteralString, parameters: dict[str, object]
+    pool: Pool, view: View, where: LiteralString, parameters: dict[str, Any]
 ) -> tuple[Memory, ...]:
     async with person_transaction(pool, view.person) as connection:
         found = await connection.execute(

@@ -17,7 +17,7 @@ from memory.database import Pool, person_transaction
 from memory.embeddings import Embedder, literal
 from memory.errors import FormationUnavailable, InvalidNamespace
 from memory.guard import Refusal
-from memory.memories import Memory
+from memory.memories import Memory, seen_in
 from memory.namespace import Namespace, View
 from memory.schemas import searchable_text
 from memory.settlement import Settlement, settle
@@ -33,7 +33,7 @@ VECTOR_FIELD = "content"
 
 _COLUMNS = "prefix, key, value, created_at, updated_at"
 # Other LangMem tools write rows of other shapes here.
-_READABLE = "value->>'kind' = ANY(%s) AND jsonb_typeof(value->'content') = 'object'"
+_READABLE = "value->>'kind' = ANY(%(kinds)s) AND jsonb_typeof(value->'content') = 'object'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,15 +193,6 @@ def _without_superseded(rows: Sequence[Row]) -> list[Row]:
 # --- SQL -----------------------------------------------------------------------------------
 
 
-def _scope(view: View) -> tuple[str, list[Any]]:
-    """Return the condition on `prefix`, and its values: a range or a list, for the index."""
-    if view.audiences is None:
-        start = view.person.prefix
-        # "/" follows "." in the byte order of the pattern operators.
-        return "prefix ~>=~ %s AND prefix ~<~ %s", [f"{start}.", f"{start}/"]
-    return "prefix = ANY(%s)", [[view.person.namespace(a).prefix for a in view.audiences]]
-
-
 def _row(record: DictRow) -> Row:
     return Row(
         namespace=Namespace.from_prefix(record["prefix"]),
@@ -221,12 +212,12 @@ def rows_within(records: Iterable[DictRow], view: View) -> list[Row]:
 
 
 async def _newest(pool: Pool, view: View, kinds: Sequence[str]) -> list[Row]:
-    where, values = _scope(view)
+    where, values = seen_in(view)
     async with person_transaction(pool, view.person) as connection:
         cursor = await connection.execute(
             f"SELECT {_COLUMNS} FROM store WHERE {where} AND {_READABLE}"
-            " ORDER BY updated_at DESC, key LIMIT %s",
-            [*values, kinds, WHOLE + 1],
+            " ORDER BY updated_at DESC, key LIMIT %(limit)s",
+            {**values, "kinds": kinds, "limit": WHOLE + 1},
         )
         return rows_within(await cursor.fetchall(), view)
 
@@ -234,17 +225,18 @@ async def _newest(pool: Pool, view: View, kinds: Sequence[str]) -> list[Row]:
 async def _nearest(
     pool: Pool, view: View, kinds: Sequence[str], vectors: Sequence[Sequence[float]]
 ) -> list[Row]:
-    where, values = _scope(view)
+    where, values = seen_in(view)
     ranked: list[tuple[int, Row]] = []
     async with person_transaction(pool, view.person) as connection:
         for vector in vectors:
             cursor = await connection.execute(
                 f"SELECT {_COLUMNS} FROM ("
-                f"SELECT prefix, key, embedding <=> %s::vector AS distance FROM store_vectors"
-                f" WHERE {where} ORDER BY distance LIMIT %s) near JOIN store USING (prefix, key)"
+                "SELECT prefix, key, embedding <=> %(vector)s::vector AS distance"
+                f" FROM store_vectors WHERE {where} ORDER BY distance LIMIT %(limit)s) near"
+                " JOIN store USING (prefix, key)"
                 f" WHERE {_READABLE}"
                 " ORDER BY distance",
-                [literal(vector), *values, NEIGHBOURS, kinds],
+                {**values, "vector": literal(vector), "limit": NEIGHBOURS, "kinds": kinds},
             )
             ranked += enumerate(rows_within(await cursor.fetchall(), view))
     ranked.sort(key=lambda pair: pair[0])
@@ -276,16 +268,16 @@ async def _reread(
     }
     places |= {place for row in rows.values() for place in row.supersedes}
     cursor = await connection.execute(
-        f"SELECT {_COLUMNS} FROM store WHERE prefix = %s AND {_READABLE}"
+        f"SELECT {_COLUMNS} FROM store WHERE prefix = %(own)s AND {_READABLE}"
         " UNION "
         f"SELECT {_COLUMNS} FROM store WHERE (prefix, key) IN"
-        " (SELECT * FROM unnest(%s::text[], %s::text[]))",
-        (
-            own.prefix,
-            [wish.kind for wish in wishes],
-            [prefix for prefix, _ in places],
-            [key for _, key in places],
-        ),
+        " (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))",
+        {
+            "own": own.prefix,
+            "kinds": [wish.kind for wish in wishes],
+            "prefixes": [prefix for prefix, _ in places],
+            "keys": [key for _, key in places],
+        },
     )
     return [_row(record) for record in await cursor.fetchall()]
 
