@@ -18,7 +18,8 @@ from bot.logs import fault
 from bot.messages import Message
 from bot.slack import SLACK_FAULTS, error_code, patiently
 from bot.splitting import break_point, closing_fence, open_fence, split_markdown
-from bot.surfaces.reply import PART_LIMIT, Block, fallback, footer, message_blocks
+from bot.surfaces.blocks import Block
+from bot.surfaces.reply import PART_LIMIT, fallback, footer, message_blocks
 
 log = logging.getLogger(__name__)
 

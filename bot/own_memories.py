@@ -8,16 +8,13 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from bot.locale import Language, say
-from bot.surfaces.memories import (
-    Payload,
+from bot.surfaces.blocks import Payload, private
+from bot.surfaces.forgetting import (
     forget_everything_question,
     forget_question,
     forgotten_notice,
-    memory_list,
-    numbered,
-    private,
-    search_results,
 )
+from bot.surfaces.memories import memory_list, numbered, search_results
 from bot.turns import anything_said, put_back, take_away
 from memory import (
     DM,

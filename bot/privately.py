@@ -6,7 +6,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages import Message
 from bot.slack import patiently
-from bot.surfaces.memories import Payload
+from bot.surfaces.blocks import Payload
 from memory import DM, View
 
 

@@ -14,7 +14,7 @@ from bot.own_memories import OwnMemories
 from bot.people import People
 from bot.privately import show_privately
 from bot.slack import SLACK_FAULTS, error_code
-from bot.surfaces.memories import Payload
+from bot.surfaces.blocks import Payload
 from bot.turns import Intent, Turns
 from memory import Proposal, View
 

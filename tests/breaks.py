@@ -448,7 +448,7 @@ BREAKS = (
     ),
     Break(
         "only visible to you",
-        "bot/surfaces/memories.py",
+        "bot/surfaces/blocks.py",
         '"response_type": "ephemeral"',
         '"response_type": "in_channel"',
         "A list of one person's memories would be posted to the channel.",

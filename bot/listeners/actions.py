@@ -13,13 +13,9 @@ from bot.listeners.privately import Work, answer_privately
 from bot.locale import Language
 from bot.own_memories import OwnMemories
 from bot.people import People
-from bot.surfaces.memories import (
-    FORGET_ACTION,
-    FORGET_ALL_ACTION,
-    PAGE_ACTION,
-    UNDO_ACTION,
-    Payload,
-)
+from bot.surfaces.blocks import Payload
+from bot.surfaces.forgetting import FORGET_ACTION, FORGET_ALL_ACTION, UNDO_ACTION
+from bot.surfaces.memories import PAGE_ACTION
 from memory import Person
 
 

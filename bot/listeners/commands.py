@@ -12,7 +12,7 @@ from bot.listeners.privately import answer_privately
 from bot.locale import Language
 from bot.own_memories import OwnMemories
 from bot.people import People
-from bot.surfaces.memories import Payload
+from bot.surfaces.blocks import Payload
 from bot.words import storable
 from memory import Person
 

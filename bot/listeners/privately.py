@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncRespond
 
 from bot.locale import Language, say
 from bot.people import People
-from bot.surfaces.memories import Payload, private
+from bot.surfaces.blocks import Payload, private
 from memory import Person
 
 log = logging.getLogger(__name__)

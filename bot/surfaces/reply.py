@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bot.locale import Language, say
 from bot.reply import Reply
-
-Block = dict[str, Any]
+from bot.surfaces.blocks import Block, note
 
 # A markdown block takes 12,000 characters a message, all blocks together about 13,200.
 PART_LIMIT = 11_500
@@ -34,7 +31,7 @@ def footer(language: Language, *, stand_in: bool) -> list[Block]:
     lines = [say(language, "footer")]
     if stand_in:
         lines.append(say(language, "footer_stand_in"))
-    return [{"type": "context", "elements": [{"type": "mrkdwn", "text": line} for line in lines]}]
+    return [note(*lines)]
 
 
 def message_blocks(text: str, below: list[Block]) -> list[Block]:

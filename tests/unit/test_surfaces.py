@@ -13,20 +13,17 @@ from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
 from bot.reply import Citation, Reply
-from bot.surfaces.memories import (
+from bot.surfaces.blocks import private
+from bot.surfaces.forgetting import (
     CHOICES,
     FORGET_ALL_ACTION,
-    PAGE_SIZE,
-    describe,
     forget_everything_question,
     forget_question,
     forgotten_notice,
-    memory_list,
-    numbered,
-    private,
-    search_results,
 )
+from bot.surfaces.memories import PAGE_SIZE, memory_list, numbered, search_results
 from bot.surfaces.reply import PART_LIMIT, fallback, footer, message_blocks, reply_text
+from bot.surfaces.wording import describe
 from memory import Memory, Person
 from playground.blocks import ALL_CHARACTERS, block_errors, characters
 

@@ -1,0 +1,98 @@
+"""The question before something is forgotten, and what is said of it afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from bot.locale import Language, say
+from bot.surfaces.blocks import Block, Payload, button, escaped, note, plain_text, private, section
+from bot.surfaces.memories import Numbered
+from bot.surfaces.wording import describe, memory_line
+from memory import Memory
+
+CHOICES = 10
+FORGET_ACTION = "forget_memory"
+FORGET_ALL_ACTION = "forget_everything"
+UNDO_ACTION = "undo_forget"
+_CONFIRM_LIMIT = 300
+
+
+def forget_question(language: Language, found: Numbered, *, stand_in: bool = False) -> Payload:
+    """Return what would be forgotten, each with its button, and one button for all of it."""
+    shown = found[:CHOICES]
+    title = (
+        say(language, "forget_ask")
+        if len(found) == 1
+        else say(language, "forget_ask_many", count=len(found))
+    )
+    lines = [memory_line(language, number, memory) for number, memory in shown]
+    blocks: list[Block] = [section(title)]
+    for line, (_, memory) in zip(lines, shown, strict=True):
+        blocks.append({**section(line), "accessory": _forget_button(language, [memory])})
+    if len(found) > len(shown):
+        blocks.append(note(say(language, "forget_more", count=len(found) - len(shown))))
+    elif len(shown) > 1:
+        every = _forget_button(language, [memory for _, memory in shown])
+        every["action_id"] = f"{FORGET_ACTION}_all"
+        every["text"] = plain_text(say(language, "forget_all_button", count=len(shown)))
+        blocks.append({"type": "actions", "elements": [every]})
+    if stand_in:
+        blocks.append(note(say(language, "stand_in_note")))
+    return private("\n".join([title, *lines]), blocks)
+
+
+def forget_everything_question(language: Language, count: int) -> Payload:
+    """Return the question before everything is forgotten."""
+    key = "forget_everything_ask" if count else "forget_words_ask"
+    text = say(language, key, **({"count": count} if count else {}))
+    forget = button(
+        FORGET_ALL_ACTION,
+        say(language, "forget_everything_button"),
+        "everything",
+        style="danger",
+        confirm=_confirm(language, text, "forget_everything_button"),
+    )
+    return private(text, [section(text), {"type": "actions", "elements": [forget]}])
+
+
+def forgotten_notice(language: Language, memories: Sequence[Memory], undo: str) -> Payload:
+    """Return what was forgotten, with its Undo."""
+    if len(memories) == 1:
+        what = escaped(describe(language, memories[0].kind, memories[0].content))
+        text = say(language, "forgotten", what=what)
+    elif not memories:
+        text = say(language, "forgotten_words")
+    else:
+        text = say(language, "forgotten_many", count=len(memories))
+    take_back = button(UNDO_ACTION, say(language, "undo_button"), undo)
+    blocks = [
+        section(text),
+        {"type": "actions", "elements": [take_back]},
+        note(say(language, "undo_note")),
+    ]
+    return private(text, blocks)
+
+
+def _forget_button(language: Language, memories: Sequence[Memory]) -> Block:
+    what = "\n".join(describe(language, memory.kind, memory.content) for memory in memories)
+    return button(
+        FORGET_ACTION,
+        say(language, "forget_button"),
+        json.dumps({"memories": [memory.reference for memory in memories]}),
+        style="danger",
+        confirm=_confirm(language, what, "forget_button"),
+    )
+
+
+def _confirm(language: Language, what: str, key: str) -> Block:
+    end = say(language, "forget_confirm_text")
+    room = _CONFIRM_LIMIT - len(end) - 2
+    shown = what if len(what) <= room else what[: room - 1] + "…"
+    return {
+        "title": plain_text(say(language, "forget_confirm_title")),
+        "text": plain_text(f"{shown}\n{end}"),
+        "confirm": plain_text(say(language, key)),
+        "deny": plain_text(say(language, "forget_keep")),
+        "style": "danger",
+    }

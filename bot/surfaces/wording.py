@@ -1,0 +1,62 @@
+"""A memory in words a person understands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.locale import Language, say
+from bot.surfaces.blocks import LINE_LIMIT, escaped
+from memory import Memory, subject
+
+# A taste below this score is a distaste.
+_DISLIKED = 40
+
+
+def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
+    """Return one memory as a plain line a person understands."""
+    what = subject(kind, content)
+    details = [
+        str(content[name])
+        for name in ("category", "cuisine")
+        if content.get(name) and str(content[name]) != what
+    ]
+    level = content.get("interest_level", content.get("preference"))
+    if isinstance(level, int):
+        details.append(say(language, "score", score=level))
+    sentence = _sentence(language, kind, what, level)
+    line = f"{sentence} ({', '.join(details)})" if details else sentence
+    description = content.get("description")
+    if description and str(description) not in line:
+        line += f": {description}"
+    line = " ".join(line.split())
+    return line if len(line) <= LINE_LIMIT else line[: LINE_LIMIT - 1] + "…"
+
+
+def _sentence(language: Language, kind: str, what: str, level: object) -> str:
+    keys = {
+        "UserFoodPreference": ("food", "food_disliked"),
+        "UserTechInterest": ("tech", "tech_not"),
+    }
+    if kind not in keys:
+        return what
+    turned_away = isinstance(level, int) and level < (
+        _DISLIKED if kind == "UserFoodPreference" else 1
+    )
+    return say(language, keys[kind][turned_away], what=what)
+
+
+def kind_title(language: Language, kind: str) -> str:
+    """Return the heading of a group of memories."""
+    keys = {
+        "UserFoodPreference": "kind_food",
+        "UserTechInterest": "kind_tech",
+        "UserFact": "kind_fact",
+    }
+    return say(language, keys.get(kind, "kind_other"))
+
+
+def memory_line(language: Language, number: int, memory: Memory) -> str:
+    """Return a memory as a line of a numbered list."""
+    text = escaped(describe(language, memory.kind, memory.content))
+    return f"*{number}.* {text} _({memory.updated_at.date().isoformat()})_"
