@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         FormationUnavailable,
         InvalidNamespace,
         KiokuMemoryError,
+        MemoryOff,
     )
     from memory.forgetting import (
         Forgotten,
@@ -47,8 +48,9 @@ if TYPE_CHECKING:
     from memory.memories import Memory, folded, list_memories, matching, named_in
     from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
     from memory.recall import Recalled, recall_memories
+    from memory.requests import as_statement
     from memory.schemas import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest, subject
-    from memory.tools import MemoryTools, Proposal, as_statement
+    from memory.tools import MemoryTools, Proposal
 
 _HOMES = {
     "memory.database": (
@@ -84,6 +86,7 @@ _HOMES = {
         "FormationUnavailable",
         "InvalidNamespace",
         "KiokuMemoryError",
+        "MemoryOff",
     ),
     "memory.forgetting": (
         "Forgotten",
@@ -120,6 +123,7 @@ _HOMES = {
         "Recalled",
         "recall_memories",
     ),
+    "memory.requests": ("as_statement",),
     "memory.schemas": (
         "SCHEMAS",
         "UserFact",
@@ -130,7 +134,6 @@ _HOMES = {
     "memory.tools": (
         "MemoryTools",
         "Proposal",
-        "as_statement",
     ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -167,6 +170,7 @@ __all__ = [
     "InvalidNamespace",
     "KiokuMemoryError",
     "Memory",
+    "MemoryOff",
     "MemoryTools",
     "Migration",
     "Namespace",

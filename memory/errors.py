@@ -25,3 +25,7 @@ class EmbeddingsUnavailable(KiokuMemoryError):
 
 class FormationUnavailable(KiokuMemoryError):
     """The memory model did not answer; the words stay waiting and are formed later."""
+
+
+class MemoryOff(KiokuMemoryError):
+    """The person has switched memory off: nothing was read or written."""

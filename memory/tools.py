@@ -7,46 +7,30 @@ Origin of the tools: ``create_search_memory_tool`` and ``create_manage_memory_to
 from __future__ import annotations
 
 import json
-import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import reduce
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
-from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
 from pydantic import BaseModel, Field, ValidationError, create_model
 
-from memory.clauses import Said, Words
+from memory.clauses import Words
 from memory.database import Pool
 from memory.embeddings import Embedder
-from memory.errors import EmbeddingsUnavailable
-from memory.guard import Quote, find_quote, shares
-from memory.memories import Memory, list_memories
+from memory.errors import EmbeddingsUnavailable, MemoryOff
+from memory.memories import Memory
 from memory.namespace import View
-from memory.recall import recall_memories
-from memory.schemas import SCHEMAS, level, subject
-from memory.user_store import Change, Formed, UserStore
+from memory.schemas import SCHEMAS, level
+from memory.tool_store import ToolStore
+from memory.user_store import Change, Formed, InCommit
 
 SEARCH_LIMIT = 20
 MAX_CALLS = 12
 
 Definition: TypeAlias = dict[str, Any]
 
-# "Can you remember that …?" asks for something, and states it all the same.
-_ASKED = re.compile(
-    r"(?P<before>(?:^|[.!?\n])\s*(?:(?:hey|hi|hello|ok|okay|please|and|also)[,!]?\s+)*)"
-    r"(?:can|could|would|will)\s+you\s+(?:please\s+)?"
-    r"(?P<said>(?:please\s+)?(?:remember|note|save|keep|memori[sz]e|make)\b[^.!?？\n]*)[?？]*",
-    re.IGNORECASE,
-)
-_SENTENCE = re.compile(r"(?:[^.!?。！？\n]|\.(?=\S))+[.!?。！？]*")
-_ASKED_JA = re.compile(
-    r"(?P<said>(?:覚えて|記憶して|記録して|メモして)(?:おいて)?)"
-    r"(?:くれ|もらえ|いただけ|頂け|ほし|欲し)[ぁ-ん]{0,8}[?？]*(?=[。!！\s]|$)"
-)
 _MANAGE = (
     "Use it when the person asks to remember something about themself, to correct a memory, or to"
     " forget one. Say in the reply what was stored. Deleting is only proposed: the person gets a"
@@ -79,6 +63,7 @@ class MemoryTools:
 
     `view` says whose memories, and which of them; `words` is the message itself, and all that a
     tool may store has to be grounded in it. The model names memories by id and nothing else.
+    `in_commit` is awaited inside each transaction that writes; `MemoryOff` raised there undoes it.
     """
 
     def __init__(
@@ -89,8 +74,9 @@ class MemoryTools:
         words: Words,
         *,
         schemas: Sequence[type[BaseModel]] = SCHEMAS,
+        in_commit: InCommit | None = None,
     ) -> None:
-        self._store = _ToolStore(pool, embedder, view, words, schemas)
+        self._store = ToolStore(pool, embedder, view, words, schemas, in_commit)
         self._calls = 0
         self._list_all = False
         self._forget_everything = False
@@ -219,104 +205,13 @@ class MemoryTools:
                 f"The arguments are not valid ({_fields(problem)}): `content` has a `kind`,"
                 f" one of {kinds}, and the fields of that kind."
             )
+        except MemoryOff:
+            return _error("Nothing was stored: the person has switched memory off. Say so.")
         except EmbeddingsUnavailable:
             return _error("Nothing was stored: the memory is not reachable. Say so.")
         if action == "delete":
             return json.dumps({"proposed": True, "done": False, "id": str(identity)})
         return _told(self._store.outcome)
-
-
-class _ToolStore(BaseStore):
-    """What LangMem's tools see: searches are recall, puts are guarded runs, deletes proposals."""
-
-    supports_ttl = False
-
-    def __init__(
-        self,
-        pool: Pool,
-        embedder: Embedder,
-        view: View,
-        words: Words,
-        schemas: Sequence[type[BaseModel]],
-    ) -> None:
-        self._pool = pool
-        self._embedder = embedder
-        self._view = view
-        self._words = words
-        self._kinds = [schema.__name__ for schema in schemas]
-        self.found: list[Memory] = []
-        self.to_forget: dict[str, Memory] = {}
-        self.changes: list[Change] = []
-        self.outcome: Formed | None = None
-
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Raise: everything here is asynchronous."""
-        raise NotImplementedError("A person's memories are read and written asynchronously only.")
-
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Answer LangMem's operations one after the other."""
-        return [await self._answer(op) for op in ops]
-
-    async def knows(self, key: str) -> bool:
-        """Say whether the person may see a memory of that key here."""
-        return await self._memory(key) is not None
-
-    async def _memory(self, key: str) -> Memory | None:
-        memories = await list_memories(self._pool, self._view.person)
-        return next((m for m in memories if m.key == key and self._view.allows(m.namespace)), None)
-
-    async def _answer(self, op: Op) -> Result:
-        if isinstance(op, SearchOp):
-            recalled = await recall_memories(
-                self._pool, self._embedder, self._view, op.query or " "
-            )
-            self.found = list(recalled.memories)[: op.limit]
-            return [_item(memory) for memory in self.found]
-        if isinstance(op, PutOp) and op.value is None:
-            memory = await self._memory(op.key)
-            if memory is not None:
-                self.to_forget[memory.reference] = memory
-            return None
-        if isinstance(op, PutOp):
-            await self._put(op)
-            return None
-        if isinstance(op, GetOp):
-            return None
-        raise NotImplementedError("A person's memories can be searched and written only.")
-
-    async def _put(self, op: PutOp) -> None:
-        content = dict((op.value or {}).get("content") or {})
-        kind = str(content.pop("kind", ""))
-        said = Said(self._words)
-        memory = await self._memory(op.key)
-        store = await UserStore.load(
-            self._pool,
-            self._embedder,
-            self._view,
-            [said],
-            kinds=self._kinds,
-            also=[memory] if memory else [],
-        )
-        namespace = memory.namespace if memory else self._view.own
-        value = {"kind": kind, "content": {**content, "evidence": _evidence(said, kind, content)}}
-        await store.aput(namespace.parts, op.key, value)
-        self.outcome = await store.commit(at=datetime.now(UTC))
-        self.changes += self.outcome.changes
-
-
-def _evidence(said: Said, kind: str, content: Mapping[str, Any]) -> str:
-    """Return the sentence that says so; the whole message where none does by itself."""
-    about = subject(kind, content)
-    for sentence in map(str, _SENTENCE.findall(said.shown)):
-        if shares(about, sentence) and isinstance(find_quote(sentence, [said]), Quote):
-            return sentence.strip()
-    return said.shown
-
-
-def as_statement(text: str) -> str:
-    """Return a request to remember ("can you remember that …?") as the statement it holds."""
-    stated = _ASKED.sub(lambda m: f"{m['before']}{m['said']}\n", text)
-    return _ASKED_JA.sub(lambda m: f"{m['said']}\n", stated).rstrip("\n")
 
 
 def _without_discriminators(schema: Any) -> None:
@@ -361,16 +256,6 @@ def _shown(memory: Memory) -> dict[str, Any]:
         "content": memory.content,
         "since": memory.created_at.date().isoformat(),
     }
-
-
-def _item(memory: Memory) -> SearchItem:
-    return SearchItem(
-        memory.namespace.parts,
-        memory.key,
-        {"kind": memory.kind, "content": memory.content},
-        memory.created_at,
-        memory.updated_at,
-    )
 
 
 def _told(outcome: Formed | None) -> str:
