@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 
@@ -22,12 +22,23 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_text in (
         ("up", "run everything here: real Slack if its tokens are set, else the playground"),
-        ("run", "run the app on a server, by Socket Mode or HTTP"),
         ("migrate", "bring the database up to this version"),
     ):
         commands.add_parser(name, help=help_text, description=help_text)
+    _add_run(commands)
     _add_doctor(commands)
     return parser
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    help_text = "run the app on a server, by Socket Mode or HTTP"
+    run = commands.add_parser("run", help=help_text, description=help_text)
+    run.add_argument(
+        "--role",
+        choices=("all", "front", "worker"),
+        default="all",
+        help="front: receive and store; worker: answer and remember; any number of each",
+    )
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     if chosen.command == "doctor":
         return _doctor(chosen)
-    return _command(chosen.command)
+    return _command(chosen)
 
 
 def _doctor(chosen: argparse.Namespace) -> int:
@@ -62,7 +73,7 @@ def _doctor(chosen: argparse.Namespace) -> int:
         return 128 + signal.SIGINT
 
 
-def _command(chosen: str) -> int:
+def _command(chosen: argparse.Namespace) -> int:
     try:
         settings = load_settings()
         set_up_logging(settings.log_level, settings.log_format)
@@ -73,17 +84,19 @@ def _command(chosen: str) -> int:
         return 128 + signal.SIGINT
 
 
-def _run(chosen: str, settings: Settings) -> int:
+def _run(chosen: argparse.Namespace, settings: Settings) -> int:
     # Only now: help and a wrong setting need not wait for the rest.
     from bot import commands
     from bot.start import StartError
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
     try:
-        if chosen == "migrate":
+        if chosen.command == "migrate":
             commands.migrate_database(settings)
+        elif chosen.command == "up":
+            asyncio.run(_until_stopped(partial(commands.up, settings)))
         else:
-            asyncio.run(_until_stopped(settings, local=chosen == "up"))
+            asyncio.run(_until_stopped(partial(commands.run, settings, role=chosen.role)))
     except (StartError, EmbeddedPostgresError, KiokuMemoryError) as problem:
         return _refuse(problem)
     return 0
@@ -94,11 +107,9 @@ def _refuse(problem: Exception) -> int:
     return 1
 
 
-async def _until_stopped(settings: Settings, *, local: bool) -> None:
-    from bot import commands
-
+async def _until_stopped(command: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await (commands.up if local else commands.run)(settings, stop)
+    await command(stop)

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.local import Playground, open_playground
 from bot.start import StartError
 from memory import EmbeddedPostgres
 
+if TYPE_CHECKING:
+    from bot.service import Role
+
 _UP_FORMATION_DELAY = 1.0
 
 
-async def run(settings: Settings, stop: asyncio.Event) -> None:
+async def run(settings: Settings, stop: asyncio.Event, role: Role = "all") -> None:
     """Serve Slack until `stop`: by Socket Mode with an app token, else over HTTP.
 
+    Any number of processes share a database; a ``front`` receives and a ``worker`` answers.
     Raises `StartError` with one sentence where a setting or a service is missing.
     """
     if not settings.has_model:
@@ -28,18 +33,36 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks"
             " the Responses API. (`kioku up` runs with a stand-in model.)"
         )
-    if settings.slack_app_token is None and settings.slack_signing_secret is None:
+    no_door = settings.slack_app_token is None and settings.slack_signing_secret is None
+    if no_door and role != "worker":
         raise StartError(
             "Slack is not set up: write SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET"
             " for HTTP, besides SLACK_BOT_TOKEN."
         )
-    async with _database(settings) as conninfo:
+    async with contextlib.AsyncExitStack() as stack:
+        conninfo = await stack.enter_async_context(_database(settings))
         from bot.service import Service
 
-        async with Service(settings, conninfo, serve_http=True) as service:
-            _tell(f"Kioku is ready on port {service.port}.")
-            await stop.wait()
-            _tell("Kioku is finishing what it has begun …")
+        service = Service(settings, conninfo, role=role, serve_http=True)
+        if not await _unless_stopped(stop, stack.enter_async_context(service)):
+            return
+        _tell(f"Kioku is ready on port {service.port}.")
+        await stop.wait()
+        _tell("Kioku is finishing what it has begun …")
+
+
+async def _unless_stopped(stop: asyncio.Event, start: Coroutine[Any, Any, object]) -> bool:
+    """Let `start` end, and say that it did; where `stop` comes first, break it off."""
+    starting, stopped = asyncio.create_task(start), asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not starting.done():
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        return False
+    await starting
+    return True
 
 
 async def up(settings: Settings, stop: asyncio.Event) -> None:
@@ -62,7 +85,9 @@ async def up(settings: Settings, stop: asyncio.Event) -> None:
         playground = await ready() if ready is not None else None
         adapted = _adapted(settings, playground, in_slack=in_slack)
         await _migrated(adapted, conninfo)
-        await stack.enter_async_context(Service(adapted, conninfo, serve_http=False))
+        service = Service(adapted, conninfo, serve_http=False)
+        if not await _unless_stopped(stop, stack.enter_async_context(service)):
+            return
         _welcome(adapted, playground, in_slack=in_slack)
         await stop.wait()
         _tell("\nKioku is finishing what it has begun …")
@@ -117,8 +142,8 @@ async def _database(settings: Settings) -> AsyncIterator[str]:
 async def _migrated(settings: Settings, conninfo: str) -> list[str]:
     import psycopg
 
+    from bot.connections import create_openai_client
     from bot.queue import migrations
-    from bot.service import create_openai_client
     from memory import embedding_space, migrate
 
     client = create_openai_client(settings)

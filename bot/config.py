@@ -32,6 +32,7 @@ class Settings(BaseModel):
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
+    pool_size: int = Field(12, alias="KIOKU_POOL_SIZE", ge=1, le=1000)
     port: int = Field(3000, alias="PORT", ge=0, le=65535)
     reply_model: str = Field("gpt-6-luna", alias="KIOKU_REPLY_MODEL", min_length=1)
     memory_model: str = Field("gpt-6-luna", alias="KIOKU_MEMORY_MODEL", min_length=1)
@@ -96,6 +97,7 @@ _ALIASES: dict[str, str] = {
 
 _HINTS = {
     "DATABASE_URL": "an address such as postgresql://USER:PASSWORD@HOST:5432/DATABASE",
+    "KIOKU_POOL_SIZE": "a number of connections from 1 to 1000",
     "PORT": "a port number from 0 to 65535",
     "SLACK_API_URL": "an address such as https://slack.com/api/",
     "OPENAI_BASE_URL": "an address such as https://api.openai.com/v1",

@@ -70,7 +70,11 @@ class Inbox:
             if await inserted.fetchone() is None:
                 return False
             await self._queue.defer(
-                connection, ANSWER, lock=f"{REPLIES}:{message.thread}", thread=message.thread
+                connection,
+                ANSWER,
+                queue=REPLIES,
+                lock=f"{REPLIES}:{message.thread}",
+                thread=message.thread,
             )
         return True
 

@@ -58,6 +58,7 @@ class Learning:
         deferred = await self._queue.defer(
             connection,
             FORM,
+            queue=LEARNING,
             lock=lock,
             delay=self._quiet_seconds,
             team=person.team_id,

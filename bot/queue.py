@@ -116,17 +116,19 @@ class Queue:
         connection: AsyncConnection[DictRow],
         name: str,
         *,
+        queue: str,
         lock: str,
         delay: float = 0.0,
         **arguments: str,
     ) -> bool:
         """Add a job within the caller's transaction; False when one is waiting already.
 
-        Jobs of one `lock` run one at a time, and at most one of them waits.
+        Jobs of one `lock` run one at a time, and at most one of them waits. This process need not
+        be the one that can do the work: whoever works `queue` has to know `name`.
         """
         options: dict[str, Any] = {"schedule_in": {"seconds": delay}} if delay else {}
         task = self._app.configure_task(
-            name, connection=connection, lock=lock, queueing_lock=lock, **options
+            name, queue=queue, connection=connection, lock=lock, queueing_lock=lock, **options
         )
         try:
             async with connection.transaction():

@@ -308,8 +308,8 @@ BREAKS = (
     Break(
         "a job in its transaction",
         "bot/queue.py",
-        "name, connection=connection, lock=lock,",
-        "name, lock=lock,",
+        "name, queue=queue, connection=connection, lock=lock,",
+        "name, queue=queue, lock=lock,",
         "A message would be stored without its job, or worked on before it is stored.",
         ("tests/integration/test_queue.py::test_a_job_lives_and_dies_with_its_transaction",),
     ),
@@ -488,6 +488,22 @@ BREAKS = (
         'return f" ({error})" if error else ""',
         "The text of an exception can quote what a person wrote.",
         ("tests/unit/test_logs.py",),
+    ),
+    Break(
+        "a role of its own",
+        "bot/service.py",
+        'if self._role != "front":',
+        "if self._role:",
+        "A front would answer too, and take the workers' work and connections.",
+        ("tests/integration/test_roles.py",),
+    ),
+    Break(
+        "a refusal is no passing trouble",
+        "bot/start.py",
+        'if code not in ("", "ratelimited"):',
+        'if code == "never":',
+        "A wrong token would keep the operator waiting for a minute.",
+        ("tests/integration/test_start.py::test_a_refusal_ends_the_start_at_once",),
     ),
     Break(
         "a port that is taken",

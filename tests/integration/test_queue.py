@@ -45,10 +45,12 @@ def cut_connections(database: str, condition: LiteralString = "true") -> None:
         )
 
 
-async def put(pool: Pool, queue: Queue, lock: str, *, delay: float = 0.0, **more: str) -> bool:
+async def put(
+    pool: Pool, queue: Queue, lock: str, *, to: str = REPLIES, delay: float = 0.0, **more: str
+) -> bool:
     """Add a job called ``work``."""
     async with transaction(pool) as connection:
-        return await queue.defer(connection, "work", lock=lock, delay=delay, **more)
+        return await queue.defer(connection, "work", queue=to, lock=lock, delay=delay, **more)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -78,9 +80,9 @@ async def test_at_most_one_job_waits_for_a_lock(database: str, pool: Pool, queue
     """A second job of a lock is not added, and the transaction that tried goes on."""
     queue.register("work", REPLIES, _nothing, attempts=1, wait=1)
     async with transaction(pool) as connection:
-        assert await queue.defer(connection, "work", lock="L1")
-        assert not await queue.defer(connection, "work", lock="L1")
-        assert await queue.defer(connection, "work", lock="L2")
+        assert await queue.defer(connection, "work", queue=REPLIES, lock="L1")
+        assert not await queue.defer(connection, "work", queue=REPLIES, lock="L1")
+        assert await queue.defer(connection, "work", queue=REPLIES, lock="L2")
     assert [job["queueing_lock"] for job in jobs(database)] == ["L1", "L2"]
 
 
@@ -100,7 +102,7 @@ async def test_a_job_lives_and_dies_with_its_transaction(
 
 async def _defer_and_fail(pool: Pool, queue: Queue) -> None:
     async with transaction(pool) as connection:
-        assert await queue.defer(connection, "work", lock="L1")
+        assert await queue.defer(connection, "work", queue=REPLIES, lock="L1")
         raise RuntimeError
 
 
@@ -141,7 +143,7 @@ async def test_a_delayed_job_waits(database: str, pool: Pool, queue: Queue) -> N
 
     queue.register("work", LEARNING, work, attempts=1, wait=1)
     before = loop.time()
-    await put(pool, queue, "L1", delay=0.6)
+    await put(pool, queue, "L1", to=LEARNING, delay=0.6)
     queue.start(replies=1, learning=1, poll_seconds=0.1)
     assert await asyncio.wait_for(began.get(), SECONDS) - before >= 0.55
 

@@ -22,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "OPENAI_API_KEY": None,
     "OPENAI_BASE_URL": None,
     "DATABASE_URL": None,
+    "KIOKU_POOL_SIZE": 12,
     "PORT": 3000,
     "KIOKU_REPLY_MODEL": "gpt-6-luna",
     "KIOKU_MEMORY_MODEL": "gpt-6-luna",
@@ -43,6 +44,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("OPENAI_API_KEY", "sk-1", SecretStr("sk-1")),
     ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
     ("DATABASE_URL", "postgresql://u:p@h/d", SecretStr("postgresql://u:p@h/d")),
+    ("KIOKU_POOL_SIZE", "1", 1),
     ("PORT", "0", 0),
     ("PORT", "65535", 65535),
     ("KIOKU_REPLY_MODEL", "gpt-6.1-sol", "gpt-6.1-sol"),
@@ -63,6 +65,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_LOG_FORMAT", "json", "json"),
 ]
 BAD: list[tuple[str, str, str]] = [
+    ("KIOKU_POOL_SIZE", "0", "a number of connections from 1 to 1000"),
     ("PORT", "http", "a port number from 0 to 65535"),
     ("PORT", "65536", "a port number from 0 to 65535"),
     ("PORT", "-1", "a port number from 0 to 65535"),

@@ -1,0 +1,98 @@
+"""How the app's parts are put together: wiring only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.audience import Audiences
+from bot.connections import Connections
+from bot.inbox import Inbox, Waiting
+from bot.learning import Learning
+from bot.own_memories import OwnMemories
+from bot.people import People
+from bot.queue import Queue
+from bot.reply import Replier
+from bot.slack_outlet import SlackOutlet
+from bot.turn import OpenOutlet, Parts
+from bot.turns import Intent, Turns
+from memory import Embedder, Former, View, memory_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """The parts that a front and a worker are made of; none of them runs by itself."""
+
+    connections: Connections
+    queue: Queue
+    inbox: Inbox
+    audiences: Audiences
+    people: People
+    own: OwnMemories
+    turns: Turns
+    learning: Learning
+    parts: Parts
+    open_outlet: OpenOutlet
+
+
+def wire(connections: Connections) -> Wiring:
+    """Return the parts, joined; nothing is asked of a network yet."""
+    settings, pool, slack = connections.settings, connections.pool, connections.slack
+    queue = Queue(pool)
+    inbox = Inbox(pool, queue)
+    embedder = Embedder(connections.model, connections.space)
+    audiences = Audiences(pool, slack)
+    people = People(slack)
+    own = OwnMemories(pool, embedder, stand_in=settings.stand_in)
+    learning = Learning(
+        pool=pool,
+        queue=queue,
+        former=Former(
+            pool,
+            embedder,
+            lambda: memory_model(
+                model=settings.memory_model,
+                api_key=settings.model_key(),
+                base_url=settings.openai_base_url,
+            ),
+        ),
+        audiences=audiences,
+        mode=settings.formation,
+        quiet_seconds=settings.formation_delay,
+    )
+    turns = Turns(pool, learning.schedule)
+
+    def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
+        return SlackOutlet(
+            slack,
+            waiting,
+            view,
+            intent,
+            inbox=inbox,
+            turns=turns,
+            people=people,
+            own=own,
+            stand_in=settings.stand_in,
+        )
+
+    return Wiring(
+        connections=connections,
+        queue=queue,
+        inbox=inbox,
+        audiences=audiences,
+        people=people,
+        own=own,
+        turns=turns,
+        learning=learning,
+        parts=Parts(
+            pool=pool,
+            client=slack,
+            bot_user_id=str(connections.identity.bot_user_id),
+            turns=turns,
+            audiences=audiences,
+            embedder=embedder,
+            replier=Replier(
+                connections.model, model=settings.reply_model, web_search=settings.web_search
+            ),
+        ),
+        open_outlet=open_outlet,
+    )

@@ -1,0 +1,51 @@
+"""The worker: it answers the messages that wait, and remembers what was said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bot.answering import Answering
+from bot.inbox import ANSWER
+from bot.learning import FORM
+from bot.queue import LEARNING, REPLIES
+from bot.turn import create_turn
+from bot.wiring import Wiring
+from memory import warm_up
+
+REPLIES_AT_ONCE = 64
+FORMATIONS_AT_ONCE = 4
+_DRAIN_SECONDS = 25.0
+_WARM_UP_SECONDS = 0.2
+_FORMATION_ATTEMPTS = 8
+_FORMATION_WAIT_BASE = 4
+
+
+@asynccontextmanager
+async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
+    """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
+    queue = wiring.queue
+    turn = create_turn(wiring.parts, wiring.open_outlet)
+    answering = Answering(wiring.inbox, turn, wiring.parts, wiring.open_outlet)
+    queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
+    queue.register(
+        FORM,
+        LEARNING,
+        wiring.learning.form,
+        attempts=_FORMATION_ATTEMPTS,
+        wait=_FORMATION_WAIT_BASE,
+    )
+    queue.start(
+        replies=REPLIES_AT_ONCE,
+        learning=FORMATIONS_AT_ONCE,
+        poll_seconds=min(max(wiring.connections.settings.formation_delay / 4, 0.2), 1.0),
+        patience=_DRAIN_SECONDS,
+    )
+    # A second of imports: once people can write, so that the first memory need not wait.
+    loop = asyncio.get_running_loop()
+    loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, warm_up)
+    try:
+        yield
+    finally:
+        await queue.stop()

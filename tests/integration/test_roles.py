@@ -1,0 +1,99 @@
+"""Fronts and workers as processes of their own, over one database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+
+from tests.conftest import SPACE, Server, json_server
+from tests.integration.kioku_process import Running, ended, fetched, running, wait_for
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[Server]:
+    """A playground of this module."""
+    with json_server("playground", "--manifest", "manifest.yml") as server:
+        yield server
+
+
+def settings(slack: Server, database: str) -> dict[str, str]:
+    """Return what both roles need."""
+    return {
+        "OPENAI_API_KEY": "none",
+        "OPENAI_BASE_URL": slack.openai_base_url,
+        "KIOKU_REPLY_MODEL": "kioku-stand-in",
+        "KIOKU_MEMORY_MODEL": "kioku-stand-in",
+        "KIOKU_EMBEDDING_MODEL": SPACE.model,
+        "SLACK_API_URL": slack.told["slack_api_url"],
+        "SLACK_BOT_TOKEN": slack.told["bot_token"],
+        "DATABASE_URL": database,
+        "PORT": "0",
+    }
+
+
+def ready(kioku: Running) -> str:
+    """Return where a process that is ready listens."""
+    found = re.fullmatch(r"Kioku is ready on port (\d+)\.", kioku.line())
+    assert found, kioku.errors
+    return f"http://127.0.0.1:{found[1]}"
+
+
+def folder(path: Path, name: str) -> Path:
+    """Return a folder for one process."""
+    made = path / name
+    made.mkdir()
+    return made
+
+
+def rows(database: str, statement: LiteralString) -> list[tuple[Any, ...]]:
+    """Read as the owner does."""
+    with psycopg.connect(database) as owner:
+        return owner.execute(statement).fetchall()
+
+
+def test_a_front_stores_and_a_worker_answers(tmp_path: Path, slack: Server, database: str) -> None:
+    """A message that a front stored waits for a worker, which needs no door of its own."""
+    both = settings(slack, database)
+    door = {"SLACK_APP_TOKEN": slack.told["app_token"]}
+    ann = slack.call("/_playground/users", {"name": "Ann"})["id"]
+
+    def replies() -> list[dict[str, Any]]:
+        seen = slack.call(f"/_playground/channels/dm/messages?as={ann}")["messages"]
+        return [m for m in seen if m["user"] == slack.told["bot_user_id"]]
+
+    with running(folder(tmp_path, "front"), "run", "--role", "front", **both, **door) as front:
+        front_url = ready(front)
+        assert fetched(f"{front_url}/readyz") == (200, "ready\n")
+        slack.call("/_playground/messages", {"user": ann, "channel": "dm", "text": "I like ramen"})
+        wait_for(lambda: rows(database, "SELECT 1 FROM inbox_events"))
+        assert rows(database, "SELECT status::text, queue_name FROM procrastinate_jobs") == [
+            ("todo", "replies")
+        ]
+        assert rows(database, "SELECT 1 FROM procrastinate_workers") == []
+        typed = {"user": ann, "channel": "dm", "command": "/memories"}
+        assert slack.call("/_playground/commands", typed)["ok"]
+        wait_for(lambda: [m for m in replies() if m.get("is_ephemeral")])
+        assert len(replies()) == 1
+        with running(folder(tmp_path, "worker"), "run", "--role", "worker", **both) as worker:
+            worker_url = ready(worker)
+            for url in (front_url, worker_url):
+                assert fetched(f"{url}/healthz") == (200, "alive\n")
+                assert fetched(f"{url}/readyz") == (200, "ready\n")
+            assert fetched(f"{worker_url}/slack/events")[0] == 404
+            wait_for(lambda: [m for m in replies() if "ramen" in m["text"]])
+            wait_for(lambda: rows(database, "SELECT 1 FROM inbox_events WHERE status = 'done'"))
+
+
+def test_a_front_needs_a_door(tmp_path: Path, slack: Server, database: str) -> None:
+    """A front without a way for Slack to reach it is told what to write; a role has to exist."""
+    done = ended(tmp_path, "run", "--role", "front", **settings(slack, database))
+    assert done.code == 1
+    assert done.err.startswith("kioku: Slack is not set up: write SLACK_APP_TOKEN")
+    done = ended(tmp_path, "run", "--role", "back")
+    assert done.code == 2
+    assert "invalid choice: 'back'" in done.err

@@ -1,0 +1,59 @@
+"""What passes is waited for at the start; what is refused is said at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from bot.slack import create_client
+from bot.start import StartError, insistently
+from tests.integration.playground_slack import PlaygroundSlack
+
+PASSING: list[list[dict[str, Any]]] = [
+    [{"error": "ratelimited", "retry_after": 1}],
+    [{"status": 500}],
+    [{"drop": "before"}, {"drop": "after"}],
+    [{"error": "internal_error"}],
+]
+
+
+@pytest.mark.parametrize("faults", PASSING)
+async def test_a_passing_trouble_does_not_end_the_start(
+    slack: PlaygroundSlack, faults: list[dict[str, Any]]
+) -> None:
+    """Slack is asked again after a 429, a 500 and a lost connection, until it answers."""
+    for fault in faults:
+        slack.fault("auth.test", **fault)
+    answer = await insistently("SLACK_BOT_TOKEN", slack.client().auth_test)
+    assert answer["user_id"] == slack.bot_user_id
+    assert len(slack.calls("auth.test")) == len(faults) + 1
+
+
+async def test_a_refusal_ends_the_start_at_once(slack: PlaygroundSlack) -> None:
+    """A token that Slack refuses is named, without a second try."""
+    with pytest.raises(StartError, match=r"Slack refused SLACK_BOT_TOKEN \(invalid_auth\): copy"):
+        await insistently("SLACK_BOT_TOKEN", slack.client("xoxb-no").auth_test)
+    assert len(slack.calls("auth.test")) == 1
+
+
+async def test_troubles_that_stay_end_the_start() -> None:
+    """A Slack that cannot be reached is asked for as long as said, and then named."""
+    nowhere = create_client("xoxb-1", "http://127.0.0.1:1/api/")
+    begun = time.monotonic()
+    with pytest.raises(StartError, match=r"Slack could not be reached \(Client.*: check the net"):
+        await insistently("SLACK_BOT_TOKEN", nowhere.auth_test, seconds=1)
+    assert time.monotonic() - begun < 5
+
+
+async def test_a_start_can_be_broken_off(slack: PlaygroundSlack) -> None:
+    """Whoever waits for Slack can be cancelled meanwhile."""
+    slack.fault("auth.test", status=500, times=9)
+    waiting = asyncio.create_task(insistently("SLACK_BOT_TOKEN", slack.client().auth_test))
+    while not slack.calls("auth.test"):  # noqa: ASYNC110 - the playground tells nobody
+        await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
