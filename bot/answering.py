@@ -9,7 +9,7 @@ from typing import Any
 from langgraph.pregel import Pregel
 
 from bot.delivery import DeliveryFailed
-from bot.inbox import MAX_ATTEMPTS, Inbox, Waiting
+from bot.inbox import MAX_ATTEMPTS, Inbox, Superseded, Waiting
 from bot.logs import fault
 from bot.turn import OpenOutlet, Parts, apologise
 
@@ -36,7 +36,11 @@ class Answering:
     async def drain(self, thread: str) -> None:
         """Answer the waiting messages of `thread` in the order they were written."""
         while waiting := await self._inbox.next(thread):
-            await self._answer(waiting)
+            try:
+                await self._answer(waiting)
+            except Superseded:
+                log.info("a thread was taken over by another worker")
+                return
 
     async def _answer(self, waiting: Waiting) -> None:
         try:
@@ -44,6 +48,8 @@ class Answering:
                 await self._turn.ainvoke(waiting)
             else:
                 await apologise(self._parts, waiting, self._open_outlet)
+        except Superseded:
+            raise
         except DeliveryFailed:
             log.exception("a reply could not be delivered")
             await self._inbox.give_up(waiting)

@@ -55,6 +55,10 @@ class Collected:
         """Return the language of the prompt."""
         return language_of(None, self._message.text)
 
+    async def wanted(self) -> bool:
+        """Whoever asked waits for it."""
+        return True
+
     async def write(self, piece: str) -> bool:
         """Take a piece; nobody can stop it."""
         self._taken += piece

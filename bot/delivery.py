@@ -94,6 +94,10 @@ class Delivery:
         """Return the language the person reads."""
         return await asyncio.shield(self._language)
 
+    async def wanted(self) -> bool:
+        """Say whether the person still wants the answer."""
+        return not await self._interrupted()
+
     async def write(self, piece: str) -> bool:
         """Take a piece of the answer; show what has gathered once a second.
 

@@ -24,9 +24,16 @@ MAX_ATTEMPTS = 3
 _ACK_WAIT_SECONDS = 2.0
 
 
+class Superseded(Exception):
+    """Another worker has taken the message over: this one ends, and touches nothing more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A stored message that is to be answered, and how often that was begun before."""
+    """A stored message that is to be answered, and how often that was begun before.
+
+    `attempts` is also the fence: who finds another number stored is no longer the one to answer.
+    """
 
     id: int
     message: Message
@@ -84,7 +91,7 @@ class Inbox:
             found = await connection.execute(
                 "UPDATE inbox_events SET attempts = attempts + 1 WHERE id = ("
                 " SELECT id FROM inbox_events WHERE thread = %s AND status = 'waiting'"
-                " ORDER BY ts LIMIT 1) RETURNING id, message, attempts",
+                " ORDER BY ts LIMIT 1) AND status = 'waiting' RETURNING id, message, attempts",
                 (thread,),
             )
             row = await found.fetchone()
@@ -123,21 +130,28 @@ class Inbox:
         )
 
     async def is_interrupted(self, waiting: Waiting) -> bool:
-        """Say whether the turn that answers `waiting` is to stop; False while nobody can know."""
+        """Say whether the turn that answers `waiting` is to stop; False while nobody can know.
+
+        Raises `Superseded` when another worker answers it.
+        """
         scope = {THREAD_SETTING: waiting.message.thread}
         try:
             async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
                 found = await connection.execute(
-                    "SELECT interrupted FROM inbox_events WHERE id = %s", (waiting.id,)
+                    "SELECT interrupted, attempts FROM inbox_events WHERE id = %s", (waiting.id,)
                 )
                 row = await found.fetchone()
         except OperationalError as error:
             log.warning("the stop flag could not be read: %s", fault(error))
             return False
+        _check_attempt(row, waiting)
         return row is not None and bool(row["interrupted"])
 
     async def give_up(self, waiting: Waiting) -> None:
-        """Mark a message as failed: it can be neither answered nor apologised for."""
+        """Mark a message as failed: it can be neither answered nor apologised for.
+
+        Raises `Superseded` when another worker answers it.
+        """
         scope = {THREAD_SETTING: waiting.message.thread}
         async with transaction(self._pool, scope) as connection:
             await finish(connection, waiting, "failed")
@@ -153,12 +167,26 @@ async def finish(
     waiting: Waiting,
     status: Literal["done", "failed"] = "done",
 ) -> None:
-    """Mark a message as handled and blank its body, in the transaction that ends its turn."""
-    await connection.execute(
+    """Mark a message as handled and blank its body, in the transaction that ends its turn.
+
+    Raises `Superseded` when another worker answers it.
+    """
+    finished = await connection.execute(
         "UPDATE inbox_events SET status = %s, message = NULL, finished_at = now()"
-        " WHERE id = %s AND status = 'waiting'",
-        (status, waiting.id),
+        " WHERE id = %s AND attempts = %s AND status = 'waiting'",
+        (status, waiting.id, waiting.attempts + 1),
     )
+    if not finished.rowcount:
+        found = await connection.execute(
+            "SELECT attempts FROM inbox_events WHERE id = %s", (waiting.id,)
+        )
+        _check_attempt(await found.fetchone(), waiting)
+
+
+def _check_attempt(row: DictRow | None, waiting: Waiting) -> None:
+    # One that was erased meanwhile is nobody else's.
+    if row is not None and row["attempts"] != waiting.attempts + 1:
+        raise Superseded("Another worker answers the message now.")
 
 
 async def unanswered(

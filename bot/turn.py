@@ -48,6 +48,9 @@ class Outlet(Protocol):
     async def language(self) -> Language:
         """Return the language the person reads."""
 
+    async def wanted(self) -> bool:
+        """Say whether the answer still is; False when the person has stopped it."""
+
     async def write(self, piece: str) -> bool:
         """Take a piece of the answer; False when the person has stopped it."""
 
@@ -153,6 +156,8 @@ async def _answer(
             raise Stopped
 
     person = waiting.message.person
+    if not await outlet.wanted():
+        return await _stopped(outlet)
     try:
         try:
             reply = await parts.replier.reply(person, prompt, show, tools)
@@ -166,9 +171,13 @@ async def _answer(
         outlet.start_over()
         return "failed", say(await outlet.language(), failed.cause)
     except Stopped:
-        note = say(await outlet.language(), "stopped")
-        return "stopped", f"{outlet.taken.rstrip()}\n\n{note}".strip()
+        return await _stopped(outlet)
     return "answered", reply_text(await outlet.language(), reply)
+
+
+async def _stopped(outlet: Outlet) -> tuple[Outcome, str]:
+    note = say(await outlet.language(), "stopped")
+    return "stopped", f"{outlet.taken.rstrip()}\n\n{note}".strip()
 
 
 async def apologise(parts: Parts, waiting: Waiting, open_outlet: OpenOutlet) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.inbox import THREAD_SETTING, Waiting, finish, unanswered
+from bot.inbox import THREAD_SETTING, Superseded, Waiting, finish, unanswered
 from bot.messages import Message
 from bot.words import typed
 from memory import (
@@ -80,11 +80,11 @@ class Turns:
 
         History is the thread's (in a DM: the last day's across its threads). Recent words are the
         person's own that no formation has taken up: of turns the view may see, and of messages
-        still waiting. Nobody else's, ever.
+        still waiting. Nobody else's, ever. Raises `Superseded` when another worker answers it.
         """
         message = waiting.message
         async with transaction(self._pool, _scope(message)) as connection:
-            intent = await _intend(connection, message, view, question, words[:_WORDS_LIMIT])
+            intent = await _intend(connection, waiting, view, question, words[:_WORDS_LIMIT])
             exchanges = await _exchanges(connection, message, view)
             recent = {
                 ts: typed(text, bot_user_id)
@@ -140,9 +140,11 @@ class Turns:
 
         `asked`: the person was asked to confirm a forgetting, so the words remove nothing.
 
-        All in one transaction: a turn has ended with all of this or has not ended.
+        All in one transaction: a turn has ended with all of this or has not ended. Raises
+        `Superseded` when another worker answers the message.
         """
         async with transaction(self._pool, _scope(waiting.message)) as connection:
+            await finish(connection, waiting)
             await connection.execute(
                 "UPDATE turns SET status = %s, reply = %s, recalled = %s, asked = %s,"
                 " ended_at = now(),"
@@ -153,7 +155,6 @@ class Turns:
                 " AND status = 'withdrawn') AS withdrawn) event WHERE turns.id = %s",
                 (outcome, reply, list(recalled), asked, waiting.id, intent.id),
             )
-            await finish(connection, waiting)
             await self._schedule_formation(connection, view.own)
 
 
@@ -188,11 +189,13 @@ async def _exchanges(
 
 
 async def _intend(
-    connection: AsyncConnection[DictRow], message: Message, view: View, question: str, words: str
+    connection: AsyncConnection[DictRow], waiting: Waiting, view: View, question: str, words: str
 ) -> Intent:
+    message = waiting.message
     stored = await connection.execute(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " question, words) SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s WHERE NOT EXISTS"
+        " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
         " question = excluded.question, words = excluded.words RETURNING id, reply_ts",
         (
@@ -205,9 +208,13 @@ async def _intend(
             message.ts,
             question,
             words,
+            waiting.id,
+            waiting.attempts + 1,
         ),
     )
-    [row] = await stored.fetchall()
+    row = await stored.fetchone()
+    if row is None:
+        raise Superseded("Another worker answers the message now.")
     return Intent(id=row["id"], reply_ts=tuple(row["reply_ts"]))
 
 

@@ -336,6 +336,26 @@ BREAKS = (
         ),
     ),
     Break(
+        "the fence while answering",
+        "bot/inbox.py",
+        "        _check_attempt(row, waiting)\n        return",
+        "        return",
+        "A worker believed dead would write on beside the one that took over.",
+        (
+            "tests/integration/test_turn.py"
+            "::test_a_worker_that_was_taken_over_touches_nothing_more",
+            "tests/integration/test_inbox.py::test_an_attempt_that_was_taken_over_is_told",
+        ),
+    ),
+    Break(
+        "the fence at the end",
+        "bot/inbox.py",
+        "        (status, waiting.id, waiting.attempts + 1),",
+        "        (status, waiting.id, waiting.attempts + 2),",
+        "A worker believed dead would end the turn that another is answering.",
+        ("tests/integration/test_inbox.py::test_an_attempt_that_was_taken_over_is_told",),
+    ),
+    Break(
         "oldest message first",
         "bot/inbox.py",
         '" ORDER BY ts LIMIT 1)',

@@ -12,7 +12,7 @@ import pytest
 from procrastinate.exceptions import ConnectorException
 from psycopg.rows import dict_row
 
-from bot.inbox import ANSWER, Inbox, Waiting, finish, unanswered
+from bot.inbox import ANSWER, Inbox, Superseded, Waiting, finish, unanswered
 from bot.messages import Message
 from bot.queue import REPLIES, Queue
 from memory import DM, EmbeddedPostgres, Pool, create_pool, transaction, view
@@ -265,6 +265,25 @@ async def test_stop_reaches_the_running_answer_only(inbox: Inbox, database: str)
     assert await inbox.is_interrupted(running)
     assert not await inbox.is_interrupted(elsewhere)
     assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, False]
+
+
+async def test_an_attempt_that_was_taken_over_is_told(
+    inbox: Inbox, database: str, pool: Pool
+) -> None:
+    """Whoever began a message before another did can neither go on with it nor end it."""
+    asked = message()
+    await inbox.store(asked)
+    first, second = await taken(inbox, asked.thread), await taken(inbox, asked.thread)
+    with pytest.raises(Superseded):
+        await inbox.is_interrupted(first)
+    with pytest.raises(Superseded):
+        await done(pool, first)
+    with pytest.raises(Superseded):
+        await inbox.give_up(first)
+    assert stored(database, asked.thread)[0]["status"] == "waiting"
+    assert not await inbox.is_interrupted(second)
+    await done(pool, second)
+    assert stored(database, asked.thread)[0]["status"] == "done"
 
 
 async def test_an_unknown_message_is_not_interrupted(inbox: Inbox) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import openai
@@ -116,14 +117,18 @@ class House:
 
     def row(self, table: str, message: Message) -> dict[str, Any]:
         """Return a message's row."""
+        found = self.find(table, message)
+        assert found is not None
+        return found
+
+    def find(self, table: str, message: Message) -> dict[str, Any] | None:
+        """Return a message's row, if there is one."""
         column = {"turns": "question_ts", "inbox_events": "ts"}[table]
         with psycopg.connect(self.database, row_factory=dict_row) as owner:
-            found = owner.execute(
+            return owner.execute(
                 f"SELECT * FROM {table} WHERE channel_id = %s AND {column} = %s".encode(),
                 (message.channel_id, message.ts),
             ).fetchone()
-        assert found is not None
-        return found
 
     def formations(self, person: Person) -> list[dict[str, Any]]:
         """Return the waiting formations of a person."""
@@ -437,6 +442,39 @@ async def test_a_turn_that_died_is_finished_not_repeated(house: House) -> None:
     await house.answering.drain(asked.thread)
     assert house.replies(place, asked) == ["The whole answer."]
     assert house.row("turns", asked)["reply_ts"] == [posted["ts"]]
+
+
+_WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
+
+
+@pytest.mark.parametrize("moment", ["before the model", "in the words"])
+async def test_a_worker_that_was_taken_over_touches_nothing_more(house: House, moment: str) -> None:
+    """A worker believed dead that lives on stops where it is, and the other's answer stands."""
+    place = house.slack.place(channel="public")
+    asked = await house.told(place, "<@BOT> Hello", thread_ts=place.root)
+    begun: Callable[[], object]
+    if moment == "before the model":
+        house.slack.fault("conversations.replies", delay_ms=700)
+        begun = partial(house.find, "turns", asked)
+    else:
+        house.script(text="The first. " + "word " * 200)
+        house.stand_in.call("/_model/settings", {"token_ms": 30})
+        begun = partial(house.slack.calls, "chat.appendStream")
+    believed_dead = asyncio.create_task(house.answering.drain(asked.thread))
+    async with asyncio.timeout(10):
+        while not begun():  # noqa: ASYNC110 - neither playground nor PostgreSQL tells
+            await asyncio.sleep(0.02)
+    assert await house.inbox.next(asked.thread)
+    made = len(house.slack.calls(*_WRITES))
+    await asyncio.wait_for(believed_dead, 10)
+    assert len(house.slack.calls(*_WRITES)) == made
+    assert moment != "before the model" or not house.prompts()
+    assert house.row("inbox_events", asked)["status"] == "waiting"
+    house.stand_in.call("/_model/settings", {"token_ms": 0, "first_token_ms": 0})
+    house.script(text="The second.")
+    await house.answering.drain(asked.thread)
+    assert house.replies(place, asked) == ["The second."]
+    assert house.row("turns", asked)["reply"] == "The second."
 
 
 async def test_what_slack_does_not_take_is_given_up(house: House) -> None:
