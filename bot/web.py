@@ -10,6 +10,8 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
+from bot.signature import is_signed
+
 Ready: TypeAlias = Callable[[], Awaitable[str | None]]
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -43,18 +45,6 @@ def create_web_app(
     if ask is not None:
         application.router.add_post("/ask", ask)
     return application
-
-
-def is_signed(verifier: SignatureVerifier, body: bytes, headers: dict[str, str]) -> bool:
-    """Say whether Slack signed this request within the last five minutes.
-
-    Source: https://docs.slack.dev/authentication/verifying-requests-from-slack
-    """
-    try:
-        return verifier.is_valid_request(body, headers)
-    # A timestamp that is no number, a body that is no text; a signature that is not ASCII.
-    except (ValueError, TypeError):
-        return False
 
 
 def _slack(app: AsyncApp, verifier: SignatureVerifier) -> Handler:

@@ -1,0 +1,1 @@
+"""Kioku on AWS: Aurora Serverless, Lambda and Secrets Manager, by CDK."""

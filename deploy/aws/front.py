@@ -1,0 +1,235 @@
+"""The front function: it checks Slack's signature, answers in time and hands the event over.
+
+It knows neither the database nor Bolt, so it answers while the database sleeps and right after a
+cold start. What the worker needs goes to it by an asynchronous invocation, which Lambda repeats.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import logging
+import os
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import boto3
+import botocore.config
+from botocore.exceptions import BotoCoreError, ClientError
+from slack_sdk.signature import SignatureVerifier
+
+from bot.locale import language_of, say
+from bot.signature import is_signed
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+log = logging.getLogger(__name__)
+
+Event: TypeAlias = dict[str, Any]
+Response: TypeAlias = dict[str, Any]
+
+# Slack's three seconds hold all of it: one attempt, one more, and the way there and back.
+_QUICK = botocore.config.Config(
+    connect_timeout=0.6, read_timeout=0.8, retries={"total_max_attempts": 2, "mode": "standard"}
+)
+_WHOLE_ANSWER = botocore.config.Config(
+    connect_timeout=5, read_timeout=175, retries={"total_max_attempts": 1}
+)
+_READ_AGAIN_SECONDS = 30.0
+_TELL_SECONDS = 1.0
+_BODY = 'Send JSON: {"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits.\n'
+
+
+@dataclass(slots=True)
+class _Secret:
+    """Slack's secret, read once, and again when something signed does not fit it."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    read_at: float = float("-inf")
+
+    def read(self) -> None:
+        client = boto3.client("secretsmanager", config=_QUICK)
+        found = client.get_secret_value(SecretId=os.environ["SLACK_SECRET_ARN"])
+        self.values = json.loads(found["SecretString"])
+        self.read_at = time.monotonic()
+
+    def get(self, name: str) -> str:
+        if not self.values:
+            self.read()
+        return self.values.get(name) or ""
+
+    def renewed(self) -> bool:
+        """Read it again, not more often than every half minute; say whether it was read."""
+        if time.monotonic() - self.read_at < _READ_AGAIN_SECONDS:
+            return False
+        before = self.values
+        self.read()
+        return self.values != before
+
+
+_secret = _Secret()
+
+
+def handler(event: Event, context: object = None) -> Response:
+    """Answer one request of the Function URL (payload format 2.0).
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+    """
+    del context
+    method = event["requestContext"]["http"]["method"]
+    path = str(event.get("rawPath") or "/").rstrip("/")
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    body = _body(event)
+    if method == "GET" and path == "/healthz":
+        return _text(200, "alive\n")
+    if method != "POST":
+        return _text(405, "Send a POST request.\n")
+    if path == "/slack/events":
+        return _slack(body, headers)
+    if path in ("", "/ask"):
+        return _ask(body, headers)
+    return _text(404, "There is /slack/events, for Slack, and /ask.\n")
+
+
+def _body(event: Event) -> bytes:
+    body = event.get("body") or ""
+    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+
+
+def _text(status: int, text: str) -> Response:
+    headers = {"content-type": "text/plain; charset=utf-8"}
+    return {"statusCode": status, "headers": headers, "body": text}
+
+
+def _json(content: Mapping[str, Any]) -> Response:
+    headers = {"content-type": "application/json; charset=utf-8"}
+    return {"statusCode": 200, "headers": headers, "body": json.dumps(content)}
+
+
+# --- Slack ---------------------------------------------------------------------------------
+
+
+def _slack(body: bytes, headers: dict[str, str]) -> Response:
+    if not _is_from_slack(body, headers):
+        return _text(401, "The request is not signed by Slack.\n")
+    content_type = headers.get("content-type", "")
+    try:
+        text = body.decode()
+        sent = _read(text, content_type)
+    except (ValueError, TypeError, AttributeError):
+        return _text(400, "The body is none that Slack sends.\n")
+    if sent.get("type") == "url_verification":
+        return _text(200, str(sent.get("challenge") or ""))
+    handed_over = _hand_over({"kind": "slack", "body": text, "content_type": content_type})
+    if handed_over:
+        return _text(200, "")
+    if sent.get("type") == "event_callback":
+        # Slack delivers it again.
+        return _text(503, "The event could not be handed over.\n")
+    # A command, a click or a form is delivered once: nothing was done, and the person hears so.
+    return _nothing_done(sent)
+
+
+def _nothing_done(sent: Mapping[str, Any]) -> Response:
+    sentence = say(language_of(None, str(sent.get("text") or "")), "command_failed")
+    message = {"response_type": "ephemeral", "replace_original": False, "text": sentence}
+    if "command" in sent:
+        return _json(message)
+    if sent.get("type") == "view_submission":
+        blocks = sent.get("view", {}).get("blocks") or [{}]
+        named = next((b["block_id"] for b in blocks if b.get("type") == "input"), None)
+        if named:
+            return _json({"response_action": "errors", "errors": {named: sentence}})
+    elif address := str(sent.get("response_url") or ""):
+        request = urllib.request.Request(  # noqa: S310 - an address that Slack signed
+            address, json.dumps(message).encode(), {"content-type": "application/json"}
+        )
+        try:
+            urllib.request.urlopen(request, timeout=_TELL_SECONDS).close()  # noqa: S310
+        except OSError as error:
+            log.warning("a person was not told: %s", type(error).__name__)
+    return _text(200, "")
+
+
+def _is_from_slack(body: bytes, headers: dict[str, str]) -> bool:
+    for _ in range(2):
+        secret = _secret.get("SLACK_SIGNING_SECRET")
+        if secret and is_signed(SignatureVerifier(secret), body, headers):
+            return True
+        if not _secret.renewed():
+            break
+    return False
+
+
+def _read(text: str, content_type: str) -> dict[str, Any]:
+    """Return what Slack sent: an event, a command, or the payload of a click or form."""
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        form = dict(urllib.parse.parse_qsl(text, keep_blank_values=True))
+        if "payload" not in form:
+            return {**form}
+        text = form["payload"]
+    sent = json.loads(text)
+    if not isinstance(sent, dict):
+        raise TypeError("An object was expected.")
+    return sent
+
+
+def _hand_over(envelope: Mapping[str, Any]) -> bool:
+    try:
+        _lambda(_QUICK).invoke(
+            FunctionName=os.environ["KIOKU_WORKER_FUNCTION"],
+            InvocationType="Event",
+            Payload=json.dumps(envelope).encode(),
+        )
+    except (BotoCoreError, ClientError) as error:
+        log.warning("an event was not handed over: %s", type(error).__name__)
+        return False
+    return True
+
+
+def _lambda(config: botocore.config.Config) -> LambdaClient:
+    client: LambdaClient = boto3.client("lambda", config=config)
+    return client
+
+
+# --- The article's call --------------------------------------------------------------------
+
+
+def _ask(body: bytes, headers: dict[str, str]) -> Response:
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not _is_token(given):
+        return _text(401, "The bearer token is missing or wrong.\n")
+    try:
+        sent = json.loads(body)
+        call = {"kind": "ask", "user_id": sent["user_id"], "prompt": sent["prompt"]}
+    except (ValueError, KeyError, TypeError):
+        return _text(400, _BODY)
+    try:
+        answered = _lambda(_WHOLE_ANSWER).invoke(
+            FunctionName=os.environ["KIOKU_WORKER_FUNCTION"],
+            InvocationType="RequestResponse",
+            Payload=json.dumps(call).encode(),
+        )
+        answer = json.loads(answered["Payload"].read())
+    except (BotoCoreError, ClientError, ValueError) as error:
+        log.warning("a question got no answer: %s", type(error).__name__)
+        answer = None
+    if not isinstance(answer, dict) or "statusCode" not in answer:
+        return _text(503, "The question got no answer: please ask again in a minute.\n")
+    return _text(int(answer["statusCode"]), str(answer["body"]))
+
+
+def _is_token(given: str) -> bool:
+    for _ in range(2):
+        token = _secret.get("KIOKU_API_TOKEN")
+        if token and hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode()):
+            return True
+        if not _secret.renewed():
+            break
+    return False
