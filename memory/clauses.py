@@ -7,6 +7,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 
 MAX_MESSAGE = 8_000  # characters of one message that can form memories
@@ -71,7 +72,8 @@ class Words:
 
     `kind` is ``message``, ``command``, ``modal``, ``import`` or ``tool``; `ts` is the message's.
     `asked`: the person was asked to confirm what these words would have forgotten, and decides by a
-    click; the words themselves remove nothing.
+    click; the words themselves remove nothing. `zone` is the person's. `reply_to` is the question
+    of ours that these words answer: context for "yes", never evidence by itself.
     """
 
     text: str
@@ -80,6 +82,16 @@ class Words:
     kind: str = "message"
     permalink: str | None = None
     asked: bool = False
+    zone: tzinfo = UTC
+    reply_to: str | None = None
+
+    @property
+    def said_at(self) -> datetime:
+        """When it was said, by `ts`; now for words without such a time, like a command's."""
+        try:
+            return datetime.fromtimestamp(float(self.ts), UTC)
+        except (ValueError, OverflowError, OSError):
+            return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
