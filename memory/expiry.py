@@ -16,24 +16,12 @@ from memory.clauses import fold
 from memory.days import JA_POINTS, POINTS, WEEKDAY, heard, last_day, months_on
 
 MAX_TEXT = 2_000
-_ENGLISH = [
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-]
+_ENGLISH = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_JAPANESE = "一二三四五六七八九十"
 _NUMBERS = (
-    dict(zip(_ENGLISH, range(1, 13), strict=True))
-    | dict(zip("一二三四五六七八九十", range(1, 11), strict=True))
-    | {"a": 1, "an": 1, "a couple of": 2}
+    dict(zip(_ENGLISH, range(1, 11), strict=True))
+    | dict(zip(_JAPANESE, range(1, 11), strict=True))
+    | {"a": 1, "an": 1, "a couple of": 2, "eleven": 11, "twelve": 12}
 )
 _NUMBER = (
     r"(?P<number>\d{1,3}|a couple of|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven"
@@ -106,8 +94,8 @@ def until(text: str, said_at: datetime, zone: tzinfo) -> datetime | None:
     """Return the moment (UTC) from which what `text` says no longer holds, or None.
 
     A day, week, month or year named ends with its last day in `zone`; so does a number of days or
-    more; hours count from `said_at` (aware). Deadlines ("by Friday", 「金曜までに」), habits and the
-    past end nothing.
+    more; hours count from `said_at` (aware). Deadlines ("by Friday", 「金曜までに」), habits and
+    the past end nothing.
     """
     said = re.sub(r"\s+", " ", fold(text[:MAX_TEXT]))
     now = said_at.astimezone(zone)

@@ -194,3 +194,14 @@ FORGET = re.compile(
     r"\b(?:can|could|will|would) you (?:please )?(?:forget|delete|remove|erase)\b"
     r"|(?:忘れて|削除して|消して)(?:もらえ|くれ|いただけ|ほしい|欲しい|下さい|ください)"
 )
+# Words that say that something has changed: they settle which of two memories is true now.
+CHANGED = re.compile(
+    r"\b(?:now(?! and (?:then|again))|nowadays|these days|lately|recently|currently|at the moment"
+    r"|no longer|not anymore|anymore|any more|instead|rather than|used to|formerly|previously"
+    r"|(?:re)?moved|relocat\w+|switch\w*|chang(?:ed|ing)|converted|transferred|became|become"
+    r"|turned|started|begun|began|quit|stopped|gave up|left|from now on|as of|actually|correction"
+    r"|i meant|new (?:job|home|flat|apartment|role|team|employer|company|address))\b"
+    r"|今(?:は|では|の|年から|月から|週から)|現在|最近|もう(?!一|少|ちょ|すぐ)|引っ?越|転職|転勤|転居|異動|移(?:っ|り|住)"
+    r"|やめ|辞め|止め(?:た|ま)|変え|変わ|変更|切り替え|乗り換え|(?:では|じゃ|で)なく|(?:に|く)な(?:っ|り)|ようになっ"
+    r"|始め|実は|訂正|間違|先(?:月|週|日)から|来月から|新しい(?:職|仕事|家|会社|住)|以前は|前は|昔は|代わりに|かわりに|卒業"
+)

@@ -140,7 +140,7 @@ BREAKS = (
     ),
     Break(
         "a request to forget waits for its click",
-        "memory/guard.py",
+        "memory/retractions.py",
         "        if message.words.asked:",
         "        if False:",
         "Formation would forget what the person was only asked about.",
@@ -179,14 +179,14 @@ BREAKS = (
     Break(
         "evidence is a statement",
         "memory/guard.py",
-        "    if all(_asks(clause) for clause in inside):",
+        "    if all(asks(clause) for clause in inside):",
         "    if not inside:",
         "A question about something would be remembered as a liking for it.",
         ("tests/unit/test_guard.py::test_hostile_turns_are_refused",),
     ),
     Break(
         "secrets",
-        "memory/guard.py",
+        "memory/reading.py",
         "    if holds_secret(text):",
         "    if not text:",
         "A password told in passing would be kept, and repeated.",
@@ -194,7 +194,7 @@ BREAKS = (
     ),
     Break(
         "instructions",
-        "memory/guard.py",
+        "memory/reading.py",
         "    if instructs(text):",
         "    if not text:",
         "An instruction posing as a fact would steer every later answer.",

@@ -16,6 +16,7 @@ from memory.guard import (
     holds_secret,
     instructs,
     retraction,
+    settles,
     shares,
     texts,
 )
@@ -347,6 +348,72 @@ KEPT = [
 def test_other_words_remove_nothing(message: str, subject: str) -> None:
     """Praise, doubts, questions, other people and other subjects do not allow a removal."""
     assert retraction(subject, said(message)) is None
+
+
+SETTLED = [
+    ("I moved to Tokyo", "Lives in Osaka", "Lives in Tokyo"),
+    ("I live in Tokyo now", "Lives in Osaka", "Lives in Tokyo"),
+    ("I eat meat now", "Vegetarian", "Eats meat"),
+    ("I no longer live in Osaka", "Lives in Osaka", "Lives in Tokyo"),
+    ("I'm not a nurse but a doctor", "Works as a nurse", "Works as a doctor"),
+    ("Actually, I live in Kyoto", "Lives in Osaka", "Lives in Kyoto"),
+    ("I live in Osaka, in Umeda", "Based in Osaka", "Lives in Umeda, Osaka"),
+    ("今は東京に住んでいます", "大阪に住んでいる", "東京に住んでいる"),
+    ("東京に引っ越しました", "大阪に住んでいる", "東京に住んでいる"),
+    ("もう大阪には住んでいません", "大阪に住んでいる", "東京に住んでいる"),
+    ("大阪ではなく京都に住んでいます", "大阪に住んでいる", "京都に住んでいる"),
+    ("転職してA社にいます", "B社で働いている", "A社で働いている"),
+    ("大阪の梅田に住んでいます", "大阪に住んでいる", "大阪の梅田に住んでいる"),
+]
+UNSETTLED = [
+    ("I live in Tokyo", "Lives in Osaka", "Lives in Tokyo"),
+    ("I eat meat", "Vegetarian", "Eats meat"),
+    ("I'm a doctor", "Works as a nurse", "Works as a doctor"),
+    ("Do I live in Tokyo now?", "Lives in Osaka", "Lives in Tokyo"),
+    ("I might have moved to Tokyo", "Lives in Osaka", "Lives in Tokyo"),
+    ("My brother moved to Tokyo", "Lives in Osaka", "Lives in Tokyo"),
+    ("I switched from tea to coffee", "Lives in Osaka", "Lives in Tokyo"),
+    ("東京に住んでいます", "大阪に住んでいる", "東京に住んでいる"),
+    ("肉を食べます", "ベジタリアン", "肉を食べる"),
+    ("妹は東京に引っ越しました", "大阪に住んでいる", "東京に住んでいる"),
+    ("東京に引っ越すかも", "大阪に住んでいる", "東京に住んでいる"),
+]
+
+
+@pytest.mark.parametrize(("message", "before", "after"), SETTLED)
+def test_words_settle_a_change(message: str, before: str, after: str) -> None:
+    """Words that say it has changed, or that lose nothing of what was known, settle it."""
+    assert settles(said(message)[0].clauses, "UserFact", {"fact": before}, {"fact": after})
+
+
+@pytest.mark.parametrize(("message", "before", "after"), UNSETTLED)
+def test_words_leave_a_change_open(message: str, before: str, after: str) -> None:
+    """Words that only say the new, ask, doubt, or tell of others leave open what is true now."""
+    assert not settles(said(message)[0].clauses, "UserFact", {"fact": before}, {"fact": after})
+
+
+@pytest.mark.parametrize(
+    ("message", "before", "after", "expected"),
+    [
+        ("I love natto", 10, 90, False),
+        ("I love natto now", 10, 90, True),
+        ("I like natto", 90, 70, True),
+        ("I don't like natto", 90, 10, True),
+        ("I like soba", 90, None, True),
+    ],
+)
+def test_liking_and_disliking(message: str, before: int, after: int | None, expected: bool) -> None:
+    """From liking to disliking or back is a change; more or less of the same is none."""
+    old = {"food_name": "natto", "preference": before}
+    new = {"food_name": "natto", "preference": after}
+    assert settles(said(message)[0].clauses, "UserFoodPreference", old, new) is expected
+
+
+def test_how_to_answer_is_settled_by_saying_it() -> None:
+    """The newest wish about the form of answers stands, without a question."""
+    heard = said("Answer in Japanese")[0].clauses
+    old, new = {"instruction": "answer in English"}, {"instruction": "answer in Japanese"}
+    assert settles(heard, "UserInstruction", old, new)
 
 
 INNOCENT = [

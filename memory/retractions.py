@@ -1,0 +1,136 @@
+"""What takes back what was said, and what settles that something has changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from memory.clauses import Clause, Said, fold
+from memory.patterns import (
+    CHANGED,
+    CONDITION,
+    DOUBT,
+    FORGET,
+    HYPOTHETICAL,
+    LEFT_BEHIND,
+    NO_RETRACTION,
+    REFERS,
+    REPORTED,
+    RETRACTION,
+)
+from memory.reading import MAX_TEXT, Quote, asks, is_other, nearby, shares, unfit
+from memory.schemas import LEVEL_FIELDS, level, subject
+
+
+def retraction(about: str, said: Sequence[Said]) -> Quote | None:
+    """Find the clause, newest first, in which the person denies or takes back `about`.
+
+    The clause touches that subject itself, or refers to it ("it", 「それ」) where the same or a
+    neighbouring message names it. Words about which the person was asked take nothing back.
+    """
+    for index in reversed(range(len(said))):
+        message = said[index]
+        if message.words.asked:
+            continue
+        sound: dict[int, bool] = {}
+        for clause in reversed(message.clauses):
+            if takes_back(clause) and _touches(clause, about, said, index):
+                if clause.sentence not in sound:
+                    sound[clause.sentence] = _is_sound(message, clause.sentence)
+                if sound[clause.sentence]:
+                    text = clause.text.strip(" ,、;")[:MAX_TEXT]
+                    return Quote(text=text, said=message, index=index, clauses=(clause,))
+    return None
+
+
+def takes_back(clause: Clause) -> bool:
+    """Say whether the person denies or ends something in this clause."""
+    return (
+        bool(RETRACTION.search(NO_RETRACTION.sub(" ", clause.text)))
+        and (bool(FORGET.search(clause.text)) or not asks(clause))
+        and not DOUBT.search(clause.text)
+        and not CONDITION.search(clause.text)
+        and not is_other(clause.text)
+    )
+
+
+def _is_sound(said: Said, number: int) -> bool:
+    start, end, _ = said.sentences[number]
+    sentence = said.text[start:end]
+    return not (HYPOTHETICAL.search(sentence) or REPORTED.search(sentence) or unfit(sentence))
+
+
+def _touches(clause: Clause, about: str, said: Sequence[Said], index: int) -> bool:
+    if left := _left_behind(clause):
+        return any(shares(about, old) for old in left)
+    return shares(about, clause.text) or (
+        bool(REFERS.search(clause.text))
+        and any(shares(about, text) for text in nearby(said, index))
+    )
+
+
+# --- change --------------------------------------------------------------------------------
+
+_EVEN = 50  # of 100: above it something is liked, below it is not
+_NAMES = re.compile(r"[a-z0-9]{2,}|[\u30a1-\u30fa\u30fc]{2,}|[\u3400-\u9fff\u3005]+")
+# Said in other words, nothing has changed: "based in Osaka", "lives in Osaka".
+_PLAIN = frozenset(
+    re.findall(
+        r"\w+",
+        "in at on of to the an is am are be my has have with and for from near live lives living"
+        " lived based located work works working resident person user 私 本人 住 在住 居住 勤務 勤",
+    )
+)
+# The form of answers is the person's to say, and an episode is a story told anew.
+_FREE = frozenset({"UserInstruction", "Episode"})
+
+
+def settles(
+    clauses: Sequence[Clause], kind: str, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> bool:
+    """Say whether these words settle that `after` (content) is to stand in place of `before`.
+
+    They do where nothing of `before` is lost, where they say that something has changed ("now",
+    "moved", 「もう」, 「引っ越した」), or where they take `before` back. "I live in Tokyo" alone
+    leaves open whether "lives in Osaka" is over.
+    """
+    if kind in _FREE or not _conflict(kind, before, after):
+        return True
+    known = subject(kind, before)
+    for clause in clauses:
+        if asks(clause) or is_other(clause.text) or _is_unsure(clause):
+            continue
+        left = _left_behind(clause)
+        if left:
+            if any(shares(known, old) for old in left):
+                return True
+        elif CHANGED.search(clause.text) or (takes_back(clause) and shares(known, clause.text)):
+            return True
+    return False
+
+
+def _conflict(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    old, new = level(kind, before), level(kind, after)
+    if isinstance(old, int) and isinstance(new, int) and (old < _EVEN) != (new < _EVEN):
+        return True
+    kept = fold(subject(kind, after) if kind in LEVEL_FIELDS else " ".join(_texts(after)))
+    names = set(_NAMES.findall(fold(subject(kind, before)))) - _PLAIN
+    return not all(name in kept for name in names)
+
+
+def _texts(content: Mapping[str, Any]) -> list[str]:
+    return [value for value in content.values() if isinstance(value, str)]
+
+
+def _is_unsure(clause: Clause) -> bool:
+    return bool(
+        DOUBT.search(clause.text)
+        or CONDITION.search(clause.text)
+        or HYPOTHETICAL.search(clause.text)
+    )
+
+
+def _left_behind(clause: Clause) -> list[str]:
+    left = LEFT_BEHIND.search(clause.text)
+    return [old for old in left.groups() if old] if left else []
