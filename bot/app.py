@@ -9,8 +9,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.changes import Changes
 from bot.inbox import Inbox
 from bot.listeners import actions, commands, events
+from bot.listeners.privately import PrivateAnswers
 from bot.own_memories import OwnMemories
-from bot.people import People
 
 
 def create_app(
@@ -19,8 +19,8 @@ def create_app(
     identity: AuthorizeResult,
     inbox: Inbox,
     changes: Changes,
-    people: People,
     own: OwnMemories,
+    answers: PrivateAnswers,
 ) -> AsyncApp:
     """Return the app with every listener of manifest.yml.
 
@@ -35,6 +35,6 @@ def create_app(
     tokenless = AsyncWebClient(base_url=client.base_url, retry_handlers=[])
     app = AsyncApp(client=tokenless, authorize=authorize, request_verification_enabled=False)
     events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
-    commands.register(app, own=own, people=people)
-    actions.register(app, own=own, people=people)
+    commands.register(app, own=own, answers=answers)
+    actions.register(app, own=own, answers=answers)
     return app

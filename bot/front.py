@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from bot.app import create_app
 from bot.ask import Asks, ask_handler
 from bot.changes import Changes
-from bot.start import insistently
+from bot.listeners.privately import PrivateAnswers
+from bot.socket_mode import socket_mode
 from bot.turn import create_turn
 from bot.web import Handler
 from bot.wiring import Wiring
 
-_CONNECT_SECONDS = 30.0
+_ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +26,12 @@ class Front:
     """The Bolt app, and Slack's Socket Mode where that delivers; else ``/slack/events`` does."""
 
     app: AsyncApp
-    socket: AsyncSocketModeHandler | None
+    socket: SocketModeClient | None
     ask: Handler | None
 
     async def problem(self) -> str | None:
         """Return one sentence about what keeps Slack's messages away, if anything does."""
-        if self.socket is not None and not await self.socket.client.is_connected():
+        if self.socket is not None and not await self.socket.is_connected():
             return "Slack's Socket Mode is not connected."
         return None
 
@@ -42,22 +42,20 @@ async def open_front(wiring: Wiring) -> AsyncIterator[Front]:
 
     Raises `StartError`.
     """
-    settings = wiring.connections.settings
-    app = _build(wiring)
-    socket = None
-    if settings.slack_app_token is not None:
-        token = settings.slack_app_token.get_secret_value()
-        socket = AsyncSocketModeHandler(app, token, web_client=wiring.connections.slack)
-    try:
-        if socket is not None:
-            await _connect(socket)
+    token = wiring.connections.settings.slack_app_token
+    answers = PrivateAnswers(wiring.people)
+    app = _build(wiring, answers)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(answers.all_given, _ANSWER_SECONDS)
+        socket = None
+        if token is not None:
+            socket = await stack.enter_async_context(
+                socket_mode(app, token.get_secret_value(), wiring.connections.slack)
+            )
         yield Front(app=app, socket=socket, ask=_ask(wiring))
-    finally:
-        if socket is not None:
-            await socket.close_async()  # type: ignore[no-untyped-call]
 
 
-def _build(wiring: Wiring) -> AsyncApp:
+def _build(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
     identity = wiring.connections.identity
     return create_app(
         client=wiring.connections.slack,
@@ -70,8 +68,8 @@ def _build(wiring: Wiring) -> AsyncApp:
             people=wiring.people,
             bot_user_id=str(identity.bot_user_id),
         ),
-        people=wiring.people,
         own=wiring.own,
+        answers=answers,
     )
 
 
@@ -81,14 +79,3 @@ def _ask(wiring: Wiring) -> Handler | None:
         return None
     asks = Asks()
     return ask_handler(asks, create_turn(wiring.parts, asks.open_outlet), token.get_secret_value())
-
-
-async def _connect(socket: AsyncSocketModeHandler) -> None:
-    async def connect() -> None:
-        # The SDK would ask for an address for ever, whatever Slack says of the token.
-        opened = await socket.client.web_client.apps_connections_open(app_token=socket.app_token)
-        socket.client.wss_uri = str(opened["url"])
-        connecting = socket.client.connect()  # type: ignore[no-untyped-call]
-        await asyncio.wait_for(connecting, _CONNECT_SECONDS)
-
-    await insistently("SLACK_APP_TOKEN", connect)

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from memory.database import (
         PERSON_SETTING,
-        EmbeddingSpace,
-        Migration,
+        OutcomeUnknown,
         Pool,
         PoolTimeout,
-        check_access,
-        check_database,
         create_pool,
-        migrate,
-        packaged_migrations,
+        impatiently,
+        is_away,
         person_transaction,
         transaction,
     )
@@ -46,6 +43,14 @@ if TYPE_CHECKING:
     )
     from memory.formation import Change, Formed, Former, Words, memory_model, warm_up
     from memory.memories import Memory, folded, list_memories, matching, named_in
+    from memory.migrating import (
+        EmbeddingSpace,
+        Migration,
+        check_access,
+        check_database,
+        migrate,
+        packaged_migrations,
+    )
     from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
     from memory.recall import Recalled, recall_memories
     from memory.requests import as_statement
@@ -55,15 +60,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "memory.database": (
         "PERSON_SETTING",
-        "EmbeddingSpace",
-        "Migration",
+        "OutcomeUnknown",
         "Pool",
         "PoolTimeout",
-        "check_access",
-        "check_database",
         "create_pool",
-        "migrate",
-        "packaged_migrations",
+        "impatiently",
+        "is_away",
         "person_transaction",
         "transaction",
     ),
@@ -110,6 +112,14 @@ _HOMES = {
         "list_memories",
         "matching",
         "named_in",
+    ),
+    "memory.migrating": (
+        "EmbeddingSpace",
+        "Migration",
+        "check_access",
+        "check_database",
+        "migrate",
+        "packaged_migrations",
     ),
     "memory.namespace": (
         "DM",
@@ -174,6 +184,7 @@ __all__ = [
     "MemoryTools",
     "Migration",
     "Namespace",
+    "OutcomeUnknown",
     "Person",
     "Pool",
     "PoolTimeout",
@@ -196,6 +207,8 @@ __all__ = [
     "folded",
     "forget",
     "forgotten_places",
+    "impatiently",
+    "is_away",
     "list_memories",
     "matching",
     "memory_model",

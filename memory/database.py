@@ -1,58 +1,72 @@
-"""One pool, two roles, migrations, and the one way to a person's rows."""
+"""One pool, one role, the one way to a person's rows; and how PostgreSQL is when it is away."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from importlib.resources import files
-from typing import LiteralString, TypeAlias
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any, LiteralString, TypeAlias
 
 import psycopg
-from psycopg import AsyncConnection, Connection, sql
+from psycopg import AsyncConnection, sql
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from memory.errors import DatabaseNotReady, EmbeddingSpaceMismatch
 from memory.namespace import Person
 
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
 APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTING = "kioku.person"
-_CONNECT_SECONDS = 30
-_MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
-_MIGRATION_POLL_SECONDS = 0.1
+
+# A PostgreSQL that takes no writes is not the one to talk to; a peer that has vanished without a
+# word is noticed within seconds; a paused one takes its time to answer.
+_CONNECTING = {
+    "target_session_attrs": "read-write",
+    "connect_timeout": "20",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+# The pool waits ever longer from one attempt to the next, for so many seconds; then it begins anew.
+_RECONNECT_SECONDS = 3.0
+# What PostgreSQL reports of itself, without being asked, where it takes no writes.
+_READ_ONLY_SIGNS = (b"in_hot_standby", b"default_transaction_read_only")
+
+_patience: ContextVar[float | None] = ContextVar("patience", default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step of the schema; `name` orders and identifies it, `statements` is its SQL."""
-
-    name: str
-    statements: str
+class DatabaseReadOnly(psycopg.OperationalError):
+    """PostgreSQL takes no writes just now: it failed over, or ran out of space. Try again."""
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddingSpace:
-    """Which model makes the vectors, and how many dimensions they have."""
-
-    model: str
-    dimensions: int
+class OutcomeUnknown(psycopg.OperationalError):
+    """The connection was lost during the commit: the transaction may or may not have been made."""
 
 
-def packaged_migrations(package: str) -> list[Migration]:
-    """Read the ``migrations/*.sql`` files of `package`, in name order."""
-    folder = files(package) / "migrations"
-    found = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    return [
-        Migration(f"{package}/{f.name.removesuffix('.sql')}", f.read_text("utf-8")) for f in found
-    ]
+class _WritablePool(AsyncConnectionPool[AsyncConnection[DictRow]]):
+    """Keeps no connection to a PostgreSQL that takes no writes."""
+
+    async def putconn(self, conn: AsyncConnection[DictRow]) -> None:
+        if not conn.closed and any(
+            conn.pgconn.parameter_status(sign) == b"on" for sign in _READ_ONLY_SIGNS
+        ):
+            await conn.close()
+        await super().putconn(conn)
 
 
-async def _configure(connection: AsyncConnection[DictRow]) -> None:
+async def act_as_app(connection: AsyncConnection[DictRow]) -> None:
+    """Let a new connection commit by itself and act as the DML-only role."""
     await connection.set_autocommit(True)
     await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(APP_ROLE)))
+
+
+async def _try_on(pool: AsyncConnectionPool[Any]) -> None:
+    await pool.check()
 
 
 def create_pool(
@@ -66,35 +80,76 @@ def create_pool(
     """Return a closed pool whose connections act as the DML-only role.
 
     `timeout` and `max_idle` are seconds. The row factory, autocommit by `configure` and the
-    absence of prepared statements are what LangGraph, procrastinate and PgBouncer agree on.
+    absence of prepared statements are what LangGraph, procrastinate and PgBouncer agree on. What
+    `conninfo` says of connecting wins over what is usual here.
     """
-    return AsyncConnectionPool(
+    given = conninfo_to_dict(conninfo)
+    usual = {name: value for name, value in _CONNECTING.items() if name not in given}
+    return _WritablePool(
         conninfo,
         open=False,
-        configure=_configure,
-        kwargs={"row_factory": dict_row, "prepare_threshold": None},
+        configure=act_as_app,
+        kwargs={"row_factory": dict_row, "prepare_threshold": None, **usual},
         min_size=min_size,
         max_size=max_size,
         timeout=timeout,
         max_idle=max_idle,
+        reconnect_timeout=_RECONNECT_SECONDS,
+        reconnect_failed=_try_on,
         connection_class=AsyncConnection[DictRow],
     )
 
 
-async def _begin(pool: Pool, wait: float | None) -> AsyncConnection[DictRow]:
+def is_away(error: BaseException | None) -> bool:
+    """Say whether this is PostgreSQL being away, full, read-only or busy: it passes by itself."""
+    return isinstance(error, psycopg.OperationalError | psycopg.errors.ReadOnlySqlTransaction)
+
+
+@contextmanager
+def impatiently(seconds: float) -> Iterator[None]:
+    """Give each transaction begun here so many seconds, unless it says otherwise itself.
+
+    For what somebody waits for: it raises `psycopg.OperationalError` when the time is over, even
+    where PostgreSQL has stopped answering in the middle.
+    """
+    token = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
+
+
+def _hang_up(connection: AsyncConnection[DictRow]) -> None:
+    # Whoever waits for an answer gets an error at once; a cancellation would wait for the server.
+    with (
+        suppress(OSError, psycopg.OperationalError),
+        socket.socket(fileno=os.dup(connection.pgconn.socket)) as line,
+    ):
+        line.shutdown(socket.SHUT_RDWR)
+
+
+@asynccontextmanager
+async def _connection(pool: Pool, wait: float | None) -> AsyncIterator[AsyncConnection[DictRow]]:
+    """Lend a connection, for `wait` seconds if given."""
+    loop = asyncio.get_running_loop()
+    end = None if wait is None else loop.time() + wait
     # A restart of PostgreSQL leaves dead connections in the pool; the first BEGIN finds out.
-    for last in (False, True):
-        connection = await pool.getconn(wait)
+    for spare in range(pool.max_size, -1, -1):
+        connection = await pool.getconn(None if end is None else max(end - loop.time(), 0.0))
+        alarm = None if end is None else loop.call_at(end, _hang_up, connection)
         try:
-            await connection.execute("BEGIN")
-        except BaseException as fault:
-            await pool.putconn(connection)
-            if last or not isinstance(fault, psycopg.OperationalError):
+            try:
+                await connection.execute("BEGIN")
+            except psycopg.OperationalError:
+                if spare and (end is None or loop.time() < end):
+                    continue
                 raise
-            await pool.check()
-        else:
-            break
-    return connection
+            yield connection
+            return
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+            await pool.putconn(connection)
 
 
 @asynccontextmanager
@@ -103,21 +158,32 @@ async def transaction(
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction in which each setting of `scope` holds, and only there.
 
-    `wait` (seconds) bounds the wait for a connection. Raises `psycopg_pool.PoolTimeout` when
-    none comes free and `psycopg.OperationalError` when PostgreSQL cannot be reached.
+    `wait` bounds it, in seconds, from the wait for a connection to the end of the commit. Raises
+    `psycopg_pool.PoolTimeout` when no connection comes free, `DatabaseReadOnly`, `OutcomeUnknown`,
+    and `psycopg.OperationalError` when PostgreSQL cannot be reached.
     """
-    connection = await _begin(pool, wait)
+    wait = _patience.get() if wait is None else wait
+    async with _connection(pool, wait) as connection:
+        try:
+            for name, value in (scope or {}).items():
+                await connection.execute("SELECT set_config(%s, %s, true)", (name, value))
+            yield connection
+            await _commit(connection)
+        except BaseException as error:
+            with suppress(psycopg.OperationalError):
+                await connection.rollback()
+            if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+                raise DatabaseReadOnly("PostgreSQL takes no writes just now.") from error
+            raise
+
+
+async def _commit(connection: AsyncConnection[DictRow]) -> None:
     try:
-        for name, value in (scope or {}).items():
-            await connection.execute("SELECT set_config(%s, %s, true)", (name, value))
-        yield connection
         await connection.commit()
-    except BaseException:
-        with suppress(psycopg.OperationalError):
-            await connection.rollback()
-        raise
-    finally:
-        await pool.putconn(connection)
+    except psycopg.OperationalError as lost:
+        if not connection.broken:
+            raise
+        raise OutcomeUnknown("The connection was lost during the commit.") from lost
 
 
 @asynccontextmanager
@@ -132,168 +198,17 @@ async def person_transaction(
         yield connection
 
 
-def migrate(
-    conninfo: str, space: EmbeddingSpace, migrations: Iterable[Migration] = ()
-) -> list[str]:
-    """Bring the database up to this version; return the names of the steps just applied.
-
-    Needs a role that owns the schema. Safe to run from any number of processes at once: an
-    advisory lock lets one through at a time. `migrations` are further steps, after our own.
-    Raises `EmbeddingSpaceMismatch` when the stored vectors are of another model or size.
-    """
-    with psycopg.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
-        _wait_for_turn(connection)
-        _create_app_role(connection)
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS kioku_migrations"
-            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        applied = {row["name"] for row in connection.execute("SELECT name FROM kioku_migrations")}
-        done: list[str] = []
-        if "langgraph/store" not in applied:
-            _create_langgraph_store(conninfo, space)
-            _record(connection, "langgraph/store", done)
-        for step in [*packaged_migrations("memory"), *migrations]:
-            if step.name not in applied:
-                with connection.transaction():
-                    connection.execute(step.statements)
-                    _record(connection, step.name, done)
-        _settle_embedding_space(connection, space)
-        if done:
-            _grant(connection)
-    return done
-
-
-def _wait_for_turn(connection: Connection[DictRow]) -> None:
-    # A wait inside PostgreSQL holds a snapshot, for which LangGraph's CREATE INDEX CONCURRENTLY
-    # waits in turn: neither would ever end.
-    statement = "SELECT pg_try_advisory_lock(%s) AS taken"
-    while not connection.execute(statement, (_MIGRATION_LOCK,)).fetchall()[0]["taken"]:
-        time.sleep(_MIGRATION_POLL_SECONDS)
-
-
-def _create_app_role(connection: Connection[DictRow]) -> None:
-    # Roles belong to the whole cluster, the lock to one database: two may come at once.
-    connection.execute(
-        "DO $$ BEGIN CREATE ROLE kioku_app NOLOGIN;"
-        " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-    )
-    row = connection.execute("SELECT pg_has_role('kioku_app', 'MEMBER') AS member").fetchone()
-    if not (row and row["member"]):
-        connection.execute("GRANT kioku_app TO CURRENT_USER")
-
-
-def _create_langgraph_store(conninfo: str, space: EmbeddingSpace) -> None:
-    from langgraph.store.postgres import PostgresStore
-    from langgraph.store.postgres.base import PostgresIndexConfig
-
-    index: PostgresIndexConfig = {
-        "dims": space.dimensions,
-        "embed": lambda texts: [[0.0] * space.dimensions for _ in texts],
-        "ann_index_config": {"kind": "flat"},
-    }
-    with PostgresStore.from_conn_string(conninfo, index=index) as store:
-        store.setup()
-
-
-def _record(connection: Connection[DictRow], name: str, done: list[str]) -> None:
-    connection.execute("INSERT INTO kioku_migrations (name) VALUES (%s)", (name,))
-    done.append(name)
-
-
-def _settle_embedding_space(connection: Connection[DictRow], space: EmbeddingSpace) -> None:
-    connection.execute(
-        "INSERT INTO kioku_embedding_space (model, dimensions) VALUES (%s, %s)"
-        " ON CONFLICT DO NOTHING",
-        (space.model, space.dimensions),
-    )
-    row = connection.execute("SELECT model, dimensions FROM kioku_embedding_space").fetchone()
-    _compare(row, space)
-
-
-def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
-    if row is None:
-        raise DatabaseNotReady("The database has no memory tables yet: run `kioku migrate`.")
-    stored = EmbeddingSpace(row["model"], row["dimensions"])
-    if stored != space:
-        raise EmbeddingSpaceMismatch(
-            f"The stored memories were embedded with {stored.model} ({stored.dimensions}"
-            f" dimensions), but {space.model} ({space.dimensions}) is configured: set"
-            f" KIOKU_EMBEDDING_MODEL={stored.model}, or use another database or KIOKU_DATA_DIR."
-        )
-
-
-def _grant(connection: Connection[DictRow]) -> None:
-    for statement in (
-        "GRANT USAGE ON SCHEMA public TO kioku_app",
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO kioku_app",
-        "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO kioku_app",
-        "REVOKE INSERT, UPDATE, DELETE ON kioku_migrations, kioku_embedding_space FROM kioku_app",
-    ):
-        connection.execute(statement)
-
-
-async def check_access(conninfo: str) -> None:
-    """Raise unless PostgreSQL answers and lets this user act as the application's role.
-
-    A pool would try for as long as it may, and log each time. Raises `DatabaseNotReady`, and
-    `psycopg.OperationalError` when PostgreSQL cannot be reached.
-    """
-    try:
-        # A database that was paused takes its time to answer.
-        async with await AsyncConnection[DictRow].connect(
-            conninfo, connect_timeout=_CONNECT_SECONDS, row_factory=dict_row
-        ) as connection:
-            await _configure(connection)
-    except psycopg.errors.InvalidParameterValue as missing:
-        raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
-    except psycopg.errors.InsufficientPrivilege as missing:
-        raise DatabaseNotReady(
-            "The user of DATABASE_URL may not act as kioku_app: run `GRANT kioku_app TO` that"
-            " user, as the owner of the database."
-        ) from missing
-
-
-async def check_database(
-    pool: Pool,
-    space: EmbeddingSpace,
-    migrations: Sequence[Migration] = (),
-    *,
-    wait: float | None = None,
-) -> None:
-    """Raise unless the database is reachable, migrated and embedded as `space` says.
-
-    `wait` (seconds) bounds the wait for a connection. Raises `DatabaseNotReady` or
-    `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` when PostgreSQL cannot be reached.
-    """
-    wanted = {"langgraph/store"} | {
-        step.name for step in [*packaged_migrations("memory"), *migrations]
-    }
-    try:
-        async with transaction(pool, wait=wait) as connection:
-            rows = await (await connection.execute("SELECT name FROM kioku_migrations")).fetchall()
-            spaces = await connection.execute("SELECT model, dimensions FROM kioku_embedding_space")
-            row = await spaces.fetchone()
-    except psycopg.errors.UndefinedTable as missing:
-        raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
-    if missing_steps := wanted - {row["name"] for row in rows}:
-        raise DatabaseNotReady(
-            f"The database is {len(missing_steps)} step(s) behind this version:"
-            " run `kioku migrate`."
-        )
-    _compare(row, space)
-
-
 __all__ = [
-    "EmbeddingSpace",
-    "Migration",
+    "APP_ROLE",
+    "PERSON_SETTING",
+    "DatabaseReadOnly",
+    "OutcomeUnknown",
     "Pool",
     "PoolTimeout",
-    "check_access",
-    "check_database",
+    "act_as_app",
     "create_pool",
-    "migrate",
-    "packaged_migrations",
+    "impatiently",
+    "is_away",
     "person_transaction",
     "transaction",
 ]

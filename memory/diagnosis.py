@@ -11,7 +11,8 @@ import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow, dict_row
 
-from memory.database import APP_ROLE, EmbeddingSpace, Migration, packaged_migrations
+from memory.database import APP_ROLE
+from memory.migrating import EmbeddingSpace, Migration, packaged_migrations
 
 _PROTECTED = re.compile(r"ALTER TABLE (\w+) ENABLE ROW LEVEL SECURITY", re.IGNORECASE)
 

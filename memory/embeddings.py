@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import openai
 
-from memory.database import EmbeddingSpace
 from memory.errors import EmbeddingsUnavailable
+from memory.migrating import EmbeddingSpace
 
 # The models take 8,191 tokens; Japanese can need more than one token a character.
 MAX_CHARACTERS = 6_000

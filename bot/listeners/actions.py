@@ -9,17 +9,16 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
-from bot.listeners.privately import Work, answer_privately
+from bot.listeners.privately import PrivateAnswers, Work
 from bot.locale import Language
 from bot.own_memories import OwnMemories
-from bot.people import People
 from bot.surfaces.blocks import Payload
 from bot.surfaces.forgetting import FORGET_ACTION, FORGET_ALL_ACTION, UNDO_ACTION
 from bot.surfaces.memories import PAGE_ACTION
 from memory import Person
 
 
-def register(app: AsyncApp, *, own: OwnMemories, people: People) -> None:
+def register(app: AsyncApp, *, own: OwnMemories, answers: PrivateAnswers) -> None:
     """Register every button the app shows.
 
     What a click does is done in the namespace of the person who clicked: a button's value names a
@@ -30,7 +29,7 @@ def register(app: AsyncApp, *, own: OwnMemories, people: People) -> None:
         ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], work: Work
     ) -> None:
         await ack()
-        await answer_privately(body, respond, people, work, replace=True)
+        await answers.give(body, respond, work, replace=True)
 
     @app.action(re.compile(f"^{FORGET_ACTION}(_all)?$"))
     async def forget(

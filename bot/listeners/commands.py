@@ -8,10 +8,9 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
-from bot.listeners.privately import answer_privately
+from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
 from bot.own_memories import OwnMemories
-from bot.people import People
 from bot.surfaces.blocks import Payload
 from bot.words import storable
 from memory import Person
@@ -19,20 +18,20 @@ from memory import Person
 COMMANDS = ("/memories", "/forget")
 
 
-def register(app: AsyncApp, *, own: OwnMemories, people: People) -> None:
+def register(app: AsyncApp, *, own: OwnMemories, answers: PrivateAnswers) -> None:
     """Register every command of manifest.yml."""
 
     @app.command("/memories")
     async def memories(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
         await ack()
         work = partial(_with_words, own.memories_command, command)
-        await answer_privately(command, respond, people, work)
+        await answers.give(command, respond, work)
 
     @app.command("/forget")
     async def forget(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
         await ack()
         work = partial(_with_words, own.forget_command, command)
-        await answer_privately(command, respond, people, work)
+        await answers.give(command, respond, work)
 
 
 async def _with_words(

@@ -10,6 +10,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.changes import Changes
 from bot.inbox import Inbox
 from bot.messages import read_message
+from memory import impatiently
 
 # Every event of manifest.yml; one without a listener would be answered 404 and sent again.
 EVENTS = (
@@ -27,10 +28,14 @@ EVENTS = (
 )
 
 
+_DATABASE_SECONDS = 2.0
+
+
 def register(app: AsyncApp, *, inbox: Inbox, changes: Changes, bot_user_id: str) -> None:
     """Store events in a global middleware: it is awaited before the ack, a listener is not.
 
     What is raised here becomes an answer other than 200, and Slack delivers the event again.
+    Slack waits for three seconds, so PostgreSQL has two.
     """
 
     @app.use
@@ -41,10 +46,11 @@ def register(app: AsyncApp, *, inbox: Inbox, changes: Changes, bot_user_id: str)
         event = body.get("event")
         if isinstance(event, dict):
             message = read_message(body, bot_user_id)
-            if message is not None:
-                await inbox.store(message)
-            else:
-                await changes.note(body)
+            with impatiently(_DATABASE_SECONDS):
+                if message is not None:
+                    await inbox.store(message)
+                else:
+                    await changes.note(body)
         await next()
 
     async def stored(event: dict[str, Any]) -> None:

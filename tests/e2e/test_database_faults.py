@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -10,7 +11,9 @@ import pytest
 from bot.locale import say
 from memory import EmbeddedPostgres
 from tests.e2e.answers import STORY, goes_on, slowly
+from tests.e2e.messages import Json, Said
 from tests.e2e.world import World
+from tests.frozen import frozen
 
 
 @pytest.fixture
@@ -72,16 +75,7 @@ def test_line_5_a_message_during_an_outage_is_answered_after_it(
     ann = world.human()
     server.stop(immediate=True)
     said = world.say(ann, "I love ramen")
-    world.until(
-        lambda: [
-            attempt
-            for delivery in world.playground("deliveries")["deliveries"]
-            if delivery["body"].get("event", {}).get("ts") == said.ts
-            for attempt in delivery["attempts"]
-            if attempt.get("ok") is False
-        ],
-        "a refusal",
-    )
+    world.until(lambda: _refusals(world, said), "a refusal")
     assert world.app.get("/readyz")[0] != 200
     assert world.app.get("/healthz")[0] == 200
     server.start()
@@ -91,18 +85,69 @@ def test_line_5_a_message_during_an_outage_is_answered_after_it(
 
 
 @pytest.mark.one_mode
-def test_line_5_a_command_during_an_outage_is_answered_after_it(
+def test_a_command_while_postgresql_is_silent_or_away_says_so(
     world: World, server: EmbeddedPostgres
 ) -> None:
-    """Line 5: a command waits while PostgreSQL is away, and is not forgotten."""
+    """A command is acknowledged at once and answered in seconds: nothing was done, try again."""
     ann = world.human()
     world.remember(ann, "ramen")
+
+    def refused() -> None:
+        begun = time.monotonic()
+        answer = world.command(ann, "/forget", "everything")
+        assert answer["text"] == say("en", "command_failed")
+        assert time.monotonic() - begun < 10
+
+    with frozen(server):
+        refused()
     server.stop(immediate=True)
-    typed = {"user": ann.id, "channel": "dm", "command": "/memories"}
-    assert world.playground("commands", typed)["ok"]
+    refused()
     server.start()
-    [answer] = world.until(lambda: world.seen(ann), "an answer")
-    assert "ramen" in answer["text"]
+    assert "ramen" in world.command(ann, "/memories")["text"]
+
+
+@pytest.mark.one_mode
+def test_an_event_while_postgresql_is_silent_is_brought_again(
+    world: World, server: EmbeddedPostgres
+) -> None:
+    """What PostgreSQL does not take in two seconds is not acknowledged, so it comes again."""
+    ann = world.human()
+    with frozen(server):
+        said = world.say(ann, "I love ramen")
+        world.until(lambda: _refusals(world, said), "a refusal")
+    assert "ramen" in world.reply(said).text
+    assert len(world.answers(said)) == 1
+
+
+@pytest.mark.one_mode
+def test_a_full_disk_costs_no_message(world: World) -> None:
+    """While PostgreSQL has no room nothing is acknowledged or lost; then it goes on by itself."""
+    ann = world.human()
+    full = (
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION"
+        " 'could not extend file' USING ERRCODE = 'disk_full'; END $$;"
+        "CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {} EXECUTE FUNCTION full_disk()"
+    )
+    with psycopg.connect(world.app.conninfo) as owner:
+        owner.execute(full.format("inbox_events"))
+    try:
+        said = world.say(ann, "I love ramen")
+        world.until(lambda: _refusals(world, said), "a refusal")
+    finally:
+        with psycopg.connect(world.app.conninfo) as owner:
+            owner.execute("DROP FUNCTION full_disk CASCADE")
+    assert "ramen" in world.reply(said).text
+    assert len(world.answers(said)) == 1
+
+
+def _refusals(world: World, said: Said) -> list[Json]:
+    return [
+        attempt
+        for delivery in world.playground("deliveries")["deliveries"]
+        if delivery["body"].get("event", {}).get("ts") == said.ts
+        for attempt in delivery["attempts"]
+        if attempt.get("ok") is False
+    ]
 
 
 @pytest.mark.one_mode

@@ -19,7 +19,7 @@ from bot.app import create_app
 from bot.audience import Audiences
 from bot.changes import Changes
 from bot.inbox import ANSWER, Inbox
-from bot.listeners.privately import person_of
+from bot.listeners.privately import PrivateAnswers, person_of
 from bot.locale import say
 from bot.own_memories import OwnMemories
 from bot.people import People
@@ -173,8 +173,8 @@ async def door(
             people=people,
             bot_user_id=slack.bot_user_id,
         ),
-        people=people,
         own=OwnMemories(pool, embedder, stand_in=False),
+        answers=PrivateAnswers(people),
     )
 
     async def ready() -> str | None:

@@ -1,0 +1,31 @@
+"""A PostgreSQL that is there and says nothing, as one that resumes, or hangs, or was cut off."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psutil  # type: ignore[import-untyped]
+import psycopg
+
+from memory import EmbeddedPostgres
+
+
+@contextmanager
+def frozen(server: EmbeddedPostgres) -> Iterator[None]:
+    """Stop every process of `server` where it is; they go on afterwards as if nothing had been."""
+    with psycopg.connect(server.dsn()) as connection:
+        found = connection.execute("SELECT pid FROM pg_stat_activity").fetchall()
+        backend = psutil.Process(next(pid for (pid,) in found if pid != 0))
+    postmaster = backend.parent()
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            # Those that had nothing left to do end first.
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)

@@ -1,0 +1,153 @@
+"""PostgreSQL that is away, silent, read-only or full: in time, in one sentence, and over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import psycopg
+import pytest
+
+from memory import (
+    EmbeddedPostgres,
+    OutcomeUnknown,
+    Pool,
+    create_pool,
+    impatiently,
+    is_away,
+    transaction,
+)
+from memory.database import DatabaseReadOnly
+from tests.conftest import fresh_database
+from tests.frozen import frozen
+
+INSERT = (
+    "INSERT INTO conversations VALUES ('T1', %s, 'public', false)"
+    " ON CONFLICT (team_id, channel_id) DO UPDATE SET looked_up_at = now()"
+)
+
+
+@pytest.fixture(scope="module")
+def shared(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for these tests; each writes conversations of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@asynccontextmanager
+async def opened(conninfo: str, *, max_size: int = 1) -> AsyncIterator[Pool]:
+    """Open a small pool."""
+    async with create_pool(conninfo, min_size=1, max_size=max_size, timeout=10) as pool:
+        await pool.wait()
+        yield pool
+
+
+async def write(pool: Pool, channel: str) -> None:
+    """Write one row."""
+    async with transaction(pool) as connection:
+        await connection.execute(INSERT, (channel,))
+
+
+def written(conninfo: str, channel: str) -> bool:
+    """Say whether the row is there."""
+    with psycopg.connect(conninfo) as owner:
+        found = owner.execute("SELECT FROM conversations WHERE channel_id = %s", (channel,))
+        return found.fetchone() is not None
+
+
+async def test_the_impatient_are_told_in_time(shared: str, postgres: EmbeddedPostgres) -> None:
+    """A PostgreSQL that falls silent costs whoever is waited for no more than they have."""
+    loop = asyncio.get_running_loop()
+    async with opened(shared) as pool:
+        await write(pool, "C1")
+        with frozen(postgres):
+            begun = loop.time()
+            with pytest.raises(psycopg.OperationalError), impatiently(0.3):
+                await write(pool, "C2")
+            # The connection is gone, and a new one is not to be had either.
+            with pytest.raises(psycopg.OperationalError):
+                async with transaction(pool, wait=0.3):
+                    raise AssertionError("nobody answered")
+            assert loop.time() - begun < 2
+        assert not written(shared, "C2")
+        await write(pool, "C3")
+    assert written(shared, "C3")
+
+
+async def test_the_patient_go_on_where_they_were(shared: str, postgres: EmbeddedPostgres) -> None:
+    """Whoever may wait is served when PostgreSQL speaks again, as after a pause of Aurora's."""
+    async with opened(shared) as pool:
+        with frozen(postgres):
+            waiting = asyncio.create_task(write(pool, "C4"))
+            await asyncio.sleep(0.3)
+            assert not waiting.done()
+        await asyncio.wait_for(waiting, 20)
+    assert written(shared, "C4")
+
+
+async def test_a_commit_without_an_answer_is_called_unknown(database: str) -> None:
+    """A connection lost during the commit is told apart from one lost before it."""
+    with psycopg.connect(database) as owner:
+        owner.execute(
+            "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
+            " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$"
+        )
+        owner.execute(
+            "CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON conversations"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()"
+        )
+    async with opened(database) as pool:
+        with pytest.raises(OutcomeUnknown):
+            await write(pool, "C1")
+        with psycopg.connect(database) as owner:
+            owner.execute("ALTER TABLE conversations DISABLE TRIGGER cut")
+        await write(pool, "C2")
+
+
+@contextmanager
+def read_only(server: EmbeddedPostgres) -> Iterator[None]:
+    """Let the server take no writes, as after a failover, or when it has run out of space."""
+    with psycopg.connect(server.dsn(), autocommit=True) as owner:
+        owner.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        owner.execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            owner.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            owner.execute("SELECT pg_reload_conf()")
+
+
+async def test_a_server_that_takes_no_writes_is_left(
+    shared: str, postgres: EmbeddedPostgres
+) -> None:
+    """A connection that has become read-only is not kept, and the next one can write."""
+    async with opened(shared, max_size=2) as pool:
+        await write(pool, "C5")
+        with read_only(postgres):
+            with pytest.raises(psycopg.OperationalError):
+                await asyncio.wait_for(_write_on(pool), 10)
+            # No new connection either: it would not be of use.
+            with pytest.raises(psycopg.OperationalError):
+                async with transaction(pool, wait=0.3):
+                    raise AssertionError("it was read-only")
+        async with asyncio.timeout(10):
+            await write(pool, "C7")
+    assert written(shared, "C7")
+
+
+async def _write_on(pool: Pool) -> None:
+    # PostgreSQL's processes read their new configuration when they get to it.
+    while True:
+        await write(pool, "C6")
+
+
+def test_what_passes_by_itself_is_known() -> None:
+    """Away, full and read-only pass; a mistake of ours does not."""
+    errors = psycopg.errors
+    for passing in (errors.DiskFull, errors.ReadOnlySqlTransaction, errors.AdminShutdown):
+        assert is_away(passing())
+    assert is_away(DatabaseReadOnly())
+    for lasting in (errors.UndefinedTable, errors.UniqueViolation, ValueError):
+        assert not is_away(lasting())
+    assert not is_away(None)

@@ -1,0 +1,90 @@
+"""Socket Mode is connected in the end, whatever became of the address it was told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+
+from bot.slack import create_client
+from bot.socket_mode import socket_mode
+
+SECONDS = 20.0
+NOWHERE = "ws://127.0.0.1:1/"
+
+
+@dataclass
+class Slack:
+    """A Slack whose every address is good once; the first `dead` of them lead nowhere."""
+
+    url: str = ""
+    dead: int = 0
+    given: int = 0
+    open: list[web.WebSocketResponse] = field(default_factory=list)
+
+    async def connections_open(self, request: web.Request) -> web.Response:
+        """Answer ``apps.connections.open``."""
+        del request
+        self.given += 1
+        dead, self.dead = self.dead, max(self.dead - 1, 0)
+        url = NOWHERE if dead else f"{self.url}/link?ticket={self.given}"
+        return web.json_response({"ok": True, "url": url})
+
+    async def link(self, request: web.Request) -> web.WebSocketResponse:
+        """Be connected until the client goes, or `cut`; an old ticket is of no use."""
+        if request.query["ticket"] != str(self.given):
+            raise web.HTTPForbidden
+        line = web.WebSocketResponse()
+        await line.prepare(request)
+        self.open.append(line)
+        async for _ in line:
+            continue
+        self.open.remove(line)
+        return line
+
+    async def connected_anew(self, before: web.WebSocketResponse) -> None:
+        """Wait until there is a connection, and it is another than `before`."""
+        async with asyncio.timeout(SECONDS):
+            while not self.open or before in self.open:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[Slack]:
+    """Such a Slack, served."""
+    made = Slack()
+    application = web.Application()
+    application.router.add_post("/api/apps.connections.open", made.connections_open)
+    application.router.add_get("/link", made.link)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+async def _nobody() -> AuthorizeResult:
+    return AuthorizeResult(enterprise_id=None, team_id="T1", bot_token="xoxb-1")
+
+
+async def test_a_lost_connection_is_opened_anew_at_another_address(slack: Slack) -> None:
+    """An address that leads nowhere is dropped, at the start and after a connection was lost."""
+    client = create_client("xoxb-1", f"{slack.url}/api/")
+    app = AsyncApp(client=client, authorize=_nobody, request_verification_enabled=False)
+    slack.dead = 1
+    async with socket_mode(app, "xapp-1", client, ping_seconds=0.1) as connection:
+        assert await connection.is_connected()
+        assert slack.given >= 2
+        [line] = slack.open
+        slack.dead = 2
+        await line.close()
+        await slack.connected_anew(line)
+        assert slack.given >= 5
+    assert not await connection.is_connected()
