@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.logs import fault
 from bot.messages import Message
 from bot.slack import SLACK_FAULTS
-from memory import DM, PUBLIC, Namespace, Pool, View, transaction, view
+from memory import DM, PUBLIC, Namespace, Person, Pool, View, transaction, view
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,13 @@ class Audiences:
         person = message.person
         if message.audience == DM:
             return view(person.namespace(DM))
-        audience, shared = await self._kind(message)
+        if message.is_shared:
+            return view(person.namespace(message.channel_id), shared=True)
+        return await self.view_in(person, message.channel_id)
+
+    async def view_in(self, person: Person, channel_id: str) -> View:
+        """Return what may be seen of a person in a conversation, whatever is said there."""
+        audience, shared = await self._kind(person.team_id, channel_id)
         return view(person.namespace(audience), shared=shared)
 
     async def is_shared(self, namespace: Namespace) -> bool:
@@ -47,40 +53,47 @@ class Audiences:
         return row is None or bool(row["shared"])
 
     async def forget(self, team_id: str, channel_id: str) -> None:
-        """Look the conversation up anew next time: it was shared, archived or converted."""
+        """Look the conversation up anew next time: it was shared, archived or converted.
+
+        Until then nothing is known of it; an answer of Slack's that is under way is out of date.
+        """
         async with transaction(self._pool) as connection:
             await connection.execute(
-                "DELETE FROM conversations WHERE team_id = %s AND channel_id = %s",
-                (team_id, channel_id),
+                "INSERT INTO conversations"
+                " (team_id, channel_id, audience, shared, looked_up_at, changed_at)"
+                " VALUES (%(team)s, %(channel)s, %(channel)s, true, '-infinity', clock_timestamp())"
+                " ON CONFLICT (team_id, channel_id) DO UPDATE SET audience = excluded.audience,"
+                " shared = true, looked_up_at = '-infinity', changed_at = excluded.changed_at",
+                {"team": team_id, "channel": channel_id},
             )
 
-    async def _kind(self, message: Message) -> tuple[str, bool]:
-        key = (message.team_id, message.channel_id)
-        if message.is_shared:
-            return message.channel_id, True
+    async def _kind(self, team_id: str, channel_id: str) -> tuple[str, bool]:
+        key = (team_id, channel_id)
         async with transaction(self._pool) as connection:
             found = await connection.execute(
-                "SELECT audience, shared FROM conversations WHERE team_id = %s"
-                f" AND channel_id = %s AND looked_up_at > now() - interval '{_TRUSTED_FOR}'",
+                "SELECT asked_at, audience, shared FROM (SELECT clock_timestamp() AS asked_at) now"
+                " LEFT JOIN conversations ON team_id = %s AND channel_id = %s"
+                f" AND looked_up_at > now() - interval '{_TRUSTED_FOR}'",
                 key,
             )
             row = await found.fetchone()
-        if row is not None:
+        if row is not None and row["audience"] is not None:
             return str(row["audience"]), bool(row["shared"])
         try:
-            answer = await self._client.conversations_info(channel=message.channel_id)
+            answer = await self._client.conversations_info(channel=channel_id)
         except SLACK_FAULTS as error:
             log.warning("a conversation's kind could not be looked up: %s", fault(error))
-            return message.channel_id, True
-        audience, shared = kind_of(answer.get("channel") or {}, message.channel_id)
+            return channel_id, True
+        audience, shared = kind_of(answer.get("channel") or {}, channel_id)
         async with transaction(self._pool) as connection:
-            await connection.execute(
+            kept = await connection.execute(
                 "INSERT INTO conversations (team_id, channel_id, audience, shared)"
                 " VALUES (%s, %s, %s, %s) ON CONFLICT (team_id, channel_id) DO UPDATE SET"
-                " audience = excluded.audience, shared = excluded.shared, looked_up_at = now()",
-                (*key, audience, shared),
+                " audience = excluded.audience, shared = excluded.shared, looked_up_at = now()"
+                " WHERE conversations.changed_at < %s",
+                (*key, audience, shared, row["asked_at"] if row else None),
             )
-        return audience, shared
+        return (audience, shared) if kept.rowcount else (channel_id, True)
 
 
 def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:

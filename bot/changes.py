@@ -12,8 +12,18 @@ from bot.people import People
 from bot.turns import Turns
 from bot.words import plain, storable, typed
 
+# Converting a channel is told by a message in it, everything else by an event of its own.
 _CONVERSATION_CHANGES = frozenset(
-    {"channel_shared", "channel_unshared", "channel_archive", "channel_unarchive"}
+    {
+        "channel_shared",
+        "channel_unshared",
+        "channel_archive",
+        "channel_unarchive",
+        "channel_left",
+        "group_left",
+        "channel_convert_to_private",
+        "channel_convert_to_public",
+    }
 )
 
 
@@ -47,8 +57,11 @@ class Changes:
                 deleted = event.get("previous_message") or {}
                 deleted = {**deleted, "ts": event.get("deleted_ts")}
                 await self._reword(team, channel, deleted, None)
-            case kind, _ if kind in _CONVERSATION_CHANGES:
+            case kind, subtype if {kind, subtype} & _CONVERSATION_CHANGES:
                 await self._audiences.forget(team, channel)
+            case "channel_id_changed", _:
+                for name in ("old_channel_id", "new_channel_id"):
+                    await self._audiences.forget(team, str(event.get(name)))
 
     async def _reword(
         self, team: str, channel: str, message: Mapping[str, Any], text: object

@@ -4,7 +4,7 @@ import zoneinfo
 from collections.abc import Awaitable, Callable
 
 from playground.control.input import BadRequestError, Input
-from playground.records import Channel, Json, Kind, User
+from playground.records import Channel, Json, Kind, Message, User
 from playground.slack import BOT_TOKEN, Slack
 from playground.web_api.people import user_object
 from playground.workspace import new_id
@@ -99,13 +99,17 @@ class People:
         return {"id": channel.id, "name": channel.name, "channel": channel.id}
 
     async def update_channel(self, given: Input) -> Json:
-        """Archive, unarchive, share, unshare, make private, add or remove people."""
+        """Archive, unarchive, share, unshare, make private or public, add or remove people.
+
+        The app can be removed, too: it hears of that as `channel_left` or `group_left`.
+        """
         workspace, events = self._slack.workspace, self._slack.events
         channel = workspace.channel(given.text("channel"))
         joining = [user for user in self._people(given, "add") if user.id not in channel.members]
         leaving = [user for user in self._people(given, "remove") if user.id in channel.members]
-        if given.flag("private") and channel.kind == "public":
-            channel.kind = "private"
+        private = given.flag("private", default=channel.kind == "private")
+        if channel.kind in ("public", "private") and private != (channel.kind == "private"):
+            self._convert(channel, private=private)
         archived = given.flag("archived", default=channel.archived)
         if archived != channel.archived:
             channel.archived = archived
@@ -119,6 +123,9 @@ class People:
         self._slack.posting.join(channel, joining)
         for user in leaving:
             ts = workspace.next_ts()
+            if user.id == workspace.identity.bot_user_id:
+                left = "channel_left" if channel.kind == "public" else "group_left"
+                self._told(channel, left, actor_id=workspace.identity.bot_user_id)
             events.emit(
                 {
                     "type": "member_left_channel",
@@ -134,6 +141,20 @@ class People:
             workspace.save(channel)
         self._changed()
         return {"id": channel.id}
+
+    def _convert(self, channel: Channel, *, private: bool) -> None:
+        """Slack says it by a message in the channel, as one who belongs to it."""
+        channel.kind = "private" if private else "public"
+        kind = "private" if private else "public"
+        ts = self._slack.workspace.next_ts()
+        body: Json = {
+            "type": "message",
+            "subtype": f"channel_convert_to_{kind}",
+            "user": next(iter(channel.members)),
+            "text": f"made this channel *{kind}*.",
+            "ts": ts,
+        }
+        self._slack.posting.add(channel, Message(channel=channel.id, ts=ts, body=body))
 
     def _told(self, channel: Channel, event: str, **extra: str) -> None:
         ts = self._slack.workspace.next_ts()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -123,6 +124,32 @@ async def test_a_changed_conversation_is_looked_up_anew(
     slack.control("channels/update", {"channel": place.channel, "shared": True})
     await audiences.forget(message.team_id, place.channel)
     assert (await audiences.view(message)).audiences == (place.channel,)
+
+
+async def test_a_change_overtakes_what_slack_said_before(
+    slack: PlaygroundSlack, audiences: Audiences, database: str
+) -> None:
+    """What Slack said before a channel was shared is not kept when it arrives afterwards."""
+    place = slack.place(channel="public")
+    async with await psycopg.AsyncConnection.connect(database) as owner:
+        row = (slack.team_id, place.channel, place.channel)
+        await owner.execute(
+            "INSERT INTO conversations (team_id, channel_id, audience, shared, looked_up_at)"
+            " VALUES (%s, %s, %s, true, '-infinity')",
+            row,
+        )
+        looking = asyncio.create_task(audiences.view(slack.message(place)))
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+        async with asyncio.timeout(15):
+            while not await (await owner.execute(waiting)).fetchone():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await owner.execute(
+            "UPDATE conversations SET changed_at = clock_timestamp() WHERE channel_id = %s",
+            (place.channel,),
+        )
+    assert (await looking).audiences == (place.channel,)
+    assert len(slack.calls("conversations.info")) == 1
+    assert (await audiences.view(slack.message(place))).own.audience == PUBLIC
 
 
 async def test_what_was_learned_is_trusted_for_an_hour(

@@ -182,6 +182,28 @@ async def test_changes_of_a_channel_are_told(driver: Driver) -> None:
     assert status == 400
 
 
+async def test_a_converted_channel_says_so(driver: Driver, client: AsyncWebClient) -> None:
+    """A channel made private, and public again, says so by a message of its new kind."""
+    general = await driver.channel()
+    for private, kind in ((True, "group"), (False, "channel")):
+        await driver.post("channels/update", channel=general, private=private)
+        event = (await driver.deliveries("message"))[-1]["body"]["event"]
+        told = "private" if private else "public"
+        assert (event["subtype"], event["channel_type"]) == (f"channel_convert_to_{told}", kind)
+        answer = await client.conversations_info(channel=general)
+        assert answer["channel"]["is_private"] == private
+
+
+async def test_the_app_can_be_removed(slack: Slack, driver: Driver) -> None:
+    """An app that is taken out of a channel hears of it, by the channel's kind."""
+    for kind, told in (("public", "channel_left"), ("private", "group_left")):
+        made = await driver.post("channels", kind=kind, members=[await driver.user()])
+        bot = slack.workspace.identity.bot_user_id
+        await driver.post("channels/update", channel=made["id"], remove=[bot])
+        assert (await driver.deliveries())[-1]["name"] == told
+        assert bot not in slack.workspace.channel(made["id"]).members
+
+
 async def test_changes_of_a_person_are_told(driver: Driver, client: AsyncWebClient) -> None:
     """A new locale is a user_change event and what users.info answers; who left cannot write."""
     aya = await driver.user()

@@ -22,9 +22,12 @@ APP_LEVEL = {"apps.connections.open"}
 EVENT_SCOPES = {
     "app_mention": {"app_mentions:read"},
     "channel_archive": {"channels:read"},
+    "channel_id_changed": {"channels:read", "groups:read"},
+    "channel_left": {"channels:read"},
     "channel_shared": {"channels:read", "groups:read"},
     "channel_unarchive": {"channels:read"},
     "channel_unshared": {"channels:read", "groups:read"},
+    "group_left": {"groups:read"},
     "message.channels": {"channels:history"},
     "message.groups": {"groups:history"},
     "message.im": {"im:history"},
