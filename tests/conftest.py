@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 import openai
@@ -30,6 +27,8 @@ from memory import (
     create_pool,
     migrate,
 )
+from tests import fork_server
+from tests.fork_server import Process
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
@@ -61,11 +60,16 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def pytest_unconfigure() -> None:
+    """End what starts the processes of the tests."""
+    fork_server.close()
+
+
 @dataclass(frozen=True)
 class Server:
     """A server process of a test and what it said when it was ready."""
 
-    process: subprocess.Popen[str]
+    process: Process
     told: dict[str, Any]
 
     @property
@@ -91,27 +95,26 @@ class Server:
         return json.loads(text) if text else None
 
 
-def read_line(process: subprocess.Popen[str], seconds: float = _READY_SECONDS) -> str:
+def read_line(output: IO[str] | None, seconds: float = _READY_SECONDS) -> str:
     """Return the next line of a process's output; fails when none comes in time."""
-    assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], seconds)
+    assert output is not None
+    ready, _, _ = select.select([output], [], [], seconds)
     assert ready, "The process said nothing in time."
-    return process.stdout.readline()
+    return output.readline()
 
 
 @contextmanager
 def json_server(*arguments: str) -> Iterator[Server]:
     """Run ``python -m …`` that tells where it is in one line of JSON."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
+    process = fork_server.start(*arguments, cwd=ROOT, env=os.environ)
     try:
-        line = read_line(process)
+        line = read_line(process.stdout)
         assert line, f"{arguments[0]} did not start."
         yield Server(process, json.loads(line))
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.terminate()
+        process.wait(20)
+        process.close()
 
 
 @pytest.fixture(scope="session")

@@ -308,7 +308,7 @@ def check_served(container: Container, image: Stage, port: str) -> None:
     command = [*image.one("ENTRYPOINT").words, *image.one("CMD").words]
     with container.start(*command) as process:
         try:
-            assert read_line(process, START_SECONDS) == f"Kioku is ready on port {port}.\n"
+            assert read_line(process.stdout, START_SECONDS) == f"Kioku is ready on port {port}.\n"
             assert container.run(*health) == (0, "")
             process.send_signal(signal.Signals[image.one("STOPSIGNAL").rest])
             said, _ = process.communicate(timeout=40)

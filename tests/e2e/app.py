@@ -1,4 +1,4 @@
-"""The real app as a process: ``python -m bot run`` against a playground and a database."""
+"""The real app as a process, ``python -m bot run``, against a playground and a database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from tests import fork_server
 from tests.conftest import ROOT, Server
+from tests.fork_server import Process
 
 Mode: TypeAlias = Literal["socket", "http"]
 
@@ -31,17 +32,17 @@ class App:
         self.mode: Mode = mode
         self.log = log
         self.port = 0
-        self.process: subprocess.Popen[bytes]
+        self.process: Process
 
     def start(self, **settings: str) -> None:
         """Start it and return when it says that it is ready; `settings` override the usual."""
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "bot", "run"],
+            self.process = fork_server.start(
+                "bot",
+                "run",
                 cwd=self.log.parent,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self._settings(), **settings},
-                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )

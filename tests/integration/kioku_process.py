@@ -1,4 +1,7 @@
-"""The `kioku` command as people run it: a process, its output, its exit code."""
+"""The `kioku` command as people run it: a process, its output, its exit code.
+
+The fork server starts it, which is cheap; a few tests take the true command line.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,28 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TypeAlias
 
 import psutil  # type: ignore[import-untyped]
 
+from tests import fork_server
 from tests.conftest import ROOT
+from tests.fork_server import Process
 
 PYTHON_M_BOT = (sys.executable, "-m", "bot")
 END_SECONDS = 60.0
+
+Settings: TypeAlias = Mapping[str, str]
+Start: TypeAlias = Callable[[Path, Sequence[str], Settings, IO[bytes], IO[bytes]], Process]
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Ended:
 class Running:
     """A command that runs, in a process group of its own, as a terminal would have it."""
 
-    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
+    def __init__(self, process: Process, folder: Path) -> None:
         self.process = process
         self._folder = folder
         self._read = 0
@@ -65,51 +75,94 @@ class Running:
     def stop(self, number: signal.Signals) -> Ended:
         """Send a signal as the terminal does, to the whole group; return how it ended."""
         os.killpg(self.process.pid, number)
-        self.process.wait(END_SECONDS)
-        return Ended(self.process.returncode, self._rest(), self.errors)
+        return Ended(self.process.wait(END_SECONDS), self._rest(), self.errors)
 
 
-def environment(settings: dict[str, str]) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
     """Return what a process is started with: `settings`, and this source tree's modules."""
     return {**os.environ, "PYTHONPATH": str(ROOT), **settings}
 
 
 def ended(folder: Path, *arguments: str, **settings: str) -> Ended:
     """Run ``kioku ARGUMENTS`` in `folder` until it ends by itself."""
-    done = subprocess.run(
-        [*PYTHON_M_BOT, *arguments],
-        cwd=folder,
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        timeout=END_SECONDS,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return _ended(_forked, folder, arguments, settings)
+
+
+def ended_fresh(folder: Path, *arguments: str, **settings: str) -> Ended:
+    """As `ended`, by the true command line."""
+    return _ended(_fresh, folder, arguments, settings)
 
 
 @contextmanager
 def running(folder: Path, *arguments: str, **settings: str) -> Iterator[Running]:
     """Run ``kioku ARGUMENTS`` in `folder`; stop it at the end if it still runs."""
-    with (folder / "stdout.txt").open("wb") as out, (folder / "stderr.txt").open("wb") as errors:
-        process = subprocess.Popen(
-            [*PYTHON_M_BOT, *arguments],
-            cwd=folder,
-            env=environment(settings),
-            stdout=out,
-            stderr=errors,
-            text=True,
-            process_group=0,
-        )
-    with process:
+    with _running(_forked, folder, arguments, settings) as kioku:
+        yield kioku
+
+
+@contextmanager
+def running_fresh(folder: Path, *arguments: str, **settings: str) -> Iterator[Running]:
+    """As `running`, by the true command line."""
+    with _running(_fresh, folder, arguments, settings) as kioku:
+        yield kioku
+
+
+def _ended(start: Start, folder: Path, arguments: Sequence[str], settings: Settings) -> Ended:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        process = start(folder, arguments, settings, out, errors)
         try:
-            yield Running(process, folder)
+            code = process.wait(END_SECONDS)
         finally:
-            process.terminate()
-            try:
-                process.wait(END_SECONDS)
-            finally:
-                process.kill()
+            process.kill()
+        shown = []
+        for stream in (out, errors):
+            stream.seek(0)
+            shown.append(stream.read().decode())
+    return Ended(code, *shown)
+
+
+@contextmanager
+def _running(
+    start: Start, folder: Path, arguments: Sequence[str], settings: Settings
+) -> Iterator[Running]:
+    with (folder / "stdout.txt").open("wb") as out, (folder / "stderr.txt").open("wb") as errors:
+        process = start(folder, arguments, settings, out, errors)
+    try:
+        yield Running(process, folder)
+    finally:
+        process.terminate()
+        try:
+            process.wait(END_SECONDS)
+        finally:
+            process.kill()
+
+
+def _forked(
+    folder: Path, arguments: Sequence[str], settings: Settings, out: IO[bytes], errors: IO[bytes]
+) -> Process:
+    return fork_server.start(
+        "bot",
+        *arguments,
+        cwd=folder,
+        env=environment(settings),
+        stdout=out,
+        stderr=errors,
+        own_group=True,
+    )
+
+
+def _fresh(
+    folder: Path, arguments: Sequence[str], settings: Settings, out: IO[bytes], errors: IO[bytes]
+) -> Process:
+    return subprocess.Popen(
+        [*PYTHON_M_BOT, *arguments],
+        cwd=folder,
+        env=environment(settings),
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=errors,
+        process_group=0,
+    )
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:

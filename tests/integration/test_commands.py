@@ -20,9 +20,11 @@ from tests.integration.kioku_process import (
     Ended,
     Running,
     ended,
+    ended_fresh,
     environment,
     fetched,
     running,
+    running_fresh,
     wait_for,
 )
 
@@ -205,7 +207,7 @@ def test_migrate_says_what_is_missing(tmp_path: Path, empty_database: str) -> No
 def test_migrate_twice_does_it_once(tmp_path: Path, empty_database: str) -> None:
     """The first `kioku migrate` says how many steps it took, the second that there are none."""
     settings = {**MODEL, "DATABASE_URL": empty_database}
-    first = ended(tmp_path, "migrate", **settings)
+    first = ended_fresh(tmp_path, "migrate", **settings)
     assert (first.code, first.err) == (0, "")
     assert re.fullmatch(r"Applied [1-9]\d* step\(s\)\.\n", first.out)
     assert ended(tmp_path, "migrate", **settings) == Ended(0, "The database is up to date.\n", "")
@@ -251,7 +253,7 @@ def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
     with EmbeddedPostgres(tmp_path / "database") as postgres:
         settings = {**slack_settings(slack), "DATABASE_URL": postgres.dsn()}
         assert ended(tmp_path, "migrate", **settings).code == 0
-        with running(tmp_path, "run", **settings) as kioku:
+        with running_fresh(tmp_path, "run", **settings) as kioku:
             url = ready(kioku)
             assert fetched(f"{url}/healthz") == (200, "alive\n")
             assert fetched(f"{url}/readyz") == (200, "ready\n")

@@ -16,7 +16,15 @@ import pytest
 
 from memory import EmbeddedPostgres
 from tests.conftest import Server, json_server
-from tests.integration.kioku_process import Ended, Running, ended, gone, running, wait_for
+from tests.integration.kioku_process import (
+    Ended,
+    Running,
+    ended,
+    gone,
+    running,
+    running_fresh,
+    wait_for,
+)
 
 LIKES = "ラーメンが好きです"
 
@@ -95,7 +103,7 @@ def working_in(folder: Path) -> list[int]:
 
 def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> None:
     """The first start is ready by itself; Ctrl-C leaves nothing behind and loses nothing."""
-    with running(tmp_path, "up", PORT="0", KIOKU_LOG_LEVEL="warning") as kioku:
+    with running_fresh(tmp_path, "up", PORT="0", KIOKU_LOG_LEVEL="warning") as kioku:
         slack = Playground.of(kioku)
         slack.say(LIKES)
         wait_for(slack.answers)
@@ -140,7 +148,7 @@ def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:
     """After kill -9 the playground ends by itself, and a start at once has everything."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    with running(tmp_path, "up", PORT=port) as kioku:
+    with running_fresh(tmp_path, "up", PORT=port) as kioku:
         slack = Playground.of(kioku)
         slack.say(LIKES)
         wait_for(slack.answers)
