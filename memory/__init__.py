@@ -22,13 +22,18 @@ if TYPE_CHECKING:
         transaction,
     )
     from memory.diagnosis import DatabaseFacts, database_facts
+    from memory.due import expire_due
+    from memory.edits import add_memory, edit_memory, move_memory, validated
     from memory.embedded import EmbeddedPostgres, EmbeddedPostgresError
     from memory.embeddings import Embedder, embedding_space
     from memory.errors import (
+        ChangedSince,
+        ChangeGone,
         DatabaseNotReady,
         EmbeddingSpaceMismatch,
         EmbeddingsUnavailable,
         FormationUnavailable,
+        InvalidContent,
         InvalidNamespace,
         KiokuMemoryError,
         MemoryOff,
@@ -41,7 +46,8 @@ if TYPE_CHECKING:
         forget,
         forgotten_places,
     )
-    from memory.formation import Change, Formed, Former, Words, memory_model, warm_up
+    from memory.formation import Formed, Former, Words, memory_model, warm_up
+    from memory.ledger import Change, Entry, history, undo_change
     from memory.memories import Memory, folded, list_memories, matching, named_in
     from memory.migrating import (
         EmbeddingSpace,
@@ -52,9 +58,11 @@ if TYPE_CHECKING:
         packaged_migrations,
     )
     from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
+    from memory.questions import Question, answer_question, open_questions
     from memory.recall import Recalled, recall_memories
     from memory.requests import as_statement
     from memory.schemas import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest, subject
+    from memory.sources import source_deleted, source_edited
     from memory.tools import MemoryTools, Proposal
 
 _HOMES = {
@@ -73,6 +81,13 @@ _HOMES = {
         "DatabaseFacts",
         "database_facts",
     ),
+    "memory.due": ("expire_due",),
+    "memory.edits": (
+        "add_memory",
+        "edit_memory",
+        "move_memory",
+        "validated",
+    ),
     "memory.embedded": (
         "EmbeddedPostgres",
         "EmbeddedPostgresError",
@@ -82,10 +97,13 @@ _HOMES = {
         "embedding_space",
     ),
     "memory.errors": (
+        "ChangedSince",
+        "ChangeGone",
         "DatabaseNotReady",
         "EmbeddingSpaceMismatch",
         "EmbeddingsUnavailable",
         "FormationUnavailable",
+        "InvalidContent",
         "InvalidNamespace",
         "KiokuMemoryError",
         "MemoryOff",
@@ -99,12 +117,17 @@ _HOMES = {
         "forgotten_places",
     ),
     "memory.formation": (
-        "Change",
         "Formed",
         "Former",
         "Words",
         "memory_model",
         "warm_up",
+    ),
+    "memory.ledger": (
+        "Change",
+        "Entry",
+        "history",
+        "undo_change",
     ),
     "memory.memories": (
         "Memory",
@@ -129,6 +152,11 @@ _HOMES = {
         "View",
         "view",
     ),
+    "memory.questions": (
+        "Question",
+        "answer_question",
+        "open_questions",
+    ),
     "memory.recall": (
         "Recalled",
         "recall_memories",
@@ -140,6 +168,10 @@ _HOMES = {
         "UserFoodPreference",
         "UserTechInterest",
         "subject",
+    ),
+    "memory.sources": (
+        "source_deleted",
+        "source_edited",
     ),
     "memory.tools": (
         "MemoryTools",
@@ -165,6 +197,8 @@ __all__ = [
     "PUBLIC",
     "SCHEMAS",
     "Change",
+    "ChangeGone",
+    "ChangedSince",
     "DatabaseFacts",
     "DatabaseNotReady",
     "EmbeddedPostgres",
@@ -173,10 +207,12 @@ __all__ = [
     "EmbeddingSpace",
     "EmbeddingSpaceMismatch",
     "EmbeddingsUnavailable",
+    "Entry",
     "Forgotten",
     "FormationUnavailable",
     "Formed",
     "Former",
+    "InvalidContent",
     "InvalidNamespace",
     "KiokuMemoryError",
     "Memory",
@@ -189,6 +225,7 @@ __all__ = [
     "Pool",
     "PoolTimeout",
     "Proposal",
+    "Question",
     "Recalled",
     "Undo",
     "UndoExpired",
@@ -197,28 +234,39 @@ __all__ = [
     "UserTechInterest",
     "View",
     "Words",
+    "add_memory",
+    "answer_question",
     "as_statement",
     "bring_back",
     "check_access",
     "check_database",
     "create_pool",
     "database_facts",
+    "edit_memory",
     "embedding_space",
+    "expire_due",
     "folded",
     "forget",
     "forgotten_places",
+    "history",
     "impatiently",
     "is_away",
     "list_memories",
     "matching",
     "memory_model",
     "migrate",
+    "move_memory",
     "named_in",
+    "open_questions",
     "packaged_migrations",
     "person_transaction",
     "recall_memories",
+    "source_deleted",
+    "source_edited",
     "subject",
     "transaction",
+    "undo_change",
+    "validated",
     "view",
     "warm_up",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class KiokuMemoryError(Exception):
     """Every error this package raises on purpose; its text is for the operator."""
@@ -29,3 +31,38 @@ class FormationUnavailable(KiokuMemoryError):
 
 class MemoryOff(KiokuMemoryError):
     """The person has switched memory off: nothing was read or written."""
+
+
+class ChangeGone(KiokuMemoryError):
+    """That change or question is there no more: it was forgotten, has ended, or was dealt with."""
+
+
+class ChangedSince(KiokuMemoryError):
+    """The memory is no longer as that change or question left it: look at it again."""
+
+
+class InvalidContent(KiokuMemoryError):
+    """A memory cannot be stored as written.
+
+    `fields` says for each field in one sentence what to write instead, and `codes` in one word what
+    was wrong: ``missing``, ``text``, ``number``, ``range``, ``long``, ``secret``, ``ended``,
+    ``unknown`` or ``invalid``.
+    """
+
+    def __init__(self, codes: Mapping[str, str]) -> None:
+        self.codes = dict(codes)
+        self.fields = {name: _SENTENCES[code] for name, code in codes.items()}
+        super().__init__(f"These fields cannot be stored as written: {', '.join(sorted(codes))}.")
+
+
+_SENTENCES = {
+    "missing": "Write something here.",
+    "text": "Write text here.",
+    "number": "Write a number here.",
+    "range": "Write a number from 1 to 100.",
+    "long": "Write less: 2,000 characters at most.",
+    "secret": "Leave out the password, key or card number.",
+    "ended": "At 0 it would end: forget it instead, or write a number from 1.",
+    "unknown": "There is no such kind of memory or field.",
+    "invalid": "Write something else here.",
+}

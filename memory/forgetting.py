@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -14,10 +14,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from memory import rows
 from memory.database import Pool, person_transaction
 from memory.errors import InvalidNamespace, KiokuMemoryError
 from memory.memories import COLUMNS, OF_PERSON, Memory, person_range, read
-from memory.namespace import Person
+from memory.namespace import Namespace, Person
 
 UNDO_MINUTES = 10
 
@@ -70,38 +71,41 @@ async def forget(
     *,
     take_away: TakeAway | None = None,
 ) -> Forgotten:
-    """Remove memories for good: rows, vectors, and what `take_away` keeps of their sources.
+    """Remove memories for good: rows, vectors, ledger, questions, what `take_away` keeps of them.
 
     `references` are `Memory.reference`s of this person, None means everything. Those of other
-    people's memories, or of none, match nothing. All in one transaction, and none of this
-    person's memories is formed meanwhile.
+    people's memories, or of none, match nothing; those of memories that the ledger alone still
+    knows take its entries. All in one transaction, and none of this person's memories is formed
+    meanwhile.
     """
     async with person_transaction(pool, person) as connection:
-        await connection.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (person.prefix,)
-        )
+        await rows.lock_for_forgetting(connection, person)
         await connection.execute("DELETE FROM forgotten WHERE expires_at < now()")
-        rows = await _rows(connection, person, references)
-        memories = [read(row) for row in rows]
+        stored = await _rows(connection, person, references)
+        keys = None if references is None else [*_keys(references), *(r["key"] for r in stored)]
+        traces = await _traces(connection, person, keys)
+        memories = [read(row) for row in stored]
+        known = [*memories, *_once_known(traces, memories, person)]
         texts: list[dict[str, Any]] = []
-        if take_away is not None and (memories or references is None):
-            texts = await take_away(connection, None if references is None else memories)
-        if not memories and not texts:
+        if take_away is not None and (known or references is None):
+            texts = await take_away(connection, None if references is None else known)
+        if not memories and not texts and not any(traces.values()):
             return Forgotten(memories=(), undo=None)
-        undo = await _keep_for_undo(connection, person, rows, texts)
-        for row in rows:
+        undo = await _keep_for_undo(connection, person, stored, texts, traces)
+        for row in stored:
             # store_vectors goes with it: ON DELETE CASCADE.
             await connection.execute(
                 "DELETE FROM store WHERE prefix = %s AND key = %s", (row["prefix"], row["key"])
             )
-        places = {place for memory in memories for place in memory.places}
+        await _drop_traces(connection, person, keys)
+        places = {place for memory in known for place in memory.places}
         for channel, ts in places.union(*map(_places, texts)):
             await connection.execute(
                 "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
                 " VALUES (%s, %s, %s, %s, %s)",
                 (undo.id, person.team_id, person.user_id, channel, ts),
             )
-    return Forgotten(memories=tuple(memories), undo=undo)
+    return Forgotten(memories=tuple(m for m in memories if not m.hides), undo=undo)
 
 
 async def bring_back(
@@ -127,7 +131,9 @@ async def bring_back(
             raise UndoExpired("That is no undo of ours.") from None
         for one in kept["rows"]:
             await _restore(connection, one)
-        memories = [read(_dated(one)) for one in kept["rows"]]
+        for table, lines in kept.get("traces", {}).items():
+            await connection.execute(_REPLAY[table], (lines,))
+        memories = [m for one in kept["rows"] if not (m := read(_dated(one))).hides]
         await connection.execute(
             "DELETE FROM forgotten_sources WHERE forgotten_id = %s", (undo.id,)
         )
@@ -159,7 +165,7 @@ async def _rows(
             f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} FOR UPDATE", person_range(person)
         )
         return await found.fetchall()
-    rows: list[DictRow] = []
+    found_rows: list[DictRow] = []
     for reference in dict.fromkeys(references):
         audience, _, key = reference.partition("/")
         try:
@@ -169,18 +175,39 @@ async def _rows(
         found = await connection.execute(
             f"SELECT {COLUMNS} FROM store WHERE prefix = %s AND key = %s FOR UPDATE", (prefix, key)
         )
-        rows += await found.fetchall()
-    return rows
+        found_rows += await found.fetchall()
+    return found_rows + await _hiders(connection, person, found_rows)
+
+
+async def _hiders(
+    connection: AsyncConnection[DictRow], person: Person, forgotten: Sequence[DictRow]
+) -> list[DictRow]:
+    """Return the rows of narrower ears whose one purpose was to hide one of these."""
+    if not forgotten:
+        return []
+    found = await connection.execute(
+        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON}"
+        " AND jsonb_array_length(COALESCE(value->'supersedes', '[]')) = 1"
+        " AND value->'supersedes'->0->>'key' = ANY(%(keys)s) FOR UPDATE",
+        {**person_range(person), "keys": [row["key"] for row in forgotten]},
+    )
+    taken = {(row["prefix"], row["key"]) for row in forgotten}
+    return [
+        row
+        for row in await found.fetchall()
+        if read(row).hides and (row["prefix"], row["key"]) not in taken
+    ]
 
 
 async def _keep_for_undo(
     connection: AsyncConnection[DictRow],
     person: Person,
-    rows: Sequence[DictRow],
+    stored: Sequence[DictRow],
     texts: Sequence[dict[str, Any]],
+    traces: Mapping[str, Sequence[str]],
 ) -> Undo:
     kept = []
-    for row in rows:
+    for row in stored:
         found = await connection.execute(
             "SELECT field_name, embedding::text AS embedding, created_at, updated_at"
             " FROM store_vectors"
@@ -189,7 +216,8 @@ async def _keep_for_undo(
         )
         kept.append({**row, "vectors": await found.fetchall()})
     key = Fernet.generate_key()
-    plain = json.dumps({"rows": kept, "texts": list(texts)}, default=str).encode()
+    whole = {"rows": kept, "texts": list(texts), "traces": traces}
+    plain = json.dumps(whole, default=str).encode()
     undo = Undo(id=uuid4(), key=key.decode())
     await connection.execute(
         "INSERT INTO forgotten (id, team_id, user_id, ciphertext, expires_at)"
@@ -197,6 +225,66 @@ async def _keep_for_undo(
         (undo.id, person.team_id, person.user_id, Fernet(key).encrypt(plain), UNDO_MINUTES),
     )
     return undo
+
+
+# --- what else speaks of a memory -----------------------------------------------------------
+
+_TRACES: tuple[LiteralString, ...] = ("memory_changes", "memory_questions")
+_OF_KEYS: LiteralString = (
+    "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::text[] IS NULL"
+    " OR key = ANY(%(keys)s))"
+)
+_REPLAY: Mapping[str, LiteralString] = {
+    table: f"INSERT INTO {table} SELECT r.* FROM unnest(%s::text[]) AS line,"
+    f" jsonb_populate_record(NULL::{table}, line::jsonb) AS r ON CONFLICT DO NOTHING"
+    for table in _TRACES
+}
+
+
+def _keys(references: Sequence[str]) -> list[str]:
+    return [key for _, _, key in (reference.partition("/") for reference in references)]
+
+
+def _whose(person: Person, keys: Sequence[str] | None) -> dict[str, Any]:
+    whole = None if keys is None else list(keys)
+    return {"team": person.team_id, "user": person.user_id, "keys": whole}
+
+
+async def _traces(
+    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
+) -> dict[str, list[str]]:
+    """Return the ledger's entries and the questions, each row as PostgreSQL's JSON."""
+    traces: dict[str, list[str]] = {}
+    for table in _TRACES:
+        found = await connection.execute(
+            f"SELECT to_jsonb(t)::text AS line FROM {table} t WHERE {_OF_KEYS}",
+            _whose(person, keys),
+        )
+        traces[table] = [row["line"] for row in await found.fetchall()]
+    return traces
+
+
+async def _drop_traces(
+    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
+) -> None:
+    for table in _TRACES:
+        await connection.execute(f"DELETE FROM {table} WHERE {_OF_KEYS}", _whose(person, keys))
+
+
+def _once_known(
+    traces: Mapping[str, Sequence[str]], memories: Sequence[Memory], person: Person
+) -> list[Memory]:
+    """Return what the ledger's entries say of memories, where it is not what they say now."""
+    told: list[Memory] = []
+    for line in traces["memory_changes"]:
+        entry = json.loads(line)
+        at = datetime.fromisoformat(entry["at"])
+        for value in filter(None, (entry["before"], entry["after"])):
+            prefix = person.namespace(entry["audience"]).prefix
+            dates = {"created_at": at, "updated_at": at}
+            told.append(read({"prefix": prefix, "key": entry["key"], "value": value, **dates}))
+    now = {(memory.key, json.dumps(memory.content, sort_keys=True)) for memory in memories}
+    return [m for m in told if (m.key, json.dumps(m.content, sort_keys=True)) not in now]
 
 
 async def _restore(connection: AsyncConnection[DictRow], one: dict[str, Any]) -> None:
@@ -207,6 +295,8 @@ async def _restore(connection: AsyncConnection[DictRow], one: dict[str, Any]) ->
     )
     if not stored.rowcount:
         return
+    value = one["value"]
+    await rows.note_expiry(connection, Namespace.from_prefix(one["prefix"]), one["key"], value)
     for vector in one["vectors"]:
         await connection.execute(
             "INSERT INTO store_vectors"

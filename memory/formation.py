@@ -6,6 +6,7 @@ import logging
 import types
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,10 @@ from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import EmbeddingsUnavailable, FormationUnavailable
 from memory.guard import Refusal, clean_content
+from memory.ledger import Change, InCommit
 from memory.namespace import View
 from memory.schemas import SCHEMAS, with_evidence
-from memory.user_store import NEIGHBOURS, Change, Formed, InCommit, UserStore
+from memory.user_store import NEIGHBOURS, Formed, UserStore
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -103,7 +105,7 @@ class Former:
             raise FormationUnavailable(
                 "The embedding model did not answer; the words stay waiting."
             ) from fault
-        return Formed(changes=formed.changes, refused=(*refused, *formed.refused))
+        return replace(formed, refused=(*refused, *formed.refused))
 
     async def _run(self, store: UserStore, view: View, said: Sequence[Said]) -> bool:
         """Let LangMem read and write `store`; return False when its model made no sense."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, LiteralString
 
 from psycopg.rows import DictRow
@@ -15,7 +15,7 @@ from memory.database import Pool, person_transaction
 from memory.errors import InvalidNamespace
 from memory.guard import shares
 from memory.namespace import Namespace, Person, View
-from memory.schemas import subject
+from memory.schemas import level, subject
 
 COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
 # Ranges by the pattern operators use the index below row-level security; LIKE does not.
@@ -34,6 +34,13 @@ class Memory:
     supersedes: tuple[tuple[str, str], ...]
     created_at: datetime
     updated_at: datetime
+    confirmed_at: datetime | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def hides(self) -> bool:
+        """Whether all it does is hide a wider memory, which ended for these ears only."""
+        return bool(self.supersedes) and level(self.kind, self.content) == 0
 
     @property
     def reference(self) -> str:
@@ -76,11 +83,31 @@ def read(row: DictRow) -> Memory:
         supersedes=tuple((s["audience"], s["key"]) for s in value.get("supersedes") or ()),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        confirmed_at=_moment(value.get("confirmed_at")),
+        expires_at=ends_at(value),
     )
 
 
+def ends_at(value: Mapping[str, Any]) -> datetime | None:
+    """Return when a stored value says that it ends."""
+    return _moment(value.get("expires_at"))
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _shown(memories: Iterable[Memory]) -> list[Memory]:
+    now = datetime.now(UTC)
+    return [m for m in memories if not m.hides and (m.expires_at is None or m.expires_at > now)]
+
+
 def checked(rows: Sequence[DictRow], view: View) -> list[Memory]:
-    """Read `rows`, keep what `view` allows and nothing newer supersedes there.
+    """Read `rows`, keep what `view` allows, has not ended and nothing newer supersedes there.
 
     Raises `InvalidNamespace` when a row is not this person's: the query was wrong.
     """
@@ -89,7 +116,7 @@ def checked(rows: Sequence[DictRow], view: View) -> list[Memory]:
         raise InvalidNamespace("A query returned another person's memory; nothing was shown.")
     seen = [memory for memory in memories if view.allows(memory.namespace)]
     gone = {reference for memory in seen for reference in memory.supersedes}
-    return [m for m in seen if (m.namespace.audience, m.key) not in gone]
+    return _shown(m for m in seen if (m.namespace.audience, m.key) not in gone)
 
 
 async def list_memories(pool: Pool, person: Person) -> list[Memory]:
@@ -103,7 +130,7 @@ async def list_memories(pool: Pool, person: Person) -> list[Memory]:
     memories = [read(row) for row in rows]
     if any(memory.namespace.person != person for memory in memories):
         raise InvalidNamespace("A query returned another person's memory; nothing was shown.")
-    return memories
+    return _shown(memories)
 
 
 def folded(text: str) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any
 
 from langgraph.store.base import PutOp
 
@@ -22,61 +21,23 @@ from memory.guard import (
     texts,
 )
 from memory.namespace import Namespace
+from memory.rows import Place, Row
 from memory.schemas import LEVEL_FIELDS, level, subject
-
-Place: TypeAlias = tuple[str, str]  # prefix, key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One stored memory."""
-
-    namespace: Namespace
-    key: str
-    value: dict[str, Any]
-    created_at: datetime
-    updated_at: datetime
-
-    @property
-    def place(self) -> Place:
-        """What identifies it among all of a person's memories."""
-        return (self.namespace.prefix, self.key)
-
-    @property
-    def kind(self) -> str:
-        """The name of its schema."""
-        return str(self.value["kind"])
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """The schema's fields."""
-        return dict(self.value["content"])
-
-    @property
-    def supersedes(self) -> list[Place]:
-        """The memories of other audiences that this one stands before."""
-        person = self.namespace.person
-        return [
-            (person.namespace(entry["audience"]).prefix, entry["key"])
-            for entry in self.value.get("supersedes") or []
-        ]
-
-    def shown(self) -> dict[str, Any]:
-        """The value as the memory model sees it: with the newest evidence, without the rest."""
-        sources = self.value.get("sources") or [{}]
-        evidence = str(sources[-1].get("evidence") or "")
-        return {"kind": self.kind, "content": {**self.content, "evidence": evidence}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A write or removal that the guard let pass; without `target` it is new."""
+    """A write or removal that the guard let pass; without `target` it is new.
+
+    `asks`: it is one removal too many for a run, and the person's to decide.
+    """
 
     kind: str
     content: dict[str, Any]
     source: dict[str, Any]
     target: Row | None
     removes: bool
+    asks: bool = False
 
 
 def source_of(quote: Quote) -> dict[str, Any]:
@@ -104,7 +65,7 @@ def to_wishes(
         if isinstance(wish, Wish) and wish.removes:
             removals += 1
             if removals > MAX_REMOVALS:
-                wish = "too_many_removals"
+                wish = replace(wish, asks=True)
         if isinstance(wish, Wish):
             wishes.append(wish)
         else:

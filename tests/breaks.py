@@ -252,9 +252,9 @@ BREAKS = (
     ),
     Break(
         "lock of a formation",
-        "memory/user_store.py",
-        '"SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"',
-        '"SELECT hashtextextended(%s, 0)"',
+        "memory/rows.py",
+        '"SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (prefix,)',
+        '"SELECT %s", (prefix,)',
         "Two runs at once would remember the same thing twice, or lose a change.",
         (
             "tests/integration/test_formation.py::test_in_commit_runs_without_memories",
@@ -265,16 +265,16 @@ BREAKS = (
     Break(
         "an update keeps its key",
         "memory/settlement.py",
-        "            self._merge(wish, row.key)",
-        "            self._merge(wish, str(uuid.uuid4()))",
+        '            self._merge(wish, row.key, {**current["content"], **wanted})',
+        '            self._merge(wish, str(uuid.uuid4()), {**current["content"], **wanted})',
         "A change of mind would stand beside what it replaced.",
         ("tests/integration/test_formation.py::test_the_food_story",),
     ),
     Break(
         "formed words are marked in the same transaction",
         "memory/user_store.py",
-        "                    if in_commit is not None:",
-        "                    if in_commit is None:",
+        "            if in_commit is not None:",
+        "            if in_commit is None:",
         "Words would be formed again and again, or marked without being formed.",
         (
             "tests/integration/test_formation.py::test_in_commit_shares_the_transaction",

@@ -352,12 +352,14 @@ async def test_a_removal_needs_retracting_words(
 
 
 async def test_three_removals_at_most(former: Former, model: ScriptedModel, database: str) -> None:
-    """A run removes three memories at most."""
+    """A run removes three memories at most; about further ones the person is asked."""
     names = ["寿司", "天丼", "蕎麦", "焼肉", "餃子"]
     await know(former, model, ALICE_DM, *[food(n, 80, f"{n}が好きです") for n in names])
     model.answer(lambda shown: [remove(identity) for identity, _, _ in shown.memories])
     formed = await former.form(ALICE_DM, words(*[f"{n}は嫌いになりました" for n in names]))
-    assert formed.refused == ("too_many_removals",) * 2
+    assert not formed.refused
+    assert [(c.action) for c in formed.changes] == ["removed"] * 3
+    assert [(q.kind, q.after) for q in formed.questions] == [("remove", None)] * 2
     assert len(await rows(database)) == 2
 
 
@@ -452,7 +454,7 @@ async def test_deleted_meanwhile_stays_deleted(
 async def test_changed_meanwhile_keeps_the_newer(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
-    """A memory that changed while the model was thinking keeps the newer content."""
+    """What changed while the model was thinking stays, and the person is asked about the other."""
     await know(former, model, ALICE_DM, RAMEN)
 
     def edit_then_patch(shown: Shown) -> list[Call]:
@@ -466,7 +468,12 @@ async def test_changed_meanwhile_keeps_the_newer(
 
     model.answer(edit_then_patch)
     formed = await former.form(ALICE_DM, words("ラーメンは味噌が好き"))
-    assert formed == Formed(changes=(), refused=("changed_meanwhile",))
+    assert (formed.changes, formed.refused) == ((), ())
+    [question] = formed.questions
+    assert question.kind == "replace"
+    assert question.before["content"]["description"] == "塩"
+    assert question.after is not None
+    assert question.after["content"]["description"] == "味噌"
     (row,) = await rows(database)
     assert row["value"]["content"]["description"] == "塩"
     assert len(row["value"]["sources"]) == 1
@@ -592,7 +599,8 @@ async def test_runs_wait_for_each_other(
     said = words("ラーメンが大好きです!!")
     first = asyncio.create_task(former.form(ALICE_DM, said, in_commit=hold))
     await entered.wait()
-    second = asyncio.create_task(former.form(ALICE_DM, said))
+    again = words("ラーメンが大好きです!!", ts=200)
+    second = asyncio.create_task(former.form(ALICE_DM, again))
     async with await AsyncConnection.connect(database, autocommit=True) as connection:
         while not second.done():
             cursor = await connection.execute(
@@ -723,7 +731,7 @@ async def test_foreign_rows_do_no_harm(former: Former, model: ScriptedModel, dat
     )
     formed = await former.form(ALICE_DM, words("そばが好き", "鍋が好き"))
     assert [text for _, _, text in model.last.memories] == ["{'food_name': '鍋', 'evidence': ''}"]
-    assert sorted(change.action for change in formed.changes) == ["remembered", "updated"]
+    assert sorted(change.action for change in formed.changes) == ["confirmed", "remembered"]
     assert len(await rows(database)) == 5
 
 

@@ -16,7 +16,8 @@ from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import EmbeddingsUnavailable, FormationUnavailable, InvalidNamespace
 from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
-from memory.user_store import Formed, UserStore, rows_within
+from memory.rows import rows_within
+from memory.user_store import Formed, UserStore
 
 ALICE = Person("T1", "U1")
 OWN = ALICE.namespace(DM)

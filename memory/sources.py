@@ -1,0 +1,137 @@
+"""What becomes of memories when a message they rest on is deleted or edited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from memory import rows
+from memory.clauses import Said, Words
+from memory.database import Pool, person_transaction
+from memory.embeddings import Embedder
+from memory.guard import Quote, find_quote
+from memory.ledger import Change, Entry, Step, carry_out, entries_of
+from memory.namespace import Person
+from memory.rows import Row
+from memory.schemas import SUBJECT_FIELDS
+
+Source: TypeAlias = Mapping[str, Any]
+
+
+async def source_deleted(
+    pool: Pool, embedder: Embedder, person: Person, channel: str, ts: str
+) -> list[Change]:
+    """Take a deleted message out of what is remembered.
+
+    A memory that has no other source goes; one that has others returns to what these support: the
+    changes the message made are left out, what others changed stays. Open questions that quote the
+    message go. Raises `EmbeddingsUnavailable`; then nothing was changed.
+    """
+    return await _without(pool, embedder, person, channel, ts, lambda _: False)
+
+
+async def source_edited(
+    pool: Pool, embedder: Embedder, person: Person, words: Words
+) -> list[Change]:
+    """Take what a message no longer says out of what is remembered; `words` are its new text.
+
+    What is still quoted from it word for word stays. The rest is as if the message was deleted: the
+    caller lets the new text be formed. Raises `EmbeddingsUnavailable`; then nothing was changed.
+    """
+    said = Said(words)
+
+    def still_said(source: Source) -> bool:
+        return isinstance(find_quote(str(source.get("evidence") or ""), [said]), Quote)
+
+    return await _without(pool, embedder, person, words.channel, words.ts, still_said)
+
+
+async def _without(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    channel: str,
+    ts: str,
+    stays: Callable[[Source], bool],
+) -> list[Change]:
+    def gone(source: Source) -> bool:
+        return (source.get("channel"), source.get("ts")) == (channel, ts) and not stays(source)
+
+    async with person_transaction(pool, person) as connection:
+        namespaces = [row.namespace for row in await rows.said_at(connection, person, channel, ts)]
+
+    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+        await _drop_questions(connection, person, channel, ts)
+        return [
+            _step(row, gone, await entries_of(connection, person, row.key))
+            for row in await rows.said_at(connection, person, channel, ts)
+            if row.namespace in namespaces and any(map(gone, row.value["sources"]))
+        ]
+
+    return await carry_out(pool, embedder, person, namespaces, decide)
+
+
+async def _drop_questions(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
+) -> None:
+    await connection.execute(
+        "DELETE FROM memory_questions WHERE team_id = %s AND user_id = %s"
+        " AND after->'sources' @> %s",
+        (person.team_id, person.user_id, Jsonb([{"channel": channel, "ts": ts}])),
+    )
+
+
+def _step(row: Row, gone: Callable[[Source], bool], entries: Sequence[Entry]) -> Step:
+    left = [source for source in row.value["sources"] if not gone(source)]
+    after = None
+    if left:
+        after = {**row.value, "content": _supported(row, gone, entries), "sources": left}
+    return Step(
+        action="updated" if after else "removed",
+        actor="source",
+        namespace=row.namespace,
+        key=row.key,
+        before=row,
+        after=after,
+    )
+
+
+def _supported(
+    row: Row, gone: Callable[[Source], bool], entries: Sequence[Entry]
+) -> dict[str, Any]:
+    """Tell the memory's changes again without those that the message made."""
+    standing = _standing(row, entries)
+    if not standing:
+        return row.content
+    first = standing[0].before
+    content: dict[str, Any] = dict(first["content"]) if first else {}
+    for entry in standing:
+        before = dict((entry.before or {}).get("content") or {})
+        after = dict((entry.after or {}).get("content") or {})
+        known = (entry.before or {}).get("sources") or []
+        new = [one for one in (entry.after or {}).get("sources") or [] if one not in known]
+        if new and all(map(gone, new)):
+            continue
+        if before == after:
+            content = after  # said again as a whole
+        content |= {name: value for name, value in after.items() if value != before.get(name)}
+    about = SUBJECT_FIELDS.get(row.kind)
+    if about is None or row.content.keys() - content.keys() == row.content.keys():
+        return row.content if not content else {**row.content, **content}
+    content.setdefault(about, row.content.get(about))
+    return {name: content.get(name) for name in row.content}
+
+
+def _standing(row: Row, entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries that led to the row as it stands, oldest first; none where one lacks."""
+    led: list[Entry] = []
+    value: dict[str, Any] | None = row.value
+    for entry in reversed(entries):
+        if value is not None and entry.after == value:
+            led.append(entry)
+            value = entry.before
+    return led[::-1]

@@ -1,0 +1,588 @@
+"""The ledger, direct changes, questions, sources and ends, on the real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from memory import (
+    DM,
+    PUBLIC,
+    Change,
+    ChangedSince,
+    ChangeGone,
+    Embedder,
+    Formed,
+    InvalidContent,
+    Namespace,
+    Person,
+    Pool,
+    Undo,
+    View,
+    Words,
+    add_memory,
+    answer_question,
+    bring_back,
+    edit_memory,
+    expire_due,
+    forget,
+    history,
+    list_memories,
+    move_memory,
+    open_questions,
+    person_transaction,
+    recall_memories,
+    source_deleted,
+    source_edited,
+    undo_change,
+    view,
+)
+from memory.clauses import Said
+from memory.user_store import UserStore
+from tests.integration.scripted_model import ScriptedModel
+
+ALICE = Person("T1", "U1")
+BOB = Person("T1", "U12")
+OWN = ALICE.namespace(DM)
+TABLES = ("store", "store_vectors", "memory_changes", "memory_questions", "memory_expiries")
+COMMAND = {"kind": "command", "channel": "D1", "ts": "900.1", "permalink": None, "evidence": ""}
+
+
+class Desk:
+    """One person's memories, and what the database holds of them."""
+
+    def __init__(self, pool: Pool, embedder: Embedder, database: str) -> None:
+        self.pool, self.embedder, self.database = pool, embedder, database
+
+    def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
+        """Ask the database as its owner."""
+        with psycopg.connect(self.database, row_factory=dict_row, autocommit=True) as owner:
+            found = owner.execute(statement.encode(), parameters)
+            return found.fetchall() if found.description else []
+
+    def printed(self, *tables: str) -> dict[str, list[str]]:
+        """Return all rows of these tables as PostgreSQL prints them; a vector's own dates apart."""
+        columns = {"store_vectors": "(prefix, key, field_name, embedding)::text"}
+        return {
+            table: [
+                row["row"]
+                for row in self.rows(
+                    f"SELECT {columns.get(table, 't::text')} AS row FROM {table} t ORDER BY 1"
+                )
+            ]
+            for table in tables or TABLES
+        }
+
+    async def say(
+        self,
+        text: str,
+        *,
+        ts: str,
+        content: dict[str, Any] | None,
+        kind: str = "UserFoodPreference",
+        key: str = "new",
+        seen: View | None = None,
+        at: Namespace | None = None,
+    ) -> Formed:
+        """Let a model write `content` (None: remove) because of `text`."""
+        seen = seen or view(OWN)
+        said = [Said(Words(text=text, channel="D1", ts=ts))]
+        store = await UserStore.load(
+            self.pool, self.embedder, seen, said, kinds=["UserFoodPreference", "UserFact"]
+        )
+        parts = (at or seen.own).parts
+        if content is None:
+            await store.adelete(parts, key)
+        else:
+            value = {"kind": kind, "content": {**content, "evidence": text}}
+            await store.aput(parts, key, value)
+        return await store.commit(at=datetime.now(UTC))
+
+    async def like(self, name: str, *, ts: str = "1.0", level: int = 80) -> Change:
+        """Remember a food of which the person says that they love it."""
+        formed = await self.say(f"I love {name}", ts=ts, content=food(name, level))
+        [change] = formed.changes
+        return change
+
+    async def undo(self, change_id: UUID) -> None:
+        """Take a change back."""
+        await undo_change(self.pool, self.embedder, ALICE, change_id)
+
+
+@pytest.fixture
+def desk(pool: Pool, model_embedder: Embedder, database: str) -> Desk:
+    """Where Alice's memories are changed."""
+    return Desk(pool, model_embedder, database)
+
+
+def food(name: str, level: int | None = 80, **more: Any) -> dict[str, Any]:
+    """Return a food's content as its schema has it."""
+    return {"food_name": name, "cuisine": None, "preference": level, "description": None} | more
+
+
+async def test_every_writer_enters_what_it_did(desk: Desk) -> None:
+    """Formation, edits, moves and undo each leave one entry, newest first, with whole values."""
+    liked = await desk.like("soba")
+    again = (await desk.say("I love soba", ts="2.0", content=food("soba"), key=liked.key)).changes
+    edited = await edit_memory(
+        desk.pool, desk.embedder, ALICE, liked.reference, food("soba", 90), COMMAND
+    )
+    moved = await move_memory(desk.pool, desk.embedder, ALICE, liked.reference, PUBLIC)
+    await desk.undo(moved.id)
+    gone = (await desk.say("I hate soba", ts="3.0", content=None, key=liked.key)).changes
+    entries = await history(desk.pool, ALICE)
+    assert [(e.action, e.actor) for e in entries] == [
+        ("removed", "formation"),
+        ("restored", "undo"),
+        ("moved", "command"),
+        ("updated", "command"),
+        ("confirmed", "formation"),
+        ("remembered", "formation"),
+    ]
+    changes = [liked, *again, edited, moved, gone[0]]
+    assert {e.id for e in entries} > {c.id for c in changes}
+    assert entries[3].after is not None
+    assert [s["ts"] for s in entries[3].after["sources"]] == ["1.0", "2.0", "900.1"]
+    assert await history(desk.pool, ALICE, limit=1) == entries[:1]
+    assert await history(desk.pool, ALICE, before=entries[1].at) == [*entries[2:]]
+    assert await history(desk.pool, ALICE, reference=liked.reference) == entries
+    assert await history(desk.pool, ALICE, reference="dm/other") == []
+    assert await history(desk.pool, BOB) == []
+
+
+@pytest.mark.parametrize("what", ["remember", "update", "confirm", "remove", "edit", "move"])
+async def test_undo_restores_the_exact_bytes(desk: Desk, what: str) -> None:
+    """After any change, undo leaves rows, dates and vectors byte for byte as before."""
+    liked = await desk.like("ramen")
+    before = desk.printed("store", "store_vectors", "memory_expiries")
+    change: Change
+    match what:
+        case "remember":
+            change = await desk.like("soba", ts="2.0")
+        case "update":
+            [change] = (
+                await desk.say(
+                    "I love spicy ramen", ts="2.0", content=food("spicy ramen"), key=liked.key
+                )
+            ).changes
+        case "confirm":
+            [change] = (
+                await desk.say("I love ramen", ts="2.0", content=food("ramen"), key=liked.key)
+            ).changes
+            assert change.action == "confirmed"
+        case "remove":
+            [change] = (
+                await desk.say("I hate ramen", ts="2.0", content=None, key=liked.key)
+            ).changes
+        case "edit":
+            content = food("ramen", 5, description="miso")
+            change = await edit_memory(
+                desk.pool, desk.embedder, ALICE, liked.reference, content, COMMAND
+            )
+        case _:
+            change = await move_memory(desk.pool, desk.embedder, ALICE, liked.reference, PUBLIC)
+    assert desk.printed("store", "store_vectors", "memory_expiries") != before
+    entry = await undo_change(desk.pool, desk.embedder, ALICE, change.id)
+    assert desk.printed("store", "store_vectors", "memory_expiries") == before
+    assert (entry.actor, entry.before is None, entry.after is None) == (
+        "undo",
+        change.after is None,
+        what == "remember",
+    )
+    with pytest.raises(ChangeGone):
+        await desk.undo(change.id)
+    await desk.undo(entry.id)
+    assert desk.printed("store") != before
+
+
+async def test_undo_needs_no_embedding(desk: Desk, model: ScriptedModel) -> None:
+    """The vector comes from the ledger; only where a new model took it away it is made anew."""
+    liked = await desk.like("ramen")
+    [change] = (await desk.say("I hate ramen", ts="2.0", content=None, key=liked.key)).changes
+    vectors = desk.printed("store_vectors")
+    model.embeddings_status = 500
+    await desk.undo(change.id)
+    model.embeddings_status = 200
+    [change] = (await desk.say("I hate ramen", ts="3.0", content=None, key=liked.key)).changes
+    desk.rows("UPDATE memory_changes SET vector = NULL")
+    await desk.undo(change.id)
+    assert desk.printed("store_vectors") != vectors
+
+
+async def test_undo_of_what_changed_since(desk: Desk) -> None:
+    """A change that is not the newest of its memory is not undone over the newer one."""
+    liked = await desk.like("ramen")
+    await edit_memory(desk.pool, desk.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND)
+    before = desk.printed()
+    with pytest.raises(ChangedSince):
+        await desk.undo(liked.id)
+    assert desk.printed() == before
+
+
+async def test_undo_of_somebody_elses_change(desk: Desk) -> None:
+    """A change is undone by its person only."""
+    liked = await desk.like("ramen")
+    with pytest.raises(ChangeGone):
+        await undo_change(desk.pool, desk.embedder, BOB, liked.id)
+    with pytest.raises(ChangeGone):
+        await desk.undo(uuid4())
+
+
+async def test_forgetting_takes_the_ledger_along(desk: Desk) -> None:
+    """Forgotten means no trace in ledger and questions, and Undo brings back every byte."""
+    liked = await desk.like("ramen")
+    other = await desk.like("soba", ts="5.0")
+    await edit_memory(desk.pool, desk.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND)
+    await ask_to_replace(desk, liked.key)
+    before = desk.printed()
+    assert len(before["memory_questions"]) == 1
+    forgotten = await forget(desk.pool, ALICE, [liked.reference])
+    assert "ramen" not in str(desk.printed())
+    assert [e.key for e in await history(desk.pool, ALICE)] == [other.key]
+    assert await open_questions(desk.pool, ALICE) == []
+    with pytest.raises(ChangeGone):
+        await desk.undo(liked.id)
+    assert isinstance(forgotten.undo, Undo)
+    await bring_back(desk.pool, ALICE, forgotten.undo)
+    assert desk.printed() == before
+
+
+async def test_what_the_ledger_alone_knows_can_be_forgotten(desk: Desk) -> None:
+    """The entries of a memory that was removed go when it is forgotten, and come back."""
+    liked = await desk.like("ramen")
+    await desk.say("I hate ramen", ts="2.0", content=None, key=liked.key)
+    before = desk.printed()
+    forgotten = await forget(desk.pool, ALICE, [liked.reference])
+    assert forgotten.memories == ()
+    assert desk.printed("memory_changes") == {"memory_changes": []}
+    receipts = desk.rows("SELECT ts FROM forgotten_sources ORDER BY ts")
+    assert [r["ts"] for r in receipts] == ["1.0"]
+    assert forgotten.undo is not None
+    await bring_back(desk.pool, ALICE, forgotten.undo)
+    assert desk.printed() == before
+
+
+async def test_forgetting_everything_takes_all(desk: Desk) -> None:
+    """Nothing about the person is left in any table of memories, and nothing of others is lost."""
+    liked = await desk.like("ramen")
+    await desk.like("soba", ts="2.0")
+    await ask_to_replace(desk, liked.key)
+    theirs = {"kind": "UserFact", "fact": "I play go"}
+    await add_memory(
+        desk.pool, desk.embedder, BOB.namespace(DM), "UserFact", {"fact": theirs["fact"]}, COMMAND
+    )
+    await forget(desk.pool, ALICE, None)
+    left = desk.printed()
+    assert [len(left[t]) for t in TABLES] == [1, 1, 1, 0, 0]
+    assert "go" in left["store"][0]
+
+
+async def test_edits_are_validated(desk: Desk) -> None:
+    """What the schema does not take is refused field by field, and nothing is written."""
+    liked = await desk.like("ramen")
+    before = desk.printed()
+    for content, codes in (
+        ({"preference": 50}, {"food_name": "missing"}),
+        ({"food_name": "x", "preference": "much"}, {"preference": "number"}),
+        ({"food_name": "x", "preference": 101}, {"preference": "range"}),
+        ({"food_name": "x", "preference": 0}, {"preference": "ended"}),
+        ({"food_name": "x", "price": "5"}, {"price": "unknown"}),
+        ({"food_name": "x" * 2_001}, {"food_name": "long"}),
+        ({"food_name": "my password is hunter22"}, {"food_name": "secret"}),
+    ):
+        with pytest.raises(InvalidContent) as refused:
+            await edit_memory(desk.pool, desk.embedder, ALICE, liked.reference, content, COMMAND)
+        assert refused.value.codes == codes
+        assert all(sentence.endswith(".") for sentence in refused.value.fields.values())
+    with pytest.raises(InvalidContent):
+        await add_memory(desk.pool, desk.embedder, OWN, "Nope", {"x": "y"}, COMMAND)
+    assert desk.printed() == before
+    for reference in ("dm/none", "no audience/x", "", liked.reference + "x"):
+        with pytest.raises(ChangeGone):
+            await edit_memory(desk.pool, desk.embedder, ALICE, reference, food("x"), COMMAND)
+
+
+async def test_adding_what_is_known(desk: Desk) -> None:
+    """Adding the same thing again updates the one memory; other kinds stay apart."""
+    liked = await desk.like("Ramen")
+    added = await add_memory(
+        desk.pool,
+        desk.embedder,
+        OWN,
+        "UserFoodPreference",
+        {"food_name": "ramen", "description": "miso"},
+        COMMAND,
+    )
+    assert (added.key, added.action) == (liked.key, "updated")
+    assert added.after == food("ramen", description="miso")
+    other = await add_memory(desk.pool, desk.embedder, OWN, "UserFact", {"fact": "ramen"}, COMMAND)
+    assert other.action == "remembered"
+    assert len(await list_memories(desk.pool, ALICE)) == 2
+
+
+async def test_moving_keeps_everything_but_the_ears(desk: Desk) -> None:
+    """A moved memory keeps key, value, dates and vector, and is seen where it is now."""
+    liked = await desk.like("ramen")
+    before = desk.rows("SELECT key, value::text, created_at, updated_at FROM store")
+    channel = view(ALICE.namespace(PUBLIC))
+    assert not (await recall_memories(desk.pool, desk.embedder, channel, "?")).memories
+    moved = await move_memory(desk.pool, desk.embedder, ALICE, liked.reference, PUBLIC)
+    assert moved.reference == f"public/{liked.key}"
+    assert moved.moved_from == OWN
+    assert desk.rows("SELECT key, value::text, created_at, updated_at FROM store") == before
+    assert len((await recall_memories(desk.pool, desk.embedder, channel, "?")).memories) == 1
+    assert len(desk.printed("store_vectors")["store_vectors"]) == 1
+    with pytest.raises(ChangedSince):
+        await move_memory(desk.pool, desk.embedder, ALICE, moved.reference, PUBLIC)
+    with pytest.raises(ChangeGone):
+        await move_memory(desk.pool, desk.embedder, ALICE, liked.reference, "C1")
+
+
+async def test_said_twice_is_one_memory(desk: Desk) -> None:
+    """A second message confirms, and is a second source; the same one read again does nothing."""
+    liked = await desk.like("ramen")
+    again = await desk.say("I love ramen", ts="2.0", content=food("ramen"))
+    assert [(c.action, c.key) for c in again.changes] == [("confirmed", liked.key)]
+    before = desk.printed()
+    twice = await desk.say("I love ramen", ts="2.0", content=food("ramen"))
+    assert twice == Formed(changes=(), refused=())
+    assert desk.printed() == before
+    [memory] = await list_memories(desk.pool, ALICE)
+    assert [place[1] for place in memory.places] == ["1.0", "2.0"]
+
+
+async def test_an_edit_and_a_run_at_the_same_moment(desk: Desk) -> None:
+    """What the person edits while a run is under way stays, and so does what the run found."""
+    liked = await desk.like("ramen")
+    [shown] = await list_memories(desk.pool, ALICE)
+    said = [Said(Words(text="I love ramen with miso", channel="D1", ts="2.0"))]
+    store = await UserStore.load(
+        desk.pool, desk.embedder, view(OWN), said, kinds=["UserFoodPreference"]
+    )
+    value = {"food_name": "ramen", "preference": 80, "description": "with miso"}
+    value["evidence"] = "I love ramen with miso"
+    await store.aput(OWN.parts, liked.key, {"kind": "UserFoodPreference", "content": value})
+    await asyncio.gather(
+        edit_memory(
+            desk.pool,
+            desk.embedder,
+            ALICE,
+            liked.reference,
+            food("ramen", 95),
+            COMMAND,
+            seen=shown.updated_at,
+        ),
+        store.commit(at=datetime.now(UTC)),
+    )
+    [memory] = await list_memories(desk.pool, ALICE)
+    assert (memory.content["preference"], memory.content["description"]) == (95, "with miso")
+    assert {ts for _, ts in memory.places} == {"1.0", "2.0", "900.1"}
+    with pytest.raises(ChangedSince):
+        await edit_memory(
+            desk.pool,
+            desk.embedder,
+            ALICE,
+            liked.reference,
+            food("ramen", 5),
+            COMMAND,
+            seen=datetime.now(UTC),
+        )
+
+
+async def ask_to_replace(desk: Desk, key: str) -> None:
+    """Leave a question whether the memory may be replaced."""
+    [row] = desk.rows("SELECT value FROM store WHERE key = %s", key)
+    new = {**row["value"], "content": food("udon", 70)}
+    new["sources"] = [*new["sources"], {"kind": "message", "channel": "D1", "ts": "7.0"}]
+    desk.rows(
+        "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, after,"
+        " expires_at) VALUES (%s, 'T1', 'U1', 'replace', 'dm', %s, %s, %s, %s)",
+        uuid4(),
+        key,
+        Jsonb(row["value"]),
+        Jsonb(new),
+        datetime.now(UTC) + timedelta(days=1),
+    )
+
+
+@pytest.mark.parametrize("answer", ["yes", "no", "both"])
+async def test_a_replacement_is_the_persons_to_decide(desk: Desk, answer: Any) -> None:
+    """Yes replaces, no keeps the old, both keeps two memories; then the question is gone."""
+    liked = await desk.like("ramen")
+    await ask_to_replace(desk, liked.key)
+    [question] = await open_questions(desk.pool, ALICE)
+    change = await answer_question(desk.pool, desk.embedder, ALICE, question.id, answer)
+    names = {m.content["food_name"]: m for m in await list_memories(desk.pool, ALICE)}
+    assert set(names) == {"yes": {"udon"}, "no": {"ramen"}, "both": {"ramen", "udon"}}[answer]
+    assert (change is None) == (answer == "no")
+    if "udon" in names:
+        places = [ts for _, ts in names["udon"].places]
+        assert places == (["1.0", "7.0"] if answer == "yes" else ["7.0"])
+    with pytest.raises(ChangeGone):
+        await answer_question(desk.pool, desk.embedder, ALICE, question.id, answer)
+
+
+async def test_a_question_about_what_changed_since(desk: Desk) -> None:
+    """A yes to a question about what the memory says no longer changes nothing, and ends it."""
+    liked = await desk.like("ramen")
+    await ask_to_replace(desk, liked.key)
+    [question] = await open_questions(desk.pool, ALICE)
+    await edit_memory(desk.pool, desk.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND)
+    with pytest.raises(ChangedSince):
+        await answer_question(desk.pool, desk.embedder, ALICE, question.id, "yes")
+    assert await open_questions(desk.pool, ALICE) == []
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_a_change_for_narrower_ears_can_be_made_there_too(desk: Desk, ends: bool) -> None:
+    """A yes changes, or removes, the wider memory itself, and what stood before it goes."""
+    public = view(ALICE.namespace(PUBLIC))
+    await desk.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
+    text = "I hate soba" if ends else "I love soba a lot"
+    formed = await desk.say(text, ts="2.0", content=food("soba", 0 if ends else 95))
+    [change] = formed.changes
+    assert change.action == ("removed" if ends else "updated")
+    [question] = formed.questions
+    assert (question.kind, question.namespace.audience) == ("widen", PUBLIC)
+    assert (question.after is None) == ends
+    listed = await list_memories(desk.pool, ALICE)
+    assert [m.content["preference"] for m in listed] == ([40] if ends else [95, 40])
+    done = await answer_question(desk.pool, desk.embedder, ALICE, question.id, "yes")
+    assert done is not None
+    assert done.namespace.audience == PUBLIC
+    left = await list_memories(desk.pool, ALICE)
+    assert [(m.namespace.audience, m.content["preference"]) for m in left] == (
+        [] if ends else [(PUBLIC, 95)]
+    )
+    assert len(desk.printed("store")["store"]) == len(left)
+
+
+async def test_what_only_hides_goes_with_what_it_hides(desk: Desk) -> None:
+    """Forgetting a wider memory leaves no row behind that hid it from narrower ears."""
+    public = view(ALICE.namespace(PUBLIC))
+    await desk.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
+    await desk.say("I hate soba", ts="2.0", content=food("soba", 0))
+    [memory] = await list_memories(desk.pool, ALICE)
+    assert not (await recall_memories(desk.pool, desk.embedder, view(OWN), "?")).memories
+    before = desk.printed()
+    forgotten = await forget(desk.pool, ALICE, [memory.reference])
+    assert [m.reference for m in forgotten.memories] == [memory.reference]
+    assert desk.printed("store") == {"store": []}
+    assert forgotten.undo is not None
+    await bring_back(desk.pool, ALICE, forgotten.undo)
+    assert desk.printed() == before
+
+
+async def test_a_deleted_message_takes_what_it_alone_said(desk: Desk) -> None:
+    """A memory goes with its last source, and returns to what the other sources support."""
+    liked = await desk.like("ramen")
+    alone = await desk.like("soba", ts="2.0")
+    await desk.say("I love spicy ramen", ts="2.0", content=food("spicy ramen"), key=liked.key)
+    await desk.say(
+        "Ramen is the best, I love ramen", ts="3.0", content=food("spicy ramen", 99), key=liked.key
+    )
+    changes = await source_deleted(desk.pool, desk.embedder, ALICE, "D1", "2.0")
+    assert {(c.action, c.key) for c in changes} == {("updated", liked.key), ("removed", alone.key)}
+    [memory] = await list_memories(desk.pool, ALICE)
+    assert memory.content == food("ramen", 99)
+    assert [ts for _, ts in memory.places] == ["1.0", "3.0"]
+    assert await source_deleted(desk.pool, desk.embedder, ALICE, "D1", "2.0") == []
+    assert await source_deleted(desk.pool, desk.embedder, BOB, "D1", "1.0") == []
+
+
+async def test_the_first_message_is_deleted(desk: Desk) -> None:
+    """What a later message corrected or said again stays when the first goes."""
+    liked = await desk.like("raman")
+    text = "I love ramen, not raman"
+    await desk.say(text, ts="2.0", content=food("ramen", description="x"), key=liked.key)
+    await source_deleted(desk.pool, desk.embedder, ALICE, "D1", "1.0")
+    [memory] = await list_memories(desk.pool, ALICE)
+    assert memory.content == food("ramen", None, description="x")
+
+
+async def test_an_edited_message_keeps_what_it_still_says(desk: Desk) -> None:
+    """Of an edited message only what it no longer says is taken out."""
+    liked = await desk.like("ramen")
+    await desk.like("soba")
+    words = Words(text="I love ramen. And green tea.", channel="D1", ts="1.0")
+    changes = await source_edited(desk.pool, desk.embedder, ALICE, words)
+    assert [(c.action, c.actor) for c in await history(desk.pool, ALICE, limit=1)] == [
+        ("removed", "source")
+    ]
+    assert len(changes) == 1
+    assert [m.key for m in await list_memories(desk.pool, ALICE)] == [liked.key]
+
+
+async def test_what_ends_by_itself(desk: Desk, pool: Pool) -> None:
+    """What is due is shown nowhere, then truly deleted, and the ledger keeps no text of it."""
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    ended, stays = await desk.like("ramen"), await desk.like("soba", ts="2.0")
+    for change in (ended, stays):
+        await set_end(desk, change, later)
+    assert len(await list_memories(pool, ALICE)) == 2
+    assert await expire_due(pool) == []
+    await set_end(desk, ended, (datetime.now(UTC) - timedelta(seconds=1)).isoformat())
+    assert [m.key for m in await list_memories(pool, ALICE)] == [stays.key]
+    recalled = await recall_memories(pool, desk.embedder, view(OWN), "?")
+    assert [m.key for m in recalled.memories] == [stays.key]
+    with pytest.raises(ChangeGone):
+        await edit_memory(pool, desk.embedder, ALICE, ended.reference, food("ramen"), COMMAND)
+    [change] = await expire_due(pool)
+    assert (change.key, change.action, change.before) == (
+        ended.key,
+        "removed",
+        food("ramen"),
+    )
+    assert "ramen" not in str(desk.printed())
+    [newest, *_] = await history(pool, ALICE)
+    assert (newest.key, newest.actor, newest.before) == (ended.key, "expiry", None)
+    with pytest.raises(ChangeGone):
+        await desk.undo(newest.id)
+    assert await expire_due(pool) == []
+
+
+async def set_end(desk: Desk, change: Change, moment: str) -> None:
+    """Let a memory end at a moment."""
+    desk.rows(
+        "UPDATE store SET value = value || %s WHERE key = %s",
+        Jsonb({"expires_at": moment}),
+        change.key,
+    )
+    desk.rows(
+        "INSERT INTO memory_expiries VALUES (%s, %s, %s) ON CONFLICT (prefix, key)"
+        " DO UPDATE SET expires_at = EXCLUDED.expires_at",
+        OWN.prefix,
+        change.key,
+        moment,
+    )
+
+
+async def test_unanswered_questions_go_in_time(desk: Desk) -> None:
+    """Whoever clears away deletes the questions that are too old, of everybody, and no other."""
+    liked = await desk.like("ramen")
+    await ask_to_replace(desk, liked.key)
+    await expire_due(desk.pool)
+    assert len(await open_questions(desk.pool, ALICE)) == 1
+    desk.rows("UPDATE memory_questions SET expires_at = now() - interval '1 second'")
+    assert await open_questions(desk.pool, ALICE) == []
+    await expire_due(desk.pool)
+    assert desk.printed("memory_questions") == {"memory_questions": []}
+
+
+@pytest.mark.parametrize("table", ["memory_changes", "memory_questions", "memory_expiries"])
+async def test_each_person_sees_their_own(desk: Desk, table: str) -> None:
+    """Row-level security shows ledger, questions and ends to their person only."""
+    liked = await desk.like("ramen")
+    await ask_to_replace(desk, liked.key)
+    await set_end(desk, liked, (datetime.now(UTC) + timedelta(hours=1)).isoformat())
+    for person, count in ((ALICE, 1), (BOB, 0)):
+        async with person_transaction(desk.pool, person) as connection:
+            found = await connection.execute(f"SELECT count(*) AS n FROM {table}".encode())
+            assert (await found.fetchall())[0]["n"] == count
