@@ -134,15 +134,23 @@ def ask_handler(
             user_id, prompt = body["user_id"], body["prompt"]
         except (ValueError, KeyError, TypeError, LookupError, RecursionError):
             return web.Response(status=400, text=_BODY)
-        if not (isinstance(user_id, str) and _USER.match(user_id)):
-            return web.Response(status=400, text=_BODY)
-        if not (isinstance(prompt, str) and prompt.replace("\x00", "").strip()):
-            return web.Response(status=400, text=_BODY)
-        try:
-            outcome, text = await asks.ask(turn, user_id, prompt)
-        except OperationalError as error:
-            log.warning("a question over HTTP was not answered: %s", fault(error))
-            return web.Response(status=503, text=_DOWN)
-        return web.Response(status=503 if outcome == "failed" else 200, text=text)
+        status, text = await answer_call(asks, turn, user_id, prompt)
+        return web.Response(status=status, text=text)
 
     return ask
+
+
+async def answer_call(
+    asks: Asks, turn: Pregel[Any, Any, Any, Any], user_id: object, prompt: object
+) -> tuple[int, str]:
+    """Answer one call; return the HTTP status and the text."""
+    if not (isinstance(user_id, str) and _USER.match(user_id)):
+        return 400, _BODY
+    if not (isinstance(prompt, str) and prompt.replace("\x00", "").strip()):
+        return 400, _BODY
+    try:
+        outcome, text = await asks.ask(turn, user_id, prompt)
+    except OperationalError as error:
+        log.warning("a question over HTTP was not answered: %s", fault(error))
+        return 503, _DOWN
+    return 503 if outcome == "failed" else 200, text

@@ -18,6 +18,7 @@ from memory import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from bot.service import Role
+    from memory import Conninfo
 
 _UP_FORMATION_DELAY = 1.0
 
@@ -28,6 +29,7 @@ async def run(settings: Settings, stop: asyncio.Event, role: Role = "all") -> No
     Any number of processes share a database; a ``front`` receives and a ``worker`` answers.
     Raises `StartError` with one sentence where a setting or a service is missing.
     """
+    settings = _with_secrets(settings)
     if not settings.has_model:
         raise StartError(
             "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks"
@@ -84,7 +86,7 @@ async def up(settings: Settings, stop: asyncio.Event) -> None:
 
         playground = await ready() if ready is not None else None
         adapted = _adapted(settings, playground, in_slack=in_slack)
-        await _migrated(adapted, conninfo)
+        await migrated(adapted, conninfo)
         service = Service(adapted, conninfo, serve_http=False)
         if not await _unless_stopped(stop, stack.enter_async_context(service)):
             return
@@ -98,7 +100,7 @@ def migrate_database(settings: Settings) -> None:
 
     async def go() -> list[str]:
         async with _database(settings) as conninfo:
-            return await _migrated(settings, conninfo)
+            return await migrated(_with_secrets(settings), conninfo)
 
     done = asyncio.run(go())
     _tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
@@ -125,10 +127,23 @@ def _adapted(settings: Settings, playground: Playground | None, *, in_slack: boo
     return settings.model_copy(update=changes)
 
 
+def _with_secrets(settings: Settings) -> Settings:
+    if settings.slack_secret_arn is None and settings.openai_secret_arn is None:
+        return settings
+    from bot.secrets import with_secrets
+
+    return with_secrets(settings)
+
+
 @asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[str]:
+async def _database(settings: Settings) -> AsyncIterator[Conninfo]:
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
+        return
+    if settings.database_secret_arn is not None:
+        from bot.secrets import DatabaseSecret
+
+        yield DatabaseSecret(settings.database_secret_arn)
         return
     server = EmbeddedPostgres(settings.data_dir.resolve())
     await asyncio.to_thread(server.start)
@@ -139,7 +154,8 @@ async def _database(settings: Settings) -> AsyncIterator[str]:
         await asyncio.to_thread(server.stop)
 
 
-async def _migrated(settings: Settings, conninfo: str) -> list[str]:
+async def migrated(settings: Settings, conninfo: Conninfo) -> list[str]:
+    """Bring the database up to date; return the steps just applied. Raises `StartError`."""
     import psycopg
 
     from bot.connections import create_openai_client

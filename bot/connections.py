@@ -16,6 +16,7 @@ from bot.queue import migrations
 from bot.slack import create_client
 from bot.start import StartError, insistently
 from memory import (
+    Conninfo,
     EmbeddingSpace,
     KiokuMemoryError,
     Pool,
@@ -51,8 +52,14 @@ class Connections:
 
 
 @asynccontextmanager
-async def connected(settings: Settings, conninfo: str) -> AsyncIterator[Connections]:
-    """Open all of it, checked, and close it afterwards.
+async def connected(
+    settings: Settings,
+    conninfo: Conninfo,
+    *,
+    min_connections: int = 1,
+    identity: AuthorizeResult | None = None,
+) -> AsyncIterator[Connections]:
+    """Open all of it, checked, and close it afterwards; Slack is asked for `identity` if needed.
 
     Raises `StartError`, or a `memory.KiokuMemoryError`, whose message is for the operator.
     """
@@ -60,7 +67,7 @@ async def connected(settings: Settings, conninfo: str) -> AsyncIterator[Connecti
         model = create_openai_client(settings)
         stack.push_async_callback(model.close)
         space = await embedding_space(model, settings.embedding_model)
-        pool = await _open_pool(settings, conninfo, space, stack)
+        pool = await _open_pool(settings, conninfo, space, stack, min_connections)
         token = settings.slack_bot_token
         if token is None:
             raise StartError("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…).")
@@ -71,7 +78,7 @@ async def connected(settings: Settings, conninfo: str) -> AsyncIterator[Connecti
             space=space,
             pool=pool,
             slack=slack,
-            identity=await _identify(slack),
+            identity=identity or await _identify(slack),
         )
 
 
@@ -86,9 +93,13 @@ def create_openai_client(settings: Settings) -> openai.AsyncOpenAI:
 
 
 async def _open_pool(
-    settings: Settings, conninfo: str, space: EmbeddingSpace, stack: AsyncExitStack
+    settings: Settings,
+    conninfo: Conninfo,
+    space: EmbeddingSpace,
+    stack: AsyncExitStack,
+    min_connections: int,
 ) -> Pool:
-    pool = create_pool(conninfo, min_size=1, max_size=settings.pool_size)
+    pool = create_pool(conninfo, min_size=min_connections, max_size=settings.pool_size)
     try:
         await check_access(conninfo)
         stack.push_async_callback(pool.close)

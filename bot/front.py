@@ -44,7 +44,7 @@ async def open_front(wiring: Wiring) -> AsyncIterator[Front]:
     """
     token = wiring.connections.settings.slack_app_token
     answers = PrivateAnswers(wiring.people)
-    app = _build(wiring, answers)
+    app = build_app(wiring, answers)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(answers.all_given, _ANSWER_SECONDS)
         socket = None
@@ -55,7 +55,8 @@ async def open_front(wiring: Wiring) -> AsyncIterator[Front]:
         yield Front(app=app, socket=socket, ask=_ask(wiring))
 
 
-def _build(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
+def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
+    """Return the Bolt app; what only the person sees is given by `answers`."""
     identity = wiring.connections.identity
     return create_app(
         client=wiring.connections.slack,

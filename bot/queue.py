@@ -17,7 +17,7 @@ from psycopg.rows import DictRow
 from psycopg_pool import PoolClosed
 
 from bot.logs import fault
-from memory import Migration, Pool, packaged_migrations
+from memory import Migration, Pool, packaged_migrations, transaction
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ LEARNING = "learning"
 _HEARTBEAT_SECONDS = 2.0
 _STALLED_SECONDS = 6.0
 _HAND_BACK_SECONDS = 5.0
+_SOON_SECONDS = 10.0
+_AGAIN_SECONDS = 0.2
 _NOTE_ATTEMPTS = 100
 _NOTE_SECONDS = 0.2
 
@@ -161,6 +163,59 @@ class Queue:
             asyncio.create_task(self._work(LEARNING, learning, poll_seconds), name="learning"),
             asyncio.create_task(self._sweep(), name="stalled jobs"),
         ]
+
+    async def drain(self, until: float, *, replies: int, learning: int) -> datetime | None:
+        """Work, replies first, until nothing is due; return when the next job is, if there is one.
+
+        For where no connection may stay open: nothing listens, and what is due within a few
+        seconds is waited for. `until` is a time of the loop's clock, at which what still runs is
+        handed back.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            await self.free_stalled()
+            for queue, concurrency in ((REPLIES, replies), (LEARNING, learning)):
+                await self._work_off(queue, concurrency, until)
+            due = await self._next_due()
+            if due is None:
+                return None
+            wait = max((due - datetime.now(UTC)).total_seconds(), _AGAIN_SECONDS)
+            if wait > _SOON_SECONDS or loop.time() + wait > until:
+                return due
+            await asyncio.sleep(wait)
+
+    async def _work_off(self, queue: str, concurrency: int, until: float) -> None:
+        work = asyncio.create_task(
+            self._app.run_worker_async(
+                queues=[queue],
+                name=queue,
+                concurrency=concurrency,
+                wait=False,
+                listen_notify=False,
+                update_heartbeat_interval=_HEARTBEAT_SECONDS,
+                stalled_worker_timeout=_STALLED_SECONDS,
+                shutdown_graceful_timeout=_HAND_BACK_SECONDS,
+                install_signal_handlers=False,
+                delete_jobs="successful",
+            )
+        )
+        _, late = await asyncio.wait({work}, timeout=until - asyncio.get_running_loop().time())
+        for task in late:
+            task.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        if not late:
+            work.result()
+
+    async def _next_due(self) -> datetime | None:
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                "SELECT min(COALESCE(scheduled_at, now())) AS due FROM procrastinate_jobs"
+                " WHERE status = 'todo' AND queue_name = ANY(%s)",
+                ([REPLIES, LEARNING],),
+            )
+            row = await found.fetchone()
+        due: datetime | None = row["due"] if row else None
+        return due
 
     async def stop(self) -> None:
         """Take no more jobs; let running ones end, or hand them back when patience is over."""

@@ -15,6 +15,7 @@ from bot.start import cannot_open
 from bot.web import create_web_app
 from bot.wiring import wire
 from bot.worker import open_worker
+from memory import Conninfo
 
 Role: TypeAlias = Literal["all", "front", "worker"]
 
@@ -28,7 +29,7 @@ class Service:
     """
 
     def __init__(
-        self, settings: Settings, conninfo: str, *, role: Role = "all", serve_http: bool
+        self, settings: Settings, conninfo: Conninfo, *, role: Role = "all", serve_http: bool
     ) -> None:
         self._settings = settings
         self._conninfo = conninfo

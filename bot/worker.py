@@ -22,9 +22,8 @@ _FORMATION_ATTEMPTS = 8
 _FORMATION_WAIT_BASE = 4
 
 
-@asynccontextmanager
-async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
-    """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
+def register_work(wiring: Wiring) -> None:
+    """Tell the queue what its jobs do."""
     queue = wiring.queue
     turn = create_turn(wiring.parts, wiring.open_outlet)
     answering = Answering(wiring.inbox, turn, wiring.parts, wiring.open_outlet)
@@ -36,6 +35,13 @@ async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
         attempts=_FORMATION_ATTEMPTS,
         wait=_FORMATION_WAIT_BASE,
     )
+
+
+@asynccontextmanager
+async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
+    """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
+    register_work(wiring)
+    queue = wiring.queue
     queue.start(
         replies=REPLIES_AT_ONCE,
         learning=FORMATIONS_AT_ONCE,

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from memory.questions import Question, answer_question, open_questions
     from memory.recall import Recalled, recall_memories
     from memory.requests import as_statement
+    from memory.rotation import Conninfo
     from memory.schemas import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest, subject
     from memory.sources import source_deleted, source_edited
     from memory.tools import MemoryTools, Proposal
@@ -162,6 +163,7 @@ _HOMES = {
         "recall_memories",
     ),
     "memory.requests": ("as_statement",),
+    "memory.rotation": ("Conninfo",),
     "memory.schemas": (
         "SCHEMAS",
         "UserFact",
@@ -199,6 +201,7 @@ __all__ = [
     "Change",
     "ChangeGone",
     "ChangedSince",
+    "Conninfo",
     "DatabaseFacts",
     "DatabaseNotReady",
     "EmbeddedPostgres",

@@ -17,6 +17,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from memory.namespace import Person
+from memory.rotation import Conninfo, connection_class
 
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
 APP_ROLE: LiteralString = "kioku_app"
@@ -70,7 +71,7 @@ async def _try_on(pool: AsyncConnectionPool[Any]) -> None:
 
 
 def create_pool(
-    conninfo: str,
+    conninfo: Conninfo,
     *,
     min_size: int = 2,
     max_size: int = 10,
@@ -83,10 +84,11 @@ def create_pool(
     absence of prepared statements are what LangGraph, procrastinate and PgBouncer agree on. What
     `conninfo` says of connecting wins over what is usual here.
     """
-    given = conninfo_to_dict(conninfo)
+    address = conninfo if isinstance(conninfo, str) else ""
+    given = conninfo_to_dict(address)
     usual = {name: value for name, value in _CONNECTING.items() if name not in given}
     return _WritablePool(
-        conninfo,
+        address,
         open=False,
         configure=act_as_app,
         kwargs={"row_factory": dict_row, "prepare_threshold": None, **usual},
@@ -96,7 +98,7 @@ def create_pool(
         max_idle=max_idle,
         reconnect_timeout=_RECONNECT_SECONDS,
         reconnect_failed=_try_on,
-        connection_class=AsyncConnection[DictRow],
+        connection_class=connection_class(conninfo),
     )
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import psycopg
-from psycopg import AsyncConnection, Connection
+from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 
 from memory.database import Pool, act_as_app, transaction
 from memory.errors import DatabaseNotReady, EmbeddingSpaceMismatch
+from memory.rotation import Conninfo, connection_class
 
 _CONNECT_SECONDS = 30
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
@@ -45,7 +46,7 @@ def packaged_migrations(package: str) -> list[Migration]:
 
 
 def migrate(
-    conninfo: str, space: EmbeddingSpace, migrations: Iterable[Migration] = ()
+    conninfo: Conninfo, space: EmbeddingSpace, migrations: Iterable[Migration] = ()
 ) -> list[str]:
     """Bring the database up to this version; return the names of the steps just applied.
 
@@ -53,7 +54,8 @@ def migrate(
     advisory lock lets one through at a time. `migrations` are further steps, after our own.
     Raises `EmbeddingSpaceMismatch` when the stored vectors are of another model or size.
     """
-    with psycopg.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
+    address = conninfo if isinstance(conninfo, str) else conninfo.current()
+    with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
         _wait_for_turn(connection)
         _create_app_role(connection)
         connection.execute(
@@ -63,7 +65,7 @@ def migrate(
         applied = {row["name"] for row in connection.execute("SELECT name FROM kioku_migrations")}
         done: list[str] = []
         if "langgraph/store" not in applied:
-            _create_langgraph_store(conninfo, space)
+            _create_langgraph_store(address, space)
             _record(connection, "langgraph/store", done)
         for step in [*packaged_migrations("memory"), *migrations]:
             if step.name not in applied:
@@ -145,7 +147,7 @@ def _grant(connection: Connection[DictRow]) -> None:
         connection.execute(statement)
 
 
-async def check_access(conninfo: str) -> None:
+async def check_access(conninfo: Conninfo) -> None:
     """Raise unless PostgreSQL answers and lets this user act as the application's role.
 
     A pool would try for as long as it may, and log each time. Raises `DatabaseNotReady`, and
@@ -153,8 +155,10 @@ async def check_access(conninfo: str) -> None:
     """
     try:
         # A database that was paused takes its time to answer.
-        async with await AsyncConnection[DictRow].connect(
-            conninfo, connect_timeout=_CONNECT_SECONDS, row_factory=dict_row
+        async with await connection_class(conninfo).connect(
+            conninfo if isinstance(conninfo, str) else "",
+            connect_timeout=_CONNECT_SECONDS,
+            row_factory=dict_row,
         ) as connection:
             await act_as_app(connection)
     except psycopg.errors.InvalidParameterValue as missing:

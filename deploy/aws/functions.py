@@ -81,8 +81,8 @@ class Functions(Construct):
             environment={
                 **shared,
                 "SLACK_SECRET_ARN": credentials.slack.secret_arn,
-                "KIOKU_SCHEDULE_GROUP": group.ref,
-                "KIOKU_SCHEDULE_ROLE": schedule_role.role_arn,
+                "SCHEDULE_GROUP": group.ref,
+                "SCHEDULE_ROLE": schedule_role.role_arn,
             },
             may=[
                 *database_access,

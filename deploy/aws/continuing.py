@@ -1,0 +1,41 @@
+"""A one-time schedule for work that this invocation cannot finish, or that is due later."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+if TYPE_CHECKING:
+    from types_boto3_scheduler import EventBridgeSchedulerClient
+
+NAME = "continue"
+
+
+def continue_at(moment: datetime, function_arn: str) -> None:
+    """Let the worker run again at `moment` (UTC), once; one schedule stands at a time.
+
+    It removes itself when it was used, so that nothing wakes an idle database. Source:
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-delete.html
+    """
+    client: EventBridgeSchedulerClient = boto3.client("scheduler")
+    schedule: dict[str, Any] = {
+        "Name": NAME,
+        "GroupName": os.environ["SCHEDULE_GROUP"],
+        "ScheduleExpression": f"at({moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S})",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "ActionAfterCompletion": "DELETE",
+        "Target": {
+            "Arn": function_arn,
+            "RoleArn": os.environ["SCHEDULE_ROLE"],
+            "Input": json.dumps({"kind": "continue"}),
+        },
+    }
+    try:
+        client.create_schedule(**schedule)
+    except client.exceptions.ConflictException:
+        # Another invocation left one; whichever comes first finds all there is to do.
+        client.update_schedule(**schedule)

@@ -1,0 +1,103 @@
+"""While the database wakes up, about fifteen seconds, the person is told so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import urllib.parse
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.config import Settings
+from bot.locale import language_of, say
+from bot.logs import fault
+from bot.messages import read_message
+from bot.slack import SLACK_FAULTS, create_client
+
+log = logging.getLogger(__name__)
+
+_AFTER_SECONDS = 1.0
+# Whatever else changes about people is asked of Slack again soon.
+_NOT_WORTH_WAKING = frozenset({"user_change"})
+
+
+def needs_database(envelope: dict[str, Any]) -> bool:
+    """Say whether anything is to be stored or done: an idle database is not woken for nothing."""
+    if envelope["kind"] != "slack":
+        return True
+    sent = _sent(envelope)
+    event = sent.get("event")
+    if not isinstance(event, dict):
+        return True
+    if event.get("type") in _NOT_WORTH_WAKING:
+        return bool((event.get("user") or {}).get("deleted"))
+    if event.get("type") != "message" or event.get("subtype") in (
+        "message_changed",
+        "message_deleted",
+    ):
+        return True
+    return read_message(sent, _bot_user_id(sent)) is not None
+
+
+@asynccontextmanager
+async def told_while_waking(
+    settings: Settings, envelope: dict[str, Any]
+) -> AsyncIterator[Callable[[], None]]:
+    """Show a status line, or a note to a command, unless what is yielded is called in time."""
+    task = asyncio.create_task(_tell(settings, envelope))
+
+    def awake() -> None:
+        task.cancel()
+
+    try:
+        yield awake
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _tell(settings: Settings, envelope: dict[str, Any]) -> None:
+    await asyncio.sleep(_AFTER_SECONDS)
+    if envelope["kind"] != "slack" or settings.slack_bot_token is None:
+        return
+    sent = _sent(envelope)
+    try:
+        if "event" in sent:
+            message = read_message(sent, _bot_user_id(sent))
+            if message is None or not message.addressed:
+                return
+            client = create_client(
+                settings.slack_bot_token.get_secret_value(), settings.slack_api_url
+            )
+            await client.assistant_threads_setStatus(
+                channel_id=message.channel_id,
+                thread_ts=message.thread_ts,
+                status=say(language_of(None, message.text), "status_waking"),
+            )
+        elif address := sent.get("response_url"):
+            text = say(language_of(None, str(sent.get("text") or "")), "waking")
+            await AsyncWebhookClient(str(address)).send(
+                text=text, response_type="ephemeral", replace_original=False
+            )
+    except SLACK_FAULTS as error:
+        log.info("that the database wakes up was not told: %s", fault(error))
+
+
+def _sent(envelope: dict[str, Any]) -> dict[str, Any]:
+    body = str(envelope["body"])
+    if envelope["content_type"].startswith("application/x-www-form-urlencoded"):
+        form = dict(urllib.parse.parse_qsl(body, keep_blank_values=True))
+        if "payload" not in form:
+            return {**form}
+        body = form["payload"]
+    sent: dict[str, Any] = json.loads(body)
+    return sent
+
+
+def _bot_user_id(sent: dict[str, Any]) -> str:
+    first = (sent.get("authorizations") or [{}])[0]
+    return str(first.get("user_id") or "")

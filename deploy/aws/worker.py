@@ -1,0 +1,137 @@
+"""The worker function: it stores what the front handed over, and works until nothing is left.
+
+Everything is opened for one invocation and closed after it: a connection that stayed open would
+keep Aurora from pausing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Protocol, TypeAlias
+
+from slack_bolt.async_app import AsyncBoltRequest
+from slack_bolt.authorization import AuthorizeResult
+
+from bot.ask import Asks, answer_call
+from bot.config import Settings, load_settings
+from bot.connections import connected
+from bot.front import build_app
+from bot.listeners.privately import PrivateAnswers
+from bot.logs import set_up_logging
+from bot.secrets import DatabaseSecret, with_secrets
+from bot.start import StartError
+from bot.turn import create_turn
+from bot.wiring import Wiring, wire
+from bot.worker import register_work
+from deploy.aws.continuing import continue_at
+from deploy.aws.waking import needs_database, told_while_waking
+
+log = logging.getLogger(__name__)
+
+Envelope: TypeAlias = dict[str, Any]
+
+REPLIES_AT_ONCE = 16
+FORMATIONS_AT_ONCE = 4
+POOL_SIZE = 8
+# What is left at the end for handing work back, leaving a schedule and closing connections.
+_RESERVE_SECONDS = 20.0
+_ANSWER_SECONDS = 60.0
+_SOONEST = timedelta(minutes=1)
+
+
+class Context(Protocol):
+    """Lambda's context object, as far as it is used.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+    """
+
+    invoked_function_arn: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long this invocation may still take."""
+
+
+class _Known:
+    """What one cold start learns and later invocations use again."""
+
+    def __init__(self) -> None:
+        settings = load_settings(dotenv=None)
+        set_up_logging(settings.log_level, settings.log_format)
+        if settings.database_secret_arn is None:
+            raise StartError("DATABASE_SECRET_ARN is not set: name the cluster's secret.")
+        self.database = DatabaseSecret(settings.database_secret_arn)
+        given = settings.model_fields_set
+        changes: dict[str, object] = {} if "pool_size" in given else {"pool_size": POOL_SIZE}
+        # After the last reply of its loop, and not a while later: nothing waits here.
+        changes["formation_delay"] = 0.0
+        self.settings: Settings = with_secrets(settings.model_copy(update=changes))
+        self.identity: AuthorizeResult | None = None
+
+
+_known = cache(_Known)
+
+
+def handler(envelope: Envelope, context: Context) -> dict[str, Any]:
+    """Do what one envelope asks for, then all the work there is.
+
+    ``{"kind": "slack", "body", "content_type"}`` is a verified request of Slack, ``{"kind": "ask",
+    "user_id", "prompt"}`` the article's call, ``{"kind": "continue"}`` nothing but the work.
+    """
+    return asyncio.run(_handle(envelope, context))
+
+
+async def _handle(envelope: Envelope, context: Context) -> dict[str, Any]:
+    until = asyncio.get_running_loop().time() - _RESERVE_SECONDS
+    until += context.get_remaining_time_in_millis() / 1000
+    if not needs_database(envelope):
+        return {"statusCode": 200, "body": ""}
+    answer: dict[str, Any] = {"statusCode": 200, "body": ""}
+    async with _opened(envelope) as wiring:
+        if envelope["kind"] == "slack":
+            await _dispatch(wiring, envelope)
+        elif envelope["kind"] == "ask":
+            answer = await _ask(wiring, envelope)
+        register_work(wiring)
+        due = await wiring.queue.drain(until, replies=REPLIES_AT_ONCE, learning=FORMATIONS_AT_ONCE)
+    if due is not None:
+        continue_at(max(due, datetime.now(UTC) + _SOONEST), context.invoked_function_arn)
+    return answer
+
+
+@asynccontextmanager
+async def _opened(envelope: Envelope) -> AsyncIterator[Wiring]:
+    known = await asyncio.to_thread(_known)
+    async with told_while_waking(known.settings, envelope) as awake:
+        opening = connected(
+            known.settings, known.database, min_connections=0, identity=known.identity
+        )
+        async with opening as connections:
+            awake()
+            known.identity = connections.identity
+            wiring = wire(connections)
+            await wiring.queue.open()
+            yield wiring
+
+
+async def _dispatch(wiring: Wiring, envelope: Envelope) -> None:
+    request = AsyncBoltRequest(
+        body=envelope["body"], headers={"content-type": [envelope["content_type"]]}
+    )
+    answers = PrivateAnswers(wiring.people)
+    response = await build_app(wiring, answers).async_dispatch(request)
+    await answers.all_given(_ANSWER_SECONDS)
+    if response.status >= 500:
+        # Lambda invokes this function again with the same event.
+        raise RuntimeError("An event could not be stored; it is delivered again.")
+
+
+async def _ask(wiring: Wiring, envelope: Envelope) -> dict[str, Any]:
+    asks = Asks()
+    turn = create_turn(wiring.parts, asks.open_outlet)
+    status, text = await answer_call(asks, turn, envelope.get("user_id"), envelope.get("prompt"))
+    return {"statusCode": status, "body": text}
