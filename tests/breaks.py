@@ -312,7 +312,7 @@ BREAKS = (
     ),
     Break(
         "timestamp that is no number",
-        "bot/web.py",
+        "bot/signature.py",
         "    except (ValueError, TypeError):",
         "    except KeyError:",
         "A malformed header would be a fault of the server instead of a refusal.",

@@ -13,6 +13,7 @@ import bot
 from bot.locale import LANGUAGES, Language, catalogue, language_of, say
 
 BOT = Path(bot.__file__).parent
+DEPLOY = BOT.parent / "deploy"
 # Slack's limits on what holds the text. Source: https://docs.slack.dev/reference/block-kit
 LIMITS = {
     "memories_title": 150,
@@ -32,8 +33,9 @@ def placeholders(text: str) -> set[str]:
 
 
 def sources() -> dict[str, ast.Module]:
-    """Return every module of the bot, parsed."""
-    return {str(path): ast.parse(path.read_text("utf-8")) for path in BOT.rglob("*.py")}
+    """Return every module that speaks to people, parsed."""
+    paths = [*BOT.rglob("*.py"), *DEPLOY.rglob("*.py")]
+    return {str(path): ast.parse(path.read_text("utf-8")) for path in paths}
 
 
 def test_both_languages_say_the_same_things() -> None:
