@@ -9,9 +9,13 @@ from typing import Any
 from langgraph.pregel import Pregel
 
 from bot.delivery import DeliveryFailed
-from bot.inbox import MAX_ATTEMPTS, Inbox, Superseded, Waiting
+from bot.inbox import MAX_ATTEMPTS, Inbox, Waiting
+from bot.interruptions import Edited, Superseded, Withdrawn
 from bot.logs import fault
-from bot.turn import OpenOutlet, Parts, apologise
+from bot.outages import Outages
+from bot.reply import ReplyFailed
+from bot.telling import Telling
+from bot.withdrawals import Withdrawals
 
 log = logging.getLogger(__name__)
 
@@ -19,44 +23,66 @@ _FIRST_PAUSE_SECONDS = 0.5
 
 
 class Answering:
-    """Answers what waits in a thread until nothing waits."""
+    """Answers what waits in a thread until nothing waits, or nothing can be answered just now."""
 
     def __init__(
         self,
         inbox: Inbox,
         turn: Pregel[Any, Any, Any, Any],
-        parts: Parts,
-        open_outlet: OpenOutlet,
+        telling: Telling,
+        outages: Outages,
+        withdrawals: Withdrawals,
     ) -> None:
         self._inbox = inbox
         self._turn = turn
-        self._parts = parts
-        self._open_outlet = open_outlet
+        self._telling = telling
+        self._outages = outages
+        self._withdrawals = withdrawals
 
     async def drain(self, thread: str) -> None:
         """Answer the waiting messages of `thread` in the order they were written."""
-        while waiting := await self._inbox.next(thread):
-            try:
-                await self._answer(waiting)
-            except Superseded:
-                log.info("a thread was taken over by another worker")
-                return
-
-    async def _answer(self, waiting: Waiting) -> None:
         try:
-            if waiting.attempts < MAX_ATTEMPTS:
-                await self._turn.ainvoke(waiting)
-            else:
-                await apologise(self._parts, waiting, self._open_outlet)
+            while waiting := await self._inbox.next(thread):
+                if not await self._answer(waiting):
+                    break
+        except Superseded:
+            log.info("a thread was taken over by another worker")
+            return
+        await self._withdrawals.clear(thread)
+
+    async def _answer(self, waiting: Waiting) -> bool:
+        """Answer a message or try to; False when it waits for the model, its thread behind it."""
+        try:
+            return await self._attempt(waiting)
         except Superseded:
             raise
+        except Edited:
+            await self._inbox.begin_anew(waiting)
+        except Withdrawn:
+            log.info("a message was deleted while it was answered")
         except DeliveryFailed:
             log.exception("a reply could not be delivered")
             await self._inbox.give_up(waiting)
         except Exception as error:
-            if waiting.attempts > MAX_ATTEMPTS:
+            if waiting.failures > MAX_ATTEMPTS:
                 log.exception("a message was given up after %d attempts", waiting.attempts)
                 await self._inbox.give_up(waiting)
-                return
+                return True
             log.warning("a turn failed and is begun again: %s", fault(error))
-            await asyncio.sleep(_FIRST_PAUSE_SECONDS * 2**waiting.attempts)
+            await asyncio.sleep(_FIRST_PAUSE_SECONDS * 2**waiting.failures)
+        return True
+
+    async def _attempt(self, waiting: Waiting) -> bool:
+        if waiting.failures >= MAX_ATTEMPTS:
+            await self._telling.instead(waiting, "turn_failed")
+            return True
+        if self._outages.known:
+            return await self._outages.begin(waiting, "model_down")
+        if await self._outages.comes_later(waiting):
+            return False
+        try:
+            await self._turn.ainvoke(waiting)
+        except ReplyFailed as failed:
+            return await self._outages.begin(waiting, failed.cause)
+        await self._outages.answered(waiting)
+        return True

@@ -34,6 +34,7 @@ class Collected:
     """An answer that is gathered and returned whole."""
 
     interactive = False
+    patient = False
 
     def __init__(self, message: Message) -> None:
         self._message = message
@@ -55,14 +56,12 @@ class Collected:
         """Return the language of the prompt."""
         return language_of(None, self._message.text)
 
-    async def wanted(self) -> bool:
-        """Whoever asked waits for it."""
-        return True
+    async def check(self) -> None:
+        """Nobody can stop it."""
 
-    async def write(self, piece: str) -> bool:
-        """Take a piece; nobody can stop it."""
+    async def write(self, piece: str) -> None:
+        """Take a piece."""
         self._taken += piece
-        return True
 
     def start_over(self) -> None:
         """Drop what has come."""

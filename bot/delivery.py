@@ -48,9 +48,9 @@ class Delivery:
     """One answer in one thread; leaving it ends whatever of it still runs.
 
     `language` is the person's, as it becomes known. `posted` is awaited with each message's ts as
-    soon as Slack has named it; `interrupted` says whether the person stopped the answer.
-    `already_posted` names what an earlier attempt left; `resumed` says that there was one, which
-    may have left more than it could note.
+    soon as Slack has named it; `check` raises `bot.interruptions.Interrupted` where the answer is
+    not to go on. `already_posted` names what an earlier attempt left; `resumed` says that there was
+    one, which may have left more than it could note.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Delivery:
         language: Coroutine[Any, Any, Language],
         stand_in: bool,
         posted: Callable[[str], Awaitable[None]],
-        interrupted: Callable[[], Awaitable[bool]],
+        check: Callable[[], Awaitable[None]],
         already_posted: Sequence[str] = (),
         resumed: bool = False,
     ) -> None:
@@ -73,7 +73,7 @@ class Delivery:
         self._status = asyncio.create_task(self._set_status())
         self._stand_in = stand_in
         self._posted = posted
-        self._interrupted = interrupted
+        self._check = check
         self._parts = [_Part(ts, "", live=True, opened_at=0.0) for ts in already_posted]
         self._taken = ""
         self._pending = ""
@@ -94,25 +94,23 @@ class Delivery:
         """Return the language the person reads."""
         return await asyncio.shield(self._language)
 
-    async def wanted(self) -> bool:
-        """Say whether the person still wants the answer."""
-        return not await self._interrupted()
+    async def check(self) -> None:
+        """Raise `Interrupted` where the person has stopped, edited or deleted their message."""
+        await self._check()
 
-    async def write(self, piece: str) -> bool:
+    async def write(self, piece: str) -> None:
         """Take a piece of the answer; show what has gathered once a second.
 
-        Returns False when the person has stopped the answer.
+        Raises `Interrupted`, with the piece taken.
         """
         self._taken += piece
         self._pending += piece
         if time.monotonic() - self._flushed_at < FLUSH_SECONDS or not self._pending.strip():
-            return True
-        if await self._interrupted():
-            return False
+            return
+        await self._check()
         if self._may_stream:
             await self._flush()
         self._flushed_at = time.monotonic()
-        return True
 
     def start_over(self) -> None:
         """Begin the answer anew: what has been shown will be replaced by the whole."""

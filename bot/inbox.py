@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from bot.interruptions import Edited, Stopped, Superseded, Withdrawn
 from bot.logs import fault
 from bot.messages import Message
 from bot.queue import REPLIES, Queue
@@ -24,13 +27,13 @@ MAX_ATTEMPTS = 3
 _ACK_WAIT_SECONDS = 2.0
 
 
-class Superseded(Exception):
-    """Another worker has taken the message over: this one ends, and touches nothing more."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """A stored message that is to be answered, and how often that was begun before.
+
+    `spared` of the `attempts` ended in good order, if without an answer. `revision` says which
+    edit of the text this is, `held_since` when the model was first found away for it, `late` that
+    it was written while nobody listened.
 
     `attempts` is also the fence: who finds another number stored is no longer the one to answer.
     """
@@ -38,6 +41,15 @@ class Waiting:
     id: int
     message: Message
     attempts: int
+    spared: int = 0
+    revision: int = 0
+    held_since: datetime | None = None
+    late: bool = False
+
+    @property
+    def failures(self) -> int:
+        """How many attempts broke off: of those it is not known how far they came."""
+        return self.attempts - self.spared
 
 
 class Inbox:
@@ -91,34 +103,45 @@ class Inbox:
             found = await connection.execute(
                 "UPDATE inbox_events SET attempts = attempts + 1 WHERE id = ("
                 " SELECT id FROM inbox_events WHERE thread = %s AND status = 'waiting'"
-                " ORDER BY ts LIMIT 1) AND status = 'waiting' RETURNING id, message, attempts",
+                " ORDER BY ts LIMIT 1) AND status = 'waiting'"
+                " RETURNING id, message, attempts - 1 AS attempts, spared, revision, held_since,"
+                " late",
                 (thread,),
             )
             row = await found.fetchone()
         if row is None:
             return None
-        return Waiting(
-            id=row["id"], message=Message(**row["message"]), attempts=row["attempts"] - 1
-        )
+        return Waiting(**{**row, "message": Message(**row["message"])})
 
     async def edit(self, team_id: str, channel_id: str, ts: str, thread: str, text: str) -> None:
-        """Put the edited text in place of that of a message which still waits."""
+        """Put the edited text in place of that of a message which still waits, or is answered.
+
+        Slack also reports a message as changed when it unfurled a link: the same text is no edit.
+        """
+        new = storable(text)
         await self._touch(
-            "UPDATE inbox_events SET message = jsonb_set(message, '{text}', to_jsonb(%s::text))"
-            " WHERE team_id = %s AND channel_id = %s AND ts = %s AND status = 'waiting'",
-            (storable(text), team_id, channel_id, ts),
+            "UPDATE inbox_events SET revision = revision + 1,"
+            " message = jsonb_set(message, '{text}', to_jsonb(%s::text))"
+            " WHERE team_id = %s AND channel_id = %s AND ts = %s AND status = 'waiting'"
+            " AND message->>'text' <> %s",
+            (new, team_id, channel_id, ts, new),
             thread,
         )
 
     async def withdraw(self, team_id: str, channel_id: str, ts: str, thread: str) -> None:
-        """Take a deleted message back: it is not answered, or its running answer is stopped."""
-        await self._touch(
-            "UPDATE inbox_events SET status = 'withdrawn', message = NULL, interrupted = true,"
-            " finished_at = now()"
-            " WHERE team_id = %s AND channel_id = %s AND ts = %s AND status = 'waiting'",
-            (team_id, channel_id, ts),
-            thread,
-        )
+        """Take a deleted message back: it is not answered, and what there is of an answer goes."""
+        scope = {THREAD_SETTING: thread}
+        async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
+            found = await connection.execute(
+                "UPDATE inbox_events SET status = 'withdrawn', message = NULL,"
+                " interrupted = true, finished_at = now()"
+                " WHERE team_id = %s AND channel_id = %s AND ts = %s AND status = 'waiting'"
+                " RETURNING attempts",
+                (team_id, channel_id, ts),
+            )
+            row = await found.fetchone()
+            if row is not None and row["attempts"]:
+                await self._schedule(connection, thread)
 
     async def interrupt(self, thread: str) -> None:
         """Set the flag that a running turn of `thread` sees: the person pressed Stop."""
@@ -129,23 +152,40 @@ class Inbox:
             thread,
         )
 
-    async def is_interrupted(self, waiting: Waiting) -> bool:
-        """Say whether the turn that answers `waiting` is to stop; False while nobody can know.
+    async def check(self, waiting: Waiting) -> None:
+        """Raise `Interrupted` where the turn that answers `waiting` is not to go on.
 
-        Raises `Superseded` when another worker answers it.
+        Where the database is away nobody can know: the turn goes on.
         """
         scope = {THREAD_SETTING: waiting.message.thread}
         try:
             async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
-                found = await connection.execute(
-                    "SELECT interrupted, attempts FROM inbox_events WHERE id = %s", (waiting.id,)
-                )
-                row = await found.fetchone()
+                await _raise_if_changed(connection, waiting)
         except OperationalError as error:
             log.warning("the stop flag could not be read: %s", fault(error))
-            return False
-        _check_attempt(row, waiting)
-        return row is not None and bool(row["interrupted"])
+
+    async def begin_anew(self, waiting: Waiting) -> None:
+        """Note that this attempt was ended in good order: the message is begun anew.
+
+        Raises `Interrupted`, as does `put_off`, but not for an edit.
+        """
+        async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
+            await _spare(connection, waiting)
+
+    async def put_off(self, waiting: Waiting, delay: float) -> None:
+        """Let a message, and its thread behind it, wait `delay` seconds: the model is away."""
+        async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
+            await _spare(connection, waiting)
+            await connection.execute(
+                "UPDATE inbox_events SET held_since = COALESCE(held_since, now()) WHERE id = %s",
+                (waiting.id,),
+            )
+            await self._schedule(connection, waiting.message.thread, delay)
+
+    async def hurry(self) -> None:
+        """Let no thread wait any longer: the model is back."""
+        async with transaction(self._pool) as connection:
+            await self._queue.hurry(connection, ANSWER)
 
     async def give_up(self, waiting: Waiting) -> None:
         """Mark a message as failed: it can be neither answered nor apologised for.
@@ -153,8 +193,19 @@ class Inbox:
         Raises `Superseded` when another worker answers it.
         """
         scope = {THREAD_SETTING: waiting.message.thread}
-        async with transaction(self._pool, scope) as connection:
-            await finish(connection, waiting, "failed")
+        with suppress(Edited, Withdrawn):
+            async with transaction(self._pool, scope) as connection:
+                await finish(connection, waiting, "failed")
+
+    async def _schedule(
+        self, connection: AsyncConnection[DictRow], thread: str, delay: float = 0.0
+    ) -> None:
+        """Defer the thread's job; one that waits already waits until then."""
+        lock = f"{REPLIES}:{thread}"
+        if not await self._queue.defer(
+            connection, ANSWER, queue=REPLIES, lock=lock, delay=delay, thread=thread
+        ):
+            await self._queue.postpone(connection, lock=lock, delay=delay)
 
     async def _touch(self, statement: Any, parameters: tuple[str, ...], thread: str) -> None:
         scope = {THREAD_SETTING: thread}
@@ -169,24 +220,45 @@ async def finish(
 ) -> None:
     """Mark a message as handled and blank its body, in the transaction that ends its turn.
 
-    Raises `Superseded` when another worker answers it.
+    Raises `Interrupted` where it was withdrawn or edited meanwhile, or taken over by another
+    worker: the turn must not end so.
     """
     finished = await connection.execute(
         "UPDATE inbox_events SET status = %s, message = NULL, finished_at = now()"
-        " WHERE id = %s AND attempts = %s AND status = 'waiting'",
-        (status, waiting.id, waiting.attempts + 1),
+        " WHERE id = %s AND attempts = %s AND revision = %s AND status = 'waiting'",
+        (status, waiting.id, waiting.attempts + 1, waiting.revision),
     )
     if not finished.rowcount:
-        found = await connection.execute(
-            "SELECT attempts FROM inbox_events WHERE id = %s", (waiting.id,)
-        )
-        _check_attempt(await found.fetchone(), waiting)
+        await _raise_if_changed(connection, waiting)
 
 
-def _check_attempt(row: DictRow | None, waiting: Waiting) -> None:
+async def _raise_if_changed(connection: AsyncConnection[DictRow], waiting: Waiting) -> None:
+    found = await connection.execute(
+        "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s",
+        (waiting.id,),
+    )
     # One that was erased meanwhile is nobody else's.
-    if row is not None and row["attempts"] != waiting.attempts + 1:
+    row = await found.fetchone()
+    if row is None:
+        return
+    if row["attempts"] != waiting.attempts + 1:
         raise Superseded("Another worker answers the message now.")
+    if row["status"] == "withdrawn":
+        raise Withdrawn("The person deleted the message.")
+    if row["status"] == "waiting" and row["revision"] != waiting.revision:
+        raise Edited("The person edited the message.")
+    if row["status"] == "waiting" and row["interrupted"]:
+        raise Stopped("The person pressed Stop.")
+
+
+async def _spare(connection: AsyncConnection[DictRow], waiting: Waiting) -> None:
+    spared = await connection.execute(
+        "UPDATE inbox_events SET spared = spared + 1"
+        " WHERE id = %s AND attempts = %s AND status = 'waiting'",
+        (waiting.id, waiting.attempts + 1),
+    )
+    if not spared.rowcount:
+        await _raise_if_changed(connection, waiting)
 
 
 async def unanswered(

@@ -149,6 +149,14 @@ class Queue:
             (delay, lock),
         )
 
+    async def hurry(self, connection: AsyncConnection[DictRow], name: str) -> None:
+        """Let the waiting jobs called `name` wait no longer."""
+        await connection.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = now()"
+            " WHERE task_name = %s AND status = 'todo' AND scheduled_at > now()",
+            (name,),
+        )
+
     def start(
         self, *, replies: int, learning: int, poll_seconds: float = 1.0, patience: float = 25.0
     ) -> None:

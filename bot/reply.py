@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -16,6 +17,7 @@ from openai.types.responses import (
     ToolParam,
 )
 
+from bot.breaker import Breaker
 from bot.logs import fault
 from bot.prompt import Prompt
 from memory import Person
@@ -23,9 +25,10 @@ from memory import Person
 log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 5
+QUIET_SECONDS = 1.0
 
 OnText: TypeAlias = Callable[[str], Awaitable[None]]
-Cause: TypeAlias = Literal["model_down", "model_busy", "model_refused"]
+Cause: TypeAlias = Literal["model_down", "model_busy", "model_refused", "model_empty"]
 
 
 class ReplyFailed(Exception):
@@ -35,9 +38,10 @@ class ReplyFailed(Exception):
         super().__init__(f"The model gave no whole answer: {cause}.")
         self.cause: Cause = cause
 
-
-class Stopped(Exception):
-    """The person stopped the answer, or deleted the question."""
+    @property
+    def passes(self) -> bool:
+        """Say whether the same request can succeed later."""
+        return self.cause in ("model_down", "model_busy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,23 +94,49 @@ class Replier:
         self._client = client
         self._model = model
         self._tools: list[ToolParam] = [{"type": "web_search"}] if web_search else []
+        self.breaker = Breaker()
 
     async def reply(
-        self, person: Person, prompt: Prompt, on_text: OnText, toolbox: Toolbox | None = None
+        self,
+        person: Person,
+        prompt: Prompt,
+        on_text: OnText,
+        toolbox: Toolbox | None = None,
+        *,
+        again: bool = False,
     ) -> Reply:
         """Return the model's answer; `on_text` is awaited for each piece of it as it comes.
 
-        The model may call tools of `toolbox`, at most `MAX_ROUNDS` times in a row. Raises
-        `ReplyFailed`; pieces may have been handed over by then.
+        While nothing comes it is awaited with ``""`` about once a second; what it raises ends the
+        request. The model may call tools of `toolbox`, at most `MAX_ROUNDS` times in a row. A
+        request that fails is made once more, unless this is `again` for the same message or the
+        model was found away before. Raises `ReplyFailed`; pieces may have been handed over by then.
         """
+        if not self.breaker.admit():
+            raise ReplyFailed("model_down")
+        once = again or self.breaker.probing
+        client = self._client.with_options(max_retries=0) if once else self._client
         try:
-            return await self._answer(person, prompt, on_text, toolbox)
-        except openai.OpenAIError as error:
+            answer = self._answer(client, person, prompt, on_text, toolbox)
+            reply = await _attended(answer, on_text)
+        except (openai.OpenAIError, ReplyFailed) as error:
+            failed = error if isinstance(error, ReplyFailed) else ReplyFailed(_cause(error))
             log.warning("the model did not answer: %s", fault(error))
-            raise ReplyFailed(_cause(error)) from error
+            if failed.passes:
+                self.breaker.failed()
+            else:
+                self.breaker.answered()
+            raise failed from error
+        self.breaker.answered()
+        return reply
 
     async def _answer(
-        self, person: Person, prompt: Prompt, on_text: OnText, toolbox: Toolbox | None
+        self,
+        client: openai.AsyncOpenAI,
+        person: Person,
+        prompt: Prompt,
+        on_text: OnText,
+        toolbox: Toolbox | None,
     ) -> Reply:
         conversation: list[Any] = list(prompt.input)
         citations: dict[str, Citation] = {}
@@ -114,7 +144,9 @@ class Replier:
         for number in range(MAX_ROUNDS):
             # In the last round there is nothing left but to answer.
             offered = toolbox if number < MAX_ROUNDS - 1 else None
-            came = await self._round(person, conversation, citations, offered, parts, on_text)
+            came = await self._round(
+                client, person, conversation, citations, offered, parts, on_text
+            )
             parts += came.parts
             if toolbox is None or not came.calls:
                 return _whole(parts, citations, cut_short=came.cut_short)
@@ -128,6 +160,7 @@ class Replier:
 
     async def _round(
         self,
+        client: openai.AsyncOpenAI,
         person: Person,
         conversation: list[Any],
         citations: dict[str, Citation],
@@ -137,7 +170,7 @@ class Replier:
     ) -> _Round:
         came = _Round()
         tools: list[Any] = [*self._tools, *(toolbox.definitions() if toolbox else [])]
-        stream = await self._client.responses.create(
+        stream = await client.responses.create(
             model=self._model,
             input=conversation,
             tools=tools,
@@ -161,6 +194,21 @@ class Replier:
                 else:
                     _raise_if_failed(event)
         raise ReplyFailed("model_down")
+
+
+async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Reply:
+    """Await `answer`; whenever it takes another second, ask whether it is still wanted."""
+    task = asyncio.ensure_future(answer)
+    try:
+        while not task.done():
+            done, _ = await asyncio.wait({task}, timeout=QUIET_SECONDS)
+            if not done:
+                await on_text("")
+        return task.result()
+    finally:
+        # Cancelled, it closes its connection to the model.
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _sent_back(output: Sequence[ResponseOutputItem]) -> list[dict[str, Any]]:
@@ -191,7 +239,7 @@ def _sent_back(output: Sequence[ResponseOutputItem]) -> list[dict[str, Any]]:
 def _whole(parts: list[str], citations: dict[str, Citation], *, cut_short: bool) -> Reply:
     text = "".join(parts)
     if not text.strip():
-        raise ReplyFailed("model_down")
+        raise ReplyFailed("model_empty")
     return Reply(text=text, citations=tuple(citations.values()), cut_short=cut_short)
 
 

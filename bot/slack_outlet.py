@@ -25,6 +25,7 @@ class SlackOutlet(Delivery):
     """A `Delivery` that can also show lists and buttons to the author alone."""
 
     interactive = True
+    patient = True
 
     def __init__(
         self,
@@ -47,9 +48,9 @@ class SlackOutlet(Delivery):
             language=people.language(waiting.message.user_id, waiting.message.text),
             stand_in=stand_in,
             posted=partial(turns.posted, waiting, intent),
-            interrupted=partial(inbox.is_interrupted, waiting),
+            check=partial(inbox.check, waiting),
             already_posted=intent.reply_ts,
-            resumed=waiting.attempts > 0,
+            resumed=waiting.failures > 0,
         )
         self._view = view
         self._own = own

@@ -13,9 +13,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.audience import Audiences
 from bot.inbox import Waiting
+from bot.interruptions import Stopped
 from bot.locale import Language, say
 from bot.prompt import Prompt, compose
-from bot.reply import Replier, ReplyFailed, Stopped
+from bot.reply import Replier, ReplyFailed
 from bot.surfaces.reply import reply_text
 from bot.threads import read_thread
 from bot.turns import Context, Intent, Outcome, Turns
@@ -37,6 +38,8 @@ class Outlet(Protocol):
 
     interactive: bool
     """Whether the person can be shown lists and buttons there."""
+    patient: bool
+    """Whether the person can be answered later, in the same place."""
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *_: object) -> None: ...
@@ -48,11 +51,11 @@ class Outlet(Protocol):
     async def language(self) -> Language:
         """Return the language the person reads."""
 
-    async def wanted(self) -> bool:
-        """Say whether the answer still is; False when the person has stopped it."""
+    async def check(self) -> None:
+        """Raise `bot.interruptions.Interrupted` where the answer is not to go on."""
 
-    async def write(self, piece: str) -> bool:
-        """Take a piece of the answer; False when the person has stopped it."""
+    async def write(self, piece: str) -> None:
+        """Take a piece of the answer; raises `bot.interruptions.Interrupted` as `check` does."""
 
     def start_over(self) -> None:
         """Begin the answer anew."""
@@ -152,13 +155,12 @@ async def _answer(
     parts: Parts, waiting: Waiting, prompt: Prompt, outlet: Outlet, tools: MemoryTools | None
 ) -> tuple[Outcome, str]:
     async def show(piece: str) -> None:
-        if not await outlet.write(piece):
-            raise Stopped
+        # While the model is silent there is nothing to show, but Stop counts all the same.
+        await (outlet.write(piece) if piece else outlet.check())
 
     person = waiting.message.person
-    if not await outlet.wanted():
-        return await _stopped(outlet)
     try:
+        await outlet.check()
         try:
             reply = await parts.replier.reply(person, prompt, show, tools)
         except ReplyFailed:
@@ -166,26 +168,13 @@ async def _answer(
                 raise
             # It broke off in the middle: ask once more, and put the whole in place of the half.
             outlet.start_over()
-            reply = await parts.replier.reply(person, prompt, show, tools)
+            reply = await parts.replier.reply(person, prompt, show, tools, again=True)
     except ReplyFailed as failed:
+        if failed.passes and outlet.patient:
+            raise
         outlet.start_over()
         return "failed", say(await outlet.language(), failed.cause)
     except Stopped:
-        return await _stopped(outlet)
+        note = say(await outlet.language(), "stopped")
+        return "stopped", f"{outlet.taken.rstrip()}\n\n{note}".strip()
     return "answered", reply_text(await outlet.language(), reply)
-
-
-async def _stopped(outlet: Outlet) -> tuple[Outcome, str]:
-    note = say(await outlet.language(), "stopped")
-    return "stopped", f"{outlet.taken.rstrip()}\n\n{note}".strip()
-
-
-async def apologise(parts: Parts, waiting: Waiting, open_outlet: OpenOutlet) -> None:
-    """Tell the person in one sentence that their message cannot be answered, and end the turn."""
-    view = await parts.audiences.view(waiting.message)
-    intent, _ = await parts.turns.begin(
-        waiting, view, question="", words="", bot_user_id=parts.bot_user_id
-    )
-    async with open_outlet(waiting, view, intent) as outlet:
-        await outlet.finish(say(await outlet.language(), "turn_failed"))
-    await parts.turns.end(waiting, intent, view, "failed", reply=None)

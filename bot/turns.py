@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.inbox import THREAD_SETTING, Superseded, Waiting, finish, unanswered
+from bot.inbox import THREAD_SETTING, Waiting, finish, unanswered
+from bot.interruptions import Superseded
 from bot.messages import Message
 from bot.words import typed
 from memory import (
@@ -141,19 +142,16 @@ class Turns:
         `asked`: the person was asked to confirm a forgetting, so the words remove nothing.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
-        `Superseded` when another worker answers the message.
+        `bot.interruptions.Interrupted` where the message was edited or deleted meanwhile: then it
+        has not.
         """
         async with transaction(self._pool, _scope(waiting.message)) as connection:
-            await finish(connection, waiting)
+            await finish(connection, waiting, "failed" if outcome == "failed" else "done")
             await connection.execute(
                 "UPDATE turns SET status = %s, reply = %s, recalled = %s, asked = %s,"
-                " ended_at = now(),"
-                " words = CASE WHEN withdrawn THEN '' ELSE words END,"
-                " question = CASE WHEN withdrawn THEN '' ELSE question END,"
-                " formed_at = CASE WHEN withdrawn OR words = '' THEN now() END"
-                " FROM (SELECT EXISTS (SELECT FROM inbox_events WHERE id = %s"
-                " AND status = 'withdrawn') AS withdrawn) event WHERE turns.id = %s",
-                (outcome, reply, list(recalled), asked, waiting.id, intent.id),
+                " ended_at = now(), formed_at = CASE WHEN words = '' THEN now() END"
+                " WHERE id = %s",
+                (outcome, reply, list(recalled), asked, intent.id),
             )
             await self._schedule_formation(connection, view.own)
 

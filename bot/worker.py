@@ -9,9 +9,13 @@ from contextlib import asynccontextmanager
 from bot.answering import Answering
 from bot.inbox import ANSWER
 from bot.learning import FORM
+from bot.notices import Notices
+from bot.outages import Outages
 from bot.queue import LEARNING, REPLIES
+from bot.telling import Telling
 from bot.turn import create_turn
 from bot.wiring import Wiring
+from bot.withdrawals import Withdrawals
 from memory import warm_up
 
 REPLIES_AT_ONCE = 64
@@ -25,8 +29,7 @@ _FORMATION_WAIT_BASE = 4
 def register_work(wiring: Wiring) -> None:
     """Tell the queue what its jobs do."""
     queue = wiring.queue
-    turn = create_turn(wiring.parts, wiring.open_outlet)
-    answering = Answering(wiring.inbox, turn, wiring.parts, wiring.open_outlet)
+    answering = _answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
     queue.register(
         FORM,
@@ -55,3 +58,15 @@ async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
         yield
     finally:
         await queue.stop()
+
+
+def _answering(wiring: Wiring) -> Answering:
+    parts, pool = wiring.parts, wiring.connections.pool
+    telling = Telling(parts, wiring.open_outlet)
+    return Answering(
+        wiring.inbox,
+        create_turn(parts, wiring.open_outlet),
+        telling,
+        Outages(wiring.inbox, Notices(pool), telling, parts.replier.breaker),
+        Withdrawals(pool, parts.client),
+    )

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 from tests.e2e.messages import Json, Said, error_sentences, markdown
 
-APOLOGIES = ("turn_failed", "model_down", "model_busy", "model_refused")
+APOLOGIES = (
+    *("turn_failed", "model_down", "model_busy", "model_refused", "model_empty"),
+    *("held_down", "held_busy", "held_too_long"),
+)
 
 _MARKER = re.compile(r"zq\d{4}")
 

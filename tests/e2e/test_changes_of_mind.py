@@ -6,7 +6,7 @@ import pytest
 
 from bot.locale import say
 from tests.e2e.answers import STORY, live, slowly
-from tests.e2e.messages import Json, Said
+from tests.e2e.messages import Json, Said, asked
 from tests.e2e.world import World
 
 
@@ -31,6 +31,8 @@ def test_stop_keeps_what_was_said_and_says_so(world: World) -> None:
     reply = world.reply(said)
     text, note = reply.text.split("\n\n")
     assert note == say("en", "stopped")
+    [request] = world.until(lambda: world.journal("reply"), "an end of the request")
+    assert request["answer"]["dropped"]
     assert STORY.startswith(text)
     assert shown["text"].strip() in text
     assert len(text) < len(STORY)
@@ -41,16 +43,13 @@ def test_stop_keeps_what_was_said_and_says_so(world: World) -> None:
 
 @pytest.mark.one_mode
 def test_stop_before_the_first_word_ends_the_answer(world: World) -> None:
-    """Pressing Stop while the app still thinks ends the answer as it begins."""
+    """Stop pressed while the model is still silent ends the request and the answer at once."""
     ann = world.human()
-    slowly(world)
-    world.pace(first_token_ms=800)
+    world.pace(first_token_ms=20_000)
     said = world.say(ann, "Tell me a story")
     world.until(lambda: world.calls("assistant.threads.setStatus"), "a status line")
     press_stop(world, said)
-    reply = world.reply(said)
-    assert reply.text.endswith(say("en", "stopped"))
-    assert len(reply.text) < 100
+    assert world.reply(said, 10).text == say("en", "stopped")
 
 
 @pytest.mark.one_mode
@@ -66,8 +65,8 @@ def test_stop_in_one_thread_leaves_the_others_alone(world: World) -> None:
     assert world.reply(second).parts == [STORY]
 
 
-def test_a_message_deleted_during_its_answer_stops_it(world: World) -> None:
-    """Deleting the question stops the running answer, and nothing of it is remembered."""
+def test_a_message_deleted_during_its_answer_takes_it_along(world: World) -> None:
+    """Deleting the question ends the running answer and takes it away; nothing is remembered."""
     ann = world.human()
     slowly(world)
     said = world.say(ann, "I love ramen")
@@ -76,11 +75,28 @@ def test_a_message_deleted_during_its_answer_stops_it(world: World) -> None:
     world.all_delivered()
     assert world.handled(said)["message"] is None
     world.settled()
-    [answer] = world.answers(said)
-    assert not answer["streaming"]
-    assert len(answer["text"]) < len(STORY)
+    assert world.answers(said) == []
     assert world.formed(ann) == []
-    assert [(turn["question"], turn["words"]) for turn in world.turns(said)] == [("", "")]
+    [turn] = world.turns(said)
+    assert (turn["question"], turn["words"], turn["reply"]) == ("", "", None)
+
+
+def test_a_message_edited_during_its_answer_is_answered_anew(world: World) -> None:
+    """Editing the question ends the running answer; the same message becomes the new one."""
+    ann = world.human()
+    slowly(world)
+    said = world.say(ann, "I love ramen")
+    shown = live(world, said)
+    world.playground("messages/edit", {**place(said), "text": "I love sushi"})
+    reply = world.reply(said)
+    assert [message["ts"] for message in reply.messages] == [shown["ts"]]
+    assert "sushi" in reply.text
+    assert "ramen" not in reply.text
+    assert [asked(entry) for entry in world.journal("reply", "responses")] == [
+        "I love ramen",
+        "I love sushi",
+    ]
+    assert [c["food_name"] for c in world.formed_contents(ann)] == ["sushi"]
 
 
 @pytest.mark.one_mode
@@ -100,8 +116,7 @@ def test_a_message_deleted_before_its_turn_is_not_answered(world: World) -> None
     assert len(world.answers(first)) == 2
     assert world.turns(second) == []
     assert world.formed(ann) == []
-    asked = [entry for entry in world.journal() if "ramen" in str(entry["body"])]
-    assert asked == []
+    assert [entry for entry in world.journal() if "ramen" in str(entry["body"])] == []
 
 
 def test_a_message_edited_before_its_turn_is_answered_as_edited(world: World) -> None:

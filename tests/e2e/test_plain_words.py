@@ -333,7 +333,7 @@ def test_a_model_that_calls_for_ever_is_stopped(world: World) -> None:
         },
     )
     reply = world.ask(ann, "round and round")
-    assert any(sentence in reply.text for sentence in error_sentences("model_down"))
+    assert any(sentence in reply.text for sentence in error_sentences("model_empty"))
     assert len(world.prompts("round and round")) == 5
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import openai
 import pytest
 
 from memory import Embedder, EmbeddingSpace, Former, Pool, memory_model
 from tests.conftest import ROOT, Server, json_server
+from tests.integration.house import House, Make, build
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.scripted_model import DIMENSIONS, ScriptedModel, scripted_model
 
@@ -54,3 +56,33 @@ def slack(playground_process: Server) -> PlaygroundSlack:
     opened = PlaygroundSlack(playground_process)
     opened.clear()
     return opened
+
+
+@pytest.fixture
+async def make(
+    database: str,
+    pool: Pool,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+) -> AsyncIterator[Make]:
+    """Build a house with what a test wants otherwise."""
+
+    async def made(**wanted: Any) -> House:
+        return await build(
+            database=database,
+            pool=pool,
+            slack=slack,
+            stand_in=stand_in,
+            model_client=model_client,
+            **wanted,
+        )
+
+    yield made
+    stand_in.call("/_model/settings", {"token_ms": 0, "first_token_ms": 0})
+
+
+@pytest.fixture
+async def house(make: Make) -> House:
+    """A house with formation in the background."""
+    return await make()

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from bot.delivery import Delivery, DeliveryFailed
+from bot.interruptions import Stopped
 from bot.locale import Language, say
 from bot.splitting import open_fence
 from bot.surfaces.reply import PART_LIMIT
@@ -52,8 +53,9 @@ async def answering(
     async def posted(ts: str) -> None:
         holder[0].posted.append(ts)
 
-    async def interrupted() -> bool:
-        return holder[0].stopped
+    async def check() -> None:
+        if holder[0].stopped:
+            raise Stopped
 
     async def known() -> Language:
         return language
@@ -66,7 +68,7 @@ async def answering(
         language=known(),
         stand_in=stand_in,
         posted=posted,
-        interrupted=interrupted,
+        check=check,
         already_posted=already,
     )
     holder.append(Answering(delivery, identity))
@@ -97,7 +99,7 @@ def whole(slack: PlaygroundSlack, place: Place, text: str) -> list[dict[str, Any
 
 async def begin(answer: Answering, text: str = "Hello ") -> None:
     """Write the first piece; it is shown at once."""
-    assert await answer.delivery.write(text)
+    await answer.delivery.write(text)
 
 
 async def write_until(answer: Answering, slack: PlaygroundSlack, method: str) -> None:
@@ -164,7 +166,7 @@ async def test_an_answer_that_was_never_streamed_is_posted(slack: PlaygroundSlac
     """An answer that comes in one piece is one post, without unfurling, with a plain text."""
     place = slack.place()
     async with answering(slack, place) as answer:
-        assert await answer.delivery.write("  \n")
+        await answer.delivery.write("  \n")
         await answer.delivery.finish("At once.")
     [message] = whole(slack, place, "At once.")
     assert answer.posted == [message["ts"]]
@@ -181,7 +183,7 @@ async def test_pieces_are_gathered(slack: PlaygroundSlack, monkeypatch: pytest.M
     place = slack.place()
     async with answering(slack, place) as answer:
         for number in range(50):
-            assert await answer.delivery.write(f"{number} ")
+            await answer.delivery.write(f"{number} ")
         assert [markdown(m) for m in slack.thread(place)] == ["0 "]
         await answer.delivery.finish(answer.delivery.taken)
     whole(slack, place, "".join(f"{number} " for number in range(50)))
@@ -385,7 +387,7 @@ async def test_long_answers_are_several_messages(
     async with answering(slack, place) as answer:
         if streamed:
             for start in range(0, 20_000, 4_000):
-                assert await answer.delivery.write(LONG[start : start + 4_000])
+                await answer.delivery.write(LONG[start : start + 4_000])
         await answer.delivery.finish(LONG)
     messages = whole(slack, place, LONG)
     assert len(messages) >= 3
@@ -401,7 +403,7 @@ async def test_a_long_code_block_stays_one_in_each_part(
     place = slack.place()
     async with answering(slack, place) as answer:
         if streamed:
-            assert await answer.delivery.write(CODE[:15_000])
+            await answer.delivery.write(CODE[:15_000])
         await answer.delivery.finish(CODE)
     texts = [markdown(m) for m in slack.thread(place)]
     assert len(texts) >= 3
@@ -434,7 +436,7 @@ async def test_an_answer_begun_before_is_completed_in_its_place(slack: Playgroun
         await begin(lost, "Half of")
     slack.forget_calls()
     async with answering(slack, place, already=lost.posted, turn_id=lost.turn_id) as answer:
-        assert await answer.delivery.write("The whole ")
+        await answer.delivery.write("The whole ")
         await answer.delivery.finish("The whole answer.")
     [message] = whole(slack, place, "The whole answer.")
     assert [message["ts"]] == lost.posted
@@ -492,9 +494,8 @@ async def test_stop_ends_the_answer(slack: PlaygroundSlack) -> None:
             "stop", {"user": place.user, "channel": place.channel, "thread_ts": place.root}
         )
         answer.stopped = True
-        async with asyncio.timeout(10):
-            while await answer.delivery.write("more "):  # noqa: ASYNC110 - pieces take time
-                await asyncio.sleep(0.05)
+        with pytest.raises(Stopped):
+            await write_until(answer, slack, "chat.postMessage")
         text = f"{answer.delivery.taken.rstrip()}\n\n_Stopped._"
         await answer.delivery.finish(text)
     whole(slack, place, text)

@@ -12,7 +12,8 @@ import pytest
 from procrastinate.exceptions import ConnectorException
 from psycopg.rows import dict_row
 
-from bot.inbox import ANSWER, Inbox, Superseded, Waiting, finish, unanswered
+from bot.inbox import ANSWER, Inbox, Waiting, finish, unanswered
+from bot.interruptions import Edited, Stopped, Superseded, Withdrawn
 from bot.messages import Message
 from bot.queue import REPLIES, Queue
 from memory import DM, EmbeddedPostgres, Pool, create_pool, transaction, view
@@ -223,14 +224,27 @@ async def test_an_edit_reaches_a_message_that_waits(
     assert stored(database, asked.thread)[0]["message"] is None
 
 
+async def test_the_same_text_is_no_edit(inbox: Inbox) -> None:
+    """Slack reports a message as changed when it shows a link's preview: nothing was edited."""
+    asked = message("see https://a.example")
+    await inbox.store(asked)
+    waiting = await taken(inbox, asked.thread)
+    await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "see https://a.example")
+    await inbox.check(waiting)
+    await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "see https://b.example")
+    with pytest.raises(Edited):
+        await inbox.check(waiting)
+
+
 async def test_a_deleted_message_is_not_answered(inbox: Inbox, database: str) -> None:
     """A message taken back is not taken up, its text is gone, and a running answer is told."""
     asked = message("SECRET")
     await inbox.store(asked)
     waiting = await taken(inbox, asked.thread)
-    assert not await inbox.is_interrupted(waiting)
+    await inbox.check(waiting)
     await inbox.withdraw("T1", asked.channel_id, asked.ts, asked.thread)
-    assert await inbox.is_interrupted(waiting)
+    with pytest.raises(Withdrawn):
+        await inbox.check(waiting)
     assert await inbox.next(asked.thread) is None
     [row] = stored(database, asked.thread)
     assert (row["status"], row["message"]) == ("withdrawn", None)
@@ -262,8 +276,9 @@ async def test_stop_reaches_the_running_answer_only(inbox: Inbox, database: str)
         await inbox.store(one)
     running, elsewhere = await taken(inbox, asked.thread), await taken(inbox, other.thread)
     await inbox.interrupt(asked.thread)
-    assert await inbox.is_interrupted(running)
-    assert not await inbox.is_interrupted(elsewhere)
+    with pytest.raises(Stopped):
+        await inbox.check(running)
+    await inbox.check(elsewhere)
     assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, False]
 
 
@@ -275,13 +290,13 @@ async def test_an_attempt_that_was_taken_over_is_told(
     await inbox.store(asked)
     first, second = await taken(inbox, asked.thread), await taken(inbox, asked.thread)
     with pytest.raises(Superseded):
-        await inbox.is_interrupted(first)
+        await inbox.check(first)
     with pytest.raises(Superseded):
         await done(pool, first)
     with pytest.raises(Superseded):
         await inbox.give_up(first)
     assert stored(database, asked.thread)[0]["status"] == "waiting"
-    assert not await inbox.is_interrupted(second)
+    await inbox.check(second)
     await done(pool, second)
     assert stored(database, asked.thread)[0]["status"] == "done"
 
@@ -289,7 +304,7 @@ async def test_an_attempt_that_was_taken_over_is_told(
 async def test_an_unknown_message_is_not_interrupted(inbox: Inbox) -> None:
     """A message that is not there any more counts as not stopped."""
     gone = Waiting(id=-1, message=message(), attempts=0)
-    assert not await inbox.is_interrupted(gone)
+    await inbox.check(gone)
 
 
 async def test_while_the_database_is_away_nobody_is_stopped(inbox: Inbox, pool: Pool) -> None:
@@ -299,7 +314,7 @@ async def test_while_the_database_is_away_nobody_is_stopped(inbox: Inbox, pool: 
     waiting = await taken(inbox, asked.thread)
     await inbox.interrupt(asked.thread)
     await pool.close()
-    assert not await inbox.is_interrupted(waiting)
+    await inbox.check(waiting)
 
 
 async def test_a_database_that_is_away_is_an_error_in_time(database: str) -> None:

@@ -132,7 +132,7 @@ async def test_an_answer_at_its_limit_is_cut_short(replier: Replier, stand_in: S
         ({"event": "error"}, "model_down"),
         ({"event": "failed", "break_after_chars": 5}, "model_down"),
         ({"event": "error", "break_after_chars": 5}, "model_down"),
-        ({"event": "incomplete", "break_after_chars": 0}, "model_down"),
+        ({"event": "incomplete", "break_after_chars": 0}, "model_empty"),
         ({"event": "failed", "error_code": "rate_limit_exceeded"}, "model_busy"),
         ({"event": "error", "error_code": "rate_limit_exceeded"}, "model_busy"),
         ({"status": 429}, "model_busy"),

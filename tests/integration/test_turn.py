@@ -4,45 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any
 
-import openai
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
-from bot.answering import Answering
-from bot.audience import Audiences
-from bot.config import STAND_IN_MODEL
-from bot.inbox import ANSWER, Inbox, Waiting
-from bot.learning import FORM, Learning
+from bot.interruptions import Edited
 from bot.locale import say
 from bot.messages import Message
-from bot.own_memories import OwnMemories
-from bot.people import People
-from bot.queue import LEARNING, REPLIES, Queue
-from bot.reply import Replier
-from bot.slack_outlet import SlackOutlet
-from bot.turn import Parts, create_turn
-from bot.turns import Intent, Turns
 from memory import (
     EmbeddedPostgres,
-    Embedder,
     FormationUnavailable,
-    Former,
-    Memory,
-    Person,
     Pool,
-    View,
     create_pool,
-    list_memories,
-    memory_model,
 )
-from tests.conftest import SPACE, Server, fresh_database
-from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.conftest import fresh_database
+from tests.integration.house import House, Make
+from tests.integration.playground_slack import Place
 
 
 @pytest.fixture(scope="module")
@@ -57,176 +37,6 @@ async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool."""
     async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
         yield opened
-
-
-@dataclass
-class House:
-    """Everything a turn is made with; nobody works but the test."""
-
-    slack: PlaygroundSlack
-    stand_in: Server
-    database: str
-    pool: Pool
-    inbox: Inbox
-    turns: Turns
-    answering: Answering
-    learning: Learning
-    parts: Parts
-
-    async def ask(self, place: Place, text: str, **more: Any) -> Message:
-        """Let the person of `place` write, and answer all that waits in that thread."""
-        message = await self.told(place, text, **more)
-        await self.answering.drain(message.thread)
-        return message
-
-    async def told(self, place: Place, text: str, **more: Any) -> Message:
-        """Let the person of `place` write; it is stored, not answered."""
-        said = self.slack.say(place.user, place.channel, text or "-", **more)
-        message = self.slack.message(
-            place,
-            event_id=f"Ev{said['ts']}",
-            ts=said["ts"],
-            thread_ts=more.get("thread_ts", said["ts"]),
-            text=text,
-        )
-        assert await self.inbox.store(message)
-        return message
-
-    def replies(self, place: Place, message: Message) -> list[str]:
-        """Return the app's messages in a message's thread."""
-        root = Place(place.user, place.team, place.channel, message.ts, message.thread_ts)
-        found = self.slack.thread(root)
-        assert not any(m.get("streaming") for m in found)
-        return [
-            "".join(b["text"] for b in m.get("blocks", []) if b["type"] == "markdown")
-            for m in found
-        ]
-
-    def prompts(self) -> list[list[dict[str, Any]]]:
-        """Return the input of each request for a reply."""
-        entries = self.stand_in.call("/_model/journal")["entries"]
-        return [
-            e["body"]["input"]
-            for e in entries
-            if e["endpoint"] == "responses" and e["kind"] == "reply"
-        ]
-
-    def developer(self) -> str:
-        """Return what the newest prompt shows beside its instructions."""
-        return str(self.prompts()[-1][0]["content"]).split("nothing of anyone else.", 1)[1]
-
-    def row(self, table: str, message: Message) -> dict[str, Any]:
-        """Return a message's row."""
-        found = self.find(table, message)
-        assert found is not None
-        return found
-
-    def find(self, table: str, message: Message) -> dict[str, Any] | None:
-        """Return a message's row, if there is one."""
-        column = {"turns": "question_ts", "inbox_events": "ts"}[table]
-        with psycopg.connect(self.database, row_factory=dict_row) as owner:
-            return owner.execute(
-                f"SELECT * FROM {table} WHERE channel_id = %s AND {column} = %s".encode(),
-                (message.channel_id, message.ts),
-            ).fetchone()
-
-    def formations(self, person: Person) -> list[dict[str, Any]]:
-        """Return the waiting formations of a person."""
-        with psycopg.connect(self.database, row_factory=dict_row) as owner:
-            return owner.execute(
-                "SELECT args, extract(epoch FROM scheduled_at - now())::float AS due_in, lock"
-                " FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s",
-                (FORM, person.user_id),
-            ).fetchall()
-
-    async def memories(self, person: Person) -> list[Memory]:
-        """Return a person's memories."""
-        return await list_memories(self.pool, person)
-
-    def script(self, **output: Any) -> None:
-        """Say what the model replies next."""
-        self.stand_in.call(
-            "/_model/script", {"endpoint": "responses", "kind": "reply", "output": output}
-        )
-
-    def fault(self, **how: Any) -> None:
-        """Say how the model fails next at a reply."""
-        self.stand_in.call("/_model/faults", {"endpoint": "responses", "kind": "reply", **how})
-
-
-Make = Callable[..., Awaitable[House]]
-
-
-@pytest.fixture
-async def make(
-    database: str,
-    pool: Pool,
-    slack: PlaygroundSlack,
-    stand_in: Server,
-    model_client: openai.AsyncOpenAI,
-) -> AsyncIterator[Make]:
-    """Build a house with the formation a test wants."""
-
-    async def made(*, mode: Any = "background", quiet_seconds: float = 20.0) -> House:
-        queue = Queue(pool)
-        await queue.open()
-        client = slack.client()
-        embedder = Embedder(model_client, SPACE)
-        audiences = Audiences(pool, client)
-        former = Former(
-            pool,
-            embedder,
-            lambda: memory_model(
-                model=STAND_IN_MODEL, api_key="stand-in", base_url=stand_in.openai_base_url
-            ),
-        )
-        learning = Learning(
-            pool=pool,
-            queue=queue,
-            former=former,
-            audiences=audiences,
-            mode=mode,
-            quiet_seconds=quiet_seconds,
-        )
-        inbox = Inbox(pool, queue)
-        turns = Turns(pool, learning.schedule)
-        parts = Parts(
-            pool=pool,
-            client=client,
-            bot_user_id=slack.bot_user_id,
-            turns=turns,
-            audiences=audiences,
-            embedder=embedder,
-            replier=Replier(model_client, model=STAND_IN_MODEL, web_search=True),
-        )
-        people, own = People(client), OwnMemories(pool, embedder, stand_in=True)
-
-        def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
-            return SlackOutlet(
-                client,
-                waiting,
-                view,
-                intent,
-                inbox=inbox,
-                turns=turns,
-                people=people,
-                own=own,
-                stand_in=True,
-            )
-
-        answering = Answering(inbox, create_turn(parts, open_outlet), parts, open_outlet)
-        queue.register(ANSWER, REPLIES, answering.drain, attempts=1, wait=1)
-        queue.register(FORM, LEARNING, learning.form, attempts=1, wait=1)
-        return House(slack, stand_in, database, pool, inbox, turns, answering, learning, parts)
-
-    yield made
-    stand_in.call("/_model/settings", {"token_ms": 0, "first_token_ms": 0})
-
-
-@pytest.fixture
-async def house(make: Make) -> House:
-    """A house with formation in the background."""
-    return await make()
 
 
 async def test_a_message_is_answered_and_ended(house: House) -> None:
@@ -333,14 +143,13 @@ async def test_without_a_question_no_model_is_asked(
 @pytest.mark.parametrize(
     ("how", "key"),
     [
-        ({"status": 500, "times": 9}, "model_down"),
-        ({"status": 429, "times": 9}, "model_busy"),
         ({"error_code": "invalid_api_key", "times": 9}, "model_refused"),
-        ({"break_after_chars": 20, "times": 9}, "model_down"),
+        ({"error_code": "insufficient_quota", "times": 9}, "model_refused"),
+        ({"event": "incomplete", "break_after_chars": 0, "times": 9}, "model_empty"),
     ],
     ids=str,
 )
-async def test_a_model_that_fails_is_one_sentence(
+async def test_a_model_that_refuses_is_one_sentence(
     house: House, how: dict[str, Any], key: str
 ) -> None:
     """The person gets one clear sentence; what they said is still remembered; the next works."""
@@ -417,11 +226,77 @@ async def test_a_question_deleted_while_answered_leaves_no_words(house: House) -
     asked, task = await answering_slowly(house, place)
     await house.inbox.withdraw(asked.team_id, asked.channel_id, asked.ts, asked.thread)
     await asyncio.wait_for(task, 15)
+    assert house.replies(place, asked) == []
     turn = house.row("turns", asked)
-    assert (turn["question"], turn["words"]) == ("", "")
+    assert (turn["question"], turn["words"], turn["reply"]) == ("", "", None)
     assert turn["formed_at"] is not None
     assert house.formations(asked.person) == []
     assert house.row("inbox_events", asked)["status"] == "withdrawn"
+
+
+async def test_an_edit_during_the_answer_begins_it_anew(house: House) -> None:
+    """An edited question's answer is given up; the new one takes its place, in the same message."""
+    place = house.slack.place()
+    asked, task = await answering_slowly(house, place)
+    [begun] = house.row("turns", asked)["reply_ts"]
+    house.stand_in.call("/_model/settings", {"token_ms": 0})
+    house.script(text="About sushi.")
+    await house.inbox.edit(asked.team_id, asked.channel_id, asked.ts, asked.thread, "I like sushi")
+    await asyncio.wait_for(task, 15)
+    assert house.replies(place, asked) == ["About sushi."]
+    turn = house.row("turns", asked)
+    assert (turn["question"], turn["words"]) == ("I like sushi", "I like sushi")
+    assert turn["reply_ts"] == [begun]
+    assert house.row("inbox_events", asked)["spared"] == 1
+
+
+async def test_an_edit_in_the_last_moment_counts(house: House) -> None:
+    """A turn whose question was edited after its last look does not end: it is answered anew."""
+    place = house.slack.place()
+    asked = await house.told(place, "I like ramen")
+    waiting = await house.inbox.next(asked.thread)
+    assert waiting is not None
+    await house.inbox.edit(asked.team_id, asked.channel_id, asked.ts, asked.thread, "I like sushi")
+    view = await house.parts.audiences.view(asked)
+    intent, _ = await house.turns.begin(
+        waiting, view, question="I like ramen", words="I like ramen", bot_user_id="UBOT"
+    )
+    with pytest.raises(Edited):
+        await house.turns.end(waiting, intent, view, "answered", reply="Ramen!")
+    assert house.row("turns", asked)["status"] == "answering"
+    await house.answering.drain(asked.thread)
+    assert house.row("turns", asked)["words"] == "I like sushi"
+
+
+async def test_edits_are_no_failures(house: House) -> None:
+    """However often a message is edited while it is answered, it is answered in the end."""
+    place = house.slack.place()
+    asked, task = await answering_slowly(house, place)
+    for number in range(4):
+        await house.inbox.edit(
+            asked.team_id, asked.channel_id, asked.ts, asked.thread, f"I like {number}"
+        )
+        async with asyncio.timeout(15):
+            while house.row("inbox_events", asked)["spared"] <= number:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    house.stand_in.call("/_model/settings", {"token_ms": 0})
+    await asyncio.wait_for(task, 15)
+    assert house.row("turns", asked)["status"] == "answered"
+    assert house.row("turns", asked)["question"] == "I like 3"
+
+
+async def test_stop_counts_while_the_model_is_silent(house: House) -> None:
+    """Stop pressed before the model's first word ends the request, long before that word."""
+    place = house.slack.place()
+    house.stand_in.call("/_model/settings", {"first_token_ms": 60_000})
+    asked = await house.told(place, "Tell me")
+    task = asyncio.create_task(house.answering.drain(asked.thread))
+    async with asyncio.timeout(10):
+        while not house.slack.calls("assistant.threads.setStatus"):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await house.inbox.interrupt(asked.thread)
+    await asyncio.wait_for(task, 10)
+    assert house.replies(place, asked) == [say("en", "stopped")]
 
 
 async def test_a_turn_that_died_is_finished_not_repeated(house: House) -> None:
@@ -497,7 +372,7 @@ async def test_a_message_begun_too_often_gets_an_apology(house: House) -> None:
     assert house.replies(place, asked) == [say("en", "turn_failed")]
     assert house.prompts() == []
     assert house.row("turns", asked)["status"] == "failed"
-    assert house.row("inbox_events", asked)["status"] == "done"
+    assert house.row("inbox_events", asked)["status"] == "failed"
 
 
 async def test_what_always_fails_is_given_up_in_the_end(

@@ -1,0 +1,59 @@
+"""What a person need not be told twice: the `notices` table."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from bot.inbox import Waiting
+from memory import Pool, person_transaction
+
+Kind: TypeAlias = Literal["outage", "messages", "tokens"]
+
+
+class Notices:
+    """At most one notice of each kind stands for a person, each under one message of theirs."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def claim(self, waiting: Waiting, kind: Kind, seconds: float) -> bool:
+        """Say whether the notice is for this message to give, and let it hold for `seconds` more.
+
+        While one holds no other message of the person gives it; the same message may again, for an
+        attempt that broke off before it could.
+        """
+        person = waiting.message.person
+        async with person_transaction(self._pool, person) as connection:
+            claimed = await connection.execute(
+                "INSERT INTO notices AS known (team_id, user_id, kind, event_id, expires_at)"
+                " VALUES (%s, %s, %s, %s, now() + make_interval(secs => %s))"
+                " ON CONFLICT (team_id, user_id, kind) DO UPDATE SET event_id = CASE"
+                " WHEN known.expires_at < now() THEN excluded.event_id ELSE known.event_id END,"
+                " expires_at = GREATEST(known.expires_at, excluded.expires_at)"
+                " RETURNING event_id",
+                (person.team_id, person.user_id, kind, waiting.id, seconds),
+            )
+            [row] = await claimed.fetchall()
+        return bool(row["event_id"] == waiting.id)
+
+    async def is_ahead(self, waiting: Waiting, kind: Kind) -> bool:
+        """Say whether another message of the person gave the notice and still waits."""
+        person = waiting.message.person
+        async with person_transaction(self._pool, person) as connection:
+            found = await connection.execute(
+                "SELECT FROM notices JOIN inbox_events events ON events.id = notices.event_id"
+                " WHERE notices.team_id = %s AND notices.user_id = %s AND kind = %s"
+                " AND notices.expires_at > now() AND events.status = 'waiting'"
+                " AND notices.event_id <> %s",
+                (person.team_id, person.user_id, kind, waiting.id),
+            )
+            return await found.fetchone() is not None
+
+    async def over(self, waiting: Waiting, kind: Kind) -> None:
+        """Forget the notice: the next time is another one."""
+        person = waiting.message.person
+        async with person_transaction(self._pool, person) as connection:
+            await connection.execute(
+                "DELETE FROM notices WHERE team_id = %s AND user_id = %s AND kind = %s",
+                (person.team_id, person.user_id, kind),
+            )

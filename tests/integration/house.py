@@ -1,0 +1,199 @@
+"""Everything a turn is made with, for tests without a worker: nobody works but the test."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import openai
+import psycopg
+from psycopg.rows import dict_row
+
+from bot.answering import Answering
+from bot.audience import Audiences
+from bot.config import STAND_IN_MODEL
+from bot.inbox import ANSWER, Inbox, Waiting
+from bot.learning import FORM, Learning
+from bot.messages import Message
+from bot.notices import Notices
+from bot.outages import Outages
+from bot.own_memories import OwnMemories
+from bot.people import People
+from bot.queue import LEARNING, REPLIES, Queue
+from bot.reply import Replier
+from bot.slack_outlet import SlackOutlet
+from bot.telling import Telling
+from bot.turn import Parts, create_turn
+from bot.turns import Intent, Turns
+from bot.withdrawals import Withdrawals
+from memory import Embedder, Former, Memory, Person, Pool, View, list_memories, memory_model
+from tests.conftest import SPACE, Server
+from tests.integration.playground_slack import Place, PlaygroundSlack
+
+
+@dataclass
+class House:
+    """Everything a turn is made with; nobody works but the test."""
+
+    slack: PlaygroundSlack
+    stand_in: Server
+    database: str
+    pool: Pool
+    inbox: Inbox
+    turns: Turns
+    answering: Answering
+    learning: Learning
+    parts: Parts
+    notices: Notices
+
+    async def ask(self, place: Place, text: str, **more: Any) -> Message:
+        """Let the person of `place` write, and answer all that waits in that thread."""
+        message = await self.told(place, text, **more)
+        await self.answering.drain(message.thread)
+        return message
+
+    async def told(self, place: Place, text: str, **more: Any) -> Message:
+        """Let the person of `place` write; it is stored, not answered."""
+        said = self.slack.say(place.user, place.channel, text or "-", **more)
+        message = self.slack.message(
+            place,
+            event_id=f"Ev{said['ts']}",
+            ts=said["ts"],
+            thread_ts=more.get("thread_ts", said["ts"]),
+            text=text,
+        )
+        assert await self.inbox.store(message)
+        return message
+
+    def replies(self, place: Place, message: Message) -> list[str]:
+        """Return the app's messages in a message's thread."""
+        root = Place(place.user, place.team, place.channel, message.ts, message.thread_ts)
+        found = self.slack.thread(root)
+        assert not any(m.get("streaming") for m in found)
+        return [
+            "".join(b["text"] for b in m.get("blocks", []) if b["type"] == "markdown")
+            for m in found
+        ]
+
+    def prompts(self) -> list[list[dict[str, Any]]]:
+        """Return the input of each request for a reply."""
+        entries = self.stand_in.call("/_model/journal")["entries"]
+        return [
+            e["body"]["input"]
+            for e in entries
+            if e["endpoint"] == "responses" and e["kind"] == "reply"
+        ]
+
+    def developer(self) -> str:
+        """Return what the newest prompt shows beside its instructions."""
+        return str(self.prompts()[-1][0]["content"]).split("nothing of anyone else.", 1)[1]
+
+    def row(self, table: str, message: Message) -> dict[str, Any]:
+        """Return a message's row."""
+        found = self.find(table, message)
+        assert found is not None
+        return found
+
+    def find(self, table: str, message: Message) -> dict[str, Any] | None:
+        """Return a message's row, if there is one."""
+        column = {"turns": "question_ts", "inbox_events": "ts"}[table]
+        with psycopg.connect(self.database, row_factory=dict_row) as owner:
+            return owner.execute(
+                f"SELECT * FROM {table} WHERE channel_id = %s AND {column} = %s".encode(),
+                (message.channel_id, message.ts),
+            ).fetchone()
+
+    def formations(self, person: Person) -> list[dict[str, Any]]:
+        """Return the waiting formations of a person."""
+        with psycopg.connect(self.database, row_factory=dict_row) as owner:
+            return owner.execute(
+                "SELECT args, extract(epoch FROM scheduled_at - now())::float AS due_in, lock"
+                " FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s",
+                (FORM, person.user_id),
+            ).fetchall()
+
+    async def memories(self, person: Person) -> list[Memory]:
+        """Return a person's memories."""
+        return await list_memories(self.pool, person)
+
+    def script(self, **output: Any) -> None:
+        """Say what the model replies next."""
+        self.stand_in.call(
+            "/_model/script", {"endpoint": "responses", "kind": "reply", "output": output}
+        )
+
+    def fault(self, **how: Any) -> None:
+        """Say how the model fails next at a reply."""
+        self.stand_in.call("/_model/faults", {"endpoint": "responses", "kind": "reply", **how})
+
+
+Make = Callable[..., Awaitable[House]]
+
+
+async def build(
+    *,
+    database: str,
+    pool: Pool,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+    mode: Any = "background",
+    quiet_seconds: float = 20.0,
+) -> House:
+    """Put a house together, with the formation a test wants."""
+    queue = Queue(pool)
+    await queue.open()
+    client = slack.client()
+    embedder = Embedder(model_client, SPACE)
+    audiences = Audiences(pool, client)
+    former = Former(
+        pool,
+        embedder,
+        lambda: memory_model(
+            model=STAND_IN_MODEL, api_key="stand-in", base_url=stand_in.openai_base_url
+        ),
+    )
+    learning = Learning(
+        pool=pool,
+        queue=queue,
+        former=former,
+        audiences=audiences,
+        mode=mode,
+        quiet_seconds=quiet_seconds,
+    )
+    inbox = Inbox(pool, queue)
+    turns = Turns(pool, learning.schedule)
+    parts = Parts(
+        pool=pool,
+        client=client,
+        bot_user_id=slack.bot_user_id,
+        turns=turns,
+        audiences=audiences,
+        embedder=embedder,
+        replier=Replier(model_client, model=STAND_IN_MODEL, web_search=True),
+    )
+    people, own = People(client), OwnMemories(pool, embedder, stand_in=True)
+
+    def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
+        return SlackOutlet(
+            client,
+            waiting,
+            view,
+            intent,
+            inbox=inbox,
+            turns=turns,
+            people=people,
+            own=own,
+            stand_in=True,
+        )
+
+    telling = Telling(parts, open_outlet)
+    notices = Notices(pool)
+    outages = Outages(inbox, notices, telling, parts.replier.breaker)
+    withdrawals = Withdrawals(pool, client)
+    turn = create_turn(parts, open_outlet)
+    answering = Answering(inbox, turn, telling, outages, withdrawals)
+    queue.register(ANSWER, REPLIES, answering.drain, attempts=1, wait=1)
+    queue.register(FORM, LEARNING, learning.form, attempts=1, wait=1)
+    return House(slack, stand_in, database, pool, inbox, turns, answering, learning, parts, notices)
