@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 from bot.audience import Audiences
 from bot.queue import LEARNING, Queue
 from bot.turns import mark_formed, unformed
-from memory import Former, Namespace, Person, Pool, person_transaction, view
+from memory import Formed, Former, Namespace, Person, Pool, person_transaction, view
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Learning:
             if not ids:
                 return
 
-            async def in_commit(connection: AsyncConnection[DictRow]) -> None:
+            async def in_commit(connection: AsyncConnection[DictRow], _: Formed) -> None:
                 if not await mark_formed(connection, ids):  # noqa: B023 - awaited in this round
                     raise _Overtaken
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         forgotten_places,
     )
     from memory.formation import Formed, Former, Words, memory_model, warm_up
-    from memory.ledger import Change, Entry, history, undo_change
+    from memory.ledger import Change, Entry, changes_named, history, undo_change
     from memory.memories import Memory, folded, list_memories, matching, named_in
     from memory.migrating import (
         EmbeddingSpace,
@@ -127,6 +127,7 @@ _HOMES = {
     "memory.ledger": (
         "Change",
         "Entry",
+        "changes_named",
         "history",
         "undo_change",
     ),
@@ -241,6 +242,7 @@ __all__ = [
     "answer_question",
     "as_statement",
     "bring_back",
+    "changes_named",
     "check_access",
     "check_database",
     "create_pool",

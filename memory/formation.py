@@ -17,10 +17,10 @@ from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import EmbeddingsUnavailable, FormationUnavailable
 from memory.guard import Refusal, clean_content
-from memory.ledger import Change, InCommit
+from memory.ledger import Change
 from memory.namespace import View
 from memory.schemas import SCHEMAS, with_evidence
-from memory.user_store import NEIGHBOURS, Formed, UserStore
+from memory.user_store import NEIGHBOURS, Formed, InCommit, UserStore
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -81,9 +81,9 @@ class Former:
 
         Of each message the first 8,000 characters count.
 
-        `in_commit` is awaited with the connection inside the transaction that writes, also when
-        there is nothing to write; what it raises undoes everything. Holds no connection during
-        model and embedding calls. Raises `FormationUnavailable` when one of them is down: then
+        `in_commit` is awaited with what was formed inside the transaction that writes it, also when
+        that is nothing; what it raises undoes everything. Holds no connection during model and
+        embedding calls. Raises `FormationUnavailable` when one of them is down: then
         nothing was written.
         """
         said = [Said(one) for one in words]

@@ -108,6 +108,7 @@ class Step:
 
 
 Decide: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[Sequence[Step]]]
+Written: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]]
 
 
 class _Lacking(Exception):
@@ -124,13 +125,13 @@ async def carry_out(
     namespaces: Sequence[Namespace],
     decide: Decide,
     *,
-    in_commit: InCommit | None = None,
+    in_commit: Written | None = None,
 ) -> list[Change]:
     """Write what `decide` says of the rows as they stand, with the ledger, in one transaction.
 
     Nobody else writes to `namespaces` meanwhile. `decide` is asked again after texts were embedded,
-    for which no connection is held; so is `in_commit`, whose work counts in the last round only.
-    Raises `EmbeddingsUnavailable`, and `ChangedSince` where the rows never keep still.
+    for which no connection is held. `in_commit` is awaited last, with what was written. Raises
+    `EmbeddingsUnavailable`, and `ChangedSince` where the rows never keep still.
     """
     vectors: dict[str, str] = {}
 
@@ -140,10 +141,11 @@ async def carry_out(
         wanted = dict.fromkeys(step.text for step in steps if step.text is not None)
         if lacking := [text for text in wanted if text not in vectors]:
             raise _Lacking(lacking)
-        done = [await _write(connection, step, vectors) for step in steps]
+        written = [await _write(connection, step, vectors) for step in steps]
+        done = [change for change in written if change is not None]
         if in_commit is not None:
-            await in_commit(connection)
-        return [change for change in done if change is not None]
+            await in_commit(connection, done)
+        return done
 
     for _ in range(_ATTEMPTS):
         try:
@@ -266,6 +268,17 @@ async def history(
                 "key": key,
                 "limit": limit,
             },
+        )
+        return [_entry(person, record) for record in await found.fetchall()]
+
+
+async def changes_named(pool: Pool, person: Person, ids: Sequence[UUID]) -> list[Entry]:
+    """Return the person's changes with these ids, oldest first; those forgotten are left out."""
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            f"SELECT {_COLUMNS} FROM memory_changes WHERE id = ANY(%s) AND team_id = %s"
+            " AND user_id = %s ORDER BY at, id",
+            (list(ids), person.team_id, person.user_id),
         )
         return [_entry(person, record) for record in await found.fetchall()]
 

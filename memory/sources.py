@@ -14,7 +14,7 @@ from memory.clauses import Said, Words
 from memory.database import Pool, person_transaction
 from memory.embeddings import Embedder
 from memory.guard import Quote, find_quote
-from memory.ledger import Change, Entry, Step, carry_out, entries_of
+from memory.ledger import Change, Entry, Step, Written, carry_out, entries_of
 from memory.namespace import Person
 from memory.rows import Row
 from memory.schemas import SUBJECT_FIELDS
@@ -23,31 +23,44 @@ Source: TypeAlias = Mapping[str, Any]
 
 
 async def source_deleted(
-    pool: Pool, embedder: Embedder, person: Person, channel: str, ts: str
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    channel: str,
+    ts: str,
+    *,
+    in_commit: Written | None = None,
 ) -> list[Change]:
     """Take a deleted message out of what is remembered.
 
     A memory that has no other source goes; one that has others returns to what these support: the
     changes the message made are left out, what others changed stays. Open questions that quote the
-    message go. Raises `EmbeddingsUnavailable`; then nothing was changed.
+    message go. `in_commit` is awaited with the changes, in the transaction. Raises
+    `EmbeddingsUnavailable`; then nothing was changed.
     """
-    return await _without(pool, embedder, person, channel, ts, lambda _: False)
+    return await _without(pool, embedder, person, channel, ts, lambda _: False, in_commit)
 
 
 async def source_edited(
-    pool: Pool, embedder: Embedder, person: Person, words: Words
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    words: Words,
+    *,
+    in_commit: Written | None = None,
 ) -> list[Change]:
     """Take what a message no longer says out of what is remembered; `words` are its new text.
 
     What is still quoted from it word for word stays. The rest is as if the message was deleted: the
-    caller lets the new text be formed. Raises `EmbeddingsUnavailable`; then nothing was changed.
+    caller lets the new text be formed. `in_commit` is awaited with the changes, in the transaction.
+    Raises `EmbeddingsUnavailable`; then nothing was changed.
     """
     said = Said(words)
 
     def still_said(source: Source) -> bool:
         return isinstance(find_quote(str(source.get("evidence") or ""), [said]), Quote)
 
-    return await _without(pool, embedder, person, words.channel, words.ts, still_said)
+    return await _without(pool, embedder, person, words.channel, words.ts, still_said, in_commit)
 
 
 async def _without(
@@ -57,6 +70,7 @@ async def _without(
     channel: str,
     ts: str,
     stays: Callable[[Source], bool],
+    in_commit: Written | None,
 ) -> list[Change]:
     def gone(source: Source) -> bool:
         return (source.get("channel"), source.get("ts")) == (channel, ts) and not stays(source)
@@ -72,7 +86,7 @@ async def _without(
             if row.namespace in namespaces and any(map(gone, row.value["sources"]))
         ]
 
-    return await carry_out(pool, embedder, person, namespaces, decide)
+    return await carry_out(pool, embedder, person, namespaces, decide, in_commit=in_commit)
 
 
 async def _drop_questions(

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from memory.clauses import Said, Words
@@ -100,8 +102,12 @@ class ToolStore(BaseStore):
         namespace = memory.namespace if memory else self._view.own
         value = {"kind": kind, "content": {**content, "evidence": _evidence(said, kind, content)}}
         await store.aput(namespace.parts, op.key, value)
-        self.outcome = await store.commit(self._in_commit, at=datetime.now(UTC))
+        self.outcome = await store.commit(self._within, at=datetime.now(UTC))
         self.changes += self.outcome.changes
+
+    async def _within(self, connection: AsyncConnection[DictRow], _: Formed) -> None:
+        if self._in_commit is not None:
+            await self._in_commit(connection)
 
 
 def _evidence(said: Said, kind: str, content: Mapping[str, Any]) -> str:

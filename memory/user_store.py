@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
 from psycopg import AsyncConnection
@@ -15,7 +16,7 @@ from memory.clauses import Said
 from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import ChangedSince, FormationUnavailable
-from memory.ledger import Actor, Change, InCommit, Step, carry_out
+from memory.ledger import Actor, Change, Step, carry_out
 from memory.memories import Memory
 from memory.namespace import View
 from memory.questions import Question, ask
@@ -41,6 +42,9 @@ class Formed:
     changes: tuple[Change, ...]
     refused: tuple[str, ...]
     questions: tuple[Question, ...] = ()
+
+
+InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], Formed], Awaitable[None]]
 
 
 class UserStore(BaseStore):
@@ -119,14 +123,14 @@ class UserStore(BaseStore):
         self._writes.clear()
 
     async def commit(self, in_commit: InCommit | None = None, *, at: datetime) -> Formed:
-        """Write what the guard agrees to, and run `in_commit`, in one transaction.
+        """Write what the guard agrees to, and run `in_commit` with it, in one transaction.
 
         `at` is when the memories are confirmed. The rows are read again under a lock of this
         namespace; no connection is held while texts are embedded. Raises `EmbeddingsUnavailable`.
         """
         own = self._view.own
         wishes, refused = to_wishes(self._writes, self._rows, self._said, own=own)
-        settlement, asked = Settlement(), list[Question]()
+        settlement, formed = Settlement(), Formed(changes=(), refused=())
         wanted = {wish.target.place for wish in wishes if wish.target}
         wanted |= {place for place, row in self._rows.items() if row.namespace != own}
         wanted |= {place for row in self._rows.values() for place in row.supersedes}
@@ -140,14 +144,21 @@ class UserStore(BaseStore):
             settlement = settle(wishes, current, own=own, confirmed_at=at.isoformat())
             return self._steps(settlement)
 
-        async def ask_and_commit(connection: AsyncConnection[DictRow]) -> None:
-            nonlocal asked
-            asked = await ask(connection, own, settlement.questions)
+        async def ask_and_commit(
+            connection: AsyncConnection[DictRow], changes: Sequence[Change]
+        ) -> None:
+            nonlocal formed
+            gone = len(settlement.changes) - len(changes)
+            formed = Formed(
+                changes=tuple(_as_known(change, settlement) for change in changes),
+                refused=(*refused, *settlement.refused, *["deleted_meanwhile"] * gone),
+                questions=tuple(await ask(connection, own, settlement.questions)),
+            )
             if in_commit is not None:
-                await in_commit(connection)
+                await in_commit(connection, formed)
 
         try:
-            changes = await carry_out(
+            await carry_out(
                 self._pool,
                 self._embedder,
                 own.person,
@@ -159,12 +170,7 @@ class UserStore(BaseStore):
             raise FormationUnavailable(
                 "These memories keep changing; the words stay waiting."
             ) from None
-        gone = len(settlement.changes) - len(changes)
-        return Formed(
-            changes=tuple(_as_known(change, settlement) for change in changes),
-            refused=(*refused, *settlement.refused, *["deleted_meanwhile"] * gone),
-            questions=tuple(asked),
-        )
+        return formed
 
     def _steps(self, settlement: Settlement) -> list[Step]:
         kind = self._said[0].words.kind if self._said else "message"

@@ -279,7 +279,7 @@ async def test_an_answer_that_fells_trustcall(
     model.answer([food("x", 1, "y"), ("Nope", {}), remove("nowhere"), ("RemoveDoc", {})])
     ran = []
 
-    async def note(_: object) -> None:
+    async def note(*_: object) -> None:
         ran.append(True)
 
     formed = await former.form(ALICE_DM, words("そばが好きです"), in_commit=note)
@@ -507,7 +507,7 @@ async def test_embeddings_down(former: Former, model: ScriptedModel, database: s
     model.embeddings_status = 500
     ran = []
 
-    async def note(_: object) -> None:
+    async def note(*_: object) -> None:
         ran.append(True)
 
     with pytest.raises(FormationUnavailable, match="embedding"):
@@ -522,8 +522,10 @@ async def test_in_commit_shares_the_transaction(
     """What `in_commit` raises undoes the memories; what it sees includes them."""
     seen = []
 
-    async def fail(connection: AsyncConnection[DictRow]) -> None:
+    async def fail(connection: AsyncConnection[DictRow], formed: Formed) -> None:
         seen.append(await (await connection.execute("SELECT key FROM store")).fetchall())
+        entered = await connection.execute("SELECT id FROM memory_changes")
+        assert [row["id"] for row in await entered.fetchall()] == [c.id for c in formed.changes]
         raise RuntimeError("the turn is gone")
 
     model.answer([RAMEN])
@@ -540,7 +542,7 @@ async def test_in_commit_runs_without_memories(
     """`in_commit` runs once also when there is nothing to write; no words, no model call."""
     ran = []
 
-    async def note(connection: AsyncConnection[DictRow]) -> None:
+    async def note(connection: AsyncConnection[DictRow], _: Formed) -> None:
         cursor = await connection.execute("SELECT current_setting('kioku.person') AS person")
         ran.append(await cursor.fetchone())
 
@@ -591,7 +593,7 @@ async def test_runs_wait_for_each_other(
     """A run that writes while another has not committed waits, and then sees what that wrote."""
     entered, release = asyncio.Event(), asyncio.Event()
 
-    async def hold(_: object) -> None:
+    async def hold(*_: object) -> None:
         entered.set()
         await release.wait()
 
