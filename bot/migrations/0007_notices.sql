@@ -1,18 +1,19 @@
 -- What came of a formation and is to be told: entries of the ledger and questions, by id only.
--- `turns` are those whose words were formed; the reply to the last of them carries the notice.
-CREATE TABLE notices (
+-- The reply to the turn carries the notice.
+CREATE TABLE change_notices (
     id uuid PRIMARY KEY,
     team_id text NOT NULL,
     user_id text NOT NULL,
-    turns uuid[] NOT NULL,
+    turn_id uuid NOT NULL REFERENCES turns (id) ON DELETE CASCADE,
     changes uuid[] NOT NULL,
     questions uuid[] NOT NULL DEFAULT '{}',
     made_at timestamptz NOT NULL DEFAULT now(),
     shown_at timestamptz
 );
-CREATE INDEX notices_person ON notices (team_id, user_id, made_at);
-ALTER TABLE notices ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_notices ON notices
+CREATE INDEX change_notices_turn ON change_notices (turn_id);
+CREATE INDEX change_notices_person ON change_notices (team_id, user_id);
+ALTER TABLE change_notices ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_change_notices ON change_notices
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
 -- When a conversation was last shared, archived or converted: what was asked of it before is stale.
