@@ -41,6 +41,7 @@ Refusal: TypeAlias = Literal[
     "changed_meanwhile",
     "deleted_meanwhile",
     "nothing_to_remove",
+    "ended",
     "unusable_answer",
 ]
 

@@ -6,10 +6,11 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from memory.clauses import normalise
-from memory.guard import Refusal
+from memory.guard import Refusal, settles
 from memory.namespace import Namespace
 from memory.rows import Place, Row
 from memory.schemas import LEVEL_FIELDS, level, subject
@@ -96,6 +97,9 @@ class _Desk:
         self._questions: list[Asked] = []
 
     def take(self, wish: Wish) -> None:
+        if wish.until is not None and wish.until <= datetime.fromisoformat(self._confirmed_at):
+            self._refused.append("ended")
+            return
         target = wish.target
         if target is None:
             self._take_new(wish)
@@ -123,7 +127,7 @@ class _Desk:
                     self._now[key] = None
                 else:
                     kept = {k: v for k, v in wish.content.items() if v is not None}
-                    self._merge(wish, key, {**value["content"], **kept})
+                    self._put(wish, key, {**value["content"], **kept})
                 return
         for row in self._rows.values():
             if (
@@ -147,7 +151,16 @@ class _Desk:
             self._ask("replace", wish, row, content)
         else:
             current = self._now.get(row.key) or row.value
-            self._merge(wish, row.key, {**current["content"], **wanted})
+            self._put(wish, row.key, {**current["content"], **wanted})
+
+    def _put(self, wish: Wish, key: str, content: dict[str, Any]) -> None:
+        """Change a memory where the words settle that, else ask; the old stays until then."""
+        row = self._there.get(key)
+        ended = row is not None and level(row.kind, row.content) == 0
+        if row is None or ended or settles(wish.clauses, wish.kind, row.content, content):
+            self._merge(wish, key, content)
+        else:
+            self._ask("replace", wish, row, content)
 
     def _merge(
         self,
@@ -167,13 +180,20 @@ class _Desk:
             self._now[key] = value
 
     def _value(self, wish: Wish, old: Mapping[str, Any], content: dict[str, Any]) -> dict[str, Any]:
-        return {
+        value = {
             **old,
             "kind": wish.kind,
             "content": content,
             "sources": with_source(old.get("sources") or [], wish.source),
             "confirmed_at": self._confirmed_at,
         }
+        before = old.get("content") or {}
+        stated = content == before or subject(wish.kind, content) != subject(wish.kind, before)
+        if wish.until is not None:
+            value["expires_at"] = wish.until.isoformat()
+        elif stated:
+            value.pop("expires_at", None)  # said anew as a whole, and without an end
+        return value
 
     def _ask(
         self,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from langgraph.store.base import PutOp
 
-from memory.clauses import Said, normalise
+from memory.clauses import Clause, Said, normalise
+from memory.expiry import until
 from memory.guard import (
     MAX_REMOVALS,
     Quote,
@@ -29,6 +31,7 @@ from memory.schemas import LEVEL_FIELDS, level, subject
 class Wish:
     """A write or removal that the guard let pass; without `target` it is new.
 
+    `clauses` are those of the sentences that say so, `until` is how long they say it holds.
     `asks`: it is one removal too many for a run, and the person's to decide.
     """
 
@@ -37,6 +40,8 @@ class Wish:
     source: dict[str, Any]
     target: Row | None
     removes: bool
+    clauses: tuple[Clause, ...] = ()
+    until: datetime | None = None
     asks: bool = False
 
 
@@ -95,7 +100,20 @@ def _judge(
             return "no_retraction"
     elif refusal := check_grounds(_claims(kind, content, target), quote, said):
         return refusal
-    return Wish(kind=kind, content=content, source=source_of(quote), target=target, removes=removes)
+    return Wish(
+        kind=kind,
+        content=content,
+        source=source_of(quote),
+        target=target,
+        removes=removes,
+        clauses=_sentences(quote),
+        until=until(quote.text, quote.words.said_at, quote.words.zone),
+    )
+
+
+def _sentences(quote: Quote) -> tuple[Clause, ...]:
+    inside = {clause.sentence for clause in quote.clauses}
+    return tuple(clause for clause in quote.said.clauses if clause.sentence in inside)
 
 
 def _judge_removal(target: Row | None, said: Sequence[Said]) -> Wish | Refusal:

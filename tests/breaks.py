@@ -265,8 +265,8 @@ BREAKS = (
     Break(
         "an update keeps its key",
         "memory/settlement.py",
-        '            self._merge(wish, row.key, {**current["content"], **wanted})',
-        '            self._merge(wish, str(uuid.uuid4()), {**current["content"], **wanted})',
+        '            self._put(wish, row.key, {**current["content"], **wanted})',
+        '            self._put(wish, str(uuid.uuid4()), {**current["content"], **wanted})',
         "A change of mind would stand beside what it replaced.",
         ("tests/integration/test_formation.py::test_the_food_story",),
     ),

@@ -586,3 +586,69 @@ async def test_each_person_sees_their_own(desk: Desk, table: str) -> None:
         async with person_transaction(desk.pool, person) as connection:
             found = await connection.execute(f"SELECT count(*) AS n FROM {table}".encode())
             assert (await found.fetchall())[0]["n"] == count
+
+
+def fact(text: str, topic: str | None = "home") -> dict[str, Any]:
+    """Return a fact's content."""
+    return {"fact": text, "topic": topic}
+
+
+@pytest.mark.parametrize(
+    ("told", "text", "new", "settled"),
+    [
+        ("I live in Osaka", "I live in Tokyo", "lives in Tokyo", False),
+        ("I live in Osaka", "I moved to Tokyo", "lives in Tokyo", True),
+        ("I live in Osaka", "I live in Tokyo now", "lives in Tokyo", True),
+        ("大阪に住んでいます", "東京に住んでいます", "東京に住んでいる", False),
+        ("大阪に住んでいます", "今は東京に住んでいます", "東京に住んでいる", True),
+        ("I live in Osaka", "I live in Osaka, in the north", "lives in Osaka, in the north", True),
+    ],
+)
+async def test_a_conflict_the_words_do_not_settle(
+    desk: Desk, told: str, text: str, new: str, settled: bool
+) -> None:
+    """The old value stays until the person decides; what the words settle is changed at once."""
+    [first] = (await desk.say(told, ts="1.0", content=fact(told), kind="UserFact")).changes
+    formed = await desk.say(text, ts="2.0", content=fact(new), kind="UserFact", key=first.key)
+    [memory] = await list_memories(desk.pool, ALICE)
+    assert memory.content["fact"] == (new if settled else told)
+    assert [c.action for c in formed.changes] == (["updated"] if settled else [])
+    assert [q.kind for q in formed.questions] == ([] if settled else ["replace"])
+    if settled:
+        [entry, _] = await history(desk.pool, ALICE, reference=memory.reference)
+        assert entry.before is not None
+        assert entry.before["content"]["fact"] == told
+        return
+    [question] = formed.questions
+    assert question.before["confirmed_at"] < question.at.isoformat()
+    done = await answer_question(desk.pool, desk.embedder, ALICE, question.id, "yes")
+    assert done is not None
+    assert done.after == fact(new)
+
+
+async def test_words_that_say_until_when(desk: Desk) -> None:
+    """The end the words name is kept with the memory, and goes when it is said without one."""
+    noon = str(datetime.now(UTC).timestamp())
+    words = "I am in Kyoto for two weeks"
+    formed = await desk.say(words, ts=noon, content=fact(words), kind="UserFact")
+    [change] = formed.changes
+    assert change.expires_at is not None
+    assert timedelta(days=12) < change.expires_at - datetime.now(UTC) < timedelta(days=16)
+    [memory] = await list_memories(desk.pool, ALICE)
+    assert memory.expires_at == change.expires_at
+    assert len(desk.printed("memory_expiries")["memory_expiries"]) == 1
+    words = "I am in Kyoto for good now"
+    formed = await desk.say(words, ts="9.0", content=fact(words), kind="UserFact", key=change.key)
+    assert [c.expires_at for c in formed.changes] == [None]
+    assert desk.printed("memory_expiries") == {"memory_expiries": []}
+    await desk.undo(formed.changes[0].id)
+    [memory] = await list_memories(desk.pool, ALICE)
+    assert memory.expires_at == change.expires_at
+    assert len(desk.printed("memory_expiries")["memory_expiries"]) == 1
+
+
+async def test_what_has_ended_is_not_remembered(desk: Desk) -> None:
+    """Words that were read after what they say has ended store nothing."""
+    words = "I am in Kyoto for two weeks"
+    formed = await desk.say(words, ts="1000.0", content=fact(words), kind="UserFact")
+    assert formed == Formed(changes=(), refused=("ended",))
