@@ -12,8 +12,10 @@ from bot.delivery import DeliveryFailed
 from bot.inbox import MAX_ATTEMPTS, Inbox, Waiting
 from bot.interruptions import Edited, Superseded, Withdrawn
 from bot.logs import fault
+from bot.notices import Notices
 from bot.outages import Outages
 from bot.reply import ReplyFailed
+from bot.shares import Shares, UsedUp
 from bot.telling import Telling
 from bot.withdrawals import Withdrawals
 
@@ -32,12 +34,16 @@ class Answering:
         telling: Telling,
         outages: Outages,
         withdrawals: Withdrawals,
+        shares: Shares,
+        notices: Notices,
     ) -> None:
         self._inbox = inbox
         self._turn = turn
         self._telling = telling
         self._outages = outages
         self._withdrawals = withdrawals
+        self._shares = shares
+        self._notices = notices
 
     async def drain(self, thread: str) -> None:
         """Answer the waiting messages of `thread` in the order they were written."""
@@ -76,6 +82,9 @@ class Answering:
         if waiting.failures >= MAX_ATTEMPTS:
             await self._telling.instead(waiting, "turn_failed")
             return True
+        if used_up := await self._shares.used_up(waiting):
+            await self._refuse(waiting, used_up)
+            return True
         if self._outages.known:
             return await self._outages.begin(waiting, "model_down")
         if await self._outages.comes_later(waiting):
@@ -86,3 +95,17 @@ class Answering:
             return await self._outages.begin(waiting, failed.cause)
         await self._outages.answered(waiting)
         return True
+
+    async def _refuse(self, waiting: Waiting, used_up: UsedUp) -> None:
+        """Say once in the hour, or day, why nothing is answered and when it will be again."""
+        if not await self._notices.claim(waiting, used_up.sentence, max(used_up.seconds, 60.0)):
+            await self._inbox.pass_over(waiting)
+            return
+        await self._telling.instead(
+            waiting,
+            used_up.sentence,
+            outcome="answered",
+            limit=used_up.limit,
+            minutes=used_up.minutes,
+            hours=used_up.hours,
+        )

@@ -16,9 +16,10 @@ from langgraph.pregel import Pregel
 from psycopg import OperationalError
 
 from bot.inbox import Waiting
-from bot.locale import Language, language_of
+from bot.locale import Language, language_of, say
 from bot.logs import fault
 from bot.messages import Message
+from bot.shares import Shares
 from bot.turns import Intent, Outcome
 from memory import DM, Proposal, View
 
@@ -81,7 +82,8 @@ class Asks:
     A caller reaches the namespace ``("chat", "API", user_id, "dm")`` and no Slack person's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shares: Shares) -> None:
+        self.shares = shares
         self._collected: dict[str, Collected] = {}
 
     def open_outlet(self, waiting: Waiting, view: View, intent: Intent) -> Collected:
@@ -148,6 +150,8 @@ async def answer_call(
     if not (isinstance(prompt, str) and prompt.replace("\x00", "").strip()):
         return 400, _BODY
     try:
+        if used_up := await asks.shares.tokens_used_up(TEAM):
+            return 429, say(language_of(None, prompt), used_up.sentence, hours=used_up.hours) + "\n"
         outcome, text = await asks.ask(turn, user_id, prompt)
     except OperationalError as error:
         log.warning("a question over HTTP was not answered: %s", fault(error))

@@ -45,6 +45,8 @@ class Settings(BaseModel):
     formation: Literal["background", "hot", "off"] = Field("background", alias="KIOKU_FORMATION")
     formation_delay: float = Field(20.0, alias="KIOKU_FORMATION_DELAY", ge=0, le=3600)
     web_search: bool = Field(True, alias="KIOKU_WEB_SEARCH")
+    person_messages_per_hour: int = Field(120, alias="KIOKU_PERSON_MESSAGES_PER_HOUR", ge=0)
+    workspace_tokens_per_day: int = Field(0, alias="KIOKU_WORKSPACE_TOKENS_PER_DAY", ge=0)
     api_token: SecretStr | None = Field(None, alias="KIOKU_API_TOKEN")
     data_dir: Path = Field(Path(".kioku"), alias="KIOKU_DATA_DIR")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="KIOKU_LOG_LEVEL")
@@ -107,6 +109,8 @@ _HINTS = {
     "KIOKU_FORMATION": "background, hot or off",
     "KIOKU_FORMATION_DELAY": "seconds of quiet from 0 to 3600",
     "KIOKU_WEB_SEARCH": "on or off",
+    "KIOKU_PERSON_MESSAGES_PER_HOUR": "a number of messages; 0 for no limit",
+    "KIOKU_WORKSPACE_TOKENS_PER_DAY": "a number of tokens; 0 for no limit",
     "KIOKU_LOG_LEVEL": "debug, info, warning or error",
     "KIOKU_LOG_FORMAT": "text or json",
 }

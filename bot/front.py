@@ -78,5 +78,5 @@ def _ask(wiring: Wiring) -> Handler | None:
     token = wiring.connections.settings.api_token
     if token is None:
         return None
-    asks = Asks()
+    asks = Asks(wiring.shares)
     return ask_handler(asks, create_turn(wiring.parts, asks.open_outlet), token.get_secret_value())

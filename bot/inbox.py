@@ -187,6 +187,11 @@ class Inbox:
         async with transaction(self._pool) as connection:
             await self._queue.hurry(connection, ANSWER)
 
+    async def pass_over(self, waiting: Waiting) -> None:
+        """Mark a message as handled, without an answer. Raises `Interrupted`."""
+        async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
+            await finish(connection, waiting)
+
     async def give_up(self, waiting: Waiting) -> None:
         """Mark a message as failed: it can be neither answered nor apologised for.
 

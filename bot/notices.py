@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from bot.inbox import Waiting
 from memory import Pool, person_transaction
 
-Kind: TypeAlias = Literal["outage", "messages", "tokens"]
+Kind: TypeAlias = Literal["outage", "share_messages", "share_tokens"]
 
 
 class Notices:

@@ -87,11 +87,21 @@ class _Round:
 class Replier:
     """Asks the model for answers, as a stream.
 
+    `spend` is awaited with the workspace and the tokens that each response took.
+
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
 
-    def __init__(self, client: openai.AsyncOpenAI, *, model: str, web_search: bool) -> None:
+    def __init__(
+        self,
+        client: openai.AsyncOpenAI,
+        *,
+        model: str,
+        web_search: bool,
+        spend: Callable[[str, int], Awaitable[None]] | None = None,
+    ) -> None:
         self._client = client
+        self._spend = spend
         self._model = model
         self._tools: list[ToolParam] = [{"type": "web_search"}] if web_search else []
         self.breaker = Breaker()
@@ -190,6 +200,8 @@ class Replier:
                     came.output.append(event.item)
                 elif event.type in ("response.completed", "response.incomplete"):
                     came.cut_short = event.type == "response.incomplete"
+                    if self._spend is not None and event.response.usage is not None:
+                        await self._spend(person.team_id, event.response.usage.total_tokens)
                     return came
                 else:
                     _raise_if_failed(event)

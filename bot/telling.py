@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.inbox import Waiting
 from bot.locale import say
 from bot.turn import OpenOutlet, Parts
-from bot.turns import Intent
+from bot.turns import Intent, Outcome
 from bot.words import plain, typed
 from memory import View
 
@@ -18,7 +18,13 @@ class Telling:
         self._open_outlet = open_outlet
 
     async def instead(
-        self, waiting: Waiting, key: str, *, remember: bool = False, **values: object
+        self,
+        waiting: Waiting,
+        key: str,
+        *,
+        outcome: Outcome = "failed",
+        remember: bool = False,
+        **values: object,
     ) -> None:
         """Tell the person in the sentence `key` that there is no answer, and end the turn.
 
@@ -26,7 +32,7 @@ class Telling:
         """
         view, intent = await self._begin(waiting, remember=remember)
         await self._show(waiting, view, intent, key, values)
-        await self._parts.turns.end(waiting, intent, view, "failed", reply=None)
+        await self._parts.turns.end(waiting, intent, view, outcome, reply=None)
 
     async def meanwhile(self, waiting: Waiting, key: str, *, anyway: bool) -> None:
         """Tell the person that their answer takes longer; it will stand in the same message.

@@ -12,6 +12,7 @@ from bot.own_memories import OwnMemories
 from bot.people import People
 from bot.queue import Queue
 from bot.reply import Replier
+from bot.shares import Shares
 from bot.slack_outlet import SlackOutlet
 from bot.turn import OpenOutlet, Parts
 from bot.turns import Intent, Turns
@@ -30,6 +31,7 @@ class Wiring:
     own: OwnMemories
     turns: Turns
     learning: Learning
+    shares: Shares
     parts: Parts
     open_outlet: OpenOutlet
 
@@ -60,6 +62,11 @@ def wire(connections: Connections) -> Wiring:
         quiet_seconds=settings.formation_delay,
     )
     turns = Turns(pool, learning.schedule)
+    shares = Shares(
+        pool,
+        messages_per_hour=settings.person_messages_per_hour,
+        tokens_per_day=settings.workspace_tokens_per_day,
+    )
 
     def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
         return SlackOutlet(
@@ -83,6 +90,7 @@ def wire(connections: Connections) -> Wiring:
         own=own,
         turns=turns,
         learning=learning,
+        shares=shares,
         parts=Parts(
             pool=pool,
             client=slack,
@@ -91,7 +99,10 @@ def wire(connections: Connections) -> Wiring:
             audiences=audiences,
             embedder=embedder,
             replier=Replier(
-                connections.model, model=settings.reply_model, web_search=settings.web_search
+                connections.model,
+                model=settings.reply_model,
+                web_search=settings.web_search,
+                spend=shares.spend,
             ),
         ),
         open_outlet=open_outlet,

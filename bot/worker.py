@@ -62,11 +62,13 @@ async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
 
 def _answering(wiring: Wiring) -> Answering:
     parts, pool = wiring.parts, wiring.connections.pool
-    telling = Telling(parts, wiring.open_outlet)
+    telling, notices = Telling(parts, wiring.open_outlet), Notices(pool)
     return Answering(
         wiring.inbox,
         create_turn(parts, wiring.open_outlet),
         telling,
-        Outages(wiring.inbox, Notices(pool), telling, parts.replier.breaker),
+        Outages(wiring.inbox, notices, telling, parts.replier.breaker),
         Withdrawals(pool, parts.client),
+        wiring.shares,
+        notices,
     )

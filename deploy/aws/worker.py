@@ -131,7 +131,7 @@ async def _dispatch(wiring: Wiring, envelope: Envelope) -> None:
 
 
 async def _ask(wiring: Wiring, envelope: Envelope) -> dict[str, Any]:
-    asks = Asks()
+    asks = Asks(wiring.shares)
     turn = create_turn(wiring.parts, asks.open_outlet)
     status, text = await answer_call(asks, turn, envelope.get("user_id"), envelope.get("prompt"))
     return {"statusCode": status, "body": text}

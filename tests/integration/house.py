@@ -22,6 +22,7 @@ from bot.own_memories import OwnMemories
 from bot.people import People
 from bot.queue import LEARNING, REPLIES, Queue
 from bot.reply import Replier
+from bot.shares import Shares
 from bot.slack_outlet import SlackOutlet
 from bot.telling import Telling
 from bot.turn import Parts, create_turn
@@ -46,6 +47,7 @@ class House:
     learning: Learning
     parts: Parts
     notices: Notices
+    shares: Shares
 
     async def ask(self, place: Place, text: str, **more: Any) -> Message:
         """Let the person of `place` write, and answer all that waits in that thread."""
@@ -140,6 +142,8 @@ async def build(
     model_client: openai.AsyncOpenAI,
     mode: Any = "background",
     quiet_seconds: float = 20.0,
+    messages_per_hour: int = 0,
+    tokens_per_day: int = 0,
 ) -> House:
     """Put a house together, with the formation a test wants."""
     queue = Queue(pool)
@@ -164,6 +168,7 @@ async def build(
     )
     inbox = Inbox(pool, queue)
     turns = Turns(pool, learning.schedule)
+    shares = Shares(pool, messages_per_hour=messages_per_hour, tokens_per_day=tokens_per_day)
     parts = Parts(
         pool=pool,
         client=client,
@@ -171,7 +176,7 @@ async def build(
         turns=turns,
         audiences=audiences,
         embedder=embedder,
-        replier=Replier(model_client, model=STAND_IN_MODEL, web_search=True),
+        replier=Replier(model_client, model=STAND_IN_MODEL, web_search=True, spend=shares.spend),
     )
     people, own = People(client), OwnMemories(pool, embedder, stand_in=True)
 
@@ -193,7 +198,19 @@ async def build(
     outages = Outages(inbox, notices, telling, parts.replier.breaker)
     withdrawals = Withdrawals(pool, client)
     turn = create_turn(parts, open_outlet)
-    answering = Answering(inbox, turn, telling, outages, withdrawals)
+    answering = Answering(inbox, turn, telling, outages, withdrawals, shares, notices)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=1, wait=1)
     queue.register(FORM, LEARNING, learning.form, attempts=1, wait=1)
-    return House(slack, stand_in, database, pool, inbox, turns, answering, learning, parts, notices)
+    return House(
+        slack,
+        stand_in,
+        database,
+        pool,
+        inbox,
+        turns,
+        answering,
+        learning,
+        parts,
+        notices,
+        shares,
+    )

@@ -1,0 +1,108 @@
+"""Everybody's fair share: a person's messages an hour, a workspace's model tokens a day."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from psycopg import OperationalError
+
+from bot.inbox import Waiting
+from bot.logs import fault
+from memory import Pool, person_transaction, transaction
+
+log = logging.getLogger(__name__)
+
+Sentence: TypeAlias = Literal["share_messages", "share_tokens"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedUp:
+    """A share that is used up: which sentence says so, of what `limit`, and for how long."""
+
+    sentence: Sentence
+    limit: int
+    seconds: float
+
+    @property
+    def minutes(self) -> int:
+        """Whole minutes until there is a new share, at least one."""
+        return max(1, -(-int(self.seconds) // 60))
+
+    @property
+    def hours(self) -> int:
+        """Whole hours until there is a new share, at least one."""
+        return max(1, -(-int(self.seconds) // 3600))
+
+
+class Shares:
+    """Counted in PostgreSQL, for all replicas together; a limit of 0 is none.
+
+    Hours are those of the clock, days those of UTC.
+    """
+
+    def __init__(self, pool: Pool, *, messages_per_hour: int, tokens_per_day: int) -> None:
+        self._pool = pool
+        self._messages_per_hour = messages_per_hour
+        self._tokens_per_day = tokens_per_day
+
+    async def used_up(self, waiting: Waiting) -> UsedUp | None:
+        """Return which share a stored message goes beyond, if it does."""
+        return await self.messages_used_up(waiting) or await self.tokens_used_up(
+            waiting.message.team_id
+        )
+
+    async def messages_used_up(self, waiting: Waiting) -> UsedUp | None:
+        """Say whether the person wrote as many messages before this one, in the hour it came in."""
+        if not self._messages_per_hour:
+            return None
+        async with person_transaction(self._pool, waiting.message.person) as connection:
+            found = await connection.execute(
+                "SELECT (SELECT count(*) FROM inbox_events other"
+                "  WHERE other.team_id = mine.team_id AND other.user_id = mine.user_id"
+                "  AND other.received_at >= date_trunc('hour', mine.received_at)"
+                "  AND other.received_at <= mine.received_at AND other.id < mine.id) AS before,"
+                " extract(epoch FROM date_trunc('hour', mine.received_at) + interval '1 hour'"
+                "  - now())::float AS seconds FROM inbox_events mine WHERE id = %s",
+                (waiting.id,),
+            )
+            row = await found.fetchone()
+        if row is None or row["before"] < self._messages_per_hour:
+            return None
+        return UsedUp(
+            sentence="share_messages", limit=self._messages_per_hour, seconds=row["seconds"]
+        )
+
+    async def tokens_used_up(self, team_id: str) -> UsedUp | None:
+        """Say whether the workspace has used up today's model tokens."""
+        if not self._tokens_per_day:
+            return None
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                "SELECT tokens, extract(epoch FROM (day + 1) - now() AT TIME ZONE 'utc')::float"
+                " AS seconds FROM token_use"
+                " WHERE team_id = %s AND day = (now() AT TIME ZONE 'utc')::date",
+                (team_id,),
+            )
+            row = await found.fetchone()
+        if row is None or row["tokens"] < self._tokens_per_day:
+            return None
+        return UsedUp(sentence="share_tokens", limit=self._tokens_per_day, seconds=row["seconds"])
+
+    async def spend(self, team_id: str, tokens: int) -> None:
+        """Count tokens the model has used for a workspace, where there is a limit."""
+        if not self._tokens_per_day:
+            return
+        try:
+            async with transaction(self._pool) as connection:
+                await connection.execute(
+                    "INSERT INTO token_use AS known (team_id, day, tokens)"
+                    " VALUES (%s, (now() AT TIME ZONE 'utc')::date, %s)"
+                    " ON CONFLICT (team_id, day) DO UPDATE"
+                    " SET tokens = known.tokens + excluded.tokens",
+                    (team_id, tokens),
+                )
+        except OperationalError as error:
+            # An answer is worth more than its bill.
+            log.warning("%d tokens were not counted: %s", tokens, fault(error))
