@@ -547,6 +547,22 @@ BREAKS = (
         ),
     ),
     Break(
+        "a person's share",
+        "bot/shares.py",
+        'if row is None or row["before"] < self._messages_per_hour:',
+        'if row is None or row["before"] <= self._messages_per_hour:',
+        "One person could use up what everybody pays for.",
+        ("tests/integration/test_shares.py::test_beyond_their_messages_a_person_is_told_once",),
+    ),
+    Break(
+        "tokens are counted together",
+        "bot/shares.py",
+        "SET tokens = known.tokens + excluded.tokens",
+        "SET tokens = excluded.tokens",
+        "The workspace's limit would never be reached.",
+        ("tests/integration/test_shares.py::test_tokens_add_up",),
+    ),
+    Break(
         "the model is back",
         "bot/outages.py",
         "            await self._inbox.hurry()",

@@ -10,8 +10,10 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from bot.ask import Asks, answer_call
 from bot.locale import say
 from bot.shares import UsedUp
+from bot.turn import create_turn
 from memory import EmbeddedPostgres, Pool, create_pool
 from tests.conftest import fresh_database
 from tests.integration.house import House, Make
@@ -139,3 +141,15 @@ async def test_tokens_that_cannot_be_counted_cost_no_answer(make: Make) -> None:
     house = await make(tokens_per_day=5)
     await house.pool.close()
     await house.shares.spend("T1", 7)
+
+
+async def test_a_caller_of_the_api_is_told_too(make: Make) -> None:
+    """Where the callers of ``/ask`` have used up their tokens they get 429 and the sentence."""
+    house = await make(tokens_per_day=5)
+    asks = Asks(house.shares)
+    turn = create_turn(house.parts, asks.open_outlet)
+    assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
+    status, text = await answer_call(asks, turn, "MZ0001", "Hello")
+    assert status == 429
+    assert text.strip() in [say("en", "share_tokens", hours=hours) for hours in range(25)]
+    assert len(house.prompts()) == 1
