@@ -7,6 +7,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.changes import Changes
+from bot.controls import Controls
 from bot.inbox import Inbox
 from bot.listeners import actions, commands, events
 from bot.listeners.privately import PrivateAnswers
@@ -21,6 +22,7 @@ def create_app(
     changes: Changes,
     own: OwnMemories,
     answers: PrivateAnswers,
+    controls: Controls,
 ) -> AsyncApp:
     """Return the app with every listener of manifest.yml.
 
@@ -36,5 +38,5 @@ def create_app(
     app = AsyncApp(client=tokenless, authorize=authorize, request_verification_enabled=False)
     events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
     commands.register(app, own=own, answers=answers)
-    actions.register(app, own=own, answers=answers)
+    actions.register(app, own=own, controls=controls, answers=answers)
     return app

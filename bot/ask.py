@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self, cast
 from uuid import uuid4
 
@@ -19,9 +19,10 @@ from bot.inbox import Waiting
 from bot.locale import Language, language_of, say
 from bot.logs import fault
 from bot.messages import Message
+from bot.privately import Work
 from bot.shares import Shares
 from bot.turns import Intent, Outcome
-from memory import DM, Proposal, View
+from memory import DM, View
 
 TEAM = "API"
 log = logging.getLogger(__name__)
@@ -72,8 +73,8 @@ class Collected:
         """Keep the whole answer."""
         self.text = text
 
-    async def propose(self, proposal: Proposal) -> None:
-        """Never called: there is nobody to press a button."""
+    async def show(self, works: Sequence[Work]) -> None:
+        """Show nothing: there is nobody to press a button."""
 
 
 class Asks:

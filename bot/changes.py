@@ -11,6 +11,7 @@ from bot.messages import installation_team
 from bot.people import People
 from bot.turns import Turns
 from bot.words import plain, storable, typed
+from memory import Person
 
 # Converting a channel is told by a message in it, everything else by an event of its own.
 _CONVERSATION_CHANGES = frozenset(
@@ -47,7 +48,8 @@ class Changes:
             case "agent_session_stopped", _:
                 await self._inbox.interrupt(f"{team}.{channel}.{event.get('thread_ts')}")
             case "user_change", _:
-                self._people.forget(str((event.get("user") or {}).get("id")))
+                user = event.get("user") or {}
+                await self._people.changed(Person(team, str(user.get("id"))), user)
             case "message", "message_changed":
                 edited = event.get("message") or {}
                 # Slack leaves a tombstone in the place of a deleted message that has replies.

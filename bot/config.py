@@ -44,6 +44,7 @@ class Settings(BaseModel):
     )
     formation: Literal["background", "hot", "off"] = Field("background", alias="KIOKU_FORMATION")
     formation_delay: float = Field(20.0, alias="KIOKU_FORMATION_DELAY", ge=0, le=3600)
+    consent: Literal["notice", "ask"] = Field("notice", alias="KIOKU_CONSENT")
     web_search: bool = Field(True, alias="KIOKU_WEB_SEARCH")
     person_messages_per_hour: int = Field(120, alias="KIOKU_PERSON_MESSAGES_PER_HOUR", ge=0)
     workspace_tokens_per_day: int = Field(0, alias="KIOKU_WORKSPACE_TOKENS_PER_DAY", ge=0)
@@ -108,6 +109,7 @@ _HINTS = {
     "OPENAI_BASE_URL": "an address such as https://api.openai.com/v1",
     "KIOKU_FORMATION": "background, hot or off",
     "KIOKU_FORMATION_DELAY": "seconds of quiet from 0 to 3600",
+    "KIOKU_CONSENT": "notice or ask",
     "KIOKU_WEB_SEARCH": "on or off",
     "KIOKU_PERSON_MESSAGES_PER_HOUR": "a number of messages; 0 for no limit",
     "KIOKU_WORKSPACE_TOKENS_PER_DAY": "a number of tokens; 0 for no limit",

@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.locale import Language, say
 from bot.logs import fault
 from bot.messages import Message
+from bot.person_settings import Standing
 from bot.slack import SLACK_FAULTS, error_code, patiently
 from bot.splitting import break_point, closing_fence, open_fence, split_markdown
 from bot.surfaces.blocks import Block
@@ -61,6 +62,7 @@ class Delivery:
         turn_id: UUID,
         language: Coroutine[Any, Any, Language],
         stand_in: bool,
+        standing: Standing | None = None,
         posted: Callable[[str], Awaitable[None]],
         check: Callable[[], Awaitable[None]],
         already_posted: Sequence[str] = (),
@@ -72,6 +74,7 @@ class Delivery:
         self._language = asyncio.create_task(language)
         self._status = asyncio.create_task(self._set_status())
         self._stand_in = stand_in
+        self._standing = standing
         self._posted = posted
         self._check = check
         self._parts = [_Part(ts, "", live=True, opened_at=0.0) for ts in already_posted]
@@ -149,7 +152,7 @@ class Delivery:
             task.cancel()
 
     async def _below(self) -> list[Block]:
-        return footer(await self.language(), stand_in=self._stand_in)
+        return footer(await self.language(), stand_in=self._stand_in, standing=self._standing)
 
     async def _flush(self, *, last: bool = False) -> bool:
         """Stream what is pending; False, and no more streaming, when Slack does not take it."""

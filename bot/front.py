@@ -71,6 +71,7 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
         ),
         own=wiring.own,
         answers=answers,
+        controls=wiring.controls,
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Literal
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.audience import Audiences
+from bot.person_settings import ConsentMode, PersonSettings, read_settings
 from bot.queue import LEARNING, Queue
-from bot.turns import mark_formed, unformed
+from bot.turns import mark_formed, unformed, unformed_audiences
 from memory import Formed, Former, Namespace, Person, Pool, person_transaction, view
 
 log = logging.getLogger(__name__)
@@ -20,7 +22,7 @@ _TURNS_AT_ONCE = 20
 
 
 class _Overtaken(Exception):
-    """The person forgot some of these words while memories were formed of them."""
+    """The person forgot some of these words, or paused, while memories were formed of them."""
 
 
 class Learning:
@@ -35,6 +37,7 @@ class Learning:
         audiences: Audiences,
         mode: Literal["background", "hot", "off"],
         quiet_seconds: float,
+        consent: ConsentMode = "notice",
     ) -> None:
         self._pool = pool
         self._queue = queue
@@ -42,6 +45,7 @@ class Learning:
         self._audiences = audiences
         self._mode = mode
         self._quiet_seconds = 0.0 if mode == "hot" else quiet_seconds
+        self._consent: ConsentMode = consent
 
     async def schedule(self, connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
         """Defer formation within the transaction that ends a turn.
@@ -51,8 +55,17 @@ class Learning:
         if self._mode == "off":
             return
         ids, _ = await unformed(connection, namespace, 1)
-        if not ids:
-            return
+        if ids:
+            await self._defer(connection, namespace, self._quiet_seconds)
+
+    async def catch_up(self, connection: AsyncConnection[DictRow], person: Person) -> None:
+        """Defer formation of all that waits of a person: memory is on again."""
+        for audience in await unformed_audiences(connection, person):
+            await self.schedule(connection, person.namespace(audience))
+
+    async def _defer(
+        self, connection: AsyncConnection[DictRow], namespace: Namespace, delay: float
+    ) -> None:
         lock = f"{LEARNING}:{namespace.prefix}"
         person = namespace.person
         deferred = await self._queue.defer(
@@ -60,17 +73,29 @@ class Learning:
             FORM,
             queue=LEARNING,
             lock=lock,
-            delay=self._quiet_seconds,
+            delay=delay,
             team=person.team_id,
             user=person.user_id,
             audience=namespace.audience,
         )
         if not deferred:
-            await self._queue.postpone(connection, lock=lock, delay=self._quiet_seconds)
+            await self._queue.postpone(connection, lock=lock, delay=delay)
+
+    async def _put_off(
+        self,
+        connection: AsyncConnection[DictRow],
+        namespace: Namespace,
+        settings: PersonSettings,
+    ) -> None:
+        """While memory is paused nothing is formed; what was said before waits for its end."""
+        if settings.paused_until is not None:
+            left = settings.paused_until - datetime.now(UTC)
+            await self._defer(connection, namespace, max(left.total_seconds(), 0.0) + 1.0)
 
     async def form(self, team: str, user: str, audience: str) -> None:
         """Turn what the person said, and nobody remembered yet, into memories.
 
+        Nothing happens while the person has memory switched off.
         Raises `memory.FormationUnavailable` while the model is away: the words stay and the job
         is tried again.
         """
@@ -78,12 +103,18 @@ class Learning:
         shared = await self._audiences.is_shared(namespace)
         while True:
             async with person_transaction(self._pool, namespace.person) as connection:
+                settings = await read_settings(connection, namespace.person)
+                off = settings.off(self._consent)
                 ids, words = await unformed(connection, namespace, _TURNS_AT_ONCE)
-            if not ids:
+                if ids and off == "paused":
+                    await self._put_off(connection, namespace, settings)
+            if off or not ids:
                 return
 
             async def in_commit(connection: AsyncConnection[DictRow], _: Formed) -> None:
                 if not await mark_formed(connection, ids):  # noqa: B023 - awaited in this round
+                    raise _Overtaken
+                if (await read_settings(connection, namespace.person)).off(self._consent):
                     raise _Overtaken
 
             try:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from bot.kept_texts import anything_said, put_back, take_away
 from bot.locale import Language, say
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.forgetting import (
@@ -15,7 +16,6 @@ from bot.surfaces.forgetting import (
     forgotten_notice,
 )
 from bot.surfaces.memories import memory_list, numbered, search_results
-from bot.turns import anything_said, put_back, take_away
 from memory import (
     DM,
     Embedder,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.locale import Language
 from bot.messages import Message
 from bot.slack import patiently
 from bot.surfaces.blocks import Payload
-from memory import DM, View
+from memory import DM, Person, View
+
+Work: TypeAlias = Callable[[Person, Language], Awaitable[Payload]]
 
 
 async def show_privately(

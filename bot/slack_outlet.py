@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -10,13 +11,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.delivery import Delivery
 from bot.inbox import Inbox, Waiting
 from bot.logs import fault
-from bot.own_memories import OwnMemories
 from bot.people import People
-from bot.privately import show_privately
+from bot.privately import Work, show_privately
 from bot.slack import SLACK_FAULTS, error_code
-from bot.surfaces.blocks import Payload
 from bot.turns import Intent, Turns
-from memory import Proposal, View
+from memory import View
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +36,6 @@ class SlackOutlet(Delivery):
         inbox: Inbox,
         turns: Turns,
         people: People,
-        own: OwnMemories,
         stand_in: bool,
     ) -> None:
         super().__init__(
@@ -45,27 +43,22 @@ class SlackOutlet(Delivery):
             waiting.message,
             turn_id=intent.id,
             # Asked of Slack while the model thinks: the first words do not wait for it.
-            language=people.language(waiting.message.user_id, waiting.message.text),
+            language=people.language(
+                waiting.message.person, waiting.message.text, settings=intent.standing.settings
+            ),
             stand_in=stand_in,
+            standing=intent.standing,
             posted=partial(turns.posted, waiting, intent),
             check=partial(inbox.check, waiting),
             already_posted=intent.reply_ts,
             resumed=waiting.failures > 0,
         )
         self._view = view
-        self._own = own
 
-    async def propose(self, proposal: Proposal) -> None:
-        """Show what the model proposes. A list asked for in a channel comes to the asker only."""
-        language, person = await self.language(), self._message.person
-        payloads: list[Payload] = []
-        if proposal.list_all:
-            payloads.append(await self._own.listed(person, language))
-        if proposal.forget_everything:
-            payloads.append(await self._own.everything_proposed(person, language))
-        elif proposal.forget:
-            payloads.append(await self._own.proposed(person, language, proposal.forget))
-        for payload in payloads:
+    async def show(self, works: Sequence[Work]) -> None:
+        """Show what these bring. A list asked for in a channel comes to the asker only."""
+        for work in works:
+            payload = await work(self._message.person, await self.language())
             try:
                 await show_privately(self._client, self._message, self._view, payload)
             except SLACK_FAULTS as error:

@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
 from bot.messages import Message
+from bot.person_settings import Off
 from bot.slack import SLACK_FAULTS, error_code
 from bot.turns import Context
 from bot.words import plain, storable
@@ -22,18 +23,21 @@ _CHARACTERS = 1_000
 
 
 async def read_thread(
-    client: AsyncWebClient, message: Message, context: Context, bot_user_id: str
+    client: AsyncWebClient,
+    message: Message,
+    context: Context,
+    bot_user_id: str,
+    *,
+    off: Off | None = None,
 ) -> list[dict[str, str]]:
     """Return what was written last in the thread before `message`, in order: ``{from, text}``.
 
     Empty in a direct message, where the thread is the bot's own already (its history is known) or
-    just begins. These words are context and never form a memory.
+    just begins. Where memory is off there is no history of ours, and the thread is read anyway.
+    These words are context and never form a memory.
     """
-    if (
-        message.audience == DM
-        or message.opens_thread
-        or any(e.thread == message.thread for e in context.exchanges)
-    ):
+    known = message.audience == DM or any(e.thread == message.thread for e in context.exchanges)
+    if message.opens_thread or (known and not off):
         return []
     try:
         answer = await client.conversations_replies(

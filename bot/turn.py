@@ -15,22 +15,15 @@ from bot.audience import Audiences
 from bot.inbox import Waiting
 from bot.interruptions import Stopped
 from bot.locale import Language, say
+from bot.privately import Work
 from bot.prompt import Prompt, compose
 from bot.reply import Replier, ReplyFailed
 from bot.surfaces.reply import reply_text
 from bot.threads import read_thread
+from bot.toolbox import OpenTools, Toolbox
 from bot.turns import Context, Intent, Outcome, Turns
 from bot.words import plain, typed
-from memory import (
-    Embedder,
-    MemoryTools,
-    Pool,
-    Proposal,
-    View,
-    Words,
-    as_statement,
-    recall_memories,
-)
+from memory import Embedder, Memory, Pool, View, recall_memories
 
 
 class Outlet(Protocol):
@@ -63,8 +56,8 @@ class Outlet(Protocol):
     async def finish(self, text: str) -> None:
         """Deliver the whole answer."""
 
-    async def propose(self, proposal: Proposal) -> None:
-        """Show the person, and nobody else, what the model proposes; they decide."""
+    async def show(self, works: Sequence[Work]) -> None:
+        """Show the person, and nobody else, what these bring; they decide."""
 
 
 OpenOutlet: TypeAlias = Callable[[Waiting, View, Intent], Outlet]
@@ -81,6 +74,7 @@ class Parts:
     audiences: Audiences
     embedder: Embedder
     replier: Replier
+    tools: OpenTools
 
 
 def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, Any]:
@@ -97,16 +91,15 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
             waiting, view, question=question, words=words, bot_user_id=parts.bot_user_id
         )
         recalled: Sequence[str] = ()
-        tools: MemoryTools | None = None
+        tools: Toolbox | None = None
         async with open_outlet(waiting, view, intent) as outlet:
             if question:
-                prompt = await _prompt(parts, waiting, view, context, question)
+                prompt = await _prompt(parts, waiting, view, intent, context, question)
                 recalled = [memory.reference for memory in prompt.memories]
-                tools = _tools(parts, waiting, view, words) if outlet.interactive else None
+                tools = parts.tools(waiting, view, intent, words) if outlet.interactive else None
                 outcome, text = await _answer(parts, waiting, prompt, outlet, tools)
                 await outlet.finish(text)
-                if tools is not None and tools.proposal:
-                    await outlet.propose(tools.proposal)
+                await outlet.show(tools.shown if tools else ())
             else:
                 outcome, text = "answered", await _nothing_asked(outlet, message.has_files)
                 await outlet.finish(text)
@@ -117,7 +110,7 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
             outcome,
             reply=None if outcome == "failed" else text,
             recalled=recalled,
-            asked=tools is not None and tools.proposal.forgets,
+            asked=tools is not None and tools.forgets,
         )
         return outcome
 
@@ -128,31 +121,33 @@ async def _nothing_asked(outlet: Outlet, has_files: bool) -> str:
     return say(await outlet.language(), "files_only" if has_files else "nothing_said")
 
 
-def _tools(parts: Parts, waiting: Waiting, view: View, words: str) -> MemoryTools:
-    message = waiting.message
-    said = Words(text=as_statement(words), channel=message.channel_id, ts=message.ts, kind="tool")
-    return MemoryTools(parts.pool, parts.embedder, view, said)
-
-
 async def _prompt(
-    parts: Parts, waiting: Waiting, view: View, context: Context, question: str
+    parts: Parts, waiting: Waiting, view: View, intent: Intent, context: Context, question: str
 ) -> Prompt:
-    recalled, thread = await asyncio.gather(
-        recall_memories(parts.pool, parts.embedder, view, question),
-        read_thread(parts.client, waiting.message, context, parts.bot_user_id),
+    message, off = waiting.message, intent.standing.off
+    memories, thread = await asyncio.gather(
+        _recalled(parts, view, intent, question),
+        read_thread(parts.client, message, context, parts.bot_user_id, off=off),
     )
     return compose(
         question=question,
-        user_id=waiting.message.user_id,
-        memories=recalled.memories,
+        user_id=message.user_id,
+        memories=memories,
         recent_words=context.recent_words,
         exchanges=context.exchanges,
         thread=thread,
+        memory_off=off is not None,
     )
 
 
+async def _recalled(parts: Parts, view: View, intent: Intent, question: str) -> Sequence[Memory]:
+    if intent.standing.off:
+        return ()
+    return (await recall_memories(parts.pool, parts.embedder, view, question)).memories
+
+
 async def _answer(
-    parts: Parts, waiting: Waiting, prompt: Prompt, outlet: Outlet, tools: MemoryTools | None
+    parts: Parts, waiting: Waiting, prompt: Prompt, outlet: Outlet, tools: Toolbox | None
 ) -> tuple[Outcome, str]:
     async def show(piece: str) -> None:
         # While the model is silent there is nothing to show, but Stop counts all the same.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -13,19 +13,17 @@ from psycopg.rows import DictRow
 from bot.inbox import THREAD_SETTING, Waiting, finish, unanswered
 from bot.interruptions import Superseded
 from bot.messages import Message
+from bot.person_settings import ConsentMode, Standing, note_told, read_standing
 from bot.words import typed
 from memory import (
     DM,
     PERSON_SETTING,
-    Memory,
     Namespace,
     Person,
     Pool,
     View,
     Words,
     forgotten_places,
-    named_in,
-    person_transaction,
     transaction,
 )
 
@@ -61,18 +59,25 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A turn about to post. `reply_ts` names what an earlier attempt at it has posted already."""
+    """A turn about to post. `reply_ts` names what an earlier attempt at it has posted already.
+
+    `standing` says what memory may do for it.
+    """
 
     id: UUID
     reply_ts: tuple[str, ...]
+    standing: Standing
 
 
 class Turns:
     """Reads and writes of one turn; each is one transaction in the person's and thread's scope."""
 
-    def __init__(self, pool: Pool, schedule_formation: Schedule) -> None:
+    def __init__(
+        self, pool: Pool, schedule_formation: Schedule, *, consent: ConsentMode = "notice"
+    ) -> None:
         self._pool = pool
         self._schedule_formation = schedule_formation
+        self._consent = consent
 
     async def begin(
         self, waiting: Waiting, view: View, *, question: str, words: str, bot_user_id: str
@@ -81,11 +86,20 @@ class Turns:
 
         History is the thread's (in a DM: the last day's across its threads). Recent words are the
         person's own that no formation has taken up: of turns the view may see, and of messages
-        still waiting. Nobody else's, ever. Raises `Superseded` when another worker answers it.
+        still waiting. Nobody else's, ever. Where memory is off all of that is empty; what is not
+        to be kept is not stored. Raises `Superseded` when another worker answers it.
         """
         message = waiting.message
         async with transaction(self._pool, _scope(message)) as connection:
-            intent = await _intend(connection, waiting, view, question, words[:_WORDS_LIMIT])
+            standing = await read_standing(connection, message, self._consent)
+            intent = await _intend(
+                connection, waiting, view, question, words[:_WORDS_LIMIT], standing
+            )
+            if standing.off:
+                forgotten = await forgotten_places(connection, message.person, message.channel_id)
+                return intent, Context(
+                    exchanges=(), recent_words=(), forgotten=frozenset(forgotten)
+                )
             exchanges = await _exchanges(connection, message, view)
             recent = {
                 ts: typed(text, bot_user_id)
@@ -114,7 +128,7 @@ class Turns:
                 "UPDATE turns SET question = %s, words = %s WHERE team_id = %s"
                 " AND channel_id = %s AND question_ts = %s AND formed_at IS NULL"
                 # One that was forgotten stays so, whatever it is edited to.
-                " AND (question <> '' OR words <> '')",
+                " AND (question <> '' OR words <> '') AND NOT off_record",
                 (question, words[:_WORDS_LIMIT], team_id, channel_id, ts),
             )
 
@@ -147,8 +161,11 @@ class Turns:
         """
         async with transaction(self._pool, _scope(waiting.message)) as connection:
             await finish(connection, waiting, "failed" if outcome == "failed" else "done")
+            if intent.standing.introduces or intent.standing.asks:
+                await note_told(connection, waiting.message.person)
             await connection.execute(
-                "UPDATE turns SET status = %s, reply = %s, recalled = %s, asked = %s,"
+                "UPDATE turns SET status = %s, reply = CASE WHEN NOT off_record THEN %s END,"
+                " recalled = %s, asked = %s,"
                 " ended_at = now(), formed_at = CASE WHEN words = '' THEN now() END"
                 " WHERE id = %s",
                 (outcome, reply, list(recalled), asked, intent.id),
@@ -187,15 +204,23 @@ async def _exchanges(
 
 
 async def _intend(
-    connection: AsyncConnection[DictRow], waiting: Waiting, view: View, question: str, words: str
+    connection: AsyncConnection[DictRow],
+    waiting: Waiting,
+    view: View,
+    question: str,
+    words: str,
+    standing: Standing,
 ) -> Intent:
     message = waiting.message
     stored = await connection.execute(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words) SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s WHERE NOT EXISTS"
-        " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
+        " question, words, off_record) SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
+        " WHERE NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
-        " question = excluded.question, words = excluded.words RETURNING id, reply_ts",
+        # One that is off the record stays so when it is begun again.
+        " question = CASE WHEN turns.off_record THEN '' ELSE excluded.question END,"
+        " words = CASE WHEN turns.off_record THEN '' ELSE excluded.words END,"
+        " off_record = turns.off_record OR excluded.off_record RETURNING id, reply_ts",
         (
             uuid4(),
             message.team_id,
@@ -204,8 +229,9 @@ async def _intend(
             message.thread,
             view.own.audience,
             message.ts,
-            question,
-            words,
+            question if standing.kept else "",
+            words if standing.kept else "",
+            not standing.kept,
             waiting.id,
             waiting.attempts + 1,
         ),
@@ -213,7 +239,7 @@ async def _intend(
     row = await stored.fetchone()
     if row is None:
         raise Superseded("Another worker answers the message now.")
-    return Intent(id=row["id"], reply_ts=tuple(row["reply_ts"]))
+    return Intent(id=row["id"], reply_ts=tuple(row["reply_ts"]), standing=standing)
 
 
 async def _unformed_words(
@@ -254,82 +280,19 @@ async def unformed(
     return [row["id"] for row in rows], words
 
 
+async def unformed_audiences(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
+    """Return the audiences in which something the person said is not remembered yet."""
+    found = await connection.execute(
+        "SELECT DISTINCT audience FROM turns WHERE team_id = %s AND user_id = %s"
+        " AND formed_at IS NULL AND words <> ''",
+        (person.team_id, person.user_id),
+    )
+    return [str(row["audience"]) for row in await found.fetchall()]
+
+
 async def mark_formed(connection: AsyncConnection[DictRow], ids: Sequence[UUID]) -> bool:
     """Note that these turns' words have been taken up; False where one was forgotten meanwhile."""
     marked = await connection.execute(
         "UPDATE turns SET formed_at = now() WHERE id = ANY(%s) AND words <> ''", (list(ids),)
     )
     return marked.rowcount == len(ids)
-
-
-async def anything_said(pool: Pool, person: Person) -> bool:
-    """Say whether any text of this person's turns is kept."""
-    async with person_transaction(pool, person) as connection:
-        found = await connection.execute(
-            "SELECT FROM turns WHERE team_id = %s AND user_id = %s"
-            " AND (question <> '' OR words <> '' OR reply IS NOT NULL) LIMIT 1",
-            (person.team_id, person.user_id),
-        )
-        return await found.fetchone() is not None
-
-
-async def take_away(
-    connection: AsyncConnection[DictRow], memories: Sequence[Memory] | None, *, person: Person
-) -> list[dict[str, Any]]:
-    """Blank the turns in which these memories were said, or were in view and are named.
-
-    None means every turn of the person. Returns what was there, for `put_back`, with the places
-    of the messages.
-    """
-    condition, parameters = "true", {"team": person.team_id, "user": person.user_id}
-    if memories is not None:
-        condition = "((channel_id, question_ts) IN (SELECT * FROM unnest(%(channels)s::text[],"
-        condition += " %(times)s::text[])) OR recalled && %(references)s::text[])"
-    said_at = {place for memory in memories or () for place in memory.places}
-    found = await connection.execute(
-        "SELECT id, channel_id, question_ts, reply_ts, question, words, reply FROM turns"
-        f" WHERE team_id = %(team)s AND user_id = %(user)s AND {condition}"
-        " AND (question <> '' OR words <> '' OR reply IS NOT NULL) FOR UPDATE",
-        {
-            **parameters,
-            "channels": [channel for channel, _ in said_at],
-            "times": [ts for _, ts in said_at],
-            "references": [memory.reference for memory in memories or ()],
-        },
-    )
-    taken: list[dict[str, Any]] = []
-    for row in await found.fetchall():
-        gone = {name: row[name] for name in _TEXTS}
-        if memories is not None and (row["channel_id"], row["question_ts"]) not in said_at:
-            gone = {name: text for name, text in gone.items() if _names(memories, text or "")}
-        if not gone:
-            continue
-        await connection.execute(
-            "UPDATE turns SET question = %(question)s, words = %(words)s, reply = %(reply)s"
-            " WHERE id = %(id)s",
-            {"id": row["id"], **{name: row[name] for name in _TEXTS}}
-            | {name: _BLANK[name] for name in gone},
-        )
-        times = [row["question_ts"], *(row["reply_ts"] if "reply" in gone else [])]
-        places = [[row["channel_id"], ts] for ts in times]
-        taken.append({"id": str(row["id"]), "places": places, **gone})
-    return taken
-
-
-_BLANK: dict[str, str | None] = {"question": "", "words": "", "reply": None}
-_TEXTS = tuple(_BLANK)
-
-
-def _names(memories: Sequence[Memory], text: str) -> bool:
-    return any(named_in(memory, text) for memory in memories)
-
-
-async def put_back(connection: AsyncConnection[DictRow], texts: Sequence[dict[str, Any]]) -> None:
-    """Restore what `take_away` took."""
-    for one in texts:
-        await connection.execute(
-            "UPDATE turns SET question = COALESCE(%(question)s, question),"
-            " words = COALESCE(%(words)s, words), reply = COALESCE(%(reply)s, reply)"
-            " WHERE id = %(id)s::uuid",
-            {**dict.fromkeys(_TEXTS), **one},
-        )

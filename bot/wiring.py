@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.audience import Audiences
 from bot.connections import Connections
+from bot.controls import Controls
 from bot.inbox import Inbox, Waiting
 from bot.learning import Learning
 from bot.own_memories import OwnMemories
@@ -14,6 +15,7 @@ from bot.queue import Queue
 from bot.reply import Replier
 from bot.shares import Shares
 from bot.slack_outlet import SlackOutlet
+from bot.toolbox import open_tools
 from bot.turn import OpenOutlet, Parts
 from bot.turns import Intent, Turns
 from memory import Embedder, Former, View, memory_model
@@ -29,6 +31,7 @@ class Wiring:
     audiences: Audiences
     people: People
     own: OwnMemories
+    controls: Controls
     turns: Turns
     learning: Learning
     shares: Shares
@@ -43,7 +46,7 @@ def wire(connections: Connections) -> Wiring:
     inbox = Inbox(pool, queue)
     embedder = Embedder(connections.model, connections.space)
     audiences = Audiences(pool, slack)
-    people = People(slack)
+    people = People(pool, slack)
     own = OwnMemories(pool, embedder, stand_in=settings.stand_in)
     learning = Learning(
         pool=pool,
@@ -60,13 +63,15 @@ def wire(connections: Connections) -> Wiring:
         audiences=audiences,
         mode=settings.formation,
         quiet_seconds=settings.formation_delay,
+        consent=settings.consent,
     )
-    turns = Turns(pool, learning.schedule)
     shares = Shares(
         pool,
         messages_per_hour=settings.person_messages_per_hour,
         tokens_per_day=settings.workspace_tokens_per_day,
     )
+    controls = Controls(pool, people, learning, consent=settings.consent)
+    turns = Turns(pool, learning.schedule, consent=settings.consent)
 
     def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
         return SlackOutlet(
@@ -77,7 +82,6 @@ def wire(connections: Connections) -> Wiring:
             inbox=inbox,
             turns=turns,
             people=people,
-            own=own,
             stand_in=settings.stand_in,
         )
 
@@ -88,6 +92,7 @@ def wire(connections: Connections) -> Wiring:
         audiences=audiences,
         people=people,
         own=own,
+        controls=controls,
         turns=turns,
         learning=learning,
         shares=shares,
@@ -104,6 +109,7 @@ def wire(connections: Connections) -> Wiring:
                 web_search=settings.web_search,
                 spend=shares.spend,
             ),
+            tools=open_tools(pool, embedder, own, controls),
         ),
         open_outlet=open_outlet,
     )

@@ -29,7 +29,7 @@ _FORMATION_WAIT_BASE = 4
 def register_work(wiring: Wiring) -> None:
     """Tell the queue what its jobs do."""
     queue = wiring.queue
-    answering = _answering(wiring)
+    answering = create_answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
     queue.register(
         FORM,
@@ -60,7 +60,8 @@ async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
         await queue.stop()
 
 
-def _answering(wiring: Wiring) -> Answering:
+def create_answering(wiring: Wiring) -> Answering:
+    """Return what answers the messages that wait."""
     parts, pool = wiring.parts, wiring.connections.pool
     telling, notices = Telling(parts, wiring.open_outlet), Notices(pool)
     return Answering(

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from memory.recall import Recalled, recall_memories
     from memory.requests import as_statement
     from memory.rotation import Conninfo
+    from memory.rows import lock_for_forgetting
     from memory.schemas import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest, subject
     from memory.sources import source_deleted, source_edited
     from memory.tools import MemoryTools, Proposal
@@ -165,6 +166,7 @@ _HOMES = {
     ),
     "memory.requests": ("as_statement",),
     "memory.rotation": ("Conninfo",),
+    "memory.rows": ("lock_for_forgetting",),
     "memory.schemas": (
         "SCHEMAS",
         "UserFact",
@@ -257,6 +259,7 @@ __all__ = [
     "impatiently",
     "is_away",
     "list_memories",
+    "lock_for_forgetting",
     "matching",
     "memory_model",
     "migrate",

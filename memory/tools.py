@@ -20,12 +20,12 @@ from memory.clauses import Words
 from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import EmbeddingsUnavailable, MemoryOff
-from memory.ledger import Change, InCommit
+from memory.ledger import Change
 from memory.memories import Memory
 from memory.namespace import View
 from memory.schemas import SCHEMAS, level
 from memory.tool_store import ToolStore
-from memory.user_store import Formed
+from memory.user_store import Formed, InCommit
 
 SEARCH_LIMIT = 20
 MAX_CALLS = 12
@@ -65,6 +65,8 @@ class MemoryTools:
     `view` says whose memories, and which of them; `words` is the message itself, and all that a
     tool may store has to be grounded in it. The model names memories by id and nothing else.
     `in_commit` is awaited inside each transaction that writes; `MemoryOff` raised there undoes it.
+    With `off` the person can still be shown their list and forget everything; nothing is read for
+    the model, and nothing written.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class MemoryTools:
         *,
         schemas: Sequence[type[BaseModel]] = SCHEMAS,
         in_commit: InCommit | None = None,
+        off: bool = False,
     ) -> None:
         self._store = ToolStore(pool, embedder, view, words, schemas, in_commit)
         self._calls = 0
@@ -84,6 +87,11 @@ class MemoryTools:
         self._tools: dict[str, Any] = {}
         self._schemas = schemas
         self._view = view
+        self._off = off
+
+    def switch_off(self) -> None:
+        """From now on read and write nothing: the person has asked for that just now."""
+        self._off = True
 
     @property
     def proposal(self) -> Proposal:
@@ -103,7 +111,8 @@ class MemoryTools:
         """Return the tools as the Responses API takes them."""
         from langchain_core.utils.function_calling import convert_to_openai_tool
 
-        converted = [convert_to_openai_tool(tool)["function"] for tool in self._langmem().values()]
+        read_or_write = {} if self._off else self._langmem()
+        converted = [convert_to_openai_tool(tool)["function"] for tool in read_or_write.values()]
         for function in converted:
             function["parameters"]["properties"].pop("filter", None)
             function["parameters"]["properties"].pop("offset", None)
@@ -141,6 +150,8 @@ class MemoryTools:
         if name == "forget_everything":
             self._forget_everything = True
             return json.dumps({"proposed": True, "done": False})
+        if name in ("search_memory", "manage_memory") and self._off:
+            return _error("Memory is switched off: nothing is read or stored. Say so.")
         if name == "search_memory":
             return await self._search(given)
         if name == "manage_memory":

@@ -9,16 +9,21 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
-from bot.listeners.privately import PrivateAnswers, Work
+from bot.controls import Controls
+from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
 from bot.own_memories import OwnMemories
+from bot.privately import Work
 from bot.surfaces.blocks import Payload
 from bot.surfaces.forgetting import FORGET_ACTION, FORGET_ALL_ACTION, UNDO_ACTION
 from bot.surfaces.memories import PAGE_ACTION
+from bot.surfaces.standing import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
 from memory import Person
 
 
-def register(app: AsyncApp, *, own: OwnMemories, answers: PrivateAnswers) -> None:
+def register(
+    app: AsyncApp, *, own: OwnMemories, controls: Controls, answers: PrivateAnswers
+) -> None:
     """Register every button the app shows.
 
     What a click does is done in the namespace of the person who clicked: a button's value names a
@@ -52,6 +57,18 @@ def register(app: AsyncApp, *, own: OwnMemories, answers: PrivateAnswers) -> Non
         ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
     ) -> None:
         await clicked(ack, respond, body, partial(_with_value, own.listed, action))
+
+    switches: dict[str, Work] = {
+        RESUME_ACTION: controls.resumed,
+        AGREE_ACTION: controls.agreed,
+        REFUSE_ACTION: controls.refused,
+    }
+
+    @app.action(re.compile(f"^({'|'.join(switches)})$"))
+    async def switch(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await clicked(ack, respond, body, switches[action["action_id"]])
 
 
 async def _with_value(

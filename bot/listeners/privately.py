@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncRespond
 
-from bot.locale import Language, say
+from bot.locale import say
 from bot.people import People
-from bot.surfaces.blocks import Payload, private
+from bot.privately import Work
+from bot.surfaces.blocks import private
 from memory import OutcomeUnknown, Person, impatiently
 
 log = logging.getLogger(__name__)
-
-Work: TypeAlias = Callable[[Person, Language], Awaitable[Payload]]
 
 _DATABASE_SECONDS = 2.0
 
@@ -67,7 +66,7 @@ class PrivateAnswers:
         self, body: Mapping[str, Any], respond: AsyncRespond, work: Work, *, replace: bool
     ) -> None:
         person = person_of(body)
-        language = await self._people.language(person.user_id)
+        language = await self._people.language(person)
         try:
             with impatiently(_DATABASE_SECONDS):
                 payload = await work(person, language)

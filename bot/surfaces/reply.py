@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bot.locale import Language, say
+from bot.person_settings import Standing
 from bot.reply import Reply
 from bot.surfaces.blocks import Block, note
+from bot.surfaces.standing import off_line
 
 # A markdown block takes 12,000 characters a message, all blocks together about 13,200.
 PART_LIMIT = 11_500
@@ -26,11 +28,15 @@ def _label(title: str) -> str:
     return title.replace("[", "(").replace("]", ")").replace("\n", " ").strip() or "link"
 
 
-def footer(language: Language, *, stand_in: bool) -> list[Block]:
-    """Return what stands below every answer."""
+def footer(language: Language, *, stand_in: bool, standing: Standing | None = None) -> list[Block]:
+    """Return what stands below every answer; `standing` says whether memory was on for it."""
     lines = [say(language, "footer")]
     if stand_in:
         lines.append(say(language, "footer_stand_in"))
+    if standing is not None and standing.off:
+        lines.append(off_line(language, standing.off, standing.settings))
+    elif standing is not None and standing.introduces:
+        lines.append(say(language, "footer_memory"))
     return [note(*lines)]
 
 

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from bot.answering import Answering
 from bot.audience import Audiences
 from bot.config import STAND_IN_MODEL
+from bot.controls import Controls
 from bot.inbox import ANSWER, Inbox, Waiting
 from bot.learning import FORM, Learning
 from bot.messages import Message
@@ -25,6 +26,7 @@ from bot.reply import Replier
 from bot.shares import Shares
 from bot.slack_outlet import SlackOutlet
 from bot.telling import Telling
+from bot.toolbox import open_tools
 from bot.turn import Parts, create_turn
 from bot.turns import Intent, Turns
 from bot.withdrawals import Withdrawals
@@ -169,6 +171,7 @@ async def build(
     inbox = Inbox(pool, queue)
     turns = Turns(pool, learning.schedule)
     shares = Shares(pool, messages_per_hour=messages_per_hour, tokens_per_day=tokens_per_day)
+    people = People(pool, client)
     parts = Parts(
         pool=pool,
         client=client,
@@ -177,8 +180,13 @@ async def build(
         audiences=audiences,
         embedder=embedder,
         replier=Replier(model_client, model=STAND_IN_MODEL, web_search=True, spend=shares.spend),
+        tools=open_tools(
+            pool,
+            embedder,
+            OwnMemories(pool, embedder, stand_in=True),
+            Controls(pool, people, learning, consent="notice"),
+        ),
     )
-    people, own = People(client), OwnMemories(pool, embedder, stand_in=True)
 
     def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
         return SlackOutlet(
@@ -189,7 +197,6 @@ async def build(
             inbox=inbox,
             turns=turns,
             people=people,
-            own=own,
             stand_in=True,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -187,42 +188,49 @@ async def test_known_audiences_are_not_shared(audiences: Audiences) -> None:
     assert not await audiences.is_shared(person.namespace(PUBLIC))
 
 
-async def test_a_persons_language(slack: PlaygroundSlack) -> None:
-    """The locale of a person's Slack decides, is asked once, and anew when it has changed."""
-    people = People(slack.client())
-    user, _ = slack.person(locale="ja-JP")
-    assert await people.language(user, "hello") == "ja"
-    slack.control("users/update", {"user": user, "locale": "en-GB"})
-    assert await people.language(user) == "ja"
+async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
+    """The locale of a person's Slack decides, is asked once for all replicas, and anew if stale."""
+    people, replica = People(pool, slack.client()), People(pool, slack.client())
+    ann = Person(slack.team_id, slack.person(locale="ja-JP", tz="Asia/Tokyo")[0])
+    assert await people.language(ann, "hello") == "ja"
+    slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
+    assert await people.language(ann) == "ja"
+    assert await replica.language(ann) == "ja"
+    assert (await replica.settings(ann)).zone == ZoneInfo("Asia/Tokyo")
     assert len(slack.calls("users.info")) == 1
-    people.forget(user)
-    people.forget("UNKNOWN")
-    assert await people.language(user, "こんにちは") == "en"
+    await people.changed(ann, {"id": ann.user_id})
+    await people.changed(Person("T1", "UNKNOWN"), {})
+    assert await people.language(ann, "こんにちは") == "en"
+    assert len(slack.calls("users.info")) == 2
+    await people.changed(ann, {"id": ann.user_id, "locale": "ja-JP", "tz": "Asia/Seoul"})
+    assert await people.language(ann) == "ja"
+    assert (await people.settings(ann)).zone == ZoneInfo("Asia/Seoul")
     assert len(slack.calls("users.info")) == 2
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_an_unknown_language_is_that_of_the_words(
-    slack: PlaygroundSlack, fault: dict[str, Any]
+    slack: PlaygroundSlack, pool: Pool, fault: dict[str, Any]
 ) -> None:
     """While Slack does not say, the script of the message decides."""
-    people = People(slack.client())
-    user, _ = slack.person(locale="ja-JP")
+    people = People(pool, slack.client())
+    ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
     slack.fault("users.info", **fault)
-    assert await people.language(user, "hello") == "en"
-    assert await people.language(user, "こんにちは") == "ja"
+    assert await people.language(ann, "hello") == "en"
+    assert await people.language(ann, "こんにちは") == "ja"
 
 
 async def test_the_languages_of_many_are_bounded(
-    slack: PlaygroundSlack, monkeypatch: pytest.MonkeyPatch
+    slack: PlaygroundSlack, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of very many people the one asked longest ago is forgotten first."""
+    """Of very many people the one seen longest ago is forgotten first, here; not for good."""
     monkeypatch.setattr("bot.people._KEPT", 2)
-    people = People(slack.client())
-    users = [slack.person()[0] for _ in range(3)]
-    for user in [*users, users[2], users[0]]:
-        await people.language(user)
-    assert [call["args"]["user"] for call in slack.calls("users.info")] == [*users, users[0]]
+    people = People(pool, slack.client())
+    humans = [Person(slack.team_id, slack.person(locale="ja-JP")[0]) for _ in range(3)]
+    for human in [*humans, humans[2], humans[0]]:
+        assert await people.language(human) == "ja"
+    asked = [call["args"]["user"] for call in slack.calls("users.info")]
+    assert asked == [human.user_id for human in humans]
 
 
 NOTHING = Context(exchanges=(), recent_words=())

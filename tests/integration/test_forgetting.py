@@ -16,9 +16,10 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
 from bot.inbox import Waiting
+from bot.kept_texts import anything_said, put_back, take_away
 from bot.learning import Learning
 from bot.messages import Message
-from bot.turns import Turns, anything_said, put_back, take_away, unformed
+from bot.turns import Turns, unformed
 from memory import (
     DM,
     PUBLIC,

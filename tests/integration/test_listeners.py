@@ -12,13 +12,16 @@ from typing import Any
 import psycopg
 import pytest
 from aiohttp import web
+from langchain_core.language_models import BaseChatModel
 from psycopg.rows import dict_row
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.app import create_app
 from bot.audience import Audiences
 from bot.changes import Changes
+from bot.controls import Controls
 from bot.inbox import ANSWER, Inbox
+from bot.learning import Learning
 from bot.listeners.privately import PrivateAnswers, person_of
 from bot.locale import say
 from bot.own_memories import OwnMemories
@@ -26,7 +29,7 @@ from bot.people import People
 from bot.queue import REPLIES, Queue
 from bot.turns import Turns
 from bot.web import create_web_app
-from memory import EmbeddedPostgres, Embedder, InvalidNamespace, Person, Pool, create_pool
+from memory import EmbeddedPostgres, Embedder, Former, InvalidNamespace, Person, Pool, create_pool
 from tests.conftest import ROOT, Server, fresh_database, json_server
 from tests.integration.playground_slack import PlaygroundSlack
 
@@ -155,11 +158,22 @@ async def door(
     queue = Queue(pool)
     await queue.open()
     queue.register(ANSWER, REPLIES, nothing, attempts=1, wait=1)
-    inbox, audiences, people = Inbox(pool, queue), Audiences(pool, client), People(client)
+    inbox, audiences, people = Inbox(pool, queue), Audiences(pool, client), People(pool, client)
 
     async def no_formation(*_: object) -> None:
         """Form nothing."""
 
+    def no_model() -> BaseChatModel:
+        raise AssertionError("nothing is formed in this test")
+
+    learning = Learning(
+        pool=pool,
+        queue=queue,
+        former=Former(pool, embedder, no_model),
+        audiences=audiences,
+        mode="background",
+        quiet_seconds=20.0,
+    )
     app = create_app(
         client=client,
         identity=AuthorizeResult.from_auth_test_response(
@@ -174,6 +188,7 @@ async def door(
             bot_user_id=slack.bot_user_id,
         ),
         own=OwnMemories(pool, embedder, stand_in=False),
+        controls=Controls(pool, people, learning, consent="ask"),
         answers=PrivateAnswers(people),
     )
 

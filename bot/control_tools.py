@@ -1,0 +1,153 @@
+"""Function tools by which a person controls their memory in plain words.
+
+What only holds memory back is done at once; what would delete or switch something on is proposed,
+and the person's click decides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+from bot.controls import Controls
+from bot.messages import Message
+from bot.own_memories import OwnMemories
+from bot.pausing import PauseNotUnderstood
+from bot.privately import Work
+from bot.turns import Intent
+
+Arguments = Mapping[str, Any]
+Definition = dict[str, Any]
+
+_PAUSE = (
+    "Pause memory: until it ends nothing is read from it and nothing the person says is ever"
+    " remembered. Use it when they ask to pause, stop or take a break from remembering."
+)
+_DURATION = (
+    "How long or until when, in the person's own words: 'for 2 hours', 'until tomorrow',"
+    " '明日まで'; a date such as 2026-12-24 or a time such as 18:00, too."
+    " Empty: until they resume it."
+)
+_RESUME = "End a pause of memory, when the person asks to resume or to remember again."
+_NOT_THIS = (
+    "Never remember one message: use it when the person says 'don't remember this', 'off the"
+    " record' or the like. `which` is previous_message when they mean what they wrote before."
+)
+_INCOGNITO = (
+    "Make this thread incognito for the person, for good: memory is neither read nor written in it."
+    " Use it when they ask that for this thread or conversation."
+)
+
+
+class ControlTools:
+    """The tools for one message of one person."""
+
+    def __init__(
+        self, controls: Controls, own: OwnMemories, message: Message, intent: Intent
+    ) -> None:
+        self._controls = controls
+        self._own = own
+        self._message = message
+        self._intent = intent
+        self.shown: list[Work] = []
+        self.switched_off = False
+        self.forgets = False
+        self._tools: dict[str, tuple[Definition, Callable[[Arguments], Awaitable[Any]]]] = {
+            tool["name"]: (tool, work)
+            for tool, work in (
+                (_tool("pause_memory", _PAUSE, duration=_text(_DURATION)), self._pause),
+                (_tool("resume_memory", _RESUME), self._resume),
+                (
+                    _tool(
+                        "do_not_remember",
+                        _NOT_THIS,
+                        which=_one_of("this_message", "previous_message"),
+                    ),
+                    self._do_not_remember,
+                ),
+                (_tool("incognito_thread", _INCOGNITO), self._make_incognito),
+            )
+        }
+
+    def definitions(self) -> list[Definition]:
+        """Return the tools as the Responses API takes them."""
+        return [definition for definition, _ in self._tools.values()]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tools
+
+    async def call(self, name: str, given: Arguments) -> str:
+        """Run one function call of the model; return its output, which may be an error for it.
+
+        Raises `psycopg.OperationalError` when the database is away.
+        """
+        _, work = self._tools[name]
+        return json.dumps(await work(given), ensure_ascii=False, default=str)
+
+    async def _pause(self, given: Arguments) -> Any:
+        person = self._message.person
+        try:
+            settings = await self._controls.pause(person, str(given.get("duration") or ""))
+        except PauseNotUnderstood:
+            return _error("`duration` is not understood: write it as 'for 2 hours' or a date.")
+        # To ask for a pause is nothing to remember either.
+        await self._controls.put_off_record(self._message, self._intent, "this_message")
+        self.switched_off = True
+        self.shown.append(self._controls.pause_shown)
+        end = settings.paused_until
+        until = end.astimezone(settings.zone).isoformat(timespec="minutes") if end else "resumed"
+        return {"paused": True, "until": until}
+
+    async def _resume(self, given: Arguments) -> Any:
+        del given
+        settings = await self._controls.resume(self._message.person)
+        self.shown.append(self._controls.resumed)
+        return {"resumed": settings.paused is False}
+
+    async def _do_not_remember(self, given: Arguments) -> Any:
+        which = given.get("which", "this_message")
+        if which not in ("this_message", "previous_message"):
+            return _error("`which` is this_message or previous_message.")
+        left = await self._controls.put_off_record(self._message, self._intent, which)
+        self.switched_off = True
+        if not left:
+            return {"not_remembered": which, "done": True}
+        self.forgets = True
+        self.shown.append(partial(self._own.proposed, memories=tuple(left)))
+        return {"not_remembered": which, "done": False, "proposed": True}
+
+    async def _make_incognito(self, given: Arguments) -> Any:
+        del given
+        await self._controls.make_incognito(self._message)
+        self.switched_off = True
+        self.shown.append(self._controls.incognito_shown)
+        return {"incognito": True, "for_good": True}
+
+
+def _tool(name: str, description: str, **properties: Definition) -> Definition:
+    return {
+        "type": "function",
+        "name": name,
+        "description": description,
+        "parameters": {
+            "type": "object",
+            "properties": properties,
+            "required": [],
+            "additionalProperties": False,
+        },
+        "strict": False,
+    }
+
+
+def _text(description: str) -> Definition:
+    return {"type": "string", "description": description}
+
+
+def _one_of(*values: str) -> Definition:
+    return {"type": "string", "enum": list(values)}
+
+
+def _error(sentence: str) -> Definition:
+    return {"error": sentence}

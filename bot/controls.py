@@ -1,0 +1,169 @@
+"""What a person decides about their memory: pause, incognito, consent, not to remember."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.kept_texts import drop_words, last_turn, put_off_record, put_thread_off_record
+from bot.learning import Learning
+from bot.locale import Language, say
+from bot.messages import Message
+from bot.pausing import PauseNotUnderstood, pause_end
+from bot.people import People
+from bot.person_settings import (
+    ConsentMode,
+    PersonSettings,
+    decide,
+    make_incognito,
+    pause,
+    read_settings,
+    read_standing,
+    resume,
+)
+from bot.surfaces.blocks import Payload, private
+from bot.surfaces.standing import consent_question, off_line, paused_notice
+from bot.turns import Intent
+from memory import Memory, Person, Pool, list_memories, lock_for_forgetting, person_transaction
+
+log = logging.getLogger(__name__)
+
+Which = Literal["this_message", "previous_message"]
+
+
+class Controls:
+    """Each change is one transaction, during which nothing of the person is being written."""
+
+    def __init__(
+        self, pool: Pool, people: People, learning: Learning, *, consent: ConsentMode
+    ) -> None:
+        self._pool = pool
+        self._people = people
+        self._learning = learning
+        self._consent: ConsentMode = consent
+
+    # --- what is done ---------------------------------------------------------------------
+
+    async def pause(self, person: Person, words: str) -> PersonSettings:
+        """Pause memory for or until what `words` say; nothing said: until it is resumed.
+
+        Raises `bot.pausing.PauseNotUnderstood`.
+        """
+        zone = (await self._people.settings(person)).zone
+        until = pause_end(words, datetime.now(UTC), zone)
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            await pause(connection, person, until)
+            settings = await read_settings(connection, person)
+        self._people.forget(person)
+        log.info("a person paused memory")
+        return settings
+
+    async def resume(self, person: Person) -> PersonSettings:
+        """End a pause; what was said before it, and not yet remembered, is formed now."""
+        async with person_transaction(self._pool, person) as connection:
+            await resume(connection, person)
+            settings = await read_settings(connection, person)
+            if not settings.off(self._consent):
+                await self._learning.catch_up(connection, person)
+        self._people.forget(person)
+        return settings
+
+    async def agree(self, person: Person) -> PersonSettings:
+        """Store that the person agrees to memory."""
+        async with person_transaction(self._pool, person) as connection:
+            await decide(connection, person, "agreed")
+            settings = await read_settings(connection, person)
+            if not settings.off(self._consent):
+                await self._learning.catch_up(connection, person)
+        self._people.forget(person)
+        return settings
+
+    async def refuse(self, person: Person) -> None:
+        """Switch memory off; what the person said, and is not remembered yet, never will be."""
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            await decide(connection, person, "refused")
+            await drop_words(connection, person)
+        self._people.forget(person)
+        log.info("a person switched memory off")
+
+    async def make_incognito(self, message: Message) -> None:
+        """Keep the message's thread out of its author's memory, for good; also what is queued."""
+        person = message.person
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            await make_incognito(connection, person, message.thread)
+            await put_thread_off_record(connection, person, message.thread)
+
+    async def put_off_record(
+        self, message: Message, intent: Intent, which: Which
+    ) -> Sequence[Memory]:
+        """See to it that a message is never remembered; this one never is, whichever is meant.
+
+        Returns the memories that the message before has left already.
+        """
+        person = message.person
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            await put_off_record(connection, intent.id)
+            last = await last_turn(connection, message) if which == "previous_message" else None
+            if last is not None:
+                await put_off_record(connection, last.id)
+        if last is None:
+            return ()
+        memories = await list_memories(self._pool, person)
+        return [memory for memory in memories if last.place in memory.places]
+
+    async def permits(self, connection: AsyncConnection[DictRow], message: Message) -> bool:
+        """Say whether something of a message may be written, in the transaction that writes."""
+        standing = await read_standing(connection, message, self._consent)
+        return standing.off is None and standing.kept
+
+    # --- what the person is told ----------------------------------------------------------
+
+    async def paused(self, person: Person, language: Language, words: str) -> Payload:
+        """Answer ``/memories pause``."""
+        try:
+            return paused_notice(language, await self.pause(person, words))
+        except PauseNotUnderstood:
+            return private(say(language, "pause_not_understood", words=words[:80]))
+
+    async def resumed(self, person: Person, language: Language) -> Payload:
+        """End a pause, by command or button, and say whether memory is on now."""
+        settings = await self.resume(person)
+        off = settings.off(self._consent)
+        return private(off_line(language, off, settings) if off else say(language, "resumed"))
+
+    async def agreed(self, person: Person, language: Language) -> Payload:
+        """Take the person's yes."""
+        settings = await self.agree(person)
+        off = settings.off(self._consent)
+        text = say(language, "consent_agreed")
+        return private(f"{text} {off_line(language, off, settings)}" if off else text)
+
+    async def refused(self, person: Person, language: Language) -> Payload:
+        """Take the person's no."""
+        await self.refuse(person)
+        return private(say(language, "consent_refused"))
+
+    async def consent_asked(self, person: Person, language: Language) -> Payload:
+        """Ask whether the person agrees to memory."""
+        del person
+        return consent_question(language)
+
+    async def incognito_shown(self, person: Person, language: Language) -> Payload:
+        """Say what it means that a thread is incognito."""
+        del person
+        return private(say(language, "incognito"))
+
+    async def pause_shown(self, person: Person, language: Language) -> Payload:
+        """Say how long memory is paused."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        return paused_notice(language, settings)

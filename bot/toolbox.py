@@ -1,0 +1,122 @@
+"""All tools of one turn: those for memories, and those by which the person controls them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.control_tools import ControlTools
+from bot.controls import Controls
+from bot.inbox import Waiting
+from bot.own_memories import OwnMemories
+from bot.privately import Work
+from bot.turns import Intent
+from memory import (
+    Embedder,
+    Formed,
+    MemoryOff,
+    MemoryTools,
+    Pool,
+    View,
+    Words,
+    as_statement,
+)
+
+MAX_CALLS = 20
+
+
+class Toolbox:
+    """What the model may call while it answers one message."""
+
+    def __init__(
+        self,
+        memory: MemoryTools,
+        controls: ControlTools,
+        own: OwnMemories,
+        before: Sequence[Work] = (),
+    ) -> None:
+        self._memory = memory
+        self._controls = controls
+        self._own = own
+        self._before = before
+        self._calls = 0
+
+    @property
+    def forgets(self) -> bool:
+        """Whether the person is asked to confirm that something be forgotten."""
+        return self._memory.proposal.forgets or self._controls.forgets
+
+    @property
+    def shown(self) -> list[Work]:
+        """What is to be shown to the person after the reply."""
+        proposal = self._memory.proposal
+        works = [*self._before]
+        if proposal.list_all:
+            works.append(self._own.listed)
+        if proposal.forget_everything:
+            works.append(self._own.everything_proposed)
+        elif proposal.forget:
+            works.append(partial(self._own.proposed, memories=proposal.forget))
+        return [*works, *self._controls.shown]
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """Return the tools as the Responses API takes them."""
+        return [*self._memory.definitions(), *self._controls.definitions()]
+
+    async def call(self, name: str, arguments: str) -> str:
+        """Run one function call of the model; return its output, which may be an error for it.
+
+        Raises `psycopg.OperationalError` when the database is away.
+        """
+        self._calls += 1
+        if self._calls > MAX_CALLS:
+            return _error("Too many tool calls for one message. Answer now.")
+        if name not in self._controls:
+            return await self._memory.call(name, arguments)
+        try:
+            given = json.loads(arguments or "{}")
+        except ValueError:
+            given = None
+        if not isinstance(given, dict):
+            return _error("The arguments are not a JSON object.")
+        output = await self._controls.call(name, given)
+        if self._controls.switched_off:
+            self._memory.switch_off()
+        return output
+
+
+OpenTools: TypeAlias = Callable[[Waiting, View, Intent, str], Toolbox]
+
+
+def open_tools(pool: Pool, embedder: Embedder, own: OwnMemories, controls: Controls) -> OpenTools:
+    """Return what makes the tools for a turn: its message, view, intent, and typed words."""
+
+    def opened(waiting: Waiting, view: View, intent: Intent, words: str) -> Toolbox:
+        message, standing = waiting.message, intent.standing
+
+        async def permitted(connection: AsyncConnection[DictRow], _: Formed) -> None:
+            if not await controls.permits(connection, message):
+                raise MemoryOff("The person has switched memory off meanwhile.")
+
+        said = Words(
+            text=as_statement(words), channel=message.channel_id, ts=message.ts, kind="tool"
+        )
+        return Toolbox(
+            MemoryTools(
+                pool, embedder, view, said, in_commit=permitted, off=standing.off is not None
+            ),
+            ControlTools(controls, own, message, intent),
+            own,
+            [controls.consent_asked] if standing.asks else [],
+        )
+
+    return opened
+
+
+def _error(sentence: str) -> str:
+    return json.dumps({"error": sentence})
