@@ -28,7 +28,14 @@ ALICE = Person("T1", "U1")
 # Each is next to Alice in some way: by prefix, by team, by letters a pattern would match.
 NEIGHBOURS = [Person("T1", "U12"), Person("T12", "U1"), Person("T1", "U"), Person("T2", "U1")]
 PEOPLE = [ALICE, *NEIGHBOURS]
-TABLES = ["store", "store_vectors", "turns", "inbox_events"]
+TABLES = [
+    "store",
+    "store_vectors",
+    "turns",
+    "inbox_events",
+    "person_settings",
+    "incognito_threads",
+]
 THREAD = "T1.C1.1700000000.000100"
 
 
@@ -70,6 +77,14 @@ def filled(database: str) -> str:
                 "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread)"
                 " VALUES (%s, %s, %s, %s, '1.0', %s)",
                 (person.team_id, f"Ev{number}", person.user_id, f"D{number}", thread),
+            )
+            owner.execute(
+                "INSERT INTO person_settings (team_id, user_id) VALUES (%s, %s)",
+                (person.team_id, person.user_id),
+            )
+            owner.execute(
+                "INSERT INTO incognito_threads (team_id, user_id, thread) VALUES (%s, %s, %s)",
+                (person.team_id, person.user_id, thread),
             )
     return database
 

@@ -1,0 +1,368 @@
+"""Memory switched off: no read and no write, by the prompt sent to the model and by the tables."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import openai
+import pytest
+
+from bot.learning import FORM
+from bot.locale import say
+from bot.messages import Message
+from memory import EmbeddedPostgres, Person, Pool, create_pool
+from tests.conftest import Server, fresh_database
+from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.wired import Wired, wired
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each has people of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool."""
+    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def app(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+) -> Wired:
+    """The app as it is by default."""
+    return await wired(pool, database, slack, stand_in, model_client)
+
+
+@pytest.fixture
+async def asking(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+) -> Wired:
+    """The app where people are asked first."""
+    return await wired(pool, database, slack, stand_in, model_client, consent="ask")
+
+
+def person(place: Place, app: Wired) -> Person:
+    """Return who writes at a place."""
+    return Person(app.slack.team_id, place.user)
+
+
+def footer(app: Wired, message: Message) -> str:
+    """Return what stands below the answer to a message."""
+    blocks = [block for one in app.shown(message) for block in one.get("blocks", [])]
+    lines = [e["text"] for b in blocks if b["type"] == "context" for e in b["elements"]]
+    return "\n".join(lines)
+
+
+def buttons(app: Wired, message: Message) -> list[str]:
+    """Return the action ids of all buttons in a message's thread."""
+    blocks = [block for one in app.shown(message) for block in one.get("blocks", [])]
+    return [e["action_id"] for b in blocks if b["type"] == "actions" for e in b["elements"]]
+
+
+def formations(app: Wired, who: Person) -> list[dict[str, Any]]:
+    """Return the waiting formations of a person."""
+    return app.rows(
+        "SELECT extract(epoch FROM scheduled_at - now())::float AS due_in FROM procrastinate_jobs"
+        " WHERE task_name = %s AND args->>'user' = %s AND status = 'todo'",
+        FORM,
+        who.user_id,
+    )
+
+
+def nothing_kept(app: Wired, message: Message) -> bool:
+    """Say whether no table holds any text of a message."""
+    turn = app.turn(message)
+    [event] = app.rows("SELECT message FROM inbox_events WHERE ts = %s", message.ts)
+    texts = (turn["question"], turn["words"], turn["reply"], event["message"])
+    return texts == ("", "", None, None) and turn["off_record"]
+
+
+async def test_paused_is_no_read_and_no_write(app: Wired) -> None:
+    """While memory is paused no memory, no history and no fresh words are in the prompt."""
+    place = app.slack.place()
+    who = person(place, app)
+    formed = await app.ask(place, "I love ramen")
+    assert await app.form(formed)
+    fresh = await app.ask(place, "I love okonomiyaki")
+    await app.wiring.controls.pause(who, "for 2 hours")
+    asked = await app.ask(place, "I love tempura. What shall I eat?")
+    prompt = app.prompts()[-1]
+    assert "ramen" not in prompt
+    assert "okonomiyaki" not in prompt
+    assert "<memories>\\n" not in prompt
+    assert "search_memory" not in prompt
+    assert nothing_kept(app, asked)
+    assert app.turn(asked)["recalled"] == []
+    assert "paused until" in footer(app, asked)
+    before = app.model_requests()
+    assert len(await app.form(fresh)) == 1
+    assert app.model_requests() == before
+    [waiting] = formations(app, who)
+    assert 7_100 < waiting["due_in"] < 7_300
+
+
+async def test_after_a_pause_what_was_said_before_is_formed_and_nothing_of_it(app: Wired) -> None:
+    """Resumed, words from before the pause are formed; those said while paused never are."""
+    place = app.slack.place()
+    who = person(place, app)
+    before = await app.ask(place, "I love okonomiyaki")
+    late = await app.told(place, "I love sushi")
+    await app.wiring.controls.pause(who, "")
+    # A pause begins a moment early, for clocks that differ; here there is one clock only.
+    app.rows(
+        "UPDATE person_settings SET pauses = tstzmultirange(tstzrange(now(), NULL))"
+        " WHERE user_id = %s RETURNING 1",
+        place.user,
+    )
+    during = await app.told(place, "I love tempura")
+    await app.answering.drain(late.thread)
+    assert app.turn(late)["words"] == "I love sushi"
+    assert "okonomiyaki" not in app.prompts()[-1]
+    assert not await app.form(before)
+    await app.wiring.controls.resume(who)
+    assert len(formations(app, who)) == 1
+    # Said while paused, answered when it is over.
+    await app.answering.drain(during.thread)
+    assert nothing_kept(app, during)
+    foods = json.dumps(await app.form(before))
+    assert "okonomiyaki" in foods
+    assert "sushi" in foods
+    assert "tempura" not in foods
+    after = await app.ask(place, "What shall I eat?")
+    assert "okonomiyaki" in app.prompts()[-1]
+    assert "tempura" not in app.prompts()[-1]
+    assert "paused" not in footer(app, after)
+
+
+async def test_a_pause_ends_by_itself(app: Wired) -> None:
+    """When its time is over memory is on again, and what waited is formed by its own job."""
+    place = app.slack.place()
+    who = person(place, app)
+    before = await app.ask(place, "I love okonomiyaki")
+    await app.wiring.controls.pause(who, "1m")
+    await app.form(before)
+    app.rows(
+        "UPDATE person_settings SET pauses ="
+        " tstzmultirange(tstzrange(now() - interval '1 hour', now() - interval '1 minute'))"
+        " WHERE user_id = %s RETURNING 1",
+        place.user,
+    )
+    assert len(formations(app, who)) == 1
+    assert "okonomiyaki" in json.dumps(await app.form(before))
+
+
+async def test_a_pause_wins_over_a_formation_under_way(app: Wired) -> None:
+    """What the model found while the person paused is thrown away, and formed after resuming."""
+    place = app.slack.place()
+    who = person(place, app)
+    said = await app.ask(place, "I love okonomiyaki")
+    for endpoint in ("chat", "responses"):
+        app.stand_in.call(
+            "/_model/faults",
+            {"endpoint": endpoint, "kind": "formation", "delay_ms": 1_000, "times": 1},
+        )
+    before = app.model_requests()
+    running = asyncio.create_task(app.form(said))
+    async with asyncio.timeout(10):
+        while app.model_requests() == before:  # noqa: ASYNC110 - the model tells nobody
+            await asyncio.sleep(0.02)
+    await app.wiring.controls.pause(who, "")
+    assert await running == []
+    assert app.turn(said)["formed_at"] is None
+    await app.wiring.controls.resume(who)
+    assert await app.form(said)
+
+
+async def test_an_incognito_thread_leaves_nothing(app: Wired) -> None:
+    """In an incognito thread nothing is read or kept, its beginning included; elsewhere it is."""
+    place = app.slack.place()
+    assert await app.form(await app.ask(place, "I love ramen"))
+    app.script("Noted.")
+    root = await app.ask(place, "I love okonomiyaki")
+    app.script_calls(("incognito_thread", {}))
+    switch = await app.ask(place, "Keep this thread incognito", thread_ts=root.ts)
+    assert app.outputs() == [{"incognito": True, "for_good": True}]
+    assert say("en", "incognito") in json.dumps(app.shown(switch))
+    later = await app.ask(place, "I love tempura. What shall I eat?", thread_ts=root.ts)
+    prompt = app.prompts()[-1]
+    assert "ramen" not in prompt
+    # The conversation itself is read from Slack, as everybody in it sees it.
+    assert "I love okonomiyaki" in prompt
+    assert say("en", "off_incognito") in footer(app, later)
+    for message in (root, switch, later):
+        assert nothing_kept(app, message)
+    assert len(await app.form(later)) == 1
+    await app.ask(place, "What shall I eat?")
+    assert "ramen" in app.prompts()[-1]
+    assert "okonomiyaki" not in app.prompts()[-1]
+    assert "tempura" not in app.prompts()[-1]
+
+
+async def test_incognito_is_one_persons_own(app: Wired) -> None:
+    """In a thread of two, one person's incognito changes nothing for the other."""
+    place = app.slack.place(channel="public")
+    other, team = app.slack.person()
+    app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
+    root = await app.ask(place, "<@BOT> hello")
+    await app.wiring.controls.make_incognito(root)
+    theirs = Place(other, team, place.channel, "", root.ts)
+    said = await app.ask(theirs, "I love tempura", thread_ts=root.ts)
+    assert app.turn(said)["words"] == "I love tempura"
+
+
+async def test_a_message_is_not_remembered_when_its_author_says_so(app: Wired) -> None:
+    """After "don't remember this" no table holds the message, and no tool writes of it."""
+    place = app.slack.place()
+    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
+    app.script_calls(
+        ("do_not_remember", {"which": "this_message"}),
+        ("manage_memory", {"action": "create", "content": content}),
+    )
+    said = await app.ask(place, "I love natto, but don't remember this")
+    done, refused = app.outputs()
+    assert done == {"not_remembered": "this_message", "done": True}
+    assert "error" in refused
+    assert nothing_kept(app, said)
+    assert await app.form(said) == []
+    edited = said.ts, said.thread
+    await app.wiring.turns.reword(
+        said.team_id, said.channel_id, *edited, question="I love natto", words="I love natto"
+    )
+    assert nothing_kept(app, said)
+
+
+async def test_the_message_before_can_be_meant(app: Wired) -> None:
+    """ "Don't remember that" takes the message before, and proposes what it has left to forget."""
+    place = app.slack.place()
+    said = await app.ask(place, "I love natto")
+    assert await app.form(said)
+    app.script_calls(("do_not_remember", {"which": "previous_message"}))
+    asked = await app.ask(place, "don't remember that")
+    assert app.outputs()[0]["proposed"] is True
+    assert nothing_kept(app, said)
+    assert nothing_kept(app, asked)
+    assert "forget_memory" in json.dumps(app.shown(asked))
+    assert len(await app.memories(said.person)) == 1
+
+
+async def test_pausing_in_plain_words(app: Wired) -> None:
+    """Asked in words memory pauses at once, says until when, and keeps nothing of the asking."""
+    place = app.slack.place(tz="Asia/Tokyo")
+    app.script_calls(("pause_memory", {"duration": "明日まで"}))
+    asked = await app.ask(place, "I feel ill today, so pause your memory until tomorrow")
+    [output] = app.outputs()
+    until = datetime.fromisoformat(output["until"])
+    assert output["paused"]
+    assert (until.hour, until.utcoffset()) == (9, timedelta(hours=9))
+    assert nothing_kept(app, asked)
+    assert buttons(app, asked) == ["resume_memory"]
+    later = await app.ask(place, "I love soba")
+    assert nothing_kept(app, later)
+    app.script_calls(("resume_memory", {}))
+    await app.ask(place, "remember things again, please")
+    assert app.outputs() == [{"resumed": True}]
+    on = await app.ask(place, "I love udon")
+    assert app.turn(on)["words"] == "I love udon"
+
+
+async def test_a_pause_that_is_not_understood_changes_nothing(app: Wired) -> None:
+    """Words that say no moment are an error for the model, and a hint for the person."""
+    place = app.slack.place()
+    app.script_calls(("pause_memory", {"duration": "a while"}))
+    asked = await app.ask(place, "pause for a while")
+    assert "error" in app.outputs()[0]
+    assert app.turn(asked)["words"] == "pause for a while"
+    shown = await app.wiring.controls.paused(person(place, app), "en", "a while")
+    assert shown["text"] == say("en", "pause_not_understood", words="a while")
+
+
+async def test_the_first_reply_says_that_there_is_a_memory(app: Wired) -> None:
+    """By default the first answer tells of memory and how to turn it off; later ones do not."""
+    place = app.slack.place()
+    first = await app.ask(place, "Hello")
+    second = await app.ask(place, "Hello again")
+    assert say("en", "footer_memory") in footer(app, first)
+    assert say("en", "footer_memory") not in footer(app, second)
+
+
+@pytest.mark.parametrize("channel", ["dm", "public"])
+async def test_nothing_before_the_person_agrees(asking: Wired, channel: str) -> None:
+    """With KIOKU_CONSENT=ask nothing is read or written until the person has clicked Yes."""
+    app = asking
+    place = app.slack.place(channel=channel)
+    who, audience = person(place, app), "dm" if channel == "dm" else "public"
+    mention = "" if channel == "dm" else "<@BOT> "
+    first = await app.ask(place, f"{mention}I love ramen")
+    assert buttons(app, first) == ["agree_to_memory", "refuse_memory"]
+    question = app.shown(first)[-1]
+    assert bool(question.get("is_ephemeral")) is (channel == "public")
+    second = await app.ask(place, f"{mention}I love sushi")
+    assert buttons(app, second) == []
+    assert say("en", "off_not_agreed") in footer(app, second)
+    assert nothing_kept(app, first)
+    assert nothing_kept(app, second)
+    assert await app.form(second, audience) == []
+    assert "manage_memory" not in app.prompts()[-1]
+    answer = await app.wiring.controls.agreed(who, "en")
+    assert answer["text"] == say("en", "consent_agreed")
+    third = await app.ask(place, f"{mention}I love tempura")
+    assert "tempura" in json.dumps(await app.form(third, audience))
+    assert "ramen" not in json.dumps(await app.form(third, audience))
+
+
+async def test_agreement_can_be_taken_back(asking: Wired) -> None:
+    """After a No what was formed is not read, and what waited is never formed."""
+    app = asking
+    place = app.slack.place()
+    who = person(place, app)
+    await app.wiring.controls.agree(who)
+    assert await app.form(await app.ask(place, "I love ramen"))
+    waiting = await app.ask(place, "I love sushi")
+    answer = await app.wiring.controls.refused(who, "en")
+    assert answer["text"] == say("en", "consent_refused")
+    asked = await app.ask(place, "What shall I eat?")
+    assert "ramen" not in app.prompts()[-1]
+    assert say("en", "off_refused") in footer(app, asked)
+    await app.wiring.controls.agree(who)
+    assert "sushi" not in json.dumps(await app.form(waiting))
+    [kept] = app.rows(
+        "SELECT consent, consent_at FROM person_settings WHERE user_id = %s", place.user
+    )
+    assert kept["consent"] == "agreed"
+    assert datetime.now(UTC) - kept["consent_at"] < timedelta(minutes=1)
+
+
+async def test_a_tool_writes_nothing_once_memory_is_off(app: Wired) -> None:
+    """Memory switched off while a turn runs stays unwritten: its tools are refused."""
+    place = app.slack.place()
+    who = person(place, app)
+    said = await app.told(place, "Remember that I love natto")
+    view = await app.wiring.audiences.view(said)
+    waiting = await app.wiring.inbox.next(said.thread)
+    assert waiting is not None
+    intent, _ = await app.wiring.turns.begin(
+        waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
+    )
+    tools = app.wiring.parts.tools(waiting, view, intent, said.text)
+    await app.wiring.controls.pause(who, "")
+    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
+    output = await tools.call("manage_memory", json.dumps({"action": "create", "content": content}))
+    assert "switched memory off" in output
+    assert await app.memories(who) == []
