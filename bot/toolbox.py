@@ -18,7 +18,6 @@ from bot.privately import Work
 from bot.turns import Intent
 from memory import (
     Embedder,
-    Formed,
     MemoryOff,
     MemoryTools,
     Pool,
@@ -99,7 +98,7 @@ def open_tools(pool: Pool, embedder: Embedder, own: OwnMemories, controls: Contr
     def opened(waiting: Waiting, view: View, intent: Intent, words: str) -> Toolbox:
         message, standing = waiting.message, intent.standing
 
-        async def permitted(connection: AsyncConnection[DictRow], _: Formed) -> None:
+        async def permitted(connection: AsyncConnection[DictRow]) -> None:
             if not await controls.permits(connection, message):
                 raise MemoryOff("The person has switched memory off meanwhile.")
 

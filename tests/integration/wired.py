@@ -18,8 +18,8 @@ from bot.inbox import ANSWER
 from bot.learning import FORM
 from bot.messages import Message
 from bot.queue import LEARNING, REPLIES
-from bot.turn import create_turn
 from bot.wiring import Wiring, wire
+from bot.worker import create_answering
 from memory import Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server
 from tests.integration.playground_slack import Place, PlaygroundSlack
@@ -151,12 +151,7 @@ async def wired(
         )
     )
     await wiring.queue.open()
-    answering = Answering(
-        wiring.inbox,
-        create_turn(wiring.parts, wiring.open_outlet),
-        wiring.parts,
-        wiring.open_outlet,
-    )
+    answering = create_answering(wiring)
     wiring.queue.register(ANSWER, REPLIES, answering.drain, attempts=1, wait=1)
     wiring.queue.register(FORM, LEARNING, wiring.learning.form, attempts=1, wait=1)
     return Wired(slack, stand_in, database, wiring, answering)
