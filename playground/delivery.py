@@ -70,7 +70,7 @@ class Deliveries:
         self._tasks: set[asyncio.Task[None]] = set()
         self.retry_delays = retry_delays
         self.patience = ACK_SECONDS
-        self.mode = "socket"
+        self.modes: tuple[str, ...] = ("socket",)
         self.copies: tuple[int, int] = (1, 1)
         self.jitter = 0.0
         self.record: deque[Delivery] = deque(maxlen=KEPT)
@@ -143,14 +143,15 @@ class Deliveries:
 
     async def _attempt(self, delivery: Delivery, retry_num: int, retry_reason: str) -> Answer:
         started = time.time()
+        mode = random.choice(self.modes)  # noqa: S311
         attempt: Json = {
             "time": started,
-            "mode": self.mode,
+            "mode": mode,
             "retry_num": retry_num,
             "retry_reason": retry_reason,
         }
         delivery.attempts.append(attempt)
-        answer = await self._transports[self.mode].send(
+        answer = await self._transports[mode].send(
             delivery.kind,
             delivery.body,
             retry_num=retry_num,
@@ -167,6 +168,11 @@ class Deliveries:
         }
         self._updates.publish({"changed": "deliveries"})
         return answer
+
+    @property
+    def mode(self) -> str:
+        """How things arrive: "socket", "http", or "both", one or the other each time."""
+        return self.modes[0] if len(self.modes) == 1 else "both"
 
     @property
     def waiting(self) -> int:

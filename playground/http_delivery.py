@@ -1,10 +1,12 @@
-"""HTTP mode: signed requests to the app's own URL."""
+"""HTTP mode: signed requests to the app's own URL, or to one of several."""
 
 import asyncio
 import hashlib
 import hmac
 import json
+import random
 import time
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 import aiohttp
@@ -20,17 +22,37 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
 
 
 class HttpDelivery:
-    """Posts to one URL what Slack would post to the app's request URL."""
+    """Posts what Slack would post to the app's request URL.
+
+    With several `urls`, each request goes to any one of them, as through a load balancer.
+    """
 
     def __init__(self, signing_secret: str) -> None:
         self._secret = signing_secret
         self._session: aiohttp.ClientSession | None = None
-        self.url = ""
+        self.urls: Sequence[str] = ()
 
     async def send(
         self, kind: Kind, body: Json, *, retry_num: int, retry_reason: str, patience: float
     ) -> Answer:
         """Post once, signed, and read the answer."""
+        if not self.urls:
+            return Answer(ok=False, reason="connection_failed")
+        url = random.choice(self.urls)  # noqa: S311
+        return await self._post(
+            url, kind, body, retry_num=retry_num, retry_reason=retry_reason, patience=patience
+        )
+
+    async def _post(
+        self,
+        url: str,
+        kind: Kind,
+        body: Json,
+        *,
+        retry_num: int,
+        retry_reason: str,
+        patience: float,
+    ) -> Answer:
         headers = {
             "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
             "Accept": "*/*",
@@ -57,14 +79,14 @@ class HttpDelivery:
             async with (
                 asyncio.timeout(patience),
                 self._session.post(
-                    self.url, data=data, headers=headers, allow_redirects=False
+                    url, data=data, headers=headers, allow_redirects=False
                 ) as response,
             ):
                 text = await response.text(errors="replace")
         except TimeoutError:
-            return Answer(ok=False, reason="http_timeout")
+            return Answer(ok=False, reason="http_timeout", detail={"url": url})
         except aiohttp.ClientError:
-            return Answer(ok=False, reason="connection_failed")
+            return Answer(ok=False, reason="connection_failed", detail={"url": url})
         ok = response.status == 200
         return Answer(
             ok=ok,
@@ -72,13 +94,14 @@ class HttpDelivery:
             payload=_payload(response, text) if ok and kind != "events_api" else None,
             reason="" if ok else "http_error",
             no_retry=response.headers.get("X-Slack-No-Retry") == "1",
-            detail={"body": text[:2000]},
+            detail={"url": url, "body": text[:2000]},
         )
 
-    async def challenge(self, token: str) -> bool:
-        """Ask the URL to answer a url_verification challenge, as Slack does when it is entered."""
+    async def challenge(self, url: str, token: str) -> bool:
+        """Ask a URL to answer a url_verification challenge, as Slack does when it is entered."""
         body = {"token": token, "challenge": hashlib.sha256(token.encode()).hexdigest()[:40]}
-        answer = await self.send(
+        answer = await self._post(
+            url,
             "events_api",
             {**body, "type": "url_verification"},
             retry_num=0,

@@ -1,6 +1,6 @@
 """The part of the control API that makes trouble: faults, raw events, delivery, settings."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 from playground.control.input import BadRequestError, Input
@@ -8,6 +8,8 @@ from playground.faults import Fault
 from playground.records import Json
 from playground.slack import Slack
 from playground.workspace import new_id
+
+_MODES = {"socket": ("socket",), "http": ("http",), "both": ("socket", "http")}
 
 
 class Trouble:
@@ -70,23 +72,36 @@ class Trouble:
         return {"faults": 0}
 
     async def set_delivery(self, given: Input) -> Json:
-        """Choose Socket Mode or HTTP, and how many copies of each event arrive."""
+        """Choose Socket Mode, HTTP or both, and how many copies of each event arrive."""
         slack = self._slack
         deliveries = slack.deliveries
         mode = given.text("mode", default=deliveries.mode)
-        if mode not in ("socket", "http"):
-            raise BadRequestError('mode is "socket" or "http".')
-        url = given.text("url", default=slack.http.url)
-        if mode == "http":
-            given.check_loopback(url)
-            slack.http.url = url
-            if given.flag("verify") and not await slack.http.challenge(new_id("V")):
-                raise BadRequestError(f"{url} did not answer the url_verification challenge.")
-        deliveries.mode = mode
+        if mode not in _MODES:
+            raise BadRequestError('mode is "socket", "http" or "both".')
+        if mode != "socket":
+            slack.http.urls = await self._urls(given)
+        deliveries.modes = _MODES[mode]
         if "deliveries" in given.content:
             deliveries.copies = given.span("deliveries")
         deliveries.jitter = given.number("jitter_ms", default=deliveries.jitter * 1000) / 1000
-        return {"mode": mode, "url": slack.http.url, "deliveries": list(deliveries.copies)}
+        return {
+            "mode": mode,
+            "urls": list(slack.http.urls),
+            "deliveries": list(deliveries.copies),
+        }
+
+    async def _urls(self, given: Input) -> Sequence[str]:
+        """Where HTTP goes: one url, or several urls."""
+        http = self._slack.http
+        one = [given.text("url")] if "url" in given.content else list(http.urls)
+        urls = given.strings("urls", default=one)
+        if not urls:
+            raise BadRequestError("url is missing.")
+        for url in urls:
+            given.check_loopback(url)
+            if given.flag("verify") and not await http.challenge(url, new_id("V")):
+                raise BadRequestError(f"{url} did not answer the url_verification challenge.")
+        return urls
 
     async def set_settings(self, given: Input) -> Json:
         """Change settings; what is not named stays."""

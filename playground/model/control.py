@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 import time
 from collections import deque
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Literal, TypeVar, get_args
 
 from playground.model.answer import Answer, Call
@@ -16,6 +18,7 @@ from playground.model.request_types import Endpoint
 JOURNAL_ENTRIES: Final = 2_000
 JOURNAL_CHARS: Final = 32_000_000
 FOREVER: Final = -1
+_SCRIPT_FIELDS: Final = {"endpoint", "kind", "match", "pattern", "output", "times"}
 
 
 class ControlError(ValueError):
@@ -62,7 +65,10 @@ Event = Literal["failed", "incomplete", "error"]
 
 @dataclass(kw_only=True)
 class Fault:
-    """One way to fail, for the next `times` requests (-1: until it is deleted)."""
+    """One way to fail, for the next `times` requests (-1: until it is deleted).
+
+    `chance` (0 to 1) picks fitting requests at random.
+    """
 
     endpoint: Endpoint
     kind: Kind | None = None
@@ -75,6 +81,7 @@ class Fault:
     event: Event | None = None
     retry_after: float | None = None
     times: int = 1
+    chance: float = 1.0
 
     @property
     def error(self) -> ApiError | None:
@@ -99,12 +106,17 @@ class Fault:
 
 @dataclass(kw_only=True)
 class Script:
-    """What to answer to the next `times` matching requests (-1: until it is deleted)."""
+    """What to answer to the next `times` matching requests (-1: until it is deleted).
+
+    `pattern` is a regular expression that the last user text must hold; its groups may stand in the
+    answer's text.
+    """
 
     endpoint: Endpoint
     answer: Answer
     kind: Kind | None = None
     match: str = ""
+    pattern: re.Pattern[str] | None = None
     times: int = 1
 
 
@@ -218,7 +230,12 @@ class Control:
                 raise ControlError(f"Fault field {name!r} must be an integer.")
         if known.get("event") not in {None, *get_args(Event)}:
             raise ControlError(f"Fault event must be one of {', '.join(get_args(Event))}.")
-        if set(known) <= {"endpoint", "kind", "match", "times", "retry_after"}:
+        chance = known.get("chance", 1)
+        if type(chance) not in {int, float} or not 0 <= chance <= 1:
+            raise ControlError("Fault field 'chance' must be a number from 0 to 1.")
+        if "chance" in known:
+            known.setdefault("times", FOREVER)
+        if set(known) <= {"endpoint", "kind", "match", "times", "retry_after", "chance"}:
             raise ControlError(
                 "A fault needs one of status, error_code, delay_ms, drop, "
                 "break_after_chars or event."
@@ -227,8 +244,9 @@ class Control:
 
     def add_script(self, given: Any) -> None:
         """Add a scripted answer from its JSON form."""
-        known = _known(given, {"endpoint", "kind", "match", "output", "times"}, "script field")
+        known = _known(given, _SCRIPT_FIELDS, "script field")
         _check_where(known)
+        pattern = known.pop("pattern", None)
         output = _known(
             known.pop("output", None),
             {"text", "function_calls", "tool_calls", "annotations", "web_search"},
@@ -249,7 +267,7 @@ class Control:
             annotations=tuple(output.get("annotations", [])),
             web_search=output.get("web_search", False),
         )
-        self.scripts.append(Script(answer=answer, **known))
+        self.scripts.append(Script(answer=answer, pattern=_compiled(pattern, answer), **known))
 
     def take_fault(self, endpoint: Endpoint, kind: Kind, text: str) -> Fault | None:
         """The first fault for such a request; one use of it is gone."""
@@ -258,7 +276,12 @@ class Control:
     def take_script(self, endpoint: Endpoint, kind: Kind, text: str) -> Answer | None:
         """The first scripted answer for such a request; one use of it is gone."""
         script = _take(self.scripts, endpoint, kind, text)
-        return script.answer if script else None
+        if script is None:
+            return None
+        found = script.pattern.search(text) if script.pattern is not None else None
+        if found is None:
+            return script.answer
+        return replace(script.answer, text=found.expand(script.answer.text))
 
 
 _Rule = TypeVar("_Rule", Fault, Script)
@@ -266,13 +289,33 @@ _Rule = TypeVar("_Rule", Fault, Script)
 
 def _take(items: list[_Rule], endpoint: Endpoint, kind: Kind, text: str) -> _Rule | None:
     for item in items:
-        if item.endpoint == endpoint and item.kind in {None, kind} and item.match in text:
+        if item.endpoint == endpoint and item.kind in {None, kind} and _fits(item, text):
             if item.times != FOREVER:
                 item.times -= 1
                 if item.times <= 0:
                     items.remove(item)
             return item
     return None
+
+
+def _fits(item: Fault | Script, text: str) -> bool:
+    if item.match not in text:
+        return False
+    if isinstance(item, Fault):
+        return item.chance >= 1 or random.random() < item.chance  # noqa: S311
+    return item.pattern is None or item.pattern.search(text) is not None
+
+
+def _compiled(pattern: Any, answer: Answer) -> re.Pattern[str] | None:
+    if pattern is None:
+        return None
+    try:
+        compiled = re.compile(pattern)
+        # A template that names a group which the pattern lacks would fail later, in a request.
+        re.compile(f"{pattern}|").sub(answer.text, "")
+    except (re.error, TypeError, IndexError) as error:
+        raise ControlError(f"Script field 'pattern' cannot be used: {error}.") from None
+    return compiled
 
 
 def _known(given: Any, names: set[str], what: str) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from urllib.parse import parse_qs
 
 import pytest
 from aiohttp import web
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 
 from playground.slack import SIGNING_SECRET
+from tests.playground.conftest import Connect
 from tests.playground.driver import Driver, Json
 from tests.playground.test_interactions import FORGET
 
@@ -165,3 +167,42 @@ async def test_only_this_machine_is_delivered_to(driver: Driver) -> None:
     for url in ("http://example.com/slack/events", "https://127.0.0.1/x", "file:///etc/passwd", ""):
         status, _ = await driver.try_post("delivery", mode="http", url=url)
         assert status == 400
+
+
+async def test_several_urls_share_the_events(driver: Driver, http_app: App) -> None:
+    """Of several URLs each event goes to one of them, and sometimes to another."""
+    await driver.post("settings", retry_delays=[])
+    nowhere = "http://127.0.0.1:9/slack/events"
+    told = await driver.post("delivery", urls=[http_app.url, nowhere])
+    assert (told["mode"], told["urls"]) == ("http", [http_app.url, nowhere])
+    for _ in range(40):
+        await driver.say("hi")
+    deliveries = await driver.settled()
+    assert {one["attempts"][0]["url"] for one in deliveries} == {http_app.url, nowhere}
+    assert len(http_app.got) == len([one for one in deliveries if one["outcome"] == "acked"])
+    status, answer = await driver.try_post("delivery", urls=[http_app.url, nowhere], verify=True)
+    assert (status, "challenge" in answer["error"]) == (400, True)
+    assert (await driver.try_post("delivery", urls=[]))[0] == 400
+
+
+async def test_socket_mode_and_http_at_once(
+    driver: Driver, http_app: App, app: AsyncApp, connect: Connect
+) -> None:
+    """With both, an event arrives on a connection or at a URL, once."""
+    got: list[str] = []
+
+    @app.event("message")
+    async def keep(body: Json) -> None:
+        got.append(body["event_id"])
+
+    await connect(app)
+    await driver.post("delivery", mode="both")
+    assert (await driver.state())["delivery"] == "both"
+    for _ in range(40):
+        await driver.say("hi")
+    deliveries = await driver.settled()
+    posted = [json.loads(body)["event_id"] for _, body in http_app.got]
+    assert posted
+    assert got
+    assert sorted(posted + got) == sorted(one["body"]["event_id"] for one in deliveries)
+    assert {one["attempts"][0]["mode"] for one in deliveries} == {"socket", "http"}

@@ -477,21 +477,50 @@ async def test_more_scopes_do_more(generous: Slack, session: aiohttp.ClientSessi
     assert (await client.team_info())["team"]["domain"] == "playground"
 
 
+@pytest.mark.parametrize(
+    ("method", "a_minute"),
+    [
+        ("chat.startStream", 20),
+        ("chat.stopStream", 20),
+        ("chat.appendStream", 100),
+        ("chat.update", 50),
+        ("conversations.history", 50),
+        ("conversations.replies", 50),
+        ("assistant.threads.setStatus", 600),
+    ],
+)
 async def test_rate_limits_are_slacks_when_asked_for(
-    driver: Driver, client: AsyncWebClient
+    driver: Driver, client: AsyncWebClient, method: str, a_minute: int
 ) -> None:
-    """With rate limits on, the 21st startStream of a minute gets 429 and Retry-After."""
+    """With rate limits on, a method's tier is what a workspace has each minute, then 429."""
     await driver.post("settings", rate_limits=True)
-    said = await driver.say("hi")
-    for _ in range(20):
-        await client.chat_startStream(channel=said["channel"], thread_ts=said["ts"])
+
+    async def refused() -> SlackApiError:
+        with pytest.raises(SlackApiError) as caught:
+            await client.api_call(method)
+        return caught.value
+
+    for _ in range(a_minute):
+        assert (await refused()).response["error"] == "invalid_arguments"
+    response = (await refused()).response
+    assert (response.status_code, response["error"]) == (429, "ratelimited")
+    assert 0 < int(response.headers["Retry-After"]) <= 60
+    await client.auth_test()
+    await driver.post("settings", rate_limits=False)
+    assert (await refused()).response["error"] == "invalid_arguments"
+
+
+async def test_a_channel_takes_a_post_a_second(driver: Driver, client: AsyncWebClient) -> None:
+    """After a burst of three a channel wants a second for each post; other channels do not."""
+    await driver.post("settings", rate_limits=True)
+    general, tea = await driver.channel(), await driver.channel("tea-room")
+    for _ in range(3):
+        await client.chat_postMessage(channel=general, text="x")
     with pytest.raises(SlackApiError) as caught:
-        await client.chat_startStream(channel=said["channel"], thread_ts=said["ts"])
-    assert (caught.value.response.status_code, caught.value.response["error"]) == (
-        429,
-        "ratelimited",
-    )
-    assert 0 < int(caught.value.response.headers["Retry-After"]) <= 60
+        await client.chat_postMessage(channel=general, text="x")
+    assert caught.value.response.status_code == 429
+    assert 0 < int(caught.value.response.headers["Retry-After"]) <= 3
+    await client.chat_postMessage(channel=tea, text="x")
 
 
 async def test_posting_to_a_person_opens_their_dm(driver: Driver, client: AsyncWebClient) -> None:

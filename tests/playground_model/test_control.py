@@ -51,6 +51,40 @@ async def test_settings_slow_it_down(client: openai.AsyncOpenAI, controls: Contr
     assert deltas == ["You'", "re w", "elco", "me!"]
 
 
+async def test_a_fault_by_chance(client: openai.AsyncOpenAI, controls: Controls) -> None:
+    """With `chance` a fault picks its requests, and lasts until it is deleted."""
+    await controls.post("faults", {"endpoint": "responses", "chance": 0.5, "status": 500})
+    good = 0
+    for _ in range(60):
+        try:
+            await client.responses.create(model=MODEL, input="hello")
+        except openai.InternalServerError:
+            continue
+        good += 1
+    assert 5 < good < 55
+    await controls.delete("faults")
+    await client.responses.create(model=MODEL, input="hello")
+    for chance in (2, -0.1, "often", True):
+        wrong = {"endpoint": "responses", "chance": chance, "status": 500}
+        assert "chance" in await controls.refused("faults", wrong)
+
+
+async def test_a_script_that_repeats_what_it_was_asked(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """With `pattern` an answer holds what the question held; other questions are not meant."""
+    where = {"endpoint": "responses", "pattern": r"no\. (\d+)", "times": -1}
+    await controls.post("script", {**where, "output": {"text": r"\1 it is."}})
+    for number in ("12", "7"):
+        answer = await client.responses.create(model=MODEL, input=f"I take no. {number}, please")
+        assert answer.output_text == f"{number} it is."
+    answer = await client.responses.create(model=MODEL, input="I take none")
+    assert "it is." not in answer.output_text
+    for wrong in ("(", 7):
+        assert "pattern" in await controls.refused("script", {**where, "pattern": wrong})
+    assert "pattern" in await controls.refused("script", {**where, "output": {"text": r"\2"}})
+
+
 @pytest.mark.parametrize(
     ("fault", "error", "code"),
     [
