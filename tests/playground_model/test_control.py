@@ -80,9 +80,9 @@ async def test_a_script_that_repeats_what_it_was_asked(
         assert answer.output_text == f"{number} it is."
     answer = await client.responses.create(model=MODEL, input="I take none")
     assert "it is." not in answer.output_text
-    for wrong in ("(", 7):
-        assert "pattern" in await controls.refused("script", {**where, "pattern": wrong})
-    assert "pattern" in await controls.refused("script", {**where, "output": {"text": r"\2"}})
+    said = {"output": {"text": r"\1"}}
+    for wrong in ({"pattern": "("}, {"pattern": 7}, {"output": {"text": r"\2"}}):
+        assert "pattern" in await controls.refused("script", {**where, **said, **wrong})
 
 
 @pytest.mark.parametrize(
