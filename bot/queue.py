@@ -11,73 +11,35 @@ from typing import Any
 
 import procrastinate
 from procrastinate import exceptions
-from procrastinate.jobs import Status
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from psycopg_pool import PoolClosed
 
+from bot.jobs import Jobs
 from bot.logs import fault
+from bot.sweeping import free_stalled, let_the_newest_through
 from memory import Migration, Pool, packaged_migrations, transaction
 
 log = logging.getLogger(__name__)
 
 REPLIES = "replies"
 LEARNING = "learning"
+UPKEEP = "upkeep"
 _HEARTBEAT_SECONDS = 2.0
 _STALLED_SECONDS = 6.0
 _HAND_BACK_SECONDS = 5.0
+# A worker is told of each new job, but may overhear it while it fetches another one.
+_POLL_SECONDS = 0.25
+_FORMATION_PATIENCE_SECONDS = 3.0
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 2.0
 _SOON_SECONDS = 10.0
 _AGAIN_SECONDS = 0.2
-_NOTE_ATTEMPTS = 100
-_NOTE_SECONDS = 0.2
 
 
 def migrations() -> list[Migration]:
     """Return the schema steps of the bot: the queue's own, then ours."""
     schema = procrastinate.schema.SchemaManager.get_schema()
     return [Migration("procrastinate/3.10", schema), *packaged_migrations("bot")]
-
-
-class _Jobs(procrastinate.manager.JobManager):
-    """Procrastinate's jobs; none is left as if it still ran, with its lock, until the worker ends.
-
-    One that failed, or whose worker died, gives way to one that waits: at most one job of a
-    queueing lock does, and Procrastinate would raise. The end of a job is noted however often
-    PostgreSQL has to be asked, until the application is `stopping`: the next one frees the job.
-    """
-
-    stopping: asyncio.Event
-
-    async def retry_job_by_id_async(
-        self,
-        job_id: int,
-        retry_at: datetime,
-        priority: int | None = None,
-        queue: str | None = None,
-        lock: str | None = None,
-    ) -> None:
-        again = super().retry_job_by_id_async
-        try:
-            await self._note(lambda: again(job_id, retry_at, priority, queue, lock))
-        except exceptions.UniqueViolation:
-            # The one that waits will do this one's work.
-            await self.finish_job_by_id_async(job_id, status=Status.FAILED, delete_job=True)
-
-    async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:
-        finish = super().finish_job_by_id_async
-        await self._note(lambda: finish(job_id, status, delete_job))
-
-    async def _note(self, write: Callable[[], Awaitable[None]]) -> None:
-        for _ in range(_NOTE_ATTEMPTS - 1):
-            try:
-                return await write()
-            except exceptions.ConnectorException as error:
-                away = isinstance(error.__cause__, OperationalError)
-                if not away or isinstance(error.__cause__, PoolClosed) or self.stopping.is_set():
-                    raise
-                log.warning("the end of a job is noted again: %s", fault(error))
-                await asyncio.sleep(_NOTE_SECONDS)
-        return await write()
 
 
 class Queue:
@@ -88,7 +50,7 @@ class Queue:
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
         self._running: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
-        jobs = _Jobs(self._app.connector)
+        jobs = Jobs(self._app.connector)
         jobs.stopping = self._stopping
         self._app.job_manager = jobs
         self._patience = 0.0
@@ -112,6 +74,16 @@ class Queue:
         """
         retry = procrastinate.RetryStrategy(max_attempts=attempts, exponential_wait=wait)
         self._app.task(name=name, queue=queue, retry=retry)(work)
+
+    def repeat(
+        self, name: str, queue: str, work: Callable[[int], Awaitable[None]], *, cron: str
+    ) -> None:
+        """Let a job called `name` run `work`, with the time it was due, as often as `cron` says.
+
+        It runs once, however many workers there are, and never twice at a time.
+        """
+        task = self._app.task(name=name, queue=queue, lock=name, queueing_lock=name)(work)
+        self._app.periodic(cron=cron)(task)
 
     async def defer(
         self,
@@ -163,13 +135,17 @@ class Queue:
         """Start working: at most so many replies and formations at a time.
 
         Delayed jobs are found by polling, every `poll_seconds`. When the queue is stopped, running
-        jobs get `patience` seconds to end.
+        replies get `patience` seconds to end; a formation, which nobody waits for, far fewer.
         """
         self._patience = patience
+        hand_back = min(patience, _FORMATION_PATIENCE_SECONDS)
         self._running = [
-            asyncio.create_task(self._work(REPLIES, replies, 1.0), name="replies"),
-            asyncio.create_task(self._work(LEARNING, learning, poll_seconds), name="learning"),
-            asyncio.create_task(self._sweep(), name="stalled jobs"),
+            asyncio.create_task(work, name=name)
+            for name, work in (
+                ("replies", self._work([REPLIES], replies, _POLL_SECONDS, patience)),
+                ("learning", self._work([LEARNING, UPKEEP], learning, poll_seconds, hand_back)),
+                ("sweep", self._sweep()),
+            )
         ]
 
     async def drain(self, until: float, *, replies: int, learning: int) -> datetime | None:
@@ -182,8 +158,8 @@ class Queue:
         loop = asyncio.get_running_loop()
         while True:
             await self.free_stalled()
-            for queue, concurrency in ((REPLIES, replies), (LEARNING, learning)):
-                await self._work_off(queue, concurrency, until)
+            await self._work_off([REPLIES], replies, until)
+            await self._work_off([LEARNING, UPKEEP], learning, until)
             due = await self._next_due()
             if due is None:
                 return None
@@ -192,11 +168,11 @@ class Queue:
                 return due
             await asyncio.sleep(wait)
 
-    async def _work_off(self, queue: str, concurrency: int, until: float) -> None:
+    async def _work_off(self, queues: list[str], concurrency: int, until: float) -> None:
         work = asyncio.create_task(
             self._app.run_worker_async(
-                queues=[queue],
-                name=queue,
+                queues=queues,
+                name=queues[0],
                 concurrency=concurrency,
                 wait=False,
                 listen_notify=False,
@@ -238,40 +214,44 @@ class Queue:
             await asyncio.gather(*self._running, return_exceptions=True)
         self._running = []
 
-    async def _work(self, queue: str, concurrency: int, poll_seconds: float) -> None:
+    async def _work(
+        self, queues: list[str], concurrency: int, poll_seconds: float, patience: float
+    ) -> None:
         # A fault in one of procrastinate's side tasks ends its worker: start it again.
+        loop, pause = asyncio.get_running_loop(), _FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
+            begun = loop.time()
             try:
                 await self._app.run_worker_async(
-                    queues=[queue],
-                    name=queue,
+                    queues=queues,
+                    name=queues[0],
                     concurrency=concurrency,
                     fetch_job_polling_interval=poll_seconds,
                     update_heartbeat_interval=_HEARTBEAT_SECONDS,
                     stalled_worker_timeout=_STALLED_SECONDS,
-                    shutdown_graceful_timeout=self._patience,
+                    shutdown_graceful_timeout=patience,
                     install_signal_handlers=False,
                     delete_jobs="successful",
                 )
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
-                log.warning("the %s worker stopped and starts again: %s", queue, fault(error))
-                await self._pause(0.2)
+                log.warning("the %s worker stopped and starts again: %s", queues[0], fault(error))
+                if loop.time() - begun > _LONGEST_PAUSE_SECONDS:
+                    pause = _FIRST_PAUSE_SECONDS
+                await self._pause(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _sweep(self) -> None:
         while not self._stopping.is_set():
-            await self._pause(_HEARTBEAT_SECONDS)
             try:
                 await self.free_stalled()
+                await let_the_newest_through(self._pool, REPLIES)
             except Exception as error:  # noqa: BLE001 - the database may be away; try again
-                log.warning("stalled jobs could not be looked up: %s", fault(error))
+                log.warning("waiting jobs could not be looked after: %s", fault(error))
+            await self._pause(_HEARTBEAT_SECONDS)
 
     async def free_stalled(self) -> int:
         """Give back the jobs of workers that died; return how many there were."""
-        manager = self._app.job_manager
-        stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS))
-        for job in stalled:
-            await manager.retry_job(job, retry_at=datetime.now(UTC))
-        return len(stalled)
+        return await free_stalled(self._pool, _STALLED_SECONDS)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -11,9 +11,10 @@ from bot.inbox import ANSWER
 from bot.learning import FORM
 from bot.notices import Notices
 from bot.outages import Outages
-from bot.queue import LEARNING, REPLIES
+from bot.queue import LEARNING, REPLIES, UPKEEP
 from bot.telling import Telling
 from bot.turn import create_turn
+from bot.upkeep import EVERY_MINUTE, KEEP_UP, Upkeep
 from bot.wiring import Wiring
 from bot.withdrawals import Withdrawals
 from memory import warm_up
@@ -38,6 +39,8 @@ def register_work(wiring: Wiring) -> None:
         attempts=_FORMATION_ATTEMPTS,
         wait=_FORMATION_WAIT_BASE,
     )
+    upkeep = Upkeep(wiring.connections.pool, queue)
+    queue.repeat(KEEP_UP, UPKEEP, upkeep.keep_up, cron=EVERY_MINUTE)
 
 
 @asynccontextmanager

@@ -349,14 +349,48 @@ BREAKS = (
     ),
     Break(
         "the end of a job is noted",
-        "bot/queue.py",
-        "                away = isinstance(error.__cause__, OperationalError)",
-        "                away = False",
+        "bot/jobs.py",
+        "                if closed or not is_away(error.__cause__) or self.stopping.is_set():",
+        "                if True:",
         "A connection lost as a job ends would leave its thread locked for good.",
         (
             "tests/integration/test_queue.py"
             "::test_a_job_whose_end_cannot_be_noted_at_once_frees_its_lock",
         ),
+    ),
+    Break(
+        "the next job of a thread",
+        "bot/jobs.py",
+        "        if job.lock and not self.stopping.is_set():",
+        "        if False:",
+        "A message stored just as an answer ends would wait for the next poll.",
+        (
+            "tests/integration/test_queue.py::test_what_came_as_a_job_ended_does_not_wait_for_the_poll",
+        ),
+    ),
+    Break(
+        "one sweeper at a time",
+        "bot/sweeping.py",
+        "        if not await _is_my_turn(connection):",
+        "        if not connection:",
+        "A job that another worker has taken again would be given back, and run twice.",
+        ("tests/integration/test_sweeping.py::test_all_who_sweep_at_once_give_back_each_job_once",),
+    ),
+    Break(
+        "the newest are let through",
+        "bot/sweeping.py",
+        '" AND event.at < now() - make_interval(secs => %(late)s))"',
+        '" AND event.at < now() - make_interval(years => 9))"',
+        "Who writes now would wait behind everybody who wrote during an outage.",
+        ("tests/integration/test_sweeping.py::test_who_writes_now_does_not_wait_behind_an_outage",),
+    ),
+    Break(
+        "lost work is found",
+        "bot/upkeep.py",
+        "                await self._see_to(connection, thread)",
+        "                continue",
+        "A message whose job was lost would never be answered.",
+        ("tests/integration/test_upkeep.py::test_a_message_without_a_job_gets_one",),
     ),
     Break(
         "one job per thread",

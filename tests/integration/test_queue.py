@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.queue import LEARNING, REPLIES, Queue
+from bot.queue import LEARNING, REPLIES, UPKEEP, Queue
 from memory import Pool, transaction
 
 SECONDS = 20.0
@@ -282,7 +282,7 @@ async def test_a_worker_that_broke_starts_again(
         owner.execute("ALTER TABLE procrastinate_workers RENAME TO away")
     queue.start(replies=1, learning=1)
     await until(lambda: "the replies worker stopped and starts again" in caplog.text)
-    await until(lambda: "stalled jobs could not be looked up" in caplog.text)
+    await until(lambda: "waiting jobs could not be looked after" in caplog.text)
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute("ALTER TABLE away RENAME TO procrastinate_workers")
     await put(pool, queue, "L1")
@@ -329,3 +329,72 @@ async def test_patience_has_an_end(database: str, pool: Pool, queue: Queue) -> N
     await asyncio.wait_for(queue.stop(), SECONDS)
     assert [job["status"] for job in jobs(database)] == ["todo"]
     await queue.stop()
+
+
+async def test_what_came_as_a_job_ended_does_not_wait_for_the_poll(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """A job freed by the end of another one of its lock is begun then, by whichever worker."""
+    begun: asyncio.Queue[str] = asyncio.Queue()
+    go_on = asyncio.Event()
+
+    async def work(label: str) -> None:
+        await begun.put(label)
+        if label == "first":
+            await go_on.wait()
+
+    queue.register("work", LEARNING, work, attempts=1, wait=1)
+    # Nobody would look again for a minute.
+    queue.start(replies=1, learning=2, poll_seconds=60)
+    await put(pool, queue, "L1", to=LEARNING, label="first")
+    assert await asyncio.wait_for(begun.get(), SECONDS) == "first"
+    await put(pool, queue, "L1", to=LEARNING, label="second")
+    await put(pool, queue, "L2", to=LEARNING, label="another")
+    assert await asyncio.wait_for(begun.get(), SECONDS) == "another"
+    go_on.set()
+    assert await asyncio.wait_for(begun.get(), SECONDS) == "second"
+
+
+async def test_a_formation_is_handed_back_rather_than_waited_for(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """When the queue stops a reply may end; a formation, which nobody waits for, is cut off."""
+    begun: asyncio.Queue[str] = asyncio.Queue()
+    finish = asyncio.Event()
+
+    async def work(label: str) -> None:
+        await begun.put(label)
+        await finish.wait()
+
+    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.start(replies=1, learning=1, patience=SECONDS)
+    await put(pool, queue, "L1", label="reply")
+    await put(pool, queue, "L2", to=LEARNING, label="formation")
+    assert {await begun.get(), await begun.get()} == {"reply", "formation"}
+    stopping = asyncio.create_task(queue.stop())
+    await until(
+        lambda: [(j["lock"], j["status"]) for j in jobs(database)].count(("L2", "todo")) == 1
+    )
+    finish.set()
+    await asyncio.wait_for(stopping, SECONDS)
+    assert [(job["lock"], job["status"]) for job in jobs(database)] == [("L2", "todo")]
+
+
+async def test_a_repeated_job_runs_once_for_all_workers(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """What is to be done every second is done once, though two workers know of it."""
+    other = Queue(pool)
+    await other.open()
+    done: list[int] = []
+
+    async def work(timestamp: int) -> None:
+        done.append(timestamp)
+
+    for one in (queue, other):
+        one.repeat("each", UPKEEP, work, cron="* * * * * */1")
+        one.start(replies=1, learning=1, poll_seconds=0.1)
+    await until(lambda: len(done) >= 3)
+    await other.stop()
+    await queue.stop()
+    assert sorted(set(done)) == sorted(done)

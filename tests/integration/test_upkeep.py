@@ -1,0 +1,171 @@
+"""What nobody waits for: lost work is found, poison ends, and what is over is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from bot.inbox import ANSWER, Inbox
+from bot.queue import REPLIES, Queue
+from bot.upkeep import Upkeep
+from memory import Pool
+from tests.integration.conversations import message
+
+
+class House:
+    """An inbox and its upkeep over one database, seen as the owner sees it."""
+
+    def __init__(self, pool: Pool, queue: Queue, database: str) -> None:
+        self.inbox = Inbox(pool, queue)
+        self.queue = queue
+        self.upkeep = Upkeep(pool, queue)
+        self.database = database
+
+    def rows(self, statement: LiteralString, *values: object) -> list[dict[str, Any]]:
+        """Run a statement."""
+        with psycopg.connect(self.database, row_factory=dict_row) as owner:
+            done = owner.execute(statement, values)
+            return done.fetchall() if done.description else []
+
+    def jobs(self) -> list[tuple[str, str]]:
+        """Return lock and status of every job."""
+        found = self.rows("SELECT lock, status::text FROM procrastinate_jobs ORDER BY id")
+        return [(row["lock"], row["status"]) for row in found]
+
+    def age(self, days: float) -> None:
+        """Make everything older."""
+        back = "now() - make_interval(secs => %s)"
+        seconds = days * 86_400
+        self.rows(
+            f"UPDATE inbox_events SET received_at = {back}, finished_at = {back}", *[seconds] * 2
+        )
+        self.rows(f"UPDATE turns SET intended_at = {back}", seconds)
+        self.rows(f"UPDATE procrastinate_events SET at = {back}", seconds)
+
+
+@pytest.fixture
+async def house(pool: Pool, database: str) -> AsyncIterator[House]:
+    """A house in which nobody works."""
+    queue = Queue(pool)
+    await queue.open()
+    queue.register(ANSWER, REPLIES, _fail, attempts=1, wait=0)
+    yield House(pool, queue, database)
+    await queue.stop()
+
+
+async def _fail(**_: str) -> None:
+    raise RuntimeError("SECRET")
+
+
+MINUTES = 5 / 1440
+
+
+async def test_a_message_without_a_job_gets_one(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A message that waits though no job is to answer it gets a job; one that has one is left."""
+    lost, kept = message(), message()
+    await house.inbox.store(lost)
+    house.rows("DELETE FROM procrastinate_jobs")
+    await house.inbox.store(kept)
+    house.age(MINUTES)
+    fresh = message()
+    await house.inbox.store(fresh)
+    house.rows("DELETE FROM procrastinate_jobs WHERE lock = %s", f"replies:{fresh.thread}")
+    for _ in range(2):
+        await house.upkeep.keep_up(0)
+        assert sorted(house.jobs()) == sorted(
+            (f"replies:{one.thread}", "todo") for one in (kept, lost)
+        )
+    assert "found 1 thread(s) that waited without a job" in caplog.text
+
+
+async def test_a_message_that_nothing_can_answer_ends_as_failed(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Poison is tried by three jobs; then it is failed, without its body, and named by its ids."""
+    poison = message()
+    await house.inbox.store(poison)
+    [event] = house.rows("SELECT id FROM inbox_events")
+    for round_ in range(3):
+        house.rows("UPDATE procrastinate_jobs SET status = 'doing' WHERE status = 'todo'")
+        house.rows("UPDATE procrastinate_jobs SET status = 'failed' WHERE status = 'doing'")
+        house.rows("UPDATE inbox_events SET received_at = now() - interval '2 minutes'")
+        waiting = house.rows("SELECT 1 FROM inbox_events WHERE status = 'waiting'")
+        assert bool(waiting), f"it was given up after {round_} jobs"
+        await house.upkeep.keep_up(0)
+    [row] = house.rows("SELECT status, message FROM inbox_events")
+    assert row == {"status": "failed", "message": None}
+    assert f"event {event['id']} of thread {poison.thread} ended as failed" in caplog.text
+    assert poison.text not in caplog.text
+    assert [status for _, status in house.jobs()] == ["failed"] * 3
+
+
+async def test_what_is_over_is_deleted_in_its_time(house: House) -> None:
+    """Answered events go after two days, failed ones and failed jobs after two weeks."""
+    for status in ("done", "failed", "withdrawn", "waiting"):
+        one = message()
+        await house.inbox.store(one)
+        house.rows("UPDATE inbox_events SET status = %s WHERE thread = %s", status, one.thread)
+    house.rows("UPDATE procrastinate_jobs SET status = 'doing'")
+    house.rows("UPDATE procrastinate_jobs SET status = 'failed'")
+
+    async def left(days: float) -> tuple[set[str], int]:
+        house.age(days)
+        await house.upkeep.keep_up(0)
+        events = {row["status"] for row in house.rows("SELECT status FROM inbox_events")}
+        return events, [status for _, status in house.jobs()].count("failed")
+
+    assert await left(1.9) == ({"done", "failed", "withdrawn", "waiting"}, 4)
+    assert await left(2.1) == ({"failed", "withdrawn", "waiting"}, 4)
+    assert await left(13.9) == ({"failed", "withdrawn", "waiting"}, 4)
+    assert await left(14.1) == ({"waiting"}, 0)
+
+
+async def test_what_was_forgotten_goes_when_its_undo_is_over(house: House) -> None:
+    """The ciphertext of an undo is deleted after its ten minutes, though nobody forgets again."""
+    for name, when in (("U1", "-1 second"), ("U2", "5 minutes")):
+        house.rows(
+            "INSERT INTO forgotten VALUES (gen_random_uuid(), 'T1', %s, '', now() + %s::interval)",
+            name,
+            when,
+        )
+    await house.upkeep.keep_up(0)
+    assert house.rows("SELECT user_id FROM forgotten") == [{"user_id": "U2"}]
+
+
+async def test_a_turn_whose_message_waits_no_longer_is_ended(house: House) -> None:
+    """A turn that was left in the middle ends as failed, and its words can be remembered."""
+    for name, words in (("1", "I like ramen"), ("2", ""), ("3", "I like sushi")):
+        house.rows(
+            "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
+            " question, words) VALUES (gen_random_uuid(), 'T1', 'U1', 'D1', 'T1.D1.1', 'dm', %s,"
+            " '', %s)",
+            name,
+            words,
+        )
+    house.age(0.5)
+    house.rows("UPDATE turns SET intended_at = now() WHERE question_ts = '3'")
+    await house.upkeep.keep_up(0)
+    found = house.rows(
+        "SELECT status, ended_at IS NOT NULL AS ended, formed_at IS NULL AS to_form FROM turns"
+        " ORDER BY question_ts"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("failed", True, True),
+        ("failed", True, False),
+        ("answering", False, True),
+    ]
+
+
+async def test_an_upkeep_that_fails_is_no_failed_job(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What fails is logged without its text and tried again in a minute."""
+    house.rows("DROP FUNCTION clear_away")
+    await house.upkeep.keep_up(0)
+    assert "the upkeep failed: UndefinedFunction" in caplog.text
