@@ -10,8 +10,12 @@ from bot.changes import Changes
 from bot.controls import Controls
 from bot.inbox import Inbox
 from bot.listeners import actions, commands, events
+from bot.listeners import changes as changed
+from bot.listeners import modals as opened
 from bot.listeners.privately import PrivateAnswers
+from bot.modals import Modals
 from bot.own_memories import OwnMemories
+from bot.previews import Previews
 
 
 def create_app(
@@ -23,6 +27,8 @@ def create_app(
     own: OwnMemories,
     answers: PrivateAnswers,
     controls: Controls,
+    modals: Modals,
+    previews: Previews,
 ) -> AsyncApp:
     """Return the app with every listener of manifest.yml.
 
@@ -37,6 +43,8 @@ def create_app(
     tokenless = AsyncWebClient(base_url=client.base_url, retry_handlers=[])
     app = AsyncApp(client=tokenless, authorize=authorize, request_verification_enabled=False)
     events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
-    commands.register(app, own=own, answers=answers)
+    commands.register(app, own=own, modals=modals, previews=previews, answers=answers)
     actions.register(app, own=own, controls=controls, answers=answers)
+    changed.register(app, changes=modals.changes, previews=previews, answers=answers)
+    opened.register(app, modals=modals, answers=answers)
     return app

@@ -69,8 +69,9 @@ class Collected:
         """Drop what has come."""
         self._taken = ""
 
-    async def finish(self, text: str) -> None:
-        """Keep the whole answer."""
+    async def finish(self, text: str, *, drew_on: bool = False) -> None:
+        """Keep the whole answer; whoever asked over HTTP has no button to see what it drew on."""
+        del drew_on
         self.text = text
 
     async def show(self, works: Sequence[Work]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -14,6 +15,14 @@ from memory import DM, PUBLIC, Namespace, Person, Pool, View, transaction, view
 log = logging.getLogger(__name__)
 
 _TRUSTED_FOR = "1 hour"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a conversation is: its audience, and whether it sees only that (`shared`)."""
+
+    audience: str
+    shared: bool
 
 
 class Audiences:
@@ -37,8 +46,10 @@ class Audiences:
 
     async def view_in(self, person: Person, channel_id: str) -> View:
         """Return what may be seen of a person in a conversation, whatever is said there."""
-        audience, shared = await self._kind(person.team_id, channel_id)
-        return view(person.namespace(audience), shared=shared)
+        kind = await self.kind(person.team_id, channel_id)
+        if kind is None:
+            return view(person.namespace(channel_id), shared=True)
+        return view(person.namespace(kind.audience), shared=kind.shared)
 
     async def is_shared(self, namespace: Namespace) -> bool:
         """Say whether a conversation's own audience sees only itself, as far as is known."""
@@ -67,7 +78,8 @@ class Audiences:
                 {"team": team_id, "channel": channel_id},
             )
 
-    async def _kind(self, team_id: str, channel_id: str) -> tuple[str, bool]:
+    async def kind(self, team_id: str, channel_id: str) -> Kind | None:
+        """Return what Slack says a conversation is, an hour old at most; None while unknown."""
         key = (team_id, channel_id)
         async with transaction(self._pool) as connection:
             found = await connection.execute(
@@ -78,12 +90,12 @@ class Audiences:
             )
             row = await found.fetchone()
         if row is not None and row["audience"] is not None:
-            return str(row["audience"]), bool(row["shared"])
+            return Kind(audience=str(row["audience"]), shared=bool(row["shared"]))
         try:
             answer = await self._client.conversations_info(channel=channel_id)
         except SLACK_FAULTS as error:
             log.warning("a conversation's kind could not be looked up: %s", fault(error))
-            return channel_id, True
+            return None
         audience, shared = kind_of(answer.get("channel") or {}, channel_id)
         async with transaction(self._pool) as connection:
             kept = await connection.execute(
@@ -93,7 +105,7 @@ class Audiences:
                 " WHERE conversations.changed_at < %s",
                 (*key, audience, shared, row["asked_at"] if row else None),
             )
-        return (audience, shared) if kept.rowcount else (channel_id, True)
+        return Kind(audience=audience, shared=shared) if kept.rowcount else None
 
 
 def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:

@@ -74,6 +74,7 @@ class Delivery:
         self._language = asyncio.create_task(language)
         self._status = asyncio.create_task(self._set_status())
         self._stand_in = stand_in
+        self._drew_on = False
         self._standing = standing
         self._posted = posted
         self._check = check
@@ -120,8 +121,12 @@ class Delivery:
         self._may_stream = False
         self._taken = self._pending = ""
 
-    async def finish(self, text: str) -> None:
-        """Deliver the whole answer. Raises `DeliveryFailed` when Slack takes it in no way."""
+    async def finish(self, text: str, *, drew_on: bool = False) -> None:
+        """Deliver the whole answer; with `drew_on` it can be asked which memories were in view.
+
+        Raises `DeliveryFailed` when Slack takes it in no way.
+        """
+        self._drew_on = drew_on
         if self._may_stream and text.startswith(self._taken) and self._parts:
             self._pending += text[len(self._taken) :]
             if await self._flush(last=True):
@@ -152,7 +157,12 @@ class Delivery:
             task.cancel()
 
     async def _below(self) -> list[Block]:
-        return footer(await self.language(), stand_in=self._stand_in, standing=self._standing)
+        return footer(
+            await self.language(),
+            stand_in=self._stand_in,
+            standing=self._standing,
+            drew_on=self._turn_id if self._drew_on else None,
+        )
 
     async def _flush(self, *, last: bool = False) -> bool:
         """Stream what is pending; False, and no more streaming, when Slack does not take it."""

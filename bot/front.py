@@ -72,6 +72,8 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
         own=wiring.own,
         answers=answers,
         controls=wiring.controls,
+        modals=wiring.modals,
+        previews=wiring.previews,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from bot.announcing import Announce, announce_nothing
 from bot.audience import Audiences
 from bot.person_settings import ConsentMode, PersonSettings, read_settings
 from bot.queue import LEARNING, Queue
@@ -38,11 +39,13 @@ class Learning:
         mode: Literal["background", "hot", "off"],
         quiet_seconds: float,
         consent: ConsentMode = "notice",
+        announce: Announce = announce_nothing,
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._former = former
         self._audiences = audiences
+        self._announce = announce
         self._mode = mode
         self._quiet_seconds = 0.0 if mode == "hot" else quiet_seconds
         self._consent: ConsentMode = consent
@@ -111,11 +114,18 @@ class Learning:
             if off or not ids:
                 return
 
-            async def in_commit(connection: AsyncConnection[DictRow], _: Formed) -> None:
+            async def in_commit(connection: AsyncConnection[DictRow], formed: Formed) -> None:
                 if not await mark_formed(connection, ids):  # noqa: B023 - awaited in this round
                     raise _Overtaken
                 if (await read_settings(connection, namespace.person)).off(self._consent):
                     raise _Overtaken
+                await self._announce(
+                    connection,
+                    namespace.person,
+                    ids[-1],  # noqa: B023 - as above
+                    [change.id for change in formed.changes if change.action != "confirmed"],
+                    [question.id for question in formed.questions],
+                )
 
             try:
                 formed = await self._former.form(

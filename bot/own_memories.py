@@ -113,12 +113,11 @@ class OwnMemories:
 
     async def forgotten(self, person: Person, language: Language, value: str) -> Payload:
         """Forget what a button names; pressing it twice does no harm."""
-        references = [str(one) for one in json.loads(value)["memories"]]
-        return await self._forget(person, language, references)
+        return await self.forget(person, language, [str(r) for r in json.loads(value)["memories"]])
 
     async def everything_forgotten(self, person: Person, language: Language) -> Payload:
         """Forget everything about the person."""
-        return await self._forget(person, language, None)
+        return await self.forget(person, language, None)
 
     async def brought_back(self, person: Person, language: Language, token: str) -> Payload:
         """Undo a forget: once, and within ten minutes."""
@@ -133,9 +132,10 @@ class OwnMemories:
             return private(say(language, "undone_words"))
         return private(say(language, "undone", count=len(memories)))
 
-    async def _forget(
+    async def forget(
         self, person: Person, language: Language, references: list[str] | None
     ) -> Payload:
+        """Forget these memories, or with None everything; return what was, with its Undo."""
         done = await forget(
             self._pool, person, references, take_away=partial(take_away, person=person)
         )

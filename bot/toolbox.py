@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -49,6 +50,11 @@ class Toolbox:
     def forgets(self) -> bool:
         """Whether the person is asked to confirm that something be forgotten."""
         return self._memory.proposal.forgets or self._controls.forgets
+
+    @property
+    def learned(self) -> list[UUID]:
+        """The changes of memories that were made already, by the ids of the ledger."""
+        return [change.id for change in self._memory.changes if change.action != "confirmed"]
 
     @property
     def shown(self) -> list[Work]:

@@ -53,8 +53,8 @@ class Outlet(Protocol):
     def start_over(self) -> None:
         """Begin the answer anew."""
 
-    async def finish(self, text: str) -> None:
-        """Deliver the whole answer."""
+    async def finish(self, text: str, *, drew_on: bool = False) -> None:
+        """Deliver the whole answer; `drew_on` says that memories were in view."""
 
     async def show(self, works: Sequence[Work]) -> None:
         """Show the person, and nobody else, what these bring; they decide."""
@@ -98,7 +98,7 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
                 recalled = [memory.reference for memory in prompt.memories]
                 tools = parts.tools(waiting, view, intent, words) if outlet.interactive else None
                 outcome, text = await _answer(parts, waiting, prompt, outlet, tools)
-                await outlet.finish(text)
+                await outlet.finish(text, drew_on=bool(recalled) and outcome != "failed")
                 await outlet.show(tools.shown if tools else ())
             else:
                 outcome, text = "answered", await _nothing_asked(outlet, message.has_files)
@@ -111,6 +111,7 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
             reply=None if outcome == "failed" else text,
             recalled=recalled,
             asked=tools is not None and tools.forgets,
+            learned=tools.learned if tools else (),
         )
         return outcome
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from bot.announcing import Announce, announce_nothing
 from bot.inbox import THREAD_SETTING, Waiting, finish, unanswered
 from bot.interruptions import Superseded
 from bot.messages import Message
@@ -73,11 +74,17 @@ class Turns:
     """Reads and writes of one turn; each is one transaction in the person's and thread's scope."""
 
     def __init__(
-        self, pool: Pool, schedule_formation: Schedule, *, consent: ConsentMode = "notice"
+        self,
+        pool: Pool,
+        schedule_formation: Schedule,
+        *,
+        consent: ConsentMode = "notice",
+        announce: Announce = announce_nothing,
     ) -> None:
         self._pool = pool
         self._schedule_formation = schedule_formation
         self._consent = consent
+        self._announce = announce
 
     async def begin(
         self, waiting: Waiting, view: View, *, question: str, words: str, bot_user_id: str
@@ -150,10 +157,12 @@ class Turns:
         reply: str | None,
         recalled: Sequence[str] = (),
         asked: bool = False,
+        learned: Sequence[UUID] = (),
     ) -> None:
         """End the turn, its message and, where there are words to remember, defer formation.
 
         `asked`: the person was asked to confirm a forgetting, so the words remove nothing.
+        `learned` are changes of memories made while it was answered: the person is told of them.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `bot.interruptions.Interrupted` where the message was edited or deleted meanwhile: then it
@@ -171,6 +180,7 @@ class Turns:
                 (outcome, reply, list(recalled), asked, intent.id),
             )
             await self._schedule_formation(connection, view.own)
+            await self._announce(connection, view.person, intent.id, learned)
 
 
 def _scope(message: Message) -> dict[str, str]:

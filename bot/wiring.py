@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.audience import Audiences
+from bot.change_notices import ChangeNotices
 from bot.connections import Connections
 from bot.controls import Controls
 from bot.inbox import Inbox, Waiting
 from bot.learning import Learning
+from bot.modals import Modals, create_modals
 from bot.own_memories import OwnMemories
 from bot.people import People
+from bot.previews import Previews
 from bot.queue import Queue
 from bot.reply import Replier
 from bot.shares import Shares
@@ -34,6 +37,9 @@ class Wiring:
     controls: Controls
     turns: Turns
     learning: Learning
+    notices: ChangeNotices
+    modals: Modals
+    previews: Previews
     shares: Shares
     parts: Parts
     open_outlet: OpenOutlet
@@ -48,6 +54,7 @@ def wire(connections: Connections) -> Wiring:
     audiences = Audiences(pool, slack)
     people = People(pool, slack)
     own = OwnMemories(pool, embedder, stand_in=settings.stand_in)
+    notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
     learning = Learning(
         pool=pool,
         queue=queue,
@@ -61,6 +68,7 @@ def wire(connections: Connections) -> Wiring:
             ),
         ),
         audiences=audiences,
+        announce=notices.announce,
         mode=settings.formation,
         quiet_seconds=settings.formation_delay,
         consent=settings.consent,
@@ -71,7 +79,7 @@ def wire(connections: Connections) -> Wiring:
         tokens_per_day=settings.workspace_tokens_per_day,
     )
     controls = Controls(pool, people, learning, consent=settings.consent)
-    turns = Turns(pool, learning.schedule, consent=settings.consent)
+    turns = Turns(pool, learning.schedule, consent=settings.consent, announce=notices.announce)
 
     def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
         return SlackOutlet(
@@ -95,6 +103,9 @@ def wire(connections: Connections) -> Wiring:
         controls=controls,
         turns=turns,
         learning=learning,
+        notices=notices,
+        modals=create_modals(pool, embedder, slack, audiences, own, notices),
+        previews=Previews(pool, embedder, audiences, stand_in=settings.stand_in),
         shares=shares,
         parts=Parts(
             pool=pool,

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.answering import Answering
+from bot.change_notices import SHOW
 from bot.inbox import ANSWER
 from bot.learning import FORM
 from bot.notices import Notices
@@ -32,6 +33,7 @@ def register_work(wiring: Wiring) -> None:
     queue = wiring.queue
     answering = create_answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
+    queue.register(SHOW, REPLIES, wiring.notices.show, attempts=6, wait=2)
     queue.register(
         FORM,
         LEARNING,

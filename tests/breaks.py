@@ -615,8 +615,8 @@ BREAKS = (
     Break(
         "a command without the database",
         "bot/listeners/privately.py",
-        "    except OperationalError:",
-        "    except KeyError:",
+        '            payload, replace = private(say(language, "command_failed")), False',
+        "            return",
         "The command would end in silence.",
         (
             "tests/e2e/test_database_faults.py::test_line_5_a_command_that_loses_its_connection_says_so",

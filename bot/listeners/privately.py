@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncRespond
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.locale import say
+from bot.locale import Language, say
 from bot.people import People
-from bot.privately import Work
-from bot.surfaces.blocks import private
+from bot.slack import error_code, patiently
+from bot.surfaces.blocks import Payload, private
+from bot.surfaces.places import sentence_view
+from bot.surfaces.views import View
 from memory import OutcomeUnknown, Person, impatiently
 
 log = logging.getLogger(__name__)
+
+Answer: TypeAlias = Callable[[Person, Language], Awaitable[Payload | None]]
+Content: TypeAlias = Callable[[Person, Language], Awaitable[View]]
 
 _DATABASE_SECONDS = 2.0
 
@@ -42,16 +50,38 @@ class PrivateAnswers:
         self._none_left = asyncio.Event()
 
     async def give(
-        self, body: Mapping[str, Any], respond: AsyncRespond, work: Work, *, replace: bool = False
+        self, body: Mapping[str, Any], respond: AsyncRespond, work: Answer, *, replace: bool = False
     ) -> None:
-        """Send what `work` returns to the person alone; `replace` the message that was clicked."""
-        self._underway += 1
-        try:
+        """Send what `work` returns to the person alone; `replace` the message that was clicked.
+
+        With None nothing is sent. A payload with ``replace_original`` says for itself whether it
+        takes the place of what was clicked; a failure never does.
+        """
+        with self._counted():
             await self._give(body, respond, work, replace=replace)
-        finally:
-            self._underway -= 1
-            if not self._underway:
-                self._none_left.set()
+
+    async def fill(
+        self, body: Mapping[str, Any], client: AsyncWebClient, view_id: str, work: Content
+    ) -> None:
+        """Show what `work` returns in an open modal; nobody else can see into it."""
+        with self._counted():
+            person = person_of(body)
+            language = await self._people.language(person)
+            try:
+                with impatiently(_DATABASE_SECONDS):
+                    view = await work(person, language)
+            except OutcomeUnknown:
+                log.exception("the database was lost just as a modal was being worked on")
+                view = sentence_view(language, "memory_title", say(language, "command_uncertain"))
+            except OperationalError:
+                log.exception("the database could not be reached for a modal")
+                view = sentence_view(language, "memory_title", say(language, "command_failed"))
+            try:
+                await patiently(lambda: client.views_update(view_id=view_id, view=view))
+            except SlackApiError as error:
+                # Closed meanwhile: there is nobody to show it to.
+                if error_code(error) != "not_found":
+                    raise
 
     async def all_given(self, seconds: float) -> None:
         """Wait, so long at most, until everybody who was acknowledged has been answered."""
@@ -62,8 +92,18 @@ class PrivateAnswers:
             except TimeoutError:
                 log.warning("%d command(s) or click(s) were not answered", self._underway)
 
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._underway += 1
+        try:
+            yield
+        finally:
+            self._underway -= 1
+            if not self._underway:
+                self._none_left.set()
+
     async def _give(
-        self, body: Mapping[str, Any], respond: AsyncRespond, work: Work, *, replace: bool
+        self, body: Mapping[str, Any], respond: AsyncRespond, work: Answer, *, replace: bool
     ) -> None:
         person = person_of(body)
         language = await self._people.language(person)
@@ -72,11 +112,16 @@ class PrivateAnswers:
                 payload = await work(person, language)
         except OutcomeUnknown:
             log.exception("the database was lost just as a command was being carried out")
-            payload = private(say(language, "command_uncertain"))
+            payload, replace = private(say(language, "command_uncertain")), False
         except OperationalError:
             log.exception("the database could not be reached for a command")
-            payload = private(say(language, "command_failed"))
+            payload, replace = private(say(language, "command_failed")), False
+        if payload is None:
+            return
+        replace = bool(payload.pop("replace_original", replace))
         if replace:
             # In a direct message the clicked message may be an ordinary one: it keeps its kind.
             payload = {name: value for name, value in payload.items() if name != "response_type"}
+        elif thread_ts := (body.get("container") or {}).get("thread_ts"):
+            payload = {**payload, "thread_ts": thread_ts}
         await respond(**payload, replace_original=replace)

@@ -1,17 +1,20 @@
-"""Lists of memories."""
+"""Lists of memories, each with a menu of what can be done with it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from bot.locale import Language, say
 from bot.surfaces.blocks import Block, Payload, button, escaped, note, plain_text, private, section
+from bot.surfaces.menus import with_menu
 from bot.surfaces.wording import kind_title, memory_line
 from memory import Memory
 
 PAGE_SIZE = 20
 PAGE_ACTION = "memories_page"
+PREVIEW_ACTION = "preview_page"
 
 Numbered = Sequence[tuple[int, Memory]]
 
@@ -26,47 +29,95 @@ def numbered(memories: Sequence[Memory]) -> list[tuple[int, Memory]]:
     return list(enumerate(ordered, start=1))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """One page of a list: what stands above it and below it, and its action to turn pages."""
+
+    title: str
+    notes: tuple[str, ...]
+    action: str
+    target: str = ""
+
+
 def memory_list(
     language: Language, found: Numbered, *, page: int = 1, stand_in: bool = False
 ) -> Payload:
     """Return a page of all memories, grouped and numbered; pages start at 1."""
     if not found:
         return private(say(language, "memories_none"))
+    notes = (say(language, "memories_hint"), *_stand_in(language, stand_in))
+    listed = _Listed(title=say(language, "memories_title"), notes=notes, action=PAGE_ACTION)
+    return _page(language, found, page, listed)
+
+
+def preview_list(
+    language: Language,
+    found: Numbered,
+    *,
+    channel: str,
+    why: str,
+    page: int = 1,
+    stand_in: bool = False,
+) -> Payload:
+    """Return what a reply in `channel` could draw on; `why` is the sentence that says so."""
+    title = say(language, "preview_title", channel=f"<#{channel}>")
+    if not found:
+        none = say(language, "preview_none")
+        return private(f"{title}\n{none}", [section(f"*{title}*\n{none}"), note(why)])
+    listed = _Listed(
+        title=title,
+        notes=(why, *_stand_in(language, stand_in)),
+        action=PREVIEW_ACTION,
+        target=channel,
+    )
+    return _page(language, found, page, listed)
+
+
+def _stand_in(language: Language, stand_in: bool) -> list[str]:
+    return [say(language, "stand_in_note")] if stand_in else []
+
+
+def _page(language: Language, found: Numbered, page: int, listed: _Listed) -> Payload:
     pages = -(-len(found) // PAGE_SIZE)
     page = min(max(page, 1), pages)
     shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-    notes = [
-        say(language, "memories_count", count=len(found), page=page, pages=pages),
-        say(language, "memories_hint"),
-        *([say(language, "stand_in_note")] if stand_in else []),
-    ]
-    title = say(language, "memories_title")
-    groups = _groups(language, shown)
+    count = say(language, "memories_count", count=len(found), page=page, pages=pages)
     blocks: list[Block] = [
-        {"type": "header", "text": plain_text(title)},
-        *(section(group) for group in groups),
-        note(*notes),
+        # A header shows no link to a conversation.
+        section(f"*{listed.title}*")
+        if listed.target
+        else {"type": "header", "text": plain_text(listed.title)},
+        *_groups(language, shown),
+        note(count, *listed.notes),
     ]
-    if buttons := _page_buttons(language, page, pages):
+    if buttons := _page_buttons(language, page, pages, listed):
         blocks.append({"type": "actions", "elements": buttons})
-    return private("\n".join([title, *groups, notes[0]]), blocks)
+    return private("\n".join([listed.title, *_lines(language, shown), count]), blocks)
 
 
-def _groups(language: Language, found: Numbered) -> list[str]:
-    # A section takes 3,000 characters: ten lines at the most.
-    texts: list[str] = []
+def _lines(language: Language, found: Numbered) -> list[str]:
+    return [memory_line(language, number, memory) for number, memory in found]
+
+
+def _groups(language: Language, found: Numbered) -> list[Block]:
+    blocks: list[Block] = []
     for kind, members in groupby(found, key=lambda pair: pair[1].kind):
-        lines = [memory_line(language, number, memory) for number, memory in members]
-        for start in range(0, len(lines), 10):
-            heading = [f"*{kind_title(language, kind)}*"] if start == 0 else []
-            texts.append("\n".join([*heading, *lines[start : start + 10]]))
-    return texts
+        blocks.append(section(f"*{kind_title(language, kind)}*"))
+        blocks += _rows(language, list(members))
+    return blocks
 
 
-def _page_buttons(language: Language, page: int, pages: int) -> list[Block]:
+def _rows(language: Language, found: Numbered) -> list[Block]:
+    return [
+        with_menu(language, memory_line(language, number, memory), memory.reference)
+        for number, memory in found
+    ]
+
+
+def _page_buttons(language: Language, page: int, pages: int, listed: _Listed) -> list[Block]:
     turns = [("memories_previous", page - 1), ("memories_next", page + 1)]
     return [
-        button(f"{PAGE_ACTION}_{target}", say(language, key), str(target))
+        button(f"{listed.action}_{target}", say(language, key), f"{target} {listed.target}".strip())
         for key, target in turns
         if 1 <= target <= pages
     ]
@@ -84,13 +135,10 @@ def search_results(
     key = "search_similar" if similar else "search_title"
     title = say(language, key, words=escaped(words[:80]))
     shown = found[:PAGE_SIZE]
-    if similar:
-        groups = ["\n".join(memory_line(language, number, memory) for number, memory in shown[:10])]
-    else:
-        groups = _groups(language, shown)
-    blocks: list[Block] = [section(title), *(section(group) for group in groups)]
+    rows = _rows(language, shown[:10]) if similar else _groups(language, shown)
+    blocks: list[Block] = [section(title), *rows]
     if len(found) > len(shown):
         blocks.append(note(say(language, "forget_more", count=len(found) - len(shown))))
     if stand_in:
         blocks.append(note(say(language, "stand_in_note")))
-    return private("\n".join([title, *groups]), blocks)
+    return private("\n".join([title, *_lines(language, shown)]), blocks)

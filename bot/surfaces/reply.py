@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from bot.locale import Language, say
 from bot.person_settings import Standing
 from bot.reply import Reply
 from bot.surfaces.blocks import Block, note
+from bot.surfaces.notices import ROOM, Told, notice_blocks
 from bot.surfaces.standing import off_line
+from bot.surfaces.used import used_button
 
 # A markdown block takes 12,000 characters a message, all blocks together about 13,200.
 PART_LIMIT = 11_500
+MESSAGE_LIMIT = 13_200
+_FOOTER_ROOM = 600
 _FALLBACK_LIMIT = 3_900
 
 
@@ -28,8 +34,20 @@ def _label(title: str) -> str:
     return title.replace("[", "(").replace("]", ")").replace("\n", " ").strip() or "link"
 
 
-def footer(language: Language, *, stand_in: bool, standing: Standing | None = None) -> list[Block]:
-    """Return what stands below every answer; `standing` says whether memory was on for it."""
+def footer(
+    language: Language,
+    *,
+    stand_in: bool,
+    standing: Standing | None = None,
+    drew_on: UUID | None = None,
+    told: Told | None = None,
+    room: int = ROOM,
+) -> list[Block]:
+    """Return what stands below every answer.
+
+    `standing` says whether memory was on for it; `drew_on` is the turn whose memories were in view,
+    if any were; `told` what was remembered of it, in at most `room` characters.
+    """
     lines = [say(language, "footer")]
     if stand_in:
         lines.append(say(language, "footer_stand_in"))
@@ -37,7 +55,15 @@ def footer(language: Language, *, stand_in: bool, standing: Standing | None = No
         lines.append(off_line(language, standing.off, standing.settings))
     elif standing is not None and standing.introduces:
         lines.append(say(language, "footer_memory"))
-    return [note(*lines)]
+    buttons = [used_button(language, drew_on)] if drew_on else []
+    if told:
+        return [note(*lines), *notice_blocks(language, told, room=room, beside=buttons)]
+    return [note(*lines), *([{"type": "actions", "elements": buttons}] if buttons else [])]
+
+
+def room_below(text: str) -> int:
+    """Return how many characters of notices fit below an answer in one message."""
+    return max(MESSAGE_LIMIT - len(text) - _FOOTER_ROOM, 0)
 
 
 def message_blocks(text: str, below: list[Block]) -> list[Block]:

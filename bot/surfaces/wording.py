@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.locale import Language, say
 from bot.surfaces.blocks import LINE_LIMIT, escaped
-from memory import Memory, subject
+from memory import DM, PUBLIC, Memory, subject
 
 # A taste below this score is a distaste.
 _DISLIKED = 40
@@ -60,3 +60,17 @@ def memory_line(language: Language, number: int, memory: Memory) -> str:
     """Return a memory as a line of a numbered list."""
     text = escaped(describe(language, memory.kind, memory.content))
     return f"*{number}.* {text} _({memory.updated_at.date().isoformat()})_"
+
+
+def describe_escaped(language: Language, memory: Memory) -> str:
+    """Return a memory as a line of mrkdwn without markup of its own."""
+    return escaped(describe(language, memory.kind, memory.content))
+
+
+def place_name(language: Language, audience: str) -> str:
+    """Return where a memory may be used, as mrkdwn that ends a sentence."""
+    if audience == DM:
+        return say(language, "place_dm")
+    if audience == PUBLIC:
+        return say(language, "place_public")
+    return say(language, "place_own", channel=f"<#{audience}>")

@@ -18,14 +18,17 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bot.app import create_app
 from bot.audience import Audiences
+from bot.change_notices import ChangeNotices
 from bot.changes import Changes
 from bot.controls import Controls
 from bot.inbox import ANSWER, Inbox
 from bot.learning import Learning
 from bot.listeners.privately import PrivateAnswers, person_of
 from bot.locale import say
+from bot.modals import create_modals
 from bot.own_memories import OwnMemories
 from bot.people import People
+from bot.previews import Previews
 from bot.queue import REPLIES, Queue
 from bot.turns import Turns
 from bot.web import create_web_app
@@ -174,6 +177,8 @@ async def door(
         mode="background",
         quiet_seconds=20.0,
     )
+    own = OwnMemories(pool, embedder, stand_in=False)
+    notices = ChangeNotices(pool, queue, client, people, stand_in=False)
     app = create_app(
         client=client,
         identity=AuthorizeResult.from_auth_test_response(
@@ -187,7 +192,9 @@ async def door(
             people=people,
             bot_user_id=slack.bot_user_id,
         ),
-        own=OwnMemories(pool, embedder, stand_in=False),
+        own=own,
+        modals=create_modals(pool, embedder, client, audiences, own, notices),
+        previews=Previews(pool, embedder, audiences, stand_in=False),
         controls=Controls(pool, people, learning, consent="ask"),
         answers=PrivateAnswers(people),
     )

@@ -1,0 +1,37 @@
+"""Leaving word for the person of what was remembered, in the transaction that remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory import Person
+
+
+class Announce(Protocol):
+    """Lets the person be told of changes and questions, if the caller's transaction commits."""
+
+    async def __call__(
+        self,
+        connection: AsyncConnection[DictRow],
+        person: Person,
+        turn: UUID,
+        changes: Sequence[UUID],
+        questions: Sequence[UUID] = (),
+    ) -> None:
+        """Note what is to be told below the reply of `turn`."""
+
+
+async def announce_nothing(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    turn: UUID,
+    changes: Sequence[UUID],
+    questions: Sequence[UUID] = (),
+) -> None:
+    """Tell nobody anything, where there is no Slack."""
+    del connection, person, turn, changes, questions

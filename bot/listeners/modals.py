@@ -1,0 +1,75 @@
+"""Modals: opened empty at once, filled when their content is known, submitted."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.listeners.privately import Content, PrivateAnswers
+from bot.modals import Modals
+from bot.openings import ACTIONS, open_loading
+from bot.surfaces.edited import FORGET_FORM
+from bot.surfaces.forms import FORM, KIND_ACTION
+from bot.surfaces.places import PLACE_FORM
+from bot.surfaces.views import language_of_view, loading_view
+
+
+def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
+    """Register every click that opens a modal, and every submission.
+
+    A submission is acknowledged with what is wrong with it, which the schema alone says, or with
+    the empty modal; what is stored of it, and shown, comes afterwards.
+    """
+
+    async def opened(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        await ack()
+        await open_and_fill(client, body, modals, answers)
+
+    for action in sorted(ACTIONS):
+        app.action(action)(opened)
+
+    @app.action(KIND_ACTION)
+    async def kind(
+        ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await ack()
+        view = body["view"]
+        chosen = str(action["selected_option"]["value"])
+        blank = modals.editing.blank(language_of_view(view), chosen)
+        await client.views_update(view_id=view["id"], view=blank)
+
+    async def stored(
+        ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], work: Content
+    ) -> None:
+        await ack(response_action="update", view=loading_view())
+        await answers.fill(body, client, body["view"]["id"], work)
+
+    @app.view(FORM)
+    async def form(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        if errors := modals.editing.read(body["view"]).errors:
+            await ack(response_action="errors", errors=errors)
+            return
+        await stored(ack, client, body, partial(modals.editing.saved, view=body["view"]))
+
+    @app.view(PLACE_FORM)
+    async def place(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        if errors := modals.editing.read_place(body["view"]).errors:
+            await ack(response_action="errors", errors=dict(errors))
+            return
+        await stored(ack, client, body, partial(modals.editing.moved, view=body["view"]))
+
+    @app.view(FORGET_FORM)
+    async def forget(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        await stored(ack, client, body, partial(modals.editing.forgotten, view=body["view"]))
+
+
+async def open_and_fill(
+    client: AsyncWebClient, body: dict[str, Any], modals: Modals, answers: PrivateAnswers
+) -> None:
+    """Open a modal for a click or command, before anything is looked up, and then fill it."""
+    view_id = await open_loading(client, body)
+    if view_id is not None:
+        await answers.fill(body, client, view_id, partial(modals.content, body))

@@ -1,0 +1,85 @@
+"""What a modal holds, once it is open: chosen by the click or command that opened it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.audience import Audiences
+from bot.change_notices import ChangeNotices
+from bot.editing import Editing
+from bot.locale import Language, say
+from bot.openings import ADDING
+from bot.own_changes import OwnChanges
+from bot.own_memories import OwnMemories
+from bot.permalinks import Permalinks
+from bot.surfaces.menus import MENU_ACTION, chosen
+from bot.surfaces.places import sentence_view
+from bot.surfaces.used import USED_ACTION, nothing_used_view, used_view
+from bot.surfaces.views import View
+from bot.used_memories import UsedMemories
+from memory import SCHEMAS, Embedder, Person, Pool
+
+
+def create_modals(
+    pool: Pool,
+    embedder: Embedder,
+    client: AsyncWebClient,
+    audiences: Audiences,
+    own: OwnMemories,
+    notices: ChangeNotices,
+    *,
+    schemas: Sequence[type[BaseModel]] = SCHEMAS,
+) -> Modals:
+    """Return the modals; `schemas` are the kinds that can be edited and added."""
+    links = Permalinks(client)
+    return Modals(
+        editing=Editing(pool, embedder, audiences, own, schemas=schemas),
+        changes=OwnChanges(pool, embedder, notices, links),
+        used=UsedMemories(pool, links),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modals:
+    """Fills what `bot.openings` opened; every answer covers the person's own memories only."""
+
+    editing: Editing
+    changes: OwnChanges
+    used: UsedMemories
+
+    async def content(self, body: Mapping[str, Any], person: Person, language: Language) -> View:
+        """Return what a modal opened for `body`, a command or a click, is to show."""
+        if "command" in body:
+            return await self._commanded(str(body.get("text") or ""), person, language)
+        action = body["actions"][0]
+        if action["action_id"] == MENU_ACTION:
+            return await self._menu(str(action["selected_option"]["value"]), person, language)
+        if action["action_id"] == USED_ACTION:
+            used = await self.used.of_turn(person, str(action["value"]))
+            return used_view(language, used) if used else nothing_used_view(language)
+        return await self.changes.told_in_full(person, language, str(action["value"]))
+
+    async def _commanded(self, text: str, person: Person, language: Language) -> View:
+        word, *rest = text.split()
+        if word.casefold() in ADDING:
+            return self.editing.blank(language)
+        if not rest:
+            return sentence_view(language, "form_edit_title", say(language, "edit_usage"))
+        return await self.editing.numbered_form(person, language, rest[0])
+
+    async def _menu(self, value: str, person: Person, language: Language) -> View:
+        match chosen(value):
+            case "edit", reference:
+                return await self.editing.form(person, language, reference)
+            case "place", reference:
+                return await self.editing.place(person, language, reference)
+            case "forget", reference:
+                return await self.editing.forgetting(person, language, reference)
+            case "history", reference:
+                return await self.changes.history_of(person, language, f"- {reference}")
+        return sentence_view(language, "memory_title", say(language, "memory_gone"))

@@ -1,0 +1,48 @@
+"""What came of an edit, a move or a forgetting, and the question before a forgetting: modals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.locale import Language, say
+from bot.surfaces.blocks import note, section
+from bot.surfaces.changes import can_be_undone, change_line, undo_button
+from bot.surfaces.views import View, asking_view, reading_view
+from bot.surfaces.wording import describe_escaped
+from memory import Entry, Memory
+
+FORGET_FORM = "memory_forget"
+DONE = "done"
+
+
+def changed_view(language: Language, entries: Sequence[Entry]) -> View:
+    """Return what was changed, each with its Undo."""
+    blocks = []
+    for entry in entries:
+        block = section(change_line(language, entry))
+        if can_be_undone(entry):
+            block["accessory"] = undo_button(language, entry, f"{DONE} {entry.id}")
+        blocks.append(block)
+    return reading_view(language, "memory_title", blocks or [section(say(language, "memory_gone"))])
+
+
+def forget_form(language: Language, memory: Memory) -> View:
+    """Return the question before one memory is forgotten."""
+    blocks = [
+        section(describe_escaped(language, memory)),
+        note(say(language, "forget_confirm_text")),
+    ]
+    return asking_view(
+        language,
+        "forget_confirm_title",
+        blocks,
+        callback=FORGET_FORM,
+        submit="forget_button",
+        metadata={"memory": memory.reference},
+    )
+
+
+def payload_view(language: Language, title: str, payload: Mapping[str, Any]) -> View:
+    """Return in a modal what would be a message to the person alone."""
+    return reading_view(language, title, payload["blocks"])

@@ -1,0 +1,75 @@
+"""Modals: the frame around what they show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.locale import LANGUAGES, Language, say
+from bot.surfaces.blocks import Block, plain_text, section
+
+View = dict[str, Any]
+
+_BLOCKS = 100
+
+
+def loading_view() -> View:
+    """Return what a modal shows until its content is there, whoever reads it.
+
+    In every language, because a trigger is too short-lived to ask which one the person reads.
+    """
+    lines = [say(language, "modal_loading") for language in LANGUAGES]
+    return {"type": "modal", "title": plain_text("Kioku"), "blocks": [section("\n".join(lines))]}
+
+
+def reading_view(
+    language: Language,
+    title: str,
+    blocks: Sequence[Block],
+    *,
+    metadata: Mapping[str, str] | None = None,
+) -> View:
+    """Return a modal that asks for nothing; `title` is a key of the catalogues."""
+    return {
+        "type": "modal",
+        "title": plain_text(say(language, title)),
+        "close": plain_text(say(language, "modal_close")),
+        "private_metadata": json.dumps(dict(metadata or {})),
+        "blocks": list(blocks)[:_BLOCKS],
+    }
+
+
+def asking_view(
+    language: Language,
+    title: str,
+    blocks: Sequence[Block],
+    *,
+    callback: str,
+    submit: str,
+    metadata: Mapping[str, str],
+) -> View:
+    """Return a modal with something to submit; `title` and `submit` are keys of the catalogues.
+
+    The language goes with it, so that a submission can be answered without looking anything up.
+    """
+    return {
+        "type": "modal",
+        "callback_id": callback,
+        "title": plain_text(say(language, title)),
+        "submit": plain_text(say(language, submit)),
+        "close": plain_text(say(language, "modal_cancel")),
+        "private_metadata": json.dumps({**metadata, "language": language}),
+        "blocks": list(blocks),
+    }
+
+
+def metadata_of(view: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a view was given to remember."""
+    kept = json.loads(view.get("private_metadata") or "{}")
+    return {str(name): str(value) for name, value in kept.items()}
+
+
+def language_of_view(view: Mapping[str, Any]) -> Language:
+    """Return the language a view was made in."""
+    return "ja" if metadata_of(view).get("language") == "ja" else "en"
