@@ -152,10 +152,10 @@ class Inbox:
             thread,
         )
 
-    async def check(self, waiting: Waiting) -> None:
+    async def check(self, waiting: Waiting) -> bool:
         """Raise `Interrupted` where the turn that answers `waiting` is not to go on.
 
-        Where the database is away nobody can know: the turn goes on.
+        Returns False where the database is away and nobody can know.
         """
         scope = {THREAD_SETTING: waiting.message.thread}
         try:
@@ -163,6 +163,8 @@ class Inbox:
                 await _raise_if_changed(connection, waiting)
         except OperationalError as error:
             log.warning("the stop flag could not be read: %s", fault(error))
+            return False
+        return True
 
     async def begin_anew(self, waiting: Waiting) -> None:
         """Note that this attempt was ended in good order: the message is begun anew.

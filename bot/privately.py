@@ -9,6 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language
 from bot.messages import Message
+from bot.posts import NOTICE_METADATA
 from bot.slack import patiently
 from bot.surfaces.blocks import Payload
 from memory import DM, Person, View
@@ -33,6 +34,7 @@ async def show_privately(
                 blocks=payload["blocks"],
                 unfurl_links=False,
                 unfurl_media=False,
+                metadata=NOTICE_METADATA,
             )
         )
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 
 import aiohttp
@@ -12,7 +13,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 
-_LONGEST_WAIT_SECONDS = 60.0
+_LONGEST_WAIT_SECONDS = 600.0
+_SPREAD_SECONDS = 0.2
 _PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 
 
@@ -42,7 +44,7 @@ def _status(error: SlackApiError) -> int:
 
 
 def retry_after(error: SlackApiError) -> float:
-    """Return the seconds Slack asks to wait, at least one, at most sixty."""
+    """Return the seconds Slack asks to wait, at least one, at most ten minutes."""
     headers = {name.lower(): value for name, value in (error.response.headers or {}).items()}
     try:
         seconds = float(headers.get("retry-after", 1))
@@ -52,17 +54,29 @@ def retry_after(error: SlackApiError) -> float:
 
 
 async def patiently(
-    call: Callable[[], Awaitable[AsyncSlackResponse]], *, attempts: int = 5
+    call: Callable[[], Awaitable[AsyncSlackResponse]],
+    *,
+    seconds: float = 60.0,
+    limited: Callable[[float], Awaitable[float]] | None = None,
 ) -> AsyncSlackResponse:
     """Make a call; where Slack says it is rate limited, wait as told and make it again.
 
-    A rate-limited call was not carried out, so that is safe. Raises what the last attempt raised.
+    A rate-limited call was not carried out, so that is safe. `limited` is told the wait, in
+    seconds, and may answer with a longer one. Raises what the last attempt raised, once the waits
+    would come to more than `seconds` in all.
     """
-    for _ in range(attempts - 1):
+    waited = 0.0
+    while True:
         try:
             return await call()
         except SlackApiError as error:
             if error_code(error) != "ratelimited":
                 raise
-            await asyncio.sleep(retry_after(error))
-    return await call()
+            wait = told = retry_after(error)
+            if limited is not None:
+                wait = max(told, await limited(told))
+            waited += wait
+            if waited > seconds:
+                raise
+        # Whoever was refused at the same moment comes back at another.
+        await asyncio.sleep(wait + random.uniform(0, _SPREAD_SECONDS))  # noqa: S311

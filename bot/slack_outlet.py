@@ -6,15 +6,16 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 
-from slack_sdk.web.async_client import AsyncWebClient
-
+from bot.calls import Workspace
 from bot.delivery import Delivery
 from bot.inbox import Inbox, Waiting
 from bot.logs import fault
 from bot.people import People
+from bot.posts import Posts
 from bot.privately import Work, show_privately
 from bot.slack import SLACK_FAULTS, error_code
-from bot.turns import Intent, Turns
+from bot.status import StatusLines
+from bot.turns import Intent
 from memory import View
 
 log = logging.getLogger(__name__)
@@ -28,30 +29,29 @@ class SlackOutlet(Delivery):
 
     def __init__(
         self,
-        client: AsyncWebClient,
+        workspace: Workspace,
+        statuses: StatusLines,
         waiting: Waiting,
         view: View,
         intent: Intent,
         *,
+        posts: Posts,
         inbox: Inbox,
-        turns: Turns,
         people: People,
         stand_in: bool,
     ) -> None:
         super().__init__(
-            client,
+            workspace,
+            statuses,
             waiting.message,
-            turn_id=intent.id,
+            posts,
             # Asked of Slack while the model thinks: the first words do not wait for it.
             language=people.language(
                 waiting.message.person, waiting.message.text, settings=intent.standing.settings
             ),
             stand_in=stand_in,
             standing=intent.standing,
-            posted=partial(turns.posted, waiting, intent),
             check=partial(inbox.check, waiting),
-            already_posted=intent.reply_ts,
-            resumed=waiting.failures > 0,
         )
         self._view = view
 

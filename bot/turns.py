@@ -62,12 +62,15 @@ class Context:
 class Intent:
     """A turn about to post. `reply_ts` names what an earlier attempt at it has posted already.
 
-    `standing` says what memory may do for it.
+    `since` (seconds of the epoch) is when one was about to post what it then did not note, and
+    `age` how many seconds ago that was. `standing` says what memory may do for it.
     """
 
     id: UUID
-    reply_ts: tuple[str, ...]
     standing: Standing
+    reply_ts: tuple[str, ...] = ()
+    since: float | None = None
+    age: float = 0.0
 
 
 class Turns:
@@ -137,14 +140,6 @@ class Turns:
                 # One that was forgotten stays so, whatever it is edited to.
                 " AND (question <> '' OR words <> '') AND NOT off_record",
                 (question, words[:_WORDS_LIMIT], team_id, channel_id, ts),
-            )
-
-    async def posted(self, waiting: Waiting, intent: Intent, ts: str) -> None:
-        """Store the timestamp of a reply as soon as Slack has named it."""
-        async with transaction(self._pool, _scope(waiting.message)) as connection:
-            await connection.execute(
-                "UPDATE turns SET reply_ts = array_append(reply_ts, %s) WHERE id = %s",
-                (ts, intent.id),
             )
 
     async def end(
@@ -224,13 +219,16 @@ async def _intend(
     message = waiting.message
     stored = await connection.execute(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words, off_record) SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
+        " question, words, off_record, posting_since)"
+        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL"
         " WHERE NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
         # One that is off the record stays so when it is begun again.
         " question = CASE WHEN turns.off_record THEN '' ELSE excluded.question END,"
         " words = CASE WHEN turns.off_record THEN '' ELSE excluded.words END,"
-        " off_record = turns.off_record OR excluded.off_record RETURNING id, reply_ts",
+        " off_record = turns.off_record OR excluded.off_record RETURNING id, reply_ts,"
+        " extract(epoch FROM posting_since)::float8 AS since,"
+        " extract(epoch FROM now() - posting_since)::float8 AS age",
         (
             uuid4(),
             message.team_id,
@@ -249,7 +247,13 @@ async def _intend(
     row = await stored.fetchone()
     if row is None:
         raise Superseded("Another worker answers the message now.")
-    return Intent(id=row["id"], reply_ts=tuple(row["reply_ts"]), standing=standing)
+    return Intent(
+        id=row["id"],
+        standing=standing,
+        reply_ts=tuple(row["reply_ts"]),
+        since=row["since"],
+        age=row["age"] or 0.0,
+    )
 
 
 async def _unformed_words(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.audience import Audiences
+from bot.budgets import Budgets
+from bot.calls import Workspace
 from bot.change_notices import ChangeNotices
 from bot.connections import Connections
 from bot.controls import Controls
@@ -13,11 +15,13 @@ from bot.learning import Learning
 from bot.modals import Modals, create_modals
 from bot.own_memories import OwnMemories
 from bot.people import People
+from bot.posts import Posts
 from bot.previews import Previews
 from bot.queue import Queue
 from bot.reply import Replier
 from bot.shares import Shares
 from bot.slack_outlet import SlackOutlet
+from bot.status import StatusLines
 from bot.toolbox import open_tools
 from bot.turn import OpenOutlet, Parts
 from bot.turns import Intent, Turns
@@ -36,6 +40,7 @@ class Wiring:
     own: OwnMemories
     controls: Controls
     turns: Turns
+    statuses: StatusLines
     learning: Learning
     notices: ChangeNotices
     modals: Modals
@@ -80,15 +85,18 @@ def wire(connections: Connections) -> Wiring:
     )
     controls = Controls(pool, people, learning, consent=settings.consent)
     turns = Turns(pool, learning.schedule, consent=settings.consent, announce=notices.announce)
+    workspace = Workspace(slack, str(connections.identity.bot_user_id), Budgets(pool))
+    statuses = StatusLines(workspace)
 
     def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
         return SlackOutlet(
-            slack,
+            workspace,
+            statuses,
             waiting,
             view,
             intent,
+            posts=Posts(pool, waiting, intent),
             inbox=inbox,
-            turns=turns,
             people=people,
             stand_in=settings.stand_in,
         )
@@ -102,6 +110,7 @@ def wire(connections: Connections) -> Wiring:
         own=own,
         controls=controls,
         turns=turns,
+        statuses=statuses,
         learning=learning,
         notices=notices,
         modals=create_modals(pool, embedder, slack, audiences, own, notices),
@@ -110,7 +119,7 @@ def wire(connections: Connections) -> Wiring:
         parts=Parts(
             pool=pool,
             client=slack,
-            bot_user_id=str(connections.identity.bot_user_id),
+            bot_user_id=workspace.bot_user_id,
             turns=turns,
             audiences=audiences,
             embedder=embedder,

@@ -63,6 +63,7 @@ async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
         yield
     finally:
         await queue.stop()
+        await wiring.statuses.close()
 
 
 def create_answering(wiring: Wiring) -> Answering:

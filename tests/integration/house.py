@@ -12,6 +12,8 @@ from psycopg.rows import dict_row
 
 from bot.answering import Answering
 from bot.audience import Audiences
+from bot.budgets import Budgets
+from bot.calls import Workspace
 from bot.config import STAND_IN_MODEL
 from bot.controls import Controls
 from bot.inbox import ANSWER, Inbox, Waiting
@@ -21,10 +23,12 @@ from bot.notices import Notices
 from bot.outages import Outages
 from bot.own_memories import OwnMemories
 from bot.people import People
+from bot.posts import Posts
 from bot.queue import LEARNING, REPLIES, Queue
 from bot.reply import Replier
 from bot.shares import Shares
 from bot.slack_outlet import SlackOutlet
+from bot.status import StatusLines
 from bot.telling import Telling
 from bot.toolbox import open_tools
 from bot.turn import Parts, create_turn
@@ -187,15 +191,18 @@ async def build(
             Controls(pool, people, learning, consent="notice"),
         ),
     )
+    workspace = Workspace(client, slack.bot_user_id, Budgets(pool))
+    statuses = StatusLines(workspace)
 
     def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
         return SlackOutlet(
-            client,
+            workspace,
+            statuses,
             waiting,
             view,
             intent,
+            posts=Posts(pool, waiting, intent),
             inbox=inbox,
-            turns=turns,
             people=people,
             stand_in=True,
         )

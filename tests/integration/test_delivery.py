@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
 
+from bot.budgets import Budgets
+from bot.calls import Workspace
 from bot.delivery import Delivery, DeliveryFailed
+from bot.inbox import Waiting
 from bot.interruptions import Stopped
 from bot.locale import Language, say
+from bot.posts import Posts
 from bot.splitting import open_fence
+from bot.status import StatusLines
 from bot.surfaces.reply import PART_LIMIT
+from bot.turns import Turns
+from memory import DM, EmbeddedPostgres, Namespace, Pool, create_pool, view
+from tests.conftest import fresh_database
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
 FOOTER = say("en", "footer")
@@ -23,55 +34,94 @@ FOOTER = say("en", "footer")
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Show more every fifth of a second, so that these tests take less time."""
+    """Show more every fifth of a second, and bear with Slack for one, so that less time goes by."""
     monkeypatch.setattr("bot.delivery.FLUSH_SECONDS", 0.2)
+    monkeypatch.setattr("bot.shown.TROUBLE_SECONDS", 1.0)
+    monkeypatch.setattr("bot.shown.SETTLED_SECONDS", 0.3)
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each has a thread of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
+    """Everything an answer is delivered with."""
+    async with create_pool(database, min_size=1, max_size=4, timeout=5) as pool:
+        async with pool.connection() as connection:
+            await connection.execute("DELETE FROM slack_budgets")
+        workspace = Workspace(slack.client(), slack.bot_user_id, Budgets(pool))
+        opened = Desk(slack, pool, workspace, StatusLines(workspace))
+        yield opened
+        await opened.statuses.close()
+
+
+@dataclass
+class Desk:
+    """What all answers of a test share."""
+
+    slack: PlaygroundSlack
+    pool: Pool
+    workspace: Workspace
+    statuses: StatusLines
+
+    async def begin(self, place: Place, *, event: int = -1, attempts: int = 0) -> Posts:
+        """Begin the turn of `place`, or begin it again."""
+        message = self.slack.message(place)
+        waiting = Waiting(id=event, message=message, attempts=attempts)
+        intent, _ = await Turns(self.pool, _no_formation).begin(
+            waiting, view(message.person.namespace(DM)), question="", words="", bot_user_id="B"
+        )
+        return Posts(self.pool, waiting, intent)
+
+    async def known(self, place: Place) -> list[str]:
+        """Return the times of the messages that the turn of `place` has noted."""
+        return list((await self.begin(place)).times)
+
+
+async def _no_formation(connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
+    del connection, namespace
 
 
 @dataclass
 class Answering:
-    """One answer on its way, and what the delivery told about it."""
+    """One answer on its way; `stopped` is the person's Stop, `sure` that the database says so."""
 
     delivery: Delivery
     turn_id: UUID
-    posted: list[str] = field(default_factory=list)
     stopped: bool = False
+    sure: bool = True
 
 
 @asynccontextmanager
 async def answering(
-    slack: PlaygroundSlack,
-    place: Place,
-    *,
-    already: Sequence[str] = (),
-    language: Language = "en",
-    stand_in: bool = False,
-    turn_id: UUID | None = None,
+    desk: Desk, place: Place, *, language: Language = "en", stand_in: bool = False
 ) -> AsyncIterator[Answering]:
     """Begin an answer in a thread; how it ends is up to the test."""
+    posts = await desk.begin(place)
     holder: list[Answering] = []
 
-    async def posted(ts: str) -> None:
-        holder[0].posted.append(ts)
-
-    async def check() -> None:
+    async def check() -> bool:
         if holder[0].stopped:
             raise Stopped
+        return holder[0].sure
 
     async def known() -> Language:
         return language
 
-    identity = turn_id or uuid4()
     delivery = Delivery(
-        slack.client(),
-        slack.message(place),
-        turn_id=identity,
+        desk.workspace,
+        desk.statuses,
+        desk.slack.message(place),
+        posts,
         language=known(),
         stand_in=stand_in,
-        posted=posted,
         check=check,
-        already_posted=already,
     )
-    holder.append(Answering(delivery, identity))
+    holder.append(Answering(delivery, posts.turn_id))
     async with delivery:
         yield holder[0]
 
@@ -110,84 +160,84 @@ async def write_until(answer: Answering, slack: PlaygroundSlack, method: str) ->
             await asyncio.sleep(0.1)
 
 
-async def test_an_answer_is_streamed(slack: PlaygroundSlack) -> None:
+async def test_an_answer_is_streamed(desk: Desk) -> None:
     """An answer appears at once, grows, and ends with its footer and its turn's id."""
-    place = slack.place()
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    async with answering(desk, place) as answer:
         await begin(answer)
-        [shown] = slack.thread(place)
+        [shown] = desk.slack.thread(place)
         assert shown["streaming"]
         assert markdown(shown) == "Hello "
-        await write_until(answer, slack, "chat.appendStream")
+        await write_until(answer, desk.slack, "chat.appendStream")
         text = answer.delivery.taken + "end."
         await answer.delivery.finish(text)
-    [message] = whole(slack, place, text)
-    assert answer.posted == [message["ts"]]
+    [message] = whole(desk.slack, place, text)
+    assert await desk.known(place) == [message["ts"]]
     assert message["metadata"] == {
         "event_type": "kioku_turn",
         "event_payload": {"turn": str(answer.turn_id), "part": 0},
     }
-    assert [call["method"] for call in slack.calls()] == [
+    assert [call["method"] for call in desk.slack.calls()] == [
         "assistant.threads.setStatus",
         "chat.startStream",
         "chat.appendStream",
         "chat.stopStream",
     ]
-    assert all(call["outcome"] == "ok" for call in slack.calls())
+    assert all(call["outcome"] == "ok" for call in desk.slack.calls())
 
 
 @pytest.mark.parametrize("kind", ["public", "private", "mpim", "connect"])
-async def test_a_channel_needs_its_recipient(slack: PlaygroundSlack, kind: str) -> None:
+async def test_a_channel_needs_its_recipient(desk: Desk, kind: str) -> None:
     """In a channel the answer is streamed too, for the person who asked, in their thread."""
-    place = slack.place(channel=kind)
-    async with answering(slack, place) as answer:
+    place = desk.slack.place(channel=kind)
+    async with answering(desk, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello you.")
-    whole(slack, place, "Hello you.")
-    [started] = slack.calls("chat.startStream")
+    whole(desk.slack, place, "Hello you.")
+    [started] = desk.slack.calls("chat.startStream")
     assert started["args"]["recipient_user_id"] == place.user
     assert started["args"]["recipient_team_id"] == place.team
 
 
 async def test_somebody_of_another_workspace_is_their_own_recipient(
-    slack: PlaygroundSlack,
+    desk: Desk,
 ) -> None:
     """In a Slack Connect channel a person of another workspace gets the stream under their team."""
-    place = slack.place(channel="connect", external=True)
-    assert place.team != slack.team_id
-    async with answering(slack, place) as answer:
+    place = desk.slack.place(channel="connect", external=True)
+    assert place.team != desk.slack.team_id
+    async with answering(desk, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello you.")
-    whole(slack, place, "Hello you.")
-    assert [call["outcome"] for call in slack.calls("chat.startStream")] == ["ok"]
+    whole(desk.slack, place, "Hello you.")
+    assert [call["outcome"] for call in desk.slack.calls("chat.startStream")] == ["ok"]
 
 
-async def test_an_answer_that_was_never_streamed_is_posted(slack: PlaygroundSlack) -> None:
+async def test_an_answer_that_was_never_streamed_is_posted(desk: Desk) -> None:
     """An answer that comes in one piece is one post, without unfurling, with a plain text."""
-    place = slack.place()
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    async with answering(desk, place) as answer:
         await answer.delivery.write("  \n")
         await answer.delivery.finish("At once.")
-    [message] = whole(slack, place, "At once.")
-    assert answer.posted == [message["ts"]]
-    [posted] = slack.calls("chat.postMessage")
+    [message] = whole(desk.slack, place, "At once.")
+    assert await desk.known(place) == [message["ts"]]
+    [posted] = desk.slack.calls("chat.postMessage")
     assert posted["args"]["text"] == "At once."
     assert str(posted["args"]["unfurl_links"]).lower() in ("false", "0")
     assert str(posted["args"]["unfurl_media"]).lower() in ("false", "0")
-    assert not slack.calls("chat.startStream")
+    assert not desk.slack.calls("chat.startStream")
 
 
-async def test_pieces_are_gathered(slack: PlaygroundSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pieces_are_gathered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pieces come within the time of a flush, Slack is called once for all."""
     monkeypatch.setattr("bot.delivery.FLUSH_SECONDS", 60.0)
-    place = slack.place()
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    async with answering(desk, place) as answer:
         for number in range(50):
             await answer.delivery.write(f"{number} ")
-        assert [markdown(m) for m in slack.thread(place)] == ["0 "]
+        assert [markdown(m) for m in desk.slack.thread(place)] == ["0 "]
         await answer.delivery.finish(answer.delivery.taken)
-    whole(slack, place, "".join(f"{number} " for number in range(50)))
-    assert not slack.calls("chat.appendStream")
+    whole(desk.slack, place, "".join(f"{number} " for number in range(50)))
+    assert not desk.slack.calls("chat.appendStream")
 
 
 REFUSALS: list[dict[str, Any]] = [
@@ -204,44 +254,44 @@ REFUSALS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("fault", REFUSALS, ids=str)
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
 async def test_a_stream_that_fails_becomes_one_whole_answer(
-    slack: PlaygroundSlack, method: str, fault: dict[str, Any]
+    desk: Desk, method: str, fault: dict[str, Any]
 ) -> None:
     """Whichever call of a stream fails, and however, the thread shows the answer whole and once."""
-    place = slack.place()
-    slack.fault(method, **fault)
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    desk.slack.fault(method, **fault)
+    async with answering(desk, place) as answer:
         await begin(answer)
         if method == "chat.appendStream":
-            await write_until(answer, slack, method)
+            await write_until(answer, desk.slack, method)
         text = answer.delivery.taken + "end."
         await answer.delivery.finish(text)
-    [message] = whole(slack, place, text)
-    assert answer.posted == [message["ts"]]
+    [message] = whole(desk.slack, place, text)
+    assert await desk.known(place) == [message["ts"]]
 
 
-async def test_a_stream_that_expired_is_updated(slack: PlaygroundSlack) -> None:
+async def test_a_stream_that_expired_is_updated(desk: Desk) -> None:
     """A stream that Slack has ended by itself is replaced by the whole answer, in its place."""
-    place = slack.place()
-    slack.control("settings", {"stream_seconds": 0.3})
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    desk.slack.control("settings", {"stream_seconds": 0.3})
+    async with answering(desk, place) as answer:
         await begin(answer)
-        await write_until(answer, slack, "chat.appendStream")
+        await write_until(answer, desk.slack, "chat.appendStream")
         text = answer.delivery.taken + "end."
         await answer.delivery.finish(text)
-    [message] = whole(slack, place, text)
-    assert answer.posted == [message["ts"]]
-    assert slack.calls("chat.update")[-1]["outcome"] == "ok"
+    [message] = whole(desk.slack, place, text)
+    assert await desk.known(place) == [message["ts"]]
+    assert desk.slack.calls("chat.update")[-1]["outcome"] == "ok"
 
 
-async def test_an_update_that_is_refused_becomes_a_post(slack: PlaygroundSlack) -> None:
+async def test_an_update_that_is_refused_becomes_a_post(desk: Desk) -> None:
     """Where the shown part can be neither streamed nor updated the whole is posted in its place."""
-    place = slack.place()
-    slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    slack.fault("chat.update", error="cant_update_message")
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    desk.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    desk.slack.fault("chat.update", error="cant_update_message")
+    async with answering(desk, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello you.")
-    whole(slack, place, "Hello you.")
+    whole(desk.slack, place, "Hello you.")
 
 
 @pytest.mark.parametrize(
@@ -254,30 +304,28 @@ async def test_an_update_that_is_refused_becomes_a_post(slack: PlaygroundSlack) 
     ],
     ids=str,
 )
-async def test_an_update_that_fails_is_made_again(
-    slack: PlaygroundSlack, fault: dict[str, Any]
-) -> None:
+async def test_an_update_that_fails_is_made_again(desk: Desk, fault: dict[str, Any]) -> None:
     """An update that may have been carried out is made again: that is harmless."""
-    place = slack.place()
-    slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    slack.fault("chat.update", **fault)
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    desk.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    desk.slack.fault("chat.update", **fault)
+    async with answering(desk, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello you.")
-    whole(slack, place, "Hello you.")
-    assert len(slack.calls("chat.update")) == 2
-    assert not slack.calls("chat.postMessage")
+    whole(desk.slack, place, "Hello you.")
+    assert len(desk.slack.calls("chat.update")) == 2
+    assert not desk.slack.calls("chat.postMessage")
 
 
-async def test_updates_that_always_fail_become_a_post(slack: PlaygroundSlack) -> None:
-    """After three updates that failed the whole is posted, and the part is taken away."""
-    place = slack.place()
-    slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    slack.fault("chat.update", status=500, times=3)
-    async with answering(slack, place) as answer:
+async def test_updates_that_always_fail_become_a_post(desk: Desk) -> None:
+    """After updates that all failed the whole is posted, and the part is taken away."""
+    place = desk.slack.place()
+    desk.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    desk.slack.fault("chat.update", status=500, times=3)
+    async with answering(desk, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello you.")
-    whole(slack, place, "Hello you.")
+    whole(desk.slack, place, "Hello you.")
 
 
 @pytest.mark.parametrize(
@@ -293,81 +341,85 @@ async def test_updates_that_always_fail_become_a_post(slack: PlaygroundSlack) ->
     ids=str,
 )
 async def test_a_post_that_fails_ends_as_one_post(
-    slack: PlaygroundSlack, fault: dict[str, Any], calls: int
+    desk: Desk, fault: dict[str, Any], calls: int
 ) -> None:
     """A post is made again only where it was not carried out: the answer is there exactly once."""
-    place = slack.place()
-    slack.fault("chat.postMessage", **fault)
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    desk.slack.fault("chat.postMessage", **fault)
+    async with answering(desk, place) as answer:
         await answer.delivery.finish("Hello.")
-    [message] = whole(slack, place, "Hello.")
-    assert answer.posted == [message["ts"]]
-    assert len(slack.calls("chat.postMessage")) == calls
+    [message] = whole(desk.slack, place, "Hello.")
+    assert await desk.known(place) == [message["ts"]]
+    assert len(desk.slack.calls("chat.postMessage")) == calls
 
 
-async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(slack: PlaygroundSlack) -> None:
+async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(desk: Desk) -> None:
     """Where a post failed and the thread cannot be read, the answer is posted, not lost."""
-    place = slack.place()
-    slack.fault("chat.postMessage", drop="before")
-    slack.fault("conversations.replies", error="missing_scope")
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    desk.slack.fault("chat.postMessage", drop="before")
+    desk.slack.fault("conversations.replies", error="missing_scope")
+    async with answering(desk, place) as answer:
         await answer.delivery.finish("Hello.")
-    whole(slack, place, "Hello.")
+    whole(desk.slack, place, "Hello.")
 
 
 @pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"status": 500}], ids=str)
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
 async def test_a_lookup_that_fails_once_is_made_again(
-    slack: PlaygroundSlack, method: str, fault: dict[str, Any]
+    desk: Desk, method: str, fault: dict[str, Any]
 ) -> None:
     """A message of unknown fate is found by a second look where the first one failed."""
-    place = slack.place()
-    slack.fault(method, drop="after")
-    slack.fault("conversations.replies", **fault)
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    desk.slack.fault(method, drop="after")
+    desk.slack.fault("conversations.replies", **fault)
+    async with answering(desk, place) as answer:
         if method == "chat.startStream":
             await begin(answer)
         await answer.delivery.finish(answer.delivery.taken + "end.")
-    [message] = whole(slack, place, answer.delivery.taken + "end.")
-    assert answer.posted == [message["ts"]]
+    [message] = whole(desk.slack, place, answer.delivery.taken + "end.")
+    assert await desk.known(place) == [message["ts"]]
 
 
 @pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"drop": "before"}], ids=str)
 async def test_an_end_of_a_found_stream_that_fails_once_is_made_again(
-    slack: PlaygroundSlack, fault: dict[str, Any]
+    desk: Desk, fault: dict[str, Any]
 ) -> None:
     """A stream begun unnoticed is taken over, also where ending it fails at first."""
-    place = slack.place()
-    slack.fault("chat.startStream", drop="after")
-    slack.fault("chat.stopStream", **fault)
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    desk.slack.fault("chat.startStream", drop="after")
+    desk.slack.fault("chat.stopStream", **fault)
+    async with answering(desk, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello end.")
-    [message] = whole(slack, place, "Hello end.")
-    assert answer.posted == [message["ts"]]
+    [message] = whole(desk.slack, place, "Hello end.")
+    assert await desk.known(place) == [message["ts"]]
 
 
-@pytest.mark.parametrize(
-    ("fault", "calls"),
-    [
-        ({"error": "is_archived"}, 1),
-        ({"error": "channel_not_found"}, 1),
-        ({"status": 500, "times": 3}, 3),
-    ],
-    ids=str,
-)
-async def test_what_slack_takes_in_no_way_is_an_error(
-    slack: PlaygroundSlack, fault: dict[str, Any], calls: int
-) -> None:
-    """Where Slack takes the answer in no way at all, that is raised."""
-    place = slack.place()
-    slack.fault("chat.postMessage", **fault)
-    async with answering(slack, place) as answer:
+@pytest.mark.parametrize("error", ["is_archived", "channel_not_found"])
+async def test_what_slack_takes_in_no_way_is_an_error(desk: Desk, error: str) -> None:
+    """Where Slack refuses the answer in every way, that is raised at once."""
+    place = desk.slack.place()
+    desk.slack.fault("chat.postMessage", error=error)
+    async with answering(desk, place) as answer:
         with pytest.raises(DeliveryFailed):
             await answer.delivery.finish("Hello.")
-    assert slack.thread(place) == []
-    assert answer.posted == []
-    assert len(slack.calls("chat.postMessage")) == calls
+    assert desk.slack.thread(place) == []
+    assert await desk.known(place) == []
+    assert len(desk.slack.calls("chat.postMessage")) == 1
+
+
+async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(desk: Desk) -> None:
+    """Where Slack is in trouble for longer than one waits, the turn may be begun again."""
+    place = desk.slack.place()
+    desk.slack.fault("chat.postMessage", status=500, times=None)
+    async with answering(desk, place) as answer:
+        with pytest.raises(SlackApiError):
+            await answer.delivery.finish("Hello.")
+    assert len(desk.slack.calls("chat.postMessage")) == 3
+    desk.slack.clear()
+    async with answering(desk, place) as again:
+        await again.delivery.finish("Hello.")
+    whole(desk.slack, place, "Hello.")
 
 
 LONG = "".join(f"Line {i} of a long answer, and some more words in it.\n" for i in range(600))
@@ -377,35 +429,31 @@ CODE = "\n".join(["Look:", "", "```python", *PRINTS, "```", "", "Done."])
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
 @pytest.mark.parametrize("refused", [True, False], ids=["broken", "smooth"])
-async def test_long_answers_are_several_messages(
-    slack: PlaygroundSlack, streamed: bool, refused: bool
-) -> None:
+async def test_long_answers_are_several_messages(desk: Desk, streamed: bool, refused: bool) -> None:
     """An answer of 30,000 characters comes in parts, in order, each whole, with one footer."""
-    place = slack.place()
+    place = desk.slack.place()
     if refused:
-        slack.fault("chat.stopStream", error="internal_error", times=3)
-    async with answering(slack, place) as answer:
+        desk.slack.fault("chat.stopStream", error="internal_error", times=3)
+    async with answering(desk, place) as answer:
         if streamed:
             for start in range(0, 20_000, 4_000):
                 await answer.delivery.write(LONG[start : start + 4_000])
         await answer.delivery.finish(LONG)
-    messages = whole(slack, place, LONG)
+    messages = whole(desk.slack, place, LONG)
     assert len(messages) >= 3
-    assert answer.posted == [m["ts"] for m in messages]
+    assert await desk.known(place) == [m["ts"] for m in messages]
     assert all(len(markdown(m)) <= PART_LIMIT + 100 for m in messages)
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
-async def test_a_long_code_block_stays_one_in_each_part(
-    slack: PlaygroundSlack, streamed: bool
-) -> None:
+async def test_a_long_code_block_stays_one_in_each_part(desk: Desk, streamed: bool) -> None:
     """A code block that goes over several messages is closed and opened again in each."""
-    place = slack.place()
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    async with answering(desk, place) as answer:
         if streamed:
             await answer.delivery.write(CODE[:15_000])
         await answer.delivery.finish(CODE)
-    texts = [markdown(m) for m in slack.thread(place)]
+    texts = [markdown(m) for m in desk.slack.thread(place)]
     assert len(texts) >= 3
     assert all(open_fence(text) is None for text in texts)
     assert all(text.startswith("```python\n") for text in texts[1:])
@@ -414,143 +462,150 @@ async def test_a_long_code_block_stays_one_in_each_part(
 
 
 async def test_an_older_stream_is_ended_in_time(
-    slack: PlaygroundSlack, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before Slack would end a stream its message is ended, and the answer goes on in the next."""
-    monkeypatch.setattr("bot.delivery.STREAM_SECONDS", 0.5)
-    place = slack.place()
-    async with answering(slack, place) as answer:
+    monkeypatch.setattr("bot.shown.STREAM_SECONDS", 0.5)
+    place = desk.slack.place()
+    async with answering(desk, place) as answer:
         await begin(answer)
-        await write_until(answer, slack, "chat.stopStream")
+        await write_until(answer, desk.slack, "chat.stopStream")
         text = answer.delivery.taken + "end."
         await answer.delivery.finish(text)
-    messages = whole(slack, place, text)
+    messages = whole(desk.slack, place, text)
     assert len(messages) == 2
-    assert answer.posted == [m["ts"] for m in messages]
+    assert await desk.known(place) == [m["ts"] for m in messages]
 
 
-async def test_an_answer_begun_before_is_completed_in_its_place(slack: PlaygroundSlack) -> None:
+async def test_an_answer_begun_before_is_completed_in_its_place(desk: Desk) -> None:
     """What an earlier attempt left, a live stream, becomes the whole answer; nothing is posted."""
-    place = slack.place()
-    async with answering(slack, place) as lost:
+    place = desk.slack.place()
+    async with answering(desk, place) as lost:
         await begin(lost, "Half of")
-    slack.forget_calls()
-    async with answering(slack, place, already=lost.posted, turn_id=lost.turn_id) as answer:
+    desk.slack.forget_calls()
+    async with answering(desk, place) as answer:
         await answer.delivery.write("The whole ")
         await answer.delivery.finish("The whole answer.")
-    [message] = whole(slack, place, "The whole answer.")
-    assert [message["ts"]] == lost.posted
-    assert not slack.calls("chat.postMessage", "chat.startStream")
+    [message] = whole(desk.slack, place, "The whole answer.")
+    assert [message["ts"]] == await desk.known(place)
+    assert not desk.slack.calls("chat.postMessage", "chat.startStream")
 
 
-async def test_an_answer_that_was_complete_is_not_doubled(slack: PlaygroundSlack) -> None:
+async def test_an_answer_that_was_complete_is_not_doubled(desk: Desk) -> None:
     """A turn that died after its last post ends as the same messages, none of them left over."""
-    place = slack.place()
-    async with answering(slack, place) as lost:
+    place = desk.slack.place()
+    async with answering(desk, place) as lost:
         await lost.delivery.finish(LONG)
-    assert len(lost.posted) >= 3
-    async with answering(slack, place, already=lost.posted) as answer:
+    times = await desk.known(place)
+    assert len(times) >= 3
+    async with answering(desk, place) as answer:
         await answer.delivery.finish("Short.")
-    [message] = whole(slack, place, "Short.")
-    assert message["ts"] == lost.posted[0]
+    [message] = whole(desk.slack, place, "Short.")
+    assert message["ts"] == times[0]
 
 
-async def test_an_answer_begun_before_and_deleted_is_posted(slack: PlaygroundSlack) -> None:
+async def test_an_answer_begun_before_and_deleted_is_posted(desk: Desk) -> None:
     """Where the message of an earlier attempt is gone, the answer is posted."""
-    place = slack.place()
-    async with answering(slack, place, already=["1600000000.000100"]) as answer:
+    place = desk.slack.place()
+    await (await desk.begin(place)).note("1600000000.000100")
+    async with answering(desk, place) as answer:
         await answer.delivery.finish("Hello.")
-    whole(slack, place, "Hello.")
+    whole(desk.slack, place, "Hello.")
 
 
-async def test_starting_over_replaces_what_was_shown(slack: PlaygroundSlack) -> None:
+async def test_starting_over_replaces_what_was_shown(desk: Desk) -> None:
     """An answer begun anew is shown when it is whole, in place of the half."""
-    place = slack.place()
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    async with answering(desk, place) as answer:
         await begin(answer, "Half of the first")
         answer.delivery.start_over()
         assert answer.delivery.taken == ""
         await begin(answer, "The second ")
-        assert [markdown(m) for m in slack.thread(place)] == ["Half of the first"]
+        assert [markdown(m) for m in desk.slack.thread(place)] == ["Half of the first"]
         await answer.delivery.finish("The second answer.")
-    whole(slack, place, "The second answer.")
+    whole(desk.slack, place, "The second answer.")
 
 
-async def test_another_text_than_was_shown_replaces_it(slack: PlaygroundSlack) -> None:
+async def test_another_text_than_was_shown_replaces_it(desk: Desk) -> None:
     """A text that does not continue what was streamed takes its place."""
-    place = slack.place()
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    async with answering(desk, place) as answer:
         await begin(answer, "I think that ")
         await answer.delivery.finish("The model is away.")
-    whole(slack, place, "The model is away.")
+    whole(desk.slack, place, "The model is away.")
 
 
-async def test_stop_ends_the_answer(slack: PlaygroundSlack) -> None:
+async def _write_for_ever(answer: Answering) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            await answer.delivery.write("more ")
+            await asyncio.sleep(0.05)
+
+
+async def test_stop_ends_the_answer(desk: Desk) -> None:
     """Once the person has stopped it, no piece is taken any more; what is said last stands."""
-    place = slack.place()
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    async with answering(desk, place) as answer:
         await begin(answer)
-        slack.control(
+        desk.slack.control(
             "stop", {"user": place.user, "channel": place.channel, "thread_ts": place.root}
         )
         answer.stopped = True
         with pytest.raises(Stopped):
-            await write_until(answer, slack, "chat.postMessage")
+            await _write_for_ever(answer)
         text = f"{answer.delivery.taken.rstrip()}\n\n_Stopped._"
         await answer.delivery.finish(text)
-    whole(slack, place, text)
+    whole(desk.slack, place, text)
 
 
 @pytest.mark.parametrize(("language", "stand_in"), [("ja", False), ("en", True), ("ja", True)])
-async def test_the_footer_is_the_persons(
-    slack: PlaygroundSlack, language: Language, stand_in: bool
-) -> None:
+async def test_the_footer_is_the_persons(desk: Desk, language: Language, stand_in: bool) -> None:
     """The status line and the footer are in the person's language; a stand-in is named."""
-    place = slack.place()
-    async with answering(slack, place, language=language, stand_in=stand_in) as answer:
+    place = desk.slack.place()
+    async with answering(desk, place, language=language, stand_in=stand_in) as answer:
         await begin(answer)
         assert await answer.delivery.language() == language
         await answer.delivery.finish("Hello you.")
-    [message] = slack.thread(place)
+    [message] = desk.slack.thread(place)
     lines = [say(language, "footer")]
     assert below(message) == lines + [say(language, "footer_stand_in")] * stand_in
-    [status] = slack.calls("assistant.threads.setStatus")
+    [status] = desk.slack.calls("assistant.threads.setStatus")
     assert status["args"]["status"] == say(language, "status")
 
 
-async def test_a_status_line_that_fails_is_no_matter(slack: PlaygroundSlack) -> None:
+async def test_a_status_line_that_fails_is_no_matter(desk: Desk) -> None:
     """Without a status line the answer comes all the same."""
-    place = slack.place()
-    slack.fault("assistant.threads.setStatus", error="internal_error")
-    async with answering(slack, place) as answer:
+    place = desk.slack.place()
+    desk.slack.fault("assistant.threads.setStatus", error="internal_error")
+    async with answering(desk, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello you.")
-    whole(slack, place, "Hello you.")
+    whole(desk.slack, place, "Hello you.")
 
 
 async def test_a_status_line_that_hangs_does_not_hold_the_answer_up(
-    slack: PlaygroundSlack,
+    desk: Desk,
 ) -> None:
     """A status line that does not come is given up after two seconds, not waited for."""
-    place = slack.place()
-    slack.fault("assistant.threads.setStatus", delay_ms=30_000)
+    place = desk.slack.place()
+    desk.slack.fault("assistant.threads.setStatus", delay_ms=30_000)
     before = asyncio.get_running_loop().time()
-    async with answering(slack, place) as answer:
+    async with answering(desk, place) as answer:
         await answer.delivery.finish("Hello.")
     assert asyncio.get_running_loop().time() - before < 10
-    whole(slack, place, "Hello.")
+    whole(desk.slack, place, "Hello.")
 
 
-async def test_nothing_runs_on_after_an_answer_broke_off(slack: PlaygroundSlack) -> None:
+async def test_nothing_runs_on_after_an_answer_broke_off(desk: Desk) -> None:
     """An answer that ends in an error leaves no task behind."""
-    place = slack.place()
-    slack.fault("assistant.threads.setStatus", delay_ms=30_000)
+    place = desk.slack.place()
+    desk.slack.fault("assistant.threads.setStatus", delay_ms=30_000)
     tasks = asyncio.all_tasks()
     with pytest.raises(RuntimeError):
-        await _break_off(slack, place)
+        await _break_off(desk, place)
     assert {t for t in asyncio.all_tasks() if not t.done()} <= tasks
 
 
-async def _break_off(slack: PlaygroundSlack, place: Place) -> None:
-    async with answering(slack, place):
+async def _break_off(desk: Desk, place: Place) -> None:
+    async with answering(desk, place):
         raise RuntimeError

@@ -19,6 +19,7 @@ from bot.inbox import Waiting
 from bot.kept_texts import anything_said, put_back, take_away
 from bot.learning import Learning
 from bot.messages import Message
+from bot.posts import Posts
 from bot.turns import Turns, unformed
 from memory import (
     DM,
@@ -122,7 +123,7 @@ class Desk:
         intent, _ = await turns.begin(
             waiting, seen, question=question, words=question, bot_user_id="B"
         )
-        await turns.posted(waiting, intent, f"{ts}9")
+        await Posts(self.pool, waiting, intent).note(f"{ts}9")
         await turns.end(
             waiting, intent, seen, "answered", reply=reply, recalled=recalled, asked=asked
         )

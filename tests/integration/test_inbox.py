@@ -278,7 +278,7 @@ async def test_stop_reaches_the_running_answer_only(inbox: Inbox, database: str)
     await inbox.interrupt(asked.thread)
     with pytest.raises(Stopped):
         await inbox.check(running)
-    await inbox.check(elsewhere)
+    assert await inbox.check(elsewhere)
     assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, False]
 
 
@@ -296,7 +296,7 @@ async def test_an_attempt_that_was_taken_over_is_told(
     with pytest.raises(Superseded):
         await inbox.give_up(first)
     assert stored(database, asked.thread)[0]["status"] == "waiting"
-    await inbox.check(second)
+    assert await inbox.check(second)
     await done(pool, second)
     assert stored(database, asked.thread)[0]["status"] == "done"
 
@@ -304,17 +304,17 @@ async def test_an_attempt_that_was_taken_over_is_told(
 async def test_an_unknown_message_is_not_interrupted(inbox: Inbox) -> None:
     """A message that is not there any more counts as not stopped."""
     gone = Waiting(id=-1, message=message(), attempts=0)
-    await inbox.check(gone)
+    assert await inbox.check(gone)
 
 
 async def test_while_the_database_is_away_nobody_is_stopped(inbox: Inbox, pool: Pool) -> None:
-    """Where the stop flag cannot be read the answer goes on."""
+    """Where the stop flag cannot be read the answer goes on, and is told that this is not sure."""
     asked = message()
     await inbox.store(asked)
     waiting = await taken(inbox, asked.thread)
     await inbox.interrupt(asked.thread)
     await pool.close()
-    await inbox.check(waiting)
+    assert not await inbox.check(waiting)
 
 
 async def test_a_database_that_is_away_is_an_error_in_time(database: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from bot.interruptions import Edited
 from bot.locale import say
 from bot.messages import Message
+from bot.posts import Posts
 from memory import (
     EmbeddedPostgres,
     FormationUnavailable,
@@ -36,6 +37,8 @@ def database(postgres: EmbeddedPostgres) -> Iterator[str]:
 async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool."""
     async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
+        async with opened.connection() as connection:
+            await connection.execute("DELETE FROM slack_budgets")
         yield opened
 
 
@@ -312,7 +315,7 @@ async def test_a_turn_that_died_is_finished_not_repeated(house: House) -> None:
     posted = await house.parts.client.chat_postMessage(
         channel=place.channel, thread_ts=asked.ts, text="Half of"
     )
-    await house.turns.posted(waiting, intent, posted["ts"])
+    await Posts(house.pool, waiting, intent).note(posted["ts"])
     house.script(text="The whole answer.")
     await house.answering.drain(asked.thread)
     assert house.replies(place, asked) == ["The whole answer."]

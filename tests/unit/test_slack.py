@@ -68,13 +68,14 @@ def test_error_code(error: BaseException, code: str) -> None:
         ({"retry-after": "7"}, 7.0),
         ({"Retry-After": "0"}, 1.0),
         ({"Retry-After": "-3"}, 1.0),
-        ({"Retry-After": "86400"}, 60.0),
+        ({"Retry-After": "300"}, 300.0),
+        ({"Retry-After": "86400"}, 600.0),
         ({"Retry-After": "soon"}, 1.0),
         ({"Retry-After": ""}, 1.0),
     ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float) -> None:
-    """The wait is what Slack says, a second at least, a minute at most."""
+    """The wait is what Slack says, a second at least, ten minutes at most."""
     assert retry_after(refused("ratelimited", 429, headers)) == seconds
 
 
@@ -110,11 +111,24 @@ async def test_a_rate_limited_call_is_made_again() -> None:
 
 
 async def test_patience_ends() -> None:
-    """After so many attempts the last refusal is raised."""
+    """Once the waits would come to more than one is ready to wait, the refusal is raised."""
     calls = Calls(*[refused("ratelimited", 429) for _ in range(9)])
     with pytest.raises(SlackApiError):
-        await patiently(calls, attempts=2)
+        await patiently(calls, seconds=1.5)
     assert calls.made == 2
+
+
+async def test_a_longer_wait_than_slack_asks_for_is_kept() -> None:
+    """Whoever keeps count of the limit is told of the wait, and may know that it is longer."""
+    told: list[float] = []
+
+    async def limited(seconds: float) -> float:
+        told.append(seconds)
+        return 100.0
+
+    with pytest.raises(SlackApiError):
+        await patiently(Calls(refused("ratelimited", 429)), seconds=60.0, limited=limited)
+    assert told == [1.0]
 
 
 @pytest.mark.parametrize("error", [refused("is_archived"), refused("x", 500), TimeoutError()])

@@ -1,0 +1,138 @@
+"""Slack's rate limits, as budgets that all replicas share: token buckets in PostgreSQL."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+from psycopg import OperationalError
+
+from bot.logs import fault
+from memory import Pool
+
+log = logging.getLogger(__name__)
+
+_WAIT_SECONDS = 1.0
+_LEASE_SECONDS = 5.0
+_CLEARED_EVERY = 500
+
+# By the database's clock; a bucket that Slack has emptied is refilled from a time to come.
+_LEFT: LiteralString = (
+    "LEAST(%(burst)s, b.tokens"
+    " + %(rate)s * GREATEST(0, extract(epoch FROM now() - b.refilled_at))::float8)"
+)
+_TAKE: LiteralString = (
+    "INSERT INTO slack_budgets AS b (team_id, name, tokens, refilled_at, granted)"
+    " VALUES (%(team)s, %(name)s, %(burst)s - %(most)s, now(), %(most)s)"
+    " ON CONFLICT (team_id, name) DO UPDATE SET"
+    f" granted = CASE WHEN {_LEFT} >= %(least)s THEN LEAST(%(most)s, floor({_LEFT})) ELSE 0 END,"
+    f" tokens = {_LEFT}"
+    f" - CASE WHEN {_LEFT} >= %(least)s THEN LEAST(%(most)s, floor({_LEFT})) ELSE 0 END,"
+    " refilled_at = GREATEST(b.refilled_at, now()) RETURNING granted AS said"
+)
+_RESERVE: LiteralString = (
+    "INSERT INTO slack_budgets AS b (team_id, name, tokens, refilled_at)"
+    " VALUES (%(team)s, %(name)s, %(burst)s - 1, now())"
+    f" ON CONFLICT (team_id, name) DO UPDATE SET tokens = {_LEFT} - 1,"
+    " refilled_at = GREATEST(b.refilled_at, now())"
+    " RETURNING GREATEST(0, extract(epoch FROM refilled_at - now()))::float8"
+    " + GREATEST(0, -tokens) / %(rate)s AS said"
+)
+_EMPTY: LiteralString = (
+    "INSERT INTO slack_budgets AS b (team_id, name, tokens, refilled_at)"
+    " VALUES (%(team)s, %(name)s, 0, now() + make_interval(secs => %(seconds)s))"
+    " ON CONFLICT (team_id, name) DO UPDATE SET tokens = LEAST(b.tokens, 0),"
+    " refilled_at = GREATEST(b.refilled_at, now() + make_interval(secs => %(seconds)s))"
+    " RETURNING tokens AS said"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """So many calls at once, and so many more a minute; the two together stay below a limit."""
+
+    name: str
+    burst: float
+    per_minute: float
+
+
+# Per workspace. Source: https://docs.slack.dev/apis/web-api/rate-limits
+STREAM = Budget("stream", burst=20, per_minute=20)
+"""``chat.startStream`` and ``chat.stopStream``, Tier 2 each: a start takes two, one for its end."""
+APPEND = Budget("append", burst=20, per_minute=80)
+"""``chat.appendStream``, Tier 4."""
+UPDATE = Budget("update", burst=10, per_minute=40)
+"""``chat.update``, Tier 3."""
+STATUS = Budget("status", burst=60, per_minute=500)
+"""``assistant.threads.setStatus``."""
+
+
+def posts(channel_id: str) -> Budget:
+    """Return the budget of ``chat.postMessage`` in one channel: one a second."""
+    # A direct message's channel is somebody's: what is stored does not name it.
+    name = hashlib.blake2b(channel_id.encode(), digest_size=8).hexdigest()
+    return Budget(f"post {name}", burst=2, per_minute=60)
+
+
+class Budgets:
+    """The `slack_budgets` table. While the database is away everything is allowed."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._leases: dict[tuple[str, str], tuple[float, float]] = {}
+        self._asked = 0
+
+    async def take(self, team_id: str, budget: Budget, tokens: float = 1) -> bool:
+        """Take `tokens`, all or none; say whether they were there."""
+        granted = await self._ask(_TAKE, team_id, budget, least=tokens, most=tokens)
+        return granted is None or granted >= tokens
+
+    async def take_one(self, team_id: str, budget: Budget, *, lease: int) -> bool:
+        """Take one token; up to `lease` are fetched at a time, and are good for five seconds."""
+        key = (team_id, budget.name)
+        left, until = self._leases.pop(key, (0.0, 0.0))
+        if left < 1 or time.monotonic() > until:
+            granted = await self._ask(_TAKE, team_id, budget, least=1, most=lease)
+            left, until = (
+                (1.0, 0.0) if granted is None else (granted, time.monotonic() + _LEASE_SECONDS)
+            )
+        if left < 1:
+            return False
+        if left > 1:
+            self._leases[key] = (left - 1, until)
+        return True
+
+    async def reserve(self, team_id: str, budget: Budget) -> float:
+        """Take one token, also one that is still to come; return the seconds until it is there."""
+        return await self._ask(_RESERVE, team_id, budget) or 0.0
+
+    async def empty(self, team_id: str, budget: Budget, seconds: float) -> None:
+        """Slack has refused a call: nothing is left, and nothing comes for `seconds`."""
+        self._leases.pop((team_id, budget.name), None)
+        await self._ask(_EMPTY, team_id, budget, seconds=seconds)
+
+    async def _ask(
+        self, statement: LiteralString, team_id: str, budget: Budget, **more: float
+    ) -> float | None:
+        values: dict[str, Any] = {
+            "team": team_id,
+            "name": budget.name,
+            "burst": budget.burst,
+            "rate": budget.per_minute / 60,
+            **more,
+        }
+        try:
+            async with self._pool.connection(_WAIT_SECONDS) as connection:
+                self._asked += 1
+                if self._asked % _CLEARED_EVERY == 0:
+                    await connection.execute(
+                        "DELETE FROM slack_budgets WHERE refilled_at < now() - interval '10 min'"
+                    )
+                [row] = await (await connection.execute(statement, values)).fetchall()
+        except OperationalError as error:
+            log.info("a budget could not be asked: %s", fault(error))
+            return None
+        return float(row["said"])
