@@ -87,7 +87,7 @@ class World(Stored):
         self.playground("settings", {"stream_seconds": 300})
         self.playground("delivery", {"deliveries": 1, "jitter_ms": 0})
         # Tests come faster than people: what the one before has used up is none of this one's.
-        self.rows("DELETE FROM slack_budgets RETURNING name")
+        self.until(lambda: [self.rows("DELETE FROM slack_budgets RETURNING name")], "full budgets")
 
     # What people do
 
