@@ -481,14 +481,14 @@ BREAKS = (
     Break(
         "update after a broken stream",
         "bot/delivery.py",
-        "if kept == index < len(standing) and await",
-        "if kept > index < len(standing) and await",
+        "if kept == index < len(shown) and await",
+        "if kept > index < len(shown) and await",
         "Half an answer would stay above the whole one.",
         ("tests/integration/test_delivery.py::test_a_stream_that_fails_becomes_one_whole_answer",),
     ),
     Break(
         "a post of unknown fate",
-        "bot/standing.py",
+        "bot/shown.py",
         "if problem and (found := await self._unclaimed(marked_only=True)):",
         "if problem and (found := []):",
         "An answer that Slack took before the connection broke would be posted again.",

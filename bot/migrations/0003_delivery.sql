@@ -2,9 +2,8 @@
 -- asked, null once its ts is stored. An older version names neither, so its turns are looked up.
 ALTER TABLE turns ADD COLUMN posting_since timestamptz DEFAULT now();
 
--- Slack's rate limits as token buckets, one for all replicas; no row is a full bucket. Nothing is
--- lost when a crash empties the table, so taking a token waits for no disk.
-CREATE UNLOGGED TABLE slack_budgets (
+-- Slack's rate limits as token buckets, one for all replicas; no row is a full bucket.
+CREATE TABLE slack_budgets (
     team_id text NOT NULL,
     name text NOT NULL,
     tokens double precision NOT NULL,

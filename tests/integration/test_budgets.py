@@ -1,0 +1,152 @@
+"""Slack's limits as budgets of all replicas, on a real PostgreSQL and by its clock."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from bot.budgets import APPEND, STREAM, UPDATE, Budget, Budgets, posts
+from memory import EmbeddedPostgres, Pool, create_pool
+from tests.conftest import fresh_database
+
+_teams = (f"T{number}" for number in itertools.count(1))
+TEN = Budget("ten", burst=10, per_minute=60)
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each has a workspace of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool."""
+    async with create_pool(database, min_size=1, max_size=4, timeout=10) as opened:
+        yield opened
+
+
+@pytest.fixture
+def team() -> str:
+    """A workspace nobody has used."""
+    return next(_teams)
+
+
+def later(database: str, team: str, seconds: float) -> None:
+    """Let so many seconds go by for the budgets of a workspace."""
+    with psycopg.connect(database) as owner:
+        owner.execute(
+            "UPDATE slack_budgets SET refilled_at = refilled_at - make_interval(secs => %s)"
+            " WHERE team_id = %s",
+            (seconds, team),
+        )
+
+
+async def test_a_budget_ends_and_fills_up_again(database: str, pool: Pool, team: str) -> None:
+    """So many at once, then none, then as many as the minutes that went by allow, never more."""
+    budgets = Budgets(pool)
+    assert [await budgets.take(team, TEN) for _ in range(12)] == [True] * 10 + [False] * 2
+    later(database, team, 3.5)
+    assert [await budgets.take(team, TEN) for _ in range(5)] == [True] * 3 + [False] * 2
+    later(database, team, 3_600)
+    assert [await budgets.take(team, TEN) for _ in range(12)] == [True] * 10 + [False] * 2
+
+
+async def test_workspaces_and_budgets_are_apart(pool: Pool, team: str) -> None:
+    """What one workspace, method or channel has used up is not missing in another."""
+    budgets = Budgets(pool)
+    one = replace(TEN, burst=1)
+    assert await budgets.take(team, one)
+    assert not await budgets.take(team, one)
+    assert await budgets.take(next(_teams), one)
+    assert await budgets.take(team, replace(one, name="other"))
+    assert posts("D1") != posts("D2")
+    assert "D1" not in posts("D1").name
+
+
+async def test_replicas_share_a_budget(pool: Pool, team: str) -> None:
+    """However many ask at once, no more is granted than there is."""
+    replicas = [Budgets(pool) for _ in range(5)]
+    asked = [replica.take(team, STREAM, 2) for replica in replicas for _ in range(6)]
+    assert sum(await asyncio.gather(*asked)) == 10
+
+
+async def test_tokens_are_fetched_in_handfuls(database: str, pool: Pool, team: str) -> None:
+    """A handful fetched at once is spent without asking the database, and not twice."""
+    budgets, other = Budgets(pool), Budgets(pool)
+    small = replace(TEN, burst=6)
+    assert await budgets.take_one(team, small, lease=4)
+    with psycopg.connect(database) as owner:
+        [[left]] = owner.execute(
+            "SELECT tokens FROM slack_budgets WHERE team_id = %s", (team,)
+        ).fetchall()
+    assert left == pytest.approx(2, abs=0.1)
+    assert [await other.take_one(team, small, lease=4) for _ in range(3)] == [True, True, False]
+    assert [await budgets.take_one(team, small, lease=4) for _ in range(4)] == [True] * 3 + [False]
+
+
+async def test_a_handful_goes_off(pool: Pool, team: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens that were fetched and not spent in time are not spent later."""
+    monkeypatch.setattr("bot.budgets._LEASE_SECONDS", -1.0)
+    budgets = Budgets(pool)
+    small = replace(TEN, burst=6)
+    assert [await budgets.take_one(team, small, lease=3) for _ in range(3)] == [True, True, False]
+
+
+async def test_whoever_must_wait_gets_a_moment_of_their_own(pool: Pool, team: str) -> None:
+    """Those that come too many are told one after the other when it is their turn."""
+    replicas = [Budgets(pool) for _ in range(3)]
+    waits = sorted(
+        await asyncio.gather(
+            *(replica.reserve(team, posts("C1")) for replica in replicas for _ in range(2))
+        )
+    )
+    assert waits == pytest.approx([0, 0, 1, 2, 3, 4], abs=0.3)
+
+
+async def test_a_refusal_empties_the_budget_for_all(database: str, pool: Pool, team: str) -> None:
+    """After Slack has refused a call nobody calls until the time it named is over."""
+    budgets, other = Budgets(pool), Budgets(pool)
+    assert await other.take_one(team, APPEND, lease=4)
+    await other.empty(team, APPEND, 30)
+    assert not await other.take_one(team, APPEND, lease=4)
+    assert not await budgets.take(team, APPEND)
+    await other.empty(team, UPDATE, 30)
+    waits = [await budgets.reserve(team, UPDATE) for _ in range(2)]
+    assert waits == pytest.approx([31.5, 33.0], abs=0.5)
+    later(database, team, 29)
+    assert not await budgets.take(team, APPEND)
+    later(database, team, 2.5)
+    assert await budgets.take(team, APPEND)
+
+
+async def test_an_answer_does_not_fail_for_its_budget(pool: Pool, team: str) -> None:
+    """While the database is away everything is allowed, at once."""
+    budgets = Budgets(pool)
+    await pool.close()
+    assert await budgets.take(team, STREAM, 2)
+    assert await budgets.take_one(team, APPEND, lease=4)
+    assert await budgets.reserve(team, UPDATE) == 0.0
+    await budgets.empty(team, UPDATE, 30)
+
+
+async def test_what_nobody_uses_is_cleared_away(
+    database: str, pool: Pool, team: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket that has long been full is no row."""
+    monkeypatch.setattr("bot.budgets._CLEARED_EVERY", 2)
+    budgets, other = Budgets(pool), next(_teams)
+    await budgets.take(team, TEN)
+    later(database, team, 601)
+    await budgets.take(other, TEN)
+    with psycopg.connect(database) as owner:
+        teams = owner.execute(
+            "SELECT team_id FROM slack_budgets WHERE team_id = ANY(%s)", ([team, other],)
+        ).fetchall()
+    assert teams == [(other,)]
