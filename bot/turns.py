@@ -24,6 +24,8 @@ from memory import (
     Pool,
     View,
     Words,
+    bare_answer,
+    final_question,
     forgotten_places,
     transaction,
 )
@@ -276,10 +278,17 @@ async def unformed(
 ) -> tuple[list[UUID], list[Words]]:
     """Return the oldest ended turns whose words are not remembered yet, and those words."""
     found = await connection.execute(
-        "SELECT id, channel_id, question_ts, words, asked FROM turns"
+        "SELECT id, channel_id, question_ts, words, asked,"
+        # What we had said before: in a direct message, in whichever of its threads.
+        " (SELECT reply FROM turns earlier WHERE earlier.team_id = turns.team_id"
+        " AND earlier.user_id = turns.user_id AND earlier.channel_id = turns.channel_id"
+        " AND (earlier.thread = turns.thread OR turns.audience = %s)"
+        " AND earlier.question_ts < turns.question_ts"
+        " AND earlier.ended_at > turns.intended_at - interval '1 day'"
+        " ORDER BY earlier.question_ts DESC LIMIT 1) AS before FROM turns"
         " WHERE team_id = %s AND user_id = %s AND audience = %s AND formed_at IS NULL"
         " AND ended_at IS NOT NULL AND words <> '' ORDER BY question_ts LIMIT %s",
-        (namespace.person.team_id, namespace.person.user_id, namespace.audience, limit),
+        (DM, namespace.person.team_id, namespace.person.user_id, namespace.audience, limit),
     )
     rows = await found.fetchall()
     words = [
@@ -288,6 +297,7 @@ async def unformed(
             channel=row["channel_id"],
             ts=row["question_ts"],
             asked=row["asked"],
+            reply_to=final_question(row["before"] or "") if bare_answer(row["words"]) else None,
         )
         for row in rows
     ]

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from memory.answers import bare_answer, final_question
     from memory.database import (
         PERSON_SETTING,
         OutcomeUnknown,
@@ -68,6 +69,10 @@ if TYPE_CHECKING:
     from memory.tools import MemoryTools, Proposal
 
 _HOMES = {
+    "memory.answers": (
+        "bare_answer",
+        "final_question",
+    ),
     "memory.database": (
         "PERSON_SETTING",
         "OutcomeUnknown",
@@ -243,6 +248,7 @@ __all__ = [
     "add_memory",
     "answer_question",
     "as_statement",
+    "bare_answer",
     "bring_back",
     "changes_named",
     "check_access",
@@ -252,6 +258,7 @@ __all__ = [
     "edit_memory",
     "embedding_space",
     "expire_due",
+    "final_question",
     "folded",
     "forget",
     "forgotten_places",

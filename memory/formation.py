@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr
 
-from memory.clauses import Said, Words
+from memory.clauses import Said, Words, clean
 from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import EmbeddingsUnavailable, FormationUnavailable
@@ -41,8 +41,9 @@ existing memory, with its id, instead of adding one.
 Keep the person's own language and spelling in every value.
 Remove a memory (RemoveDoc) when its preference or interest falls to 0, and when the person takes
 it back or asks to forget it.
-`evidence` is always a verbatim quote from this session, also in a patch: a whole clause, a whole
-sentence or the whole message. Patch it whenever you patch anything else."""
+`evidence` is always a verbatim quote of the person's from this session, also in a patch: a whole
+clause, a whole sentence or the whole message. Patch it whenever you patch anything else. An
+assistant's message is the question that the person's next one answers: there "yes" is the quote."""
 
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
 MODEL_TIMEOUT = 60.0  # seconds
@@ -123,7 +124,7 @@ class Former:
             namespace=view.own.parts,
             store=store,
         )
-        messages = [{"role": "user", "content": one.shown} for one in said]
+        messages = [message for one in said for message in _shown(one)]
         try:
             with tracing_context(enabled=False):
                 await manager.ainvoke(
@@ -149,6 +150,13 @@ class Former:
         if not isinstance(self._model, BaseChatModel):
             self._model = self._model()
         return self._model
+
+
+def _shown(said: Said) -> list[dict[str, str]]:
+    """Return a message as the memory model sees it, after the question of ours it answers."""
+    asked = said.words.reply_to
+    before = [{"role": "assistant", "content": clean(asked)}] if asked else []
+    return [*before, {"role": "user", "content": said.shown}]
 
 
 def memory_model(*, model: str, api_key: SecretStr | str, base_url: str | None) -> BaseChatModel:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from memory.clauses import Clause, Said, clean, normalise
+from memory.answers import Answer, asks_about_person, bare_answer
+from memory.clauses import Clause, Said, clean, fold, normalise
 from memory.patterns import CONDITION, FIRST_PERSON, FRAME, HYPOTHETICAL, OTHER, REFERS, REPORTED
 from memory.reading import (
     MAX_TEXT,
@@ -89,6 +90,16 @@ def _judge(said: Said, inside: Sequence[Clause], start: int, end: int) -> Refusa
     return None
 
 
+def _says_so(answer: Answer, asked: str | None, subjects: Sequence[str]) -> bool:
+    return (
+        answer == "yes"
+        and asked is not None
+        and asks_about_person(asked)
+        and not unfit(asked)
+        and any(shares(subject, fold(asked)) for subject in subjects)
+    )
+
+
 # --- content -------------------------------------------------------------------------------
 
 
@@ -126,9 +137,13 @@ def check_content(content: Mapping[str, Any]) -> Refusal | None:
 def check_grounds(subjects: Sequence[str], quote: Quote, said: Sequence[Said]) -> Refusal | None:
     """Refuse unless the person said it, of themself and of one of `subjects`, there or nearby.
 
-    Loose on purpose: 「クラウド」 may become "AWS" where the message names AWS too, and "I love it"
-    may refer to what the neighbouring message names.
+    A bare "yes" says what the question that it answers asks about the person. Loose on purpose:
+    「クラウド」 may become "AWS" where the message names AWS too, and "I love it" may refer to what
+    the neighbouring message names.
     """
+    if answer := bare_answer(quote.said.text):
+        asked = quote.words.reply_to
+        return None if _says_so(answer, asked, subjects) else "ungrounded"
     about = [c for c in quote.clauses if any(shares(subject, c.text) for subject in subjects)]
     refers = any(REFERS.search(c.text) and not asks(c) for c in quote.clauses)
     if about:

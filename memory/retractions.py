@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from memory.answers import asks_about_person, bare_answer
 from memory.clauses import Clause, Said, fold
 from memory.patterns import (
     CHANGED,
@@ -33,6 +34,8 @@ def retraction(about: str, said: Sequence[Said]) -> Quote | None:
         message = said[index]
         if message.words.asked:
             continue
+        if quote := _answered(about, message, index):
+            return quote
         sound: dict[int, bool] = {}
         for clause in reversed(message.clauses):
             if takes_back(clause) and _touches(clause, about, said, index):
@@ -42,6 +45,18 @@ def retraction(about: str, said: Sequence[Said]) -> Quote | None:
                     text = clause.text.strip(" ,、;")[:MAX_TEXT]
                     return Quote(text=text, said=message, index=index, clauses=(clause,))
     return None
+
+
+def _answered(about: str, message: Said, index: int) -> Quote | None:
+    """Return "no" as the answer to "do you still …?", or "yes" as that to "did you stop …?"."""
+    answer, asked = bare_answer(message.text), message.words.reply_to
+    if not (answer and asked and asks_about_person(asked)) or unfit(asked):
+        return None
+    question = NO_RETRACTION.sub(" ", fold(asked))
+    ended = bool(RETRACTION.search(question))
+    if ended is not (answer == "yes") or not shares(about, fold(asked)):
+        return None
+    return Quote(text=message.shown, said=message, index=index, clauses=tuple(message.clauses))
 
 
 def takes_back(clause: Clause) -> bool:

@@ -35,9 +35,10 @@ class Shown:
 
 @dataclass
 class ScriptedModel:
-    """The script, and what was asked for."""
+    """The script, and what was asked for; a model named in `scripts` has a script of its own."""
 
     script: list[Step] = field(default_factory=list)
+    scripts: dict[str, list[Step]] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     embedding_requests: list[list[str]] = field(default_factory=list)
@@ -104,7 +105,8 @@ class ScriptedModel:
         body = await request.json()
         self.requests.append(body)
         self.paths.append(request.path)
-        step = self.script.pop(0) if self.script else []
+        script = self.scripts.get(body.get("model", ""), self.script)
+        step = script.pop(0) if script else []
         if self.barrier:
             await self.barrier.wait()
         if isinstance(step, int):

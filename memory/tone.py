@@ -1,0 +1,91 @@
+"""Whether words are meant: jokes, irony, play, wishes, doubts, and what is over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from memory.clauses import Said
+from memory.patterns import HYPOTHETICAL, REPORTED
+
+_IRONY = re.compile(
+    r"(?:^|\s)/s\b|[🙄🙃😒]|:(?:face_with_rolling_eyes|roll(?:ing)?_?eyes|upside_down_face|unamused):"
+    r"|#sarcasm|\bsarcas\w*|\bsaid no[- ]?(?:one|body)\b|\byeah,? right\b|\bas if\b|\bnot!?$"
+    r"|^\W*(?:oh|just|well|wow|gee|yay)?,? ?(?:great|joy|goody|lovely|wonderful|fantastic|brilliant"
+    r"|perfect|awesome|super|nice)\b,? ?(?:another|more|again|now|just|i (?:just|simply|really|so))\b"
+    r"|^\W*oh,? (?:great|joy|goody|lovely|wonderful|fantastic|brilliant|perfect|awesome)\b"
+    r"|\b(?:just|simply) (?:love|adore|enjoy)\b (?:it (?:when|how)|being|getting|having to|waiting"
+    r"|when|how)\b"
+    r"|\((?:棒読み?|皮肉|嘘|うそ|大嘘|冗談|not)\)|棒読み|なんちゃって|なんて(?:ね|な)$|なんつって"
+    r"|わけ(?:が|は)?(?:ない|ねえ|ありません)|(?:とか|なんて|って)言ってみ"
+    r"|(?:って|と)(?:言う|いう)と(?:思った|思いました)"
+)
+# A sentence that takes back the one before it.
+_TAKEN_BACK = re.compile(
+    r"^\W*(?:just kidding|only joking|joking|kidding|jk|j/k|lol jk|not|nope|psych|sike|i'm (?:joking"
+    r"|kidding|lying)|that was a (?:joke|lie)|it's a joke|scratch that|never ?mind that|i take (?:it"
+    r"|that) back|なんてね|なんちゃって|なんつって|(?:という)?(?:冗談|嘘|うそ)(?:です|だよ|だけど|でした|だ)?|っていうのは"
+    r"(?:冗談|嘘)[^。]{0,6}|(?:…|\.)*(?:って|と)(?:言う|いう)と(?:思った|思いました))(?:\W|よ|ね|笑|w)*$"
+)
+_PLAY = re.compile(
+    r"\b(?:pretend|role-?play\w*|imagine|picture (?:this|that|yourself)|make believe|in character"
+    r"|fictional(?:ly)?|for the sake of argument)\b"
+    r"|ロールプレイ|ごっこ|という(?:設定|てい|体)で|想像して|なりきっ|演じて|架空"
+)
+_UNSURE = re.compile(
+    r"\b(?:might|maybe|perhaps|some ?day|one day|not sure (?:if|whether))\b"
+    r"|かもしれ|かも(?:ね|な|です)?(?:$|[。!])|いつか[^。]{0,20}な[るり]"
+)
+_WISH = re.compile(
+    r"\b(?:i wish|if only|would(?:n't)? (?:i|it)\b|i'd be happier)\b"
+    r"|たら(?:な|なあ|なぁ|いいな|いいのに|よかった|良かった|楽し)|(?:なら|れば)(?:いい|よかった|良かった)(?:のに|な)|だろうか"
+    r"|として(?:、|は|も|$)(?=[^。]*(?:ら|いくら|何|どう|\?|$))"
+)
+_WAS = re.compile(
+    r"\bused to\b|\bno longer\b|\bformerly\b|\bback (?:then|in the day)\b|\bas a (?:child|kid|student)\b"
+    r"|\bonce (?:loved|liked|used|lived|worked|hated)\b"
+    r"|(?:昔|以前|かつて|子どもの頃|子供の頃|学生時代|若い頃)[^。]*(?:た|でした|だった)(?:$|[。!、けがよね])"
+)
+_GOT_USED = re.compile(r"\b(?:am|i'm|are|is|be|been|get|got|getting|gotten|becoming) used to\b")
+_WAS_CONTENT = re.compile(r"\bused to\b|\bformer|\bpreviously\b|\bex-|昔|以前|かつて|元|た$|だった")
+
+
+def not_meant(said: Said, sentences: Sequence[int], after: Said | None) -> bool:
+    """Say whether any of these sentences is a joke, irony or play.
+
+    `after` is the person's next message, which may take this one back.
+    """
+    first = min(sentences)
+    if any(_PLAY.search(said.sentence(number)) for number in range(max(sentences) + 1)):
+        return True
+    if any(_IRONY.search(said.sentence(number)) for number in {*sentences, max(0, first - 1)}):
+        return True
+    following = max(sentences) + 1
+    if following < len(said.sentences):
+        return bool(_TAKEN_BACK.search(said.sentence(following)))
+    return bool(after and after.sentences and _TAKEN_BACK.search(after.sentence(0)))
+
+
+def is_wish(sentence: str) -> bool:
+    """Say whether a folded sentence supposes or wishes instead of saying."""
+    return bool(HYPOTHETICAL.search(sentence) or _WISH.search(sentence))
+
+
+def is_hearsay(before: str, after: str) -> bool:
+    """Say whether the words around a quote lay it into somebody's mouth, or deny it."""
+    return bool(REPORTED.search(before) or REPORTED.search(after))
+
+
+def is_unsure(clause: str) -> bool:
+    """Say whether a folded clause leaves open whether it is so."""
+    return bool(_UNSURE.search(clause))
+
+
+def is_over(clause: str) -> bool:
+    """Say whether a folded clause tells only of what once was."""
+    return bool(_WAS.search(_GOT_USED.sub(" ", clause)))
+
+
+def tells_of_then(content: str) -> bool:
+    """Say whether folded content itself says that it is past."""
+    return bool(_WAS_CONTENT.search(content))
