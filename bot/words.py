@@ -12,7 +12,12 @@ _LINK = re.compile(r"<((?:https?|mailto|tel):[^>|]+)(?:\|([^>]*))?>")
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
 _REST_QUOTED = re.compile(r"(?:^|\n)&gt;&gt;&gt;.*", re.DOTALL)
-_QUOTED_LINE = re.compile(r"^(?:&gt;|>).*$", re.MULTILINE)
+_QUOTED_LINE = re.compile(r"^[^\S\n]*[\u200b-\u200f\u2060\ufeff]*(?:&gt;|>).*$", re.MULTILINE)
+# What introduces a quotation goes with it: "Ann wrote:".
+_INTRODUCTION = re.compile(r"^[^\n]*[:：][^\S\n]*\n(?=[^\S\n]*(?:&gt;|>))", re.MULTILINE)
+# ~struck out~ and _slanted_, as Slack's message box writes them.
+_STRUCK = re.compile(r"(?<![\w~])~(?=\S)[^~\n]+(?<=\S)~(?![\w~])")
+_SLANTED = re.compile(r"(?<![\w_])_(?=\S)([^_\n]+)(?<=\S)_(?![\w_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -39,11 +44,13 @@ def plain(text: str, bot_user_id: str = "") -> str:
 
 
 def typed(text: str, bot_user_id: str = "") -> str:
-    """Return only what the person typed: no quoted lines, no code.
+    """Return only what the person typed and let stand: no quoted lines, no code, nothing struck.
 
     Only this may form a memory.
     """
     text = _FENCE.sub("\n", text)
+    text = _INTRODUCTION.sub("", text)
     text = _REST_QUOTED.sub("\n", text)
     text = _QUOTED_LINE.sub("", text)
-    return plain(_CODE.sub(" ", text), bot_user_id)
+    text = _SLANTED.sub(r"\1", _STRUCK.sub(" ", _CODE.sub(" ", text)))
+    return plain(text, bot_user_id)

@@ -10,16 +10,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 
+from memory.voices import own_words
+
 MAX_MESSAGE = 8_000  # characters of one message that can form memories
 _WORD = re.compile(r"\w+")
 _FULL_WIDTH = str.maketrans({"，": "、", "．": "。", "｡": "。", "､": "、", "’": "'", "‘": "'"})
+
+# Letters of other scripts that pass for Latin ones, where a word mixes the two.
+_LOOKALIKES = str.maketrans("аеіјоосрѕхуԁһոνοαιικερτυг", "aeijoocpsxydhnvoaiikeptur")
+_MIXED = re.compile(r"(?=\w*[a-z])(?=\w*[\u0370-\u058f])\w+")
 
 _SENTENCE_END = re.compile(r"\.(?=\s|$)|[!?。\n]")
 _COMMA = re.compile(
     r",(?=\s|$)"
     # A quoting particle goes on with the clause before it: 「好き、とは言えない」.
     r"|、(?!\s*(?:と(?:は|も|か|いう|言|思|考|信|聞|感)|って|なんて|わけ|はず|ということ))"
-    r"|[;—]| - "
+    r"|[;—]| - |(?<![:\d]):(?=[ \t]|[^\x00-\x7f])"
 )
 # A conjunction parts clauses only where another clause begins after it: not in "bread and butter".
 _CONJUNCTION = re.compile(
@@ -58,7 +64,8 @@ def clean(text: str) -> str:
 
 def fold(text: str) -> str:
     """Return `text` in the form in which patterns are looked for: NFKC, casefolded."""
-    return unicodedata.normalize("NFKC", clean(text).translate(_FULL_WIDTH)).casefold()
+    folded = unicodedata.normalize("NFKC", clean(text).translate(_FULL_WIDTH)).casefold()
+    return _MIXED.sub(lambda word: word.group().translate(_LOOKALIKES), folded)
 
 
 def normalise(text: str) -> str:
@@ -96,7 +103,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A smallest clause: folded `text`, its place there, and the sentence it belongs to."""
+    """A smallest clause: its folded `text` (own words only), its place, and its sentence."""
 
     text: str
     start: int
@@ -107,11 +114,15 @@ class Clause:
 
 @dataclass(slots=True)
 class Said:
-    """One message, read: its folded text, sentences and clauses."""
+    """One message, read: its folded text, sentences and clauses.
+
+    `own` is `text` without what the person only quotes or hands over, character for character.
+    """
 
     words: Words
     shown: str = field(init=False)
     text: str = field(init=False)
+    own: str = field(init=False)
     sentences: list[tuple[int, int, str]] = field(init=False, default_factory=list)
     clauses: list[Clause] = field(init=False, default_factory=list)
     _plain: str = field(init=False)
@@ -122,6 +133,7 @@ class Said:
     def __post_init__(self) -> None:
         self.shown = clean(self.words.text)[:MAX_MESSAGE]
         self.text = fold(self.shown)
+        self.own = own_words(self.text)
         self._tokens, plain = [], []
         length = 0
         for match in _WORD.finditer(self.text):
@@ -129,20 +141,20 @@ class Said:
             plain.append(match.group())
             length += len(match.group()) + 1
         self._plain = " ".join(plain)
-        for start, end, mark in _sentences(self.text):
+        for start, end, mark in _sentences(self.own):
             self._read_sentence(start, end, mark)
 
     def _read_sentence(self, start: int, end: int, mark: str) -> None:
         sentence = len(self.sentences)
         self.sentences.append((start, end, mark))
         borders = [start]
-        for first, second in _borders(self.text, start, end):
+        for first, second in _borders(self.own, start, end):
             self._ends.add(self._end_at(first))
             self._starts.add(self._start_at(second))
             borders.append(second)
         borders.append(end)
         for first, second in pairwise(borders):
-            raw = self.text[first:second]
+            raw = self.own[first:second]
             if not _WORD.search(raw):
                 continue
             self._starts.add(self._start_at(first))
@@ -154,6 +166,11 @@ class Said:
                 self._ends.add(self._end_at(first + tail.start()))
             asks = mark == "?" and second == end
             self.clauses.append(Clause(raw.strip(), first, second, sentence, asks))
+
+    def sentence(self, number: int) -> str:
+        """Return the person's own words in a sentence, folded."""
+        start, end, _ = self.sentences[number]
+        return self.own[start:end].strip()
 
     def _start_at(self, raw: int) -> int:
         index = bisect_right(self._tokens, raw, key=lambda token: token[1])

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from memory.clauses import Clause, Said, Words, fold
 from memory.patterns import (
     ALONE,
     ASKS,
     CJK,
-    FIRST_PERSON,
-    FRAME,
     INSTRUCTION,
     MARKUP,
     NAME,
-    OTHER,
     PAIR,
     PREDICATE,
     SECRET,
     STOP,
 )
+from memory.speakers import FIRST_PERSON, FRAME, HEARSAY, OTHER
 
 MAX_TEXT = 2_000  # characters of a text that is kept
 
 Refusal: TypeAlias = Literal[
     "no_evidence",
+    "quoted",
+    "joke",
+    "outdated",
+    "contradicted",
     "question",
     "hypothetical",
     "other_person",
@@ -96,14 +98,37 @@ def is_statement(clause: Clause) -> bool:
     return not asks(clause) and bool(PREDICATE.search(clause.text.rstrip(" ,、;")))
 
 
+def texts(value: Any) -> list[str]:
+    """Return every text within a JSON value."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in texts(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in texts(item)]
+    return []
+
+
 def asks(clause: Clause) -> bool:
     """Say whether a clause is a question or a request."""
     return clause.asks or bool(ASKS.search(clause.text.rstrip(" ,、;")))
 
 
+def continues(clause: Clause) -> bool:
+    """Say whether a Japanese clause leaves out what it is about: it was named just before."""
+    return (
+        bool(CJK.search(clause.text))
+        and is_statement(clause)
+        and not re.search(r"\w[はがをも](?=\w)", clause.text)
+    )
+
+
 def is_other(text: str) -> bool:
-    """Say whether folded `text` speaks of somebody else, and not of the person."""
-    return bool(OTHER.search(text)) and not FIRST_PERSON.search(FRAME.sub(" ", text))
+    """Say whether folded `text` speaks of somebody else, or says what somebody else says."""
+    text = FRAME.sub(" ", text)
+    if HEARSAY.search(text):
+        return True
+    return bool(OTHER.search(text)) and not FIRST_PERSON.search(text)
 
 
 def shares(subject: str, text: str) -> bool:
@@ -136,5 +161,5 @@ def _to_hiragana(text: str) -> str:
 
 
 def nearby(said: Sequence[Said], index: int) -> list[str]:
-    """Return the folded texts of a message and of its neighbours."""
-    return [said[i].text for i in (index - 1, index, index + 1) if 0 <= i < len(said)]
+    """Return the own words, folded, of a message and of its neighbours."""
+    return [said[i].own for i in (index - 1, index, index + 1) if 0 <= i < len(said)]

@@ -8,20 +8,24 @@ from typing import Any
 
 from memory.answers import asks_about_person, bare_answer
 from memory.clauses import Clause, Said, fold
-from memory.patterns import (
+from memory.denials import (
     CHANGED,
-    CONDITION,
     DOUBT,
+    FOR_GOOD,
     FORGET,
-    HYPOTHETICAL,
     LEFT_BEHIND,
     NO_RETRACTION,
-    REFERS,
-    REPORTED,
+    ONE_OFF,
     RETRACTION,
+    SET_ASIDE,
 )
-from memory.reading import MAX_TEXT, Quote, asks, is_other, nearby, shares, unfit
+from memory.patterns import CONDITION, HYPOTHETICAL, REFERS
+from memory.reading import MAX_TEXT, Quote, asks, continues, is_other, nearby, shares, unfit
 from memory.schemas import LEVEL_FIELDS, level, subject
+from memory.speakers import REPORTED
+from memory.tone import is_play, is_wish, not_meant
+
+EVEN = 50  # of 100: above it something is liked, below it is not
 
 
 def retraction(about: str, said: Sequence[Said]) -> Quote | None:
@@ -62,32 +66,54 @@ def _answered(about: str, message: Said, index: int) -> Quote | None:
 def takes_back(clause: Clause) -> bool:
     """Say whether the person denies or ends something in this clause."""
     return (
-        bool(RETRACTION.search(NO_RETRACTION.sub(" ", clause.text)))
+        denies(clause.text)
         and (bool(FORGET.search(clause.text)) or not asks(clause))
         and not DOUBT.search(clause.text)
         and not CONDITION.search(clause.text)
         and not is_other(clause.text)
+        and (bool(FOR_GOOD.search(clause.text)) or not ONE_OFF.search(clause.text))
     )
 
 
+def denies(text: str) -> bool:
+    """Say whether folded `text` says that something is not, or no longer, so."""
+    return bool(RETRACTION.search(NO_RETRACTION.sub(" ", text)))
+
+
+def is_denied(about: str, clause: Clause) -> bool:
+    """Say whether a clause denies what it says `about` something, or sets it aside."""
+    if left := _left_behind(clause):
+        return any(shares(about, old) for old in left)
+    aside = None if "nothing" in clause.text else SET_ASIDE.search(clause.text)
+    if aside and any(shares(about, one) for one in aside.groups() if one):
+        return True
+    return denies(clause.text)
+
+
 def _is_sound(said: Said, number: int) -> bool:
-    start, end, _ = said.sentences[number]
-    sentence = said.text[start:end]
-    return not (HYPOTHETICAL.search(sentence) or REPORTED.search(sentence) or unfit(sentence))
+    sentence = said.sentence(number)
+    return not (
+        is_wish(sentence)
+        or REPORTED.search(sentence)
+        or unfit(sentence)
+        or not_meant(said, [number], None)
+        or is_play(said, number)
+    )
 
 
 def _touches(clause: Clause, about: str, said: Sequence[Said], index: int) -> bool:
     if left := _left_behind(clause):
         return any(shares(about, old) for old in left)
-    return shares(about, clause.text) or (
-        bool(REFERS.search(clause.text))
-        and any(shares(about, text) for text in nearby(said, index))
-    )
+    if shares(about, clause.text):
+        return True
+    if REFERS.search(clause.text):
+        return any(shares(about, text) for text in nearby(said, index))
+    before = [one for one in said[index].clauses if one.end <= clause.start]
+    return continues(clause) and bool(before) and shares(about, before[-1].text)
 
 
 # --- change --------------------------------------------------------------------------------
 
-_EVEN = 50  # of 100: above it something is liked, below it is not
 _NAMES = re.compile(r"[a-z0-9]{2,}|[\u30a1-\u30fa\u30fc]{2,}|[\u3400-\u9fff\u3005]+")
 # Said in other words, nothing has changed: "based in Osaka", "lives in Osaka".
 _PLAIN = frozenset(
@@ -127,7 +153,7 @@ def settles(
 
 def _conflict(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     old, new = level(kind, before), level(kind, after)
-    if isinstance(old, int) and isinstance(new, int) and (old < _EVEN) != (new < _EVEN):
+    if isinstance(old, int) and isinstance(new, int) and (old < EVEN) != (new < EVEN):
         return True
     kept = fold(subject(kind, after) if kind in LEVEL_FIELDS else " ".join(_texts(after)))
     names = set(_NAMES.findall(fold(subject(kind, before)))) - _PLAIN

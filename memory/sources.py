@@ -13,7 +13,7 @@ from memory import rows
 from memory.clauses import Said, Words
 from memory.database import Pool, person_transaction
 from memory.embeddings import Embedder
-from memory.guard import Quote, find_quote
+from memory.guard import INSTRUCTION_KIND, Quote, find_quote
 from memory.ledger import Change, Entry, Step, Written, carry_out, entries_of
 from memory.namespace import Person
 from memory.rows import Row
@@ -58,7 +58,12 @@ async def source_edited(
     said = Said(words)
 
     def still_said(source: Source) -> bool:
-        return isinstance(find_quote(str(source.get("evidence") or ""), [said]), Quote)
+        evidence = str(source.get("evidence") or "")
+        # Which kind of memory it stands for is not said here: a statement, or a wish.
+        return any(
+            isinstance(find_quote(evidence, [said], kind=kind), Quote)
+            for kind in ("", INSTRUCTION_KIND)
+        )
 
     return await _without(pool, embedder, person, words.channel, words.ts, still_said, in_commit)
 

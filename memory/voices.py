@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from memory.patterns import ASKS, FIRST_PERSON, FRAME, HYPOTHETICAL
+from memory.patterns import ASKS, HYPOTHETICAL
+from memory.speakers import FIRST_PERSON, FRAME
 
 NOT_OWN = "\x00"  # stands for each character that is not the person's own
 
@@ -20,21 +21,25 @@ _QUOTATION = re.compile(
 )
 # A quotation that says something; a name or a title, as in 「ONE PIECE」が好き, does not.
 _SAYS = re.compile(
-    r"\b(?:i|i'm|i've|we|we're|my|you|he|she|they|it|is|are|am|was|were|don't|do|not|never|love|like"
+    r"\b(?:i|i'm|i've|we|we're|my|you|he|she|they|it|is|are|am|was|were|don't|do|not|never|love"
+    r"|like"
     r"|hate|prefer|please|always|stop|forget|remember|save|answer|reply)\b"
-    r"|(?:です|ます|ません|でした|ました|ない|たい|だ|[いえきしちっにり]た|んだ|いる|てる|る|好き|嫌い|苦手|くれ"
+    r"|(?:です|ます|ません|でした|ました|ない|たい|だ|[いえきしちっにり]た|んだ|いる|てる|る"
+    r"|好き|嫌い|苦手|くれ"
     r"|[てで]|ください|下さい|よ|ね)[。!！?？…]*$"
 )
 # What is loved, read or named between the marks is the person's own choice of words.
 _OBJECT_BEFORE = re.compile(
-    r"\b(?:love|like|enjoy|prefer|hate|adore|watch|watching|read|reading|play|playing|use|using|called"
+    r"\b(?:love|like|enjoy|prefer|hate|adore|watch|watching|read|reading|play|playing|use|using"
+    r"|called"
     r"|named|me|the|a|an|my)\s+$"
 )
 _OBJECT_AFTER = re.compile(
-    r"^(?:という(?:名前|曲|本|映画|料理|店|ゲーム|アニメ|漫画)?)?[がをもは](?:大|一番|特に)?(?:好|嫌|苦手|見|観|読|遊|使|聴|愛)"
+    r"^[がをもは](?:大|一番|特に)?(?:好|嫌|苦手|見|観|読|遊|使|聴|愛)"
     r"|^と(?:呼|いう名|申)"
 )
 
+_LINKS_ONLY = re.compile(r"^[ \t]*(?:https?://\S+[ \t]*)+$", re.MULTILINE)
 _COLON = re.compile(r"(?<![:\d]):(?![:\w/\\]{0,30}:)(?=\s|$|[^\x00-\x7f]|[a-z\"'“])")
 _LINE_START = re.compile(r"[.!?。\n]")
 _MARKS = re.compile(r"^[\s\-*•・#>(\[]+")
@@ -45,8 +50,10 @@ _HANDED_OVER = re.compile(
     r"|\b(?:this|these|the following|below|sample|example|input|text|sentence|phrase|email|message"
     r"|line|quote|caption|lyrics|prompt|says?|said|writes?|wrote|reads?|goes|states?|tells?|told)$"
     r"|\b(?:do|run|execute|perform|store|save|record) ?(?:this|these|the following)?$"
-    r"|訳し|翻訳|添削|校正|要約|書き換え|書き直|直して|英訳|和訳|復唱|繰り返|例文|文例|例えば|例$|サンプル|引用|歌詞|台詞|セリフ"
-    r"|ロールプレイ|実行|想像し|次の(?:文|文章|英文|メール|メッセージ)|以下の(?:文|文章|英文|メール|内容)"
+    r"|訳し|翻訳|添削|校正|要約|書き換え|書き直|直して|英訳|和訳|復唱|繰り返|例文|文例|例えば"
+    r"|例$|サンプル|引用|歌詞|台詞|セリフ"
+    r"|ロールプレイ|実行|想像し|次の(?:文|文章|英文|メール|メッセージ)|以下の(?:文|文章|英文"
+    r"|メール|内容)"
 )
 # A task that takes the rest of the message as its material, colon or not.
 _TASK = re.compile(
@@ -58,19 +65,26 @@ _TASK = re.compile(
 )
 # What one may write before a colon about oneself.
 _OWN_LABEL = re.compile(
-    r"\b(?:remember|note|know|fyi|btw|by the way|p\.?s|update|edit|correction|reminder|tl;?dr|facts?"
-    r"|diet|allerg\w*|food|drinks?|hobb\w+|jobs?|work|home|name|likes?|dislikes?|favou?rites?|loves?"
+    r"\b(?:remember|note|know|fyi|btw|by the way|p\.?s|update|edit|correction|reminder|tl;?dr"
+    r"|facts?"
+    r"|diet|allerg\w*|food|drinks?|hobb\w+|jobs?|work|home|name|likes?|dislikes?|favou?rites?"
+    r"|loves?"
     r"|hates?|status|location|stack|languages?|pronouns|about|answers?|anyway|seriously|confession"
     r"|hot take|opinion|truth|is|also|me|again)$"
-    r"|(?:覚えて(?:おいて|て|ください|おいてください|ほしい)?|メモ|補足|追記|ちなみに|好き(?:な(?:もの|食べ物|技術|こと|料理))?"
-    r"|嫌い(?:な(?:もの|食べ物))?|苦手(?:な(?:もの|食べ物))?|趣味|仕事|職業|名前|住まい|出身|アレルギー|食べ物|飲み物|最近|結論)$"
+    r"|(?:覚えて(?:おいて|て|ください|おいてください|ほしい)?|メモ|補足|追記|ちなみに"
+    r"|好き(?:な(?:もの|食べ物|技術|こと|料理))?"
+    r"|嫌い(?:な(?:もの|食べ物))?|苦手(?:な(?:もの|食べ物))?|趣味|仕事|職業|名前|住まい|出身"
+    r"|アレルギー|食べ物|飲み物|最近|結論)$"
 )
+
+_MINE = re.compile(r"\b(?:my|i (?:said|say|told|mean|meant|repeat))\b")
 
 
 def own_words(text: str) -> str:
     """Return folded `text` with `NOT_OWN` for each character that the person only hands on."""
     own = list(text)
-    for start, end in (*_quoted(text), *_handed_over(text)):
+    links = (found.span() for found in _LINKS_ONLY.finditer(text))
+    for start, end in (*links, *_quoted(text), *_handed_over(text)):
         own[start:end] = [c if c == "\n" else NOT_OWN for c in own[start:end]]
     return "".join(own)
 
@@ -109,9 +123,11 @@ def _handed_over(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _may_stand_before(head: str, *, ends_line: bool) -> bool:
-    if _OWN_LABEL.search(head) and not HYPOTHETICAL.search(head) and len(head) < 60:
+    if _HANDED_OVER.search(head) or HYPOTHETICAL.search(head):
+        return False
+    if _OWN_LABEL.search(head) and len(head) < 60:
         return True
-    if _HANDED_OVER.search(head) or HYPOTHETICAL.search(head) or ASKS.search(head):
+    if ASKS.search(head):
         return False
     # Without the person in it, what stands before a colon is who speaks: "Bob: I love it".
-    return ends_line or bool(FIRST_PERSON.search(FRAME.sub(" ", head)) or re.search(r"\bmy\b", head))
+    return ends_line or bool(FIRST_PERSON.search(FRAME.sub(" ", head)) or _MINE.search(head))

@@ -12,11 +12,14 @@ from langgraph.store.base import PutOp
 from memory.clauses import Clause, Said, normalise
 from memory.expiry import until
 from memory.guard import (
+    INSTRUCTION_KIND,
     MAX_REMOVALS,
     Quote,
     Refusal,
     check_content,
     check_grounds,
+    check_instruction,
+    check_sense,
     clean_content,
     find_quote,
     retraction,
@@ -87,18 +90,27 @@ def _judge(
         return _judge_removal(target, said)
     kind = str(write.value["kind"])
     content = dict(write.value["content"])
-    quote = find_quote(str(content.pop("evidence", "")), said)
+    quote = find_quote(str(content.pop("evidence", "")), said, kind=kind)
     if not isinstance(quote, Quote):
         return quote
     content = clean_content(content)
-    if refusal := check_content(content):
+    if refusal := check_content(content, quote, kind=kind):
         return refusal
+    if kind == INSTRUCTION_KIND:
+        if refusal := check_instruction(content, quote):
+            return refusal
+        return Wish(
+            kind=kind, content=content, source=source_of(quote), target=target, removes=False
+        )
     removes = level(kind, content) == 0
     if removes:
         names = [subject(kind, content)] + ([subject(kind, target.content)] if target else [])
         if not any(retraction(name, said) for name in names):
             return "no_retraction"
-    elif refusal := check_grounds(_claims(kind, content, target), quote, said):
+    elif refusal := (
+        check_grounds(_claims(kind, content, target), quote, said)
+        or check_sense(kind, content, quote)
+    ):
         return refusal
     return Wish(
         kind=kind,

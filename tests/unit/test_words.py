@@ -58,10 +58,17 @@ def test_mentions() -> None:
         ("<@UBOT> I like tea", "I like tea"),
         ("```\n&gt; x\n```", ""),
         ("&gt; only\n&gt; quotes", ""),
+        (" &gt; I like beer\nI like tea", "I like tea"),
+        ("\u200b&gt; I like beer\nI like tea", "I like tea"),
+        ("Ann wrote:\n&gt; I like beer\nI like tea", "I like tea"),
+        ("My list:\nI like tea", "My list:\nI like tea"),
+        ("~I like beer~ I like tea", "I like tea"),
+        ("about ~10 or ~20", "about ~10 or ~20"),
+        ("I like _green_ tea and my_file_name", "I like green tea and my_file_name"),
     ],
 )
 def test_typed(text: str, words: str) -> None:
-    """Only what the person typed themselves is left: no quoted line, no code."""
+    """Only what the person typed themselves is left: no quotes, no code, nothing struck out."""
     assert typed(text, "UBOT") == words
 
 
