@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.local import Playground, open_playground
 from bot.start import StartError
-from memory import EmbeddedPostgres
+from memory import EmbeddedPostgres, load_schemas
 
 if TYPE_CHECKING:
     from bot.service import Role
@@ -27,9 +27,11 @@ async def run(settings: Settings, stop: asyncio.Event, role: Role = "all") -> No
     """Serve Slack until `stop`: by Socket Mode with an app token, else over HTTP.
 
     Any number of processes share a database; a ``front`` receives and a ``worker`` answers.
-    Raises `StartError` with one sentence where a setting or a service is missing.
+    Raises `StartError` with one sentence where a setting or a service is missing, and
+    `memory.InvalidSchemas`.
     """
     settings = _with_secrets(settings)
+    load_schemas(settings.schemas)
     if not settings.has_model:
         raise StartError(
             "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks"
@@ -73,6 +75,7 @@ async def up(settings: Settings, stop: asyncio.Event) -> None:
     Real Slack by Socket Mode if its tokens are set, else the playground; a real model if one is
     set, else the stand-in.
     """
+    load_schemas(settings.schemas)
     in_slack = settings.slack_bot_token is not None and settings.slack_app_token is not None
     async with contextlib.AsyncExitStack() as stack:
         # The database first: its lock lets one `kioku up` into the data directory.

@@ -42,6 +42,7 @@ class Settings(BaseModel):
     embedding_model: str = Field(
         "text-embedding-3-small", alias="KIOKU_EMBEDDING_MODEL", min_length=1
     )
+    schemas: str | None = Field(None, alias="KIOKU_SCHEMAS")
     formation: Literal["background", "hot", "off"] = Field("background", alias="KIOKU_FORMATION")
     formation_delay: float = Field(20.0, alias="KIOKU_FORMATION_DELAY", ge=0, le=3600)
     consent: Literal["notice", "ask"] = Field("notice", alias="KIOKU_CONSENT")

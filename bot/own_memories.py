@@ -69,7 +69,9 @@ class OwnMemories:
         hits, similar = matching(memories, words), False
         if not hits and memories:
             own = view(person.namespace(DM))
-            recalled = await recall_memories(self._pool, self._embedder, own, words, whole=0)
+            recalled = await recall_memories(
+                self._pool, self._embedder, own, words, whole=0, always=False
+            )
             hits, similar = list(recalled.memories)[:_SIMILAR], True
         found = _among(memories, hits)
         if similar:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from pydantic import BaseModel
 
 from bot.control_tools import ControlTools
 from bot.controls import Controls
@@ -98,7 +99,13 @@ class Toolbox:
 OpenTools: TypeAlias = Callable[[Waiting, View, Intent, str], Toolbox]
 
 
-def open_tools(pool: Pool, embedder: Embedder, own: OwnMemories, controls: Controls) -> OpenTools:
+def open_tools(
+    pool: Pool,
+    embedder: Embedder,
+    own: OwnMemories,
+    controls: Controls,
+    schemas: Sequence[type[BaseModel]],
+) -> OpenTools:
     """Return what makes the tools for a turn: its message, view, intent, and typed words."""
 
     def opened(waiting: Waiting, view: View, intent: Intent, words: str) -> Toolbox:
@@ -113,7 +120,13 @@ def open_tools(pool: Pool, embedder: Embedder, own: OwnMemories, controls: Contr
         )
         return Toolbox(
             MemoryTools(
-                pool, embedder, view, said, in_commit=permitted, off=standing.off is not None
+                pool,
+                embedder,
+                view,
+                said,
+                schemas=schemas,
+                in_commit=permitted,
+                off=standing.off is not None,
             ),
             ControlTools(controls, own, message, intent),
             own,

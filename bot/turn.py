@@ -23,7 +23,7 @@ from bot.threads import read_thread
 from bot.toolbox import OpenTools, Toolbox
 from bot.turns import Context, Intent, Outcome, Turns
 from bot.words import plain, typed
-from memory import Embedder, Memory, Pool, View, recall_memories
+from memory import Embedder, Pool, Recalled, View, recall_memories
 
 
 class Outlet(Protocol):
@@ -98,7 +98,8 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
                 recalled = [memory.reference for memory in prompt.memories]
                 tools = parts.tools(waiting, view, intent, words) if outlet.interactive else None
                 outcome, text = await _answer(parts, waiting, prompt, outlet, tools)
-                await outlet.finish(text, drew_on=bool(recalled) and outcome != "failed")
+                shown = await _with_note(outlet, outcome, prompt, text)
+                await outlet.finish(shown, drew_on=bool(recalled) and outcome != "failed")
                 await outlet.show(tools.shown if tools else ())
             else:
                 outcome, text = "answered", await _nothing_asked(outlet, message.has_files)
@@ -118,6 +119,12 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
     return turn
 
 
+async def _with_note(outlet: Outlet, outcome: Outcome, prompt: Prompt, text: str) -> str:
+    if outcome != "answered" or not prompt.newest_only:
+        return text
+    return f"{text.rstrip()}\n\n{say(await outlet.language(), 'newest_only')}"
+
+
 async def _nothing_asked(outlet: Outlet, has_files: bool) -> str:
     return say(await outlet.language(), "files_only" if has_files else "nothing_said")
 
@@ -126,14 +133,15 @@ async def _prompt(
     parts: Parts, waiting: Waiting, view: View, intent: Intent, context: Context, question: str
 ) -> Prompt:
     message, off = waiting.message, intent.standing.off
-    memories, thread = await asyncio.gather(
+    recalled, thread = await asyncio.gather(
         _recalled(parts, view, intent, question),
         read_thread(parts.client, message, context, parts.bot_user_id, off=off),
     )
     return compose(
         question=question,
         user_id=message.user_id,
-        memories=memories,
+        memories=recalled.memories,
+        newest_only=recalled.newest_only,
         recent_words=context.recent_words,
         exchanges=context.exchanges,
         thread=thread,
@@ -141,10 +149,10 @@ async def _prompt(
     )
 
 
-async def _recalled(parts: Parts, view: View, intent: Intent, question: str) -> Sequence[Memory]:
+async def _recalled(parts: Parts, view: View, intent: Intent, question: str) -> Recalled:
     if intent.standing.off:
-        return ()
-    return (await recall_memories(parts.pool, parts.embedder, view, question)).memories
+        return Recalled(memories=())
+    return await recall_memories(parts.pool, parts.embedder, view, question)
 
 
 async def _answer(

@@ -25,7 +25,7 @@ from bot.status import StatusLines
 from bot.toolbox import open_tools
 from bot.turn import OpenOutlet, Parts
 from bot.turns import Intent, Turns
-from memory import Embedder, Former, View, memory_model
+from memory import Embedder, Former, View, load_schemas, memory_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,7 @@ class Wiring:
 def wire(connections: Connections) -> Wiring:
     """Return the parts, joined; nothing is asked of a network yet."""
     settings, pool, slack = connections.settings, connections.pool, connections.slack
+    schemas = load_schemas(settings.schemas)
     queue = Queue(pool)
     inbox = Inbox(pool, queue)
     embedder = Embedder(connections.model, connections.space)
@@ -71,6 +72,7 @@ def wire(connections: Connections) -> Wiring:
                 api_key=settings.model_key(),
                 base_url=settings.openai_base_url,
             ),
+            schemas=schemas,
         ),
         audiences=audiences,
         announce=notices.announce,
@@ -129,7 +131,7 @@ def wire(connections: Connections) -> Wiring:
                 web_search=settings.web_search,
                 spend=shares.spend,
             ),
-            tools=open_tools(pool, embedder, own, controls),
+            tools=open_tools(pool, embedder, own, controls, schemas),
         ),
         open_outlet=open_outlet,
     )

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         FormationUnavailable,
         InvalidContent,
         InvalidNamespace,
+        InvalidSchemas,
         KiokuMemoryError,
         MemoryOff,
     )
@@ -59,12 +60,23 @@ if TYPE_CHECKING:
         packaged_migrations,
     )
     from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
+    from memory.own_schemas import checked_schemas, load_schemas
     from memory.questions import Question, answer_question, open_questions
     from memory.recall import Recalled, recall_memories
     from memory.requests import as_statement
     from memory.rotation import Conninfo
     from memory.rows import lock_for_forgetting
-    from memory.schemas import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest, subject
+    from memory.schemas import (
+        EPISODE_KIND,
+        INSTRUCTION_KIND,
+        SCHEMAS,
+        Episode,
+        UserFact,
+        UserFoodPreference,
+        UserInstruction,
+        UserTechInterest,
+        subject,
+    )
     from memory.sources import source_deleted, source_edited
     from memory.tools import MemoryTools, Proposal
 
@@ -112,6 +124,7 @@ _HOMES = {
         "FormationUnavailable",
         "InvalidContent",
         "InvalidNamespace",
+        "InvalidSchemas",
         "KiokuMemoryError",
         "MemoryOff",
     ),
@@ -160,6 +173,10 @@ _HOMES = {
         "View",
         "view",
     ),
+    "memory.own_schemas": (
+        "checked_schemas",
+        "load_schemas",
+    ),
     "memory.questions": (
         "Question",
         "answer_question",
@@ -173,9 +190,13 @@ _HOMES = {
     "memory.rotation": ("Conninfo",),
     "memory.rows": ("lock_for_forgetting",),
     "memory.schemas": (
+        "EPISODE_KIND",
+        "INSTRUCTION_KIND",
         "SCHEMAS",
+        "Episode",
         "UserFact",
         "UserFoodPreference",
+        "UserInstruction",
         "UserTechInterest",
         "subject",
     ),
@@ -203,6 +224,8 @@ if not TYPE_CHECKING:
 
 __all__ = [
     "DM",
+    "EPISODE_KIND",
+    "INSTRUCTION_KIND",
     "PERSON_SETTING",
     "PUBLIC",
     "SCHEMAS",
@@ -219,12 +242,14 @@ __all__ = [
     "EmbeddingSpaceMismatch",
     "EmbeddingsUnavailable",
     "Entry",
+    "Episode",
     "Forgotten",
     "FormationUnavailable",
     "Formed",
     "Former",
     "InvalidContent",
     "InvalidNamespace",
+    "InvalidSchemas",
     "KiokuMemoryError",
     "Memory",
     "MemoryOff",
@@ -242,6 +267,7 @@ __all__ = [
     "UndoExpired",
     "UserFact",
     "UserFoodPreference",
+    "UserInstruction",
     "UserTechInterest",
     "View",
     "Words",
@@ -253,6 +279,7 @@ __all__ = [
     "changes_named",
     "check_access",
     "check_database",
+    "checked_schemas",
     "create_pool",
     "database_facts",
     "edit_memory",
@@ -266,6 +293,7 @@ __all__ = [
     "impatiently",
     "is_away",
     "list_memories",
+    "load_schemas",
     "lock_for_forgetting",
     "matching",
     "memory_model",

@@ -41,6 +41,10 @@ class ChangedSince(KiokuMemoryError):
     """The memory is no longer as that change or question left it: look at it again."""
 
 
+class InvalidSchemas(KiokuMemoryError):
+    """A kind of memory that the operator named cannot be used."""
+
+
 class InvalidContent(KiokuMemoryError):
     """A memory cannot be stored as written.
 

@@ -1,15 +1,17 @@
-"""What can be remembered: Pydantic models, field for field those of the two articles, and facts.
+"""What can be remembered: Pydantic models, field for field those of the two articles, and ours.
 
 Origin, both by noboru-kudo: ``UserTechInterest`` from
 "LangMemの長期記憶をPostgreSQL(pgvector)に永続化する" (2025-03-12),
 ``UserFoodPreference`` from "LangMemの長期記憶の概要と使い方を理解する" (2025-02-26).
-``UserFact`` is ours: an allergy or a home town has no field there.
+``UserFact`` and ``UserInstruction`` are ours. ``Episode`` has the fields of LangMem's guide "How to
+Extract Episodic Memories" without the assistant's thoughts: only the person's words are evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, create_model
 
@@ -50,19 +52,93 @@ class UserFact(BaseModel):
     topic: str | None = Field(None, description="何についての事実か（例：健康、住まい、仕事）")
 
 
-SCHEMAS: tuple[type[BaseModel], ...] = (UserTechInterest, UserFoodPreference, UserFact)
+class UserInstruction(BaseModel):
+    """アシスタントの答え方についての、ユーザー本人の継続的な希望（形式、長さ、言語、口調）"""
 
-# The field of each kind that says how much; at 0 the memory has ended and is removed.
-LEVEL_FIELDS: Mapping[str, str] = {
-    "UserTechInterest": "interest_level",
-    "UserFoodPreference": "preference",
-}
-# The field of each kind that names what it is about.
-SUBJECT_FIELDS: Mapping[str, str] = {
+    instruction: str = Field(
+        ...,
+        description="答え方の希望を本人の言葉で一文に（例：箇条書きで答える、敬語は使わない）",
+    )
+
+
+class Episode(BaseModel):
+    """ユーザー本人が語った経験：ある状況で何を試し、どうなったか（似た場面で例として思い出す）"""
+
+    observation: str = Field(
+        ..., description="どんな状況で、何が問題だったか（例：デプロイのたびに10分止まっていた）"
+    )
+    action: str | None = Field(None, description="何を試したか（例：マイグレーションを分けた）")
+    result: str | None = Field(None, description="どうなったか（例：停止なしで出せるようになった）")
+
+
+SCHEMAS: tuple[type[BaseModel], ...] = (
+    UserTechInterest,
+    UserFoodPreference,
+    UserFact,
+    UserInstruction,
+    Episode,
+)
+INSTRUCTION_KIND = UserInstruction.__name__
+EPISODE_KIND = Episode.__name__
+
+_level_fields = {"UserTechInterest": "interest_level", "UserFoodPreference": "preference"}
+_subject_fields = {
     "UserTechInterest": "topic",
     "UserFoodPreference": "food_name",
     "UserFact": "fact",
+    "UserInstruction": "instruction",
+    "Episode": "observation",
 }
+# The field of each kind that says how much; at 0 the memory has ended and is removed.
+LEVEL_FIELDS: Mapping[str, str] = MappingProxyType(_level_fields)
+# The field of each kind that names what it is about.
+SUBJECT_FIELDS: Mapping[str, str] = MappingProxyType(_subject_fields)
+
+# What a kind says of itself in `model_config["json_schema_extra"]`, under this name.
+DECLARATION = "kioku"
+
+
+def declare(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel], ...]:
+    """Make kinds known to this process: which field names the thing, which says how much.
+
+    A model says so by ``json_schema_extra={"kioku": {"subject": "name", "level": "score"}}``; else
+    its first required text field names the thing, and nothing says how much. See
+    `memory.own_schemas.load_schemas` for what is refused.
+    """
+    kinds = tuple(schemas)
+    for schema in kinds:
+        declared = declaration(schema)
+        if about := declared.get("subject") or first_text(schema):
+            _subject_fields[schema.__name__] = about
+        if "level" in declared:
+            _level_fields[schema.__name__] = declared["level"]
+    return kinds
+
+
+def declaration(schema: type[BaseModel]) -> dict[str, str]:
+    """Return what a model says of its fields."""
+    extra = schema.model_config.get("json_schema_extra")
+    said = extra.get(DECLARATION) if isinstance(extra, dict) else None
+    if not isinstance(said, dict):
+        return dict[str, str]() if schema.__name__ not in _subject_fields else _built_in(schema)
+    return {name: str(value) for name, value in said.items()}
+
+
+def _built_in(schema: type[BaseModel]) -> dict[str, str]:
+    name = schema.__name__
+    fields = {"subject": _subject_fields.get(name), "level": _level_fields.get(name)}
+    return {what: field for what, field in fields.items() if field and field in schema.model_fields}
+
+
+def first_text(schema: type[BaseModel]) -> str | None:
+    """Return the first required text field of a model, else its first one, if any."""
+    texts = [name for name, field in schema.model_fields.items() if _takes_text(field.annotation)]
+    required = [name for name in texts if schema.model_fields[name].is_required()]
+    return next(iter([*required, *texts]), None)
+
+
+def _takes_text(annotation: Any) -> bool:
+    return annotation is str or str in get_args(annotation)
 
 
 def subject(kind: str, content: Mapping[str, Any]) -> str:

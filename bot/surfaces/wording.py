@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.locale import Language, say
 from bot.surfaces.blocks import LINE_LIMIT, escaped
-from memory import DM, PUBLIC, Memory, subject
+from memory import DM, EPISODE_KIND, PUBLIC, Memory, subject
 
 # A taste below this score is a distaste.
 _DISLIKED = 40
@@ -16,6 +16,9 @@ _DISLIKED = 40
 def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
     """Return one memory as a plain line a person understands."""
     what = subject(kind, content)
+    if kind == EPISODE_KIND:
+        parts = (what, content.get("action"), content.get("result"))
+        return _cut(" → ".join(str(part) for part in parts if part))
     details = [
         str(content[name])
         for name in ("category", "cuisine")
@@ -29,6 +32,10 @@ def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
     description = content.get("description")
     if description and str(description) not in line:
         line += f": {description}"
+    return _cut(line)
+
+
+def _cut(line: str) -> str:
     line = " ".join(line.split())
     return line if len(line) <= LINE_LIMIT else line[: LINE_LIMIT - 1] + "…"
 
@@ -52,6 +59,8 @@ def kind_title(language: Language, kind: str) -> str:
         "UserFoodPreference": "kind_food",
         "UserTechInterest": "kind_tech",
         "UserFact": "kind_fact",
+        "UserInstruction": "kind_instruction",
+        "Episode": "kind_episode",
     }
     return say(language, keys.get(kind, "kind_other"))
 

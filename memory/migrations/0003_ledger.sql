@@ -63,3 +63,7 @@ CREATE POLICY own_expiries ON memory_expiries
     USING (starts_with(prefix, 'chat.' || current_setting('kioku.person', true) || '.')
         AND current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+$');
 CREATE POLICY due_expiries ON memory_expiries FOR SELECT USING (expires_at <= now());
+
+-- How a person wants to be answered is read with every reply, however much else is remembered.
+CREATE INDEX store_instructions ON store (prefix text_pattern_ops)
+    WHERE value->>'kind' = 'UserInstruction';

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from playground.model import facts, fill
+from playground.model import facts, fill, stories
 from playground.model.answer import Call
 from playground.model.lexicon import (
     Domain,
@@ -126,7 +126,9 @@ class _Desk:
 
     def take(self, said: Statement) -> None:
         """Let one statement change the memories."""
-        if said.stance == "forget":
+        if said.stance in {"instruct", "episode"}:
+            self._keep_story(said)
+        elif said.stance == "forget":
             self._remove(self._matching(said.subject, said.domain, loose=True), said)
         elif said.stance in {"dislike", "lost"}:
             self._turn_away(said)
@@ -175,6 +177,21 @@ class _Desk:
             self._patch(wider, said, level=None)
             return
         self._insert(said)
+
+    def _keep_story(self, said: Statement) -> None:
+        tool = stories.tool_for(self._tools, said)
+        if tool is None:
+            return
+        content = stories.content_of(said, tool)
+        for document in self.alive():
+            known = str(document.content.get("instruction") or "")
+            if document.kind == tool.name and known and said.stance == "instruct":
+                if normalise(known) == normalise(said.subject):
+                    return
+                if stories.same_aspect(known, said.subject):
+                    document.content |= content
+                    return
+        self._documents.append(Document(kind=tool.name, content=content))
 
     def _keep_fact(self, said: Statement, tool: Tool) -> None:
         field_name, text = facts.text_field(tool), facts.text_of(said)
@@ -322,7 +339,15 @@ class _Desk:
         if domain is not None and fitting[domain]:
             return fitting[domain][0]
         taken = [*fitting["food"], *fitting["tech"]]
-        return next((tool for tool in schemas if tool not in taken), None)
+        told = {"instruction", "observation"}
+        return next(
+            (
+                tool
+                for tool in schemas
+                if tool not in taken and not told & set(tool.parameters.get("properties", {}))
+            ),
+            None,
+        )
 
 
 def _tools_of(schemas: list[Tool], domain: str) -> list[Tool]:

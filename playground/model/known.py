@@ -82,6 +82,8 @@ def _read(found: dict[str, Known], entry: dict[str, Any]) -> None:
 
 def _hear(found: dict[str, Known], said: Statement) -> None:
     key = singular(said.subject)
+    if said.stance in {"instruct", "episode"}:
+        return
     if said.stance in {"forget", "lost"}:
         found.pop(key, None)
         return
@@ -104,7 +106,7 @@ def _body(name: str, instructions: str) -> str:
 
 
 def _memories(instructions: str) -> list[Known]:
-    body = _body("memories", instructions)
+    body = "\n".join(_body(name, instructions) for name in ("memories", "episodes"))
     found = []
     for line in body.splitlines():
         value = _json(line)
@@ -118,6 +120,12 @@ def _memories(instructions: str) -> list[Known]:
             except (ValueError, SyntaxError):
                 continue
     return [one for one in found if one is not None]
+
+
+def wishes(prompt: Prompt) -> list[str]:
+    """How the person wants to be answered."""
+    lines = map(_json, _body("preferences", prompt.instructions).splitlines())
+    return [line for line in lines if isinstance(line, str)]
 
 
 def _recent_words(instructions: str) -> list[str]:
@@ -139,6 +147,9 @@ def _memory(kind: str, content: Any) -> Known | None:
         return None
     if isinstance(content.get("fact"), str):
         return _fact(content["fact"])
+    if isinstance(content.get("observation"), str):
+        tried = " → ".join(str(content[one]) for one in ("action", "result") if content.get(one))
+        return Known(name=content["observation"], domain=None, level=None, detail=tried)
     texts = {name: value for name, value in content.items() if isinstance(value, str) and value}
     names = [texts[name] for name in _NAMES if name in texts] or list(texts.values())
     if not names:

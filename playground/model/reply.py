@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from playground.model.known import Known, favourites, known_about, label
+from playground.model import stories
+from playground.model.known import Known, favourites, known_about, label, wishes
 from playground.model.lexicon import is_japanese, normalise, singular
 from playground.model.prompt import Prompt
 from playground.model.statements import Statement, read_statements, without_marks
@@ -82,6 +83,11 @@ _STEP_EN: Final = (
 
 
 def reply_to(prompt: Prompt) -> str:
+    """The text of the reply, in the form the person wishes."""
+    return stories.as_wished(_reply(prompt), wishes(prompt))
+
+
+def _reply(prompt: Prompt) -> str:
     """The text of the reply: it names what is known where that is to the point."""
     text = prompt.last_user_text.strip()[:_MAX_TEXT]
     plain = without_marks(text)
@@ -153,7 +159,11 @@ def _acknowledge(said: list[Statement], known: list[Known], japanese: bool) -> s
 
 def _heard(one: Statement, japanese: bool) -> str:
     name = f"**{one.special or one.subject}**"
-    if one.stance == "fact":
+    if one.stance == "instruct":
+        return (
+            "わかりました。これからそのように答えます。" if japanese else "I will answer that way."
+        )
+    if one.stance in {"fact", "episode"}:
         return "教えてくれてありがとうございます。" if japanese else "Thank you for telling me."
     table = {
         "like": ("{}がお好きなんですね！", "You like {}, good to know!"),

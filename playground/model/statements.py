@@ -8,8 +8,20 @@ from typing import Final, Literal
 
 from playground.model.lexicon import Domain, domain_of, is_japanese
 
-Stance = Literal["like", "dislike", "interest", "lost", "diet", "forget", "lesser", "fact"]
-"""`lost`: the interest is gone; `lesser`: something else is preferred to it."""
+Stance = Literal[
+    "like",
+    "dislike",
+    "interest",
+    "lost",
+    "diet",
+    "forget",
+    "lesser",
+    "fact",
+    "instruct",
+    "episode",
+]
+"""`lost`: the interest is gone; `lesser`: something else is preferred to it; `instruct`: how to
+answer; `episode`: what was tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +30,8 @@ class Statement:
 
     `subject` is what it is about, `strength` 0-100 how strongly, `quote` the sentence it
     stands in, verbatim, and `detail` the clause. `replaces` is the name it corrects,
-    `special` the kind of the subject that is meant (miso ramen of ramen).
+    `special` the kind of the subject that is meant (miso ramen of ramen); `action` and `result`
+    are an episode's.
     """
 
     stance: Stance
@@ -29,6 +42,8 @@ class Statement:
     domain: Domain | None = None
     replaces: str | None = None
     special: str | None = None
+    action: str | None = None
+    result: str | None = None
 
 
 MAX_TEXT: Final = 20_000
@@ -72,11 +87,12 @@ def domain_in(subject: str, clause: str) -> Domain | None:
 
 def read_statements(text: str) -> list[Statement]:
     """Everything `text` says about its author, in order."""
-    from playground.model import rules_en, rules_ja
+    from playground.model import rules_en, rules_ja, stories
 
     found: list[Statement] = []
     short = (one for one in sentences(text[:MAX_TEXT]) if len(one) <= MAX_SENTENCE)
     for sentence in short:
         rules = rules_ja if is_japanese(sentence) else rules_en
-        found += rules.read(sentence)
+        told = stories.read(sentence)
+        found += [told] if told else rules.read(sentence)
     return found

@@ -34,7 +34,17 @@ from bot.toolbox import open_tools
 from bot.turn import Parts, create_turn
 from bot.turns import Intent, Turns
 from bot.withdrawals import Withdrawals
-from memory import Embedder, Former, Memory, Person, Pool, View, list_memories, memory_model
+from memory import (
+    SCHEMAS,
+    Embedder,
+    Former,
+    Memory,
+    Person,
+    Pool,
+    View,
+    list_memories,
+    memory_model,
+)
 from tests.conftest import SPACE, Server
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
@@ -189,6 +199,7 @@ async def build(
             embedder,
             OwnMemories(pool, embedder, stand_in=True),
             Controls(pool, people, learning, consent="notice"),
+            SCHEMAS,
         ),
     )
     workspace = Workspace(client, slack.bot_user_id, Budgets(pool))

@@ -111,6 +111,16 @@ def test_run_says_what_is_missing(tmp_path: Path, settings: dict[str, str], sent
     assert "hunter2" not in told
 
 
+@pytest.mark.parametrize("command", ["run", "up"])
+def test_a_kind_of_memory_that_cannot_work_is_refused(tmp_path: Path, command: str) -> None:
+    """A kind that the operator names wrongly stops the start, before anything is opened."""
+    told = refused(ended(tmp_path, command, KIOKU_SCHEMAS="UserFact,nowhere.models:Pet"))
+    assert told == (
+        "KIOKU_SCHEMAS names nowhere.models:Pet, but nowhere.models cannot be imported"
+        " (ModuleNotFoundError): install it where Kioku runs, or set PYTHONPATH."
+    )
+
+
 def test_run_says_which_token_slack_refused(tmp_path: Path, slack: Server, database: str) -> None:
     """A missing token and a wrong one of each kind are told apart."""
     good = {**slack_settings(slack), "DATABASE_URL": database}

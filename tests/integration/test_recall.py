@@ -157,6 +157,36 @@ async def test_without_embeddings_the_newest_come(
     assert texts(found.memories) == [f"topic {i}" for i in range(59, 59 - NEAREST, -1)]
 
 
+@pytest.mark.parametrize("count", [3, 60], ids=["small", "large"])
+@pytest.mark.parametrize("down", [False, True], ids=["exact", "newest"])
+async def test_how_to_answer_is_always_recalled(
+    pool: Pool,
+    database: str,
+    model_embedder: Embedder,
+    model: ScriptedModel,
+    count: int,
+    down: bool,
+) -> None:
+    """How the person wants to be answered comes first, however old and whatever the question."""
+    person = Person("T1", f"WISH{count}{down}".upper())
+    topics = [f"topic {i}" for i in range(count)]
+    await remember(pool, model_embedder, person, topics)
+    with psycopg.connect(database) as owner:
+        for key, kind in (("topic 0", "UserInstruction"), ("topic 1", "UserInstruction")):
+            owner.execute(
+                "UPDATE store SET value = value || %s WHERE prefix = %s AND key = %s",
+                (Jsonb({"kind": kind}), person.namespace(DM).prefix, key),
+            )
+    model.embeddings_status = 500 if down else 200
+    own = view(person.namespace(DM))
+    found = await recall_memories(pool, model_embedder, own, "unheard of")
+    assert texts(found.memories)[:2] == ["topic 1", "topic 0"]
+    assert {m.kind for m in found.memories[2:]} == {"UserTechInterest"}
+    assert found.newest_only == (down and count > 3)
+    searched = await recall_memories(pool, model_embedder, own, "unheard of", always=False)
+    assert searched.memories[0].kind == "UserTechInterest"
+
+
 @pytest.mark.parametrize("count", [1, 60], ids=["small", "large"])
 @pytest.mark.parametrize("down", [False, True], ids=["exact", "newest"])
 @pytest.mark.parametrize(
@@ -290,6 +320,10 @@ QUERIES = {
         " JOIN store USING (prefix, key) ORDER BY d"
     ),
     "newest": "SELECT {columns} FROM store WHERE {where} ORDER BY updated_at DESC LIMIT 40",
+    "how to answer": (
+        "SELECT {columns} FROM store WHERE {where} AND value->>'kind' = 'UserInstruction'"
+        " ORDER BY updated_at DESC LIMIT 20"
+    ),
 }
 
 

@@ -186,6 +186,26 @@ async def test_embeddings_that_are_down_are_no_matter(house: House) -> None:
     assert house.row("turns", asked)["status"] == "answered"
 
 
+async def test_embeddings_that_are_down_are_told(house: House) -> None:
+    """Where the newest memories had to do, the answer says so in one line; its record does not."""
+    place = house.slack.place()
+    told = await house.ask(place, "Hello")
+    prefix = told.person.namespace("dm").prefix
+    with psycopg.connect(house.database) as owner:
+        owner.execute(
+            "INSERT INTO store (prefix, key, value) SELECT %s, i::text, jsonb_build_object('kind',"
+            " 'UserFact', 'content', jsonb_build_object('fact', 'fact ' || i))"
+            " FROM generate_series(1, 60) i",
+            (prefix,),
+        )
+    house.stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": -1})
+    house.script(text="Here you are.")
+    asked = await house.ask(place, "What is for lunch?")
+    [shown] = house.replies(place, asked)
+    assert shown.startswith("Here you are.\n\n_I could not look up what fits this question")
+    assert house.row("turns", asked)["reply"] == "Here you are."
+
+
 async def test_a_thread_is_answered_in_order(house: House) -> None:
     """Messages that waited are answered one after the other, as they were written."""
     place = house.slack.place()

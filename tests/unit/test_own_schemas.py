@@ -1,0 +1,127 @@
+"""An operator's own kinds of memory: what works, and what is refused at the start."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from memory import SCHEMAS, Episode, UserFact, UserInstruction, load_schemas, subject
+from memory.errors import InvalidSchemas
+from memory.own_schemas import checked_schemas
+from memory.schemas import level, with_evidence
+
+
+class Project(BaseModel):
+    """A project the person works on"""
+
+    model_config = ConfigDict(json_schema_extra={"kioku": {"subject": "name", "level": "priority"}})
+
+    client: str
+    name: str
+    priority: int | None = Field(None, ge=0, le=100)
+
+
+class Pet(BaseModel):
+    """A pet"""
+
+    age: int
+    nickname: str | None = None
+    name: str
+
+
+@pytest.fixture
+def models() -> Iterator[types.ModuleType]:
+    """A module of an operator's, that can be imported while the test runs."""
+    module = types.ModuleType("operators_models")
+    module.Project = Project  # type: ignore[attr-defined]
+    module.Pet = Pet  # type: ignore[attr-defined]
+    module.number = 3  # type: ignore[attr-defined]
+    sys.modules["operators_models"] = module
+    yield module
+    del sys.modules["operators_models"]
+
+
+def test_all_built_in_kinds_unless_told() -> None:
+    """Without a setting every built-in kind is used; bare names choose among them, in order."""
+    assert load_schemas(None) == SCHEMAS
+    assert load_schemas("UserInstruction, UserFact") == (UserInstruction, UserFact)
+
+
+def test_own_kinds_say_what_they_are_about(models: types.ModuleType) -> None:
+    """A declared field names the thing and says how much; else the first required text does."""
+    assert load_schemas("operators_models:Project,UserFact,operators_models:Pet") == (
+        Project,
+        UserFact,
+        Pet,
+    )
+    about = {"client": "Acme", "name": "Rewrite", "priority": 0}
+    assert subject("Project", about) == "Rewrite"
+    assert level("Project", about) == 0
+    assert subject("Pet", {"age": 3, "nickname": "Ta", "name": "Taro"}) == "Taro"
+    assert level("Pet", {"age": 3, "name": "Taro"}) is None
+    assert with_evidence(Project).__name__ == "Project"
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        (" , ", "names no kind of memory"),
+        ("UserFood", "none of UserTechInterest, UserFoodPreference"),
+        ("no.such.module:Thing", r"no.such.module cannot be imported \(ModuleNotFoundError\)"),
+        (":Thing", "cannot be imported"),
+        ("operators_models:Nothing", "has no Nothing"),
+        ("operators_models:number", "no Pydantic BaseModel"),
+        ("UserFact,UserFact", "Two kinds of memory are called UserFact"),
+        ("operators_models:Pet,operators_models:Pet", "Two kinds of memory are called Pet"),
+    ],
+)
+def test_names_that_lead_nowhere(models: types.ModuleType, setting: str, reason: str) -> None:
+    """A name that names no usable class is refused in one sentence that says why."""
+    with pytest.raises(InvalidSchemas, match=reason) as refused:
+        load_schemas(setting)
+    assert str(refused.value).endswith(".")
+    assert "\n" not in str(refused.value)
+
+
+def model(name: str = "Thing", extra: Any = None, **fields: Any) -> type[BaseModel]:
+    """Return a model made for one case."""
+    made: Any = create_model(name, **fields)
+    if extra is not None:
+        made.model_config = ConfigDict(json_schema_extra={"kioku": extra})
+    return made
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (model(kind=(str, ...)), "the field kind is Kioku's own"),
+        (model(text=(str, ...), evidence=(str, ...)), "the field evidence is Kioku's own"),
+        (model(age=(int, ...)), "no text field to be found by"),
+        (model(text=(str, ...), run=(Callable[[], int], ...)), "no JSON schema"),
+        (model(text=(str, Field(..., alias="t"))), "the field text has an alias"),
+        (model("PatchDoc", text=(str, ...)), "its name is taken"),
+        (model("Überblick", text=(str, ...)), "its name is taken or no tool can have it"),
+        (model("UserFact", text=(str, ...)), "Two kinds of memory are called UserFact"),
+        (model(text=(str, ...), extra={"level": "much"}), "declares level as much"),
+        (model(text=(str, ...), extra={"topic": "text"}), "declares topic as text"),
+        (model(text=(str, ...), extra={"level": "text"}), "its level, text, is no number"),
+        (model(text=(str, ...), age=(int, ...), extra={"subject": "age"}), "is no text"),
+    ],
+)
+def test_models_that_cannot_work(schema: type[BaseModel], reason: str) -> None:
+    """A model that LangMem, the tools or the store could not use is refused with the reason."""
+    with pytest.raises(InvalidSchemas, match=reason) as refused:
+        checked_schemas([schema])
+    assert str(refused.value).endswith(".")
+
+
+def test_kinds_of_our_own() -> None:
+    """How to answer is a sentence; an episode is a situation, an attempt and an outcome."""
+    assert list(UserInstruction.model_fields) == ["instruction"]
+    assert list(Episode.model_fields) == ["observation", "action", "result"]
+    assert subject("Episode", {"action": "a", "observation": "o"}) == "o"
