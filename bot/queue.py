@@ -34,6 +34,7 @@ _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 _SOON_SECONDS = 10.0
 _AGAIN_SECONDS = 0.2
+_LOOK_AGAIN_SECONDS = 60.0
 
 
 def migrations() -> list[Migration]:
@@ -193,9 +194,11 @@ class Queue:
     async def _next_due(self) -> datetime | None:
         async with transaction(self._pool) as connection:
             found = await connection.execute(
-                "SELECT min(COALESCE(scheduled_at, now())) AS due FROM procrastinate_jobs"
-                " WHERE status = 'todo' AND queue_name = ANY(%s)",
-                ([REPLIES, LEARNING],),
+                # Whoever has one in hand may die over it: somebody has to look again.
+                "SELECT min(CASE WHEN status = 'doing' THEN now() + make_interval(secs => %s)"
+                " ELSE COALESCE(scheduled_at, now()) END) AS due FROM procrastinate_jobs"
+                " WHERE status IN ('todo', 'doing') AND queue_name = ANY(%s)",
+                (_LOOK_AGAIN_SECONDS, [REPLIES, LEARNING]),
             )
             row = await found.fetchone()
         due: datetime | None = row["due"] if row else None

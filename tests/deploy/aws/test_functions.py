@@ -1,0 +1,217 @@
+"""The front and the worker together: stories, a sleeping database, a rotated secret, kills."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from memory import EmbeddedPostgres
+from tests.deploy.aws.conftest import API_TOKEN, Aws, asleep
+from tests.e2e.messages import error_sentences
+
+INTERESTS = (
+    "クラウドサービス全般に興味があり、特にAWS、Azureの基本的な知識を徐々に深めていきたいと思っています",
+    "新しく気になる技術として、AIエージェントを活用した取り組みにも強い興味を持つようになりました",
+)
+TOPICS = "おすすめの技術トピックを3つ挙げて簡潔にまとめて！"
+
+
+def call(aws: Aws, user: str, prompt: str, token: str = API_TOKEN) -> tuple[int, str]:
+    """Make the article's call; return status and text."""
+    request = urllib.request.Request(
+        aws.cloud.url + "/",
+        json.dumps({"user_id": user, "prompt": prompt}).encode(),
+        {"content-type": "application/json", "authorization": f"Bearer {token}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_the_articles_call(aws: Aws) -> None:
+    """Two statements over the Function URL, then a personal third answer, and a generic one."""
+    for statement in INTERESTS:
+        assert call(aws, "MZ0001", statement)[0] == 200
+    status, personal = call(aws, "MZ0001", TOPICS)
+    _, generic = call(aws, "MZ0002", TOPICS)
+    assert status == 200
+    assert all(topic in personal for topic in ("AWS", "Azure", "AIエージェント"))
+    assert "量子コンピューティング" in generic
+    assert "Azure" not in generic
+    rows = aws.world.rows("SELECT value FROM store WHERE prefix = 'chat.API.MZ0001.dm'")
+    assert {row["value"]["kind"] for row in rows} == {"UserTechInterest"}
+    assert call(aws, "MZ0001", TOPICS, token="guessed")[0] == 401
+    assert call(aws, "mz 1", TOPICS)[0] == 400
+    assert aws.connections() == 0
+
+
+def test_stories_with_repeated_and_reordered_deliveries(aws: Aws) -> None:
+    """Food and technology are told, answered once each and built on, however Slack delivers."""
+    world = aws.world
+    world.playground("delivery", {"deliveries": [1, 3], "jitter_ms": 300})
+    aki = world.human("Aki", locale="ja-JP")
+    for statement in ("ラーメンが大好きです!!", "パスタも好きです", *INTERESTS):
+        world.ask(aki, statement)
+        aws.quiet()
+    world.ask(aki, "パスタは嫌いになりました")
+    aws.quiet()
+    answer = world.ask(aki, TOPICS).text
+    aws.quiet()
+    assert all(topic in answer for topic in ("AWS", "Azure"))
+    foods = [
+        row["value"]["content"]["food_name"]
+        for row in world.memories(aki)
+        if row["value"]["kind"] == "UserFoodPreference"
+    ]
+    assert foods == ["ラーメン"]
+    assert "ラーメン" in world.command(aki, "/memories")["text"]
+    aws.quiet()
+    assert aws.connections() == 0
+
+
+def test_while_aurora_sleeps(aws: Aws) -> None:
+    """The front answers in time, the person is told, one reply comes and one memory is formed."""
+    world = aws.world
+    world.ask(world.human("Warm"), "hello")  # cold starts are another matter
+    aws.quiet()
+    aws.cloud.front_seconds.clear()
+    before = len(world.calls("assistant.threads.setStatus"))
+    with (
+        tempfile.TemporaryDirectory(prefix="k") as folder,
+        asleep(aws.database, Path(folder), 15.0) as through,
+    ):
+        aws.write_database_secret(through)
+        aws.worker.end_idle()  # a cold start reads the secret
+        mia = world.human("Mia")
+        said = world.say(mia, "I'm vegetarian")
+        reply = world.reply(said, 60)
+        aws.quiet()
+    shown = [c["args"]["status"] for c in world.calls("assistant.threads.setStatus")[before:]]
+    assert any("waking" in status for status in shown)
+    assert reply.text
+    assert len(world.memories(mia)) == 1
+    deliveries = world.playground("deliveries?since=0")["deliveries"]
+    assert {delivery["outcome"] for delivery in deliveries} == {"acked"}
+    assert max(aws.cloud.front_seconds) < 3.0, "Slack would have delivered it again."
+    world.until(lambda: aws.connections() == 0 or None, "an end of all connections")
+
+
+@pytest.fixture
+def rotating(aws: Aws, postgres: EmbeddedPostgres) -> Iterator[Callable[[], None]]:
+    """A login whose password counts; calling what is yielded rotates it as Secrets Manager does."""
+    login = f"login_{uuid4().hex[:8]}"
+    with psycopg.connect(aws.database, autocommit=True) as owner:
+        rules = Path(owner.execute("SHOW hba_file").fetchall()[0][0])
+        kept = rules.read_text()
+        rules.write_text(f"local all {login} scram-sha-256\n{kept}")
+
+        def rotate() -> None:
+            password = uuid4().hex
+            owner.execute(
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+                    sql.Identifier(login), sql.Literal(password)
+                )
+            )
+            aws.write_database_secret(
+                psycopg.conninfo.make_conninfo(aws.database, user=login, password=password)
+            )
+
+        owner.execute(
+            sql.SQL("CREATE ROLE {} LOGIN IN ROLE kioku_app").format(sql.Identifier(login))
+        )
+        owner.execute("SELECT pg_reload_conf()")
+        try:
+            yield rotate
+        finally:
+            rules.write_text(kept)
+            owner.execute("SELECT pg_reload_conf()")
+            aws.quiet()
+            owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(login)))
+
+
+def test_the_secret_rotates_in_mid_flight(aws: Aws, rotating: Callable[[], None]) -> None:
+    """A password that changes while a turn runs, and between turns, fails no turn."""
+    world = aws.world
+    rotating()
+    ann = world.human()
+    world.ask(ann, "I like ramen")
+    aws.quiet()
+    rotating()
+    world.ask(ann, "I like tempura")
+    world.pace(first_token_ms=1_500)
+    said = world.say(ann, "What else is there?")
+    world.until(lambda: world.prompts("What else is there?") or None, "a request to the model")
+    rotating()
+    world.reply(said)
+    aws.quiet()
+    assert len(world.memories(ann)) == 2
+    [turn] = world.turns(said)
+    assert turn["status"] == "answered"
+
+
+@pytest.mark.parametrize("step", ["before the model", "in the stream", "before the end", "forming"])
+def test_a_worker_killed_by_its_time_limit(aws: Aws, step: str) -> None:
+    """Whatever it was doing, the next invocation finishes it: one reply, one memory."""
+    world = aws.world
+    ann = world.human()
+    text = "I love tempura with green tea salt"
+    with psycopg.connect(aws.database) as holder:
+        if step == "before the model":
+            holder.execute("LOCK TABLE turns IN ACCESS EXCLUSIVE MODE")
+        if step == "in the stream":
+            world.pace(first_token_ms=0, token_ms=150, chunk_chars=4)
+        if step == "forming":
+            holder.execute("LOCK TABLE store IN SHARE MODE")
+        said = world.say(ann, text)
+        if step == "before the model":
+            world.until(lambda: world.inbox(said) or None, "a stored message")
+        elif step == "in the stream":
+            world.until(lambda: [m for m in world.answers(said) if m.get("streaming")], "a stream")
+        elif step == "before the end":
+            world.until(lambda: world.turns(said) or None, "a turn")
+            holder.execute("LOCK TABLE turns IN SHARE MODE")
+            world.until(lambda: world.prompts(text) or None, "a request to the model")
+        else:
+            world.until(lambda: world.journal("formation") or None, "a formation")
+        assert aws.worker.kill_all() == 1
+        holder.rollback()
+    world.pace(first_token_ms=0, token_ms=0, chunk_chars=12)
+
+    def done() -> bool:
+        aws.run_schedule()
+        return bool(world.memories(ann)) and not aws.schedules()
+
+    world.until(done, "an end of all that was left", 60)
+    world.reply(said)
+    assert len(world.answers(said)) == 1
+    assert len(world.memories(ann)) == 1
+    assert aws.connections() == 0
+
+
+def test_what_cannot_be_handed_over(aws: Aws) -> None:
+    """An event gets no 200 and comes again; whoever types a command is told at once."""
+    world = aws.world
+    ann = world.human()
+    front = aws.cloud.functions["front"]
+    front.end_idle()
+    front.variables = {**front.variables, "AWS_ENDPOINT_URL_LAMBDA": "http://127.0.0.1:9"}
+    shown = world.command(ann, "/memories")
+    assert shown["text"] in error_sentences("command_failed")
+    said = world.say(ann, "I like ramen")
+    world.until(lambda: aws.cloud.answered.count(503) > 0 or None, "a refused event")
+    front.variables = {**front.variables, "AWS_ENDPOINT_URL_LAMBDA": aws.cloud.url}
+    front.end_idle()
+    world.reply(said)
+    aws.quiet()
