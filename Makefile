@@ -3,10 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test lint mutants bench soak clean
+.PHONY: help install up test lint mutants bench soak aws-package clean
 
 help:  ## List these verbs
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 install: $(VENV)/.installed  ## Make .venv with everything, from the hashed lock
 
@@ -38,6 +38,9 @@ bench: install  ## Measure, side by side in one run; writes bench/results/latest
 
 soak: install  ## The long fault runs
 	$(BIN)/python -m tests.soak
+
+aws-package: install  ## Build what the AWS functions run, into build/aws; checks the size
+	$(BIN)/python -m deploy.aws.package
 
 clean:  ## Remove what was built here (your data in .kioku/ stays)
 	rm -rf $(VENV) build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

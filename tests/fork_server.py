@@ -103,6 +103,9 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
+_asking = threading.Lock()
+
+
 def start(
     module: str,
     *arguments: str,
@@ -135,7 +138,8 @@ def start(
             "env": dict(env),
             "own_group": own_group,
         }
-        _server().ask(json.dumps(asked), [*given, telling])
+        with _asking:
+            _server().ask(json.dumps(asked), [*given, telling])
     return Forked(os.fdopen(reading), shown)
 
 

@@ -27,10 +27,11 @@ _PLAYGROUND = ("playground", "--manifest", str(ROOT / "manifest.yml"), "--retry-
 _GROUP = "kioku"
 API_TOKEN = "t0ken-of-the-callers"
 WORKER_SECONDS = 60.0
+_REGION = "eu-central-1"
 _AWS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_DEFAULT_REGION": _REGION,
 }
 
 
@@ -139,7 +140,9 @@ def deployed(
     with ExitStack() as stack:
         slack = stack.enter_context(json_server(*_PLAYGROUND))
         conninfo = stack.enter_context(fresh_database(postgres))
-        session = boto3.Session(*_AWS.values())
+        session = boto3.Session(
+            aws_access_key_id="testing", aws_secret_access_key="testing", region_name=_REGION
+        )
         secrets = session.client("secretsmanager", endpoint_url=moto_url)
         scheduler = session.client("scheduler", endpoint_url=moto_url)
         _make_secrets(secrets, slack)

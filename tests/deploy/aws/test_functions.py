@@ -185,7 +185,7 @@ def test_a_worker_killed_by_its_time_limit(aws: Aws, step: str) -> None:
             world.until(lambda: world.prompts(text) or None, "a request to the model")
         else:
             world.until(lambda: world.journal("formation") or None, "a formation")
-        assert aws.worker.kill_all() == 1
+        assert aws.worker.kill_all() >= 1
         holder.rollback()
     world.pace(first_token_ms=0, token_ms=0, chunk_chars=12)
 

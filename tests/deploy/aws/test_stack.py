@@ -1,0 +1,223 @@
+"""What CDK makes of the stack: every property that was asked for, and no finding unanswered."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.aws.stack import read_choices
+from tests.conftest import ROOT
+
+Json = dict[str, Any]
+
+
+class Template:
+    """A synthesised template."""
+
+    def __init__(self, folder: Path, **context: str) -> None:
+        for name in ("worker", "front"):
+            (folder / "package" / name).mkdir(parents=True)
+            (folder / "package" / name / "code.py").write_text("")
+        self.file = folder / "out" / "Kioku.template.json"
+        # Without Node.js on the path, without a network, without an account.
+        made = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "deploy.aws"],
+            cwd=ROOT,
+            env={
+                **{name: os.environ[name] for name in os.environ if not name.startswith("AWS_")},
+                "PATH": "/usr/bin:/bin",
+                "CDK_OUTDIR": str(folder / "out"),
+                "CDK_CONTEXT_JSON": json.dumps({"package": str(folder / "package"), **context}),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        # cdk-nag ends the synthesis where something was found and not acknowledged.
+        assert made.returncode == 0, made.stdout + made.stderr
+        self.content: Json = json.loads(self.file.read_text())
+
+    def all(self, kind: str) -> list[Json]:
+        """Return the properties of every resource of a kind."""
+        found = self.content["Resources"].values()
+        return [one.get("Properties", {}) for one in found if one["Type"] == kind]
+
+    def one(self, kind: str) -> Json:
+        [found] = self.all(kind)
+        return found
+
+    def function(self, handler: str) -> Json:
+        return next(f for f in self.all("AWS::Lambda::Function") if f["Handler"] == handler)
+
+    def statements(self) -> list[Json]:
+        """Return every statement of every policy."""
+        return [
+            statement
+            for policy in self.all("AWS::IAM::Policy")
+            for statement in policy["PolicyDocument"]["Statement"]
+        ]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """The stack as it is without any choice."""
+    return Template(tmp_path_factory.mktemp("stack"))
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """The stack with every choice made the other way."""
+    return Template(
+        tmp_path_factory.mktemp("other"),
+        egress="instance",
+        reader="true",
+        deletionProtection="false",
+        maxCapacity="8",
+        alarmEmail="ops@example.com",
+    )
+
+
+def test_cfn_lint_finds_nothing(template: Template, other: Template) -> None:
+    """Both templates are what CloudFormation takes; W3005 is CDK's own and harmless."""
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "-i", "W3005", "-t"]
+    linted = subprocess.run(
+        [*command, str(template.file), str(other.file)], capture_output=True, text=True, check=False
+    )
+    assert linted.returncode == 0, linted.stdout
+
+
+def test_the_database(template: Template) -> None:
+    """Aurora PostgreSQL 17 pauses at zero, is encrypted, takes TLS only and is protected."""
+    cluster = template.one("AWS::RDS::DBCluster")
+    assert cluster["Engine"] == "aurora-postgresql"
+    assert float(cluster["EngineVersion"]) >= 16.3
+    scaling = cluster["ServerlessV2ScalingConfiguration"]
+    assert scaling["MinCapacity"] == 0
+    assert scaling["SecondsUntilAutoPause"] == 300
+    assert cluster["StorageEncrypted"] is True
+    assert cluster["EnableHttpEndpoint"] is True, "The Data API is off."
+    assert cluster["DeletionProtection"] is True
+    parameters = template.one("AWS::RDS::DBClusterParameterGroup")["Parameters"]
+    assert parameters["rds.force_ssl"] == "1"
+    instances = template.all("AWS::RDS::DBInstance")
+    assert [i["PubliclyAccessible"] for i in instances] == [False]
+    groups = template.one("AWS::RDS::DBSubnetGroup")["SubnetIds"]
+    assert all("database" in group["Ref"] for group in groups)
+
+
+def test_its_credentials(template: Template) -> None:
+    """They are generated, rotate, and no password or key stands in the template."""
+    rotation = template.one("AWS::SecretsManager::RotationSchedule")
+    assert rotation["RotationRules"]["ScheduleExpression"] == "rate(30 days)"
+    secrets = template.all("AWS::SecretsManager::Secret")
+    assert all("GenerateSecretString" in secret for secret in secrets)
+    assert all("SecretString" not in secret for secret in secrets)
+    names = {n for f in template.all("AWS::Lambda::Function") for n in _environment(f)}
+    assert not {n for n in names if n.endswith(("TOKEN", "KEY", "PASSWORD", "SIGNING_SECRET"))}
+
+
+def _environment(function: Json) -> Json:
+    found: Json = function.get("Environment", {}).get("Variables", {})
+    return found
+
+
+def test_the_front(template: Template) -> None:
+    """It runs on arm64 outside the VPC, behind a Function URL, and may do two things."""
+    front = template.function("deploy.aws.front.handler")
+    assert front["Architectures"] == ["arm64"]
+    assert "VpcConfig" not in front
+    assert "DATABASE_SECRET_ARN" not in _environment(front)
+    assert template.one("AWS::Lambda::Url")["AuthType"] == "NONE"
+    policy = next(
+        p for p in template.all("AWS::IAM::Policy") if "FrontRole" in p["Roles"][0]["Ref"]
+    )
+    actions = [statement["Action"] for statement in policy["PolicyDocument"]["Statement"]]
+    assert actions == [
+        "secretsmanager:GetSecretValue",
+        "lambda:InvokeFunction",
+        ["logs:CreateLogStream", "logs:PutLogEvents"],
+    ]
+
+
+def test_the_worker(template: Template) -> None:
+    """It runs in the VPC, verifies the server, is tried three times, then its event is kept."""
+    worker = template.function("deploy.aws.worker.handler")
+    assert worker["VpcConfig"]["SubnetIds"]
+    assert worker["Architectures"] == ["arm64"]
+    assert _environment(worker)["PGSSLMODE"] == "verify-full"
+    invoked = template.one("AWS::Lambda::EventInvokeConfig")
+    assert invoked["MaximumRetryAttempts"] == 2
+    assert "DeadLetters" in json.dumps(invoked["DestinationConfig"]["OnFailure"])
+    assert template.one("AWS::Scheduler::ScheduleGroup") == {}
+    assert template.all("AWS::Events::Rule") == [], "Something would wake an idle database."
+
+
+def test_no_wildcards(template: Template) -> None:
+    """No statement allows any action or any resource, but for network interfaces in the VPC."""
+    for statement in template.statements():
+        actions = statement["Action"]
+        actions = [actions] if isinstance(actions, str) else actions
+        assert not [action for action in actions if "*" in action]
+        if statement["Resource"] == "*":
+            assert all(action.startswith("ec2:") for action in actions)
+            assert not [
+                a
+                for a in actions
+                if "Interface" not in a and "Private" not in a and a != "ec2:DescribeSubnets"
+            ]
+    assert template.all("AWS::IAM::ManagedPolicy") == []
+    roles = template.all("AWS::IAM::Role")
+    assert [r for r in roles if r.get("ManagedPolicyArns")] == []
+
+
+def test_logs_are_not_kept_for_ever(template: Template) -> None:
+    """Every log group forgets."""
+    groups = template.all("AWS::Logs::LogGroup")
+    assert {group["RetentionInDays"] for group in groups} == {30}
+    functions = [f for f in template.all("AWS::Lambda::Function") if "deploy.aws" in f["Handler"]]
+    assert all(f["LoggingConfig"]["LogGroup"] for f in functions)
+
+
+def test_alarms(template: Template, other: Template) -> None:
+    """Errors, dead letters and the age of work raise an alarm, sent to whoever was named."""
+    metrics = {alarm["MetricName"] for alarm in template.all("AWS::CloudWatch::Alarm")}
+    assert metrics == {
+        "Errors",
+        "Throttles",
+        "ApproximateNumberOfMessagesVisible",
+        "AsyncEventAge",
+    }
+    assert all(alarm["AlarmActions"] for alarm in template.all("AWS::CloudWatch::Alarm"))
+    assert other.one("AWS::SNS::Subscription")["Endpoint"] == "ops@example.com"
+
+
+def test_the_migration(template: Template) -> None:
+    """The database is brought up to date by a custom resource, again with each new package."""
+    [migrated] = template.all("AWS::CloudFormation::CustomResource")
+    assert "Migration" in json.dumps(migrated["ServiceToken"])
+    assert "Package" in migrated
+
+
+def test_other_choices(other: Template) -> None:
+    """A NAT instance, a reader, no deletion protection, more capacity."""
+    assert other.all("AWS::EC2::NatGateway") == []
+    assert len(other.all("AWS::RDS::DBInstance")) == 2
+    cluster = other.one("AWS::RDS::DBCluster")
+    assert cluster["DeletionProtection"] is False
+    assert cluster["ServerlessV2ScalingConfiguration"]["MaxCapacity"] == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("egress", "none"), ("maxCapacity", "much"), ("maxCapacity", "0"), ("reader", "perhaps")],
+)
+def test_a_choice_that_is_none(name: str, value: str) -> None:
+    """One sentence says what to write instead."""
+    with pytest.raises(ValueError, match=f"^{name} is .*\\.$"):
+        read_choices({name: value}, Path())
