@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -20,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.locale import Language
 from bot.people import People
 from bot.person_settings import PersonSettings, Standing
+from bot.posts import turn_metadata
 from bot.queue import REPLIES, Queue
 from bot.slack import error_code, patiently
 from bot.surfaces.blocks import Payload
@@ -199,7 +199,7 @@ class ChangeNotices:
                     ts=turn.reply_ts,
                     text=fallback(text),
                     blocks=message_blocks(text, below),
-                    metadata=reply_metadata(turn.id),
+                    metadata=turn_metadata(turn.id),
                 )
             )
         except SlackApiError as error:
@@ -224,11 +224,3 @@ class ChangeNotices:
             if error_code(error) not in _NOWHERE:
                 raise
             log.info("a notice had nowhere to stand: %s", error_code(error))
-
-
-def reply_metadata(turn: UUID, part: int = 0) -> dict[str, Any]:
-    """Return what marks a message as a part of a turn's reply.
-
-    Every member of the workspace can read this: an opaque id only.
-    """
-    return {"event_type": "kioku_turn", "event_payload": {"turn": str(turn), "part": part}}

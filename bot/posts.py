@@ -32,7 +32,7 @@ class Stray(Superseded):
     """Another worker answers the message, and what this one has just posted is nobody's."""
 
 
-def turn_metadata(turn_id: UUID, part: int) -> dict[str, Any]:
+def turn_metadata(turn_id: UUID, part: int = 0) -> dict[str, Any]:
     """Return what a reply's message carries. Every member of the workspace can read it."""
     return {"event_type": TURN_EVENT, "event_payload": {"turn": str(turn_id), "part": part}}
 
@@ -141,6 +141,14 @@ class Posts:
                     else Superseded("Another worker answers the message now.")
                 )
         self.unknown = False
+
+    async def gone(self, ts: str) -> None:
+        """Forget a message that was taken away."""
+        async with self._transaction() as connection:
+            await connection.execute(
+                "UPDATE turns SET reply_ts = array_remove(reply_ts, %s) WHERE id = %s",
+                (ts, self.turn_id),
+            )
 
     async def of_others(self) -> frozenset[str]:
         """Return the times of the messages that other turns of the thread have claimed."""

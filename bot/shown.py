@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from psycopg import OperationalError
@@ -170,10 +169,15 @@ class Shown:
     async def remove(self, part: Part) -> None:
         """Take a message away, if Slack lets it be."""
         await self._end(part)
-        with suppress(*SLACK_FAULTS):
+        try:
             await self._calls.delete(part.ts)
+        except SLACK_FAULTS as error:
+            log.warning("a message was not deleted: %s", error_code(error) or fault(error))
+            if error_code(error) != "message_not_found":
+                return
         if part in self.parts:
             self.parts.remove(part)
+            await self._posts.gone(part.ts)
 
     async def _begun(self, part: Part) -> Part:
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +59,21 @@ class PlaygroundSlack:
     def control(self, path: str, body: Any = None) -> Any:
         """Make a control call."""
         return self._server.call(f"/_playground/{path}", body)
+
+    def as_app(self, method: str, **arguments: Any) -> dict[str, Any]:
+        """Call a Web API method with the app's token; it succeeds."""
+        request = urllib.request.Request(
+            f"{self.told['slack_api_url']}{method}",
+            data=json.dumps(arguments).encode(),
+            headers={
+                "content-type": "application/json; charset=utf-8",
+                "authorization": f"Bearer {self.told['bot_token']}",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            done: dict[str, Any] = json.load(answer)
+        assert done["ok"], done
+        return done
 
     def clear(self) -> None:
         """Take back faults and settings of the test before."""

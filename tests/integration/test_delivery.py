@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import pytest
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
-from bot.budgets import Budgets
-from bot.calls import Workspace
-from bot.delivery import Delivery, DeliveryFailed
-from bot.inbox import Waiting
+from bot.delivery import DeliveryFailed
 from bot.interruptions import Stopped
 from bot.locale import Language, say
-from bot.posts import Posts
 from bot.splitting import open_fence
-from bot.status import StatusLines
 from bot.surfaces.reply import PART_LIMIT
-from bot.turns import Turns
-from memory import DM, EmbeddedPostgres, Namespace, Pool, create_pool, view
+from memory import EmbeddedPostgres
 from tests.conftest import fresh_database
+from tests.integration.desk import (
+    Answering,
+    Desk,
+    answering,
+    below,
+    markdown,
+    open_desk,
+    whole,
+)
 from tests.integration.playground_slack import Place, PlaygroundSlack
-
-FOOTER = say("en", "footer")
 
 
 @pytest.fixture(autouse=True)
@@ -50,101 +46,8 @@ def database(postgres: EmbeddedPostgres) -> Iterator[str]:
 @pytest.fixture
 async def desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
     """Everything an answer is delivered with."""
-    async with create_pool(database, min_size=1, max_size=4, timeout=5) as pool:
-        async with pool.connection() as connection:
-            await connection.execute("DELETE FROM slack_budgets")
-        workspace = Workspace(slack.client(), slack.bot_user_id, Budgets(pool))
-        opened = Desk(slack, pool, workspace, StatusLines(workspace))
+    async with open_desk(database, slack) as opened:
         yield opened
-        await opened.statuses.close()
-
-
-@dataclass
-class Desk:
-    """What all answers of a test share."""
-
-    slack: PlaygroundSlack
-    pool: Pool
-    workspace: Workspace
-    statuses: StatusLines
-
-    async def begin(self, place: Place, *, event: int = -1, attempts: int = 0) -> Posts:
-        """Begin the turn of `place`, or begin it again."""
-        message = self.slack.message(place)
-        waiting = Waiting(id=event, message=message, attempts=attempts)
-        intent, _ = await Turns(self.pool, _no_formation).begin(
-            waiting, view(message.person.namespace(DM)), question="", words="", bot_user_id="B"
-        )
-        return Posts(self.pool, waiting, intent)
-
-    async def known(self, place: Place) -> list[str]:
-        """Return the times of the messages that the turn of `place` has noted."""
-        return list((await self.begin(place)).times)
-
-
-async def _no_formation(connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
-    del connection, namespace
-
-
-@dataclass
-class Answering:
-    """One answer on its way; `stopped` is the person's Stop, `sure` that the database says so."""
-
-    delivery: Delivery
-    turn_id: UUID
-    stopped: bool = False
-    sure: bool = True
-
-
-@asynccontextmanager
-async def answering(
-    desk: Desk, place: Place, *, language: Language = "en", stand_in: bool = False
-) -> AsyncIterator[Answering]:
-    """Begin an answer in a thread; how it ends is up to the test."""
-    posts = await desk.begin(place)
-    holder: list[Answering] = []
-
-    async def check() -> bool:
-        if holder[0].stopped:
-            raise Stopped
-        return holder[0].sure
-
-    async def known() -> Language:
-        return language
-
-    delivery = Delivery(
-        desk.workspace,
-        desk.statuses,
-        desk.slack.message(place),
-        posts,
-        language=known(),
-        stand_in=stand_in,
-        check=check,
-    )
-    holder.append(Answering(delivery, posts.turn_id))
-    async with delivery:
-        yield holder[0]
-
-
-def markdown(message: dict[str, Any]) -> str:
-    """Return the Markdown of one message."""
-    return "".join(b["text"] for b in message.get("blocks", []) if b["type"] == "markdown")
-
-
-def below(message: dict[str, Any]) -> list[str]:
-    """Return what stands below the Markdown of one message."""
-    contexts = [b for b in message.get("blocks", []) if b["type"] == "context"]
-    return [element["text"] for context in contexts for element in context["elements"]]
-
-
-def whole(slack: PlaygroundSlack, place: Place, text: str) -> list[dict[str, Any]]:
-    """Check that the thread shows `text` once, whole, ended and with one footer; return it."""
-    messages = slack.thread(place)
-    assert "".join(markdown(m) for m in messages) == text
-    assert not any(m.get("streaming") for m in messages)
-    assert [below(m) for m in messages] == [[]] * (len(messages) - 1) + [[FOOTER]]
-    assert all(m["text"] for m in messages)
-    return messages
 
 
 async def begin(answer: Answering, text: str = "Hello ") -> None:

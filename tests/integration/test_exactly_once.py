@@ -1,0 +1,289 @@
+"""One answer, however a worker ended: what it may have left in the thread is found, or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from bot.interruptions import Superseded
+from bot.posts import NOTICE_METADATA
+from memory import EmbeddedPostgres
+from tests.conftest import fresh_database
+from tests.integration.desk import Desk, answering, open_desk, whole
+from tests.integration.playground_slack import Place, PlaygroundSlack
+
+WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each has a thread of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
+    """Everything an answer is delivered with."""
+    async with open_desk(database, slack) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take for settled what is half a second old."""
+    monkeypatch.setattr("bot.shown.SETTLED_SECONDS", 0.5)
+    monkeypatch.setattr("bot.shown.TROUBLE_SECONDS", 1.0)
+
+
+def said_by_app(desk: Desk, place: Place, text: str, **more: Any) -> str:
+    """Post as the app does, outside any turn; return the ts."""
+    done = desk.slack.as_app(
+        "chat.postMessage", channel=place.channel, thread_ts=place.root, text=text, **more
+    )
+    return str(done["ts"])
+
+
+def streamed_by_app(desk: Desk, place: Place, text: str) -> str:
+    """Begin a stream as a worker does that dies before it can note its ts; return the ts."""
+    done = desk.slack.as_app(
+        "chat.startStream",
+        channel=place.channel,
+        thread_ts=place.root,
+        recipient_team_id=place.team,
+        recipient_user_id=place.user,
+        markdown_text=text,
+    )
+    return str(done["ts"])
+
+
+async def dies_at_its_start(desk: Desk, place: Place) -> str:
+    """Let a worker die after its stream was begun, before its ts was stored; return the ts."""
+    await (await desk.begin(place)).intend()
+    return streamed_by_app(desk, place, "Half of")
+
+
+async def answer_again(desk: Desk, place: Place, text: str = "The whole answer.") -> None:
+    """Answer as the worker that continues does."""
+    desk.slack.forget_calls()
+    async with answering(desk, place) as answer:
+        await answer.delivery.write(text[:4])
+        await answer.delivery.finish(text)
+
+
+async def test_a_turn_that_died_before_it_posted_asks_slack_nothing_more(desk: Desk) -> None:
+    """Where nothing can have been posted the thread is not looked at, and the answer streams."""
+    place = desk.slack.place()
+    await desk.begin(place)
+    await answer_again(desk, place)
+    whole(desk.slack, place, "The whole answer.")
+    assert [call["method"] for call in desk.slack.calls()] == [
+        "assistant.threads.setStatus",
+        "chat.startStream",
+        "chat.stopStream",
+    ]
+
+
+@pytest.mark.parametrize("end", ["live", "expired", "stopped by the person", "ended"])
+async def test_a_stream_whose_ts_was_not_stored_is_finished(desk: Desk, end: str) -> None:
+    """Whatever became of a stream that nobody noted, it becomes the one whole answer."""
+    place = desk.slack.place()
+    ts = await dies_at_its_start(desk, place)
+    if end == "expired":
+        desk.slack.control("settings", {"stream_seconds": 0.01})
+    elif end == "stopped by the person":
+        person = {"user": place.user, "channel": place.channel, "thread_ts": place.root}
+        desk.slack.control("stop", person)
+    elif end == "ended":
+        desk.slack.as_app("chat.stopStream", channel=place.channel, ts=ts)
+    await answer_again(desk, place)
+    [message] = whole(desk.slack, place, "The whole answer.")
+    assert message["ts"] == ts
+    assert await desk.known(place) == [ts]
+    assert len(desk.slack.calls("conversations.replies")) == 1
+
+
+async def test_a_post_whose_ts_was_not_stored_is_finished(desk: Desk) -> None:
+    """A post that nobody noted is found by its metadata and set to the answer of now."""
+    place = desk.slack.place()
+    await (await desk.begin(place)).intend()
+    async with answering(desk, place) as lost:
+        await lost.delivery.finish("The first answer.")
+    [ts] = await desk.known(place)
+    with psycopg.connect(desk.conninfo) as owner:
+        owner.execute(
+            "UPDATE turns SET reply_ts = '{}', posting_since = now() WHERE question_ts = %s",
+            (place.ts,),
+        )
+    await answer_again(desk, place)
+    [message] = whole(desk.slack, place, "The whole answer.")
+    assert message["ts"] == ts
+
+
+async def test_a_call_that_is_carried_out_late_is_waited_for(desk: Desk) -> None:
+    """What a dying worker had under way appears after a first look, and is found all the same."""
+    place = desk.slack.place()
+    await (await desk.begin(place)).intend()
+    begun = asyncio.create_task(answer_again(desk, place))
+    async with asyncio.timeout(10):
+        while not desk.slack.calls("conversations.replies"):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
+    ts = streamed_by_app(desk, place, "Half of")
+    await begun
+    [message] = whole(desk.slack, place, "The whole answer.")
+    assert message["ts"] == ts
+
+
+async def test_what_others_said_in_the_thread_is_left_alone(desk: Desk) -> None:
+    """Neither another turn's answer nor a notice is taken for the lost one."""
+    place = desk.slack.place()
+    followed = desk.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
+    later = Place(place.user, place.team, place.channel, followed["ts"], place.root)
+    async with answering(desk, place) as first:
+        await first.delivery.write("The first ")
+        await first.delivery.finish("The first answer.")
+    notice = said_by_app(desk, place, "Only so you know.", metadata=NOTICE_METADATA)
+    await (await desk.begin(later)).intend()
+    await answer_again(desk, later, "The second answer.")
+    messages = {m["ts"]: m["text"] for m in desk.slack.thread(place)}
+    assert list(messages.values()) == [
+        "The first answer.",
+        "Only so you know.",
+        "The second answer.",
+    ]
+    assert messages[notice] == "Only so you know."
+
+
+async def test_a_turn_of_the_version_before_is_looked_up(desk: Desk) -> None:
+    """A turn that an older version began, which notes no intentions, is not answered twice."""
+    place = desk.slack.place()
+    await desk.begin(place)
+    with psycopg.connect(desk.conninfo) as owner:
+        owner.execute("DELETE FROM turns WHERE question_ts = %s", (place.ts,))
+        owner.execute(
+            "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
+            " question, words) VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', %s, '', '')",
+            (
+                desk.slack.team_id,
+                place.user,
+                place.channel,
+                desk.slack.message(place).thread,
+                place.ts,
+            ),
+        )
+    ts = streamed_by_app(desk, place, "Half of")
+    await answer_again(desk, place)
+    [message] = whole(desk.slack, place, "The whole answer.")
+    assert message["ts"] == ts
+
+
+def stored(desk: Desk, place: Place, attempts: int) -> int:
+    """Put the message of `place` into the inbox as begun so many times; return its id."""
+    message = desk.slack.message(place)
+    with psycopg.connect(desk.conninfo) as owner:
+        [[identity]] = owner.execute(
+            "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, message,"
+            " attempts) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+            (
+                message.team_id,
+                message.event_id,
+                message.user_id,
+                message.channel_id,
+                message.ts,
+                message.thread,
+                Jsonb({}),
+                attempts,
+            ),
+        ).fetchall()
+    return int(identity)
+
+
+def taken_over(desk: Desk, event: int) -> None:
+    """Let another worker begin a message anew."""
+    with psycopg.connect(desk.conninfo) as owner:
+        owner.execute("UPDATE inbox_events SET attempts = attempts + 1 WHERE id = %s", (event,))
+
+
+async def test_whoever_was_taken_over_intends_and_posts_nothing(desk: Desk) -> None:
+    """A worker that was taken over before its answer began does not begin it."""
+    place = desk.slack.place()
+    event = stored(desk, place, attempts=1)
+    posts = await desk.begin(place, event=event)
+    taken_over(desk, event)
+    async with answering(desk, place, posts=posts) as answer:
+        with pytest.raises(Superseded):
+            await answer.delivery.write("Hello")
+        with pytest.raises(Superseded):
+            await answer.delivery.finish("Hello.")
+    assert desk.slack.thread(place) == []
+    assert not desk.slack.calls("chat.startStream", "chat.postMessage")
+
+
+@pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
+async def test_what_was_begun_as_another_took_over_is_taken_back(desk: Desk, method: str) -> None:
+    """A message that is begun in the very moment of being taken over does not stay beside."""
+    place = desk.slack.place()
+    event = stored(desk, place, attempts=1)
+    desk.slack.fault(method, delay_ms=400)
+    async with answering(desk, place, posts=await desk.begin(place, event=event)) as late:
+        streamed = method == "chat.startStream"
+        deliver = late.delivery.write if streamed else late.delivery.finish
+        beginning = asyncio.create_task(deliver("Half of"))
+        async with asyncio.timeout(10):
+            while not desk.intended(place):  # noqa: ASYNC110 - PostgreSQL tells nobody
+                await asyncio.sleep(0.02)
+        taken_over(desk, event)
+        with pytest.raises(Superseded):
+            await beginning
+    assert [call["executed"] for call in desk.slack.calls(method)] == [True]
+    assert desk.slack.thread(place) == []
+    again = await desk.begin(place, event=event, attempts=1)
+    async with answering(desk, place, posts=again) as answer:
+        await answer.delivery.finish("The whole answer.")
+    whole(desk.slack, place, "The whole answer.")
+
+
+async def test_what_another_has_adopted_is_not_taken_back(desk: Desk) -> None:
+    """Where the other worker has found the message already it stays, and is that one's."""
+    place = desk.slack.place()
+    event = stored(desk, place, attempts=1)
+    late = await desk.begin(place, event=event)
+    await late.intend()
+    ts = streamed_by_app(desk, place, "Half of")
+    taken_over(desk, event)
+    other = await desk.begin(place, event=event, attempts=1)
+    async with answering(desk, place, posts=other) as answer:
+        await answer.delivery.finish("The whole answer.")
+    with pytest.raises(Superseded) as told:
+        await late.note(ts)
+    assert type(told.value) is Superseded
+    [message] = whole(desk.slack, place, "The whole answer.")
+    assert message["ts"] == ts
+
+
+async def test_nothing_is_written_while_nobody_knows_who_answers(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the database out of sight for long the answer waits, and is whole when it is back."""
+    monkeypatch.setattr("bot.delivery.FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr("bot.delivery._SURE_SECONDS", 0.3)
+    place = desk.slack.place()
+    async with answering(desk, place) as answer:
+        await answer.delivery.write("Hello ")
+        answer.sure = False
+        await asyncio.sleep(0.5)
+        before = len(desk.slack.calls(*WRITES))
+        for _ in range(4):
+            await answer.delivery.write("more ")
+            await asyncio.sleep(0.11)
+        finishing = asyncio.create_task(answer.delivery.finish(answer.delivery.taken + "end."))
+        await asyncio.sleep(0.3)
+        assert len(desk.slack.calls(*WRITES)) == before
+        answer.sure = True
+        await finishing
+    whole(desk.slack, place, "Hello more more more more end.")
