@@ -13,6 +13,7 @@ from bot.app import create_app
 from bot.ask import Asks, ask_handler
 from bot.changes import Changes
 from bot.listeners.privately import PrivateAnswers
+from bot.listening import Listening
 from bot.socket_mode import socket_mode
 from bot.turn import create_turn
 from bot.web import Handler
@@ -52,7 +53,9 @@ async def open_front(wiring: Wiring) -> AsyncIterator[Front]:
             socket = await stack.enter_async_context(
                 socket_mode(app, token.get_secret_value(), wiring.connections.slack)
             )
-        yield Front(app=app, socket=socket, ask=_ask(wiring))
+        front = Front(app=app, socket=socket, ask=_ask(wiring))
+        await stack.enter_async_context(_listening(wiring, front).marked())
+        yield front
 
 
 def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
@@ -74,6 +77,16 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
         controls=wiring.controls,
         modals=wiring.modals,
         previews=wiring.previews,
+    )
+
+
+def _listening(wiring: Wiring, front: Front) -> Listening:
+    async def connected() -> bool:
+        return await front.problem() is None
+
+    connections = wiring.connections
+    return Listening(
+        connections.pool, wiring.queue, str(connections.identity.team_id), connected=connected
     )
 
 

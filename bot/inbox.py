@@ -12,6 +12,7 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from bot import overhearing
 from bot.interruptions import Edited, Stopped, Superseded, Withdrawn
 from bot.logs import fault
 from bot.messages import Message
@@ -59,22 +60,30 @@ class Inbox:
         self._pool = pool
         self._queue = queue
 
-    async def store(self, message: Message) -> bool:
+    async def store(self, message: Message, *, late: bool = False) -> bool:
         """Store a message and the job that answers it, in one transaction; False if known.
 
         Known is: the same event id, or the same (team, channel, ts), as a mention that comes both
         as ``message`` and ``app_mention``. A message that does not address the bot is stored
-        only in a thread the bot is part of. Raises `psycopg.OperationalError` when the database
-        cannot be reached within two seconds: Slack then delivers the event again.
+        only in a thread the bot is part of; its place in any other is kept for two minutes, for the
+        mention that is still on its way. `late`: it was found by catching up.
+
+        Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
+        Slack then delivers the event again.
         """
         scope = {THREAD_SETTING: message.thread}
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
+            if message.audience != DM:
+                await overhearing.in_turn(connection, message.thread)
             if not message.addressed and not await _follows(connection, message.thread):
+                await overhearing.keep(connection, message)
+                return False
+            if late and await _was_answered(connection, message):
                 return False
             inserted = await connection.execute(
                 "INSERT INTO inbox_events"
-                " (team_id, event_id, user_id, channel_id, ts, thread, audience, message)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id",
+                " (team_id, event_id, user_id, channel_id, ts, thread, audience, late, message)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id",
                 (
                     message.team_id,
                     message.event_id,
@@ -83,6 +92,7 @@ class Inbox:
                     message.ts,
                     message.thread,
                     message.audience,
+                    late,
                     Jsonb(message.as_json()),
                 ),
             )
@@ -95,6 +105,14 @@ class Inbox:
                 lock=f"{REPLIES}:{message.thread}",
                 thread=message.thread,
             )
+            if message.audience != DM and await overhearing.anything_after(connection, message):
+                await self._queue.defer(
+                    connection,
+                    overhearing.READ,
+                    queue=REPLIES,
+                    lock=f"{overhearing.READ}:{message.thread}",
+                    thread=message.thread,
+                )
         return True
 
     async def next(self, thread: str) -> Waiting | None:
@@ -290,6 +308,15 @@ async def unanswered(
         ),
     )
     return {row["ts"]: row["text"] for row in await found.fetchall()}
+
+
+async def _was_answered(connection: AsyncConnection[DictRow], message: Message) -> bool:
+    # What was stored is known by its row in the inbox for some days, what was answered for longer.
+    found = await connection.execute(
+        "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s",
+        (message.team_id, message.channel_id, message.ts),
+    )
+    return await found.fetchone() is not None
 
 
 async def _follows(connection: AsyncConnection[DictRow], thread: str) -> bool:

@@ -54,6 +54,34 @@ class Message:
         return asdict(self)
 
 
+def found_message(
+    found: Mapping[str, Any],
+    *,
+    team_id: str,
+    channel_id: str,
+    bot_user_id: str,
+    is_dm: bool = False,
+    is_shared: bool = False,
+) -> Message | None:
+    """Return a message of a conversation's history as `read_message` does that of an event.
+
+    Its event id is made of its place, which no event of Slack's has.
+    """
+    event = {
+        **found,
+        "type": found.get("type") or "message",
+        "channel": channel_id,
+        "channel_type": "im" if is_dm else "channel",
+    }
+    body = {
+        "event_id": f"{channel_id}.{found.get('ts')}",
+        "team_id": team_id,
+        "is_ext_shared_channel": is_shared,
+        "event": event,
+    }
+    return read_message(body, bot_user_id)
+
+
 def installation_team(body: Mapping[str, Any]) -> str:
     """Return the installation's id: the enterprise's for an organisation-wide install.
 

@@ -15,6 +15,7 @@ from bot.posts import Posts
 from bot.privately import Work, show_privately
 from bot.slack import SLACK_FAULTS, error_code
 from bot.status import StatusLines
+from bot.surfaces.reply import late_line
 from bot.turns import Intent
 from memory import View
 
@@ -54,6 +55,31 @@ class SlackOutlet(Delivery):
             check=partial(inbox.check, waiting),
         )
         self._view = view
+        self._waiting = waiting
+        self._standing_settings = intent.standing.settings
+        self._people = people
+        self._preface = ""
+
+    @property
+    def taken(self) -> str:
+        """What has come of the answer so far."""
+        return super().taken.removeprefix(self._preface)
+
+    async def write(self, piece: str) -> None:
+        """Take a piece of the answer; a late answer begins by saying so."""
+        await super().write(piece if self.taken else await self._begun(piece))
+
+    async def finish(self, text: str, *, drew_on: bool = False) -> None:
+        """Deliver the whole answer. Raises `DeliveryFailed` when Slack takes it in no way."""
+        await super().finish(await self._begun(text), drew_on=drew_on)
+
+    async def _begun(self, text: str) -> str:
+        if self._waiting.late and not self._preface:
+            message = self._message
+            settings = await self._people.settings(message.person, settings=self._standing_settings)
+            line = late_line(await self.language(), message.ts, settings.time_zone)
+            self._preface = f"{line}\n\n"
+        return self._preface + text
 
     async def show(self, works: Sequence[Work]) -> None:
         """Show what these bring. A list asked for in a channel comes to the asker only."""

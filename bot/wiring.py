@@ -18,6 +18,7 @@ from bot.people import People
 from bot.posts import Posts
 from bot.previews import Previews
 from bot.queue import Queue
+from bot.reading import Reading
 from bot.reply import Replier
 from bot.shares import Shares
 from bot.slack_outlet import SlackOutlet
@@ -46,6 +47,7 @@ class Wiring:
     modals: Modals
     previews: Previews
     shares: Shares
+    reading: Reading
     parts: Parts
     open_outlet: OpenOutlet
 
@@ -118,6 +120,7 @@ def wire(connections: Connections) -> Wiring:
         modals=create_modals(pool, embedder, slack, audiences, own, notices),
         previews=Previews(pool, embedder, audiences, stand_in=settings.stand_in),
         shares=shares,
+        reading=Reading(pool, queue, inbox, slack, str(connections.identity.bot_user_id)),
         parts=Parts(
             pool=pool,
             client=slack,

@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from bot import overhearing
 from bot.answering import Answering
+from bot.catching_up import READ_ON, CatchingUp
 from bot.change_notices import SHOW
 from bot.inbox import ANSWER
 from bot.learning import FORM
+from bot.listening import CATCH_UP
 from bot.notices import Notices
 from bot.outages import Outages
 from bot.queue import LEARNING, REPLIES, UPKEEP
@@ -34,6 +37,15 @@ def register_work(wiring: Wiring) -> None:
     answering = create_answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
     queue.register(SHOW, REPLIES, wiring.notices.show, attempts=6, wait=2)
+    catching_up = CatchingUp(
+        wiring.connections.pool, queue, wiring.reading, wiring.connections.slack
+    )
+    for name, read in (
+        (overhearing.READ, wiring.reading.overheard),
+        (CATCH_UP, catching_up.plan),
+        (READ_ON, catching_up.read_on),
+    ):
+        queue.register(name, REPLIES, read, attempts=6, wait=2)
     queue.register(
         FORM,
         LEARNING,

@@ -669,6 +669,55 @@ BREAKS = (
         ),
     ),
     Break(
+        "a follow-up that overtakes its mention",
+        "bot/inbox.py",
+        "if message.audience != DM and await overhearing.anything_after(connection, message):",
+        "if message.audience is not None and message.thread == message.ts:",
+        "What is written right after a mention would be lost when Slack delivers it first.",
+        (
+            "tests/integration/test_overhearing.py"
+            "::test_a_follow_up_that_overtakes_its_mention_is_answered_after_it",
+        ),
+    ),
+    Break(
+        "mention and follow-up take turns",
+        "bot/overhearing.py",
+        '"SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"',
+        '"SELECT hashtextextended(%s, 0)"',
+        "Delivered at the same moment, neither would see the other.",
+        (
+            "tests/integration/test_overhearing.py"
+            "::test_a_follow_up_waits_for_a_mention_that_is_being_stored",
+        ),
+    ),
+    Break(
+        "what was overheard goes",
+        "bot/overhearing.py",
+        "WHERE received_at < now() - interval '2 minutes'",
+        "WHERE received_at < now() - interval '2 days'",
+        "Where people write among themselves would be kept.",
+        ("tests/integration/test_overhearing.py::test_after_two_minutes_nothing_is_left",),
+    ),
+    Break(
+        "an outage is noticed",
+        "bot/listening.py",
+        'if row is not None and row["gap"] > GAP_SECONDS:',
+        "if row is None:",
+        "What was written while the app was away would stay unanswered.",
+        ("tests/integration/test_catching_up.py::test_a_gap_is_caught_up_with_once",),
+    ),
+    Break(
+        "caught up with once",
+        "bot/inbox.py",
+        "            if late and await _was_answered(connection, message):",
+        "            if late and not message.ts:",
+        "A message answered long ago would be answered again after an outage.",
+        (
+            "tests/integration/test_catching_up.py"
+            "::test_what_was_answered_is_known_though_its_event_is_gone",
+        ),
+    ),
+    Break(
         "a person's share",
         "bot/shares.py",
         'if row is None or row["before"] < self._messages_per_hour:',

@@ -54,14 +54,16 @@ CREATE POLICY own_overheard ON overheard USING (
     thread = current_setting('kioku.thread', true) OR received_at < now() - interval '2 minutes'
 ) WITH CHECK (thread = current_setting('kioku.thread', true));
 
--- Conversations and threads (`thread_ts` is not '') still to be read after an outage.
+-- Conversations and threads (`thread_ts` is not '') still to be read after an outage, by `rank`, from
+-- the message after `oldest` on; `cursor` is where Slack's next page begins.
 CREATE TABLE catching_up (
     team_id text NOT NULL,
     channel_id text NOT NULL,
-    thread_ts text NOT NULL,
+    thread_ts text NOT NULL DEFAULT '',
     kind text NOT NULL,
     oldest text NOT NULL,
-    turn int NOT NULL,
+    cursor text NOT NULL DEFAULT '',
+    rank int NOT NULL,
     PRIMARY KEY (team_id, channel_id, thread_ts)
 );
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, tzinfo
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.locale import Language, say
 from bot.person_settings import Standing
@@ -28,6 +30,23 @@ def reply_text(language: Language, reply: Reply) -> str:
         links = "\n".join(f"- [{_label(c.title)}]({c.url})" for c in reply.citations)
         text += f"\n\n**{say(language, 'sources')}**\n{links}"
     return text
+
+
+def late_line(language: Language, ts: str, time_zone: str | None) -> str:
+    """Return the line that says when a message was written, and that its answer is late.
+
+    By the person's clock; with its date where that is not today's. Where their zone is unknown, in
+    UTC, named.
+    """
+    try:
+        zone: tzinfo = ZoneInfo(time_zone or "")
+        suffix = ""
+    except (ZoneInfoNotFoundError, ValueError):
+        zone, suffix = UTC, " UTC"
+    written = datetime.fromtimestamp(float(ts), zone)
+    today = written.date() == datetime.now(zone).date()
+    shown = written.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")
+    return say(language, "late", time=f"{shown}{suffix}")
 
 
 def _label(title: str) -> str:

@@ -14,17 +14,21 @@ from bot.answering import Answering
 from bot.audience import Audiences
 from bot.budgets import Budgets
 from bot.calls import Workspace
+from bot.catching_up import READ_ON, CatchingUp
 from bot.config import STAND_IN_MODEL
 from bot.controls import Controls
 from bot.inbox import ANSWER, Inbox, Waiting
 from bot.learning import FORM, Learning
+from bot.listening import CATCH_UP
 from bot.messages import Message
 from bot.notices import Notices
 from bot.outages import Outages
+from bot.overhearing import READ
 from bot.own_memories import OwnMemories
 from bot.people import People
 from bot.posts import Posts
 from bot.queue import LEARNING, REPLIES, Queue
+from bot.reading import Reading
 from bot.reply import Replier
 from bot.shares import Shares
 from bot.slack_outlet import SlackOutlet
@@ -64,6 +68,9 @@ class House:
     parts: Parts
     notices: Notices
     shares: Shares
+    queue: Queue
+    reading: Reading
+    catching_up: CatchingUp
 
     async def ask(self, place: Place, text: str, **more: Any) -> Message:
         """Let the person of `place` write, and answer all that waits in that thread."""
@@ -226,6 +233,11 @@ async def build(
     answering = Answering(inbox, turn, telling, outages, withdrawals, shares, notices)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=1, wait=1)
     queue.register(FORM, LEARNING, learning.form, attempts=1, wait=1)
+    reading = Reading(pool, queue, inbox, client, slack.bot_user_id)
+    catching_up = CatchingUp(pool, queue, reading, client)
+    queue.register(READ, REPLIES, reading.overheard, attempts=1, wait=1)
+    queue.register(CATCH_UP, REPLIES, catching_up.plan, attempts=1, wait=1)
+    queue.register(READ_ON, REPLIES, catching_up.read_on, attempts=1, wait=1)
     return House(
         slack,
         stand_in,
@@ -238,4 +250,7 @@ async def build(
         parts,
         notices,
         shares,
+        queue,
+        reading,
+        catching_up,
     )

@@ -22,7 +22,14 @@ from bot.surfaces.forgetting import (
     forgotten_notice,
 )
 from bot.surfaces.memories import PAGE_SIZE, memory_list, numbered, search_results
-from bot.surfaces.reply import PART_LIMIT, fallback, footer, message_blocks, reply_text
+from bot.surfaces.reply import (
+    PART_LIMIT,
+    fallback,
+    footer,
+    late_line,
+    message_blocks,
+    reply_text,
+)
 from bot.surfaces.wording import describe
 from memory import Memory, Person
 from playground.blocks import ALL_CHARACTERS, block_errors, characters
@@ -308,3 +315,25 @@ def test_fallback(text: str) -> None:
     plain = fallback(text)
     assert len(plain) <= 3_900
     assert text.startswith(plain.removesuffix("…") if len(text) > 3_900 else plain)
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("Asia/Tokyo", "2026-01-05 21:30"),
+        ("America/New_York", "2026-01-05 07:30"),
+        (None, "2026-01-05 12:30 UTC"),
+        ("Nowhere/Land", "2026-01-05 12:30 UTC"),
+    ],
+)
+def test_a_late_answer_says_when_it_was_asked(zone: str | None, shown: str) -> None:
+    """The time is that of the person's own clock, or UTC, which is named."""
+    asked = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
+    line = late_line("en", f"{asked.timestamp():.6f}", zone)
+    assert line == f"_Written at {shown}; answered late because I was away._"
+
+
+def test_todays_date_goes_without_saying() -> None:
+    """What was written today, where the person is, is named by its time alone."""
+    line = late_line("ja", f"{datetime.now(UTC).timestamp():.6f}", "Asia/Tokyo")
+    assert re.match(r"_\d\d:\d\dにいただいた", line)

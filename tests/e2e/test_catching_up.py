@@ -1,0 +1,34 @@
+"""After an outage longer than Slack's retries nobody is left without an answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.world import World
+
+
+@pytest.mark.parametrize("own_world", [{}], indirect=True)
+def test_what_nobody_received_is_answered_after_the_outage(own_world: World) -> None:
+    """Messages whose events were given up while the app was away are read and answered once."""
+    world = own_world
+    ann = world.human()
+    general = world.channel("public", ann)
+    known = world.say(ann, "<@BOT> I love tea", channel=general)
+    world.reply(known)
+    world.playground("settings", {"retry_delays": [0.05]})
+    world.app.kill()
+    missed = [
+        world.say(ann, "I love ramen"),
+        world.say(ann, "I love sushi", under=known),
+        world.say(ann, "<@BOT> I love curry", channel=general),
+    ]
+    world.say(ann, "I love it here", channel=general)
+    assert world.playground("settle", {"seconds": 15})["settled"]
+    assert [world.inbox(said) for said in missed] == [[], [], []]
+    world.rows("UPDATE listening SET heard_at = now() - interval '10 minutes' RETURNING 1")
+    world.app.start()
+    for said, food in zip(missed, ("ramen", "sushi", "curry"), strict=True):
+        assert food in world.reply(said).text
+    world.settled()
+    assert [len(world.answers(said)) for said in missed] == [1, 1, 1]
+    assert world.stored_of(ann) == 4

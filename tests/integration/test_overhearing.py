@@ -1,0 +1,199 @@
+"""A follow-up that overtakes the mention it follows is answered; nobody else's words are kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bot import overhearing
+from bot.messages import Message
+from bot.overhearing import READ
+from memory import EmbeddedPostgres, Pool, create_pool, transaction
+from tests.conftest import fresh_database
+from tests.integration.house import House
+from tests.integration.playground_slack import Place
+from tests.integration.work import jobs, sql, taken
+
+
+@pytest.fixture
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A database for each test."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool."""
+    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
+        yield opened
+
+
+@dataclass
+class Talk:
+    """A thread in a public channel which somebody began; messages in it are not delivered yet."""
+
+    house: House
+    place: Place
+
+    def says(self, text: str) -> Message:
+        """Let the person write in the thread."""
+        said = self.house.slack.say(
+            self.place.user, self.place.channel, text, thread_ts=self.place.root
+        )
+        written = text.replace("<@BOT>", f"<@{self.house.slack.bot_user_id}>")
+        return self.house.slack.message(
+            self.place,
+            event_id=f"Ev{said['ts']}",
+            ts=said["ts"],
+            thread_ts=self.place.root,
+            text=written,
+            addressed="<@BOT>" in text,
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return what is kept of what was overheard."""
+        return sql(self.house, "SELECT * FROM overheard")
+
+    def stored(self) -> list[str]:
+        """Return the texts of the messages that wait."""
+        found = sql(self.house, "SELECT message->>'text' AS text FROM inbox_events ORDER BY ts")
+        return [row["text"] for row in found]
+
+
+@pytest.fixture
+def talk(house: House) -> Talk:
+    """A thread with nothing of the app in it."""
+    return Talk(house, house.slack.place(channel="public"))
+
+
+async def test_a_follow_up_that_overtakes_its_mention_is_answered_after_it(talk: Talk) -> None:
+    """Delivered first, it is read from Slack when the mention comes, and answered after it."""
+    house = talk.house
+    mention, follow_up = talk.says("<@BOT> one"), talk.says("two")
+    assert not await house.inbox.store(follow_up)
+    assert await house.inbox.store(mention)
+    [arguments] = taken(house, READ)
+    assert arguments == {"thread": mention.thread}
+    await house.reading.overheard(**arguments)
+    assert talk.rows() == []
+    await house.answering.drain(mention.thread)
+    assert [prompt[-1]["content"] for prompt in house.prompts()] == ["one", "two"]
+    assert not await house.inbox.store(follow_up)
+    assert sql(house, "SELECT late FROM inbox_events") == [{"late": False}] * 2
+
+
+async def test_only_the_place_is_kept(talk: Talk) -> None:
+    """Of a message that is not for the app only the place is kept: no text, no author."""
+    overheard = talk.says("My SECRET")
+    assert not await talk.house.inbox.store(overheard)
+    [row] = talk.rows()
+    assert {name: row[name] for name in row if name != "received_at"} == {
+        "team_id": overheard.team_id,
+        "channel_id": overheard.channel_id,
+        "ts": overheard.ts,
+        "thread": overheard.thread,
+    }
+    assert jobs(talk.house, READ) == []
+
+
+async def test_what_was_said_before_the_mention_is_left_alone(talk: Talk) -> None:
+    """Only what came after the mention was meant for the app."""
+    house = talk.house
+    before, mention = talk.says("among ourselves"), talk.says("<@BOT> hello")
+    after = talk.says("and more")
+    for message in (before, after):
+        assert not await house.inbox.store(message)
+    await house.inbox.store(mention)
+    [arguments] = taken(house, READ)
+    await house.reading.overheard(**arguments)
+    assert talk.stored() == [mention.text, "and more"]
+    assert talk.rows() == []
+
+
+async def test_without_a_follow_up_nothing_is_read(talk: Talk) -> None:
+    """A mention alone, or below older talk, asks nothing of Slack."""
+    house = talk.house
+    await house.inbox.store(talk.says("among ourselves"))
+    await house.inbox.store(talk.says("<@BOT> hello"))
+    assert jobs(house, READ) == []
+
+
+async def test_after_two_minutes_nothing_is_left(talk: Talk) -> None:
+    """What was overheard is gone after two minutes, with the next message of any thread."""
+    house = talk.house
+    mention, old = talk.says("<@BOT> hello"), talk.says("old")
+    await house.inbox.store(old)
+    sql(house, "UPDATE overheard SET received_at = received_at - interval '121 seconds'")
+    elsewhere = Talk(house, house.slack.place(channel="public"))
+    new = elsewhere.says("new")
+    await house.inbox.store(new)
+    assert [row["ts"] for row in talk.rows()] == [new.ts]
+    await house.inbox.store(mention)
+    assert jobs(house, READ) == []
+
+
+async def test_slacks_limit_is_waited_for_without_a_worker(talk: Talk) -> None:
+    """Where Slack says to wait the job ends, and comes again when it may."""
+    house = talk.house
+    mention, follow_up = talk.says("<@BOT> one"), talk.says("two")
+    await house.inbox.store(follow_up)
+    await house.inbox.store(mention)
+    [arguments] = taken(house, READ)
+    house.slack.fault("conversations.replies", error="ratelimited", retry_after=17)
+    await house.reading.overheard(**arguments)
+    [job] = jobs(house, READ)
+    assert 15 < job["due_in"] <= 17
+    assert len(talk.rows()) == 1
+    await house.reading.overheard(**taken(house, READ)[0])
+    assert talk.stored() == [mention.text, "two"]
+
+
+async def test_a_message_that_is_gone_is_not_looked_for_for_ever(talk: Talk) -> None:
+    """A follow-up that was deleted meanwhile ends the search."""
+    house = talk.house
+    mention, follow_up = talk.says("<@BOT> one"), talk.says("two")
+    await house.inbox.store(follow_up)
+    await house.inbox.store(mention)
+    house.slack.control(
+        "messages/delete",
+        {"user": talk.place.user, "channel": talk.place.channel, "ts": follow_up.ts},
+    )
+    await house.reading.overheard(**taken(house, READ)[0])
+    assert talk.stored() == [mention.text]
+    assert talk.rows() == []
+
+
+async def test_a_follow_up_waits_for_a_mention_that_is_being_stored(talk: Talk) -> None:
+    """While the mention's transaction is open the follow-up waits, and then belongs to it."""
+    house = talk.house
+    mention, follow_up = talk.says("<@BOT> one"), talk.says("two")
+    async with transaction(house.pool, {"kioku.thread": mention.thread}) as connection:
+        await overhearing.in_turn(connection, mention.thread)
+        storing = asyncio.create_task(house.inbox.store(follow_up))
+        async with asyncio.timeout(5):
+            while not sql(
+                house, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            ):
+                assert not storing.done()
+                await asyncio.sleep(0.01)
+        await connection.execute(
+            "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread)"
+            " VALUES (%s, 'Ev', %s, %s, %s, %s)",
+            (mention.team_id, mention.user_id, mention.channel_id, mention.ts, mention.thread),
+        )
+    assert await storing
+    assert talk.rows() == []
+
+
+async def test_mention_and_follow_up_at_the_same_moment(house: House) -> None:
+    """However the two meet in the database, the follow-up is stored or going to be read."""
+    for _ in range(15):
+        talk = Talk(house, house.slack.place(channel="public"))
+        mention, follow_up = talk.says("<@BOT> one"), talk.says("two")
+        _, stored = await asyncio.gather(house.inbox.store(mention), house.inbox.store(follow_up))
+        assert stored or taken(house, READ) == [{"thread": mention.thread}]
