@@ -14,7 +14,9 @@ from bot.listeners import changes as changed
 from bot.listeners import modals as opened
 from bot.listeners.privately import PrivateAnswers
 from bot.modals import Modals
+from bot.own_commands import OwnCommands
 from bot.own_memories import OwnMemories
+from bot.own_periods import PeriodForgetting
 from bot.previews import Previews
 
 
@@ -25,6 +27,8 @@ def create_app(
     inbox: Inbox,
     changes: Changes,
     own: OwnMemories,
+    own_commands: OwnCommands,
+    periods: PeriodForgetting,
     answers: PrivateAnswers,
     controls: Controls,
     modals: Modals,
@@ -43,8 +47,8 @@ def create_app(
     tokenless = AsyncWebClient(base_url=client.base_url, retry_handlers=[])
     app = AsyncApp(client=tokenless, authorize=authorize, request_verification_enabled=False)
     events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
-    commands.register(app, own=own, modals=modals, previews=previews, answers=answers)
-    actions.register(app, own=own, controls=controls, answers=answers)
+    commands.register(app, commands=own_commands, modals=modals, answers=answers)
+    actions.register(app, own=own, controls=controls, periods=periods, answers=answers)
     changed.register(app, changes=modals.changes, previews=previews, answers=answers)
     opened.register(app, modals=modals, answers=answers)
     return app

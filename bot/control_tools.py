@@ -14,7 +14,10 @@ from typing import Any
 from bot.controls import Controls
 from bot.messages import Message
 from bot.own_memories import OwnMemories
+from bot.own_periods import PeriodForgetting
 from bot.pausing import PauseNotUnderstood
+from bot.periods import STRETCHES, Period
+from bot.person_settings import MAX_RETENTION_DAYS
 from bot.privately import Work
 from bot.turns import Intent
 
@@ -39,16 +42,32 @@ _INCOGNITO = (
     "Make this thread incognito for the person, for good: memory is neither read nor written in it."
     " Use it when they ask that for this thread or conversation."
 )
+_PERIOD = (
+    "Propose to forget all that the person told you in a stretch of time or in this thread: they"
+    " get a button and decide; say so."
+)
+_SETTINGS = "Show the person, privately, their settings: memory, notices, language, how long kept."
+_CHANGE = (
+    "Change the person's settings as they ask: `notices` of what was remembered, the `language` you"
+    " answer commands in, `memory` on or off, how many days memories are kept (0: no end). To turn"
+    " memory on, and how long to keep, is only proposed: they get a button; say so."
+)
 
 
 class ControlTools:
     """The tools for one message of one person."""
 
     def __init__(
-        self, controls: Controls, own: OwnMemories, message: Message, intent: Intent
+        self,
+        controls: Controls,
+        own: OwnMemories,
+        periods: PeriodForgetting,
+        message: Message,
+        intent: Intent,
     ) -> None:
         self._controls = controls
         self._own = own
+        self._periods = periods
         self._message = message
         self._intent = intent
         self.shown: list[Work] = []
@@ -68,6 +87,26 @@ class ControlTools:
                     self._do_not_remember,
                 ),
                 (_tool("incognito_thread", _INCOGNITO), self._make_incognito),
+                (
+                    _tool("forget_period", _PERIOD, period=_one_of(*STRETCHES, "this_thread")),
+                    self._forget_period,
+                ),
+                (_tool("show_settings", _SETTINGS), self._show_settings),
+                (
+                    _tool(
+                        "change_settings",
+                        _CHANGE,
+                        notices={"type": "boolean"},
+                        language=_one_of("en", "ja", "slack"),
+                        retention_days={
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": MAX_RETENTION_DAYS,
+                        },
+                        memory=_one_of("on", "off"),
+                    ),
+                    self._change_settings,
+                ),
             )
         }
 
@@ -124,6 +163,50 @@ class ControlTools:
         self.switched_off = True
         self.shown.append(self._controls.incognito_shown)
         return {"incognito": True, "for_good": True}
+
+    async def _forget_period(self, given: Arguments) -> Any:
+        name = given.get("period")
+        if name == "this_thread":
+            period = Period(thread=self._message.thread)
+            self.shown.append(partial(self._periods.proposed, period=period))
+        elif name in STRETCHES:
+            self.shown.append(partial(self._periods.stretch_proposed, name=name))
+        else:
+            return _error(f"`period` is one of {', '.join(STRETCHES)}, this_thread.")
+        self.forgets = True
+        return {"proposed": True, "done": False}
+
+    async def _show_settings(self, given: Arguments) -> Any:
+        del given
+        self.shown.append(self._controls.settings_shown)
+        return {"shown_privately": True}
+
+    async def _change_settings(self, given: Arguments) -> Any:
+        person, language = self._message.person, given.get("language")
+        chosen: dict[str, Any] = {}
+        if isinstance(given.get("notices"), bool):
+            chosen["notices"] = given["notices"]
+        if language in ("en", "ja", "slack"):
+            chosen["language"] = None if language == "slack" else language
+        days, memory = given.get("retention_days"), given.get("memory")
+        keeps = isinstance(days, int) and 0 <= days <= MAX_RETENTION_DAYS
+        if not (chosen or keeps or memory in ("on", "off")):
+            return _error("Nothing to change: give notices, language, retention_days or memory.")
+        if chosen:
+            await self._controls.choose(person, **chosen)
+        if memory == "off":
+            await self._controls.refuse(person)
+            await self._controls.put_off_record(self._message, self._intent, "this_message")
+            self.switched_off = True
+        if keeps:
+            work = partial(self._controls.retention_proposed, days=days or None)
+            self.shown.append(work)
+        self.shown.append(
+            self._controls.consent_asked if memory == "on" else self._controls.settings_shown
+        )
+        return {"done": [*chosen, *(["memory"] if memory == "off" else [])]} | (
+            {"proposed": True} if keeps or memory == "on" else {}
+        )
 
 
 def _tool(name: str, description: str, **properties: Definition) -> Definition:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -19,6 +20,7 @@ from bot.people import People
 from bot.person_settings import (
     ConsentMode,
     PersonSettings,
+    choose,
     decide,
     make_incognito,
     pause,
@@ -27,11 +29,21 @@ from bot.person_settings import (
     resume,
 )
 from bot.surfaces.blocks import Payload, private
+from bot.surfaces.places import sentence_view
+from bot.surfaces.settings import (
+    read_settings_form,
+    retention_question,
+    settings_form,
+    settings_payload,
+)
 from bot.surfaces.standing import consent_question, off_line, paused_notice
+from bot.surfaces.views import View
 from bot.turns import Intent
 from memory import Memory, Person, Pool, list_memories, lock_for_forgetting, person_transaction
 
 log = logging.getLogger(__name__)
+
+_PAUSES = {"hour": "for 1 hour", "tomorrow": "until tomorrow", "open": ""}
 
 Which = Literal["this_message", "previous_message"]
 
@@ -93,6 +105,20 @@ class Controls:
         self._people.forget(person)
         log.info("a person switched memory off")
 
+    async def choose(self, person: Person, **chosen: Any) -> PersonSettings:
+        """Store these of ``notices``, ``language`` and ``retention_days``; the others stay."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = replace(await read_settings(connection, person), **chosen)
+            await choose(
+                connection,
+                person,
+                notices=settings.notices,
+                language=settings.language,
+                retention_days=settings.retention_days,
+            )
+        self._people.forget(person)
+        return settings
+
     async def make_incognito(self, message: Message) -> None:
         """Keep the message's thread out of its author's memory, for good; also what is queued."""
         person = message.person
@@ -151,6 +177,57 @@ class Controls:
         """Take the person's no."""
         await self.refuse(person)
         return private(say(language, "consent_refused"))
+
+    async def settings_shown(self, person: Person, language: Language) -> Payload:
+        """Show the person's settings."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        return settings_payload(language, settings, consent=self._consent)
+
+    async def settings_form(self, person: Person, language: Language) -> View:
+        """Return the form in which the person changes their settings."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        return settings_form(language, settings, consent=self._consent)
+
+    async def settings_saved(
+        self, person: Person, language: Language, *, view: Mapping[str, Any]
+    ) -> View:
+        """Store what was chosen in the form, and show how things are then."""
+        chosen = read_settings_form(view)
+        settings = await self.choose(
+            person,
+            notices=chosen.notices,
+            language=chosen.language,
+            retention_days=chosen.retention_days,
+        )
+        off = settings.off(self._consent)
+        if chosen.memory == "off" and off not in ("refused", "not_agreed"):
+            await self.refuse(person)
+        elif chosen.memory in _PAUSES:
+            await self.agree(person)
+            await self.pause(person, _PAUSES[chosen.memory])
+        elif chosen.memory == "on" and off:
+            await self.agree(person)
+            await self.resume(person)
+        language = await self._people.language(person)
+        shown = await self.settings_shown(person, language)
+        return sentence_view(
+            language, "settings_title", f"{say(language, 'settings_saved')}\n{shown['text']}"
+        )
+
+    async def retention_proposed(
+        self, person: Person, language: Language, *, days: int | None
+    ) -> Payload:
+        """Ask whether memories are to be kept so long, and no longer."""
+        del person
+        return retention_question(language, days)
+
+    async def kept_for(self, person: Person, language: Language, value: str) -> Payload:
+        """Take the person's yes to how long memories are kept: days, 0 for no end."""
+        days = int(value)
+        await self.choose(person, retention_days=days or None)
+        return await self.settings_shown(person, language)
 
     async def consent_asked(self, person: Person, language: Language) -> Payload:
         """Ask whether the person agrees to memory."""

@@ -73,6 +73,8 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
             bot_user_id=str(identity.bot_user_id),
         ),
         own=wiring.own,
+        own_commands=wiring.own_commands,
+        periods=wiring.periods,
         answers=answers,
         controls=wiring.controls,
         modals=wiring.modals,

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.messages import Message
+from bot.periods import Period
 from memory import DM, Memory, Person, Pool, named_in, person_transaction
 
 
@@ -26,24 +27,32 @@ async def anything_said(pool: Pool, person: Person) -> bool:
 
 
 async def take_away(
-    connection: AsyncConnection[DictRow], memories: Sequence[Memory] | None, *, person: Person
+    connection: AsyncConnection[DictRow],
+    memories: Sequence[Memory] | None,
+    *,
+    person: Person,
+    period: Period | None = None,
 ) -> list[dict[str, Any]]:
     """Blank the turns in which these memories were said, or were in view and are named.
 
-    None means every turn of the person. Returns what was there, for `put_back`, with the places
-    of the messages.
+    None means every turn of the person; those of `period` go in any case. Returns what was there,
+    for `put_back`, with the places of the messages.
     """
-    condition, parameters = "true", {"team": person.team_id, "user": person.user_id}
+    meant: LiteralString = "true"
     if memories is not None:
-        condition = "((channel_id, question_ts) IN (SELECT * FROM unnest(%(channels)s::text[],"
-        condition += " %(times)s::text[])) OR recalled && %(references)s::text[])"
+        meant = f"({_IN_PERIOD})" if period else "false"
+    condition: LiteralString = (
+        f"({meant} OR (channel_id, question_ts) IN (SELECT * FROM unnest(%(channels)s::text[],"
+        " %(times)s::text[])) OR recalled && %(references)s::text[])"
+    )
     said_at = {place for memory in memories or () for place in memory.places}
     found = await connection.execute(
-        "SELECT id, channel_id, question_ts, reply_ts, question, words, reply FROM turns"
+        f"SELECT id, channel_id, question_ts, reply_ts, question, words, reply, {meant} AS meant"
+        " FROM turns"
         f" WHERE team_id = %(team)s AND user_id = %(user)s AND {condition}"
         " AND (question <> '' OR words <> '' OR reply IS NOT NULL) FOR UPDATE",
         {
-            **parameters,
+            **_of_period(person, period or Period()),
             "channels": [channel for channel, _ in said_at],
             "times": [ts for _, ts in said_at],
             "references": [memory.reference for memory in memories or ()],
@@ -52,7 +61,7 @@ async def take_away(
     taken: list[dict[str, Any]] = []
     for row in await found.fetchall():
         gone = {name: row[name] for name in _TEXTS}
-        if memories is not None and (row["channel_id"], row["question_ts"]) not in said_at:
+        if not (row["meant"] or (row["channel_id"], row["question_ts"]) in said_at):
             gone = {name: text for name, text in gone.items() if _names(memories, text or "")}
         if not gone:
             continue
@@ -68,12 +77,56 @@ async def take_away(
     return taken
 
 
+_IN_PERIOD: LiteralString = (
+    "CASE WHEN %(thread)s::text IS NOT NULL THEN thread = %(thread)s ELSE"
+    " question_ts::float8 >= %(since)s AND (%(until)s::float8 IS NULL"
+    " OR question_ts::float8 < %(until)s) END"
+)
+
+
+def _of_period(person: Person, period: Period) -> dict[str, Any]:
+    return {
+        "team": person.team_id,
+        "user": person.user_id,
+        "since": period.since,
+        "until": period.until,
+        "thread": period.thread,
+    }
+
+
+async def messages_in(
+    connection: AsyncConnection[DictRow], person: Person, period: Period
+) -> tuple[set[tuple[str, str]], int]:
+    """Return where a person's messages of a period stand, and of how many some text is kept."""
+    found = await connection.execute(
+        "SELECT channel_id, question_ts, question <> '' OR words <> '' OR reply IS NOT NULL AS kept"
+        f" FROM turns WHERE team_id = %(team)s AND user_id = %(user)s AND {_IN_PERIOD}",
+        _of_period(person, period),
+    )
+    rows = await found.fetchall()
+    places = {(row["channel_id"], row["question_ts"]) for row in rows}
+    return places, sum(row["kept"] for row in rows)
+
+
+async def latest_thread(
+    connection: AsyncConnection[DictRow], person: Person, channel: str
+) -> str | None:
+    """Return the thread of a person's newest direct message in `channel`."""
+    found = await connection.execute(
+        "SELECT thread FROM turns WHERE team_id = %s AND user_id = %s AND channel_id = %s"
+        " AND audience = %s ORDER BY question_ts DESC LIMIT 1",
+        (person.team_id, person.user_id, channel, DM),
+    )
+    row = await found.fetchone()
+    return str(row["thread"]) if row else None
+
+
 _BLANK: dict[str, str | None] = {"question": "", "words": "", "reply": None}
 _TEXTS = tuple(_BLANK)
 
 
-def _names(memories: Sequence[Memory], text: str) -> bool:
-    return any(named_in(memory, text) for memory in memories)
+def _names(memories: Sequence[Memory] | None, text: str) -> bool:
+    return any(named_in(memory, text) for memory in memories or ())
 
 
 async def put_back(connection: AsyncConnection[DictRow], texts: Sequence[dict[str, Any]]) -> None:
@@ -82,7 +135,7 @@ async def put_back(connection: AsyncConnection[DictRow], texts: Sequence[dict[st
         await connection.execute(
             "UPDATE turns SET question = COALESCE(%(question)s, question),"
             " words = COALESCE(%(words)s, words), reply = COALESCE(%(reply)s, reply)"
-            " WHERE id = %(id)s::uuid",
+            " WHERE id = %(id)s::uuid AND NOT off_record",
             {**dict.fromkeys(_TEXTS), **one},
         )
 

@@ -108,7 +108,9 @@ class Learning:
             async with person_transaction(self._pool, namespace.person) as connection:
                 settings = await read_settings(connection, namespace.person)
                 off = settings.off(self._consent)
-                ids, words = await unformed(connection, namespace, _TURNS_AT_ONCE)
+                ids, words = await unformed(
+                    connection, namespace, _TURNS_AT_ONCE, zone=settings.zone
+                )
                 if ids and off == "paused":
                     await self._put_off(connection, namespace, settings)
             if off or not ids:

@@ -11,14 +11,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.audience import Audiences
 from bot.change_notices import ChangeNotices
+from bot.controls import Controls
 from bot.editing import Editing
 from bot.locale import Language, say
-from bot.openings import ADDING
 from bot.own_changes import OwnChanges
 from bot.own_memories import OwnMemories
 from bot.permalinks import Permalinks
+from bot.subcommands import memories_use
 from bot.surfaces.menus import MENU_ACTION, chosen
 from bot.surfaces.places import sentence_view
+from bot.surfaces.settings import SETTINGS_ACTION
 from bot.surfaces.used import USED_ACTION, nothing_used_view, used_view
 from bot.surfaces.views import View
 from bot.used_memories import UsedMemories
@@ -32,6 +34,7 @@ def create_modals(
     audiences: Audiences,
     own: OwnMemories,
     notices: ChangeNotices,
+    controls: Controls,
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
 ) -> Modals:
@@ -41,6 +44,7 @@ def create_modals(
         editing=Editing(pool, embedder, audiences, own, schemas=schemas),
         changes=OwnChanges(pool, embedder, notices, links),
         used=UsedMemories(pool, links),
+        controls=controls,
     )
 
 
@@ -51,12 +55,15 @@ class Modals:
     editing: Editing
     changes: OwnChanges
     used: UsedMemories
+    controls: Controls
 
     async def content(self, body: Mapping[str, Any], person: Person, language: Language) -> View:
         """Return what a modal opened for `body`, a command or a click, is to show."""
         if "command" in body:
             return await self._commanded(str(body.get("text") or ""), person, language)
         action = body["actions"][0]
+        if action["action_id"] == SETTINGS_ACTION:
+            return await self.controls.settings_form(person, language)
         if action["action_id"] == MENU_ACTION:
             return await self._menu(str(action["selected_option"]["value"]), person, language)
         if action["action_id"] == USED_ACTION:
@@ -65,12 +72,14 @@ class Modals:
         return await self.changes.told_in_full(person, language, str(action["value"]))
 
     async def _commanded(self, text: str, person: Person, language: Language) -> View:
-        word, *rest = text.split()
-        if word.casefold() in ADDING:
+        use, words = memories_use(text) or (None, "")
+        if use is not None and use.name == "settings":
+            return await self.controls.settings_form(person, language)
+        if use is not None and use.name == "add":
             return self.editing.blank(language)
-        if not rest:
+        if not words:
             return sentence_view(language, "form_edit_title", say(language, "edit_usage"))
-        return await self.editing.numbered_form(person, language, rest[0])
+        return await self.editing.numbered_form(person, language, words)
 
     async def _menu(self, value: str, person: Person, language: Language) -> View:
         match chosen(value):

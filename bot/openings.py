@@ -14,27 +14,23 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
 from bot.slack import SLACK_FAULTS, error_code
+from bot.subcommands import use_opens_modal
 from bot.surfaces.menus import MENU_ACTION
 from bot.surfaces.notices import VIEW_ACTION
+from bot.surfaces.settings import SETTINGS_ACTION
 from bot.surfaces.used import USED_ACTION
 from bot.surfaces.views import loading_view
 
 log = logging.getLogger(__name__)
 
-ACTIONS = frozenset({MENU_ACTION, USED_ACTION, VIEW_ACTION})
-# Of the command that shows memories: with these words first, and (of the second) nothing more.
-EDITING = frozenset({"edit", "編集"})
-ADDING = frozenset({"add", "追加"})
+ACTIONS = frozenset({MENU_ACTION, USED_ACTION, VIEW_ACTION, SETTINGS_ACTION})
 
 
 def opens_modal(body: Mapping[str, Any]) -> bool:
     """Say whether what Slack sent, a command or a click, is answered with a modal."""
     if body.get("type") == "block_actions":
         return any(action.get("action_id") in ACTIONS for action in body.get("actions") or ())
-    if body.get("command") != "/memories":
-        return False
-    words = str(body.get("text") or "").casefold().split()
-    return words[:1] != [] and (words[0] in EDITING or (words[0] in ADDING and len(words) == 1))
+    return use_opens_modal(str(body.get("command") or ""), str(body.get("text") or ""))
 
 
 async def open_loading(client: AsyncWebClient, body: Mapping[str, Any]) -> str | None:

@@ -45,7 +45,7 @@ class OwnChanges:
         self._notices = notices
         self._links = links
 
-    async def history_command(self, person: Person, language: Language) -> Payload:
+    async def history_typed(self, person: Person, language: Language, *_: str) -> Payload:
         """Answer ``/memories history``: the newest changes."""
         return await self.turned_to(person, language, "")
 

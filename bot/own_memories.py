@@ -9,6 +9,7 @@ from functools import partial
 
 from bot.kept_texts import anything_said, put_back, take_away
 from bot.locale import Language, say
+from bot.subcommands import is_number
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.forgetting import (
     forget_everything_question,
@@ -25,7 +26,6 @@ from memory import (
     Undo,
     UndoExpired,
     bring_back,
-    folded,
     forget,
     list_memories,
     matching,
@@ -36,8 +36,6 @@ from memory import (
 log = logging.getLogger(__name__)
 
 _SIMILAR = 5
-_SEARCH = ("search ", "検索 ", "検索　", "find ")
-_EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "ぜんぶ"})
 
 
 class OwnMemories:
@@ -48,19 +46,10 @@ class OwnMemories:
         self._embedder = embedder
         self._stand_in = stand_in
 
-    async def memories_command(self, person: Person, language: Language, words: str) -> Payload:
-        """Answer ``/memories``: nothing or a page number, ``search <words>``, else help."""
-        if not words or _is_number(words):
-            return await self.listed(person, language, words)
-        for verb in _SEARCH:
-            if words.casefold().startswith(verb) and words[len(verb) :].strip():
-                return await self.searched(person, language, words[len(verb) :].strip())
-        return private(say(language, "memories_help"))
-
     async def listed(self, person: Person, language: Language, page: str = "") -> Payload:
         """Return the page that `page` names, else the first."""
         memories = await list_memories(self._pool, person)
-        number = int(page) if _is_number(page) else 1
+        number = int(page) if is_number(page) else 1
         return memory_list(language, numbered(memories), page=number, stand_in=self._stand_in)
 
     async def searched(self, person: Person, language: Language, words: str) -> Payload:
@@ -79,15 +68,11 @@ class OwnMemories:
             found.sort(key=lambda pair: nearness[pair[1].reference])
         return search_results(language, found, words, similar=similar, stand_in=self._stand_in)
 
-    async def forget_command(self, person: Person, language: Language, words: str) -> Payload:
-        """Answer ``/forget``: a number of the list, words of a memory, or everything."""
-        if not folded(words):
-            return private(say(language, "forget_usage"))
+    async def forget_asked(self, person: Person, language: Language, words: str) -> Payload:
+        """Return the question about a number of the list, or about what matches `words`."""
         memories = await list_memories(self._pool, person)
-        if folded(words) in _EVERYTHING:
-            return await self.everything_proposed(person, language)
         if words.isdecimal():
-            number = int(words) if _is_number(words) else 0
+            number = int(words) if is_number(words) else 0
             found = [pair for pair in numbered(memories) if pair[0] == number]
             if not found:
                 return private(
@@ -145,10 +130,6 @@ class OwnMemories:
             return private(say(language, "forgotten_already"))
         log.info("a person forgot %d memories", len(done.memories))
         return forgotten_notice(language, done.memories, done.undo.token())
-
-
-def _is_number(words: str) -> bool:
-    return words.isdecimal() and len(words) < 6
 
 
 def _among(memories: Sequence[Memory], chosen: Iterable[Memory]) -> list[tuple[int, Memory]]:

@@ -16,6 +16,7 @@ from bot.control_tools import ControlTools
 from bot.controls import Controls
 from bot.inbox import Waiting
 from bot.own_memories import OwnMemories
+from bot.own_periods import PeriodForgetting
 from bot.privately import Work
 from bot.turns import Intent
 from memory import (
@@ -104,6 +105,7 @@ def open_tools(
     embedder: Embedder,
     own: OwnMemories,
     controls: Controls,
+    periods: PeriodForgetting,
     schemas: Sequence[type[BaseModel]],
 ) -> OpenTools:
     """Return what makes the tools for a turn: its message, view, intent, and typed words."""
@@ -116,7 +118,11 @@ def open_tools(
                 raise MemoryOff("The person has switched memory off meanwhile.")
 
         said = Words(
-            text=as_statement(words), channel=message.channel_id, ts=message.ts, kind="tool"
+            text=as_statement(words),
+            channel=message.channel_id,
+            ts=message.ts,
+            kind="tool",
+            zone=standing.settings.zone,
         )
         return Toolbox(
             MemoryTools(
@@ -128,7 +134,7 @@ def open_tools(
                 in_commit=permitted,
                 off=standing.off is not None,
             ),
-            ControlTools(controls, own, message, intent),
+            ControlTools(controls, own, periods, message, intent),
             own,
             [controls.consent_asked] if standing.asks else [],
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Literal, TypeAlias
 from uuid import UUID, uuid4
 
@@ -274,9 +275,12 @@ async def _unformed_words(
 
 
 async def unformed(
-    connection: AsyncConnection[DictRow], namespace: Namespace, limit: int
+    connection: AsyncConnection[DictRow], namespace: Namespace, limit: int, *, zone: tzinfo = UTC
 ) -> tuple[list[UUID], list[Words]]:
-    """Return the oldest ended turns whose words are not remembered yet, and those words."""
+    """Return the oldest ended turns whose words are not remembered yet, and those words.
+
+    `zone` is the person's: "until Friday" is said where they are.
+    """
     found = await connection.execute(
         "SELECT id, channel_id, question_ts, words, asked,"
         # What we had said before: in a direct message, in whichever of its threads.
@@ -298,6 +302,7 @@ async def unformed(
             ts=row["question_ts"],
             asked=row["asked"],
             reply_to=final_question(row["before"] or "") if bare_answer(row["words"]) else None,
+            zone=zone,
         )
         for row in rows
     ]

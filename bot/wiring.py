@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.adding import Adding
 from bot.audience import Audiences
 from bot.budgets import Budgets
 from bot.calls import Workspace
@@ -13,7 +14,9 @@ from bot.controls import Controls
 from bot.inbox import Inbox, Waiting
 from bot.learning import Learning
 from bot.modals import Modals, create_modals
+from bot.own_commands import OwnCommands
 from bot.own_memories import OwnMemories
+from bot.own_periods import PeriodForgetting
 from bot.people import People
 from bot.posts import Posts
 from bot.previews import Previews
@@ -39,6 +42,8 @@ class Wiring:
     audiences: Audiences
     people: People
     own: OwnMemories
+    own_commands: OwnCommands
+    periods: PeriodForgetting
     controls: Controls
     turns: Turns
     statuses: StatusLines
@@ -63,19 +68,20 @@ def wire(connections: Connections) -> Wiring:
     people = People(pool, slack)
     own = OwnMemories(pool, embedder, stand_in=settings.stand_in)
     notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
+    former = Former(
+        pool,
+        embedder,
+        lambda: memory_model(
+            model=settings.memory_model,
+            api_key=settings.model_key(),
+            base_url=settings.openai_base_url,
+        ),
+        schemas=schemas,
+    )
     learning = Learning(
         pool=pool,
         queue=queue,
-        former=Former(
-            pool,
-            embedder,
-            lambda: memory_model(
-                model=settings.memory_model,
-                api_key=settings.model_key(),
-                base_url=settings.openai_base_url,
-            ),
-            schemas=schemas,
-        ),
+        former=former,
         audiences=audiences,
         announce=notices.announce,
         mode=settings.formation,
@@ -87,7 +93,12 @@ def wire(connections: Connections) -> Wiring:
         messages_per_hour=settings.person_messages_per_hour,
         tokens_per_day=settings.workspace_tokens_per_day,
     )
+    periods = PeriodForgetting(pool, people)
     controls = Controls(pool, people, learning, consent=settings.consent)
+    modals = create_modals(
+        pool, embedder, slack, audiences, own, notices, controls, schemas=schemas
+    )
+    previews = Previews(pool, embedder, audiences, stand_in=settings.stand_in)
     turns = Turns(pool, learning.schedule, consent=settings.consent, announce=notices.announce)
     workspace = Workspace(slack, str(connections.identity.bot_user_id), Budgets(pool))
     statuses = StatusLines(workspace)
@@ -112,13 +123,21 @@ def wire(connections: Connections) -> Wiring:
         audiences=audiences,
         people=people,
         own=own,
+        own_commands=OwnCommands(
+            own,
+            controls,
+            Adding(pool, embedder, former, audiences, schemas=schemas, consent=settings.consent),
+            periods,
+            more={"history": modals.changes.history_typed, "preview": previews.command},
+        ),
+        periods=periods,
         controls=controls,
         turns=turns,
         statuses=statuses,
         learning=learning,
         notices=notices,
-        modals=create_modals(pool, embedder, slack, audiences, own, notices),
-        previews=Previews(pool, embedder, audiences, stand_in=settings.stand_in),
+        modals=modals,
+        previews=previews,
         shares=shares,
         reading=Reading(pool, queue, inbox, slack, str(connections.identity.bot_user_id)),
         parts=Parts(
@@ -134,7 +153,7 @@ def wire(connections: Connections) -> Wiring:
                 web_search=settings.web_search,
                 spend=shares.spend,
             ),
-            tools=open_tools(pool, embedder, own, controls, schemas),
+            tools=open_tools(pool, embedder, own, controls, periods, schemas),
         ),
         open_outlet=open_outlet,
     )

@@ -87,7 +87,7 @@ async def forget(
         memories = [read(row) for row in stored]
         known = [*memories, *_once_known(traces, memories, person)]
         texts: list[dict[str, Any]] = []
-        if take_away is not None and (known or references is None):
+        if take_away is not None:
             texts = await take_away(connection, None if references is None else known)
         if not memories and not texts and not any(traces.values()):
             return Forgotten(memories=(), undo=None)

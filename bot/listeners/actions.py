@@ -13,16 +13,28 @@ from bot.controls import Controls
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
 from bot.own_memories import OwnMemories
+from bot.own_periods import PeriodForgetting
 from bot.privately import Work
 from bot.surfaces.blocks import Payload
-from bot.surfaces.forgetting import FORGET_ACTION, FORGET_ALL_ACTION, UNDO_ACTION
+from bot.surfaces.forgetting import (
+    FORGET_ACTION,
+    FORGET_ALL_ACTION,
+    FORGET_PERIOD_ACTION,
+    UNDO_ACTION,
+)
 from bot.surfaces.memories import PAGE_ACTION
+from bot.surfaces.settings import RETENTION_ACTION
 from bot.surfaces.standing import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
 from memory import Person
 
 
 def register(
-    app: AsyncApp, *, own: OwnMemories, controls: Controls, answers: PrivateAnswers
+    app: AsyncApp,
+    *,
+    own: OwnMemories,
+    controls: Controls,
+    periods: PeriodForgetting,
+    answers: PrivateAnswers,
 ) -> None:
     """Register every button the app shows.
 
@@ -57,6 +69,18 @@ def register(
         ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
     ) -> None:
         await clicked(ack, respond, body, partial(_with_value, own.listed, action))
+
+    @app.action(FORGET_PERIOD_ACTION)
+    async def forget_period(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await clicked(ack, respond, body, partial(_with_value, periods.forgotten, action))
+
+    @app.action(RETENTION_ACTION)
+    async def keep_for(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await clicked(ack, respond, body, partial(_with_value, controls.kept_for, action))
 
     switches: dict[str, Work] = {
         RESUME_ACTION: controls.resumed,

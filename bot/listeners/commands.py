@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -14,22 +13,16 @@ from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
 from bot.modals import Modals
 from bot.openings import opens_modal
-from bot.own_memories import OwnMemories
-from bot.previews import Previews
+from bot.own_commands import Answer, OwnCommands
 from bot.surfaces.blocks import Payload
-from bot.words import plain, storable
+from bot.words import storable
 from memory import Person
 
 COMMANDS = ("/memories", "/forget")
 
 
 def register(
-    app: AsyncApp,
-    *,
-    own: OwnMemories,
-    modals: Modals,
-    previews: Previews,
-    answers: PrivateAnswers,
+    app: AsyncApp, *, commands: OwnCommands, modals: Modals, answers: PrivateAnswers
 ) -> None:
     """Register every command of manifest.yml."""
 
@@ -40,40 +33,17 @@ def register(
         await ack()
         if opens_modal(command):
             await open_and_fill(client, command, modals, answers)
-            return
-        work = partial(_memories, own, modals, previews, command)
-        await answers.give(command, respond, work)
+        else:
+            await answers.give(command, respond, partial(_typed, commands.memories, command))
 
     @app.command("/forget")
     async def forget(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
         await ack()
-        work = partial(_with_words, own.forget_command, command)
-        await answers.give(command, respond, work)
+        await answers.give(command, respond, partial(_typed, commands.forget, command))
 
 
-async def _memories(
-    own: OwnMemories,
-    modals: Modals,
-    previews: Previews,
-    command: dict[str, Any],
-    person: Person,
-    language: Language,
+async def _typed(
+    work: Answer, command: dict[str, Any], person: Person, language: Language
 ) -> Payload:
     words = storable(str(command.get("text") or "")).strip()
-    first, *rest = words.split(maxsplit=1) or [""]
-    if first.casefold() in ("history", "履歴"):
-        return await modals.changes.history_command(person, language)
-    if first.casefold() in ("preview", "プレビュー"):
-        channel = str(command.get("channel_id") or "")
-        return await previews.command(person, language, "".join(rest), channel)
-    return await own.memories_command(person, language, plain(words))
-
-
-async def _with_words(
-    work: Callable[[Person, Language, str], Awaitable[Payload]],
-    command: dict[str, Any],
-    person: Person,
-    language: Language,
-) -> Payload:
-    words = storable(str(command.get("text") or "")).strip()
-    return await work(person, language, words)
+    return await work(person, language, words, str(command.get("channel_id") or ""))

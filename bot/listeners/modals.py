@@ -14,6 +14,7 @@ from bot.openings import ACTIONS, open_loading
 from bot.surfaces.edited import FORGET_FORM
 from bot.surfaces.forms import FORM, KIND_ACTION
 from bot.surfaces.places import PLACE_FORM
+from bot.surfaces.settings import SETTINGS_FORM
 from bot.surfaces.views import language_of_view, loading_view
 
 
@@ -60,6 +61,11 @@ def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
             await ack(response_action="errors", errors=dict(errors))
             return
         await stored(ack, client, body, partial(modals.editing.moved, view=body["view"]))
+
+    @app.view(SETTINGS_FORM)
+    async def settings(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        work = partial(modals.controls.settings_saved, view=body["view"])
+        await stored(ack, client, body, work)
 
     @app.view(FORGET_FORM)
     async def forget(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:

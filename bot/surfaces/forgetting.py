@@ -14,6 +14,7 @@ from memory import Memory
 CHOICES = 10
 FORGET_ACTION = "forget_memory"
 FORGET_ALL_ACTION = "forget_everything"
+FORGET_PERIOD_ACTION = "forget_period"
 UNDO_ACTION = "undo_forget"
 _CONFIRM_LIMIT = 300
 
@@ -39,6 +40,27 @@ def forget_question(language: Language, found: Numbered, *, stand_in: bool = Fal
         blocks.append({"type": "actions", "elements": [every]})
     if stand_in:
         blocks.append(note(say(language, "stand_in_note")))
+    return private("\n".join([title, *lines]), blocks)
+
+
+def forget_period_question(
+    language: Language, found: Numbered, messages: int, value: str
+) -> Payload:
+    """Return what of a period would be forgotten: its memories, and how many messages."""
+    shown = found[:CHOICES]
+    title = say(language, "forget_period_ask", count=len(found), messages=messages)
+    lines = [memory_line(language, number, memory) for number, memory in shown]
+    blocks: list[Block] = [section(title), *([section("\n".join(lines))] if lines else [])]
+    if len(found) > len(shown):
+        blocks.append(note(say(language, "forget_period_more", count=len(found) - len(shown))))
+    forget = button(
+        FORGET_PERIOD_ACTION,
+        say(language, "forget_period_button"),
+        value,
+        style="danger",
+        confirm=_confirm(language, title, "forget_period_button"),
+    )
+    blocks.append({"type": "actions", "elements": [forget]})
     return private("\n".join([title, *lines]), blocks)
 
 

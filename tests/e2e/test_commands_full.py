@@ -8,6 +8,7 @@ import re
 import pytest
 
 from bot.locale import LANGUAGES, Language, say
+from bot.subcommands import help_lines
 from tests.e2e.messages import Human, Json, buttons
 from tests.e2e.stored import VECTOR
 from tests.e2e.world import World
@@ -170,16 +171,37 @@ def test_search_finds_nobody_elses(world: World) -> None:
 @pytest.mark.one_mode
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
-    "words", ["help", "ヘルプ", "search", "search ", "?", "ramen", "2 3", "-1"]
+    ("words", "key"),
+    [
+        ("help", "help_title"),
+        ("ヘルプ", "help_title"),
+        ("?", "help_title"),
+        ("search", "search_usage"),
+        ("search ", "search_usage"),
+    ],
 )
-def test_anything_else_gets_help(world: World, language: Language, words: str) -> None:
-    """What is no page and no search is answered with what can be typed, in the language read."""
-    ann = somebody(world, language)
-    answer = world.command(ann, "/memories", words)
+def test_help_and_usage(world: World, language: Language, words: str, key: str) -> None:
+    """What can be typed is told in the language read: all of it, or for the use that was typed."""
+    answer = world.command(somebody(world, language), "/memories", words)
     assert answer["is_ephemeral"]
-    assert answer["text"] == say(language, "memories_help").strip("\n")
-    for typed in ("/memories", "/forget 3"):
-        assert typed in answer["text"]
+    assert answer["text"].startswith(say(language, key))
+    if key == "help_title":
+        for command in ("/memories", "/forget"):
+            assert all(line in answer["text"] for line in help_lines(language, command))
+
+
+@pytest.mark.one_mode
+@pytest.mark.parametrize(
+    ("words", "near"), [("serch ramen", "usage_search"), ("zzzz", ""), ("-1", "")]
+)
+def test_what_is_not_known_gets_the_nearest(world: World, words: str, near: str) -> None:
+    """A use that does not exist is answered in one sentence, with the nearest that does."""
+    answer = world.command(somebody(world), "/memories", words)
+    word = words.split()[0]
+    if near:
+        assert answer["text"] == say("en", "use_meant", word=word, usage=say("en", near))
+    else:
+        assert answer["text"] == say("en", "use_unknown", word=word)
 
 
 # --- /forget -------------------------------------------------------------------------------

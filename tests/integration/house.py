@@ -25,6 +25,7 @@ from bot.notices import Notices
 from bot.outages import Outages
 from bot.overhearing import READ
 from bot.own_memories import OwnMemories
+from bot.own_periods import PeriodForgetting
 from bot.people import People
 from bot.posts import Posts
 from bot.queue import LEARNING, REPLIES, Queue
@@ -206,6 +207,7 @@ async def build(
             embedder,
             OwnMemories(pool, embedder, stand_in=True),
             Controls(pool, people, learning, consent="notice"),
+            PeriodForgetting(pool, people),
             SCHEMAS,
         ),
     )

@@ -16,6 +16,7 @@ from langchain_core.language_models import BaseChatModel
 from psycopg.rows import dict_row
 from slack_bolt.authorization import AuthorizeResult
 
+from bot.adding import Adding
 from bot.app import create_app
 from bot.audience import Audiences
 from bot.change_notices import ChangeNotices
@@ -26,7 +27,9 @@ from bot.learning import Learning
 from bot.listeners.privately import PrivateAnswers, person_of
 from bot.locale import say
 from bot.modals import create_modals
+from bot.own_commands import OwnCommands
 from bot.own_memories import OwnMemories
+from bot.own_periods import PeriodForgetting
 from bot.people import People
 from bot.previews import Previews
 from bot.queue import REPLIES, Queue
@@ -169,16 +172,22 @@ async def door(
     def no_model() -> BaseChatModel:
         raise AssertionError("nothing is formed in this test")
 
+    own = OwnMemories(pool, embedder, stand_in=False)
+    former = Former(pool, embedder, no_model)
     learning = Learning(
         pool=pool,
         queue=queue,
-        former=Former(pool, embedder, no_model),
+        former=former,
         audiences=audiences,
         mode="background",
         quiet_seconds=20.0,
     )
-    own = OwnMemories(pool, embedder, stand_in=False)
+    controls = Controls(pool, people, learning, consent="ask")
+    periods = PeriodForgetting(pool, people)
+    adding = Adding(pool, embedder, former, audiences, consent="ask")
     notices = ChangeNotices(pool, queue, client, people, stand_in=False)
+    modals = create_modals(pool, embedder, client, audiences, own, notices, controls)
+    previews = Previews(pool, embedder, audiences, stand_in=False)
     app = create_app(
         client=client,
         identity=AuthorizeResult.from_auth_test_response(
@@ -193,9 +202,17 @@ async def door(
             bot_user_id=slack.bot_user_id,
         ),
         own=own,
-        modals=create_modals(pool, embedder, client, audiences, own, notices),
-        previews=Previews(pool, embedder, audiences, stand_in=False),
-        controls=Controls(pool, people, learning, consent="ask"),
+        modals=modals,
+        previews=previews,
+        own_commands=OwnCommands(
+            own,
+            controls,
+            adding,
+            periods,
+            more={"history": modals.changes.history_typed, "preview": previews.command},
+        ),
+        periods=periods,
+        controls=controls,
         answers=PrivateAnswers(people),
     )
 

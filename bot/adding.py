@@ -1,0 +1,114 @@
+"""``/memories add``: what a person asks to remember, formed at once from their own words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from pydantic import BaseModel
+
+from bot.audience import Audiences
+from bot.locale import Language, say
+from bot.person_settings import ConsentMode, PersonSettings, read_settings
+from bot.surfaces.blocks import Payload, escaped, private
+from bot.surfaces.standing import off_line
+from bot.surfaces.wording import describe
+from memory import (
+    SCHEMAS,
+    Change,
+    Embedder,
+    EmbeddingsUnavailable,
+    FormationUnavailable,
+    Former,
+    InvalidContent,
+    MemoryOff,
+    Namespace,
+    Person,
+    Pool,
+    UserFact,
+    Words,
+    add_memory,
+    as_statement,
+    person_transaction,
+)
+
+_LIMIT = 2_000
+
+
+class Adding:
+    """Stores what the person typed, in the audience of where they typed it."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        embedder: Embedder,
+        former: Former,
+        audiences: Audiences,
+        *,
+        schemas: Sequence[type[BaseModel]] = SCHEMAS,
+        consent: ConsentMode,
+    ) -> None:
+        self._pool = pool
+        self._embedder = embedder
+        self._former = former
+        self._audiences = audiences
+        self._keeps_facts = UserFact in schemas
+        self._consent: ConsentMode = consent
+
+    async def added(self, person: Person, language: Language, words: str, channel: str) -> Payload:
+        """Remember `words` now, and say what was stored: what is formed of them, else as a fact."""
+        if not words:
+            return private(say(language, "add_usage"))
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        if off := settings.off(self._consent):
+            return private(off_line(language, off, settings))
+        try:
+            changes = await self._stored(person, settings, words[:_LIMIT], channel)
+        except InvalidContent:
+            return private(say(language, "add_refused"))
+        except MemoryOff:
+            return private(say(language, "off_refused"))
+        except EmbeddingsUnavailable:
+            return private(say(language, "command_failed"))
+        lines = [
+            say(language, "added", what=escaped(describe(language, one.kind, _content(one))))
+            for one in changes
+        ]
+        return private("\n".join(lines) or say(language, "add_nothing"))
+
+    async def _stored(
+        self, person: Person, settings: PersonSettings, words: str, channel: str
+    ) -> list[Change]:
+        async def permitted(connection: AsyncConnection[DictRow], _: object = None) -> None:
+            if (await read_settings(connection, person)).off(self._consent):
+                raise MemoryOff("The person has switched memory off meanwhile.")
+
+        where = await self._audiences.view_in(person, channel)
+        said = Words(
+            text=as_statement(words),
+            channel="",
+            ts="",
+            kind="command",
+            zone=settings.zone,
+        )
+        try:
+            formed = await self._former.form(where, [said], in_commit=permitted)
+        except FormationUnavailable:
+            changes = []
+        else:
+            changes = [change for change in formed.changes if change.after is not None]
+        if changes or not self._keeps_facts:
+            return changes
+        return [await self._as_fact(where.own, words)]
+
+    async def _as_fact(self, namespace: Namespace, words: str) -> Change:
+        source = {"kind": "command", "evidence": words}
+        return await add_memory(
+            self._pool, self._embedder, namespace, "UserFact", {"fact": words}, source
+        )
+
+
+def _content(change: Change) -> dict[str, object]:
+    return dict(change.after or {})

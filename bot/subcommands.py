@@ -1,0 +1,157 @@
+"""What can be typed after a slash command: one table for dispatch, help and documentation."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from bot.locale import Language, say
+from bot.periods import Stretch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subcommand:
+    """One use of a command.
+
+    `words` are what people type, the English name first. `usage` and `about` are keys of the
+    catalogues: an example, and what it does. `opens` says when it is answered with a modal: never,
+    always, or where nothing stands after it (``alone``).
+    """
+
+    words: tuple[str, ...]
+    usage: str
+    about: str
+    opens: Literal["never", "always", "alone"] = "never"
+
+    @property
+    def name(self) -> str:
+        """What it is called in the code."""
+        return self.words[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What somebody typed: the use, the words after its name, and the conversation."""
+
+    use: Subcommand
+    words: str
+    channel: str = ""
+
+
+LIST = Subcommand(words=("list", "all", "一覧"), usage="usage_list", about="about_list")
+MEMORIES: tuple[Subcommand, ...] = (
+    LIST,
+    Subcommand(
+        words=("search", "find", "検索", "探す"), usage="usage_search", about="about_search"
+    ),
+    Subcommand(
+        words=("add", "remember", "追加"), usage="usage_add", about="about_add", opens="alone"
+    ),
+    Subcommand(words=("edit", "編集"), usage="usage_edit", about="about_edit", opens="always"),
+    Subcommand(
+        words=("preview", "プレビュー", "確認"), usage="usage_preview", about="about_preview"
+    ),
+    Subcommand(words=("history", "履歴"), usage="usage_history", about="about_history"),
+    Subcommand(words=("pause", "一時停止", "停止"), usage="usage_pause", about="about_pause"),
+    Subcommand(words=("resume", "unpause", "再開"), usage="usage_resume", about="about_resume"),
+    Subcommand(
+        words=("settings", "設定"),
+        usage="usage_settings",
+        about="about_settings",
+        opens="always",
+    ),
+    Subcommand(words=("help", "?", "ヘルプ", "使い方"), usage="usage_help", about="about_help"),
+)
+NUMBER = Subcommand(words=("number", "番号"), usage="usage_forget_number", about="about_forget")
+WORDS = Subcommand(words=("words", "言葉"), usage="usage_forget_words", about="about_forget_words")
+EVERYTHING = Subcommand(
+    words=("everything", "all", "すべて", "全て", "全部", "ぜんぶ"),
+    usage="usage_forget_everything",
+    about="about_forget_everything",
+)
+LAST_HOUR = Subcommand(
+    words=("last hour", "the last hour", "直近1時間", "1時間", "この1時間"),
+    usage="usage_forget_hour",
+    about="about_forget_hour",
+)
+TODAY = Subcommand(words=("today", "今日"), usage="usage_forget_today", about="about_forget_today")
+YESTERDAY = Subcommand(
+    words=("yesterday", "昨日"), usage="usage_forget_yesterday", about="about_forget_yesterday"
+)
+THREAD = Subcommand(
+    words=("this thread", "thread", "このスレッド", "スレッド"),
+    usage="usage_forget_thread",
+    about="about_forget_thread",
+)
+FORGET: tuple[Subcommand, ...] = (NUMBER, WORDS, EVERYTHING, LAST_HOUR, TODAY, YESTERDAY, THREAD)
+STRETCH_OF: dict[str, Stretch] = {
+    LAST_HOUR.name: "last_hour",
+    TODAY.name: "today",
+    YESTERDAY.name: "yesterday",
+}
+COMMANDS: dict[str, tuple[Subcommand, ...]] = {"/memories": MEMORIES, "/forget": FORGET}
+
+
+def memories_use(text: str) -> tuple[Subcommand, str] | None:
+    """Return which use of ``/memories`` was typed, and the words after its name.
+
+    Nothing, or the number of a page, is the list. None: there is no such use.
+    """
+    text = text.strip()
+    if not text or is_number(text):
+        return LIST, text
+    first, *rest = text.split(maxsplit=1)
+    for use in MEMORIES:
+        if _folded(first) in use.words:
+            return use, rest[0].strip() if rest else ""
+    for use in MEMORIES:
+        for word in use.words:
+            # Japanese is written without spaces: 「検索ラーメン」.
+            if not word.isascii() and _folded(text).startswith(word):
+                return use, text[len(word) :].strip()
+    return None
+
+
+def forget_use(text: str) -> Subcommand:
+    """Return which use of ``/forget`` was typed; what is none of the others is words."""
+    folded = _folded(text.strip(" .。!！"))
+    for use in (EVERYTHING, LAST_HOUR, TODAY, YESTERDAY, THREAD):
+        if folded in use.words:
+            return use
+    return NUMBER if text.isdecimal() else WORDS
+
+
+def use_opens_modal(command: str, text: str) -> bool:
+    """Say whether a command is answered with a modal, by this table alone."""
+    found = memories_use(text) if command == "/memories" else None
+    if found is None:
+        return False
+    use, words = found
+    return use.opens == "always" or (use.opens == "alone" and not words)
+
+
+def nearest(word: str) -> Subcommand | None:
+    """Return the use of ``/memories`` whose name is most like `word`, if any is."""
+    names = {name: use for use in MEMORIES for name in use.words}
+    close = get_close_matches(_folded(word), list(names), n=1, cutoff=0.5)
+    return names[close[0]] if close else None
+
+
+def help_lines(language: Language, command: str) -> list[str]:
+    """Return a line for each use of a command: an example, and what it does."""
+    return [_line(language, use) for use in COMMANDS[command]]
+
+
+def _line(language: Language, use: Subcommand) -> str:
+    return f"• `{say(language, use.usage)}` – {say(language, use.about)}"
+
+
+def is_number(text: str) -> bool:
+    """Say whether `text` is a number as lists have them."""
+    return text.isdecimal() and len(text) < 6
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

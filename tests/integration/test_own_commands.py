@@ -1,0 +1,239 @@
+"""What is typed after the slash commands, and the clicks that follow, on PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import openai
+import pytest
+
+from bot.locale import say
+from bot.subcommands import MEMORIES
+from bot.surfaces.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
+from memory import EmbeddedPostgres, Person, Pool, create_pool
+from tests.conftest import Server, fresh_database
+from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.wired import Wired, wired
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each has people of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool."""
+    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def app(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+) -> Wired:
+    """The app as it is by default."""
+    return await wired(pool, database, slack, stand_in, model_client)
+
+
+def person(place: Place, app: Wired) -> Person:
+    """Return who types at a place."""
+    return Person(app.slack.team_id, place.user)
+
+
+async def memories(app: Wired, place: Place, text: str) -> dict[str, Any]:
+    """Type ``/memories`` at a place; return the answer."""
+    commands = app.wiring.own_commands
+    return await commands.memories(person(place, app), "en", text, place.channel)
+
+
+async def forget(app: Wired, place: Place, text: str) -> dict[str, Any]:
+    """Type ``/forget`` at a place; return the answer."""
+    commands = app.wiring.own_commands
+    return await commands.forget(person(place, app), "en", text, place.channel)
+
+
+def value(payload: dict[str, Any], action: str) -> str:
+    """Return the value of a payload's button."""
+    [found] = [
+        element["value"]
+        for block in payload["blocks"]
+        for element in block.get("elements", [])
+        if element.get("action_id") == action
+    ]
+    return str(found)
+
+
+async def contents(app: Wired, place: Place) -> str:
+    """Return all that is remembered of a person, as text."""
+    found = await app.memories(person(place, app))
+    return json.dumps([memory.content for memory in found], ensure_ascii=False)
+
+
+async def test_each_use_has_an_answer(app: Wired) -> None:
+    """Whatever stands in the table is answered, and nothing else is."""
+    answered = set(app.wiring.own_commands.handlers)
+    assert answered == {use.name for use in MEMORIES if use.opens != "always"}
+
+
+async def test_add_forms_what_was_typed(app: Wired) -> None:
+    """`/memories add` forms memories of the words at once, with the command as their source."""
+    place = app.slack.place()
+    answer = await memories(app, place, "add I love ramen")
+    assert answer["text"].startswith("Remembered: ")
+    assert "ramen" in answer["text"]
+    [memory] = await app.memories(person(place, app))
+    assert memory.kind == "UserFoodPreference"
+    assert memory.namespace.audience == "dm"
+    assert memory.sources[0]["kind"] == "command"
+    assert memory.sources[0]["evidence"] == "I love ramen"
+
+
+async def test_add_keeps_as_a_fact_what_nothing_is_formed_of(app: Wired) -> None:
+    """Where no memory is formed the words themselves are kept, in the audience of the place."""
+    place = app.slack.place(channel="public")
+    answer = await memories(app, place, "add My badge number ends in 7")
+    assert "My badge number ends in 7" in answer["text"]
+    [memory] = await app.memories(person(place, app))
+    assert (memory.kind, memory.namespace.audience) == ("UserFact", "public")
+
+
+async def test_add_survives_a_memory_model_that_is_away(app: Wired) -> None:
+    """While the memory model is away the words are kept as they are."""
+    place = app.slack.place()
+    for endpoint in ("chat", "responses"):
+        app.stand_in.call(
+            "/_model/faults",
+            {"endpoint": endpoint, "kind": "formation", "status": 500, "times": -1},
+        )
+    await memories(app, place, "add I love ramen")
+    assert "I love ramen" in await contents(app, place)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [("add", "add_usage"), ("add password=hunter2hunter2", "add_refused")],
+)
+async def test_add_says_why_nothing_was_stored(app: Wired, text: str, key: str) -> None:
+    """Nothing typed, or a secret, is one sentence and no row."""
+    place = app.slack.place()
+    assert (await memories(app, place, text))["text"] == say("en", key)
+    assert await contents(app, place) == "[]"
+
+
+async def test_add_stores_nothing_while_memory_is_off(app: Wired) -> None:
+    """A pause holds for the command too."""
+    place = app.slack.place()
+    assert "Memory is paused until" in (await memories(app, place, "pause for 2 hours"))["text"]
+    assert "paused" in (await memories(app, place, "add I love ramen"))["text"]
+    assert await contents(app, place) == "[]"
+    assert (await memories(app, place, "resume"))["text"] == say("en", "resumed")
+    await memories(app, place, "add I love ramen")
+    assert "ramen" in await contents(app, place)
+
+
+async def test_settings_are_shown_and_switched(app: Wired) -> None:
+    """`/memories settings` says how things are, with a button that changes each way."""
+    place = app.slack.place()
+    who, controls = person(place, app), app.wiring.controls
+    shown = await memories(app, place, "settings")
+    assert say("en", "settings_on") in shown["text"]
+    assert value(shown, "refuse_memory")
+    await controls.refused(who, "en")
+    shown = await memories(app, place, "設定")
+    assert say("en", "off_refused") in shown["text"]
+    assert value(shown, "agree_to_memory")
+    await controls.agree(who)
+    shown = await controls.kept_for(who, "en", "30")
+    assert "30 days" in shown["text"]
+    await controls.choose(who, language="ja", notices=False)
+    assert await app.wiring.people.language(who) == "ja"
+    shown = await memories(app, place, "settings")
+    assert say("en", "settings_notices_off") in shown["text"]
+    assert "日本語" in shown["text"]
+    assert "30 days" in shown["text"]
+
+
+async def test_forgetting_today(app: Wired) -> None:
+    """`/forget today` shows what it would take, and its click takes memories, words and texts."""
+    place = app.slack.place()
+    who = person(place, app)
+    old = await app.ask(place, "I love ramen")
+    await app.form(old)
+    app.rows(
+        "UPDATE store SET value = jsonb_set(value, '{sources,0,ts}', '\"1700000000.000100\"')"
+        " WHERE prefix = %s RETURNING key",
+        who.namespace("dm").prefix,
+    )
+    app.rows(
+        "UPDATE turns SET question_ts = '1700000000.000100' WHERE question_ts = %s RETURNING id",
+        old.ts,
+    )
+    await app.form(await app.ask(place, "I love sushi"))
+    fresh = await app.ask(place, "I love natto")
+    question = await forget(app, place, "today")
+    assert "sushi" in question["text"]
+    assert "ramen" not in question["text"]
+    assert "sushi" in await contents(app, place)
+    chosen = value(question, FORGET_PERIOD_ACTION)
+    done = await app.wiring.periods.forgotten(who, "en", chosen)
+    assert "sushi" not in await contents(app, place)
+    assert "ramen" in await contents(app, place)
+    assert app.turn(fresh)["words"] == ""
+    assert "natto" not in json.dumps(await app.form(fresh))
+    again = await app.wiring.periods.forgotten(who, "en", chosen)
+    assert again["text"] == say("en", "forgotten_already")
+    assert (await forget(app, place, "today"))["text"] == say("en", "forget_period_none")
+    await app.wiring.own.brought_back(who, "en", value(done, UNDO_ACTION))
+    assert "sushi" in await contents(app, place)
+    assert app.turn(fresh)["words"] == "I love natto"
+
+
+async def test_forgetting_the_last_hour_and_yesterday(app: Wired) -> None:
+    """The last hour holds what was said now; yesterday does not."""
+    place = app.slack.place(tz="Asia/Tokyo")
+    await app.form(await app.ask(place, "I love ramen"))
+    assert "ramen" in (await forget(app, place, "last hour"))["text"]
+    assert (await forget(app, place, "昨日"))["text"] == say("en", "forget_period_none")
+
+
+async def test_forgetting_a_thread(app: Wired) -> None:
+    """In a direct message the newest thread is meant; nothing of another thread goes."""
+    place = app.slack.place()
+    who = person(place, app)
+    await app.form(await app.ask(place, "I love ramen"))
+    root = await app.ask(place, "I love sushi")
+    await app.form(await app.ask(place, "I love soba", thread_ts=root.ts))
+    question = await forget(app, place, "this thread")
+    await app.wiring.periods.forgotten(who, "en", value(question, FORGET_PERIOD_ACTION))
+    left = await contents(app, place)
+    assert "ramen" in left
+    assert "sushi" not in left
+    assert "soba" not in left
+
+
+async def test_a_channels_thread_is_named_in_the_thread(app: Wired) -> None:
+    """A command in a channel cannot know the thread, and says where to ask instead."""
+    place = app.slack.place(channel="public")
+    await app.ask(place, "<@BOT> I love ramen")
+    assert (await forget(app, place, "this thread"))["text"] == say("en", "forget_thread_unknown")
+
+
+async def test_a_period_covers_the_person_alone(app: Wired) -> None:
+    """One person's button forgets nothing of another who said something at the same time."""
+    ann, bo = app.slack.place(), app.slack.place()
+    await app.form(await app.ask(ann, "I love ramen"))
+    await app.form(await app.ask(bo, "I love sushi"))
+    question = await forget(app, ann, "today")
+    pressed = value(question, FORGET_PERIOD_ACTION)
+    await app.wiring.periods.forgotten(person(bo, app), "en", pressed)
+    assert "ramen" in await contents(app, ann)
+    assert "sushi" not in await contents(app, bo)

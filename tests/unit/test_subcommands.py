@@ -1,0 +1,110 @@
+"""The table of what can be typed after a slash command."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.locale import LANGUAGES, Language, say
+from bot.subcommands import (
+    COMMANDS,
+    FORGET,
+    MEMORIES,
+    forget_use,
+    help_lines,
+    memories_use,
+    nearest,
+    use_opens_modal,
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_word_means_one_use(command: str) -> None:
+    """No word names two uses of a command, and each use has an English and a Japanese one."""
+    words = [word for use in COMMANDS[command] for word in use.words]
+    assert len(words) == len(set(words))
+    for use in COMMANDS[command]:
+        assert use.name.isascii()
+        assert any(not word.isascii() for word in use.words)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_usage_is_what_it_says(language: Language) -> None:
+    """The example of each use, typed as it stands, is that use; help has a line for each."""
+    for use in MEMORIES:
+        found = memories_use(say(language, use.usage).removeprefix("/memories"))
+        assert found is not None
+        assert found[0] is use
+    for use in FORGET:
+        assert forget_use(say(language, use.usage).removeprefix("/forget ")) is use
+    for command, uses in COMMANDS.items():
+        assert len(set(help_lines(language, command))) == len(uses)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "words"),
+    [
+        ("", "list", ""),
+        (" 2 ", "list", "2"),
+        ("list", "list", ""),
+        ("Search  Miso Ramen", "search", "Miso Ramen"),
+        ("検索　ラーメン", "search", "ラーメン"),
+        ("検索ラーメン", "search", "ラーメン"),
+        ("ＳＥＡＲＣＨ ramen", "search", "ramen"),
+        ("pause for 2 hours", "pause", "for 2 hours"),
+        ("一時停止2時間", "pause", "2時間"),
+        ("再開", "resume", ""),
+        ("add I live in Osaka", "add", "I live in Osaka"),
+        ("設定", "settings", ""),
+    ],
+)
+def test_what_is_typed(text: str, name: str, words: str) -> None:
+    """The first word names the use, in either language and width; the rest are its words."""
+    found = memories_use(text)
+    assert found is not None
+    assert (found[0].name, found[1]) == (name, words)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("2", "number"),
+        ("everything", "everything"),
+        ("Last Hour", "last hour"),
+        ("the last hour", "last hour"),
+        ("今日", "today"),
+        ("このスレッド", "this thread"),
+        ("ramen", "words"),
+        ("the ramen of today", "words"),
+    ],
+)
+def test_what_is_to_be_forgotten(text: str, name: str) -> None:
+    """A time, a thread or everything is meant only where nothing else was typed."""
+    assert forget_use(text).name == name
+
+
+@pytest.mark.parametrize(
+    ("word", "name"), [("serch", "search"), ("paus", "pause"), ("setings", "settings")]
+)
+def test_the_nearest_is_offered(word: str, name: str) -> None:
+    """A slip of the finger finds what was meant."""
+    use = nearest(word)
+    assert use is not None
+    assert use.name == name
+
+
+def test_nothing_is_near_to_anything() -> None:
+    """What is like none of them is not guessed at."""
+    assert nearest("zzzz") is None
+    assert memories_use("zzzz") is None
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_read(text: str) -> None:
+    """Whatever is typed finds a use or none, and never an error."""
+    found = memories_use(text)
+    assert found is None or found[0] in MEMORIES
+    assert forget_use(text) in FORGET
+    assert use_opens_modal("/memories", text) in (True, False)
+    assert not use_opens_modal("/forget", text)
