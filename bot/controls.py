@@ -202,19 +202,19 @@ class Controls:
             retention_days=chosen.retention_days,
         )
         off = settings.off(self._consent)
-        if chosen.memory == "off" and off not in ("refused", "not_agreed"):
+        disagrees = off in ("refused", "not_agreed")
+        if chosen.memory == "off" and not disagrees:
             await self.refuse(person)
-        elif chosen.memory in _PAUSES:
+        if chosen.memory in ("on", *_PAUSES) and disagrees:
             await self.agree(person)
+        if chosen.memory in _PAUSES:
             await self.pause(person, _PAUSES[chosen.memory])
-        elif chosen.memory == "on" and off:
-            await self.agree(person)
+        elif chosen.memory == "on" and settings.paused:
             await self.resume(person)
         language = await self._people.language(person)
         shown = await self.settings_shown(person, language)
-        return sentence_view(
-            language, "settings_title", f"{say(language, 'settings_saved')}\n{shown['text']}"
-        )
+        text = f"{say(language, 'settings_saved')}\n{shown['text']}"
+        return sentence_view(language, "settings_title", text)
 
     async def retention_proposed(
         self, person: Person, language: Language, *, days: int | None

@@ -9,10 +9,11 @@ from typing import Any
 import openai
 import pytest
 
-from bot.locale import say
+from bot.locale import LANGUAGES, Language, say
 from bot.subcommands import MEMORIES
 from bot.surfaces.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
 from memory import EmbeddedPostgres, Person, Pool, create_pool
+from playground.blocks import view_errors
 from tests.conftest import Server, fresh_database
 from tests.integration.playground_slack import Place, PlaygroundSlack
 from tests.integration.wired import Wired, wired
@@ -144,11 +145,11 @@ async def test_settings_are_shown_and_switched(app: Wired) -> None:
     """`/memories settings` says how things are, with a button that changes each way."""
     place = app.slack.place()
     who, controls = person(place, app), app.wiring.controls
-    shown = await memories(app, place, "settings")
+    shown = await controls.settings_shown(who, "en")
     assert say("en", "settings_on") in shown["text"]
     assert value(shown, "refuse_memory")
     await controls.refused(who, "en")
-    shown = await memories(app, place, "設定")
+    shown = await controls.settings_shown(who, "en")
     assert say("en", "off_refused") in shown["text"]
     assert value(shown, "agree_to_memory")
     await controls.agree(who)
@@ -156,7 +157,7 @@ async def test_settings_are_shown_and_switched(app: Wired) -> None:
     assert "30 days" in shown["text"]
     await controls.choose(who, language="ja", notices=False)
     assert await app.wiring.people.language(who) == "ja"
-    shown = await memories(app, place, "settings")
+    shown = await controls.settings_shown(who, "en")
     assert say("en", "settings_notices_off") in shown["text"]
     assert "日本語" in shown["text"]
     assert "30 days" in shown["text"]
@@ -237,3 +238,68 @@ async def test_a_period_covers_the_person_alone(app: Wired) -> None:
     await app.wiring.periods.forgotten(person(bo, app), "en", pressed)
     assert "ramen" in await contents(app, ann)
     assert "sushi" not in await contents(app, bo)
+
+
+def submitted(memory: str, **chosen: Any) -> dict[str, Any]:
+    """Return the form as Slack submits it."""
+
+    def option(value: str) -> dict[str, Any]:
+        return {"chosen": {"selected_option": {"value": value}}}
+
+    notices = [{"value": "on"}] if chosen.get("notices", True) else []
+    return {
+        "state": {
+            "values": {
+                "memory": option(memory),
+                "notices": {"chosen": {"selected_options": notices}},
+                "language": option(chosen.get("language", "slack")),
+                "retention": option(chosen.get("retention", "0")),
+            }
+        }
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_form_holds_what_is_set_and_fits(app: Wired, language: Language) -> None:
+    """The form shows how things are, whatever they are, and Slack would take it."""
+    place = app.slack.place()
+    who, controls = person(place, app), app.wiring.controls
+    for change in ("", "pause", "refuse"):
+        if change == "pause":
+            await controls.pause(who, "")
+            await controls.choose(who, language="ja", retention_days=45, notices=False)
+        if change == "refuse":
+            await controls.refuse(who)
+        form = await controls.settings_form(who, language)
+        assert view_errors(form) == []
+        chosen = {
+            block["block_id"]: block["element"]["initial_option"]["value"]
+            for block in form["blocks"]
+            if "initial_option" in block["element"]
+        }
+        assert chosen["memory"] == {"": "on", "pause": "stay", "refuse": "off"}[change]
+        assert chosen["retention"] == ("45" if change else "0")
+        assert chosen["language"] == ("ja" if change else "slack")
+
+
+async def test_the_form_is_stored_whole(app: Wired) -> None:
+    """What is chosen in the form holds at once, each choice by itself."""
+    place = app.slack.place()
+    who, controls = person(place, app), app.wiring.controls
+
+    async def save(memory: str, **chosen: Any) -> str:
+        view = await controls.settings_saved(who, "en", view=submitted(memory, **chosen))
+        return json.dumps(view, ensure_ascii=False)
+
+    assert "paused until" in await save("hour", retention="90")
+    assert "90 days" in await save("stay", retention="90", notices=False)
+    [row] = app.rows(
+        "SELECT pauses @> now() AS paused, notices, retention_days FROM person_settings"
+        " WHERE user_id = %s",
+        place.user,
+    )
+    assert (row["paused"], row["notices"], row["retention_days"]) == (True, False, 90)
+    assert say("en", "settings_on") in await save("on")
+    assert "until you resume" in await save("open")
+    assert say("en", "off_refused") in await save("off")
+    assert say("ja", "settings_on") in await save("on", language="ja")
