@@ -27,6 +27,7 @@ from memory import (
 )
 
 _READY_WAIT_SECONDS = 2.0
+_CLOSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ async def _open_pool(
     pool = create_pool(conninfo, min_size=min_connections, max_size=settings.pool_size)
     try:
         await check_access(conninfo)
-        stack.push_async_callback(pool.close)
+        stack.push_async_callback(pool.close, _CLOSE_SECONDS)
         await pool.open()
         await check_database(pool, space, migrations())
     except OperationalError:

@@ -26,9 +26,10 @@ LEARNING = "learning"
 UPKEEP = "upkeep"
 _HEARTBEAT_SECONDS = 2.0
 _STALLED_SECONDS = 6.0
-_HAND_BACK_SECONDS = 5.0
+_HAND_BACK_SECONDS = 3.0
 # A worker is told of each new job, but may overhear it while it fetches another one.
 _POLL_SECONDS = 0.25
+_BREAK_OFF_SECONDS = 1.0
 _FORMATION_PATIENCE_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -55,6 +56,7 @@ class Queue:
         jobs.stopping = self._stopping
         self._app.job_manager = jobs
         self._patience = 0.0
+        self._stop_by = 0.0
 
     async def open(self) -> None:
         """Share the application's pool with procrastinate."""
@@ -204,18 +206,29 @@ class Queue:
         due: datetime | None = row["due"] if row else None
         return due
 
+    def begin_to_stop(self) -> None:
+        """Take no more jobs, and count the time of those that run."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            end = asyncio.get_running_loop().time() + self._patience + _HAND_BACK_SECONDS
+            self._stop_by = end
+            for task in self._running:
+                task.cancel()
+
     async def stop(self) -> None:
-        """Take no more jobs; let running ones end, or hand them back when patience is over."""
-        self._stopping.set()
-        for task in self._running:
-            task.cancel()
-        if self._running:
-            # The workers hand jobs back by themselves, unless the database is away.
-            _, late = await asyncio.wait(self._running, timeout=self._patience + _HAND_BACK_SECONDS)
+        """Take no more jobs; let running ones end, or hand them back when patience is over.
+
+        Where PostgreSQL is away nothing can be handed back: another worker finds out by itself.
+        """
+        self.begin_to_stop()
+        running, self._running = self._running, []
+        if running:
+            left = self._stop_by - asyncio.get_running_loop().time()
+            _, late = await asyncio.wait(running, timeout=max(left, 0.0))
             for task in late:
                 task.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
-        self._running = []
+            if late:
+                await asyncio.wait(late, timeout=_BREAK_OFF_SECONDS)
 
     async def _work(
         self, queues: list[str], concurrency: int, poll_seconds: float, patience: float

@@ -13,9 +13,11 @@ from bot.connections import Connections, connected
 from bot.front import Front, open_front
 from bot.start import cannot_open
 from bot.web import create_web_app
-from bot.wiring import wire
+from bot.wiring import Wiring, wire
 from bot.worker import open_worker
 from memory import Conninfo
+
+_LAST_REQUESTS_SECONDS = 10.0
 
 Role: TypeAlias = Literal["all", "front", "worker"]
 
@@ -36,6 +38,7 @@ class Service:
         self._role = role
         self._serve_http = serve_http
         self._stack = AsyncExitStack()
+        self._wiring: Wiring | None = None
         self.port = settings.port
 
     async def __aenter__(self) -> Self:
@@ -49,13 +52,16 @@ class Service:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._wiring is not None:
+            # At once: what the front still stores is for other workers.
+            self._wiring.queue.begin_to_stop()
         await self._stack.aclose()
 
     async def _start(self) -> None:
         connections = await self._stack.enter_async_context(
             connected(self._settings, self._conninfo)
         )
-        wiring = wire(connections)
+        self._wiring = wiring = wire(connections)
         await wiring.queue.open()
         if self._role != "front":
             await self._stack.enter_async_context(open_worker(wiring))
@@ -79,6 +85,7 @@ class Service:
                 ask=front.ask if front is not None else None,
             ),
             access_log=None,
+            shutdown_timeout=_LAST_REQUESTS_SECONDS,
         )
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)

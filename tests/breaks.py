@@ -417,12 +417,12 @@ BREAKS = (
         ),
     ),
     Break(
-        "one sweeper at a time",
+        "a dead worker's job gives way",
         "bot/sweeping.py",
-        "        if not await _is_my_turn(connection):",
-        "        if not connection:",
-        "A job that another worker has taken again would be given back, and run twice.",
-        ("tests/integration/test_sweeping.py::test_all_who_sweep_at_once_give_back_each_job_once",),
+        "        gone = await connection.execute(_GIVE_WAY, parameters)",
+        '        gone = await connection.execute("SELECT")',
+        "Where another job of the thread waits already, none would ever be freed again.",
+        ("tests/integration/test_queue.py::test_a_dead_workers_job_gives_way_to_a_waiting_one",),
     ),
     Break(
         "the newest are let through",

@@ -11,7 +11,8 @@ import pytest
 from psycopg.rows import dict_row
 
 from bot.queue import LEARNING, REPLIES, UPKEEP, Queue
-from memory import Pool, transaction
+from memory import EmbeddedPostgres, Pool, create_pool, transaction
+from tests.frozen import frozen
 
 SECONDS = 20.0
 Work = Callable[..., Awaitable[None]]
@@ -398,3 +399,34 @@ async def test_a_repeated_job_runs_once_for_all_workers(
     await other.stop()
     await queue.stop()
     assert sorted(set(done)) == sorted(done)
+
+
+async def test_stopping_has_an_end_while_postgresql_says_nothing(
+    database: str, postgres: EmbeddedPostgres
+) -> None:
+    """Work that waits for a silent PostgreSQL holds nobody up; its job is found by others later."""
+    begun = asyncio.Event()
+    silent = asyncio.Event()
+    pool = create_pool(database, min_size=1, max_size=2)
+    await pool.open()
+    queue = Queue(pool)
+    await queue.open()
+
+    async def work() -> None:
+        begun.set()
+        await silent.wait()
+        async with transaction(pool):
+            raise AssertionError("PostgreSQL was to be silent")
+
+    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.start(replies=1, learning=1, patience=0.1)
+    await put(pool, queue, "L1")
+    await asyncio.wait_for(begun.wait(), SECONDS)
+    loop = asyncio.get_running_loop()
+    with frozen(postgres):
+        silent.set()
+        before = loop.time()
+        await queue.stop()
+        await pool.close(2)
+        assert loop.time() - before < 12
+    assert [job["status"] for job in jobs(database)] == ["doing"]
