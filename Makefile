@@ -36,7 +36,7 @@ mutants: install  ## Break one listed line at a time; each break must fail a tes
 bench: install  ## Measure, side by side in one run; writes bench/results/latest.json
 	$(BIN)/python -m bench
 
-soak: install  ## The long fault runs
+soak: install  ## The long fault runs, about 20 minutes; one table at the end
 	$(BIN)/python -m tests.soak
 
 aws-package: install  ## Build what the AWS functions run, into build/aws; checks the size

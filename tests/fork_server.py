@@ -13,6 +13,7 @@ from __future__ import annotations
 import array
 import contextlib
 import gc
+import io
 import json
 import os
 import runpy
@@ -56,32 +57,39 @@ class Process(Protocol):
 class Forked:
     """A process that the server forked, with what `subprocess.Popen` has of the same names."""
 
-    def __init__(self, told: IO[str], stdout: IO[str] | None) -> None:
+    def __init__(self, told: io.FileIO, stdout: IO[str] | None) -> None:
         self._told = told
+        self._lock = threading.Lock()
         self.pid = int(told.readline())
         self.returncode: int | None = None
         self.stdout = stdout
 
+    def __del__(self) -> None:
+        self._told.close()
+
     def poll(self) -> int | None:
         """Return its exit code, negative for a signal; None while it runs."""
-        return self.returncode if self.returncode is not None else self._read(0)
+        return self._read(0)
 
     def wait(self, timeout: float | None = None) -> int:
         """Return its exit code when it has ended; raises `subprocess.TimeoutExpired`."""
-        code = self.returncode if self.returncode is not None else self._read(timeout)
+        code = self._read(timeout)
         if code is None:
             raise subprocess.TimeoutExpired("a forked process", timeout or 0)
         return code
 
     def _read(self, seconds: float | None) -> int | None:
+        if self.returncode is not None:
+            return self.returncode
         with selectors.DefaultSelector() as selector:
             selector.register(self._told, selectors.EVENT_READ)
             if not selector.select(seconds):
                 return None
-        with self._told:
-            line = self._told.readline()
-        assert line, "The fork server has ended."
-        self.returncode = int(line)
+        with self._lock:  # another thread may wait for it too
+            if self.returncode is None:
+                line = self._told.readline()
+                assert line, "The fork server has ended."
+                self.returncode = int(line)
         return self.returncode
 
     def send_signal(self, sig: int, /) -> None:
@@ -140,7 +148,7 @@ def start(
         }
         with _asking:
             _server().ask(json.dumps(asked), [*given, telling])
-    return Forked(os.fdopen(reading), shown)
+    return Forked(io.FileIO(reading), shown)
 
 
 def close() -> None:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from tests.e2e.messages import Json, Said, error_sentences, markdown
+from tests.e2e.messages import Human, Json, error_sentences, markdown
+from tests.soak.questions import MARKER, Question
 
 APOLOGIES = (
     *("turn_failed", "model_down", "model_busy", "model_refused", "model_empty"),
     *("held_down", "held_busy", "held_too_long"),
 )
-
-_MARKER = re.compile(r"zq\d{4}")
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A message that was sent, its marker, and the whole of its answer."""
-
-    said: Said
-    marker: str
-    answer: str
 
 
 @dataclass(slots=True)
@@ -36,7 +26,6 @@ class Verdict:
     cut_short: list[str] = field(default_factory=list)
     stray: list[str] = field(default_factory=list)
     apologies: list[str] = field(default_factory=list)
-    prompts: list[str] = field(default_factory=list)
 
     def rows(self) -> list[tuple[str, list[str]]]:
         """Return every kind of violation with what was found of it."""
@@ -47,7 +36,6 @@ class Verdict:
             ("cut short or still streaming", self.cut_short),
             ("messages that answer nothing", self.stray),
             ("answered with an apology only", self.apologies),
-            ("another's words in a prompt", self.prompts),
         ]
 
     @property
@@ -65,7 +53,7 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
     answered: Counter[str] = Counter()
     for message in messages:
         text, place = markdown(message), (message["channel"], message.get("thread_ts", ""))
-        markers = set(_MARKER.findall(text)) & set(known)
+        markers = set(MARKER.findall(text)) & set(known)
         if text in sentences:
             apologised[place] += 1
         elif not markers:
@@ -100,9 +88,9 @@ def foreign_words(questions: Sequence[Question], requests: Sequence[tuple[str, s
     known = {question.marker: question for question in questions}
     found = set()
     for asks, all_told in requests:
-        for marker in set(_MARKER.findall(asks)) & set(known):
+        for marker in set(MARKER.findall(asks)) & set(known):
             said = known[marker].said
-            for other in set(_MARKER.findall(all_told)) & set(known):
+            for other in set(MARKER.findall(all_told)) & set(known):
                 theirs = known[other].said
                 if theirs.human != said.human and (theirs.channel, theirs.thread_ts) != (
                     said.channel,
@@ -110,3 +98,43 @@ def foreign_words(questions: Sequence[Question], requests: Sequence[tuple[str, s
                 ):
                     found.add(f"{other} for {marker}")
     return sorted(found)
+
+
+def out_of_order(questions: Sequence[Question], messages: Sequence[Json]) -> list[str]:
+    """Return the markers whose answers stand before that to an earlier question of the thread."""
+    known = {question.marker: question for question in questions}
+    threads: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for message in sorted(messages, key=lambda message: float(message["ts"])):
+        for marker in set(MARKER.findall(markdown(message))) & set(known):
+            threads[message["channel"], message.get("thread_ts", "")].append(marker)
+    return [
+        marker
+        for markers in threads.values()
+        for earlier, marker in pairwise(markers)
+        if float(known[marker].said.ts) < float(known[earlier].said.ts)
+    ]
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What was found of memories; each line names the marker."""
+
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    crossed: list[str] = field(default_factory=list)
+
+
+def judge_memories(questions: Sequence[Question], shown: Mapping[Human, str]) -> Remembered:
+    """Hold each person's list of memories, a line for each, against what they stated: once."""
+    verdict = Remembered()
+    stated = {one.marker: one.said.human for one in questions if one.states}
+    for human, text in shown.items():
+        found = Counter(one for line in text.splitlines() for one in set(MARKER.findall(line)))
+        for marker, theirs in stated.items():
+            if theirs != human:
+                verdict.crossed += [f"{marker} with {human.name}"] * bool(found[marker])
+            elif not found[marker]:
+                verdict.lost.append(marker)
+            elif found[marker] > 1:
+                verdict.doubled.append(marker)
+    return verdict

@@ -1,0 +1,34 @@
+"""The minute form of the long fault run: ``make soak`` runs the long one."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from memory import EmbeddedPostgres
+from tests.conftest import fresh_database
+from tests.soak.replicas import forked
+from tests.soak.stage import stage
+from tests.soak.table import Table
+from tests.soak.trouble import Plan, Trouble
+
+PLAN = Plan(people=12, messages=150, writing=20.0, kills=4, restarts=1, settling=60.0, quiet=2.0)
+
+
+@pytest.mark.timeout(180)
+def test_nothing_is_lost_or_done_twice_while_everything_breaks(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """Two fronts and two workers are killed, PostgreSQL too, Slack and the model fail: no harm."""
+    table, seed = Table(), random.randrange(10_000)
+    with (
+        fresh_database(postgres) as conninfo,
+        stage(postgres, conninfo, tmp_path / "app", forked, KIOKU_FORMATION_DELAY="1") as staged,
+    ):
+        staged.fleet.begin("")
+        Trouble(staged, PLAN, seed).run(table)
+    table.fact("seed", seed)
+    table.show()
+    assert table.violations == 0

@@ -1,0 +1,101 @@
+"""The long fault runs, judged from what Slack saw: ``python -m tests.soak [PART …]``.
+
+Two fronts, by Socket Mode and HTTP, and two workers serve a playground as processes of their own.
+The parts: ``trouble``, ``order``, ``load``, ``stop``, ``backlog``; all of them where none is named.
+One table at the end; the exit code is 1 on any violation. ``SOAK_SEED`` repeats the choices, though
+not the timing; ``SOAK_LOGS`` names a folder for the app's logs.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bot.queue import migrations
+from memory import EmbeddedPostgres, migrate
+from tests import fork_server
+from tests.conftest import SPACE
+from tests.soak.replicas import fresh
+from tests.soak.stage import Stage, stage
+from tests.soak.table import Table, tell
+from tests.soak.trouble import Plan, Trouble
+
+TROUBLE = Plan(
+    people=50, messages=1050, writing=330.0, kills=24, restarts=6, settling=90.0, quiet=8.0
+)
+
+
+class Runs:
+    """All parts, over one PostgreSQL server."""
+
+    def __init__(self, postgres: EmbeddedPostgres, folder: Path, seed: int) -> None:
+        self._postgres = postgres
+        self._folder = folder
+        self._seed = seed
+        self.table = Table()
+        self.parts: dict[str, Callable[[], None]] = {"trouble": self.trouble}
+
+    def trouble(self) -> None:
+        """Everything breaks while people write."""
+        with self._stage("trouble", KIOKU_FORMATION_DELAY="2") as staged:
+            staged.fleet.begin("")
+            self.table.part("Trouble: everything breaks while 50 people write")
+            Trouble(staged, TROUBLE, self._seed).run(self.table)
+
+    @contextmanager
+    def _stage(self, name: str, **settings: str) -> Iterator[Stage]:
+        tell(f"-- {name}")
+        self._postgres.ensure_database(name)
+        conninfo = self._postgres.dsn(name)
+        migrate(conninfo, SPACE, migrations())
+        with stage(self._postgres, conninfo, self._folder / name, fresh, **settings) as staged:
+            yield staged
+
+
+def _without_settings() -> None:
+    """Keep the settings of whoever runs this out of it."""
+    prefixes = ("KIOKU_", "SLACK_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "PG")
+    for name in list(os.environ):
+        if name.startswith(prefixes) or name in ("DATABASE_URL", "PORT"):
+            del os.environ[name]
+
+
+def _end(*_: Any) -> NoReturn:
+    raise SystemExit("The run was ended before it could be judged.")
+
+
+def main(parts: Sequence[str]) -> int:
+    """Run them; 0 where nothing was found."""
+    seed = int(os.environ.get("SOAK_SEED") or random.randrange(10_000))
+    keep = os.environ.get("SOAK_LOGS")
+    signal.signal(signal.SIGTERM, _end)
+    _without_settings()
+    tell(f"SOAK_SEED={seed}")
+    with tempfile.TemporaryDirectory(prefix="kioku-soak-") as name:
+        folder = Path(name)
+        try:
+            with EmbeddedPostgres(folder / "postgres") as postgres:
+                runs = Runs(postgres, folder, seed)
+                for part in parts or runs.parts:
+                    runs.parts[part]()
+        finally:
+            fork_server.close()
+            if keep:
+                for log in folder.glob("*/*.log"):
+                    target = Path(keep) / log.relative_to(folder)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(log, target)
+    runs.table.show()
+    return 1 if runs.table.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,70 @@
+"""A workspace with two fronts and two workers in it, by Socket Mode and HTTP."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from memory import EmbeddedPostgres
+from tests.conftest import ROOT, Server, json_server
+from tests.soak.replicas import Fleet, Replica, Start, running
+from tests.soak.workspace import Workspace
+
+RETRY_DELAYS = "0.2,1,3,10,20,40"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything of one run."""
+
+    workspace: Workspace
+    fleet: Fleet
+    postgres: EmbeddedPostgres
+
+
+@contextmanager
+def stage(
+    postgres: EmbeddedPostgres, conninfo: str, folder: Path, start: Start, **settings: str
+) -> Iterator[Stage]:
+    """Open a playground for an app that has not been started: `Fleet.begin` does it."""
+    folder.mkdir(exist_ok=True)
+    playground = ("playground", "--manifest", str(ROOT / "manifest.yml"))
+    with json_server(*playground, "--retry-delays", RETRY_DELAYS) as slack:
+        port = _free_port()
+        usual = {**_settings(slack), "DATABASE_URL": conninfo, "PORT": "0", **settings}
+        socket_mode = {**usual, "SLACK_APP_TOKEN": slack.told["app_token"]}
+        http = {**usual, "SLACK_SIGNING_SECRET": slack.told["signing_secret"], "PORT": str(port)}
+        front, worker = (("run", "--role", role) for role in ("front", "worker"))
+        replicas = [
+            Replica("front-socket", front, socket_mode, folder),
+            Replica("front-http", front, http, folder),
+            Replica("worker-1", worker, usual, folder),
+            Replica("worker-2", worker, usual, folder),
+        ]
+        url = f"http://127.0.0.1:{port}/slack/events"
+        with running(replicas, start) as fleet:
+            workspace = Workspace(slack)
+            workspace.post("delivery", {"mode": "both", "urls": [url]})
+            yield Stage(workspace, fleet, postgres)
+
+
+def _settings(slack: Server) -> dict[str, str]:
+    return {
+        "SLACK_BOT_TOKEN": slack.told["bot_token"],
+        "SLACK_API_URL": slack.told["slack_api_url"],
+        "OPENAI_BASE_URL": slack.openai_base_url,
+        "OPENAI_API_KEY": "stand-in",
+        "KIOKU_REPLY_MODEL": "kioku-stand-in",
+        "KIOKU_MEMORY_MODEL": "kioku-stand-in",
+        "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
+        "KIOKU_LOG_LEVEL": "INFO",
+    }
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port

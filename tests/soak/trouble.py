@@ -1,0 +1,260 @@
+"""People write while everything breaks: nothing may be lost, doubled, cut short or mixed up."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tests.e2e.messages import Human, Json, Said
+from tests.soak.judge import foreign_words, judge, judge_memories
+from tests.soak.questions import Question, answer, markers, question, scripts, statement
+from tests.soak.stage import Stage
+from tests.soak.table import Table, tell
+from tests.soak.workspace import Record, Workspace
+
+PARTS = 12
+SLACK_FAULTS: tuple[Json, ...] = (
+    {"method": "*", "error": "ratelimited", "retry_after": 1, "chance": 0.012},
+    {"method": "*", "error": "internal_error", "chance": 0.012},
+    {"method": "*", "status": 500, "chance": 0.012},
+    {"method": "*", "drop": "before", "chance": 0.012},
+    {"method": "*", "drop": "after", "chance": 0.012},
+    {
+        "method": "chat.appendStream",
+        "error": "message_not_in_streaming_state",
+        "chance": 0.01,
+    },
+)
+MODEL_FAULTS: tuple[Json, ...] = (
+    {"endpoint": "responses", "status": 500, "chance": 0.015},
+    {"endpoint": "responses", "status": 429, "retry_after": 0.2, "chance": 0.015},
+    {"endpoint": "responses", "drop": True, "chance": 0.015},
+    {"endpoint": "responses", "break_after_chars": 150, "chance": 0.015},
+    {"endpoint": "responses", "event": "failed", "break_after_chars": 150, "chance": 0.01},
+    {"endpoint": "chat", "status": 500, "chance": 0.06},
+    {"endpoint": "embeddings", "status": 500, "chance": 0.05},
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How much of it there is; times in seconds."""
+
+    people: int
+    messages: int
+    writing: float
+    kills: int
+    restarts: int
+    settling: float
+    quiet: float
+
+
+class Writers:
+    """The people: they write in DMs, channels and threads until told to stop."""
+
+    def __init__(self, workspace: Workspace, people: int, chance: random.Random) -> None:
+        self._workspace = workspace
+        self._chance = chance
+        self._markers = markers()
+        self.people = workspace.people(people)
+        self._some = self.people[: people // 3]
+        self._channels = {workspace.channel("public", self.people): self.people for _ in range(3)}
+        self._channels[workspace.channel("private", self._some)] = self._some
+        self.questions: list[Question] = []
+        self.unmentioned = 0
+
+    def write(self, count: int, seconds: float, stop: threading.Event) -> None:
+        """Send `count` messages, spread over `seconds` in bursts as people's are."""
+        begin = time.monotonic()
+        moments = sorted(self._chance.uniform(0, seconds) for _ in range(count))
+        for moment in moments:
+            if stop.wait(max(0.0, begin + moment - time.monotonic())):
+                return
+            marker, states = next(self._markers), self._chance.random() < 0.4
+            said = self._say(statement(marker) if states else question(marker))
+            self.questions.append(
+                Question(said, marker, answer(marker, parts=PARTS), states=states)
+            )
+
+    def _say(self, text: str) -> Said:
+        say, chance = self._workspace.say, self._chance
+        human, luck = chance.choice(self.people), chance.random()
+        own = [q.said for q in self.questions if q.said.human == human and self._is_dm(q.said)]
+        open_threads = [q.said for q in self.questions[-40:] if self._may_join(human, q.said)]
+        if luck < 0.45 or (luck < 0.60 and not own) or (luck >= 0.80 and not open_threads):
+            return say(human, text)
+        if luck < 0.60:
+            return say(human, text, under=chance.choice(own))
+        if luck < 0.80:
+            places = [channel for channel, members in self._channels.items() if human in members]
+            return say(human, f"<@BOT> {text}", channel=chance.choice(places))
+        under = chance.choice(open_threads)
+        # Until the app has spoken there, an event of a follow-up may overtake its thread's first,
+        # and then nothing says that it is for the app.
+        if chance.random() < 0.5 and self._has_answer(under):
+            self.unmentioned += 1
+            return say(human, text, under=under)
+        return say(human, f"<@BOT> {text}", under=under)
+
+    def _has_answer(self, said: Said) -> bool:
+        seen = self._workspace.answers([said])
+        return any(m.get("thread_ts") == said.thread_ts and not m.get("streaming") for m in seen)
+
+    def _is_dm(self, said: Said) -> bool:
+        return said.channel not in self._channels
+
+    def _may_join(self, human: Human, said: Said) -> bool:
+        return human in self._channels.get(said.channel, ())
+
+    def messages(self) -> list[Json]:
+        """Return what the app answered."""
+        return self._workspace.answers([one.said for one in list(self.questions)])
+
+
+class Trouble:
+    """One run: the trouble, the progress line, the waiting and the judgement."""
+
+    def __init__(self, stage: Stage, plan: Plan, seed: int) -> None:
+        self._stage = stage
+        self._plan = plan
+        self._chance = random.Random(seed)
+        self._writers = Writers(stage.workspace, plan.people, random.Random(seed + 1))
+        self._record = Record(stage.workspace, prompts=True)
+        self._restarts = 0
+        self._busy = False
+        self._spent = -10.0
+        self._stop = threading.Event()
+
+    def run(self, table: Table) -> None:
+        """Let people write and things break, wait until all is quiet, and judge."""
+        workspace = self._stage.workspace
+        workspace.model("settings", {"first_token_ms": 50, "token_ms": 20, "chunk_chars": 40})
+        for script in scripts(parts=PARTS):
+            workspace.model("script", script)
+        for fault in MODEL_FAULTS:
+            workspace.model("faults", fault)
+        for fault in SLACK_FAULTS:
+            workspace.post("faults", fault)
+        workspace.post("delivery", {"deliveries": [1, 4], "jitter_ms": 800})
+        begin = time.monotonic()
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                write = self._writers.write
+                written = pool.submit(write, self._plan.messages, self._plan.writing, self._stop)
+                self._break(written, begin)
+                written.result()
+                self._settle(begin)
+            finally:
+                self._stop.set()
+        workspace.calm()
+        self._judge(table, time.monotonic() - begin)
+
+    def _break(self, written: Future[None], begin: float) -> None:
+        """Kill and restart at random moments while people write."""
+        plan = self._plan
+        acts = [self._kill] * plan.kills + [self._restart] * plan.restarts
+        self._chance.shuffle(acts)
+        moments = sorted(self._chance.uniform(0.02, 0.98) * plan.writing for _ in acts)
+        due = list(zip(moments, acts, strict=True))
+        while due or not written.done():
+            if written.done() and (error := written.exception()):
+                raise error
+            self._step(begin)
+            if due and time.monotonic() - begin >= due[0][0]:
+                due.pop(0)[1]()
+
+    def _kill(self) -> None:
+        fleet = self._stage.fleet
+        fleet.kill(self._chance.choice(fleet.replicas))
+
+    def _restart(self) -> None:
+        self._stage.postgres.restart(immediate=True)
+        self._restarts += 1
+
+    def _settle(self, begin: float) -> None:
+        """Wait until every question has its answer and nothing has happened for a while."""
+        quiet_since = time.monotonic()
+        end = quiet_since + self._plan.settling
+        while time.monotonic() < end:
+            waiting = self._stage.workspace.post("state")["deliveries_waiting"]
+            if self._step(begin) or waiting:
+                quiet_since = time.monotonic()
+            if time.monotonic() - quiet_since > self._plan.quiet and self._all_answered():
+                return
+        self._busy = True
+
+    def _all_answered(self) -> bool:
+        verdict = judge(self._writers.questions, self._writers.messages())
+        return not verdict.lost and not verdict.cut_short
+
+    def _step(self, begin: float) -> int:
+        self._stop.wait(0.2)
+        new = self._record.read()
+        spent = time.monotonic() - begin
+        if spent - self._spent >= 10:
+            self._spent = spent
+            questions = list(self._writers.questions)
+            verdict = judge(questions, self._writers.messages())
+            happened = self._stage.fleet.happened
+            tell(
+                f"{spent:4.0f} s: {len(questions)} sent,"
+                f" {len(questions) - len(verdict.lost)} answered or being so,"
+                f" {len(verdict.doubled)} twice, {happened['kill -9']} kills,"
+                f" {self._restarts} restarts of PostgreSQL"
+            )
+        return new
+
+    def _judge(self, table: Table, spent: float) -> None:
+        plan, record, fleet = self._plan, self._record, self._stage.fleet
+        record.read()
+        questions = self._writers.questions
+        messages = self._writers.messages()
+        deliveries = self._stage.workspace.post("deliveries?since=0")["deliveries"]
+        given_up = sum(one["outcome"] == "failed" for one in deliveries)
+        requests = sum(record.model.values())
+        slack_share, model_share = (
+            record.refused / max(record.made, 1),
+            record.model["failed"] / max(requests, 1),
+        )
+        table.fact("seconds", f"{spent:.0f}")
+        table.fact("messages", f"{len(questions)}, {self._writers.unmentioned} of them unmentioned")
+        table.fact("people", plan.people)
+        table.fact("threads", len({(q.said.channel, q.said.thread_ts) for q in questions}))
+        table.fact("deliveries", f"{len(deliveries)}, {given_up} of them given up by Slack")
+        table.fact("Slack calls", f"{record.made}, failed on order {slack_share:.1%}")
+        table.fact("model requests", f"{requests}, failed {model_share:.1%}")
+        table.fact("kill -9", fleet.happened["kill -9"])
+        table.fact("PostgreSQL restarts", self._restarts)
+        refused = fleet.happened["starts that ended with a sentence"]
+        table.fact("starts that ended with a sentence", refused)
+        for name, found in judge(questions, messages).rows():
+            table.check(name, found)
+        table.check("another's words in a prompt", foreign_words(questions, record.asked))
+        table.check("ended by itself", fleet.complaints)
+        table.check("busy at the end", ["still"] * self._busy)
+        self._judge_memories(table, questions)
+        wanted = (
+            ("messages", len(questions), plan.messages),
+            ("kills", fleet.happened["kill -9"], plan.kills),
+            ("restarts", self._restarts, plan.restarts),
+            ("prompts", len(record.asked), len(questions)),
+        )
+        table.check("less happened than was to", [n for n, had, least in wanted if had < least])
+
+    def _judge_memories(self, table: Table, questions: Sequence[Question]) -> None:
+        """Ask everybody's `/memories`, until nothing is missing or time is over."""
+        workspace = self._stage.workspace
+        end = time.monotonic() + self._plan.settling
+        shown = {human: workspace.memories(human) for human in self._writers.people}
+        while (found := judge_memories(questions, shown)).lost and time.monotonic() < end:
+            owners = {one.marker: one.said.human for one in questions}
+            for human in {owners[marker] for marker in found.lost}:
+                shown[human] = workspace.memories(human)
+        table.fact("memories stated", sum(one.states for one in questions))
+        table.check("memories lost", found.lost)
+        table.check("memories doubled", found.doubled)
+        table.check("memories of another person", found.crossed)
