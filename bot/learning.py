@@ -117,7 +117,7 @@ class Learning:
                 return
 
             async def in_commit(connection: AsyncConnection[DictRow], formed: Formed) -> None:
-                if not await mark_formed(connection, ids):  # noqa: B023 - awaited in this round
+                if not await mark_formed(connection, ids, words):  # noqa: B023 - awaited in this round
                     raise _Overtaken
                 if (await read_settings(connection, namespace.person)).off(self._consent):
                     raise _Overtaken

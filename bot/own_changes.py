@@ -11,6 +11,7 @@ from bot.change_notices import REPLY, ChangeNotices
 from bot.locale import Language
 from bot.permalinks import Permalinks, last_place
 from bot.surfaces.blocks import Payload
+from bot.surfaces.edited import DONE, changed_view
 from bot.surfaces.history import HISTORY_PAGE, Page, history_payload, history_view, since_of
 from bot.surfaces.notices import notice_payload
 from bot.surfaces.views import View
@@ -23,6 +24,7 @@ from memory import (
     Person,
     Pool,
     answer_question,
+    changes_named,
     history,
     open_questions,
     undo_change,
@@ -116,6 +118,8 @@ class OwnChanges:
         place, _, rest = where.partition(" ")
         if place == HISTORY:
             return await self.history_of(person, language, rest)
+        if place == DONE:
+            return changed_view(language, await changes_named(self._pool, person, [UUID(rest)]))
         return await self.told_in_full(person, language, where)
 
     async def _page(self, person: Person, value: str) -> Page:

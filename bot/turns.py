@@ -35,6 +35,7 @@ HISTORY_TURNS = 10
 _WORDS_LIMIT = 8_000
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
+Follow: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
 Schedule: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
 
 
@@ -86,11 +87,13 @@ class Turns:
         *,
         consent: ConsentMode = "notice",
         announce: Announce = announce_nothing,
+        follow: Follow | None = None,
     ) -> None:
         self._pool = pool
         self._schedule_formation = schedule_formation
         self._consent = consent
         self._announce = announce
+        self._follow = follow
 
     async def begin(
         self, waiting: Waiting, view: View, *, question: str, words: str, bot_user_id: str
@@ -134,16 +137,22 @@ class Turns:
     ) -> None:
         """Take over the edited (or, with nothing, the deleted) text of a message already asked.
 
-        Memories that were not formed yet are formed from the new words.
+        Memories that were not formed yet are formed from the new words; those that were follow.
+        One that was forgotten stays so, whatever it is edited to.
         """
+        words = words[:_WORDS_LIMIT]
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
-            await connection.execute(
+            changed = await connection.execute(
                 "UPDATE turns SET question = %s, words = %s WHERE team_id = %s"
-                " AND channel_id = %s AND question_ts = %s AND formed_at IS NULL"
-                # One that was forgotten stays so, whatever it is edited to.
-                " AND (question <> '' OR words <> '') AND NOT off_record",
-                (question, words[:_WORDS_LIMIT], team_id, channel_id, ts),
+                " AND channel_id = %s AND question_ts = %s"
+                # Slack also says so when it adds a preview to a link.
+                " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
+                " AND NOT off_record RETURNING id, user_id, formed_at IS NOT NULL AS formed",
+                (question, words, team_id, channel_id, ts, question, words),
             )
+            for row in await changed.fetchall():
+                if row["formed"] and self._follow is not None:
+                    await self._follow(connection, Person(team_id, row["user_id"]), row["id"])
 
     async def end(
         self,
@@ -319,9 +328,17 @@ async def unformed_audiences(connection: AsyncConnection[DictRow], person: Perso
     return [str(row["audience"]) for row in await found.fetchall()]
 
 
-async def mark_formed(connection: AsyncConnection[DictRow], ids: Sequence[UUID]) -> bool:
-    """Note that these turns' words have been taken up; False where one was forgotten meanwhile."""
+async def mark_formed(
+    connection: AsyncConnection[DictRow], ids: Sequence[UUID], words: Sequence[Words]
+) -> bool:
+    """Note that these turns' words have been taken up.
+
+    False where one has other words meanwhile: it was edited, deleted or forgotten.
+    """
     marked = await connection.execute(
-        "UPDATE turns SET formed_at = now() WHERE id = ANY(%s) AND words <> ''", (list(ids),)
+        "UPDATE turns SET formed_at = now()"
+        " FROM unnest(%s::uuid[], %s::text[]) AS taken (id, words)"
+        " WHERE turns.id = taken.id AND turns.words = taken.words",
+        (list(ids), [one.text for one in words]),
     )
     return marked.rowcount == len(ids)

@@ -25,6 +25,7 @@ from bot.reading import Reading
 from bot.reply import Replier
 from bot.shares import Shares
 from bot.slack_outlet import SlackOutlet
+from bot.sources import Sources
 from bot.status import StatusLines
 from bot.toolbox import open_tools
 from bot.turn import OpenOutlet, Parts
@@ -49,6 +50,7 @@ class Wiring:
     statuses: StatusLines
     learning: Learning
     notices: ChangeNotices
+    sources: Sources
     modals: Modals
     previews: Previews
     shares: Shares
@@ -99,9 +101,16 @@ def wire(connections: Connections) -> Wiring:
         pool, embedder, slack, audiences, own, notices, controls, schemas=schemas
     )
     previews = Previews(pool, embedder, audiences, stand_in=settings.stand_in)
-    turns = Turns(pool, learning.schedule, consent=settings.consent, announce=notices.announce)
     workspace = Workspace(slack, str(connections.identity.bot_user_id), Budgets(pool))
     statuses = StatusLines(workspace)
+    sources = Sources(pool, queue, embedder, notices.announce, learning.schedule)
+    turns = Turns(
+        pool,
+        learning.schedule,
+        consent=settings.consent,
+        announce=notices.announce,
+        follow=sources.follow_later,
+    )
 
     def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
         return SlackOutlet(
@@ -138,6 +147,7 @@ def wire(connections: Connections) -> Wiring:
         notices=notices,
         modals=modals,
         previews=previews,
+        sources=sources,
         shares=shares,
         reading=Reading(pool, queue, inbox, slack, str(connections.identity.bot_user_id)),
         parts=Parts(

@@ -16,6 +16,7 @@ from bot.listening import CATCH_UP
 from bot.notices import Notices
 from bot.outages import Outages
 from bot.queue import LEARNING, REPLIES, UPKEEP
+from bot.sources import FOLLOW
 from bot.telling import Telling
 from bot.turn import create_turn
 from bot.upkeep import EVERY_MINUTE, KEEP_UP, Upkeep
@@ -36,6 +37,7 @@ def register_work(wiring: Wiring) -> None:
     queue = wiring.queue
     answering = create_answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
+    queue.register(FOLLOW, LEARNING, wiring.sources.follow, attempts=8, wait=4)
     queue.register(SHOW, REPLIES, wiring.notices.show, attempts=6, wait=2)
     catching_up = CatchingUp(
         wiring.connections.pool, queue, wiring.reading, wiring.connections.slack

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.controls import Controls
 from bot.listeners.privately import PrivateAnswers
@@ -16,6 +17,7 @@ from bot.own_memories import OwnMemories
 from bot.own_periods import PeriodForgetting
 from bot.privately import Work
 from bot.surfaces.blocks import Payload
+from bot.surfaces.edited import payload_view
 from bot.surfaces.forgetting import (
     FORGET_ACTION,
     FORGET_ALL_ACTION,
@@ -25,6 +27,7 @@ from bot.surfaces.forgetting import (
 from bot.surfaces.memories import PAGE_ACTION
 from bot.surfaces.settings import RETENTION_ACTION
 from bot.surfaces.standing import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
+from bot.surfaces.views import View
 from memory import Person
 
 
@@ -60,9 +63,22 @@ def register(
 
     @app.action(UNDO_ACTION)
     async def undo(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+        ack: AsyncAck,
+        client: AsyncWebClient,
+        respond: AsyncRespond,
+        body: dict[str, Any],
+        action: dict[str, Any],
     ) -> None:
-        await clicked(ack, respond, body, partial(_with_value, own.brought_back, action))
+        work = partial(_with_value, own.brought_back, action)
+        if not body.get("view"):
+            await clicked(ack, respond, body, work)
+            return
+
+        async def in_modal(person: Person, language: Language) -> View:
+            return payload_view(language, "memory_title", await work(person, language))
+
+        await ack()
+        await answers.fill(body, client, body["view"]["id"], in_modal)
 
     @app.action(re.compile(f"^{PAGE_ACTION}_[0-9]+$"))
     async def page(

@@ -131,5 +131,6 @@ def _short(text: str) -> str:
 
 
 def news(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the changes worth telling, in the order in which they were made."""
-    return sorted(filter(is_news, entries), key=lambda entry: entry.at)
+    """Return the changes worth telling, in the order they were made: of each memory the last."""
+    ordered = sorted(filter(is_news, entries), key=lambda entry: entry.at)
+    return list({entry.key: entry for entry in ordered}.values())

@@ -83,7 +83,7 @@ def _blocks(
 ) -> list[Block]:
     where = told.where
     blocks: list[Block] = []
-    for entry in entries[:count]:
+    for entry in entries[len(entries) - count :]:
         shown = section(change_line(language, entry, zone))
         if can_be_undone(entry):
             shown["accessory"] = undo_button(language, entry, where)

@@ -4,68 +4,259 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from bot.locale import say
 from tests.e2e.messages import Human, Json, Said, buttons
 from tests.e2e.world import World
 
 
 def shown(message: Json) -> str:
-    """Return all that a message of blocks says."""
+    """Return all that blocks say."""
     return json.dumps(message["blocks"], ensure_ascii=False)
 
 
-def button(message: Json, action: str) -> Json:
-    """Return the first button of an action."""
-    return next(one for one in buttons(message) if one["action_id"] == action)
+def button(message: Json, action: str) -> dict[str, str]:
+    """Return what names the first button of an action for a click."""
+    found = next(one for one in buttons(message) if one["action_id"] == action)
+    return {"action_id": found["action_id"], "block_id": found["block_id"]}
 
 
-def reply_with(world: World, said: Said, text: str) -> Json:
-    """Wait until the reply to `said` shows `text` below it; return it."""
-
-    def there() -> Json | None:
-        found = [m for m in world.answers(said) if text in shown(m)]
-        return found[-1] if found else None
-
-    return world.until(there, f"{text!r} below the reply")
-
-
-def view(world: World, human: Human, text: str) -> Json:
-    """Wait until the modal on top shows `text`; return it."""
-
-    def there() -> Json | None:
-        views = world.playground(f"views?as={human.id}")["views"]
-        return views[-1] if views and text in json.dumps(views[-1], ensure_ascii=False) else None
-
-    return world.until(there, f"a modal with {text!r}")
+def menu(place: Json, about: str) -> dict[str, str]:
+    """Return what names the menu beside the memory that says `about`."""
+    [block] = [
+        block
+        for block in place["blocks"]
+        if block.get("accessory", {}).get("type") == "overflow" and about in block["text"]["text"]
+    ]
+    options = {o["value"].split()[0]: o["value"] for o in block["accessory"]["options"]}
+    return {"action_id": block["accessory"]["action_id"], "block_id": block["block_id"], **options}
 
 
-def click(world: World, human: Human, place: Json, **action: str) -> Json:
-    """Click on an element of a message or a modal."""
-    done = world.playground("actions", {"user": human.id, **place, **action})
-    assert done["ok"], done
-    return done
+class Seen:
+    """What one person does and sees in their DM and in modals."""
+
+    def __init__(self, world: World, human: Human) -> None:
+        self.world = world
+        self.human = human
+
+    def below(self, said: Said, text: str) -> Json:
+        """Wait until the reply to `said` shows `text`; return it."""
+
+        def there() -> Json | None:
+            found = [m for m in self.world.answers(said) if text in shown(m)]
+            return found[-1] if found else None
+
+        return self.world.until(there, f"{text!r} below the reply")
+
+    def modal(self, text: str) -> Json:
+        """Wait until the modal on top shows `text`; return it."""
+
+        def there() -> Json | None:
+            views = self.world.playground(f"views?as={self.human.id}")["views"]
+            return views[-1] if views and text in shown(views[-1]) else None
+
+        return self.world.until(there, f"a modal with {text!r}")
+
+    def alone(self, text: str, channel: str = "dm") -> Json:
+        """Wait for a message that only this person sees, with `text`."""
+
+        def there() -> Json | None:
+            seen = self.world.seen(self.human, channel)
+            return next((m for m in seen if m.get("is_ephemeral") and text in shown(m)), None)
+
+        return self.world.until(there, f"{text!r} for one person alone")
+
+    def click(self, on: Json, channel: str = "dm", **action: str) -> None:
+        """Click in a message or a modal."""
+        where = {"channel": channel, "message_ts": on["ts"]} if "ts" in on else {}
+        where = where or {"view_id": on["id"]}
+        named = {k: v for k, v in action.items() if k in ("action_id", "block_id", "value")}
+        done = self.world.playground("actions", {"user": self.human.id, **where, **named})
+        assert done["ok"], done
+
+    def submit(self, view: Json, **values: str) -> Json:
+        """Submit a modal; return how that was answered."""
+        body = {"view_id": view["id"], "user": self.human.id, "values": values}
+        return dict(self.world.playground("views/submit", body))
 
 
-def test_a_notice_stands_below_the_reply(world: World) -> None:
-    """In a DM what was remembered stands below the reply, with Undo that restores the bytes."""
-    ann = world.human()
-    said = world.say(ann, "I love ramen")
-    world.reply(said)
-    message = reply_with(world, said, "Remembered: Likes ramen")
-    assert len(world.answers(said)) == 1
+@pytest.mark.one_mode
+def test_changes_stand_below_the_reply(world: World) -> None:
+    """In a DM a change stands below the reply with Undo, which restores the bytes, once."""
+    ann = Seen(world, world.human())
+    said = world.say(ann.human, "I like ramen")
+    first = world.reply(said)
+    message = ann.below(said, "Remembered: Likes ramen")
     assert message["metadata"]["event_type"] == "kioku_turn"
-    [before] = world.memories(ann)
-    again = world.say(ann, "I hate ramen now")
+    assert message["blocks"][0]["text"] == first.text
+    [before] = world.memories(ann.human)
+    again = world.say(ann.human, "I love ramen")
     world.reply(again)
-    changed = reply_with(world, again, "Updated: ")
-    assert "(was: Likes ramen" in shown(changed)
-    undo = button(changed, "undo_change")
-    click(world, ann, {"channel": "dm", "message_ts": changed["ts"]}, **_named(undo))
-    reply_with(world, again, say("en", "change_undone", line=""))
-    [after] = world.memories(ann)
-    assert after == before
-    assert len(world.notices(again)) == 0
+    changed = ann.below(again, "Updated: Likes ramen")
+    assert "(was: Likes ramen (Japanese, 80/100)" in shown(changed)
+    ann.click(changed, **button(changed, "undo_change"))
+    back = ann.below(again, say("en", "change_undone", line=""))
+    assert world.memories(ann.human) == [before]
+    assert "undo_change" not in shown(back)
+    ann.click(message, **button(message, "view_changes"))
+    assert say("en", "by_message") in shown(ann.modal("Remembered: Likes ramen"))
+    assert world.notices(again) == []
 
 
-def _named(element: Json) -> dict[str, str]:
-    return {"action_id": element["action_id"], "block_id": element["block_id"]}
+@pytest.mark.one_mode
+def test_memories_follow_their_message(world: World) -> None:
+    """An edited message is remembered anew, a deleted one is not remembered; both are told."""
+    ann = Seen(world, world.human())
+    said = world.say(ann.human, "I love ramen")
+    world.reply(said)
+    ann.below(said, "Remembered: Likes ramen")
+    where = {"user": ann.human.id, "channel": said.channel, "ts": said.ts}
+    world.playground("messages/edit", {**where, "text": "I love udon"})
+    changed = ann.below(said, "Remembered: Likes udon")
+    assert "Forgotten: Likes ramen" in shown(changed)
+    assert [c["food_name"] for c in world.formed_contents(ann.human)] == ["udon"]
+    world.playground("messages/delete", where)
+    world.until(lambda: not world.memories(ann.human) or None, "an empty memory")
+    gone = ann.below(said, "Forgotten: Likes udon")
+    assert "Remembered" not in shown(gone)
+    [turn] = world.turns(said)
+    assert (turn["question"], turn["words"]) == ("", "")
+
+
+@pytest.mark.one_mode
+def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
+    """What was forgotten does not come back when its message is edited."""
+    ann = Seen(world, world.human())
+    said = world.say(ann.human, "I love ramen")
+    world.reply(said)
+    world.formed(ann.human)
+    asked = world.command(ann.human, "/forget", "ramen")
+    world.click(ann.human, asked, "dm", buttons(asked)[0])
+    where = {"user": ann.human.id, "channel": said.channel, "ts": said.ts}
+    world.playground("messages/edit", {**where, "text": "I love ramen so much"})
+    world.settled()
+    assert world.memories(ann.human) == []
+
+
+@pytest.mark.one_mode
+def test_a_notice_in_a_channel_is_for_one(world: World) -> None:
+    """In a channel only the person sees what was remembered, in the thread; Undo replaces it."""
+    ann, bo = Seen(world, world.human()), world.human("Bo")
+    general = world.channel("public", ann.human, bo)
+    said = world.say(ann.human, "<@BOT> I love sushi", channel=general)
+    world.reply(said)
+    notice = ann.alone("Remembered: Likes sushi", general)
+    assert notice["thread_ts"] == said.thread_ts
+    assert not [m for m in world.seen(bo, general) if "Remembered" in json.dumps(m)]
+    ann.click(notice, general, **button(notice, "undo_change"))
+    ann.alone(say("en", "change_undone", line=""), general)
+    assert world.memories(ann.human) == []
+    assert "Remembered" not in shown(world.answers(said)[-1])
+
+
+@pytest.mark.one_mode
+def test_memories_used(world: World) -> None:
+    """Whoever was answered sees which memories were in view; somebody else one sentence."""
+    ann, bo = Seen(world, world.human()), Seen(world, world.human("Bo"))
+    general = world.channel("public", ann.human, bo.human)
+    world.remember(ann.human, "tempura", audience="public")
+    said = world.say(ann.human, "<@BOT> What should I eat?", channel=general)
+    message = world.reply(said).messages[-1]
+    used = button(message, "memories_used")
+    ann.click(message, general, **used)
+    assert say("en", "used_note") in shown(ann.modal("Likes tempura"))
+    bo.click(message, general, **used)
+    view = bo.modal(say("en", "used_others"))
+    assert "tempura" not in json.dumps(view)
+    unasked = world.ask(bo.human, "hello")
+    assert "memories_used" not in shown(unasked.messages[-1])
+
+
+@pytest.mark.one_mode
+def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:
+    """A menu opens a form; what is wrong is said at its field; what is right can be undone."""
+    ann = Seen(world, world.human())
+    world.remember(ann.human, "ramen")
+    listed = world.command(ann.human, "/memories")
+    beside = menu(listed, "ramen")
+    ann.click(listed, **{**beside, "value": beside["edit"]})
+    form = ann.modal(say("en", "field_food_name"))
+    refused = ann.submit(form, **{"field.food_name": "ramen", "field.preference": "101"})
+    assert refused["ack"]["errors"] == {
+        "field.preference": say("en", "form_range", low=0, high=100)
+    }
+    assert ann.submit(form, **{"field.food_name": "miso ramen", "field.preference": "95"})["ok"]
+    result = ann.modal("Updated: Likes miso ramen (95/100)")
+    assert [c["food_name"] for c in world.contents(ann.human)] == ["miso ramen"]
+    ann.click(result, **button(result, "undo_change"))
+    ann.modal(say("en", "change_undone", line=""))
+    assert [c["food_name"] for c in world.contents(ann.human)] == ["ramen"]
+
+    ann.click(listed, **{**beside, "value": beside["place"]})
+    place = ann.modal(say("en", "place_now", where=say("en", "place_dm")))
+    missing = ann.submit(place, **{"place.where": "channel"})
+    assert missing["ack"]["errors"] == {"place.channel": say("en", "place_channel_missing")}
+    assert ann.submit(place, **{"place.where": "public"})["ok"]
+    ann.modal("Now used everywhere in this workspace")
+    [row] = world.memories(ann.human)
+    assert row["prefix"].endswith(".public")
+
+    listed = world.command(ann.human, "/memories")
+    beside = menu(listed, "ramen")
+    ann.click(listed, **{**beside, "value": beside["history"]})
+    assert "Updated: Likes miso ramen" in shown(ann.modal("Now used everywhere"))
+    ann.click(listed, **{**beside, "value": beside["forget"]})
+    assert ann.submit(ann.modal(say("en", "forget_confirm_text")))["ok"]
+    gone = ann.modal("Forgotten: Likes ramen")
+    assert world.memories(ann.human) == []
+    ann.click(gone, **button(gone, "undo_forget"))
+    ann.modal(say("en", "undone", count=1))
+    assert len(world.memories(ann.human)) == 1
+
+
+@pytest.mark.one_mode
+def test_history_and_forms_by_command(world: World) -> None:
+    """Commands open the form of a number and an empty one, and show the history with Undo."""
+    ann = Seen(world, world.human())
+    world.playground(
+        "commands",
+        {"user": ann.human.id, "channel": "dm", "command": "/memories", "text": "add"},
+    )
+    form = ann.modal(say("en", "field_fact"))
+    assert ann.submit(form, **{"field.fact": "I live in Osaka"})["ok"]
+    ann.modal("Remembered: I live in Osaka")
+    world.playground(
+        "commands",
+        {"user": ann.human.id, "channel": "dm", "command": "/memories", "text": "edit 1"},
+    )
+    edit = ann.modal("I live in Osaka")
+    assert ann.submit(edit, **{"field.fact": "I live in Tokyo"})["ok"]
+    ann.modal("Updated: I live in Tokyo (was: I live in Osaka)")
+    history = world.command(ann.human, "/memories", "history")
+    assert "Updated: I live in Tokyo (was: I live in Osaka)" in shown(history)
+    assert say("en", "by_modal") in shown(history)
+    ann.click(history, **button(history, "undo_change"))
+    ann.alone("Brought back: I live in Osaka")
+    assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
+
+
+@pytest.mark.one_mode
+def test_a_preview_is_what_a_reply_there_draws_on(world: World) -> None:
+    """`/memories preview #channel` shows what the prompt of a reply there holds, no more."""
+    ann = Seen(world, world.human())
+    general, secret = world.channel("public", ann.human), world.channel("private", ann.human)
+    for food, audience in (("ramen", "dm"), ("sushi", "public"), ("tempura", secret)):
+        world.remember(ann.human, food, audience=audience)
+    for channel, seen in ((general, {"sushi"}), (secret, {"sushi", "tempura"})):
+        preview = world.command(ann.human, "/memories", f"preview <#{channel}>")
+        question = f"<@BOT> What should I eat in {channel}?"
+        world.ask(ann.human, question, channel=channel)
+        prompt = json.dumps(world.prompts(question)[-1]["body"])
+        for food in ("ramen", "sushi", "tempura"):
+            assert (food in shown(preview)) == (food in prompt) == (food in seen)
+    here = world.command(ann.human, "/memories", "preview", channel=secret)
+    assert "tempura" in shown(here)
+    assert world.command(ann.human, "/memories", "preview nowhere")["text"] == say(
+        "en", "preview_usage"
+    )
