@@ -6,6 +6,7 @@ the other, and a job that runs twice shows the same.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.budgets import UPDATE, Budgets
 from bot.locale import Language
 from bot.people import People
 from bot.person_settings import PersonSettings, Standing
@@ -24,7 +26,7 @@ from bot.queue import REPLIES, Queue
 from bot.slack import error_code, patiently
 from bot.surfaces.blocks import Payload
 from bot.surfaces.notices import Told, notice_payload
-from bot.surfaces.reply import fallback, footer, message_blocks, room_below
+from bot.surfaces.reply import fallback, footer, late_line, message_blocks, room_below
 from memory import DM, Person, Pool, changes_named, open_questions, person_transaction
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ class _Turn:
     text: str | None
     drew_on: bool
     introduces: bool
+    question_ts: str
+    late: bool
 
     @property
     def in_reply(self) -> bool:
@@ -73,6 +77,7 @@ class ChangeNotices:
         self._pool = pool
         self._queue = queue
         self._client = client
+        self._budgets = Budgets(pool)
         self._people = people
         self._stand_in = stand_in
 
@@ -157,7 +162,10 @@ class ChangeNotices:
             found = await connection.execute(
                 "SELECT id, channel_id, thread, audience, reply_ts, reply, recalled, EXISTS (SELECT"
                 " FROM person_settings s WHERE s.team_id = turns.team_id AND s.user_id ="
-                " turns.user_id AND s.told_at BETWEEN intended_at AND ended_at) AS introduces"
+                " turns.user_id AND s.told_at BETWEEN intended_at AND ended_at) AS introduces,"
+                " question_ts, EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
+                " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts AND e.late)"
+                " AS late"
                 " FROM turns"
                 f" WHERE {condition} AND team_id = %s AND user_id = %s",
                 (UUID(name), person.team_id, person.user_id),
@@ -176,6 +184,8 @@ class ChangeNotices:
             text=row["reply"] if len(posted) == 1 else None,
             drew_on=bool(row["recalled"]),
             introduces=row["introduces"],
+            question_ts=row["question_ts"],
+            late=row["late"],
         )
 
     async def _shown_in_reply(self, person: Person, turn: _Turn, language: Language) -> bool:
@@ -184,6 +194,9 @@ class ChangeNotices:
             return False
         told = await self.told(person, f"{REPLY} {turn.id}")
         text = turn.text
+        if turn.late:
+            settings = await self._people.settings(person)
+            text = f"{late_line(language, turn.question_ts, settings.time_zone)}\n\n{text}"
         below = footer(
             language,
             stand_in=self._stand_in,
@@ -192,6 +205,7 @@ class ChangeNotices:
             told=told,
             room=room_below(text),
         )
+        await asyncio.sleep(await self._budgets.reserve(person.team_id, UPDATE))
         try:
             await patiently(
                 lambda: self._client.chat_update(
