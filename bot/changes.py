@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bot.audience import Audiences
 from bot.inbox import Inbox
-from bot.messages import installation_team
+from bot.messages import found_message, installation_team
 from bot.people import People
 from bot.turns import Turns
 from bot.words import plain, storable, typed
@@ -26,6 +28,8 @@ _CONVERSATION_CHANGES = frozenset(
         "channel_convert_to_public",
     }
 )
+# Slack delivers the events of a moment in any order, and one that was not acked again.
+_ON_ITS_WAY_SECONDS = 120.0
 
 
 class Changes:
@@ -54,10 +58,13 @@ class Changes:
                 edited = event.get("message") or {}
                 # Slack leaves a tombstone in the place of a deleted message that has replies.
                 gone = edited.get("subtype") == "tombstone"
-                await self._reword(team, channel, edited, None if gone else edited.get("text"))
+                text = None if gone else storable(str(edited.get("text")))
+                await self._if_first_heard_of(body, text)
+                await self._reword(team, channel, edited, text)
             case "message", "message_deleted":
                 deleted = event.get("previous_message") or {}
                 deleted = {**deleted, "ts": event.get("deleted_ts")}
+                await self._if_first_heard_of(body, None)
                 await self._reword(team, channel, deleted, None)
             case kind, subtype if {kind, subtype} & _CONVERSATION_CHANGES:
                 await self._audiences.forget(team, channel)
@@ -65,8 +72,26 @@ class Changes:
                 for name in ("old_channel_id", "new_channel_id"):
                     await self._audiences.forget(team, str(event.get(name)))
 
+    async def _if_first_heard_of(self, body: Mapping[str, Any], text: str | None) -> None:
+        """Store a message whose change, to `text` or to nothing, was delivered before itself."""
+        event = body["event"]
+        message = found_message(
+            event.get("previous_message") or {},
+            team_id=installation_team(body),
+            channel_id=str(event.get("channel")),
+            bot_user_id=self._bot_user_id,
+            is_dm=event.get("channel_type") == "im",
+            is_shared=bool(body.get("is_ext_shared_channel")),
+        )
+        if message is None or time.time() - float(message.ts) > _ON_ITS_WAY_SECONDS:
+            return
+        if text is None:
+            await self._inbox.store_withdrawn(message)
+        else:
+            await self._inbox.store(replace(message, text=text))
+
     async def _reword(
-        self, team: str, channel: str, message: Mapping[str, Any], text: object
+        self, team: str, channel: str, message: Mapping[str, Any], text: str | None
     ) -> None:
         ts = str(message.get("ts"))
         thread = f"{team}.{channel}.{message.get('thread_ts') or ts}"
@@ -74,13 +99,12 @@ class Changes:
             await self._inbox.withdraw(team, channel, ts, thread)
             await self._turns.reword(team, channel, ts, thread, question="", words="")
             return
-        new = storable(str(text))
-        await self._inbox.edit(team, channel, ts, thread, new)
+        await self._inbox.edit(team, channel, ts, thread, text)
         await self._turns.reword(
             team,
             channel,
             ts,
             thread,
-            question=plain(new, self._bot_user_id),
-            words=typed(new, self._bot_user_id),
+            question=plain(text, self._bot_user_id),
+            words=typed(text, self._bot_user_id),
         )

@@ -80,23 +80,7 @@ class Inbox:
                 return False
             if late and await _was_answered(connection, message):
                 return False
-            inserted = await connection.execute(
-                "INSERT INTO inbox_events"
-                " (team_id, event_id, user_id, channel_id, ts, thread, audience, late, message)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id",
-                (
-                    message.team_id,
-                    message.event_id,
-                    message.user_id,
-                    message.channel_id,
-                    message.ts,
-                    message.thread,
-                    message.audience,
-                    late,
-                    Jsonb(message.as_json()),
-                ),
-            )
-            if await inserted.fetchone() is None:
+            if not await _insert(connection, message, "waiting", late=late):
                 return False
             await self._queue.defer(
                 connection,
@@ -114,6 +98,13 @@ class Inbox:
                     thread=message.thread,
                 )
         return True
+
+    async def store_withdrawn(self, message: Message) -> None:
+        """Take note of a message that is deleted before it was delivered: it will be known then."""
+        scope = {THREAD_SETTING: message.thread}
+        async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
+            if message.addressed or await _follows(connection, message.thread):
+                await _insert(connection, message, "withdrawn", late=False)
 
     async def next(self, thread: str) -> Waiting | None:
         """Return the oldest message of `thread` that waits, and count the attempt at it."""
@@ -238,6 +229,36 @@ class Inbox:
             await connection.execute(statement, parameters)
 
 
+async def _insert(
+    connection: AsyncConnection[DictRow],
+    message: Message,
+    status: Literal["waiting", "withdrawn"],
+    *,
+    late: bool,
+) -> bool:
+    withdrawn = status == "withdrawn"
+    inserted = await connection.execute(
+        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, audience,"
+        " late, message, status, interrupted, finished_at) VALUES (%s, %s, %s, %s, %s, %s, %s,"
+        " %s, %s, %s, %s, CASE WHEN %s THEN now() END) ON CONFLICT DO NOTHING RETURNING id",
+        (
+            message.team_id,
+            message.event_id,
+            message.user_id,
+            message.channel_id,
+            message.ts,
+            message.thread,
+            message.audience,
+            late,
+            None if withdrawn else Jsonb(message.as_json()),
+            status,
+            withdrawn,
+            withdrawn,
+        ),
+    )
+    return await inserted.fetchone() is not None
+
+
 async def finish(
     connection: AsyncConnection[DictRow],
     waiting: Waiting,
@@ -322,7 +343,8 @@ async def _was_answered(connection: AsyncConnection[DictRow], message: Message) 
 async def _follows(connection: AsyncConnection[DictRow], thread: str) -> bool:
     found = await connection.execute(
         "SELECT EXISTS (SELECT FROM turns WHERE thread = %(thread)s)"
-        " OR EXISTS (SELECT FROM inbox_events WHERE thread = %(thread)s) AS follows",
+        " OR EXISTS (SELECT FROM inbox_events WHERE thread = %(thread)s"
+        " AND status <> 'withdrawn') AS follows",
         {"thread": thread},
     )
     row = await found.fetchone()

@@ -67,6 +67,8 @@ def found_message(
 
     Its event id is made of its place, which no event of Slack's has.
     """
+    if not found.get("ts"):
+        return None
     event = {
         **found,
         "type": found.get("type") or "message",

@@ -15,6 +15,7 @@ from bot.audience import Audiences
 from bot.budgets import Budgets
 from bot.calls import Workspace
 from bot.catching_up import READ_ON, CatchingUp
+from bot.changes import Changes
 from bot.config import STAND_IN_MODEL
 from bot.controls import Controls
 from bot.inbox import ANSWER, Inbox, Waiting
@@ -72,6 +73,7 @@ class House:
     queue: Queue
     reading: Reading
     catching_up: CatchingUp
+    changes: Changes
 
     async def ask(self, place: Place, text: str, **more: Any) -> Message:
         """Let the person of `place` write, and answer all that waits in that thread."""
@@ -227,6 +229,13 @@ async def build(
             stand_in=True,
         )
 
+    changes = Changes(
+        inbox=inbox,
+        turns=turns,
+        audiences=audiences,
+        people=people,
+        bot_user_id=slack.bot_user_id,
+    )
     telling = Telling(parts, open_outlet)
     notices = Notices(pool)
     outages = Outages(inbox, notices, telling, parts.replier.breaker)
@@ -255,4 +264,5 @@ async def build(
         queue,
         reading,
         catching_up,
+        changes,
     )
