@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from bot.controls import Controls
 from bot.messages import Message
@@ -23,6 +23,7 @@ from bot.turns import Intent
 
 Arguments = Mapping[str, Any]
 Definition = dict[str, Any]
+_Run: TypeAlias = Callable[[Arguments], Awaitable[Any]]
 
 _PAUSE = (
     "Pause memory: until it ends nothing is read from it and nothing the person says is ever"
@@ -46,12 +47,30 @@ _PERIOD = (
     "Propose to forget all that the person told you in a stretch of time or in this thread: they"
     " get a button and decide; say so."
 )
-_SETTINGS = "Show the person, privately, their settings: memory, notices, language, how long kept."
+# What only shows something to the person, who may click there; offered where somebody shows it.
+_SHOWS = {
+    "show_settings": (
+        "Show the person, privately, their settings: memory, notices, language, how long kept."
+    ),
+    "show_history": (
+        "Show the person, privately, what was remembered, changed and forgotten lately, with Undo."
+    ),
+    "export_memories": (
+        "Offer the person, privately, a file of everything that is stored about them."
+    ),
+}
 _CHANGE = (
     "Change the person's settings as they ask: `notices` of what was remembered, the `language` you"
     " answer commands in, `memory` on or off, how many days memories are kept (0: no end). To turn"
     " memory on, and how long to keep, is only proposed: they get a button; say so."
 )
+_WHICH = ("this_message", "previous_message")
+_CHANGEABLE: dict[str, Definition] = {
+    "notices": {"type": "boolean"},
+    "language": {"type": "string", "enum": ["en", "ja", "slack"]},
+    "retention_days": {"type": "integer", "minimum": 0, "maximum": MAX_RETENTION_DAYS},
+    "memory": {"type": "string", "enum": ["on", "off"]},
+}
 
 
 class ControlTools:
@@ -62,6 +81,7 @@ class ControlTools:
         controls: Controls,
         own: OwnMemories,
         periods: PeriodForgetting,
+        shows: Mapping[str, Work],
         message: Message,
         intent: Intent,
     ) -> None:
@@ -73,42 +93,21 @@ class ControlTools:
         self.shown: list[Work] = []
         self.switched_off = False
         self.forgets = False
-        self._tools: dict[str, tuple[Definition, Callable[[Arguments], Awaitable[Any]]]] = {
-            tool["name"]: (tool, work)
-            for tool, work in (
-                (_tool("pause_memory", _PAUSE, duration=_text(_DURATION)), self._pause),
-                (_tool("resume_memory", _RESUME), self._resume),
-                (
-                    _tool(
-                        "do_not_remember",
-                        _NOT_THIS,
-                        which=_one_of("this_message", "previous_message"),
-                    ),
-                    self._do_not_remember,
-                ),
-                (_tool("incognito_thread", _INCOGNITO), self._make_incognito),
-                (
-                    _tool("forget_period", _PERIOD, period=_one_of(*STRETCHES, "this_thread")),
-                    self._forget_period,
-                ),
-                (_tool("show_settings", _SETTINGS), self._show_settings),
-                (
-                    _tool(
-                        "change_settings",
-                        _CHANGE,
-                        notices={"type": "boolean"},
-                        language=_one_of("en", "ja", "slack"),
-                        retention_days={
-                            "type": "integer",
-                            "minimum": 0,
-                            "maximum": MAX_RETENTION_DAYS,
-                        },
-                        memory=_one_of("on", "off"),
-                    ),
-                    self._change_settings,
-                ),
-            )
-        }
+        works: list[tuple[Definition, _Run]] = [
+            (_tool(name, _SHOWS[name]), partial(self._show, work)) for name, work in shows.items()
+        ]
+        works += [
+            (_tool("pause_memory", _PAUSE, duration=_text(_DURATION)), self._pause),
+            (_tool("resume_memory", _RESUME), self._resume),
+            (_tool("do_not_remember", _NOT_THIS, which=_one_of(*_WHICH)), self._do_not_remember),
+            (_tool("incognito_thread", _INCOGNITO), self._make_incognito),
+            (
+                _tool("forget_period", _PERIOD, period=_one_of(*STRETCHES, "this_thread")),
+                self._forget_period,
+            ),
+            (_tool("change_settings", _CHANGE, **_CHANGEABLE), self._change_settings),
+        ]
+        self._tools = {str(tool["name"]): (tool, run) for tool, run in works}
 
     def definitions(self) -> list[Definition]:
         """Return the tools as the Responses API takes them."""
@@ -147,7 +146,7 @@ class ControlTools:
 
     async def _do_not_remember(self, given: Arguments) -> Any:
         which = given.get("which", "this_message")
-        if which not in ("this_message", "previous_message"):
+        if which not in _WHICH:
             return _error("`which` is this_message or previous_message.")
         left = await self._controls.put_off_record(self._message, self._intent, which)
         self.switched_off = True
@@ -176,9 +175,9 @@ class ControlTools:
         self.forgets = True
         return {"proposed": True, "done": False}
 
-    async def _show_settings(self, given: Arguments) -> Any:
+    async def _show(self, work: Work, given: Arguments) -> Any:
         del given
-        self.shown.append(self._controls.settings_shown)
+        self.shown.append(work)
         return {"shown_privately": True}
 
     async def _change_settings(self, given: Arguments) -> Any:

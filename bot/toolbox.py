@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -106,9 +106,13 @@ def open_tools(
     own: OwnMemories,
     controls: Controls,
     periods: PeriodForgetting,
+    shows: Mapping[str, Work],
     schemas: Sequence[type[BaseModel]],
 ) -> OpenTools:
-    """Return what makes the tools for a turn: its message, view, intent, and typed words."""
+    """Return what makes the tools for a turn: its message, view, intent, and typed words.
+
+    `shows` are tools that only show something, by name.
+    """
 
     def opened(waiting: Waiting, view: View, intent: Intent, words: str) -> Toolbox:
         message, standing = waiting.message, intent.standing
@@ -134,7 +138,7 @@ def open_tools(
                 in_commit=permitted,
                 off=standing.off is not None,
             ),
-            ControlTools(controls, own, periods, message, intent),
+            ControlTools(controls, own, periods, shows, message, intent),
             own,
             [controls.consent_asked] if standing.asks else [],
         )

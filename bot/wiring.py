@@ -163,7 +163,18 @@ def wire(connections: Connections) -> Wiring:
                 web_search=settings.web_search,
                 spend=shares.spend,
             ),
-            tools=open_tools(pool, embedder, own, controls, periods, schemas),
+            tools=open_tools(
+                pool,
+                embedder,
+                own,
+                controls,
+                periods,
+                {
+                    "show_settings": controls.settings_shown,
+                    "show_history": modals.changes.history_typed,
+                },
+                schemas,
+            ),
         ),
         open_outlet=open_outlet,
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from playground.model import fill, formation, reply
+from playground.model import control_use, fill, formation, reply
 from playground.model.answer import Call
 from playground.model.lexicon import is_japanese, normalise, singular
 from playground.model.prompt import Prompt, Tool, ToolResult
@@ -66,6 +66,9 @@ def calls_for(prompt: Prompt) -> list[Call]:
     """The next calls for what was asked; none when it is time for words."""
     tools, text = _sorted(prompt.tools), prompt.last_user_text
     done = {result.name for result in prompt.fresh_results}
+    if control := control_use.wanted(prompt.tools, text):
+        tool, arguments = control
+        return [] if tool.name in done else [_call(tool, arguments)]
     if tools.erase and _EVERYTHING.search(without_marks(text)):
         return [] if tools.erase.name in done else [_call(tools.erase, {})]
     if tools.search and tools.manage and (wanted := _to_forget(text)):
@@ -87,6 +90,9 @@ def _has_to_search(tools: _Tools, prompt: Prompt) -> bool:
 
 def words_for(prompt: Prompt) -> str:
     """What to say after the calls, by their outputs; ``""`` where there were none of ours."""
+    for result in prompt.fresh_results:
+        if said := control_use.told(result.name, _json(result.output), prompt.last_user_text):
+            return said
     outcomes = {one for result in prompt.fresh_results if (one := _outcome(result))}
     if outcomes == {"found"} and not _to_forget(prompt.last_user_text):
         return ""

@@ -210,6 +210,7 @@ async def build(
             OwnMemories(pool, embedder, stand_in=True),
             Controls(pool, people, learning, consent="notice"),
             PeriodForgetting(pool, people),
+            {},
             SCHEMAS,
         ),
     )
