@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
 from langgraph.pregel import Pregel
@@ -18,10 +19,13 @@ from bot.reply import ReplyFailed
 from bot.shares import Shares, UsedUp
 from bot.telling import Telling
 from bot.withdrawals import Withdrawals
+from memory import is_away
 
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 5.0
+_MOST_ATTEMPTS = 500
 
 
 class Answering:
@@ -70,6 +74,10 @@ class Answering:
             log.exception("a reply could not be delivered")
             await self._inbox.give_up(waiting)
         except Exception as error:
+            if is_away(error) and waiting.attempts < _MOST_ATTEMPTS:
+                log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
+                await self._when_back(waiting)
+                return True
             if waiting.failures > MAX_ATTEMPTS:
                 log.exception("a message was given up after %d attempts", waiting.attempts)
                 await self._inbox.give_up(waiting)
@@ -77,6 +85,20 @@ class Answering:
             log.warning("a turn failed and is begun again: %s", fault(error))
             await asyncio.sleep(_FIRST_PAUSE_SECONDS * 2**waiting.failures)
         return True
+
+    async def _when_back(self, waiting: Waiting) -> None:
+        # PostgreSQL's troubles are no fault of the message: they do not count as failed attempts.
+        pause = min(_FIRST_PAUSE_SECONDS * (1 + waiting.spared), _LONGEST_PAUSE_SECONDS)
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                with suppress(Withdrawn):
+                    await self._inbox.begin_anew(waiting)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+            else:
+                return
 
     async def _attempt(self, waiting: Waiting) -> bool:
         if waiting.failures >= MAX_ATTEMPTS:

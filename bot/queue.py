@@ -17,7 +17,7 @@ from psycopg.rows import DictRow
 from bot.jobs import Jobs
 from bot.logs import fault
 from bot.sweeping import free_stalled, let_the_newest_through
-from memory import Migration, Pool, packaged_migrations, transaction
+from memory import Migration, Pool, is_away, packaged_migrations, transaction
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +112,10 @@ class Queue:
                 await task.defer_async(**arguments)
         except exceptions.AlreadyEnqueued:
             return False
+        except exceptions.ConnectorException as error:
+            if is_away(error.__cause__) and error.__cause__ is not None:
+                raise error.__cause__ from None
+            raise
         return True
 
     async def postpone(

@@ -38,6 +38,9 @@ _RECONNECT_SECONDS = 3.0
 # What PostgreSQL reports of itself, without being asked, where it takes no writes.
 _READ_ONLY_SIGNS = (b"in_hot_standby", b"default_transaction_read_only")
 
+# Operational errors that come again: a limit of PostgreSQL's is exceeded, a query was cancelled.
+_LASTING = ("54", "57014")
+
 _patience: ContextVar[float | None] = ContextVar("patience", default=None)
 
 
@@ -104,7 +107,9 @@ def create_pool(
 
 def is_away(error: BaseException | None) -> bool:
     """Say whether this is PostgreSQL being away, full, read-only or busy: it passes by itself."""
-    return isinstance(error, psycopg.OperationalError | psycopg.errors.ReadOnlySqlTransaction)
+    if isinstance(error, psycopg.OperationalError):
+        return not (error.sqlstate or "").startswith(_LASTING)
+    return isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
 
 
 @contextmanager

@@ -148,6 +148,12 @@ def test_what_passes_by_itself_is_known() -> None:
     for passing in (errors.DiskFull, errors.ReadOnlySqlTransaction, errors.AdminShutdown):
         assert is_away(passing())
     assert is_away(DatabaseReadOnly())
-    for lasting in (errors.UndefinedTable, errors.UniqueViolation, ValueError):
+    for lasting in (
+        errors.UndefinedTable,
+        errors.UniqueViolation,
+        errors.QueryCanceled,
+        errors.ProgramLimitExceeded,
+        ValueError,
+    ):
         assert not is_away(lasting())
     assert not is_away(None)
