@@ -108,11 +108,14 @@ class Turns:
         message = waiting.message
         async with transaction(self._pool, _scope(message)) as connection:
             standing = await read_standing(connection, message, self._consent)
+            forgotten = await forgotten_places(connection, message.person, message.channel_id)
+            if message.ts in forgotten:
+                # Forgotten while it waited: it is answered, and not kept.
+                question = words = ""
             intent = await _intend(
                 connection, waiting, view, question, words[:_WORDS_LIMIT], standing
             )
             if standing.off:
-                forgotten = await forgotten_places(connection, message.person, message.channel_id)
                 return intent, Context(
                     exchanges=(), recent_words=(), forgotten=frozenset(forgotten)
                 )
@@ -122,7 +125,6 @@ class Turns:
                 for ts, text in (await unanswered(connection, view, waiting)).items()
             }
             recent.update(await _unformed_words(connection, message, view))
-            forgotten = await forgotten_places(connection, message.person, message.channel_id)
         shown = {exchange.ts for exchange in exchanges}
         return intent, Context(
             exchanges=tuple(exchanges),

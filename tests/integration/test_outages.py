@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from bot.breaker import FAILURES
+from bot.kept_texts import take_away
 from bot.locale import say
 from bot.messages import Message
-from memory import EmbeddedPostgres, Pool, create_pool
+from bot.notices import erase_notices
+from memory import EmbeddedPostgres, Person, Pool, create_pool, forget, person_transaction
 from tests.conftest import fresh_database
 from tests.integration.house import House
+from tests.integration.work import sql
 
 NOTICE = say("en", "held_down")
 
@@ -32,13 +34,6 @@ async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool."""
     async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
         yield opened
-
-
-def sql(house: House, statement: str, *parameters: object) -> list[dict[str, Any]]:
-    """Ask the database as its owner."""
-    with psycopg.connect(house.database, row_factory=dict_row, autocommit=True) as owner:
-        done = owner.execute(statement.encode(), parameters)
-        return done.fetchall() if done.description else []
 
 
 def due_in(house: House, message: Message) -> float | None:
@@ -277,3 +272,33 @@ async def test_stop_ends_the_wait(house: House) -> None:
     assert house.replies(place, asked) == [say("en", "stopped")]
     assert len(house.prompts()) == asks
     assert house.row("turns", asked)["status"] == "stopped"
+
+
+async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(house: House) -> None:
+    """Everything is forgotten while a message waits: its answer comes, its words do not return."""
+    place = house.slack.place()
+    house.fault(status=500, times=-1)
+    asked = await house.told(place, "I like ramen")
+    await drain(house, asked)
+    await forget(house.pool, asked.person, None, take_away=partial(take_away, person=asked.person))
+    back(house)
+    house.script(text="Noted.")
+    await drain(house, asked)
+    assert house.replies(place, asked) == ["Noted."]
+    turn = house.row("turns", asked)
+    assert (turn["status"], turn["question"], turn["words"]) == ("answered", "", "")
+    assert house.formations(asked.person) == []
+
+
+async def test_a_persons_notices_can_be_erased(house: House) -> None:
+    """Nothing is left of a person who was told about an outage."""
+    place, other = house.slack.place(), house.slack.place()
+    house.fault(status=500, times=-1)
+    for one in (place, other):
+        await drain(house, await house.told(one, "Hello"))
+    person = Person(house.slack.team_id, place.user)
+    async with person_transaction(house.pool, person) as connection:
+        assert await erase_notices(connection, person) == {"notices": 1}
+    left = sql(house, "SELECT user_id FROM notices")
+    assert place.user not in [row["user_id"] for row in left]
+    assert other.user in [row["user_id"] for row in left]

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from bot.ask import Asks, answer_call
 from bot.locale import say
@@ -16,7 +13,8 @@ from bot.shares import UsedUp
 from bot.turn import create_turn
 from memory import EmbeddedPostgres, Pool, create_pool
 from tests.conftest import fresh_database
-from tests.integration.house import House, Make
+from tests.integration.house import Make
+from tests.integration.work import sql
 
 
 @pytest.fixture
@@ -31,13 +29,6 @@ async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool."""
     async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
         yield opened
-
-
-def sql(house: House, statement: str) -> list[dict[str, Any]]:
-    """Ask the database as its owner."""
-    with psycopg.connect(house.database, row_factory=dict_row, autocommit=True) as owner:
-        done = owner.execute(statement.encode())
-        return done.fetchall() if done.description else []
 
 
 @pytest.mark.parametrize(
