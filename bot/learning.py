@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -115,6 +116,7 @@ class Learning:
                     await self._put_off(connection, namespace, settings)
             if off or not ids:
                 return
+            words = [replace(one, zone=settings.zone) for one in words]
 
             async def in_commit(connection: AsyncConnection[DictRow], formed: Formed) -> None:
                 if not await mark_formed(connection, ids, words):  # noqa: B023 - awaited in this round

@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 from bot.inbox import ANSWER
 from bot.logs import fault
 from bot.queue import REPLIES, Queue
-from memory import Pool, transaction
+from memory import Pool, expire_due, transaction
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,8 @@ class Upkeep:
         for statement in (*_EXPIRED, _OLD_JOBS):
             async with transaction(self._pool) as connection:
                 await connection.execute(statement)
+        if ended := await expire_due(self._pool):
+            log.info("%d memories ended, as their words said", len(ended))
         async with transaction(self._pool) as connection:
             found = await connection.execute("SELECT * FROM clear_away(%s)", (_AT_ONCE,))
             [row] = await found.fetchall()

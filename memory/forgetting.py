@@ -19,6 +19,7 @@ from memory.database import Pool, person_transaction
 from memory.errors import InvalidNamespace, KiokuMemoryError
 from memory.memories import COLUMNS, OF_PERSON, Memory, person_range, read
 from memory.namespace import Namespace, Person
+from memory.settlement import same_thing
 
 UNDO_MINUTES = 10
 
@@ -82,7 +83,10 @@ async def forget(
         await rows.lock_for_forgetting(connection, person)
         await connection.execute("DELETE FROM forgotten WHERE expires_at < now()")
         stored = await _rows(connection, person, references)
-        keys = None if references is None else [*_keys(references), *(r["key"] for r in stored)]
+        keys = None
+        if references is not None:
+            keys = [*_keys(references), *(row["key"] for row in stored)]
+            keys += await _earlier_keys(connection, person, stored)
         traces = await _traces(connection, person, keys)
         memories = [read(row) for row in stored]
         known = [*memories, *_once_known(traces, memories, person)]
@@ -239,6 +243,34 @@ _REPLAY: Mapping[str, LiteralString] = {
     f" jsonb_populate_record(NULL::{table}, line::jsonb) AS r ON CONFLICT DO NOTHING"
     for table in _TRACES
 }
+
+
+async def _earlier_keys(
+    connection: AsyncConnection[DictRow], person: Person, forgotten: Sequence[DictRow]
+) -> list[str]:
+    """Return the keys under which the same things were remembered before, and removed."""
+    if not forgotten:
+        return []
+    found = await connection.execute(
+        "SELECT DISTINCT ON (key) key, kind, COALESCE(before, after)->'content' AS content"
+        " FROM memory_changes c WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND kind = ANY(%(kinds)s) AND COALESCE(before, after) IS NOT NULL"
+        f" AND NOT EXISTS (SELECT FROM store WHERE {OF_PERSON} AND store.key = c.key)",
+        {
+            "team": person.team_id,
+            "user": person.user_id,
+            "kinds": list({str(row["value"].get("kind")) for row in forgotten}),
+            **person_range(person),
+        },
+    )
+    return [
+        gone["key"]
+        for gone in await found.fetchall()
+        if any(
+            gone["kind"] == memory.kind and same_thing(memory.kind, memory.content, gone["content"])
+            for memory in map(read, forgotten)
+        )
+    ]
 
 
 def _keys(references: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from memory.memories import ends_at
 from memory.namespace import Namespace, Person
 from memory.rows import Row
 from memory.schemas import searchable_text
+from memory.settlement import same_thing
 
 Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved", "restored"]
 Actor: TypeAlias = Literal[
@@ -361,6 +362,8 @@ async def _back(connection: AsyncConnection[DictRow], entry: Entry, record: Dict
     home = entry.moved_from or entry.namespace
     if entry.moved_from and await rows.fetch(connection, home, entry.key):
         raise ChangedSince("Another memory stands in its place.")
+    if current is None and entry.before and await _is_known_anew(connection, home, entry.before):
+        raise ChangedSince("The same was remembered anew.")
     return Step(
         action="restored" if entry.before else "removed",
         actor="undo",
@@ -372,6 +375,13 @@ async def _back(connection: AsyncConnection[DictRow], entry: Entry, record: Dict
         dates=(record["created_at"], record["updated_at"]) if entry.before else None,
         vector=record["vector"],
     )
+
+
+async def _is_known_anew(
+    connection: AsyncConnection[DictRow], home: Namespace, value: dict[str, Any]
+) -> bool:
+    there = await rows.reread(connection, home, [value["kind"]], [])
+    return any(same_thing(row.kind, row.content, value["content"]) for row in there)
 
 
 async def note_end(connection: AsyncConnection[DictRow], row: Row) -> Change:

@@ -108,7 +108,7 @@ def _step(row: Row, gone: Callable[[Source], bool], entries: Sequence[Entry]) ->
     left = [source for source in row.value["sources"] if not gone(source)]
     after = None
     if left:
-        after = {**row.value, "content": _supported(row, gone, entries), "sources": left}
+        after = {**row.value, "content": _supported(row, left, entries), "sources": left}
     return Step(
         action="updated" if after else "removed",
         actor="source",
@@ -119,38 +119,40 @@ def _step(row: Row, gone: Callable[[Source], bool], entries: Sequence[Entry]) ->
     )
 
 
-def _supported(
-    row: Row, gone: Callable[[Source], bool], entries: Sequence[Entry]
-) -> dict[str, Any]:
-    """Tell the memory's changes again without those that the message made."""
-    standing = _standing(row, entries)
-    if not standing:
-        return row.content
-    first = standing[0].before
-    content: dict[str, Any] = dict(first["content"]) if first else {}
-    for entry in standing:
-        before = dict((entry.before or {}).get("content") or {})
-        after = dict((entry.after or {}).get("content") or {})
-        known = (entry.before or {}).get("sources") or []
-        new = [one for one in (entry.after or {}).get("sources") or [] if one not in known]
-        if new and all(map(gone, new)):
-            continue
-        if before == after:
-            content = after  # said again as a whole
-        content |= {name: value for name, value in after.items() if value != before.get(name)}
+def _supported(row: Row, left: Sequence[Source], entries: Sequence[Entry]) -> dict[str, Any]:
+    """Tell the memory's changes again, those only that rest on a source that is left."""
     about = SUBJECT_FIELDS.get(row.kind)
-    if about is None or row.content.keys() - content.keys() == row.content.keys():
-        return row.content if not content else {**row.content, **content}
+    led = _led_to(row.value, entries)
+    if about is None or not led or led[0].before is not None:
+        return row.content  # the ledger does not reach back far enough to tell
+    content: dict[str, Any] = {}
+    for entry in led:
+        if not any(source in left for source in _new_sources(entry)):
+            continue
+        before, after = _content(entry.before), _content(entry.after)
+        told = {name: value for name, value in after.items() if value != before.get(name)}
+        content |= told or after  # said again, it was said as a whole
     content.setdefault(about, row.content.get(about))
     return {name: content.get(name) for name in row.content}
 
 
-def _standing(row: Row, entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries that led to the row as it stands, oldest first; none where one lacks."""
+def _content(value: dict[str, Any] | None) -> dict[str, Any]:
+    return dict((value or {}).get("content") or {})
+
+
+def _new_sources(entry: Entry) -> list[dict[str, Any]]:
+    known = (entry.before or {}).get("sources") or []
+    return [one for one in (entry.after or {}).get("sources") or [] if one not in known]
+
+
+def _led_to(value: dict[str, Any] | None, entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries that made a value, oldest first; what was undone is not among them."""
     led: list[Entry] = []
-    value: dict[str, Any] | None = row.value
-    for entry in reversed(entries):
-        if value is not None and entry.after == value:
-            led.append(entry)
-            value = entry.before
+    earlier = list(entries)
+    while value is not None:
+        number = next((i for i, entry in enumerate(earlier) if entry.after == value), None)
+        if number is None:
+            break
+        led.append(earlier[number])
+        value, earlier = earlier[number].before, earlier[:number]
     return led[::-1]

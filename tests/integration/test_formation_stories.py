@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from memory import (
     DM,
@@ -12,13 +13,18 @@ from memory import (
     Former,
     Person,
     Pool,
+    UserFact,
     Words,
+    answer_question,
+    checked_schemas,
+    history,
     list_memories,
     memory_model,
     subject,
     view,
 )
 from tests.conftest import Server
+from tests.integration.scripted_model import ScriptedModel
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U2")
@@ -127,3 +133,94 @@ async def test_small_talk(stand_in_former: Former, pool: Pool, text: str) -> Non
     before = await list_memories(pool, ALICE)
     assert await tell(stand_in_former, ALICE, text) == ()
     assert await list_memories(pool, ALICE) == before
+
+
+@pytest.mark.parametrize(
+    "text", ["Please always answer in bullet points.", "これからは箇条書きで答えてください"]
+)
+async def test_how_to_answer(stand_in_former: Former, pool: Pool, text: str) -> None:
+    """A standing wish about answers is kept in the person's own words, and nothing else is."""
+    assert await tell(stand_in_former, ALICE, text) == ()
+    [memory] = await list_memories(pool, ALICE)
+    assert memory.kind == "UserInstruction"
+    assert subject(memory.kind, memory.content) in text
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (
+            "Our deploys failed every Friday, so we tried smaller releases and it fixed them.",
+            ["deploys failed", "smaller releases", "fixed"],
+        ),
+        (
+            "ビルドが遅かったので、キャッシュを試したところ、半分の時間になりました。",
+            ["ビルドが遅かった", "キャッシュ", "半分の時間"],
+        ),
+    ],
+)
+async def test_an_experience(
+    stand_in_former: Former, pool: Pool, text: str, parts: list[str]
+) -> None:
+    """What the person tells of having tried is one memory: situation, attempt and outcome."""
+    assert await tell(stand_in_former, ALICE, text) == ()
+    [memory] = await list_memories(pool, ALICE)
+    assert memory.kind == "Episode"
+    told = [str(memory.content[name]) for name in ("observation", "action", "result")]
+    assert all(part in said for part, said in zip(parts, told, strict=True)), told
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("I live in Osaka.", "I live in Tokyo."),
+        ("大阪に住んでいます。", "東京に住んでいます。"),
+    ],
+)
+async def test_what_the_words_leave_open(
+    stand_in_former: Former, pool: Pool, embedder: Embedder, first: str, then: str
+) -> None:
+    """Another home without a word of moving is a question; a yes replaces, the ledger keeps it."""
+    await tell(stand_in_former, ALICE, first)
+    words = [Words(text=then, channel="D1", ts="9.1")]
+    formed = await stand_in_former.form(view(ALICE.namespace(DM)), words)
+    assert (formed.changes, [q.kind for q in formed.questions]) == ((), ["replace"])
+    [old] = await list_memories(pool, ALICE)
+    assert old.content["fact"] in first
+    done = await answer_question(pool, embedder, ALICE, formed.questions[0].id, "yes")
+    assert done is not None
+    [new] = await list_memories(pool, ALICE)
+    assert (new.key, new.content["fact"] in then) == (old.key, True)
+    [_, entry] = await history(pool, ALICE, reference=new.reference)
+    assert entry.after is not None
+    assert entry.after["content"] == old.content
+
+
+class Pet(BaseModel):
+    """An animal the person has"""
+
+    name: str
+    animal: str | None = None
+
+
+async def test_an_operators_own_kind(pool: Pool, embedder: Embedder, model: ScriptedModel) -> None:
+    """A kind of the operator's is formed beside the built-in ones, grounded like these."""
+    former = Former(
+        pool,
+        embedder,
+        lambda: memory_model(model="scripted", api_key="none", base_url=model.base_url),
+        schemas=checked_schemas([UserFact, Pet]),
+    )
+    model.answer(
+        [
+            ("Pet", {"name": "Mochi", "animal": "cat", "evidence": "I have a cat called Mochi"}),
+            ("Pet", {"name": "Rex", "animal": "dog", "evidence": "I have a dog called Rex"}),
+        ]
+    )
+    words = [Words(text="I have a cat called Mochi", channel="D1", ts="1.1")]
+    formed = await former.form(view(ALICE.namespace(DM)), words)
+    assert [(c.kind, c.after) for c in formed.changes] == [
+        ("Pet", {"name": "Mochi", "animal": "cat"})
+    ]
+    assert formed.refused == ("no_evidence",)
+    assert subject("Pet", {"animal": "cat", "name": "Mochi"}) == "Mochi"

@@ -497,6 +497,32 @@ async def test_a_deleted_message_takes_what_it_alone_said(desk: Desk) -> None:
     assert await source_deleted(desk.pool, desk.embedder, BOB, "D1", "1.0") == []
 
 
+async def test_what_was_said_again_stays_whole(desk: Desk) -> None:
+    """A message that says the same again supports all of it when the first one goes."""
+    liked = await desk.like("ramen")
+    await desk.say("I love ramen", ts="2.0", content=food("ramen"), key=liked.key)
+    await source_deleted(desk.pool, desk.embedder, ALICE, "D1", "1.0")
+    [memory] = await list_memories(desk.pool, ALICE)
+    assert (memory.content, [ts for _, ts in memory.places]) == (food("ramen"), ["2.0"])
+
+
+async def test_the_same_under_an_earlier_key_is_forgotten_too(desk: Desk) -> None:
+    """Forgetting takes what the ledger says of the same thing before it was remembered anew."""
+    first = await desk.like("ramen")
+    await desk.say("I hate ramen", ts="2.0", content=None, key=first.key)
+    [removal, _] = await history(desk.pool, ALICE)
+    again = await desk.like("ramen", ts="3.0")
+    assert again.key != first.key
+    with pytest.raises(ChangedSince):
+        await desk.undo(removal.id)
+    before = desk.printed()
+    forgotten = await forget(desk.pool, ALICE, [again.reference])
+    assert "ramen" not in str(desk.printed())
+    assert forgotten.undo is not None
+    await bring_back(desk.pool, ALICE, forgotten.undo)
+    assert desk.printed() == before
+
+
 async def test_the_first_message_is_deleted(desk: Desk) -> None:
     """What a later message corrected or said again stays when the first goes."""
     liked = await desk.like("raman")

@@ -126,6 +126,22 @@ async def test_what_is_over_is_deleted_in_its_time(house: House) -> None:
     assert await left(14.1) == ({"waiting"}, 0)
 
 
+async def test_a_memory_ends_when_its_words_said(house: House) -> None:
+    """What was said to hold until now is deleted; what holds longer is not."""
+    value = '{"kind": "UserFact", "content": {"fact": "x"}}'
+    for key, hours in (("over", -1), ("holds", 1)):
+        house.rows(
+            "INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', %s, %s)", key, value
+        )
+        house.rows(
+            "INSERT INTO memory_expiries VALUES ('chat.T1.U1.dm', %s, now() + %s * interval '1h')",
+            key,
+            hours,
+        )
+    await house.upkeep.keep_up(0)
+    assert [row["key"] for row in house.rows("SELECT key FROM store")] == ["holds"]
+
+
 async def test_what_was_forgotten_goes_when_its_undo_is_over(house: House) -> None:
     """The ciphertext of an undo is deleted after its ten minutes, though nobody forgets again."""
     for name, when in (("U1", "-1 second"), ("U2", "5 minutes")):
