@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.doctor.finding import Finding, fix, note, ok
 from bot.doctor.models import create_client
+from bot.doctor.work import judge_work, read_work
 from bot.queue import migrations
 from memory import (
     DatabaseFacts,
@@ -45,6 +46,7 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
     try:
         async with _database(settings) as place:
             facts = await database_facts(place.conninfo, migrations())
+            work = await read_work(place.conninfo)
     except EmbeddedPostgresError as problem:
         yield fix(PART, str(problem))
         return
@@ -62,6 +64,8 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
         yield ok(PART, f"{place.name}, {_version(facts)}; the first `kioku up` makes it.")
         return
     for finding in judge(facts, place.name):
+        yield finding
+    for finding in judge_work(work) if work is not None else []:
         yield finding
     if facts.space is not None:
         yield await _embedding(settings, facts, facts.space)
@@ -164,14 +168,6 @@ def _migration(facts: DatabaseFacts) -> list[Finding]:
     part = "Migration"
     if facts.steps_missing is None or facts.steps_unknown is None:
         return []
-    if facts.steps_unknown:
-        return [
-            fix(
-                part,
-                f"the database is {len(facts.steps_unknown)} step(s) ahead of this version: install"
-                " a newer Kioku.",
-            )
-        ]
     if not facts.app_role_exists or facts.space is None:
         return [fix(part, f"the database is not set up: {_MIGRATE}.")]
     if facts.steps_missing:
@@ -180,6 +176,14 @@ def _migration(facts: DatabaseFacts) -> list[Finding]:
                 part,
                 f"the database is {len(facts.steps_missing)} step(s) behind this version:"
                 f" {_MIGRATE}.",
+            )
+        ]
+    if facts.steps_unknown:
+        return [
+            note(
+                part,
+                f"the database is {len(facts.steps_unknown)} step(s) ahead of this version, as"
+                " during an upgrade: this version goes on working; install the newer Kioku.",
             )
         ]
     return [ok(part, "the database is up to date.")]

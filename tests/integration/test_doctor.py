@@ -88,7 +88,7 @@ def test_a_healthy_installation_has_nothing_to_mend(
     assert told(done) == {}
     assert parts(done) == [
         *("Settings", "Data folder", "Bot token", "Scopes", "Events", "Clock"),
-        *("Database", "pgvector", "Migration", "Roles", "Embedding"),
+        *("Database", "pgvector", "Migration", "Roles", "Work", "Embedding"),
         *("Model gpt-6-luna", f"Model {SPACE.model}"),
     ]
     assert "Events: come by Socket Mode." in done.out
@@ -319,9 +319,42 @@ def test_a_database_is_told_to_be_migrated(
         " the owner of the database."
     }
     with psycopg.connect(database) as connection:
-        connection.execute("INSERT INTO kioku_migrations (name) VALUES ('bot/9999_later')")
+        connection.execute(
+            "INSERT INTO kioku_migrations (name)"
+            " VALUES ('bot/9999_later'), ('bot/0001_conversations')"
+        )
     assert told(ended(tmp_path, "doctor", **settings_for(slack, database))) == {
-        "Migration": "FIX the database is 1 step(s) ahead of this version: install a newer Kioku."
+        "Migration": "NOTE the database is 1 step(s) ahead of this version, as during an upgrade:"
+        " this version goes on working; install the newer Kioku."
+    }
+
+
+def test_work_that_waits_or_failed_is_told(tmp_path: Path, slack: Server, database: str) -> None:
+    """Messages that wait too long are to be mended; what failed is named by its ids."""
+    settings = settings_for(slack, database)
+    assert "OK    Work: no message waits." in ended(tmp_path, "doctor", **settings).out
+    event = (
+        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, status,"
+        " received_at) VALUES ('T1', %s, 'U1', 'D1', %s, 'T1.D1.1', %s,"
+        " now() - make_interval(secs => %s))"
+    )
+    with psycopg.connect(database) as connection:
+        connection.execute(event, ("E1", "1", "waiting", 7))
+    assert "OK    Work: 1 message(s) wait, the oldest for " in (
+        ended(tmp_path, "doctor", **settings).out
+    )
+    with psycopg.connect(database) as connection:
+        connection.execute(event, ("E2", "2", "waiting", 300))
+        connection.execute(event, ("E3", "3", "failed", 300))
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+            " VALUES ('replies', 'x', 'failed')"
+        )
+    assert told(ended(tmp_path, "doctor", **settings)) == {
+        "Work": "FIX 2 message(s) wait, the oldest for 5 minutes: start `kioku run`, or look into"
+        " its log for what keeps it from answering.",
+        "Failures": "NOTE 1 message(s) and 1 job(s) of the last two weeks failed: look into the log"
+        " for `failed`. The newest in procrastinate_jobs: 1.",
     }
 
 
