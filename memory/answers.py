@@ -43,7 +43,7 @@ _OFFER = re.compile(
     r"|what about|care for|feel like|fancy|up for|interested in (?:seeing|hearing|trying)|okay|ok"
     r"|remember|save|store|forget)\b"
     r"|ましょうか|よろしい|いかが|どうです|どう(?:か|\?)|を[^、。]{1,14}ますか|覚え|保存|記憶"
-    r"|忘れ|欲しい|ほしい|ていい|ても?いいです"
+    r"|忘れ|欲しい|ほしい|ていい|ても?いいです|必要|[要い]りますか|入用|手伝"
 )
 _CHOICE = re.compile(
     r"\bor\b|^(?:\W*(?:and|so|but|then) )?(?:what|which|who|whom|whose|where|when|why|how)\b"

@@ -30,6 +30,17 @@ NO_RETRACTION = re.compile(
     r"|やめられ(?:ない|ず|ません)|欠かせ(?:ない|ません)|なくては(?:なら)?(?:ない)?|なければ"
     r"|なきゃ|なくちゃ"
     r"|に限らず|だけ(?:じゃ|では|で)(?:ない|なく)|しか(?:\w{0,6})ない|(?:間)?違いな(?:い|く)"
+    # Other things can be stopped, and removed, than a liking.
+    r"|\bstopp?(?:ed|ing|s)? (?:by|over|in|at|for)\b|\bdropp?(?:ed|ing|s)? (?:by|in|off|over)\b"
+    r"|\b(?:remove|delete|erase|drop|scrap)\b(?! (?:that|it|this|them"
+    r"|what)\b)(?=[^,.]*\b(?:from (?!your\b"
+    r"|my\b|(?:the )?memor|what)|here\b|photo|picture|image|slide|file|line|row|column|section|page"
+    r"|recipe|link|button|channel|message|comment|ticket|branch))"
+    r"|(?<!記憶)(?<!メモリ)(?<!リスト)から[^、。]{0,14}を(?:消|削除)[ぁ-ん]{0,4}"
+    r"|の(?:写真|画像|行|列|ページ|ファイル|リンク|メッセージ|レシピ|スライド|コメント)を(?:消"
+    r"|削除)[ぁ-ん]{0,4}"
+    r"|(?:(?<!食べ)る|(?<!使)う|[くすぐつ]|(?<!飲)む)のを(?:やめ|止め)[ぁ-ん]?"
+    r"|(?:嫌い|苦手|嫌)な(?:人|方|やつ|奴|子|友)"
     # What is not there, or not today, is liked all the same.
     r"|(?:(?<!興味)(?<!関心)(?<!気)(?<!魅力)(?<!価値)(?<!こと)が"
     r"|(?<![くにでてと])も)(?:[^、。がはを]{1,6}に(?:は|も)?)?(?:もう)?"
@@ -56,6 +67,54 @@ RETRACTION = re.compile(
     r"|間違(?:え|って|い(?:です|でした|だ))|違(?:います|いました|うよ|うの|うん|う$)"
     r"|お?別れ(?:した|しました|ました|を告げ)|決別|縁を切|見限"
     r"|興味が失|冷め(?:た|ました|てき|てしま)(?:$|[。よねん])"
+)
+# What ends a memory must take the thing itself back; "not the problem here" does not.
+TAKES_BACK = re.compile(
+    r"\b(?:no (?:longer|more)|not anymore|anymore|any more|any longer|not (?:true|right|correct)"
+    r"|isn't (?:true|right|correct)|hate|hates|hated|dislike\w*|detest\w*|lost interest"
+    r"|stopp?(?:ed|ing)?"
+    r"|quit(?:ting)?|gave up|given up|forget|remove|delete|erase|drop(?:ped)?|scrap|retract\w*"
+    r"|withdraw"
+    r"|tired of|sick of|bored (?:of|with)|done with|over it|used to|went off|gone off|wrong"
+    r"|incorrect"
+    r"|disgusting|awful|avoid\w*|allergic|switched|moved (?:on|over|away|out)|migrated|neither|nor"
+    r"|can't (?:bear|stand|stomach))\b"
+    r"|嫌い|きらい|苦手|嫌(?:に|だ|です|$)|やめ(?:た|ま|る|て|に)|辞め|止め(?:た|ま|る|て)|飽き"
+    r"|卒業"
+    r"|乗り換え|移行し|切り替え|興味が(?:移|変)|忘れて(?!い|た)|消して|消しとい|削除|取り消|撤回"
+    r"|もういい|避け"
+    r"|アレルギー|勘弁|もう(?:こりごり|結構|無理)|間違(?:え|って|い(?:です|でした|だ))"
+    r"|違(?:います|いました|うよ|うの|うん|う$)|お?別れ(?:した|しました|ました|を告げ)|決別"
+    r"|縁を切|見限"
+    r"|興味が失|冷め(?:た|ました|てき|てしま)(?:$|[。よねん])"
+)
+NEGATION = (
+    r"(?:don't|do not|doesn't|didn't|isn't|aren't|am not|i'm not|is not|are not|wasn't|won't|can't"
+    r"|cannot|couldn't|haven't|hasn't|not|never)"
+)
+# Not to like, to eat, to use, to care: said of the thing, it takes the thing back.
+NO_PART = re.compile(
+    r"\b"
+    + NEGATION
+    + r"(?: [\w']+){0,3}? (?:like|liking|love|enjoy|eat|eating|drink|use|using|want"
+    r"|need|care|prefer|play|watch|read|listen|work|live|learn|study|studying|smoke|bear|stand"
+    r"|stomach"
+    r"|tolerate|keen|into|fan|interested|fond|crazy|for me|my thing)\b"
+    r"|(?:食べ|飲[まめん]|使[わえっ]|好き(?:じゃ|では|で)|好ま|要ら|いら|欲しく|ほしく"
+    r"|[たて]く(?:も|は)?|やら|やって"
+    r"|して|口に合|性に合|体に合|肌に合|興味|関心|住んで|働いて|勉強|学ん|読[まん]|触[らっ]"
+    r"|行[かっ]|通[わっ]|聴[かい]"
+    r"|飼[わっ]|吸[わっ])"
+    r"[^、。]{0,6}(?:ない|なく|なか|ません|ず)"
+)
+# What follows is what is denied: "not a vegetarian", 「ベジタリアンではない」.
+NOT_A = re.compile(
+    r"\b"
+    + NEGATION
+    + r" (?:(?:a|an|the|really|actually|that|very|such|much|of|any|my|from|in|at|on)"
+    r" )*(?P<en>[\w'+#.-]+(?: [\w'+#.-]+)?)"
+    r"|(?:^|[、。]|(?:私|僕|俺|自分|もう)は?)(?P<ja>[^、。は]{1,20})(?:では|じゃ|で)は?(?:ない"
+    r"|なく|ありません)"
 )
 # Where two things are named, the one that is left behind.
 LEFT_BEHIND = re.compile(

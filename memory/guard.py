@@ -8,8 +8,7 @@ from itertools import islice
 from typing import Any
 
 from memory.answers import Answer, asks_about_person, bare_answer
-from memory.clauses import Said, clean, fold, normalise
-from memory.instructions import KIND as INSTRUCTION_KIND
+from memory.clauses import Clause, Said, clean, fold, normalise
 from memory.instructions import asks_for_form, check_instruction
 from memory.patterns import CONDITION, LINK, REFERS
 from memory.reading import (
@@ -18,6 +17,7 @@ from memory.reading import (
     Refusal,
     asks,
     continues,
+    covers,
     holds_secret,
     instructs,
     is_other,
@@ -28,13 +28,12 @@ from memory.reading import (
     unfit,
 )
 from memory.retractions import EVEN, denies, is_denied, retraction, settles
-from memory.schemas import level, subject
+from memory.schemas import EPISODE_KIND, INSTRUCTION_KIND, level, subject
 from memory.speakers import FIRST_PERSON, FRAME, OTHER
 from memory.tone import is_hearsay, is_over, is_play, is_unsure, is_wish, not_meant, tells_of_then
 from memory.voices import NOT_OWN
 
 __all__ = [
-    "INSTRUCTION_KIND",
     "MAX_REMOVALS",
     "Quote",
     "Refusal",
@@ -153,29 +152,38 @@ class _Place:
         )
 
 
-def _stated_with(quote: Quote) -> list[str]:
+def _beside(quote: Quote) -> list[Clause]:
     """Return what the person states of themself in the sentences of a quote."""
     numbers = {clause.sentence for clause in quote.clauses}
     return [
-        clause.text
+        clause
         for clause in quote.said.clauses
         if clause.sentence in numbers and not asks(clause) and not is_other(clause.text)
     ]
 
 
-def check_sense(kind: str, content: Mapping[str, Any], quote: Quote) -> Refusal | None:
-    """Refuse what the quote denies, doubts, or tells of as past.
+def check_sense(
+    kind: str, content: Mapping[str, Any], quote: Quote, known: Sequence[str] = ()
+) -> Refusal | None:
+    """Refuse what the quote denies, doubts, tells of as past, or says nothing of.
 
     `content` says that something is liked, or is so; the clauses about it may say the opposite.
+    `known` are further texts from which a fact may take its names: neighbouring messages, and what
+    was remembered before.
     """
     if bare_answer(quote.said.text):
         return None
     about = subject(kind, content)
     stated = [clause for clause in quote.clauses if not asks(clause)]
-    near = [c for c in stated if shares(about, c.text) or REFERS.search(c.text)] or stated
+    near = [c for c in stated if shares(about, c.text) or REFERS.search(c.text)]
+    near = near or [c for c in _beside(quote) if shares(about, c.text)] or stated
     if near and all(is_unsure(clause.text) for clause in near):
         return "hypothetical"
+    if kind == EPISODE_KIND:
+        return None  # it tells of what was, and of what did not work
     degree = level(kind, content)
+    if degree is None and not covers(about, [quote.said.own, *known]):
+        return "ungrounded"
     likes = degree > EVEN if isinstance(degree, int) else not denies(fold(about))
     if not likes or not near:
         return None
@@ -245,7 +253,7 @@ def check_grounds(subjects: Sequence[str], quote: Quote, said: Sequence[Said]) -
         if stated and all(is_other(clause.text) for clause in stated):
             return "other_person"
         return None
-    heard = nearby(said, quote.index) if refers else _stated_with(quote)
+    heard = nearby(said, quote.index) if refers else [clause.text for clause in _beside(quote)]
     if any(shares(subject, text) for subject in subjects for text in heard):
         return None
     return "ungrounded"

@@ -13,8 +13,6 @@ from typing import Any
 from memory.clauses import fold
 from memory.reading import Quote, Refusal, shares, texts
 
-KIND = "UserInstruction"
-
 _LANGUAGES = (
     "english|french|german|spanish|italian|portuguese|japanese|korean|chinese|mandarin|cantonese"
     "|dutch|polish|russian|ukrainian|arabic|hindi|turkish|swedish|norwegian|danish|finnish|greek"
@@ -27,7 +25,8 @@ _FORM = re.compile(
     r"|to the point"
     r"|bullet(?:s| ?points?| lists?)?|(?:numbered )?lists?|tables?|headings?|markdown|plain text"
     r"|paragraphs?|steps?|step by step|emojis?|code blocks?|examples?|summar(?:y|ies)|tl;?dr"
-    r"|formal(?:ly)?|informal(?:ly)?|casual(?:ly)?|polite(?:ly)?|friendly|direct(?:ly)?"
+    r"|verbose|wordy|chatty|long-winded|length|professional|serious|cheerful|formal(?:ly)?"
+    r"|informal(?:ly)?|casual(?:ly)?|polite(?:ly)?|friendly|direct(?:ly)?"
     r"|blunt(?:ly)?"
     r"|simple|simply|plain (?:english|language|words)|technical|jargon|humou?r|jokes?|tone|keigo"
     r"|metric|celsius|fahrenheit|24-hour|lower ?case|capital letters|first name|pronouns)\b"
@@ -46,7 +45,8 @@ _ABOUT_ANSWERS = re.compile(
 )
 _ACTS = re.compile(
     # a trigger or a condition
-    r"\b(?:when|whenever|if|once|unless|until|after|before|every time|each time|next time"
+    r"\b(?:when|whenever)\b(?! you (?:answer|reply|respond|write|talk|speak|explain))"
+    r"|\b(?:if|once|unless|until|after|before|every time|each time|next time"
     r"|as soon as"
     r"|in case|upon)\b(?! (?:possible|you can)\b)"
     # other people

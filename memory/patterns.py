@@ -85,10 +85,12 @@ MARKUP = re.compile(
 )
 
 HYPOTHETICAL = re.compile(
-    r"\bif i (?:were|was|had|could|liked|loved)\b|\b(?:suppose|supposing|imagine|hypothetically)\b"
+    r"^\W*(?:had|were|should) i\b[^.]*\b(?:would|'d)\b|\bif i (?:were|was|had|could|liked"
+    r"|loved)\b|\b(?:suppose|supposing|assume|assuming|imagine|hypothetically)\b"
     r"|\bwhat if\b|\blet's (?:say|pretend)\b|\bpretend(?:ing)?\b|\bi wish i\b|\bin theory\b"
     r"|もし[^。\n]{0,60}(?:だったら|なら|たら|れば)|仮に|例えば[^。\n]{0,60}(?:としたら|なら)"
-    r"|だったとして|たとしたら"
+    r"|だったとして|たとしたら|と仮定|だと(?:すると|すれば|したら)"
+    r"|[てで]いたら[^。]*(?:はず|だろう|でしょう|かも)"
 )
 
 CONDITION = re.compile(
@@ -102,7 +104,7 @@ ASKS = re.compile(
     r"(?:i|you|we|he|she|they|it|there|that|this|the|a|my|your)\b"
     r"|(?:tell|list|give|show|recommend|suggest|summari[sz]e|explain|find|write|make|help|describe"
     r"|translate|compare|search|look up|draft)\b)"
-    r"|(?:ですか|ますか|でしょうか|だろうか|ませんか|かな|かしら|だっけ|んだろう"
+    r"|(?:ですか|ますか|でしょうか|だろうか|ませんか|(?<!派)(?<!方)かな|かしら|だっけ|んだろう"
     r"|のか)[。よねぁあ]*$"
     r"|(?:教えて|まとめて|挙げて|選んで|出して|書いて|作って|探して|調べて|説明して|見せて"
     r"|紹介して|提案して"
@@ -135,12 +137,17 @@ STOP = frozenset(
     re.findall(
         r"\w+",
         "the a an of and or in on for to my i is it at by with as from about very more general"
-        " food dish thing things topic tech technology",
+        " food dish thing things topic tech technology are am be has have had was were who that"
+        " this live lives living lived work works working worked like likes love loves hate hates"
+        " prefer prefers use uses using used not no never don t s m ve called named name person"
+        " user can speaks speaking plays playing owns drives knows teaches reads writes runs eats"
+        " drinks wears wants needs plans takes does goes learns studies collects",
     )
 )
 
 REFERS = re.compile(
-    r"\b(?:it|that|this|them|those|these|one|both|all)\b|それ|これ|あれ|どれも|そっち|こっち"
+    r"\bi (?:really |sure |still )?(?:do|am|did|have)\W*$|\b(?:it|that|this|them|those|these|one"
+    r"|both|all)\b|それ|これ|あれ|どれも|そっち|こっち"
     r"|そちら|こちら|両方|どちらも|全部"
 )
 LINK = re.compile(

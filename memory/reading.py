@@ -136,7 +136,8 @@ def shares(subject: str, text: str) -> bool:
 
     Three kana or two ideographs make a run; one ideograph does where it stands alone in `text`.
     """
-    wanted, heard = _to_hiragana(fold(subject)).strip(), _to_hiragana(fold(text))
+    wanted = _to_hiragana(_PREDICATE.sub("", fold(subject).strip()))
+    heard = _to_hiragana(fold(text))
     if CJK.search(wanted) and wanted in heard:
         return True
     runs = CJK.findall(wanted)
@@ -148,6 +149,18 @@ def shares(subject: str, text: str) -> bool:
         or not alone.isdisjoint(wanted)
         or not _stems(wanted).isdisjoint(_stems(heard))
     )
+
+
+# What is said of the thing is not the thing: of 「大阪に住んでいる」 it is 「大阪」.
+_PREDICATE = re.compile(
+    r"(?<=[\u3400-\u9fff々ァ-ヶーa-z0-9])[にをがはでと](?:[\u3400-\u9fff]{0,2})[ぁ-ん]{2,10}$"
+)
+
+
+def covers(subject: str, texts: Sequence[str]) -> bool:
+    """Say whether at least half of what `subject` names, in Latin letters, is in `texts`."""
+    names = _stems(fold(subject))
+    return 2 * len(names & _stems(" ".join(map(fold, texts)))) >= len(names)
 
 
 def _stems(text: str) -> set[str]:

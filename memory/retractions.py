@@ -14,10 +14,13 @@ from memory.denials import (
     FOR_GOOD,
     FORGET,
     LEFT_BEHIND,
+    NO_PART,
     NO_RETRACTION,
+    NOT_A,
     ONE_OFF,
     RETRACTION,
     SET_ASIDE,
+    TAKES_BACK,
 )
 from memory.patterns import CONDITION, HYPOTHETICAL, REFERS
 from memory.reading import MAX_TEXT, Quote, asks, continues, is_other, nearby, shares, unfit
@@ -25,6 +28,10 @@ from memory.schemas import LEVEL_FIELDS, level, subject
 from memory.speakers import REPORTED
 from memory.tone import is_play, is_wish, not_meant
 
+_NAMED = re.compile(
+    r"\bwhat i (?:said|told you|wrote)\b|(?:って|と)いう(?:の|こと|話)は?(?=撤回|取り消|忘れ"
+    r"|なし|間違)"
+)
 EVEN = 50  # of 100: above it something is liked, below it is not
 
 
@@ -42,7 +49,7 @@ def retraction(about: str, said: Sequence[Said]) -> Quote | None:
             return quote
         sound: dict[int, bool] = {}
         for clause in reversed(message.clauses):
-            if takes_back(clause) and _touches(clause, about, said, index):
+            if takes_back(clause, about) and _touches(clause, about, said, index):
                 if clause.sentence not in sound:
                     sound[clause.sentence] = _is_sound(message, clause.sentence)
                 if sound[clause.sentence]:
@@ -63,15 +70,25 @@ def _answered(about: str, message: Said, index: int) -> Quote | None:
     return Quote(text=message.shown, said=message, index=index, clauses=tuple(message.clauses))
 
 
-def takes_back(clause: Clause) -> bool:
-    """Say whether the person denies or ends something in this clause."""
+def takes_back(clause: Clause, about: str) -> bool:
+    """Say whether the person ends or contradicts, in this clause, what it is `about`."""
+    said = NO_RETRACTION.sub(" ", clause.text)
     return (
-        denies(clause.text)
+        bool(TAKES_BACK.search(said) or NO_PART.search(said) or _is_negated(about, said))
         and (bool(FORGET.search(clause.text)) or not asks(clause))
         and not DOUBT.search(clause.text)
         and not CONDITION.search(clause.text)
         and not is_other(clause.text)
         and (bool(FOR_GOOD.search(clause.text)) or not ONE_OFF.search(clause.text))
+    )
+
+
+def _is_negated(about: str, said: str) -> bool:
+    return any(
+        shares(about, denied)
+        for found in NOT_A.finditer(said)
+        for denied in found.groups()
+        if denied
     )
 
 
@@ -91,7 +108,7 @@ def is_denied(about: str, clause: Clause) -> bool:
 
 
 def _is_sound(said: Said, number: int) -> bool:
-    sentence = said.sentence(number)
+    sentence = _NAMED.sub(" ", said.sentence(number))
     return not (
         is_wish(sentence)
         or REPORTED.search(sentence)
@@ -146,7 +163,9 @@ def settles(
         if left:
             if any(shares(known, old) for old in left):
                 return True
-        elif CHANGED.search(clause.text) or (takes_back(clause) and shares(known, clause.text)):
+        elif CHANGED.search(clause.text) or (
+            takes_back(clause, known) and shares(known, clause.text)
+        ):
             return True
     return False
 

@@ -13,11 +13,11 @@ from memory import rows
 from memory.clauses import Said, Words
 from memory.database import Pool, person_transaction
 from memory.embeddings import Embedder
-from memory.guard import INSTRUCTION_KIND, Quote, find_quote
+from memory.guard import Quote, find_quote
 from memory.ledger import Change, Entry, Step, Written, carry_out, entries_of
 from memory.namespace import Person
 from memory.rows import Row
-from memory.schemas import SUBJECT_FIELDS
+from memory.schemas import INSTRUCTION_KIND, SUBJECT_FIELDS
 
 Source: TypeAlias = Mapping[str, Any]
 

@@ -22,6 +22,7 @@ _DIET = r"(?:vegan|vegetarian|allergic|pescatarian|diabetic|pregnant|c(?:o)?elia
 _JA_KIN = (
     r"(?:妻|夫|旦那|嫁|彼氏|彼女|彼|友達|友人|同僚|上司|部下|先輩|後輩|母|父|兄|弟|姉|妹|息子|娘"
     r"|子供|子ども|家族|両親|祖父"
+    r"|新人|新入社員|担当者|社員|候補者|応募者|利用者|ユーザー|知人|知り合い|おばあ|おじい|彼ら"
     r"|祖母|叔父|叔母|甥|姪|隣の人|隣人|お?客(?:様|さま|さん)?|(?:部|課|社|係|室|店|院|校|会|所"
     r"|班|組|学|隊|市)長|先生"
     r"|あなた|みんな|誰か|(?<!たく)さん|くん|君|ちゃん|氏|様|さま"
@@ -30,6 +31,9 @@ _JA_KIN = (
 
 OTHER = re.compile(
     r"\b(?:my|our|his|her|their|your) (?:\w+ )?" + KIN + r"\b"
+    r"|\b(?:grand(?:ma|pa)|granny|mom|mum|dad|auntie)\b|\bthe (?:new )?(?:hire|intern|ceo|cto"
+    r"|guy|lady"
+    r"|candidate|speaker|kids)\b"
     r"|\b(?:he|she|they|people|everyone|everybody|someone|somebody)(?:'s|'re)?\s+"
     r"(?:\w+ )?(?:likes?|loves?|hates?|prefers?|is|are|enjoys?|wants?|has|have|lives?|works?|eats?"
     r"|said|says|told|think|thinks)\b"
@@ -41,11 +45,17 @@ OTHER = re.compile(
     r"|^\W*(?!(?:it|this|that|i'?m?|we|my (?:diet|favou?rite|food|lunch"
     r"|dinner))\b)(?:[\w.@-]+ ){1,3}?"
     r"(?:is|are|was) (?:also |a |an |strictly )?" + _DIET + r"\b"
+    r"|^\W*(?!(?:it|this|that|who|what|food|dinner|lunch)'s)[\w.@-]+'s (?:also |a |an )?"
+    + _DIET
+    + r"\b"
     r"|" + _JA_KIN + r"(?:は|も|って|、(?=[^、。]{0,12}(?:好|嫌|苦手|だって)))"
     # Not 「娘がいます」, nor 「母が作るカレーが好き」: there the person has, and likes.
     r"|" + _JA_KIN + r"が(?![^、。]{0,8}(?:い(?:る|ます|て)|[\d一二三四五]人|でき|生まれ))"
-    r"(?![^、。はがを]{1,12}(?:る|た|う|く|す|む|ぶ|つ|ない|れた)[^、。はがも]{1,14}(?:が|は|も|を)"
-    r"(?:\w{0,3})(?:大?好|嫌|苦手|食べ|飲|使|愛))"
+    r"(?![^、。はがを]{1,12}(?:る|た|う|く|す|む|ぶ|つ|ない)"
+    r"(?=[\u3400-\u9fffァ-ヶーa-z0-9])[^、。はがも]{1,14}[がはもをにでへと])"
+    # 「同僚の佐藤は」, not 「妻の料理は」.
+    r"|(?:同僚|友人|友達|知人|知り合い|上司|部下|先輩|後輩|弟|妹|兄|姉|息子|娘|夫)の"
+    r"(?!店|家|話|料理|車|会社|作|趣味|手)[\u3400-\u9fffァ-ヶー]{1,5}[はがも]"
     r"|(?:と|って)(?:言って|言った|言われ|聞い|いって|いった)"
 )
 

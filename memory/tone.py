@@ -10,7 +10,8 @@ from memory.patterns import HYPOTHETICAL
 from memory.speakers import REPORTED
 
 _IRONY = re.compile(
-    r"(?:^|\s)/s\b|[🙄🙃😒]|:(?:face_with_rolling_eyes|roll(?:ing)?_?eyes|upside_down_face"
+    r"(?:^|\s)/s(?:arc(?:asm)?)?\b|[🙄🙃😒]|:(?:face_with_rolling_eyes|roll(?:ing)?_?eyes"
+    r"|upside_down_face"
     r"|unamused):"
     r"|#sarcasm|\bsarcas\w*|\bsaid no[- ]?(?:one|body)\b|\byeah,? right\b|\bas if\b|\bnot!?$"
     r"|^\W*(?:oh|just|well|wow|gee|yay)?,? ?(?:great|joy|goody|lovely|wonderful|fantastic|brilliant"
@@ -19,11 +20,13 @@ _IRONY = re.compile(
     r"|^\W*oh,? (?:great|joy|goody|lovely|wonderful|fantastic|brilliant|perfect|awesome)\b"
     r"|\b(?:just|simply) (?:love|adore|enjoy)\b (?:it (?:when|how)|being|getting|having to|waiting"
     r"|when|how)\b"
-    r"|\((?:棒(?:読み)?|皮肉|嘘|うそ|大嘘|冗談|not)\)|棒読み|なんちゃって|なんて(?:ね|な)$"
+    r"|\((?:棒(?:読み)?|皮肉|白目|遠い目|嘘|うそ|大嘘|冗談|not)\)|棒読み|なんちゃって"
+    r"|なんて(?:ね|な)$"
     r"|なんつって"
     r"|わけ(?:が|は)?(?:ない|ねえ|ありません)|(?:とか|なんて|って)言ってみ"
     r"|(?:って|と)(?:言う|いう)と(?:思った|思いました)"
 )
+_DRAWN_OUT = re.compile(r"([a-z])\1{2,}")  # "looove"
 # A sentence that takes back the one before it.
 _TAKEN_BACK = re.compile(
     r"^\W*(?:just kidding|only joking|joking|kidding|jk|j/k|lol jk|not|nope|psych|sike"
@@ -37,8 +40,10 @@ _TAKEN_BACK = re.compile(
 )
 _PLAY = re.compile(
     r"\b(?:pretend|role-?play\w*|imagine|picture (?:this|that|yourself)|make believe|in character"
-    r"|fictional(?:ly)?|for the sake of argument)\b"
-    r"|ロールプレイ|ごっこ|という(?:設定|てい|体)で|想像して|なりきっ|演じて|架空"
+    r"|in (?:my|a|the|last night's) dreams?|i dream(?:t|ed)|fictional(?:ly)?"
+    r"|for the sake of argument)\b"
+    r"|ロールプレイ|ごっこ|という(?:設定|てい|体)で|想像して|なりきっ|演じて|架空|夢の中"
+    r"|夢[をに](?:見|出)"
 )
 _UNSURE = re.compile(
     r"\b(?:might|maybe|perhaps|some ?day|one day|not sure (?:if|whether))\b"
@@ -67,7 +72,8 @@ def not_meant(said: Said, sentences: Sequence[int], after: Said | None) -> bool:
     `after` is the person's next message, which may take this one back.
     """
     first, last = min(sentences), max(sentences)
-    if any(_IRONY.search(said.sentence(number)) for number in {*sentences, max(0, first - 1)}):
+    around = (said.sentence(number) for number in {*sentences, max(0, first - 1)})
+    if any(_IRONY.search(_DRAWN_OUT.sub(r"\1", sentence)) for sentence in around):
         return True
     following = [said.sentence(n) for n in range(first + 1, min(last + 2, len(said.sentences)))]
     if last + 1 == len(said.sentences) and after and after.sentences:

@@ -49,7 +49,7 @@ _HANDED_OVER = re.compile(
     r"|draft|compose|pretend|imagine|picture|role-?play\w*|suppose)\b"
     r"|\b(?:this|these|the following|below|sample|example|input|text|sentence|phrase|email|message"
     r"|line|quote|caption|lyrics|prompt|says?|said|writes?|wrote|reads?|goes|states?|tells?|told)$"
-    r"|\b(?:do|run|execute|perform|store|save|record) ?(?:this|these|the following)?$"
+    r"|\b(?:do|run|execute|perform) ?(?:this|these|the following)?$"
     r"|訳し|翻訳|添削|校正|要約|書き換え|書き直|直して|英訳|和訳|復唱|繰り返|例文|文例|例えば"
     r"|例$|サンプル|引用|歌詞|台詞|セリフ"
     r"|ロールプレイ|実行|想像し|次の(?:文|文章|英文|メール|メッセージ)|以下の(?:文|文章|英文"
@@ -65,11 +65,13 @@ _TASK = re.compile(
 )
 # What one may write before a colon about oneself.
 _OWN_LABEL = re.compile(
-    r"\b(?:remember|note|know|fyi|btw|by the way|p\.?s|update|edit|correction|reminder|tl;?dr"
+    r"\b(?:(?:save|store|keep|record|note|remember)(?: (?:this|that|the following))?"
+    r"|remember|note|know|fyi|btw|by the way|p\.?s|update|edit|correction|reminder|tl;?dr"
     r"|facts?"
     r"|diet|allerg\w*|food|drinks?|hobb\w+|jobs?|work|home|name|likes?|dislikes?|favou?rites?"
     r"|loves?"
-    r"|hates?|status|location|stack|languages?|pronouns|about|answers?|anyway|seriously|confession"
+    r"|hates?|status|location|stack|languages?|pronouns|about|answers?|anyway|seriously"
+    r"|confession|one|thing|context|background|intro|summary|short|heads up"
     r"|hot take|opinion|truth|is|also|me|again)$"
     r"|(?:覚えて(?:おいて|て|ください|おいてください|ほしい)?|メモ|補足|追記|ちなみに"
     r"|好き(?:な(?:もの|食べ物|技術|こと|料理))?"

@@ -12,7 +12,6 @@ from langgraph.store.base import PutOp
 from memory.clauses import Clause, Said, normalise
 from memory.expiry import until
 from memory.guard import (
-    INSTRUCTION_KIND,
     MAX_REMOVALS,
     Quote,
     Refusal,
@@ -26,8 +25,9 @@ from memory.guard import (
     texts,
 )
 from memory.namespace import Namespace
+from memory.reading import nearby
 from memory.rows import Place, Row
-from memory.schemas import LEVEL_FIELDS, level, subject
+from memory.schemas import INSTRUCTION_KIND, LEVEL_FIELDS, level, subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,21 +96,12 @@ def _judge(
     content = clean_content(content)
     if refusal := check_content(content, quote, kind=kind):
         return refusal
-    if kind == INSTRUCTION_KIND:
-        if refusal := check_instruction(content, quote):
-            return refusal
-        return Wish(
-            kind=kind, content=content, source=source_of(quote), target=target, removes=False
-        )
     removes = level(kind, content) == 0
     if removes:
         names = [subject(kind, content)] + ([subject(kind, target.content)] if target else [])
         if not any(retraction(name, said) for name in names):
             return "no_retraction"
-    elif refusal := (
-        check_grounds(_claims(kind, content, target), quote, said)
-        or check_sense(kind, content, quote)
-    ):
+    elif refusal := _refusal(kind, content, quote, target, said):
         return refusal
     return Wish(
         kind=kind,
@@ -120,6 +111,17 @@ def _judge(
         removes=removes,
         clauses=_sentences(quote),
         until=until(quote.text, quote.words.said_at, quote.words.zone),
+    )
+
+
+def _refusal(
+    kind: str, content: Mapping[str, Any], quote: Quote, target: Row | None, said: Sequence[Said]
+) -> Refusal | None:
+    if kind == INSTRUCTION_KIND:
+        return check_instruction(content, quote)
+    known = [*nearby(said, quote.index), *(texts(target.content) if target else [])]
+    return check_grounds(_claims(kind, content, target), quote, said) or check_sense(
+        kind, content, quote, known
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -19,6 +20,7 @@ from bot.inbox import Waiting
 from bot.kept_texts import anything_said, put_back, take_away
 from bot.learning import Learning
 from bot.messages import Message
+from bot.person_settings import note_profile
 from bot.posts import Posts
 from bot.turns import Turns, unformed
 from memory import (
@@ -509,6 +511,28 @@ async def test_words_forgotten_while_they_are_formed(
     assert names == {"noodles", "sushi"}
     assert "ramen" not in model.last.text
     assert len(model.requests) == 2
+
+
+async def test_a_day_ends_where_the_person_is(
+    desk: Desk, former: Former, model: ScriptedModel
+) -> None:
+    """ "Just for today" ends at midnight in the time zone that Slack says the person is in."""
+    async with person_transaction(desk.pool, Person("T1", "U1")) as connection:
+        await note_profile(
+            connection, Person("T1", "U1"), locale="en-US", time_zone="America/New_York"
+        )
+    # Two in the morning of the 19th in UTC: the evening of the 18th in New York.
+    said_at = datetime(2099, 11, 19, 2, 0, tzinfo=UTC)
+    await desk.turn(
+        f"{said_at.timestamp():.6f}", "No meat for me, just for today", "Ok.", formed=False
+    )
+    fact = {"fact": "No meat", "evidence": "No meat for me, just for today"}
+    model.answer([("UserFact", fact)])
+    await learning(desk.pool, former).form("T1", "U1", DM)
+    (row,) = desk.rows("SELECT value FROM store")
+    assert datetime.fromisoformat(row["value"]["expires_at"]) == datetime(
+        2099, 11, 19, 5, 0, tzinfo=UTC
+    )
 
 
 async def test_words_about_which_the_person_was_asked_remove_nothing(

@@ -7,7 +7,6 @@ import pytest
 from memory.answers import asks_about_person, bare_answer, final_question
 from memory.clauses import Said, Words
 from memory.guard import (
-    INSTRUCTION_KIND,
     Quote,
     check_instruction,
     check_sense,
@@ -15,6 +14,7 @@ from memory.guard import (
     retraction,
 )
 from memory.instructions import is_about_form
+from memory.schemas import INSTRUCTION_KIND
 
 
 def said(*messages: str, reply_to: str | None = None) -> list[Said]:
