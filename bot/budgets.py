@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -21,18 +23,22 @@ _CLEARED_EVERY = 500
 
 # What a crash may lose here is no matter: taking a token waits for no disk.
 _HURRIED: LiteralString = "FROM (SELECT set_config('synchronous_commit', 'off', true)) AS hurried"
-# By the database's clock; a bucket that Slack has emptied is refilled from a time to come.
+# By the database's clock. A bucket that Slack has emptied is refilled from a time to come; one that
+# another transaction has just refilled may be ahead by a moment.
+_PAUSED: LiteralString = "b.refilled_at > now() + interval '0.5 s'"
 _LEFT: LiteralString = (
     "LEAST(%(burst)s, b.tokens"
     " + %(rate)s * GREATEST(0, extract(epoch FROM now() - b.refilled_at))::float8)"
+)
+_GRANTED: LiteralString = (
+    f"CASE WHEN NOT {_PAUSED} AND {_LEFT} >= %(least)s"
+    f" THEN LEAST(%(most)s, floor({_LEFT})) ELSE 0 END"
 )
 _TAKE: LiteralString = (
     "INSERT INTO slack_budgets AS b (team_id, name, tokens, refilled_at, granted)"
     f" SELECT %(team)s, %(name)s, %(burst)s - %(most)s, now(), %(most)s {_HURRIED}"
     " ON CONFLICT (team_id, name) DO UPDATE SET"
-    f" granted = CASE WHEN {_LEFT} >= %(least)s THEN LEAST(%(most)s, floor({_LEFT})) ELSE 0 END,"
-    f" tokens = {_LEFT}"
-    f" - CASE WHEN {_LEFT} >= %(least)s THEN LEAST(%(most)s, floor({_LEFT})) ELSE 0 END,"
+    f" granted = {_GRANTED}, tokens = {_LEFT} - {_GRANTED},"
     " refilled_at = GREATEST(b.refilled_at, now()) RETURNING granted AS said"
 )
 _RESERVE: LiteralString = (
@@ -45,8 +51,9 @@ _RESERVE: LiteralString = (
 )
 _EMPTY: LiteralString = (
     "INSERT INTO slack_budgets AS b (team_id, name, tokens, refilled_at)"
-    f" SELECT %(team)s, %(name)s, 0, now() + make_interval(secs => %(seconds)s) {_HURRIED}"
-    " ON CONFLICT (team_id, name) DO UPDATE SET tokens = LEAST(b.tokens, 0),"
+    f" SELECT %(team)s, %(name)s, 1, now() + make_interval(secs => %(seconds)s) {_HURRIED}"
+    " ON CONFLICT (team_id, name) DO UPDATE SET"
+    f" tokens = CASE WHEN {_PAUSED} THEN LEAST(b.tokens, 1) ELSE 1 END,"
     " refilled_at = GREATEST(b.refilled_at, now() + make_interval(secs => %(seconds)s))"
     " RETURNING tokens AS said"
 )
@@ -85,6 +92,7 @@ class Budgets:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._leases: dict[tuple[str, str], tuple[float, float]] = {}
+        self._fetching: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._asked = 0
 
     async def take(self, team_id: str, budget: Budget, tokens: float = 1) -> bool:
@@ -95,24 +103,24 @@ class Budgets:
     async def take_one(self, team_id: str, budget: Budget, *, lease: int) -> bool:
         """Take one token; up to `lease` are fetched at a time, and are good for five seconds."""
         key = (team_id, budget.name)
-        left, until = self._leases.pop(key, (0.0, 0.0))
-        if left < 1 or time.monotonic() > until:
-            granted = await self._ask(_TAKE, team_id, budget, least=1, most=lease)
-            left, until = (
-                (1.0, 0.0) if granted is None else (granted, time.monotonic() + _LEASE_SECONDS)
-            )
-        if left < 1:
-            return False
-        if left > 1:
-            self._leases[key] = (left - 1, until)
-        return True
+        # One at a time: of those that come together the first fetches for the others.
+        async with self._fetching[key]:
+            left, until = self._leases.pop(key, (0.0, 0.0))
+            if left < 1 or time.monotonic() > until:
+                granted = await self._ask(_TAKE, team_id, budget, least=1, most=lease)
+                if granted is None:
+                    return True
+                left, until = granted, time.monotonic() + _LEASE_SECONDS
+            if left > 1:
+                self._leases[key] = (left - 1, until)
+            return left >= 1
 
     async def reserve(self, team_id: str, budget: Budget) -> float:
         """Take one token, also one that is still to come; return the seconds until it is there."""
         return await self._ask(_RESERVE, team_id, budget) or 0.0
 
     async def empty(self, team_id: str, budget: Budget, seconds: float) -> None:
-        """Slack has refused a call: nothing is left, and nothing comes for `seconds`."""
+        """Slack has refused a call: nothing is left for `seconds`, and then one token at first."""
         self._leases.pop((team_id, budget.name), None)
         await self._ask(_EMPTY, team_id, budget, seconds=seconds)
 

@@ -125,6 +125,15 @@ class PlaygroundSlack:
         made = self.control(f"calls?since={self.since}")["calls"]
         return [call for call in made if not methods or call["method"] in methods]
 
+    def done(self, method: str) -> list[dict[str, Any]]:
+        """Return the calls of a method that have been answered."""
+        return [call for call in self.calls(method) if call["outcome"]]
+
+    def status(self, place: Place) -> str:
+        """Return the status line of a thread."""
+        seen = self.control(f"channels/{place.channel}/messages?as={place.user}")["threads"]
+        return next((str(one["status"]) for one in seen if one["ts"] == place.root), "")
+
     def message(self, place: Place, **changes: Any) -> Message:
         """Return the person's message as the bot reads it."""
         is_dm = place.channel.startswith("D")

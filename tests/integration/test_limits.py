@@ -1,0 +1,191 @@
+"""An answer within Slack's limits: streamed while they last, held, waited for, never dropped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
+
+import pytest
+
+from bot.budgets import APPEND, STREAM, Budget, posts
+from memory import EmbeddedPostgres
+from tests.conftest import fresh_database
+from tests.integration.desk import Desk, answering, open_desk, whole
+from tests.integration.playground_slack import Place, PlaygroundSlack
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each begins with full budgets."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
+    """Everything an answer is delivered with."""
+    async with open_desk(database, slack) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show more every tenth of a second, so that these tests take less time."""
+    monkeypatch.setattr("bot.delivery.FLUSH_SECONDS", 0.1)
+
+
+async def used_up(desk: Desk, budget: Budget, seconds: float = 60) -> None:
+    """Let other replicas have used up a budget."""
+    await desk.workspace.budgets.empty(desk.slack.team_id, budget, seconds)
+
+
+async def test_beyond_the_streams_of_a_minute_answers_are_posted(desk: Desk) -> None:
+    """Ten answers at once are streamed, each with its end paid for; the others are one post."""
+    places = [desk.slack.place() for _ in range(13)]
+
+    async def answer(place: Place) -> None:
+        async with answering(desk, place) as one:
+            await one.delivery.write("Hello ")
+            await one.delivery.finish("Hello you.")
+
+    await asyncio.gather(*(answer(place) for place in places))
+    for place in places:
+        whole(desk.slack, place, "Hello you.")
+    assert len(desk.slack.calls("chat.startStream")) == 10
+    assert len(desk.slack.calls("chat.stopStream")) == 10
+    assert len(desk.slack.calls("chat.postMessage")) == 3
+    assert len(desk.slack.calls("assistant.threads.setStatus")) == 13
+    assert all(call["outcome"] == "ok" for call in desk.slack.calls())
+
+
+async def test_a_refused_stream_is_one_for_all_replicas(desk: Desk) -> None:
+    """Once Slack has refused a stream nobody asks for one until its time is over."""
+    desk.slack.fault("chat.startStream", error="ratelimited", retry_after=30)
+    for place in (desk.slack.place(), desk.slack.place()):
+        async with answering(desk, place) as answer:
+            await answer.delivery.write("Hello ")
+            await answer.delivery.finish("Hello you.")
+        whole(desk.slack, place, "Hello you.")
+    assert len(desk.slack.calls("chat.startStream")) == 1
+
+
+@pytest.mark.parametrize("by_slack", [True, False], ids=["refused by slack", "budget used up"])
+async def test_words_that_may_not_be_shown_yet_are_held(desk: Desk, by_slack: bool) -> None:
+    """While a stream may not grow its words are held, none is lost, and it is the same message."""
+    place = desk.slack.place()
+    if by_slack:
+        desk.slack.fault("chat.appendStream", error="ratelimited", retry_after=30)
+    else:
+        await used_up(desk, APPEND)
+    async with answering(desk, place) as answer:
+        for number in range(8):
+            await answer.delivery.write(f"{number} ")
+            await asyncio.sleep(0.11)
+        await answer.delivery.finish(answer.delivery.taken)
+    whole(desk.slack, place, "0 1 2 3 4 5 6 7 ")
+    assert len(desk.slack.calls("chat.appendStream")) == (1 if by_slack else 0)
+    assert not desk.slack.calls("chat.update", "chat.postMessage")
+
+
+async def test_a_stream_grows_again_when_it_may(desk: Desk) -> None:
+    """Held words are shown once the budget is there again, before the answer is over."""
+    place = desk.slack.place()
+    await used_up(desk, APPEND, seconds=-12)
+    for _ in range(14):
+        await desk.workspace.budgets.take(desk.slack.team_id, APPEND)
+    async with answering(desk, place) as answer:
+        async with asyncio.timeout(10):
+            while not desk.slack.calls("chat.appendStream"):
+                await answer.delivery.write("word ")
+                await asyncio.sleep(0.05)
+        await answer.delivery.finish(answer.delivery.taken)
+    whole(desk.slack, place, answer.delivery.taken)
+
+
+@pytest.mark.parametrize("method", ["chat.stopStream", "chat.update", "chat.postMessage"])
+async def test_a_refusal_is_waited_for_however_often(desk: Desk, method: str) -> None:
+    """A call that Slack refuses time and again is made when it may be: no answer is dropped."""
+    place = desk.slack.place()
+    desk.slack.fault(method, error="ratelimited", retry_after=1, times=2)
+    if method == "chat.update":
+        desk.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    async with answering(desk, place) as answer:
+        if method != "chat.postMessage":
+            await answer.delivery.write("Hello ")
+        await answer.delivery.finish("Hello you.")
+    whole(desk.slack, place, "Hello you.")
+    calls = desk.slack.calls(method)
+    if method == "chat.update":
+        assert len(desk.slack.calls("chat.postMessage")) == 0
+    times = [call["time"] for call in calls]
+    assert len(times) == 3
+    assert all(later - sooner >= 1 for sooner, later in pairwise(times))
+
+
+async def test_those_refused_together_come_back_one_by_one(desk: Desk) -> None:
+    """Answers that wait for the same channel are posted one after the other, a second apart."""
+    channel = desk.slack.place(channel="public")
+    places = [channel]
+    for _ in range(3):
+        said = desk.slack.say(channel.user, channel.channel, "And?")
+        places.append(Place(channel.user, channel.team, channel.channel, said["ts"], said["ts"]))
+    await used_up(desk, STREAM)
+
+    async def answer(place: Place) -> None:
+        async with answering(desk, place) as one:
+            await one.delivery.finish("Hello you.")
+
+    await asyncio.gather(*(answer(place) for place in places))
+    for place in places:
+        whole(desk.slack, place, "Hello you.")
+    times = sorted(call["time"] for call in desk.slack.calls("chat.postMessage"))
+    assert len(times) == 4
+    assert times[3] - times[1] >= 1.8
+    assert await desk.workspace.budgets.reserve(desk.slack.team_id, posts(channel.channel)) > 0
+
+
+async def test_a_status_line_that_came_late_is_cleared(desk: Desk) -> None:
+    """A status line that Slack sets after the reply, since it was asked before, does not stand."""
+    place = desk.slack.place()
+    desk.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
+    async with answering(desk, place) as answer:
+        await answer.delivery.finish("Hello.")
+    whole(desk.slack, place, "Hello.")
+    async with asyncio.timeout(10):
+        while len(desk.slack.calls("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    late, cleared = desk.slack.calls("assistant.threads.setStatus")
+    assert (late["args"]["status"] != "", cleared["args"]["status"]) == (True, "")
+    assert cleared["time"] > late["time"] + 2.6
+    assert desk.slack.status(place) == ""
+
+
+async def test_a_late_status_line_is_left_to_the_next_reply(desk: Desk) -> None:
+    """Where the thread's next message is being answered already, its own line is not cleared."""
+    place = desk.slack.place()
+    desk.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
+    async with answering(desk, place) as answer:
+        await answer.delivery.finish("Hello.")
+    said = desk.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
+    later = Place(place.user, place.team, place.channel, said["ts"], place.root)
+    async with answering(desk, later) as answer:
+        async with asyncio.timeout(10):
+            while len(desk.slack.done("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert desk.slack.status(place) != ""
+        await answer.delivery.finish("Hello again.")
+    assert desk.slack.status(place) == ""
+    assert len(desk.slack.calls("assistant.threads.setStatus")) == 2
+
+
+async def test_without_a_status_budget_the_answer_comes_without_its_line(desk: Desk) -> None:
+    """Where the status lines of a minute are used up there is none, and the answer comes."""
+    place = desk.slack.place()
+    desk.slack.fault("assistant.threads.setStatus", error="ratelimited", retry_after=30)
+    for one in (place, desk.slack.place()):
+        async with answering(desk, one) as answer:
+            await answer.delivery.write("Hello ")
+            await answer.delivery.finish("Hello you.")
+        whole(desk.slack, one, "Hello you.")
+    assert len(desk.slack.calls("assistant.threads.setStatus")) == 1
