@@ -11,7 +11,7 @@ from typing import Any, Literal
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.kept_texts import drop_words, last_turn, put_off_record, put_thread_off_record
+from bot.kept_texts import drop_words, has_turn, last_turn, put_off_record, put_thread_off_record
 from bot.learning import Learning
 from bot.locale import Language, say
 from bot.messages import Message
@@ -149,7 +149,8 @@ class Controls:
     async def permits(self, connection: AsyncConnection[DictRow], message: Message) -> bool:
         """Say whether something of a message may be written, in the transaction that writes."""
         standing = await read_standing(connection, message, self._consent)
-        return standing.off is None and standing.kept
+        # Without its turn the person has been erased while it was being answered.
+        return standing.off is None and standing.kept and await has_turn(connection, message)
 
     # --- what the person is told ----------------------------------------------------------
 

@@ -199,3 +199,13 @@ async def last_turn(connection: AsyncConnection[DictRow], message: Message) -> L
     if row is None:
         return None
     return LastTurn(id=row["id"], place=(row["channel_id"], row["question_ts"]))
+
+
+async def has_turn(connection: AsyncConnection[DictRow], message: Message) -> bool:
+    """Say whether the turn of a message is there, on the record."""
+    found = await connection.execute(
+        "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s"
+        " AND NOT off_record",
+        (message.team_id, message.channel_id, message.ts),
+    )
+    return await found.fetchone() is not None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from memory.edits import add_memory, edit_memory, move_memory, validated
     from memory.embedded import EmbeddedPostgres, EmbeddedPostgresError
     from memory.embeddings import Embedder, embedding_space
+    from memory.erasing import Erased, erase
     from memory.errors import (
         ChangedSince,
         ChangeGone,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         InvalidSchemas,
         KiokuMemoryError,
         MemoryOff,
+        NotAnExport,
     )
     from memory.forgetting import (
         Forgotten,
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
     )
     from memory.sources import source_deleted, source_edited
     from memory.tools import MemoryTools, Proposal
+    from memory.transfer import Plan, Planned, export_memories, import_memories, plan_import
 
 _HOMES = {
     "memory.answers": (
@@ -115,6 +118,10 @@ _HOMES = {
         "Embedder",
         "embedding_space",
     ),
+    "memory.erasing": (
+        "Erased",
+        "erase",
+    ),
     "memory.errors": (
         "ChangedSince",
         "ChangeGone",
@@ -127,6 +134,7 @@ _HOMES = {
         "InvalidSchemas",
         "KiokuMemoryError",
         "MemoryOff",
+        "NotAnExport",
     ),
     "memory.forgetting": (
         "Forgotten",
@@ -208,6 +216,13 @@ _HOMES = {
         "MemoryTools",
         "Proposal",
     ),
+    "memory.transfer": (
+        "Plan",
+        "Planned",
+        "export_memories",
+        "import_memories",
+        "plan_import",
+    ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -243,6 +258,7 @@ __all__ = [
     "EmbeddingsUnavailable",
     "Entry",
     "Episode",
+    "Erased",
     "Forgotten",
     "FormationUnavailable",
     "Formed",
@@ -256,8 +272,11 @@ __all__ = [
     "MemoryTools",
     "Migration",
     "Namespace",
+    "NotAnExport",
     "OutcomeUnknown",
     "Person",
+    "Plan",
+    "Planned",
     "Pool",
     "PoolTimeout",
     "Proposal",
@@ -284,13 +303,16 @@ __all__ = [
     "database_facts",
     "edit_memory",
     "embedding_space",
+    "erase",
     "expire_due",
+    "export_memories",
     "final_question",
     "folded",
     "forget",
     "forgotten_places",
     "history",
     "impatiently",
+    "import_memories",
     "is_away",
     "list_memories",
     "load_schemas",
@@ -303,6 +325,7 @@ __all__ = [
     "open_questions",
     "packaged_migrations",
     "person_transaction",
+    "plan_import",
     "recall_memories",
     "source_deleted",
     "source_edited",

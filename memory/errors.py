@@ -41,6 +41,10 @@ class ChangedSince(KiokuMemoryError):
     """The memory is no longer as that change or question left it: look at it again."""
 
 
+class NotAnExport(KiokuMemoryError):
+    """What was to be imported is neither an export of Kioku nor lines of text."""
+
+
 class InvalidSchemas(KiokuMemoryError):
     """A kind of memory that the operator named cannot be used."""
 

@@ -1,0 +1,161 @@
+"""All that is kept of a person: taken along as one document, or erased."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.config import Settings
+from memory import Erased, Person, Pool, erase, export_memories, person_transaction
+
+log = logging.getLogger(__name__)
+
+FORMAT = "kioku-export"
+VERSION = 1
+
+_OF_PERSON: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
+# Every table of ours that holds rows of a person; a test compares it with the database.
+TABLES: tuple[LiteralString, ...] = (
+    "change_notices",
+    "turns",
+    "inbox_events",
+    "notices",
+    "person_settings",
+    "incognito_threads",
+)
+# Slack delivers an event again for some minutes: what was answered is not to be answered again.
+_DELIVERED_AGAIN: LiteralString = "15 minutes"
+
+
+async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[str, Any]:
+    """Return everything about a person as one document; docs/reference/export.md describes it."""
+    memories = await export_memories(pool, person)
+    async with person_transaction(pool, person) as connection:
+        conversation = await _rows(
+            connection,
+            person,
+            "SELECT channel_id AS channel, thread, question_ts AS ts, audience, question, reply,"
+            " reply_ts, status, recalled, ended_at, formed_at FROM turns",
+            "question_ts, channel_id",
+        )
+        waiting = await _rows(
+            connection,
+            person,
+            "SELECT channel_id AS channel, ts, status, received_at, message->>'text' AS text"
+            " FROM inbox_events",
+            "ts, channel_id",
+        )
+        chosen = await _rows(
+            connection,
+            person,
+            "SELECT pauses::text AS pauses, notices, language, consent, consent_at, retention_days,"
+            " locale, time_zone FROM person_settings",
+            "1",
+        )
+        incognito = await _rows(
+            connection, person, "SELECT thread, since FROM incognito_threads", "since, thread"
+        )
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "exported_at": datetime.now(UTC).isoformat(),
+        "person": {"team": person.team_id, "user": person.user_id},
+        "received_by": providers(settings),
+        **memories,
+        "conversation": conversation,
+        "messages": waiting,
+        "settings": chosen[0] if chosen else {},
+        "incognito_threads": incognito,
+    }
+
+
+def providers(settings: Settings) -> dict[str, str]:
+    """Return who received the person's words: the model's provider, by what they did with them."""
+    address = settings.openai_base_url or "https://api.openai.com/v1"
+    service, _, _ = settings.memory_model.rpartition(":")
+    return {
+        "replies": f"{settings.reply_model} at {address}",
+        "memories": settings.memory_model
+        if service not in ("", "openai")
+        else f"{settings.memory_model} at {address}",
+        "search": f"{settings.embedding_model} at {address}",
+    }
+
+
+async def erase_person(pool: Pool, person: Person) -> Erased:
+    """Erase everything of a person: memories, ledger, conversation, queue, settings.
+
+    What has just been delivered keeps its id, without its text, until Slack has stopped delivering
+    it again. Wins against whatever runs for the person at that moment; twice is once.
+    """
+
+    async def ours(connection: AsyncConnection[DictRow]) -> dict[str, int]:
+        return await _erase_ours(connection, person)
+
+    async def left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
+        return {table: await _count(connection, person, table) for table in TABLES}
+
+    erased = await erase(pool, person, also=ours, left=left)
+    log.info("erased a person: %d row(s), %d left", erased.total, sum(erased.left.values()))
+    return erased
+
+
+async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
+    values = _values(person)
+    # Stop what is being answered, and keep the ids of what Slack may deliver again.
+    blanked = await connection.execute(
+        "UPDATE inbox_events SET message = NULL, status = CASE status WHEN 'waiting' THEN"
+        " 'withdrawn' ELSE status END, interrupted = true, finished_at = COALESCE(finished_at,"
+        f" now()) WHERE {_OF_PERSON} AND message IS NOT NULL",
+        values,
+    )
+    jobs = await connection.execute(
+        "DELETE FROM procrastinate_jobs WHERE status = 'todo' AND args->>'team' = %(team)s"
+        " AND args->>'user' = %(user)s",
+        values,
+    )
+    counts = {"procrastinate_jobs": jobs.rowcount}
+    for table in TABLES:
+        condition = _OF_PERSON
+        if table == "inbox_events":
+            condition += f" AND received_at < now() - interval '{_DELIVERED_AGAIN}'"
+        gone = await connection.execute(f"DELETE FROM {table} WHERE {condition}", values)
+        counts[table] = gone.rowcount
+    counts["inbox_events"] += blanked.rowcount
+    return counts
+
+
+async def _count(connection: AsyncConnection[DictRow], person: Person, table: LiteralString) -> int:
+    condition = _OF_PERSON + (" AND message IS NOT NULL" if table == "inbox_events" else "")
+    found = await connection.execute(
+        f"SELECT count(*) AS n FROM {table} WHERE {condition}", _values(person)
+    )
+    [row] = await found.fetchall()
+    return int(row["n"])
+
+
+async def _rows(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    select: LiteralString,
+    order: LiteralString,
+) -> list[dict[str, Any]]:
+    found = await connection.execute(
+        f"{select} WHERE {_OF_PERSON} ORDER BY {order}", _values(person)
+    )
+    return [_plain(row) for row in await found.fetchall()]
+
+
+def _plain(row: DictRow) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in row.items()
+    }
+
+
+def _values(person: Person) -> dict[str, str]:
+    return {"team": person.team_id, "user": person.user_id}
