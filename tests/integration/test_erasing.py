@@ -177,7 +177,7 @@ async def test_erase_wins_against_formation_200_times(house: House) -> None:
             await store.aput(own.parts, key, {"kind": "UserFoodPreference", "content": content})
 
         async def in_commit(connection: AsyncConnection[DictRow], *_: object) -> None:
-            if not await mark_formed(connection, ids):
+            if not await mark_formed(connection, ids, words):
                 raise LookupError
 
         try:
