@@ -19,6 +19,7 @@ from bot.person_settings import (
     PersonSettings,
     doubt_profile,
     known_profile,
+    note_presence,
     note_profile,
     read_settings,
 )
@@ -79,6 +80,7 @@ class People:
         """Take note of a ``user_change``; what it does not say is asked of Slack next time."""
         self.forget(person)
         async with person_transaction(self._pool, person) as connection:
+            await note_presence(connection, person, gone=bool(user.get("deleted")))
             if user.get("locale"):
                 await known_profile(
                     connection, person, locale=user["locale"], time_zone=user.get("tz")

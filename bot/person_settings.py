@@ -16,7 +16,7 @@ from memory import Person
 
 Consent: TypeAlias = Literal["unknown", "agreed", "refused"]
 ConsentMode: TypeAlias = Literal["notice", "ask"]
-Off: TypeAlias = Literal["paused", "incognito", "not_agreed", "refused"]
+Off: TypeAlias = Literal["paused", "incognito", "not_agreed", "refused", "deactivated"]
 
 MAX_RETENTION_DAYS = 36_500
 PROFILE_TRUSTED = timedelta(hours=12)
@@ -28,6 +28,7 @@ _CLOCKS_APART: LiteralString = "interval '2 seconds'"
 class PersonSettings:
     """One person's choices, and what Slack last said of them.
 
+    `deactivated`: their account was, so nothing of their memory is read or written.
     `paused_until` is None for a pause that lasts until the person ends it. `language` overrides
     Slack's. `told`: they have heard that there is a memory. `retention_days` is how long their
     memories are kept, None: as the installation says.
@@ -44,6 +45,7 @@ class PersonSettings:
     locale: str | None = None
     time_zone: str | None = None
     profile_at: datetime | None = None
+    deactivated: bool = False
 
     @property
     def zone(self) -> tzinfo:
@@ -64,6 +66,8 @@ class PersonSettings:
 
     def off(self, mode: ConsentMode) -> Off | None:
         """Return why memory is off for this person everywhere; None while it is on."""
+        if self.deactivated:
+            return "deactivated"
         if self.consent == "refused":
             return "refused"
         if mode == "ask" and self.consent != "agreed":
@@ -98,7 +102,8 @@ _COLUMNS: LiteralString = (
     "s.pauses @> now() AS paused,"
     " CASE WHEN s.pauses @> now() THEN upper(s.pauses) END AS paused_until,"
     " s.notices, s.language, s.consent, s.consent_at, s.told_at IS NOT NULL AS told,"
-    " s.retention_days, s.locale, s.time_zone, s.profile_at"
+    " s.retention_days, s.locale, s.time_zone, s.profile_at,"
+    " s.deactivated_at IS NOT NULL AS deactivated"
 )
 
 
@@ -239,6 +244,20 @@ async def known_profile(
         "UPDATE person_settings SET locale = %s, time_zone = COALESCE(%s, time_zone),"
         " profile_at = now() WHERE team_id = %s AND user_id = %s",
         (locale, time_zone, person.team_id, person.user_id),
+    )
+
+
+async def note_presence(
+    connection: AsyncConnection[DictRow], person: Person, *, gone: bool
+) -> None:
+    """Note that the person's account was deactivated, or is active again."""
+    if gone:
+        await _upsert(connection, person)
+    await connection.execute(
+        "UPDATE person_settings SET deactivated_at = CASE WHEN %s THEN"
+        " COALESCE(deactivated_at, now()) END WHERE team_id = %s AND user_id = %s"
+        " AND (deactivated_at IS NOT NULL) <> %s",
+        (gone, person.team_id, person.user_id, gone),
     )
 
 

@@ -18,3 +18,6 @@ CREATE POLICY own_change_notices ON change_notices
 
 -- When a conversation was last shared, archived or converted: what was asked of it before is stale.
 ALTER TABLE conversations ADD COLUMN changed_at timestamptz NOT NULL DEFAULT '-infinity';
+
+-- Since when the person's account is deactivated: nothing of their memory is read or written.
+ALTER TABLE person_settings ADD COLUMN deactivated_at timestamptz;

@@ -13,7 +13,7 @@ from bot.locale import Language, say
 from bot.surfaces.blocks import Block, plain_text, section
 from bot.surfaces.views import View, asking_view
 from bot.surfaces.wording import kind_title
-from memory import InvalidContent, validated
+from memory import SCHEMAS, InvalidContent, validated
 
 FORM = "memory_form"
 KIND_ACTION = "memory_kind"
@@ -22,7 +22,7 @@ TEXT_LIMIT = 2_000
 _CHOICES = 100
 _LONG = 100
 # Of our own kinds; another says "multiline" in its `json_schema_extra`.
-_LONG_TEXTS = frozenset({"description", "situation", "attempt", "outcome", "result", "action"})
+_LONG_TEXTS = frozenset({"description", "observation", "action", "result", "instruction"})
 
 Shape: TypeAlias = Literal["text", "long", "lines", "number", "decimal", "choice", "truth"]
 
@@ -35,6 +35,10 @@ _LABELS: Mapping[str, str] = {
     "cuisine": "field_cuisine",
     "preference": "field_preference",
     "fact": "field_fact",
+    "instruction": "field_instruction",
+    "observation": "field_observation",
+    "action": "field_action",
+    "result": "field_result",
 }
 _REASONS: Mapping[str, str] = {
     "missing": "form_missing",
@@ -143,8 +147,11 @@ def memory_form(
 
     `kinds` are those a new one can be chosen from.
     """
+    # Our own kinds have labels in each language; an operator's their titles and descriptions.
+    labels = _LABELS if schema in SCHEMAS else {}
     blocks = [
-        _input(language, field, content.get(field.name)) for field in fields_of(schema, content)
+        _input(language, field, content.get(field.name), labels)
+        for field in fields_of(schema, content)
     ]
     if len(kinds) > 1:
         blocks.insert(0, _kind_choice(language, schema, kinds))
@@ -187,22 +194,19 @@ def _option(text: str, value: str) -> Block:
     return {"text": plain_text(text[:75]), "value": value[:150]}
 
 
-def _input(language: Language, field: Field, value: Any) -> Block:
+def _input(language: Language, field: Field, value: Any, labels: Mapping[str, str]) -> Block:
     block: Block = {
         "type": "input",
         "block_id": field.block_id,
-        "label": plain_text(_label(language, field)),
+        "label": plain_text(
+            say(language, labels[field.name]) if field.name in labels else field.title[:100]
+        ),
         "optional": not field.required,
         "element": {"action_id": "value", **_element(language, field, value)},
     }
-    if hint := _hint(language, field):
+    if hint := _hint(language, field) or ("" if labels else field.hint[:500]):
         block["hint"] = plain_text(hint)
     return block
-
-
-def _label(language: Language, field: Field) -> str:
-    key = _LABELS.get(field.name)
-    return say(language, key) if key else field.title[:100]
 
 
 def _hint(language: Language, field: Field) -> str:
@@ -210,7 +214,7 @@ def _hint(language: Language, field: Field) -> str:
         return say(language, "form_range", low=f"{field.low:g}", high=f"{field.high:g}")
     if field.shape == "lines":
         return say(language, "form_lines")
-    return "" if field.name in _LABELS else field.hint[:500]
+    return ""
 
 
 def _element(language: Language, field: Field, value: Any) -> Block:

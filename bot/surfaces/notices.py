@@ -66,11 +66,16 @@ def notice_blocks(
     `beside` are buttons to stand in one row with View.
     """
     entries = news(told.entries)
-    for count in range(min(len(entries), _SHOWN), -1, -1):
-        blocks = _blocks(language, told, entries, count, zone, beside)
-        if count == 0 or _characters(blocks) <= room:
-            return blocks
-    return []
+    changes, questions = min(len(entries), _SHOWN), min(len(told.questions), _QUESTIONS)
+    # A question is worth more room than a change: the history shows both.
+    fewer = [(count, questions) for count in range(changes, -1, -1)]
+    fewer += [(0, asked) for asked in range(questions - 1, -1, -1)]
+    blocks: list[Block] = []
+    for count, asked in fewer:
+        blocks = _blocks(language, told, entries, count, asked, zone, beside)
+        if _characters(blocks) <= room:
+            break
+    return blocks
 
 
 def _blocks(
@@ -78,23 +83,22 @@ def _blocks(
     told: Told,
     entries: Sequence[Entry],
     count: int,
+    asked: int,
     zone: tzinfo,
     beside: Sequence[Block],
 ) -> list[Block]:
-    where = told.where
     blocks: list[Block] = []
     for entry in entries[len(entries) - count :]:
         shown = section(change_line(language, entry, zone))
         if can_be_undone(entry):
-            shown["accessory"] = undo_button(language, entry, where)
+            shown["accessory"] = undo_button(language, entry, told.where)
         blocks.append(shown)
-    if len(entries) > count:
-        key = "notice_more" if count else "notice_count"
-        blocks.append(note(say(language, key, count=len(entries) - count)))
-    # Questions are worth their room: one that is not asked here is asked nowhere else.
-    for question in told.questions[:_QUESTIONS]:
-        blocks += question_blocks(language, question, where, zone)
-    view = [button(VIEW_ACTION, say(language, "view_button"), where)] if entries else []
+    if left := len(entries) - count + len(told.questions) - asked:
+        key = "notice_more" if count or asked else "notice_count"
+        blocks.append(note(say(language, key, count=left)))
+    for question in told.questions[:asked]:
+        blocks += question_blocks(language, question, told.where, zone)
+    view = [button(VIEW_ACTION, say(language, "view_button"), told.where)] if entries else []
     if elements := [*beside, *view]:
         blocks.append({"type": "actions", "elements": elements})
     return blocks

@@ -21,6 +21,7 @@ def off_line(language: Language, off: Off, settings: PersonSettings) -> str:
         "incognito": "off_incognito",
         "not_agreed": "off_not_agreed",
         "refused": "off_refused",
+        "deactivated": "off_deactivated",
     }
     return say(language, keys[off])
 

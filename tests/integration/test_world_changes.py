@@ -1,0 +1,152 @@
+"""The world's changes are followed: people who leave, channels that become something else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from bot.audience import Audiences
+from bot.changes import Changes
+from bot.people import People
+from memory import PUBLIC, EmbeddedPostgres, Pool, create_pool
+from tests.conftest import fresh_database
+from tests.integration.house import House
+from tests.integration.playground_slack import Place
+from tests.integration.work import sql
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each has people of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool."""
+    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
+        async with opened.connection() as connection:
+            await connection.execute("DELETE FROM slack_budgets")
+        yield opened
+
+
+@pytest.fixture
+def changes(house: House) -> Changes:
+    """What is tested."""
+    return Changes(
+        inbox=house.inbox,
+        turns=house.turns,
+        audiences=house.parts.audiences,
+        people=People(house.pool, house.slack.client()),
+        bot_user_id=house.slack.bot_user_id,
+    )
+
+
+def told(house: House, **event: Any) -> dict[str, Any]:
+    """Return an event as Slack delivers it."""
+    team = house.slack.team_id
+    return {"team_id": team, "authorizations": [{"team_id": team}], "event": event}
+
+
+async def test_who_is_deactivated_is_neither_remembered_nor_recalled(
+    house: House, changes: Changes
+) -> None:
+    """Of somebody whose account is deactivated nothing is formed or read, until it is active."""
+    place = house.slack.place()
+    message = await house.ask(place, "I love ramen")
+    await house.learning.form(message.team_id, message.user_id, "dm")
+    [ramen] = await house.memories(message.person)
+    await house.ask(place, "I love sushi")
+    user = {"id": place.user, "deleted": True}
+    await changes.note(told(house, type="user_change", user=user))
+    await house.learning.form(message.team_id, message.user_id, "dm")
+    assert await house.memories(message.person) == [ramen]
+    await house.ask(place, "What can I eat?")
+    assert "ramen" not in json.dumps(house.prompts()[-1])
+    await changes.note(told(house, type="user_change", user={**user, "deleted": False}))
+    await house.ask(place, "What can I eat?")
+    assert "ramen" in json.dumps(house.prompts()[-1])
+
+
+async def test_a_stranger_who_changes_leaves_no_row(house: House, changes: Changes) -> None:
+    """A change of somebody who never wrote to the app is not kept; only that they left is."""
+    user, _ = house.slack.person()
+    profile = {"id": user, "deleted": False, "locale": "ja-JP"}
+    await changes.note(told(house, type="user_change", user=profile))
+    rows = sql(house, "SELECT user_id FROM person_settings WHERE user_id = %s", user)
+    assert rows == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "change", "audience"),
+    [
+        (
+            "public",
+            {"type": "message", "subtype": "channel_convert_to_private"},
+            {"private": True},
+            "own",
+        ),
+        (
+            "private",
+            {"type": "message", "subtype": "channel_convert_to_public"},
+            {"private": False},
+            PUBLIC,
+        ),
+        ("public", {"type": "channel_shared"}, {"shared": True}, "own"),
+        ("connect", {"type": "channel_unshared"}, {"shared": False}, PUBLIC),
+        ("public", {"type": "channel_archive"}, {"archived": True}, PUBLIC),
+        ("public", {"type": "channel_left"}, {}, PUBLIC),
+        ("private", {"type": "group_left"}, {}, "own"),
+        ("public", {"type": "channel_id_changed"}, {}, PUBLIC),
+    ],
+    ids=lambda value: str(value.get("subtype") or value.get("type")) if "type" in value else "",
+)
+async def test_what_a_channel_is_is_asked_anew(
+    house: House,
+    changes: Changes,
+    kind: str,
+    event: dict[str, Any],
+    change: dict[str, Any],
+    audience: str,
+) -> None:
+    """After each such event Slack is asked again; until it answers the channel sees its own."""
+    user, team = house.slack.person()
+    channel = house.slack.channel(kind, user)
+    person = house.slack.message(Place(user, team, channel, "1.0", "1.0")).person
+    audiences: Audiences = house.parts.audiences
+    await audiences.view_in(person, channel)
+    if change:
+        house.slack.control("channels/update", {"channel": channel, **change})
+    named = {"old_channel_id": channel, "new_channel_id": "C0"} if "id" in event["type"] else {}
+    await changes.note(told(house, **event, channel=channel, **named))
+    assert await audiences.is_shared(person.namespace(channel))
+    house.slack.forget_calls()
+    view = await audiences.view_in(person, channel)
+    assert view.own.audience == (channel if audience == "own" else audience)
+    assert len(house.slack.calls("conversations.info")) == 1
+
+
+async def test_what_was_said_in_public_stays_public(house: House, changes: Changes) -> None:
+    """A channel made private keeps what was said from then on; what was public before stays so."""
+    user, team = house.slack.person()
+    channel, other = house.slack.channel("public", user), house.slack.channel("public", user)
+    place = Place(user, team, channel, "1.0", "1.0")
+    message = await house.ask(place, "I love ramen")
+    await house.learning.form(message.team_id, user, PUBLIC)
+    house.slack.control("channels/update", {"channel": channel, "private": True})
+    event = {"type": "message", "subtype": "channel_convert_to_private", "channel": channel}
+    await changes.note(told(house, **event))
+    await house.ask(place, "I love sushi")
+    await house.learning.form(message.team_id, user, channel)
+    audiences = {
+        m.content["food_name"]: m.namespace.audience for m in await house.memories(message.person)
+    }
+    assert audiences == {"ramen": PUBLIC, "sushi": channel}
+    await house.ask(Place(user, team, other, "1.0", "1.0"), "What can I eat?")
+    prompt = json.dumps(house.prompts()[-1])
+    assert "ramen" in prompt
+    assert "sushi" not in prompt

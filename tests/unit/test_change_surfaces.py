@@ -1,0 +1,346 @@
+"""What people see of changes, checked against Slack's limits by the playground's rules."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, Literal
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.locale import LANGUAGES, Language, say
+from bot.surfaces.blocks import Payload
+from bot.surfaces.changes import change_line, news, question_line
+from bot.surfaces.dates import day, minute
+from bot.surfaces.edited import changed_view, forget_form, payload_view
+from bot.surfaces.history import Page, history_payload, history_view, since_of
+from bot.surfaces.memories import memory_list, numbered, preview_list
+from bot.surfaces.menus import chosen, with_menu
+from bot.surfaces.notices import Told, notice_blocks, notice_payload
+from bot.surfaces.places import place_form
+from bot.surfaces.reply import PART_LIMIT, footer, message_blocks, room_below
+from bot.surfaces.used import Used, nothing_used_view, used_view
+from bot.surfaces.views import loading_view
+from memory import Entry, Memory, Person, Question
+from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors
+
+PERSON = Person("T1", "U1")
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LANGUAGE = st.sampled_from(LANGUAGES)
+TEXTS = st.one_of(
+    st.text(max_size=400), st.sampled_from(["&" * 400, "<!channel>" * 40, "あ" * 400, "x" * 300])
+)
+
+
+def value(text: str, kind: str = "UserFact", **more: Any) -> dict[str, Any]:
+    """Return a stored value."""
+    return {"kind": kind, "content": {"fact": text}, **more}
+
+
+def entry(
+    action: Any = "remembered",
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    *,
+    number: int = 1,
+    **more: Any,
+) -> Entry:
+    """Return a change."""
+    return Entry(
+        id=UUID(int=number),
+        namespace=more.pop("namespace", PERSON.namespace("dm")),
+        key=more.pop("key", f"key-{number}"),
+        kind="UserFact",
+        action=action,
+        actor=more.pop("actor", "formation"),
+        before=before,
+        after=after,
+        at=NOON + timedelta(seconds=number),
+        **more,
+    )
+
+
+def question(
+    kind: Literal["replace", "remove", "widen"],
+    before: str = "I live in Osaka",
+    after: str | None = "I live in Tokyo",
+) -> Question:
+    """Return a question."""
+    return Question(
+        id=UUID(int=7),
+        kind=kind,
+        namespace=PERSON.namespace("public"),
+        key="key",
+        before=value(before, confirmed_at="2026-05-03T10:00:00+00:00"),
+        after=value(after) if after is not None else None,
+        at=NOON,
+        expires_at=NOON,
+    )
+
+
+def memory(text: str, audience: str = "dm", number: int = 1) -> Memory:
+    """Return a memory."""
+    return Memory(
+        namespace=PERSON.namespace(audience),
+        key=str(UUID(int=number)),
+        kind="UserFact",
+        content={"fact": text},
+        sources=(),
+        supersedes=(),
+        created_at=NOON,
+        updated_at=NOON,
+    )
+
+
+def fits(payload: Payload) -> bool:
+    """Say whether Slack takes a payload, and shows it to one person only."""
+    assert payload["response_type"] == "ephemeral"
+    assert block_errors(payload["blocks"]) == []
+    assert characters(payload["blocks"]) <= ALL_CHARACTERS
+    return 0 < len(payload["text"]) <= 4_000
+
+
+OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        (entry("remembered", None, OSAKA), "Remembered: I live in Osaka"),
+        (entry("updated", OSAKA, TOKYO), "Updated: I live in Tokyo (was: I live in Osaka)"),
+        (entry("updated", OSAKA, OSAKA), "Updated: I live in Osaka"),
+        (entry("removed", OSAKA, None), "Forgotten: I live in Osaka"),
+        (
+            entry("removed", None, None, actor="expiry"),
+            "Forgotten: something you told me for a limited time",
+        ),
+        (entry("confirmed", OSAKA, OSAKA), "Heard again: I live in Osaka"),
+        (entry("restored", None, OSAKA), "Brought back: I live in Osaka"),
+        (
+            entry("moved", OSAKA, OSAKA, namespace=PERSON.namespace("public")),
+            "Now used everywhere in this workspace: I live in Osaka",
+        ),
+        (
+            entry("moved", OSAKA, OSAKA, namespace=PERSON.namespace("C1")),
+            "Now used in <#C1> and in your direct messages with me: I live in Osaka",
+        ),
+        (
+            entry("updated", OSAKA, TOKYO, undone_at=NOON),
+            "Updated: I live in Tokyo (was: I live in Osaka) (taken back)",
+        ),
+        (
+            entry("remembered", None, {**OSAKA, "expires_at": "2026-11-27T00:00:00+00:00"}),
+            "Remembered: I live in Osaka (until <!date^1795737600^{date_short}|2026-11-27>)",
+        ),
+    ],
+    ids=lambda one: getattr(one, "action", ""),
+)
+def test_each_change_is_one_line(changed: Entry, line: str) -> None:
+    """A change is said in one line: what it is now, and what it was."""
+    assert change_line("en", changed) == line
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        (
+            question("replace"),
+            "You told me “I live in Osaka” on <!date^1777802400^{date_short}|2026-05-03>."
+            " Replace it with “I live in Tokyo”?",
+        ),
+        (question("remove"), "Shall I forget this as well: “I live in Osaka”?"),
+        (
+            question("widen"),
+            "What I use everywhere in this workspace still says “I live in Osaka”."
+            " Change it there to “I live in Tokyo” too?",
+        ),
+        (
+            question("widen", after=None),
+            "What I use everywhere in this workspace still says “I live in Osaka”."
+            " Forget it there too?",
+        ),
+    ],
+)
+def test_each_question_is_one_line(asked: Question, line: str) -> None:
+    """A question names what was said, when, and what would take its place."""
+    assert question_line("en", asked) == line
+
+
+def test_dates_are_those_of_the_person() -> None:
+    """Where Slack cannot show a moment, it is given in the person's time zone."""
+    tokyo = timezone(timedelta(hours=9))
+    late = datetime(2026, 11, 20, 20, 5, tzinfo=UTC)
+    assert day(late, tokyo).endswith("|2026-11-21>")
+    assert minute(late, tokyo).endswith("|2026-11-21 05:05>")
+
+
+def test_only_news_is_told_and_of_each_memory_the_last() -> None:
+    """What was said again is no news; of several changes of a memory the last is told."""
+    first = entry("remembered", None, OSAKA, number=1, key="home")
+    second = entry("updated", OSAKA, TOKYO, number=2, key="home")
+    again = entry("confirmed", OSAKA, OSAKA, number=3)
+    assert news([again, second, first]) == [second]
+
+
+def test_a_notice_has_undo_view_and_answers() -> None:
+    """Each change has its Undo, all have one View, a question a button for each answer."""
+    told = Told(
+        where="notice 1",
+        entries=(entry("remembered", None, OSAKA), entry("removed", TOKYO, None, number=2)),
+        questions=(question("replace"), question("remove")),
+    )
+    payload = notice_payload("en", told)
+    assert fits(payload)
+    undo = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
+    assert [b["value"].split()[0] for b in undo] == [str(UUID(int=1)), str(UUID(int=2))]
+    assert undo[0]["accessibility_label"] == "Undo: I live in Osaka"
+    rows = [b["elements"] for b in payload["blocks"] if b["type"] == "actions"]
+    texts = [[element["text"]["text"] for element in row] for row in rows]
+    assert texts == [
+        ["Replace", "Keep Both", "Keep I live in Osaka"],
+        ["Forget It", "Keep It"],
+        ["View"],
+    ]
+
+
+def test_a_change_taken_back_has_no_undo() -> None:
+    """What was undone says so, and cannot be undone again; what was forgotten leaves nothing."""
+    told = Told(where="notice 1", entries=(entry("remembered", None, OSAKA, undone_at=NOON),))
+    assert "undo_change" not in json.dumps(notice_payload("en", told))
+    nothing = notice_payload("en", Told(where="notice 1", entries=()))
+    assert nothing["text"] == say("en", "notice_gone")
+
+
+@given(LANGUAGE, st.lists(TEXTS, max_size=12), st.lists(TEXTS, max_size=5))
+def test_every_notice_fits_below_the_longest_reply(
+    language: Language, texts: list[str], asked: list[str]
+) -> None:
+    """Whatever was remembered, what is told of it fits by itself and below any reply."""
+    told = Told(
+        where=f"reply {UUID(int=1)}",
+        entries=tuple(
+            entry("updated", value(text), value(text + "!"), number=number)
+            for number, text in enumerate(texts, start=1)
+        ),
+        questions=tuple(question("replace", text, text) for text in asked),
+    )
+    assert fits(notice_payload(language, told))
+    for length in (10, PART_LIMIT):
+        text = "あ" * length
+        below = footer(
+            language, stand_in=True, drew_on=UUID(int=1), told=told, room=room_below(text)
+        )
+        blocks = message_blocks(text, below)
+        assert block_errors(blocks) == []
+        assert characters(blocks) <= ALL_CHARACTERS
+
+
+def test_what_does_not_fit_is_counted() -> None:
+    """Of many changes the newest are told, the others counted, with where to see them."""
+    entries = tuple(entry("remembered", None, value(f"fact {n}"), number=n) for n in range(1, 9))
+    blocks = json.dumps(notice_blocks("en", Told(where="notice 1", entries=entries)))
+    assert "fact 8" in blocks
+    assert "fact 3" not in blocks
+    assert say("en", "notice_more", count=3) in blocks
+
+
+@given(LANGUAGE, st.lists(TEXTS, max_size=8), st.booleans(), st.sampled_from(["", "dm/key"]))
+def test_every_page_of_the_history_fits(
+    language: Language, texts: list[str], older: bool, reference: str
+) -> None:
+    """Whatever was changed, its page fits a message and a modal, with links and Undo."""
+    entries = tuple(
+        entry("updated", value(text), value(text), number=number)
+        for number, text in enumerate(texts, start=1)
+    )
+    links = {str(one.id): "https://example.slack.com/archives/C1/p1" for one in entries}
+    page = Page(
+        entries=entries,
+        questions=(question("replace"),),
+        links=links,
+        since=NOON,
+        older=older and bool(entries),
+        reference=reference,
+    )
+    assert fits(history_payload(language, page))
+    assert view_errors(history_view(language, page)) == []
+    word, _, rest = page.where.removeprefix("history ").partition(" ")
+    assert (since_of(word), rest) == (NOON, reference)
+
+
+def test_the_empty_history() -> None:
+    """Before anything was remembered the history says so."""
+    page = Page(entries=(), links={})
+    assert history_payload("en", page)["text"] == say("en", "history_none")
+    assert view_errors(history_view("en", page)) == []
+    assert since_of("-") is None
+
+
+@given(LANGUAGE, st.lists(TEXTS, max_size=60), st.integers(0, 3))
+def test_every_list_of_memories_used_fits(
+    language: Language, texts: list[str], forgotten: int
+) -> None:
+    """However many memories were in view, the modal takes them or counts them."""
+    memories = tuple(memory(text, number=n) for n, text in enumerate(texts, start=1))
+    used = Used(
+        memories=memories,
+        links={m.reference: "https://example.slack.com/archives/C1/p1" for m in memories},
+        last_used={m.reference: NOON for m in memories},
+        forgotten=forgotten,
+    )
+    assert view_errors(used_view(language, used)) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("audience", ["dm", "public", "C1"])
+def test_every_modal_about_one_memory_is_taken(language: Language, audience: str) -> None:
+    """Slack takes each modal, with its present audience chosen."""
+    place = place_form(language, memory("<b> & co", audience))
+    chosen_now = [b["element"].get("initial_option", {}) for b in place["blocks"][1:2]]
+    assert chosen_now[0]["value"] == (audience if audience in ("dm", "public") else "channel")
+    nothing = notice_payload(language, Told(where="", entries=()))
+    views = [
+        place,
+        forget_form(language, memory("x", audience)),
+        nothing_used_view(language),
+        loading_view(),
+        changed_view(language, [entry("updated", OSAKA, TOKYO)]),
+        changed_view(language, []),
+        payload_view(language, "memory_title", nothing),
+    ]
+    for view in views:
+        assert view_errors(view) == []
+
+
+def test_what_loads_is_said_in_every_language() -> None:
+    """An empty modal can be opened without knowing who reads it."""
+    text = json.dumps(loading_view(), ensure_ascii=False)
+    assert all(say(language, "modal_loading") in text for language in LANGUAGES)
+
+
+@given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=45), st.integers(1, 4))
+def test_lists_with_menus_fit(language: Language, texts: list[str], page: int) -> None:
+    """Every list has a menu beside each memory and fits a message, a preview too."""
+    found = numbered([memory(text, number=n) for n, text in enumerate(texts, start=1)])
+    for payload in (
+        memory_list(language, found, page=page),
+        preview_list(language, found, channel="C1", why="because", page=page),
+    ):
+        assert fits(payload)
+        menus = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
+        assert 1 <= len(menus) <= 20
+        for menu in menus:
+            deeds = [chosen(option["value"]) for option in menu["options"]]
+            assert [deed and deed[0] for deed in deeds] == ["edit", "forget", "place", "history"]
+    assert fits(preview_list(language, [], channel="C1", why="because"))
+
+
+def test_what_is_no_choice_of_the_menu() -> None:
+    """A value of another shape names nothing; a reference too long for a menu has none."""
+    assert chosen("edit dm/key") == ("edit", "dm/key")
+    assert chosen("drop dm/key") is None
+    assert chosen("edit") is None
+    assert "accessory" not in with_menu("en", "text", "dm/" + "k" * 150)
