@@ -51,7 +51,8 @@ if TYPE_CHECKING:
         forgotten_places,
     )
     from memory.formation import Formed, Former, Words, memory_model, warm_up
-    from memory.ledger import Change, Entry, changes_named, history, undo_change
+    from memory.ledger import Entry, changes_named, history, undo_change
+    from memory.locks import lock_for_forgetting
     from memory.memories import Memory, folded, list_memories, matching, named_in
     from memory.migrating import (
         EmbeddingSpace,
@@ -67,7 +68,6 @@ if TYPE_CHECKING:
     from memory.recall import Recalled, recall_memories
     from memory.requests import as_statement
     from memory.rotation import Conninfo
-    from memory.rows import lock_for_forgetting
     from memory.schemas import (
         EPISODE_KIND,
         INSTRUCTION_KIND,
@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from memory.sources import source_deleted, source_edited
     from memory.tools import MemoryTools, Proposal
     from memory.transfer import Plan, Planned, export_memories, import_memories, plan_import
+    from memory.writing import Change
 
 _HOMES = {
     "memory.answers": (
@@ -152,12 +153,12 @@ _HOMES = {
         "warm_up",
     ),
     "memory.ledger": (
-        "Change",
         "Entry",
         "changes_named",
         "history",
         "undo_change",
     ),
+    "memory.locks": ("lock_for_forgetting",),
     "memory.memories": (
         "Memory",
         "folded",
@@ -196,7 +197,6 @@ _HOMES = {
     ),
     "memory.requests": ("as_statement",),
     "memory.rotation": ("Conninfo",),
-    "memory.rows": ("lock_for_forgetting",),
     "memory.schemas": (
         "EPISODE_KIND",
         "INSTRUCTION_KIND",
@@ -223,6 +223,7 @@ _HOMES = {
         "import_memories",
         "plan_import",
     ),
+    "memory.writing": ("Change",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

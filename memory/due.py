@@ -6,9 +6,11 @@ from itertools import groupby
 
 from memory import rows
 from memory.database import Pool, person_transaction, transaction
-from memory.ledger import Change, note_end
+from memory.ledger import note_end
+from memory.locks import lock_for_writing
 from memory.memories import COLUMNS
 from memory.namespace import Namespace
+from memory.writing import Change
 
 
 async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
@@ -35,7 +37,7 @@ async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
 
 async def _end(pool: Pool, namespace: Namespace, keys: list[str]) -> list[Change]:
     async with person_transaction(pool, namespace.person) as connection:
-        await rows.lock_for_writing(connection, namespace.person, namespace)
+        await lock_for_writing(connection, namespace.person, namespace)
         found = await connection.execute(
             f"SELECT {COLUMNS} FROM store WHERE prefix = %s AND key IN (SELECT key"
             " FROM memory_expiries e WHERE e.prefix = %s AND key = ANY(%s)"

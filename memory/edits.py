@@ -16,12 +16,13 @@ from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import ChangedSince, ChangeGone, InvalidContent, InvalidNamespace
 from memory.guard import clean_content, holds_secret, texts
-from memory.ledger import Actor, Change, Decide, Step, carry_out, content_at
+from memory.ledger import content_at
 from memory.namespace import Namespace, Person
 from memory.reading import MAX_TEXT
 from memory.rows import Row
 from memory.schemas import SCHEMAS, level
 from memory.settlement import same_thing, with_source
+from memory.writing import Actor, Change, Decide, Step, carry_out
 
 _ACTORS: Mapping[str, Actor] = {
     "command": "command",

@@ -10,8 +10,8 @@ from typing import LiteralString, TypeAlias
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory import rows
 from memory.database import Pool, person_transaction
+from memory.locks import lock_for_forgetting
 from memory.memories import OF_PERSON, person_range
 from memory.namespace import Person
 
@@ -59,7 +59,7 @@ async def erase(
     """
     parameters = {**person_range(person), "team": person.team_id, "user": person.user_id}
     async with person_transaction(pool, person) as connection:
-        await rows.lock_for_forgetting(connection, person)
+        await lock_for_forgetting(connection, person)
         await connection.execute(_PLACES, parameters)
         counts = await also(connection) if also is not None else {}
         for table in _BY_PREFIX:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -17,9 +17,10 @@ from psycopg.types.json import Jsonb
 from memory import rows
 from memory.database import Pool, person_transaction
 from memory.errors import InvalidNamespace, KiokuMemoryError
+from memory.locks import lock_for_forgetting
 from memory.memories import COLUMNS, OF_PERSON, Memory, person_range, read
 from memory.namespace import Namespace, Person
-from memory.settlement import same_thing
+from memory.traces import REPLAY, drop_traces, earlier_keys, keys_of, once_known, traces_of
 
 UNDO_MINUTES = 10
 
@@ -80,16 +81,16 @@ async def forget(
     meanwhile.
     """
     async with person_transaction(pool, person) as connection:
-        await rows.lock_for_forgetting(connection, person)
+        await lock_for_forgetting(connection, person)
         await connection.execute("DELETE FROM forgotten WHERE expires_at < now()")
         stored = await _rows(connection, person, references)
         keys = None
         if references is not None:
-            keys = [*_keys(references), *(row["key"] for row in stored)]
-            keys += await _earlier_keys(connection, person, stored)
-        traces = await _traces(connection, person, keys)
+            keys = [*keys_of(references), *(row["key"] for row in stored)]
+            keys += await earlier_keys(connection, person, stored)
+        traces = await traces_of(connection, person, keys)
         memories = [read(row) for row in stored]
-        known = [*memories, *_once_known(traces, memories, person)]
+        known = [*memories, *once_known(traces, memories, person)]
         texts: list[dict[str, Any]] = []
         if take_away is not None:
             texts = await take_away(connection, None if references is None else known)
@@ -101,7 +102,7 @@ async def forget(
             await connection.execute(
                 "DELETE FROM store WHERE prefix = %s AND key = %s", (row["prefix"], row["key"])
             )
-        await _drop_traces(connection, person, keys)
+        await drop_traces(connection, person, keys)
         places = {place for memory in known for place in memory.places}
         for channel, ts in places.union(*map(_places, texts)):
             await connection.execute(
@@ -136,7 +137,7 @@ async def bring_back(
         for one in kept["rows"]:
             await _restore(connection, one)
         for table, lines in kept.get("traces", {}).items():
-            await connection.execute(_REPLAY[table], (lines,))
+            await connection.execute(REPLAY[table], (lines,))
         memories = [m for one in kept["rows"] if not (m := read(_dated(one))).hides]
         await connection.execute(
             "DELETE FROM forgotten_sources WHERE forgotten_id = %s", (undo.id,)
@@ -229,94 +230,6 @@ async def _keep_for_undo(
         (undo.id, person.team_id, person.user_id, Fernet(key).encrypt(plain), UNDO_MINUTES),
     )
     return undo
-
-
-# --- what else speaks of a memory -----------------------------------------------------------
-
-_TRACES: tuple[LiteralString, ...] = ("memory_changes", "memory_questions")
-_OF_KEYS: LiteralString = (
-    "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::text[] IS NULL"
-    " OR key = ANY(%(keys)s))"
-)
-_REPLAY: Mapping[str, LiteralString] = {
-    table: f"INSERT INTO {table} SELECT r.* FROM unnest(%s::text[]) AS line,"
-    f" jsonb_populate_record(NULL::{table}, line::jsonb) AS r ON CONFLICT DO NOTHING"
-    for table in _TRACES
-}
-
-
-async def _earlier_keys(
-    connection: AsyncConnection[DictRow], person: Person, forgotten: Sequence[DictRow]
-) -> list[str]:
-    """Return the keys under which the same things were remembered before, and removed."""
-    if not forgotten:
-        return []
-    found = await connection.execute(
-        "SELECT DISTINCT ON (key) key, kind, COALESCE(before, after)->'content' AS content"
-        " FROM memory_changes c WHERE team_id = %(team)s AND user_id = %(user)s"
-        " AND kind = ANY(%(kinds)s) AND COALESCE(before, after) IS NOT NULL"
-        f" AND NOT EXISTS (SELECT FROM store WHERE {OF_PERSON} AND store.key = c.key)",
-        {
-            "team": person.team_id,
-            "user": person.user_id,
-            "kinds": list({str(row["value"].get("kind")) for row in forgotten}),
-            **person_range(person),
-        },
-    )
-    return [
-        gone["key"]
-        for gone in await found.fetchall()
-        if any(
-            gone["kind"] == memory.kind and same_thing(memory.kind, memory.content, gone["content"])
-            for memory in map(read, forgotten)
-        )
-    ]
-
-
-def _keys(references: Sequence[str]) -> list[str]:
-    return [key for _, _, key in (reference.partition("/") for reference in references)]
-
-
-def _whose(person: Person, keys: Sequence[str] | None) -> dict[str, Any]:
-    whole = None if keys is None else list(keys)
-    return {"team": person.team_id, "user": person.user_id, "keys": whole}
-
-
-async def _traces(
-    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
-) -> dict[str, list[str]]:
-    """Return the ledger's entries and the questions, each row as PostgreSQL's JSON."""
-    traces: dict[str, list[str]] = {}
-    for table in _TRACES:
-        found = await connection.execute(
-            f"SELECT to_jsonb(t)::text AS line FROM {table} t WHERE {_OF_KEYS}",
-            _whose(person, keys),
-        )
-        traces[table] = [row["line"] for row in await found.fetchall()]
-    return traces
-
-
-async def _drop_traces(
-    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
-) -> None:
-    for table in _TRACES:
-        await connection.execute(f"DELETE FROM {table} WHERE {_OF_KEYS}", _whose(person, keys))
-
-
-def _once_known(
-    traces: Mapping[str, Sequence[str]], memories: Sequence[Memory], person: Person
-) -> list[Memory]:
-    """Return what the ledger's entries say of memories, where it is not what they say now."""
-    told: list[Memory] = []
-    for line in traces["memory_changes"]:
-        entry = json.loads(line)
-        at = datetime.fromisoformat(entry["at"])
-        for value in filter(None, (entry["before"], entry["after"])):
-            prefix = person.namespace(entry["audience"]).prefix
-            dates = {"created_at": at, "updated_at": at}
-            told.append(read({"prefix": prefix, "key": entry["key"], "value": value, **dates}))
-    now = {(memory.key, json.dumps(memory.content, sort_keys=True)) for memory in memories}
-    return [m for m in told if (m.key, json.dumps(m.content, sort_keys=True)) not in now]
 
 
 async def _restore(connection: AsyncConnection[DictRow], one: dict[str, Any]) -> None:

@@ -17,10 +17,10 @@ from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import EmbeddingsUnavailable, FormationUnavailable
 from memory.guard import Refusal, clean_content
-from memory.ledger import Change
 from memory.namespace import View
 from memory.schemas import SCHEMAS, declare, with_evidence
 from memory.user_store import NEIGHBOURS, Formed, InCommit, UserStore
+from memory.writing import Change
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

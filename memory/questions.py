@@ -16,10 +16,10 @@ from memory import rows
 from memory.database import Pool, person_transaction
 from memory.embeddings import Embedder
 from memory.errors import ChangedSince, ChangeGone
-from memory.ledger import Change, Step, carry_out
 from memory.namespace import Namespace, Person
 from memory.rows import Row
 from memory.settlement import Asked
+from memory.writing import Change, Step, carry_out
 
 OPEN_DAYS = 14
 

@@ -91,27 +91,6 @@ def _alive(rows: Iterable[Row]) -> list[Row]:
     return [one for one in rows if (end := ends_at(one.value)) is None or end > now]
 
 
-# --- locks ---------------------------------------------------------------------------------
-
-
-async def lock_for_writing(
-    connection: AsyncConnection[DictRow], person: Person, *namespaces: Namespace
-) -> None:
-    """Let no one else write to `namespaces`, and the person not forget, until this is committed."""
-    await connection.execute(
-        "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (person.prefix,)
-    )
-    for prefix in sorted({namespace.prefix for namespace in namespaces}):
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (prefix,))
-
-
-async def lock_for_forgetting(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Let nothing be written for the person until this is committed."""
-    await connection.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (person.prefix,)
-    )
-
-
 # --- reading -------------------------------------------------------------------------------
 
 

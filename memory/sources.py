@@ -14,10 +14,11 @@ from memory.clauses import Said, Words
 from memory.database import Pool, person_transaction
 from memory.embeddings import Embedder
 from memory.guard import Quote, find_quote
-from memory.ledger import Change, Entry, Step, Written, carry_out, entries_of
+from memory.ledger import Entry, entries_of
 from memory.namespace import Person
 from memory.rows import Row
 from memory.schemas import INSTRUCTION_KIND, SUBJECT_FIELDS
+from memory.writing import Change, Step, Written, carry_out
 
 Source: TypeAlias = Mapping[str, Any]
 

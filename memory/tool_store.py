@@ -16,12 +16,12 @@ from memory.clauses import Said, Words
 from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.guard import Quote, find_quote, shares
-from memory.ledger import Change, InCommit
 from memory.memories import Memory, list_memories
 from memory.namespace import View
 from memory.recall import recall_memories
 from memory.schemas import subject
 from memory.user_store import Formed, UserStore
+from memory.writing import Change, InCommit
 
 _SENTENCE = re.compile(r"(?:[^.!?。！？\n]|\.(?=\S))+[.!?。！？]*")
 

@@ -20,12 +20,12 @@ from memory.clauses import Words
 from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import EmbeddingsUnavailable, MemoryOff
-from memory.ledger import Change, InCommit
 from memory.memories import Memory
 from memory.namespace import View
 from memory.schemas import SCHEMAS, level
 from memory.tool_store import ToolStore
 from memory.user_store import Formed
+from memory.writing import Change, InCommit
 
 SEARCH_LIMIT = 20
 MAX_CALLS = 12

@@ -18,12 +18,12 @@ from memory import documents, rows
 from memory.database import Pool, person_transaction
 from memory.documents import Imported
 from memory.embeddings import Embedder
-from memory.ledger import Change, Step, carry_out
 from memory.memories import COLUMNS, OF_PERSON, person_range
 from memory.namespace import Person
 from memory.rows import Row
 from memory.schemas import SCHEMAS
 from memory.settlement import same_thing
+from memory.writing import Change, Step, carry_out
 
 Fate: TypeAlias = Literal["added", "updated", "unchanged"]
 

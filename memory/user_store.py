@@ -16,13 +16,13 @@ from memory.clauses import Said
 from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import ChangedSince, FormationUnavailable
-from memory.ledger import Actor, Change, Step, carry_out
 from memory.memories import Memory
 from memory.namespace import View
 from memory.questions import Question, ask
 from memory.rows import Row
 from memory.settlement import Settlement, settle
 from memory.wishes import to_wishes
+from memory.writing import Actor, Change, Step, carry_out
 
 WHOLE = 50  # so many memories are shown whole,
 NEIGHBOURS = 60  # of more so many: the nearest to each clause in turn

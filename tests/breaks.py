@@ -300,7 +300,7 @@ BREAKS = (
     ),
     Break(
         "lock of a formation",
-        "memory/rows.py",
+        "memory/locks.py",
         '"SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (prefix,)',
         '"SELECT %s", (prefix,)',
         "Two runs at once would remember the same thing twice, or lose a change.",
@@ -523,7 +523,7 @@ BREAKS = (
     Break(
         "the ledger is forgotten too",
         "memory/forgetting.py",
-        "        await _drop_traces(connection, person, keys)",
+        "        await drop_traces(connection, person, keys)",
         "        assert keys is None or keys",
         "What was forgotten could be read in the history, and brought back from there.",
         ("tests/integration/test_ledger.py::test_forgetting_takes_the_ledger_along",),

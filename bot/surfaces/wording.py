@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,13 @@ from memory import DM, EPISODE_KIND, PUBLIC, Memory, subject
 
 # A taste below this score is a distaste.
 _DISLIKED = 40
+_TITLES = {
+    "UserFoodPreference": "kind_food",
+    "UserTechInterest": "kind_tech",
+    "UserFact": "kind_fact",
+    "UserInstruction": "kind_instruction",
+    "Episode": "kind_episode",
+}
 
 
 def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
@@ -27,6 +35,8 @@ def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
     level = content.get("interest_level", content.get("preference"))
     if isinstance(level, int):
         details.append(say(language, "score", score=level))
+    if kind not in _TITLES:
+        details += _others(content, what)
     sentence = _sentence(language, kind, what, level)
     line = f"{sentence} ({', '.join(details)})" if details else sentence
     description = content.get("description")
@@ -53,16 +63,18 @@ def _sentence(language: Language, kind: str, what: str, level: object) -> str:
     return say(language, keys[kind][turned_away], what=what)
 
 
+def _others(content: Mapping[str, Any], what: str) -> list[str]:
+    """Return what an operator's own kind says beside its subject."""
+    plain = {n: v for n, v in content.items() if isinstance(v, str | int | float) and v != what}
+    return [f"{name.replace('_', ' ')}: {value}" for name, value in sorted(plain.items())]
+
+
 def kind_title(language: Language, kind: str) -> str:
-    """Return the heading of a group of memories."""
-    keys = {
-        "UserFoodPreference": "kind_food",
-        "UserTechInterest": "kind_tech",
-        "UserFact": "kind_fact",
-        "UserInstruction": "kind_instruction",
-        "Episode": "kind_episode",
-    }
-    return say(language, keys.get(kind, "kind_other"))
+    """Return the heading of a group of memories; an operator's own kind goes by its name."""
+    if kind in _TITLES:
+        return say(language, _TITLES[kind])
+    own = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", kind)
+    return say(language, "kind_other") if kind == "Memory" else escaped(own)
 
 
 def memory_line(language: Language, number: int, memory: Memory) -> str:

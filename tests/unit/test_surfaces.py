@@ -30,7 +30,7 @@ from bot.surfaces.reply import (
     message_blocks,
     reply_text,
 )
-from bot.surfaces.wording import describe
+from bot.surfaces.wording import describe, kind_title
 from memory import Memory, Person
 from playground.blocks import ALL_CHARACTERS, block_errors, characters
 
@@ -227,7 +227,7 @@ def test_lists_are_grouped_and_numbered_through() -> None:
     assert [line if "." not in line else line[1] for line in lines] == [
         *("*About You*", "1", "2"),
         *("*Food*", "3"),
-        *("*Other*", "4"),
+        *("*Pet*", "4"),
         *("*Technology*", "5"),
     ]
     assert all(line.endswith("_(2026-11-20)_") for line in lines if "." in line)
@@ -337,3 +337,21 @@ def test_todays_date_goes_without_saying() -> None:
     """What was written today, where the person is, is named by its time alone."""
     line = late_line("ja", f"{datetime.now(UTC).timestamp():.6f}", "Asia/Tokyo")
     assert re.match(r"_\d\d:\d\dにいただいた", line)
+
+
+def test_kinds_of_an_operator_are_told_whole() -> None:
+    """An own kind goes by its name, and says all its fields beside the subject."""
+    content = {"name": "Rewrite", "client": "Acme", "done_by": None, "people_on_it": 3}
+    assert describe("en", "SideProject", {"name": "Rewrite"}) == "Rewrite"
+    line = describe("en", "SideProject", content)
+    assert line == "Rewrite (client: Acme, people on it: 3)"
+    assert kind_title("en", "SideProject") == "Side Project"
+    assert kind_title("ja", "Memory") == "その他"
+
+
+def test_an_episode_is_told_as_a_story() -> None:
+    """Situation, attempt and outcome stand in order; what was not told is left out."""
+    told = {"observation": "builds were slow", "action": "a cache", "result": "twice as fast"}
+    assert describe("en", "Episode", told) == "builds were slow → a cache → twice as fast"
+    assert describe("en", "Episode", {**told, "result": None}) == "builds were slow → a cache"
+    assert kind_title("en", "Episode") == "What You Went Through"

@@ -1,0 +1,102 @@
+"""What else speaks of a memory, and is forgotten with it: the ledger's entries and questions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory.memories import OF_PERSON, Memory, person_range, read
+from memory.namespace import Person
+from memory.settlement import same_thing
+
+_TRACES: tuple[LiteralString, ...] = ("memory_changes", "memory_questions")
+_OF_KEYS: LiteralString = (
+    "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::text[] IS NULL"
+    " OR key = ANY(%(keys)s))"
+)
+REPLAY: Mapping[str, LiteralString] = {
+    table: f"INSERT INTO {table} SELECT r.* FROM unnest(%s::text[]) AS line,"
+    f" jsonb_populate_record(NULL::{table}, line::jsonb) AS r ON CONFLICT DO NOTHING"
+    for table in _TRACES
+}
+
+
+async def earlier_keys(
+    connection: AsyncConnection[DictRow], person: Person, forgotten: Sequence[DictRow]
+) -> list[str]:
+    """Return the keys under which the same things were remembered before, and removed."""
+    if not forgotten:
+        return []
+    found = await connection.execute(
+        "SELECT DISTINCT ON (key) key, kind, COALESCE(before, after)->'content' AS content"
+        " FROM memory_changes c WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND kind = ANY(%(kinds)s) AND COALESCE(before, after) IS NOT NULL"
+        f" AND NOT EXISTS (SELECT FROM store WHERE {OF_PERSON} AND store.key = c.key)",
+        {
+            "team": person.team_id,
+            "user": person.user_id,
+            "kinds": list({str(row["value"].get("kind")) for row in forgotten}),
+            **person_range(person),
+        },
+    )
+    return [
+        gone["key"]
+        for gone in await found.fetchall()
+        if any(
+            gone["kind"] == memory.kind and same_thing(memory.kind, memory.content, gone["content"])
+            for memory in map(read, forgotten)
+        )
+    ]
+
+
+def keys_of(references: Sequence[str]) -> list[str]:
+    """Return the keys within some `Memory.reference`s."""
+    return [key for _, _, key in (reference.partition("/") for reference in references)]
+
+
+def _whose(person: Person, keys: Sequence[str] | None) -> dict[str, Any]:
+    whole = None if keys is None else list(keys)
+    return {"team": person.team_id, "user": person.user_id, "keys": whole}
+
+
+async def traces_of(
+    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
+) -> dict[str, list[str]]:
+    """Return the ledger's entries and the questions, each row as PostgreSQL's JSON."""
+    traces: dict[str, list[str]] = {}
+    for table in _TRACES:
+        found = await connection.execute(
+            f"SELECT to_jsonb(t)::text AS line FROM {table} t WHERE {_OF_KEYS}",
+            _whose(person, keys),
+        )
+        traces[table] = [row["line"] for row in await found.fetchall()]
+    return traces
+
+
+async def drop_traces(
+    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
+) -> None:
+    """Delete what `traces_of` returns."""
+    for table in _TRACES:
+        await connection.execute(f"DELETE FROM {table} WHERE {_OF_KEYS}", _whose(person, keys))
+
+
+def once_known(
+    traces: Mapping[str, Sequence[str]], memories: Sequence[Memory], person: Person
+) -> list[Memory]:
+    """Return what the ledger's entries say of memories, where it is not what they say now."""
+    told: list[Memory] = []
+    for line in traces["memory_changes"]:
+        entry = json.loads(line)
+        at = datetime.fromisoformat(entry["at"])
+        for value in filter(None, (entry["before"], entry["after"])):
+            prefix = person.namespace(entry["audience"]).prefix
+            dates = {"created_at": at, "updated_at": at}
+            told.append(read({"prefix": prefix, "key": entry["key"], "value": value, **dates}))
+    now = {(memory.key, json.dumps(memory.content, sort_keys=True)) for memory in memories}
+    return [m for m in told if (m.key, json.dumps(m.content, sort_keys=True)) not in now]
