@@ -68,6 +68,14 @@ def own_among(
     return [min(bare, key=lambda ts: abs(float(ts) - since))]
 
 
+async def claimed(connection: AsyncConnection[DictRow], thread: str) -> frozenset[str]:
+    """Return the times of the messages that turns of the thread have noted as theirs."""
+    found = await connection.execute(
+        "SELECT DISTINCT unnest(reply_ts) AS ts FROM turns WHERE thread = %s", (thread,)
+    )
+    return frozenset(row["ts"] for row in await found.fetchall())
+
+
 class Posts:
     """What the `turns` row of one turn says of its messages.
 
@@ -150,14 +158,11 @@ class Posts:
                 (ts, self.turn_id),
             )
 
-    async def of_others(self) -> frozenset[str]:
-        """Return the times of the messages that other turns of the thread have claimed."""
+    async def claimed(self) -> frozenset[str]:
+        """Return the times of the messages that turns of the thread have noted."""
+        thread = self._waiting.message.thread
         async with self._transaction() as connection:
-            found = await connection.execute(
-                "SELECT DISTINCT unnest(reply_ts) AS ts FROM turns WHERE thread = %s AND id <> %s",
-                (self._waiting.message.thread, self.turn_id),
-            )
-            return frozenset(row["ts"] for row in await found.fetchall())
+            return await claimed(connection, thread)
 
     def _transaction(self) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
         return transaction(self._pool, {THREAD_SETTING: self._waiting.message.thread})

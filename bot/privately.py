@@ -14,6 +14,8 @@ from bot.slack import patiently
 from bot.surfaces.blocks import Payload
 from memory import DM, Person, View
 
+_PATIENCE_SECONDS = 300.0
+
 Work: TypeAlias = Callable[[Person, Language], Awaitable[Payload]]
 
 
@@ -35,7 +37,8 @@ async def show_privately(
                 unfurl_links=False,
                 unfurl_media=False,
                 metadata=NOTICE_METADATA,
-            )
+            ),
+            seconds=_PATIENCE_SECONDS,
         )
     else:
         await patiently(
@@ -45,5 +48,6 @@ async def show_privately(
                 thread_ts=message.thread_ts,
                 text=payload["text"],
                 blocks=payload["blocks"],
-            )
+            ),
+            seconds=_PATIENCE_SECONDS,
         )

@@ -212,7 +212,7 @@ class Shown:
                     break
                 # Whoever does not see what stands there posts it again: ask once more.
                 continue
-            claimed = await self._posts.of_others() | {part.ts for part in self.parts}
+            claimed = await self._posts.claimed() | {part.ts for part in self.parts}
             return own_among(
                 found if not marked_only else [one for one in found if one.get("metadata")],
                 bot_user_id=self._bot_user_id,

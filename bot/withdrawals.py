@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 
 from psycopg.rows import DictRow
@@ -10,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.inbox import THREAD_SETTING
 from bot.logs import fault
+from bot.posts import claimed, own_among
 from bot.slack import SLACK_FAULTS, error_code, patiently
 from memory import Pool, transaction
 
@@ -19,23 +21,29 @@ log = logging.getLogger(__name__)
 class Withdrawals:
     """Leaves nothing of a withdrawn message's answer, in Slack or in `turns`."""
 
-    def __init__(self, pool: Pool, client: AsyncWebClient) -> None:
+    def __init__(self, pool: Pool, client: AsyncWebClient, bot_user_id: str) -> None:
         self._pool = pool
         self._client = client
+        self._bot_user_id = bot_user_id
 
     async def clear(self, thread: str) -> None:
         """Take away what stands in `thread` for messages that were withdrawn while answered."""
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             found = await connection.execute(
-                "SELECT turns.id, turns.channel_id, reply_ts FROM turns JOIN inbox_events events"
+                "SELECT turns.id, turns.channel_id, question_ts, reply_ts,"
+                " extract(epoch FROM posting_since)::float8 AS since"
+                " FROM turns JOIN inbox_events events"
                 " ON events.team_id = turns.team_id AND events.channel_id = turns.channel_id"
                 " AND events.ts = turns.question_ts WHERE turns.thread = %s"
                 " AND turns.status = 'answering' AND events.status = 'withdrawn'",
                 (thread,),
             )
             rows = await found.fetchall()
+            known = await claimed(connection, thread) if rows else frozenset()
         for row in rows:
-            await self._take_away(row, thread)
+            thread_ts = thread.rpartition(f"{row['channel_id']}.")[2]
+            times = [*row["reply_ts"], *await self._lost(row, thread_ts, known)]
+            await self._take_away(row["channel_id"], thread_ts, times)
             async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
                 await connection.execute(
                     "UPDATE turns SET status = 'stopped', question = '', words = '', reply = NULL,"
@@ -43,15 +51,39 @@ class Withdrawals:
                     (row["id"],),
                 )
 
-    async def _take_away(self, row: DictRow, thread: str) -> None:
-        channel = row["channel_id"]
-        for ts in row["reply_ts"]:
+    async def _lost(self, row: DictRow, thread_ts: str, known: frozenset[str]) -> list[str]:
+        """Return what a worker may have posted that did not come to note it."""
+        if row["since"] is None:
+            return []
+        try:
+            answer = await patiently(
+                lambda: self._client.conversations_replies(
+                    channel=row["channel_id"],
+                    ts=thread_ts,
+                    oldest=row["question_ts"],
+                    include_all_metadata=True,
+                    limit=200,
+                )
+            )
+        except SLACK_FAULTS as error:
+            log.warning("a thread could not be looked at: %s", error_code(error) or fault(error))
+            return []
+        return own_among(
+            [m for m in answer.get("messages") or [] if m["ts"] > row["question_ts"]],
+            bot_user_id=self._bot_user_id,
+            turn_id=row["id"],
+            since=row["since"],
+            claimed=known,
+        )
+
+    async def _take_away(self, channel: str, thread_ts: str, times: Sequence[str]) -> None:
+        for ts in times:
             await self._delete(channel, ts)
-        if not row["reply_ts"]:
+        if not times:
             # Only a reply clears the status line by itself.
             with suppress(*SLACK_FAULTS):
                 await self._client.assistant_threads_setStatus(
-                    channel_id=channel, thread_ts=thread.rpartition(f"{channel}.")[2], status=""
+                    channel_id=channel, thread_ts=thread_ts, status=""
                 )
 
     async def _delete(self, channel: str, ts: str) -> None:

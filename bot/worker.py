@@ -89,7 +89,7 @@ def create_answering(wiring: Wiring) -> Answering:
         create_turn(parts, wiring.open_outlet),
         telling,
         Outages(wiring.inbox, notices, telling, parts.replier.breaker),
-        Withdrawals(pool, parts.client),
+        Withdrawals(pool, parts.client, parts.bot_user_id),
         wiring.shares,
         notices,
     )

@@ -98,6 +98,19 @@ def test_line_5_an_end_of_the_stream_that_is_refused_once_is_made_good(
 
 
 @pytest.mark.one_mode
+def test_line_5_within_slacks_own_limits_nobody_is_refused(world: World) -> None:
+    """Line 5: with Slack's limits in force all are answered, those beyond the streams by a post."""
+    people = [world.human() for _ in range(14)]
+    world.playground("settings", {"rate_limits": True})
+    asked = [world.say(human, "I love ramen") for human in people]
+    assert all("ramen" in world.reply(said).text for said in asked)
+    assert len(world.calls("chat.startStream")) == 10
+    assert len(world.calls("chat.postMessage")) == 4
+    refused = [call["method"] for call in world.calls() if call["outcome"] == "ratelimited"]
+    assert refused == []
+
+
+@pytest.mark.one_mode
 def test_line_5_a_refused_update_is_posted_instead(world: World) -> None:
     """Line 5: where the streamed half can be neither continued nor updated, the whole is posted."""
     ann = world.human()

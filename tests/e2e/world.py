@@ -84,7 +84,7 @@ class World(Stored):
         self._model("faults", method="DELETE")
         self._model("script", method="DELETE")
         self.pace(first_token_ms=0, token_ms=0, embedding_ms=0, chunk_chars=12)
-        self.playground("settings", {"stream_seconds": 300})
+        self.playground("settings", {"stream_seconds": 300, "rate_limits": False})
         self.playground("delivery", {"deliveries": 1, "jitter_ms": 0})
         # Tests come faster than people: what the one before has used up is none of this one's.
         self.until(lambda: [self.rows("DELETE FROM slack_budgets RETURNING name")], "full budgets")
@@ -284,9 +284,10 @@ class World(Stored):
             if question.replace("<@BOT>", "").strip() == asked(entry)
         ]
 
-    def calls(self, method: str, channel: str = "") -> list[Json]:
-        """Return this test's calls of a Web API method."""
-        found = self.playground(f"calls?since={self._calls_start}&method={method}")["calls"]
+    def calls(self, method: str = "", channel: str = "") -> list[Json]:
+        """Return this test's calls of a Web API method, or of all."""
+        of_method = f"&method={method}" if method else ""
+        found = self.playground(f"calls?since={self._calls_start}{of_method}")["calls"]
         return [c for c in found if channel in ("", c["args"].get("channel"))]
 
     def _hurry(self) -> None:

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from bot.interruptions import Superseded
 from bot.posts import NOTICE_METADATA
+from bot.withdrawals import Withdrawals
 from memory import EmbeddedPostgres
 from tests.conftest import fresh_database
 from tests.integration.desk import Desk, answering, open_desk, whole
@@ -264,6 +265,18 @@ async def test_what_another_has_adopted_is_not_taken_back(desk: Desk) -> None:
     assert type(told.value) is Superseded
     [message] = whole(desk.slack, place, "The whole answer.")
     assert message["ts"] == ts
+
+
+async def test_a_lost_message_of_a_withdrawn_question_goes_too(desk: Desk) -> None:
+    """Where the question was deleted, what nobody noted of its answer does not stay either."""
+    place = desk.slack.place()
+    event = stored(desk, place, attempts=1)
+    await dies_at_its_start(desk, place)
+    with psycopg.connect(desk.conninfo) as owner:
+        owner.execute("UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", (event,))
+    gone = Withdrawals(desk.pool, desk.slack.client(), desk.slack.bot_user_id)
+    await gone.clear(desk.slack.message(place).thread)
+    assert desk.slack.thread(place) == []
 
 
 async def test_nothing_is_written_while_nobody_knows_who_answers(

@@ -1,0 +1,43 @@
+"""It must show 1: a worker that was believed dead and lives on does not answer beside another."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from tests.e2e.answers import STORY, live, slowly
+from tests.e2e.app import App
+from tests.e2e.world import World
+
+_WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
+
+
+def test_line_1_a_worker_that_stood_still_stops_when_it_wakes(own_world: World) -> None:
+    """Line 1: what another took over meanwhile is answered by that one alone."""
+    world = own_world
+    ann = world.human()
+    world.script(STORY, times=-1)
+    slowly(world)
+    said = world.say(ann, "I love ramen")
+    live(world, said)
+    pid = world.app.process.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        other = App(world.slack, world.app.conninfo, "socket", world.app.log.parent / "other")
+        other.start()
+        try:
+            reply = world.reply(said)
+            written = sum(len(world.calls(method)) for method in _WRITES)
+            os.kill(pid, signal.SIGCONT)
+            world.until(
+                lambda: "taken over by another worker" in world.app.said() or None,
+                "a worker that gives way",
+            )
+            assert world.reply(said).messages == reply.messages
+            assert sum(len(world.calls(method)) for method in _WRITES) == written
+            assert reply.parts == [STORY]
+            assert len(world.turns(said)) == 1
+        finally:
+            other.terminate()
+    finally:
+        os.kill(pid, signal.SIGCONT)
