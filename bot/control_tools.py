@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from bot.controls import Controls
+from bot.locale import Language
 from bot.messages import Message
 from bot.own_memories import OwnMemories
 from bot.own_periods import PeriodForgetting
@@ -19,10 +20,14 @@ from bot.pausing import PauseNotUnderstood
 from bot.periods import STRETCHES, Period
 from bot.person_settings import MAX_RETENTION_DAYS
 from bot.privately import Work
+from bot.surfaces.blocks import Payload
 from bot.turns import Intent
+from memory import Person
 
 Arguments = Mapping[str, Any]
 Definition = dict[str, Any]
+# Person, language, no words, and the conversation it is asked in.
+Show: TypeAlias = Callable[[Person, Language, str, str], Awaitable[Payload]]
 _Run: TypeAlias = Callable[[Arguments], Awaitable[Any]]
 
 _PAUSE = (
@@ -55,6 +60,10 @@ _SHOWS = {
     "show_history": (
         "Show the person, privately, what was remembered, changed and forgotten lately, with Undo."
     ),
+    "show_preview": (
+        "Show the person, privately, which memories a reply in this conversation could draw on."
+    ),
+    "show_help": "Show the person, privately, what they can do with their memories, and how.",
     "export_memories": (
         "Offer the person, privately, a file of everything that is stored about them."
     ),
@@ -81,7 +90,7 @@ class ControlTools:
         controls: Controls,
         own: OwnMemories,
         periods: PeriodForgetting,
-        shows: Mapping[str, Work],
+        shows: Mapping[str, Show],
         message: Message,
         intent: Intent,
     ) -> None:
@@ -175,9 +184,10 @@ class ControlTools:
         self.forgets = True
         return {"proposed": True, "done": False}
 
-    async def _show(self, work: Work, given: Arguments) -> Any:
+    async def _show(self, show: Show, given: Arguments) -> Any:
         del given
-        self.shown.append(work)
+        channel = self._message.channel_id
+        self.shown.append(lambda person, language: show(person, language, "", channel))
         return {"shown_privately": True}
 
     async def _change_settings(self, given: Arguments) -> Any:
@@ -188,7 +198,7 @@ class ControlTools:
         if language in ("en", "ja", "slack"):
             chosen["language"] = None if language == "slack" else language
         days, memory = given.get("retention_days"), given.get("memory")
-        keeps = isinstance(days, int) and 0 <= days <= MAX_RETENTION_DAYS
+        keeps = type(days) is int and 0 <= days <= MAX_RETENTION_DAYS
         if not (chosen or keeps or memory in ("on", "off")):
             return _error("Nothing to change: give notices, language, retention_days or memory.")
         if chosen:

@@ -46,7 +46,7 @@ class OwnCommands:
         self._controls = controls
         self._adding = adding
         self._periods = periods
-        self.handlers: dict[str, Answer] = {
+        self.answers: dict[str, Answer] = {
             "list": self._list,
             "search": self._search,
             "add": adding.added,
@@ -54,6 +54,16 @@ class OwnCommands:
             "resume": self._resume,
             "help": self._help,
             **(more or {}),
+        }
+
+    @property
+    def shows(self) -> dict[str, Answer]:
+        """What a person is shown when they ask for it in plain words, by the name of the tool."""
+        named = {"show_history": "history", "show_preview": "preview"}
+        return {
+            "show_settings": self._settings,
+            "show_help": self._help,
+            **{tool: self.answers[use] for tool, use in named.items() if use in self.answers},
         }
 
     async def memories(
@@ -66,7 +76,7 @@ class OwnCommands:
         use, words = found
         # Only a preview needs to know which channel a link leads to.
         words = words if use.name == "preview" else plain(words)
-        return await self.handlers[use.name](person, language, words, channel)
+        return await self.answers[use.name](person, language, words, channel)
 
     async def forget(self, person: Person, language: Language, text: str, channel: str) -> Payload:
         """Answer ``/forget``."""
@@ -94,6 +104,9 @@ class OwnCommands:
 
     async def _resume(self, person: Person, language: Language, *_: str) -> Payload:
         return await self._controls.resumed(person, language)
+
+    async def _settings(self, person: Person, language: Language, *_: str) -> Payload:
+        return await self._controls.settings_shown(person, language)
 
     async def _help(self, person: Person, language: Language, *_: str) -> Payload:
         del person

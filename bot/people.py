@@ -65,11 +65,13 @@ class People:
             if known is not None and time.monotonic() < known[0]:
                 return known[1]
             settings = await self._stored(person)
-        if settings.profile_is_fresh or settings.language:
+        if settings.profile_is_fresh:
             return self._keep(person, settings, _TRUSTED_SECONDS)
         known = self._known.get(person)
         if known is not None and time.monotonic() < known[0]:
-            return known[1]
+            # Slack was asked a moment ago; what the person chose is as it was just read.
+            said = known[1]
+            return replace(settings, locale=said.locale, time_zone=said.time_zone)
         return await self._ask_slack(person, settings)
 
     def forget(self, person: Person) -> None:

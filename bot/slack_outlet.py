@@ -83,8 +83,11 @@ class SlackOutlet(Delivery):
 
     async def show(self, works: Sequence[Work]) -> None:
         """Show what these bring. A list asked for in a channel comes to the asker only."""
+        person = self._message.person
         for work in works:
-            payload = await work(self._message.person, await self.language())
+            # Asked anew: the person may just have chosen another one.
+            language = await self._people.language(person, self._message.text)
+            payload = await work(person, language)
             try:
                 await show_privately(self._client, self._message, self._view, payload)
             except SLACK_FAULTS as error:

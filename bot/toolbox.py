@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
-from bot.control_tools import ControlTools
+from bot.control_tools import ControlTools, Show
 from bot.controls import Controls
 from bot.inbox import Waiting
 from bot.own_memories import OwnMemories
@@ -106,7 +106,7 @@ def open_tools(
     own: OwnMemories,
     controls: Controls,
     periods: PeriodForgetting,
-    shows: Mapping[str, Work],
+    shows: Mapping[str, Show],
     schemas: Sequence[type[BaseModel]],
 ) -> OpenTools:
     """Return what makes the tools for a turn: its message, view, intent, and typed words.

@@ -101,6 +101,13 @@ def wire(connections: Connections) -> Wiring:
         pool, embedder, slack, audiences, own, notices, controls, schemas=schemas
     )
     previews = Previews(pool, embedder, audiences, stand_in=settings.stand_in)
+    own_commands = OwnCommands(
+        own,
+        controls,
+        Adding(pool, embedder, former, audiences, schemas=schemas, consent=settings.consent),
+        periods,
+        more={"history": modals.changes.history_typed, "preview": previews.command},
+    )
     workspace = Workspace(slack, str(connections.identity.bot_user_id), Budgets(pool))
     statuses = StatusLines(workspace)
     sources = Sources(pool, queue, embedder, notices.announce, learning.schedule)
@@ -132,13 +139,7 @@ def wire(connections: Connections) -> Wiring:
         audiences=audiences,
         people=people,
         own=own,
-        own_commands=OwnCommands(
-            own,
-            controls,
-            Adding(pool, embedder, former, audiences, schemas=schemas, consent=settings.consent),
-            periods,
-            more={"history": modals.changes.history_typed, "preview": previews.command},
-        ),
+        own_commands=own_commands,
         periods=periods,
         controls=controls,
         turns=turns,
@@ -169,10 +170,7 @@ def wire(connections: Connections) -> Wiring:
                 own,
                 controls,
                 periods,
-                {
-                    "show_settings": controls.settings_shown,
-                    "show_history": modals.changes.history_typed,
-                },
+                own_commands.shows,
                 schemas,
             ),
         ),

@@ -46,7 +46,7 @@ def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
         ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], work: Content
     ) -> None:
         await ack(response_action="update", view=loading_view())
-        await answers.fill(body, client, body["view"]["id"], work)
+        await answers.fill(body, client, body["view"]["id"], work, acked=True)
 
     @app.view(FORM)
     async def form(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:

@@ -27,6 +27,8 @@ Answer: TypeAlias = Callable[[Person, Language], Awaitable[Payload | None]]
 Content: TypeAlias = Callable[[Person, Language], Awaitable[View]]
 
 _DATABASE_SECONDS = 2.0
+# Bolt sends an ack within some milliseconds, after the listener has gone on.
+_ACK_SECONDS = 0.3
 
 
 def person_of(body: Mapping[str, Any]) -> Person:
@@ -61,10 +63,21 @@ class PrivateAnswers:
             await self._give(body, respond, work, replace=replace)
 
     async def fill(
-        self, body: Mapping[str, Any], client: AsyncWebClient, view_id: str, work: Content
+        self,
+        body: Mapping[str, Any],
+        client: AsyncWebClient,
+        view_id: str,
+        work: Content,
+        *,
+        acked: bool = False,
     ) -> None:
-        """Show what `work` returns in an open modal; nobody else can see into it."""
+        """Show what `work` returns in an open modal; nobody else can see into it.
+
+        `acked`: the modal has just been emptied by an ack. That travels by itself, and what came
+        before it would be lost.
+        """
         with self._counted():
+            emptied = asyncio.create_task(asyncio.sleep(_ACK_SECONDS if acked else 0.0))
             person = person_of(body)
             language = await self._people.language(person)
             try:
@@ -76,6 +89,7 @@ class PrivateAnswers:
             except OperationalError:
                 log.exception("the database could not be reached for a modal")
                 view = sentence_view(language, "memory_title", say(language, "command_failed"))
+            await emptied
             try:
                 await patiently(lambda: client.views_update(view_id=view_id, view=view))
             except SlackApiError as error:

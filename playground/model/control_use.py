@@ -84,6 +84,16 @@ _SETTINGS: Final = re.compile(
     r"\b(?:show|open|see|change)\b.*\bsettings\b|設定.*(?:見せて|開いて|教えて|変えたい)",
     re.IGNORECASE,
 )
+_PREVIEW: Final = re.compile(
+    r"\bwhat (?:could|can|would|may) (?:you|a reply)\b.*\b(?:use|draw on|know)\b.*"
+    r"\b(?:here|this channel|this conversation)\b"
+    r"|(?:ここ|この(?:チャンネル|会話))(?:で|では|での).*(?:使|参照)",
+    re.IGNORECASE,
+)
+_HELP: Final = re.compile(
+    r"\bwhat can i do with (?:my|your|the) memor|\bhelp\b.*\bmemor|記憶で(?:何|なに)ができ",
+    re.IGNORECASE,
+)
 _NOTICES: Final = re.compile(
     r"\b(?:notices|notifications)\b|\btell(?:ing)? me (?:when|what|that) you (?:have )?remember"
     r"|お知らせ|通知",
@@ -161,6 +171,8 @@ _READERS: Final[tuple[tuple[str, str, Reader], ...]] = (
     ("", "history", _bare(_HISTORY)),
     ("", "export", _bare(_EXPORT)),
     ("", "settings", _bare(_SETTINGS)),
+    ("", "preview", _bare(_PREVIEW)),
+    ("", "help", _bare(_HELP)),
 )
 
 _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {

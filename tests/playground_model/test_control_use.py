@@ -35,6 +35,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "forget_period": takes(period=TEXT),
     "show_history": EMPTY,
     "show_settings": EMPTY,
+    "show_preview": EMPTY,
+    "show_help": EMPTY,
     "export_memories": EMPTY,
     "change_settings": takes(
         notices={"type": "boolean"}, language=TEXT, retention_days={"type": "integer"}, memory=TEXT
@@ -87,6 +89,10 @@ SAID = [
     ("記憶の履歴を見せて", "show_history", {}),
     ("open my settings", "show_settings", {}),
     ("設定を見せて", "show_settings", {}),
+    ("what could you use in this channel?", "show_preview", {}),
+    ("この会話ではどの記憶を使う？", "show_preview", {}),
+    ("what can I do with my memories?", "show_help", {}),
+    ("記憶で何ができる？", "show_help", {}),
     ("export my memories", "export_memories", {}),
     ("記憶をエクスポートして", "export_memories", {}),
     ("stop telling me when you remember something", "change_settings", {"notices": False}),
