@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 from bot.config import Settings, SettingsError, load_settings
 from bot.logs import set_up_logging
@@ -27,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=help_text, description=help_text)
     _add_run(commands)
     _add_doctor(commands)
+    _add_person(commands)
     return parser
 
 
@@ -54,6 +56,18 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     doctor.add_argument("--yes", action="store_true", help="let --live begin without asking")
 
 
+def _add_person(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    export_text = "write everything about a person to a file they can import"
+    export = commands.add_parser("export", help=export_text, description=export_text)
+    export.add_argument("--out", type=Path, metavar="FILE", help="a new file; else it is printed")
+    erase_text = "erase a person: memories, conversation, settings; it cannot be undone"
+    erase = commands.add_parser("erase", help=erase_text, description=erase_text)
+    erase.add_argument("--yes", action="store_true", help="without typing the id again")
+    for command in (export, erase):
+        command.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
+        command.add_argument("--user", required=True, metavar="U…", help="the person's id")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. A problem is one sentence on standard error."""
     chosen = _parser().parse_args(arguments)
@@ -76,7 +90,9 @@ def _doctor(chosen: argparse.Namespace) -> int:
 def _command(chosen: argparse.Namespace) -> int:
     try:
         settings = load_settings()
-        set_up_logging(settings.log_level, settings.log_format)
+        # A command that ends by itself says what it did; only what went wrong is logged besides.
+        level = "WARNING" if chosen.command in ("export", "erase") else settings.log_level
+        set_up_logging(level, settings.log_format)
         return _run(chosen, settings)
     except SettingsError as problem:
         return _refuse(problem)
@@ -86,13 +102,17 @@ def _command(chosen: argparse.Namespace) -> int:
 
 def _run(chosen: argparse.Namespace, settings: Settings) -> int:
     # Only now: help and a wrong setting need not wait for the rest.
-    from bot import commands
+    from bot import commands, operating
     from bot.start import StartError
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
     try:
         if chosen.command == "migrate":
             commands.migrate_database(settings)
+        elif chosen.command == "export":
+            operating.export(settings, chosen.team, chosen.user, chosen.out)
+        elif chosen.command == "erase":
+            operating.erase(settings, chosen.team, chosen.user, agreed=chosen.yes)
         elif chosen.command == "up":
             asyncio.run(_until_stopped(partial(commands.up, settings)))
         else:

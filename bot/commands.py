@@ -44,7 +44,7 @@ async def run(settings: Settings, stop: asyncio.Event, role: Role = "all") -> No
             " for HTTP, besides SLACK_BOT_TOKEN."
         )
     async with contextlib.AsyncExitStack() as stack:
-        conninfo = await stack.enter_async_context(_database(settings))
+        conninfo = await stack.enter_async_context(database(settings))
         from bot.service import Service
 
         service = Service(settings, conninfo, role=role, serve_http=True)
@@ -79,7 +79,7 @@ async def up(settings: Settings, stop: asyncio.Event) -> None:
     in_slack = settings.slack_bot_token is not None and settings.slack_app_token is not None
     async with contextlib.AsyncExitStack() as stack:
         # The database first: its lock lets one `kioku up` into the data directory.
-        conninfo = await stack.enter_async_context(_database(settings))
+        conninfo = await stack.enter_async_context(database(settings))
         ready = None
         if not in_slack or not settings.has_model:
             ready = await stack.enter_async_context(
@@ -102,7 +102,7 @@ def migrate_database(settings: Settings) -> None:
     """Bring the database of `settings` up to this version and say what was done."""
 
     async def go() -> list[str]:
-        async with _database(settings) as conninfo:
+        async with database(settings) as conninfo:
             return await migrated(_with_secrets(settings), conninfo)
 
     done = asyncio.run(go())
@@ -139,7 +139,8 @@ def _with_secrets(settings: Settings) -> Settings:
 
 
 @asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[Conninfo]:
+async def database(settings: Settings) -> AsyncIterator[Conninfo]:
+    """Give the address of the database of `settings`; an embedded one runs meanwhile."""
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return

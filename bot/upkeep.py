@@ -11,6 +11,7 @@ from psycopg.rows import DictRow
 from bot.inbox import ANSWER
 from bot.logs import fault
 from bot.queue import REPLIES, Queue
+from bot.retention import end_what_is_old
 from memory import Pool, expire_due, transaction
 
 log = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ KEEP_UP = "keep_up"
 EVERY_MINUTE = "* * * * *"
 _POISON_AFTER = 3
 _AT_ONCE = 5_000
+_HOUR_SECONDS, _MINUTE_SECONDS = 3_600, 60
 # Each of these can be deleted by anyone when its time is over: see the policies of the tables.
 _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM forgotten WHERE expires_at < now()",
@@ -37,15 +39,17 @@ _OLD_JOBS: LiteralString = (
 class Upkeep:
     """One job, once a minute, however many workers there are."""
 
-    def __init__(self, pool: Pool, queue: Queue) -> None:
+    def __init__(self, pool: Pool, queue: Queue, *, retention_days: int | None = None) -> None:
         self._pool = pool
         self._queue = queue
+        self._retention_days = retention_days
 
     async def keep_up(self, timestamp: int) -> None:
         """Do all of it; `timestamp` is the minute it was due. What fails is tried in a minute."""
-        del timestamp
         try:
             await self._do_all()
+            if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
+                await end_what_is_old(self._pool, self._retention_days)
         except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
             log.warning("the upkeep failed: %s", fault(error))
 

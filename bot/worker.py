@@ -55,7 +55,8 @@ def register_work(wiring: Wiring) -> None:
         attempts=_FORMATION_ATTEMPTS,
         wait=_FORMATION_WAIT_BASE,
     )
-    upkeep = Upkeep(wiring.connections.pool, queue)
+    settings = wiring.connections.settings
+    upkeep = Upkeep(wiring.connections.pool, queue, retention_days=settings.retention_days)
     queue.repeat(KEEP_UP, UPKEEP, upkeep.keep_up, cron=EVERY_MINUTE)
 
 

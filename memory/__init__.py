@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from memory.questions import Question, answer_question, open_questions
     from memory.recall import Recalled, recall_memories
     from memory.requests import as_statement
+    from memory.retention import end_old
     from memory.rotation import Conninfo
     from memory.schemas import (
         EPISODE_KIND,
@@ -196,6 +197,7 @@ _HOMES = {
         "recall_memories",
     ),
     "memory.requests": ("as_statement",),
+    "memory.retention": ("end_old",),
     "memory.rotation": ("Conninfo",),
     "memory.schemas": (
         "EPISODE_KIND",
@@ -304,6 +306,7 @@ __all__ = [
     "database_facts",
     "edit_memory",
     "embedding_space",
+    "end_old",
     "erase",
     "expire_due",
     "export_memories",

@@ -172,12 +172,12 @@ async def check_access(conninfo: Conninfo) -> None:
 
 async def check_database(
     pool: Pool,
-    space: EmbeddingSpace,
+    space: EmbeddingSpace | None,
     migrations: Sequence[Migration] = (),
     *,
     wait: float | None = None,
 ) -> None:
-    """Raise unless the database is reachable, migrated and embedded as `space` says.
+    """Raise unless the database is reachable, migrated and embedded as `space`, if given, says.
 
     `wait` (seconds) bounds the wait for a connection. Raises `DatabaseNotReady` or
     `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` when PostgreSQL cannot be reached.
@@ -197,4 +197,5 @@ async def check_database(
             f"The database is {len(missing_steps)} step(s) behind this version:"
             " run `kioku migrate`."
         )
-    _compare(row, space)
+    if space is not None:
+        _compare(row, space)

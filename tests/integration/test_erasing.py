@@ -44,6 +44,7 @@ NOBODYS = {
     "catching_up",
     "slack_budgets",
     "token_use",
+    "operator_actions",
     "store_migrations",
     "vector_migrations",
 }

@@ -38,6 +38,7 @@ DEFAULTS: dict[str, Any] = {
     "KIOKU_PERSON_MESSAGES_PER_HOUR": 120,
     "KIOKU_WORKSPACE_TOKENS_PER_DAY": 0,
     "KIOKU_API_TOKEN": None,
+    "KIOKU_RETENTION_DAYS": None,
     "KIOKU_DATA_DIR": Path(".kioku"),
     "KIOKU_LOG_LEVEL": "INFO",
     "KIOKU_LOG_FORMAT": "text",
@@ -77,6 +78,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_PERSON_MESSAGES_PER_HOUR", "0", 0),
     ("KIOKU_WORKSPACE_TOKENS_PER_DAY", "5000000", 5_000_000),
     ("KIOKU_API_TOKEN", "t0ken", SecretStr("t0ken")),
+    ("KIOKU_RETENTION_DAYS", "365", 365),
     ("KIOKU_DATA_DIR", "/var/lib/kioku", Path("/var/lib/kioku")),
     ("KIOKU_LOG_LEVEL", "debug", "DEBUG"),
     ("KIOKU_LOG_LEVEL", "ERROR", "ERROR"),
@@ -103,6 +105,11 @@ BAD: list[tuple[str, str, str]] = [
     ("KIOKU_WEB_SEARCH", "maybe", "on or off"),
     ("KIOKU_PERSON_MESSAGES_PER_HOUR", "-1", "a number of messages; 0 for no limit"),
     ("KIOKU_WORKSPACE_TOKENS_PER_DAY", "many", "a number of tokens; 0 for no limit"),
+    (
+        "KIOKU_RETENTION_DAYS",
+        "0",
+        "a number of days from 1 to 36500, or nothing to keep memories",
+    ),
     ("KIOKU_LOG_LEVEL", "loud", "debug, info, warning or error"),
     ("KIOKU_LOG_FORMAT", "xml", "text or json"),
 ]

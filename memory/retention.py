@@ -1,0 +1,36 @@
+"""Memories that nobody has confirmed for longer than they are to be kept."""
+
+from __future__ import annotations
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory import rows
+from memory.ledger import Change, note_end
+from memory.memories import COLUMNS, OF_PERSON, person_range
+from memory.namespace import Person
+
+
+async def end_old(connection: AsyncConnection[DictRow], person: Person, days: int) -> list[Change]:
+    """Delete what was last changed or confirmed more than `days` ago, with the ledger's texts.
+
+    Within the caller's `person_transaction`. The ledger keeps that something ended, not what.
+    """
+    await rows.lock_for_forgetting(connection, person)
+    found = await connection.execute(
+        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON}"
+        " AND updated_at < now() - make_interval(days => %(days)s) ORDER BY prefix, key",
+        {**person_range(person), "days": days},
+    )
+    ended: list[Change] = []
+    for record in await found.fetchall():
+        row = rows.row(record)
+        await rows.delete(connection, row.namespace, row.key)
+        ended.append(await note_end(connection, row))
+    for table in ("memory_changes", "memory_questions"):
+        await connection.execute(
+            f"DELETE FROM {table} WHERE team_id = %s AND user_id = %s"
+            " AND at < now() - make_interval(days => %s)",
+            (person.team_id, person.user_id, days),
+        )
+    return ended

@@ -1,0 +1,129 @@
+"""`kioku export` and `kioku erase`, and how long things are kept."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from bot.retention import end_what_is_old
+from memory import DM, Embedder, Person, Pool, add_memory, list_memories
+from tests.integration.kioku_process import ended
+
+ANN = Person("T1", "U1")
+SOURCE = {"kind": "command", "channel": "D1", "ts": "1.0", "permalink": None, "evidence": "soba"}
+WHO = ("--team", "T1", "--user", "U1")
+
+
+async def remember(pool: Pool, embedder: Embedder, person: Person, food: str) -> None:
+    """Remember that the person likes it."""
+    content = {"food_name": food, "preference": 80}
+    await add_memory(pool, embedder, person.namespace(DM), "UserFoodPreference", content, SOURCE)
+
+
+def owner(database: str, statement: str, *parameters: object) -> list[dict[str, Any]]:
+    """Ask the database as its owner."""
+    with psycopg.connect(database, row_factory=dict_row, autocommit=True) as connection:
+        found = connection.execute(statement.encode(), parameters)
+        return found.fetchall() if found.description else []
+
+
+async def test_an_operator_exports_and_erases(
+    pool: Pool, embedder: Embedder, database: str, tmp_path: Path
+) -> None:
+    """A file for its owner's eyes, then a receipt with counts; both are noted without content."""
+    await remember(pool, embedder, ANN, "soba")
+    done = ended(tmp_path, "export", *WHO, "--out", "ann.json", DATABASE_URL=database)
+    assert (done.code, done.err) == (0, "")
+    file = tmp_path / "ann.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    [memory] = json.loads(file.read_text())["memories"]
+    assert memory["content"]["food_name"] == "soba"
+    printed = ended(tmp_path, "export", *WHO, DATABASE_URL=database)
+    assert json.loads(printed.out)["memories"] == [memory]
+    again = ended(tmp_path, "export", *WHO, "--out", "ann.json", DATABASE_URL=database)
+    assert again.err == "kioku: ann.json is there already: name a new file.\n"
+
+    erased = ended(tmp_path, "erase", *WHO, "--yes", DATABASE_URL=database)
+    assert (erased.code, erased.err) == (0, "")
+    assert "store                      1 erased       0 left" in erased.out
+    assert await list_memories(pool, ANN) == []
+    noted = owner(
+        database, "SELECT action, team_id, user_id, rows FROM operator_actions ORDER BY 1"
+    )
+    assert [(row["action"], row["user_id"]) for row in noted] == [
+        ("erase", "U1"),
+        ("export", "U1"),
+        ("export", "U1"),
+    ]
+    assert "soba" not in str(noted) + erased.out
+
+
+async def test_nobody_is_erased_by_mistake(
+    pool: Pool, embedder: Embedder, database: str, tmp_path: Path
+) -> None:
+    """Without the id typed again nothing goes, and what is no id is told in one sentence."""
+    await remember(pool, embedder, ANN, "soba")
+    done = ended(tmp_path, "erase", *WHO, DATABASE_URL=database)
+    assert done.code == 1
+    assert "Nothing was erased" in done.err
+    assert "Traceback" not in done.err
+    wrong = ended(tmp_path, "erase", "--team", "t1", "--user", "%", "--yes", DATABASE_URL=database)
+    assert wrong.err.startswith("kioku: --team and --user are Slack's ids")
+    assert len(await list_memories(pool, ANN)) == 1
+
+
+@pytest.mark.parametrize(
+    ("own", "installation", "kept"),
+    [
+        (None, None, ["fresh", "old"]),
+        (None, 30, ["fresh"]),
+        (30, None, ["fresh"]),
+        (400, 30, ["fresh"]),
+        (30, 400, ["fresh"]),
+        (400, None, ["fresh", "old"]),
+    ],
+)
+async def test_what_is_old_goes(
+    pool: Pool,
+    embedder: Embedder,
+    database: str,
+    own: int | None,
+    installation: int | None,
+    kept: list[str],
+) -> None:
+    """The shorter of the person's choice and the installation's decides; nobody else's counts."""
+    bob = Person("T1", "U2")
+    for person in (ANN, bob):
+        await remember(pool, embedder, person, "old")
+        owner(
+            database,
+            "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
+            " question, words, status, intended_at, ended_at) VALUES (gen_random_uuid(), 'T1', %s,"
+            " 'D1', 'T1.D1.1', 'dm', %s, 'q', '', 'answered', now() - interval '90 days', now())",
+            person.user_id,
+            f"1.{person.user_id}",
+        )
+    owner(database, "UPDATE store SET updated_at = now() - interval '90 days'")
+    owner(database, "UPDATE memory_changes SET at = now() - interval '90 days'")
+    for person in (ANN, bob):
+        await remember(pool, embedder, person, "fresh")
+    owner(
+        database,
+        "INSERT INTO person_settings (team_id, user_id, retention_days) VALUES ('T1', 'U1', %s)",
+        own,
+    )
+    await end_what_is_old(pool, installation)
+    left = [m.content["food_name"] for m in await list_memories(pool, ANN)]
+    assert left == kept
+    turns = owner(database, "SELECT user_id FROM turns ORDER BY 1")
+    assert ("U1" in {row["user_id"] for row in turns}) == ("old" in kept)
+    bobs = [m.content["food_name"] for m in await list_memories(pool, bob)]
+    assert bobs == (["fresh"] if installation == 30 else ["fresh", "old"])
+    told = owner(database, "SELECT before, after FROM memory_changes WHERE user_id = 'U1'")
+    assert ("old" in str(told)) == ("old" in kept)
