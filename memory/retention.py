@@ -6,9 +6,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory import rows
-from memory.ledger import Change, note_end
+from memory.ledger import note_end
+from memory.locks import lock_for_forgetting
 from memory.memories import COLUMNS, OF_PERSON, person_range
 from memory.namespace import Person
+from memory.writing import Change
 
 
 async def end_old(connection: AsyncConnection[DictRow], person: Person, days: int) -> list[Change]:
@@ -16,7 +18,7 @@ async def end_old(connection: AsyncConnection[DictRow], person: Person, days: in
 
     Within the caller's `person_transaction`. The ledger keeps that something ended, not what.
     """
-    await rows.lock_for_forgetting(connection, person)
+    await lock_for_forgetting(connection, person)
     found = await connection.execute(
         f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON}"
         " AND updated_at < now() - make_interval(days => %(days)s) ORDER BY prefix, key",
