@@ -15,6 +15,7 @@ from tests.e2e.app import App, Mode, running
 from tests.e2e.world import World
 
 _PLAYGROUND = ("playground", "--manifest", str(ROOT / "manifest.yml"))
+_MORE: dict[Mode, dict[str, str]] = {"socket": {}, "http": {"KIOKU_POOL_SIZE": "1"}}
 _RETRIES = ("--retry-delays", "0.2,1,3,5")
 
 AppOf = Callable[[Mode], App]
@@ -22,7 +23,10 @@ AppOf = Callable[[Mode], App]
 
 @pytest.fixture(scope="session")
 def app_of(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppOf]:
-    """The session's app for each mode, started when it is first asked for."""
+    """The session's app for each mode, started when it is first asked for.
+
+    By HTTP it has one database connection for all its work.
+    """
     with ExitStack() as stack:
         apps: dict[Mode, App] = {}
 
@@ -31,7 +35,7 @@ def app_of(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
                 slack = stack.enter_context(json_server(*_PLAYGROUND, *_RETRIES))
                 conninfo = stack.enter_context(fresh_database(postgres))
                 log = tmp_path_factory.mktemp(f"app-{mode}") / "log"
-                apps[mode] = stack.enter_context(running(slack, conninfo, mode, log))
+                apps[mode] = stack.enter_context(running(slack, conninfo, mode, log, **_MORE[mode]))
             return apps[mode]
 
         yield get
