@@ -42,7 +42,7 @@ class App:
                 "bot",
                 "run",
                 cwd=self.log.parent,
-                env={**os.environ, "PYTHONPATH": str(ROOT), **self._settings(), **settings},
+                env={**os.environ, "PYTHONPATH": str(ROOT), **self.settings(), **settings},
                 stdout=log,
                 stderr=log,
             )
@@ -57,7 +57,8 @@ class App:
             url = f"http://127.0.0.1:{self.port}/slack/events"
             self.slack.call("/_playground/delivery", {"mode": "http", "url": url, "verify": True})
 
-    def _settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, str]:
+        """Return what it is started with."""
         told = self.slack.told
         door = (
             {"SLACK_APP_TOKEN": told["app_token"]}

@@ -14,7 +14,7 @@ from tests.conftest import ROOT, fresh_database, json_server
 from tests.e2e.app import App, Mode, running
 from tests.e2e.world import World
 
-_PLAYGROUND = ("playground", "--manifest", str(ROOT / "manifest.yml"))
+PLAYGROUND = ("playground", "--manifest", str(ROOT / "manifest.yml"))
 _MORE: dict[Mode, dict[str, str]] = {"socket": {}, "http": {"KIOKU_POOL_SIZE": "1"}}
 _RETRIES = ("--retry-delays", "0.2,1,3,5")
 
@@ -32,7 +32,7 @@ def app_of(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
 
         def get(mode: Mode) -> App:
             if mode not in apps:
-                slack = stack.enter_context(json_server(*_PLAYGROUND, *_RETRIES))
+                slack = stack.enter_context(json_server(*PLAYGROUND, *_RETRIES))
                 conninfo = stack.enter_context(fresh_database(postgres))
                 log = tmp_path_factory.mktemp(f"app-{mode}") / "log"
                 apps[mode] = stack.enter_context(running(slack, conninfo, mode, log, **_MORE[mode]))
@@ -87,7 +87,7 @@ def own_world(
     """An app, a playground and a database to be broken; the parameter holds the app's settings."""
     settings: dict[str, str] = getattr(request, "param", {})
     with (
-        json_server(*_PLAYGROUND, *_RETRIES) as slack,
+        json_server(*PLAYGROUND, *_RETRIES) as slack,
         fresh_database(postgres) as conninfo,
         running(slack, conninfo, "socket", tmp_path / "log", **settings) as app,
         _lived_in(app) as lived_in,

@@ -1,0 +1,95 @@
+"""During an upgrade two versions work on one database: every message is answered once."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from bot.queue import migrations
+from memory import EmbeddedPostgres, Migration, migrate
+from tests.conftest import ROOT, SPACE, fresh_database, json_server
+from tests.e2e.app import running
+from tests.e2e.conftest import PLAYGROUND
+from tests.e2e.world import World
+from tests.integration.kioku_process import running_fresh, wait_for
+
+PEOPLE = 5
+# What stored an event, and what began a turn, is told by the name of its connection.
+STEP = "bot/9999_next"
+NEXT_STEP = """
+ALTER TABLE inbox_events ADD COLUMN stored_by text DEFAULT current_setting('application_name');
+ALTER TABLE turns ADD COLUMN begun_by text DEFAULT current_setting('application_name');
+"""
+
+
+@pytest.fixture
+def next_version(tmp_path: Path) -> Path:
+    """The next version's source: this one's, and a step more."""
+    folder = tmp_path / "next"
+    for package in ("bot", "memory"):
+        shutil.copytree(ROOT / package, folder / package)
+    (folder / f"{STEP.replace('/', '/migrations/')}.sql").write_text(NEXT_STEP)
+    return folder
+
+
+@contextmanager
+def upgrading(world: World, folder: Path) -> Iterator[None]:
+    """Migrate to the next version and run it too, while this one works on."""
+    settings = {
+        **world.app.settings(),
+        "PYTHONPATH": str(folder),
+        "DATABASE_URL": make_conninfo(world.app.conninfo, application_name="next"),
+    }
+    migrate(world.app.conninfo, SPACE, [*migrations(), Migration(STEP, NEXT_STEP)])
+    world.close()  # its prepared statements are of the old tables
+    with running_fresh(folder, "run", **settings) as kioku:
+        assert kioku.line().startswith("Kioku is ready on port ")
+        world.until(lambda: world.playground("state")["connections"] == 2, "two connections")
+        yield
+        assert kioku.stop(signal.SIGTERM).code == 0
+
+
+def test_every_message_is_answered_once_by_two_versions(
+    postgres: EmbeddedPostgres, tmp_path: Path, next_version: Path
+) -> None:
+    """An old and a new front and worker at once share the work; nothing is lost or doubled."""
+    with (
+        json_server(*PLAYGROUND) as slack,
+        fresh_database(postgres) as conninfo,
+        running(
+            slack, make_conninfo(conninfo, application_name="old"), "socket", tmp_path / "log"
+        ) as app,
+        closing(World(slack, app)) as world,
+    ):
+        ann = world.human()
+        world.ask(ann, "I love ramen")
+        with upgrading(world, next_version):
+            assert world.app.get("/readyz") == (200, "ready\n")
+            people = [world.human(f"Person{n}") for n in range(PEOPLE)]
+            world.pace(first_token_ms=300)
+            asked = [world.say(one, text) for text in ("I love sushi", "Hello") for one in people]
+            thread = [world.say(ann, "Good morning")]
+            thread += [world.say(ann, f"Number {n}", under=thread[0]) for n in range(3)]
+            for said in asked:
+                assert len(world.reply(said).parts) == 1
+            for said in thread:
+                world.handled(said)
+            assert len(world.answers(thread[0])) == len(thread)
+            for human in people:
+                assert [c["food_name"] for c in world.formed_contents(human)] == ["sushi"]
+            for table, column in (("inbox_events", "stored_by"), ("turns", "begun_by")):
+                assert {
+                    row["by"] for row in world.rows(f"SELECT DISTINCT {column} AS by FROM {table}")
+                } >= {"old", "next"}
+            # The old version goes; the new one is there already.
+            assert world.app.terminate() == 0
+            last = world.say(ann, "What shall I eat?")
+            wait_for(lambda: [row for row in world.inbox(last) if row["status"] == "done"])
+            [answer] = world.answers(last)
+            assert "ramen" in answer["text"]
