@@ -18,7 +18,8 @@ _FULL_WIDTH = str.maketrans({"，": "、", "．": "。", "｡": "。", "､": "�
 
 # Letters of other scripts that pass for Latin ones, where a word mixes the two.
 _LOOKALIKES = str.maketrans("аеіјоосрѕхуԁһոνοαιικερτυг", "aeijoocpsxydhnvoaiikeptur")
-_MIXED = re.compile(r"(?=\w*[a-z])(?=\w*[\u0370-\u058f])\w+")
+_LATIN = re.compile(r"[a-z]")
+_FOREIGN = re.compile(r"[\u0370-\u058f]")
 
 _SENTENCE_END = re.compile(r"\.(?=\s|$)|[!?。\n]")
 _COMMA = re.compile(
@@ -65,7 +66,13 @@ def clean(text: str) -> str:
 def fold(text: str) -> str:
     """Return `text` in the form in which patterns are looked for: NFKC, casefolded."""
     folded = unicodedata.normalize("NFKC", clean(text).translate(_FULL_WIDTH)).casefold()
-    return _MIXED.sub(lambda word: word.group().translate(_LOOKALIKES), folded)
+    return _WORD.sub(_as_latin, folded) if _FOREIGN.search(folded) else folded
+
+
+def _as_latin(word: re.Match[str]) -> str:
+    letters = word.group()
+    mixed = _FOREIGN.search(letters) and _LATIN.search(letters)
+    return letters.translate(_LOOKALIKES) if mixed else letters
 
 
 def normalise(text: str) -> str:

@@ -59,7 +59,7 @@ _WAS = re.compile(
     r"\bused to\b|\bno longer\b|\bformerly\b|\bback (?:then|in the day)\b|\bas a (?:child|kid"
     r"|student)\b"
     r"|\bonce (?:loved|liked|used|lived|worked|hated)\b"
-    r"|(?:昔|以前|かつて|子どもの頃|子供の頃|学生時代|若い頃)[^。]*(?:た|でした|だった)(?:$"
+    r"|(?:昔|以前|かつて|子どもの頃|子供の頃|学生時代|若い頃)[^。]{0,60}(?:た|でした|だった)(?:$"
     r"|[。!、けがよね])"
 )
 _GOT_USED = re.compile(r"\b(?:am|i'm|are|is|be|been|get|got|getting|gotten|becoming) used to\b")

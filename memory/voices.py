@@ -65,8 +65,7 @@ _TASK = re.compile(
 )
 # What one may write before a colon about oneself.
 _OWN_LABEL = re.compile(
-    r"\b(?:(?:save|store|keep|record|note|remember)(?: (?:this|that|the following))?"
-    r"|remember|note|know|fyi|btw|by the way|p\.?s|update|edit|correction|reminder|tl;?dr"
+    r"\b(?:remember|note|know|fyi|btw|by the way|p\.?s|update|edit|correction|reminder|tl;?dr"
     r"|facts?"
     r"|diet|allerg\w*|food|drinks?|hobb\w+|jobs?|work|home|name|likes?|dislikes?|favou?rites?"
     r"|loves?"
@@ -79,6 +78,11 @@ _OWN_LABEL = re.compile(
     r"|アレルギー|食べ物|飲み物|最近|結論)$"
 )
 
+_REMEMBER = re.compile(
+    r"^(?:(?:please|pls|hey|hi|ok|okay|can you|could you|and|also)[, ]+)*"
+    r"(?:save|store|keep|record|note|remember|memori[sz]e|make a note of|write down)"
+    r"(?: (?:this|that|these|the following))?(?: (?:about|for) me)?$"
+)
 _MINE = re.compile(r"\b(?:my|i (?:said|say|told|mean|meant|repeat))\b")
 
 
@@ -125,6 +129,8 @@ def _handed_over(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _may_stand_before(head: str, *, ends_line: bool) -> bool:
+    if _REMEMBER.search(head):
+        return True
     if _HANDED_OVER.search(head) or HYPOTHETICAL.search(head):
         return False
     if _OWN_LABEL.search(head) and len(head) < 60:

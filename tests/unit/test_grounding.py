@@ -241,10 +241,40 @@ def test_instructions_say_what_was_asked_for(
     assert check_instruction({"instruction": instruction}, quote) == expected
 
 
-@pytest.mark.timeout(20)
-@pytest.mark.parametrize("piece", ['"i ', "「い", "a: ", "'i ", "translate this\n", "i said "])
-def test_endless_messages_are_read(piece: str) -> None:
-    """40,000 characters made to be slow are read."""
-    heard = said(piece * (40_000 // len(piece)))
-    assert not isinstance(find_quote("I love natto", heard), Quote)
-    assert not is_about_form(piece * 2_000)
+SLOW = [
+    '"i ',
+    "「い",
+    "a: ",
+    "'i ",
+    "translate this\n",
+    "i said ",
+    "い",
+    "妻がる",
+    "より",
+    "昔",
+    "もし",
+]
+SLOW += [
+    "を消",
+    "をxの",
+    "ほど",
+    "remove ",
+    "don't a b c ",
+    "my wife ",
+    "a-",
+    "から",
+    "ていたら",
+    "x",
+]
+
+
+@pytest.mark.timeout(30)
+def test_endless_messages_are_read() -> None:
+    """40,000 characters made to be slow are read, twenty times over."""
+    for piece in SLOW:
+        text = piece * (40_000 // len(piece))
+        heard = said(text)
+        assert not isinstance(find_quote("I love natto", heard), Quote)
+        find_quote(heard[0].shown, heard)
+        assert retraction("パスタ", heard) is None
+        assert not is_about_form(text[:8_000])
