@@ -89,8 +89,8 @@ async def add_memory(
 ) -> Change:
     """Remember what the person wrote, in their own words; what is known of the same is updated.
 
-    `source` is an entry of `sources` (docs: memory's shape), of kind ``command``, ``modal``,
-    ``tool`` or ``import``. Raises `InvalidContent` and `EmbeddingsUnavailable`.
+    `source` is an entry of `sources` (docs/explanation/memories.md), of kind ``command``,
+    ``modal``, ``tool`` or ``import``. Raises `InvalidContent` and `EmbeddingsUnavailable`.
     """
     whole = validated(kind, content, schemas)
 

@@ -19,9 +19,9 @@ from memory.memories import ends_at
 from memory.namespace import Namespace, Person
 from memory.rows import Row
 from memory.settlement import same_thing
+from memory.traces import drop_traces
 from memory.writing import Action, Actor, Change, Step, carry_out
 
-_TABLES: tuple[LiteralString, ...] = ("memory_changes", "memory_questions")
 _COLUMNS: LiteralString = (
     "id, audience, key, kind, action, actor, moved_from, before, after, at, undone_at"
 )
@@ -212,11 +212,7 @@ async def _is_known_anew(
 async def note_end(connection: AsyncConnection[DictRow], row: Row) -> Change:
     """Enter that a memory has ended, and drop what the ledger and open questions say of it."""
     person = row.namespace.person
-    for table in _TABLES:
-        await connection.execute(
-            f"DELETE FROM {table} WHERE team_id = %s AND user_id = %s AND key = %s",
-            (person.team_id, person.user_id, row.key),
-        )
+    await drop_traces(connection, person, [row.key])
     identity = uuid4()
     await connection.execute(
         "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor)"

@@ -210,6 +210,10 @@ class _Desk:
         if wish.removes and wish.kind not in LEVEL_FIELDS:
             self._refused.append("wider_audience")
             return
+        if wish.asks:
+            # A yes would remove it for wider ears too, which nobody has asked for.
+            self._refused.append("too_many_removals")
+            return
         entry = {"audience": row.namespace.audience, "key": row.key}
         key = next(
             (k for k, v in self._now.items() if v and entry in (v.get("supersedes") or [])),

@@ -14,11 +14,12 @@ from memory.memories import OF_PERSON, Memory, person_range, read
 from memory.namespace import Person
 from memory.settlement import same_thing
 
-_TRACES: tuple[LiteralString, ...] = ("memory_changes", "memory_questions")
-_OF_KEYS: LiteralString = (
-    "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::text[] IS NULL"
-    " OR key = ANY(%(keys)s))"
-)
+# A question whether to change a wider memory too quotes the narrower one it is named after.
+_TRACES: Mapping[LiteralString, LiteralString] = {
+    "memory_changes": "key = ANY(%(keys)s)",
+    "memory_questions": "(key = ANY(%(keys)s) OR narrow_key = ANY(%(keys)s))",
+}
+_OF: LiteralString = "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::text[] IS NULL OR "
 REPLAY: Mapping[str, LiteralString] = {
     table: f"INSERT INTO {table} SELECT r.* FROM unnest(%s::text[]) AS line,"
     f" jsonb_populate_record(NULL::{table}, line::jsonb) AS r ON CONFLICT DO NOTHING"
@@ -69,9 +70,9 @@ async def traces_of(
 ) -> dict[str, list[str]]:
     """Return the ledger's entries and the questions, each row as PostgreSQL's JSON."""
     traces: dict[str, list[str]] = {}
-    for table in _TRACES:
+    for table, of_keys in _TRACES.items():
         found = await connection.execute(
-            f"SELECT to_jsonb(t)::text AS line FROM {table} t WHERE {_OF_KEYS}",
+            f"SELECT to_jsonb(t)::text AS line FROM {table} t WHERE {_OF}{of_keys})",
             _whose(person, keys),
         )
         traces[table] = [row["line"] for row in await found.fetchall()]
@@ -82,8 +83,8 @@ async def drop_traces(
     connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
 ) -> None:
     """Delete what `traces_of` returns."""
-    for table in _TRACES:
-        await connection.execute(f"DELETE FROM {table} WHERE {_OF_KEYS}", _whose(person, keys))
+    for table, of_keys in _TRACES.items():
+        await connection.execute(f"DELETE FROM {table} WHERE {_OF}{of_keys})", _whose(person, keys))
 
 
 def once_known(

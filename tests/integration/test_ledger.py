@@ -464,6 +464,23 @@ async def test_a_change_for_narrower_ears_can_be_made_there_too(desk: Desk, ends
     assert len(desk.printed("store")["store"]) == len(left)
 
 
+async def test_a_question_goes_with_the_narrower_memory_it_quotes(desk: Desk) -> None:
+    """Forgetting what was said for narrower ears takes the question that quotes it, and back."""
+    public = view(ALICE.namespace(PUBLIC))
+    await desk.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
+    text = "I love soba with duck"
+    [change] = (
+        await desk.say(text, ts="2.0", content=food("soba", 95, description="with duck"))
+    ).changes
+    before = desk.printed()
+    assert len(before["memory_questions"]) == 1
+    forgotten = await forget(desk.pool, ALICE, [change.reference])
+    assert "duck" not in str(desk.printed())
+    assert forgotten.undo is not None
+    await bring_back(desk.pool, ALICE, forgotten.undo)
+    assert desk.printed() == before
+
+
 async def test_what_only_hides_goes_with_what_it_hides(desk: Desk) -> None:
     """Forgetting a wider memory leaves no row behind that hid it from narrower ears."""
     public = view(ALICE.namespace(PUBLIC))

@@ -358,3 +358,17 @@ def test_rows_for_other_ears_stop_everything(prefix: str) -> None:
     record = {"prefix": prefix, "key": "a", "value": {}, "created_at": NOON, "updated_at": NOON}
     with pytest.raises(InvalidNamespace, match="other ears"):
         rows_within([record], view(ALICE.namespace("C1")))
+
+
+async def test_a_fourth_removal_of_what_wider_ears_know(room: Room) -> None:
+    """Of four memories told in public three are hidden here; the fourth is not, nor asked about."""
+    names = ["soba", "ramen", "udon", "pasta"]
+    for name in names:
+        put(room.database, ALICE.namespace(PUBLIC), name, food(name))
+    store = await room.load(*[f"I hate {name}" for name in names])
+    for name in names:
+        await store.adelete(ALICE.namespace(PUBLIC).parts, name)
+    formed = await room.commit(store)
+    assert [change.action for change in formed.changes] == ["removed"] * 3
+    assert formed.refused == ("too_many_removals",)
+    assert {question.kind for question in formed.questions} == {"widen"}
