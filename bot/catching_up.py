@@ -156,6 +156,7 @@ class CatchingUp:
             queue=REPLIES,
             lock=f"{name}:{team}",
             delay=delay,
+            behind=False,
             team=team,
             **arguments,
         )

@@ -26,6 +26,8 @@ THREAD_SETTING = "kioku.thread"
 ANSWER = "answer_thread"
 MAX_ATTEMPTS = 3
 _ACK_WAIT_SECONDS = 2.0
+# The person watches the answer grow: it does not stand still for long because of a flag.
+_FLAG_WAIT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ class Inbox:
                 ANSWER,
                 queue=REPLIES,
                 lock=f"{REPLIES}:{message.thread}",
+                behind=late,
                 thread=message.thread,
             )
             if message.audience != DM and await overhearing.anything_after(connection, message):
@@ -168,7 +171,7 @@ class Inbox:
         """
         scope = {THREAD_SETTING: waiting.message.thread}
         try:
-            async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
+            async with transaction(self._pool, scope, wait=_FLAG_WAIT_SECONDS) as connection:
                 await _raise_if_changed(connection, waiting)
         except OperationalError as error:
             log.warning("the stop flag could not be read: %s", fault(error))

@@ -16,7 +16,7 @@ from psycopg.rows import DictRow
 
 from bot.jobs import Jobs
 from bot.logs import fault
-from bot.sweeping import free_stalled, let_the_newest_through
+from bot.sweeping import BEHIND, free_stalled, let_the_newest_through
 from memory import Migration, Pool, is_away, packaged_migrations, transaction
 
 log = logging.getLogger(__name__)
@@ -96,14 +96,18 @@ class Queue:
         queue: str,
         lock: str,
         delay: float = 0.0,
+        behind: bool = False,
         **arguments: str,
     ) -> bool:
         """Add a job within the caller's transaction; False when one is waiting already.
 
         Jobs of one `lock` run one at a time, and at most one of them waits. This process need not
-        be the one that can do the work: whoever works `queue` has to know `name`.
+        be the one that can do the work: whoever works `queue` has to know `name`. `behind`: it is
+        late anyway, and lets what is new go first.
         """
         options: dict[str, Any] = {"schedule_in": {"seconds": delay}} if delay else {}
+        if behind:
+            options["priority"] = BEHIND
         task = self._app.configure_task(
             name, queue=queue, connection=connection, lock=lock, queueing_lock=lock, **options
         )

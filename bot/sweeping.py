@@ -8,6 +8,8 @@ from psycopg.rows import DictRow
 from memory import Pool, transaction
 
 LATE_SECONDS = 60
+# Of 0, where new jobs stand, and 1, where the oldest few do.
+BEHIND = -1
 _SWEEP_LOCK = 0x6B696F6B75_01  # "kioku", 1
 _LATE_FIRST = 16
 
@@ -35,7 +37,7 @@ _WAITING = (
     " AND (scheduled_at IS NULL OR scheduled_at <= now())"
 )
 _STEP_BACK = (
-    "UPDATE procrastinate_jobs SET priority = -1 WHERE id IN ("
+    f"UPDATE procrastinate_jobs SET priority = {BEHIND} WHERE id IN ("
     " SELECT id FROM procrastinate_jobs AS late"
     f" WHERE {_WAITING} AND priority = 0 AND EXISTS (SELECT FROM procrastinate_events AS event"
     " WHERE event.job_id = late.id AND event.type = 'deferred'"
@@ -44,7 +46,7 @@ _STEP_BACK = (
 )
 _STEP_UP = (
     "UPDATE procrastinate_jobs SET priority = 1 WHERE id IN ("
-    f" SELECT id FROM procrastinate_jobs WHERE {_WAITING} AND priority = -1 ORDER BY id LIMIT"
+    f" SELECT id FROM procrastinate_jobs WHERE {_WAITING} AND priority = {BEHIND} ORDER BY id LIMIT"
     f" (SELECT GREATEST(0, %(first)s - count(*)) FROM procrastinate_jobs WHERE {_WAITING}"
     " AND priority = 1) FOR UPDATE SKIP LOCKED)"
 )

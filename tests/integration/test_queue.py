@@ -51,7 +51,9 @@ async def put(
 ) -> bool:
     """Add a job called ``work``."""
     async with transaction(pool) as connection:
-        return await queue.defer(connection, "work", queue=to, lock=lock, delay=delay, **more)
+        return await queue.defer(
+            connection, "work", queue=to, lock=lock, delay=delay, behind=False, **more
+        )
 
 
 async def until(condition: Callable[[], bool]) -> None:

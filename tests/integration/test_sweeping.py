@@ -89,6 +89,8 @@ async def test_who_writes_now_does_not_wait_behind_an_outage(
             (REPLIES, BACKLOG),
         )
     age(database, LATE_SECONDS + 1)
+    async with transaction(pool) as connection:
+        await queue.defer(connection, "work", queue=REPLIES, lock="caught up with", behind=True)
     await put(pool, queue, "new1", "new2")
     for _ in range(2):
         await let_the_newest_through(pool, REPLIES)
