@@ -31,6 +31,7 @@ _FOODS = {
     "after the post before its ts is stored": "gyoza",
     "before formation's commit": "okonomiyaki",
     "after formation's commit": "takoyaki",
+    "while it is down": "curry",
 }
 
 
@@ -95,10 +96,10 @@ class _Scene:
     def stood(self, point: str) -> dict[str, Any]:
         """Return what there is of a person's message."""
         world, said = self.world, self.said[point]
-        [event], turns = world.inbox(said), world.turns(said)
+        [event], turns = world.inbox(said) or [{}], world.turns(said)
         return {
-            "attempts": event["attempts"],
-            "status": event["status"],
+            "attempts": event.get("attempts"),
+            "status": event.get("status"),
             "acked": _acked(world, said),
             "prompts": len(world.prompts(said.text)),
             "shown": [bool(message.get("streaming")) for message in world.answers(said)],
@@ -135,6 +136,7 @@ def _play(scene: _Scene) -> dict[str, dict[str, Any]]:
     world.until(lambda: world.calls("chat.appendStream", streamed.channel), "a stream that grows")
     scene.freeze_as_it_is_stored("after store")
     world.app.kill()
+    scene.said["while it is down"] = world.say(scene.people["while it is down"], "I love curry")
     return {point: scene.stood(point) for point in scene.said}
 
 
@@ -172,6 +174,7 @@ _STOOD: dict[str, dict[str, Any]] = {
     "after the post before its ts is stored": {"shown": [False], "noted": []},
     "before formation's commit": {"status": "done", "memories": 0},
     "after formation's commit": {"status": "done", "memories": 1},
+    "while it is down": {"attempts": None, "acked": False},
 }
 
 
