@@ -14,6 +14,7 @@ from bot.announcing import Announce, announce_nothing
 from bot.audience import Audiences
 from bot.person_settings import ConsentMode, PersonSettings, read_settings
 from bot.queue import LEARNING, Queue
+from bot.shares import Shares
 from bot.turns import mark_formed, unformed, unformed_audiences
 from memory import Formed, Former, Namespace, Person, Pool, person_transaction, view
 
@@ -41,12 +42,14 @@ class Learning:
         quiet_seconds: float,
         consent: ConsentMode = "notice",
         announce: Announce = announce_nothing,
+        shares: Shares | None = None,
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._former = former
         self._audiences = audiences
         self._announce = announce
+        self._shares = shares
         self._mode = mode
         self._quiet_seconds = 0.0 if mode == "hot" else quiet_seconds
         self._consent: ConsentMode = consent
@@ -99,11 +102,16 @@ class Learning:
     async def form(self, team: str, user: str, audience: str) -> None:
         """Turn what the person said, and nobody remembered yet, into memories.
 
-        Nothing happens while the person has memory switched off.
+        Nothing happens while the person has memory switched off. Where the workspace has used up
+        its tokens for the day the words stay until the next.
         Raises `memory.FormationUnavailable` while the model is away: the words stay and the job
         is tried again.
         """
         namespace = Person(team, user).namespace(audience)
+        if self._shares and (used_up := await self._shares.tokens_used_up(team)):
+            async with person_transaction(self._pool, namespace.person) as connection:
+                await self._defer(connection, namespace, max(used_up.seconds, 0.0) + 1.0)
+            return
         shared = await self._audiences.is_shared(namespace)
         while True:
             async with person_transaction(self._pool, namespace.person) as connection:
@@ -137,6 +145,8 @@ class Learning:
                 )
             except _Overtaken:
                 continue
+            if self._shares and formed.tokens:
+                await self._shares.spend(team, formed.tokens)
             log.info(
                 "formed memories from %d message(s): %d change(s), refused: %s",
                 len(words),

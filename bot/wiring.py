@@ -80,20 +80,21 @@ def wire(connections: Connections) -> Wiring:
         ),
         schemas=schemas,
     )
+    shares = Shares(
+        pool,
+        messages_per_hour=settings.person_messages_per_hour,
+        tokens_per_day=settings.workspace_tokens_per_day,
+    )
     learning = Learning(
         pool=pool,
         queue=queue,
         former=former,
         audiences=audiences,
         announce=notices.announce,
+        shares=shares,
         mode=settings.formation,
         quiet_seconds=settings.formation_delay,
         consent=settings.consent,
-    )
-    shares = Shares(
-        pool,
-        messages_per_hour=settings.person_messages_per_hour,
-        tokens_per_day=settings.workspace_tokens_per_day,
     )
     periods = PeriodForgetting(pool, people)
     controls = Controls(pool, people, learning, consent=settings.consent)

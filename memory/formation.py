@@ -100,7 +100,8 @@ class Former:
                 kinds=[schema.__name__ for schema in self._schemas],
             )
             refused: tuple[Refusal, ...] = ()
-            if said and not await self._run(store, view, said):
+            spent: list[int] = []
+            if said and not await self._run(store, view, said, spent):
                 store.discard()
                 refused = ("unusable_answer",)
             formed = await store.commit(in_commit, at=datetime.now(UTC))
@@ -108,10 +109,13 @@ class Former:
             raise FormationUnavailable(
                 "The embedding model did not answer; the words stay waiting."
             ) from fault
-        return replace(formed, refused=(*refused, *formed.refused))
+        return replace(formed, refused=(*refused, *formed.refused), tokens=sum(spent))
 
-    async def _run(self, store: UserStore, view: View, said: Sequence[Said]) -> bool:
+    async def _run(
+        self, store: UserStore, view: View, said: Sequence[Said], spent: list[int]
+    ) -> bool:
         """Let LangMem read and write `store`; return False when its model made no sense."""
+        from langchain_core.callbacks import UsageMetadataCallbackHandler
         from langgraph.errors import GraphRecursionError
         from langsmith import tracing_context
 
@@ -127,10 +131,12 @@ class Former:
             store=store,
         )
         messages = [message for one in said for message in _shown(one)]
+        usage = UsageMetadataCallbackHandler()
         try:
             with tracing_context(enabled=False):
                 await manager.ainvoke(
-                    {"messages": messages}, config={"recursion_limit": RECURSION_LIMIT}
+                    {"messages": messages},
+                    config={"recursion_limit": RECURSION_LIMIT, "callbacks": [usage]},
                 )
         except _ModelDown as fault:
             raise FormationUnavailable(f"The memory model did not answer ({fault}).") from None
@@ -144,6 +150,8 @@ class Former:
             # trustcall falls over some answers; asking again would get the same one.
             _log.warning("The memory model's answer was unusable: %s", type(fault).__name__)
             return False
+        finally:
+            spent += [one["total_tokens"] for one in usage.usage_metadata.values()]
         return True
 
     def _chat_model(self) -> BaseChatModel:

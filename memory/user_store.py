@@ -37,11 +37,15 @@ _ACTORS: dict[str, Actor] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Formed:
-    """What came of a run; `refused` holds the guard's codes, never a text of the person."""
+    """What came of a run; `refused` holds the guard's codes, never a text of the person.
+
+    `tokens` is what the model says it used, where it says so.
+    """
 
     changes: tuple[Change, ...]
     refused: tuple[str, ...]
     questions: tuple[Question, ...] = ()
+    tokens: int = 0
 
 
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], Formed], Awaitable[None]]

@@ -172,6 +172,9 @@ async def build(
     tokens_per_day: int = 0,
 ) -> House:
     """Put a house together, with the formation a test wants."""
+    with psycopg.connect(database, autocommit=True) as owner:
+        # What the tests before have used of Slack's limits is not this one's.
+        owner.execute("DELETE FROM slack_budgets")
     queue = Queue(pool)
     await queue.open()
     client = slack.client()
@@ -184,6 +187,7 @@ async def build(
             model=STAND_IN_MODEL, api_key="stand-in", base_url=stand_in.openai_base_url
         ),
     )
+    shares = Shares(pool, messages_per_hour=messages_per_hour, tokens_per_day=tokens_per_day)
     learning = Learning(
         pool=pool,
         queue=queue,
@@ -191,10 +195,10 @@ async def build(
         audiences=audiences,
         mode=mode,
         quiet_seconds=quiet_seconds,
+        shares=shares,
     )
     inbox = Inbox(pool, queue)
     turns = Turns(pool, learning.schedule)
-    shares = Shares(pool, messages_per_hour=messages_per_hour, tokens_per_day=tokens_per_day)
     people = People(pool, client)
     parts = Parts(
         pool=pool,

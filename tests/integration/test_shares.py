@@ -118,6 +118,24 @@ async def test_tokens_add_up(make: Make) -> None:
     assert await house.shares.tokens_used_up("T2") is None
 
 
+async def test_remembering_counts_too(make: Make) -> None:
+    """Formation's tokens are counted, and it waits for the next day where none are left."""
+    house = await make(tokens_per_day=1_000_000)
+    asked = await house.ask(house.slack.place(), "I love ramen.")
+    [replied] = sql(house, "SELECT tokens FROM token_use")
+    sql(house, "DELETE FROM procrastinate_jobs")
+    sql(house, "UPDATE token_use SET tokens = 1000000")
+    await house.learning.form(asked.team_id, asked.user_id, "dm")
+    assert await house.memories(asked.person) == []
+    [job] = house.formations(asked.person)
+    assert 0 < job["due_in"] <= 86_401
+    sql(house, "UPDATE token_use SET tokens = %s", replied["tokens"])
+    await house.learning.form(asked.team_id, asked.user_id, "dm")
+    assert len(await house.memories(asked.person)) == 1
+    [both] = sql(house, "SELECT tokens FROM token_use")
+    assert both["tokens"] > replied["tokens"] + 100
+
+
 async def test_without_limits_nothing_is_counted(make: Make) -> None:
     """A limit of 0 is none: nothing is asked of the database for it."""
     house = await make()
