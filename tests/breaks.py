@@ -831,14 +831,23 @@ BREAKS = (
         ("tests/e2e/test_own_memories.py::test_line_4_memories_are_shown_to_their_person_only",),
     ),
     Break(
-        "a command without the database",
+        "a command that fails",
         "bot/listeners/privately.py",
-        '            payload, replace = private(say(language, "command_failed")), False',
+        "            payload, replace = private(say(language, _cause(error))), False",
         "            return",
         "The command would end in silence.",
         (
             "tests/e2e/test_database_faults.py::test_line_5_a_command_that_loses_its_connection_says_so",
+            "tests/integration/test_listeners.py::test_a_command_that_breaks_says_so",
         ),
+    ),
+    Break(
+        "PostgreSQL's troubles are no fault of the message",
+        "bot/answering.py",
+        "            if is_away(error) and waiting.attempts < _MOST_ATTEMPTS:",
+        "            if False:",
+        "A message would be given up because of an outage it has nothing to do with.",
+        ("tests/e2e/test_database_faults.py::test_a_full_disk_costs_no_message",),
     ),
     Break(
         "quoted lines are not one's own words",

@@ -43,6 +43,13 @@ def person_of(body: Mapping[str, Any]) -> Person:
     return Person(str(team or ""), str(user or ""))
 
 
+def _cause(error: Exception) -> str:
+    """Return which sentence says what became of it: nobody is left without one."""
+    if isinstance(error, OutcomeUnknown):
+        return "command_uncertain"
+    return "command_failed" if isinstance(error, OperationalError) else "command_broke"
+
+
 class PrivateAnswers:
     """What was acknowledged at once and is answered when it is done."""
 
@@ -83,12 +90,9 @@ class PrivateAnswers:
             try:
                 with impatiently(_DATABASE_SECONDS):
                     view = await work(person, language)
-            except OutcomeUnknown:
-                log.exception("the database was lost just as a modal was being worked on")
-                view = sentence_view(language, "memory_title", say(language, "command_uncertain"))
-            except OperationalError:
-                log.exception("the database could not be reached for a modal")
-                view = sentence_view(language, "memory_title", say(language, "command_failed"))
+            except Exception as error:
+                log.exception("what a modal asked for was not carried out")
+                view = sentence_view(language, "memory_title", say(language, _cause(error)))
             await emptied
             try:
                 await patiently(lambda: client.views_update(view_id=view_id, view=view))
@@ -124,12 +128,9 @@ class PrivateAnswers:
         try:
             with impatiently(_DATABASE_SECONDS):
                 payload = await work(person, language)
-        except OutcomeUnknown:
-            log.exception("the database was lost just as a command was being carried out")
-            payload, replace = private(say(language, "command_uncertain")), False
-        except OperationalError:
-            log.exception("the database could not be reached for a command")
-            payload, replace = private(say(language, "command_failed")), False
+        except Exception as error:
+            log.exception("a command or click was not carried out")
+            payload, replace = private(say(language, _cause(error))), False
         if payload is None:
             return
         replace = bool(payload.pop("replace_original", replace))

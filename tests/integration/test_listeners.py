@@ -418,6 +418,15 @@ async def test_a_command_while_the_database_is_away(door: Door, pool: Pool) -> N
     assert answer["text"] == say("en", "command_failed")
 
 
+async def test_a_command_that_breaks_says_so(door: Door, database: str) -> None:
+    """A fault of our own is answered in one sentence too, without its text."""
+    user, _ = door.slack.person()
+    with psycopg.connect(database) as owner:
+        owner.execute("ALTER TABLE store RENAME TO away")
+    answer = await door.command(user, "/memories")
+    assert answer["text"] == say("en", "command_broke")
+
+
 @pytest.mark.parametrize(
     ("body", "person"),
     [
