@@ -59,6 +59,11 @@ class Toolbox:
         return [change.id for change in self._memory.changes if change.action != "confirmed"]
 
     @property
+    def questions(self) -> list[UUID]:
+        """What the words left open, by the ids of the questions."""
+        return [question.id for question in self._memory.questions]
+
+    @property
     def shown(self) -> list[Work]:
         """What is to be shown to the person after the reply."""
         proposal = self._memory.proposal

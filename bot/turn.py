@@ -113,6 +113,7 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
             recalled=recalled,
             asked=tools is not None and tools.forgets,
             learned=tools.learned if tools else (),
+            questions=tools.questions if tools else (),
         )
         return outcome
 

@@ -167,11 +167,13 @@ class Turns:
         recalled: Sequence[str] = (),
         asked: bool = False,
         learned: Sequence[UUID] = (),
+        questions: Sequence[UUID] = (),
     ) -> None:
         """End the turn, its message and, where there are words to remember, defer formation.
 
         `asked`: the person was asked to confirm a forgetting, so the words remove nothing.
-        `learned` are changes of memories made while it was answered: the person is told of them.
+        `learned` are changes of memories made while it was answered, `questions` what these left
+        open: the person is told of them.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `bot.interruptions.Interrupted` where the message was edited or deleted meanwhile: then it
@@ -189,7 +191,7 @@ class Turns:
                 (outcome, reply, list(recalled), asked, intent.id),
             )
             await self._schedule_formation(connection, view.own)
-            await self._announce(connection, view.person, intent.id, learned)
+            await self._announce(connection, view.person, intent.id, learned, questions)
 
 
 def _scope(message: Message) -> dict[str, str]:

@@ -55,10 +55,16 @@ class Question:
 async def ask(
     connection: AsyncConnection[DictRow], own: Namespace, asked: Iterable[Asked]
 ) -> list[Question]:
-    """Store questions; each takes the place of an older one of its kind about the same memory."""
+    """Store questions and return them; what is asked already stays the question it was.
+
+    Each takes the place of another one of its kind about the same memory.
+    """
     made: list[Question] = []
     person = own.person
     for one in asked:
+        if known := await _asked_already(connection, person, one):
+            made.append(known)
+            continue
         await connection.execute(
             "DELETE FROM memory_questions WHERE team_id = %s AND user_id = %s AND kind = %s"
             " AND audience = %s AND key = %s",
@@ -85,6 +91,27 @@ async def ask(
         )
         made += [_question(person, record) for record in await stored.fetchall()]
     return made
+
+
+async def _asked_already(
+    connection: AsyncConnection[DictRow], person: Person, asked: Asked
+) -> Question | None:
+    found = await connection.execute(
+        f"SELECT {_COLUMNS} FROM memory_questions WHERE team_id = %s AND user_id = %s AND kind = %s"
+        " AND audience = %s AND key = %s AND expires_at > now() AND before->'content' = %s"
+        " AND after->'content' IS NOT DISTINCT FROM %s",
+        (
+            person.team_id,
+            person.user_id,
+            asked.kind,
+            asked.row.namespace.audience,
+            asked.row.key,
+            Jsonb(asked.row.content),
+            Jsonb(asked.value["content"]) if asked.value else None,
+        ),
+    )
+    record = await found.fetchone()
+    return _question(person, record) if record else None
 
 
 def _question(person: Person, record: DictRow) -> Question:

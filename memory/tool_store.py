@@ -18,6 +18,7 @@ from memory.embeddings import Embedder
 from memory.guard import Quote, find_quote, shares
 from memory.memories import Memory, list_memories
 from memory.namespace import View
+from memory.questions import Question
 from memory.recall import recall_memories
 from memory.schemas import subject
 from memory.user_store import Formed, UserStore
@@ -49,6 +50,7 @@ class ToolStore(BaseStore):
         self.found: list[Memory] = []
         self.to_forget: dict[str, Memory] = {}
         self.changes: list[Change] = []
+        self.questions: list[Question] = []
         self.outcome: Formed | None = None
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
@@ -104,6 +106,7 @@ class ToolStore(BaseStore):
         await store.aput(namespace.parts, op.key, value)
         self.outcome = await store.commit(self._within, at=datetime.now(UTC))
         self.changes += self.outcome.changes
+        self.questions += self.outcome.questions
 
     async def _within(self, connection: AsyncConnection[DictRow], _: Formed) -> None:
         if self._in_commit is not None:

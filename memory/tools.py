@@ -22,6 +22,7 @@ from memory.embeddings import Embedder
 from memory.errors import EmbeddingsUnavailable, MemoryOff
 from memory.memories import Memory
 from memory.namespace import View
+from memory.questions import Question
 from memory.schemas import SCHEMAS, level
 from memory.tool_store import ToolStore
 from memory.user_store import Formed
@@ -106,6 +107,11 @@ class MemoryTools:
     def changes(self) -> tuple[Change, ...]:
         """What the tools stored or updated."""
         return tuple(self._store.changes)
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What the words left open, and the person is asked after the reply."""
+        return tuple(self._store.questions)
 
     def definitions(self) -> list[Definition]:
         """Return the tools as the Responses API takes them."""
@@ -271,6 +277,14 @@ def _shown(memory: Memory) -> dict[str, Any]:
 
 
 def _told(outcome: Formed | None) -> str:
+    if outcome is not None and outcome.questions and not outcome.changes:
+        return json.dumps(
+            {
+                "done": False,
+                "asked": "It contradicts what you remember. The person is asked by buttons whether"
+                " to replace that: say so, and do not claim that anything was changed.",
+            }
+        )
     if outcome is None or not outcome.changes:
         return _error(
             "Nothing was stored: only what the person's own message says about themself can be"

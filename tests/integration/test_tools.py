@@ -28,6 +28,7 @@ from memory import (
     Pool,
     Words,
     as_statement,
+    open_questions,
     view,
 )
 from memory.tools import MAX_CALLS, SEARCH_LIMIT
@@ -545,3 +546,28 @@ async def test_without_embeddings_nothing_is_stored(desk: Desk, stand_in: Server
 def test_only_requests_to_remember_are_statements(text: str, statement: str) -> None:
     """A request to remember is read as what it states; every other question stays a question."""
     assert as_statement(text) == statement
+
+
+async def test_what_a_tool_leaves_open_is_asked(desk: Desk) -> None:
+    """A change that the words do not settle is a question, told to the model as such, once."""
+    home = {"kind": "UserFact", "fact": "I live in Osaka", "topic": "home"}
+    await call(desk.tools("I live in Osaka"), "manage_memory", action="create", content=home)
+    key = str(desk.stored()[0]["key"])
+    asked = set()
+    for _ in range(2):
+        tools = desk.tools("I live in Tokyo")
+        async with desk.unchanged():
+            told = await call(
+                tools,
+                "manage_memory",
+                action="update",
+                id=key,
+                content={**home, "fact": "I live in Tokyo"},
+            )
+        assert tools.changes == ()
+        assert told["done"] is False
+        assert "asked" in told
+        [question] = tools.questions
+        assert question.kind == "replace"
+        asked.add(question.id)
+    assert asked == {question.id for question in await open_questions(desk.pool, OWN.person)}
