@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from bot.inbox import Waiting
-from memory import Person, Pool, person_transaction
+from memory import Pool, person_transaction
 
 Kind: TypeAlias = Literal["outage", "share_messages", "share_tokens"]
 
@@ -60,12 +57,3 @@ class Notices:
                 "DELETE FROM notices WHERE team_id = %s AND user_id = %s AND kind = %s",
                 (person.team_id, person.user_id, kind),
             )
-
-
-async def erase_notices(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
-    """Delete what is kept here of a person; return how many rows that were."""
-    gone = await connection.execute(
-        "DELETE FROM notices WHERE team_id = %s AND user_id = %s",
-        (person.team_id, person.user_id),
-    )
-    return {"notices": gone.rowcount}

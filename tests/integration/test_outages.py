@@ -13,8 +13,7 @@ from bot.breaker import FAILURES
 from bot.kept_texts import take_away
 from bot.locale import say
 from bot.messages import Message
-from bot.notices import erase_notices
-from memory import EmbeddedPostgres, Person, Pool, create_pool, forget, person_transaction
+from memory import EmbeddedPostgres, Pool, create_pool, forget
 from tests.conftest import fresh_database
 from tests.integration.house import House
 from tests.integration.work import sql
@@ -288,17 +287,3 @@ async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(house
     turn = house.row("turns", asked)
     assert (turn["status"], turn["question"], turn["words"]) == ("answered", "", "")
     assert house.formations(asked.person) == []
-
-
-async def test_a_persons_notices_can_be_erased(house: House) -> None:
-    """Nothing is left of a person who was told about an outage."""
-    place, other = house.slack.place(), house.slack.place()
-    house.fault(status=500, times=-1)
-    for one in (place, other):
-        await drain(house, await house.told(one, "Hello"))
-    person = Person(house.slack.team_id, place.user)
-    async with person_transaction(house.pool, person) as connection:
-        assert await erase_notices(connection, person) == {"notices": 1}
-    left = sql(house, "SELECT user_id FROM notices")
-    assert place.user not in [row["user_id"] for row in left]
-    assert other.user in [row["user_id"] for row in left]
