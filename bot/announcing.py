@@ -9,7 +9,26 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory import Person
+from memory import Memory, Person
+
+
+class Withdraw(Protocol):
+    """Lets what is told of memories be taken back, if the caller's transaction forgets them."""
+
+    async def __call__(
+        self,
+        connection: AsyncConnection[DictRow],
+        person: Person,
+        memories: Sequence[Memory] | None,
+    ) -> None:
+        """Note which notices name `memories`, None for all, while the ledger still says so."""
+
+
+async def withdraw_nothing(
+    connection: AsyncConnection[DictRow], person: Person, memories: Sequence[Memory] | None
+) -> None:
+    """Take nothing back, where there is no Slack."""
+    del connection, person, memories
 
 
 class Announce(Protocol):

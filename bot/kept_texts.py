@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from bot.announcing import Withdraw, withdraw_nothing
 from bot.messages import Message
 from bot.periods import Period
 from memory import DM, Memory, Person, Pool, named_in, person_transaction
@@ -32,12 +33,14 @@ async def take_away(
     *,
     person: Person,
     period: Period | None = None,
+    withdraw: Withdraw = withdraw_nothing,
 ) -> list[dict[str, Any]]:
     """Blank the turns in which these memories were said, or were in view and are named.
 
     None means every turn of the person; those of `period` go in any case. Returns what was there,
-    for `put_back`, with the places of the messages.
+    for `put_back`, with the places of the messages. `withdraw` is awaited first, with the memories.
     """
+    await withdraw(connection, person, memories)
     meant: LiteralString = "true"
     if memories is not None:
         meant = f"({_IN_PERIOD})" if period else "false"

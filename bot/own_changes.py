@@ -84,13 +84,20 @@ class OwnChanges:
         log.info("a person took a change back")
         return None
 
-    async def answer(self, person: Person, question: str, answer: str) -> str | None:
-        """Do what the person answered; return the key of the sentence that says why not."""
+    async def answer(
+        self, person: Person, question: str, answer: str, where: str = ""
+    ) -> str | None:
+        """Do what the person answered; return the key of the sentence that says why not.
+
+        What it did is told where the question stood.
+        """
         decided = _ANSWERS.get(answer)
         if decided is None:
             return "ask_gone"
         try:
-            await answer_question(self._pool, self._embedder, person, UUID(question), decided)
+            change = await answer_question(
+                self._pool, self._embedder, person, UUID(question), decided
+            )
         except ChangedSince:
             return "ask_changed"
         except (ChangeGone, ValueError):
@@ -98,6 +105,8 @@ class OwnChanges:
         except EmbeddingsUnavailable:
             return "command_failed"
         log.info("a person answered a question about a memory")
+        if change is not None:
+            await self._notices.add(person, where, change.id)
         return None
 
     async def shown_anew(self, person: Person, language: Language, where: str) -> Payload | None:

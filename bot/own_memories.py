@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from bot.announcing import Withdraw, withdraw_nothing
 from bot.kept_texts import anything_said, put_back, take_away
 from bot.locale import Language, say
 from bot.subcommands import is_number
@@ -41,8 +42,16 @@ _SIMILAR = 5
 class OwnMemories:
     """Each answer is for the person alone and covers their own memories only."""
 
-    def __init__(self, pool: Pool, embedder: Embedder, *, stand_in: bool) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        embedder: Embedder,
+        *,
+        stand_in: bool,
+        withdraw: Withdraw = withdraw_nothing,
+    ) -> None:
         self._pool = pool
+        self._withdraw = withdraw
         self._embedder = embedder
         self._stand_in = stand_in
 
@@ -124,7 +133,10 @@ class OwnMemories:
     ) -> Payload:
         """Forget these memories, or with None everything; return what was, with its Undo."""
         done = await forget(
-            self._pool, person, references, take_away=partial(take_away, person=person)
+            self._pool,
+            person,
+            references,
+            take_away=partial(take_away, person=person, withdraw=self._withdraw),
         )
         if done.undo is None:
             return private(say(language, "forgotten_already"))

@@ -6,6 +6,7 @@ import logging
 from datetime import UTC, datetime
 from functools import partial
 
+from bot.announcing import Withdraw, withdraw_nothing
 from bot.kept_texts import latest_thread, messages_in, take_away
 from bot.locale import Language, say
 from bot.people import People
@@ -24,8 +25,11 @@ class PeriodForgetting:
     What belongs to it is found anew when the person confirms.
     """
 
-    def __init__(self, pool: Pool, people: People) -> None:
+    def __init__(
+        self, pool: Pool, people: People, *, withdraw: Withdraw = withdraw_nothing
+    ) -> None:
         self._pool = pool
+        self._withdraw = withdraw
         self._people = people
 
     async def stretch_proposed(self, person: Person, language: Language, name: Stretch) -> Payload:
@@ -61,7 +65,7 @@ class PeriodForgetting:
             self._pool,
             person,
             [memory.reference for memory in memories],
-            take_away=partial(take_away, person=person, period=period),
+            take_away=partial(take_away, person=person, period=period, withdraw=self._withdraw),
         )
         if done.undo is None:
             return private(say(language, "forgotten_already"))

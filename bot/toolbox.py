@@ -54,6 +54,11 @@ class Toolbox:
         return self._memory.proposal.forgets or self._controls.forgets
 
     @property
+    def recalled(self) -> list[str]:
+        """The references of the memories that the model has looked up."""
+        return [memory.reference for memory in self._memory.shown]
+
+    @property
     def learned(self) -> list[UUID]:
         """The changes of memories that were made already, by the ids of the ledger."""
         return [change.id for change in self._memory.changes if change.action != "confirmed"]

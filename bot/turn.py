@@ -18,7 +18,7 @@ from bot.locale import Language, say
 from bot.privately import Work
 from bot.prompt import Prompt, compose
 from bot.reply import Replier, ReplyFailed
-from bot.surfaces.reply import reply_text
+from bot.surfaces.reply import Note, noted, reply_text
 from bot.threads import read_thread
 from bot.toolbox import OpenTools, Toolbox
 from bot.turns import Context, Intent, Outcome, Turns
@@ -92,13 +92,17 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
         )
         recalled: Sequence[str] = ()
         tools: Toolbox | None = None
+        note: Note | None = None
         async with open_outlet(waiting, view, intent) as outlet:
             if question:
                 prompt = await _prompt(parts, waiting, view, intent, context, question)
                 recalled = [memory.reference for memory in prompt.memories]
                 tools = parts.tools(waiting, view, intent, words) if outlet.interactive else None
                 outcome, text = await _answer(parts, waiting, prompt, outlet, tools)
-                shown = await _with_note(outlet, outcome, prompt, text)
+                if tools is not None:
+                    recalled = list(dict.fromkeys([*recalled, *tools.recalled]))
+                note = _note(outcome, prompt)
+                shown = noted(await outlet.language(), text, note)
                 await outlet.finish(shown, drew_on=bool(recalled) and outcome != "failed")
                 await outlet.show(tools.shown if tools else ())
             else:
@@ -114,16 +118,15 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
             asked=tools is not None and tools.forgets,
             learned=tools.learned if tools else (),
             questions=tools.questions if tools else (),
+            note=note,
         )
         return outcome
 
     return turn
 
 
-async def _with_note(outlet: Outlet, outcome: Outcome, prompt: Prompt, text: str) -> str:
-    if outcome != "answered" or not prompt.newest_only:
-        return text
-    return f"{text.rstrip()}\n\n{say(await outlet.language(), 'newest_only')}"
+def _note(outcome: Outcome, prompt: Prompt) -> Note | None:
+    return "newest_only" if outcome == "answered" and prompt.newest_only else None
 
 
 async def _nothing_asked(outlet: Outlet, has_files: bool) -> str:

@@ -168,12 +168,14 @@ class Turns:
         asked: bool = False,
         learned: Sequence[UUID] = (),
         questions: Sequence[UUID] = (),
+        note: str | None = None,
     ) -> None:
         """End the turn, its message and, where there are words to remember, defer formation.
 
         `asked`: the person was asked to confirm a forgetting, so the words remove nothing.
         `learned` are changes of memories made while it was answered, `questions` what these left
         open: the person is told of them.
+        `note` is the key of a line that stands below the reply.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `bot.interruptions.Interrupted` where the message was edited or deleted meanwhile: then it
@@ -185,10 +187,10 @@ class Turns:
                 await note_told(connection, waiting.message.person)
             await connection.execute(
                 "UPDATE turns SET status = %s, reply = CASE WHEN NOT off_record THEN %s END,"
-                " recalled = %s, asked = %s,"
+                " recalled = %s, asked = %s, reply_note = %s,"
                 " ended_at = now(), formed_at = CASE WHEN words = '' THEN now() END"
                 " WHERE id = %s",
-                (outcome, reply, list(recalled), asked, intent.id),
+                (outcome, reply, list(recalled), asked, note, intent.id),
             )
             await self._schedule_formation(connection, view.own)
             await self._announce(connection, view.person, intent.id, learned, questions)

@@ -68,8 +68,8 @@ def wire(connections: Connections) -> Wiring:
     embedder = Embedder(connections.model, connections.space)
     audiences = Audiences(pool, slack)
     people = People(pool, slack)
-    own = OwnMemories(pool, embedder, stand_in=settings.stand_in)
     notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
+    own = OwnMemories(pool, embedder, stand_in=settings.stand_in, withdraw=notices.withdraw)
     former = Former(
         pool,
         embedder,
@@ -96,7 +96,7 @@ def wire(connections: Connections) -> Wiring:
         quiet_seconds=settings.formation_delay,
         consent=settings.consent,
     )
-    periods = PeriodForgetting(pool, people)
+    periods = PeriodForgetting(pool, people, withdraw=notices.withdraw)
     controls = Controls(pool, people, learning, consent=settings.consent)
     modals = create_modals(
         pool, embedder, slack, audiences, own, notices, controls, schemas=schemas

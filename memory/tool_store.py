@@ -48,6 +48,7 @@ class ToolStore(BaseStore):
         self._in_commit = in_commit
         self._kinds = [schema.__name__ for schema in schemas]
         self.found: list[Memory] = []
+        self.shown: dict[str, Memory] = {}
         self.to_forget: dict[str, Memory] = {}
         self.changes: list[Change] = []
         self.questions: list[Question] = []
@@ -75,6 +76,7 @@ class ToolStore(BaseStore):
                 self._pool, self._embedder, self._view, op.query or " ", always=False
             )
             self.found = list(recalled.memories)[: op.limit]
+            self.shown |= {memory.reference: memory for memory in self.found}
             return [_item(memory) for memory in self.found]
         if isinstance(op, PutOp) and op.value is None:
             memory = await self._memory(op.key)

@@ -104,6 +104,11 @@ class MemoryTools:
         )
 
     @property
+    def shown(self) -> tuple[Memory, ...]:
+        """The memories that a search has shown the model."""
+        return tuple(self._store.shown.values())
+
+    @property
     def changes(self) -> tuple[Change, ...]:
         """What the tools stored or updated."""
         return tuple(self._store.changes)

@@ -80,8 +80,9 @@ def register(
     ) -> None:
         await ack()
         question, answer, where = f"{action['value']} ".split(" ", 2)
-        deed = partial(changes.answer, question=question, answer=answer)
-        await done(client, respond, body, deed, where.strip())
+        where = where.strip()
+        deed = partial(changes.answer, question=question, answer=answer, where=where)
+        await done(client, respond, body, deed, where)
 
     @app.action(re.compile(f"^{HISTORY_ACTION}_(first|next)$"))
     async def page(

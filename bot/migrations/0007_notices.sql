@@ -21,3 +21,6 @@ ALTER TABLE conversations ADD COLUMN changed_at timestamptz NOT NULL DEFAULT '-i
 
 -- Since when the person's account is deactivated: nothing of their memory is read or written.
 ALTER TABLE person_settings ADD COLUMN deactivated_at timestamptz;
+
+-- The line that a reply got below its text, by its key: it is there again when the reply is updated.
+ALTER TABLE turns ADD COLUMN reply_note text;

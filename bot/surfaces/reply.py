@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
+from typing import Literal, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,8 +20,10 @@ from bot.surfaces.used import used_button
 
 # A markdown block takes 12,000 characters a message, all blocks together about 13,200.
 PART_LIMIT = 11_500
+Note: TypeAlias = Literal["newest_only"]
 MESSAGE_LIMIT = 13_200
 _FOOTER_ROOM = 600
+_TOLD = "told."
 _FALLBACK_LIMIT = 3_900
 
 
@@ -30,6 +36,11 @@ def reply_text(language: Language, reply: Reply) -> str:
         links = "\n".join(f"- [{_label(c.title)}]({c.url})" for c in reply.citations)
         text += f"\n\n**{say(language, 'sources')}**\n{links}"
     return text
+
+
+def noted(language: Language, text: str, note: Note | None) -> str:
+    """Return an answer with the line that says what was amiss with it, if anything was."""
+    return f"{text.rstrip()}\n\n{say(language, note)}" if note else text
 
 
 def late_line(language: Language, ts: str, time_zone: str | None) -> str:
@@ -74,10 +85,30 @@ def footer(
         lines.append(off_line(language, standing.off, standing.settings))
     elif standing is not None and standing.introduces:
         lines.append(say(language, "footer_memory"))
+    return [note(*lines), *told_blocks(language, drew_on=drew_on, told=told, room=room)]
+
+
+def told_blocks(
+    language: Language, *, drew_on: UUID | None, told: Told | None, room: int
+) -> list[Block]:
+    """Return what of the footer can change later, marked so that it can be found again."""
     buttons = [used_button(language, drew_on)] if drew_on else []
     if told:
-        return [note(*lines), *notice_blocks(language, told, room=room, beside=buttons)]
-    return [note(*lines), *([{"type": "actions", "elements": buttons}] if buttons else [])]
+        blocks = notice_blocks(language, told, room=room, beside=buttons)
+    else:
+        blocks = [{"type": "actions", "elements": buttons}] if buttons else []
+    return [{**block, "block_id": _mark(place, block)} for place, block in enumerate(blocks)]
+
+
+def without_told(blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks of a message as it stands in Slack, without `told_blocks`."""
+    return [one for one in blocks if not str(one.get("block_id")).startswith(_TOLD)]
+
+
+def _mark(place: int, block: Block) -> str:
+    # Slack wants another id for a block that has changed.
+    digest = hashlib.blake2b(json.dumps(block, sort_keys=True).encode(), digest_size=9)
+    return f"{_TOLD}{place}.{digest.hexdigest()}"
 
 
 def room_below(text: str) -> int:

@@ -126,13 +126,19 @@ def test_memories_follow_their_message(world: World) -> None:
 
 @pytest.mark.one_mode
 def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
-    """What was forgotten does not come back when its message is edited."""
+    """What was forgotten goes from below its reply, and no edit of its message brings it back."""
     ann = Seen(world, world.human())
     said = world.say(ann.human, "I love ramen")
     world.reply(said)
-    world.formed(ann.human)
+    text = ann.below(said, "Remembered: Likes ramen")["blocks"][0]["text"]
     asked = world.command(ann.human, "/forget", "ramen")
     world.click(ann.human, asked, "dm", buttons(asked)[0])
+    world.until(
+        lambda: "Remembered" not in shown(world.answers(said)[-1]) or None, "nothing below it"
+    )
+    [answer] = world.answers(said)
+    assert answer["blocks"][0]["text"] == text
+    assert say("en", "footer") in shown(answer)
     where = {"user": ann.human.id, "channel": said.channel, "ts": said.ts}
     world.playground("messages/edit", {**where, "text": "I love ramen so much"})
     world.settled()
@@ -260,3 +266,27 @@ def test_a_preview_is_what_a_reply_there_draws_on(world: World) -> None:
     assert world.command(ann.human, "/memories", "preview nowhere")["text"] == say(
         "en", "preview_usage"
     )
+
+
+@pytest.mark.one_mode
+def test_what_words_do_not_settle_is_asked(world: World) -> None:
+    """A conflict stands below the reply as a question; the answer is done once, and shown there."""
+    ann = Seen(world, world.human())
+    world.ask(ann.human, "I live in Osaka")
+    world.formed(ann.human)
+    said = world.say(ann.human, "I live in Tokyo")
+    world.reply(said)
+    asked = ann.below(said, "Replace it with")
+    assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
+    history = world.command(ann.human, "/memories", "history")
+    assert "Replace it with" in shown(history)
+    ann.click(asked, **button(asked, "answer_question_yes"))
+    world.until(lambda: "Tokyo" in str(world.contents(ann.human)) or None, "the answer")
+    world.until(
+        lambda: "Replace it with" not in shown(world.answers(said)[-1]) or None, "a settled reply"
+    )
+    assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Tokyo"]
+    ann.below(said, "Updated: I live in Tokyo (was: I live in Osaka)")
+    ann.click(history, **button(history, "answer_question_no"))
+    ann.alone(say("en", "ask_gone"))
+    assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Tokyo"]
