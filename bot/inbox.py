@@ -16,6 +16,7 @@ from bot import overhearing
 from bot.interruptions import Edited, Stopped, Superseded, Withdrawn
 from bot.logs import fault
 from bot.messages import Message
+from bot.person_settings import OFF_RECORD
 from bot.queue import REPLIES, Queue
 from bot.words import storable
 from memory import DM, Pool, View, transaction
@@ -315,13 +316,15 @@ async def unanswered(
 ) -> dict[str, str]:
     """Return the texts, by ts, of the person's earlier messages that still wait.
 
-    Of direct messages where the view is a direct message's, and of the same channel.
+    Of direct messages where the view is a direct message's, and of the same channel. Not of those
+    that are not to be remembered.
     """
     message = waiting.message
     found = await connection.execute(
-        "SELECT ts, message->>'text' AS text FROM inbox_events"
+        "SELECT ts, message->>'text' AS text FROM inbox_events e"
         " WHERE team_id = %s AND user_id = %s AND status = 'waiting' AND ts < %s"
-        " AND (channel_id = %s OR (%s AND audience = %s)) ORDER BY ts",
+        " AND (channel_id = %s OR (%s AND audience = %s))"
+        f" AND NOT ({OFF_RECORD}) ORDER BY ts",
         (
             message.team_id,
             message.user_id,

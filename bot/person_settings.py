@@ -141,6 +141,17 @@ async def read_standing(
     return Standing(settings=settings, off=off, kept=off in (None, "paused") and not said_paused)
 
 
+# Whether a message `e` of the inbox is not to be remembered, as far as is known before its turn.
+OFF_RECORD: LiteralString = (
+    "EXISTS (SELECT FROM incognito_threads i WHERE i.team_id = e.team_id"
+    " AND i.user_id = e.user_id AND i.thread = e.thread)"
+    " OR EXISTS (SELECT FROM person_settings s WHERE s.team_id = e.team_id"
+    " AND s.user_id = e.user_id AND s.pauses @> to_timestamp(e.ts::float8))"
+    " OR EXISTS (SELECT FROM turns t WHERE t.team_id = e.team_id AND t.channel_id = e.channel_id"
+    " AND t.question_ts = e.ts AND t.off_record)"
+)
+
+
 # --- what changes them; each in the transaction of the caller, as the person ------------------
 
 

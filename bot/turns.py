@@ -14,8 +14,15 @@ from psycopg.rows import DictRow
 from bot.announcing import Announce, announce_nothing
 from bot.inbox import THREAD_SETTING, Waiting, finish, unanswered
 from bot.interruptions import Superseded
+from bot.kept_texts import put_off_record
 from bot.messages import Message
-from bot.person_settings import ConsentMode, Standing, note_told, read_standing
+from bot.person_settings import (
+    ConsentMode,
+    Standing,
+    note_told,
+    read_settings,
+    read_standing,
+)
 from bot.words import typed
 from memory import (
     DM,
@@ -140,7 +147,8 @@ class Turns:
         """Take over the edited (or, with nothing, the deleted) text of a message already asked.
 
         Memories that were not formed yet are formed from the new words; those that were follow.
-        One that was forgotten stays so, whatever it is edited to.
+        One that was forgotten stays so, whatever it is edited to. While memory is off new words are
+        not kept.
         """
         words = words[:_WORDS_LIMIT]
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
@@ -153,8 +161,14 @@ class Turns:
                 (question, words, team_id, channel_id, ts, question, words),
             )
             for row in await changed.fetchall():
+                person = Person(team_id, row["user_id"])
+                await connection.execute(
+                    "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
+                )
+                if (await read_settings(connection, person)).off(self._consent):
+                    await put_off_record(connection, row["id"])
                 if row["formed"] and self._follow is not None:
-                    await self._follow(connection, Person(team_id, row["user_id"]), row["id"])
+                    await self._follow(connection, person, row["id"])
 
     async def end(
         self,

@@ -14,7 +14,8 @@ import pytest
 from bot.learning import FORM
 from bot.locale import say
 from bot.messages import Message
-from memory import EmbeddedPostgres, Person, Pool, create_pool
+from bot.person_settings import PersonSettings, erase_settings, read_settings
+from memory import EmbeddedPostgres, Person, Pool, create_pool, person_transaction
 from tests.conftest import Server, fresh_database
 from tests.integration.playground_slack import Place, PlaygroundSlack
 from tests.integration.wired import Wired, wired
@@ -94,6 +95,15 @@ def nothing_kept(app: Wired, message: Message) -> bool:
     return texts == ("", "", None, None) and turn["off_record"]
 
 
+def begin_now(app: Wired, place: Place) -> None:
+    """Let a pause begin now, not a moment early for clocks that differ: here is one clock only."""
+    app.rows(
+        "UPDATE person_settings SET pauses = tstzmultirange(tstzrange(now(), NULL))"
+        " WHERE user_id = %s RETURNING 1",
+        place.user,
+    )
+
+
 async def test_paused_is_no_read_and_no_write(app: Wired) -> None:
     """While memory is paused no memory, no history and no fresh words are in the prompt."""
     place = app.slack.place()
@@ -125,12 +135,7 @@ async def test_after_a_pause_what_was_said_before_is_formed_and_nothing_of_it(ap
     before = await app.ask(place, "I love okonomiyaki")
     late = await app.told(place, "I love sushi")
     await app.wiring.controls.pause(who, "")
-    # A pause begins a moment early, for clocks that differ; here there is one clock only.
-    app.rows(
-        "UPDATE person_settings SET pauses = tstzmultirange(tstzrange(now(), NULL))"
-        " WHERE user_id = %s RETURNING 1",
-        place.user,
-    )
+    begin_now(app, place)
     during = await app.told(place, "I love tempura")
     await app.answering.drain(late.thread)
     assert app.turn(late)["words"] == "I love sushi"
@@ -224,6 +229,66 @@ async def test_incognito_is_one_persons_own(app: Wired) -> None:
     theirs = Place(other, team, place.channel, "", root.ts)
     said = await app.ask(theirs, "I love tempura", thread_ts=root.ts)
     assert app.turn(said)["words"] == "I love tempura"
+
+
+@pytest.mark.parametrize("why", ["incognito", "paused", "not to be remembered"])
+async def test_what_waits_off_the_record_is_in_no_other_prompt(app: Wired, why: str) -> None:
+    """A message that still waits and is not to be remembered is no fresh word of another thread."""
+    place = app.slack.place()
+    who = person(place, app)
+    await app.told(place, "I love soba")
+    root = await app.ask(place, "hello")
+    if why == "incognito":
+        await app.wiring.controls.make_incognito(root)
+    if why == "paused":
+        await app.wiring.controls.pause(who, "")
+        begin_now(app, place)
+    secret = await app.told(place, "I love natto", thread_ts=root.ts)
+    if why == "paused":
+        await app.wiring.controls.resume(who)
+    if why == "not to be remembered":
+        waiting = await app.wiring.inbox.next(secret.thread)
+        assert waiting is not None
+        view = await app.wiring.audiences.view(secret)
+        intent, _ = await app.wiring.turns.begin(
+            waiting, view, question="?", words="?", bot_user_id=app.slack.bot_user_id
+        )
+        await app.wiring.controls.put_off_record(secret, intent, "this_message")
+    await app.ask(place, "What shall I eat?")
+    assert "natto" not in app.prompts()[-1]
+    assert "soba" in app.prompts()[-1]
+
+
+async def test_an_edit_while_memory_is_off_is_not_kept(app: Wired) -> None:
+    """Words put in place of others while memory is paused are not formed, also not later."""
+    place = app.slack.place()
+    who = person(place, app)
+    said = await app.ask(place, "I love ramen")
+    await app.wiring.controls.pause(who, "")
+    await app.wiring.turns.reword(
+        said.team_id,
+        said.channel_id,
+        said.ts,
+        said.thread,
+        question="I love natto",
+        words="I love natto",
+    )
+    assert nothing_kept(app, said)
+    await app.wiring.controls.resume(who)
+    assert await app.form(said) == []
+
+
+async def test_settings_can_be_erased(app: Wired) -> None:
+    """Erasing leaves no row of a person's settings, and says how many there were."""
+    place = app.slack.place()
+    who = person(place, app)
+    await app.wiring.controls.make_incognito(await app.ask(place, "hello"))
+    async with person_transaction(app.pool, who) as connection:
+        assert await erase_settings(connection, who) == {
+            "person_settings": 1,
+            "incognito_threads": 1,
+        }
+        assert await read_settings(connection, who) == PersonSettings()
 
 
 async def test_a_message_is_not_remembered_when_its_author_says_so(app: Wired) -> None:
