@@ -29,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_doctor(commands)
     _add_person(commands)
+    _add_reembed(commands)
     return parser
 
 
@@ -54,6 +55,12 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     doctor.add_argument("--user", metavar="U…", help="whose direct message --live may use")
     doctor.add_argument("--channel", metavar="D…", help="that direct message, if you know its id")
     doctor.add_argument("--yes", action="store_true", help="let --live begin without asking")
+
+
+def _add_reembed(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    help_text = "embed every memory anew, after another KIOKU_EMBEDDING_MODEL was chosen"
+    reembed = commands.add_parser("reembed", help=help_text, description=help_text)
+    reembed.add_argument("--again", action="store_true", help="also what is of this model already")
 
 
 def _add_person(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -91,7 +98,9 @@ def _command(chosen: argparse.Namespace) -> int:
     try:
         settings = load_settings()
         # A command that ends by itself says what it did; only what went wrong is logged besides.
-        level = "WARNING" if chosen.command in ("export", "erase") else settings.log_level
+        level = (
+            "WARNING" if chosen.command in ("export", "erase", "reembed") else settings.log_level
+        )
         set_up_logging(level, settings.log_format)
         return _run(chosen, settings)
     except SettingsError as problem:
@@ -113,6 +122,8 @@ def _run(chosen: argparse.Namespace, settings: Settings) -> int:
             operating.export(settings, chosen.team, chosen.user, chosen.out)
         elif chosen.command == "erase":
             operating.erase(settings, chosen.team, chosen.user, agreed=chosen.yes)
+        elif chosen.command == "reembed":
+            operating.reembed(settings, again=chosen.again)
         elif chosen.command == "up":
             asyncio.run(_until_stopped(partial(commands.up, settings)))
         else:

@@ -13,21 +13,27 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from psycopg import OperationalError
+from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
 from bot.commands import database
 from bot.config import Settings
+from bot.connections import create_openai_client
 from bot.own_data import erase_person, export_person
+from bot.progress import ProgressBar
 from bot.queue import migrations
 from bot.start import StartError
 from memory import (
+    Embedder,
     InvalidNamespace,
     Person,
     Pool,
     check_access,
     check_database,
     create_pool,
+    embedding_space,
     transaction,
 )
+from memory import reembed as embed_anew
 
 Ask = Callable[[str], str]
 
@@ -76,6 +82,42 @@ def erase(settings: Settings, team: str, user: str, *, agreed: bool, ask: Ask = 
             raise StartError("Something came in meanwhile: run the command again.")
 
     asyncio.run(go())
+
+
+def reembed(settings: Settings, *, again: bool) -> None:
+    """Embed every memory anew with the configured model, beside the running application.
+
+    Raises `StartError`.
+    """
+    bar = ProgressBar("memories")
+
+    async def go() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            conninfo = await stack.enter_async_context(database(settings))
+            model = create_openai_client(settings)
+            stack.push_async_callback(model.close)
+            space = await embedding_space(model, settings.embedding_model)
+            address = conninfo if isinstance(conninfo, str) else conninfo.current()
+            made = await embed_anew(address, Embedder(model, space), progress=bar.show, again=again)
+        bar.end()
+        if made:
+            _tell(f"Embedded {made} memories with {space.model}. Start every process of Kioku anew")
+            _tell(f"with KIOKU_EMBEDDING_MODEL={space.model}; until then it shows the newest only.")
+        else:
+            _tell(f"Every memory is embedded with {space.model} already.")
+
+    try:
+        asyncio.run(go())
+    except OperationalError:
+        raise StartError(
+            "PostgreSQL could not be reached: run the command again, it goes on where it was."
+        ) from None
+    except UndefinedTable:
+        raise StartError("The database is not set up: run `kioku migrate`.") from None
+    except InsufficientPrivilege:
+        raise StartError(
+            "This database user may not change tables: run `kioku reembed` as the owner."
+        ) from None
 
 
 def _typed(ask: Ask, user: str) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from memory.embeddings import Embedder, embedding_space
     from memory.erasing import Erased, erase
     from memory.errors import (
+        AlreadyUnderWay,
         ChangedSince,
         ChangeGone,
         DatabaseNotReady,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from memory.own_schemas import checked_schemas, load_schemas
     from memory.questions import Question, answer_question, open_questions
     from memory.recall import Recalled, recall_memories
+    from memory.reembedding import reembed
     from memory.requests import as_statement
     from memory.retention import end_old
     from memory.rotation import Conninfo
@@ -125,6 +127,7 @@ _HOMES = {
         "erase",
     ),
     "memory.errors": (
+        "AlreadyUnderWay",
         "ChangedSince",
         "ChangeGone",
         "DatabaseNotReady",
@@ -196,6 +199,7 @@ _HOMES = {
         "Recalled",
         "recall_memories",
     ),
+    "memory.reembedding": ("reembed",),
     "memory.requests": ("as_statement",),
     "memory.retention": ("end_old",),
     "memory.rotation": ("Conninfo",),
@@ -247,6 +251,7 @@ __all__ = [
     "PERSON_SETTING",
     "PUBLIC",
     "SCHEMAS",
+    "AlreadyUnderWay",
     "Change",
     "ChangeGone",
     "ChangedSince",
@@ -331,6 +336,7 @@ __all__ = [
     "person_transaction",
     "plan_import",
     "recall_memories",
+    "reembed",
     "source_deleted",
     "source_edited",
     "subject",

@@ -41,6 +41,10 @@ class ChangedSince(KiokuMemoryError):
     """The memory is no longer as that change or question left it: look at it again."""
 
 
+class AlreadyUnderWay(KiokuMemoryError):
+    """Another process embeds the memories anew: wait for its end."""
+
+
 class NotAnExport(KiokuMemoryError):
     """What was to be imported is neither an export of Kioku nor lines of text."""
 

@@ -133,7 +133,8 @@ def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
         raise EmbeddingSpaceMismatch(
             f"The stored memories were embedded with {stored.model} ({stored.dimensions}"
             f" dimensions), but {space.model} ({space.dimensions}) is configured: set"
-            f" KIOKU_EMBEDDING_MODEL={stored.model}, or use another database or KIOKU_DATA_DIR."
+            f" KIOKU_EMBEDDING_MODEL={stored.model}, or run `kioku reembed`, or use another"
+            " database or KIOKU_DATA_DIR."
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
+from psycopg import DataError
 from psycopg.rows import DictRow
 
 from memory.database import Pool, person_transaction
@@ -71,15 +72,12 @@ async def recall_memories(
     except EmbeddingsUnavailable:
         rows = await _newest(pool, view, where, parameters)
         return Recalled(memories=_of(first, rows, view), newest_only=True)
-    parameters["vector"] = literal(vector)
-    async with person_transaction(pool, view.person) as connection:
-        found = await connection.execute(
-            f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
-            f" FROM store_vectors WHERE {where} ORDER BY d LIMIT {NEAREST}) nearest"
-            " JOIN store USING (prefix, key) ORDER BY d",
-            parameters,
-        )
-        rows = await found.fetchall()
+    try:
+        rows = await _nearest(pool, view, where, {**parameters, "vector": literal(vector)})
+    except DataError:
+        # The vectors have just become another model's: see memory.reembedding.
+        rows = await _newest(pool, view, where, parameters)
+        return Recalled(memories=_of(first, rows, view), newest_only=True)
     return Recalled(memories=_of(first, rows, view))
 
 
@@ -90,6 +88,19 @@ def _of(first: Sequence[DictRow], rows: Sequence[DictRow], view: View) -> tuple[
 
 def _instructions_first(memories: Sequence[Memory]) -> tuple[Memory, ...]:
     return tuple(sorted(memories, key=lambda memory: memory.kind != INSTRUCTION_KIND))
+
+
+async def _nearest(
+    pool: Pool, view: View, where: LiteralString, parameters: dict[str, Any]
+) -> list[DictRow]:
+    async with person_transaction(pool, view.person) as connection:
+        found = await connection.execute(
+            f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
+            f" FROM store_vectors WHERE {where} ORDER BY d LIMIT {NEAREST}) nearest"
+            " JOIN store USING (prefix, key) ORDER BY d",
+            parameters,
+        )
+        return await found.fetchall()
 
 
 async def _newest(

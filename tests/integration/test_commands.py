@@ -169,8 +169,8 @@ def test_another_embedding_than_the_stored_one_is_refused(
     assert refused(ended(tmp_path, command, **other)) == (
         "The stored memories were embedded with kioku-stand-in-embedding (256 dimensions), but"
         " text-embedding-3-small (1536) is configured: set"
-        " KIOKU_EMBEDDING_MODEL=kioku-stand-in-embedding, or use another database or"
-        " KIOKU_DATA_DIR."
+        " KIOKU_EMBEDDING_MODEL=kioku-stand-in-embedding, or run `kioku reembed`, or use another"
+        " database or KIOKU_DATA_DIR."
     )
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE kioku_embedding_space SET dimensions = 128")

@@ -1,0 +1,193 @@
+"""`kioku reembed`: another model's vectors take the old ones' place, beside the running app."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import openai
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from memory import (
+    DM,
+    AlreadyUnderWay,
+    Embedder,
+    EmbeddingSpace,
+    EmbeddingsUnavailable,
+    Person,
+    Pool,
+    add_memory,
+    check_database,
+    forget,
+    list_memories,
+    recall_memories,
+    reembed,
+    view,
+)
+from tests.conftest import SPACE
+from tests.integration.kioku_process import ended
+from tests.integration.scripted_model import ScriptedModel
+
+ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
+OTHER = EmbeddingSpace("other-embedding", 64)
+COUNT = 70  # more than a small set, more than a batch
+
+
+@pytest.fixture
+async def remembered(pool: Pool, embedder: Embedder) -> Pool:
+    """Two people and many memories."""
+    for number in range(COUNT):
+        person = BOB if number % 7 == 0 else ANN
+        content = {"fact": f"I own book number {number}"}
+        await add_memory(
+            pool, embedder, person.namespace(DM), "UserFact", content, {"kind": "command"}
+        )
+    return pool
+
+
+class Small(Embedder):
+    """The other model: what it makes is short, and it can be asked to do something meanwhile."""
+
+    def __init__(self, client: openai.AsyncOpenAI) -> None:
+        super().__init__(client, OTHER)
+        self.meanwhile: list[Any] = []
+        self.made = 0
+
+    async def embed(self, texts: Any) -> list[list[float]]:
+        for work in self.meanwhile:
+            await work()
+        self.meanwhile = []
+        self.made += len(texts)
+        return [[float(len(text) % 7 + 1), *[0.5] * (OTHER.dimensions - 1)] for text in texts]
+
+
+def rows(database: str, statement: str) -> list[dict[str, Any]]:
+    """Ask the database as its owner."""
+    with psycopg.connect(database, row_factory=dict_row) as owner:
+        return owner.execute(statement.encode()).fetchall()
+
+
+def silent(done: int, total: int) -> None:
+    """Show no bar."""
+    assert 0 < done <= total
+
+
+async def test_every_memory_gets_a_vector_of_the_other_model(
+    remembered: Pool, database: str, model_client: openai.AsyncOpenAI
+) -> None:
+    """Afterwards the database is of that model, recall is whole, and each sees their own only."""
+    small = Small(model_client)
+    assert await reembed(database, small, progress=silent) == COUNT
+    await check_database(remembered, OTHER)
+    [found] = rows(
+        database, "SELECT count(*) AS n, min(vector_dims(embedding)) AS d FROM store_vectors"
+    )
+    assert (found["n"], found["d"]) == (COUNT, OTHER.dimensions)
+    recalled = await recall_memories(remembered, small, view(ANN.namespace(DM)), "books")
+    assert len(recalled.memories) == 40
+    assert not recalled.newest_only
+    assert {memory.namespace.person for memory in recalled.memories} == {ANN}
+    assert await reembed(database, small, progress=silent) == 0
+    assert await reembed(database, small, progress=silent, again=True) == COUNT
+    [policy] = rows(
+        database, "SELECT policyname FROM pg_policies WHERE tablename = 'store_vectors'"
+    )
+    assert policy["policyname"] == "own_vectors"
+
+
+async def test_what_happens_meanwhile_counts(
+    remembered: Pool, database: str, embedder: Embedder, model_client: openai.AsyncOpenAI
+) -> None:
+    """What is forgotten during it stays forgotten, and what is added gets its vector."""
+    small = Small(model_client)
+    doomed = (await list_memories(remembered, ANN))[-1]
+
+    async def live() -> None:
+        await forget(remembered, ANN, [doomed.reference])
+        await add_memory(
+            remembered,
+            embedder,
+            ANN.namespace(DM),
+            "UserFact",
+            {"fact": "I moved"},
+            {"kind": "modal"},
+        )
+
+    small.meanwhile = [live]
+    await reembed(database, small, progress=silent)
+    stored = rows(
+        database,
+        "SELECT s.key, v.key AS vector FROM store s FULL JOIN store_vectors v"
+        " ON v.prefix = s.prefix AND v.key = s.key",
+    )
+    assert len(stored) == COUNT
+    assert all(row["key"] == row["vector"] for row in stored)
+    assert doomed.key not in {row["key"] for row in stored}
+
+
+async def test_it_goes_on_where_it_was(
+    remembered: Pool, database: str, model_client: openai.AsyncOpenAI
+) -> None:
+    """When the model fails in the middle nothing has changed, and the rest is all that is left."""
+    small = Small(model_client)
+
+    async def fail() -> None:
+        raise EmbeddingsUnavailable("away")
+
+    def after_the_first(done: int, total: int) -> None:
+        assert total == COUNT
+        small.meanwhile = [fail]
+
+    with pytest.raises(EmbeddingsUnavailable):
+        await reembed(database, small, progress=after_the_first)
+    await check_database(remembered, SPACE)
+    first = small.made
+    small.meanwhile = []
+    assert 0 < await reembed(database, small, progress=silent) == COUNT - first
+
+
+async def test_the_running_app_shows_the_newest_until_it_is_started_anew(
+    remembered: Pool, database: str, embedder: Embedder, model_client: openai.AsyncOpenAI
+) -> None:
+    """The old model's vectors cannot be compared any more: the newest memories are shown."""
+    await reembed(database, Small(model_client), progress=silent)
+    recalled = await recall_memories(remembered, embedder, view(ANN.namespace(DM)), "books")
+    assert recalled.newest_only
+    assert len(recalled.memories) == 40
+
+
+async def test_one_at_a_time(
+    remembered: Pool, database: str, model_client: openai.AsyncOpenAI
+) -> None:
+    """A second one is told to wait."""
+    small, second = Small(model_client), Small(model_client)
+    refused: list[bool] = []
+
+    async def begin() -> None:
+        with pytest.raises(AlreadyUnderWay):
+            await reembed(database, second, progress=silent)
+        refused.append(True)
+
+    small.meanwhile = [begin]
+    await reembed(database, small, progress=silent)
+    assert refused
+
+
+async def test_the_command(
+    remembered: Pool, database: str, model: ScriptedModel, tmp_path: Path
+) -> None:
+    """It shows how far it is, and says what to do next."""
+    settings = {
+        "DATABASE_URL": database,
+        "OPENAI_BASE_URL": model.base_url,
+        "KIOKU_EMBEDDING_MODEL": "scripted-embedding",
+    }
+    done = await asyncio.to_thread(ended, tmp_path, "reembed", **settings)
+    assert done.code == 0, done.err
+    assert f"Embedded {COUNT} memories with scripted-embedding." in done.out
+    assert f"{COUNT} of {COUNT} memories" in done.err
+    again = await asyncio.to_thread(ended, tmp_path, "reembed", **settings)
+    assert again.out == "Every memory is embedded with scripted-embedding already.\n"
