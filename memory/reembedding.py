@@ -40,6 +40,15 @@ _TO_DO: LiteralString = (
 )
 
 
+_TAKE_THEIR_PLACE: tuple[LiteralString, ...] = (
+    "DROP TABLE store_vectors",
+    "ALTER TABLE store_vectors_next RENAME TO store_vectors",
+    "COMMENT ON TABLE store_vectors IS NULL",
+    # They are made anew when a change is undone.
+    "UPDATE memory_changes SET vector = NULL WHERE vector IS NOT NULL",
+)
+
+
 async def reembed(
     conninfo: str, embedder: Embedder, *, progress: Progress, again: bool = False
 ) -> int:
@@ -147,26 +156,18 @@ async def _write(
 
 async def _swap(connection: AsyncConnection[DictRow], space: EmbeddingSpace) -> bool:
     """Put the new vectors in the old ones' place, unless somebody has just written; say which."""
-    swapped = False
-    async with connection.transaction():
-        try:
+    try:
+        async with connection.transaction():
             await connection.execute("SET LOCAL lock_timeout = '2s'")
             await connection.execute("LOCK TABLE store, store_vectors IN ACCESS EXCLUSIVE MODE")
-        except psycopg.errors.LockNotAvailable:
-            raise psycopg.Rollback from None
-        if await _left(connection):
-            raise psycopg.Rollback
-        for statement in (
-            "DROP TABLE store_vectors",
-            "ALTER TABLE store_vectors_next RENAME TO store_vectors",
-            "COMMENT ON TABLE store_vectors IS NULL",
-            # They are made anew when a change is undone.
-            "UPDATE memory_changes SET vector = NULL WHERE vector IS NOT NULL",
-        ):
-            await connection.execute(statement)
-        await connection.execute(
-            "UPDATE kioku_embedding_space SET model = %s, dimensions = %s",
-            (space.model, space.dimensions),
-        )
-        swapped = True
-    return swapped
+            if await _left(connection):
+                return False
+            for statement in _TAKE_THEIR_PLACE:
+                await connection.execute(statement)
+            await connection.execute(
+                "UPDATE kioku_embedding_space SET model = %s, dimensions = %s",
+                (space.model, space.dimensions),
+            )
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
