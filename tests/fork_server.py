@@ -166,7 +166,6 @@ def _server() -> _Client:
 class _Client:
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair()
-        self._lock = threading.Lock()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.fork_server", str(theirs.fileno())],
@@ -178,9 +177,8 @@ class _Client:
 
     def ask(self, request: str, descriptors: Sequence[int]) -> None:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-        with self._lock:
-            self._socket.sendmsg([b"\n"], rights)
-            self._socket.sendall(f"{request}\n".encode())
+        self._socket.sendmsg([b"\n"], rights)
+        self._socket.sendall(f"{request}\n".encode())
 
     def close(self) -> None:
         self._socket.close()

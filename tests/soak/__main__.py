@@ -1,9 +1,9 @@
 """The long fault runs, judged from what Slack saw: ``python -m tests.soak [PART …]``.
 
 Two fronts, by Socket Mode and HTTP, and two workers serve a playground as processes of their own.
-The parts: ``trouble``, ``order``, ``load``, ``stop``, ``backlog``; all of them where none is named.
-One table at the end; the exit code is 1 on any violation. ``SOAK_SEED`` repeats the choices, though
-not the timing; ``SOAK_LOGS`` names a folder for the app's logs.
+The parts: ``trouble``, ``load`` (with order in a thread, and a stop), ``backlog``; all of them
+where none is named. One table at the end; the exit code is 1 on any violation. ``SOAK_SEED``
+repeats the choices, though not the timing; ``SOAK_LOGS`` names a folder for the app's logs.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bot.queue import migrations
 from memory import EmbeddedPostgres, migrate
 from tests import fork_server
 from tests.conftest import SPACE
+from tests.soak import load
 from tests.soak.replicas import fresh
 from tests.soak.stage import Stage, stage
 from tests.soak.table import Table, tell
@@ -41,7 +42,11 @@ class Runs:
         self._folder = folder
         self._seed = seed
         self.table = Table()
-        self.parts: dict[str, Callable[[], None]] = {"trouble": self.trouble}
+        self.parts: dict[str, Callable[[], None]] = {
+            "trouble": self.trouble,
+            "load": self.load,
+            "backlog": self.backlog,
+        }
 
     def trouble(self) -> None:
         """Everything breaks while people write."""
@@ -49,6 +54,22 @@ class Runs:
             staged.fleet.begin("")
             self.table.part("Trouble: everything breaks while 50 people write")
             Trouble(staged, TROUBLE, self._seed).run(self.table)
+
+    def load(self) -> None:
+        """Order in a thread, a steady load with and without Slack's limits, and a stop."""
+        with self._stage("load") as staged:
+            staged.fleet.begin("")
+            load.order(staged, self.table)
+            for a_second, limits in ((10, True), (50, False)):
+                load.load(
+                    staged, self.table, a_second=a_second, seconds=60, limits=limits, settling=90
+                )
+            load.stop(staged, self.table)
+
+    def backlog(self) -> None:
+        """Ten thousand events wait when the workers come back."""
+        with self._stage("backlog", KIOKU_FORMATION="off") as staged:
+            load.backlog(staged, self.table, count=10_000, settling=420)
 
     @contextmanager
     def _stage(self, name: str, **settings: str) -> Iterator[Stage]:

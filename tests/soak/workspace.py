@@ -25,6 +25,7 @@ ORDERED = frozenset(
     }
 )
 _WRITES = ("chat.postMessage", "chat.update", "chat.appendStream", "chat.stopStream")
+_ENDS = ("chat.postMessage", "chat.stopStream")
 _names = itertools.count(1)
 
 
@@ -152,6 +153,7 @@ class Record:
         self.done: Counter[str] = Counter()
         self.model: Counter[str] = Counter()
         self.asked: list[tuple[str, str]] = []
+        self.ended: set[tuple[str, str]] = set()
         self._stands: dict[tuple[str, str], float] = {}
 
     def read(self) -> int:
@@ -166,6 +168,8 @@ class Record:
                 ts = place.get("ts") or call["args"].get("ts")
                 channel = place.get("channel") or call["args"].get("channel")
                 self._stands[channel, ts] = call["time"] + call["ms"] / 1000
+                if call["method"] in _ENDS:
+                    self.ended.add((channel, ts))
         if self._prompts:
             self._read_prompts()
         return len(calls["calls"])

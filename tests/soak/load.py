@@ -1,0 +1,271 @@
+"""Many people at once: order in a thread, a steady load, a stop in mid-answer, a long outage."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.e2e.messages import Human, Json, Said, markdown
+from tests.soak.judge import judge, out_of_order
+from tests.soak.questions import MARKER, Question, answer, markers, question, scripts
+from tests.soak.replicas import Replica
+from tests.soak.stage import Stage
+from tests.soak.table import Table, percentiles, tell
+from tests.soak.workspace import Record
+
+PEOPLE = 200
+MODEL_MS = 300
+RAPID = 20
+STREAMS = 20
+STREAM_MS = 120
+THREADS_EACH, MESSAGES_EACH = 5, 10
+SENDERS = 6
+GROWTH_SHARE, GROWTH_BYTES = 0.15, 20 * 2**20
+QUEUE_SECONDS = 10.0
+STARVED_SECONDS = 20.0
+FRESH_EVERY = 4.0
+
+
+class Crowd:
+    """People who ask, what they asked, and what Slack recorded since."""
+
+    def __init__(self, stage: Stage, *, parts: int, **model: float) -> None:
+        self.stage = stage
+        self.workspace = stage.workspace
+        self.questions: list[Question] = []
+        self._parts = parts
+        self._markers: Iterator[str] = markers()
+        self._lock = threading.Lock()
+        self.workspace.calm()
+        self.workspace.model("script", method="DELETE")
+        for script in scripts(parts=parts):
+            self.workspace.model("script", script)
+        pace = {"first_token_ms": 0, "token_ms": 0, "chunk_chars": 40}
+        self.workspace.model("settings", {**pace, **model})
+        self.record = Record(stage.workspace)
+
+    def ask(self, human: Human, *, channel: str = "dm", under: Said | None = None) -> Question:
+        """Let somebody ask."""
+        with self._lock:
+            marker = next(self._markers)
+        text = question(marker)
+        mention = "<@BOT> " if channel != "dm" else ""
+        said = self.workspace.say(human, f"{mention}{text}", channel=channel, under=under)
+        asked = Question(said, marker, answer(marker, parts=self._parts))
+        with self._lock:
+            self.questions.append(asked)
+        return asked
+
+    def messages(self) -> list[Json]:
+        """Return what the app answered."""
+        return self.workspace.answers([one.said for one in self.questions])
+
+    def wait(self, seconds: float, step: Callable[[], None] = lambda: None) -> bool:
+        """Wait until every question has its whole answer; False when it takes too long."""
+        end = time.monotonic() + seconds
+        told = 0.0
+        while time.monotonic() < end:
+            self.record.read()
+            step()
+            if time.monotonic() - told > 10:
+                told = time.monotonic()
+                tell(f"     {len(self.record.ended)} answered of {len(self.questions)}")
+            if len(self.record.ended) >= len(self.questions) and self._all_answered():
+                return True
+            threading.Event().wait(0.5)
+        return False
+
+    def _all_answered(self) -> bool:
+        verdict = judge(self.questions, self.messages())
+        return not verdict.lost and not verdict.cut_short
+
+    def judge(self, table: Table, messages: Sequence[Json], *, ordered: bool) -> None:
+        """Add what was found of the answers."""
+        for name, found in judge(self.questions, messages).rows():
+            table.check(name, found)
+        if ordered:
+            table.check("out of order in their thread", out_of_order(self.questions, messages))
+        table.check("ended by itself", self.stage.fleet.complaints)
+
+    def delays(self, messages: Sequence[Json]) -> dict[str, float]:
+        """Return marker → seconds from the question to its whole answer."""
+        asked = {one.marker: float(one.said.ts) for one in self.questions}
+        found = ((message, MARKER.search(markdown(message))) for message in messages)
+        return {
+            match[0]: self.record.ready(message) - asked[match[0]]
+            for message, match in found
+            if match
+        }
+
+
+def order(stage: Stage, table: Table) -> None:
+    """Messages in quick succession in one thread are answered one after the other."""
+    table.part(f"Order: {RAPID} rapid messages in one thread")
+    crowd = Crowd(stage, parts=2, first_token_ms=MODEL_MS)
+    stage.workspace.post("delivery", {"deliveries": [1, 4], "jitter_ms": 0})
+    [human] = stage.workspace.people(1)
+    first = crowd.ask(human)
+    for _ in range(RAPID - 1):
+        crowd.ask(human, under=first.said)
+    crowd.wait(60)
+    messages = crowd.messages()
+    table.fact("seconds to the whole answer", percentiles([*crowd.delays(messages).values()]))
+    crowd.judge(table, messages, ordered=True)
+
+
+def load(
+    stage: Stage, table: Table, *, a_second: float, seconds: float, limits: bool, settling: float
+) -> None:
+    """A steady load leaves no queue behind."""
+    said = "with Slack's limits" if limits else "without limits"
+    table.part(f"Load: {a_second:g} messages/s for {seconds:g} s from {PEOPLE} people, {said}")
+    crowd = Crowd(stage, parts=1, first_token_ms=MODEL_MS)
+    workspace = stage.workspace
+    people = workspace.people(PEOPLE)
+    places = ["dm"] * 9 + [""]
+    channels = [workspace.channel("public", people[n::10]) for n in range(10)]
+    workspace.post("settings", {"rate_limits": limits})
+    begin, count = time.monotonic(), round(a_second * seconds)
+    with ThreadPoolExecutor(SENDERS) as pool:
+        for number in range(count):
+            human = people[number * 7 % PEOPLE]
+            channel = places[number % 10] or channels[people.index(human) % 10]
+            _until(begin + number / a_second, crowd)
+            pool.submit(crowd.ask, human, channel=channel)
+    sent = time.monotonic()
+    tell(f"     sent {count} in {sent - begin:.0f} s")
+    drained = crowd.wait(settling)
+    ended = time.monotonic()
+    workspace.post("settings", {"rate_limits": False})
+    messages = crowd.messages()
+    delays = crowd.delays(messages)
+    last = max(float(one.said.ts) for one in crowd.questions)
+    asked = {one.marker: float(one.said.ts) for one in crowd.questions}
+    in_time = sum(asked[m] + delay <= last + QUEUE_SECONDS for m, delay in delays.items())
+    table.fact("messages", f"{len(crowd.questions)}, sent in {sent - begin:.0f} s")
+    table.fact("reply ready after", percentiles([*delays.values()]))
+    table.fact("answered by then, a second", f"{in_time / (sent - begin + QUEUE_SECONDS):.1f}")
+    table.fact("seconds until nothing waited", f"{ended - sent:.0f}" if drained else "too many")
+    table.fact("Slack's 429", crowd.record.outcomes["ratelimited"])
+    table.fact("streamed", crowd.record.done["chat.startStream"])
+    waiting = len(crowd.questions) - in_time
+    table.check(
+        f"queue left {QUEUE_SECONDS:g} s after the last", [f"{waiting} messages"] * bool(waiting)
+    )
+    crowd.judge(table, messages, ordered=True)
+    _memory(table, stage, begin, ended)
+
+
+def _until(moment: float, crowd: Crowd) -> None:
+    while (left := moment - time.monotonic()) > 0:
+        threading.Event().wait(min(left, 0.2))
+        if left > 0.5:
+            crowd.record.read()
+
+
+def _memory(table: Table, stage: Stage, begin: float, end: float) -> None:
+    """Add how much memory each process used, from a third of the time on to its end."""
+    grown = []
+    for replica in stage.fleet.replicas:
+        first = _size(replica, begin, begin + (end - begin) / 3)
+        last = _size(replica, begin, end)
+        table.fact(f"memory of {replica.name}", f"{first / 2**20:.0f} → {last / 2**20:.0f} MB")
+        if last - first > max(GROWTH_BYTES, GROWTH_SHARE * first):
+            grown.append(replica.name)
+    table.check("memory that grew", grown)
+
+
+def _size(replica: Replica, begin: float, end: float) -> int:
+    sizes = [size for at, size in replica.sizes if begin <= at <= end]
+    return sizes[-1] if sizes else 0
+
+
+def stop(stage: Stage, table: Table) -> None:
+    """SIGTERM in the middle of answers: each is finished before its process ends, with code 0."""
+    table.part(f"Stop: SIGTERM in the middle of {STREAMS} answers")
+    crowd = Crowd(stage, parts=12, first_token_ms=MODEL_MS, token_ms=STREAM_MS)
+    for human in stage.workspace.people(STREAMS):
+        crowd.ask(human)
+    end = time.monotonic() + 30
+    while len(_under_way(crowd)) < STREAMS and time.monotonic() < end:
+        threading.Event().wait(0.1)
+    found = _under_way(crowd)
+    waits = [worker.retire() for worker in stage.fleet.named("worker")]
+    codes = [wait() for wait in waits]
+    messages = crowd.messages()
+    crowd.record.read()
+    streams = sum(found.values())
+    table.fact("answers under way at SIGTERM", f"{len(found)}, {streams} of them streams")
+    missing = STREAMS - len(found)
+    table.check("not under way at SIGTERM", [f"{missing} answers"] * bool(missing))
+    table.check("exit codes other than 0", [str(code) for code in codes if code])
+    crowd.judge(table, messages, ordered=False)
+
+
+def _under_way(crowd: Crowd) -> dict[str, bool]:
+    """Return marker → whether it streams, for each question that is being answered."""
+    found = {}
+    for one in crowd.questions:
+        path = f"channels/{one.said.channel}/messages?as={one.said.human.id}"
+        seen = crowd.workspace.post(path)
+        streams = any(message.get("streaming") for message in seen["messages"])
+        status = any(t["status"] for t in seen["threads"] if t["ts"] == one.said.thread_ts)
+        if streams or status:
+            found[one.marker] = streams
+    return found
+
+
+def backlog(stage: Stage, table: Table, *, count: int, settling: float) -> None:
+    """What waits after an outage is answered in order, and whoever writes now does not wait."""
+    table.part(f"Backlog: {count} waiting events after an outage")
+    crowd = Crowd(stage, parts=1, first_token_ms=MODEL_MS)
+    fleet, workspace = stage.fleet, stage.workspace
+    fleet.begin("front")
+    threads = count // MESSAGES_EACH
+    people = workspace.people(threads // THREADS_EACH)
+    begin = time.monotonic()
+
+    def talk(human: Human) -> None:
+        first = crowd.ask(human)
+        for _ in range(MESSAGES_EACH - 1):
+            crowd.ask(human, under=first.said)
+
+    with ThreadPoolExecutor(SENDERS) as pool:
+        done = [pool.submit(talk, human) for human in people for _ in range(THREADS_EACH)]
+        for one in done:
+            one.result()
+    while workspace.post("state")["deliveries_waiting"]:
+        threading.Event().wait(0.5)
+    table.fact("seconds to store them", f"{time.monotonic() - begin:.0f}")
+    tell(f"     stored in {time.monotonic() - begin:.0f} s")
+    waiting = len(crowd.questions)
+    begin, wall = time.monotonic(), time.time()
+    fleet.begin("worker")
+    fresh: list[Question] = []
+    due = time.monotonic() + FRESH_EVERY
+
+    def write() -> None:
+        nonlocal due
+        if time.monotonic() >= due and len(crowd.record.ended) < waiting:
+            due += FRESH_EVERY
+            fresh.append(crowd.ask(workspace.people(1)[0]))
+
+    drained = crowd.wait(settling, write)
+    spent = time.monotonic() - begin
+    messages = crowd.messages()
+    delays = crowd.delays(messages)
+    new = {one.marker for one in fresh}
+    asked = {one.marker: float(one.said.ts) for one in crowd.questions}
+    old = [asked[m] + delay - wall for m, delay in delays.items() if m not in new]
+    rate = len(old) / spent
+    table.fact("answered", f"{len(old)} of {waiting} in {spent:.0f} s, {rate:.1f} a second")
+    table.fact("seconds until an old one was answered", percentiles(old))
+    fresh_delays = [delays.get(marker, settling) for marker in new]
+    table.fact(f"{len(new)} who wrote meanwhile waited", percentiles(fresh_delays))
+    starved = [f"{delay:.0f} s" for delay in fresh_delays if delay > STARVED_SECONDS]
+    table.check(f"new conversations that waited {STARVED_SECONDS:g} s", starved)
+    table.check("busy at the end", [] if drained else ["still"])
+    crowd.judge(table, messages, ordered=True)
+    _memory(table, stage, begin, time.monotonic())
