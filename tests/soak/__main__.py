@@ -1,9 +1,10 @@
 """The long fault runs, judged from what Slack saw: ``python -m tests.soak [PART …]``.
 
 Two fronts, by Socket Mode and HTTP, and two workers serve a playground as processes of their own.
-The parts: ``trouble``, ``load`` (with order in a thread, and a stop), ``backlog``; all of them
-where none is named. One table at the end; the exit code is 1 on any violation. ``SOAK_SEED``
-repeats the choices, though not the timing; ``SOAK_LOGS`` names a folder for the app's logs.
+The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``load``, ``backlog``;
+all of them where none is named. One table at the end; the exit code is 1 on any violation.
+``SOAK_SEED`` repeats the choices, though not the timing; ``SOAK_LOGS`` names a folder for the app's
+logs; ``SOAK_SCALE`` (1) makes all of it shorter.
 """
 
 from __future__ import annotations
@@ -30,20 +31,22 @@ from tests.soak.table import Table, tell
 from tests.soak.trouble import Plan, Trouble
 
 TROUBLE = Plan(
-    people=50, messages=1050, writing=330.0, kills=24, restarts=6, settling=90.0, quiet=8.0
+    people=50, messages=1050, writing=300.0, kills=24, restarts=6, settling=120.0, quiet=8.0
 )
 
 
 class Runs:
     """All parts, over one PostgreSQL server."""
 
-    def __init__(self, postgres: EmbeddedPostgres, folder: Path, seed: int) -> None:
+    def __init__(self, postgres: EmbeddedPostgres, folder: Path, seed: int, scale: float) -> None:
         self._postgres = postgres
         self._folder = folder
         self._seed = seed
+        self._scale = scale
         self.table = Table()
         self.parts: dict[str, Callable[[], None]] = {
             "trouble": self.trouble,
+            "turns": self.turns,
             "load": self.load,
             "backlog": self.backlog,
         }
@@ -53,23 +56,34 @@ class Runs:
         with self._stage("trouble", KIOKU_FORMATION_DELAY="2") as staged:
             staged.fleet.begin("")
             self.table.part("Trouble: everything breaks while 50 people write")
-            Trouble(staged, TROUBLE, self._seed).run(self.table)
+            Trouble(staged, TROUBLE.scaled(self._scale), self._seed).run(self.table)
+
+    def turns(self) -> None:
+        """A stop in mid-stream, and order in a thread."""
+        with self._stage("turns") as staged:
+            staged.fleet.begin("")
+            load.stop(staged, self.table)
+            staged.fleet.begin("worker")
+            load.order(staged, self.table)
 
     def load(self) -> None:
-        """Order in a thread, a steady load with and without Slack's limits, and a stop."""
+        """A steady load with and without Slack's limits."""
         with self._stage("load") as staged:
             staged.fleet.begin("")
-            load.order(staged, self.table)
             for a_second, limits in ((10, True), (50, False)):
                 load.load(
-                    staged, self.table, a_second=a_second, seconds=60, limits=limits, settling=90
+                    staged,
+                    self.table,
+                    a_second=a_second,
+                    seconds=60 * self._scale,
+                    limits=limits,
+                    settling=90,
                 )
-            load.stop(staged, self.table)
 
     def backlog(self) -> None:
         """Ten thousand events wait when the workers come back."""
         with self._stage("backlog", KIOKU_FORMATION="off") as staged:
-            load.backlog(staged, self.table, count=10_000, settling=420)
+            load.backlog(staged, self.table, count=round(10_000 * self._scale), settling=420)
 
     @contextmanager
     def _stage(self, name: str, **settings: str) -> Iterator[Stage]:
@@ -96,6 +110,7 @@ def _end(*_: Any) -> NoReturn:
 def main(parts: Sequence[str]) -> int:
     """Run them; 0 where nothing was found."""
     seed = int(os.environ.get("SOAK_SEED") or random.randrange(10_000))
+    scale = float(os.environ.get("SOAK_SCALE") or 1)
     keep = os.environ.get("SOAK_LOGS")
     signal.signal(signal.SIGTERM, _end)
     _without_settings()
@@ -104,7 +119,7 @@ def main(parts: Sequence[str]) -> int:
         folder = Path(name)
         try:
             with EmbeddedPostgres(folder / "postgres") as postgres:
-                runs = Runs(postgres, folder, seed)
+                runs = Runs(postgres, folder, seed, scale)
                 for part in parts or runs.parts:
                     runs.parts[part]()
         finally:

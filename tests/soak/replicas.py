@@ -107,6 +107,12 @@ class Replica:
             return "killed"
         return "ended" if self.port else "refused"
 
+    @property
+    def pid(self) -> int:
+        """The id of the present process."""
+        assert self._process is not None
+        return self._process.pid
+
     def measure(self) -> None:
         """Note how much memory it uses."""
         if self._process is None or not self.port:
@@ -122,6 +128,19 @@ class Replica:
         with self.log.open("rb") as log:
             log.seek(self._begin)
             return log.read().decode(errors="replace")
+
+
+def cpu_seconds(pid: int, *, below: bool = True) -> float:
+    """Return the processor time of a process, and of those below it."""
+    above = psutil.Process(pid)
+    spent = 0.0
+    for process in (above, *(above.children(recursive=True) if below else ())):
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        spent += times.user + times.system
+    return spent
 
 
 class Fleet:

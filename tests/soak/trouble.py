@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.e2e.messages import Human, Json, Said
 from tests.soak.judge import foreign_words, judge, judge_memories
-from tests.soak.questions import Question, answer, markers, question, scripts, statement
+from tests.soak.questions import MARKER, Question, answer, markers, question, scripts, statement
 from tests.soak.stage import Stage
 from tests.soak.table import Table, tell
 from tests.soak.workspace import Record, Workspace
@@ -51,6 +51,16 @@ class Plan:
     restarts: int
     settling: float
     quiet: float
+
+    def scaled(self, scale: float) -> Plan:
+        """Return so much of it, with the same trouble a second."""
+        return replace(
+            self,
+            messages=round(self.messages * scale),
+            writing=self.writing * scale,
+            kills=round(self.kills * scale),
+            restarts=round(self.restarts * scale),
+        )
 
 
 class Writers:
@@ -93,16 +103,10 @@ class Writers:
             places = [channel for channel, members in self._channels.items() if human in members]
             return say(human, f"<@BOT> {text}", channel=chance.choice(places))
         under = chance.choice(open_threads)
-        # Until the app has spoken there, an event of a follow-up may overtake its thread's first,
-        # and then nothing says that it is for the app.
-        if chance.random() < 0.5 and self._has_answer(under):
+        if chance.random() < 0.5:
             self.unmentioned += 1
             return say(human, text, under=under)
         return say(human, f"<@BOT> {text}", under=under)
-
-    def _has_answer(self, said: Said) -> bool:
-        seen = self._workspace.answers([said])
-        return any(m.get("thread_ts") == said.thread_ts and not m.get("streaming") for m in seen)
 
     def _is_dm(self, said: Said) -> bool:
         return said.channel not in self._channels
@@ -113,6 +117,16 @@ class Writers:
     def messages(self) -> list[Json]:
         """Return what the app answered."""
         return self._workspace.answers([one.said for one in list(self.questions)])
+
+
+def _acknowledged(deliveries: Sequence[Json]) -> set[str]:
+    """Return the markers of which the app acknowledged an event."""
+    return {
+        marker
+        for one in deliveries
+        if one["outcome"] == "acked"
+        for marker in MARKER.findall(str(one["body"].get("event", {}).get("text")))
+    }
 
 
 class Trouble:
@@ -231,8 +245,11 @@ class Trouble:
         table.fact("PostgreSQL restarts", self._restarts)
         refused = fleet.happened["starts that ended with a sentence"]
         table.fact("starts that ended with a sentence", refused)
-        for name, found in judge(questions, messages).rows():
+        verdict = judge(questions, messages)
+        for name, found in verdict.rows():
             table.check(name, found)
+        taken = sorted(set(verdict.lost) & _acknowledged(deliveries))
+        table.fact("  of the lost ones Slack was told of", f"{len(taken)}  {'; '.join(taken[:6])}")
         table.check("another's words in a prompt", foreign_words(questions, record.asked))
         table.check("ended by itself", fleet.complaints)
         table.check("busy at the end", ["still"] * self._busy)
