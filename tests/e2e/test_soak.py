@@ -14,10 +14,10 @@ from tests.soak.stage import stage
 from tests.soak.table import Table
 from tests.soak.trouble import Plan, Trouble
 
-PLAN = Plan(people=12, messages=150, writing=20.0, kills=4, restarts=1, settling=60.0, quiet=2.0)
+PLAN = Plan(people=12, messages=150, writing=20.0, kills=4, restarts=1, settling=100.0, quiet=2.0)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 def test_nothing_is_lost_or_done_twice_while_everything_breaks(
     postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:

@@ -139,7 +139,7 @@ class Trouble:
         self._writers = Writers(stage.workspace, plan.people, random.Random(seed + 1))
         self._record = Record(stage.workspace, prompts=True)
         self._restarts = 0
-        self._busy = False
+        self._busy: list[str] = []
         self._spent = -10.0
         self._stop = threading.Event()
 
@@ -192,14 +192,14 @@ class Trouble:
     def _settle(self, begin: float) -> None:
         """Wait until every question has its answer and nothing has happened for a while."""
         quiet_since = time.monotonic()
-        end = quiet_since + self._plan.settling
+        end, waiting = quiet_since + self._plan.settling, 0
         while time.monotonic() < end:
             waiting = self._stage.workspace.post("state")["deliveries_waiting"]
             if self._step(begin) or waiting:
                 quiet_since = time.monotonic()
             if time.monotonic() - quiet_since > self._plan.quiet and self._all_answered():
                 return
-        self._busy = True
+        self._busy = [f"{waiting} events not acknowledged", f"{self._record.newest[-3:]}"]
 
     def _all_answered(self) -> bool:
         verdict = judge(self._writers.questions, self._writers.messages())
@@ -252,7 +252,7 @@ class Trouble:
         table.fact("  of the lost ones Slack was told of", f"{len(taken)}  {'; '.join(taken[:6])}")
         table.check("another's words in a prompt", foreign_words(questions, record.asked))
         table.check("ended by itself", fleet.complaints)
-        table.check("busy at the end", ["still"] * self._busy)
+        table.check("busy at the end", self._busy)
         self._judge_memories(table, questions)
         wanted = (
             ("messages", len(questions), plan.messages),

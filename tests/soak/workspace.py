@@ -153,6 +153,7 @@ class Record:
         self.done: Counter[str] = Counter()
         self.model: Counter[str] = Counter()
         self.asked: list[tuple[str, str]] = []
+        self.newest: list[str] = []
         self.ended: set[tuple[str, str]] = set()
         self._stands: dict[tuple[str, str], float] = {}
 
@@ -160,6 +161,8 @@ class Record:
         """Read on; returns how many calls of Slack were new."""
         calls = self._workspace.post(f"calls?since={self._calls}")
         self._calls = calls["last"]
+        if calls["calls"]:
+            self.newest = [call["method"] for call in calls["calls"]]
         for call in calls["calls"]:
             self.outcomes[str(call["outcome"])] += 1
             self.done[call["method"]] += bool(call["executed"])
