@@ -33,6 +33,10 @@ class DeliveryFailed(Exception):
     """Slack does not take the answer: the conversation is archived, or the app was removed."""
 
 
+class NoStreamNow(Exception):
+    """Slack's limit allows no further stream just now: the answer is posted when it is whole."""
+
+
 @dataclass(slots=True)
 class Part:
     """One message of the answer: its ts, what it says, whether it streams, and since when."""
@@ -74,15 +78,15 @@ class Shown:
     async def start(self, text: str) -> Part | None:
         """Begin a streamed message; None while the database, which has to note it, is away.
 
-        Raises `TimeoutError` where Slack's limit allows no stream.
+        Raises `NoStreamNow` where Slack's limit is reached.
         """
+        if not await self._calls.may_stream():
+            raise NoStreamNow("Slack's limit allows no further stream just now.")
         try:
             await self._posts.intend()
         except OperationalError as error:
             log.info("a stream waits for the database: %s", fault(error))
             return None
-        if not await self._calls.may_stream():
-            raise TimeoutError("Slack's limit allows no stream just now.")
         try:
             ts = await self._calls.start(text)
         except SLACK_FAULTS as error:

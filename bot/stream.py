@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from bot.logs import fault
-from bot.shown import Part, Shown
+from bot.shown import NoStreamNow, Part, Shown
 from bot.slack import SLACK_FAULTS, error_code
 from bot.splitting import break_point, closing_fence, open_fence
 from bot.surfaces.blocks import Block
@@ -38,7 +38,7 @@ class Stream:
         """Show what is pending, or hold it for now. Raises `StreamLost`."""
         try:
             await self._flush()
-        except SLACK_FAULTS as error:
+        except (*SLACK_FAULTS, NoStreamNow) as error:
             raise _lost(error) from error
 
     async def end(self, below: list[Block]) -> None:
@@ -46,7 +46,7 @@ class Stream:
         try:
             if not await self._flush(last=below):
                 raise StreamLost
-        except SLACK_FAULTS as error:
+        except (*SLACK_FAULTS, NoStreamNow) as error:
             raise _lost(error) from error
 
     async def _flush(self, *, last: list[Block] | None = None) -> bool:
@@ -98,5 +98,6 @@ class Stream:
 
 
 def _lost(error: BaseException) -> StreamLost:
-    log.info("streaming was given up: %s", error_code(error) or fault(error))
+    if not isinstance(error, NoStreamNow):
+        log.info("streaming was given up: %s", error_code(error) or fault(error))
     return StreamLost()

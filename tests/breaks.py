@@ -567,8 +567,8 @@ BREAKS = (
     Break(
         "stream → post",
         "bot/stream.py",
-        "            await self._flush()\n        except SLACK_FAULTS as error:",
-        "            await self._flush()\n        except ZeroDivisionError as error:",
+        "            await self._flush()\n        except (*SLACK_FAULTS, NoStreamNow) as error:",
+        "            await self._flush()\n        except NoStreamNow as error:",
         "Where Slack takes no stream the person would get no answer.",
         (
             "tests/integration/test_delivery.py::test_a_stream_that_fails_becomes_one_whole_answer",
