@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 5
 QUIET_SECONDS = 1.0
+_RETRY_SECONDS = 0.5
+# Request timeout, conflict, too early: the same request can succeed later.
+_PASSING = frozenset({408, 409, 425})
 
 OnText: TypeAlias = Callable[[str], Awaitable[None]]
 Cause: TypeAlias = Literal["model_down", "model_busy", "model_refused", "model_empty"]
@@ -100,7 +103,9 @@ class Replier:
         web_search: bool,
         spend: Callable[[str, int], Awaitable[None]] | None = None,
     ) -> None:
-        self._client = client
+        # The SDK waits as long as a 429 tells it; whoever waits here takes a worker's place.
+        self._client = client.with_options(max_retries=0)
+        self._retries = min(client.max_retries, 1)
         self._spend = spend
         self._model = model
         self._tools: list[ToolParam] = [{"type": "web_search"}] if web_search else []
@@ -124,10 +129,9 @@ class Replier:
         """
         if not self.breaker.admit():
             raise ReplyFailed("model_down")
-        once = again or self.breaker.probing
-        client = self._client.with_options(max_retries=0) if once else self._client
+        retries = 0 if again or self.breaker.probing else self._retries
         try:
-            answer = self._answer(client, person, prompt, on_text, toolbox)
+            answer = self._answer(retries, person, prompt, on_text, toolbox)
             reply = await _attended(answer, on_text)
         except (openai.OpenAIError, ReplyFailed) as error:
             failed = error if isinstance(error, ReplyFailed) else ReplyFailed(_cause(error))
@@ -142,7 +146,7 @@ class Replier:
 
     async def _answer(
         self,
-        client: openai.AsyncOpenAI,
+        retries: int,
         person: Person,
         prompt: Prompt,
         on_text: OnText,
@@ -155,7 +159,7 @@ class Replier:
             # In the last round there is nothing left but to answer.
             offered = toolbox if number < MAX_ROUNDS - 1 else None
             came = await self._round(
-                client, person, conversation, citations, offered, parts, on_text
+                retries, person, conversation, citations, offered, parts, on_text
             )
             parts += came.parts
             if toolbox is None or not came.calls:
@@ -170,7 +174,7 @@ class Replier:
 
     async def _round(
         self,
-        client: openai.AsyncOpenAI,
+        retries: int,
         person: Person,
         conversation: list[Any],
         citations: dict[str, Citation],
@@ -180,15 +184,7 @@ class Replier:
     ) -> _Round:
         came = _Round()
         tools: list[Any] = [*self._tools, *(toolbox.definitions() if toolbox else [])]
-        stream = await client.responses.create(
-            model=self._model,
-            input=conversation,
-            tools=tools,
-            store=False,
-            safety_identifier=hashlib.sha256(person.scope.encode()).hexdigest()[:40],
-            stream=True,
-        )
-        async with stream:
+        async with await self._begun(person, conversation, tools, retries) as stream:
             async for event in stream:
                 if event.type in ("response.output_text.delta", "response.refusal.delta"):
                     gap = "\n\n" if before and not came.parts else ""
@@ -206,6 +202,25 @@ class Replier:
                 else:
                     _raise_if_failed(event)
         raise ReplyFailed("model_down")
+
+    async def _begun(
+        self, person: Person, conversation: list[Any], tools: list[Any], retries: int
+    ) -> openai.AsyncStream[ResponseStreamEvent]:
+        try:
+            return await self._client.responses.create(
+                model=self._model,
+                input=conversation,
+                tools=tools,
+                store=False,
+                safety_identifier=hashlib.sha256(person.scope.encode()).hexdigest()[:40],
+                stream=True,
+            )
+        except openai.APIError as error:
+            if not retries or _cause(error) == "model_refused" or _asks_for_patience(error):
+                raise
+            log.info("the model is asked once more: %s", fault(error))
+        await asyncio.sleep(_RETRY_SECONDS)
+        return await self._begun(person, conversation, tools, retries - 1)
 
 
 async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Reply:
@@ -274,5 +289,15 @@ def _cause(error: openai.OpenAIError) -> Cause:
     if isinstance(error, openai.RateLimitError):
         return "model_refused" if error.code == "insufficient_quota" else "model_busy"
     if isinstance(error, openai.APIStatusError) and error.status_code < 500:
-        return "model_refused"
+        return "model_down" if error.status_code in _PASSING else "model_refused"
     return "model_down"
+
+
+def _asks_for_patience(error: openai.APIError) -> bool:
+    """Say whether the model asks for a wait that is too long to be waited out here."""
+    if not isinstance(error, openai.APIStatusError):
+        return False
+    try:
+        return float(error.response.headers.get("retry-after") or 0) > _RETRY_SECONDS
+    except ValueError:
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -126,6 +127,7 @@ async def test_an_answer_at_its_limit_is_cut_short(replier: Replier, stand_in: S
     [
         ({"status": 500}, "model_down"),
         ({"status": 503}, "model_down"),
+        ({"status": 408}, "model_down"),
         ({"drop": True}, "model_down"),
         ({"break_after_chars": 5}, "model_down"),
         ({"event": "failed"}, "model_down"),
@@ -222,6 +224,52 @@ async def streaming(*events: dict[str, Any]) -> AsyncIterator[openai.AsyncOpenAI
 
 
 PLACE = {"item_id": "m1", "output_index": 0, "content_index": 0}
+
+
+@pytest.fixture
+async def patient_replier(stand_in: Server) -> AsyncIterator[Replier]:
+    """A replier with the app's own client, which may ask once more."""
+    async with openai.AsyncOpenAI(
+        api_key="stand-in", base_url=stand_in.openai_base_url, max_retries=1
+    ) as client:
+        yield Replier(client, model=STAND_IN_MODEL, web_search=True)
+
+
+@pytest.mark.parametrize(
+    ("how", "requests"),
+    [
+        ({"status": 500}, 2),
+        ({"drop": True}, 2),
+        ({"status": 429, "retry_after": 0.1}, 2),
+        ({"status": 429, "retry_after": 30}, 1),
+        ({"error_code": "insufficient_quota"}, 1),
+        ({"error_code": "invalid_api_key"}, 1),
+    ],
+    ids=str,
+)
+async def test_a_request_that_fails_is_made_once_more_where_that_can_help(
+    patient_replier: Replier, stand_in: Server, how: dict[str, Any], requests: int
+) -> None:
+    """Not where the model refuses, nor where it wants to be left alone for longer than a moment."""
+    fault(stand_in, times=-1, **how)
+    async with asyncio.timeout(10):
+        with pytest.raises(ReplyFailed):
+            await patient_replier.reply(ALICE, PROMPT, Heard())
+    assert len(stand_in.call("/_model/journal")["entries"]) == requests
+
+
+async def test_a_model_that_was_found_away_is_asked_once(
+    patient_replier: Replier, stand_in: Server
+) -> None:
+    """A probe is one request, and between probes there is none."""
+    fault(stand_in, times=-1, status=500)
+    counts = []
+    for _ in range(5):
+        with pytest.raises(ReplyFailed) as raised:
+            await patient_replier.reply(ALICE, PROMPT, Heard())
+        assert raised.value.passes
+        counts.append(len(stand_in.call("/_model/journal")["entries"]))
+    assert counts == [2, 4, 6, 6, 6]
 
 
 async def test_a_refusal_in_words_is_an_answer() -> None:
