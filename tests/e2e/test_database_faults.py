@@ -187,10 +187,12 @@ def test_line_5_a_command_that_loses_its_connection_says_so(world: World) -> Non
 def test_line_5_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> None:
     """Line 5: the connection is lost just as the reply's ts is stored: there is one answer."""
     ann = world.human()
-    world.pace(first_token_ms=500)
     world.script(STORY, times=-1)
+    world.slack_fault("chat.startStream", delay_ms=1_000)
     said = world.say(ann, "Tell me a story")
-    world.until(lambda: world.turns(said), "a begun turn")
+    world.until(
+        lambda: [turn for turn in world.turns(said) if turn["posting_since"]], "a post under way"
+    )
     with psycopg.connect(world.app.conninfo) as owner:
         owner.execute("SELECT FROM turns WHERE question_ts = %s FOR UPDATE", [said.ts])
         world.until(
