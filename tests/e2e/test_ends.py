@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import psycopg
+
+from bot.locale import say
 from tests.e2e.answers import STORY, live, slowly
 from tests.e2e.world import World
 
@@ -13,7 +16,14 @@ def test_line_5_sigterm_in_the_middle_of_an_answer(own_world: World) -> None:
     slowly(world)
     said = world.say(ann, "I love ramen")
     live(world, said)
-    assert world.app.terminate() == 0
+    with psycopg.connect(world.app.conninfo) as owner:
+        owner.execute("LOCK TABLE store")
+        typed = {"user": ann.id, "channel": "dm", "command": "/memories"}
+        assert world.playground("commands", typed)["ok"]
+        assert world.app.terminate() == 0
+    # Acknowledged, so answered, if only by saying that it could not be done.
+    [told] = [message for message in world.seen(ann) if message.get("is_ephemeral")]
+    assert told["text"] == say("en", "command_failed")
     [row] = world.inbox(said)
     assert row["status"] == "done"
     [answer] = world.answers(said)
