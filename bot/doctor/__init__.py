@@ -9,7 +9,7 @@ from bot.config import Settings
 from bot.doctor.database import examine_database
 from bot.doctor.finding import Finding
 from bot.doctor.live import ask_on_terminal, try_live
-from bot.doctor.machine import data_folder, read_settings
+from bot.doctor.machine import data_folder, kinds_of_memory, read_settings
 from bot.doctor.models import examine_models
 from bot.doctor.room import Trial
 from bot.doctor.slack import examine_slack
@@ -20,6 +20,8 @@ __all__ = ["Trial", "examine", "run_doctor"]
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Check each part in the order in which a newcomer would mend it; go on after a failure."""
     yield data_folder(settings)
+    for finding in kinds_of_memory(settings):
+        yield finding
     async for finding in examine_slack(settings):
         yield finding
     async for finding in examine_database(settings):

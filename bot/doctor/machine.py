@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from bot.config import Settings, SettingsError, load_settings
 from bot.doctor.finding import Finding, fix, note, ok
+from memory import InvalidSchemas, load_schemas
 
 
 def read_settings() -> tuple[Settings, list[Finding]]:
@@ -60,3 +62,15 @@ def data_folder(settings: Settings) -> Finding:
     if there == folder:
         return ok(part, f"{folder} can be written to.")
     return ok(part, f"{folder} will be made when it is needed.")
+
+
+def kinds_of_memory(settings: Settings) -> Iterator[Finding]:
+    """Say whether the kinds that KIOKU_SCHEMAS names can be used; nothing where it is not set."""
+    if settings.schemas is None:
+        return
+    try:
+        kinds = load_schemas(settings.schemas)
+    except InvalidSchemas as problem:
+        yield fix("Kinds of memory", str(problem))
+    else:
+        yield ok("Kinds of memory", f"{', '.join(kind.__name__ for kind in kinds)}.")
