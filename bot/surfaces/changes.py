@@ -48,8 +48,9 @@ def change_line(language: Language, entry: Entry, zone: tzinfo = UTC) -> str:
 def _line(language: Language, entry: Entry, before: str, after: str) -> str:
     match entry.action:
         case "removed":
-            # Of what has ended nothing is kept, not even what it was.
-            what = before or after or say(language, "change_nameless")
+            # Of what has ended nothing is kept, not even what it was; what only hides a wider
+            # memory says nothing of its own.
+            what = before or _about(entry) or say(language, "change_nameless")
             return say(language, "change_removed", what=what)
         case "moved":
             where = place_name(language, entry.namespace.audience)
@@ -63,6 +64,10 @@ def _line(language: Language, entry: Entry, before: str, after: str) -> str:
         case "updated":
             return say(language, "change_updated_same", what=after)
     return say(language, "change_remembered", what=after)
+
+
+def _about(entry: Entry) -> str:
+    return escaped(subject(entry.kind, (entry.after or {}).get("content") or {}))
 
 
 def _words(language: Language, value: Mapping[str, Any] | None) -> str:

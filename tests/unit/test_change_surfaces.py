@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
@@ -344,3 +345,13 @@ def test_what_is_no_choice_of_the_menu() -> None:
     assert chosen("drop dm/key") is None
     assert chosen("edit") is None
     assert "accessory" not in with_menu("en", "text", "dm/" + "k" * 150)
+
+
+def test_what_was_removed_for_narrower_ears_is_named_and_no_more() -> None:
+    """A row that only hides a wider memory is told as that thing's end, not as a distaste."""
+    hidden = {"food_name": "soba", "preference": 0}
+    removed = entry("removed", after={"kind": "UserFoodPreference", "content": hidden})
+    line = change_line("en", dataclasses.replace(removed, kind="UserFoodPreference"))
+    assert "soba" in line
+    assert "Does not like" not in line
+    assert "0/100" not in line
