@@ -823,6 +823,63 @@ BREAKS = (
         ("tests/integration/test_outages.py::test_others_are_hurried_when_one_is_answered",),
     ),
     Break(
+        "a notice for one pair of eyes",
+        "bot/change_notices.py",
+        "return self.audience == DM and bool(self.reply_ts)",
+        "return bool(self.reply_ts)",
+        "What one person told would stand below a reply that the whole channel reads.",
+        (
+            "tests/integration/test_change_notices.py::test_a_job_that_runs_twice_shows_the_same",
+            "tests/integration/test_audiences.py::test_lists_notices_and_history_are_for_one",
+        ),
+    ),
+    Break(
+        "a notice once",
+        "bot/change_notices.py",
+        "if not in_reply and not await self._was_shown(person, notice):",
+        "if not in_reply:",
+        "After a crash people would be told of the same thing twice.",
+        ("tests/integration/test_change_notices.py::test_a_job_that_runs_twice_shows_the_same",),
+    ),
+    Break(
+        "words that changed while they were formed",
+        "bot/turns.py",
+        '" WHERE turns.id = taken.id AND turns.words = taken.words",',
+        "\" WHERE turns.id = taken.id AND taken.words <> ''\",",
+        "What was edited or forgotten at that moment would be remembered all the same.",
+        ("tests/integration/test_forgetting.py::test_words_forgotten_while_they_are_formed",),
+    ),
+    Break(
+        "a change of a channel overtakes",
+        "bot/audience.py",
+        '" WHERE conversations.changed_at < %s",',
+        '" WHERE conversations.changed_at < %s OR true",',
+        "A channel just shared with another company would count as an inner one for an hour.",
+        (
+            "tests/integration/test_conversation_kinds.py"
+            "::test_a_change_overtakes_what_slack_said_before",
+        ),
+    ),
+    Break(
+        "a channel made private",
+        "bot/changes.py",
+        '        "channel_convert_to_private",',
+        "",
+        "What is said in a channel after it was made private would be kept as public.",
+        ("tests/integration/test_world_changes.py::test_what_a_channel_is_is_asked_anew",),
+    ),
+    Break(
+        "somebody who has left",
+        "bot/person_settings.py",
+        "        if self.deactivated:",
+        "        if not self:",
+        "Memories of somebody whose account is deactivated would go on being formed and used.",
+        (
+            "tests/integration/test_world_changes.py"
+            "::test_who_is_deactivated_is_neither_remembered_nor_recalled",
+        ),
+    ),
+    Break(
         "only visible to you",
         "bot/surfaces/blocks.py",
         '"response_type": "ephemeral"',

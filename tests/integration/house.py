@@ -74,6 +74,7 @@ class House:
     reading: Reading
     catching_up: CatchingUp
     changes: Changes
+    former: Former
 
     async def ask(self, place: Place, text: str, **more: Any) -> Message:
         """Let the person of `place` write, and answer all that waits in that thread."""
@@ -270,4 +271,5 @@ async def build(
         reading,
         catching_up,
         changes,
+        former,
     )

@@ -427,6 +427,46 @@ async def test_a_command_that_breaks_says_so(door: Door, database: str) -> None:
     assert answer["text"] == say("en", "command_broke")
 
 
+async def test_a_modal_opens_before_anything_is_looked_up(door: Door, pool: Pool) -> None:
+    """While the database is away a modal opens at once, and then says what is the matter."""
+    user, _ = door.slack.person(locale="ja-JP")
+    await pool.close()
+    door.slack.forget_calls()
+    done = await door.control(
+        "commands", {"user": user, "channel": "dm", "command": "/memories", "text": "edit 1"}
+    )
+    assert done["ok"]
+    async with asyncio.timeout(15):
+        while "command_failed" not in await _modal(door, user):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    calls = [call["method"] for call in door.slack.calls()]
+    assert calls[0] == "views.open"
+    assert calls[-1] == "views.update"
+
+
+async def _modal(door: Door, user: str) -> list[str]:
+    """Return the keys of the sentences that a person's open modal shows."""
+    views = (await door.control(f"views?as={user}"))["views"]
+    text = json.dumps(views, ensure_ascii=False)
+    return [key for key in ("modal_loading", "command_failed") if say("ja", key) in text]
+
+
+@pytest.mark.parametrize("text", ["edit 7", "編集 7", "edit", "edit nonsense"])
+async def test_a_form_that_cannot_be_opened_says_why(door: Door, text: str) -> None:
+    """A number that is none of the list, or none at all, is answered in the modal."""
+    user, _ = door.slack.person()
+    door.remember(user, "ramen")
+    await door.control(
+        "commands", {"user": user, "channel": "dm", "command": "/memories", "text": text}
+    )
+    sentence = say("en", "edit_usage").split(":")[0]
+    if text != "edit":
+        sentence = f"There is no number {text.split()[1]}"
+    async with asyncio.timeout(15):
+        while sentence not in json.dumps(await door.control(f"views?as={user}")):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 @pytest.mark.parametrize(
     ("body", "person"),
     [

@@ -1,0 +1,187 @@
+"""Notices of changes: they come with what is remembered, survive a crash, and are shown once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from slack_sdk.errors import SlackApiError
+
+from bot.change_notices import SHOW, ChangeNotices
+from bot.learning import Learning
+from bot.people import People
+from bot.person_settings import choose
+from memory import EmbeddedPostgres, Person, Pool, create_pool, person_transaction
+from tests.conftest import fresh_database
+from tests.integration.house import House
+from tests.integration.playground_slack import Place
+from tests.integration.work import jobs, sql, taken
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each has people of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool."""
+    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
+        async with opened.connection() as connection:
+            await connection.execute("DELETE FROM slack_budgets")
+            await connection.execute("DELETE FROM procrastinate_jobs")
+        yield opened
+
+
+@pytest.fixture
+def notices(house: House) -> ChangeNotices:
+    """What is tested."""
+    client = house.slack.client()
+    people = People(house.pool, client)
+    return ChangeNotices(house.pool, house.queue, client, people, stand_in=True)
+
+
+async def formed(house: House, notices: ChangeNotices, place: Place) -> dict[str, Any]:
+    """Let somebody say what is remembered; return the arguments of the notice's job."""
+    message = await house.ask(place, "I love ramen")
+    learning = Learning(
+        pool=house.pool,
+        queue=house.queue,
+        former=house.former,
+        audiences=house.parts.audiences,
+        mode="background",
+        quiet_seconds=0,
+        announce=notices.announce,
+    )
+    turn = house.row("turns", message)
+    await learning.form(message.team_id, message.user_id, turn["audience"])
+    [job] = taken(house, SHOW)
+    return job
+
+
+def told(house: House, place: Place) -> list[dict[str, Any]]:
+    """Return the app's messages that tell of ramen, as the person sees them."""
+    seen = house.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    return [m for m in seen if "Remembered: " in json.dumps(m)]
+
+
+async def test_a_job_that_runs_twice_shows_the_same(house: House, notices: ChangeNotices) -> None:
+    """In a DM the reply is set to the same text again; elsewhere the person sees it once."""
+    for kind in ("dm", "public"):
+        place = house.slack.place(channel=kind)
+        job = await formed(house, notices, place)
+        assert set(job) == {"team", "user", "notice"}
+        await notices.show(**job)
+        [first] = told(house, place)
+        await notices.show(**job)
+        [second] = told(house, place)
+        assert _nameless(first) == _nameless(second)
+        assert bool(first.get("is_ephemeral")) == (kind == "public")
+
+
+async def test_the_notice_comes_with_what_is_remembered_or_not_at_all(
+    house: House, notices: ChangeNotices
+) -> None:
+    """What is not committed leaves no notice, and no job to show one."""
+    place = house.slack.place()
+    message = await house.ask(place, "I love ramen")
+    turn = house.row("turns", message)
+
+    class Away(Exception):
+        """The process dies before it commits."""
+
+    async def dying() -> None:
+        async with person_transaction(house.pool, message.person) as connection:
+            await notices.announce(connection, message.person, turn["id"], [UUID(int=1)])
+            raise Away
+
+    with pytest.raises(Away):
+        await dying()
+    assert jobs(house, SHOW) == []
+    assert sql(house, "SELECT 1 FROM change_notices WHERE turn_id = %s", turn["id"]) == []
+
+
+@pytest.mark.parametrize("error", ["message_not_found", "cant_update_message"])
+async def test_where_the_reply_is_gone_the_person_alone_is_told(
+    house: House, notices: ChangeNotices, error: str
+) -> None:
+    """A reply that cannot be updated does not keep the person from hearing of the change."""
+    place = house.slack.place()
+    job = await formed(house, notices, place)
+    house.slack.fault("chat.update", error=error)
+    await notices.show(**job)
+    [message] = told(house, place)
+    assert message["is_ephemeral"]
+
+
+async def test_what_may_succeed_later_is_tried_again(house: House, notices: ChangeNotices) -> None:
+    """While Slack is in trouble the job fails, to be run again; then it shows the notice."""
+    place = house.slack.place()
+    job = await formed(house, notices, place)
+    house.slack.fault("chat.update", status=500)
+    with pytest.raises(SlackApiError):
+        await notices.show(**job)
+    assert told(house, place) == []
+    await notices.show(**job)
+    assert len(told(house, place)) == 1
+
+
+async def test_in_an_archived_channel_nobody_is_told(house: House, notices: ChangeNotices) -> None:
+    """Where nothing can be posted any more the notice is given up; the history has it."""
+    place = house.slack.place(channel="public")
+    job = await formed(house, notices, place)
+    house.slack.control("channels/update", {"channel": place.channel, "archived": True})
+    await notices.show(**job)
+    assert told(house, place) == []
+
+
+async def test_who_wants_no_notices_gets_none(house: House, notices: ChangeNotices) -> None:
+    """Notices are off for a person who switched them off."""
+    place = house.slack.place()
+    person = Person(house.slack.team_id, place.user)
+    job = await formed(house, notices, place)
+    async with person_transaction(house.pool, person) as connection:
+        await choose(connection, person, notices=False, language=None, retention_days=None)
+    fresh = ChangeNotices(
+        house.pool,
+        house.queue,
+        house.slack.client(),
+        People(house.pool, house.slack.client()),
+        stand_in=True,
+    )
+    await fresh.show(**job)
+    assert told(house, place) == []
+
+
+async def test_an_answer_in_several_messages_keeps_its_last_part(
+    house: House, notices: ChangeNotices
+) -> None:
+    """Below a long answer the notice stands in its last message, whose text stays as it was."""
+    place = house.slack.place()
+    house.script(text="word " * 4_000)
+    job = await formed(house, notices, place)
+    before = [_markdown(m) for m in _answers(house, place)]
+    assert len(before) > 1
+    await notices.show(**job)
+    assert [_markdown(m) for m in _answers(house, place)] == before
+    [message] = told(house, place)
+    assert message["ts"] == _answers(house, place)[-1]["ts"]
+    assert message["metadata"]["event_payload"]["part"] == len(before) - 1
+
+
+def _answers(house: House, place: Place) -> list[dict[str, Any]]:
+    seen = house.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    return [m for m in seen if m.get("user") == house.slack.bot_user_id]
+
+
+def _markdown(message: dict[str, Any]) -> str:
+    return "".join(b["text"] for b in message["blocks"] if b["type"] == "markdown")
+
+
+def _nameless(message: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{**block, "block_id": ""} for block in message["blocks"]]
