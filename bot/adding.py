@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from psycopg import AsyncConnection
@@ -10,10 +11,11 @@ from pydantic import BaseModel
 
 from bot.audience import Audiences
 from bot.locale import Language, say
+from bot.own_changes import HISTORY
 from bot.person_settings import ConsentMode, PersonSettings, read_settings
-from bot.surfaces.blocks import Payload, escaped, private
+from bot.surfaces.blocks import Payload, private
+from bot.surfaces.notices import Told, notice_payload
 from bot.surfaces.standing import off_line
-from bot.surfaces.wording import describe
 from memory import (
     SCHEMAS,
     Change,
@@ -26,12 +28,19 @@ from memory import (
     Namespace,
     Person,
     Pool,
+    Question,
     UserFact,
+    View,
     Words,
     add_memory,
     as_statement,
+    changes_named,
+    list_memories,
+    matching,
     person_transaction,
 )
+
+log = logging.getLogger(__name__)
 
 _LIMIT = 2_000
 
@@ -65,22 +74,20 @@ class Adding:
         if off := settings.off(self._consent):
             return private(off_line(language, off, settings))
         try:
-            changes = await self._stored(person, settings, words[:_LIMIT], channel)
+            told = await self._stored(person, settings, words[:_LIMIT], channel)
         except InvalidContent:
             return private(say(language, "add_refused"))
         except MemoryOff:
             return private(say(language, "off_refused"))
         except EmbeddingsUnavailable:
             return private(say(language, "command_failed"))
-        lines = [
-            say(language, "added", what=escaped(describe(language, one.kind, _content(one))))
-            for one in changes
-        ]
-        return private("\n".join(lines) or say(language, "add_nothing"))
+        if told is None:
+            return private(say(language, "add_nothing"))
+        return notice_payload(language, told) if told else private(say(language, "add_known"))
 
     async def _stored(
         self, person: Person, settings: PersonSettings, words: str, channel: str
-    ) -> list[Change]:
+    ) -> Told | None:
         async def permitted(connection: AsyncConnection[DictRow], _: object = None) -> None:
             if (await read_settings(connection, person)).off(self._consent):
                 raise MemoryOff("The person has switched memory off meanwhile.")
@@ -93,22 +100,28 @@ class Adding:
             kind="command",
             zone=settings.zone,
         )
+        changes: Sequence[Change] = ()
+        questions: Sequence[Question] = ()
         try:
             formed = await self._former.form(where, [said], in_commit=permitted)
         except FormationUnavailable:
-            changes = []
+            log.warning("nothing could be formed of what somebody added; it is kept as it is")
         else:
-            changes = [change for change in formed.changes if change.after is not None]
-        if changes or not self._keeps_facts:
-            return changes
-        return [await self._as_fact(where.own, words)]
+            changes, questions = formed.changes, formed.questions
+        if not (changes or questions or await self._knows(where, words)):
+            if not self._keeps_facts:
+                return None
+            changes = [await self._as_fact(where.own, words)]
+        entries = await changes_named(self._pool, person, [change.id for change in changes])
+        # After a click there the newest changes are shown.
+        return Told(where=f"{HISTORY} -", entries=tuple(entries), questions=tuple(questions))
+
+    async def _knows(self, where: View, words: str) -> bool:
+        memories = await list_memories(self._pool, where.person)
+        return bool(matching([m for m in memories if where.allows(m.namespace)], words))
 
     async def _as_fact(self, namespace: Namespace, words: str) -> Change:
         source = {"kind": "command", "evidence": words}
         return await add_memory(
             self._pool, self._embedder, namespace, "UserFact", {"fact": words}, source
         )
-
-
-def _content(change: Change) -> dict[str, object]:
-    return dict(change.after or {})

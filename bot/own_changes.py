@@ -61,6 +61,9 @@ class OwnChanges:
 
     async def told_in_full(self, person: Person, language: Language, where: str) -> View:
         """Return what a notice tells in a modal, each change with its source."""
+        place, _, rest = where.partition(" ")
+        if place == HISTORY:
+            return await self.history_of(person, language, rest)
         told = await self._notices.told(person, where)
         entries = sorted(told.entries, key=lambda entry: entry.at, reverse=True)
         page = Page(

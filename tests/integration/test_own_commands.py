@@ -91,6 +91,8 @@ async def test_add_forms_what_was_typed(app: Wired) -> None:
     answer = await memories(app, place, "add I love ramen")
     assert answer["text"].startswith("Remembered: ")
     assert "ramen" in answer["text"]
+    assert value(answer, "view_changes")
+    assert (await memories(app, place, "add I love ramen"))["text"] == say("en", "add_known")
     [memory] = await app.memories(person(place, app))
     assert memory.kind == "UserFoodPreference"
     assert memory.namespace.audience == "dm"
@@ -105,6 +107,16 @@ async def test_add_keeps_as_a_fact_what_nothing_is_formed_of(app: Wired) -> None
     assert "My badge number ends in 7" in answer["text"]
     [memory] = await app.memories(person(place, app))
     assert (memory.kind, memory.namespace.audience) == ("UserFact", "public")
+
+
+async def test_add_asks_where_words_do_not_settle_a_change(app: Wired) -> None:
+    """Words that contradict a memory without settling it bring the question, and no second fact."""
+    place = app.slack.place()
+    await memories(app, place, "add I live in Osaka")
+    answer = await memories(app, place, "add I live in Tokyo")
+    assert "Osaka" in answer["text"]
+    assert "Tokyo" in answer["text"]
+    assert len(await app.memories(person(place, app))) == 1
 
 
 async def test_add_survives_a_memory_model_that_is_away(app: Wired) -> None:
