@@ -149,9 +149,9 @@ class ControlTools:
 
     async def _resume(self, given: Arguments) -> Any:
         del given
-        settings = await self._controls.resume(self._message.person)
+        off = await self._controls.resume(self._message.person)
         self.shown.append(self._controls.resumed)
-        return {"resumed": settings.paused is False}
+        return {"resumed": True} if off is None else _error(f"Memory stays off: {off}.")
 
     async def _do_not_remember(self, given: Arguments) -> Any:
         which = given.get("which", "this_message")

@@ -19,6 +19,7 @@ from bot.pausing import PauseNotUnderstood, pause_end
 from bot.people import People
 from bot.person_settings import (
     ConsentMode,
+    Off,
     PersonSettings,
     choose,
     decide,
@@ -76,15 +77,19 @@ class Controls:
         log.info("a person paused memory")
         return settings
 
-    async def resume(self, person: Person) -> PersonSettings:
-        """End a pause; what was said before it, and not yet remembered, is formed now."""
+    async def resume(self, person: Person) -> Off | None:
+        """End a pause; what was said before it, and not yet remembered, is formed now.
+
+        Returns why memory is off all the same, None when it is on.
+        """
         async with person_transaction(self._pool, person) as connection:
             await resume(connection, person)
             settings = await read_settings(connection, person)
-            if not settings.off(self._consent):
+            off = settings.off(self._consent)
+            if off is None:
                 await self._learning.catch_up(connection, person)
         self._people.forget(person)
-        return settings
+        return off
 
     async def agree(self, person: Person) -> PersonSettings:
         """Store that the person agrees to memory."""
@@ -163,9 +168,9 @@ class Controls:
 
     async def resumed(self, person: Person, language: Language) -> Payload:
         """End a pause, by command or button, and say whether memory is on now."""
-        settings = await self.resume(person)
-        off = settings.off(self._consent)
-        return private(off_line(language, off, settings) if off else say(language, "resumed"))
+        off = await self.resume(person)
+        line = off_line(language, off, PersonSettings()) if off else say(language, "resumed")
+        return private(line)
 
     async def agreed(self, person: Person, language: Language) -> Payload:
         """Take the person's yes."""

@@ -20,7 +20,9 @@ from bot.surfaces.forgetting import (
 from bot.surfaces.memories import memory_list, numbered, search_results
 from memory import (
     DM,
+    Change,
     Embedder,
+    KiokuMemoryError,
     Memory,
     Person,
     Pool,
@@ -31,6 +33,7 @@ from memory import (
     list_memories,
     matching,
     recall_memories,
+    undo_change,
     view,
 )
 
@@ -114,6 +117,16 @@ class OwnMemories:
     async def everything_forgotten(self, person: Person, language: Language) -> Payload:
         """Forget everything about the person."""
         return await self.forget(person, language, None)
+
+    async def taken_back(self, person: Person, changes: Sequence[Change]) -> None:
+        """Undo what was stored of a message a moment ago; of what was new no trace is left."""
+        for change in reversed(changes):
+            try:
+                await undo_change(self._pool, self._embedder, person, change.id)
+            except KiokuMemoryError as problem:
+                log.warning("a change could not be taken back: %s", type(problem).__name__)
+        if new := [change.reference for change in changes if change.before is None]:
+            await forget(self._pool, person, new)
 
     async def brought_back(self, person: Person, language: Language, token: str) -> Payload:
         """Undo a forget: once, and within ten minutes."""

@@ -23,6 +23,7 @@ from memory import (
     Embedder,
     MemoryOff,
     MemoryTools,
+    Person,
     Pool,
     View,
     Words,
@@ -40,11 +41,13 @@ class Toolbox:
         memory: MemoryTools,
         controls: ControlTools,
         own: OwnMemories,
+        person: Person,
         before: Sequence[Work] = (),
     ) -> None:
         self._memory = memory
         self._controls = controls
         self._own = own
+        self._person = person
         self._before = before
         self._calls = 0
 
@@ -104,6 +107,8 @@ class Toolbox:
         output = await self._controls.call(name, given)
         if self._controls.switched_off:
             self._memory.switch_off()
+            # What a tool stored of this message a moment ago goes as well.
+            await self._own.taken_back(self._person, self._memory.changes)
         return output
 
 
@@ -150,6 +155,7 @@ def open_tools(
             ),
             ControlTools(controls, own, periods, shows, message, intent),
             own,
+            message.person,
             [controls.consent_asked] if standing.asks else [],
         )
 

@@ -312,6 +312,23 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: Wired) -
     assert nothing_kept(app, said)
 
 
+async def test_what_a_tool_stored_before_goes_as_well(app: Wired) -> None:
+    """A model that stores first and reads "don't remember this" later leaves no trace."""
+    place = app.slack.place()
+    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
+    app.script_calls(
+        ("manage_memory", {"action": "create", "content": content}),
+        ("do_not_remember", {"which": "this_message"}),
+    )
+    said = await app.ask(place, "I love natto, but don't remember this")
+    stored, done = app.outputs()
+    assert stored[0]["done"] == "remembered"
+    assert done["done"] is True
+    assert await app.memories(said.person) == []
+    assert nothing_kept(app, said)
+    assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user) == []
+
+
 async def test_the_message_before_can_be_meant(app: Wired) -> None:
     """ "Don't remember that" takes the message before, and proposes what it has left to forget."""
     place = app.slack.place()
@@ -344,6 +361,16 @@ async def test_pausing_in_plain_words(app: Wired) -> None:
     assert app.outputs() == [{"resumed": True}]
     on = await app.ask(place, "I love udon")
     assert app.turn(on)["words"] == "I love udon"
+
+
+async def test_resuming_does_not_undo_a_no(app: Wired) -> None:
+    """Whoever switched memory off is told so when they ask to resume, and it stays off."""
+    place = app.slack.place()
+    await app.wiring.controls.refuse(person(place, app))
+    app.script_calls(("resume_memory", {}))
+    asked = await app.ask(place, "resume")
+    assert "stays off" in app.outputs()[0]["error"]
+    assert say("en", "off_refused") in json.dumps(app.shown(asked))
 
 
 async def test_a_pause_that_is_not_understood_changes_nothing(app: Wired) -> None:
