@@ -94,7 +94,7 @@ class CatchingUp:
                 if _may_pass(error):
                     await self._later(READ_ON, team, _delay(error))
                     return
-                log.warning("a conversation was not caught up with: %s", error_code(error))
+                log.info("a conversation was not caught up with: %s", error_code(error))
                 messages, cursor = [], ""
             for found in messages:
                 await self._take(place, row, found)

@@ -87,7 +87,8 @@ class Changes:
             return
         if text is None:
             await self._inbox.store_withdrawn(message)
-        else:
+        elif message.addressed:
+            # Any other may be older than the app's part in the thread.
             await self._inbox.store(replace(message, text=text))
 
     async def _reword(

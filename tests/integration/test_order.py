@@ -225,8 +225,17 @@ async def test_changes_of_what_is_not_for_the_app_are_not_kept(house: House) -> 
         for text in ("edited", None):
             await house.changes.note(changed(message, text))
         assert house.find("inbox_events", message) is None
-    kept = sql(house, "SELECT ts FROM overheard WHERE thread = %s", below.thread)
-    assert [row["ts"] for row in kept] == [below.ts]
+    assert sql(house, "SELECT ts FROM overheard WHERE thread = %s", below.thread) == []
+
+
+async def test_an_edit_of_what_was_said_before_the_mention_is_not_answered(house: House) -> None:
+    """What stood there before the app was called into the thread is not for it, edited or not."""
+    place = house.slack.place(channel="public")
+    before = replace(written(house, place, "talk", thread_ts=place.root), addressed=False)
+    mention = written(house, place, "<@BOT> hello", thread_ts=place.root)
+    await house.inbox.store(mention)
+    await house.changes.note(changed(before, "more talk"))
+    assert house.find("inbox_events", before) is None
 
 
 async def test_a_withdrawn_mention_calls_nobody_into_a_thread(house: House) -> None:
