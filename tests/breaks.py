@@ -580,8 +580,16 @@ BREAKS = (
         "bot/delivery.py",
         "if kept == index < len(shown) and await",
         "if kept > index < len(shown) and await",
-        "Half an answer would stay above the whole one.",
+        "The answer would jump: posted anew, and what people were reading taken away.",
         ("tests/integration/test_delivery.py::test_a_stream_that_fails_becomes_one_whole_answer",),
+    ),
+    Break(
+        "what cannot be updated is taken away",
+        "bot/delivery.py",
+        "        for part in shown[kept:]:",
+        "        for part in shown[kept + 1 :]:",
+        "Half an answer would stay beside the whole one.",
+        ("tests/integration/test_delivery.py::test_an_update_that_is_refused_becomes_a_post",),
     ),
     Break(
         "a post of unknown fate",

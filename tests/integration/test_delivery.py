@@ -170,6 +170,7 @@ async def test_a_stream_that_fails_becomes_one_whole_answer(
         await answer.delivery.finish(text)
     [message] = whole(desk.slack, place, text)
     assert await desk.known(place) == [message["ts"]]
+    assert not desk.slack.calls("chat.delete")
 
 
 async def test_a_stream_that_expired_is_updated(desk: Desk) -> None:
