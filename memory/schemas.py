@@ -10,10 +10,10 @@ Extract Episodic Memories" without the assistant's thoughts: only the person's w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Annotated, Any, get_args
+from types import MappingProxyType, new_class
+from typing import Annotated, Any, cast, get_args
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 Score = Annotated[int, Field(ge=0, le=100)]
 
@@ -159,11 +159,23 @@ def level(kind: str, content: Mapping[str, Any]) -> Any:
     return content.get(LEVEL_FIELDS.get(kind, ""))
 
 
+def for_models(schema: type[BaseModel]) -> type[BaseModel]:
+    """Return `schema` without what it declares to us: models' APIs take known keywords only."""
+    extra = schema.model_config.get("json_schema_extra")
+    if not isinstance(extra, dict) or DECLARATION not in extra:
+        return schema
+    others = {name: value for name, value in extra.items() if name != DECLARATION}
+    config = ConfigDict(json_schema_extra=others)
+    members = {"model_config": config, "__doc__": schema.__doc__, "__module__": schema.__module__}
+    made = new_class(schema.__name__, (schema,), exec_body=lambda body: body.update(members))
+    return cast("type[BaseModel]", made)
+
+
 def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
     """Return `schema` as the memory model sees it: same name, with a required `evidence` text."""
     return create_model(
         schema.__name__,
-        __base__=schema,
+        __base__=for_models(schema),
         __doc__=schema.__doc__,
         evidence=(
             str,

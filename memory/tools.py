@@ -10,11 +10,10 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic import BaseModel, ValidationError
 
 from memory.clauses import Words
 from memory.database import Pool
@@ -24,14 +23,13 @@ from memory.memories import Memory
 from memory.namespace import View
 from memory.questions import Question
 from memory.schemas import SCHEMAS, level
+from memory.tool_definitions import Definition, any_of, plain_tool, without_discriminators
 from memory.tool_store import ToolStore
 from memory.user_store import Formed
 from memory.writing import Change, InCommit
 
 SEARCH_LIMIT = 20
 MAX_CALLS = 12
-
-Definition: TypeAlias = dict[str, Any]
 
 _MANAGE = (
     "Use it when the person asks to remember something about themself, to correct a memory, or to"
@@ -127,15 +125,15 @@ class MemoryTools:
         for function in converted:
             function["parameters"]["properties"].pop("filter", None)
             function["parameters"]["properties"].pop("offset", None)
-            _without_discriminators(function["parameters"])
+            without_discriminators(function["parameters"])
         return [
             *({"type": "function", "strict": False, **function} for function in converted),
-            _plain(
+            plain_tool(
                 "list_memories",
                 "Show the person, privately, everything you remember about them. Use it when they"
                 " ask what you know or remember about them; do not repeat the list yourself.",
             ),
-            _plain(
+            plain_tool(
                 "forget_everything",
                 "Propose to forget everything about this person: they get a button and decide.",
             ),
@@ -186,7 +184,7 @@ class MemoryTools:
                 "manage_memory": create_manage_memory_tool(
                     namespace,
                     instructions=_MANAGE,
-                    schema=_any_of(self._schemas),
+                    schema=any_of(self._schemas),
                     store=self._store,
                 ),
             }
@@ -235,41 +233,6 @@ class MemoryTools:
         if action == "delete":
             return json.dumps({"proposed": True, "done": False, "id": str(identity)})
         return _told(self._store.outcome)
-
-
-def _without_discriminators(schema: Any) -> None:
-    """Drop pydantic's mapping to definitions that are no longer there: `kind` says it already."""
-    if isinstance(schema, dict):
-        schema.pop("discriminator", None)
-        for part in schema.values():
-            _without_discriminators(part)
-    elif isinstance(schema, list):
-        for part in schema:
-            _without_discriminators(part)
-
-
-def _any_of(schemas: Sequence[type[BaseModel]]) -> Any:
-    """Return one type for the content of any schema, told apart by `kind`."""
-    named = [_with_kind(schema) for schema in schemas]
-    if len(named) == 1:
-        return named[0]
-    return Annotated[reduce(lambda left, right: left | right, named), Field(discriminator="kind")]
-
-
-def _with_kind(schema: type[BaseModel]) -> Any:
-    kind: Any = Literal[schema.__name__]
-    return create_model(schema.__name__, __base__=schema, __doc__=schema.__doc__, kind=(kind, ...))
-
-
-def _plain(name: str, description: str) -> Definition:
-    parameters = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
-    return {
-        "type": "function",
-        "name": name,
-        "description": description,
-        "parameters": parameters,
-        "strict": False,
-    }
 
 
 def _shown(memory: Memory) -> dict[str, Any]:

@@ -66,7 +66,10 @@ def test_own_kinds_say_what_they_are_about(models: types.ModuleType) -> None:
     assert level("Project", about) == 0
     assert subject("Pet", {"age": 3, "nickname": "Ta", "name": "Taro"}) == "Taro"
     assert level("Pet", {"age": 3, "name": "Taro"}) is None
-    assert with_evidence(Project).__name__ == "Project"
+    shown = with_evidence(Project)
+    assert (shown.__name__, shown.__doc__) == ("Project", "A project the person works on")
+    assert list(shown.model_fields) == ["client", "name", "priority", "evidence"]
+    assert "kioku" not in shown.model_json_schema()
 
 
 @pytest.mark.parametrize(
