@@ -17,6 +17,7 @@ from bot.modals import Modals
 from bot.own_commands import OwnCommands
 from bot.own_memories import OwnMemories
 from bot.own_periods import PeriodForgetting
+from bot.placing import Placing
 from bot.previews import Previews
 
 
@@ -33,6 +34,7 @@ def create_app(
     controls: Controls,
     modals: Modals,
     previews: Previews,
+    placing: Placing,
 ) -> AsyncApp:
     """Return the app with every listener of manifest.yml.
 
@@ -49,6 +51,8 @@ def create_app(
     events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
     commands.register(app, commands=own_commands, modals=modals, answers=answers)
     actions.register(app, own=own, controls=controls, periods=periods, answers=answers)
-    changed.register(app, changes=modals.changes, previews=previews, answers=answers)
+    changed.register(
+        app, changes=modals.changes, previews=previews, placing=placing, answers=answers
+    )
     opened.register(app, modals=modals, answers=answers)
     return app

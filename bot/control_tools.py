@@ -19,6 +19,7 @@ from bot.own_periods import PeriodForgetting
 from bot.pausing import PauseNotUnderstood
 from bot.periods import STRETCHES, Period
 from bot.person_settings import MAX_RETENTION_DAYS
+from bot.placing import Placing
 from bot.privately import Work
 from bot.surfaces.blocks import Payload
 from bot.turns import Intent
@@ -68,11 +69,16 @@ _SHOWS = {
         "Offer the person, privately, a file of everything that is stored about them."
     ),
 }
+_PLACE = (
+    "Propose to use what the person told you in other conversations than now: here, everywhere in"
+    " the workspace, or in their direct messages only. They get a button and decide; say so."
+)
 _CHANGE = (
     "Change the person's settings as they ask: `notices` of what was remembered, the `language` you"
     " answer commands in, `memory` on or off, how many days memories are kept (0: no end). To turn"
     " memory on, and how long to keep, is only proposed: they get a button; say so."
 )
+_WHERE = ("here", "everywhere", "direct_messages")
 _WHICH = ("this_message", "previous_message")
 _CHANGEABLE: dict[str, Definition] = {
     "notices": {"type": "boolean"},
@@ -91,12 +97,14 @@ class ControlTools:
         own: OwnMemories,
         periods: PeriodForgetting,
         shows: Mapping[str, Show],
+        placing: Placing,
         message: Message,
         intent: Intent,
     ) -> None:
         self._controls = controls
         self._own = own
         self._periods = periods
+        self._placing = placing
         self._message = message
         self._intent = intent
         self.shown: list[Work] = []
@@ -113,6 +121,15 @@ class ControlTools:
             (
                 _tool("forget_period", _PERIOD, period=_one_of(*STRETCHES, "this_thread")),
                 self._forget_period,
+            ),
+            (
+                _tool(
+                    "change_where_used",
+                    _PLACE,
+                    about=_text("Words of the memories that are meant, such as 'ramen'."),
+                    where=_one_of(*_WHERE),
+                ),
+                self._change_where_used,
             ),
             (_tool("change_settings", _CHANGE, **_CHANGEABLE), self._change_settings),
         ]
@@ -182,6 +199,20 @@ class ControlTools:
         else:
             return _error(f"`period` is one of {', '.join(STRETCHES)}, this_thread.")
         self.forgets = True
+        return {"proposed": True, "done": False}
+
+    async def _change_where_used(self, given: Arguments) -> Any:
+        words, where = str(given.get("about") or "").strip(), given.get("where")
+        if not words or where not in _WHERE:
+            return _error(f"Give `about`, some words, and `where`: {', '.join(_WHERE)}.")
+        self.shown.append(
+            partial(
+                self._placing.proposed,
+                words=words,
+                where=where,
+                channel=self._message.channel_id,
+            )
+        )
         return {"proposed": True, "done": False}
 
     async def _show(self, show: Show, given: Arguments) -> Any:

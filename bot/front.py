@@ -79,6 +79,7 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
         controls=wiring.controls,
         modals=wiring.modals,
         previews=wiring.previews,
+        placing=wiring.placing,
     )
 
 

@@ -11,7 +11,7 @@ from bot.change_notices import REPLY, ChangeNotices
 from bot.locale import Language
 from bot.permalinks import Permalinks, last_place
 from bot.surfaces.blocks import Payload
-from bot.surfaces.edited import DONE, changed_view
+from bot.surfaces.edited import DONE, changed_payload, changed_view
 from bot.surfaces.history import HISTORY_PAGE, Page, history_payload, history_view, since_of
 from bot.surfaces.notices import notice_payload
 from bot.surfaces.views import View
@@ -123,6 +123,9 @@ class OwnChanges:
             return None
         if place == HISTORY:
             return await self.turned_to(person, language, rest)
+        if place == DONE:
+            entries = await changes_named(self._pool, person, [UUID(rest)])
+            return changed_payload(language, entries)
         return notice_payload(language, await self._notices.told(person, where))
 
     async def view_anew(self, person: Person, language: Language, where: str) -> View:

@@ -17,6 +17,7 @@ from bot.controls import Controls
 from bot.inbox import Waiting
 from bot.own_memories import OwnMemories
 from bot.own_periods import PeriodForgetting
+from bot.placing import Placing
 from bot.privately import Work
 from bot.turns import Intent
 from memory import (
@@ -122,6 +123,7 @@ def open_tools(
     controls: Controls,
     periods: PeriodForgetting,
     shows: Mapping[str, Show],
+    placing: Placing,
     schemas: Sequence[type[BaseModel]],
 ) -> OpenTools:
     """Return what makes the tools for a turn: its message, view, intent, and typed words.
@@ -153,7 +155,7 @@ def open_tools(
                 in_commit=permitted,
                 off=standing.off is not None,
             ),
-            ControlTools(controls, own, periods, shows, message, intent),
+            ControlTools(controls, own, periods, shows, placing, message, intent),
             own,
             message.person,
             [controls.consent_asked] if standing.asks else [],

@@ -18,6 +18,7 @@ from bot.own_commands import OwnCommands
 from bot.own_memories import OwnMemories
 from bot.own_periods import PeriodForgetting
 from bot.people import People
+from bot.placing import Placing
 from bot.posts import Posts
 from bot.previews import Previews
 from bot.queue import Queue
@@ -53,6 +54,7 @@ class Wiring:
     sources: Sources
     modals: Modals
     previews: Previews
+    placing: Placing
     shares: Shares
     reading: Reading
     parts: Parts
@@ -101,6 +103,7 @@ def wire(connections: Connections) -> Wiring:
     modals = create_modals(
         pool, embedder, slack, audiences, own, notices, controls, schemas=schemas
     )
+    placing = Placing(pool, embedder, audiences)
     previews = Previews(pool, embedder, audiences, stand_in=settings.stand_in)
     own_commands = OwnCommands(
         own,
@@ -149,6 +152,7 @@ def wire(connections: Connections) -> Wiring:
         notices=notices,
         modals=modals,
         previews=previews,
+        placing=placing,
         sources=sources,
         shares=shares,
         reading=Reading(pool, queue, inbox, slack, str(connections.identity.bot_user_id)),
@@ -172,6 +176,7 @@ def wire(connections: Connections) -> Wiring:
                 controls,
                 periods,
                 own_commands.shows,
+                placing,
                 schemas,
             ),
         ),

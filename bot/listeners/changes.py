@@ -13,12 +13,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language, say
 from bot.own_changes import OwnChanges
+from bot.placing import Placing
 from bot.previews import Previews
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.surfaces.history import HISTORY_ACTION
 from bot.surfaces.memories import PREVIEW_ACTION
 from bot.surfaces.places import sentence_view
+from bot.surfaces.placing import MOVE_ACTION
 from bot.surfaces.views import View
 from memory import Person
 
@@ -27,7 +29,12 @@ Deed: TypeAlias = Callable[[Person, str], Awaitable[str | None]]
 
 
 def register(
-    app: AsyncApp, *, changes: OwnChanges, previews: Previews, answers: PrivateAnswers
+    app: AsyncApp,
+    *,
+    changes: OwnChanges,
+    previews: Previews,
+    placing: Placing,
+    answers: PrivateAnswers,
 ) -> None:
     """Register these buttons, in messages and in modals alike.
 
@@ -99,6 +106,14 @@ def register(
             await answers.fill(body, client, body["view"]["id"], work)
         else:
             await answers.give(body, respond, partial(changes.turned_to, value=value), replace=True)
+
+    @app.action(MOVE_ACTION)
+    async def move(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await ack()
+        work = partial(placing.moved, value=str(action["value"]))
+        await answers.give(body, respond, work, replace=True)
 
     @app.action(re.compile(f"^{PREVIEW_ACTION}_[0-9]+$"))
     async def preview(

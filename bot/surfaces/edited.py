@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.locale import Language, say
-from bot.surfaces.blocks import note, section
+from bot.surfaces.blocks import Block, Payload, note, private, section
 from bot.surfaces.changes import can_be_undone, change_line, undo_button
 from bot.surfaces.views import View, asking_view, reading_view
 from bot.surfaces.wording import describe_escaped
@@ -17,14 +17,25 @@ DONE = "done"
 
 
 def changed_view(language: Language, entries: Sequence[Entry]) -> View:
-    """Return what was changed, each with its Undo."""
+    """Return what was changed in a modal, each with its Undo."""
+    return reading_view(language, "memory_title", _changed(language, entries))
+
+
+def changed_payload(language: Language, entries: Sequence[Entry]) -> Payload:
+    """Return the same for the person alone."""
+    lines = [change_line(language, entry) for entry in entries]
+    text = "\n".join(lines) or say(language, "memory_gone")
+    return private(text, _changed(language, entries))
+
+
+def _changed(language: Language, entries: Sequence[Entry]) -> list[Block]:
     blocks = []
     for entry in entries:
         block = section(change_line(language, entry))
         if can_be_undone(entry):
             block["accessory"] = undo_button(language, entry, f"{DONE} {entry.id}")
         blocks.append(block)
-    return reading_view(language, "memory_title", blocks or [section(say(language, "memory_gone"))])
+    return blocks or [section(say(language, "memory_gone"))]
 
 
 def forget_form(language: Language, memory: Memory) -> View:

@@ -90,6 +90,19 @@ _PREVIEW: Final = re.compile(
     r"|(?:ここ|この(?:チャンネル|会話))(?:で|では|での).*(?:使|参照)",
     re.IGNORECASE,
 )
+_PLACE: Final = re.compile(
+    r"\b(?:you (?:may|can)|please|only|just) use (?P<en>.+?),? (?:only )?(?:(?P<here>here"
+    r"|in this (?:channel|conversation))|(?P<all>everywhere|anywhere)"
+    r"|in (?:my |our )?(?P<dm>dms?|direct messages))\b"
+    r"|(?P<ja>[^、。\s]+?)(?:のこと|の記憶)?[はを](?:(?P<koko>ここ|この(?:チャンネル|会話))でも?"
+    r"|(?P<doko>どこでも)|(?P<dake>DM|ダイレクトメッセージ)(?:だけ|のみ)?で(?:のみ|だけ)?)"
+    r"使って",
+    re.IGNORECASE,
+)
+_ABOUT: Final = re.compile(
+    r"^(?:what i (?:said|told you)|the (?:fact|memory)|that|about|my|i|like|love|liking|of|for)\s+",
+    re.IGNORECASE,
+)
 _HELP: Final = re.compile(
     r"\bwhat can i do with (?:my|your|the) memor|\bhelp\b.*\bmemor|記憶で(?:何|なに)ができ",
     re.IGNORECASE,
@@ -160,12 +173,26 @@ def _settings(text: str) -> Arguments | None:
     return None
 
 
+def _placed(text: str) -> Arguments | None:
+    found = _PLACE.search(text)
+    if not found:
+        return None
+    about = (found["en"] or found["ja"]).strip()
+    while (shorter := _ABOUT.sub("", about)) != about:
+        about = shorter
+    where = "here" if found["here"] or found["koko"] else "direct_messages"
+    if found["all"] or found["doko"]:
+        where = "everywhere"
+    return {"about": about, "where": where}
+
+
 # How a tool is known: a parameter it takes (or none) and a part of its name; and what asks for it.
 _READERS: Final[tuple[tuple[str, str, Reader], ...]] = (
     ("", "incognito", _bare(_INCOGNITO)),
     ("which", "remember", _not_remembered),
     ("period", "forget", _period),
     ("memory", "settings", _settings),
+    ("where", "where", _placed),
     ("", "resume", _bare(_RESUME)),
     ("duration", "pause", _pause),
     ("", "history", _bare(_HISTORY)),

@@ -290,3 +290,26 @@ def test_what_words_do_not_settle_is_asked(world: World) -> None:
     ann.click(history, **button(history, "answer_question_no"))
     ann.alone(say("en", "ask_gone"))
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Tokyo"]
+
+
+@pytest.mark.one_mode
+def test_where_to_use_a_memory_in_plain_words(world: World) -> None:
+    """Asked to use something in a channel, the app proposes it; the click moves it, undoably."""
+    ann = Seen(world, world.human())
+    secret = world.channel("private", ann.human)
+    world.remember(ann.human, "ramen")
+    world.ask(ann.human, "<@BOT> You may use ramen in this channel", channel=secret)
+    asked = ann.alone("Use It There", secret)
+    assert world.memories(ann.human)[0]["prefix"].endswith(".dm")
+    ann.click(asked, secret, **button(asked, "move_memory"))
+    moved = ann.alone("Now used in <#", secret)
+    assert world.memories(ann.human)[0]["prefix"].endswith(f".{secret}")
+    ann.click(moved, secret, **button(moved, "undo_change"))
+    ann.alone(say("en", "change_undone", line=""), secret)
+    assert world.memories(ann.human)[0]["prefix"].endswith(".dm")
+    ja = Seen(world, world.human("Aki", locale="ja-JP"))
+    world.remember(ja.human, "ラーメン")
+    said = world.say(ja.human, "ラーメンのことはどこでも使って")
+    world.reply(said)
+    world.until(lambda: world.notices(said), "a proposal")
+    assert say("ja", "move_public_button") in shown(world.notices(said)[-1])

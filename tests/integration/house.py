@@ -28,6 +28,7 @@ from bot.overhearing import READ
 from bot.own_memories import OwnMemories
 from bot.own_periods import PeriodForgetting
 from bot.people import People
+from bot.placing import Placing
 from bot.posts import Posts
 from bot.queue import LEARNING, REPLIES, Queue
 from bot.reading import Reading
@@ -216,6 +217,7 @@ async def build(
             Controls(pool, people, learning, consent="notice"),
             PeriodForgetting(pool, people),
             {},
+            Placing(pool, embedder, audiences),
             SCHEMAS,
         ),
     )

@@ -31,6 +31,7 @@ from bot.own_commands import OwnCommands
 from bot.own_memories import OwnMemories
 from bot.own_periods import PeriodForgetting
 from bot.people import People
+from bot.placing import Placing
 from bot.previews import Previews
 from bot.queue import REPLIES, Queue
 from bot.turns import Turns
@@ -204,6 +205,7 @@ async def door(
         own=own,
         modals=modals,
         previews=previews,
+        placing=Placing(pool, embedder, audiences),
         own_commands=OwnCommands(
             own,
             controls,
