@@ -552,6 +552,33 @@ BREAKS = (
         "A memory formed twice of one message would outlive that message.",
         ("tests/integration/test_ledger.py::test_said_twice_is_one_memory",),
     ),
+    Break(
+        "questions are forgotten too",
+        "memory/traces.py",
+        '"(key = ANY(%(keys)s) OR narrow_key = ANY(%(keys)s))"',
+        '"key = ANY(%(keys)s)"',
+        "A question would go on quoting what was forgotten.",
+        (
+            "tests/integration/test_ledger.py"
+            "::test_a_question_goes_with_the_narrower_memory_it_quotes",
+        ),
+    ),
+    Break(
+        "how to answer is always recalled",
+        "memory/recall.py",
+        "for row in [*first, *rows]}",
+        "for row in rows}",
+        "Who has told a lot would have to say again how they want to be answered.",
+        ("tests/integration/test_recall.py::test_how_to_answer_is_always_recalled",),
+    ),
+    Break(
+        "own kinds are examined",
+        "memory/own_schemas.py",
+        "        if fault := _fault(schema):",
+        "        if fault := None:",
+        "A kind that cannot work would fail at the first message, not at the start.",
+        ("tests/unit/test_own_schemas.py::test_models_that_cannot_work",),
+    ),
     # --- the answer ---------------------------------------------------------------------------
     Break(
         "memories cannot close their frame",
