@@ -425,7 +425,11 @@ async def test_a_command_that_breaks_says_so(door: Door, database: str) -> None:
     user, _ = door.slack.person()
     with psycopg.connect(database) as owner:
         owner.execute("ALTER TABLE store RENAME TO away")
-    answer = await door.command(user, "/memories")
+    try:
+        answer = await door.command(user, "/memories")
+    finally:
+        with psycopg.connect(database) as owner:
+            owner.execute("ALTER TABLE away RENAME TO store")
     assert answer["text"] == say("en", "command_broke")
 
 
