@@ -14,14 +14,14 @@ from bot.change_notices import ChangeNotices
 from bot.controls import Controls
 from bot.editing import Editing
 from bot.locale import Language, say
+from bot.openings import MENU_ACTION, SETTINGS_ACTION, USED_ACTION
 from bot.own_changes import OwnChanges
 from bot.own_memories import OwnMemories
 from bot.permalinks import Permalinks
 from bot.subcommands import memories_use
-from bot.surfaces.menus import MENU_ACTION, chosen
+from bot.surfaces.menus import chosen
 from bot.surfaces.places import sentence_view
-from bot.surfaces.settings import SETTINGS_ACTION
-from bot.surfaces.used import USED_ACTION, nothing_used_view, used_view
+from bot.surfaces.used import nothing_used_view, used_view
 from bot.surfaces.views import View
 from bot.used_memories import UsedMemories
 from memory import SCHEMAS, Embedder, Person, Pool

@@ -1,48 +1,33 @@
-"""Which clicks and commands open a modal, and opening it: at once, before anything is looked up.
+"""Which clicks and commands open a modal, and with what: at once, before anything is looked up.
 
 A trigger lives three seconds, a database that sleeps wakes up in fifteen. So a modal is opened with
-nothing in it, by this table alone, and filled when its content is known.
+nothing in it, by this table alone, and filled when its content is known. Importing this costs
+nothing either: a front that knows neither the database nor Bolt can use it.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from slack_sdk.web.async_client import AsyncWebClient
-
-from bot.logs import fault
-from bot.slack import SLACK_FAULTS, error_code
 from bot.subcommands import use_opens_modal
-from bot.surfaces.menus import MENU_ACTION
-from bot.surfaces.notices import VIEW_ACTION
-from bot.surfaces.settings import SETTINGS_ACTION
-from bot.surfaces.used import USED_ACTION
-from bot.surfaces.views import loading_view
 
-log = logging.getLogger(__name__)
-
+MENU_ACTION = "memory_menu"
+USED_ACTION = "memories_used"
+VIEW_ACTION = "view_changes"
+SETTINGS_ACTION = "open_settings"
 ACTIONS = frozenset({MENU_ACTION, USED_ACTION, VIEW_ACTION, SETTINGS_ACTION})
 
 
-def opens_modal(body: Mapping[str, Any]) -> bool:
-    """Say whether what Slack sent, a command or a click, is answered with a modal."""
-    if body.get("type") == "block_actions":
-        return any(action.get("action_id") in ACTIONS for action in body.get("actions") or ())
-    return use_opens_modal(str(body.get("command") or ""), str(body.get("text") or ""))
+def opens_modal(body: Mapping[str, Any]) -> Literal["views.open", "views.push"] | None:
+    """Return the method by which `body`, a command or a click, opens a modal, if it does.
 
-
-async def open_loading(client: AsyncWebClient, body: Mapping[str, Any]) -> str | None:
-    """Open an empty modal for `body`, on top of the one that was clicked in; return its id.
-
-    None where Slack does not take it, as when the trigger is too old: the person clicks again.
+    It is called with the body's `trigger_id` and `bot.surfaces.views.loading_view`; pushed, the
+    modal lies on top of the one that was clicked in.
     """
-    trigger = str(body.get("trigger_id") or "")
-    call = client.views_push if body.get("view") else client.views_open
-    try:
-        opened = await call(trigger_id=trigger, view=loading_view())
-    except SLACK_FAULTS as error:
-        log.warning("a modal could not be opened: %s", error_code(error) or fault(error))
-        return None
-    return str((opened.get("view") or {}).get("id") or "") or None
+    if body.get("type") == "block_actions":
+        if not any(action.get("action_id") in ACTIONS for action in body.get("actions") or ()):
+            return None
+        return "views.push" if body.get("view") else "views.open"
+    opens = use_opens_modal(str(body.get("command") or ""), str(body.get("text") or ""))
+    return "views.open" if opens else None

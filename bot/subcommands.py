@@ -5,10 +5,12 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bot.locale import Language, say
-from bot.periods import Stretch
+
+if TYPE_CHECKING:
+    from bot.periods import Stretch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

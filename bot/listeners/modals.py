@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -9,13 +10,17 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.privately import Content, PrivateAnswers
+from bot.logs import fault
 from bot.modals import Modals
-from bot.openings import ACTIONS, open_loading
+from bot.openings import ACTIONS, opens_modal
+from bot.slack import SLACK_FAULTS, error_code
 from bot.surfaces.edited import FORGET_FORM
 from bot.surfaces.forms import FORM, KIND_ACTION
 from bot.surfaces.places import PLACE_FORM
 from bot.surfaces.settings import SETTINGS_FORM
 from bot.surfaces.views import language_of_view, loading_view
+
+log = logging.getLogger(__name__)
 
 
 def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
@@ -76,6 +81,18 @@ async def open_and_fill(
     client: AsyncWebClient, body: dict[str, Any], modals: Modals, answers: PrivateAnswers
 ) -> None:
     """Open a modal for a click or command, before anything is looked up, and then fill it."""
-    view_id = await open_loading(client, body)
+    view_id = await _opened(client, body)
     if view_id is not None:
         await answers.fill(body, client, view_id, partial(modals.content, body))
+
+
+async def _opened(client: AsyncWebClient, body: dict[str, Any]) -> str | None:
+    """Return the id of the empty modal; None where Slack takes none: the person clicks again."""
+    trigger = str(body.get("trigger_id") or "")
+    call = client.views_push if opens_modal(body) == "views.push" else client.views_open
+    try:
+        opened = await call(trigger_id=trigger, view=loading_view())
+    except SLACK_FAULTS as error:
+        log.warning("a modal could not be opened: %s", error_code(error) or fault(error))
+        return None
+    return str((opened.get("view") or {}).get("id") or "") or None

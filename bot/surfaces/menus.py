@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias, cast
 
 from bot.locale import Language, say
+from bot.openings import MENU_ACTION
 from bot.surfaces.blocks import Block, plain_text, section
 
-MENU_ACTION = "memory_menu"
 _VALUE_LIMIT = 150
 
 Deed: TypeAlias = Literal["edit", "forget", "place", "history"]

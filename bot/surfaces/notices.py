@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from bot.locale import Language, say
+from bot.openings import VIEW_ACTION
 from bot.surfaces.blocks import Block, Payload, button, note, private, section
 from bot.surfaces.changes import (
     can_be_undone,
@@ -18,7 +19,6 @@ from bot.surfaces.changes import (
 )
 from memory import Entry, Question
 
-VIEW_ACTION = "view_changes"
 ROOM = 9_000
 _SHOWN = 5
 _QUESTIONS = 3

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.locale import Language, say
+from bot.openings import SETTINGS_ACTION
 from bot.person_settings import ConsentMode, PersonSettings
 from bot.surfaces.blocks import Block, Payload, button, note, plain_text, private, section
 from bot.surfaces.standing import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION, off_line
@@ -15,7 +16,6 @@ from bot.surfaces.views import View, asking_view
 _RETENTION = (30, 90, 180, 365, 730)
 
 SETTINGS_FORM = "settings_form"
-SETTINGS_ACTION = "open_settings"
 RETENTION_ACTION = "keep_memories_for"
 LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "ja": "日本語"}
 

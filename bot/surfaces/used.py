@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from uuid import UUID
 
 from bot.locale import Language, say
+from bot.openings import USED_ACTION
 from bot.surfaces.blocks import Block, button, note, section
 from bot.surfaces.dates import day, minute
 from bot.surfaces.menus import with_menu
@@ -15,7 +16,6 @@ from bot.surfaces.views import View, reading_view
 from bot.surfaces.wording import describe_escaped, place_name
 from memory import Memory
 
-USED_ACTION = "memories_used"
 USED_SHOWN = 40
 
 

@@ -1,0 +1,70 @@
+"""Which clicks and commands open a modal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from bot.openings import ACTIONS, opens_modal
+
+
+def click(action: str, **more: Any) -> dict[str, Any]:
+    """Return a click on a button or menu."""
+    return {"type": "block_actions", "actions": [{"action_id": action}], **more}
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_clicks_open_a_modal_or_push_one(action: str) -> None:
+    """From a message a modal is opened, from a modal another is laid on top of it."""
+    assert opens_modal(click(action)) == "views.open"
+    assert opens_modal(click(action, view={"id": "V1"})) == "views.push"
+
+
+@pytest.mark.parametrize(
+    ("text", "opens"),
+    [
+        ("edit 2", True),
+        ("編集 2", True),
+        ("EDIT", True),
+        ("add", True),
+        ("追加", True),
+        ("add I live in Osaka", False),
+        ("settings", True),
+        ("", False),
+        ("2", False),
+        ("search edit", False),
+        ("history", False),
+    ],
+)
+def test_commands_that_open_a_modal(text: str, opens: bool) -> None:
+    """A form is opened by its word, in each language; what stores at once opens none."""
+    method = opens_modal({"command": "/memories", "text": text})
+    assert method == ("views.open" if opens else None)
+    assert opens_modal({"command": "/forget", "text": text}) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        click("undo_change"),
+        click("forget_memory"),
+        {"type": "view_submission", "view": {}},
+        {"type": "block_actions"},
+        {},
+    ],
+)
+def test_everything_else_opens_nothing(body: dict[str, Any]) -> None:
+    """Other clicks, submissions and what is nothing of the kind open no modal."""
+    assert opens_modal(body) is None
+
+
+def test_the_table_costs_nothing_to_import() -> None:
+    """Whoever answers while the database sleeps loads neither its driver nor a model's client."""
+    code = (
+        "import sys, bot.openings, bot.surfaces.views;"
+        " sys.exit(len({'psycopg', 'openai', 'langgraph', 'aiohttp', 'memory'} & {*sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
