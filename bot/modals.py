@@ -68,7 +68,9 @@ class Modals:
             return await self._menu(str(action["selected_option"]["value"]), person, language)
         if action["action_id"] == USED_ACTION:
             used = await self.used.of_turn(person, str(action["value"]))
-            return used_view(language, used) if used else nothing_used_view(language)
+            if used is None:
+                return nothing_used_view(language)
+            return used_view(language, used, await self.changes.zone(person))
         return await self.changes.told_in_full(person, language, str(action["value"]))
 
     async def _commanded(self, text: str, person: Person, language: Language) -> View:

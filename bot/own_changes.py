@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from typing import Literal
 from uuid import UUID
 
@@ -53,11 +54,13 @@ class OwnChanges:
 
     async def turned_to(self, person: Person, language: Language, value: str) -> Payload:
         """Return the page of changes that a button names."""
-        return history_payload(language, await self._page(person, value))
+        page, zone = await self._page(person, value), await self._notices.zone(person)
+        return history_payload(language, page, zone)
 
     async def history_of(self, person: Person, language: Language, value: str) -> View:
         """Return a page of changes in a modal: ``SINCE REFERENCE``."""
-        return history_view(language, await self._page(person, value))
+        page, zone = await self._page(person, value), await self._notices.zone(person)
+        return history_view(language, page, zone)
 
     async def told_in_full(self, person: Person, language: Language, where: str) -> View:
         """Return what a notice tells in a modal, each change with its source."""
@@ -69,7 +72,11 @@ class OwnChanges:
         page = Page(
             entries=tuple(entries), questions=told.questions, links=await self._linked(entries)
         )
-        return history_view(language, page)
+        return history_view(language, page, await self._notices.zone(person))
+
+    async def zone(self, person: Person) -> tzinfo:
+        """Return the person's time zone."""
+        return await self._notices.zone(person)
 
     async def undo(self, person: Person, change: str) -> str | None:
         """Take a change back; return the key of the sentence that says why not, if it cannot be.
@@ -126,7 +133,8 @@ class OwnChanges:
         if place == DONE:
             entries = await changes_named(self._pool, person, [UUID(rest)])
             return changed_payload(language, entries)
-        return notice_payload(language, await self._notices.told(person, where))
+        told = await self._notices.told(person, where)
+        return notice_payload(language, told, await self._notices.zone(person))
 
     async def view_anew(self, person: Person, language: Language, where: str) -> View:
         """Return what takes the place of the modal in which something was clicked."""

@@ -859,7 +859,7 @@ BREAKS = (
     ),
     Break(
         "a notice for one pair of eyes",
-        "bot/change_notices.py",
+        "bot/notice_places.py",
         "return self.audience == DM and bool(self.reply_ts)",
         "return bool(self.reply_ts)",
         "What one person told would stand below a reply that the whole channel reads.",

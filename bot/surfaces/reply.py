@@ -72,6 +72,7 @@ def footer(
     drew_on: UUID | None = None,
     told: Told | None = None,
     room: int = ROOM,
+    zone: tzinfo = UTC,
 ) -> list[Block]:
     """Return what stands below every answer.
 
@@ -85,16 +86,21 @@ def footer(
         lines.append(off_line(language, standing.off, standing.settings))
     elif standing is not None and standing.introduces:
         lines.append(say(language, "footer_memory"))
-    return [note(*lines), *told_blocks(language, drew_on=drew_on, told=told, room=room)]
+    return [note(*lines), *told_blocks(language, drew_on=drew_on, told=told, room=room, zone=zone)]
 
 
 def told_blocks(
-    language: Language, *, drew_on: UUID | None, told: Told | None, room: int
+    language: Language,
+    *,
+    drew_on: UUID | None,
+    told: Told | None,
+    room: int,
+    zone: tzinfo = UTC,
 ) -> list[Block]:
     """Return what of the footer can change later, marked so that it can be found again."""
     buttons = [used_button(language, drew_on)] if drew_on else []
     if told:
-        blocks = notice_blocks(language, told, room=room, beside=buttons)
+        blocks = notice_blocks(language, told, zone, room=room, beside=buttons)
     else:
         blocks = [{"type": "actions", "elements": buttons}] if buttons else []
     return [{**block, "block_id": _mark(place, block)} for place, block in enumerate(blocks)]
