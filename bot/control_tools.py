@@ -126,7 +126,7 @@ class ControlTools:
                 _tool(
                     "change_where_used",
                     _PLACE,
-                    about=_text("Words of the memories that are meant, such as 'ramen'."),
+                    about=_text("Words of the memories that are meant: what they are about."),
                     where=_one_of(*_WHERE),
                 ),
                 self._change_where_used,

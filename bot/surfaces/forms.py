@@ -5,26 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from pydantic import BaseModel
 
 from bot.locale import Language, say
 from bot.surfaces.blocks import Block, plain_text, section
+from bot.surfaces.fields import CHOICES, TEXT_LIMIT, Field, fields_of
 from bot.surfaces.views import View, asking_view
 from bot.surfaces.wording import kind_title
 from memory import SCHEMAS, InvalidContent, validated
 
 FORM = "memory_form"
 KIND_ACTION = "memory_kind"
-FIELDS = 6
-TEXT_LIMIT = 2_000
-_CHOICES = 100
-_LONG = 100
-# Of our own kinds; another says "multiline" in its `json_schema_extra`.
-_LONG_TEXTS = frozenset({"description", "observation", "action", "result", "instruction"})
 
-Shape: TypeAlias = Literal["text", "long", "lines", "number", "decimal", "choice", "truth"]
 
 _LABELS: Mapping[str, str] = {
     "topic": "field_topic",
@@ -48,91 +42,6 @@ _REASONS: Mapping[str, str] = {
     "secret": "form_secret",
     "ended": "form_ended",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One input of a form. `low` and `high` bound a number, `longest` a text."""
-
-    name: str
-    shape: Shape
-    required: bool
-    title: str
-    hint: str = ""
-    low: float | None = None
-    high: float | None = None
-    longest: int = TEXT_LIMIT
-    choices: tuple[Any, ...] = ()
-
-    @property
-    def block_id(self) -> str:
-        """The id of its block, under which an error is shown."""
-        return f"field.{self.name}"
-
-
-def fields_of(schema: type[BaseModel], content: Mapping[str, Any]) -> list[Field]:
-    """Return the inputs for `content`, six at most, those that must be filled in first.
-
-    A field no input can hold, such as a list of objects, is left out and keeps its value.
-    """
-    described = schema.model_json_schema()
-    required = set(described.get("required") or ())
-    found = [
-        field
-        for name, rules in (described.get("properties") or {}).items()
-        if (field := _field(name, _resolved(rules, described), name in required, content.get(name)))
-    ]
-    return sorted(found, key=lambda field: not field.required)[:FIELDS]
-
-
-def _resolved(rules: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rules of a field without ``null``, and with what they refer to in their place."""
-    outer = {key: rules[key] for key in ("title", "description", "multiline") if key in rules}
-    for option in [*rules.get("anyOf", ()), *rules.get("allOf", ())]:
-        if option.get("type") != "null":
-            rules = option
-            break
-    if "$ref" in rules:
-        rules = described["$defs"][str(rules["$ref"]).rpartition("/")[2]]
-    return {**rules, **outer}
-
-
-def _field(name: str, rules: Mapping[str, Any], required: bool, value: Any) -> Field | None:
-    shape = _shape(name, rules, value)
-    if shape is None or (isinstance(value, str) and len(value) > TEXT_LIMIT):
-        return None
-    choices = tuple(rules.get("enum") or ([rules["const"]] if "const" in rules else ()))
-    return Field(
-        name=name,
-        shape=shape,
-        required=required,
-        title=str(rules.get("title") or name.replace("_", " ").title()),
-        hint=str(rules.get("description") or ""),
-        low=rules.get("minimum", rules.get("exclusiveMinimum")),
-        high=rules.get("maximum", rules.get("exclusiveMaximum")),
-        longest=min(int(rules.get("maxLength") or TEXT_LIMIT), TEXT_LIMIT),
-        choices=choices[:_CHOICES],
-    )
-
-
-def _shape(name: str, rules: Mapping[str, Any], value: Any) -> Shape | None:
-    if "enum" in rules or "const" in rules:
-        return "choice"
-    match rules.get("type"):
-        case "integer":
-            return "number"
-        case "number":
-            return "decimal"
-        case "boolean":
-            return "truth"
-        case "array" if (rules.get("items") or {}).get("type") == "string":
-            return "lines"
-        case "string":
-            there = value if isinstance(value, str) else ""
-            wide = rules.get("multiline") or int(rules.get("maxLength") or 0) > _LONG
-            wide = wide or name in _LONG_TEXTS or len(there) > _LONG or "\n" in there
-            return "long" if wide else "text"
-    return None
 
 
 def memory_form(
@@ -184,7 +93,7 @@ def _kind_choice(
             "type": "static_select",
             "action_id": KIND_ACTION,
             "placeholder": plain_text(say(language, "form_kind")),
-            "options": list(options.values())[:_CHOICES],
+            "options": list(options.values())[:CHOICES],
             "initial_option": options[chosen],
         },
     }

@@ -258,7 +258,7 @@ def test_a_preview_is_what_a_reply_there_draws_on(world: World) -> None:
         preview = world.command(ann.human, "/memories", f"preview <#{channel}>")
         question = f"<@BOT> What should I eat in {channel}?"
         world.ask(ann.human, question, channel=channel)
-        prompt = json.dumps(world.prompts(question)[-1]["body"])
+        prompt = json.dumps(world.prompts(question)[-1]["body"]["input"])
         for food in ("ramen", "sushi", "tempura"):
             assert (food in shown(preview)) == (food in prompt) == (food in seen)
     here = world.command(ann.human, "/memories", "preview", channel=secret)
