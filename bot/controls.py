@@ -190,6 +190,13 @@ class Controls:
             settings = await read_settings(connection, person)
         return settings_payload(language, settings, consent=self._consent)
 
+    async def why_off(self, person: Person, language: Language) -> str | None:
+        """Return the sentence that says why memory is off for a person; None while it is on."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        off = settings.off(self._consent)
+        return off_line(language, off, settings) if off else None
+
     async def settings_form(self, person: Person, language: Language) -> View:
         """Return the form in which the person changes their settings."""
         async with person_transaction(self._pool, person) as connection:

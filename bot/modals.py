@@ -22,7 +22,7 @@ from bot.subcommands import memories_use
 from bot.surfaces.menus import chosen
 from bot.surfaces.places import sentence_view
 from bot.surfaces.used import nothing_used_view, used_view
-from bot.surfaces.views import View
+from bot.surfaces.views import View, metadata_of
 from bot.used_memories import UsedMemories
 from memory import SCHEMAS, Embedder, Person, Pool
 
@@ -73,11 +73,22 @@ class Modals:
             return used_view(language, used, await self.changes.zone(person))
         return await self.changes.told_in_full(person, language, str(action["value"]))
 
+    async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+        """Store what a form was submitted with; nothing new while memory is off."""
+        if not metadata_of(view).get("memory"):
+            off = await self.controls.why_off(person, language)
+            if off:
+                return sentence_view(language, "form_add_title", off)
+        return await self.editing.saved(person, language, view)
+
     async def _commanded(self, text: str, person: Person, language: Language) -> View:
         use, words = memories_use(text) or (None, "")
         if use is not None and use.name == "settings":
             return await self.controls.settings_form(person, language)
         if use is not None and use.name == "add":
+            off = await self.controls.why_off(person, language)
+            if off:
+                return sentence_view(language, "form_add_title", off)
             return self.editing.blank(language)
         if not words:
             return sentence_view(language, "form_edit_title", say(language, "edit_usage"))

@@ -58,7 +58,7 @@ def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
         if errors := modals.editing.read(body["view"]).errors:
             await ack(response_action="errors", errors=errors)
             return
-        await stored(ack, client, body, partial(modals.editing.saved, view=body["view"]))
+        await stored(ack, client, body, partial(modals.saved, view=body["view"]))
 
     @app.view(PLACE_FORM)
     async def place(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:

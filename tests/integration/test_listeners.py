@@ -457,6 +457,19 @@ async def _modal(door: Door, user: str) -> list[str]:
     return [key for key in ("modal_loading", "command_failed") if say("ja", key) in text]
 
 
+async def test_nothing_is_added_while_memory_is_off(door: Door) -> None:
+    """Who has not agreed to memory is told so instead of being shown an empty form."""
+    user, _ = door.slack.person()
+    await door.control(
+        "commands", {"user": user, "channel": "dm", "command": "/memories", "text": "add"}
+    )
+    async with asyncio.timeout(15):
+        while say("en", "off_not_agreed") not in json.dumps(  # noqa: ASYNC110
+            await door.control(f"views?as={user}"), ensure_ascii=False
+        ):
+            await asyncio.sleep(0.02)
+
+
 @pytest.mark.parametrize("text", ["edit 7", "編集 7", "edit", "edit nonsense"])
 async def test_a_form_that_cannot_be_opened_says_why(door: Door, text: str) -> None:
     """A number that is none of the list, or none at all, is answered in the modal."""
