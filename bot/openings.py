@@ -16,6 +16,8 @@ MENU_ACTION = "memory_menu"
 USED_ACTION = "memories_used"
 VIEW_ACTION = "view_changes"
 SETTINGS_ACTION = "open_settings"
+# Where such a front says which modal it has opened.
+OPENED = "opened_view_id"
 ACTIONS = frozenset({MENU_ACTION, USED_ACTION, VIEW_ACTION, SETTINGS_ACTION})
 
 

@@ -10,7 +10,8 @@ from bot.announcing import Withdraw, withdraw_nothing
 from bot.kept_texts import latest_thread, messages_in, take_away
 from bot.locale import Language, say
 from bot.people import People
-from bot.periods import Period, Stretch, stretch, told_in
+from bot.periods import Period, stretch, told_in
+from bot.subcommands import Stretch
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.forgetting import forget_period_question, forgotten_notice
 from bot.surfaces.memories import numbered

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime, time, timedelta, tzinfo
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
+from bot.subcommands import Stretch
 from memory import Memory
 
-Stretch: TypeAlias = Literal["last_hour", "today", "yesterday"]
 STRETCHES: tuple[Stretch, ...] = get_args(Stretch)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TypeAlias
 
 from bot.locale import Language, say
 
-if TYPE_CHECKING:
-    from bot.periods import Stretch
+Stretch: TypeAlias = Literal["last_hour", "today", "yesterday"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

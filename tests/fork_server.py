@@ -20,6 +20,7 @@ import runpy
 import selectors
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -39,6 +40,7 @@ _MODULES = (
     "playground.model.server",
 )
 _STREAMS = 3
+_SIZE = struct.Struct("!I")
 _READ = 1 << 16
 
 
@@ -111,9 +113,6 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-_asking = threading.Lock()
-
-
 def start(
     module: str,
     *arguments: str,
@@ -146,8 +145,7 @@ def start(
             "env": dict(env),
             "own_group": own_group,
         }
-        with _asking:
-            _server().ask(json.dumps(asked), [*given, telling])
+        _server().ask(json.dumps(asked), [*given, telling])
     return Forked(io.FileIO(reading), shown)
 
 
@@ -165,6 +163,7 @@ def _server() -> _Client:
 
 class _Client:
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -177,8 +176,10 @@ class _Client:
 
     def ask(self, request: str, descriptors: Sequence[int]) -> None:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-        self._socket.sendmsg([b"\n"], rights)
-        self._socket.sendall(f"{request}\n".encode())
+        text = request.encode()
+        with self._lock:
+            self._socket.sendmsg([_SIZE.pack(len(text))], rights)
+            self._socket.sendall(text)
 
     def close(self) -> None:
         self._socket.close()
@@ -214,12 +215,14 @@ class _Server:
                         return request
 
     def _read(self) -> dict[str, Any] | None:
-        begin, descriptors, _, _ = socket.recv_fds(self._asked, 1, _STREAMS + 1)
-        if not begin:
+        size, descriptors, _, _ = socket.recv_fds(
+            self._asked, _SIZE.size, _STREAMS + 1, socket.MSG_WAITALL
+        )
+        if not size:
             return None
-        text = b""
-        while not text.endswith(b"\n"):
-            text += self._asked.recv(_READ)
+        # Another request may follow at once: not a byte of it is taken.
+        [length] = _SIZE.unpack(size)
+        text = self._asked.recv(length, socket.MSG_WAITALL)
         request: dict[str, Any] = json.loads(text)
         request["descriptors"] = descriptors
         return request

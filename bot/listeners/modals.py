@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.listeners.privately import Content, PrivateAnswers
 from bot.logs import fault
 from bot.modals import Modals
-from bot.openings import ACTIONS, opens_modal
+from bot.openings import ACTIONS, OPENED, opens_modal
 from bot.slack import SLACK_FAULTS, error_code
 from bot.surfaces.edited import FORGET_FORM
 from bot.surfaces.forms import FORM, KIND_ACTION
@@ -88,6 +88,8 @@ async def open_and_fill(
 
 async def _opened(client: AsyncWebClient, body: dict[str, Any]) -> str | None:
     """Return the id of the empty modal; None where Slack takes none: the person clicks again."""
+    if opened_already := body.get(OPENED):
+        return str(opened_already)
     trigger = str(body.get("trigger_id") or "")
     call = client.views_push if opens_modal(body) == "views.push" else client.views_open
     try:

@@ -24,7 +24,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from slack_sdk.signature import SignatureVerifier
 
 from bot.locale import language_of, say
+from bot.openings import opens_modal
 from bot.signature import is_signed
+from bot.surfaces.views import loading_view
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -43,6 +45,7 @@ _WHOLE_ANSWER = botocore.config.Config(
 )
 _READ_AGAIN_SECONDS = 30.0
 _TELL_SECONDS = 1.0
+_OPEN_SECONDS = 1.2
 _BODY = 'Send JSON: {"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits.\n'
 
 
@@ -126,14 +129,40 @@ def _slack(body: bytes, headers: dict[str, str]) -> Response:
         return _text(400, "The body is none that Slack sends.\n")
     if sent.get("type") == "url_verification":
         return _text(200, str(sent.get("challenge") or ""))
-    handed_over = _hand_over({"kind": "slack", "body": text, "content_type": content_type})
-    if handed_over:
+    envelope = {"kind": "slack", "body": text, "content_type": content_type}
+    method = opens_modal(sent)
+    if method and (view_id := _open_loading(method, sent)):
+        envelope["view_id"] = view_id
+    if _hand_over(envelope):
+        if sent.get("type") == "view_submission":
+            # What is wrong with it, if anything, comes in its place: see the worker.
+            return _json({"response_action": "update", "view": loading_view()})
         return _text(200, "")
     if sent.get("type") == "event_callback":
         # Slack delivers it again.
         return _text(503, "The event could not be handed over.\n")
     # A command, a click or a form is delivered once: nothing was done, and the person hears so.
     return _nothing_done(sent)
+
+
+def _open_loading(method: str, sent: Mapping[str, Any]) -> str | None:
+    """Open an empty modal while the trigger lives; return its id, None where Slack refuses."""
+    body = {"trigger_id": sent.get("trigger_id"), "view": loading_view()}
+    request = urllib.request.Request(  # noqa: S310 - Slack's own address
+        os.environ.get("SLACK_API_URL", "https://slack.com/api/").rstrip("/") + f"/{method}",
+        json.dumps(body).encode(),
+        {
+            "content-type": "application/json; charset=utf-8",
+            "authorization": f"Bearer {_secret.get('SLACK_BOT_TOKEN')}",
+        },
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_OPEN_SECONDS) as answer:  # noqa: S310
+            opened = json.load(answer)
+    except (OSError, ValueError) as error:
+        log.warning("a modal was not opened: %s", type(error).__name__)
+        return None
+    return str((opened.get("view") or {}).get("id") or "") or None
 
 
 def _nothing_done(sent: Mapping[str, Any]) -> Response:

@@ -26,7 +26,12 @@ FRONT_PACKAGES = ("slack-sdk",)
 FRONT_CODE = (
     "bot/__init__.py",
     "bot/locale",
+    "bot/openings.py",
     "bot/signature.py",
+    "bot/subcommands.py",
+    "bot/surfaces/__init__.py",
+    "bot/surfaces/blocks.py",
+    "bot/surfaces/views.py",
     "deploy/__init__.py",
     "deploy/aws/__init__.py",
     "deploy/aws/front.py",

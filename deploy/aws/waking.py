@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import urllib.parse
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,6 +15,7 @@ from bot.locale import language_of, say
 from bot.logs import fault
 from bot.messages import read_message
 from bot.slack import SLACK_FAULTS, create_client
+from deploy.aws import envelopes
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +28,7 @@ def needs_database(envelope: dict[str, Any]) -> bool:
     """Say whether anything is to be stored or done: an idle database is not woken for nothing."""
     if envelope["kind"] != "slack":
         return True
-    sent = _sent(envelope)
+    sent = envelopes.read(envelope)
     event = sent.get("event")
     if not isinstance(event, dict):
         return True
@@ -64,7 +63,7 @@ async def _tell(settings: Settings, envelope: dict[str, Any]) -> None:
     await asyncio.sleep(_AFTER_SECONDS)
     if envelope["kind"] != "slack" or settings.slack_bot_token is None:
         return
-    sent = _sent(envelope)
+    sent = envelopes.read(envelope)
     try:
         if "event" in sent:
             message = read_message(sent, _bot_user_id(sent))
@@ -85,17 +84,6 @@ async def _tell(settings: Settings, envelope: dict[str, Any]) -> None:
             )
     except SLACK_FAULTS as error:
         log.info("that the database wakes up was not told: %s", fault(error))
-
-
-def _sent(envelope: dict[str, Any]) -> dict[str, Any]:
-    body = str(envelope["body"])
-    if envelope["content_type"].startswith("application/x-www-form-urlencoded"):
-        form = dict(urllib.parse.parse_qsl(body, keep_blank_values=True))
-        if "payload" not in form:
-            return {**form}
-        body = form["payload"]
-    sent: dict[str, Any] = json.loads(body)
-    return sent
 
 
 def _bot_user_id(sent: dict[str, Any]) -> str:

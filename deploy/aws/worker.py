@@ -7,6 +7,7 @@ keep Aurora from pausing.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Protocol, TypeAlias
 
-from slack_bolt.async_app import AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.ask import Asks, answer_call
@@ -23,11 +23,14 @@ from bot.connections import connected
 from bot.front import build_app
 from bot.listeners.privately import PrivateAnswers
 from bot.logs import set_up_logging
+from bot.openings import OPENED
 from bot.secrets import DatabaseSecret, with_secrets
 from bot.start import StartError
+from bot.surfaces.returned import returned_form
 from bot.turn import create_turn
 from bot.wiring import Wiring, wire
 from bot.worker import register_work
+from deploy.aws import envelopes
 from deploy.aws.continuing import continue_at
 from deploy.aws.waking import needs_database, told_while_waking
 
@@ -119,15 +122,22 @@ async def _opened(envelope: Envelope) -> AsyncIterator[Wiring]:
 
 
 async def _dispatch(wiring: Wiring, envelope: Envelope) -> None:
-    request = AsyncBoltRequest(
-        body=envelope["body"], headers={"content-type": [envelope["content_type"]]}
-    )
+    sent = envelopes.read(envelope)
+    if view_id := envelope.get("view_id"):
+        sent[OPENED] = view_id
     answers = PrivateAnswers(wiring.people)
-    response = await build_app(wiring, answers).async_dispatch(request)
-    await answers.all_given(_ANSWER_SECONDS)
+    response = await build_app(wiring, answers).async_dispatch(envelopes.request(envelope, sent))
     if response.status >= 500:
         # Lambda invokes this function again with the same event.
         raise RuntimeError("An event could not be stored; it is delivered again.")
+    errors = json.loads(response.body or "{}").get("errors") if sent.get("view") else None
+    if errors:
+        # The front has answered for it already: the form comes back in the modal's place.
+        view = sent["view"]
+        await wiring.connections.slack.views_update(
+            view_id=view["id"], view=returned_form(view, errors)
+        )
+    await answers.all_given(_ANSWER_SECONDS)
 
 
 async def _ask(wiring: Wiring, envelope: Envelope) -> dict[str, Any]:

@@ -52,11 +52,6 @@ def _lived_in(app: App) -> Iterator[World]:
         assert world.leaks() == []
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Add the mark of tests that need not run in both modes."""
-    config.addinivalue_line("markers", "one_mode: in one mode, chosen by the length of its name")
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests that take `world` in both modes, or in one."""
     if "world" in metafunc.fixturenames:

@@ -85,6 +85,10 @@ class Aws:
         )
         return int(row["n"])
 
+    def let_go(self) -> None:
+        """Wait until no connection is open: Aurora could pause."""
+        self.world.until(lambda: self.connections() == 0 or None, "an end of all connections")
+
     def write_database_secret(self, conninfo: str) -> None:
         """Let the secret name this database."""
         write_database_secret(self.secrets, conninfo)
@@ -194,7 +198,12 @@ def _deploy(slack: Server, moto_url: str, log: Path) -> Cloud:
     functions["front"] = Function(
         "front",
         "deploy.aws.front.handler",
-        {**shared, "SLACK_SECRET_ARN": "slack", "KIOKU_WORKER_FUNCTION": "worker"},
+        {
+            **shared,
+            "SLACK_SECRET_ARN": "slack",
+            "SLACK_API_URL": slack.told["slack_api_url"],
+            "KIOKU_WORKER_FUNCTION": "worker",
+        },
         log,
         30.0,
     )

@@ -14,9 +14,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from bot.locale import say
 from memory import EmbeddedPostgres
 from tests.deploy.aws.conftest import API_TOKEN, Aws, asleep
 from tests.e2e.messages import error_sentences
+from tests.e2e.test_changes_shown import Seen
 
 INTERESTS = (
     "クラウドサービス全般に興味があり、特にAWS、Azureの基本的な知識を徐々に深めていきたいと思っています",
@@ -54,7 +56,7 @@ def test_the_articles_call(aws: Aws) -> None:
     assert {row["value"]["kind"] for row in rows} == {"UserTechInterest"}
     assert call(aws, "MZ0001", TOPICS, token="guessed")[0] == 401
     assert call(aws, "mz 1", TOPICS)[0] == 400
-    assert aws.connections() == 0
+    aws.let_go()
 
 
 def test_stories_with_repeated_and_reordered_deliveries(aws: Aws) -> None:
@@ -78,7 +80,7 @@ def test_stories_with_repeated_and_reordered_deliveries(aws: Aws) -> None:
     assert foods == ["ラーメン"]
     assert "ラーメン" in world.command(aki, "/memories")["text"]
     aws.quiet()
-    assert aws.connections() == 0
+    aws.let_go()
 
 
 def test_while_aurora_sleeps(aws: Aws) -> None:
@@ -105,7 +107,7 @@ def test_while_aurora_sleeps(aws: Aws) -> None:
     deliveries = world.playground("deliveries?since=0")["deliveries"]
     assert {delivery["outcome"] for delivery in deliveries} == {"acked"}
     assert max(aws.cloud.front_seconds) < 3.0, "Slack would have delivered it again."
-    world.until(lambda: aws.connections() == 0 or None, "an end of all connections")
+    aws.let_go()
 
 
 @pytest.fixture
@@ -197,7 +199,7 @@ def test_a_worker_killed_by_its_time_limit(aws: Aws, step: str) -> None:
     world.reply(said)
     assert len(world.answers(said)) == 1
     assert len(world.memories(ann)) == 1
-    assert aws.connections() == 0
+    aws.let_go()
 
 
 def test_what_cannot_be_handed_over(aws: Aws) -> None:
@@ -215,3 +217,22 @@ def test_what_cannot_be_handed_over(aws: Aws) -> None:
     front.end_idle()
     world.reply(said)
     aws.quiet()
+
+
+def test_modals_are_opened_by_the_front(aws: Aws) -> None:
+    """A form opens within Slack's time, comes back with what is wrong in it, and is stored."""
+    world = aws.world
+    ann = Seen(world, world.human())
+    typed = {"user": ann.human.id, "channel": "dm", "command": "/memories", "text": "add"}
+    assert world.playground("commands", typed)["ok"]
+    form = ann.modal(say("en", "field_fact"))
+    opened = world.calls("views.open")
+    assert [call["executed"] for call in opened] == [True]
+    assert ann.submit(form, **{"field.fact": "my password is hunter2hunter2"})["ok"]
+    returned = ann.modal("hunter2hunter2")
+    assert returned["id"] == form["id"]
+    assert ":warning:" in json.dumps(returned["blocks"])
+    assert ann.submit(returned, **{"field.fact": "I live in Osaka"})["ok"]
+    ann.modal("Remembered: I live in Osaka")
+    aws.quiet()
+    assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
