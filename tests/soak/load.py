@@ -20,7 +20,7 @@ PEOPLE = 200
 MODEL_MS = 300
 RAPID = 20
 STREAMS = 20
-STREAM_EVERY = 6.5
+STREAM_EVERY = 7.5
 SLOW_MS, QUICK_MS = 3000, 150
 THREADS_EACH, MESSAGES_EACH = 5, 10
 SENDERS = 6
@@ -28,17 +28,18 @@ GROWTH_SHARE, GROWTH_BYTES = 0.15, 20 * 2**20
 QUEUE_SECONDS = 10.0
 STARVED_SECONDS = 20.0
 FRESH_EVERY = 4.0
+OUTAGE_SECONDS = 65.0
 
 
 class Crowd:
     """People who ask, what they asked, and what Slack recorded since."""
 
-    def __init__(self, stage: Stage, *, parts: int, **model: float) -> None:
+    def __init__(self, stage: Stage, *, parts: int, long: bool = False, **model: float) -> None:
         self.stage = stage
         self.workspace = stage.workspace
         self.questions: list[Question] = []
         self._parts = parts
-        self._markers: Iterator[str] = markers()
+        self._markers: Iterator[str] = markers(long=long)
         self._lock = threading.Lock()
         self.workspace.calm()
         self.workspace.model("script", method="DELETE")
@@ -215,7 +216,7 @@ def _size(replica: Replica, begin: float, end: float) -> int:
 def stop(stage: Stage, table: Table) -> None:
     """SIGTERM in the middle of streams: each is finished before its process ends, with code 0."""
     table.part(f"Stop: SIGTERM in the middle of {STREAMS} streams")
-    crowd = Crowd(stage, parts=12, first_token_ms=MODEL_MS, token_ms=SLOW_MS)
+    crowd = Crowd(stage, parts=12, long=True, first_token_ms=MODEL_MS, token_ms=SLOW_MS)
     # The app starts no more streams than Slack lets a workspace have, so they come one by one.
     for number, human in enumerate(stage.workspace.people(STREAMS)):
         if number >= STREAMS // 2:
@@ -261,6 +262,8 @@ def backlog(stage: Stage, table: Table, *, count: int, settling: float) -> None:
     table.fact("seconds to store them", f"{time.monotonic() - begin:.0f}")
     tell(f"     stored in {time.monotonic() - begin:.0f} s")
     waiting = len(crowd.questions)
+    newest = max(float(one.said.ts) for one in crowd.questions)
+    threading.Event().wait(max(0.0, newest + OUTAGE_SECONDS - time.time()))
     begin, wall = time.monotonic(), time.time()
     fleet.begin("worker")
     fresh: list[Question] = []
