@@ -1,0 +1,244 @@
+"""Recall among a hundred thousand memories: by the person's prefix, and in exact order."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from array import array
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from memory import (
+    DM,
+    PUBLIC,
+    EmbeddedPostgres,
+    Embedder,
+    Person,
+    Pool,
+    create_pool,
+    person_transaction,
+    recall_memories,
+    view,
+)
+from memory.recall import INSTRUCTIONS, NEAREST
+from tests.conftest import SPACE, fresh_database
+from tests.integration.scripted_model import ScriptedModel
+from tests.integration.scripted_model import vector as vector_of
+
+PEOPLE = 475  # with 200 memories each
+OF_EACH = 200
+MANY = 5_000  # of one person more
+OWNER_OF_MANY = Person("T1", "U7")
+WISHES = 30
+QUESTION = "what do I like to eat?"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def audience_of(number: int) -> str:
+    """Return where memory `number` was said: half in the DM, a quarter in public, one group."""
+    return (DM, PUBLIC, DM, "G1")[number % 4]
+
+
+def stored_rows() -> Iterator[tuple[str, str, Jsonb, datetime]]:
+    """Yield prefix, key, value and moment of each memory; the many are among the others."""
+    fact = Jsonb({"kind": "UserTechInterest", "content": {"topic": "something"}})
+    wish = Jsonb({"kind": "UserInstruction", "content": {"instruction": "Be brief."}})
+    for i in range(PEOPLE * OF_EACH):
+        # U70 to U79 are the neighbours of U7.
+        person = Person("T1", f"U{i % PEOPLE + 10}")
+        yield person.namespace(audience_of(i // PEOPLE)).prefix, f"k{i}", fact, START
+        if i % 19 == 0:
+            number = i // 19
+            value = wish if number < WISHES else fact
+            prefix = OWNER_OF_MANY.namespace(audience_of(number)).prefix
+            yield prefix, f"many{number}", value, START + timedelta(seconds=number)
+
+
+def windows(seed: int) -> Iterator[bytes]:
+    """Yield random vectors as pgvector sends them: windows onto one long row of numbers."""
+    numbers = random.Random(seed)
+    floats = array("f", (numbers.uniform(-1, 1) for _ in range(200_000)))
+    floats.byteswap()
+    row = floats.tobytes()
+    head = SPACE.dimensions.to_bytes(2, "big") + b"\0\0"
+    while True:
+        at = numbers.randrange(len(floats) - SPACE.dimensions) * 4
+        yield head + row[at : at + 4 * SPACE.dimensions]
+
+
+def load(owner: psycopg.Connection[Any]) -> None:
+    """Store all memories, with vectors, and let PostgreSQL count them."""
+    # What refers to what is right by construction: not asked a hundred thousand times.
+    owner.execute("SET session_replication_role = replica")
+    places: list[tuple[str, str]] = []
+    with owner.cursor().copy(
+        "COPY store (prefix, key, value, created_at, updated_at) FROM STDIN"
+    ) as copy:
+        for prefix, key, value, at in stored_rows():
+            copy.write_row((prefix, key, value, at, at))
+            places.append((prefix, key))
+    with owner.cursor().copy(
+        "COPY store_vectors (prefix, key, field_name, embedding) FROM STDIN (FORMAT binary)"
+    ) as copy:
+        copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+        for (prefix, key), made in zip(places, windows(7), strict=False):
+            values = (prefix.encode(), key.encode(), b"content", made)
+            fields = b"".join(len(value).to_bytes(4, "big") + value for value in values)
+            copy.write(b"\0\4" + fields)
+        copy.write(b"\xff\xff")
+    owner.execute("ANALYZE store, store_vectors")
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A database with 100,000 memories of 476 people."""
+    with fresh_database(postgres) as conninfo:
+        with psycopg.connect(conninfo, autocommit=True) as owner:
+            load(owner)
+        yield conninfo
+
+
+Sent = tuple[str, dict[str, Any]]
+
+
+class Recorded(AsyncConnection[DictRow]):
+    """A connection that notes what is read through it, as it is sent."""
+
+    sent: ClassVar[list[Sent]] = []
+
+    async def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
+        """Execute, and note statements with named parameters: these are the application's."""
+        if isinstance(params, dict):
+            self.sent.append((query, params))
+        return await super().execute(query, params, **more)
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool, whose connections note what they send."""
+    opened = create_pool(database, min_size=1, max_size=2, timeout=10)
+    opened.connection_class = Recorded
+    Recorded.sent.clear()
+    async with opened:
+        yield opened
+
+
+VIEWS = {
+    "dm": (view(OWNER_OF_MANY.namespace(DM)), {DM, PUBLIC, "G1"}),
+    "public": (view(OWNER_OF_MANY.namespace(PUBLIC)), {PUBLIC}),
+    "group": (view(OWNER_OF_MANY.namespace("G1")), {PUBLIC, "G1"}),
+    "connect": (view(OWNER_OF_MANY.namespace("G1"), shared=True), {"G1"}),
+}
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a plan's nodes, from the top."""
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+async def explained(pool: Pool, sent: Sent) -> list[dict[str, Any]]:
+    """Have PostgreSQL run a statement again, for the person, and return the nodes of its plan."""
+    statement, parameters = sent
+    async with person_transaction(pool, OWNER_OF_MANY) as connection:
+        found = await connection.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), parameters
+        )
+        [row] = await found.fetchall()
+    return list(nodes(row["QUERY PLAN"][0]["Plan"]))
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["nearest", "newest"])
+@pytest.mark.parametrize("place", VIEWS)
+async def test_what_recall_sends_reads_by_the_persons_prefix(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel, place: str, down: bool
+) -> None:
+    """Among 100,000 rows each statement of a recall reads the person's own, by an index alone."""
+    model.embeddings_status = 500 if down else 200
+    seen_from, audiences = VIEWS[place]
+    found = await recall_memories(pool, model_embedder, seen_from, QUESTION)
+    assert found.newest_only == down
+    theirs = sum(audience_of(number) in audiences for number in range(MANY))
+    by_prefix = [
+        {"store_prefix_idx"},
+        {"store_instructions"},
+        {"store_prefix_idx"} if down else {"store_vectors_prefix_idx", "store_pkey"},
+    ]
+    for sent, expected in zip(list(Recorded.sent), by_prefix, strict=True):
+        plan = await explained(pool, sent)
+        reads = [node for node in plan if "Relation Name" in node or "Index Name" in node]
+        # By name, and not merely no "Seq Scan": each other way to read a table is another kind.
+        kinds = {"Bitmap Heap Scan", "Bitmap Index Scan", "Index Scan"}
+        assert {node["Node Type"] for node in reads} <= kinds, plan
+        by_index = [node for node in reads if "Index Name" in node]
+        assert {node["Index Name"] for node in by_index} == expected, plan
+        assert all("prefix" in node["Index Cond"] for node in by_index), plan
+        assert all(node["Actual Rows"] * node["Actual Loops"] <= theirs for node in reads), plan
+        rows = [node for node in reads if "Relation Name" in node]
+        assert all("kioku.person" in node["Filter"] for node in rows), plan
+        assert not any(node["Rows Removed by Filter"] for node in rows), plan
+
+
+@pytest.mark.parametrize("place", VIEWS)
+async def test_the_order_is_exact(
+    pool: Pool, model_embedder: Embedder, database: str, place: str
+) -> None:
+    """Of 5,000 memories the nearest come in the order that arithmetic without an index finds."""
+    seen_from, audiences = VIEWS[place]
+    found = await recall_memories(pool, model_embedder, seen_from, QUESTION)
+    prefixes = [OWNER_OF_MANY.namespace(audience).prefix for audience in audiences]
+    with psycopg.connect(database) as owner:
+        stored = {
+            key: json.loads(text)
+            for key, text in owner.execute(
+                "SELECT key, embedding::text FROM store_vectors WHERE prefix = ANY(%s)", (prefixes,)
+            ).fetchall()
+        }
+    asked = vector_of(QUESTION)
+    distances = {key: distance(asked, vector) for key, vector in stored.items()}
+    wishes = sorted((n for n in range(WISHES) if audience_of(n) in audiences), reverse=True)
+    first = [f"many{number}" for number in wishes[:INSTRUCTIONS]]
+    keys = [memory.key for memory in found.memories]
+    assert keys[: len(first)] == first
+    nearest = sorted((key for key in distances), key=distances.__getitem__)[:NEAREST]
+    expected = [distances[key] for key in nearest if key not in first]
+    assert [distances[key] for key in keys[len(first) :]] == pytest.approx(expected, abs=1e-6)
+
+
+async def test_every_plan_is_made_for_its_person(
+    pool: Pool, model_embedder: Embedder, database: str
+) -> None:
+    """However often it is asked, nothing is prepared, so no plan is made for just anybody."""
+    for _ in range(12):
+        await recall_memories(pool, model_embedder, VIEWS["group"][0], QUESTION)
+    async with person_transaction(pool, OWNER_OF_MANY) as connection:
+        assert connection.prepare_threshold is None
+        found = await connection.execute(
+            "SELECT current_user AS role, current_setting('plan_cache_mode') AS mode,"
+            " (SELECT count(*) FROM pg_prepared_statements) AS prepared,"
+            " (SELECT count(*) FROM store) AS seen"
+        )
+        assert await found.fetchall() == [
+            {"role": "kioku_app", "mode": "auto", "prepared": 0, "seen": MANY}
+        ]
+    with psycopg.connect(database) as owner:
+        [(rows, people)] = owner.execute(
+            "SELECT count(*), count(DISTINCT split_part(prefix, '.', 3)) FROM store_vectors"
+        ).fetchall()
+    assert (rows, people) == (100_000, PEOPLE + 1)
+
+
+def distance(one: Sequence[float], two: Sequence[float]) -> float:
+    """Return the cosine distance of two vectors."""
+    return 1 - sum(a * b for a, b in zip(one, two, strict=True)) / (
+        math.hypot(*one) * math.hypot(*two)
+    )
