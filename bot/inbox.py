@@ -28,7 +28,7 @@ ANSWER = "answer_thread"
 MAX_ATTEMPTS = 3
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: it does not stand still for long because of a flag.
-_FLAG_WAIT_SECONDS = 0.5
+_FLAG_WAIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 
 from bot import overhearing
+from bot.ending import ended
 from bot.logs import fault
 from bot.queue import REPLIES, Queue
 from memory import Pool, transaction
@@ -77,9 +78,7 @@ class Listening:
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await ended(task)
 
     async def _mark_on(self) -> None:
         while True:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.ending import ended
 from bot.start import insistently
 
 # Four of these without an answer and the SDK opens a new connection.
@@ -38,9 +39,7 @@ async def socket_mode(
         await insistently("SLACK_APP_TOKEN", connect)
         yield client
     finally:
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
+        await ended(keeper)
         await handler.close_async()  # type: ignore[no-untyped-call]
 
 

@@ -35,6 +35,7 @@ _CONNECTING = {
 }
 # The pool waits ever longer from one attempt to the next, for so many seconds; then it begins anew.
 _RECONNECT_SECONDS = 3.0
+_GRACE_SECONDS = 0.1
 # What PostgreSQL reports of itself, without being asked, where it takes no writes.
 _READ_ONLY_SIGNS = (b"in_hot_standby", b"default_transaction_read_only")
 
@@ -126,6 +127,21 @@ def impatiently(seconds: float) -> Iterator[None]:
         _patience.reset(token)
 
 
+class _Alarm:
+    """Hangs up when the time is over; what a loop that stood still has missed is heard first."""
+
+    def __init__(self, connection: AsyncConnection[DictRow], end: float) -> None:
+        self._connection = connection
+        self._handle = asyncio.get_running_loop().call_at(end, self._ring)
+
+    def _ring(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._handle = loop.call_later(_GRACE_SECONDS, _hang_up, self._connection)
+
+    def cancel(self) -> None:
+        self._handle.cancel()
+
+
 def _hang_up(connection: AsyncConnection[DictRow]) -> None:
     # Whoever waits for an answer gets an error at once; a cancellation would wait for the server.
     with (
@@ -143,7 +159,7 @@ async def _connection(pool: Pool, wait: float | None) -> AsyncIterator[AsyncConn
     # A restart of PostgreSQL leaves dead connections in the pool; the first BEGIN finds out.
     for spare in range(pool.max_size, -1, -1):
         connection = await pool.getconn(None if end is None else max(end - loop.time(), 0.0))
-        alarm = None if end is None else loop.call_at(end, _hang_up, connection)
+        alarm = None if end is None else _Alarm(connection, end)
         try:
             try:
                 await connection.execute("BEGIN")

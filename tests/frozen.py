@@ -20,12 +20,15 @@ def frozen(server: EmbeddedPostgres) -> Iterator[None]:
         backend = psutil.Process(next(pid for (pid,) in found if pid != 0))
     postmaster = backend.parent()
     processes = [postmaster, *postmaster.children(recursive=True)]
-    for process in processes:
-        process.send_signal(signal.SIGSTOP)
     try:
+        _send(processes, signal.SIGSTOP)
         yield
     finally:
-        for process in processes:
-            # Those that had nothing left to do end first.
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGCONT)
+        _send(processes, signal.SIGCONT)
+
+
+def _send(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        # Those that had nothing left to do have ended.
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)

@@ -75,6 +75,20 @@ async def test_the_impatient_are_told_in_time(shared: str, postgres: EmbeddedPos
     assert written(shared, "C3")
 
 
+async def test_a_loop_that_stood_still_has_missed_nothing(shared: str) -> None:
+    """Who was busy when the time ran out hears the answer that came meanwhile."""
+    async with opened(shared) as pool:
+        async with transaction(pool, wait=0.2) as connection:
+            found = await connection.execute("SELECT pg_backend_pid() AS pid")
+            [row] = await found.fetchall()
+            asleep_until = asyncio.get_running_loop().time() + 0.3
+            while asyncio.get_running_loop().time() < asleep_until:
+                """Nothing else runs."""
+        async with transaction(pool) as connection:
+            found = await connection.execute("SELECT pg_backend_pid() AS pid")
+            assert await found.fetchall() == [row]
+
+
 async def test_the_patient_go_on_where_they_were(shared: str, postgres: EmbeddedPostgres) -> None:
     """Whoever may wait is served when PostgreSQL speaks again, as after a pause of Aurora's."""
     async with opened(shared) as pool:
