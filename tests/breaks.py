@@ -141,6 +141,14 @@ BREAKS = (
         ),
     ),
     Break(
+        "a lost cancellation",
+        "bot/ending.py",
+        "    while not task.done():",
+        "    if not task.done():",
+        "Told to stop, the app would now and then never end.",
+        ("tests/unit/test_ending.py",),
+    ),
+    Break(
         "an address that leads nowhere",
         "bot/socket_mode.py",
         "            client.wss_uri = None",
