@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.changes import Changes
 from bot.controls import Controls
+from bot.exporting import Exporting
 from bot.inbox import Inbox
 from bot.listeners import actions, commands, events
 from bot.listeners import changes as changed
@@ -32,6 +33,7 @@ def create_app(
     periods: PeriodForgetting,
     answers: PrivateAnswers,
     controls: Controls,
+    exporting: Exporting,
     modals: Modals,
     previews: Previews,
     placing: Placing,
@@ -50,7 +52,9 @@ def create_app(
     app = AsyncApp(client=tokenless, authorize=authorize, request_verification_enabled=False)
     events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
     commands.register(app, commands=own_commands, modals=modals, answers=answers)
-    actions.register(app, own=own, controls=controls, periods=periods, answers=answers)
+    actions.register(
+        app, own=own, controls=controls, periods=periods, exporting=exporting, answers=answers
+    )
     changed.register(
         app, changes=modals.changes, previews=previews, placing=placing, answers=answers
     )

@@ -77,6 +77,7 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
         periods=wiring.periods,
         answers=answers,
         controls=wiring.controls,
+        exporting=wiring.exporting,
         modals=wiring.modals,
         previews=wiring.previews,
         placing=wiring.placing,

@@ -23,6 +23,15 @@ def manifest_path() -> Path:
 
 
 def manifest_scopes() -> frozenset[str]:
-    """Return the bot scopes that ``manifest.yml`` asks for."""
+    """Return the bot scopes that ``manifest.yml`` asks for and the app cannot do without."""
+    return _scopes("bot")
+
+
+def optional_scopes() -> frozenset[str]:
+    """Return the bot scopes without which single controls do not work: those for files."""
+    return _scopes("bot_optional")
+
+
+def _scopes(kind: str) -> frozenset[str]:
     content = yaml.safe_load(manifest_path().read_text("utf-8"))
-    return frozenset(content["oauth_config"]["scopes"]["bot"])
+    return frozenset(content["oauth_config"]["scopes"].get(kind, []))

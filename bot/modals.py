@@ -13,8 +13,10 @@ from bot.audience import Audiences
 from bot.change_notices import ChangeNotices
 from bot.controls import Controls
 from bot.editing import Editing
+from bot.erasing import Erasing
+from bot.importing import Importing
 from bot.locale import Language, say
-from bot.openings import MENU_ACTION, SETTINGS_ACTION, USED_ACTION
+from bot.openings import ERASE_ACTION, MENU_ACTION, SETTINGS_ACTION, USED_ACTION
 from bot.own_changes import OwnChanges
 from bot.own_memories import OwnMemories
 from bot.permalinks import Permalinks
@@ -35,6 +37,8 @@ def create_modals(
     own: OwnMemories,
     notices: ChangeNotices,
     controls: Controls,
+    importing: Importing,
+    erasing: Erasing,
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
 ) -> Modals:
@@ -45,6 +49,8 @@ def create_modals(
         changes=OwnChanges(pool, embedder, notices, links),
         used=UsedMemories(pool, links),
         controls=controls,
+        importing=importing,
+        erasing=erasing,
     )
 
 
@@ -56,6 +62,8 @@ class Modals:
     changes: OwnChanges
     used: UsedMemories
     controls: Controls
+    importing: Importing
+    erasing: Erasing
 
     async def content(self, body: Mapping[str, Any], person: Person, language: Language) -> View:
         """Return what a modal opened for `body`, a command or a click, is to show."""
@@ -64,6 +72,8 @@ class Modals:
         action = body["actions"][0]
         if action["action_id"] == SETTINGS_ACTION:
             return await self.controls.settings_form(person, language)
+        if action["action_id"] == ERASE_ACTION:
+            return self.erasing.form(language)
         if action["action_id"] == MENU_ACTION:
             return await self._menu(str(action["selected_option"]["value"]), person, language)
         if action["action_id"] == USED_ACTION:
@@ -85,6 +95,8 @@ class Modals:
         use, words = memories_use(text) or (None, "")
         if use is not None and use.name == "settings":
             return await self.controls.settings_form(person, language)
+        if use is not None and use.name == "import":
+            return await self.importing.form(person, language)
         if use is not None and use.name == "add":
             off = await self.controls.why_off(person, language)
             if off:

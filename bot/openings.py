@@ -16,9 +16,10 @@ MENU_ACTION = "memory_menu"
 USED_ACTION = "memories_used"
 VIEW_ACTION = "view_changes"
 SETTINGS_ACTION = "open_settings"
+ERASE_ACTION = "erase_everything"
 # Where such a front says which modal it has opened.
 OPENED = "opened_view_id"
-ACTIONS = frozenset({MENU_ACTION, USED_ACTION, VIEW_ACTION, SETTINGS_ACTION})
+ACTIONS = frozenset({MENU_ACTION, USED_ACTION, VIEW_ACTION, SETTINGS_ACTION, ERASE_ACTION})
 
 
 def opens_modal(body: Mapping[str, Any]) -> Literal["views.open", "views.push"] | None:

@@ -30,7 +30,8 @@ Answer: TypeAlias = Callable[[Person, Language, str, str], Awaitable[Payload]]
 class OwnCommands:
     """Each answer is for the person alone.
 
-    `more` are answers to further uses of `bot.subcommands.MEMORIES`, by name.
+    `more` are answers to further uses of `bot.subcommands.MEMORIES`, by name; `offers` what is
+    only offered when it is asked for in plain words, by the name of the tool.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class OwnCommands:
         periods: PeriodForgetting,
         *,
         more: Mapping[str, Answer] | None = None,
+        offers: Mapping[str, Answer] | None = None,
     ) -> None:
+        self._offers = dict(offers or {})
         self._own = own
         self._controls = controls
         self._adding = adding
@@ -64,6 +67,7 @@ class OwnCommands:
             "show_settings": self._settings,
             "show_help": self._help,
             **{tool: self.answers[use] for tool, use in named.items() if use in self.answers},
+            **self._offers,
         }
 
     async def memories(

@@ -16,6 +16,7 @@ from bot.surfaces.forgetting import (
     forget_everything_question,
     forget_question,
     forgotten_notice,
+    nothing_to_forget,
 )
 from bot.surfaces.memories import memory_list, numbered, search_results
 from memory import (
@@ -107,7 +108,7 @@ class OwnMemories:
         """Return the question before everything is forgotten."""
         memories = await list_memories(self._pool, person)
         if not memories and not await anything_said(self._pool, person):
-            return private(say(language, "memories_none"))
+            return nothing_to_forget(language)
         return forget_everything_question(language, len(memories))
 
     async def forgotten(self, person: Person, language: Language, value: str) -> Payload:

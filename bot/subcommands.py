@@ -55,6 +55,17 @@ MEMORIES: tuple[Subcommand, ...] = (
         words=("preview", "プレビュー", "確認"), usage="usage_preview", about="about_preview"
     ),
     Subcommand(words=("history", "履歴"), usage="usage_history", about="about_history"),
+    Subcommand(
+        words=("export", "download", "エクスポート", "書き出し"),
+        usage="usage_export",
+        about="about_export",
+    ),
+    Subcommand(
+        words=("import", "インポート", "取り込み"),
+        usage="usage_import",
+        about="about_import",
+        opens="always",
+    ),
     Subcommand(words=("pause", "一時停止", "停止"), usage="usage_pause", about="about_pause"),
     Subcommand(words=("resume", "unpause", "再開"), usage="usage_resume", about="about_resume"),
     Subcommand(

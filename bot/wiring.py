@@ -11,6 +11,9 @@ from bot.calls import Workspace
 from bot.change_notices import ChangeNotices
 from bot.connections import Connections
 from bot.controls import Controls
+from bot.erasing import Erasing
+from bot.exporting import Exporting
+from bot.importing import Importing
 from bot.inbox import Inbox, Waiting
 from bot.learning import Learning
 from bot.modals import Modals, create_modals
@@ -25,6 +28,7 @@ from bot.queue import Queue
 from bot.reading import Reading
 from bot.reply import Replier
 from bot.shares import Shares
+from bot.slack_files import SlackFiles
 from bot.slack_outlet import SlackOutlet
 from bot.sources import Sources
 from bot.status import StatusLines
@@ -47,6 +51,7 @@ class Wiring:
     own_commands: OwnCommands
     periods: PeriodForgetting
     controls: Controls
+    exporting: Exporting
     turns: Turns
     statuses: StatusLines
     learning: Learning
@@ -100,8 +105,19 @@ def wire(connections: Connections) -> Wiring:
     )
     periods = PeriodForgetting(pool, people, withdraw=notices.withdraw)
     controls = Controls(pool, people, learning, consent=settings.consent)
+    files = SlackFiles(slack)
+    exporting = Exporting(pool, files, settings)
     modals = create_modals(
-        pool, embedder, slack, audiences, own, notices, controls, schemas=schemas
+        pool,
+        embedder,
+        slack,
+        audiences,
+        own,
+        notices,
+        controls,
+        Importing(pool, embedder, files, schemas=schemas, consent=settings.consent),
+        Erasing(pool, people),
+        schemas=schemas,
     )
     placing = Placing(pool, embedder, audiences)
     previews = Previews(pool, embedder, audiences, stand_in=settings.stand_in)
@@ -110,7 +126,12 @@ def wire(connections: Connections) -> Wiring:
         controls,
         Adding(pool, embedder, former, audiences, schemas=schemas, consent=settings.consent),
         periods,
-        more={"history": modals.changes.history_typed, "preview": previews.command},
+        more={
+            "history": modals.changes.history_typed,
+            "preview": previews.command,
+            "export": exporting.exported,
+        },
+        offers={"export_memories": exporting.offered},
     )
     workspace = Workspace(slack, str(connections.identity.bot_user_id), Budgets(pool))
     statuses = StatusLines(workspace)
@@ -146,6 +167,7 @@ def wire(connections: Connections) -> Wiring:
         own_commands=own_commands,
         periods=periods,
         controls=controls,
+        exporting=exporting,
         turns=turns,
         statuses=statuses,
         learning=learning,

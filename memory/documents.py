@@ -92,21 +92,21 @@ def _text(value: object) -> str:
 def read(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -> Document:
     """Read an export, or the lines another assistant prints; raises `NotAnExport`."""
     if len(text) > MAX_CHARACTERS:
-        raise NotAnExport("The file is larger than 20 million characters: import it in parts.")
+        raise NotAnExport("large")
     stripped = text.strip().lstrip("\ufeff")
     if not stripped.startswith("{"):
         return _read_lines(stripped, person, schemas)
     try:
         document = json.loads(stripped)
     except (ValueError, RecursionError):
-        raise NotAnExport("The file is cut off or damaged: export it again.") from None
+        raise NotAnExport("damaged") from None
     if document.get("format") != FORMAT:
-        raise NotAnExport("The file is no export of Kioku: choose one that /memories export made.")
+        raise NotAnExport("foreign")
     if document.get("version") != VERSION:
-        raise NotAnExport("The file was made by a newer Kioku: import it where that one runs.")
+        raise NotAnExport("newer")
     entries = document.get("memories")
     if not isinstance(entries, list):
-        raise NotAnExport("The file has no list of memories: export it again.")
+        raise NotAnExport("no_list")
     memories: list[Imported] = []
     refused: Counter[str] = Counter()
     for entry in entries:
@@ -223,7 +223,7 @@ def _read_lines(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -
     refused: Counter[str] = Counter()
     now = datetime.now(UTC)
     if _LINE_KIND not in {schema.__name__ for schema in schemas}:
-        raise NotAnExport("Lines of text cannot be imported here: import an export of Kioku.")
+        raise NotAnExport("lines")
     for line in text.splitlines():
         if not line.strip() or _FENCE.match(line) or _HEADING.search(line):
             continue
@@ -259,5 +259,5 @@ def _read_lines(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -
             },
         )
     if not memories and not refused:
-        raise NotAnExport("There is nothing in it: paste one memory a line, or choose an export.")
+        raise NotAnExport("empty")
     return Document(memories=tuple(memories.values()), refused=dict(refused))

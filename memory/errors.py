@@ -46,7 +46,15 @@ class AlreadyUnderWay(KiokuMemoryError):
 
 
 class NotAnExport(KiokuMemoryError):
-    """What was to be imported is neither an export of Kioku nor lines of text."""
+    """What was to be imported is neither an export of Kioku nor lines of text.
+
+    `cause` says in one word why: ``large``, ``damaged``, ``foreign``, ``newer``, ``no_list``,
+    ``lines`` (this installation has no kind for them) or ``empty``.
+    """
+
+    def __init__(self, cause: str) -> None:
+        self.cause = cause
+        super().__init__(_NO_EXPORT[cause])
 
 
 class InvalidSchemas(KiokuMemoryError):
@@ -77,4 +85,13 @@ _SENTENCES = {
     "ended": "At 0 it would end: forget it instead, or write a number from 1.",
     "unknown": "There is no such kind of memory or field.",
     "invalid": "Write something else here.",
+}
+_NO_EXPORT = {
+    "large": "The file is larger than 20 million characters: import it in parts.",
+    "damaged": "The file is cut off or damaged: export it again.",
+    "foreign": "The file is no export of Kioku: choose one that /memories export made.",
+    "newer": "The file was made by a newer Kioku: import it where that one runs.",
+    "no_list": "The file has no list of memories: export it again.",
+    "lines": "Lines of text cannot be imported here: import an export of Kioku.",
+    "empty": "There is nothing in it: paste one memory a line, or choose an export.",
 }

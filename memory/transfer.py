@@ -23,7 +23,7 @@ from memory.namespace import Person
 from memory.rows import Row
 from memory.schemas import SCHEMAS
 from memory.settlement import same_thing
-from memory.writing import Change, Step, carry_out
+from memory.writing import Change, Step, Written, carry_out
 
 Fate: TypeAlias = Literal["added", "updated", "unchanged"]
 
@@ -110,12 +110,14 @@ async def import_memories(
     text: str,
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
+    in_commit: Written | None = None,
 ) -> list[Change]:
     """Import `text` as `plan_import` says of the memories as they stand then; return the changes.
 
     Memories come back under their keys, with their bytes and dates; what is known already is not
     doubled, and of two versions the newer stays. All in one transaction, in the ledger, so that
-    each can be undone. Raises `NotAnExport` and `EmbeddingsUnavailable`.
+    each can be undone; what `in_commit`, awaited last, raises keeps all of it from happening.
+    Raises `NotAnExport` and `EmbeddingsUnavailable`.
     """
     found = documents.read(text, person, schemas)
     namespaces = list({one.namespace.prefix: one.namespace for one in found.memories}.values())
@@ -124,7 +126,7 @@ async def import_memories(
         plan = _plan(found, await _rows(connection, person))
         return [_step(one) for one in plan.planned if one.fate != "unchanged"]
 
-    return await carry_out(pool, embedder, person, namespaces, decide)
+    return await carry_out(pool, embedder, person, namespaces, decide, in_commit=in_commit)
 
 
 def _plan(found: documents.Document, stored: Sequence[Row]) -> Plan:

@@ -104,7 +104,7 @@ _INPUTS: dict[str, Check] = {
         {"is_decimal_allowed": boolean}, {**_input, "min_value": anything, "max_value": anything}
     ),
     "rich_text_input": fields({}, {**_placed, "initial_value": anything}),
-    "file_input": fields({}, {**_action, "filetypes": anything, "max_files": integer}),
+    "file_input": fields({}, {**_action, "filetypes": array(string(), 100), "max_files": integer}),
 }
 _ACCESSORIES: dict[str, Check] = {
     **INTERACTIVE,

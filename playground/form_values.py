@@ -1,5 +1,6 @@
 """Values of interactive elements: what a click carries, what a form holds."""
 
+from collections.abc import Callable
 from typing import Any
 
 from playground.records import Json
@@ -85,6 +86,8 @@ def _held(element: Json, value: Any) -> Json:
         if what == "options":
             values = [_option(element, item) for item in values]
         return {f"selected_{what}": values}
+    if kind == "file_input":
+        return {"files": value or []}
     if kind == "rich_text_input":
         return {"rich_text_value": value}
     raise ValueError(f"An element of type {kind!r} holds no value.")
@@ -100,11 +103,33 @@ def _option(element: Json, value: Any) -> Json:
     raise ValueError(f"{value!r} is not one of the options of {element['action_id']!r}.")
 
 
-def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Json:
+def _chosen(element: Json, value: Any, file_of: Callable[[Any], Json] | None) -> list[Json]:
+    """The file objects of a file input; raises ValueError for too many, or of another kind."""
+    ids = [] if value is None or file_of is None else value
+    if not isinstance(ids, list) or len(ids) > element.get("max_files", 10):
+        raise ValueError(
+            f"{element['action_id']!r} takes a list of {element.get('max_files', 10)} ids at most."
+        )
+    files = [file_of(one) for one in ids] if file_of is not None else []
+    kinds = element.get("filetypes")
+    for file in files:
+        if kinds and file["filetype"] not in kinds:
+            raise ValueError(f"{file['name']} is none of {', '.join(kinds)}.")
+    return files
+
+
+def state_of(
+    blocks: list[Json],
+    values: Json,
+    *,
+    required: bool = False,
+    file_of: Callable[[Any], Json] | None = None,
+) -> Json:
     """The `state.values` of a form.
 
     `values` is {block_id: {action_id: value}}, {block_id: value} or {action_id: value}; what is
-    missing keeps its initial value. With `required`, raises ValueError for an empty input that is
+    missing keeps its initial value. Files are named by their ids, of which `file_of` makes
+    objects. With `required`, raises ValueError for an empty input that is
     not optional, and for a value that belongs to no input.
     """
     state: Json = {}
@@ -112,7 +137,10 @@ def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Jso
     for block in blocks:
         for element in elements_of(block):
             kind, action_id = element["type"], element["action_id"]
-            if kind not in _TEXTS | _SELECTS.keys() | _MULTI.keys() | {"rich_text_input"}:
+            if kind not in _TEXTS | _SELECTS.keys() | _MULTI.keys() | {
+                "rich_text_input",
+                "file_input",
+            }:
                 continue
             if kind == "overflow":
                 continue
@@ -121,6 +149,8 @@ def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Jso
             used |= {block_id, action_id} & values.keys()
             if isinstance(value, dict) and action_id in value:
                 value = value[action_id]
+            if kind == "file_input":
+                value = _chosen(element, value, file_of)
             held = _held(element, value)
             empty = not any(held.values())
             if required and empty and block["type"] == "input" and not block.get("optional"):

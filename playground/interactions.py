@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,10 +145,12 @@ class Interactions:
         block_id: str | None,
         value: Any,
         values: Json | None = None,
+        file_of: Callable[[Any], Json] | None = None,
     ) -> Delivery:
         """A click on an element of a message or a view; raises ValueError if it is not there.
 
-        `values` is what the view's other elements hold meanwhile, as in `submit`.
+        `values` is what the view's other elements hold meanwhile, as in `submit`; `file_of` makes
+        file objects of ids.
         """
         blocks = place.body.get("blocks", [])
         block, action = element_in(blocks, action_id, block_id, value)
@@ -162,7 +165,8 @@ class Interactions:
             body["state"] = {"values": state_of(blocks, {})}
         else:
             body["container"] = {"type": "view", "view_id": place.id}
-            body["view"] = {**place.body, "state": {"values": state_of(blocks, values or {})}}
+            held = state_of(blocks, values or {}, file_of=file_of)
+            body["view"] = {**place.body, "state": {"values": held}}
         is_view = isinstance(place, View)
         body["trigger_id"] = self._trigger(user, place.id if isinstance(place, View) else "")
         body["actions"] = [action]
@@ -210,13 +214,21 @@ class Interactions:
             body |= {"channel": part["channel"], "response_url": part["response_url"]}
         return await self._deliveries.send_request("interactive", callback_id, body)
 
-    async def submit(self, user: User, view: View, values: Json) -> Delivery:
+    async def submit(
+        self,
+        user: User,
+        view: View,
+        values: Json,
+        *,
+        file_of: Callable[[Any], Json] | None = None,
+    ) -> Delivery:
         """Submit a modal and do what the answer says with the stack.
 
-        Raises ValueError when a required input is empty or a value fits no input.
+        `file_of` makes file objects of the ids in `values`. Raises ValueError when a required
+        input is empty or a value fits no input.
         """
         body = self._envelope("view_submission", user)
-        state = {"values": state_of(view.body["blocks"], values, required=True)}
+        state = {"values": state_of(view.body["blocks"], values, required=True, file_of=file_of)}
         body["view"] = {**view.body, "state": state}
         body["trigger_id"] = self._trigger(user, view.id)
         body["response_urls"] = []

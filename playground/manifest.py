@@ -70,10 +70,11 @@ def manifest_from(content: dict[str, Any]) -> Manifest:
     settings = content.get("settings", {})
     home = features.get("app_home", {})
     name = content["display_information"]["name"]
+    scopes = content.get("oauth_config", {}).get("scopes", {})
     return Manifest(
         name=name,
         bot_name=features.get("bot_user", {}).get("display_name", name),
-        scopes=frozenset(content.get("oauth_config", {}).get("scopes", {}).get("bot", [])),
+        scopes=frozenset([*scopes.get("bot", []), *scopes.get("bot_optional", [])]),
         events=frozenset(settings.get("event_subscriptions", {}).get("bot_events", [])),
         commands={
             entry["command"]: Command(

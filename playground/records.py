@@ -119,3 +119,25 @@ class Thread:
     prompts_title: str = ""
     session: str = ""
     session_title: str = ""
+
+
+@dataclass(kw_only=True)
+class File:
+    """A file; `content` is its base64, None until it was uploaded.
+
+    `ticket` and `announced` (bytes) belong to an upload that has not come yet; `completed` says
+    that the app has shared it. `shown_to_app`: a person handed it over in a form.
+    """
+
+    id: str
+    name: str
+    owner: str
+    created: int
+    content: str | None = None
+    size: int = 0
+    title: str = ""
+    ticket: str = ""
+    announced: int = 0
+    completed: bool = False
+    shown_to_app: bool = False
+    channels: list[str] = field(default_factory=list)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from playground.control import add_control_routes
+from playground.files import FileRoutes
 from playground.manifest import Manifest
 from playground.page_routes import add_page_routes
 from playground.response_urls import ResponseUrls
@@ -15,7 +16,7 @@ from playground.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Slack, open_s
 from playground.web_api import WebApi
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-BODY_BYTES = 16 * 1024 * 1024
+BODY_BYTES = 24 * 1024 * 1024
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -83,6 +84,7 @@ def create_app(slack: Slack, *, with_model: bool) -> web.Application:
     app.router.add_get("/link/", slack.socket_mode.handle)
     responses = ResponseUrls(slack)
     app.router.add_post("/{path:commands|actions}/{team}/{key}", responses.handle)
+    FileRoutes(slack).add(app)
     add_control_routes(app, slack, with_model=with_model)
     if with_model:
         from playground.model import add_model_routes

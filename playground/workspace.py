@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from playground.records import Channel, Json, Kind, Message, Thread, User, View
+from playground.records import Channel, File, Json, Kind, Message, Thread, User, View
 from playground.storage import Storage
 
 _ALPHABET = string.ascii_uppercase + string.digits
@@ -46,6 +46,7 @@ class Workspace:
         self.views: dict[str, View] = {}
         self.homes: dict[str, View] = {}
         self.threads: dict[tuple[str, str], Thread] = {}
+        self.files: dict[str, File] = {}
         self._replies: dict[tuple[str, str], list[str]] = {}
         self._last_ts = 0
         stored = list(storage.load("identity"))
@@ -77,6 +78,8 @@ class Workspace:
         for content in self._storage.load("thread"):
             thread = Thread(**content)
             self.threads[thread.channel, thread.ts] = thread
+        for content in self._storage.load("file"):
+            self.files[content["id"]] = File(**content)
 
     def _add_sample(self, bot_name: str) -> None:
         bot = self.add_user(
@@ -98,10 +101,10 @@ class Workspace:
         for person in people:
             self.open_dm(person.id)
 
-    def save(self, record: User | Channel | Message | View | Thread) -> None:
+    def save(self, record: User | Channel | Message | View | Thread | File) -> None:
         """Write a changed record through to storage."""
         match record:
-            case User() | Channel() | View():
+            case User() | Channel() | View() | File():
                 self._storage.put(type(record).__name__.lower(), record.id, vars(record))
             case Message():
                 key = f"{record.channel}:{record.ts}:{record.only_for}"

@@ -15,7 +15,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
 from bot.doctor.finding import Finding, fix, note, ok, without_secrets
-from bot.manifest import manifest_scopes
+from bot.manifest import manifest_scopes, optional_scopes
 from bot.slack import SLACK_FAULTS, error_code, patiently
 
 # Slack's signatures are good for five minutes; a minute is more than any clock that is kept.
@@ -180,7 +180,13 @@ def _scopes(answered: Answered) -> Finding:
             f"{', '.join(missing)} not granted: put manifest.yml into your app's App Manifest, then"
             " install the app again (Install App).",
         )
-    if more := sorted(granted - wanted):
+    if lacking := sorted(optional_scopes() - granted):
+        return note(
+            "Scopes",
+            f"all needed are granted; without {', '.join(lacking)} no files can be sent by"
+            " /memories export or chosen in /memories import.",
+        )
+    if more := sorted(granted - wanted - optional_scopes()):
         return note("Scopes", f"all granted; not needed: {', '.join(more)}.")
     return ok("Scopes", f"all {len(wanted)} of manifest.yml are granted.")
 

@@ -11,6 +11,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.controls import Controls
+from bot.exporting import Exporting
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
 from bot.own_memories import OwnMemories
@@ -27,6 +28,7 @@ from bot.surfaces.forgetting import (
 from bot.surfaces.memories import PAGE_ACTION
 from bot.surfaces.settings import RETENTION_ACTION
 from bot.surfaces.standing import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
+from bot.surfaces.transfer import EXPORT_ACTION
 from bot.surfaces.views import View
 from memory import Person
 
@@ -37,6 +39,7 @@ def register(
     own: OwnMemories,
     controls: Controls,
     periods: PeriodForgetting,
+    exporting: Exporting,
     answers: PrivateAnswers,
 ) -> None:
     """Register every button the app shows.
@@ -102,6 +105,7 @@ def register(
         RESUME_ACTION: controls.resumed,
         AGREE_ACTION: controls.agreed,
         REFUSE_ACTION: controls.refused,
+        EXPORT_ACTION: exporting.exported,
     }
 
     @app.action(re.compile(f"^({'|'.join(switches)})$"))

@@ -15,9 +15,11 @@ from bot.modals import Modals
 from bot.openings import ACTIONS, OPENED, opens_modal
 from bot.slack import SLACK_FAULTS, error_code
 from bot.surfaces.edited import FORGET_FORM
+from bot.surfaces.erasing import ERASE_FORM
 from bot.surfaces.forms import FORM, KIND_ACTION
 from bot.surfaces.places import PLACE_FORM
 from bot.surfaces.settings import SETTINGS_FORM
+from bot.surfaces.transfer import IMPORT_FORM, IMPORT_PREVIEW
 from bot.surfaces.views import language_of_view, loading_view
 
 log = logging.getLogger(__name__)
@@ -71,6 +73,24 @@ def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
     async def settings(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
         work = partial(modals.controls.settings_saved, view=body["view"])
         await stored(ack, client, body, work)
+
+    @app.view(IMPORT_FORM)
+    async def import_(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        if errors := modals.importing.errors(body["view"]):
+            await ack(response_action="errors", errors=errors)
+            return
+        await stored(ack, client, body, partial(modals.importing.previewed, view=body["view"]))
+
+    @app.view(IMPORT_PREVIEW)
+    async def import_agreed(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        await stored(ack, client, body, partial(modals.importing.imported, view=body["view"]))
+
+    @app.view(ERASE_FORM)
+    async def erase(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        if errors := modals.erasing.errors(body["view"]):
+            await ack(response_action="errors", errors=errors)
+            return
+        await stored(ack, client, body, modals.erasing.erased)
 
     @app.view(FORGET_FORM)
     async def forget(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from bot.locale import Language, say
 from bot.surfaces.blocks import Block, Payload, button, escaped, note, plain_text, private, section
+from bot.surfaces.erasing import erase_button
 from bot.surfaces.memories import Numbered
 from bot.surfaces.wording import describe, memory_line
 from memory import Memory
@@ -75,7 +76,23 @@ def forget_everything_question(language: Language, count: int) -> Payload:
         style="danger",
         confirm=_confirm(language, text, "forget_everything_button"),
     )
-    return private(text, [section(text), {"type": "actions", "elements": [forget]}])
+    blocks = [
+        section(text),
+        {"type": "actions", "elements": [forget, erase_button(language)]},
+        note(say(language, "erase_note")),
+    ]
+    return private(text, blocks)
+
+
+def nothing_to_forget(language: Language) -> Payload:
+    """Return that nothing is remembered, with the way to erase what is kept besides."""
+    text = say(language, "memories_none")
+    blocks = [
+        section(text),
+        note(say(language, "erase_note")),
+        {"type": "actions", "elements": [erase_button(language)]},
+    ]
+    return private(text, blocks)
 
 
 def forgotten_notice(language: Language, memories: Sequence[Memory], undo: str) -> Payload:

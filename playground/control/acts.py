@@ -1,10 +1,14 @@
 """The part of the control API that acts as a person: writing, commands, clicks, modals, Stop."""
 
+import base64
+import binascii
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from playground.blocks import block_errors, with_ids
 from playground.control.input import BadRequestError, Input
 from playground.delivery import Delivery
+from playground.files import FILE_BYTES, add_file, own_file
 from playground.records import Channel, Json, Message, View
 from playground.slack import Slack
 
@@ -21,6 +25,7 @@ class Acts:
             "commands": self.command,
             "actions": self.action,
             "shortcuts": self.shortcut,
+            "files": self.upload,
             "views/submit": self.submit,
             "views/close": self.close,
             "stop": self.stop,
@@ -123,6 +128,7 @@ class Acts:
             block_id=given.optional("block_id"),
             value=given.content.get("value"),
             values=given.object("values"),
+            file_of=partial(own_file, self._slack, user.id),
         )
         return _outcome(delivery)
 
@@ -137,6 +143,21 @@ class Acts:
         if view.user != user:
             raise PermissionError(f"{user} cannot see that view.")
         return view
+
+    async def upload(self, given: Input) -> Json:
+        """Somebody chooses a file for a form; its bytes come as base64."""
+        user = self._slack.workspace.user(given.text("user"))
+        try:
+            content = base64.b64decode(given.text("content"), validate=True)
+        except binascii.Error:
+            raise BadRequestError("content must be base64.") from None
+        if len(content) > FILE_BYTES:
+            raise BadRequestError(f"A file has {FILE_BYTES // 1024 // 1024} MB at most.")
+        name = given.text("name")
+        if not name:
+            raise BadRequestError("name is missing.")
+        file = add_file(self._slack.workspace, owner=user.id, name=name, content=content)
+        return {"id": file.id, "name": file.name, "size": file.size}
 
     async def shortcut(self, given: Input) -> Json:
         """Somebody uses a global shortcut, or one on a message."""
@@ -158,7 +179,10 @@ class Acts:
         view = self._view(given, user)
         values = given.object("values")
         person = self._slack.workspace.user(user)
-        return _outcome(await self._slack.interactions.submit(person, view, values))
+        file_of = partial(own_file, self._slack, user)
+        return _outcome(
+            await self._slack.interactions.submit(person, view, values, file_of=file_of)
+        )
 
     async def close(self, given: Input) -> Json:
         """Somebody closes a modal."""

@@ -12,7 +12,7 @@ from playground.calls import CallRecord
 from playground.faults import Fault
 from playground.records import Json
 from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
-from playground.web_api import agents, chat, conversations, people, streams, views
+from playground.web_api import agents, chat, conversations, files, people, streams, views
 from playground.web_api.arguments import check_arguments, read_arguments
 from playground.web_api.call import Call, SlackError
 from playground.web_api.methods import Method, load_methods
@@ -32,6 +32,7 @@ class WebApi:
             **agents.HANDLERS,
             **chat.HANDLERS,
             **conversations.HANDLERS,
+            **files.HANDLERS,
             **people.HANDLERS,
             **streams.HANDLERS,
             **views.HANDLERS,

@@ -20,6 +20,8 @@ def read_view(call: Call, kind: str) -> Json:
         raise SlackError("invalid_arguments", *errors)
     if view["type"] != kind:
         raise SlackError("invalid_arguments", f"must be {kind} [json-pointer:/view/type]")
+    if any(block.get("element", {}).get("type") == "file_input" for block in view["blocks"]):
+        call.need_scope("files:read")
     if len(json.dumps(view)) > _VIEW_BYTES:
         raise SlackError("view_too_large")
     external = view.get("external_id")

@@ -282,7 +282,7 @@ def test_forget_everything_then_undo(world: World, language: Language, words: st
     question = world.command(ann, "/forget", words)
     assert question["is_ephemeral"]
     assert say(language, "forget_everything_ask", count=7) in shown(question)
-    [button] = buttons(question)
+    button, _ = buttons(question)
     assert button["confirm"]["style"] == "danger"
     gone = world.click(ann, question, "dm", button)
     assert [world.memories(ann), world.vectors(ann)] == [[], []]

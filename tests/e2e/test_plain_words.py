@@ -195,7 +195,7 @@ def test_forgetting_is_only_proposed(world: World, place: str, text: str) -> Non
 @PLACES
 @pytest.mark.parametrize("text", EVERYTHING)
 def test_forgetting_everything_is_only_proposed(world: World, place: str, text: str) -> None:
-    """A request to forget everything brings one button to the asker, and changes nothing."""
+    """A request to forget everything brings the button to the asker, and changes nothing."""
     at = place_of(world, place)
     world.remember(at.ann, "ramen", "sushi")
     before = stored(world, at.ann)
@@ -203,7 +203,7 @@ def test_forgetting_everything_is_only_proposed(world: World, place: str, text: 
     said = world.say(at.ann, at.written(text), channel=at.channel)
     assert world.reply(said).text == "It is up to you."
     [notice] = world.notices(said)
-    [button] = buttons(notice)
+    button, _ = buttons(notice)
     assert button["action_id"] == "forget_everything"
     if place == "public":
         assert notice["is_ephemeral"]

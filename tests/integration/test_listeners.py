@@ -21,7 +21,11 @@ from bot.app import create_app
 from bot.audience import Audiences
 from bot.change_notices import ChangeNotices
 from bot.changes import Changes
+from bot.config import Settings
 from bot.controls import Controls
+from bot.erasing import Erasing
+from bot.exporting import Exporting
+from bot.importing import Importing
 from bot.inbox import ANSWER, Inbox
 from bot.learning import Learning
 from bot.listeners.privately import PrivateAnswers, person_of
@@ -34,6 +38,7 @@ from bot.people import People
 from bot.placing import Placing
 from bot.previews import Previews
 from bot.queue import REPLIES, Queue
+from bot.slack_files import SlackFiles
 from bot.turns import Turns
 from bot.web import create_web_app
 from memory import EmbeddedPostgres, Embedder, Former, InvalidNamespace, Person, Pool, create_pool
@@ -187,7 +192,18 @@ async def door(
     periods = PeriodForgetting(pool, people)
     adding = Adding(pool, embedder, former, audiences, consent="ask")
     notices = ChangeNotices(pool, queue, client, people, stand_in=False)
-    modals = create_modals(pool, embedder, client, audiences, own, notices, controls)
+    files = SlackFiles(client)
+    modals = create_modals(
+        pool,
+        embedder,
+        client,
+        audiences,
+        own,
+        notices,
+        controls,
+        Importing(pool, embedder, files, consent="ask"),
+        Erasing(pool, people),
+    )
     previews = Previews(pool, embedder, audiences, stand_in=False)
     app = create_app(
         client=client,
@@ -215,6 +231,7 @@ async def door(
         ),
         periods=periods,
         controls=controls,
+        exporting=Exporting(pool, files, Settings()),
         answers=PrivateAnswers(people),
     )
 

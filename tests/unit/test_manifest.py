@@ -78,6 +78,7 @@ def test_the_lists_are_sorted(manifest: dict[str, Any]) -> None:
     for entries in (
         manifest["settings"]["event_subscriptions"]["bot_events"],
         manifest["oauth_config"]["scopes"]["bot"],
+        manifest["oauth_config"]["scopes"]["bot_optional"],
     ):
         assert entries == sorted(set(entries))
 

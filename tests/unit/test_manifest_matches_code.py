@@ -36,6 +36,8 @@ EVENT_SCOPES = {
 }
 # What a feature of the manifest needs. Source: Slack's guide to agents, and to slash commands.
 FEATURE_SCOPES = {"agent_view": {"assistant:write"}, "slash_commands": {"commands"}}
+# What an element of a form needs. Source: Block Kit reference, file input element.
+ELEMENT_SCOPES = {"files:read"}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,25 @@ def bot_events(manifest: dict[str, Any]) -> list[str]:
     return list(manifest["settings"]["event_subscriptions"]["bot_events"])
 
 
+def all_scopes(manifest: dict[str, Any]) -> set[str]:
+    """Return the scopes that are asked for, the optional ones too."""
+    scopes = manifest["oauth_config"]["scopes"]
+    return {*scopes["bot"], *scopes["bot_optional"]}
+
+
+def test_what_is_optional_is_only_for_files(manifest: dict[str, Any], called: set[str]) -> None:
+    """A workspace that grants no optional scope loses the transfer of files and nothing else."""
+    scopes = manifest["oauth_config"]["scopes"]
+    methods = load_methods()
+    lost = {
+        name
+        for name in called - APP_LEVEL
+        if methods[name].scopes and not set(scopes["bot"]) & set(methods[name].scopes)
+    }
+    assert lost == {"files.getUploadURLExternal", "files.completeUploadExternal"}
+    assert not set(scopes["bot"]) & set(scopes["bot_optional"])
+
+
 def test_events_are_those_the_code_hears(manifest: dict[str, Any]) -> None:
     """Every subscribed event has a listener, and every listener a subscribed event."""
     heard = {"message" if e.startswith("message.") else e for e in bot_events(manifest)}
@@ -100,7 +121,7 @@ def test_every_called_method_is_allowed(manifest: dict[str, Any], called: set[st
     """Each Web API method the code calls exists, and one of its scopes is asked for."""
     methods = load_methods()
     assert called <= methods.keys()
-    scopes = set(manifest["oauth_config"]["scopes"]["bot"])
+    scopes = all_scopes(manifest)
     refused = {
         name
         for name in called - APP_LEVEL
@@ -117,7 +138,7 @@ def test_no_scope_is_asked_for_in_vain(manifest: dict[str, Any], called: set[str
         *(EVENT_SCOPES.get(event, set()) for event in bot_events(manifest)),
         *(FEATURE_SCOPES.get(feature, set()) for feature in manifest["features"]),
     )
-    assert set(manifest["oauth_config"]["scopes"]["bot"]) - needed == set()
+    assert all_scopes(manifest) - needed - ELEMENT_SCOPES == set()
 
 
 def test_socket_mode_needs_only_its_own_token(called: set[str]) -> None:

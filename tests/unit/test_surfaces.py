@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
+from bot.openings import ERASE_ACTION
 from bot.reply import Citation, Reply
 from bot.surfaces.blocks import private
+from bot.surfaces.erasing import erase_form
 from bot.surfaces.forgetting import (
     CHOICES,
     FORGET_ALL_ACTION,
@@ -32,7 +34,7 @@ from bot.surfaces.reply import (
 )
 from bot.surfaces.wording import describe, kind_title
 from memory import Memory, Person
-from playground.blocks import ALL_CHARACTERS, block_errors, characters
+from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors
 
 LANGUAGE = st.sampled_from(LANGUAGES)
 # What a person's words can hold that Slack reads as markup.
@@ -255,13 +257,15 @@ def test_every_notice_is_taken_by_slack(language: Language, texts: list[str]) ->
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("count", [0, 1, 5_000])
 def test_everything_is_asked_about_twice(language: Language, count: int) -> None:
-    """The question before everything has one button, which asks again, and fits."""
+    """The question before everything has a button that asks again, and one for a form; it fits."""
     payload = forget_everything_question(language, count)
     assert fits(payload)
-    [button] = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
+    button, erase = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
     assert button["action_id"] == FORGET_ALL_ACTION
     assert button["style"] == "danger"
     assert button["confirm"]
+    assert (erase["action_id"], erase["style"]) == (ERASE_ACTION, "danger")
+    assert view_errors(erase_form(language)) == []
     assert (str(count) in payload["text"]) == bool(count)
 
 

@@ -1,24 +1,56 @@
 // Elements that hold a value: selects, checkboxes, dates, texts. {node, control, read, restore}
 
+import { post } from "./control.js";
 import { make } from "./dom.js";
 import { newId } from "./dialogs.js";
 import { placeName } from "./faces.js";
 import { plainOrMrkdwn } from "./mrkdwn.js";
 import { mine, people, store } from "./store.js";
-import { t } from "./words.js";
+import { sizeOf, t } from "./words.js";
 
 const INPUTS = {
   plain_text_input: "text", email_text_input: "email", url_text_input: "url", number_input: "number",
   datepicker: "date", timepicker: "time", datetimepicker: "datetime-local", rich_text_input: "text",
 };
 
-export const holdsValue = (element) => element.type in INPUTS || /select|checkboxes|radio/.test(element.type);
+export const holdsValue = (element) => element.type in INPUTS || element.type === "file_input" || /select|checkboxes|radio/.test(element.type);
 
 export function field(element, changed = () => {}) {
   if (element.type === "checkboxes" || element.type === "radio_buttons") return choices(element, changed, element.type === "checkboxes");
   if (element.type.startsWith("multi_")) return choices({ ...element, options: optionsOf(element).flatMap((group) => group.options) }, changed, true, "compact");
   if (element.type.endsWith("select")) return select(element, changed);
+  if (element.type === "file_input") return filePicker(element);
   return textual(element, changed);
+}
+
+// A file goes to the playground as soon as it is chosen; the form holds its id.
+function filePicker(element) {
+  let chosen = [];
+  const names = make("p", { class: "field-note", "aria-live": "polite" });
+  const say = (text = "") => (names.textContent = text || chosen.map((file) => `${file.name} (${sizeOf(file.size)})`).join(", "));
+  const control = make("input", {
+    type: "file", multiple: (element.max_files ?? 10) > 1 ? "" : null,
+    accept: element.filetypes?.map((kind) => `.${kind}`).join(","),
+  });
+  control.addEventListener("change", async () => {
+    chosen = [];
+    say();
+    try {
+      chosen = await Promise.all([...control.files].map(async (file) => post("files", { user: store.me, name: file.name, content: await base64(file) })));
+      say();
+    } catch (error) {
+      say(error.message);
+    }
+  });
+  const node = make("div", {}, control, names);
+  return { node, control, read: () => chosen.map((file) => file.id), restore: () => {} };
+}
+
+async function base64(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  let binary = "";
+  for (let start = 0; start < bytes.length; start += 32768) binary += String.fromCharCode(...bytes.subarray(start, start + 32768));
+  return btoa(binary);
 }
 
 function optionsOf(element) {

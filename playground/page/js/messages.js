@@ -9,7 +9,7 @@ import { emoji } from "./links.js";
 import { menuButton } from "./menu.js";
 import { asPlain, mrkdwn, unescaped } from "./mrkdwn.js";
 import { isReply, nameOf, rootOf, store, user } from "./store.js";
-import { languageOf, t, timeOf, wholeTime } from "./words.js";
+import { languageOf, sizeOf, t, timeOf, wholeTime } from "./words.js";
 
 export const editing = { key: null };
 
@@ -58,7 +58,7 @@ function content(message, channel, item, inThread) {
   const blocks = message.blocks?.length ? renderBlocks(message.blocks, act) : message.text ? mrkdwn(text) : [];
   const shown = make("div", { class: `content${message.streaming ? " streaming" : ""}`, lang }, blocks,
     (message.attachments ?? []).map((part) => attachment(part, act)),
-    (message.files ?? []).map((file) => make("div", { class: "file" }, icon("copy", 16), file.title ?? file.name ?? file.id)),
+    (message.files ?? []).map(fileItem),
     message.edited ? make("small", { class: "edited" }, t("edited")) : null,
     message.reactions?.length ? make("div", { class: "reactions" }, message.reactions.map((one) => make("span", { class: "reaction" }, emoji(one.name), ` ${one.count}`))) : null);
   if (message.streaming) {
@@ -68,6 +68,19 @@ function content(message, channel, item, inThread) {
   }
   if (message.stream_state === "stopped_by_user") shown.append(make("div", { class: "stopped" }, icon("stop", 14), t("stoppedByYou")));
   return [shown];
+}
+
+// A file of the playground can be downloaded; what a test made up has only a name.
+function fileItem(file) {
+  const name = file.title ?? file.name ?? file.id;
+  const item = make("div", { class: "file" }, icon("copy", 16));
+  if (!file.url_private_download) {
+    item.append(name);
+    return item;
+  }
+  const href = `/_playground/files/${encodeURIComponent(file.id)}?as=${encodeURIComponent(store.me)}`;
+  item.append(make("a", { href, download: file.name, title: t("download") }, name), make("span", { class: "soft" }, ` ${sizeOf(file.size)}`));
+  return item;
 }
 
 // The caret stands behind the last character of what has come so far.

@@ -25,7 +25,7 @@ const en = {
   name: "Name", language: "Language", kind: "Kind", publicKind: "Public channel", privateKind: "Private channel", mpimKind: "Group message", members: "Who is in it", withApp: "Kioku is in it, too", japanese: "日本語", english: "English",
   nameMissing: "Write a name.", nameTaken: "There is somebody of that name.", membersMissing: "Choose at least one person besides you.",
   required: "Please fill this in.", tooShort: "Write at least {count} characters.", tooLong: "Write at most {count} characters.", badEmail: "Write an e-mail address.", badUrl: "Write an address that starts with https://.", badNumber: "Write a number.",
-  choose: "Choose…", moreActions: "More actions", ok: "OK", unknownBlock: "“{type}” block", imageOf: "Image: {alt}", notFollowed: "Links on buttons are not followed here. It leads to {url}", actionFailed: "The app did not take that ({reason}).", commandFailed: "{command} did not work: the app did not answer ({reason}).",
+  download: "Download", choose: "Choose…", moreActions: "More actions", ok: "OK", unknownBlock: "“{type}” block", imageOf: "Image: {alt}", notFollowed: "Links on buttons are not followed here. It leads to {url}", actionFailed: "The app did not take that ({reason}).", commandFailed: "{command} did not work: the app did not answer ({reason}).",
   noCommand: "{command} is not a command of this app. It has {commands}.", noThreadCommand: "Slash commands do not work in threads, in Slack neither. Write it in the conversation itself.",
   thanks: "Your feedback was sent to the app.", badge: "AI", menu: "Conversations", status: { pending: "waiting", in_progress: "in progress", complete: "done", error: "failed" }, sources: "Sources", table: "Table", newView: "A window opened: {title}",
   keys: [["Enter", "Send"], ["Shift + Enter", "New line"], ["/", "Commands, at the start of a message"], ["@", "Mention somebody"], ["↑ ↓", "Move through messages or conversations"], ["T", "Reply to the message in focus"], ["E", "Edit it, if it is yours"], ["Delete", "Delete it, if it is yours"], ["↑ in an empty box", "Edit your last message"], ["Alt + ↑ ↓", "Previous or next conversation"], ["Alt + 1 … 9", "Be another person"], ["Alt + S", "See what was sent"], ["Esc", "Close what is open"], ["?", "These shortcuts"]],
@@ -56,7 +56,7 @@ const ja = {
   name: "名前", language: "言語", kind: "種類", publicKind: "パブリックチャンネル", privateKind: "プライベートチャンネル", mpimKind: "グループメッセージ", members: "参加する人", withApp: "Kiokuも参加する", japanese: "日本語", english: "English",
   nameMissing: "名前を入力してください。", nameTaken: "同じ名前の人がいます。", membersMissing: "自分のほかに1人以上選んでください。",
   required: "入力してください。", tooShort: "{count}文字以上で入力してください。", tooLong: "{count}文字以内で入力してください。", badEmail: "メールアドレスを入力してください。", badUrl: "https:// で始まるアドレスを入力してください。", badNumber: "数値を入力してください。",
-  choose: "選択…", moreActions: "その他の操作", ok: "OK", unknownBlock: "「{type}」ブロック", imageOf: "画像：{alt}", notFollowed: "ここではボタンのリンクは開きません。リンク先：{url}", actionFailed: "アプリが受け付けませんでした（{reason}）。", commandFailed: "{command} は失敗しました。アプリが応答しませんでした（{reason}）。",
+  download: "ダウンロード", choose: "選択…", moreActions: "その他の操作", ok: "OK", unknownBlock: "「{type}」ブロック", imageOf: "画像：{alt}", notFollowed: "ここではボタンのリンクは開きません。リンク先：{url}", actionFailed: "アプリが受け付けませんでした（{reason}）。", commandFailed: "{command} は失敗しました。アプリが応答しませんでした（{reason}）。",
   noCommand: "{command} というコマンドはありません。使えるのは {commands} です。", noThreadCommand: "スラッシュコマンドは、Slackと同じくスレッドでは使えません。会話のほうに書いてください。",
   thanks: "フィードバックをアプリに送りました。", badge: "AI", menu: "会話", status: { pending: "待機中", in_progress: "進行中", complete: "完了", error: "失敗" }, sources: "出典", table: "表", newView: "ウィンドウが開きました：{title}",
   keys: [["Enter", "送信"], ["Shift + Enter", "改行"], ["/", "メッセージの先頭でコマンド"], ["@", "メンション"], ["↑ ↓", "メッセージや会話を移動"], ["T", "選んだメッセージに返信"], ["E", "自分のメッセージを編集"], ["Delete", "自分のメッセージを削除"], ["空の欄で ↑", "直前の自分のメッセージを編集"], ["Alt + ↑ ↓", "前後の会話へ"], ["Alt + 1 … 9", "別の人になる"], ["Alt + S", "送信内容を見る"], ["Esc", "開いているものを閉じる"], ["?", "この一覧"]],
@@ -82,6 +82,7 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+export const sizeOf = (bytes) => new Intl.NumberFormat(locale, { style: "unit", unit: bytes < 1e6 ? "kilobyte" : "megabyte", maximumFractionDigits: 1 }).format(bytes / (bytes < 1e6 ? 1e3 : 1e6));
 export const statusWord = (name) => words.status[name] ?? name;
 export const languageName = (tag) => new Intl.DisplayNames([tag], { type: "language" }).of(tag.split("-")[0]);
 

@@ -1,0 +1,164 @@
+"""Taking everything along, bringing it back, erasing it: commands, modals and files in Slack."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from bot.locale import LANGUAGES, Language, say
+from tests.e2e.messages import Human, Json, buttons
+from tests.e2e.test_changes_shown import Seen, button, shown
+from tests.e2e.world import World
+
+
+def somebody(world: World, language: Language) -> Seen:
+    """Return somebody who reads that language."""
+    return Seen(world, world.human(locale="ja-JP" if language == "ja" else "en-US"))
+
+
+def modal(ann: Seen, text: str, **found: str) -> Json:
+    """Wait until the modal on top shows a text of the catalogues, without JSON's escapes."""
+    wanted = json.dumps(text, ensure_ascii=False)[1:-1]
+
+    def there() -> Json | None:
+        views = ann.world.playground(f"views?as={ann.human.id}")["views"]
+        seen = json.dumps(views[-1], ensure_ascii=False) if views else ""
+        return views[-1] if wanted in seen else None
+
+    return ann.world.until(there, f"a modal with {text!r}")
+
+
+def open_import(ann: Seen, language: Language) -> Json:
+    """Type the command; return the form."""
+    done = ann.world.playground(
+        "commands",
+        {
+            "user": ann.human.id,
+            "channel": "dm",
+            "command": "/memories",
+            "text": say(language, "usage_import").removeprefix("/memories "),
+        },
+    )
+    assert done["ok"], done
+    return modal(ann, say(language, "import_about"))
+
+
+def received(world: World, human: Human) -> list[tuple[Json, Json]]:
+    """Return the files in a person's DM: the message, and what it holds."""
+    found = []
+    for message in world.seen(human):
+        for file in message.get("files", []):
+            url = f"{world.slack.told['url']}/_playground/files/{file['id']}?as={human.id}"
+            with urllib.request.urlopen(url, timeout=20) as answer:
+                found.append((message, json.load(answer)))
+    return found
+
+
+def choose(world: World, human: Human, name: str, content: str) -> str:
+    """Let somebody choose a file for a form; return its id."""
+    body = {"user": human.id, "name": name}
+    made = world.playground(
+        "files", body | {"content": base64.b64encode(content.encode()).decode()}
+    )
+    return str(made["id"])
+
+
+def rows(world: World, human: Human) -> list[Any]:
+    """Return every byte of a person's memories and their vectors."""
+    return world.rows(
+        "SELECT s.prefix, s.key, s.value::text, s.created_at, s.updated_at, v.embedding::text"
+        " FROM store s LEFT JOIN store_vectors v USING (prefix, key)"
+        " WHERE starts_with(s.prefix, %s) ORDER BY s.prefix, s.key",
+        world.prefix(human, ""),
+    )
+
+
+@pytest.mark.one_mode
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_export_erase_import(world: World, language: Language) -> None:
+    """The file comes to one's own DM; after erasing, importing it restores every byte."""
+    ann, other = somebody(world, language), world.human()
+    for text in ("I love ramen", "I'm interested in Kubernetes"):
+        world.ask(ann.human, text)
+    world.formed(ann.human)
+    before = rows(world, ann.human)
+    assert len(before) == 2
+    general = world.channel("public", ann.human, other)
+    usage = say(language, "usage_export").removeprefix("/memories ")
+    answer = world.command(ann.human, "/memories", usage, channel=general)
+    assert say(language, "exported") in shown(answer)
+    [(message, document)] = received(world, ann.human)
+    assert message["user"] == world.bot
+    assert document["format"] == "kioku-export"
+    assert {one["content"].get("food_name") for one in document["memories"]} == {"ramen", None}
+    assert received(world, other) == []
+    assert not any("files" in one for one in world.seen(ann.human, general))
+    # Erased, by typing the word.
+    forget = say(language, "usage_forget_everything").removeprefix("/forget ")
+    asked = world.command(ann.human, "/forget", forget)
+    ann.click(asked, **button(asked, "erase_everything"))
+    form = modal(ann, say(language, "erase_stays"))
+    wrong = ann.submit(form, **{"erase.word": "erase it"})
+    assert wrong["ack"]["errors"].keys() == {"erase.word"}
+    assert rows(world, ann.human) == before
+    assert ann.submit(form, **{"erase.word": say(language, "erase_word")})["ok"]
+    receipt = modal(ann, say(language, "erased_none_left"))
+    assert say(language, "erased_memories", count=2) in shown(receipt)
+    assert rows(world, ann.human) == []
+    # Brought back from the file.
+    form = open_import(ann, language)
+    file = choose(world, ann.human, "kioku.json", json.dumps(document))
+    values: Any = {"import.file": [file]}
+    assert ann.submit(form, **values)["ok"]
+    preview = modal(ann, say(language, "import_not_yet"))
+    assert say(language, "import_added", count=2) in shown(preview)
+    assert say(language, "import_line_added", what="X").partition("X")[0] in shown(preview)
+    assert rows(world, ann.human) == []
+    assert ann.submit(preview)["ok"]
+    modal(ann, say(language, "imported", added=2, updated=0))
+    assert rows(world, ann.human) == before
+
+
+@pytest.mark.one_mode
+def test_lines_of_another_assistant(world: World) -> None:
+    """Pasted lines are shown first; changed in the preview they are shown anew, then taken in."""
+    ann = somebody(world, "en")
+    form = open_import(ann, "en")
+    refused = ann.submit(form)
+    assert refused["ack"]["errors"] == {"import.text": say("en", "import_neither")}
+    pasted: Any = {"import.text": "- I live in Osaka\n- my password is hunter2XY99!"}
+    ann.submit(form, **pasted)
+    preview = modal(ann, say("en", "import_refused_secret", count=1))
+    assert say("en", "import_added", count=1) in shown(preview)
+    changed: Any = {"import.text": "- I live in Osaka\n- I work as a nurse"}
+    ann.submit(preview, **changed)
+    again = modal(ann, say("en", "import_added", count=2))
+    assert world.memories(ann.human) == []
+    ann.submit(again)
+    modal(ann, say("en", "imported", added=2, updated=0))
+    facts = {row["value"]["content"]["fact"] for row in world.memories(ann.human)}
+    assert facts == {"I live in Osaka", "I work as a nurse"}
+    answer = world.command(ann.human, "/memories", "history")
+    assert "I work as a nurse" in shown(answer)
+    assert any(one["action_id"] == "undo_change" for one in buttons(answer))
+
+
+@pytest.mark.one_mode
+@pytest.mark.parametrize("text", ["export my memories", "記憶を書き出して"])
+def test_an_export_asked_for_in_plain_words(world: World, text: str) -> None:
+    """In plain words the file is offered, to the asker alone, and comes with their click."""
+    ann = Seen(world, world.human())
+    said = world.say(ann.human, text)
+    world.reply(said)
+    offer = world.until(
+        lambda: next((m for m in world.notices(said) if "export_memories" in shown(m)), None),
+        "the offer",
+    )
+    assert received(world, ann.human) == []
+    ann.click(offer, **button(offer, "export_memories"))
+    world.until(lambda: received(world, ann.human) or None, "the file")

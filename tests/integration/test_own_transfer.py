@@ -1,0 +1,230 @@
+"""What an export holds is what its page says; what becomes of it when Slack will not have it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import openai
+import pytest
+
+from bot.locale import LANGUAGES, say
+from bot.slack_files import FileUnreadable, SlackFiles
+from bot.surfaces.transfer import not_an_export
+from memory import (
+    EmbeddedPostgres,
+    NotAnExport,
+    Person,
+    Pool,
+    create_pool,
+    list_memories,
+    plan_import,
+)
+from playground.blocks import view_errors
+from tests.conftest import ROOT, Server, fresh_database
+from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.wired import Wired, wired
+
+PAGE = (ROOT / "docs" / "reference" / "export.md").read_text("utf-8")
+EXAMPLE = PAGE.partition("```json\n")[2].partition("```")[0]
+CAUSES = ("large", "damaged", "foreign", "newer", "no_list", "lines", "empty")
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each has people of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool."""
+    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def app(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+) -> Wired:
+    """The app as it is by default."""
+    return await wired(pool, database, slack, stand_in, model_client)
+
+
+def person(place: Place, app: Wired) -> Person:
+    """Return who writes at a place."""
+    return Person(app.slack.team_id, place.user)
+
+
+def submitted(text: str = "", file: str = "", **metadata: str) -> dict[str, Any]:
+    """Return a form as Slack submits it."""
+    files = [{"url_private_download": file}] if file else []
+    return {
+        "private_metadata": json.dumps(metadata),
+        "state": {
+            "values": {
+                "import.text": {"value": {"value": text}},
+                "import.file": {"value": {"files": files}},
+            }
+        },
+    }
+
+
+def files_of(app: Wired, place: Place) -> list[Any]:
+    """Return the files in the DM of a place."""
+    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    return [file for message in seen for file in message.get("files", [])]
+
+
+async def test_the_page_names_every_key(app: Wired) -> None:
+    """Each key of a real export stands in docs/reference/export.md, the top ones in its example."""
+    place = app.slack.place()
+    message = await app.ask(place, "I love ramen")
+    await app.form(message)
+    await app.wiring.own_commands.memories(person(place, app), "en", "export", place.channel)
+    [file] = files_of(app, place)
+    url = f"files/{file['id']}?as={place.user}"
+    document = app.slack.control(url)
+    assert list(document) == list(json.loads(EXAMPLE))
+    rows = dict(re.findall(r"^\| `(\w+)`(?:, `\w+`)? \|(.*)\|$", PAGE, re.MULTILINE))
+    assert document.keys() <= rows.keys()
+    for name, value in document.items():
+        entries = value if isinstance(value, list) else [value] if isinstance(value, dict) else []
+        for key in {key for entry in entries for key in entry}:
+            assert f"`{key}`" in (PAGE if name == "memories" else rows[name]), (name, key)
+    assert document["memories"]
+    assert document["changes"]
+    assert document["conversation"]
+
+
+async def test_the_example_is_an_export(app: Wired) -> None:
+    """The example of the page can be imported as it stands."""
+    plan = await plan_import(app.pool, person(app.slack.place(), app), EXAMPLE)
+    assert (len(plan.of("added")), plan.refused) == (1, {})
+
+
+@pytest.mark.parametrize(
+    ("fault", "key"),
+    [
+        ({"method": "files.getUploadURLExternal", "error": "missing_scope"}, "export_no_scope"),
+        (
+            {"method": "files.getUploadURLExternal", "error": "file_uploads_disabled"},
+            "export_forbidden",
+        ),
+        ({"method": "files.getUploadURLExternal", "status": 503}, "export_failed"),
+        ({"method": "files.completeUploadExternal", "error": "invalid_channel"}, "export_failed"),
+        ({"method": "files.completeUploadExternal", "drop": "after"}, "export_uncertain"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_an_export_that_slack_does_not_take(
+    app: Wired, fault: dict[str, Any], key: str
+) -> None:
+    """The person is told why in one sentence; no message about a file stays without it."""
+    place = app.slack.place()
+    app.slack.control("faults", fault)
+    told = await app.wiring.exporting.exported(person(place, app), "en")
+    assert told["text"] == say("en", key)
+    assert len(files_of(app, place)) == (key == "export_uncertain")
+    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    own = [message for message in seen if message["user"] == app.slack.bot_user_id]
+    assert len(own) == (2 if key == "export_uncertain" else 0)
+
+
+async def test_the_token_goes_to_slack_only(app: Wired) -> None:
+    """A file's address that is not Slack's is not asked, and a page is no file."""
+    files = SlackFiles(app.slack.client())
+    for url in (
+        "https://example.com/files-pri/T1-F1/a.json",
+        "http://files.slack.com/files-pri/T1-F1/a.json",
+        "https://files.slack.com.example.com/a.json",
+        "https://notslack.com/a.json",
+        "",
+    ):
+        with pytest.raises(FileUnreadable):
+            await files.read(url, most=10)
+    base = app.slack.told["url"]
+    with pytest.raises(FileUnreadable):
+        await files.read(f"{base}/page/js/words.js", most=10)
+    with pytest.raises(FileUnreadable):
+        await files.read(f"{base}/no-such-page", most=1_000_000)
+
+
+async def test_what_is_no_export_is_said(app: Wired) -> None:
+    """What cannot be read comes back in the form, with the cause and what was pasted."""
+    importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
+    for text, cause in (
+        ("{", "damaged"),
+        ("{}", "foreign"),
+        ('{"format": "kioku-export", "version": 99}', "newer"),
+        ('{"format": "kioku-export", "version": 1}', "no_list"),
+        ("# Memories", "empty"),
+    ):
+        with pytest.raises(NotAnExport) as wrong:
+            await plan_import(app.pool, who, text)
+        assert wrong.value.cause == cause
+        view = await importing.previewed(who, "en", submitted(text))
+        assert view_errors(view) == []
+        assert view["blocks"][0]["text"]["text"] == not_an_export("en", cause)
+        assert view["blocks"][1]["element"]["initial_value"] == text
+    view = await importing.previewed(who, "en", submitted(file="https://example.com/a"))
+    assert view["blocks"][0]["text"]["text"] == say("en", "import_unreadable")
+    for language in LANGUAGES:
+        assert len({not_an_export(language, cause) for cause in CAUSES}) == len(CAUSES)
+
+
+async def test_a_preview_fits_and_counts(app: Wired) -> None:
+    """Of many memories ten are shown; of nothing new there is nothing to agree to."""
+    importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
+    lines = "\n".join(f"- I own book number {number} {'<&>' * 90}" for number in range(9, 21))
+    view = await importing.previewed(who, "ja", submitted(lines[:3_000]))
+    assert view_errors(view) == []
+    text = "\n".join(f"I own book number {number}" for number in range(100))
+    view = await importing.previewed(who, "en", submitted(text))
+    assert view_errors(view) == []
+    assert say("en", "import_added", count=100) in view["blocks"][0]["text"]["text"]
+    assert say("en", "import_more", count=90) in json.dumps(view, ensure_ascii=False)
+    assert await list_memories(app.pool, who) == []
+    digest = json.loads(view["private_metadata"])["digest"]
+    done = await importing.imported(who, "en", submitted(text, digest=digest))
+    assert say("en", "imported", added=100, updated=0) in json.dumps(done, ensure_ascii=False)
+    assert len(await list_memories(app.pool, who)) == 100
+    again = await importing.previewed(who, "en", submitted(text))
+    assert "submit" not in again
+    assert say("en", "import_nothing") in json.dumps(again, ensure_ascii=False)
+    empty = await importing.previewed(
+        who, "en", submitted(json.dumps(json.loads(EXAMPLE) | {"memories": []}))
+    )
+    assert view_errors(empty) == []
+    assert "submit" not in empty
+
+
+async def test_an_import_needs_consent_and_no_more(app: Wired) -> None:
+    """Whoever switched memory off imports nothing, also not what was shown before."""
+    who = person(app.slack.place(), app)
+    importing, controls = app.wiring.modals.importing, app.wiring.controls
+    await controls.pause(who, "")
+    preview = await importing.previewed(who, "en", submitted("I live in Osaka"))
+    digest = json.loads(preview["private_metadata"])["digest"]
+    agreed = submitted("I live in Osaka", digest=digest)
+    await controls.refuse(who)
+    for view in (
+        await importing.imported(who, "en", agreed),
+        await importing.previewed(who, "en", submitted("I live in Osaka")),
+        await importing.form(who, "en"),
+    ):
+        assert view["blocks"][0]["text"]["text"] == say("en", "off_refused")
+    assert await list_memories(app.pool, who) == []
+    await controls.agree(who)
+    await controls.pause(who, "")
+    await importing.imported(who, "en", agreed)
+    assert [one.content["fact"] for one in await list_memories(app.pool, who)] == [
+        "I live in Osaka"
+    ]

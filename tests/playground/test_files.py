@@ -1,0 +1,145 @@
+"""Files: what an app uploads, and what people hand over in a form."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from typing import Any
+
+import aiohttp
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from playground.manifest import Manifest
+from playground.server import serve
+from playground.slack import BOT_TOKEN
+from tests.playground.conftest import web_client
+from tests.playground.driver import Driver
+
+TEXT = "記憶\n".encode()
+FORM: dict[str, Any] = {
+    "type": "modal",
+    "title": {"type": "plain_text", "text": "Import"},
+    "submit": {"type": "plain_text", "text": "Preview"},
+    "blocks": [
+        {
+            "type": "input",
+            "block_id": "file",
+            "label": {"type": "plain_text", "text": "File"},
+            "element": {
+                "type": "file_input",
+                "action_id": "value",
+                "filetypes": ["txt"],
+                "max_files": 1,
+            },
+        }
+    ],
+}
+
+
+async def upload(client: AsyncWebClient, content: bytes, *, announced: int) -> tuple[str, int]:
+    """Begin an upload and send its bytes; return the file's id and the status."""
+    begun = await client.files_getUploadURLExternal(filename="a.txt", length=announced)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(begun["upload_url"], data=content) as answer,
+    ):
+        return str(begun["file_id"]), answer.status
+
+
+@pytest.fixture
+def granted(manifest: Manifest) -> Manifest:
+    """The manifest with both scopes for files."""
+    return dataclasses.replace(manifest, scopes=manifest.scopes | {"files:read", "files:write"})
+
+
+async def test_a_file_is_uploaded_shared_and_downloaded(granted: Manifest) -> None:
+    """It stands in one message, who is there can download it, and nobody else."""
+    async with serve(granted) as slack, aiohttp.ClientSession() as session:
+        driver, client = Driver(slack.url, session), web_client(slack)
+        aya, ben = await driver.user("Aya"), await driver.user("Ben")
+        said = await driver.say("hello")
+        file, status = await upload(client, TEXT, announced=len(TEXT))
+        assert status == 200
+        done = await client.files_completeUploadExternal(
+            files=[{"id": file, "title": "A file"}],
+            channel_id=said["channel"],
+            thread_ts=said["ts"],
+            initial_comment="Here",
+        )
+        message = (await driver.messages())[-1]
+        assert (message["subtype"], message["text"], message["thread_ts"]) == (
+            "file_share",
+            "Here",
+            said["ts"],
+        )
+        assert message["files"] == done["files"]
+        assert (message["files"][0]["title"], message["files"][0]["size"]) == ("A file", len(TEXT))
+        statuses: list[int] = []
+        for user in (aya, ben, "U0NOBODY"):
+            async with session.get(f"{slack.url}/_playground/files/{file}?as={user}") as answer:
+                statuses.append(answer.status)
+                if answer.status == 200:
+                    assert await answer.read() == TEXT
+                    assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert statuses == [200, 403, 404]
+        with pytest.raises(SlackApiError, match="file_not_found"):
+            await client.files_completeUploadExternal(
+                files=[{"id": file}], channel_id=said["channel"]
+            )
+
+
+async def test_an_upload_is_as_it_was_announced(granted: Manifest) -> None:
+    """Other bytes than announced are refused, and what is not there cannot be shared."""
+    async with serve(granted) as slack:
+        client = web_client(slack)
+        file, status = await upload(client, TEXT, announced=len(TEXT) + 1)
+        assert status == 400
+        with pytest.raises(SlackApiError, match="file_not_found"):
+            await client.files_completeUploadExternal(files=[{"id": file}])
+        with pytest.raises(SlackApiError, match="missing_argument"):
+            await client.files_getUploadURLExternal(filename="a.txt", length=0)
+
+
+async def test_files_need_their_scopes(manifest: Manifest) -> None:
+    """Without files:write there is no upload, without files:read no form for a file."""
+    none = dataclasses.replace(manifest, scopes=manifest.scopes - {"files:read", "files:write"})
+    async with serve(none) as slack, aiohttp.ClientSession() as session:
+        driver, client = Driver(slack.url, session), web_client(slack)
+        with pytest.raises(SlackApiError, match="missing_scope"):
+            await client.files_getUploadURLExternal(filename="a.txt", length=1)
+        trigger = slack.interactions._trigger(slack.workspace.user(await driver.user()))
+        with pytest.raises(SlackApiError, match="missing_scope"):
+            await client.views_open(trigger_id=trigger, view=FORM)
+        async with session.get(f"{slack.url}/files-pri/T-F/a", allow_redirects=False) as answer:
+            assert answer.status == 302
+
+
+async def test_a_form_hands_a_file_over(granted: Manifest) -> None:
+    """The app is told of a chosen file and downloads it with its token; another kind is refused."""
+    async with serve(granted) as slack, aiohttp.ClientSession() as session:
+        driver = Driver(slack.url, session)
+        aya, ben = await driver.user("Aya"), await driver.user("Ben")
+        content = base64.b64encode(TEXT).decode()
+        file = await driver.post("files", user=aya, name="a.txt", content=content)
+        other = await driver.post("files", user=aya, name="a.png", content=content)
+        foreign = await driver.post("files", user=ben, name="b.txt", content=content)
+        view = slack.interactions.open_view(aya, FORM)
+        for wrong in ([other["id"]], [foreign["id"]], [file["id"], file["id"]], []):
+            status, _ = await driver.try_post(
+                "views/submit", view_id=view.id, values={"file": wrong}
+            )
+            assert status == 400
+        await driver.try_post("views/submit", view_id=view.id, values={"file": [file["id"]]})
+        sent = (await driver.deliveries())[-1]["body"]["view"]["state"]["values"]
+        [told] = sent["file"]["value"]["files"]
+        assert (told["name"], told["size"]) == ("a.txt", len(TEXT))
+        bearer = {"Authorization": f"Bearer {BOT_TOKEN}"}
+        async with session.get(told["url_private_download"], headers=bearer) as answer:
+            assert await answer.read() == TEXT
+        url = told["url_private_download"]
+        async with session.get(url, allow_redirects=False) as answer:
+            assert answer.status == 302
+        status, _ = await driver.try_post("files", user=aya, name="a.txt", content="%")
+        assert status == 400
