@@ -12,7 +12,7 @@ from pathlib import Path
 
 import openai
 
-from bench import results
+from bench import front_import, results
 from bench.stack import running_app
 from bench.turn_overhead import measure, measure_together
 
@@ -31,7 +31,9 @@ async def run() -> dict[str, float]:
             together = await measure_together(stack, client, people=20)
     overhead = [ready - floor for ready, floor in zip(alone.reply_ready, alone.floor, strict=True)]
     ready, floor = results.spread("a", together.reply_ready), results.spread("a", together.floor)
+    front = await asyncio.to_thread(front_import.measure)
     return {
+        **front.metrics(),
         **results.spread("floor_ms", alone.floor),
         **results.spread("reply_ready_ms", alone.reply_ready),
         **results.spread("turn_overhead_ms", overhead),

@@ -11,6 +11,7 @@ from typing import Any
 
 import procrastinate
 from procrastinate import exceptions
+from procrastinate.tasks import Task
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
@@ -36,6 +37,8 @@ _LONGEST_PAUSE_SECONDS = 2.0
 _SOON_SECONDS = 10.0
 _AGAIN_SECONDS = 0.2
 _LOOK_AGAIN_SECONDS = 60.0
+# Where no process stays to watch the clock: once in each hour and each minute that has any work.
+_CAUGHT_UP = {"hour": 3_600, "minute": 60}
 
 
 def migrations() -> list[Migration]:
@@ -50,6 +53,7 @@ class Queue:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+        self._repeated: list[Task[..., Any, Any]] = []
         self._running: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         jobs = Jobs(self._app.connector)
@@ -87,6 +91,7 @@ class Queue:
         """
         task = self._app.task(name=name, queue=queue, lock=name, queueing_lock=name)(work)
         self._app.periodic(cron=cron)(task)
+        self._repeated.append(task)
 
     async def defer(
         self,
@@ -164,12 +169,16 @@ class Queue:
 
         For where no connection may stay open: nothing listens, and what is due within a few
         seconds is waited for. `until` is a time of the loop's clock, at which what still runs is
-        handed back.
+        handed back. What is repeated runs when the replies are out, with the hour as its time when
+        it is the first of that hour, otherwise the minute; an idle database is not woken for it.
         """
         loop = asyncio.get_running_loop()
+        # procrastinate's own clock would win or lose a race against the end of the work.
+        self._app.periodic_defaults = {"max_delay": -1.0}
         while True:
             await self.free_stalled()
             await self._work_off([REPLIES], replies, until)
+            await self._catch_up()
             await self._work_off([LEARNING, UPKEEP], learning, until)
             due = await self._next_due()
             if due is None:
@@ -178,6 +187,18 @@ class Queue:
             if wait > _SOON_SECONDS or loop.time() + wait > until:
                 return due
             await asyncio.sleep(wait)
+
+    async def _catch_up(self) -> None:
+        now = int(datetime.now(UTC).timestamp())
+        for task in self._repeated:
+            for name, seconds in _CAUGHT_UP.items():
+                due = now - now % seconds
+                job = task.configure(task_kwargs={"timestamp": due}).job
+                with contextlib.suppress(exceptions.AlreadyEnqueued):
+                    if await self._app.job_manager.defer_periodic_job(
+                        job=job, periodic_id=name, defer_timestamp=due
+                    ):
+                        break
 
     async def _work_off(self, queues: list[str], concurrency: int, until: float) -> None:
         work = asyncio.create_task(

@@ -396,6 +396,22 @@ BREAKS = (
         ("tests/integration/test_inbox.py::test_a_message_in_two_events_is_stored_once",),
     ),
     Break(
+        "upkeep where nobody watches the clock",
+        "bot/queue.py",
+        "            await self._catch_up()\n",
+        "",
+        "On Lambda lost work would stay lost, and nothing that is over would be deleted.",
+        ("tests/integration/test_queue.py::test_what_is_repeated_runs_at_the_end_of_a_drain",),
+    ),
+    Break(
+        "upkeep once an hour with the hour",
+        "bot/queue.py",
+        '_CAUGHT_UP = {"hour": 3_600, "minute": 60}',
+        '_CAUGHT_UP = {"minute": 60}',
+        "On Lambda nothing would be deleted after the days that it is to be kept.",
+        ("tests/integration/test_queue.py::test_what_is_repeated_runs_at_the_end_of_a_drain",),
+    ),
+    Break(
         "a job in its transaction",
         "bot/queue.py",
         "name, queue=queue, connection=connection, lock=lock,",

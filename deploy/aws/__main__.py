@@ -30,19 +30,19 @@ def main() -> None:
     from aws_cdk import App, Environment, Validations
     from cdk_nag import AwsSolutionsChecks
 
-    from deploy.aws.stack import KiokuStack, read_choices
+    from deploy.aws.stack import KiokuStack, read_choices, read_settings
 
     app = App()
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     names = ("egress", "maxCapacity", "reader", "deletionProtection", "alarmEmail", "package")
     given = {name: app.node.try_get_context(name) for name in names}
     context = {name: value for name, value in given.items() if value is not None}
-    context |= dict(app.node.try_get_context("settings") or {})
     package = Path(context.pop("package", PACKAGE))
     if not (package / "worker").is_dir():
         raise SystemExit("There is no package yet: run `make aws-package` first.")
     try:
-        choices = read_choices(context, package)
+        settings = read_settings(app.node.try_get_context("settings"))
+        choices = read_choices({**context, **settings}, package)
     except ValueError as wrong:
         raise SystemExit(str(wrong)) from None
     account, region = os.environ.get("CDK_DEFAULT_ACCOUNT"), os.environ.get("CDK_DEFAULT_REGION")

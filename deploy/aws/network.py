@@ -77,7 +77,11 @@ class Network(Construct):
         )
         self.worker_group.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "Slack, the model, AWS")
         self.worker_group.connections.allow_to(self.database_group, POSTGRES, "The database")
-        if egress == "instance":
+        if isinstance(provider, ec2.NatInstanceProviderV2):
+            # What the worker, the migration and the rotation send out comes in there first.
+            for subnet in self.vpc.private_subnets:
+                inside = ec2.Peer.ipv4(subnet.ipv4_cidr_block)
+                provider.connections.allow_from(inside, HTTPS, "From the worker's subnets")
             _acknowledge_instance(self.vpc)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +55,19 @@ def read_choices(context: Mapping[str, Any], package: Path) -> Choices:
         alarm_email=context.get("alarmEmail"),
         settings={name: str(value) for name, value in context.items() if name.startswith("KIOKU_")},
     )
+
+
+def read_settings(given: object) -> dict[str, str]:
+    """Read further settings: an object in cdk.json, its JSON with ``-c``; raises `ValueError`."""
+    try:
+        found = json.loads(given) if isinstance(given, str) else given or {}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(name.startswith("KIOKU_") for name in found):
+        raise ValueError(
+            'settings is a JSON object of KIOKU_ names, such as {"KIOKU_CONSENT": "ask"}.'
+        )
+    return {name: str(value) for name, value in found.items()}
 
 
 def _yes(context: Mapping[str, Any], name: str, *, default: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, LiteralString
 
@@ -432,3 +433,31 @@ async def test_stopping_has_an_end_while_postgresql_says_nothing(
         await pool.close(2)
         assert loop.time() - before < 12
     assert [job["status"] for job in jobs(database)] == ["doing"]
+
+
+async def test_what_is_repeated_runs_at_the_end_of_a_drain(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """It runs with the hour's time first, then once in a minute, and no drain waits for it."""
+    replied: list[str] = []
+    times: list[int] = []
+
+    async def work(label: str) -> None:
+        replied.append(label)
+
+    async def keep_up(timestamp: int) -> None:
+        assert replied == ["a"], "The reply has to be out first."
+        times.append(timestamp)
+
+    queue.register("work", REPLIES, work, attempts=1, wait=1)
+    queue.repeat("keep_up", UPKEEP, keep_up, cron="* * * * *")
+    assert await put(pool, queue, "L1", label="a")
+    loop = asyncio.get_running_loop()
+    began = time.time()
+    for _ in range(4):
+        assert await queue.drain(loop.time() + SECONDS, replies=2, learning=1) is None
+    minutes = int(time.time() // 60 - began // 60)
+    assert times[0] % 3_600 == 0
+    assert began - 3_600 <= times[0]
+    assert 2 <= len(times) <= 2 + 2 * minutes
+    assert jobs(database) == []

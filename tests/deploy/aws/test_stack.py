@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deploy.aws.stack import read_choices
+from deploy.aws.stack import read_choices, read_settings
 from tests.conftest import ROOT
 
 Json = dict[str, Any]
@@ -80,6 +80,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Template:
         deletionProtection="false",
         maxCapacity="8",
         alarmEmail="ops@example.com",
+        settings='{"KIOKU_CONSENT": "ask"}',
     )
 
 
@@ -207,7 +208,16 @@ def test_the_migration(template: Template) -> None:
 def test_other_choices(other: Template) -> None:
     """A NAT instance, a reader, no deletion protection, more capacity."""
     assert other.all("AWS::EC2::NatGateway") == []
+    allowed = [
+        (rule["CidrIp"], rule["FromPort"], rule["ToPort"])
+        for group in other.all("AWS::EC2::SecurityGroup")
+        for rule in group.get("SecurityGroupIngress", [])
+    ]
+    workers = [s["CidrBlock"] for s in other.all("AWS::EC2::Subnet") if s["CidrBlock"][-2:] == "24"]
+    assert allowed == [(block, 443, 443) for block in workers], "Nothing gets out, or too much in."
     assert len(other.all("AWS::RDS::DBInstance")) == 2
+    environment = _environment(other.function("deploy.aws.worker.handler"))
+    assert environment["KIOKU_CONSENT"] == "ask"
     cluster = other.one("AWS::RDS::DBCluster")
     assert cluster["DeletionProtection"] is False
     assert cluster["ServerlessV2ScalingConfiguration"]["MaxCapacity"] == 8
@@ -221,3 +231,12 @@ def test_a_choice_that_is_none(name: str, value: str) -> None:
     """One sentence says what to write instead."""
     with pytest.raises(ValueError, match=f"^{name} is .*\\.$"):
         read_choices({name: value}, Path())
+
+
+@pytest.mark.parametrize("given", ["KIOKU_CONSENT=ask", "[1]", '{"SLACK_BOT_TOKEN": "x"}'])
+def test_settings_that_are_none(given: str) -> None:
+    """One sentence says what to write instead; keys belong into the secrets."""
+    with pytest.raises(ValueError, match=r"^settings is a JSON object .*\.$"):
+        read_settings(given)
+    assert read_settings(None) == {}
+    assert read_settings({"KIOKU_RETENTION_DAYS": 90}) == {"KIOKU_RETENTION_DAYS": "90"}
