@@ -99,7 +99,7 @@ async def test_new_tables_are_granted(database: str) -> None:
 )
 async def test_another_embedding_is_refused(shared: str, space: EmbeddingSpace) -> None:
     """Another model or size than the stored one is refused with what to write instead."""
-    sentence = f"set KIOKU_EMBEDDING_MODEL={SPACE.model}, or use another database"
+    sentence = f"set KIOKU_EMBEDDING_MODEL={SPACE.model}, or run `kioku reembed`, or use another"
     with pytest.raises(EmbeddingSpaceMismatch, match=sentence):
         migrate(shared, space, migrations())
     async with opened(shared) as pool:
