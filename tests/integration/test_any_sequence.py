@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,11 +25,15 @@ from memory import (
     Embedder,
     Person,
     Undo,
+    UndoExpired,
     Words,
     bring_back,
     create_pool,
     edit_memory,
+    erase,
+    export_memories,
     forget,
+    import_memories,
     list_memories,
     source_deleted,
     undo_change,
@@ -257,6 +262,26 @@ class World:
                     await self.undo("", self.model.made[::-1].index(made))
             assert self.bytes() == before
 
+    async def take_along(self) -> None:
+        """Export, erase and import: every byte is as before, and nothing else can come back."""
+        before = self.bytes()
+        exported = await export_memories(self.pool, self.person)
+        document = json.dumps({"format": "kioku-export", "version": 1, **exported})
+        erased = await erase(self.pool, self.person)
+        assert (self.bytes(), sum(erased.left.values())) == ([], 0)
+        changes = await import_memories(self.pool, self.embedder, self.person, document)
+        assert len(changes) == len(before)
+        assert self.bytes() == before
+        await self.check()
+        assert await import_memories(self.pool, self.embedder, self.person, document) == []
+        for made in self.model.made:
+            with pytest.raises(ChangeGone):
+                await undo_change(self.pool, self.embedder, self.person, made.id)
+        for undo, *_ in self.model.forgotten:
+            with pytest.raises(UndoExpired):
+                await bring_back(self.pool, self.person, undo)
+        assert self.bytes() == before
+
 
 ACTS = ("say", "change", "retract", "edit", "delete_message", "undo", "forget", "unforget")
 SEQUENCES = st.lists(
@@ -274,7 +299,10 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 def test_any_sequence_leaves_what_the_model_says(runner: asyncio.Runner, database: str) -> None:
-    """Say, change, undo, forget, edit and delete, in any order: store and model agree."""
+    """Say, change, undo, forget, edit and delete, in any order: store and model agree.
+
+    Wherever that has led, exporting, erasing and importing leads back there.
+    """
 
     async def opened() -> tuple[Any, Pool, Embedder, openai.AsyncOpenAI]:
         serving = scripted_model()
@@ -294,6 +322,7 @@ def test_any_sequence_leaves_what_the_model_says(runner: asyncio.Runner, databas
         for act, name, level in acts:
             await getattr(world, act)(name, level)
             await world.check()
+        await world.take_along()
 
     serving, pool, embedder, client = runner.run(opened())
 

@@ -207,6 +207,14 @@ def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: str) -
             "FIX assistant:write, im:history not granted: put manifest.yml into your app's App"
         )
     scopes += ["assistant:write", "im:history"]
+    optional = manifest["oauth_config"]["scopes"].pop("bot_optional")
+    older.write_text(yaml.safe_dump(manifest), "utf-8")
+    with json_server("playground", "--manifest", str(older)) as slack:
+        found = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        assert found["Scopes"].startswith(
+            "NOTE all needed are granted; without files:read, files:w"
+        )
+    manifest["oauth_config"]["scopes"]["bot_optional"] = optional
     manifest["settings"]["socket_mode_enabled"] = False
     older.write_text(yaml.safe_dump(manifest), "utf-8")
     with json_server("playground", "--manifest", str(older)) as slack:
