@@ -15,7 +15,6 @@ from bot.interruptions import Edited
 from bot.locale import say
 from bot.messages import Message
 from bot.posts import Posts
-from bot.prompt import estimated_tokens
 from memory import (
     EmbeddedPostgres,
     FormationUnavailable,
@@ -187,26 +186,6 @@ async def test_embeddings_that_are_down_are_no_matter(house: House) -> None:
     assert house.row("turns", asked)["status"] == "answered"
 
 
-async def test_embeddings_that_are_down_are_told(house: House) -> None:
-    """Where the newest memories had to do, the answer says so in one line; its record does not."""
-    place = house.slack.place()
-    told = await house.ask(place, "Hello")
-    prefix = told.person.namespace("dm").prefix
-    with psycopg.connect(house.database) as owner:
-        owner.execute(
-            "INSERT INTO store (prefix, key, value) SELECT %s, i::text, jsonb_build_object('kind',"
-            " 'UserFact', 'content', jsonb_build_object('fact', 'fact ' || i))"
-            " FROM generate_series(1, 60) i",
-            (prefix,),
-        )
-    house.stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": -1})
-    house.script(text="Here you are.")
-    asked = await house.ask(place, "What is for lunch?")
-    [shown] = house.replies(place, asked)
-    assert shown.startswith("Here you are.\n\n_I could not look up what fits this question")
-    assert house.row("turns", asked)["reply"] == "Here you are."
-
-
 @pytest.mark.parametrize(
     ("wish", "question"),
     [
@@ -224,43 +203,6 @@ async def test_how_to_answer_is_followed(house: House, wish: str, question: str)
     asked = await house.ask(place, question)
     [answer] = house.replies(place, asked)
     assert answer.startswith("- ")
-
-
-async def test_all_budgets_at_once(house: House) -> None:
-    """With 5,000 memories, a long thread and a long message the answer comes, within its room."""
-    place = house.slack.place()
-    told = await house.ask(place, "Please always answer in bullet points.")
-    await house.learning.form(told.team_id, told.user_id, "dm")
-    with psycopg.connect(house.database) as owner:
-        prefix = told.person.namespace("dm").prefix
-        owner.execute(
-            "INSERT INTO store (prefix, key, value) SELECT %s, i::text, jsonb_build_object('kind',"
-            " 'UserFact', 'content', jsonb_build_object('fact', repeat('長い話', 60) || i))"
-            " FROM generate_series(1, 5000) i",
-            (prefix,),
-        )
-        owner.execute(
-            "INSERT INTO store_vectors (prefix, key, field_name, embedding) SELECT prefix, key,"
-            " 'content', array_fill(random()::real, ARRAY[256])::vector FROM store"
-            " WHERE prefix = %s AND value->>'kind' = 'UserFact'",
-            (prefix,),
-        )
-        owner.execute(
-            "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-            " question, words, reply, status, ended_at, formed_at) SELECT gen_random_uuid(),"
-            " team_id, user_id, channel_id, thread, audience, (question_ts::numeric - i)::text,"
-            " repeat('質問', 500), 'w', repeat('答え', 500), status, now(), now()"
-            " FROM turns, generate_series(1, 15) i WHERE question_ts = %s",
-            (told.ts,),
-        )
-    asked = await house.ask(place, "とても長い質問です。" * 3_000)
-    assert house.row("turns", asked)["status"] == "answered"
-    prompt = house.prompts()[-1]
-    cost = sum(estimated_tokens(str(message["content"])) for message in prompt)
-    assert 12_000 < cost < 21_500
-    preferences = house.developer().split("<preferences>")[1].split("</preferences>")[0]
-    assert "bullet points" in preferences
-    assert estimated_tokens(house.developer().split("<memories>")[1]) <= 2_100
 
 
 async def test_a_thread_is_answered_in_order(house: House) -> None:

@@ -1,0 +1,232 @@
+"""A turn where everything is too much at once, and what it asks of the embedding model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.locale import Language, say
+from bot.messages import Message
+from bot.prompt import (
+    HISTORY_TOKENS,
+    INSTRUCTIONS,
+    MEMORY_TOKENS,
+    PREFERENCE_TOKENS,
+    QUESTION_TOKENS,
+    RECENT_TOKENS,
+    THREAD_TOKENS,
+    estimated_tokens,
+)
+from bot.surfaces.reply import PART_LIMIT
+from memory import EmbeddedPostgres, Pool, create_pool
+from tests.conftest import fresh_database
+from tests.integration.house import House
+from tests.integration.playground_slack import Place
+
+MANY = 5_000
+WISHES = 30
+QUESTION = "最初の言葉。" + "とても長い質問です。" * 3_998 + "これが質問の最後の言葉です。"
+ANSWER = "\n\n".join(f"Paragraph {i}. " + "It goes on and on. " * 20 for i in range(80)).strip()
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all of these tests; each has people of its own."""
+    with fresh_database(postgres) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool."""
+    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
+        yield opened
+
+
+def remember(house: House, prefix: str, count: int, wishes: int = 0) -> None:
+    """Store `count` long memories, every tenth an episode, and so many wishes, the last newest."""
+    with psycopg.connect(house.database) as owner:
+        owner.execute(
+            "INSERT INTO store (prefix, key, value, updated_at) SELECT %(prefix)s, 'm' || i,"
+            " CASE WHEN i %% 10 = 0 THEN jsonb_build_object('kind', 'Episode', 'content',"
+            " jsonb_build_object('observation', repeat('長い話', 40) || i))"
+            " ELSE jsonb_build_object('kind', 'UserFact', 'content',"
+            " jsonb_build_object('fact', repeat('長い話', 40) || i)) END,"
+            " now() - interval '1 day' + i * interval '1 second' FROM generate_series(1, %(n)s) i",
+            {"prefix": prefix, "n": count},
+        )
+        owner.execute(
+            "INSERT INTO store (prefix, key, value, updated_at) SELECT %(prefix)s, 'w' || i,"
+            " jsonb_build_object('kind', 'UserInstruction', 'content',"
+            " jsonb_build_object('instruction', repeat('とても', 15) || '短く答える ' || i)),"
+            " now() - interval '1 year' + i * interval '1 second' FROM generate_series(1, %(n)s) i",
+            {"prefix": prefix, "n": wishes},
+        )
+        owner.execute(
+            "INSERT INTO store_vectors (prefix, key, field_name, embedding) SELECT prefix, key,"
+            " 'content', (SELECT array_agg(random() - 0.5) FROM generate_series(1, 256)"
+            " WHERE key <> '')::vector FROM store WHERE prefix = %s",
+            (prefix,),
+        )
+
+
+def tell(house: House, like: Message, count: int) -> None:
+    """Let so many long turns have been before the one of `like`, not formed yet."""
+    with psycopg.connect(house.database) as owner:
+        owner.execute(
+            "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
+            " question, words, reply, status, ended_at) SELECT gen_random_uuid(), team_id,"
+            " user_id, channel_id, thread, audience, (question_ts::numeric - i)::text,"
+            " repeat('質問', 300), repeat('言葉', 150), repeat('答え', 300), status, now()"
+            " FROM turns, generate_series(1, %s) i WHERE question_ts = %s",
+            (count, like.ts),
+        )
+
+
+def sections(prompt: list[dict[str, Any]]) -> dict[str, str]:
+    """Return what the newest prompt frames, by name; the instructions stand before all of it."""
+    developer = str(prompt[0]["content"])
+    assert developer.startswith(INSTRUCTIONS)
+    framed = developer.removeprefix(INSTRUCTIONS)
+    return dict(re.findall(r"<(\w+)>\n(.*?)\n</\1>", framed, re.S))
+
+
+def fits(text: str, cap: int) -> bool:
+    """Say whether a part is within its room, and the room is made use of."""
+    return cap * 0.7 < estimated_tokens(text) <= cap
+
+
+def memories_fit(shown: dict[str, str]) -> None:
+    """Check that how to answer has its room, newest first, and all memories together theirs."""
+    assert fits(shown["preferences"], PREFERENCE_TOKENS)
+    numbers = [int(n) for n in re.findall(r"短く答える (\d+)", shown["preferences"])]
+    assert numbers == list(range(WISHES, WISHES - len(numbers), -1))
+    assert fits(
+        "\n".join(shown[name] for name in ("preferences", "memories", "episodes") if name in shown),
+        MEMORY_TOKENS,
+    )
+
+
+def question_fits(prompt: list[dict[str, Any]]) -> None:
+    """Check that of the question the beginning and the end are shown."""
+    assert len(QUESTION) == 40_000  # the longest that Slack takes
+    asked = str(prompt[-1]["content"])
+    assert QUESTION_TOKENS * 0.9 < estimated_tokens(asked) < QUESTION_TOKENS + 20
+    assert (asked[:20], asked[-20:]) == (QUESTION[:20], QUESTION[-20:])
+
+
+def whole(house: House, place: Place, asked: Message) -> None:
+    """Check that a long answer came whole, in messages that Slack takes."""
+    assert house.row("turns", asked)["status"] == "answered"
+    parts = house.replies(place, asked)
+    assert len(parts) > 2
+    assert all(len(part) <= PART_LIMIT for part in parts)
+    assert "".join("".join(parts).split()) == "".join(ANSWER.split())
+    assert {call["outcome"] for call in house.slack.calls()} == {"ok"}
+
+
+async def test_a_direct_message_with_every_budget_full(house: House) -> None:
+    """5,000 memories, 30 wishes, a long history, 40,000 characters: the answer comes, in room."""
+    place = house.slack.place()
+    told = await house.ask(place, "Hello")
+    remember(house, told.person.namespace("dm").prefix, MANY, WISHES)
+    tell(house, told, 25)
+    house.slack.forget_calls()
+    house.script(text=ANSWER)
+    asked = await house.ask(place, QUESTION)
+    whole(house, place, asked)
+    prompt = house.prompts()[-1]
+    shown = sections(prompt)
+    memories_fit(shown)
+    question_fits(prompt)
+    assert fits(shown["recent_words"], RECENT_TOKENS)
+    assert fits("".join(str(m["content"]) for m in prompt[1:-1]), HISTORY_TOKENS)
+    assert len(house.row("turns", asked)["recalled"]) > 10
+
+
+async def test_a_thread_with_every_budget_full(house: House) -> None:
+    """Called into a thread of fifty long messages, the same: the newest of the thread is shown."""
+    place = house.slack.place(channel="public")
+    told = await house.ask(place, "<@BOT> hello")
+    remember(house, told.person.namespace("public").prefix, MANY, WISHES)
+    tell(house, told, 15)
+    root = house.slack.say(place.user, place.channel, "root " * 500)["ts"]
+    for number in range(50):
+        text = f"number {number} " + "よく話す人です。" * 40
+        house.slack.say(place.user, place.channel, text, thread_ts=root)
+    house.slack.forget_calls()
+    house.script(text=ANSWER)
+    there = replace(place, root=root)
+    asked = await house.ask(there, QUESTION, thread_ts=root)
+    whole(house, there, asked)
+    prompt = house.prompts()[-1]
+    shown = sections(prompt)
+    memories_fit(shown)
+    question_fits(prompt)
+    assert fits(shown["recent_words"], RECENT_TOKENS)
+    assert fits(shown["thread"], THREAD_TOKENS)
+    assert "number 49 " in shown["thread"]
+    assert "number 40 " not in shown["thread"]
+
+
+def embedded(house: House) -> list[list[str]]:
+    """Return what the embedding model was asked for since this was last asked, call by call."""
+    entries = house.stand_in.call("/_model/journal")["entries"]
+    house.stand_in.call("/_model/journal", method="DELETE")
+    return [e["body"]["input"] for e in entries if e["endpoint"] == "embeddings"]
+
+
+async def test_a_question_is_embedded_once(house: House) -> None:
+    """A turn asks the embedding model once at most: for a small set, or a known question, never."""
+    place = house.slack.place()
+    told = await house.ask(place, "Hello")
+    prefix = told.person.namespace("dm").prefix
+    remember(house, prefix, 10)
+    await house.ask(place, "What is for lunch?")
+    assert embedded(house) == []
+    with psycopg.connect(house.database) as owner:
+        owner.execute("DELETE FROM store WHERE prefix = %s", (prefix,))
+    remember(house, prefix, 60, 2)
+    for question, calls in (
+        ("What is for lunch?", [["What is for lunch?"]]),
+        ("What is for lunch?", []),
+        ("And for dinner?", [["And for dinner?"]]),
+        ("What is for lunch?", []),
+    ):
+        await house.ask(place, question)
+        assert "短く答える 2" in sections(house.prompts()[-1])["preferences"]
+        assert embedded(house) == calls
+
+
+@pytest.mark.parametrize(
+    ("locale", "language", "question"),
+    [("en-US", "en", "What is for lunch?"), ("ja-JP", "ja", "お昼は何がいい？")],
+)
+async def test_embeddings_that_are_down_are_told(
+    house: House, locale: str, language: Language, question: str
+) -> None:
+    """Where the newest memories had to do, the answer says so in the person's language, once."""
+    place = house.slack.place(locale=locale)
+    told = await house.ask(place, question)
+    remember(house, told.person.namespace("dm").prefix, 60, 2)
+    house.stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": -1})
+    house.script(text="Here you are.")
+    asked = await house.ask(place, question)
+    [shown] = house.replies(place, asked)
+    assert shown.startswith(f"Here you are.\n\n{say(language, 'newest_only')}")
+    # The line is no part of what was said: the next prompt does not repeat it.
+    assert house.row("turns", asked)["reply"] == "Here you are."
+    frames = sections(house.prompts()[-1])
+    numbers = [int(n) for n in re.findall(r"長い話(\d+)\"", frames["memories"])]
+    assert numbers[:3] == [59, 58, 57]
+    assert "短く答える 2" in frames["preferences"]
+    house.stand_in.call("/_model/faults", method="DELETE")
+    house.script(text="Here it is.")
+    again = await house.ask(place, question)
+    assert house.replies(place, again)[0].startswith("Here it is.")
+    assert say(language, "newest_only") not in "".join(house.replies(place, again))
