@@ -142,14 +142,14 @@ async def test_the_token_goes_to_slack_only(app: Wired) -> None:
     """A file's address that is not Slack's is not asked, and a page is no file."""
     files = SlackFiles(app.slack.client())
     for url in (
-        "https://example.com/files-pri/T1-F1/a.json",
+        f"{app.stand_in.url}/_model/journal",
         "http://files.slack.com/files-pri/T1-F1/a.json",
         "https://files.slack.com.example.com/a.json",
         "https://notslack.com/a.json",
         "",
     ):
         with pytest.raises(FileUnreadable):
-            await files.read(url, most=10)
+            await files.read(url, most=50_000_000)
     base = app.slack.told["url"]
     with pytest.raises(FileUnreadable):
         await files.read(f"{base}/page/js/words.js", most=10)
