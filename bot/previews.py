@@ -52,6 +52,7 @@ class Previews:
             language,
             [pair for pair in everything if pair[1].reference in seen],
             channel=channel,
+            direct=kind is not None and not kind.shared and kind.audience == DM,
             why=say(language, _why(kind)),
             page=page,
             stand_in=self._stand_in,

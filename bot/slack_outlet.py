@@ -71,7 +71,16 @@ class SlackOutlet(Delivery):
 
     async def finish(self, text: str, *, drew_on: bool = False) -> None:
         """Deliver the whole answer. Raises `DeliveryFailed` when Slack takes it in no way."""
+        await self._look_at_pause()
         await super().finish(await self._begun(text), drew_on=drew_on)
+
+    async def _look_at_pause(self) -> None:
+        """Say nothing of a pause that the person has ended meanwhile, perhaps by this message."""
+        if self._standing is None or self._standing.off != "paused":
+            return
+        settings = await self._people.settings(self._message.person)
+        if not settings.paused:
+            self._standing = None
 
     async def _begun(self, text: str) -> str:
         if self._waiting.late and not self._preface:

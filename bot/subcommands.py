@@ -147,7 +147,8 @@ def use_opens_modal(command: str, text: str) -> bool:
 def nearest(word: str) -> Subcommand | None:
     """Return the use of ``/memories`` whose name is most like `word`, if any is."""
     names = {name: use for use in MEMORIES for name in use.words}
-    close = get_close_matches(_folded(word), list(names), n=1, cutoff=0.5)
+    begun = [name for name in names if len(word) > 1 and name.startswith(_folded(word))]
+    close = begun or get_close_matches(_folded(word), list(names), n=1, cutoff=0.5)
     return names[close[0]] if close else None
 
 

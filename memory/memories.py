@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -145,13 +145,22 @@ def named_in(memory: Memory, text: str) -> bool:
 
 
 def matching(memories: Sequence[Memory], words: str) -> list[Memory]:
-    """Return the memories in whose content or evidence every one of `words` occurs."""
+    """Return the memories in whose content every one of `words` occurs; else, with its evidence.
+
+    One message can say several things: the words of one of them do not find the others.
+    """
     wanted = folded(words).split()
     if not wanted:
         return []
 
-    def text(memory: Memory) -> str:
-        values = [str(v) for v in memory.content.values() if v is not None]
-        return folded(" ".join(values + [str(s.get("evidence", "")) for s in memory.sources]))
+    def found(texts: Callable[[Memory], list[str]]) -> list[Memory]:
+        folds = [(memory, folded(" ".join(texts(memory)))) for memory in memories]
+        return [memory for memory, text in folds if all(word in text for word in wanted)]
 
-    return [m for m in memories if all(word in text(m) for word in wanted)]
+    def values(memory: Memory) -> list[str]:
+        return [str(value) for value in memory.content.values() if value is not None]
+
+    def said(memory: Memory) -> list[str]:
+        return values(memory) + [str(source.get("evidence", "")) for source in memory.sources]
+
+    return found(values) or found(said)

@@ -1,6 +1,7 @@
 """Messages coming to be, changing and going, with the events each step sends."""
 
 import copy
+import re
 import time
 import uuid
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from playground.records import Channel, Json, Message, Thread, User
 from playground.typed_text import TypedText
 from playground.updates import Updates
 from playground.workspace import Workspace
+
+_CHANNEL_NAME = re.compile(r"(?<!\S)#([\w-]+)")
 
 
 class Posting:
@@ -68,7 +71,11 @@ class Posting:
     def escaped(self, typed: str) -> str:
         """What a command with should_escape gets for a typed text."""
         users, channels = self._workspace.users.values(), self._workspace.channels.values()
-        return TypedText(typed, users, channels).text
+        named = {channel.name: channel.id for channel in channels if channel.kind == "public"}
+        linked = _CHANNEL_NAME.sub(
+            lambda found: f"<#{named[found[1]]}>" if found[1] in named else found[0], typed
+        )
+        return TypedText(linked, users, channels).text
 
     def by_app(
         self, channel: Channel, content: Json, *, thread_ts: str | None, metadata: Json | None

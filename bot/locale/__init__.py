@@ -17,9 +17,20 @@ def catalogue(language: Language) -> dict[str, str]:
     return dict(tomllib.loads((files("bot.locale") / f"{language}.toml").read_text("utf-8")))
 
 
+class _Count(int):
+    """A number that brings its noun: ``{count:memory|memories}`` is "1 memory" or "2 memories"."""
+
+    def __format__(self, spec: str) -> str:
+        one, mark, many = spec.partition("|")
+        return f"{int(self)} {one if self == 1 else many}" if mark else format(int(self), spec)
+
+
 def say(language: Language, key: str, **values: object) -> str:
     """Return the text `key` in `language` with `values` filled in."""
-    return catalogue(language)[key].format(**values)
+    filled = {
+        name: _Count(value) if isinstance(value, int) else value for name, value in values.items()
+    }
+    return catalogue(language)[key].format(**filled)
 
 
 def language_of(locale: str | None, text: str = "") -> Language:

@@ -102,7 +102,7 @@ def _line(language: Language, entry: Entry, page: Page, zone: tzinfo) -> str:
     by = say(language, key)
     if link and key == "by_message":
         by = f"<{link}|{by}>"
-    return f"{change_line(language, entry, zone)}\n_{minute(entry.at, zone)}_ · {by}"
+    return f"{change_line(language, entry, zone)}\n{minute(entry.at, zone)} · {by}"
 
 
 def _turning(language: Language, page: Page) -> list[Block]:

@@ -55,12 +55,17 @@ def preview_list(
     found: Numbered,
     *,
     channel: str,
+    direct: bool = False,
     why: str,
     page: int = 1,
     stand_in: bool = False,
 ) -> Payload:
-    """Return what a reply in `channel` could draw on; `why` is the sentence that says so."""
-    title = say(language, "preview_title", channel=f"<#{channel}>")
+    """Return what a reply in `channel` could draw on; `why` is the sentence that says so.
+
+    `direct`: it is the person's direct messages with the app, whose name says nothing.
+    """
+    key = "preview_title_dm" if direct else "preview_title"
+    title = say(language, key, channel=f"<#{channel}>")
     if not found:
         none = say(language, "preview_none")
         return private(f"{title}\n{none}", [section(f"*{title}*\n{none}"), note(why)])
@@ -81,7 +86,8 @@ def _page(language: Language, found: Numbered, page: int, listed: _Listed) -> Pa
     pages = -(-len(found) // PAGE_SIZE)
     page = min(max(page, 1), pages)
     shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-    count = say(language, "memories_count", count=len(found), page=page, pages=pages)
+    key = "memories_count" if pages > 1 else "memories_all"
+    count = say(language, key, count=len(found), page=page, pages=pages)
     blocks: list[Block] = [
         # A header shows no link to a conversation.
         section(f"*{listed.title}*")

@@ -79,9 +79,7 @@ def footer(
     `standing` says whether memory was on for it; `drew_on` is the turn whose memories were in view,
     if any were; `told` what was remembered of it, in at most `room` characters.
     """
-    lines = [say(language, "footer")]
-    if stand_in:
-        lines.append(say(language, "footer_stand_in"))
+    lines = [say(language, "footer_stand_in" if stand_in else "footer")]
     if standing is not None and standing.off:
         lines.append(off_line(language, standing.off, standing.settings))
     elif standing is not None and standing.introduces:

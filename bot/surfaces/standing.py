@@ -29,7 +29,7 @@ def off_line(language: Language, off: Off, settings: PersonSettings) -> str:
 def paused_notice(language: Language, settings: PersonSettings) -> Payload:
     """Return what a pause means, with the button that ends it."""
     line = off_line(language, "paused", settings)
-    text = f"{line} {say(language, 'paused_means')}"
+    text = f"{line}\n{say(language, 'paused_means')}"
     resume = button(RESUME_ACTION, say(language, "resume_button"), "resume")
     return private(text, [section(text), {"type": "actions", "elements": [resume]}])
 

@@ -11,7 +11,7 @@ from bot.locale import LANGUAGES, say
 
 Json: TypeAlias = dict[str, Any]
 
-_FOOTERS = tuple(say(language, "footer") for language in LANGUAGES)
+_FOOTERS = tuple(say(language, "footer_stand_in") for language in LANGUAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def markdown(message: Json) -> str:
 
 
 def footers(message: Json) -> list[str]:
-    """Return the lines below an answer which say that it is AI-generated."""
+    """Return the lines below an answer which say what wrote it."""
     lines = [
         str(element.get("text"))
         for block in message.get("blocks", [])

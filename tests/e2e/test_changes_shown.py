@@ -138,7 +138,7 @@ def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
     )
     [answer] = world.answers(said)
     assert answer["blocks"][0]["text"] == text
-    assert say("en", "footer") in shown(answer)
+    assert say("en", "footer_stand_in") in shown(answer)
     where = {"user": ann.human.id, "channel": said.channel, "ts": said.ts}
     world.playground("messages/edit", {**where, "text": "I love ramen so much"})
     world.settled()
@@ -256,6 +256,7 @@ def test_a_preview_is_what_a_reply_there_draws_on(world: World) -> None:
         world.remember(ann.human, food, audience=audience)
     for channel, seen in ((general, {"sushi"}), (secret, {"sushi", "tempura"})):
         preview = world.command(ann.human, "/memories", f"preview <#{channel}>")
+        assert say("en", "preview_title", channel=f"<#{channel}>") in shown(preview)
         question = f"<@BOT> What should I eat in {channel}?"
         world.ask(ann.human, question, channel=channel)
         prompt = json.dumps(world.prompts(question)[-1]["body"]["input"])
@@ -263,6 +264,10 @@ def test_a_preview_is_what_a_reply_there_draws_on(world: World) -> None:
             assert (food in shown(preview)) == (food in prompt) == (food in seen)
     here = world.command(ann.human, "/memories", "preview", channel=secret)
     assert "tempura" in shown(here)
+    by_name = world.command(ann.human, "/memories", "preview #general")
+    assert by_name["text"].startswith("What a reply in <#C")
+    direct = world.command(ann.human, "/memories", "preview")
+    assert direct["text"].startswith(say("en", "preview_title_dm"))
     assert world.command(ann.human, "/memories", "preview nowhere")["text"] == say(
         "en", "preview_usage"
     )

@@ -52,7 +52,8 @@ def test_pausing_and_resuming_in_plain_words(
     assert "ramen" not in prompt(world, "I love sushi. What shall I eat?")
     paused = {"en": "Memory is paused until", "ja": "一時停止中です"}[language]
     assert any(paused in line for line in footer_lines(reply.messages[-1]))
-    world.ask(ann, resume)
+    resumed = world.ask(ann, resume)
+    assert not any(paused in line for line in footer_lines(resumed.messages[-1]))
     world.ask(ann, "What shall I eat?")
     assert "ramen" in prompt(world, "What shall I eat?")
     assert "sushi" not in prompt(world, "What shall I eat?")

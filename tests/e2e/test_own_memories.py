@@ -38,7 +38,7 @@ def test_line_4_memories_lists_everything_wherever_it_is_typed(world: World) -> 
         assert [number for number, _ in numbered(answer)] == [1, 2, 3]
         assert numbered(answer)[0] == (1, "tempura")
         assert {food for _, food in numbered(answer)} == {"ramen", "sushi", "tempura"}
-        assert say("en", "memories_count", count=3, page=1, pages=1) in shown(answer)
+        assert say("en", "memories_all", count=3) in shown(answer)
 
 
 def test_line_4_memories_are_shown_to_their_person_only(world: World) -> None:

@@ -201,7 +201,7 @@ def test_a_notice_has_undo_view_and_answers() -> None:
     rows = [b["elements"] for b in payload["blocks"] if b["type"] == "actions"]
     texts = [[element["text"]["text"] for element in row] for row in rows]
     assert texts == [
-        ["Replace", "Keep Both", "Keep I live in Osaka"],
+        ["Replace", "Keep Both", "Keep “I live in Osaka”"],
         ["Forget It", "Keep It"],
         ["View"],
     ]
@@ -337,6 +337,15 @@ def test_lists_with_menus_fit(language: Language, texts: list[str], page: int) -
             deeds = [chosen(option["value"]) for option in menu["options"]]
             assert [deed and deed[0] for deed in deeds] == ["edit", "forget", "place", "history"]
     assert fits(preview_list(language, [], channel="C1", why="because"))
+
+
+@pytest.mark.parametrize(("direct", "named"), [(False, True), (True, False)])
+def test_direct_messages_have_no_name(direct: bool, named: bool) -> None:
+    """A preview names its channel; direct messages are called what they are."""
+    found = numbered([memory("ramen", number=1)])
+    shown = preview_list("en", found, channel="D1", direct=direct, why="because")
+    assert ("<#D1>" in shown["text"]) == named
+    assert "Page" not in shown["text"]
 
 
 def test_what_is_no_choice_of_the_menu() -> None:

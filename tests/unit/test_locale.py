@@ -124,3 +124,10 @@ def test_language_of(locale: str | None, text: str, language: str) -> None:
 def test_values_are_filled_in() -> None:
     """What is filled in may hold braces: only the catalogue's own are placeholders."""
     assert say("en", "forgotten", what="{count}") == "Forgotten: {count}"
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, "1 memory"), (0, "0 memories"), (2, "2 memories")])
+def test_a_number_agrees_with_its_noun(count: int, text: str) -> None:
+    """English says one memory and two memories; Japanese has one form."""
+    assert say("en", "forgotten_many", count=count) == f"Forgotten: {text}."
+    assert f"{count}件" in say("ja", "forgotten_many", count=count)

@@ -108,6 +108,15 @@ def test_matching(words: str, found: bool) -> None:
     assert matching([one], words) == ([one] if found else [])
 
 
+def test_the_other_things_of_one_message_do_not_match() -> None:
+    """Words of a quote find a memory only where no memory is itself about them."""
+    quote = [{"evidence": "I love ramen and I'm interested in AWS"}]
+    ramen = memory(content={"food_name": "ramen"}, sources=quote)
+    aws = memory(content={"topic": "AWS"}, sources=quote)
+    assert matching([ramen, aws], "ramen") == [ramen]
+    assert matching([aws], "ramen") == [aws]
+
+
 @given(st.text())
 def test_folding_is_idempotent(text: str) -> None:
     """Folded text holds only words and single spaces, and folding it again changes nothing."""

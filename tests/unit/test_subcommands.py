@@ -85,7 +85,8 @@ def test_what_is_to_be_forgotten(text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "name"), [("serch", "search"), ("paus", "pause"), ("setings", "settings")]
+    ("word", "name"),
+    [("serch", "search"), ("paus", "pause"), ("setings", "settings"), ("hist", "history")],
 )
 def test_the_nearest_is_offered(word: str, name: str) -> None:
     """A slip of the finger finds what was meant."""
