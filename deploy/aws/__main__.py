@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "build" / "aws"
+CHOICES = ("egress", "maxCapacity", "reader", "deletionProtection", "alarmEmail")
 
 
 def use_packaged_node() -> None:
@@ -34,8 +35,7 @@ def main() -> None:
 
     app = App()
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    names = ("egress", "maxCapacity", "reader", "deletionProtection", "alarmEmail", "package")
-    given = {name: app.node.try_get_context(name) for name in names}
+    given = {name: app.node.try_get_context(name) for name in (*CHOICES, "package")}
     context = {name: value for name, value in given.items() if value is not None}
     package = Path(context.pop("package", PACKAGE))
     if not (package / "worker").is_dir():

@@ -134,6 +134,8 @@ class Functions(Construct):
             properties={"Package": migration.current_version.version},
         )
         self.migrated.node.add_dependency(database.cluster)
+        # The version before works on the new schema, the new one not on the one before.
+        self.worker.node.add_dependency(self.migrated)
 
     def _schedule_arn(self, group: scheduler.CfnScheduleGroup) -> str:
         return Stack.of(self).format_arn(

@@ -108,7 +108,7 @@ class KiokuStack(Stack):
             "Url": self.functions.url.url,
             "SlackSecret": credentials.slack.secret_name,
             "OpenAISecret": credentials.openai.secret_name,
-            "DatabaseSecret": self.database.secret.secret_name,
+            "DatabaseSecret": self.database.secret.secret_arn,
             "Cluster": self.database.cluster.cluster_arn,
             "Front": self.functions.front.function_name,
             "Worker": self.functions.worker.function_name,

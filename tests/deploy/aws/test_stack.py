@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from deploy.aws.__main__ import CHOICES
 from deploy.aws.stack import read_choices, read_settings
 from tests.conftest import ROOT
 
@@ -203,6 +205,10 @@ def test_the_migration(template: Template) -> None:
     [migrated] = template.all("AWS::CloudFormation::CustomResource")
     assert "Migration" in json.dumps(migrated["ServiceToken"])
     assert "Package" in migrated
+    resources = template.content["Resources"]
+    [worker] = [r for r in resources.values() if "aws.worker" in json.dumps(r.get("Properties"))]
+    [name] = [n for n in worker["DependsOn"] if n.startswith("FunctionsMigrated")]
+    assert resources[name]["Type"] == "AWS::CloudFormation::CustomResource"
 
 
 def test_other_choices(other: Template) -> None:
@@ -231,6 +237,14 @@ def test_a_choice_that_is_none(name: str, value: str) -> None:
     """One sentence says what to write instead."""
     with pytest.raises(ValueError, match=f"^{name} is .*\\.$"):
         read_choices({name: value}, Path())
+
+
+def test_the_how_to_names_what_there_is(template: Template) -> None:
+    """Each output that its commands read is one of the stack; its choices are the app's."""
+    page = (ROOT / "docs/how-to/aws.md").read_text("utf-8")
+    assert set(re.findall(r"\(output (\w+)\)", page)) <= set(template.content["Outputs"])
+    choices = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert choices == {*CHOICES, "settings"}
 
 
 @pytest.mark.parametrize("given", ["KIOKU_CONSENT=ask", "[1]", '{"SLACK_BOT_TOKEN": "x"}'])
