@@ -28,7 +28,6 @@ from memory import (
     view,
 )
 from memory.embeddings import literal
-from memory.memories import COLUMNS, OF_PERSON, person_range
 from memory.recall import NEAREST, SMALL_SET
 from tests.conftest import fresh_database
 from tests.integration.scripted_model import ScriptedModel
@@ -310,43 +309,6 @@ def twenty_thousand(database: str) -> Person:
         )
         owner.execute("ANALYZE store, store_vectors")
     return Person("BIG", "U7")
-
-
-QUERIES = {
-    "small": "SELECT {columns} FROM store WHERE {where} LIMIT 51",
-    "nearest": (
-        "SELECT {columns} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
-        " FROM store_vectors WHERE {where} ORDER BY d LIMIT 40) nearest"
-        " JOIN store USING (prefix, key) ORDER BY d"
-    ),
-    "newest": "SELECT {columns} FROM store WHERE {where} ORDER BY updated_at DESC LIMIT 40",
-    "how to answer": (
-        "SELECT {columns} FROM store WHERE {where} AND value->>'kind' = 'UserInstruction'"
-        " ORDER BY updated_at DESC LIMIT 20"
-    ),
-}
-
-
-@pytest.mark.parametrize("where", [OF_PERSON, "prefix = ANY(%(prefixes)s)"], ids=["all", "some"])
-@pytest.mark.parametrize("query", QUERIES)
-async def test_the_plan_reads_by_the_prefix(
-    twenty_thousand: Person, pool: Pool, query: str, where: str
-) -> None:
-    """Among 20,000 rows PostgreSQL finds a person's by an index, as the app's role."""
-    person = twenty_thousand
-    statement = QUERIES[query].format(columns=COLUMNS, where=where)
-    async with person_transaction(pool, person) as connection:
-        found = await connection.execute(
-            f"EXPLAIN (COSTS OFF) {statement}".encode(),
-            {
-                **person_range(person),
-                "prefixes": [person.namespace(a).prefix for a in (PUBLIC, "G1")],
-                "vector": literal([0.5] * 256),
-            },
-        )
-        plan = "\n".join(row["QUERY PLAN"] for row in await found.fetchall())
-    assert "Seq Scan" not in plan, plan
-    assert "Index Cond: ((prefix" in plan or "Index Cond: (prefix" in plan, plan
 
 
 def scans(database: str) -> dict[str, int]:
