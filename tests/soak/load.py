@@ -152,7 +152,8 @@ def load(
     table.fact("reply ready after", percentiles([*delays.values()]))
     table.fact("answered by then, a second", f"{in_time / (sent - begin + QUEUE_SECONDS):.1f}")
     table.fact("seconds until nothing waited", f"{ended - sent:.0f}" if drained else "too many")
-    table.fact("Slack's 429", crowd.record.outcomes["ratelimited"])
+    limited = {method: n for method, n in crowd.record.limited.items() if n}
+    table.fact("Slack's 429", limited or "none")
     table.fact("streamed", crowd.record.done["chat.startStream"])
     processor.show(table, len(crowd.questions))
     waiting = len(crowd.questions) - in_time

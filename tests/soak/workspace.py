@@ -151,6 +151,7 @@ class Record:
         self._requests = int(workspace.model("journal?since=999999999")["last"])
         self.outcomes: Counter[str] = Counter()
         self.done: Counter[str] = Counter()
+        self.limited: Counter[str] = Counter()
         self.model: Counter[str] = Counter()
         self.asked: list[tuple[str, str]] = []
         self.newest: list[str] = []
@@ -166,6 +167,7 @@ class Record:
         for call in calls["calls"]:
             self.outcomes[str(call["outcome"])] += 1
             self.done[call["method"]] += bool(call["executed"])
+            self.limited[call["method"]] += call["outcome"] == "ratelimited"
             if call["executed"] and call["method"] in _WRITES:
                 place = call["result"] or {}
                 ts = place.get("ts") or call["args"].get("ts")
