@@ -134,7 +134,7 @@ def load(
     processor = _Processor(stage)
     with ThreadPoolExecutor(SENDERS) as pool:
         for number in range(count):
-            human = people[number * 7 % PEOPLE]
+            human = people[(number * 7 + number // 10) % PEOPLE]
             channel = places[number % 10] or channels[people.index(human) % 10]
             _until(begin + number / a_second, crowd)
             pool.submit(crowd.ask, human, channel=channel)
