@@ -38,10 +38,13 @@ def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
     if kind not in _TITLES:
         details += _others(content, what)
     sentence = _sentence(language, kind, what, level)
-    line = f"{sentence} ({', '.join(details)})" if details else sentence
+    line = sentence
+    if details:
+        listed = say(language, "listed").join(details)
+        line = say(language, "detailed", what=sentence, details=listed)
     description = content.get("description")
     if description and str(description) not in line:
-        line += f": {description}"
+        line = say(language, "explained", what=line, more=description)
     return _cut(line)
 
 

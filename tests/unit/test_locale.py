@@ -11,6 +11,7 @@ import pytest
 
 import bot
 from bot.locale import LANGUAGES, Language, catalogue, language_of, say
+from bot.surfaces.wording import describe
 
 BOT = Path(bot.__file__).parent
 DEPLOY = BOT.parent / "deploy"
@@ -131,3 +132,21 @@ def test_a_number_agrees_with_its_noun(count: int, text: str) -> None:
     """English says one memory and two memories; Japanese has one form."""
     assert say("en", "forgotten_many", count=count) == f"Forgotten: {text}."
     assert f"{count}件" in say("ja", "forgotten_many", count=count)
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "Likes ramen (Japanese, 90/100): every week"),
+        ("ja", "ramenが好き（Japanese、90/100）：every week"),
+    ],
+)
+def test_a_memory_is_punctuated_as_its_language_is(language: Language, line: str) -> None:
+    """Japanese has brackets, commas and colons of its own."""
+    content = {
+        "food_name": "ramen",
+        "cuisine": "Japanese",
+        "preference": 90,
+        "description": "every week",
+    }
+    assert describe(language, "UserFoodPreference", content) == line

@@ -104,7 +104,7 @@ def fits(payload: dict[str, Any]) -> bool:
             "ja",
             "UserTechInterest",
             {"topic": "AWS", "interest_level": 80},
-            "AWSに関心がある (80/100)",
+            "AWSに関心がある（80/100）",
         ),
         (
             "ja",
