@@ -110,7 +110,7 @@ def fits(payload: dict[str, Any]) -> bool:
             "ja",
             "UserTechInterest",
             {"topic": "AWS", "interest_level": 0},
-            "AWSへの関心はなくなった (0/100)",
+            "AWSへの関心はなくなった（0/100）",
         ),
         (
             "en",
