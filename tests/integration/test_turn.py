@@ -260,7 +260,9 @@ async def test_an_edit_during_the_answer_begins_it_anew(house: House) -> None:
     """An edited question's answer is given up; the new one takes its place, in the same message."""
     place = house.slack.place()
     asked, task = await answering_slowly(house, place)
-    [begun] = house.row("turns", asked)["reply_ts"]
+    root = Place(place.user, place.team, place.channel, asked.ts, asked.ts)
+    # Of Slack: that a message came to be is noted a moment later.
+    [begun] = [shown["ts"] for shown in house.slack.thread(root)]
     house.stand_in.call("/_model/settings", {"token_ms": 0})
     house.script(text="About sushi.")
     await house.inbox.edit(asked.team_id, asked.channel_id, asked.ts, asked.thread, "I like sushi")
