@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from bot.queue import migrations
+from bot.running.queue import migrations
 from memory import EmbeddedPostgres, EmbeddingSpace, migrate
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,15 +9,15 @@ from typing import Any
 
 from langgraph.pregel import Pregel
 
-from bot.delivery import DeliveryFailed
+from bot.absence.notices import Notices
+from bot.absence.outages import Outages
+from bot.absence.telling import Telling
 from bot.inbox import MAX_ATTEMPTS, Inbox, Waiting
 from bot.interruptions import Edited, Superseded, Withdrawn
 from bot.logs import fault
-from bot.notices import Notices
-from bot.outages import Outages
+from bot.person.shares import Shares, UsedUp
+from bot.posting.delivery import DeliveryFailed
 from bot.reply import ReplyFailed
-from bot.shares import Shares, UsedUp
-from bot.telling import Telling
 from bot.withdrawals import Withdrawals
 from memory import is_away
 

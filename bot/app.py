@@ -7,19 +7,19 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.changes import Changes
-from bot.controls import Controls
-from bot.exporting import Exporting
 from bot.inbox import Inbox
 from bot.listeners import actions, commands, events
 from bot.listeners import changes as changed
 from bot.listeners import modals as opened
 from bot.listeners.privately import PrivateAnswers
-from bot.modals import Modals
-from bot.own_commands import OwnCommands
-from bot.own_memories import OwnMemories
-from bot.own_periods import PeriodForgetting
-from bot.placing import Placing
-from bot.previews import Previews
+from bot.own.commands import OwnCommands
+from bot.own.exporting import Exporting
+from bot.own.memories import OwnMemories
+from bot.own.modals import Modals
+from bot.own.periods import PeriodForgetting
+from bot.own.placing import Placing
+from bot.own.previews import Previews
+from bot.person.controls import Controls
 
 
 def create_app(
@@ -40,8 +40,8 @@ def create_app(
 ) -> AsyncApp:
     """Return the app with every listener of manifest.yml.
 
-    Requests are verified at the door (`bot.web`), Socket Mode by its connection; who the app is
-    was asked once at the start, so that no event waits, or is lost, for an ``auth.test``.
+    Requests are verified at the door (`bot.running.web`), Socket Mode by its connection; who the
+    app is was asked once at the start, so that no event waits, or is lost, for an ``auth.test``.
     """
 
     async def authorize() -> AuthorizeResult:

@@ -10,7 +10,7 @@ from typing import Any
 from bot.audience import Audiences
 from bot.inbox import Inbox
 from bot.messages import found_message, installation_team
-from bot.people import People
+from bot.person.people import People
 from bot.turns import Turns
 from bot.words import plain, storable, typed
 from memory import Person

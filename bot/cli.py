@@ -111,8 +111,8 @@ def _command(chosen: argparse.Namespace) -> int:
 
 def _run(chosen: argparse.Namespace, settings: Settings) -> int:
     # Only now: help and a wrong setting need not wait for the rest.
-    from bot import commands, operating
-    from bot.start import StartError
+    from bot.running import commands, operating
+    from bot.running.start import StartError
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
     try:

@@ -12,12 +12,12 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from bot import overhearing
+from bot.absence import overhearing
 from bot.interruptions import Edited, Stopped, Superseded, Withdrawn
 from bot.logs import fault
 from bot.messages import Message
-from bot.person_settings import OFF_RECORD
-from bot.queue import REPLIES, Queue
+from bot.person.settings import OFF_RECORD
+from bot.running.queue import REPLIES, Queue
 from bot.words import storable
 from memory import DM, Pool, View, transaction
 

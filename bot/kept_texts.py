@@ -10,9 +10,9 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.announcing import Withdraw, withdraw_nothing
+from bot.changed.announcing import Withdraw, withdraw_nothing
 from bot.messages import Message
-from bot.periods import Period
+from bot.own.stretches import Period
 from memory import DM, Memory, Person, Pool, named_in, person_transaction
 
 

@@ -10,11 +10,11 @@ from typing import Literal
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.announcing import Announce, announce_nothing
 from bot.audience import Audiences
-from bot.person_settings import ConsentMode, PersonSettings, read_settings
-from bot.queue import LEARNING, Queue
-from bot.shares import Shares
+from bot.changed.announcing import Announce, announce_nothing
+from bot.person.settings import ConsentMode, PersonSettings, read_settings
+from bot.person.shares import Shares
+from bot.running.queue import LEARNING, Queue
 from bot.turns import mark_formed, unformed, unformed_audiences
 from memory import Formed, Former, Namespace, Person, Pool, person_transaction, view
 

@@ -17,7 +17,7 @@ from openai.types.responses import (
     ToolParam,
 )
 
-from bot.breaker import Breaker
+from bot.absence.breaker import Breaker
 from bot.logs import fault
 from bot.prompt import Prompt
 from memory import Person

@@ -12,7 +12,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
-from bot.posts import NOTICE_METADATA
+from bot.posting.posts import NOTICE_METADATA
 from bot.slack import SLACK_FAULTS, error_code, patiently
 
 log = logging.getLogger(__name__)

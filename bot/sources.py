@@ -10,8 +10,8 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.announcing import Announce
-from bot.queue import LEARNING, Queue
+from bot.changed.announcing import Announce
+from bot.running.queue import LEARNING, Queue
 from memory import (
     Change,
     Embedder,

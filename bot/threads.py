@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
 from bot.messages import Message
-from bot.person_settings import Off
+from bot.person.settings import Off
 from bot.slack import SLACK_FAULTS, error_code
 from bot.turns import Context
 from bot.words import plain, storable

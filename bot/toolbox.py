@@ -12,13 +12,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
-from bot.control_tools import ControlTools, Show
-from bot.controls import Controls
+from bot.changed.privately import Work
 from bot.inbox import Waiting
-from bot.own_memories import OwnMemories
-from bot.own_periods import PeriodForgetting
-from bot.placing import Placing
-from bot.privately import Work
+from bot.own.memories import OwnMemories
+from bot.own.periods import PeriodForgetting
+from bot.own.placing import Placing
+from bot.person.controls import Controls
+from bot.person.tools import ControlTools, Show
 from bot.turns import Intent
 from memory import (
     Embedder,

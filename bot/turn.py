@@ -12,10 +12,10 @@ from langgraph.pregel import Pregel
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.audience import Audiences
+from bot.changed.privately import Work
 from bot.inbox import Waiting
 from bot.interruptions import Stopped
 from bot.locale import Language, say
-from bot.privately import Work
 from bot.prompt import Prompt, compose
 from bot.reply import Replier, ReplyFailed
 from bot.surfaces.reply import Note, noted, reply_text

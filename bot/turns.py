@@ -11,12 +11,12 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.announcing import Announce, announce_nothing
+from bot.changed.announcing import Announce, announce_nothing
 from bot.inbox import THREAD_SETTING, Waiting, finish, unanswered
 from bot.interruptions import Superseded
 from bot.kept_texts import put_off_record
 from bot.messages import Message
-from bot.person_settings import (
+from bot.person.settings import (
     ConsentMode,
     Standing,
     note_told,

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.inbox import THREAD_SETTING
 from bot.logs import fault
-from bot.posts import claimed, own_among
+from bot.posting.posts import claimed, own_among
 from bot.slack import SLACK_FAULTS, error_code, patiently
 from memory import Pool, transaction
 

@@ -13,8 +13,8 @@ Changed since then:
 - The secret's values are percent-encoded in the URL, and without SECRET_NAME the database is
   DATABASE_URL or one of this program's own.
 
-Kioku answers the same request at `POST /ask` (`bot/ask.py`): with one connection pool, tables made
-beforehand, and remembering after the reply.
+Kioku answers the same request at `POST /ask` (`bot/running/ask.py`): with one connection pool,
+tables made beforehand, and remembering after the reply.
 """
 
 import importlib

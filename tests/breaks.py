@@ -142,7 +142,7 @@ BREAKS = (
     ),
     Break(
         "a lost cancellation",
-        "bot/ending.py",
+        "bot/running/ending.py",
         "    while not task.done():",
         "    if not task.done():",
         "Told to stop, the app would now and then never end.",
@@ -150,7 +150,7 @@ BREAKS = (
     ),
     Break(
         "an address that leads nowhere",
-        "bot/socket_mode.py",
+        "bot/running/socket_mode.py",
         "            client.wss_uri = None",
         "            continue",
         "After an outage of Slack's the app would try one old address for ever.",
@@ -360,7 +360,7 @@ BREAKS = (
     # --- the door -----------------------------------------------------------------------------
     Break(
         "signature",
-        "bot/web.py",
+        "bot/running/web.py",
         "if not is_signed(verifier, body, dict(request.headers)):",
         "if not request.headers:",
         "Anybody could speak in anybody's name.",
@@ -397,7 +397,7 @@ BREAKS = (
     ),
     Break(
         "upkeep where nobody watches the clock",
-        "bot/queue.py",
+        "bot/running/queue.py",
         "            await self._catch_up()\n",
         "",
         "On Lambda lost work would stay lost, and nothing that is over would be deleted.",
@@ -405,7 +405,7 @@ BREAKS = (
     ),
     Break(
         "upkeep once an hour with the hour",
-        "bot/queue.py",
+        "bot/running/queue.py",
         '_CAUGHT_UP = {"hour": 3_600, "minute": 60}',
         '_CAUGHT_UP = {"minute": 60}',
         "On Lambda nothing would be deleted after the days that it is to be kept.",
@@ -413,7 +413,7 @@ BREAKS = (
     ),
     Break(
         "a job in its transaction",
-        "bot/queue.py",
+        "bot/running/queue.py",
         "name, queue=queue, connection=connection, lock=lock,",
         "name, queue=queue, lock=lock,",
         "A message would be stored without its job, or worked on before it is stored.",
@@ -421,7 +421,7 @@ BREAKS = (
     ),
     Break(
         "the end of a job is noted",
-        "bot/jobs.py",
+        "bot/running/jobs.py",
         "                if closed or not is_away(error.__cause__) or self.stopping.is_set():",
         "                if True:",
         "A connection lost as a job ends would leave its thread locked for good.",
@@ -432,7 +432,7 @@ BREAKS = (
     ),
     Break(
         "the next job of a thread",
-        "bot/jobs.py",
+        "bot/running/jobs.py",
         "        if job.lock and not self.stopping.is_set():",
         "        if False:",
         "A message stored just as an answer ends would wait for the next poll.",
@@ -442,7 +442,7 @@ BREAKS = (
     ),
     Break(
         "a dead worker's job gives way",
-        "bot/sweeping.py",
+        "bot/running/sweeping.py",
         "        gone = await connection.execute(_GIVE_WAY, parameters)",
         '        gone = await connection.execute("SELECT")',
         "Where another job of the thread waits already, none would ever be freed again.",
@@ -450,7 +450,7 @@ BREAKS = (
     ),
     Break(
         "the newest are let through",
-        "bot/sweeping.py",
+        "bot/running/sweeping.py",
         '" AND event.at < now() - make_interval(secs => %(late)s))"',
         '" AND event.at < now() - make_interval(years => 9))"',
         "Who writes now would wait behind everybody who wrote during an outage.",
@@ -458,7 +458,7 @@ BREAKS = (
     ),
     Break(
         "lost work is found",
-        "bot/upkeep.py",
+        "bot/running/upkeep.py",
         "                await self._see_to(connection, thread)",
         "                continue",
         "A message whose job was lost would never be answered.",
@@ -660,7 +660,7 @@ BREAKS = (
     ),
     Break(
         "stream → post",
-        "bot/stream.py",
+        "bot/posting/stream.py",
         "            await self._flush()\n        except (*SLACK_FAULTS, NoStreamNow) as error:",
         "            await self._flush()\n        except NoStreamNow as error:",
         "Where Slack takes no stream the person would get no answer.",
@@ -671,7 +671,7 @@ BREAKS = (
     ),
     Break(
         "update after a broken stream",
-        "bot/delivery.py",
+        "bot/posting/delivery.py",
         "if kept == index < len(shown) and await",
         "if kept > index < len(shown) and await",
         "The answer would jump: posted anew, and what people were reading taken away.",
@@ -679,7 +679,7 @@ BREAKS = (
     ),
     Break(
         "what cannot be updated is taken away",
-        "bot/delivery.py",
+        "bot/posting/delivery.py",
         "        for part in shown[kept:]:",
         "        for part in shown[kept + 1 :]:",
         "Half an answer would stay beside the whole one.",
@@ -687,7 +687,7 @@ BREAKS = (
     ),
     Break(
         "a post of unknown fate",
-        "bot/shown.py",
+        "bot/posting/shown.py",
         "if problem and (found := await self._unclaimed(marked_only=True)):",
         "if problem and (found := []):",
         "An answer that Slack took before the connection broke would be posted again.",
@@ -695,7 +695,7 @@ BREAKS = (
     ),
     Break(
         "a message is intended before it is begun",
-        "bot/shown.py",
+        "bot/posting/shown.py",
         "        await self._posts.intend()\n        metadata",
         "        metadata",
         "A worker that dies as it posts would leave an answer that the next one doubles.",
@@ -708,7 +708,7 @@ BREAKS = (
     ),
     Break(
         "a look at the thread where something is unknown",
-        "bot/posts.py",
+        "bot/posting/posts.py",
         "        self.unknown = intent.since is not None",
         "        self.unknown = False",
         "What a dying worker posted and did not note would stay beside the answer.",
@@ -716,7 +716,7 @@ BREAKS = (
     ),
     Break(
         "what other turns have claimed",
-        "bot/posts.py",
+        "bot/posting/posts.py",
         'if message.get("user") != bot_user_id or ts in claimed:',
         'if message.get("user") != bot_user_id:',
         "One answer would be written over by another.",
@@ -724,7 +724,7 @@ BREAKS = (
     ),
     Break(
         "a stream's end is paid for",
-        "bot/calls.py",
+        "bot/posting/calls.py",
         "STREAM, 2)",
         "STREAM, 1)",
         "Streams would be begun that Slack's limit does not let end.",
@@ -732,7 +732,7 @@ BREAKS = (
     ),
     Break(
         "held words",
-        "bot/stream.py",
+        "bot/posting/stream.py",
         "            return True\n        self.pending = text + self.pending",
         "            return True\n        self.pending = self.pending",
         "Words that came while Slack's limit was reached would be lost.",
@@ -740,7 +740,7 @@ BREAKS = (
     ),
     Break(
         "a refusal counts for all replicas",
-        "bot/calls.py",
+        "bot/posting/calls.py",
         "                await self._empty(budget, retry_after(error))",
         "                pass",
         "Each replica would be refused on its own, again and again.",
@@ -748,7 +748,7 @@ BREAKS = (
     ),
     Break(
         "a stray message is taken back",
-        "bot/shown.py",
+        "bot/posting/shown.py",
         "        except Stray:\n",
         "        except ZeroDivisionError:\n",
         "A worker believed dead would leave a second answer.",
@@ -767,7 +767,7 @@ BREAKS = (
     ),
     Break(
         "no unfurling",
-        "bot/calls.py",
+        "bot/posting/calls.py",
         "unfurl_links=False,",
         "unfurl_links=True,",
         "A link the model made up would be fetched, with what stands in it, before any click.",
@@ -826,7 +826,7 @@ BREAKS = (
     ),
     Break(
         "one outage notice",
-        "bot/outages.py",
+        "bot/absence/outages.py",
         "_SENTENCES[cause], anyway=first)",
         "_SENTENCES[cause], anyway=True)",
         "Every message of an outage would be answered with the same excuse.",
@@ -834,7 +834,7 @@ BREAKS = (
     ),
     Break(
         "a dead model is left alone",
-        "bot/breaker.py",
+        "bot/absence/breaker.py",
         "        return self.probing and self._clock() < self._next_probe",
         "        return False",
         "A model that is down would be asked for every message that waits.",
@@ -856,7 +856,7 @@ BREAKS = (
     ),
     Break(
         "mention and follow-up take turns",
-        "bot/overhearing.py",
+        "bot/absence/overhearing.py",
         '"SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"',
         '"SELECT hashtextextended(%s, 0)"',
         "Delivered at the same moment, neither would see the other.",
@@ -867,7 +867,7 @@ BREAKS = (
     ),
     Break(
         "what was overheard goes",
-        "bot/overhearing.py",
+        "bot/absence/overhearing.py",
         "WHERE received_at < now() - interval '2 minutes'",
         "WHERE received_at < now() - interval '2 days'",
         "Where people write among themselves would be kept.",
@@ -875,7 +875,7 @@ BREAKS = (
     ),
     Break(
         "an outage is noticed",
-        "bot/listening.py",
+        "bot/absence/listening.py",
         'if row is not None and row["gap"] > GAP_SECONDS:',
         "if row is None:",
         "What was written while the app was away would stay unanswered.",
@@ -902,7 +902,7 @@ BREAKS = (
     ),
     Break(
         "a person's share",
-        "bot/shares.py",
+        "bot/person/shares.py",
         'if row is None or row["before"] < self._messages_per_hour:',
         'if row is None or row["before"] <= self._messages_per_hour:',
         "One person could use up what everybody pays for.",
@@ -910,7 +910,7 @@ BREAKS = (
     ),
     Break(
         "tokens are counted together",
-        "bot/shares.py",
+        "bot/person/shares.py",
         "SET tokens = known.tokens + excluded.tokens",
         "SET tokens = excluded.tokens",
         "The workspace's limit would never be reached.",
@@ -918,7 +918,7 @@ BREAKS = (
     ),
     Break(
         "the model is back",
-        "bot/outages.py",
+        "bot/absence/outages.py",
         "            await self._inbox.hurry()",
         "            pass",
         "Messages would wait for up to a minute after the model is back.",
@@ -926,7 +926,7 @@ BREAKS = (
     ),
     Break(
         "a notice for one pair of eyes",
-        "bot/notice_places.py",
+        "bot/changed/places.py",
         "return self.audience == DM and bool(self.reply_ts)",
         "return bool(self.reply_ts)",
         "What one person told would stand below a reply that the whole channel reads.",
@@ -937,7 +937,7 @@ BREAKS = (
     ),
     Break(
         "a notice once",
-        "bot/change_notices.py",
+        "bot/changed/notices.py",
         "if not in_reply and not await self._was_shown(person, notice):",
         "if not in_reply:",
         "After a crash people would be told of the same thing twice.",
@@ -972,7 +972,7 @@ BREAKS = (
     ),
     Break(
         "somebody who has left",
-        "bot/person_settings.py",
+        "bot/person/settings.py",
         "        if self.deactivated:",
         "        if not self:",
         "Memories of somebody whose account is deactivated would go on being formed and used.",
@@ -1035,7 +1035,7 @@ BREAKS = (
     ),
     Break(
         "a role of its own",
-        "bot/service.py",
+        "bot/running/service.py",
         'if self._role != "front":',
         "if self._role:",
         "A front would answer too, and take the workers' work and connections.",
@@ -1043,7 +1043,7 @@ BREAKS = (
     ),
     Break(
         "a refusal is no passing trouble",
-        "bot/start.py",
+        "bot/running/start.py",
         'if code not in ("", "ratelimited"):',
         'if code == "never":',
         "A wrong token would keep the operator waiting for a minute.",
@@ -1051,7 +1051,7 @@ BREAKS = (
     ),
     Break(
         "a port that is taken",
-        "bot/service.py",
+        "bot/running/service.py",
         "            raise cannot_open(self._settings.port, error) from None",
         "            raise",
         "The operator would read a traceback instead of what to do.",
@@ -1060,7 +1060,7 @@ BREAKS = (
     # --- memory switched off ------------------------------------------------------------------
     Break(
         "a No is a No",
-        "bot/person_settings.py",
+        "bot/person/settings.py",
         'if self.consent == "refused":',
         "if False:",
         "Whoever took their agreement back would be remembered all the same.",
@@ -1068,7 +1068,7 @@ BREAKS = (
     ),
     Break(
         "said while paused",
-        "bot/person_settings.py",
+        "bot/person/settings.py",
         'kept=off in (None, "paused") and not said_paused)',
         'kept=off in (None, "paused"))',
         "What was said while memory was paused would be remembered when the pause is over.",
@@ -1111,7 +1111,7 @@ BREAKS = (
     ),
     Break(
         "no tool writes while off",
-        "bot/controls.py",
+        "bot/person/controls.py",
         "return standing.off is None and standing.kept",
         "return True",
         "A tool of a running turn would store something after the person has paused.",
@@ -1130,7 +1130,7 @@ BREAKS = (
     ),
     Break(
         "nothing stored before a yes",
-        "bot/importing.py",
+        "bot/own/importing.py",
         'if _digest(text) != metadata_of(view).get("digest"):',
         "if False:",
         "Something else than what was shown would be imported.",
@@ -1138,7 +1138,7 @@ BREAKS = (
     ),
     Break(
         "an import needs consent",
-        "bot/importing.py",
+        "bot/own/importing.py",
         "if self._disagrees(await read_settings(connection, person)):",
         "if False:",
         "Whoever switched memory off would be remembered by an import agreed to before.",
@@ -1162,7 +1162,7 @@ BREAKS = (
     ),
     Break(
         "the word is typed",
-        "bot/erasing.py",
+        "bot/own/erasing.py",
         "        if _folded(typed) in words:",
         "        if True:",
         "Everything would be erased by whatever is typed.",
@@ -1178,7 +1178,7 @@ BREAKS = (
     ),
     Break(
         "the pause just ended",
-        "bot/slack_outlet.py",
+        "bot/posting/outlet.py",
         "        if not settings.paused:\n            self._standing = None",
         "        if not settings.paused:\n            pass",
         "The reply that memory is on again would say below that it is paused.",

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from bot.queue import migrations
+from bot.running.queue import migrations
 from memory import (
     EmbeddedPostgres,
     Embedder,

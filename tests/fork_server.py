@@ -33,8 +33,8 @@ from typing import IO, Any, Protocol
 
 _ROOT = Path(__file__).resolve().parent.parent
 _MODULES = (
-    "bot.service",
-    "bot.commands",
+    "bot.running.service",
+    "bot.running.commands",
     "bot.doctor",
     "playground.server",
     "playground.model.server",

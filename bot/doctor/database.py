@@ -16,7 +16,7 @@ from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.doctor.finding import Finding, fix, note, ok
 from bot.doctor.models import create_client
 from bot.doctor.work import judge_work, read_work
-from bot.queue import migrations
+from bot.running.queue import migrations
 from memory import (
     DatabaseFacts,
     EmbeddedPostgres,

@@ -10,13 +10,13 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.controls import Controls
-from bot.exporting import Exporting
+from bot.changed.privately import Work
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
-from bot.own_memories import OwnMemories
-from bot.own_periods import PeriodForgetting
-from bot.privately import Work
+from bot.own.exporting import Exporting
+from bot.own.memories import OwnMemories
+from bot.own.periods import PeriodForgetting
+from bot.person.controls import Controls
 from bot.surfaces.blocks import Payload
 from bot.surfaces.edited import payload_view
 from bot.surfaces.forgetting import (

@@ -12,9 +12,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language, say
-from bot.own_changes import OwnChanges
-from bot.placing import Placing
-from bot.previews import Previews
+from bot.own.changes import OwnChanges
+from bot.own.placing import Placing
+from bot.own.previews import Previews
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.surfaces.history import HISTORY_ACTION

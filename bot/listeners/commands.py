@@ -11,9 +11,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.listeners.modals import open_and_fill
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
-from bot.modals import Modals
-from bot.openings import opens_modal
-from bot.own_commands import Answer, OwnCommands
+from bot.own.commands import Answer, OwnCommands
+from bot.own.modals import Modals
+from bot.own.openings import opens_modal
 from bot.surfaces.blocks import Payload
 from bot.words import storable
 from memory import Person

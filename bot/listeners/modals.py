@@ -11,8 +11,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.privately import Content, PrivateAnswers
 from bot.logs import fault
-from bot.modals import Modals
-from bot.openings import ACTIONS, OPENED, opens_modal
+from bot.own.modals import Modals
+from bot.own.openings import ACTIONS, OPENED, opens_modal
 from bot.slack import SLACK_FAULTS, error_code
 from bot.surfaces.edited import FORGET_FORM
 from bot.surfaces.erasing import ERASE_FORM

@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language, say
-from bot.people import People
+from bot.person.people import People
 from bot.slack import error_code, patiently
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.places import sentence_view

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.locale import Language, say
-from bot.openings import ERASE_ACTION
+from bot.own.openings import ERASE_ACTION
 from bot.surfaces.blocks import Block, button, note, plain_text, section
 from bot.surfaces.views import View, asking_view, reading_view
 from memory import Erased

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias, cast
 
 from bot.locale import Language, say
-from bot.openings import MENU_ACTION
+from bot.own.openings import MENU_ACTION
 from bot.surfaces.blocks import Block, plain_text, section
 
 _VALUE_LIMIT = 150

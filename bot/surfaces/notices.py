@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from bot.locale import Language, say
-from bot.openings import VIEW_ACTION
+from bot.own.openings import VIEW_ACTION
 from bot.surfaces.blocks import Block, Payload, button, note, private, section
 from bot.surfaces.changes import (
     can_be_undone,

@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.locale import Language, say
-from bot.person_settings import Standing
+from bot.person.settings import Standing
 from bot.reply import Reply
 from bot.surfaces.blocks import Block, note
 from bot.surfaces.notices import ROOM, Told, notice_blocks

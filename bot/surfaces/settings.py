@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.locale import Language, say
-from bot.openings import SETTINGS_ACTION
-from bot.person_settings import ConsentMode, PersonSettings
+from bot.own.openings import SETTINGS_ACTION
+from bot.person.settings import ConsentMode, PersonSettings
 from bot.surfaces.blocks import Block, Payload, button, note, plain_text, private, section
 from bot.surfaces.standing import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION, off_line
 from bot.surfaces.views import View, asking_view

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.locale import Language, say
-from bot.person_settings import Off, PersonSettings
+from bot.person.settings import Off, PersonSettings
 from bot.surfaces.blocks import Block, Payload, button, private, section
 from bot.surfaces.dates import minute
 

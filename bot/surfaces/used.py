@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from uuid import UUID
 
 from bot.locale import Language, say
-from bot.openings import USED_ACTION
+from bot.own.openings import USED_ACTION
 from bot.surfaces.blocks import Block, button, note, section
 from bot.surfaces.dates import day, minute
 from bot.surfaces.menus import with_menu

@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from slack_sdk.signature import SignatureVerifier
 
 from bot.locale import language_of, say
-from bot.openings import opens_modal
+from bot.own.openings import opens_modal
 from bot.signature import is_signed
 from bot.surfaces.views import loading_view
 

@@ -12,11 +12,11 @@ import logging
 import urllib.request
 from typing import Any
 
-from bot.commands import migrated
 from bot.config import load_settings
 from bot.logs import set_up_logging
-from bot.secrets import DatabaseSecret, with_secrets
-from bot.start import StartError
+from bot.running.commands import migrated
+from bot.running.secrets import DatabaseSecret, with_secrets
+from bot.running.start import StartError
 from memory import KiokuMemoryError
 
 log = logging.getLogger(__name__)

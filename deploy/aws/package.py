@@ -26,9 +26,10 @@ FRONT_PACKAGES = ("slack-sdk",)
 FRONT_CODE = (
     "bot/__init__.py",
     "bot/locale",
-    "bot/openings.py",
+    "bot/own/__init__.py",
+    "bot/own/openings.py",
     "bot/signature.py",
-    "bot/subcommands.py",
+    "bot/own/subcommands.py",
     "bot/surfaces/__init__.py",
     "bot/surfaces/blocks.py",
     "bot/surfaces/views.py",

@@ -17,19 +17,19 @@ from typing import Any, Protocol, TypeAlias
 
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.ask import Asks, answer_call
 from bot.config import Settings, load_settings
-from bot.connections import connected
-from bot.front import build_app
 from bot.listeners.privately import PrivateAnswers
 from bot.logs import set_up_logging
-from bot.openings import OPENED
-from bot.secrets import DatabaseSecret, with_secrets
-from bot.start import StartError
+from bot.own.openings import OPENED
+from bot.running.ask import Asks, answer_call
+from bot.running.connections import connected
+from bot.running.front import build_app
+from bot.running.secrets import DatabaseSecret, with_secrets
+from bot.running.start import StartError
+from bot.running.wiring import Wiring, wire
+from bot.running.worker import register_work
 from bot.surfaces.returned import returned_form
 from bot.turn import create_turn
-from bot.wiring import Wiring, wire
-from bot.worker import register_work
 from deploy.aws import envelopes
 from deploy.aws.continuing import continue_at
 from deploy.aws.waking import needs_database, told_while_waking

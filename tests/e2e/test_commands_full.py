@@ -8,7 +8,7 @@ import re
 import pytest
 
 from bot.locale import LANGUAGES, Language, say
-from bot.subcommands import help_lines
+from bot.own.subcommands import help_lines
 from tests.e2e.messages import Human, Json, buttons
 from tests.e2e.stored import VECTOR
 from tests.e2e.world import World

@@ -12,14 +12,14 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.budgets import Budgets
-from bot.calls import Workspace
-from bot.delivery import Delivery
 from bot.inbox import Waiting
 from bot.interruptions import Stopped
 from bot.locale import Language, say
-from bot.posts import Posts
-from bot.status import StatusLines
+from bot.posting.budgets import Budgets
+from bot.posting.calls import Workspace
+from bot.posting.delivery import Delivery
+from bot.posting.posts import Posts
+from bot.posting.status import StatusLines
 from bot.turns import Turns
 from memory import DM, Namespace, Pool, create_pool, view
 from tests.integration.playground_slack import Place, PlaygroundSlack

@@ -10,33 +10,33 @@ import openai
 import psycopg
 from psycopg.rows import dict_row
 
+from bot.absence.catching_up import READ_ON, CatchingUp
+from bot.absence.listening import CATCH_UP
+from bot.absence.notices import Notices
+from bot.absence.outages import Outages
+from bot.absence.overhearing import READ
+from bot.absence.reading import Reading
+from bot.absence.telling import Telling
 from bot.answering import Answering
 from bot.audience import Audiences
-from bot.budgets import Budgets
-from bot.calls import Workspace
-from bot.catching_up import READ_ON, CatchingUp
 from bot.changes import Changes
 from bot.config import STAND_IN_MODEL
-from bot.controls import Controls
 from bot.inbox import ANSWER, Inbox, Waiting
 from bot.learning import FORM, Learning
-from bot.listening import CATCH_UP
 from bot.messages import Message
-from bot.notices import Notices
-from bot.outages import Outages
-from bot.overhearing import READ
-from bot.own_memories import OwnMemories
-from bot.own_periods import PeriodForgetting
-from bot.people import People
-from bot.placing import Placing
-from bot.posts import Posts
-from bot.queue import LEARNING, REPLIES, Queue
-from bot.reading import Reading
+from bot.own.memories import OwnMemories
+from bot.own.periods import PeriodForgetting
+from bot.own.placing import Placing
+from bot.person.controls import Controls
+from bot.person.people import People
+from bot.person.shares import Shares
+from bot.posting.budgets import Budgets
+from bot.posting.calls import Workspace
+from bot.posting.outlet import SlackOutlet
+from bot.posting.posts import Posts
+from bot.posting.status import StatusLines
 from bot.reply import Replier
-from bot.shares import Shares
-from bot.slack_outlet import SlackOutlet
-from bot.status import StatusLines
-from bot.telling import Telling
+from bot.running.queue import LEARNING, REPLIES, Queue
 from bot.toolbox import open_tools
 from bot.turn import Parts, create_turn
 from bot.turns import Intent, Turns

@@ -13,15 +13,15 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.audience import Audiences
-from bot.change_notices import SHOW, ChangeNotices
-from bot.own_changes import OwnChanges
-from bot.own_memories import OwnMemories
-from bot.people import People
-from bot.permalinks import Permalinks
-from bot.previews import Previews
+from bot.changed.notices import SHOW, ChangeNotices
+from bot.own.changes import OwnChanges
+from bot.own.memories import OwnMemories
+from bot.own.permalinks import Permalinks
+from bot.own.previews import Previews
+from bot.own.used import UsedMemories
+from bot.person.people import People
 from bot.surfaces.notices import notice_payload
 from bot.surfaces.used import used_view
-from bot.used_memories import UsedMemories
 from memory import (
     EmbeddedPostgres,
     MemoryTools,

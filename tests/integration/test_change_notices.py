@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.change_notices import SHOW, ChangeNotices
+from bot.changed.notices import SHOW, ChangeNotices
 from bot.learning import Learning
-from bot.people import People
-from bot.person_settings import choose
+from bot.person.people import People
+from bot.person.settings import choose
 from memory import EmbeddedPostgres, Person, Pool, create_pool, person_transaction
 from tests.conftest import fresh_database
 from tests.integration.house import House

@@ -9,8 +9,8 @@ from typing import Any
 import openai
 import pytest
 
-from bot.control_tools import _SHOWS
 from bot.locale import say
+from bot.person.tools import _SHOWS
 from bot.toolbox import MAX_CALLS
 from memory import EmbeddedPostgres, Pool, create_pool
 from tests.conftest import Server, fresh_database

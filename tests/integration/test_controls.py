@@ -14,7 +14,7 @@ import pytest
 from bot.learning import FORM
 from bot.locale import say
 from bot.messages import Message
-from bot.person_settings import PersonSettings, erase_settings, read_settings
+from bot.person.settings import PersonSettings, erase_settings, read_settings
 from memory import EmbeddedPostgres, Person, Pool, create_pool, person_transaction
 from tests.conftest import Server, fresh_database
 from tests.integration.playground_slack import Place, PlaygroundSlack

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bot.audience import Audiences, kind_of
-from bot.people import People
+from bot.person.people import People
 from bot.threads import read_thread
 from bot.turns import Context, Exchange
 from memory import DM, PUBLIC, EmbeddedPostgres, Person, Pool, create_pool
@@ -224,7 +224,7 @@ async def test_the_languages_of_many_are_bounded(
     slack: PlaygroundSlack, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of very many people the one seen longest ago is forgotten first, here; not for good."""
-    monkeypatch.setattr("bot.people._KEPT", 2)
+    monkeypatch.setattr("bot.person.people._KEPT", 2)
     people = People(pool, slack.client())
     humans = [Person(slack.team_id, slack.person(locale="ja-JP")[0]) for _ in range(3)]
     for human in [*humans, humans[2], humans[0]]:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from bot.queue import migrations
+from bot.running.queue import migrations
 from memory import (
     DatabaseNotReady,
     EmbeddedPostgres,

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.delivery import DeliveryFailed
 from bot.interruptions import Stopped
 from bot.locale import Language, say
-from bot.splitting import open_fence
+from bot.posting.delivery import DeliveryFailed
+from bot.posting.splitting import open_fence
 from bot.surfaces.reply import PART_LIMIT
 from memory import EmbeddedPostgres
 from tests.conftest import fresh_database
@@ -31,9 +31,9 @@ from tests.integration.playground_slack import Place, PlaygroundSlack
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show more every fifth of a second, and bear with Slack for one, so that less time goes by."""
-    monkeypatch.setattr("bot.delivery.FLUSH_SECONDS", 0.2)
-    monkeypatch.setattr("bot.shown.TROUBLE_SECONDS", 1.0)
-    monkeypatch.setattr("bot.shown.SETTLED_SECONDS", 0.3)
+    monkeypatch.setattr("bot.posting.delivery.FLUSH_SECONDS", 0.2)
+    monkeypatch.setattr("bot.posting.shown.TROUBLE_SECONDS", 1.0)
+    monkeypatch.setattr("bot.posting.shown.SETTLED_SECONDS", 0.3)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ async def test_an_answer_that_was_never_streamed_is_posted(desk: Desk) -> None:
 
 async def test_pieces_are_gathered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pieces come within the time of a flush, Slack is called once for all."""
-    monkeypatch.setattr("bot.delivery.FLUSH_SECONDS", 60.0)
+    monkeypatch.setattr("bot.posting.delivery.FLUSH_SECONDS", 60.0)
     place = desk.slack.place()
     async with answering(desk, place) as answer:
         for number in range(50):
@@ -369,7 +369,7 @@ async def test_an_older_stream_is_ended_in_time(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before Slack would end a stream its message is ended, and the answer goes on in the next."""
-    monkeypatch.setattr("bot.shown.STREAM_SECONDS", 0.5)
+    monkeypatch.setattr("bot.posting.shown.STREAM_SECONDS", 0.5)
     place = desk.slack.place()
     async with answering(desk, place) as answer:
         await begin(answer)

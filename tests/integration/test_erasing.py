@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from bot.config import load_settings
-from bot.own_data import TABLES, erase_person, export_person
+from bot.own.data import TABLES, erase_person, export_person
 from bot.turns import mark_formed, unformed
 from memory import (
     DM,

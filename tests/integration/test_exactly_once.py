@@ -11,7 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.interruptions import Superseded
-from bot.posts import NOTICE_METADATA
+from bot.posting.posts import NOTICE_METADATA
 from bot.withdrawals import Withdrawals
 from memory import EmbeddedPostgres
 from tests.conftest import fresh_database
@@ -38,8 +38,8 @@ async def desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take for settled what is half a second old."""
-    monkeypatch.setattr("bot.shown.SETTLED_SECONDS", 0.5)
-    monkeypatch.setattr("bot.shown.TROUBLE_SECONDS", 1.0)
+    monkeypatch.setattr("bot.posting.shown.SETTLED_SECONDS", 0.5)
+    monkeypatch.setattr("bot.posting.shown.TROUBLE_SECONDS", 1.0)
 
 
 def said_by_app(desk: Desk, place: Place, text: str, **more: Any) -> str:
@@ -283,8 +283,8 @@ async def test_nothing_is_written_while_nobody_knows_who_answers(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the database out of sight for long the answer waits, and is whole when it is back."""
-    monkeypatch.setattr("bot.delivery.FLUSH_SECONDS", 0.1)
-    monkeypatch.setattr("bot.delivery._SURE_SECONDS", 0.3)
+    monkeypatch.setattr("bot.posting.delivery.FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr("bot.posting.delivery._SURE_SECONDS", 0.3)
     place = desk.slack.place()
     async with answering(desk, place) as answer:
         await answer.delivery.write("Hello ")

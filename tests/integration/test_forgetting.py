@@ -20,8 +20,8 @@ from bot.inbox import Waiting
 from bot.kept_texts import anything_said, put_back, take_away
 from bot.learning import Learning
 from bot.messages import Message
-from bot.person_settings import note_profile
-from bot.posts import Posts
+from bot.person.settings import note_profile
+from bot.posting.posts import Posts
 from bot.turns import Turns, unformed
 from memory import (
     DM,

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from bot.inbox import ANSWER, Inbox, Waiting, finish, unanswered
 from bot.interruptions import Edited, Stopped, Superseded, Withdrawn
 from bot.messages import Message
-from bot.queue import REPLIES, Queue
+from bot.running.queue import REPLIES, Queue
 from memory import DM, EmbeddedPostgres, Pool, create_pool, transaction, view
 from tests.conftest import fresh_database
 from tests.integration.conversations import following, message

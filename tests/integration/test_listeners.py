@@ -16,31 +16,31 @@ from langchain_core.language_models import BaseChatModel
 from psycopg.rows import dict_row
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.adding import Adding
 from bot.app import create_app
 from bot.audience import Audiences
-from bot.change_notices import ChangeNotices
+from bot.changed.notices import ChangeNotices
 from bot.changes import Changes
 from bot.config import Settings
-from bot.controls import Controls
-from bot.erasing import Erasing
-from bot.exporting import Exporting
-from bot.importing import Importing
 from bot.inbox import ANSWER, Inbox
 from bot.learning import Learning
 from bot.listeners.privately import PrivateAnswers, person_of
 from bot.locale import say
-from bot.modals import create_modals
-from bot.own_commands import OwnCommands
-from bot.own_memories import OwnMemories
-from bot.own_periods import PeriodForgetting
-from bot.people import People
-from bot.placing import Placing
-from bot.previews import Previews
-from bot.queue import REPLIES, Queue
+from bot.own.adding import Adding
+from bot.own.commands import OwnCommands
+from bot.own.erasing import Erasing
+from bot.own.exporting import Exporting
+from bot.own.importing import Importing
+from bot.own.memories import OwnMemories
+from bot.own.modals import create_modals
+from bot.own.periods import PeriodForgetting
+from bot.own.placing import Placing
+from bot.own.previews import Previews
+from bot.person.controls import Controls
+from bot.person.people import People
+from bot.running.queue import REPLIES, Queue
+from bot.running.web import create_web_app
 from bot.slack_files import SlackFiles
 from bot.turns import Turns
-from bot.web import create_web_app
 from memory import EmbeddedPostgres, Embedder, Former, InvalidNamespace, Person, Pool, create_pool
 from tests.conftest import ROOT, Server, fresh_database, json_server
 from tests.integration.playground_slack import PlaygroundSlack

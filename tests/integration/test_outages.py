@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.breaker import FAILURES
+from bot.absence.breaker import FAILURES
 from bot.kept_texts import take_away
 from bot.locale import say
 from bot.messages import Message

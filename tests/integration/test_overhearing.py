@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bot import overhearing
+from bot.absence import overhearing
+from bot.absence.overhearing import READ
 from bot.messages import Message
-from bot.overhearing import READ
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
 from tests.conftest import fresh_database
 from tests.integration.house import House

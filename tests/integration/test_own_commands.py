@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from bot.locale import LANGUAGES, Language, say
-from bot.subcommands import MEMORIES
+from bot.own.subcommands import MEMORIES
 from bot.surfaces.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
 from memory import EmbeddedPostgres, Person, Pool, create_pool
 from playground.blocks import view_errors

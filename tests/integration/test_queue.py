@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.queue import LEARNING, REPLIES, UPKEEP, Queue
+from bot.running.queue import LEARNING, REPLIES, UPKEEP, Queue
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
 from tests.frozen import frozen
 

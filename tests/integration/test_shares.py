@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from bot.ask import Asks, answer_call
 from bot.locale import say
-from bot.shares import UsedUp
+from bot.person.shares import UsedUp
+from bot.running.ask import Asks, answer_call
 from bot.turn import create_turn
 from memory import EmbeddedPostgres, Pool, create_pool
 from tests.conftest import fresh_database

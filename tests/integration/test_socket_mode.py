@@ -11,8 +11,8 @@ from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
+from bot.running.socket_mode import socket_mode
 from bot.slack import create_client
-from bot.socket_mode import socket_mode
 
 SECONDS = 20.0
 NOWHERE = "ws://127.0.0.1:1/"

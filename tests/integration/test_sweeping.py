@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.queue import REPLIES, Queue
-from bot.sweeping import LATE_SECONDS, free_stalled, let_the_newest_through
+from bot.running.queue import REPLIES, Queue
+from bot.running.sweeping import LATE_SECONDS, free_stalled, let_the_newest_through
 from memory import Pool, transaction
 from tests.integration.test_queue import jobs, leave_stalled
 

@@ -14,7 +14,7 @@ import pytest
 from bot.interruptions import Edited
 from bot.locale import say
 from bot.messages import Message
-from bot.posts import Posts
+from bot.posting.posts import Posts
 from memory import (
     EmbeddedPostgres,
     FormationUnavailable,

@@ -10,8 +10,8 @@ import pytest
 from psycopg.rows import dict_row
 
 from bot.inbox import ANSWER, Inbox
-from bot.queue import REPLIES, Queue
-from bot.upkeep import Upkeep
+from bot.running.queue import REPLIES, Queue
+from bot.running.upkeep import Upkeep
 from memory import Pool
 from tests.integration.conversations import message
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.audience import Audiences
 from bot.changes import Changes
-from bot.people import People
+from bot.person.people import People
 from memory import PUBLIC, EmbeddedPostgres, Pool, create_pool
 from tests.conftest import fresh_database
 from tests.integration.house import House

@@ -13,13 +13,13 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bot.answering import Answering
 from bot.config import STAND_IN_MODEL, Settings
-from bot.connections import Connections
 from bot.inbox import ANSWER
 from bot.learning import FORM
 from bot.messages import Message
-from bot.queue import LEARNING, REPLIES
-from bot.wiring import Wiring, wire
-from bot.worker import create_answering
+from bot.running.connections import Connections
+from bot.running.queue import LEARNING, REPLIES
+from bot.running.wiring import Wiring, wire
+from bot.running.worker import create_answering
 from memory import Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server
 from tests.integration.playground_slack import Place, PlaygroundSlack

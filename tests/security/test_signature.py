@@ -18,7 +18,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.web import create_web_app
+from bot.running.web import create_web_app
 
 SECRET = "a signing secret of a test"
 BODY = json.dumps({"type": "event_callback", "event": {"type": "message"}}).encode()

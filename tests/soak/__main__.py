@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bot.queue import migrations
+from bot.running.queue import migrations
 from memory import EmbeddedPostgres, migrate
 from tests import fork_server
 from tests.conftest import SPACE

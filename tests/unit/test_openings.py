@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.openings import ACTIONS, opens_modal
+from bot.own.openings import ACTIONS, opens_modal
 
 
 def click(action: str, **more: Any) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def test_everything_else_opens_nothing(body: dict[str, Any]) -> None:
 def test_the_table_costs_nothing_to_import() -> None:
     """Whoever answers while the database sleeps loads neither its driver nor a model's client."""
     code = (
-        "import sys, bot.openings, bot.surfaces.views;"
+        "import sys, bot.own.openings, bot.surfaces.views;"
         " sys.exit(len({'psycopg', 'openai', 'langgraph', 'aiohttp', 'memory'} & {*sys.modules}))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

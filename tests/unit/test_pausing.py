@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.pausing import PauseNotUnderstood, pause_end
+from bot.person.pausing import PauseNotUnderstood, pause_end
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 # A Friday.

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.openings import ERASE_ACTION
+from bot.own.openings import ERASE_ACTION
 from bot.reply import Citation, Reply
 from bot.surfaces.blocks import private
 from bot.surfaces.erasing import erase_form

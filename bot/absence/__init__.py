@@ -1,0 +1,1 @@
+"""What happens while something is away, and after it."""

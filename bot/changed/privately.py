@@ -1,0 +1,53 @@
+"""Showing something to one person only, in the conversation they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.locale import Language
+from bot.messages import Message
+from bot.posting.posts import NOTICE_METADATA
+from bot.slack import patiently
+from bot.surfaces.blocks import Payload
+from memory import DM, Person, View
+
+_PATIENCE_SECONDS = 300.0
+
+Work: TypeAlias = Callable[[Person, Language], Awaitable[Payload]]
+
+
+async def show_privately(
+    client: AsyncWebClient, message: Message, view: View, payload: Payload
+) -> None:
+    """Show `payload` in the message's thread, to its author alone.
+
+    In a direct message it is an ordinary message and stays; anywhere else it is ephemeral. Raises
+    what the Slack client raises.
+    """
+    if view.own.audience == DM:
+        await patiently(
+            lambda: client.chat_postMessage(
+                channel=message.channel_id,
+                thread_ts=message.thread_ts,
+                text=payload["text"],
+                blocks=payload["blocks"],
+                unfurl_links=False,
+                unfurl_media=False,
+                metadata=NOTICE_METADATA,
+            ),
+            seconds=_PATIENCE_SECONDS,
+        )
+    else:
+        await patiently(
+            lambda: client.chat_postEphemeral(
+                channel=message.channel_id,
+                user=message.user_id,
+                thread_ts=message.thread_ts,
+                text=payload["text"],
+                blocks=payload["blocks"],
+            ),
+            seconds=_PATIENCE_SECONDS,
+        )

@@ -1,0 +1,133 @@
+"""The slash commands: what was typed, answered by whoever answers that use."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from bot.locale import Language, say
+from bot.own.adding import Adding
+from bot.own.memories import OwnMemories
+from bot.own.periods import PeriodForgetting
+from bot.own.subcommands import (
+    EVERYTHING,
+    STRETCH_OF,
+    THREAD,
+    forget_use,
+    help_lines,
+    memories_use,
+    nearest,
+)
+from bot.person.controls import Controls
+from bot.surfaces.blocks import Payload, escaped, private
+from bot.words import plain
+from memory import Person, folded
+
+# Person, language, the words after the name of the use, and the conversation.
+Answer: TypeAlias = Callable[[Person, Language, str, str], Awaitable[Payload]]
+
+
+class OwnCommands:
+    """Each answer is for the person alone.
+
+    `more` are answers to further uses of `bot.own.subcommands.MEMORIES`, by name; `offers` what is
+    only offered when it is asked for in plain words, by the name of the tool.
+    """
+
+    def __init__(
+        self,
+        own: OwnMemories,
+        controls: Controls,
+        adding: Adding,
+        periods: PeriodForgetting,
+        *,
+        more: Mapping[str, Answer] | None = None,
+        offers: Mapping[str, Answer] | None = None,
+    ) -> None:
+        self._offers = dict(offers or {})
+        self._own = own
+        self._controls = controls
+        self._adding = adding
+        self._periods = periods
+        self.answers: dict[str, Answer] = {
+            "list": self._list,
+            "search": self._search,
+            "add": adding.added,
+            "pause": self._pause,
+            "resume": self._resume,
+            "help": self._help,
+            **(more or {}),
+        }
+
+    @property
+    def shows(self) -> dict[str, Answer]:
+        """What a person is shown when they ask for it in plain words, by the name of the tool."""
+        named = {"show_history": "history", "show_preview": "preview"}
+        return {
+            "show_settings": self._settings,
+            "show_help": self._help,
+            **{tool: self.answers[use] for tool, use in named.items() if use in self.answers},
+            **self._offers,
+        }
+
+    async def memories(
+        self, person: Person, language: Language, text: str, channel: str
+    ) -> Payload:
+        """Answer ``/memories``."""
+        found = memories_use(text)
+        if found is None:
+            return private(_unknown(language, text.split()[0]))
+        use, words = found
+        # Only a preview needs to know which channel a link leads to.
+        words = words if use.name == "preview" else plain(words)
+        return await self.answers[use.name](person, language, words, channel)
+
+    async def forget(self, person: Person, language: Language, text: str, channel: str) -> Payload:
+        """Answer ``/forget``."""
+        if not folded(text):
+            return private(say(language, "forget_usage"))
+        use = forget_use(text)
+        if use is EVERYTHING:
+            return await self._own.everything_proposed(person, language)
+        if use is THREAD:
+            return await self._periods.latest_thread_proposed(person, language, channel)
+        if use.name in STRETCH_OF:
+            return await self._periods.stretch_proposed(person, language, STRETCH_OF[use.name])
+        return await self._own.forget_asked(person, language, text)
+
+    async def _list(self, person: Person, language: Language, words: str, _: str) -> Payload:
+        return await self._own.listed(person, language, words)
+
+    async def _search(self, person: Person, language: Language, words: str, _: str) -> Payload:
+        if not folded(words):
+            return private(say(language, "search_usage"))
+        return await self._own.searched(person, language, words)
+
+    async def _pause(self, person: Person, language: Language, words: str, _: str) -> Payload:
+        return await self._controls.paused(person, language, words)
+
+    async def _resume(self, person: Person, language: Language, *_: str) -> Payload:
+        return await self._controls.resumed(person, language)
+
+    async def _settings(self, person: Person, language: Language, *_: str) -> Payload:
+        return await self._controls.settings_shown(person, language)
+
+    async def _help(self, person: Person, language: Language, *_: str) -> Payload:
+        del person
+        return private(
+            "\n".join(
+                [
+                    say(language, "help_title"),
+                    *help_lines(language, "/memories"),
+                    *help_lines(language, "/forget"),
+                    say(language, "help_words"),
+                ]
+            )
+        )
+
+
+def _unknown(language: Language, word: str) -> str:
+    use = nearest(word)
+    if use is None:
+        return say(language, "use_unknown", word=escaped(word[:40]))
+    return say(language, "use_meant", word=escaped(word[:40]), usage=say(language, use.usage))

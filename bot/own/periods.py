@@ -1,0 +1,81 @@
+"""Forgetting by time or thread: what a person said in the last hour, today, or in one thread."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import partial
+
+from bot.changed.announcing import Withdraw, withdraw_nothing
+from bot.kept_texts import latest_thread, messages_in, take_away
+from bot.locale import Language, say
+from bot.own.stretches import Period, stretch, told_in
+from bot.own.subcommands import Stretch
+from bot.person.people import People
+from bot.surfaces.blocks import Payload, private
+from bot.surfaces.forgetting import forget_period_question, forgotten_notice
+from bot.surfaces.memories import numbered
+from memory import Memory, Person, Pool, forget, list_memories, person_transaction
+
+log = logging.getLogger(__name__)
+
+
+class PeriodForgetting:
+    """What was said in a period goes: its memories, its messages, and the replies that name them.
+
+    What belongs to it is found anew when the person confirms.
+    """
+
+    def __init__(
+        self, pool: Pool, people: People, *, withdraw: Withdraw = withdraw_nothing
+    ) -> None:
+        self._pool = pool
+        self._withdraw = withdraw
+        self._people = people
+
+    async def stretch_proposed(self, person: Person, language: Language, name: Stretch) -> Payload:
+        """Return the question before what was said in a stretch of time is forgotten."""
+        zone = (await self._people.settings(person)).zone
+        return await self.proposed(person, language, stretch(name, datetime.now(UTC), zone))
+
+    async def latest_thread_proposed(
+        self, person: Person, language: Language, channel: str
+    ) -> Payload:
+        """Return the question for the newest thread of a direct message with the person."""
+        async with person_transaction(self._pool, person) as connection:
+            thread = await latest_thread(connection, person, channel)
+        if thread is None:
+            return private(say(language, "forget_thread_unknown"))
+        return await self.proposed(person, language, Period(thread=thread))
+
+    async def proposed(self, person: Person, language: Language, period: Period) -> Payload:
+        """Return the question before what was said in a period is forgotten."""
+        memories, messages = await self._told(person, period)
+        if not memories and not messages:
+            return private(say(language, "forget_period_none"))
+        everything = numbered(await list_memories(self._pool, person))
+        references = {memory.reference for memory in memories}
+        found = [pair for pair in everything if pair[1].reference in references]
+        return forget_period_question(language, found, messages, period.value())
+
+    async def forgotten(self, person: Person, language: Language, value: str) -> Payload:
+        """Forget what a button names; pressing it twice does no harm."""
+        period = Period.from_value(value)
+        memories, _ = await self._told(person, period)
+        done = await forget(
+            self._pool,
+            person,
+            [memory.reference for memory in memories],
+            take_away=partial(take_away, person=person, period=period, withdraw=self._withdraw),
+        )
+        if done.undo is None:
+            return private(say(language, "forgotten_already"))
+        log.info("a person forgot a period: %d memories", len(done.memories))
+        return forgotten_notice(language, done.memories, done.undo.token())
+
+    async def _told(self, person: Person, period: Period) -> tuple[list[Memory], int]:
+        """Return the memories that come from a period, and how many messages are kept of it."""
+        async with person_transaction(self._pool, person) as connection:
+            places, kept = await messages_in(connection, person, period)
+        memories = await list_memories(self._pool, person)
+        return [memory for memory in memories if told_in(memory, period, places)], kept

@@ -1,0 +1,259 @@
+"""What a person decides about their memory: pause, incognito, consent, not to remember."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.kept_texts import drop_words, has_turn, last_turn, put_off_record, put_thread_off_record
+from bot.learning import Learning
+from bot.locale import Language, say
+from bot.messages import Message
+from bot.person.pausing import PauseNotUnderstood, pause_end
+from bot.person.people import People
+from bot.person.settings import (
+    ConsentMode,
+    Off,
+    PersonSettings,
+    choose,
+    decide,
+    make_incognito,
+    pause,
+    read_settings,
+    read_standing,
+    resume,
+)
+from bot.surfaces.blocks import Payload, private
+from bot.surfaces.places import sentence_view
+from bot.surfaces.settings import (
+    read_settings_form,
+    retention_question,
+    settings_form,
+    settings_payload,
+)
+from bot.surfaces.standing import consent_question, off_line, paused_notice
+from bot.surfaces.views import View
+from bot.turns import Intent
+from memory import Memory, Person, Pool, list_memories, lock_for_forgetting, person_transaction
+
+log = logging.getLogger(__name__)
+
+_PAUSES = {"hour": "for 1 hour", "tomorrow": "until tomorrow", "open": ""}
+
+Which = Literal["this_message", "previous_message"]
+
+
+class Controls:
+    """Each change is one transaction, during which nothing of the person is being written."""
+
+    def __init__(
+        self, pool: Pool, people: People, learning: Learning, *, consent: ConsentMode
+    ) -> None:
+        self._pool = pool
+        self._people = people
+        self._learning = learning
+        self._consent: ConsentMode = consent
+
+    # --- what is done ---------------------------------------------------------------------
+
+    async def pause(self, person: Person, words: str) -> PersonSettings:
+        """Pause memory for or until what `words` say; nothing said: until it is resumed.
+
+        Raises `bot.person.pausing.PauseNotUnderstood`.
+        """
+        zone = (await self._people.settings(person)).zone
+        until = pause_end(words, datetime.now(UTC), zone)
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            await pause(connection, person, until)
+            settings = await read_settings(connection, person)
+        self._people.forget(person)
+        log.info("a person paused memory")
+        return settings
+
+    async def resume(self, person: Person) -> Off | None:
+        """End a pause; what was said before it, and not yet remembered, is formed now.
+
+        Returns why memory is off all the same, None when it is on.
+        """
+        async with person_transaction(self._pool, person) as connection:
+            await resume(connection, person)
+            settings = await read_settings(connection, person)
+            off = settings.off(self._consent)
+            if off is None:
+                await self._learning.catch_up(connection, person)
+        self._people.forget(person)
+        return off
+
+    async def agree(self, person: Person) -> PersonSettings:
+        """Store that the person agrees to memory."""
+        async with person_transaction(self._pool, person) as connection:
+            await decide(connection, person, "agreed")
+            settings = await read_settings(connection, person)
+            if not settings.off(self._consent):
+                await self._learning.catch_up(connection, person)
+        self._people.forget(person)
+        return settings
+
+    async def refuse(self, person: Person) -> None:
+        """Switch memory off; what the person said, and is not remembered yet, never will be."""
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            await decide(connection, person, "refused")
+            await drop_words(connection, person)
+        self._people.forget(person)
+        log.info("a person switched memory off")
+
+    async def choose(self, person: Person, **chosen: Any) -> PersonSettings:
+        """Store these of ``notices``, ``language`` and ``retention_days``; the others stay."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = replace(await read_settings(connection, person), **chosen)
+            await choose(
+                connection,
+                person,
+                notices=settings.notices,
+                language=settings.language,
+                retention_days=settings.retention_days,
+            )
+        self._people.forget(person)
+        return settings
+
+    async def make_incognito(self, message: Message) -> None:
+        """Keep the message's thread out of its author's memory, for good; also what is queued."""
+        person = message.person
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            await make_incognito(connection, person, message.thread)
+            await put_thread_off_record(connection, person, message.thread)
+
+    async def put_off_record(
+        self, message: Message, intent: Intent, which: Which
+    ) -> Sequence[Memory]:
+        """See to it that a message is never remembered; this one never is, whichever is meant.
+
+        Returns the memories that the message before has left already.
+        """
+        person = message.person
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            await put_off_record(connection, intent.id)
+            last = await last_turn(connection, message) if which == "previous_message" else None
+            if last is not None:
+                await put_off_record(connection, last.id)
+        if last is None:
+            return ()
+        memories = await list_memories(self._pool, person)
+        return [memory for memory in memories if last.place in memory.places]
+
+    async def permits(self, connection: AsyncConnection[DictRow], message: Message) -> bool:
+        """Say whether something of a message may be written, in the transaction that writes."""
+        standing = await read_standing(connection, message, self._consent)
+        # Without its turn the person has been erased while it was being answered.
+        return standing.off is None and standing.kept and await has_turn(connection, message)
+
+    # --- what the person is told ----------------------------------------------------------
+
+    async def paused(self, person: Person, language: Language, words: str) -> Payload:
+        """Answer ``/memories pause``."""
+        try:
+            return paused_notice(language, await self.pause(person, words))
+        except PauseNotUnderstood:
+            return private(say(language, "pause_not_understood", words=words[:80]))
+
+    async def resumed(self, person: Person, language: Language) -> Payload:
+        """End a pause, by command or button, and say whether memory is on now."""
+        off = await self.resume(person)
+        line = off_line(language, off, PersonSettings()) if off else say(language, "resumed")
+        return private(line)
+
+    async def agreed(self, person: Person, language: Language) -> Payload:
+        """Take the person's yes."""
+        settings = await self.agree(person)
+        off = settings.off(self._consent)
+        text = say(language, "consent_agreed")
+        return private(f"{text} {off_line(language, off, settings)}" if off else text)
+
+    async def refused(self, person: Person, language: Language) -> Payload:
+        """Take the person's no."""
+        await self.refuse(person)
+        return private(say(language, "consent_refused"))
+
+    async def settings_shown(self, person: Person, language: Language) -> Payload:
+        """Show the person's settings."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        return settings_payload(language, settings, consent=self._consent)
+
+    async def why_off(self, person: Person, language: Language) -> str | None:
+        """Return the sentence that says why memory is off for a person; None while it is on."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        off = settings.off(self._consent)
+        return off_line(language, off, settings) if off else None
+
+    async def settings_form(self, person: Person, language: Language) -> View:
+        """Return the form in which the person changes their settings."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        return settings_form(language, settings, consent=self._consent)
+
+    async def settings_saved(
+        self, person: Person, language: Language, *, view: Mapping[str, Any]
+    ) -> View:
+        """Store what was chosen in the form, and show how things are then."""
+        chosen = read_settings_form(view)
+        settings = await self.choose(
+            person,
+            notices=chosen.notices,
+            language=chosen.language,
+            retention_days=chosen.retention_days,
+        )
+        off = settings.off(self._consent)
+        disagrees = off in ("refused", "not_agreed")
+        if chosen.memory == "off" and not disagrees:
+            await self.refuse(person)
+        if chosen.memory in ("on", *_PAUSES) and disagrees:
+            await self.agree(person)
+        if chosen.memory in _PAUSES:
+            await self.pause(person, _PAUSES[chosen.memory])
+        elif chosen.memory == "on" and settings.paused:
+            await self.resume(person)
+        language = await self._people.language(person)
+        shown = await self.settings_shown(person, language)
+        text = f"{say(language, 'settings_saved')}\n{shown['text']}"
+        return sentence_view(language, "settings_title", text)
+
+    async def retention_proposed(
+        self, person: Person, language: Language, *, days: int | None
+    ) -> Payload:
+        """Ask whether memories are to be kept so long, and no longer."""
+        del person
+        return retention_question(language, days)
+
+    async def kept_for(self, person: Person, language: Language, value: str) -> Payload:
+        """Take the person's yes to how long memories are kept: days, 0 for no end."""
+        days = int(value)
+        await self.choose(person, retention_days=days or None)
+        return await self.settings_shown(person, language)
+
+    async def consent_asked(self, person: Person, language: Language) -> Payload:
+        """Ask whether the person agrees to memory."""
+        del person
+        return consent_question(language)
+
+    async def incognito_shown(self, person: Person, language: Language) -> Payload:
+        """Say what it means that a thread is incognito."""
+        del person
+        return private(say(language, "incognito"))
+
+    async def pause_shown(self, person: Person, language: Language) -> Payload:
+        """Say how long memory is paused."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        return paused_notice(language, settings)

@@ -1,0 +1,237 @@
+"""The messages of an answer that stand in the thread: begun, changed, found again, taken away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from psycopg import OperationalError
+
+from bot.logs import fault
+from bot.posting.calls import Calls
+from bot.posting.posts import Posts, Stray, own_among, turn_metadata
+from bot.slack import SLACK_FAULTS, error_code
+from bot.surfaces.blocks import Block
+from bot.surfaces.reply import PART_LIMIT
+
+log = logging.getLogger(__name__)
+
+# Slack ends a stream after about five minutes, even a busy one.
+STREAM_SECONDS = 230.0
+# How long Slack may be in trouble before a turn is ended, to be begun again.
+TROUBLE_SECONDS = 120.0
+_LONGEST_PAUSE_SECONDS = 10.0
+# A call that a dying worker had under way may be carried out a little later.
+SETTLED_SECONDS = 8.0
+_LEAST_ROOM = 200
+
+
+class DeliveryFailed(Exception):
+    """Slack does not take the answer: the conversation is archived, or the app was removed."""
+
+
+class NoStreamNow(Exception):
+    """Slack's limit allows no further stream just now: the answer is posted when it is whole."""
+
+
+@dataclass(slots=True)
+class Part:
+    """One message of the answer: its ts, what it says, whether it streams, and since when."""
+
+    ts: str
+    text: str = ""
+    live: bool = True
+    opened_at: float = 0.0
+
+    @property
+    def room(self) -> int:
+        """How many more characters it takes."""
+        return PART_LIMIT - len(self.text)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next words belong in another message."""
+        return self.room < _LEAST_ROOM or time.monotonic() - self.opened_at > STREAM_SECONDS
+
+
+class Shown:
+    """What the thread shows of one answer. Each message is intended before it is begun.
+
+    Calls of Slack raise what its client raises, unless their lines say otherwise; those that begin
+    a message raise `bot.interruptions.Superseded` when another worker answers.
+    """
+
+    def __init__(self, calls: Calls, posts: Posts, bot_user_id: str) -> None:
+        self._calls = calls
+        self._posts = posts
+        self._bot_user_id = bot_user_id
+        self.parts = [Part(ts) for ts in posts.times]
+
+    @property
+    def live(self) -> Part | None:
+        """The last message, where it streams."""
+        return self.parts[-1] if self.parts and self.parts[-1].live else None
+
+    async def start(self, text: str) -> Part | None:
+        """Begin a streamed message; None while the database, which has to note it, is away.
+
+        Raises `NoStreamNow` where Slack's limit is reached.
+        """
+        if not await self._calls.may_stream():
+            raise NoStreamNow("Slack's limit allows no further stream just now.")
+        try:
+            await self._posts.intend()
+        except OperationalError as error:
+            log.info("a stream waits for the database: %s", fault(error))
+            return None
+        try:
+            ts = await self._calls.start(text)
+        except SLACK_FAULTS as error:
+            self._posts.unknown = not error_code(error)
+            raise
+        return await self._begun(Part(ts, text, live=True, opened_at=time.monotonic()))
+
+    async def append(self, part: Part, text: str) -> bool:
+        """Add to a stream; False where Slack's limit does not allow it now."""
+        if not await self._calls.may_append():
+            return False
+        try:
+            await self._calls.append(part.ts, text)
+        except SLACK_FAULTS as error:
+            if error_code(error) == "ratelimited":
+                return False
+            raise
+        part.text += text
+        return True
+
+    async def stop(self, part: Part, text: str, below: Sequence[Block] = ()) -> None:
+        """End a stream with its last words."""
+        metadata = turn_metadata(self._posts.turn_id, self.parts.index(part))
+        await self._calls.stop(part.ts, text, below=below, metadata=metadata)
+        part.text += text
+        part.live = False
+
+    async def update(self, part: Part, text: str, below: list[Block]) -> bool:
+        """Let a message say `text`; False where Slack does not let it be changed."""
+        metadata = turn_metadata(self._posts.turn_id, self.parts.index(part))
+        async for _ in _tries():
+            await self._end(part)
+            try:
+                await self._calls.update(part.ts, text, below, metadata)
+            except SLACK_FAULTS as error:
+                # To set the same text twice is harmless.
+                if error_code(error) == "streaming_state_conflict":
+                    part.live = True
+                elif error_code(error):
+                    log.warning("a reply could not be updated: %s", error_code(error))
+                    return False
+            else:
+                part.text = text
+                return True
+        return False
+
+    async def post(self, text: str, below: list[Block]) -> None:
+        """Post a message, once. Raises `DeliveryFailed` where Slack refuses it."""
+        await self._posts.intend()
+        metadata = turn_metadata(self._posts.turn_id, len(self.parts))
+        problem: BaseException | None = None
+        async for _ in _tries():
+            if problem and (found := await self._unclaimed(marked_only=True)):
+                await self._begun(Part(found[0], text, live=False))
+                return
+            try:
+                ts = await self._calls.post(text, below, metadata)
+            except SLACK_FAULTS as error:
+                if error_code(error) == "ratelimited":
+                    raise
+                if error_code(error):
+                    raise DeliveryFailed("Slack did not take the reply.") from error
+                problem = error
+                self._posts.unknown = True
+            else:
+                await self._begun(Part(ts, text, live=False))
+                return
+        if problem:
+            raise problem
+
+    async def look(self) -> None:
+        """Where a message may stand that nobody noted: make it a part, if it does."""
+        if not self._posts.unknown:
+            return
+        found = await self._unclaimed()
+        if not found and self._posts.age < SETTLED_SECONDS:
+            await asyncio.sleep(SETTLED_SECONDS - self._posts.age)
+            found = await self._unclaimed()
+        for ts in found:
+            await self._begun(Part(ts))
+        self.parts.sort(key=lambda part: part.ts)
+        self._posts.unknown = False
+
+    async def remove(self, part: Part) -> None:
+        """Take a message away, if Slack lets it be."""
+        await self._end(part)
+        try:
+            await self._calls.delete(part.ts)
+        except SLACK_FAULTS as error:
+            log.warning("a message was not deleted: %s", error_code(error) or fault(error))
+            if error_code(error) != "message_not_found":
+                return
+        if part in self.parts:
+            self.parts.remove(part)
+            await self._posts.gone(part.ts)
+
+    async def _begun(self, part: Part) -> Part:
+        try:
+            await self._posts.note(part.ts)
+        except Stray:
+            # The other worker does not know it, and would let it stand beside its own.
+            await self.remove(part)
+            raise
+        self.parts.append(part)
+        return part
+
+    async def _end(self, part: Part) -> None:
+        if not part.live:
+            return
+        try:
+            await self._calls.stop(part.ts)
+        except SLACK_FAULTS as error:
+            log.info("a stream could not be ended: %s", error_code(error) or fault(error))
+            # Refused means that it had ended; after any other fault that is not known.
+            part.live = not error_code(error)
+        else:
+            part.live = False
+
+    async def _unclaimed(self, *, marked_only: bool = False) -> list[str]:
+        """Look in the thread for messages of this turn; nothing where Slack does not say."""
+        async for _ in _tries():
+            try:
+                found = await self._calls.replies()
+            except SLACK_FAULTS as error:
+                log.info("a thread could not be looked at: %s", error_code(error) or fault(error))
+                if error_code(error):
+                    break
+                # Whoever does not see what stands there posts it again: ask once more.
+                continue
+            claimed = await self._posts.claimed() | {part.ts for part in self.parts}
+            return own_among(
+                found if not marked_only else [one for one in found if one.get("metadata")],
+                bot_user_id=self._bot_user_id,
+                turn_id=self._posts.turn_id,
+                since=self._posts.since,
+                claimed=claimed,
+            )
+        return []
+
+
+async def _tries() -> AsyncIterator[None]:
+    """Go on trying, ever more slowly, for as long as Slack may be in trouble."""
+    end, pause = time.monotonic() + TROUBLE_SECONDS, 0.3
+    yield
+    while time.monotonic() + pause < end:
+        await asyncio.sleep(pause)
+        yield
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

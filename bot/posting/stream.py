@@ -1,0 +1,103 @@
+"""An answer that grows while it is read: one streamed message after the other."""
+
+from __future__ import annotations
+
+import logging
+
+from bot.logs import fault
+from bot.posting.shown import NoStreamNow, Part, Shown
+from bot.posting.splitting import break_point, closing_fence, open_fence
+from bot.slack import SLACK_FAULTS, error_code
+from bot.surfaces.blocks import Block
+from bot.surfaces.reply import PART_LIMIT
+
+log = logging.getLogger(__name__)
+
+_WIDER = 1.5
+_WIDEST_SECONDS = 10.0
+
+
+class StreamLost(Exception):
+    """The answer cannot be streamed on: its whole is to be set some other way."""
+
+
+class Stream:
+    """The words that are not shown yet, and the messages they are shown in.
+
+    `interval` is how many seconds there are to be between two calls, at least `least`; it widens
+    while Slack's limits are short, and the words are held.
+    """
+
+    def __init__(self, shown: Shown, *, least: float) -> None:
+        self._shown = shown
+        self._least = least
+        self.interval = least
+        self.pending = ""
+
+    async def show(self) -> None:
+        """Show what is pending, or hold it for now. Raises `StreamLost`."""
+        try:
+            await self._flush()
+        except (*SLACK_FAULTS, NoStreamNow) as error:
+            raise _lost(error) from error
+
+    async def end(self, below: list[Block]) -> None:
+        """Show all that is pending, and end the answer. Raises `StreamLost`."""
+        try:
+            if not await self._flush(last=below):
+                raise StreamLost
+        except (*SLACK_FAULTS, NoStreamNow) as error:
+            raise _lost(error) from error
+
+    async def _flush(self, *, last: list[Block] | None = None) -> bool:
+        """Call Slack until nothing is pending; False where words have to wait."""
+        while self.pending or last is not None:
+            part = self._shown.live
+            if part is None:
+                if not (self.pending and await self._open()):
+                    return False
+            elif part.is_full and self.pending:
+                await self._close(part, "")
+            else:
+                text = self._cut(part.room)
+                if self.pending:
+                    await self._close(part, text)
+                elif last is not None:
+                    await self._shown.stop(part, text, last)
+                    return True
+                elif not await self._append(part, text):
+                    return False
+        return True
+
+    async def _open(self) -> bool:
+        text = self._cut(PART_LIMIT)
+        opened = await self._shown.start(text)
+        if opened is None:
+            self.pending = text + self.pending
+        return opened is not None
+
+    async def _append(self, part: Part, text: str) -> bool:
+        if await self._shown.append(part, text):
+            self.interval = max(self._least, self.interval / _WIDER)
+            return True
+        self.pending = text + self.pending
+        self.interval = min(self.interval * _WIDER, _WIDEST_SECONDS)
+        return False
+
+    async def _close(self, part: Part, text: str) -> None:
+        # A code block that a full part leaves open is closed in it, and goes on in the next one.
+        if fence := open_fence(part.text + text):
+            text += f"\n{closing_fence(fence)}"
+            self.pending = f"{fence}\n{self.pending}"
+        await self._shown.stop(part, text)
+
+    def _cut(self, room: int) -> str:
+        at = break_point(self.pending, room)
+        text, self.pending = self.pending[:at], self.pending[at:]
+        return text
+
+
+def _lost(error: BaseException) -> StreamLost:
+    if not isinstance(error, NoStreamNow):
+        log.info("streaming was given up: %s", error_code(error) or fault(error))
+    return StreamLost()

@@ -1,0 +1,1 @@
+"""Processes: what each role is made of, and what operators do."""

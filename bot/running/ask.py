@@ -1,0 +1,161 @@
+"""``POST /ask``: the second article's own interface, through the same turn."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Self, cast
+from uuid import uuid4
+
+from aiohttp import web
+from langgraph.pregel import Pregel
+from psycopg import OperationalError
+
+from bot.changed.privately import Work
+from bot.inbox import Waiting
+from bot.locale import Language, language_of, say
+from bot.logs import fault
+from bot.messages import Message
+from bot.person.shares import Shares
+from bot.turns import Intent, Outcome
+from memory import DM, View
+
+TEAM = "API"
+log = logging.getLogger(__name__)
+
+_USER = re.compile(r"[A-Z0-9]{1,64}\Z")
+_BODY = 'Send JSON: {"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits.\n'
+_DOWN = "The memory cannot be reached just now: please ask again in a minute.\n"
+
+
+class Collected:
+    """An answer that is gathered and returned whole."""
+
+    interactive = False
+    patient = False
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+        self._taken = ""
+        self.text = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+    @property
+    def taken(self) -> str:
+        """What has come of the answer so far."""
+        return self._taken
+
+    async def language(self) -> Language:
+        """Return the language of the prompt."""
+        return language_of(None, self._message.text)
+
+    async def check(self) -> None:
+        """Nobody can stop it."""
+
+    async def write(self, piece: str) -> None:
+        """Take a piece."""
+        self._taken += piece
+
+    def start_over(self) -> None:
+        """Drop what has come."""
+        self._taken = ""
+
+    async def finish(self, text: str, *, drew_on: bool = False) -> None:
+        """Keep the whole answer; whoever asked over HTTP has no button to see what it drew on."""
+        del drew_on
+        self.text = text
+
+    async def show(self, works: Sequence[Work]) -> None:
+        """Show nothing: there is nobody to press a button."""
+
+
+class Asks:
+    """Turns for callers of the HTTP API; their people live in a team of their own.
+
+    A caller reaches the namespace ``("chat", "API", user_id, "dm")`` and no Slack person's.
+    """
+
+    def __init__(self, shares: Shares) -> None:
+        self.shares = shares
+        self._collected: dict[str, Collected] = {}
+
+    def open_outlet(self, waiting: Waiting, view: View, intent: Intent) -> Collected:
+        """Return the outlet of one call."""
+        del view, intent
+        return self._collected[waiting.message.event_id]
+
+    async def ask(
+        self, turn: Pregel[Any, Any, Any, Any], user_id: str, prompt: str
+    ) -> tuple[Outcome, str]:
+        """Answer `prompt` as that user's direct message; return what came of it, and the text."""
+        event_id = uuid4().hex
+        ts = f"{time.time():.6f}"
+        message = Message(
+            event_id=event_id,
+            team_id=TEAM,
+            user_id=user_id,
+            user_team_id=TEAM,
+            channel_id=f"API{user_id}",
+            ts=ts,
+            thread_ts=ts,
+            text=prompt.replace("\x00", ""),
+            audience=DM,
+            addressed=True,
+        )
+        collected = self._collected[event_id] = Collected(message)
+        try:
+            # Not in the inbox: whoever calls waits for the answer, and asks again without one.
+            waiting = Waiting(id=0, message=message, attempts=0)
+            outcome = cast(Outcome, await turn.ainvoke(waiting))
+        finally:
+            del self._collected[event_id]
+        return outcome, collected.text
+
+
+def ask_handler(
+    asks: Asks, turn: Pregel[Any, Any, Any, Any], token: str
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the handler of ``POST /ask``; `token` is what the bearer has to be."""
+
+    async def ask(request: web.Request) -> web.Response:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        # A header may hold bytes that are no text.
+        right = hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())
+        if not right or scheme.lower() != "bearer":
+            return web.Response(status=401, text="The bearer token is missing or wrong.\n")
+        try:
+            body = json.loads(await request.text())
+            user_id, prompt = body["user_id"], body["prompt"]
+        except (ValueError, KeyError, TypeError, LookupError, RecursionError):
+            return web.Response(status=400, text=_BODY)
+        status, text = await answer_call(asks, turn, user_id, prompt)
+        return web.Response(status=status, text=text)
+
+    return ask
+
+
+async def answer_call(
+    asks: Asks, turn: Pregel[Any, Any, Any, Any], user_id: object, prompt: object
+) -> tuple[int, str]:
+    """Answer one call; return the HTTP status and the text."""
+    if not (isinstance(user_id, str) and _USER.match(user_id)):
+        return 400, _BODY
+    if not (isinstance(prompt, str) and prompt.replace("\x00", "").strip()):
+        return 400, _BODY
+    try:
+        if used_up := await asks.shares.tokens_used_up(TEAM):
+            return 429, say(language_of(None, prompt), used_up.sentence, hours=used_up.hours) + "\n"
+        outcome, text = await asks.ask(turn, user_id, prompt)
+    except OperationalError as error:
+        log.warning("a question over HTTP was not answered: %s", fault(error))
+        return 503, _DOWN
+    return 503 if outcome == "failed" else 200, text

@@ -1,0 +1,102 @@
+"""The front: it receives what Slack delivers, stores it, and answers commands and clicks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+
+from bot.absence.listening import Listening
+from bot.app import create_app
+from bot.changes import Changes
+from bot.listeners.privately import PrivateAnswers
+from bot.running.ask import Asks, ask_handler
+from bot.running.socket_mode import socket_mode
+from bot.running.web import Handler
+from bot.running.wiring import Wiring
+from bot.turn import create_turn
+
+_ANSWER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """The Bolt app, and Slack's Socket Mode where that delivers; else ``/slack/events`` does."""
+
+    app: AsyncApp
+    socket: SocketModeClient | None
+    ask: Handler | None
+
+    async def problem(self) -> str | None:
+        """Return one sentence about what keeps Slack's messages away, if anything does."""
+        if self.socket is not None and not await self.socket.is_connected():
+            return "Slack's Socket Mode is not connected."
+        return None
+
+
+@asynccontextmanager
+async def open_front(wiring: Wiring) -> AsyncIterator[Front]:
+    """Build the front; with an app token, be connected by Socket Mode while it is open.
+
+    Raises `StartError`.
+    """
+    token = wiring.connections.settings.slack_app_token
+    answers = PrivateAnswers(wiring.people)
+    app = build_app(wiring, answers)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(answers.all_given, _ANSWER_SECONDS)
+        socket = None
+        if token is not None:
+            socket = await stack.enter_async_context(
+                socket_mode(app, token.get_secret_value(), wiring.connections.slack)
+            )
+        front = Front(app=app, socket=socket, ask=_ask(wiring))
+        await stack.enter_async_context(_listening(wiring, front).marked())
+        yield front
+
+
+def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
+    """Return the Bolt app; what only the person sees is given by `answers`."""
+    identity = wiring.connections.identity
+    return create_app(
+        client=wiring.connections.slack,
+        identity=identity,
+        inbox=wiring.inbox,
+        changes=Changes(
+            inbox=wiring.inbox,
+            turns=wiring.turns,
+            audiences=wiring.audiences,
+            people=wiring.people,
+            bot_user_id=str(identity.bot_user_id),
+        ),
+        own=wiring.own,
+        own_commands=wiring.own_commands,
+        periods=wiring.periods,
+        answers=answers,
+        controls=wiring.controls,
+        exporting=wiring.exporting,
+        modals=wiring.modals,
+        previews=wiring.previews,
+        placing=wiring.placing,
+    )
+
+
+def _listening(wiring: Wiring, front: Front) -> Listening:
+    async def connected() -> bool:
+        return await front.problem() is None
+
+    connections = wiring.connections
+    return Listening(
+        connections.pool, wiring.queue, str(connections.identity.team_id), connected=connected
+    )
+
+
+def _ask(wiring: Wiring) -> Handler | None:
+    token = wiring.connections.settings.api_token
+    if token is None:
+        return None
+    asks = Asks(wiring.shares)
+    return ask_handler(asks, create_turn(wiring.parts, asks.open_outlet), token.get_secret_value())

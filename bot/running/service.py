@@ -1,0 +1,97 @@
+"""The running application: what each role opens at the start and closes at the end."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack
+from typing import Literal, Self, TypeAlias
+
+from aiohttp import web
+
+from bot.config import Settings
+from bot.running.connections import Connections, connected
+from bot.running.front import Front, open_front
+from bot.running.start import cannot_open
+from bot.running.web import create_web_app
+from bot.running.wiring import Wiring, wire
+from bot.running.worker import open_worker
+from memory import Conninfo
+
+_LAST_REQUESTS_SECONDS = 10.0
+
+Role: TypeAlias = Literal["all", "front", "worker"]
+
+
+class Service:
+    """One process of the app; any number of each role share a database.
+
+    A front receives and stores, a worker answers and remembers, and ``all`` does both. Enter it to
+    start; leaving it drains what runs and closes everything. Raises `StartError`, or a
+    `memory.KiokuMemoryError`, whose message is for the operator.
+    """
+
+    def __init__(
+        self, settings: Settings, conninfo: Conninfo, *, role: Role = "all", serve_http: bool
+    ) -> None:
+        self._settings = settings
+        self._conninfo = conninfo
+        self._role = role
+        self._serve_http = serve_http
+        self._stack = AsyncExitStack()
+        self._wiring: Wiring | None = None
+        self.port = settings.port
+
+    async def __aenter__(self) -> Self:
+        # What people say must not go to a tracing service because a variable is set.
+        os.environ.update(LANGSMITH_TRACING="false", LANGCHAIN_TRACING_V2="false")
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._wiring is not None:
+            # At once: what the front still stores is for other workers.
+            self._wiring.queue.begin_to_stop()
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        connections = await self._stack.enter_async_context(
+            connected(self._settings, self._conninfo)
+        )
+        self._wiring = wiring = wire(connections)
+        await wiring.queue.open()
+        if self._role != "front":
+            await self._stack.enter_async_context(open_worker(wiring))
+        front = None
+        if self._role != "worker":
+            front = await self._stack.enter_async_context(open_front(wiring))
+        if self._serve_http:
+            await self._listen(connections, front)
+
+    async def _listen(self, connections: Connections, front: Front | None) -> None:
+        async def ready() -> str | None:
+            problem = await front.problem() if front is not None else None
+            return problem or await connections.database_problem()
+
+        secret = self._settings.slack_signing_secret
+        runner = web.AppRunner(
+            create_web_app(
+                ready=ready,
+                app=front.app if front is not None and front.socket is None else None,
+                signing_secret=secret.get_secret_value() if secret else None,
+                ask=front.ask if front is not None else None,
+            ),
+            access_log=None,
+            shutdown_timeout=_LAST_REQUESTS_SECONDS,
+        )
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, "0.0.0.0", self._settings.port)  # noqa: S104 - a server's door
+        try:
+            await site.start()
+        except OSError as error:
+            raise cannot_open(self._settings.port, error) from None
+        self.port = runner.addresses[0][1]

@@ -1,0 +1,90 @@
+"""What nobody waits for: lost work is found again, and what is over is deleted."""
+
+from __future__ import annotations
+
+import logging
+from typing import LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.inbox import ANSWER
+from bot.logs import fault
+from bot.running.queue import REPLIES, Queue
+from bot.running.retention import end_what_is_old
+from memory import Pool, expire_due, transaction
+
+log = logging.getLogger(__name__)
+
+KEEP_UP = "keep_up"
+EVERY_MINUTE = "* * * * *"
+_POISON_AFTER = 3
+_AT_ONCE = 5_000
+_HOUR_SECONDS, _MINUTE_SECONDS = 3_600, 60
+# Each of these can be deleted by anyone when its time is over: see the policies of the tables.
+_EXPIRED: tuple[LiteralString, ...] = (
+    "DELETE FROM forgotten WHERE expires_at < now()",
+    "DELETE FROM notices WHERE expires_at < now()",
+    "DELETE FROM overheard WHERE received_at < now() - interval '2 minutes'",
+    "DELETE FROM token_use WHERE day < current_date - 60",
+)
+# Failed jobs stay for two weeks, for somebody to look at; the others never stay for long.
+_OLD_JOBS: LiteralString = (
+    "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
+    " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"
+    " < now() - interval '14 days'"
+)
+
+
+class Upkeep:
+    """One job, once a minute, however many workers there are."""
+
+    def __init__(self, pool: Pool, queue: Queue, *, retention_days: int | None = None) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._retention_days = retention_days
+
+    async def keep_up(self, timestamp: int) -> None:
+        """Do all of it; `timestamp` is the minute it was due. What fails is tried in a minute."""
+        try:
+            await self._do_all()
+            if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
+                await end_what_is_old(self._pool, self._retention_days)
+        except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
+            log.warning("the upkeep failed: %s", fault(error))
+
+    async def _do_all(self) -> None:
+        await self._end_poison()
+        await self._find_lost_work()
+        for statement in (*_EXPIRED, _OLD_JOBS):
+            async with transaction(self._pool) as connection:
+                await connection.execute(statement)
+        if ended := await expire_due(self._pool):
+            log.info("%d memories ended, as their words said", len(ended))
+        async with transaction(self._pool) as connection:
+            found = await connection.execute("SELECT * FROM clear_away(%s)", (_AT_ONCE,))
+            [row] = await found.fetchall()
+        if row["events"] or row["turns"]:
+            log.info("cleared away %d event(s), ended %d turn(s)", row["events"], row["turns"])
+
+    async def _end_poison(self) -> None:
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                "SELECT * FROM fail_poison_events(%s)", (_POISON_AFTER,)
+            )
+            rows = await found.fetchall()
+        for row in rows:
+            log.error("event %d of thread %s ended as failed", row["id"], row["thread"])
+
+    async def _find_lost_work(self) -> None:
+        async with transaction(self._pool) as connection:
+            found = await connection.execute("SELECT thread FROM threads_without_a_job()")
+            threads = [row["thread"] for row in await found.fetchall()]
+            for thread in threads:
+                await self._see_to(connection, thread)
+        if threads:
+            log.warning("found %d thread(s) that waited without a job", len(threads))
+
+    async def _see_to(self, connection: AsyncConnection[DictRow], thread: str) -> None:
+        lock = f"{REPLIES}:{thread}"
+        await self._queue.defer(connection, ANSWER, queue=REPLIES, lock=lock, thread=thread)

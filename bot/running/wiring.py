@@ -1,0 +1,206 @@
+"""How the app's parts are put together: wiring only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.absence.reading import Reading
+from bot.audience import Audiences
+from bot.changed.notices import ChangeNotices
+from bot.inbox import Inbox, Waiting
+from bot.learning import Learning
+from bot.own.adding import Adding
+from bot.own.commands import OwnCommands
+from bot.own.erasing import Erasing
+from bot.own.exporting import Exporting
+from bot.own.importing import Importing
+from bot.own.memories import OwnMemories
+from bot.own.modals import Modals, create_modals
+from bot.own.periods import PeriodForgetting
+from bot.own.placing import Placing
+from bot.own.previews import Previews
+from bot.person.controls import Controls
+from bot.person.people import People
+from bot.person.shares import Shares
+from bot.posting.budgets import Budgets
+from bot.posting.calls import Workspace
+from bot.posting.outlet import SlackOutlet
+from bot.posting.posts import Posts
+from bot.posting.status import StatusLines
+from bot.reply import Replier
+from bot.running.connections import Connections
+from bot.running.queue import Queue
+from bot.slack_files import SlackFiles
+from bot.sources import Sources
+from bot.toolbox import open_tools
+from bot.turn import OpenOutlet, Parts
+from bot.turns import Intent, Turns
+from memory import Embedder, Former, View, load_schemas, memory_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """The parts that a front and a worker are made of; none of them runs by itself."""
+
+    connections: Connections
+    queue: Queue
+    inbox: Inbox
+    audiences: Audiences
+    people: People
+    own: OwnMemories
+    own_commands: OwnCommands
+    periods: PeriodForgetting
+    controls: Controls
+    exporting: Exporting
+    turns: Turns
+    statuses: StatusLines
+    learning: Learning
+    notices: ChangeNotices
+    sources: Sources
+    modals: Modals
+    previews: Previews
+    placing: Placing
+    shares: Shares
+    reading: Reading
+    parts: Parts
+    open_outlet: OpenOutlet
+
+
+def wire(connections: Connections) -> Wiring:
+    """Return the parts, joined; nothing is asked of a network yet."""
+    settings, pool, slack = connections.settings, connections.pool, connections.slack
+    schemas = load_schemas(settings.schemas)
+    queue = Queue(pool)
+    inbox = Inbox(pool, queue)
+    embedder = Embedder(connections.model, connections.space)
+    audiences = Audiences(pool, slack)
+    people = People(pool, slack)
+    notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
+    own = OwnMemories(pool, embedder, stand_in=settings.stand_in, withdraw=notices.withdraw)
+    former = Former(
+        pool,
+        embedder,
+        lambda: memory_model(
+            model=settings.memory_model,
+            api_key=settings.model_key(),
+            base_url=settings.openai_base_url,
+        ),
+        schemas=schemas,
+    )
+    shares = Shares(
+        pool,
+        messages_per_hour=settings.person_messages_per_hour,
+        tokens_per_day=settings.workspace_tokens_per_day,
+    )
+    learning = Learning(
+        pool=pool,
+        queue=queue,
+        former=former,
+        audiences=audiences,
+        announce=notices.announce,
+        shares=shares,
+        mode=settings.formation,
+        quiet_seconds=settings.formation_delay,
+        consent=settings.consent,
+    )
+    periods = PeriodForgetting(pool, people, withdraw=notices.withdraw)
+    controls = Controls(pool, people, learning, consent=settings.consent)
+    files = SlackFiles(slack)
+    exporting = Exporting(pool, files, settings)
+    modals = create_modals(
+        pool,
+        embedder,
+        slack,
+        audiences,
+        own,
+        notices,
+        controls,
+        Importing(pool, embedder, files, schemas=schemas, consent=settings.consent),
+        Erasing(pool, people),
+        schemas=schemas,
+    )
+    placing = Placing(pool, embedder, audiences)
+    previews = Previews(pool, embedder, audiences, stand_in=settings.stand_in)
+    own_commands = OwnCommands(
+        own,
+        controls,
+        Adding(pool, embedder, former, audiences, schemas=schemas, consent=settings.consent),
+        periods,
+        more={
+            "history": modals.changes.history_typed,
+            "preview": previews.command,
+            "export": exporting.exported,
+        },
+        offers={"export_memories": exporting.offered},
+    )
+    workspace = Workspace(slack, str(connections.identity.bot_user_id), Budgets(pool))
+    statuses = StatusLines(workspace)
+    sources = Sources(pool, queue, embedder, notices.announce, learning.schedule)
+    turns = Turns(
+        pool,
+        learning.schedule,
+        consent=settings.consent,
+        announce=notices.announce,
+        follow=sources.follow_later,
+    )
+
+    def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
+        return SlackOutlet(
+            workspace,
+            statuses,
+            waiting,
+            view,
+            intent,
+            posts=Posts(pool, waiting, intent),
+            inbox=inbox,
+            people=people,
+            stand_in=settings.stand_in,
+        )
+
+    return Wiring(
+        connections=connections,
+        queue=queue,
+        inbox=inbox,
+        audiences=audiences,
+        people=people,
+        own=own,
+        own_commands=own_commands,
+        periods=periods,
+        controls=controls,
+        exporting=exporting,
+        turns=turns,
+        statuses=statuses,
+        learning=learning,
+        notices=notices,
+        modals=modals,
+        previews=previews,
+        placing=placing,
+        sources=sources,
+        shares=shares,
+        reading=Reading(pool, queue, inbox, slack, str(connections.identity.bot_user_id)),
+        parts=Parts(
+            pool=pool,
+            client=slack,
+            bot_user_id=workspace.bot_user_id,
+            turns=turns,
+            audiences=audiences,
+            embedder=embedder,
+            replier=Replier(
+                connections.model,
+                model=settings.reply_model,
+                web_search=settings.web_search,
+                spend=shares.spend,
+            ),
+            tools=open_tools(
+                pool,
+                embedder,
+                own,
+                controls,
+                periods,
+                own_commands.shows,
+                placing,
+                schemas,
+            ),
+        ),
+        open_outlet=open_outlet,
+    )

@@ -1,0 +1,96 @@
+"""The worker: it answers the messages that wait, and remembers what was said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bot.absence import overhearing
+from bot.absence.catching_up import READ_ON, CatchingUp
+from bot.absence.listening import CATCH_UP
+from bot.absence.notices import Notices
+from bot.absence.outages import Outages
+from bot.absence.telling import Telling
+from bot.answering import Answering
+from bot.changed.notices import SHOW
+from bot.inbox import ANSWER
+from bot.learning import FORM
+from bot.running.queue import LEARNING, REPLIES, UPKEEP
+from bot.running.upkeep import EVERY_MINUTE, KEEP_UP, Upkeep
+from bot.running.wiring import Wiring
+from bot.sources import FOLLOW
+from bot.turn import create_turn
+from bot.withdrawals import Withdrawals
+from memory import warm_up
+
+REPLIES_AT_ONCE = 64
+FORMATIONS_AT_ONCE = 4
+_DRAIN_SECONDS = 25.0
+_WARM_UP_SECONDS = 0.2
+_FORMATION_ATTEMPTS = 8
+_FORMATION_WAIT_BASE = 4
+
+
+def register_work(wiring: Wiring) -> None:
+    """Tell the queue what its jobs do."""
+    queue = wiring.queue
+    answering = create_answering(wiring)
+    queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
+    queue.register(FOLLOW, LEARNING, wiring.sources.follow, attempts=8, wait=4)
+    queue.register(SHOW, REPLIES, wiring.notices.show, attempts=6, wait=2)
+    catching_up = CatchingUp(
+        wiring.connections.pool, queue, wiring.reading, wiring.connections.slack
+    )
+    for name, read in (
+        (overhearing.READ, wiring.reading.overheard),
+        (CATCH_UP, catching_up.plan),
+        (READ_ON, catching_up.read_on),
+    ):
+        queue.register(name, REPLIES, read, attempts=6, wait=2)
+    queue.register(
+        FORM,
+        LEARNING,
+        wiring.learning.form,
+        attempts=_FORMATION_ATTEMPTS,
+        wait=_FORMATION_WAIT_BASE,
+    )
+    settings = wiring.connections.settings
+    upkeep = Upkeep(wiring.connections.pool, queue, retention_days=settings.retention_days)
+    queue.repeat(KEEP_UP, UPKEEP, upkeep.keep_up, cron=EVERY_MINUTE)
+
+
+@asynccontextmanager
+async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
+    """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
+    register_work(wiring)
+    queue = wiring.queue
+    queue.start(
+        replies=REPLIES_AT_ONCE,
+        learning=FORMATIONS_AT_ONCE,
+        poll_seconds=min(max(wiring.connections.settings.formation_delay / 4, 0.2), 1.0),
+        patience=_DRAIN_SECONDS,
+    )
+    # A second of imports: once people can write, so that the first memory need not wait.
+    loop = asyncio.get_running_loop()
+    loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, warm_up)
+    try:
+        yield
+    finally:
+        await queue.stop()
+        await wiring.statuses.close()
+
+
+def create_answering(wiring: Wiring) -> Answering:
+    """Return what answers the messages that wait."""
+    parts, pool = wiring.parts, wiring.connections.pool
+    telling, notices = Telling(parts, wiring.open_outlet), Notices(pool)
+    return Answering(
+        wiring.inbox,
+        create_turn(parts, wiring.open_outlet),
+        telling,
+        Outages(wiring.inbox, notices, telling, parts.replier.breaker),
+        Withdrawals(pool, parts.client, parts.bot_user_id),
+        wiring.shares,
+        notices,
+    )
