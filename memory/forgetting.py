@@ -20,6 +20,7 @@ from memory.errors import InvalidNamespace, KiokuMemoryError
 from memory.locks import lock_for_forgetting
 from memory.memories import COLUMNS, OF_PERSON, Memory, person_range, read
 from memory.namespace import Namespace, Person
+from memory.quotations import blank_quotes, put_quotes_back
 from memory.traces import REPLAY, drop_traces, earlier_keys, keys_of, once_known, traces_of
 
 UNDO_MINUTES = 10
@@ -96,7 +97,10 @@ async def forget(
             texts = await take_away(connection, None if references is None else known)
         if not memories and not texts and not any(traces.values()):
             return Forgotten(memories=(), undo=None)
-        undo = await _keep_for_undo(connection, person, stored, texts, traces)
+        quotes: list[dict[str, Any]] = []
+        if keys is not None:
+            quotes = await blank_quotes(connection, person, known, keys)
+        undo = await _keep_for_undo(connection, person, stored, texts, traces, quotes)
         for row in stored:
             # store_vectors goes with it: ON DELETE CASCADE.
             await connection.execute(
@@ -138,6 +142,7 @@ async def bring_back(
             await _restore(connection, one)
         for table, lines in kept.get("traces", {}).items():
             await connection.execute(REPLAY[table], (lines,))
+        await put_quotes_back(connection, person, kept.get("quotes", []))
         memories = [m for one in kept["rows"] if not (m := read(_dated(one))).hides]
         await connection.execute(
             "DELETE FROM forgotten_sources WHERE forgotten_id = %s", (undo.id,)
@@ -210,6 +215,7 @@ async def _keep_for_undo(
     stored: Sequence[DictRow],
     texts: Sequence[dict[str, Any]],
     traces: Mapping[str, Sequence[str]],
+    quotes: Sequence[dict[str, Any]],
 ) -> Undo:
     kept = []
     for row in stored:
@@ -221,7 +227,7 @@ async def _keep_for_undo(
         )
         kept.append({**row, "vectors": await found.fetchall()})
     key = Fernet.generate_key()
-    whole = {"rows": kept, "texts": list(texts), "traces": traces}
+    whole = {"rows": kept, "texts": list(texts), "traces": traces, "quotes": list(quotes)}
     plain = json.dumps(whole, default=str).encode()
     undo = Undo(id=uuid4(), key=key.decode())
     await connection.execute(

@@ -1192,4 +1192,20 @@ BREAKS = (
         "People would read of 1 memories.",
         ("tests/unit/test_locale.py",),
     ),
+    Break(
+        "no quotes of what was forgotten",
+        "memory/quotations.py",
+        '    return {**value, "sources": left} if left != sources else None',
+        "    return None",
+        "Another memory of the same message would go on quoting what was forgotten.",
+        ("tests/integration/test_quotations.py",),
+    ),
+    Break(
+        "quotes come back",
+        "memory/forgetting.py",
+        '        await put_quotes_back(connection, person, kept.get("quotes", []))\n',
+        "",
+        "Undo of a forgetting would leave other memories without their quotes.",
+        ("tests/integration/test_quotations.py",),
+    ),
 )

@@ -1,0 +1,86 @@
+"""What was forgotten is not quoted by other memories of the same message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from memory import (
+    DM,
+    Embedder,
+    Person,
+    Pool,
+    add_memory,
+    bring_back,
+    edit_memory,
+    forget,
+    history,
+    undo_change,
+)
+
+ANN = Person("T1", "U1")
+SAID = "I love ramen and I'm interested in AWS"
+
+
+def source(evidence: str = SAID, ts: str = "1700000000.000100") -> dict[str, Any]:
+    """Return a message as a source."""
+    return {"kind": "message", "permalink": None, "channel": "D1", "ts": ts, "evidence": evidence}
+
+
+def printed(database: str) -> list[str]:
+    """Return every row that holds stored values, as PostgreSQL prints it."""
+    with psycopg.connect(database) as owner:
+        return [
+            row[0]
+            for table in ("store", "memory_changes", "memory_questions")
+            for row in owner.execute(f"SELECT t::text FROM {table} t ORDER BY 1".encode())
+        ]
+
+
+async def add(pool: Pool, embedder: Embedder, kind: str, **content: Any) -> str:
+    """Remember something of the message."""
+    own = ANN.namespace(DM)
+    return (await add_memory(pool, embedder, own, kind, content, source())).reference
+
+
+@pytest.fixture
+async def ramen(pool: Pool, embedder: Embedder) -> str:
+    """Ramen, AWS and Osaka are remembered: the first two of one message, quoted whole."""
+    aws = await add(pool, embedder, "UserTechInterest", topic="AWS", interest_level=70)
+    more = {"topic": "AWS", "interest_level": 90}
+    await edit_memory(pool, embedder, ANN, aws, more, source("AWS it is", "1700000009.000100"))
+    own = ANN.namespace(DM)
+    osaka = {"fact": "I live in Osaka"}
+    elsewhere = source("I eat ramen in Osaka", "1700000005.000100")
+    await add_memory(pool, embedder, own, "UserFact", osaka, elsewhere)
+    return await add(pool, embedder, "UserFoodPreference", food_name="ramen", preference=90)
+
+
+async def test_what_was_forgotten_is_quoted_nowhere(pool: Pool, database: str, ramen: str) -> None:
+    """Neither the other memory of the message nor the ledger says it; other messages are left."""
+    await forget(pool, ANN, [ramen])
+    left = printed(database)
+    assert not [row for row in left if SAID in row]
+    assert [row for row in left if "AWS it is" in row]
+    assert [row for row in left if "I eat ramen in Osaka" in row]
+
+
+async def test_undo_brings_the_quotes_back(pool: Pool, database: str, ramen: str) -> None:
+    """Every row is as it was, byte for byte."""
+    before = printed(database)
+    forgotten = await forget(pool, ANN, [ramen])
+    assert forgotten.undo is not None
+    await bring_back(pool, ANN, forgotten.undo)
+    assert printed(database) == before
+
+
+async def test_a_change_can_be_undone_after_a_forgetting(
+    pool: Pool, embedder: Embedder, database: str, ramen: str
+) -> None:
+    """The ledger and the memory lose the same quote, so that they still fit."""
+    await forget(pool, ANN, [ramen])
+    edit = next(e for e in await history(pool, ANN) if e.action == "updated")
+    await undo_change(pool, embedder, ANN, edit.id)
+    assert not [row for row in printed(database) if SAID in row]
