@@ -10,6 +10,7 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +57,47 @@ class Proposal:
     def forgets(self) -> bool:
         """Whether something would be forgotten."""
         return self.forget_everything or bool(self.forget)
+
+
+def _langmem_tools(
+    namespace: tuple[str, ...], schemas: tuple[type[BaseModel], ...], *, store: ToolStore | None
+) -> dict[str, Any]:
+    with warnings.catch_warnings():
+        # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from langmem import (  # type: ignore[import-untyped]
+            create_manage_memory_tool,
+            create_search_memory_tool,
+        )
+    return {
+        "search_memory": create_search_memory_tool(namespace, instructions=_SEARCH, store=store),
+        "manage_memory": create_manage_memory_tool(
+            namespace, instructions=_MANAGE, schema=_content_type(schemas), store=store
+        ),
+    }
+
+
+@cache
+def _content_type(schemas: tuple[type[BaseModel], ...]) -> Any:
+    return any_of(schemas)
+
+
+@cache
+def _langmem_definitions(schemas: tuple[type[BaseModel], ...]) -> list[Definition]:
+    """Return LangMem's tools as the Responses API takes them; who they are for says nothing there.
+
+    Made once: pydantic takes milliseconds for it, and every turn needs them.
+    """
+    from langchain_core.utils.function_calling import convert_to_openai_tool
+
+    definitions: list[Definition] = []
+    for tool in _langmem_tools(("chat",), schemas, store=None).values():
+        function = convert_to_openai_tool(tool)["function"]
+        function["parameters"]["properties"].pop("filter", None)
+        function["parameters"]["properties"].pop("offset", None)
+        without_discriminators(function["parameters"])
+        definitions.append({"type": "function", "strict": False, **function})
+    return definitions
 
 
 class MemoryTools:
@@ -118,16 +160,9 @@ class MemoryTools:
 
     def definitions(self) -> list[Definition]:
         """Return the tools as the Responses API takes them."""
-        from langchain_core.utils.function_calling import convert_to_openai_tool
-
-        read_or_write = {} if self._off else self._langmem()
-        converted = [convert_to_openai_tool(tool)["function"] for tool in read_or_write.values()]
-        for function in converted:
-            function["parameters"]["properties"].pop("filter", None)
-            function["parameters"]["properties"].pop("offset", None)
-            without_discriminators(function["parameters"])
+        read_or_write = [] if self._off else _langmem_definitions(tuple(self._schemas))
         return [
-            *({"type": "function", "strict": False, **function} for function in converted),
+            *read_or_write,
             plain_tool(
                 "list_memories",
                 "Show the person, privately, everything you remember about them. Use it when they"
@@ -169,25 +204,9 @@ class MemoryTools:
 
     def _langmem(self) -> dict[str, Any]:
         if not self._tools:
-            with warnings.catch_warnings():
-                # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                from langmem import (  # type: ignore[import-untyped]
-                    create_manage_memory_tool,
-                    create_search_memory_tool,
-                )
-            namespace = self._view.own.parts
-            self._tools = {
-                "search_memory": create_search_memory_tool(
-                    namespace, instructions=_SEARCH, store=self._store
-                ),
-                "manage_memory": create_manage_memory_tool(
-                    namespace,
-                    instructions=_MANAGE,
-                    schema=any_of(self._schemas),
-                    store=self._store,
-                ),
-            }
+            self._tools = _langmem_tools(
+                self._view.own.parts, tuple(self._schemas), store=self._store
+            )
         return self._tools
 
     async def _search(self, given: Mapping[str, Any]) -> str:
