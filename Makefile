@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test lint mutants bench soak aws-package clean
+.PHONY: help install up test coverage lint mutants bench soak aws-package clean
 
 help:  ## List these verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -21,8 +21,11 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml
 up: install  ## Run Kioku here: real Slack if its tokens are set, else the playground
 	@exec $(BIN)/kioku up
 
-test: lint  ## Check style, types and borders, then run every test with coverage
+test: lint  ## Check style, types and borders, then run every test
 	$(BIN)/python -m tests.run
+
+coverage: lint  ## The same, measuring the branches of every process
+	$(BIN)/python -m tests.run --coverage
 
 lint: install  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -61,8 +61,9 @@ def _exception(record: logging.LogRecord) -> str:
     return f" ({fault(error)})" if error else ""
 
 
-# Bolt's notice, at each start, that it does not use the token it found in the environment.
-_EXPECTED = "As you gave `client` as well"
+# Bolt's notice, at each start, that it does not use the token it found in the environment; the
+# pool's, that what was cut off in the middle of a transaction has been rolled back.
+_EXPECTED = ("As you gave `client` as well", "rolling back returned connection")
 
 
 class _Discreet(logging.Filter):
@@ -72,9 +73,9 @@ class _Discreet(logging.Filter):
         library = record.name.split(".", 1)[0]
         if library in _INDISCREET or (record.exc_info and library in _QUOTING):
             record.msg, record.args = "a fault was reported; its text is withheld", ()
-        if library not in _TALKATIVE:
-            return True
-        return record.levelno >= logging.WARNING and not str(record.msg).startswith(_EXPECTED)
+        if str(record.msg).startswith(_EXPECTED):
+            return False
+        return library not in _TALKATIVE or record.levelno >= logging.WARNING
 
 
 def set_up_logging(level: str, style: Literal["text", "json"]) -> None:

@@ -16,6 +16,9 @@ from tests.e2e.world import World
 
 PLAYGROUND = ("playground", "--manifest", str(ROOT / "manifest.yml"))
 _MORE: dict[Mode, dict[str, str]] = {"socket": {}, "http": {"KIOKU_POOL_SIZE": "1"}}
+_IN_BOTH_MODES = frozenset(
+    {"test_stories", "test_door", "test_listening", "test_remembering", "test_ends"}
+)
 _RETRIES = ("--retry-delays", "0.2,1,3,5")
 
 AppOf = Callable[[Mode], App]
@@ -53,10 +56,11 @@ def _lived_in(app: App) -> Iterator[World]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests that take `world` in both modes, or in one."""
+    """Run a test that takes `world` in one mode; in both where the way in is what matters."""
     if "world" in metafunc.fixturenames:
         modes = ["socket", "http"]
-        if metafunc.definition.get_closest_marker("one_mode"):
+        alone = metafunc.definition.get_closest_marker("one_mode")
+        if alone or metafunc.module.__name__.rpartition(".")[2] not in _IN_BOTH_MODES:
             modes = [modes[len(metafunc.function.__name__) % 2]]
         metafunc.parametrize("world", modes, indirect=True)
 

@@ -251,9 +251,11 @@ def test_line_6_no_text_is_logged_at_any_level(world: World) -> None:
     world.command(ann, "/forget", "xylophone")
     world.model_fault(status=500, times=-1)
     world.model_fault("chat", status=500, times=3)
-    world.ask(ann, "Shall I eat xylophone marmalade?", under=said)
+    held = world.say(ann, "Shall I eat xylophone marmalade?", under=said)
+    world.until(lambda: world.answers(held) or None, "a notice that the model is away")
     world.slack_fault("chat.startStream", error="internal_error")
     world.model_fault(event="failed", break_after_chars=5, times=-1)
-    world.ask(ann, "And xylophone jam?", under=said)
+    jam = world.say(world.human(), "And xylophone jam?")
+    world.until(lambda: world.answers(jam) or None, "another such notice")
     assert "warning" in world.app.said()[begin:]
     assert "xylophone" not in world.app.said()[begin:]

@@ -13,6 +13,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
@@ -34,6 +35,7 @@ from memory import (
     Undo,
     UndoExpired,
     bring_back,
+    create_pool,
     forget,
     forgotten_places,
     person_transaction,
@@ -559,23 +561,19 @@ async def test_forgetting_and_a_formation_wait_for_each_other(desk: Desk) -> Non
             "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (ALICE.prefix,)
         )
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            await _forget_at_once(desk.pool)
+            await _forget_at_once(desk.database)
     assert len(desk.rows("SELECT 1 FROM store")) == 1
 
 
-async def _forget_at_once(pool: Pool) -> None:
+async def _forget_at_once(database: str) -> None:
     async def impatient(
         connection: AsyncConnection[DictRow], memories: Sequence[Any] | None
     ) -> list[dict[str, Any]]:
         raise AssertionError("The lock was not waited for.")
 
-    async with pool.connection() as connection:
-        await connection.execute("SET lock_timeout = '200ms'")
-    try:
+    impatient_too = make_conninfo(database, options="-c lock_timeout=200ms")
+    async with create_pool(impatient_too, min_size=1, max_size=1) as pool:
         await forget(pool, ALICE, None, take_away=impatient)
-    finally:
-        async with pool.connection() as connection:
-            await connection.execute("RESET lock_timeout")
 
 
 async def test_the_application_reaches_its_person_only(desk: Desk) -> None:

@@ -14,6 +14,7 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
+from bot.locale import say
 from memory import EmbeddedPostgres
 from tests.conftest import Server, json_server
 from tests.integration.kioku_process import (
@@ -111,6 +112,8 @@ def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> N
         slack.say("パスタも好きです")
         wait_for(lambda: len(slack.answers()) == 2)
         wait_for(lambda: "パスタ" in foods(tmp_path), 3.0)
+        told = say("ja", "change_remembered", what="").strip()
+        wait_for(lambda: str(slack.messages()).count(told) == 2)
         first = slack.messages()
         below = kioku.children
         assert len(working_in(tmp_path)) >= 2
