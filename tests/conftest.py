@@ -146,11 +146,27 @@ def fresh_database(server: EmbeddedPostgres, template: str = _TEMPLATE) -> Itera
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-@pytest.fixture
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """The conninfo (of the owner) of an empty, migrated database."""
+@pytest.fixture(scope="module")
+def module_database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A migrated database that the tests of a module share."""
     with fresh_database(postgres) as conninfo:
         yield conninfo
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The conninfo (of the owner) of a migrated database: empty, or the module's ``one_database``.
+
+    A shared one begins each test with the whole of Slack's limits.
+    """
+    if request.node.get_closest_marker("one_database") is None:
+        with fresh_database(postgres) as conninfo:
+            yield conninfo
+        return
+    shared = str(request.getfixturevalue("module_database"))
+    with psycopg.connect(shared, autocommit=True) as owner:
+        owner.execute("DELETE FROM slack_budgets")
+    yield shared
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from tests.conftest import ROOT, Server, json_server
 from tests.integration.house import House, Make, build
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.scripted_model import DIMENSIONS, ScriptedModel, scripted_model
+from tests.integration.wired import Wired, wired
 
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", DIMENSIONS)
 
@@ -86,3 +87,15 @@ async def make(
 async def house(make: Make) -> House:
     """A house with formation in the background."""
     return await make()
+
+
+@pytest.fixture
+async def app(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+) -> Wired:
+    """The app as it is by default."""
+    return await wired(pool, database, slack, stand_in, model_client)

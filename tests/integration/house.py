@@ -174,9 +174,6 @@ async def build(
     tokens_per_day: int = 0,
 ) -> House:
     """Put a house together, with the formation a test wants."""
-    with psycopg.connect(database, autocommit=True) as owner:
-        # What the tests before have used of Slack's limits is not this one's.
-        owner.execute("DELETE FROM slack_budgets")
     queue = Queue(pool)
     await queue.open()
     client = slack.client()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,18 +23,14 @@ from bot.person.people import People
 from bot.surfaces.notices import notice_payload
 from bot.surfaces.used import used_view
 from memory import (
-    EmbeddedPostgres,
     MemoryTools,
     Person,
-    Pool,
     Words,
     add_memory,
-    create_pool,
     history,
     move_memory,
     person_transaction,
 )
-from tests.conftest import fresh_database
 from tests.e2e.stored import VECTOR
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
@@ -53,20 +49,8 @@ ELSEWHERE = {
 }
 
 
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        async with opened.connection() as connection:
-            await connection.execute("DELETE FROM slack_budgets")
-        yield opened
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
 
 
 @dataclass(frozen=True)

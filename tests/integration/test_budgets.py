@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import psycopg
 import pytest
 
 from bot.posting.budgets import APPEND, STREAM, UPDATE, Budget, Budgets, posts
-from memory import EmbeddedPostgres, Pool, create_pool
-from tests.conftest import fresh_database
+from memory import Pool
 
 _teams = (f"T{number}" for number in itertools.count(1))
 TEN = Budget("ten", burst=10, per_minute=60)
 
 
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has a workspace of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=4, timeout=10) as opened:
-        yield opened
+# One migrated database for all of these tests; each has a workspace of its own.
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

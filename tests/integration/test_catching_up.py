@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,25 +13,10 @@ from bot.absence.catching_up import READ_ON
 from bot.absence.listening import CATCH_UP, Listening
 from bot.inbox import ANSWER
 from bot.messages import Message
-from memory import EmbeddedPostgres, Pool, create_pool
-from tests.conftest import ROOT, Server, fresh_database, json_server
+from tests.conftest import ROOT, Server, json_server
 from tests.integration.house import House, Make
 from tests.integration.playground_slack import Place, PlaygroundSlack
 from tests.integration.work import jobs, sql, taken
-
-
-@pytest.fixture
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """A database for each test."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

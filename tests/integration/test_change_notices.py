@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -14,28 +13,20 @@ from bot.changed.notices import SHOW, ChangeNotices
 from bot.learning import Learning
 from bot.person.people import People
 from bot.person.settings import choose
-from memory import EmbeddedPostgres, Person, Pool, create_pool, person_transaction
-from tests.conftest import fresh_database
+from memory import Person, Pool, person_transaction
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
 from tests.integration.work import jobs, sql, taken
 
-
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
 
 
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        async with opened.connection() as connection:
-            await connection.execute("DELETE FROM slack_budgets")
-            await connection.execute("DELETE FROM procrastinate_jobs")
-        yield opened
+@pytest.fixture(autouse=True)
+async def idle(pool: Pool) -> None:
+    """Leave no work of the tests before."""
+    async with pool.connection() as connection:
+        await connection.execute("DELETE FROM procrastinate_jobs")
 
 
 @pytest.fixture

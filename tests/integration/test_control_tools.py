@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import openai
 import pytest
 
 from bot.locale import say
 from bot.person.tools import _SHOWS
 from bot.toolbox import MAX_CALLS
-from memory import EmbeddedPostgres, Pool, create_pool
-from tests.conftest import Server, fresh_database
-from tests.integration.playground_slack import PlaygroundSlack
-from tests.integration.wired import Wired, wired
+from tests.integration.wired import Wired
 
-
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def app(
-    pool: Pool,
-    database: str,
-    slack: PlaygroundSlack,
-    stand_in: Server,
-    model_client: openai.AsyncOpenAI,
-) -> Wired:
-    """The app as it is by default."""
-    return await wired(pool, database, slack, stand_in, model_client)
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
 
 
 def settings(app: Wired, user: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,36 +14,13 @@ from bot.learning import FORM
 from bot.locale import say
 from bot.messages import Message
 from bot.person.settings import PersonSettings, erase_settings, read_settings
-from memory import EmbeddedPostgres, Person, Pool, create_pool, person_transaction
-from tests.conftest import Server, fresh_database
+from memory import Person, Pool, person_transaction
+from tests.conftest import Server
 from tests.integration.playground_slack import Place, PlaygroundSlack
 from tests.integration.wired import Wired, wired
 
-
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def app(
-    pool: Pool,
-    database: str,
-    slack: PlaygroundSlack,
-    stand_in: Server,
-    model_client: openai.AsyncOpenAI,
-) -> Wired:
-    """The app as it is by default."""
-    return await wired(pool, database, slack, stand_in, model_client)
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

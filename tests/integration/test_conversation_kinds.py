@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,8 +13,7 @@ from bot.audience import Audiences, kind_of
 from bot.person.people import People
 from bot.threads import read_thread
 from bot.turns import Context, Exchange
-from memory import DM, PUBLIC, EmbeddedPostgres, Person, Pool, create_pool
-from tests.conftest import fresh_database
+from memory import DM, PUBLIC, Person, Pool
 from tests.integration.playground_slack import PlaygroundSlack
 
 FAULTS: list[dict[str, Any]] = [
@@ -28,18 +26,8 @@ FAULTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has channels of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=2, timeout=10) as opened:
-        yield opened
+# One migrated database for all of these tests; each has channels of its own.
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

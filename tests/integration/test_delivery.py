@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,8 +14,6 @@ from bot.locale import Language, say
 from bot.posting.delivery import DeliveryFailed
 from bot.posting.splitting import open_fence
 from bot.surfaces.reply import PART_LIMIT
-from memory import EmbeddedPostgres
-from tests.conftest import fresh_database
 from tests.integration.desk import (
     Answering,
     Desk,
@@ -36,11 +34,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.posting.shown.SETTLED_SECONDS", 0.3)
 
 
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has a thread of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
+# One migrated database for all of these tests; each has a thread of its own.
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
@@ -13,19 +13,14 @@ from psycopg.types.json import Jsonb
 from bot.interruptions import Superseded
 from bot.posting.posts import NOTICE_METADATA
 from bot.withdrawals import Withdrawals
-from memory import EmbeddedPostgres
-from tests.conftest import fresh_database
 from tests.integration.desk import Desk, answering, open_desk, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
 WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
 
 
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has a thread of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
+# One migrated database for all of these tests; each has a thread of its own.
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

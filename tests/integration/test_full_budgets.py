@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +22,6 @@ from bot.prompt import (
     estimated_tokens,
 )
 from bot.surfaces.reply import PART_LIMIT
-from memory import EmbeddedPostgres, Pool, create_pool
-from tests.conftest import fresh_database
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
 
@@ -34,18 +31,8 @@ QUESTION = "最初の言葉。" + "とても長い質問です。" * 3_998 + "�
 ANSWER = "\n\n".join(f"Paragraph {i}. " + "It goes on and on. " * 20 for i in range(80)).strip()
 
 
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        yield opened
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
 
 
 def remember(house: House, prefix: str, count: int, wishes: int = 0) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,23 +15,11 @@ from bot.inbox import ANSWER, Inbox, Waiting, finish, unanswered
 from bot.interruptions import Edited, Stopped, Superseded, Withdrawn
 from bot.messages import Message
 from bot.running.queue import REPLIES, Queue
-from memory import DM, EmbeddedPostgres, Pool, create_pool, transaction, view
-from tests.conftest import fresh_database
+from memory import DM, Pool, create_pool, transaction, view
 from tests.integration.conversations import following, message
 
-
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=4, timeout=10) as opened:
-        yield opened
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

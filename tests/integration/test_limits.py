@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
 
 from bot.posting.budgets import APPEND, STREAM, Budget, posts
-from memory import EmbeddedPostgres
-from tests.conftest import fresh_database
 from tests.integration.desk import Desk, answering, open_desk, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
-
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each begins with full budgets."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
+# One migrated database for all of these tests; each begins with full budgets.
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

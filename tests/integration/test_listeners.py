@@ -41,25 +41,15 @@ from bot.running.queue import REPLIES, Queue
 from bot.running.web import create_web_app
 from bot.slack_files import SlackFiles
 from bot.turns import Turns
-from memory import EmbeddedPostgres, Embedder, Former, InvalidNamespace, Person, Pool, create_pool
-from tests.conftest import ROOT, Server, fresh_database, json_server
+from memory import Embedder, Former, InvalidNamespace, Person, Pool
+from tests.conftest import ROOT, Server, json_server
 from tests.integration.playground_slack import PlaygroundSlack
 
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        yield opened
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture(scope="module")

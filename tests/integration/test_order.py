@@ -5,32 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.messages import Message
-from memory import EmbeddedPostgres, Pool, create_pool
-from tests.conftest import fresh_database
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
 from tests.integration.work import sql
 
-
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        yield opened
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
 
 
 def written(house: House, place: Place, text: str, **more: Any) -> Message:

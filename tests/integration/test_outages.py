@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,26 +12,15 @@ from bot.absence.breaker import FAILURES
 from bot.kept_texts import take_away
 from bot.locale import say
 from bot.messages import Message
-from memory import EmbeddedPostgres, Pool, create_pool, forget
-from tests.conftest import fresh_database
+from memory import forget
 from tests.integration.house import House
 from tests.integration.work import sql
 
 NOTICE = say("en", "held_down")
 
 
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        yield opened
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
 
 
 def due_in(house: House, message: Message) -> float | None:

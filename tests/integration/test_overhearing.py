@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,25 +11,10 @@ import pytest
 from bot.absence import overhearing
 from bot.absence.overhearing import READ
 from bot.messages import Message
-from memory import EmbeddedPostgres, Pool, create_pool, transaction
-from tests.conftest import fresh_database
+from memory import transaction
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
 from tests.integration.work import jobs, sql, taken
-
-
-@pytest.fixture
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """A database for each test."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        yield opened
 
 
 @dataclass

@@ -3,46 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import openai
 import pytest
 
 from bot.locale import LANGUAGES, Language, say
 from bot.own.subcommands import MEMORIES
 from bot.surfaces.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
-from memory import EmbeddedPostgres, Person, Pool, create_pool
+from memory import Person
 from playground.blocks import view_errors
-from tests.conftest import Server, fresh_database
-from tests.integration.playground_slack import Place, PlaygroundSlack
-from tests.integration.wired import Wired, wired
+from tests.integration.playground_slack import Place
+from tests.integration.wired import Wired
 
-
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def app(
-    pool: Pool,
-    database: str,
-    slack: PlaygroundSlack,
-    stand_in: Server,
-    model_client: openai.AsyncOpenAI,
-) -> Wired:
-    """The app as it is by default."""
-    return await wired(pool, database, slack, stand_in, model_client)
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
 
 
 def person(place: Place, app: Wired) -> Person:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -11,24 +10,8 @@ from bot.locale import say
 from bot.person.shares import UsedUp
 from bot.running.ask import Asks, answer_call
 from bot.turn import create_turn
-from memory import EmbeddedPostgres, Pool, create_pool
-from tests.conftest import fresh_database
 from tests.integration.house import Make
 from tests.integration.work import sql
-
-
-@pytest.fixture
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """A database for each test: tokens are counted by workspace."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,30 +16,13 @@ from bot.locale import say
 from bot.messages import Message
 from bot.posting.posts import Posts
 from memory import (
-    EmbeddedPostgres,
     FormationUnavailable,
-    Pool,
-    create_pool,
 )
-from tests.conftest import fresh_database
 from tests.integration.house import House, Make
 from tests.integration.playground_slack import Place
 
-
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        async with opened.connection() as connection:
-            await connection.execute("DELETE FROM slack_budgets")
-        yield opened
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
 
 
 async def test_a_message_is_answered_and_ended(house: House) -> None:

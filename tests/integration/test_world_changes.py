@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -11,27 +10,13 @@ import pytest
 from bot.audience import Audiences
 from bot.changes import Changes
 from bot.person.people import People
-from memory import PUBLIC, EmbeddedPostgres, Pool, create_pool
-from tests.conftest import fresh_database
+from memory import PUBLIC
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
 from tests.integration.work import sql
 
-
-@pytest.fixture(scope="module")
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=6, timeout=10) as opened:
-        async with opened.connection() as connection:
-            await connection.execute("DELETE FROM slack_budgets")
-        yield opened
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture
