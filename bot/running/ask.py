@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
-import json
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self, cast
@@ -15,6 +12,7 @@ from aiohttp import web
 from langgraph.pregel import Pregel
 from psycopg import OperationalError
 
+from bot.call import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
 from bot.changed.privately import Work
 from bot.inbox import Waiting
 from bot.locale import Language, language_of, say
@@ -27,8 +25,6 @@ from memory import DM, View
 TEAM = "API"
 log = logging.getLogger(__name__)
 
-_USER = re.compile(r"[A-Z0-9]{1,64}\Z")
-_BODY = 'Send JSON: {"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits.\n'
 _DOWN = "The memory cannot be reached just now: please ask again in a minute.\n"
 
 
@@ -127,30 +123,24 @@ def ask_handler(
     """Return the handler of ``POST /ask``; `token` is what the bearer has to be."""
 
     async def ask(request: web.Request) -> web.Response:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        # A header may hold bytes that are no text.
-        right = hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())
-        if not right or scheme.lower() != "bearer":
-            return web.Response(status=401, text="The bearer token is missing or wrong.\n")
+        if not is_bearer(request.headers.get("authorization", ""), token):
+            return web.Response(status=401, text=WRONG_TOKEN)
         try:
-            body = json.loads(await request.text())
-            user_id, prompt = body["user_id"], body["prompt"]
-        except (ValueError, KeyError, TypeError, LookupError, RecursionError):
-            return web.Response(status=400, text=_BODY)
-        status, text = await answer_call(asks, turn, user_id, prompt)
+            call = read_call(await request.text())
+        except (ValueError, LookupError):  # no text, or in an encoding that there is not
+            call = None
+        if call is None:
+            return web.Response(status=400, text=WRONG_BODY)
+        status, text = await answer_call(asks, turn, *call)
         return web.Response(status=status, text=text)
 
     return ask
 
 
 async def answer_call(
-    asks: Asks, turn: Pregel[Any, Any, Any, Any], user_id: object, prompt: object
+    asks: Asks, turn: Pregel[Any, Any, Any, Any], user_id: str, prompt: str
 ) -> tuple[int, str]:
-    """Answer one call; return the HTTP status and the text."""
-    if not (isinstance(user_id, str) and _USER.match(user_id)):
-        return 400, _BODY
-    if not (isinstance(prompt, str) and prompt.replace("\x00", "").strip()):
-        return 400, _BODY
+    """Answer one call, as `bot.call.read_call` read it; return the HTTP status and the text."""
     try:
         if used_up := await asks.shares.tokens_used_up(TEAM):
             return 429, say(language_of(None, prompt), used_up.sentence, hours=used_up.hours) + "\n"

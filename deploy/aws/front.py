@@ -7,15 +7,14 @@ cold start. What the worker needs goes to it by an asynchronous invocation, whic
 from __future__ import annotations
 
 import base64
-import hmac
 import json
 import logging
 import os
 import time
-import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import boto3
@@ -23,10 +22,12 @@ import botocore.config
 from botocore.exceptions import BotoCoreError, ClientError
 from slack_sdk.signature import SignatureVerifier
 
+from bot.call import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
 from bot.locale import language_of, say
 from bot.own.openings import opens_modal
 from bot.signature import is_signed
 from bot.surfaces.views import loading_view
+from deploy.aws import envelopes
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -46,7 +47,6 @@ _WHOLE_ANSWER = botocore.config.Config(
 _READ_AGAIN_SECONDS = 30.0
 _TELL_SECONDS = 1.0
 _OPEN_SECONDS = 1.2
-_BODY = 'Send JSON: {"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits.\n'
 
 
 @dataclass(slots=True)
@@ -67,13 +67,19 @@ class _Secret:
             self.read()
         return self.values.get(name) or ""
 
-    def renewed(self) -> bool:
-        """Read it again, not more often than every half minute; say whether it was read."""
+    def fits(self, name: str, check: Callable[[str], bool]) -> bool:
+        """Say whether `check` agrees to a value; where not, to the one that is there now.
+
+        It is read again at most every half minute.
+        """
+        value = self.get(name)
+        if value and check(value):
+            return True
         if time.monotonic() - self.read_at < _READ_AGAIN_SECONDS:
             return False
-        before = self.values
         self.read()
-        return self.values != before
+        newer = self.get(name)
+        return bool(newer) and newer != value and check(newer)
 
 
 _secret = _Secret()
@@ -123,13 +129,12 @@ def _slack(body: bytes, headers: dict[str, str]) -> Response:
         return _text(401, "The request is not signed by Slack.\n")
     content_type = headers.get("content-type", "")
     try:
-        text = body.decode()
-        sent = _read(text, content_type)
+        envelope = {"kind": "slack", "body": body.decode(), "content_type": content_type}
+        sent = envelopes.read(envelope)
     except (ValueError, TypeError, AttributeError):
         return _text(400, "The body is none that Slack sends.\n")
     if sent.get("type") == "url_verification":
         return _text(200, str(sent.get("challenge") or ""))
-    envelope = {"kind": "slack", "body": text, "content_type": content_type}
     method = opens_modal(sent)
     if method and (view_id := _open_loading(method, sent)):
         envelope["view_id"] = view_id
@@ -187,26 +192,9 @@ def _nothing_done(sent: Mapping[str, Any]) -> Response:
 
 
 def _is_from_slack(body: bytes, headers: dict[str, str]) -> bool:
-    for _ in range(2):
-        secret = _secret.get("SLACK_SIGNING_SECRET")
-        if secret and is_signed(SignatureVerifier(secret), body, headers):
-            return True
-        if not _secret.renewed():
-            break
-    return False
-
-
-def _read(text: str, content_type: str) -> dict[str, Any]:
-    """Return what Slack sent: an event, a command, or the payload of a click or form."""
-    if content_type.startswith("application/x-www-form-urlencoded"):
-        form = dict(urllib.parse.parse_qsl(text, keep_blank_values=True))
-        if "payload" not in form:
-            return {**form}
-        text = form["payload"]
-    sent = json.loads(text)
-    if not isinstance(sent, dict):
-        raise TypeError("An object was expected.")
-    return sent
+    return _secret.fits(
+        "SLACK_SIGNING_SECRET", lambda secret: is_signed(SignatureVerifier(secret), body, headers)
+    )
 
 
 def _hand_over(envelope: Mapping[str, Any]) -> bool:
@@ -222,7 +210,9 @@ def _hand_over(envelope: Mapping[str, Any]) -> bool:
     return True
 
 
+@cache
 def _lambda(config: botocore.config.Config) -> LambdaClient:
+    # Making one takes longer than a call.
     client: LambdaClient = boto3.client("lambda", config=config)
     return client
 
@@ -231,14 +221,13 @@ def _lambda(config: botocore.config.Config) -> LambdaClient:
 
 
 def _ask(body: bytes, headers: dict[str, str]) -> Response:
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not _is_token(given):
-        return _text(401, "The bearer token is missing or wrong.\n")
-    try:
-        sent = json.loads(body)
-        call = {"kind": "ask", "user_id": sent["user_id"], "prompt": sent["prompt"]}
-    except (ValueError, KeyError, TypeError):
-        return _text(400, _BODY)
+    shown = headers.get("authorization", "")
+    if not _secret.fits("KIOKU_API_TOKEN", lambda token: is_bearer(shown, token)):
+        return _text(401, WRONG_TOKEN)
+    read = read_call(body.decode(errors="replace"))
+    if read is None:
+        return _text(400, WRONG_BODY)
+    call = {"kind": "ask", "user_id": read[0], "prompt": read[1]}
     try:
         answered = _lambda(_WHOLE_ANSWER).invoke(
             FunctionName=os.environ["KIOKU_WORKER_FUNCTION"],
@@ -252,13 +241,3 @@ def _ask(body: bytes, headers: dict[str, str]) -> Response:
     if not isinstance(answer, dict) or "statusCode" not in answer:
         return _text(503, "The question got no answer: please ask again in a minute.\n")
     return _text(int(answer["statusCode"]), str(answer["body"]))
-
-
-def _is_token(given: str) -> bool:
-    for _ in range(2):
-        token = _secret.get("KIOKU_API_TOKEN")
-        if token and hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode()):
-            return True
-        if not _secret.renewed():
-            break
-    return False

@@ -12,11 +12,9 @@ import logging
 import urllib.request
 from typing import Any
 
-from bot.config import load_settings
-from bot.logs import set_up_logging
 from bot.running.commands import migrated
-from bot.running.secrets import DatabaseSecret, with_secrets
 from bot.running.start import StartError
+from deploy.aws.reading import read_settings
 from memory import KiokuMemoryError
 
 log = logging.getLogger(__name__)
@@ -41,12 +39,8 @@ def handler(event: dict[str, Any], context: object = None) -> None:
 
 
 async def _migrate() -> list[str]:
-    settings = load_settings(dotenv=None)
-    set_up_logging(settings.log_level, settings.log_format)
-    if settings.database_secret_arn is None:
-        raise StartError("DATABASE_SECRET_ARN is not set: name the cluster's secret.")
-    database = DatabaseSecret(settings.database_secret_arn)
-    return await migrated(with_secrets(settings), database)
+    settings, database = read_settings()
+    return await migrated(settings, database)
 
 
 def _respond(event: dict[str, Any], problem: str) -> None:

@@ -25,6 +25,7 @@ LIMIT_MB = 250  # unzipped; https://docs.aws.amazon.com/lambda/latest/dg/getting
 FRONT_PACKAGES = ("slack-sdk",)
 FRONT_CODE = (
     "bot/__init__.py",
+    "bot/call.py",
     "bot/locale",
     "bot/own/__init__.py",
     "bot/own/openings.py",
@@ -35,6 +36,7 @@ FRONT_CODE = (
     "bot/surfaces/views.py",
     "deploy/__init__.py",
     "deploy/aws/__init__.py",
+    "deploy/aws/envelopes.py",
     "deploy/aws/front.py",
 )
 WORKER_CODE = ("bot", "memory", "deploy")

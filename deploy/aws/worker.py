@@ -9,29 +9,28 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import urllib.parse
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Protocol, TypeAlias
 
+from slack_bolt.async_app import AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.config import Settings, load_settings
 from bot.listeners.privately import PrivateAnswers
-from bot.logs import set_up_logging
 from bot.own.openings import OPENED
 from bot.running.ask import Asks, answer_call
 from bot.running.connections import connected
 from bot.running.front import build_app
-from bot.running.secrets import DatabaseSecret, with_secrets
-from bot.running.start import StartError
 from bot.running.wiring import Wiring, wire
 from bot.running.worker import register_work
 from bot.surfaces.returned import returned_form
 from bot.turn import create_turn
 from deploy.aws import envelopes
 from deploy.aws.continuing import continue_at
+from deploy.aws.reading import read_settings
 from deploy.aws.waking import needs_database, told_while_waking
 
 log = logging.getLogger(__name__)
@@ -63,16 +62,12 @@ class _Known:
     """What one cold start learns and later invocations use again."""
 
     def __init__(self) -> None:
-        settings = load_settings(dotenv=None)
-        set_up_logging(settings.log_level, settings.log_format)
-        if settings.database_secret_arn is None:
-            raise StartError("DATABASE_SECRET_ARN is not set: name the cluster's secret.")
-        self.database = DatabaseSecret(settings.database_secret_arn)
+        settings, self.database = read_settings()
         given = settings.model_fields_set
         changes: dict[str, object] = {} if "pool_size" in given else {"pool_size": POOL_SIZE}
         # After the last reply of its loop, and not a while later: nothing waits here.
         changes["formation_delay"] = 0.0
-        self.settings: Settings = with_secrets(settings.model_copy(update=changes))
+        self.settings = settings.model_copy(update=changes)
         self.identity: AuthorizeResult | None = None
 
 
@@ -126,7 +121,7 @@ async def _dispatch(wiring: Wiring, envelope: Envelope) -> None:
     if view_id := envelope.get("view_id"):
         sent[OPENED] = view_id
     answers = PrivateAnswers(wiring.people)
-    response = await build_app(wiring, answers).async_dispatch(envelopes.request(envelope, sent))
+    response = await build_app(wiring, answers).async_dispatch(_request(envelope, sent))
     if response.status >= 500:
         # Lambda invokes this function again with the same event.
         raise RuntimeError("An event could not be stored; it is delivered again.")
@@ -140,8 +135,17 @@ async def _dispatch(wiring: Wiring, envelope: Envelope) -> None:
     await answers.all_given(_ANSWER_SECONDS)
 
 
+def _request(envelope: Envelope, sent: dict[str, Any]) -> AsyncBoltRequest:
+    """Return `sent`, what was read of the envelope or more, as Bolt takes it."""
+    content_type = str(envelope["content_type"])
+    body = json.dumps(sent)
+    if content_type.startswith(envelopes.FORM):
+        body = urllib.parse.urlencode(sent if "command" in sent else {"payload": body})
+    return AsyncBoltRequest(body=body, headers={"content-type": [content_type]})
+
+
 async def _ask(wiring: Wiring, envelope: Envelope) -> dict[str, Any]:
     asks = Asks(wiring.shares)
     turn = create_turn(wiring.parts, asks.open_outlet)
-    status, text = await answer_call(asks, turn, envelope.get("user_id"), envelope.get("prompt"))
+    status, text = await answer_call(asks, turn, envelope["user_id"], envelope["prompt"])
     return {"statusCode": status, "body": text}

@@ -1,0 +1,20 @@
+"""The settings of a function: from its variables, with the keys from Secrets Manager."""
+
+from __future__ import annotations
+
+from bot.config import Settings, load_settings
+from bot.logs import set_up_logging
+from bot.running.secrets import DatabaseSecret, with_secrets
+from bot.running.start import StartError
+
+
+def read_settings() -> tuple[Settings, DatabaseSecret]:
+    """Return the settings and where the database is; logs go out as they say.
+
+    Raises `StartError` and `bot.config.SettingsError`.
+    """
+    settings = load_settings(dotenv=None)
+    set_up_logging(settings.log_level, settings.log_format)
+    if settings.database_secret_arn is None:
+        raise StartError("DATABASE_SECRET_ARN is not set: name the cluster's secret.")
+    return with_secrets(settings), DatabaseSecret(settings.database_secret_arn)
