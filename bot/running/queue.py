@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,6 +39,13 @@ _AGAIN_SECONDS = 0.2
 _LOOK_AGAIN_SECONDS = 60.0
 # Where no process stays to watch the clock: once in each hour and each minute that has any work.
 _CAUGHT_UP = {"hour": 3_600, "minute": 60}
+# How every worker runs, whether it stays or only drains.
+_WORKER: Mapping[str, Any] = {
+    "update_heartbeat_interval": _HEARTBEAT_SECONDS,
+    "stalled_worker_timeout": _STALLED_SECONDS,
+    "install_signal_handlers": False,
+    "delete_jobs": "successful",
+}
 
 
 def migrations() -> list[Migration]:
@@ -208,11 +215,8 @@ class Queue:
                 concurrency=concurrency,
                 wait=False,
                 listen_notify=False,
-                update_heartbeat_interval=_HEARTBEAT_SECONDS,
-                stalled_worker_timeout=_STALLED_SECONDS,
                 shutdown_graceful_timeout=_HAND_BACK_SECONDS,
-                install_signal_handlers=False,
-                delete_jobs="successful",
+                **_WORKER,
             )
         )
         _, late = await asyncio.wait({work}, timeout=until - asyncio.get_running_loop().time())
@@ -272,11 +276,8 @@ class Queue:
                     name=queues[0],
                     concurrency=concurrency,
                     fetch_job_polling_interval=poll_seconds,
-                    update_heartbeat_interval=_HEARTBEAT_SECONDS,
-                    stalled_worker_timeout=_STALLED_SECONDS,
                     shutdown_graceful_timeout=patience,
-                    install_signal_handlers=False,
-                    delete_jobs="successful",
+                    **_WORKER,
                 )
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
                 log.warning("the %s worker stopped and starts again: %s", queues[0], fault(error))
