@@ -1187,8 +1187,8 @@ BREAKS = (
     Break(
         "one memory, two memories",
         "bot/locale/__init__.py",
-        "{one if self == 1 else many}",
-        "{many}",
+        "texts.ngettext(key, key, count) if",
+        "texts.ngettext(key, key, 2) if",
         "People would read of 1 memories.",
         ("tests/unit/test_locale.py",),
     ),

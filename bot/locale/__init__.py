@@ -1,10 +1,11 @@
-"""What the app says, in English and Japanese."""
+"""What the app says, in English and Japanese: gettext catalogues, `<language>/LC_MESSAGES`."""
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
+from gettext import GNUTranslations
 from importlib.resources import files
+from io import BytesIO
 from typing import Literal, TypeAlias
 
 Language: TypeAlias = Literal["en", "ja"]
@@ -12,25 +13,27 @@ LANGUAGES: tuple[Language, ...] = ("en", "ja")
 
 
 @cache
-def catalogue(language: Language) -> dict[str, str]:
-    """Return all texts of one language by key."""
-    return dict(tomllib.loads((files("bot.locale") / f"{language}.toml").read_text("utf-8")))
+def _texts(language: Language) -> GNUTranslations:
+    folder = files("bot.locale") / language / "LC_MESSAGES"
+    if (ready := folder / "kioku.mo").is_file():
+        return GNUTranslations(BytesIO(ready.read_bytes()))
+    from bot.locale.compiling import compiled  # Babel: AWS's front has the .mo and does without
 
-
-class _Count(int):
-    """A number that brings its noun: ``{count:memory|memories}`` is "1 memory" or "2 memories"."""
-
-    def __format__(self, spec: str) -> str:
-        one, mark, many = spec.partition("|")
-        return f"{int(self)} {one if self == 1 else many}" if mark else format(int(self), spec)
+    return GNUTranslations(BytesIO(compiled((folder / "kioku.po").read_bytes())))
 
 
 def say(language: Language, key: str, **values: object) -> str:
-    """Return the text `key` in `language` with `values` filled in."""
-    filled = {
-        name: _Count(value) if isinstance(value, int) else value for name, value in values.items()
-    }
-    return catalogue(language)[key].format(**filled)
+    """Return the text `key` in `language` with `values` filled in.
+
+    Where the text has plural forms, the value named `count` decides between them. Raises
+    `KeyError` for a key that the catalogues do not have.
+    """
+    texts = _texts(language)
+    count = values.get("count")
+    text = texts.ngettext(key, key, count) if isinstance(count, int) else key
+    if text == key and (text := texts.gettext(key)) == key:
+        raise KeyError(key)
+    return text.format(**values)
 
 
 def language_of(locale: str | None, text: str = "") -> Language:

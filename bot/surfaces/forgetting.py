@@ -49,7 +49,12 @@ def forget_period_question(
 ) -> Payload:
     """Return what of a period would be forgotten: its memories, and how many messages."""
     shown = found[:CHOICES]
-    title = say(language, "forget_period_ask", count=len(found), messages=messages)
+    title = say(
+        language,
+        "forget_period_ask",
+        memories=say(language, "counted_memories", count=len(found)),
+        messages=say(language, "counted_messages", count=messages),
+    )
     lines = [memory_line(language, number, memory) for number, memory in shown]
     blocks: list[Block] = [section(title), *([section("\n".join(lines))] if lines else [])]
     if len(found) > len(shown):

@@ -17,6 +17,8 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from bot.locale.compiling import compiled
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "aws"
 # Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
@@ -85,6 +87,12 @@ def _build(folder: Path, requirements: str, code: Sequence[str]) -> float:
         command += ["--implementation", "cp", "--python-version", _PYTHON]
         command += [word for name in _PLATFORMS for word in ("--platform", name)]
         subprocess.run([*command, "--target", str(folder), "-r", str(lock)], check=True)  # noqa: S603
+    copy_code(folder, code)
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6
+
+
+def copy_code(folder: Path, code: Sequence[str]) -> None:
+    """Copy these files and folders of the repository, and compile the catalogues among them."""
     for name in code:
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +100,8 @@ def _build(folder: Path, requirements: str, code: Sequence[str]) -> float:
             shutil.copytree(source, target, ignore=_LEFT_OUT)
         else:
             shutil.copy(source, target)
-    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6
+    for catalogue in folder.glob("bot/locale/*/LC_MESSAGES/*.po"):
+        catalogue.with_suffix(".mo").write_bytes(compiled(catalogue.read_bytes()))
 
 
 def _authorities(file: Path | None) -> bytes:

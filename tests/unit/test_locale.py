@@ -8,9 +8,11 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+from babel.messages.catalog import Message
 
 import bot
-from bot.locale import LANGUAGES, Language, catalogue, language_of, say
+from bot.locale import LANGUAGES, Language, language_of, say
+from bot.locale.compiling import parsed
 from bot.surfaces.wording import describe
 
 BOT = Path(bot.__file__).parent
@@ -28,6 +30,30 @@ LIMITS = {
 }
 
 
+def source(language: Language) -> bytes:
+    """Return one language's catalogue as people write it."""
+    return (BOT / f"locale/{language}/LC_MESSAGES/kioku.po").read_bytes()
+
+
+def forms_of(message: Message) -> tuple[str, ...]:
+    """Return a text's plural forms; of one without, itself."""
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+
+
+def key_of(message: Message) -> str:
+    """Return the name of a text, which is also that of its plural."""
+    if isinstance(message.id, str):
+        return message.id
+    [key] = set(message.id)
+    return key
+
+
+TEXTS = {
+    language: {key_of(one): forms_of(one) for one in parsed(source(language)) if one.id}
+    for language in LANGUAGES
+}
+
+
 def placeholders(text: str) -> set[str]:
     """Return the names a text has filled in."""
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
@@ -40,18 +66,31 @@ def sources() -> dict[str, ast.Module]:
 
 
 def test_both_languages_say_the_same_things() -> None:
-    """English and Japanese have the same keys, in the same order."""
-    assert list(catalogue("en")) == list(catalogue("ja"))
+    """English and Japanese have the same keys, in the same order, each of them once."""
+    assert list(TEXTS["en"]) == list(TEXTS["ja"])
+    for language in LANGUAGES:
+        keys = re.findall(r'^msgid "(.+)"$', source(language).decode(), re.MULTILINE)
+        assert keys == list(TEXTS[language])
 
 
-@pytest.mark.parametrize("key", catalogue("en"))
+@pytest.mark.parametrize("key", TEXTS["en"])
 def test_both_languages_fill_in_the_same(key: str) -> None:
-    """A text has the same placeholders in both languages, and none without a name."""
-    english, japanese = catalogue("en")[key], catalogue("ja")[key]
-    assert placeholders(english) == placeholders(japanese)
-    assert "" not in placeholders(english)
+    """A text has the same placeholders in both languages and each form, and none without a name."""
+    english, *others = [form for language in LANGUAGES for form in TEXTS[language][key]]
     assert english
-    assert japanese
+    assert "" not in placeholders(english)
+    for other in others:
+        assert other
+        assert placeholders(other) == placeholders(english)
+
+
+def test_plural_forms_count_something() -> None:
+    """A text with plural forms has as many as its language, and says the number."""
+    plural = [key for key, forms in TEXTS["en"].items() if len(forms) > 1]
+    assert len(plural) > 5
+    for key in plural:
+        assert [len(TEXTS[language][key]) for language in ("en", "ja")] == [2, 1]
+        assert "count" in placeholders(TEXTS["en"][key][0])
 
 
 def test_every_key_is_used() -> None:
@@ -62,7 +101,7 @@ def test_every_key_is_used() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    assert set(catalogue("en")) - named == set()
+    assert set(TEXTS["en"]) - named == set()
 
 
 def test_every_key_that_is_said_exists() -> None:
@@ -76,28 +115,28 @@ def test_every_key_that_is_said_exists() -> None:
             if isinstance(key, ast.Constant):
                 said += 1
                 given = {keyword.arg for keyword in node.keywords}
-                assert placeholders(catalogue("en")[str(key.value)]) == given, (path, key.value)
+                assert placeholders(TEXTS["en"][str(key.value)][0]) == given, (path, key.value)
     assert said > 20
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("key", catalogue("en"))
+@pytest.mark.parametrize("key", TEXTS["en"])
 def test_texts_fit_where_they_are_shown(language: Language, key: str) -> None:
     """Each text fits the part of Block Kit it is shown in."""
-    assert len(catalogue(language)[key]) <= LIMITS.get(key, 600)
+    assert max(map(len, TEXTS[language][key])) <= LIMITS.get(key, 600)
 
 
 def test_buttons_are_in_title_case() -> None:
     """English button texts and dialogue titles are in title case."""
     for key in (*("memories_next", "memories_previous", "forget_button"), "forget_confirm_title"):
-        text = catalogue("en")[key]
+        [text] = TEXTS["en"][key]
         assert text == text.title()
 
 
 def test_nothing_is_said_by_emoji_alone() -> None:
     """No text holds an emoji or emoji code: a screen reader misses nothing."""
     for language in LANGUAGES:
-        for text in catalogue(language).values():
+        for text in (form for forms in TEXTS[language].values() for form in forms):
             assert not re.search("[\U0001f300-\U0001faff\u2600-\u27bf]|:[a-z_]+:", text)
 
 
@@ -120,6 +159,14 @@ def test_nothing_is_said_by_emoji_alone() -> None:
 def test_language_of(locale: str | None, text: str, language: str) -> None:
     """Slack's locale decides; where it is unknown, kana in the text mean Japanese."""
     assert language_of(locale, text) == language
+
+
+def test_a_text_that_is_not_there_is_not_said() -> None:
+    """A key without a text fails, with a number or without, rather than being shown."""
+    with pytest.raises(KeyError):
+        say("en", "no_such_text")
+    with pytest.raises(KeyError):
+        say("ja", "no_such_text", count=2)
 
 
 def test_values_are_filled_in() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.aws.package import FRONT_CODE, FRONT_PACKAGES, WORKER_CODE, only
+from deploy.aws.package import FRONT_CODE, FRONT_PACKAGES, WORKER_CODE, copy_code, only
 from tests.conftest import ROOT
 
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
@@ -25,19 +25,17 @@ def test_the_front_takes_a_few_entries_of_the_lock() -> None:
 
 
 def test_the_front_needs_no_other_code(tmp_path: Path) -> None:
-    """With these files, its packages and what Lambda brings, it can be imported."""
+    """With these files, its packages and what Lambda brings, it can be imported and speak."""
     import boto3
     import slack_sdk
 
-    for name in FRONT_CODE:
-        source, target = ROOT / name, tmp_path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(source)
+    copy_code(tmp_path, FRONT_CODE)
     for module in (slack_sdk, boto3):
         assert module.__file__
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import deploy.aws.front as front;"
         "assert front.__file__.startswith(sys.argv[1]), front.__file__;"
+        "front.say('ja', 'command_failed');"
         "print(sorted({m.partition('.')[0] for m in sys.modules}))"
     )
     told = subprocess.run(
@@ -48,7 +46,7 @@ def test_the_front_needs_no_other_code(tmp_path: Path) -> None:
         check=True,
     ).stdout
     assert "'slack_sdk'" in told
-    for heavy in ("memory", "slack_bolt", "aiohttp", "psycopg", "pydantic", "openai"):
+    for heavy in ("memory", "slack_bolt", "aiohttp", "psycopg", "pydantic", "openai", "babel"):
         assert f"'{heavy}'" not in told
 
 
