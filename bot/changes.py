@@ -11,6 +11,7 @@ from bot.audience import Audiences
 from bot.inbox import Inbox
 from bot.messages import found_message, installation_team
 from bot.person.people import People
+from bot.suggesting import Suggesting
 from bot.turns import Turns
 from bot.words import plain, storable, typed
 from memory import Person
@@ -36,12 +37,20 @@ class Changes:
     """Notes a change where it counts, at once: none of it waits behind other work."""
 
     def __init__(
-        self, *, inbox: Inbox, turns: Turns, audiences: Audiences, people: People, bot_user_id: str
+        self,
+        *,
+        inbox: Inbox,
+        turns: Turns,
+        audiences: Audiences,
+        people: People,
+        suggesting: Suggesting,
+        bot_user_id: str,
     ) -> None:
         self._inbox = inbox
         self._turns = turns
         self._audiences = audiences
         self._people = people
+        self._suggesting = suggesting
         self._bot_user_id = bot_user_id
 
     async def note(self, body: Mapping[str, Any]) -> None:
@@ -54,6 +63,8 @@ class Changes:
             case "user_change", _:
                 user = event.get("user") or {}
                 await self._people.changed(Person(team, str(user.get("id"))), user)
+            case "app_home_opened", _:
+                await self._suggesting.opened(Person(team, str(event.get("user"))), event)
             case "message", "message_changed":
                 edited = event.get("message") or {}
                 # Slack leaves a tombstone in the place of a deleted message that has replies.

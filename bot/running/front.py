@@ -70,6 +70,7 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
             turns=wiring.turns,
             audiences=wiring.audiences,
             people=wiring.people,
+            suggesting=wiring.suggesting,
             bot_user_id=str(identity.bot_user_id),
         ),
         own=wiring.own,

@@ -32,6 +32,7 @@ from bot.running.connections import Connections
 from bot.running.queue import Queue
 from bot.slack_files import SlackFiles
 from bot.sources import Sources
+from bot.suggesting import Suggesting
 from bot.toolbox import open_tools
 from bot.turn import OpenOutlet, Parts
 from bot.turns import Intent, Turns
@@ -62,6 +63,7 @@ class Wiring:
     placing: Placing
     shares: Shares
     reading: Reading
+    suggesting: Suggesting
     parts: Parts
     open_outlet: OpenOutlet
 
@@ -178,6 +180,7 @@ def wire(connections: Connections) -> Wiring:
         sources=sources,
         shares=shares,
         reading=Reading(pool, queue, inbox, slack, str(connections.identity.bot_user_id)),
+        suggesting=Suggesting(pool, queue, slack, people, consent=settings.consent),
         parts=Parts(
             pool=pool,
             client=slack,

@@ -20,6 +20,7 @@ from bot.running.queue import LEARNING, REPLIES, UPKEEP
 from bot.running.upkeep import EVERY_MINUTE, KEEP_UP, Upkeep
 from bot.running.wiring import Wiring
 from bot.sources import FOLLOW
+from bot.suggesting import SUGGEST
 from bot.turn import create_turn
 from bot.withdrawals import Withdrawals
 from memory import warm_up
@@ -39,6 +40,7 @@ def register_work(wiring: Wiring) -> None:
     queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
     queue.register(FOLLOW, LEARNING, wiring.sources.follow, attempts=8, wait=4)
     queue.register(SHOW, REPLIES, wiring.notices.show, attempts=6, wait=2)
+    queue.register(SUGGEST, REPLIES, wiring.suggesting.suggest, attempts=2, wait=2)
     catching_up = CatchingUp(
         wiring.connections.pool, queue, wiring.reading, wiring.connections.slack
     )

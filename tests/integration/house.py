@@ -37,6 +37,7 @@ from bot.posting.posts import Posts
 from bot.posting.status import StatusLines
 from bot.reply import Replier
 from bot.running.queue import LEARNING, REPLIES, Queue
+from bot.suggesting import Suggesting
 from bot.toolbox import open_tools
 from bot.turn import Parts, create_turn
 from bot.turns import Intent, Turns
@@ -239,6 +240,7 @@ async def build(
         turns=turns,
         audiences=audiences,
         people=people,
+        suggesting=Suggesting(pool, queue, client, people, consent="notice"),
         bot_user_id=slack.bot_user_id,
     )
     telling = Telling(parts, open_outlet)

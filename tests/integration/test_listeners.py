@@ -40,6 +40,7 @@ from bot.person.people import People
 from bot.running.queue import REPLIES, Queue
 from bot.running.web import create_web_app
 from bot.slack_files import SlackFiles
+from bot.suggesting import Suggesting
 from bot.turns import Turns
 from memory import Embedder, Former, InvalidNamespace, Person, Pool
 from tests.conftest import ROOT, Server, json_server
@@ -206,6 +207,7 @@ async def door(
             turns=Turns(pool, no_formation),
             audiences=audiences,
             people=people,
+            suggesting=Suggesting(pool, queue, client, people, consent="ask"),
             bot_user_id=slack.bot_user_id,
         ),
         own=own,

@@ -10,6 +10,7 @@ import pytest
 from bot.audience import Audiences
 from bot.changes import Changes
 from bot.person.people import People
+from bot.suggesting import Suggesting
 from memory import PUBLIC
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
@@ -22,11 +23,14 @@ pytestmark = pytest.mark.one_database
 @pytest.fixture
 def changes(house: House) -> Changes:
     """What is tested."""
+    client = house.slack.client()
+    people = People(house.pool, client)
     return Changes(
         inbox=house.inbox,
         turns=house.turns,
         audiences=house.parts.audiences,
-        people=People(house.pool, house.slack.client()),
+        people=people,
+        suggesting=Suggesting(house.pool, house.queue, client, people, consent="notice"),
         bot_user_id=house.slack.bot_user_id,
     )
 

@@ -1,0 +1,76 @@
+"""The prompts above an empty conversation: chosen anew whenever somebody opens it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.logs import fault
+from bot.person.people import People
+from bot.person.settings import ConsentMode, read_settings
+from bot.running.queue import REPLIES, Queue
+from bot.slack import SLACK_FAULTS, error_code
+from bot.surfaces.suggestions import suggested_prompts
+from memory import Person, Pool, list_memories, person_transaction, transaction
+
+log = logging.getLogger(__name__)
+
+SUGGEST = "suggest_prompts"
+_ACK_WAIT_SECONDS = 2.0
+
+
+class Suggesting:
+    """``assistant.threads.setSuggestedPrompts`` for the Messages tab: nothing is posted."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        queue: Queue,
+        client: AsyncWebClient,
+        people: People,
+        *,
+        consent: ConsentMode,
+    ) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._client = client
+        self._people = people
+        self._consent: ConsentMode = consent
+
+    async def opened(self, person: Person, event: Mapping[str, Any]) -> None:
+        """Take note of an ``app_home_opened``; of its Messages tab only."""
+        channel = str(event.get("channel") or "")
+        if event.get("tab") != "messages" or not channel:
+            return
+        async with transaction(self._pool, wait=_ACK_WAIT_SECONDS) as connection:
+            await self._queue.defer(
+                connection,
+                SUGGEST,
+                queue=REPLIES,
+                lock=f"{SUGGEST}:{person.scope}",
+                team=person.team_id,
+                user=person.user_id,
+                channel=channel,
+            )
+
+    async def suggest(self, team: str, user: str, channel: str) -> None:
+        """Offer prompts that fit the person. Where Slack refuses them, the manifest's stand there.
+
+        Only the person sees them, in their direct messages: all of their memories may be used.
+        """
+        person = Person(team, user)
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        off = settings.off(self._consent) is not None
+        memories = [] if off else await list_memories(self._pool, person)
+        language = await self._people.language(person, settings=settings)
+        prompts = suggested_prompts(language, memories, off=off)
+        try:
+            await self._client.assistant_threads_setSuggestedPrompts(
+                channel_id=channel, prompts=prompts
+            )
+        except SLACK_FAULTS as error:
+            log.info("no prompts were suggested: %s", error_code(error) or fault(error))

@@ -1,0 +1,90 @@
+"""What stands in the Messages tab before anything is asked, on PostgreSQL and the playground."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from slack_bolt.async_app import AsyncBoltRequest
+
+from bot.listeners.privately import PrivateAnswers
+from bot.running.front import build_app
+from bot.suggesting import SUGGEST
+from memory import Person
+from tests.integration.playground_slack import Place
+from tests.integration.wired import Wired
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+
+async def opened(app: Wired, place: Place, tab: str = "messages") -> list[dict[str, Any]]:
+    """Deliver that a tab was opened, do the work that waits; return what was suggested."""
+    app.slack.forget_calls()
+    team = app.slack.team_id
+    body = {
+        "type": "event_callback",
+        "team_id": team,
+        "event_id": f"Ev{place.ts}{tab}",
+        "authorizations": [{"team_id": team}],
+        "event": {
+            "type": "app_home_opened",
+            "user": place.user,
+            "channel": place.channel,
+            "tab": tab,
+            "event_ts": place.ts,
+        },
+    }
+    bolt = build_app(app.wiring, PrivateAnswers(app.wiring.people))
+    request = AsyncBoltRequest(
+        body=json.dumps(body), headers={"content-type": ["application/json"]}
+    )
+    assert (await bolt.async_dispatch(request)).status == 200
+    jobs = app.rows(
+        "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s RETURNING args",
+        SUGGEST,
+        place.user,
+    )
+    for job in jobs:
+        await app.wiring.suggesting.suggest(**job["args"])
+    return [call["args"] for call in app.slack.calls("assistant.threads.setSuggestedPrompts")]
+
+
+async def test_prompts_follow_what_is_remembered(app: Wired) -> None:
+    """The next time the tab is opened the prompts build on what was said, in the whole tab."""
+    place = app.slack.place(locale="ja-JP")
+    [first] = await opened(app, place)
+    assert first["channel_id"] == place.channel
+    assert "thread_ts" not in first
+    assert first["prompts"][-1]["message"] == "私について何を覚えていますか？"
+    message = await app.ask(place, "I love ramen")
+    await app.form(message)
+    [second] = await opened(app, place)
+    assert "ramen" in json.dumps(second, ensure_ascii=False)
+
+
+async def test_a_pause_holds_for_prompts(app: Wired) -> None:
+    """While memory is paused nothing of it is suggested."""
+    place = app.slack.place()
+    await app.form(await app.ask(place, "I love ramen"))
+    await app.wiring.controls.pause(Person(app.slack.team_id, place.user), "for 2 hours")
+    [shown] = await opened(app, place)
+    assert "ramen" not in json.dumps(shown)
+
+
+async def test_nothing_is_posted_unasked(app: Wired) -> None:
+    """Whoever installs the app, or opens one of its tabs, is sent no message."""
+    place = app.slack.place()
+    await opened(app, place, "messages")
+    posts = app.slack.calls("chat.postMessage", "chat.postEphemeral", "chat.startStream")
+    assert posts == []
+    assert await opened(app, place, "about") == []
+
+
+async def test_prompts_that_slack_refuses_do_no_harm(app: Wired) -> None:
+    """Where Slack takes no prompts nothing is raised: those of the manifest stand there."""
+    place = app.slack.place()
+    app.slack.fault("assistant.threads.setSuggestedPrompts", error="internal_error")
+    [tried] = await opened(app, place)
+    assert tried["channel_id"] == place.channel
