@@ -30,6 +30,9 @@ def view_errors(view: Any) -> Errors:
     if not errors:
         _check_layout(view["blocks"], "/view/blocks", errors)
         asks = any(block["type"] == "input" for block in view["blocks"])
+        focused = sum(bool(e.get("focus_on_load")) for b in view["blocks"] for e in _elements(b))
+        if focused > 1:
+            fail(errors, "only one element can have focus_on_load", "/view/blocks")
         if asks and view["type"] == "modal" and "submit" not in view:
             fail(errors, "missing required field: submit", "/view")
     return errors
@@ -46,14 +49,31 @@ def _check_layout(blocks: list[Json], pointer: str, errors: Errors) -> None:
             fail(errors, "missing required field: text", place)
         if block["type"] == "image" and not ("image_url" in block or "slack_file" in block):
             fail(errors, "missing required field: image_url", place)
-        elements = block.get("elements", []) if block["type"] != "rich_text" else []
+        elements = _elements(block)
         actions = [element["action_id"] for element in elements if "action_id" in element]
         if len(actions) != len(set(actions)):
             fail(errors, "action_id must be unique", place)
-        for element in [*elements, block.get("accessory", {}), block.get("element", {})]:
-            kind = element.get("type", "")
-            if kind.endswith("static_select") and not element.keys() & {"options", "option_groups"}:
-                fail(errors, "missing required field: options", place)
+        for element in elements:
+            _check_options(element, place, errors)
+
+
+def _elements(block: Json) -> list[Json]:
+    found = list(block.get("elements", [])) if block["type"] != "rich_text" else []
+    return [*found, *(block[key] for key in ("accessory", "element") if key in block)]
+
+
+def _check_options(element: Json, place: str, errors: Errors) -> None:
+    """A menu has options, and what it begins with is one of them."""
+    given = element.keys() & {"options", "option_groups"}
+    if element["type"].endswith("static_select") and not given:
+        fail(errors, "missing required field: options", place)
+    if not given:
+        return
+    groups = element.get("option_groups", [])
+    options = [*element.get("options", []), *(o for group in groups for o in group["options"])]
+    initial = [*element.get("initial_options", []), element.get("initial_option")]
+    if any(one is not None and one not in options for one in initial):
+        fail(errors, "initial options must be among the options", place)
 
 
 def characters(value: Any) -> int:

@@ -10,9 +10,11 @@ from playground.blocks import block_errors, view_errors, with_ids
 from playground.delivery import Deliveries, Delivery
 from playground.events import VERIFICATION_TOKEN
 from playground.form_values import element_in, state_of
+from playground.guidance import message_advice, view_advice
 from playground.posting import Posting
 from playground.records import Channel, Json, Message, User, View
 from playground.updates import Updates
+from playground.violations import Violations
 from playground.workspace import Workspace, new_id
 
 TRIGGER_SECONDS = 3.0
@@ -47,12 +49,18 @@ class Interactions:
     """Sends interactions to the app and knows what their answers may refer to."""
 
     def __init__(
-        self, workspace: Workspace, deliveries: Deliveries, posting: Posting, updates: Updates
+        self,
+        workspace: Workspace,
+        deliveries: Deliveries,
+        posting: Posting,
+        updates: Updates,
+        violations: Violations,
     ) -> None:
         self._workspace = workspace
         self._deliveries = deliveries
         self._posting = posting
         self._updates = updates
+        self._violations = violations
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
         self.base_url = ""
@@ -107,9 +115,9 @@ class Interactions:
         }
         delivery = await self._deliveries.send_request("slash_commands", command, body)
         answer = delivery.attempts[-1].get("answer") or {}
-        if not _complaints(delivery, block_errors(answer.get("blocks", []))) and any(
-            answer.get(part) for part in ("text", "blocks", "attachments")
-        ):
+        wrong = self._complaints(delivery, block_errors(answer.get("blocks", [])))
+        if not wrong and any(answer.get(part) for part in ("text", "blocks", "attachments")):
+            self._violations.add(f"ack of {command}", message_advice(answer))
             self.respond(target, answer)
         return delivery
 
@@ -241,10 +249,12 @@ class Interactions:
 
     def _after_submit(self, view: View, delivery: Delivery, answer: Json) -> None:
         action = answer.get("response_action")
-        if action in ("update", "push") and _complaints(delivery, view_errors(answer.get("view"))):
-            return
+        if action in ("update", "push"):
+            if self._complaints(delivery, view_errors(answer.get("view"))):
+                return
+            self._violations.add(f"ack of {delivery.name}", view_advice(answer["view"]))
         if action == "errors" and not answer.get("errors"):
-            _complaints(delivery, ["missing required field: errors"])
+            self._complaints(delivery, ["missing required field: errors"])
         elif action == "clear":
             self.close_all(view.user)
         elif action == "update":
@@ -253,6 +263,14 @@ class Interactions:
             self.open_view(view.user, answer["view"], on=view)
         elif action != "errors":
             self._close(view)
+
+    def _complaints(self, delivery: Delivery, complaints: list[str]) -> list[str]:
+        """Mark a delivery whose answer Slack would not take."""
+        if complaints:
+            delivery.outcome = "failed"
+            delivery.attempts[-1] |= {"reason": "invalid_response", "complaints": complaints}
+            self._violations.add(f"ack of {delivery.name}", complaints)
+        return complaints
 
     def _close(self, *views: View) -> None:
         for view in views:
@@ -314,14 +332,6 @@ class Interactions:
         view.body = self.view_body(content, view.id, view.root, view.previous)
         self._workspace.save(view)
         self._updates.publish({"changed": "views", "user": view.user})
-
-
-def _complaints(delivery: Delivery, complaints: list[str]) -> list[str]:
-    """Mark a delivery whose answer Slack would not take."""
-    if complaints:
-        delivery.outcome = "failed"
-        delivery.attempts[-1] |= {"reason": "invalid_response", "complaints": complaints}
-    return complaints
 
 
 def _forget_old(kept: dict[str, Any], seconds: float) -> None:

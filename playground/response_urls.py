@@ -6,6 +6,7 @@ import time
 from aiohttp import web
 
 from playground.blocks import block_errors
+from playground.guidance import message_advice
 from playground.interactions import RESPONSE_URL_SECONDS, RESPONSE_URL_USES
 from playground.records import Json
 from playground.slack import Slack
@@ -61,8 +62,10 @@ class ResponseUrls:
             return "invalid_payload", 400
         if not any(body.get(k) for k in ("text", "blocks", "attachments", "delete_original")):
             return "no_text", 400
-        if "blocks" in body and block_errors(body["blocks"]):
+        if "blocks" in body and (errors := block_errors(body["blocks"])):
+            self._slack.violations.add(METHOD, errors)
             return "invalid_blocks", 400
+        self._slack.violations.add(METHOD, message_advice(body))
         target.uses += 1
         self._slack.interactions.respond(target, body)
         return "", 200

@@ -17,6 +17,7 @@ from playground.rate_limits import RateLimits
 from playground.socket_mode import SocketMode
 from playground.storage import Storage
 from playground.updates import Updates
+from playground.violations import Violations
 from playground.workspace import Workspace
 
 BOT_TOKEN = "xoxb-playground"  # noqa: S105
@@ -46,6 +47,7 @@ class Slack:
     events: Events
     posting: Posting
     interactions: Interactions
+    violations: Violations
     calls: Calls = field(default_factory=Calls)
     faults: Faults = field(default_factory=Faults)
     rate_limits: RateLimits = field(default_factory=RateLimits)
@@ -69,6 +71,7 @@ async def open_slack(
     )
     events = Events(workspace, manifest, deliveries)
     posting = Posting(workspace, events, updates)
+    violations = Violations()
     slack = Slack(
         manifest=manifest,
         workspace=workspace,
@@ -78,7 +81,8 @@ async def open_slack(
         deliveries=deliveries,
         events=events,
         posting=posting,
-        interactions=Interactions(workspace, deliveries, posting, updates),
+        interactions=Interactions(workspace, deliveries, posting, updates, violations),
+        violations=violations,
     )
     deliveries.resume()
     try:

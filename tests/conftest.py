@@ -7,7 +7,7 @@ import os
 import select
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -29,6 +29,7 @@ from memory import (
 )
 from tests import fork_server
 from tests.fork_server import Process
+from tests.payloads import PAYLOADS
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
@@ -110,11 +111,26 @@ def json_server(*arguments: str) -> Iterator[Server]:
     try:
         line = read_line(process.stdout)
         assert line, f"{arguments[0]} did not start."
-        yield Server(process, json.loads(line))
+        server = Server(process, json.loads(line))
+        with ExitStack() as watching:
+            if arguments[0] == "playground":
+                alive = PAYLOADS.watched(server.url, lambda: process.poll() is None)
+                watching.enter_context(alive)
+            yield server
     finally:
         process.terminate()
         process.wait(20)
         process.close()
+
+
+@pytest.fixture(autouse=True)
+def payloads() -> Iterator[None]:
+    """Nothing a test lets the app send breaks Slack's rules or lacks what its guidance asks for.
+
+    The playground keeps what was wrong, also where the app went on as if nothing had happened.
+    """
+    yield
+    assert PAYLOADS.violations() == []
 
 
 @pytest.fixture(scope="session")

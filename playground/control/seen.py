@@ -23,6 +23,7 @@ class Seen:
             "views": self.views,
             "calls": self.calls,
             "deliveries": self.deliveries,
+            "violations": self.violations,
             "faults": self.faults,
             "settings": self.settings,
         }
@@ -144,6 +145,12 @@ class Seen:
             "last": self._slack.deliveries.count,
             "waiting": self._slack.deliveries.waiting,
         }
+
+    def violations(self, request: web.Request) -> Json:
+        """What the app sent after number `since` that is not as it must be, one sentence each."""
+        since = Input({"since": request.query.get("since", "0")}).integer("since")
+        kept = self._slack.violations
+        return {"violations": [vars(one) for one in kept.since(since)], "last": kept.count}
 
     def faults(self, _request: web.Request) -> Json:
         """The faults still to come."""

@@ -10,8 +10,10 @@ from aiohttp import web
 
 from playground.calls import CallRecord
 from playground.faults import Fault
+from playground.guidance import block_advice, message_advice, view_advice
 from playground.records import Json
 from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
+from playground.violations import PAYLOAD_ERRORS
 from playground.web_api import agents, chat, conversations, files, people, streams, views
 from playground.web_api.arguments import check_arguments, read_arguments
 from playground.web_api.call import Call, SlackError
@@ -20,6 +22,7 @@ from playground.web_api.methods import Method, load_methods
 Handler = Callable[[Call], Json]
 
 _NO_TOKEN = {"api.test"}
+_STREAMED = {"chat.startStream", "chat.appendStream", "chat.stopStream"}
 
 
 class WebApi:
@@ -126,8 +129,11 @@ class WebApi:
         except SlackError as error:
             if error.error not in method.errors:
                 raise RuntimeError(f"{method.name} knows no error {error.error!r}.") from error
+            if error.error in PAYLOAD_ERRORS:
+                self._slack.violations.add(method.name, error.messages or [error.error])
             return error.body(), 200, headers
         record.executed = True
+        self._slack.violations.add(method.name, _advice(method.name, call.args))
         return {"ok": True, **result}, 200, headers
 
     def _check_team(self, call: Call) -> None:
@@ -164,6 +170,16 @@ class WebApi:
                 needed=method.scopes[0],
                 provided=",".join(sorted(granted)),
             )
+
+
+def _advice(method: str, args: dict[str, Any]) -> list[str]:
+    """What Slack's guidance asks for beyond what it takes."""
+    if "view" in args:
+        return view_advice(args["view"])
+    if method in _STREAMED:
+        blocks = [block for chunk in args.get("chunks", []) for block in chunk.get("blocks", [])]
+        return block_advice([*blocks, *args.get("blocks", [])], "/blocks")
+    return message_advice(args)
 
 
 def _token(request: web.Request, arguments: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from tests.browser.setup import system_chromium
 from tests.browser.showcase import Showcase, showcase
 from tests.browser.visitor import Playground, Visitor
 from tests.integration.kioku_process import running
+from tests.payloads import PAYLOADS
 
 HERE = Path(__file__).parent
 Visit = Callable[..., Awaitable[Visitor]]
@@ -26,7 +27,9 @@ def kioku(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playground]:
     with running(folder, "up", PORT="0", KIOKU_DATA_DIR=str(folder / "data")) as process:
         line = process.line()
         assert line.startswith("Kioku is ready at http://"), process.errors
-        yield Playground(line.rsplit(" ", 1)[1])
+        url = line.rsplit(" ", 1)[1].rstrip("/")
+        with PAYLOADS.watched(url, lambda: process.process.poll() is None):
+            yield Playground(url)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -102,6 +105,7 @@ async def show() -> AsyncIterator[Showcase]:
     """A playground with the app that shows everything."""
     async with showcase() as started:
         yield started
+        assert started.slack.violations.since(0) == []
 
 
 @pytest.fixture

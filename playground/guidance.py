@@ -1,0 +1,79 @@
+"""What Slack takes though its guidance asks for more: text fallbacks, labels, few inputs.
+
+Sources: docs.slack.dev, "Accessibility" of Block Kit, "Designing with Block Kit", the reference of
+chat.postMessage on `text`.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from playground.block_checks import Errors, fail
+from playground.records import Json
+
+MOST_INPUTS = 6
+_SPEAKING = ("L", "N")
+
+
+def message_advice(content: Json) -> Errors:
+    """What a message with blocks lacks: a text for notifications, and what its blocks lack."""
+    blocks = content.get("blocks") or []
+    errors = block_advice(blocks, "/blocks")
+    if blocks and not str(content.get("text") or "").strip():
+        fail(errors, "a message with blocks needs a text for notifications", "/text")
+    return errors
+
+
+def view_advice(view: Json) -> Errors:
+    """What a view lacks."""
+    errors = block_advice(view["blocks"], "/view/blocks")
+    inputs = sum(block["type"] == "input" for block in view["blocks"])
+    if view["type"] == "modal" and inputs > MOST_INPUTS:
+        fail(errors, f"no more than {MOST_INPUTS} inputs in a modal", "/view/blocks")
+    return errors
+
+
+def block_advice(blocks: list[Json], pointer: str) -> Errors:
+    """What blocks lack for somebody who cannot see them."""
+    errors: Errors = []
+    for index, block in enumerate(blocks):
+        place = f"{pointer}/{index}"
+        for element in _interactive(block):
+            _check_element(element, block, place, errors)
+        for image in _images(block):
+            if not str(image.get("alt_text", "")).strip():
+                fail(errors, "alt_text must say what the image shows", place)
+    return errors
+
+
+def _check_element(element: Json, block: Json, place: str, errors: Errors) -> None:
+    kind = element["type"]
+    if kind in ("button", "icon_button") and not _speaks(element):
+        fail(errors, "a button without words needs an accessibility_label", place)
+    if kind.endswith("_select") and block["type"] != "input" and "placeholder" not in element:
+        fail(errors, "a menu outside an input block needs a placeholder", place)
+    if kind == "feedback_buttons":
+        for side in ("positive_button", "negative_button"):
+            if not _speaks(element[side]):
+                fail(errors, "a button without words needs an accessibility_label", place)
+
+
+def _interactive(block: Json) -> Iterator[Json]:
+    parts = block.get("elements", []) if block["type"] in ("actions", "context_actions") else []
+    yield from (*parts, *(block[key] for key in ("accessory", "element") if key in block))
+
+
+def _speaks(button: Json) -> bool:
+    """Whether a screen reader has words to say for it."""
+    said = button.get("accessibility_label") or button["text"]["text"]
+    without_codes = " ".join(part for part in said.split() if part.strip(":") == part)
+    return any(unicodedata.category(letter)[0] in _SPEAKING for letter in without_codes)
+
+
+def _images(block: Json) -> Iterator[Any]:
+    if block["type"] in ("image", "video"):
+        yield block
+    parts = block.get("elements", []) if block["type"] == "context" else []
+    for part in [*parts, block.get("accessory", {})]:
+        if part.get("type") == "image":
+            yield part
