@@ -6,9 +6,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Stack:
     playground: str
     openai_base_url: str
     http: aiohttp.ClientSession
+    app_pid: int = 0
 
     async def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Call a control API: GET without a body, else POST."""
@@ -39,7 +40,9 @@ class Stack:
 
 
 @asynccontextmanager
-async def _process(*arguments: str, **environment: str) -> AsyncIterator[asyncio.StreamReader]:
+async def _process(
+    *arguments: str, **environment: str
+) -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -55,17 +58,20 @@ async def _process(*arguments: str, **environment: str) -> AsyncIterator[asyncio
     try:
         if process.stdout is None:
             raise RuntimeError("The process has no output to read.")
-        yield process.stdout
+        yield process.stdout, process.pid
     finally:
         process.terminate()
         await process.wait()
 
 
 @asynccontextmanager
-async def running_app(folder: Path, *, first_token_ms: int) -> AsyncIterator[Stack]:
+async def running_app(
+    folder: Path, *, first_token_ms: int, run: Sequence[str] = ("-m", "bot", "run")
+) -> AsyncIterator[Stack]:
     """Run PostgreSQL, the playground with its model, and the app, all below `folder`.
 
-    The model takes `first_token_ms` milliseconds to its first token and none after it.
+    The model takes `first_token_ms` milliseconds to its first token and none after it. `run` are
+    the interpreter's arguments that start the app.
     """
     with EmbeddedPostgres(folder / "postgres") as postgres:
         postgres.ensure_database("bench")
@@ -73,12 +79,12 @@ async def running_app(folder: Path, *, first_token_ms: int) -> AsyncIterator[Sta
         playground = _process(
             *("-m", "playground", "--port", "0", "--manifest", str(ROOT / "manifest.yml"))
         )
-        async with playground as output, aiohttp.ClientSession() as http:
+        async with playground as (output, _), aiohttp.ClientSession() as http:
             told = json.loads(await output.readline())
             stack = Stack(told["url"], told["openai_base_url"], http)
             await stack.control("/_model/settings", {"first_token_ms": first_token_ms})
             app = _process(
-                *("-m", "bot", "run"),
+                *run,
                 DATABASE_URL=postgres.dsn("bench"),
                 SLACK_API_URL=told["slack_api_url"],
                 SLACK_BOT_TOKEN=told["bot_token"],
@@ -91,6 +97,6 @@ async def running_app(folder: Path, *, first_token_ms: int) -> AsyncIterator[Sta
                 KIOKU_LOG_LEVEL="warning",
                 PORT="0",
             )
-            async with app as said:
+            async with app as (said, pid):
                 await said.readline()
-                yield stack
+                yield replace(stack, app_pid=pid)

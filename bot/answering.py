@@ -19,7 +19,7 @@ from bot.person.shares import Shares, UsedUp
 from bot.posting.delivery import DeliveryFailed
 from bot.reply import ReplyFailed
 from bot.withdrawals import Withdrawals
-from memory import is_away
+from memory import is_away, measured
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ class Answering:
         self._shares = shares
         self._notices = notices
 
+    @measured("drain")
     async def drain(self, thread: str) -> None:
         """Answer the waiting messages of `thread` in the order they were written."""
         try:
@@ -100,6 +101,7 @@ class Answering:
             else:
                 return
 
+    @measured("turn")
     async def _attempt(self, waiting: Waiting) -> bool:
         if waiting.failures >= MAX_ATTEMPTS:
             await self._telling.instead(waiting, "turn_failed")

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.logs import fault
 from bot.messages import Message
 from bot.slack import SLACK_FAULTS
-from memory import DM, PUBLIC, Namespace, Person, Pool, View, transaction, view
+from memory import DM, PUBLIC, Namespace, Person, Pool, View, measured, transaction, view
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class Audiences:
         self._pool = pool
         self._client = client
 
+    @measured("audience")
     async def view(self, message: Message) -> View:
         """Return what may be seen, and where it is remembered, in the message's conversation.
 

@@ -19,7 +19,7 @@ from bot.messages import Message
 from bot.person.settings import OFF_RECORD
 from bot.running.queue import REPLIES, Queue
 from bot.words import storable
-from memory import DM, Pool, View, transaction
+from memory import DM, Pool, View, measured, transaction
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class Inbox:
         self._pool = pool
         self._queue = queue
 
+    @measured("inbox")
     async def store(self, message: Message, *, late: bool = False) -> bool:
         """Store a message and the job that answers it, in one transaction; False if known.
 
@@ -110,6 +111,7 @@ class Inbox:
             if message.addressed or await _follows(connection, message.thread):
                 await _insert(connection, message, "withdrawn", late=False)
 
+    @measured("claim")
     async def next(self, thread: str) -> Waiting | None:
         """Return the oldest message of `thread` that waits, and count the attempt at it."""
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
@@ -165,6 +167,7 @@ class Inbox:
             thread,
         )
 
+    @measured("check")
     async def check(self, waiting: Waiting) -> bool:
         """Raise `Interrupted` where the turn that answers `waiting` is not to go on.
 

@@ -13,17 +13,32 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 
+_TIMEOUT_SECONDS = 30
 _LONGEST_WAIT_SECONDS = 600.0
 _SPREAD_SECONDS = 0.2
 _PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 
 
-def create_client(token: str, base_url: str) -> AsyncWebClient:
-    """Return a Web API client that repeats nothing by itself.
+def create_client(
+    token: str, base_url: str, session: aiohttp.ClientSession | None = None
+) -> AsyncWebClient:
+    """Return a Web API client that repeats nothing by itself; with `session`, on its connections.
 
     The SDK's own retry after a lost connection can carry out a post twice.
     """
-    return AsyncWebClient(token=token, base_url=base_url, timeout=30, retry_handlers=[])
+    return AsyncWebClient(
+        token=token, base_url=base_url, timeout=_TIMEOUT_SECONDS, retry_handlers=[], session=session
+    )
+
+
+def create_session() -> aiohttp.ClientSession:
+    """Return connections to Slack for one client and one event loop; whoever made them closes them.
+
+    Without them the SDK opens a connection, and shakes hands, for every single call.
+    """
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS), cookie_jar=aiohttp.DummyCookieJar()
+    )
 
 
 def error_code(error: BaseException) -> str:

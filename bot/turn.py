@@ -23,7 +23,7 @@ from bot.threads import read_thread
 from bot.toolbox import OpenTools, Toolbox
 from bot.turns import Context, Intent, Outcome, Turns
 from bot.words import plain, typed
-from memory import Embedder, Pool, Recalled, View, recall_memories
+from memory import Embedder, Pool, Recalled, View, recall_memories, step
 
 
 class Outlet(Protocol):
@@ -141,16 +141,17 @@ async def _prompt(
         _recalled(parts, view, intent, question),
         read_thread(parts.client, message, context, parts.bot_user_id, off=off),
     )
-    return compose(
-        question=question,
-        user_id=message.user_id,
-        memories=recalled.memories,
-        newest_only=recalled.newest_only,
-        recent_words=context.recent_words,
-        exchanges=context.exchanges,
-        thread=thread,
-        memory_off=off is not None,
-    )
+    with step("prompt"):
+        return compose(
+            question=question,
+            user_id=message.user_id,
+            memories=recalled.memories,
+            newest_only=recalled.newest_only,
+            recent_words=context.recent_words,
+            exchanges=context.exchanges,
+            thread=thread,
+            memory_off=off is not None,
+        )
 
 
 async def _recalled(parts: Parts, view: View, intent: Intent, question: str) -> Recalled:

@@ -35,6 +35,7 @@ from memory import (
     bare_answer,
     final_question,
     forgotten_places,
+    measured,
     transaction,
 )
 
@@ -102,6 +103,7 @@ class Turns:
         self._announce = announce
         self._follow = follow
 
+    @measured("begin")
     async def begin(
         self, waiting: Waiting, view: View, *, question: str, words: str, bot_user_id: str
     ) -> tuple[Intent, Context]:
@@ -170,6 +172,7 @@ class Turns:
                 if row["formed"] and self._follow is not None:
                     await self._follow(connection, person, row["id"])
 
+    @measured("end")
     async def end(
         self,
         waiting: Waiting,

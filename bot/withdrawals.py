@@ -13,7 +13,7 @@ from bot.inbox import THREAD_SETTING
 from bot.logs import fault
 from bot.posting.posts import claimed, own_among
 from bot.slack import SLACK_FAULTS, error_code, patiently
-from memory import Pool, transaction
+from memory import Pool, measured, transaction
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ class Withdrawals:
         self._client = client
         self._bot_user_id = bot_user_id
 
+    @measured("withdrawals")
     async def clear(self, thread: str) -> None:
         """Take away what stands in `thread` for messages that were withdrawn while answered."""
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:

@@ -83,6 +83,7 @@ if TYPE_CHECKING:
         subject,
     )
     from memory.sources import source_deleted, source_edited
+    from memory.spans import measured, step
     from memory.tools import MemoryTools, Proposal
     from memory.transfer import Plan, Planned, export_memories, import_memories, plan_import
     from memory.writing import Change
@@ -218,6 +219,10 @@ _HOMES = {
         "source_deleted",
         "source_edited",
     ),
+    "memory.spans": (
+        "measured",
+        "step",
+    ),
     "memory.tools": (
         "MemoryTools",
         "Proposal",
@@ -327,6 +332,7 @@ __all__ = [
     "load_schemas",
     "lock_for_forgetting",
     "matching",
+    "measured",
     "memory_model",
     "migrate",
     "move_memory",
@@ -339,6 +345,7 @@ __all__ = [
     "reembed",
     "source_deleted",
     "source_edited",
+    "step",
     "subject",
     "transaction",
     "undo_change",

@@ -10,6 +10,7 @@ import openai
 
 from memory.errors import EmbeddingsUnavailable
 from memory.migrating import EmbeddingSpace
+from memory.spans import measured
 
 # The models take 8,191 tokens; Japanese can need more than one token a character.
 MAX_CHARACTERS = 6_000
@@ -61,6 +62,7 @@ class Embedder:
             self._cache.popitem(last=False)
         return result
 
+    @measured("embed")
     async def _request(self, texts: list[str]) -> list[list[float]]:
         try:
             answer = await self._client.embeddings.create(model=self.space.model, input=texts)

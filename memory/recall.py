@@ -15,6 +15,7 @@ from memory.errors import EmbeddingsUnavailable
 from memory.memories import COLUMNS, Memory, checked, seen_in
 from memory.namespace import View
 from memory.schemas import INSTRUCTION_KIND
+from memory.spans import measured
 
 SMALL_SET = 50
 NEAREST = 40
@@ -34,6 +35,7 @@ class Recalled:
     newest_only: bool = False
 
 
+@measured("search")
 async def recall_memories(
     pool: Pool,
     embedder: Embedder,

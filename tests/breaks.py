@@ -95,8 +95,8 @@ BREAKS = (
     Break(
         "scope of one transaction",
         "memory/database.py",
-        "set_config(%s, %s, true)",
-        "set_config(%s, %s, false)",
+        "set_config({}, {}, true)",
+        "set_config({}, {}, false)",
         "The next user of the pooled connection would act as the person before.",
         (
             "tests/security/test_two_roles.py::test_without_a_scope_nothing_is_seen",
@@ -776,16 +776,16 @@ BREAKS = (
     Break(
         "answers are not kept by the model's host",
         "bot/reply.py",
-        "store=False,",
-        "store=True,",
+        '"store": False,',
+        '"store": True,',
         "What people ask would be kept elsewhere, out of reach of forgetting.",
         ("tests/integration/test_reply.py::test_what_is_asked_of_the_model",),
     ),
     Break(
         "hashed person",
         "bot/reply.py",
-        "safety_identifier=hashlib.sha256(person.scope.encode()).hexdigest()[:40],",
-        "safety_identifier=person.scope,",
+        '"safety_identifier": hashlib.sha256(person.scope.encode()).hexdigest()[:40],',
+        '"safety_identifier": person.scope,',
         "The model's host would learn who asks.",
         ("tests/integration/test_reply.py::test_what_is_asked_of_the_model",),
     ),

@@ -10,7 +10,7 @@ from psycopg import OperationalError
 
 from bot.inbox import Waiting
 from bot.logs import fault
-from memory import Pool, person_transaction, transaction
+from memory import Pool, measured, person_transaction, transaction
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class Shares:
         self._messages_per_hour = messages_per_hour
         self._tokens_per_day = tokens_per_day
 
+    @measured("shares")
     async def used_up(self, waiting: Waiting) -> UsedUp | None:
         """Return which share a stored message goes beyond, if it does."""
         return await self.messages_used_up(waiting) or await self.tokens_used_up(
@@ -90,6 +91,7 @@ class Shares:
             return None
         return UsedUp(sentence="share_tokens", limit=self._tokens_per_day, seconds=row["seconds"])
 
+    @measured("shares")
     async def spend(self, team_id: str, tokens: int) -> None:
         """Count tokens the model has used for a workspace, where there is a limit."""
         if not self._tokens_per_day:

@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 from psycopg import Error
 
 from bot.logs import fault
-from memory import Pool
+from memory import Pool, measured
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +124,7 @@ class Budgets:
         self._leases.pop((team_id, budget.name), None)
         await self._ask(_EMPTY, team_id, budget, seconds=seconds)
 
+    @measured("budget")
     async def _ask(
         self, statement: LiteralString, team_id: str, budget: Budget, **more: float
     ) -> float | None:

@@ -17,6 +17,7 @@ from bot.posting.budgets import APPEND, STREAM, UPDATE, Budget, Budgets, posts
 from bot.slack import error_code, patiently, retry_after
 from bot.surfaces.blocks import Block
 from bot.surfaces.reply import fallback, message_blocks
+from memory import measured
 
 Metadata: TypeAlias = dict[str, Any]
 Confirm: TypeAlias = Callable[[], Awaitable[object]]
@@ -58,6 +59,7 @@ class Calls:
         team = self._message.team_id
         return await self._budgets.take_one(team, APPEND, lease=_APPENDS_LEASED)
 
+    @measured("slack start")
     async def start(self, text: str) -> str:
         """Begin a stream; return its ts."""
         return await self._once(
@@ -71,6 +73,7 @@ class Calls:
             ),
         )
 
+    @measured("slack append")
     async def append(self, ts: str, text: str) -> None:
         """Add to a stream."""
         await self._once(
@@ -80,6 +83,7 @@ class Calls:
             ),
         )
 
+    @measured("slack stop")
     async def stop(
         self,
         ts: str,
@@ -99,6 +103,7 @@ class Calls:
             ),
         )
 
+    @measured("slack update")
     async def update(self, ts: str, text: str, below: list[Block], metadata: Metadata) -> None:
         """Let a message that does not stream say `text`."""
         await self._in_turn(
@@ -112,6 +117,7 @@ class Calls:
             ),
         )
 
+    @measured("slack post")
     async def post(self, text: str, below: list[Block], metadata: Metadata) -> str:
         """Post a message; return its ts."""
         answer = await self._in_turn(
@@ -128,6 +134,7 @@ class Calls:
         )
         return str(answer["ts"])
 
+    @measured("slack delete")
     async def delete(self, ts: str) -> None:
         """Take a message away."""
         await patiently(
@@ -135,6 +142,7 @@ class Calls:
             seconds=PATIENCE_SECONDS,
         )
 
+    @measured("slack replies")
     async def replies(self) -> list[dict[str, Any]]:
         """Return what stands in the thread after the question, with metadata."""
         found: list[dict[str, Any]] = []

@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 from bot.inbox import THREAD_SETTING, Waiting
 from bot.interruptions import Superseded
 from bot.turns import Intent
-from memory import Pool, transaction
+from memory import Pool, measured, transaction
 
 TURN_EVENT = "kioku_turn"
 NOTICE_METADATA: dict[str, Any] = {
@@ -93,6 +93,7 @@ class Posts:
         self.since = intent.since or 0.0
         self.age = math.inf if intent.since is None else intent.age
 
+    @measured("intend")
     async def intend(self) -> None:
         """Note, before Slack is asked, that a message is about to be posted.
 
@@ -111,6 +112,7 @@ class Posts:
             raise Superseded("Another worker answers the message now.")
         self.since, self.age = row["since"], math.inf
 
+    @measured("note")
     async def note(self, ts: str) -> None:
         """Store the ts of a message that Slack has named: nothing is unknown any more.
 

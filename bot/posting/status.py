@@ -14,6 +14,7 @@ from bot.messages import Message
 from bot.posting.budgets import STATUS
 from bot.posting.calls import Workspace
 from bot.slack import SLACK_FAULTS, error_code, patiently, retry_after
+from memory import measured
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class StatusLine:
             )
         )
 
+    @measured("slack status")
     async def _show(self) -> None:
         budgets, team = self._workspace.budgets, self._message.team_id
         if not await budgets.take_one(team, STATUS, lease=_LEASED):

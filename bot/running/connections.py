@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.config import Settings
 from bot.running.queue import migrations
 from bot.running.start import StartError, insistently
-from bot.slack import create_client
+from bot.slack import create_client, create_session
 from memory import (
     Conninfo,
     EmbeddingSpace,
@@ -72,7 +72,8 @@ async def connected(
         token = settings.slack_bot_token
         if token is None:
             raise StartError("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…).")
-        slack = create_client(token.get_secret_value(), settings.slack_api_url)
+        session = await stack.enter_async_context(create_session())
+        slack = create_client(token.get_secret_value(), settings.slack_api_url, session)
         yield Connections(
             settings=settings,
             model=model,
