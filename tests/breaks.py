@@ -24,6 +24,23 @@ class Break:
 
 
 BREAKS = (
+    # --- what can wait --------------------------------------------------------------------------
+    Break(
+        "notices wait for answers",
+        "bot/changed/notices.py",
+        "settings, below, waits=False)",
+        "settings, below)",
+        "Notices of what was remembered would take what Slack allows, and answers would wait.",
+        ("tests/integration/test_change_notices.py",),
+    ),
+    Break(
+        "half a burst for answers",
+        "bot/posting/budgets.py",
+        "least=1 + budget.burst / 2, most=1)",
+        "least=1, most=1)",
+        "The last call Slack allows would go to a notice, with an answer waiting.",
+        ("tests/integration/test_budgets.py",),
+    ),
     # --- whose memory -------------------------------------------------------------------------
     Break(
         "namespace id check",

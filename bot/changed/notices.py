@@ -6,6 +6,7 @@ the other, and a job that runs twice shows the same.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from datetime import tzinfo
 from uuid import UUID, uuid4
@@ -14,14 +15,23 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.changed.places import NoticePlaces
+from bot.changed.places import Later, NoticePlaces
 from bot.person.people import People
 from bot.running.queue import REPLIES, Queue
 from bot.surfaces.notices import Told, notice_payload
-from memory import Memory, Person, Pool, changes_named, open_questions, person_transaction
+from memory import (
+    Memory,
+    Person,
+    Pool,
+    changes_named,
+    open_questions,
+    person_transaction,
+    transaction,
+)
 
 SHOW = "show_notice"
 REPLY, NOTICE = "reply", "notice"
+_LATER_SECONDS = (4.0, 12.0)
 
 
 class ChangeNotices:
@@ -79,27 +89,42 @@ class ChangeNotices:
             await self._show_later(connection, person, row["id"])
 
     async def _show_later(
-        self, connection: AsyncConnection[DictRow], person: Person, notice: UUID
+        self,
+        connection: AsyncConnection[DictRow],
+        person: Person,
+        notice: UUID | str,
+        *,
+        delay: float = 0.0,
     ) -> None:
         await self._queue.defer(
             connection,
             SHOW,
             queue=REPLIES,
             lock=f"{SHOW}:{notice}",
+            delay=delay,
             team=person.team_id,
             user=person.user_id,
             notice=str(notice),
         )
 
     async def show(self, team: str, user: str, notice: str) -> None:
-        """Show one notice; raises what Slack raised where a later attempt may do better."""
+        """Show one notice; raises what Slack raised where a later attempt may do better.
+
+        While Slack's limits have room for answers only it is put off, and holds up nothing.
+        """
         person = Person(team, user)
         turn = await self._places.of_notice(person, notice)
         settings = await self._people.settings(person)
         if turn is None or not (settings.notices or await self._was_shown(person, notice)):
             return
         below = await self.told(person, f"{REPLY} {turn.id}")
-        in_reply = await self._places.below_reply(person, turn, settings, below)
+        try:
+            in_reply = await self._places.below_reply(person, turn, settings, below, waits=False)
+        except Later:
+            async with transaction(self._pool) as connection:
+                delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
+                await self._show_later(connection, person, notice, delay=delay)
+            return
         # What only one person sees cannot be changed or looked up: it is shown once.
         if not in_reply and not await self._was_shown(person, notice):
             told = await self.told(person, f"{NOTICE} {notice}")

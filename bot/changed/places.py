@@ -69,6 +69,10 @@ class ToldTurn:
         return self.audience == DM and bool(self.reply_ts)
 
 
+class Later(Exception):
+    """Slack's limits leave no room for a notice now: show it later."""
+
+
 class NoticePlaces:
     """Reads the turns that notices belong to, and puts notices where they can stand."""
 
@@ -121,16 +125,28 @@ class NoticePlaces:
         )
 
     async def below_reply(
-        self, person: Person, turn: ToldTurn, settings: PersonSettings, told: Told
+        self,
+        person: Person,
+        turn: ToldTurn,
+        settings: PersonSettings,
+        told: Told,
+        *,
+        waits: bool = True,
     ) -> bool:
-        """Put everything that is told of a turn below its reply; False where that cannot be."""
+        """Put everything that is told of a turn below its reply; False where that cannot be.
+
+        Raises `Later` where it may not wait and Slack's limits leave room for answers only.
+        """
         if not turn.in_dm_reply:
             return False
         try:
             text, blocks = await self._reply(turn, settings, told)
             if not blocks:
                 return False
-            await asyncio.sleep(await self._budgets.reserve(person.team_id, UPDATE))
+            if waits:
+                await asyncio.sleep(await self._budgets.reserve(person.team_id, UPDATE))
+            elif not await self._budgets.take_spare(person.team_id, UPDATE):
+                raise Later
             await patiently(
                 lambda: self._client.chat_update(
                     channel=turn.channel,

@@ -100,6 +100,11 @@ class Budgets:
         granted = await self._ask(_TAKE, team_id, budget, least=tokens, most=tokens)
         return granted is None or granted >= tokens
 
+    async def take_spare(self, team_id: str, budget: Budget) -> bool:
+        """Take a token that answers do not need: half a burst stays for them."""
+        granted = await self._ask(_TAKE, team_id, budget, least=1 + budget.burst / 2, most=1)
+        return granted is None or granted >= 1
+
     async def take_one(self, team_id: str, budget: Budget, *, lease: int) -> bool:
         """Take one token; up to `lease` are fetched at a time, and are good for five seconds."""
         key = (team_id, budget.name)

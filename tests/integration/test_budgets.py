@@ -58,6 +58,13 @@ async def test_workspaces_and_budgets_are_apart(pool: Pool, team: str) -> None:
     assert "D1" not in posts("D1").name
 
 
+async def test_what_can_wait_leaves_half_a_burst(pool: Pool, team: str) -> None:
+    """Who may take only what is spare leaves the rest to the answers."""
+    budgets = Budgets(pool)
+    assert [await budgets.take_spare(team, TEN) for _ in range(7)] == [True] * 5 + [False] * 2
+    assert [await budgets.take(team, TEN) for _ in range(6)] == [True] * 5 + [False]
+
+
 async def test_replicas_share_a_budget(pool: Pool, team: str) -> None:
     """However many ask at once, no more is granted than there is."""
     replicas = [Budgets(pool) for _ in range(5)]

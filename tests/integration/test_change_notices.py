@@ -13,6 +13,7 @@ from bot.changed.notices import SHOW, ChangeNotices
 from bot.learning import Learning
 from bot.person.people import People
 from bot.person.settings import choose
+from bot.posting.budgets import UPDATE, Budgets
 from memory import Person, Pool, person_transaction
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
@@ -118,6 +119,30 @@ async def test_what_may_succeed_later_is_tried_again(house: House, notices: Chan
     with pytest.raises(SlackApiError):
         await notices.show(**job)
     assert told(house, place) == []
+    await notices.show(**job)
+    assert len(told(house, place)) == 1
+
+
+async def test_a_notice_waits_while_answers_need_what_is_left(
+    house: House, notices: ChangeNotices
+) -> None:
+    """Half of what Slack allows is left to answers; the notice's job comes again later."""
+    place = house.slack.place()
+    job = await formed(house, notices, place)
+    team = job["team"]
+    budgets = Budgets(house.pool)
+    for _ in range(5):
+        assert await budgets.take(team, UPDATE)
+    await notices.show(**job)
+    assert told(house, place) == []
+    [again] = sql(
+        house,
+        "SELECT args, scheduled_at > now() + interval '2 s' AS later FROM procrastinate_jobs"
+        " WHERE task_name = %s",
+        SHOW,
+    )
+    assert (again["args"], again["later"]) == (job, True)
+    sql(house, "DELETE FROM slack_budgets WHERE team_id = %s RETURNING 1", team)
     await notices.show(**job)
     assert len(told(house, place)) == 1
 
