@@ -356,7 +356,7 @@ BREAKS = (
     ),
     Break(
         "nothing to remember",
-        "memory/formation.py",
+        "memory/chat_model.py",
         'kwargs["tool_choice"] = "auto"',
         'kwargs["tool_choice"] = "any"',
         'The model would have to write something about "ok thanks".',
@@ -364,15 +364,23 @@ BREAKS = (
     ),
     Break(
         "one request for an outage",
-        "memory/formation.py",
-        "class _ModelDown(BaseException):",
-        "class _ModelDown(Exception):",
+        "memory/chat_model.py",
+        "class ModelDown(BaseException):",
+        "class ModelDown(Exception):",
         "trustcall would ask a model that is down 25 times.",
         (
             "tests/integration/test_formation.py::test_an_outage_costs_one_request",
             "tests/integration/test_formation.py::test_nobody_listens",
             "tests/integration/test_formation.py::test_an_outage_during_a_repair",
         ),
+    ),
+    Break(
+        "a patch is of the memory it names",
+        "memory/store_manager.py",
+        'content.json_doc_id if removes else about.get("json_doc_id")',
+        "None",
+        "What changes would stand beside what it changes.",
+        ("tests/integration/test_formation.py::test_the_food_story",),
     ),
     # --- the door -----------------------------------------------------------------------------
     Break(

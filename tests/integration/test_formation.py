@@ -6,6 +6,8 @@ Each pitfall measured with LangMem 0.0.30 has a test here.
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from typing import Any
 
 import psycopg
@@ -14,11 +16,15 @@ from langgraph.store.postgres import PostgresStore
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
+from memory.clauses import Said
 from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import FormationUnavailable
-from memory.formation import Formed, Former, Words, memory_model, warm_up
+from memory.formation import INSTRUCTIONS, Formed, Former, Words, memory_model, warm_up
 from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
+from memory.schemas import SCHEMAS, with_evidence
+from memory.store_manager import load
+from memory.user_store import NEIGHBOURS, UserStore
 from tests.integration.scripted_model import Call, ScriptedModel, Shown
 
 ALICE = Person("T1", "U1")
@@ -166,6 +172,60 @@ async def test_ok_thanks_writes_nothing(
     assert formed == Formed(changes=(), refused=())
     assert model.requests[-1]["tool_choice"] == "auto"
     assert len(await rows(database)) == 1
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_asks_as_langmem_does(
+    former: Former, pool: Pool, model_embedder: Embedder, model: ScriptedModel, known: bool
+) -> None:
+    """The extractor that is made once asks what LangMem's own would ask, and repairs alike."""
+    if known:
+        await know(former, model, ALICE_DM, PASTA)
+    said = words("ラーメンが好きです")
+    bad = [("UserFoodPreference", {"cuisine": "和食"})]
+    repair = [fix(food_name="ラーメン", evidence="ラーメンが好きです")]
+    store = await UserStore.load(
+        pool, model_embedder, ALICE_DM, [], kinds=[schema.__name__ for schema in SCHEMAS]
+    )
+    plain = load()[0].create_memory_store_manager(
+        memory_model(model="scripted", api_key="none", base_url=model.base_url),
+        schemas=[with_evidence(schema) for schema in SCHEMAS],
+        instructions=INSTRUCTIONS,
+        enable_deletes=True,
+        query_limit=NEIGHBOURS + 4,
+        namespace=ALICE_DM.own.parts,
+        store=store,
+    )
+    model.answer(bad, repair)
+    await plain.ainvoke({"messages": [{"role": "user", "content": Said(said[0]).shown}]})
+    its, ours = [*model.requests], model.requests
+    ours.clear()
+    model.answer(bad, repair)
+    await former.form(ALICE_DM, said)
+    assert len(ours) == 2
+    assert list(map(_without_ids, ours)) == list(map(_without_ids, its))
+
+
+def _without_ids(request: dict[str, Any]) -> str:
+    return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "an id", json.dumps(request, sort_keys=True))
+
+
+async def test_runs_at_once_keep_to_their_own_person(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """One manager serves everybody: each run reads and writes the store it was given."""
+    people = [view(Person("T1", f"U{number}").namespace(DM)) for number in range(2, 8)]
+    model.barrier = asyncio.Barrier(len(people))
+    model.answer(*[lambda shown: [_what_was_said(shown)]] * len(people))
+    said = [words(f"I love soup {number}") for number in range(len(people))]
+    await asyncio.gather(*map(former.form, people, said))
+    stored = {row["prefix"]: row["value"]["content"]["food_name"] for row in await rows(database)}
+    assert stored == {one.own.prefix: f"soup {number}" for number, one in enumerate(people)}
+
+
+def _what_was_said(shown: Shown) -> Call:
+    number = re.findall(r"I love soup (\d)", shown.text)[-1]
+    return food(f"soup {number}", 90, f"I love soup {number}")
 
 
 @pytest.mark.parametrize("status", [500, 429, 401])

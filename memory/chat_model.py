@@ -1,0 +1,92 @@
+"""The chat model that forms memories: one try, and nothing made twice."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from pydantic import SecretStr
+
+from memory.guard import clean_content
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+MODEL_TIMEOUT = 60.0  # seconds
+# A call now and then: a connection that is kept would outlive its event loop.
+_ONE_CALL = {"Connection": "close"}
+
+
+class ModelDown(BaseException):
+    """The model failed; not an Exception, because trustcall asks again after every Exception."""
+
+
+def memory_model(*, model: str, api_key: SecretStr | str, base_url: str | None) -> BaseChatModel:
+    """Return the chat model that forms memories; fails once and for good where others retry.
+
+    `model` is an OpenAI model, or ``provider:model`` as LangChain's `init_chat_model` takes it
+    (that provider's package and key must be there; ImportError or ValueError otherwise).
+    """
+    provider, _, name = model.rpartition(":")
+    if provider not in ("", "openai"):
+        from langchain.chat_models import init_chat_model
+
+        chat = type(init_chat_model(model, max_retries=0))
+        own = {"default_headers": _ONE_CALL} if "default_headers" in chat.model_fields else {}
+        return _steady(chat)(model=name, max_retries=0, timeout=MODEL_TIMEOUT, **own)
+    from langchain_openai import ChatOpenAI
+
+    return _steady(ChatOpenAI)(
+        model=name,
+        api_key=SecretStr(api_key) if isinstance(api_key, str) else api_key,
+        base_url=base_url,
+        max_retries=0,
+        timeout=MODEL_TIMEOUT,
+        store=False,
+        default_headers=_ONE_CALL,
+    )
+
+
+def _steady(chat: type[BaseChatModel]) -> Callable[..., BaseChatModel]:
+    """Return `chat` with one try, an answer trustcall can send back, and leave to do nothing."""
+    from langchain_core.utils.function_calling import convert_to_openai_tool
+
+    definitions: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
+
+    def definition(tool: Any) -> Any:
+        # trustcall binds the same classes for every run; half a millisecond each to convert.
+        if not isinstance(tool, type):
+            return tool
+        if tool not in definitions:
+            definitions[tool] = convert_to_openai_tool(tool)
+        return definitions[tool]
+
+    async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            answer = await chat.ainvoke(self, *args, **kwargs)
+        except Exception as fault:  # noqa: BLE001 (raised again, as what trustcall lets pass)
+            # Its text may hold the person's words: the name of the fault says enough.
+            raise ModelDown(type(fault).__name__) from None
+        # A reasoning item cannot be sent back unless it is stored: keep the text and the calls.
+        # Half a character in an argument could not be sent at all.
+        return answer.model_copy(
+            update={
+                "content": str(answer.text),
+                "additional_kwargs": {},
+                "tool_calls": [
+                    {**call, "args": clean_content(call["args"], None)}
+                    for call in answer.tool_calls
+                ],
+            }
+        )
+
+    def bind_tools(self: Any, tools: Sequence[Any], **kwargs: Any) -> Any:
+        names = [getattr(tool, "__name__", "") for tool in tools]
+        if kwargs.get("tool_choice") == "any" and "PatchFunctionErrors" not in names:
+            kwargs["tool_choice"] = "auto"
+        return chat.bind_tools(self, [definition(tool) for tool in tools], **kwargs)
+
+    members = {"ainvoke": ainvoke, "bind_tools": bind_tools, "__module__": __name__}
+    return types.new_class(chat.__name__, (chat,), exec_body=lambda body: body.update(members))
