@@ -126,6 +126,14 @@ class FileRoutes:
         return _download(file)
 
 
+def shared_file(slack: Slack, user: str, file_id: str) -> File:
+    """A file of a person's own that is in no message yet; raises NotFoundError."""
+    file = slack.workspace.files.get(file_id)
+    if file is None or file.owner != user or file.channels:
+        raise NotFoundError(f"There is no file {file_id!r} of {user} to send.")
+    return file
+
+
 def own_file(slack: Slack, user: str, file_id: object) -> Json:
     """The file a person chose in a form, which the app can download from then on.
 

@@ -8,7 +8,7 @@ from functools import partial
 from playground.blocks import block_errors, with_ids
 from playground.control.input import BadRequestError, Input
 from playground.delivery import Delivery
-from playground.files import FILE_BYTES, add_file, own_file
+from playground.files import FILE_BYTES, add_file, file_object, own_file, shared_file
 from playground.records import Channel, Json, Message, View
 from playground.slack import Slack
 
@@ -30,6 +30,7 @@ class Acts:
             "views/close": self.close,
             "stop": self.stop,
             "home/open": self.open_home,
+            "context": self.look,
         }
 
     def _place(self, given: Input, user: str) -> Channel:
@@ -69,6 +70,12 @@ class Acts:
             "<@BOT>", f"<@{workspace.identity.bot_user_id}>"
         )
         parts = {name: given.objects(name) for name in ("blocks", "attachments", "files")}
+        if "file_ids" in given.content:
+            sent = [shared_file(self._slack, user.id, one) for one in given.strings("file_ids")]
+            for file in sent:
+                file.channels.append(channel.id)
+                workspace.save(file)
+            parts["files"] = [file_object(self._slack, file) for file in sent]
         if parts["blocks"] is not None:
             if errors := block_errors(parts["blocks"]):
                 raise BadRequestError(f"blocks: {errors[0]}.")
@@ -145,7 +152,7 @@ class Acts:
         return view
 
     async def upload(self, given: Input) -> Json:
-        """Somebody chooses a file for a form; its bytes come as base64."""
+        """Somebody chooses a file for a form or a message; its bytes come as base64."""
         user = self._slack.workspace.user(given.text("user"))
         try:
             content = base64.b64decode(given.text("content"), validate=True)
@@ -243,6 +250,27 @@ class Acts:
         home = slack.workspace.homes.get(user.id)
         if tab == "home" and home is not None:
             event["view"] = home.body
+        return {"sent": slack.events.emit(event)}
+
+    async def look(self, given: Input) -> Json:
+        """Somebody looks at a conversation, or one message of it, with the app beside it."""
+        slack = self._slack
+        user = slack.workspace.user(given.text("user"))
+        channel = self._place(given, user.id)
+        team = slack.workspace.identity.team_id
+        entity: Json = {"type": "slack#/types/channel_id", "value": channel.id, "team_id": team}
+        entities = [entity]
+        if given.optional("ts") is not None:
+            place = {"channel_id": channel.id, "message_ts": self._message(given, user.id).ts}
+            message = {"type": "slack#/types/message_context", "value": place, "team_id": team}
+            entities = [message, entity]
+        event: Json = {
+            "type": "app_context_changed",
+            "user": user.id,
+            "channel": slack.workspace.open_dm(user.id).id,
+            "context": {"entities": entities},
+            "event_ts": slack.workspace.next_ts(),
+        }
         return {"sent": slack.events.emit(event)}
 
 

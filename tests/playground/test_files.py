@@ -143,3 +143,24 @@ async def test_a_form_hands_a_file_over(granted: Manifest) -> None:
             assert answer.status == 302
         status, _ = await driver.try_post("files", user=aya, name="a.txt", content="%")
         assert status == 400
+
+
+async def test_a_file_is_sent_with_a_message(granted: Manifest) -> None:
+    """It comes with the message's event, the app downloads it, and it can be sent once."""
+    async with serve(granted) as slack, aiohttp.ClientSession() as session:
+        driver = Driver(slack.url, session)
+        aya = await driver.user()
+        content = base64.b64encode(TEXT).decode()
+        made = await driver.post("files", user=aya, name="a.png", content=content)
+        await driver.say("look", file_ids=[made["id"]])
+        [message] = await driver.messages()
+        assert (message["subtype"], message["text"]) == ("file_share", "look")
+        [file] = message["files"]
+        assert (file["mimetype"], file["size"]) == ("image/png", len(TEXT))
+        headers = {"Authorization": f"Bearer {BOT_TOKEN}"}
+        async with session.get(file["url_private_download"], headers=headers) as answer:
+            assert await answer.read() == TEXT
+        body = {"user": aya, "channel": "dm", "text": "again", "file_ids": [made["id"]]}
+        assert (await driver.try_post("messages", **body))[0] == 400
+        ben = {**body, "user": await driver.user("Ben")}
+        assert (await driver.try_post("messages", **ben))[0] == 400
