@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.changes import Changes
 from bot.inbox import Inbox
-from bot.listeners import actions, commands, events
+from bot.listeners import actions, commands, events, shortcuts
 from bot.listeners import changes as changed
 from bot.listeners import modals as opened
 from bot.listeners.privately import PrivateAnswers
@@ -53,10 +53,17 @@ def create_app(
     events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
     commands.register(app, commands=own_commands, modals=modals, answers=answers)
     actions.register(
-        app, own=own, controls=controls, periods=periods, exporting=exporting, answers=answers
+        app,
+        own=own,
+        controls=controls,
+        periods=periods,
+        exporting=exporting,
+        modals=modals,
+        answers=answers,
     )
     changed.register(
         app, changes=modals.changes, previews=previews, placing=placing, answers=answers
     )
     opened.register(app, modals=modals, answers=answers)
+    shortcuts.register(app, adding=own_commands.adding, modals=modals, answers=answers)
     return app

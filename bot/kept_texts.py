@@ -212,3 +212,37 @@ async def has_turn(connection: AsyncConnection[DictRow], message: Message) -> bo
         (message.team_id, message.channel_id, message.ts),
     )
     return await found.fetchone() is not None
+
+
+async def is_off_record(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, thread: str
+) -> bool:
+    """Say whether a person's message is not to be remembered: in a pause, incognito, or by name."""
+    found = await connection.execute(
+        "SELECT EXISTS (SELECT FROM turns WHERE team_id = %(team)s AND channel_id = %(channel)s"
+        " AND question_ts = %(ts)s AND user_id = %(user)s AND off_record)"
+        " OR EXISTS (SELECT FROM incognito_threads WHERE team_id = %(team)s"
+        " AND user_id = %(user)s AND thread = %(thread)s)"
+        " OR EXISTS (SELECT FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND pauses @> to_timestamp(%(ts)s::float8)) AS unkept",
+        {
+            "team": person.team_id,
+            "user": person.user_id,
+            "channel": channel,
+            "ts": ts,
+            "thread": thread,
+        },
+    )
+    row = await found.fetchone()
+    return row is not None and bool(row["unkept"])
+
+
+async def note_taken_up(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
+) -> None:
+    """Note that a message's words have been remembered: they are not formed a second time."""
+    await connection.execute(
+        "UPDATE turns SET formed_at = now() WHERE team_id = %s AND user_id = %s"
+        " AND channel_id = %s AND question_ts = %s AND ended_at IS NOT NULL AND formed_at IS NULL",
+        (person.team_id, person.user_id, channel, ts),
+    )

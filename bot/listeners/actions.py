@@ -15,6 +15,7 @@ from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
 from bot.own.exporting import Exporting
 from bot.own.memories import OwnMemories
+from bot.own.modals import Modals
 from bot.own.periods import PeriodForgetting
 from bot.person.controls import Controls
 from bot.surfaces.blocks import Payload
@@ -40,6 +41,7 @@ def register(
     controls: Controls,
     periods: PeriodForgetting,
     exporting: Exporting,
+    modals: Modals,
     answers: PrivateAnswers,
 ) -> None:
     """Register every button the app shows.
@@ -85,9 +87,18 @@ def register(
 
     @app.action(re.compile(f"^{PAGE_ACTION}_[0-9]+$"))
     async def page(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+        ack: AsyncAck,
+        client: AsyncWebClient,
+        respond: AsyncRespond,
+        body: dict[str, Any],
+        action: dict[str, Any],
     ) -> None:
-        await clicked(ack, respond, body, partial(_with_value, own.listed, action))
+        if not body.get("view"):
+            await clicked(ack, respond, body, partial(_with_value, own.listed, action))
+            return
+        await ack()
+        work = partial(modals.listed, page=str(action["value"]))
+        await answers.fill(body, client, body["view"]["id"], work)
 
     @app.action(FORGET_PERIOD_ACTION)
     async def forget_period(

@@ -137,6 +137,7 @@ class PrivateAnswers:
         if replace:
             # In a direct message the clicked message may be an ordinary one: it keeps its kind.
             payload = {name: value for name, value in payload.items() if name != "response_type"}
-        elif thread_ts := (body.get("container") or {}).get("thread_ts"):
+        # A shortcut has no container: it comes with the message itself.
+        elif thread_ts := (body.get("container") or body.get("message") or {}).get("thread_ts"):
             payload = {**payload, "thread_ts": thread_ts}
         await respond(**payload, replace_original=replace)

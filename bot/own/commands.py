@@ -47,7 +47,7 @@ class OwnCommands:
         self._offers = dict(offers or {})
         self._own = own
         self._controls = controls
-        self._adding = adding
+        self.adding = adding
         self._periods = periods
         self.answers: dict[str, Answer] = {
             "list": self._list,

@@ -17,11 +17,18 @@ from bot.own.editing import Editing
 from bot.own.erasing import Erasing
 from bot.own.importing import Importing
 from bot.own.memories import OwnMemories
-from bot.own.openings import ERASE_ACTION, MENU_ACTION, SETTINGS_ACTION, USED_ACTION
+from bot.own.openings import (
+    ERASE_ACTION,
+    MENU_ACTION,
+    MY_MEMORIES,
+    SETTINGS_ACTION,
+    USED_ACTION,
+)
 from bot.own.permalinks import Permalinks
 from bot.own.subcommands import memories_use
 from bot.own.used import UsedMemories
 from bot.person.controls import Controls
+from bot.surfaces.edited import payload_view
 from bot.surfaces.menus import chosen
 from bot.surfaces.places import sentence_view
 from bot.surfaces.used import nothing_used_view, used_view
@@ -51,6 +58,7 @@ def create_modals(
         controls=controls,
         importing=importing,
         erasing=erasing,
+        own=own,
     )
 
 
@@ -64,9 +72,12 @@ class Modals:
     controls: Controls
     importing: Importing
     erasing: Erasing
+    own: OwnMemories
 
     async def content(self, body: Mapping[str, Any], person: Person, language: Language) -> View:
-        """Return what a modal opened for `body`, a command or a click, is to show."""
+        """Return what a modal opened for `body`, a command, click or shortcut, is to show."""
+        if body.get("callback_id") == MY_MEMORIES:
+            return await self.listed(person, language)
         if "command" in body:
             return await self._commanded(str(body.get("text") or ""), person, language)
         action = body["actions"][0]
@@ -82,6 +93,12 @@ class Modals:
                 return nothing_used_view(language)
             return used_view(language, used, await self.changes.zone(person))
         return await self.changes.told_in_full(person, language, str(action["value"]))
+
+    async def listed(self, person: Person, language: Language, page: str = "") -> View:
+        """Return a page of all memories, as ``/memories`` shows it."""
+        return payload_view(
+            language, "my_memories_title", await self.own.listed(person, language, page)
+        )
 
     async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
         """Store what a form was submitted with; nothing new while memory is off."""

@@ -1,4 +1,4 @@
-"""Which clicks and commands open a modal, and with what: at once, before anything is looked up.
+"""Which clicks, commands and shortcuts open a modal: at once, before anything is looked up.
 
 A trigger lives three seconds, a database that sleeps wakes up in fifteen. So a modal is opened with
 nothing in it, by this table alone, and filled when its content is known. Importing this costs
@@ -17,13 +17,15 @@ USED_ACTION = "memories_used"
 VIEW_ACTION = "view_changes"
 SETTINGS_ACTION = "open_settings"
 ERASE_ACTION = "erase_everything"
+# A shortcut, by its callback_id.
+MY_MEMORIES = "my_memories"
 # Where such a front says which modal it has opened.
 OPENED = "opened_view_id"
 ACTIONS = frozenset({MENU_ACTION, USED_ACTION, VIEW_ACTION, SETTINGS_ACTION, ERASE_ACTION})
 
 
 def opens_modal(body: Mapping[str, Any]) -> Literal["views.open", "views.push"] | None:
-    """Return the method by which `body`, a command or a click, opens a modal, if it does.
+    """Return the method by which `body`, a command, click or shortcut, opens a modal, if it does.
 
     It is called with the body's `trigger_id` and `bot.surfaces.views.loading_view`; pushed, the
     modal lies on top of the one that was clicked in.
@@ -32,5 +34,7 @@ def opens_modal(body: Mapping[str, Any]) -> Literal["views.open", "views.push"] 
         if not any(action.get("action_id") in ACTIONS for action in body.get("actions") or ()):
             return None
         return "views.push" if body.get("view") else "views.open"
+    if body.get("type") == "shortcut":
+        return "views.open" if body.get("callback_id") == MY_MEMORIES else None
     opens = use_opens_modal(str(body.get("command") or ""), str(body.get("text") or ""))
     return "views.open" if opens else None

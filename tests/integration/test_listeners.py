@@ -466,6 +466,36 @@ async def _modal(door: Door, user: str) -> list[str]:
     return [key for key in ("modal_loading", "command_failed") if say("ja", key) in text]
 
 
+async def test_the_shortcuts(door: Door) -> None:
+    """My Memories opens the list, which turns its pages; Remember This answers privately."""
+    user, _ = door.slack.person()
+    door.remember(user, *(f"food{i:02}" for i in range(25)))
+    done = await door.control("shortcuts", {"user": user, "callback_id": "my_memories"})
+    assert done["ok"]
+
+    async def shown(text: str) -> dict[str, Any]:
+        async with asyncio.timeout(15):
+            while True:
+                views = (await door.control(f"views?as={user}"))["views"]
+                if text in json.dumps(views):
+                    [view] = views
+                    return dict(view)
+                await asyncio.sleep(0.02)
+
+    view = await shown("food24")
+    assert view["title"]["text"] == say("en", "my_memories_title")
+    [following] = next(b for b in view["blocks"] if b["type"] == "actions")["elements"]
+    click = {"user": user, "view_id": view["id"], "action_id": following["action_id"]}
+    assert (await door.control("actions", click))["ok"]
+    await shown("food00")
+    said = await door.control("messages", {"user": user, "channel": "dm", "text": "I like tea"})
+    seen = {m["ts"] for m in await door.seen(user)}
+    on = {"channel": said["channel"], "message_ts": said["ts"]}
+    await door.control("shortcuts", {"user": user, "callback_id": "remember_this", **on})
+    # Nobody has agreed to memory here.
+    assert say("en", "off_not_agreed") in (await door.answer(user, seen))["text"]
+
+
 async def test_nothing_is_added_while_memory_is_off(door: Door) -> None:
     """Who has not agreed to memory is told so instead of being shown an empty form."""
     user, _ = door.slack.person()

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 import bot
 from bot.listeners.commands import COMMANDS
 from bot.listeners.events import EVENTS
+from bot.listeners.shortcuts import SHORTCUTS
 from playground.web_api.methods import load_methods
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,11 @@ EVENT_SCOPES = {
     "user_change": {"users:read"},
 }
 # What a feature of the manifest needs. Source: Slack's guide to agents, and to slash commands.
-FEATURE_SCOPES = {"agent_view": {"assistant:write"}, "slash_commands": {"commands"}}
+FEATURE_SCOPES = {
+    "agent_view": {"assistant:write"},
+    "shortcuts": {"commands"},
+    "slash_commands": {"commands"},
+}
 # What an element of a form needs. Source: Block Kit reference, file input element.
 ELEMENT_SCOPES = {"files:read"}
 
@@ -103,6 +108,12 @@ def test_commands_are_those_the_code_answers(manifest: dict[str, Any]) -> None:
     """Every declared command is registered, and every registered one declared."""
     declared = [entry["command"] for entry in manifest["features"]["slash_commands"]]
     assert sorted(declared) == sorted(COMMANDS)
+
+
+def test_shortcuts_are_those_the_code_answers(manifest: dict[str, Any]) -> None:
+    """Every declared shortcut is registered with its kind, and every registered one declared."""
+    declared = {one["callback_id"]: one["type"] for one in manifest["features"]["shortcuts"]}
+    assert declared == SHORTCUTS
 
 
 def test_the_search_finds_the_calls(called: set[str]) -> None:

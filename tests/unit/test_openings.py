@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.own.openings import ACTIONS, opens_modal
+from bot.own.openings import ACTIONS, MY_MEMORIES, opens_modal
 
 
 def click(action: str, **more: Any) -> dict[str, Any]:
@@ -46,9 +46,16 @@ def test_commands_that_open_a_modal(text: str, opens: bool) -> None:
     assert opens_modal({"command": "/forget", "text": text}) is None
 
 
+def test_a_shortcut_opens_the_list() -> None:
+    """My Memories opens a modal; what is remembered of a message is answered without one."""
+    assert opens_modal({"type": "shortcut", "callback_id": MY_MEMORIES}) == "views.open"
+
+
 @pytest.mark.parametrize(
     "body",
     [
+        {"type": "shortcut", "callback_id": "another"},
+        {"type": "message_action", "callback_id": "remember_this"},
         click("undo_change"),
         click("forget_memory"),
         {"type": "view_submission", "view": {}},

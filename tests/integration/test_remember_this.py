@@ -1,0 +1,105 @@
+"""Remember This: a message the person points at is remembered, with it as the source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.locale import say
+from memory import Person, forget
+from tests.integration.playground_slack import Place
+from tests.integration.wired import Wired
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+
+def person(place: Place, app: Wired) -> Person:
+    """Return who wrote at a place."""
+    return Person(app.slack.team_id, place.user)
+
+
+def message(place: Place, text: str, **more: Any) -> dict[str, Any]:
+    """Return a message as Slack hands it over with a shortcut."""
+    return {"user": place.user, "ts": place.ts, "text": text, **more}
+
+
+async def pointed_at(app: Wired, place: Place, text: str, **more: Any) -> str:
+    """Use the shortcut on a message of a place; return what it says."""
+    adding = app.wiring.own_commands.adding
+    answer = await adding.pointed_at(
+        person(place, app), "en", channel=place.channel, message=message(place, text, **more)
+    )
+    return str(answer["text"])
+
+
+async def test_it_is_remembered_where_it_was_said(app: Wired) -> None:
+    """The memory quotes the message, links to it, and belongs to that conversation's audience."""
+    place = app.slack.place(channel="private", text="I love ramen")
+    assert (await pointed_at(app, place, "I love ramen")).startswith("Remembered: ")
+    [memory] = await app.memories(person(place, app))
+    assert memory.kind == "UserFoodPreference"
+    assert memory.namespace.audience == place.channel
+    assert memory.places == [(place.channel, place.ts)]
+    assert memory.sources[0]["kind"] == "message"
+    assert memory.sources[0]["evidence"] == "I love ramen"
+    assert await pointed_at(app, place, "I love ramen") == say("en", "add_known")
+
+
+async def test_words_of_which_nothing_is_formed_are_kept_as_they_are(app: Wired) -> None:
+    """What no memory is formed of is kept as a fact, with the message as its source."""
+    place = app.slack.place(text="My badge number ends in 7")
+    assert "badge" in await pointed_at(app, place, "My badge number ends in 7")
+    [memory] = await app.memories(person(place, app))
+    assert (memory.kind, memory.places) == ("UserFact", [(place.channel, place.ts)])
+
+
+async def test_it_is_not_formed_a_second_time(app: Wired) -> None:
+    """What was answered and then pointed at is taken up: nothing more is formed of it."""
+    place = app.slack.place()
+    said = await app.ask(place, "I love ramen")
+    here = Place(place.user, place.team, place.channel, said.ts, said.thread_ts)
+    await pointed_at(app, here, "I love ramen")
+    assert app.turn(said)["formed_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "key"),
+    [
+        ("I love ramen", {"user": "U0SOMEBODY"}, "remember_not_own"),
+        ("You like ramen.", {"bot_id": "B1"}, "remember_not_own"),
+        ("&gt; I love ramen", {}, "remember_no_words"),
+        ("", {"files": [{"id": "F1"}]}, "remember_no_words"),
+        ("password=hunter2hunter2", {}, "add_refused"),
+    ],
+)
+async def test_what_teaches_nothing_is_said(
+    app: Wired, text: str, more: dict[str, Any], key: str
+) -> None:
+    """Others' messages, the bot's, quotes, files and secrets are one sentence and no row."""
+    place = app.slack.place(channel="public")
+    assert await pointed_at(app, place, text, **more) == say("en", key)
+    assert await app.memories(person(place, app)) == []
+
+
+async def test_what_was_forgotten_is_not_learned_again(app: Wired) -> None:
+    """A message the person had forgotten teaches nothing, also when they point at it."""
+    place = app.slack.place(text="I love ramen")
+    await pointed_at(app, place, "I love ramen")
+    await forget(app.pool, person(place, app), None)
+    assert await pointed_at(app, place, "I love ramen") == say("en", "remember_forgotten")
+    assert await app.memories(person(place, app)) == []
+
+
+async def test_off_is_off(app: Wired) -> None:
+    """In a pause nothing is remembered; what was said in it stays off the record afterwards."""
+    place = app.slack.place()
+    controls, who = app.wiring.controls, person(place, app)
+    await controls.pause(who, "for 2 hours")
+    said = app.slack.say(place.user, place.channel, "I love ramen")
+    here = Place(place.user, place.team, place.channel, said["ts"], said["ts"])
+    assert "paused" in await pointed_at(app, here, "I love ramen")
+    await controls.resume(who)
+    assert await pointed_at(app, here, "I love ramen") == say("en", "remember_off_record")
+    assert await app.memories(who) == []
