@@ -10,6 +10,7 @@ from bot.changes import Changes
 from bot.inbox import Inbox
 from bot.listeners import actions, commands, events, shortcuts
 from bot.listeners import changes as changed
+from bot.listeners import feedback as rated
 from bot.listeners import modals as opened
 from bot.listeners.privately import PrivateAnswers
 from bot.own.commands import OwnCommands
@@ -66,4 +67,5 @@ def create_app(
     )
     opened.register(app, modals=modals, answers=answers)
     shortcuts.register(app, adding=own_commands.adding, modals=modals, answers=answers)
+    rated.register(app, feedback=modals.feedback, modals=modals, answers=answers)
     return app

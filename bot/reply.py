@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
 import openai
@@ -54,11 +54,15 @@ class Citation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A whole answer in Markdown. `cut_short` says that the model ran into its length limit."""
+    """A whole answer in Markdown.
+
+    `cut_short` says that the model ran into its length limit, `refused` that it would not answer.
+    """
 
     text: str
     citations: tuple[Citation, ...] = ()
     cut_short: bool = False
+    refused: bool = False
 
 
 class Toolbox(Protocol):
@@ -78,6 +82,7 @@ class _Round:
     parts: list[str] = field(default_factory=list)
     output: list[dict[str, Any]] = field(default_factory=list)
     cut_short: bool = False
+    refused: bool = False
 
     @property
     def calls(self) -> list[dict[str, Any]]:
@@ -104,7 +109,7 @@ class Replier:
         self._client = client.with_options(max_retries=0)
         self._retries = min(client.max_retries, 1)
         self._spend = spend
-        self._model = model
+        self.model = model
         self._tools: list[dict[str, Any]] = [{"type": "web_search"}] if web_search else []
         self.breaker = Breaker()
 
@@ -161,7 +166,8 @@ class Replier:
             )
             parts += came.parts
             if toolbox is None or not came.calls:
-                return _whole(parts, citations, cut_short=came.cut_short)
+                whole = _whole(parts, citations, cut_short=came.cut_short)
+                return replace(whole, refused=came.refused)
             conversation += _sent_back(came.output)
             for call in came.calls:
                 output = await toolbox.call(call["name"], call["arguments"])
@@ -187,6 +193,7 @@ class Replier:
                 kind = event.get("type")
                 if kind in ("response.output_text.delta", "response.refusal.delta"):
                     piece = event["delta"] if came.parts or not before else f"\n\n{event['delta']}"
+                    came.refused |= kind == "response.refusal.delta"
                     came.parts.append(piece)
                     await on_text(piece)
                 elif kind == "response.output_text.annotation.added":
@@ -207,7 +214,7 @@ class Replier:
         self, person: Person, conversation: list[Any], tools: list[Any], retries: int
     ) -> _Events:
         body = {
-            "model": self._model,
+            "model": self.model,
             "input": conversation,
             "tools": tools,
             "store": False,

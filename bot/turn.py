@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeAlias
@@ -21,7 +22,7 @@ from bot.reply import Replier, ReplyFailed
 from bot.surfaces.reply import Note, noted, reply_text
 from bot.threads import read_thread
 from bot.toolbox import OpenTools, Toolbox
-from bot.turns import Context, Intent, Outcome, Turns
+from bot.turns import Context, Intent, Made, Outcome, Turns
 from bot.words import plain, typed
 from memory import Embedder, Pool, Recalled, View, recall_memories, step
 
@@ -53,8 +54,8 @@ class Outlet(Protocol):
     def start_over(self) -> None:
         """Begin the answer anew."""
 
-    async def finish(self, text: str, *, drew_on: bool = False) -> None:
-        """Deliver the whole answer; `drew_on` says that memories were in view."""
+    async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
+        """Deliver the whole answer; `drew_on`: memories were in view, `rates`: it can be rated."""
 
     async def show(self, works: Sequence[Work]) -> None:
         """Show the person, and nobody else, what these bring; they decide."""
@@ -82,7 +83,7 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
 
     @entrypoint()
     async def turn(waiting: Waiting) -> Outcome:
-        message = waiting.message
+        message, began = waiting.message, time.monotonic()
         question = plain(message.text, parts.bot_user_id)
         words = typed(message.text, parts.bot_user_id)
 
@@ -93,17 +94,24 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
         recalled: Sequence[str] = ()
         tools: Toolbox | None = None
         note: Note | None = None
+        made: Made | None = None
         async with open_outlet(waiting, view, intent) as outlet:
             if question:
                 prompt = await _prompt(parts, waiting, view, intent, context, question)
                 recalled = [memory.reference for memory in prompt.memories]
                 tools = parts.tools(waiting, view, intent, words) if outlet.interactive else None
-                outcome, text = await _answer(parts, waiting, prompt, outlet, tools)
+                outcome, text, whole = await _answer(parts, waiting, prompt, outlet, tools)
+                if whole:
+                    made = Made(
+                        model=parts.replier.model,
+                        milliseconds=round((time.monotonic() - began) * 1000),
+                    )
                 if tools is not None:
                     recalled = list(dict.fromkeys([*recalled, *tools.recalled]))
                 note = _note(outcome, prompt)
                 shown = noted(await outlet.language(), text, note)
-                await outlet.finish(shown, drew_on=bool(recalled) and outcome != "failed")
+                drew_on = bool(recalled) and outcome != "failed"
+                await outlet.finish(shown, drew_on=drew_on, rates=made is not None)
                 await outlet.show(tools.shown if tools else ())
             else:
                 outcome, text = "answered", await _nothing_asked(outlet, message.has_files)
@@ -119,6 +127,7 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
             learned=tools.learned if tools else (),
             questions=tools.questions if tools else (),
             note=note,
+            made=made,
         )
         return outcome
 
@@ -162,7 +171,9 @@ async def _recalled(parts: Parts, view: View, intent: Intent, question: str) -> 
 
 async def _answer(
     parts: Parts, waiting: Waiting, prompt: Prompt, outlet: Outlet, tools: Toolbox | None
-) -> tuple[Outcome, str]:
+) -> tuple[Outcome, str, bool]:
+    """Return what came of the question, its text, and whether that is the model's own answer."""
+
     async def show(piece: str) -> None:
         # While the model is silent there is nothing to show, but Stop counts all the same.
         await (outlet.write(piece) if piece else outlet.check())
@@ -182,8 +193,8 @@ async def _answer(
         if failed.passes and outlet.patient:
             raise
         outlet.start_over()
-        return "failed", say(await outlet.language(), failed.cause)
+        return "failed", say(await outlet.language(), failed.cause), False
     except Stopped:
         note = say(await outlet.language(), "stopped")
-        return "stopped", f"{outlet.taken.rstrip()}\n\n{note}".strip()
-    return "answered", reply_text(await outlet.language(), reply)
+        return "stopped", f"{outlet.taken.rstrip()}\n\n{note}".strip(), False
+    return "answered", reply_text(await outlet.language(), reply), not reply.refused

@@ -71,6 +71,14 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """By which model an answer was made, and how long the person waited for all of it."""
+
+    model: str
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """A turn about to post. `reply_ts` names what an earlier attempt at it has posted already.
 
@@ -186,13 +194,15 @@ class Turns:
         learned: Sequence[UUID] = (),
         questions: Sequence[UUID] = (),
         note: str | None = None,
+        made: Made | None = None,
     ) -> None:
         """End the turn, its message and, where there are words to remember, defer formation.
 
         `asked`: the person was asked to confirm a forgetting, so the words remove nothing.
         `learned` are changes of memories made while it was answered, `questions` what these left
         open: the person is told of them.
-        `note` is the key of a line that stands below the reply.
+        `note` is the key of a line that stands below the reply. `made` says how the model made it,
+        where it can be rated.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `bot.interruptions.Interrupted` where the message was edited or deleted meanwhile: then it
@@ -204,10 +214,19 @@ class Turns:
                 await note_told(connection, waiting.message.person)
             await connection.execute(
                 "UPDATE turns SET status = %s, reply = CASE WHEN NOT off_record THEN %s END,"
-                " recalled = %s, asked = %s, reply_note = %s,"
+                " recalled = %s, asked = %s, reply_note = %s, model = %s, latency_ms = %s,"
                 " ended_at = now(), formed_at = CASE WHEN words = '' THEN now() END"
                 " WHERE id = %s",
-                (outcome, reply, list(recalled), asked, note, intent.id),
+                (
+                    outcome,
+                    reply,
+                    list(recalled),
+                    asked,
+                    note,
+                    made.model if made else None,
+                    made.milliseconds if made else None,
+                    intent.id,
+                ),
             )
             await self._schedule_formation(connection, view.own)
             await self._announce(connection, view.person, intent.id, learned, questions)

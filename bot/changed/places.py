@@ -62,6 +62,7 @@ class ToldTurn:
     question_ts: str
     late: bool
     note: Note | None
+    rates: bool
 
     @property
     def in_dm_reply(self) -> bool:
@@ -97,8 +98,8 @@ class NoticePlaces:
                 "SELECT id, channel_id, thread, audience, reply_ts, reply, recalled, EXISTS (SELECT"
                 " FROM person_settings s WHERE s.team_id = turns.team_id AND s.user_id ="
                 " turns.user_id AND s.told_at BETWEEN intended_at AND ended_at) AS introduces,"
-                " question_ts, reply_note, EXISTS (SELECT FROM inbox_events e"
-                " WHERE e.team_id = turns.team_id AND e.channel_id = turns.channel_id"
+                " question_ts, reply_note, model IS NOT NULL AS rates,"
+                " EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id AND e.channel_id = turns.channel_id"
                 " AND e.ts = turns.question_ts AND e.late) AS late"
                 " FROM turns"
                 f" WHERE {condition} AND team_id = %s AND user_id = %s",
@@ -122,6 +123,7 @@ class NoticePlaces:
             question_ts=row["question_ts"],
             late=row["late"],
             note=row["reply_note"],
+            rates=row["rates"],
         )
 
     async def below_reply(
@@ -184,6 +186,7 @@ class NoticePlaces:
             stand_in=self._stand_in,
             standing=Standing(settings=PersonSettings()) if turn.introduces else None,
             drew_on=drew_on,
+            rates=turn.id if turn.rates else None,
             told=told,
             room=room_below(text),
             zone=settings.zone,

@@ -20,6 +20,7 @@ VERSION = 1
 _OF_PERSON: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
 # Every table of ours that holds rows of a person; a test compares it with the database.
 TABLES: tuple[LiteralString, ...] = (
+    "feedback",
     "change_notices",
     "turns",
     "inbox_events",
@@ -56,6 +57,15 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
             " locale, time_zone FROM person_settings",
             "1",
         )
+        feedback = await _rows(
+            connection,
+            person,
+            "SELECT turn.channel_id AS channel, turn.question_ts AS ts, rating, reasons, comment,"
+            " f.model, f.latency_ms, memories, given_at, changed_at"
+            " FROM (SELECT * FROM feedback) f JOIN (SELECT id, channel_id, question_ts FROM turns)"
+            " turn ON turn.id = f.turn_id",
+            "given_at",
+        )
         incognito = await _rows(
             connection, person, "SELECT thread, since FROM incognito_threads", "since, thread"
         )
@@ -67,6 +77,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         "received_by": providers(settings),
         **memories,
         "conversation": conversation,
+        "feedback": feedback,
         "messages": waiting,
         "settings": chosen[0] if chosen else {},
         "incognito_threads": incognito,

@@ -15,10 +15,12 @@ from bot.locale import Language, say
 from bot.own.changes import OwnChanges
 from bot.own.editing import Editing
 from bot.own.erasing import Erasing
+from bot.own.feedback import Feedback
 from bot.own.importing import Importing
 from bot.own.memories import OwnMemories
 from bot.own.openings import (
     ERASE_ACTION,
+    FEEDBACK_ACTION,
     MENU_ACTION,
     MY_MEMORIES,
     SETTINGS_ACTION,
@@ -59,6 +61,7 @@ def create_modals(
         importing=importing,
         erasing=erasing,
         own=own,
+        feedback=Feedback(pool),
     )
 
 
@@ -73,6 +76,7 @@ class Modals:
     importing: Importing
     erasing: Erasing
     own: OwnMemories
+    feedback: Feedback
 
     async def content(self, body: Mapping[str, Any], person: Person, language: Language) -> View:
         """Return what a modal opened for `body`, a command, click or shortcut, is to show."""
@@ -85,6 +89,8 @@ class Modals:
             return await self.controls.settings_form(person, language)
         if action["action_id"] == ERASE_ACTION:
             return self.erasing.form(language)
+        if action["action_id"] == FEEDBACK_ACTION:
+            return await self.feedback.asked_why(person, language, str(action["value"]))
         if action["action_id"] == MENU_ACTION:
             return await self._menu(str(action["selected_option"]["value"]), person, language)
         if action["action_id"] == USED_ACTION:

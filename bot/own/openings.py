@@ -19,6 +19,9 @@ SETTINGS_ACTION = "open_settings"
 ERASE_ACTION = "erase_everything"
 # A shortcut, by its callback_id.
 MY_MEMORIES = "my_memories"
+# One action for both buttons below a reply: the value begins with the rating.
+FEEDBACK_ACTION = "feedback"
+GOOD, BAD = "good", "bad"
 # Where such a front says which modal it has opened.
 OPENED = "opened_view_id"
 ACTIONS = frozenset({MENU_ACTION, USED_ACTION, VIEW_ACTION, SETTINGS_ACTION, ERASE_ACTION})
@@ -31,10 +34,16 @@ def opens_modal(body: Mapping[str, Any]) -> Literal["views.open", "views.push"] 
     modal lies on top of the one that was clicked in.
     """
     if body.get("type") == "block_actions":
-        if not any(action.get("action_id") in ACTIONS for action in body.get("actions") or ()):
+        if not any(_opens(action) for action in body.get("actions") or ()):
             return None
         return "views.push" if body.get("view") else "views.open"
     if body.get("type") == "shortcut":
         return "views.open" if body.get("callback_id") == MY_MEMORIES else None
     opens = use_opens_modal(str(body.get("command") or ""), str(body.get("text") or ""))
     return "views.open" if opens else None
+
+
+def _opens(action: Mapping[str, Any]) -> bool:
+    if action.get("action_id") == FEEDBACK_ACTION:
+        return str(action.get("value")).startswith(BAD)
+    return action.get("action_id") in ACTIONS

@@ -61,6 +61,7 @@ class Delivery:
         self._stand_in = stand_in
         self._standing = standing
         self._drew_on: UUID | None = None
+        self._rates: UUID | None = None
         self._check = check
         calls = Calls(workspace, message, confirm=self._confirm)
         self._shown = Shown(calls, posts, workspace.bot_user_id)
@@ -127,13 +128,16 @@ class Delivery:
         self._may_stream = False
         self._taken = self._stream.pending = ""
 
-    async def finish(self, text: str, *, drew_on: bool = False) -> None:
+    async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
         """Deliver the whole answer; with `drew_on` it can be asked which memories were in view.
+
+        With `rates` it can be rated.
 
         Raises `DeliveryFailed` when Slack refuses it in every way, what the Slack client raises
         when Slack is away for too long, and `Interrupted`, but not for Stop: its sentence is final.
         """
         self._drew_on = self._turn_id if drew_on else None
+        self._rates = self._turn_id if rates else None
         await self._confirm()
         if self._may_stream and self._shown.parts and text.startswith(self._taken):
             self._stream.pending += text[len(self._taken) :]
@@ -168,6 +172,7 @@ class Delivery:
             stand_in=self._stand_in,
             standing=self._standing,
             drew_on=self._drew_on,
+            rates=self._rates,
         )
 
     async def _replace(self, texts: Sequence[str]) -> None:

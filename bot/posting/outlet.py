@@ -69,10 +69,10 @@ class SlackOutlet(Delivery):
         """Take a piece of the answer; a late answer begins by saying so."""
         await super().write(piece if self.taken else await self._begun(piece))
 
-    async def finish(self, text: str, *, drew_on: bool = False) -> None:
+    async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
         """Deliver the whole answer. Raises `DeliveryFailed` when Slack takes it in no way."""
         await self._look_at_pause()
-        await super().finish(await self._begun(text), drew_on=drew_on)
+        await super().finish(await self._begun(text), drew_on=drew_on, rates=rates)
 
     async def _look_at_pause(self) -> None:
         """Say nothing of a pause that the person has ended meanwhile, perhaps by this message."""

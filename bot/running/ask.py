@@ -65,9 +65,9 @@ class Collected:
         """Drop what has come."""
         self._taken = ""
 
-    async def finish(self, text: str, *, drew_on: bool = False) -> None:
-        """Keep the whole answer; whoever asked over HTTP has no button to see what it drew on."""
-        del drew_on
+    async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
+        """Keep the whole answer; whoever asked over HTTP has no buttons below it."""
+        del drew_on, rates
         self.text = text
 
     async def show(self, works: Sequence[Work]) -> None:

@@ -14,6 +14,7 @@ from bot.locale import Language, say
 from bot.person.settings import Standing
 from bot.reply import Reply
 from bot.surfaces.blocks import Block, note
+from bot.surfaces.feedback import feedback_block
 from bot.surfaces.notices import ROOM, Told, notice_blocks
 from bot.surfaces.standing import off_line
 from bot.surfaces.used import used_button
@@ -70,6 +71,7 @@ def footer(
     stand_in: bool,
     standing: Standing | None = None,
     drew_on: UUID | None = None,
+    rates: UUID | None = None,
     told: Told | None = None,
     room: int = ROOM,
     zone: tzinfo = UTC,
@@ -77,14 +79,19 @@ def footer(
     """Return what stands below every answer.
 
     `standing` says whether memory was on for it; `drew_on` is the turn whose memories were in view,
-    if any were; `told` what was remembered of it, in at most `room` characters.
+    if any were; `rates` the turn that can be rated, if it can; `told` what was remembered of it, in
+    at most `room` characters.
     """
     lines = [say(language, "footer_stand_in" if stand_in else "footer")]
     if standing is not None and standing.off:
         lines.append(off_line(language, standing.off, standing.settings))
     elif standing is not None and standing.introduces:
         lines.append(say(language, "footer_memory"))
-    return [note(*lines), *told_blocks(language, drew_on=drew_on, told=told, room=room, zone=zone)]
+    return [
+        note(*lines),
+        *([feedback_block(language, rates)] if rates else []),
+        *told_blocks(language, drew_on=drew_on, told=told, room=room, zone=zone),
+    ]
 
 
 def told_blocks(
