@@ -7,12 +7,15 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from bot.config import Settings, SettingsError, load_settings
 from bot.logs import set_up_logging
+
+_ENDING = ("export", "erase", "reembed", "feedback")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -30,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_person(commands)
     _add_reembed(commands)
+    _add_feedback(commands)
     return parser
 
 
@@ -75,6 +79,25 @@ def _add_person(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         command.add_argument("--user", required=True, metavar="U…", help="the person's id")
 
 
+def _add_feedback(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    help_text = "list what people thought of replies, with their comments and no message"
+    feedback = commands.add_parser("feedback", help=help_text, description=help_text)
+    feedback.add_argument(
+        "--since", type=_moment, metavar="DATE", help="only since then: 2026-11-20, in UTC"
+    )
+    feedback.add_argument(
+        "--format", choices=("text", "jsonl", "csv"), default="text", help="what to print"
+    )
+
+
+def _moment(text: str) -> datetime:
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"write a date such as 2026-11-20, not {text}") from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. A problem is one sentence on standard error."""
     chosen = _parser().parse_args(arguments)
@@ -98,9 +121,7 @@ def _command(chosen: argparse.Namespace) -> int:
     try:
         settings = load_settings()
         # A command that ends by itself says what it did; only what went wrong is logged besides.
-        level = (
-            "WARNING" if chosen.command in ("export", "erase", "reembed") else settings.log_level
-        )
+        level = "WARNING" if chosen.command in _ENDING else settings.log_level
         set_up_logging(level, settings.log_format)
         return _run(chosen, settings)
     except SettingsError as problem:
@@ -124,6 +145,10 @@ def _run(chosen: argparse.Namespace, settings: Settings) -> int:
             operating.erase(settings, chosen.team, chosen.user, agreed=chosen.yes)
         elif chosen.command == "reembed":
             operating.reembed(settings, again=chosen.again)
+        elif chosen.command == "feedback":
+            from bot.running.feedback import feedback
+
+            feedback(settings, chosen.since, chosen.format)
         elif chosen.command == "up":
             asyncio.run(_until_stopped(partial(commands.up, settings)))
         else:

@@ -77,6 +77,12 @@ async def take_away(
         times = [row["question_ts"], *(row["reply_ts"] if "reply" in gone else [])]
         places = [[row["channel_id"], ts] for ts in times]
         taken.append({"id": str(row["id"]), "places": places, **gone})
+    # What people said of an answer may repeat it.
+    await connection.execute(
+        "UPDATE feedback SET comment = '' WHERE team_id = %s AND user_id = %s AND comment <> ''"
+        " AND (%s OR turn_id = ANY(%s::uuid[]))",
+        (person.team_id, person.user_id, memories is None, [one["id"] for one in taken]),
+    )
     return taken
 
 

@@ -99,9 +99,9 @@ class NoticePlaces:
                 " FROM person_settings s WHERE s.team_id = turns.team_id AND s.user_id ="
                 " turns.user_id AND s.told_at BETWEEN intended_at AND ended_at) AS introduces,"
                 " question_ts, reply_note, model IS NOT NULL AS rates,"
-                " EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id AND e.channel_id = turns.channel_id"
-                " AND e.ts = turns.question_ts AND e.late) AS late"
-                " FROM turns"
+                " EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
+                " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
+                " AND e.late) AS late FROM turns"
                 f" WHERE {condition} AND team_id = %s AND user_id = %s",
                 (UUID(name), person.team_id, person.user_id),
             )

@@ -159,11 +159,12 @@ async def _note(pool: Pool, action: str, person: Person, rows: int) -> None:
         await connection.execute(
             "INSERT INTO operator_actions (operator, action, team_id, user_id, rows)"
             " VALUES (%s, %s, %s, %s, %s)",
-            (_operator(), action, person.team_id, person.user_id, rows),
+            (operator(), action, person.team_id, person.user_id, rows),
         )
 
 
-def _operator() -> str:
+def operator() -> str:
+    """Return who runs this command, as the machine names them."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user that the machine has no name for

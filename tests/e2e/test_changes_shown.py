@@ -180,6 +180,26 @@ def test_memories_used(world: World) -> None:
 
 
 @pytest.mark.one_mode
+def test_an_answer_is_rated(world: World) -> None:
+    """A good one is thanked for; a bad one is asked about in a modal, checked at its fields."""
+    ann = Seen(world, world.human())
+    message = world.ask(ann.human, "hello").messages[-1]
+    [block] = [b for b in message["blocks"] if b["type"] == "context_actions"]
+    rate = {"action_id": "feedback", "block_id": block["block_id"]}
+    ann.click(message, **rate, value="positive")
+    thanks = ann.alone(say("en", "feedback_thanks"))
+    assert thanks["thread_ts"] == message["thread_ts"]
+    ann.click(message, **rate, value="negative")
+    form = ann.modal(say("en", "feedback_why"))
+    empty = ann.submit(form)
+    assert empty["ack"]["errors"] == {"reasons": say("en", "feedback_empty")}
+    assert ann.submit(form, **{"comment.value": "Too short."})["ok"]
+    ann.modal(say("en", "feedback_thanks"))
+    [row] = world.rows("SELECT rating, comment FROM feedback WHERE user_id = %s", ann.human.id)
+    assert row == {"rating": "bad", "comment": "Too short."}
+
+
+@pytest.mark.one_mode
 def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:
     """A menu opens a form; what is wrong is said at its field; what is right can be undone."""
     ann = Seen(world, world.human())

@@ -1,0 +1,177 @@
+"""Ratings of replies: whose they are, what is kept with them, and what an operator reads."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from bot.locale import say
+from bot.messages import Message
+from bot.own.data import erase_person, export_person
+from bot.own.feedback import Feedback
+from bot.surfaces.feedback import Given, feedback_form
+from memory import Person
+from tests.integration.kioku_process import ended
+from tests.integration.wired import Wired
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+
+@pytest.fixture
+def feedback(app: Wired) -> Feedback:
+    """What is tested."""
+    return app.wiring.modals.feedback
+
+
+def values(app: Wired, message: Message) -> list[str]:
+    """Return the values of the rating buttons in a message's thread."""
+    return [
+        side["value"]
+        for shown in app.shown(message)
+        for block in shown.get("blocks", [])
+        if block["type"] == "context_actions"
+        for element in block["elements"]
+        for side in (element["positive_button"], element["negative_button"])
+    ]
+
+
+def stored(app: Wired, person: Person) -> list[dict[str, Any]]:
+    """Return what is stored of a person's ratings."""
+    return app.rows("SELECT * FROM feedback WHERE user_id = %s", person.user_id)
+
+
+def submitted(turn: str, *reasons: str, comment: str = "") -> dict[str, Any]:
+    """Return a submitted form."""
+    state = {
+        "reasons": {"value": {"selected_options": [{"value": one} for one in reasons]}},
+        "comment": {"value": {"value": comment}},
+    }
+    return {**feedback_form("en", turn, Given()), "state": {"values": state}}
+
+
+async def test_a_rating_is_kept_with_what_made_the_answer(app: Wired, feedback: Feedback) -> None:
+    """Model, time and memories in view are kept; a second click takes the first one's place."""
+    place = app.slack.place()
+    told = await app.ask(place, "I love ramen")
+    await app.form(told)
+    asked = await app.ask(place, "What shall I eat?")
+    good, bad = values(app, asked)
+    who, turn = asked.person, app.turn(asked)
+    thanks = await feedback.clicked(who, "en", good)
+    assert thanks["text"] == say("en", "feedback_thanks")
+    [row] = stored(app, who)
+    assert (row["turn_id"], row["rating"], row["comment"]) == (turn["id"], "good", "")
+    assert row["model"] == app.wiring.parts.replier.model
+    assert row["memories"] == turn["recalled"] != []
+    assert 0 < row["latency_ms"] < 60_000
+
+    form = await feedback.asked_why(who, "en", bad)
+    assert form["callback_id"] == "feedback_form"
+    done = await feedback.explained(
+        who, "en", submitted(str(turn["id"]), "forgot", comment="I said ramen.")
+    )
+    assert say("en", "feedback_thanks") in json.dumps(done)
+    [row] = stored(app, who)
+    assert (row["rating"], row["reasons"], row["comment"]) == ("bad", ["forgot"], "I said ramen.")
+    again = await feedback.asked_why(who, "en", bad)
+    assert "I said ramen." in json.dumps(again)
+    await feedback.clicked(who, "en", good)
+    [row] = stored(app, who)
+    assert (row["rating"], row["reasons"], row["comment"]) == ("good", [], "")
+
+
+async def test_only_who_asked_can_rate(app: Wired, feedback: Feedback) -> None:
+    """Somebody else who clicks is told so, and nothing is stored, of either button."""
+    place = app.slack.place()
+    asked = await app.ask(place, "hello")
+    good, bad = values(app, asked)
+    other = Person(asked.team_id, app.slack.person()[0])
+    answer = await feedback.clicked(other, "en", good)
+    view = await feedback.asked_why(other, "en", bad)
+    await feedback.explained(other, "en", submitted(bad.split()[1], "wrong"))
+    assert answer["text"] == say("en", "feedback_others")
+    assert say("en", "feedback_others") in json.dumps(view)
+    assert stored(app, other) == stored(app, asked.person) == []
+
+
+async def test_what_is_no_answer_cannot_be_rated(app: Wired) -> None:
+    """Errors, sentences of the app's own and the first parts of an answer have no buttons."""
+    place = app.slack.place()
+    fault = {"endpoint": "responses", "kind": "reply", "error_code": "invalid_api_key"}
+    app.stand_in.call("/_model/faults", fault)
+    failed = await app.ask(place, "hello")
+    assert values(app, failed) == []
+    assert app.turn(failed)["model"] is None
+    nothing = await app.ask(place, f"<@{app.slack.bot_user_id}>")
+    assert values(app, nothing) == []
+    app.script("A line of a long answer.\n\n" * 700)
+    long = await app.ask(place, "Tell me everything.")
+    assert len(app.shown(long)) > 1
+    assert len(values(app, long)) == 2
+    assert "feedback" in json.dumps(app.shown(long)[-1]["blocks"])
+
+
+async def test_feedback_is_taken_along_and_erased(app: Wired, feedback: Feedback) -> None:
+    """A person's export holds their ratings; erasing takes them, and the turns' retention too."""
+    place = app.slack.place()
+    asked = await app.ask(place, "hello")
+    _, bad = values(app, asked)
+    await feedback.asked_why(asked.person, "en", bad)
+    await feedback.explained(asked.person, "en", submitted(bad.split()[1], comment="No."))
+    document = await export_person(app.pool, asked.person, app.wiring.connections.settings)
+    [one] = document["feedback"]
+    assert (one["ts"], one["rating"], one["comment"]) == (asked.ts, "bad", "No.")
+    erased = await erase_person(app.pool, asked.person)
+    assert (erased.counts["feedback"], erased.left["feedback"]) == (1, 0)
+    late = await feedback.explained(asked.person, "en", submitted(bad.split()[1], comment="x"))
+    assert say("en", "feedback_too_late") in json.dumps(late)
+
+
+async def test_a_comment_goes_with_what_is_forgotten(app: Wired, feedback: Feedback) -> None:
+    """Forgetting everything takes the words people wrote about answers along."""
+    place = app.slack.place()
+    asked = await app.ask(place, "I love ramen")
+    _, bad = values(app, asked)
+    await feedback.asked_why(asked.person, "en", bad)
+    await feedback.explained(asked.person, "en", submitted(bad.split()[1], comment="ramen!"))
+    await app.wiring.own.everything_forgotten(asked.person, "en")
+    [row] = stored(app, asked.person)
+    assert (row["rating"], row["comment"]) == ("bad", "")
+
+
+async def test_an_operator_lists_and_exports(
+    app: Wired, feedback: Feedback, database: str, tmp_path: Path
+) -> None:
+    """Lines for other programs hold ratings and comments, and no message; reading is noted."""
+    place = app.slack.place()
+    app.script("The answer itself.")
+    asked = await app.ask(place, "The question itself.")
+    await feedback.clicked(asked.person, "en", values(app, asked)[0])
+
+    def kioku(*more: str, address: str = database) -> Any:
+        return ended(tmp_path, "feedback", *more, DATABASE_URL=address)
+
+    listed = await asyncio.to_thread(kioku, "--format", "jsonl", "--since", "2020-01-01")
+    assert (listed.code, listed.err) == (0, "")
+    rows = [json.loads(line) for line in listed.out.splitlines()]
+    assert [one["rating"] for one in rows if one["user"] == place.user] == ["good"]
+    assert "itself" not in listed.out
+    none = await asyncio.to_thread(kioku, "--since", "2999-01-01")
+    assert none.out == "0 in all: 0 good, 0 bad.\n"
+    noted = app.rows("SELECT user_id, rows FROM operator_actions WHERE action = 'feedback'")
+    assert {"user_id": "*", "rows": len(rows)} in noted
+    name = f"reader_{uuid4().hex}"
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'x' IN ROLE kioku_app".encode())
+        reader = psycopg.conninfo.make_conninfo(database, user=name, password="x")
+        refused = await asyncio.to_thread(kioku, address=reader)
+        owner.execute(f"DROP ROLE {name}".encode())
+    assert refused.code == 1
+    assert "run `kioku feedback` as the owner" in refused.err
