@@ -193,7 +193,7 @@ def test_an_answer_is_rated(world: World) -> None:
     form = ann.modal(say("en", "feedback_why"))
     empty = ann.submit(form)
     assert empty["ack"]["errors"] == {"reasons": say("en", "feedback_empty")}
-    assert ann.submit(form, **{"comment.value": "Too short."})["ok"]
+    assert ann.submit(form, **{"comment": "Too short."})["ok"]
     ann.modal(say("en", "feedback_thanks"))
     [row] = world.rows("SELECT rating, comment FROM feedback WHERE user_id = %s", ann.human.id)
     assert row == {"rating": "bad", "comment": "Too short."}
