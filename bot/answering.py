@@ -15,17 +15,20 @@ from bot.absence.telling import Telling
 from bot.inbox import MAX_ATTEMPTS, Inbox, Waiting
 from bot.interruptions import Edited, Superseded, Withdrawn
 from bot.logs import fault
+from bot.person.admission import Admission
 from bot.person.shares import Shares, UsedUp
+from bot.policies import Refusal
 from bot.posting.delivery import DeliveryFailed
 from bot.reply import ReplyFailed
 from bot.withdrawals import Withdrawals
-from memory import is_away, measured
+from memory import DM, is_away, measured
 
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _MOST_ATTEMPTS = 500
+_DAY_SECONDS = 86_400.0
 
 
 class Answering:
@@ -40,6 +43,7 @@ class Answering:
         withdrawals: Withdrawals,
         shares: Shares,
         notices: Notices,
+        admission: Admission | None = None,
     ) -> None:
         self._inbox = inbox
         self._turn = turn
@@ -48,6 +52,7 @@ class Answering:
         self._withdrawals = withdrawals
         self._shares = shares
         self._notices = notices
+        self._admission = admission
 
     @measured("drain")
     async def drain(self, thread: str) -> None:
@@ -103,6 +108,9 @@ class Answering:
 
     @measured("turn")
     async def _attempt(self, waiting: Waiting) -> bool:
+        if self._admission and (refusal := await self._admission.refuses(waiting.message)):
+            await self._turn_away(self._admission, waiting, refusal)
+            return True
         if waiting.failures >= MAX_ATTEMPTS:
             await self._telling.instead(waiting, "turn_failed")
             return True
@@ -119,6 +127,19 @@ class Answering:
             return await self._outages.begin(waiting, failed.cause)
         await self._outages.answered(waiting)
         return True
+
+    async def _turn_away(self, admission: Admission, waiting: Waiting, refusal: Refusal) -> None:
+        """Say why there is no answer: always in a direct message, elsewhere once a day, to them.
+
+        Of the message nothing is kept.
+        """
+        message = waiting.message
+        told = f"{refusal} {message.channel_id}"
+        if message.audience == DM or (
+            message.addressed and await self._notices.claim(waiting, told, _DAY_SECONDS)
+        ):
+            await admission.tell(message, refusal)
+        await self._inbox.pass_over(waiting)
 
     async def _refuse(self, waiting: Waiting, used_up: UsedUp) -> None:
         """Say once in the hour, or day, why nothing is answered and when it will be again."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from bot.config import Settings, SettingsError, load_settings
 from bot.logs import set_up_logging
 
-_ENDING = ("export", "erase", "reembed", "feedback")
+_ENDING = ("export", "erase", "reembed", "policy", "feedback")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_person(commands)
     _add_reembed(commands)
     _add_feedback(commands)
+    _add_policy(commands)
     return parser
 
 
@@ -98,6 +99,26 @@ def _moment(text: str) -> datetime:
     return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
+def _add_policy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    help_text = "say who may use Kioku in one workspace, where, and with what"
+    policy = commands.add_parser("policy", help=help_text, description=help_text)
+    verbs = policy.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, verb_text in (
+        ("show", "print what applies, and what is only this workspace's"),
+        ("set", "choose for this workspace; what is not named stays"),
+        ("clear", "choose nothing: what the settings say applies again"),
+    ):
+        one = verbs.add_parser(verb, help=verb_text, description=verb_text)
+        one.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
+        if verb != "set":
+            continue
+        one.add_argument("--channels", metavar="C…,C…", help="or `all`, or `default`")
+        one.add_argument("--people", metavar="U…,U…", help="or `all`, or `default`")
+        one.add_argument("--guests", choices=("on", "off", "default"))
+        one.add_argument("--web-search", choices=("on", "off", "default"))
+        one.add_argument("--retention-days", metavar="DAYS", help="or `default`")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. A problem is one sentence on standard error."""
     chosen = _parser().parse_args(arguments)
@@ -132,7 +153,7 @@ def _command(chosen: argparse.Namespace) -> int:
 
 def _run(chosen: argparse.Namespace, settings: Settings) -> int:
     # Only now: help and a wrong setting need not wait for the rest.
-    from bot.running import commands, operating
+    from bot.running import commands, operating, policing
     from bot.running.start import StartError
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
@@ -149,6 +170,8 @@ def _run(chosen: argparse.Namespace, settings: Settings) -> int:
             from bot.running.feedback import feedback
 
             feedback(settings, chosen.since, chosen.format)
+        elif chosen.command == "policy":
+            policing.run(settings, chosen.verb, chosen.team, policing.asked(chosen))
         elif chosen.command == "up":
             asyncio.run(_until_stopped(partial(commands.up, settings)))
         else:

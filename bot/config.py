@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,10 +11,30 @@ from typing import Literal
 
 import psycopg.conninfo
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
+
+
+def ids(text: str, begins: str) -> frozenset[str]:
+    """Return the ids of Slack's in a list with commas, each beginning with one of `begins`.
+
+    Raises `ValueError` for what is no such id.
+    """
+    found = frozenset(text.replace(",", " ").split())
+    for one in found:
+        if not re.fullmatch(rf"[{begins}][A-Z0-9]{{2,}}", one):
+            raise ValueError("ids of Slack's are needed, such as C0123ABCD")
+    return found
 
 
 class SettingsError(Exception):
@@ -47,6 +68,9 @@ class Settings(BaseModel):
     formation_delay: float = Field(20.0, alias="KIOKU_FORMATION_DELAY", ge=0, le=3600)
     consent: Literal["notice", "ask"] = Field("notice", alias="KIOKU_CONSENT")
     web_search: bool = Field(True, alias="KIOKU_WEB_SEARCH")
+    channels: frozenset[str] = Field(frozenset(), alias="KIOKU_CHANNELS")
+    people: frozenset[str] = Field(frozenset(), alias="KIOKU_PEOPLE")
+    guests: bool = Field(False, alias="KIOKU_GUESTS")
     person_messages_per_hour: int = Field(120, alias="KIOKU_PERSON_MESSAGES_PER_HOUR", ge=0)
     workspace_tokens_per_day: int = Field(0, alias="KIOKU_WORKSPACE_TOKENS_PER_DAY", ge=0)
     api_token: SecretStr | None = Field(None, alias="KIOKU_API_TOKEN")
@@ -59,6 +83,13 @@ class Settings(BaseModel):
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("channels", "people", mode="before")
+    @classmethod
+    def _listed(cls, value: object, checked: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        return ids(value, "CG" if checked.field_name == "channels" else "UW")
 
     @field_validator("slack_api_url")
     @classmethod
@@ -113,6 +144,9 @@ _HINTS = {
     "KIOKU_FORMATION_DELAY": "seconds of quiet from 0 to 3600",
     "KIOKU_CONSENT": "notice or ask",
     "KIOKU_WEB_SEARCH": "on or off",
+    "KIOKU_CHANNELS": "ids of channels, such as C0123ABCD,C0456EFGH, or nothing for every channel",
+    "KIOKU_PEOPLE": "ids of people, such as U0123ABCD,U0456EFGH, or nothing for everybody",
+    "KIOKU_GUESTS": "on or off",
     "KIOKU_PERSON_MESSAGES_PER_HOUR": "a number of messages; 0 for no limit",
     "KIOKU_WORKSPACE_TOKENS_PER_DAY": "a number of tokens; 0 for no limit",
     "KIOKU_RETENTION_DAYS": "a number of days from 1 to 36500, or nothing to keep memories",

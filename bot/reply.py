@@ -92,7 +92,8 @@ class _Round:
 class Replier:
     """Asks the model for answers, as a stream.
 
-    `spend` is awaited with the workspace and the tokens that each response took.
+    `spend` is awaited with the workspace and the tokens that each response took. `searches` says
+    for a workspace whether the model may search the web, else `web_search` does.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
@@ -104,13 +105,15 @@ class Replier:
         model: str,
         web_search: bool,
         spend: Callable[[str, int], Awaitable[None]] | None = None,
+        searches: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         # The SDK waits as long as a 429 tells it; whoever waits here takes a worker's place.
         self._client = client.with_options(max_retries=0)
         self._retries = min(client.max_retries, 1)
         self._spend = spend
         self.model = model
-        self._tools: list[dict[str, Any]] = [{"type": "web_search"}] if web_search else []
+        self._web_search = web_search
+        self._searches = searches
         self.breaker = Breaker()
 
     @measured("model")
@@ -187,7 +190,8 @@ class Replier:
         on_text: OnText,
     ) -> _Round:
         came = _Round()
-        tools: list[Any] = [*self._tools, *(toolbox.definitions() if toolbox else [])]
+        tools: list[Any] = await self._own_tools(person.team_id)
+        tools += toolbox.definitions() if toolbox else []
         async with await self._begun(person, conversation, tools, retries) as stream:
             async for event in stream:
                 kind = event.get("type")
@@ -208,6 +212,10 @@ class Replier:
                 else:
                     _raise_if_failed(event)
         raise ReplyFailed("model_down")
+
+    async def _own_tools(self, team_id: str) -> list[Any]:
+        web_search = await self._searches(team_id) if self._searches else self._web_search
+        return [{"type": "web_search"}] if web_search else []
 
     @measured("model answers")
     async def _begun(

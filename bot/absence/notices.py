@@ -7,7 +7,8 @@ from typing import Literal, TypeAlias
 from bot.inbox import Waiting
 from memory import Pool, person_transaction
 
-Kind: TypeAlias = Literal["outage", "share_messages", "share_tokens"]
+# Or a refusal with the conversation it was said in.
+Kind: TypeAlias = Literal["outage", "share_messages", "share_tokens"] | str
 
 
 class Notices:

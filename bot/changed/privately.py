@@ -12,7 +12,7 @@ from bot.messages import Message
 from bot.posting.posts import NOTICE_METADATA
 from bot.slack import patiently
 from bot.surfaces.blocks import Payload
-from memory import DM, Person, View
+from memory import Person
 
 _PATIENCE_SECONDS = 300.0
 
@@ -20,14 +20,14 @@ Work: TypeAlias = Callable[[Person, Language], Awaitable[Payload]]
 
 
 async def show_privately(
-    client: AsyncWebClient, message: Message, view: View, payload: Payload
+    client: AsyncWebClient, message: Message, payload: Payload, *, in_dm: bool
 ) -> None:
     """Show `payload` in the message's thread, to its author alone.
 
     In a direct message it is an ordinary message and stays; anywhere else it is ephemeral. Raises
     what the Slack client raises.
     """
-    if view.own.audience == DM:
+    if in_dm:
         await patiently(
             lambda: client.chat_postMessage(
                 channel=message.channel_id,

@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.doctor.finding import Finding, fix, note, ok
 from bot.doctor.models import create_client
+from bot.doctor.policy import count_own_policies, judge_policy
 from bot.doctor.work import judge_work, read_work
 from bot.running.queue import migrations
 from memory import (
@@ -47,6 +48,7 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
         async with _database(settings) as place:
             facts = await database_facts(place.conninfo, migrations())
             work = await read_work(place.conninfo)
+            policies = await count_own_policies(place.conninfo)
     except EmbeddedPostgresError as problem:
         yield fix(PART, str(problem))
         return
@@ -67,6 +69,8 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     for finding in judge_work(work) if work is not None else []:
         yield finding
+    if policies is not None:
+        yield judge_policy(settings, policies)
     if facts.space is not None:
         yield await _embedding(settings, facts, facts.space)
 

@@ -119,6 +119,8 @@ class Modals:
         if use is not None and use.name == "settings":
             return await self.controls.settings_form(person, language)
         if use is not None and use.name == "import":
+            if off := await self.controls.why_off(person, language):
+                return sentence_view(language, "import_title", off)
             return await self.importing.form(person, language)
         if use is not None and use.name == "add":
             off = await self.controls.why_off(person, language)

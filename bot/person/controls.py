@@ -15,6 +15,7 @@ from bot.kept_texts import drop_words, has_turn, last_turn, put_off_record, put_
 from bot.learning import Learning
 from bot.locale import Language, say
 from bot.messages import Message
+from bot.person.admission import Admission
 from bot.person.pausing import PauseNotUnderstood, pause_end
 from bot.person.people import People
 from bot.person.settings import (
@@ -53,12 +54,19 @@ class Controls:
     """Each change is one transaction, during which nothing of the person is being written."""
 
     def __init__(
-        self, pool: Pool, people: People, learning: Learning, *, consent: ConsentMode
+        self,
+        pool: Pool,
+        people: People,
+        learning: Learning,
+        *,
+        consent: ConsentMode,
+        admission: Admission | None = None,
     ) -> None:
         self._pool = pool
         self._people = people
         self._learning = learning
         self._consent: ConsentMode = consent
+        self._admission = admission
 
     # --- what is done ---------------------------------------------------------------------
 
@@ -191,7 +199,12 @@ class Controls:
         return settings_payload(language, settings, consent=self._consent)
 
     async def why_off(self, person: Person, language: Language) -> str | None:
-        """Return the sentence that says why memory is off for a person; None while it is on."""
+        """Return the sentence that says why memory is off for a person; None while it is on.
+
+        It is off as well for whom operators do not let use Kioku.
+        """
+        if self._admission and (refusal := await self._admission.refuses_person(person)):
+            return say(language, refusal)
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
         off = settings.off(self._consent)

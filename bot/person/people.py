@@ -36,6 +36,14 @@ _PATIENCE_SECONDS = 3.0
 _KEPT = 5_000
 
 
+def is_guest(user: Mapping[str, Any]) -> bool:
+    """Say whether a user object of Slack's is that of a guest, of one channel or of several.
+
+    Source: https://docs.slack.dev/reference/objects/user-object
+    """
+    return bool(user.get("is_restricted") or user.get("is_ultra_restricted"))
+
+
 class People:
     """``users.info``, kept in `person_settings` until it changes; here for half a minute."""
 
@@ -71,7 +79,7 @@ class People:
         if known is not None and time.monotonic() < known[0]:
             # Slack was asked a moment ago; what the person chose is as it was just read.
             said = known[1]
-            return replace(settings, locale=said.locale, time_zone=said.time_zone)
+            return replace(settings, locale=said.locale, time_zone=said.time_zone, guest=said.guest)
         return await self._ask_slack(person, settings)
 
     def forget(self, person: Person) -> None:
@@ -85,7 +93,11 @@ class People:
             await note_presence(connection, person, gone=bool(user.get("deleted")))
             if user.get("locale"):
                 await known_profile(
-                    connection, person, locale=user["locale"], time_zone=user.get("tz")
+                    connection,
+                    person,
+                    locale=user["locale"],
+                    time_zone=user.get("tz"),
+                    guest=is_guest(user),
                 )
             else:
                 await doubt_profile(connection, person)
@@ -113,13 +125,15 @@ class People:
             log.info("a locale could not be looked up: %s", error_code(error) or fault(error))
             return self._keep(person, settings, _FAILED_SECONDS)
         user = answer.get("user") or {}
-        locale, zone = user.get("locale"), user.get("tz")
+        locale, zone, guest = user.get("locale"), user.get("tz"), is_guest(user)
         try:
             with impatiently(_PATIENCE_SECONDS):
                 async with person_transaction(self._pool, person) as connection:
-                    await note_profile(connection, person, locale=locale, time_zone=zone)
+                    await note_profile(
+                        connection, person, locale=locale, time_zone=zone, guest=guest
+                    )
                     settings = await read_settings(connection, person)
         except OperationalError as error:
             log.warning("a person's profile could not be kept: %s", fault(error))
-            settings = replace(settings, locale=locale, time_zone=zone)
+            settings = replace(settings, locale=locale, time_zone=zone, guest=guest)
         return self._keep(person, settings, _TRUSTED_SECONDS)

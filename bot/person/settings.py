@@ -31,7 +31,7 @@ class PersonSettings:
     `deactivated`: their account was, so nothing of their memory is read or written.
     `paused_until` is None for a pause that lasts until the person ends it. `language` overrides
     Slack's. `told`: they have heard that there is a memory. `retention_days` is how long their
-    memories are kept, None: as the installation says.
+    memories are kept, None: as the installation says. `guest` is None until Slack has said it.
     """
 
     paused: bool = False
@@ -45,6 +45,7 @@ class PersonSettings:
     locale: str | None = None
     time_zone: str | None = None
     profile_at: datetime | None = None
+    guest: bool | None = None
     deactivated: bool = False
 
     @property
@@ -57,8 +58,10 @@ class PersonSettings:
 
     @property
     def profile_is_fresh(self) -> bool:
-        """Whether Slack need not be asked again for locale and time zone."""
-        return self.profile_at is not None and datetime.now(UTC) - self.profile_at < PROFILE_TRUSTED
+        """Whether Slack need not be asked again for locale, time zone and whether a guest."""
+        if self.profile_at is None or self.guest is None:
+            return False
+        return datetime.now(UTC) - self.profile_at < PROFILE_TRUSTED
 
     def reads(self, text: str = "") -> Language:
         """Return the language to answer in: chosen, else Slack's, else that of `text`."""
@@ -102,7 +105,7 @@ _COLUMNS: LiteralString = (
     "s.pauses @> now() AS paused,"
     " CASE WHEN s.pauses @> now() THEN upper(s.pauses) END AS paused_until,"
     " s.notices, s.language, s.consent, s.consent_at, s.told_at IS NOT NULL AS told,"
-    " s.retention_days, s.locale, s.time_zone, s.profile_at,"
+    " s.retention_days, s.locale, s.time_zone, s.profile_at, s.guest,"
     " s.deactivated_at IS NOT NULL AS deactivated"
 )
 
@@ -233,13 +236,15 @@ async def note_profile(
     *,
     locale: str | None,
     time_zone: str | None,
+    guest: bool,
 ) -> None:
     """Keep what Slack says of a person, for every replica."""
     await connection.execute(
-        "INSERT INTO person_settings (team_id, user_id, locale, time_zone, profile_at)"
-        " VALUES (%s, %s, %s, %s, now()) ON CONFLICT (team_id, user_id) DO UPDATE SET"
-        " locale = excluded.locale, time_zone = excluded.time_zone, profile_at = now()",
-        (person.team_id, person.user_id, locale, time_zone),
+        "INSERT INTO person_settings (team_id, user_id, locale, time_zone, guest, profile_at)"
+        " VALUES (%s, %s, %s, %s, %s, now()) ON CONFLICT (team_id, user_id) DO UPDATE SET"
+        " locale = excluded.locale, time_zone = excluded.time_zone, guest = excluded.guest,"
+        " profile_at = now()",
+        (person.team_id, person.user_id, locale, time_zone, guest),
     )
 
 
@@ -249,12 +254,13 @@ async def known_profile(
     *,
     locale: str | None,
     time_zone: str | None,
+    guest: bool,
 ) -> None:
     """Keep a changed profile of a person who is known here; of nobody else."""
     await connection.execute(
-        "UPDATE person_settings SET locale = %s, time_zone = COALESCE(%s, time_zone),"
+        "UPDATE person_settings SET locale = %s, time_zone = COALESCE(%s, time_zone), guest = %s,"
         " profile_at = now() WHERE team_id = %s AND user_id = %s",
-        (locale, time_zone, person.team_id, person.user_id),
+        (locale, time_zone, guest, person.team_id, person.user_id),
     )
 
 

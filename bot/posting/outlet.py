@@ -17,7 +17,7 @@ from bot.posting.status import StatusLines
 from bot.slack import SLACK_FAULTS, error_code
 from bot.surfaces.reply import late_line
 from bot.turns import Intent
-from memory import View
+from memory import DM, View
 
 log = logging.getLogger(__name__)
 
@@ -92,12 +92,12 @@ class SlackOutlet(Delivery):
 
     async def show(self, works: Sequence[Work]) -> None:
         """Show what these bring. A list asked for in a channel comes to the asker only."""
-        person = self._message.person
+        person, in_dm = self._message.person, self._view.own.audience == DM
         for work in works:
             # Asked anew: the person may just have chosen another one.
             language = await self._people.language(person, self._message.text)
             payload = await work(person, language)
             try:
-                await show_privately(self._client, self._message, self._view, payload)
+                await show_privately(self._client, self._message, payload, in_dm=in_dm)
             except SLACK_FAULTS as error:
                 log.warning("a proposal was not shown: %s", error_code(error) or fault(error))

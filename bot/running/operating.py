@@ -46,7 +46,7 @@ def export(settings: Settings, team: str, user: str, to: Path | None) -> None:
 
     async def go() -> None:
         person = _person(team, user)
-        async with _pool(settings) as pool:
+        async with operators_pool(settings) as pool:
             document = await export_person(pool, person, settings)
             count = len(document["memories"]) + len(document["conversation"])
             await _note(pool, "export", person, count)
@@ -55,7 +55,7 @@ def export(settings: Settings, team: str, user: str, to: Path | None) -> None:
             sys.stdout.write(text)
         else:
             _write(to, text)
-            _tell(f"Wrote {count} memories and turns to {to}.")
+            tell(f"Wrote {count} memories and turns to {to}.")
 
     asyncio.run(go())
 
@@ -72,12 +72,12 @@ def erase(settings: Settings, team: str, user: str, *, agreed: bool, ask: Ask = 
             raise StartError(
                 "Nothing was erased: the id was not typed again. (--yes does without.)"
             )
-        async with _pool(settings) as pool:
+        async with operators_pool(settings) as pool:
             erased = await erase_person(pool, person)
             await _note(pool, "erase", person, erased.total)
-        _tell(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
+        tell(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
         for table, count in sorted(erased.counts.items()):
-            _tell(f"  {table:20}{count:8} erased{erased.left.get(table, 0):8} left")
+            tell(f"  {table:20}{count:8} erased{erased.left.get(table, 0):8} left")
         if any(erased.left.values()):
             raise StartError("Something came in meanwhile: run the command again.")
 
@@ -101,10 +101,10 @@ def reembed(settings: Settings, *, again: bool) -> None:
             made = await embed_anew(address, Embedder(model, space), progress=bar.show, again=again)
         bar.end()
         if made:
-            _tell(f"Embedded {made} memories with {space.model}. Start every process of Kioku anew")
-            _tell(f"with KIOKU_EMBEDDING_MODEL={space.model}; until then it shows the newest only.")
+            tell(f"Embedded {made} memories with {space.model}. Start every process of Kioku anew")
+            tell(f"with KIOKU_EMBEDDING_MODEL={space.model}; until then it shows the newest only.")
         else:
-            _tell(f"Every memory is embedded with {space.model} already.")
+            tell(f"Every memory is embedded with {space.model} already.")
 
     try:
         asyncio.run(go())
@@ -138,7 +138,8 @@ def _person(team: str, user: str) -> Person:
 
 
 @asynccontextmanager
-async def _pool(settings: Settings) -> AsyncIterator[Pool]:
+async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
+    """Open a small pool on a database that is set up; raises `StartError`."""
     async with contextlib.AsyncExitStack() as stack:
         conninfo = await stack.enter_async_context(database(settings))
         pool = create_pool(conninfo, min_size=1, max_size=2)
@@ -182,5 +183,6 @@ def _write(to: Path, text: str) -> None:
         raise StartError(f"{to} cannot be written ({os.strerror(error.errno or 0)}).") from None
 
 
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
+    """Print a line at once."""
     print(line, flush=True)  # noqa: T201 - a command speaks

@@ -19,9 +19,11 @@ from bot.own.modals import Modals, create_modals
 from bot.own.periods import PeriodForgetting
 from bot.own.placing import Placing
 from bot.own.previews import Previews
+from bot.person.admission import Admission
 from bot.person.controls import Controls
 from bot.person.people import People
 from bot.person.shares import Shares
+from bot.policies import Policies, policy_of
 from bot.posting.budgets import Budgets
 from bot.posting.calls import Workspace
 from bot.posting.outlet import SlackOutlet
@@ -62,6 +64,8 @@ class Wiring:
     previews: Previews
     placing: Placing
     shares: Shares
+    policies: Policies
+    admission: Admission
     reading: Reading
     suggesting: Suggesting
     parts: Parts
@@ -77,6 +81,8 @@ def wire(connections: Connections) -> Wiring:
     embedder = Embedder(connections.model, connections.space)
     audiences = Audiences(pool, slack)
     people = People(pool, slack)
+    policies = Policies(pool, policy_of(settings))
+    admission = Admission(policies, people, slack)
     notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
     own = OwnMemories(pool, embedder, stand_in=settings.stand_in, withdraw=notices.withdraw)
     former = Former(
@@ -106,7 +112,7 @@ def wire(connections: Connections) -> Wiring:
         consent=settings.consent,
     )
     periods = PeriodForgetting(pool, people, withdraw=notices.withdraw)
-    controls = Controls(pool, people, learning, consent=settings.consent)
+    controls = Controls(pool, people, learning, consent=settings.consent, admission=admission)
     files = SlackFiles(slack)
     exporting = Exporting(pool, files, settings)
     modals = create_modals(
@@ -179,6 +185,8 @@ def wire(connections: Connections) -> Wiring:
         placing=placing,
         sources=sources,
         shares=shares,
+        policies=policies,
+        admission=admission,
         reading=Reading(pool, queue, inbox, slack, str(connections.identity.bot_user_id)),
         suggesting=Suggesting(pool, queue, slack, people, consent=settings.consent),
         parts=Parts(
@@ -193,6 +201,7 @@ def wire(connections: Connections) -> Wiring:
                 model=settings.reply_model,
                 web_search=settings.web_search,
                 spend=shares.spend,
+                searches=policies.web_search,
             ),
             tools=open_tools(
                 pool,

@@ -95,4 +95,5 @@ def create_answering(wiring: Wiring) -> Answering:
         Withdrawals(pool, parts.client, parts.bot_user_id),
         wiring.shares,
         notices,
+        wiring.admission,
     )

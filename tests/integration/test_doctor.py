@@ -88,7 +88,7 @@ def test_a_healthy_installation_has_nothing_to_mend(
     assert told(done) == {}
     assert parts(done) == [
         *("Settings", "Data folder", "Bot token", "Scopes", "Events", "Clock"),
-        *("Database", "pgvector", "Migration", "Roles", "Work", "Embedding"),
+        *("Database", "pgvector", "Migration", "Roles", "Work", "Policy", "Embedding"),
         *("Model gpt-6-luna", f"Model {SPACE.model}"),
     ]
     assert "Events: come by Socket Mode." in done.out

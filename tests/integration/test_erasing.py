@@ -45,6 +45,7 @@ NOBODYS = {
     "slack_budgets",
     "token_use",
     "operator_actions",
+    "workspace_policies",
     "store_migrations",
     "vector_migrations",
 }

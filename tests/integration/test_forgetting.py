@@ -521,7 +521,11 @@ async def test_a_day_ends_where_the_person_is(
     """ "Just for today" ends at midnight in the time zone that Slack says the person is in."""
     async with person_transaction(desk.pool, Person("T1", "U1")) as connection:
         await note_profile(
-            connection, Person("T1", "U1"), locale="en-US", time_zone="America/New_York"
+            connection,
+            Person("T1", "U1"),
+            locale="en-US",
+            time_zone="America/New_York",
+            guest=False,
         )
     # Two in the morning of the 19th in UTC: the evening of the 18th in New York.
     said_at = datetime(2099, 11, 19, 2, 0, tzinfo=UTC)

@@ -1,0 +1,49 @@
+-- What an operator allows in one workspace, over the settings of the installation. NULL: as those
+-- say; an empty list: every channel, everybody. Of nobody in particular, so every row may be read.
+CREATE TABLE workspace_policies (
+    team_id text PRIMARY KEY,
+    channels text[],
+    people text[],
+    guests boolean,
+    web_search boolean,
+    retention_days int CHECK (retention_days BETWEEN 1 AND 36500),
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    changed_by text NOT NULL
+);
+ALTER TABLE workspace_policies ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybodys_policies ON workspace_policies USING (true);
+
+-- Whether Slack says that the person is a guest; NULL until it was asked.
+ALTER TABLE person_settings ADD COLUMN guest boolean;
+
+-- As before, but a workspace may have chosen for itself how long things are kept in it.
+CREATE OR REPLACE FUNCTION people_past_retention(of_all int, most int)
+    RETURNS TABLE (team_id text, user_id text, days int)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+    AS $$
+        WITH old AS (
+            SELECT split_part(store.prefix, '.', 2) AS team_id,
+                split_part(store.prefix, '.', 3) AS user_id, min(store.updated_at) AS oldest
+            FROM store WHERE store.prefix LIKE 'chat.%'
+                AND (of_all IS NOT NULL OR EXISTS (
+                    SELECT FROM person_settings WHERE retention_days IS NOT NULL) OR EXISTS (
+                    SELECT FROM workspace_policies WHERE retention_days IS NOT NULL))
+            GROUP BY 1, 2
+            UNION ALL
+            SELECT turns.team_id, turns.user_id, min(turns.intended_at) FROM turns
+            WHERE turns.status <> 'answering'
+                AND (of_all IS NOT NULL OR EXISTS (
+                    SELECT FROM person_settings WHERE retention_days IS NOT NULL) OR EXISTS (
+                    SELECT FROM workspace_policies WHERE retention_days IS NOT NULL))
+            GROUP BY 1, 2
+        ), kept AS (
+            SELECT old.team_id, old.user_id, old.oldest,
+                LEAST(settings.retention_days, COALESCE(policies.retention_days, of_all)) AS days
+            FROM old LEFT JOIN person_settings AS settings
+                ON settings.team_id = old.team_id AND settings.user_id = old.user_id
+            LEFT JOIN workspace_policies AS policies ON policies.team_id = old.team_id
+        )
+        SELECT kept.team_id, kept.user_id, min(kept.days) FROM kept
+        WHERE kept.oldest < now() - make_interval(days => kept.days)
+        GROUP BY kept.team_id, kept.user_id LIMIT most
+    $$;

@@ -1,0 +1,116 @@
+"""What operators allow: who is answered, where, and how, in each workspace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, TypeAlias
+
+from bot.config import Settings
+from memory import DM, Person, Pool, transaction
+
+# Other replicas, and `kioku policy`, are heard of this much later at the most.
+_TRUSTED_SECONDS = 30.0
+
+Refusal: TypeAlias = Literal["policy_person", "policy_guest", "policy_place"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What applies in one workspace.
+
+    `channels` and `people` hold Slack's ids, and nobody's: every channel, everybody. Direct
+    messages are no channels. Who is named among `people` may use Kioku as a guest too.
+    `retention_days` is the longest that anything is kept, None: until it is deleted.
+    """
+
+    channels: frozenset[str] = field(default_factory=frozenset)
+    people: frozenset[str] = field(default_factory=frozenset)
+    guests: bool = False
+    web_search: bool = True
+    retention_days: int | None = None
+
+    def refuses(self, person: Person, *, guest: bool | None) -> Refusal | None:
+        """Say why a person is not to use Kioku; None where they may. `guest`: None, not known."""
+        if person.user_id in self.people:
+            return None
+        if self.people:
+            return "policy_person"
+        return "policy_guest" if guest and not self.guests else None
+
+    def closes(self, channel_id: str, audience: str | None) -> Refusal | None:
+        """Say whether nobody is to be answered in a conversation; direct messages are open."""
+        if audience == DM or not self.channels or channel_id in self.channels:
+            return None
+        return "policy_place"
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return what applies where a workspace has chosen nothing for itself."""
+    return Policy(
+        channels=settings.channels,
+        people=settings.people,
+        guests=settings.guests,
+        web_search=settings.web_search,
+        retention_days=settings.retention_days,
+    )
+
+
+CHOICES: tuple[str, ...] = tuple(one.name for one in fields(Policy))
+
+
+class Policies:
+    """The table `workspace_policies` over the installation's own; kept here for half a minute."""
+
+    def __init__(self, pool: Pool, installation: Policy) -> None:
+        self._pool = pool
+        self.installation = installation
+        self._known: dict[str, tuple[float, Policy]] = {}
+
+    async def applies(self, team_id: str) -> Policy:
+        """Return what applies in a workspace; raises `psycopg.OperationalError`."""
+        known = self._known.get(team_id)
+        if known is not None and time.monotonic() < known[0]:
+            return known[1]
+        policy = over(self.installation, await self.chosen(team_id))
+        self._known[team_id] = (time.monotonic() + _TRUSTED_SECONDS, policy)
+        return policy
+
+    async def web_search(self, team_id: str) -> bool:
+        """Say whether the model may search the web for people of a workspace."""
+        return (await self.applies(team_id)).web_search
+
+    async def chosen(self, team_id: str) -> dict[str, Any]:
+        """Return what a workspace has chosen for itself, by the names of `Policy`."""
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                "SELECT channels, people, guests, web_search, retention_days"
+                " FROM workspace_policies WHERE team_id = %s",
+                (team_id,),
+            )
+            row = await found.fetchone()
+        return {name: value for name, value in (row or {}).items() if value is not None}
+
+    async def choose(self, team_id: str, chosen: Mapping[str, Any], *, by: str) -> None:
+        """Store what a workspace chooses, in place of what it chose; nothing: as all others.
+
+        Lists are lists of ids; `by` is the operator.
+        """
+        self._known.pop(team_id, None)
+        async with transaction(self._pool) as connection:
+            await connection.execute(
+                "DELETE FROM workspace_policies WHERE team_id = %s", (team_id,)
+            )
+            if chosen:
+                await connection.execute(
+                    "INSERT INTO workspace_policies (team_id, channels, people, guests,"
+                    " web_search, retention_days, changed_by) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                    (team_id, *(chosen.get(name) for name in CHOICES), by),
+                )
+
+
+def over(installation: Policy, chosen: Mapping[str, Any]) -> Policy:
+    """Return the installation's policy with what a workspace has chosen in its place."""
+    lists = {name: frozenset(chosen[name]) for name in ("channels", "people") if name in chosen}
+    return replace(installation, **{**chosen, **lists})

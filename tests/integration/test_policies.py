@@ -1,0 +1,288 @@
+"""What operators allow: enforced before anything is read or written, in each workspace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import openai
+import psycopg
+import pytest
+
+from bot.config import Settings
+from bot.locale import say
+from bot.policies import Policies, Policy, policy_of
+from bot.running.retention import end_what_is_old
+from memory import Embedder, Person, Pool, add_memory, list_memories
+from tests.conftest import Server
+from tests.integration.kioku_process import ended
+from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.wired import Wired, wired
+
+# One migrated database for all of these tests; each has people, and mostly a team, of its own.
+pytestmark = pytest.mark.one_database
+
+Allow = Callable[..., Awaitable[Wired]]
+
+
+@pytest.fixture
+def allow(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+) -> Allow:
+    """Wire the app as an operator with these settings does."""
+
+    async def made(**settings: Any) -> Wired:
+        return await wired(pool, database, slack, stand_in, model_client, **settings)
+
+    return made
+
+
+def nothing_is_kept(app: Wired, person: str) -> None:
+    """Say that no text of the person's stands anywhere."""
+    assert app.rows("SELECT id FROM turns WHERE user_id = %s", person) == []
+    bodies = app.rows("SELECT message FROM inbox_events WHERE user_id = %s", person)
+    assert bodies
+    assert all(row["message"] is None for row in bodies)
+
+
+def told(app: Wired, place: Place) -> list[str]:
+    """Return the calls with which a sentence was put in front of somebody, and their texts."""
+    made = app.slack.calls("chat.postMessage", "chat.postEphemeral", "chat.startStream")
+    return [
+        f"{call['method']} {call['args'].get('text', '')}"
+        for call in made
+        if call["args"]["channel"] == place.channel
+    ]
+
+
+@pytest.mark.parametrize(
+    ("person", "locale", "refusal"),
+    [({"is_restricted": True}, "en-US", "policy_guest"), ({"locale": "ja-JP"}, "ja-JP", "")],
+    ids=["a guest", "a member"],
+)
+async def test_guests_are_off_by_default(
+    app: Wired, person: dict[str, Any], locale: str, refusal: str
+) -> None:
+    """A guest is told so for each direct message and nothing is kept; a member is answered."""
+    place = app.slack.place(**{"locale": locale, **person})
+    asked = [await app.ask(place, "I like ramen") for _ in range(2)]
+    if not refusal:
+        assert app.turn(asked[0])["reply"]
+        return
+    assert told(app, place) == [f"chat.postMessage {say('en', 'policy_guest')}"] * 2
+    nothing_is_kept(app, place.user)
+    assert not any("ramen" in prompt for prompt in app.prompts())
+
+
+async def test_guests_can_be_let_in_all_or_one(allow: Allow) -> None:
+    """With guests on all of them are answered; with them off, those who are named."""
+    opened = await allow(guests=True)
+    place = opened.slack.place(is_restricted=True)
+    assert opened.turn(await opened.ask(place, "Hello"))["reply"]
+    named = await allow(people=frozenset({place.user}))
+    assert named.turn(await named.ask(place, "Hello again"))["reply"]
+
+
+async def test_a_guest_becomes_a_member(app: Wired) -> None:
+    """What Slack reports of a person counts from then on."""
+    place = app.slack.place(is_restricted=True)
+    await app.ask(place, "Hello")
+    member = {"id": place.user, "locale": "en-US", "tz": "UTC", "is_restricted": False}
+    await app.wiring.people.changed(Person(app.slack.team_id, place.user), member)
+    assert app.turn(await app.ask(place, "Hello again"))["reply"]
+
+
+async def test_who_is_not_named_is_not_answered(allow: Allow) -> None:
+    """Where people are named, nobody else is answered; in a channel only they see why, once."""
+    app = await allow(people=frozenset({"U0NOBODY"}))
+    place = app.slack.place(channel="public")
+    for text in ("<@BOT> hello", "<@BOT> again"):
+        await app.ask(place, text)
+    assert told(app, place) == [f"chat.postEphemeral {say('en', 'policy_person')}"]
+    nothing_is_kept(app, place.user)
+    direct = app.slack.place()
+    await app.ask(direct, "Hello")
+    assert told(app, direct) == [f"chat.postMessage {say('en', 'policy_person')}"]
+
+
+async def test_channels_that_are_not_listed_are_closed(
+    allow: Allow, slack: PlaygroundSlack
+) -> None:
+    """In another channel the person alone is told; listed ones and direct messages are open."""
+    opened, closed = slack.place(channel="public"), slack.place(channel="private")
+    direct = slack.place()
+    app = await allow(channels=frozenset({opened.channel}))
+    for place in (opened, direct):
+        assert app.turn(await app.ask(place, "<@BOT> hello"))["reply"]
+    asked = await app.ask(closed, "<@BOT> hello")
+    assert told(app, closed) == [f"chat.postEphemeral {say('en', 'policy_place')}"]
+    nothing_is_kept(app, closed.user)
+    assert not app.slack.calls("conversations.replies")
+    assert asked.channel_id == closed.channel
+
+
+async def test_a_refusal_that_slack_refuses_ends_all_the_same(allow: Allow) -> None:
+    """Where the sentence has nowhere to stand, the message is handled and nothing is kept."""
+    app = await allow(people=frozenset({"U0NOBODY"}))
+    place = app.slack.place()
+    app.slack.fault("chat.postMessage", error="is_archived")
+    await app.ask(place, "Hello")
+    nothing_is_kept(app, place.user)
+
+
+async def test_what_is_theirs_stays_theirs(allow: Allow, embedder: Embedder) -> None:
+    """Whose use has ended can see, export and forget; nothing is added or imported."""
+    app = await allow(people=frozenset({"U0NOBODY"}))
+    person = Person(app.slack.team_id, app.slack.person()[0])
+    content = {"food_name": "soba", "preference": 80}
+    source = {"kind": "command", "evidence": "soba"}
+    await add_memory(
+        app.pool, embedder, person.namespace("dm"), "UserFoodPreference", content, source
+    )
+    commands = app.wiring.own_commands
+    assert "soba" in (await commands.memories(person, "en", "", ""))["text"]
+    assert "soba" in (await commands.forget(person, "en", "soba", ""))["text"]
+    refusal = say("en", "policy_person")
+    assert (await commands.memories(person, "en", "add I live in Osaka", ""))["text"] == refusal
+    form = await app.wiring.modals.content({"command": "/memories", "text": "import"}, person, "en")
+    assert refusal in str(form)
+    assert len(await list_memories(app.pool, person)) == 1
+
+
+async def test_a_workspace_chooses_over_the_settings(pool: Pool) -> None:
+    """What a workspace chose takes the place of the settings, one by one, in that one only."""
+    installation = Policy(channels=frozenset({"C1"}), retention_days=30)
+    policies = Policies(pool, installation)
+    chosen = {"channels": [], "guests": True, "web_search": False}
+    await policies.choose("TOWN", chosen, by="test")
+    assert await policies.applies("TOWN") == Policy(
+        guests=True, web_search=False, retention_days=30
+    )
+    assert await policies.applies("TOTHER") == installation
+    assert not await policies.web_search("TOWN")
+    await policies.choose("TOWN", {}, by="test")
+    assert await policies.applies("TOWN") == installation
+
+
+async def test_a_policy_is_read_once_in_half_a_minute(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica follows another one's change, but does not ask for each message."""
+    here, there = Policies(pool, Policy()), Policies(pool, Policy())
+    assert not (await here.applies("TREP")).guests
+    await there.choose("TREP", {"guests": True}, by="test")
+    assert not (await here.applies("TREP")).guests
+    now = time.monotonic()
+    monkeypatch.setattr("bot.policies.time.monotonic", lambda: now + 31.0)
+    assert (await here.applies("TREP")).guests
+
+
+async def test_web_search_is_offered_where_it_is_allowed(app: Wired) -> None:
+    """The model is given the search tool in a workspace that allows it, and not in another."""
+    place = app.slack.place()
+    await app.ask(place, "Hello")
+    await app.wiring.policies.choose(app.slack.team_id, {"web_search": False}, by="test")
+    try:
+        await app.ask(place, "Hello again")
+    finally:
+        await app.wiring.policies.choose(app.slack.team_id, {}, by="test")
+    entries = app.stand_in.call("/_model/journal")["entries"]
+    bodies = [e["body"] for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"]
+    first, second = ([tool["type"] for tool in body["tools"]] for body in bodies[-2:])
+    assert "web_search" in first
+    assert "web_search" not in second
+
+
+async def test_a_workspace_keeps_things_as_long_as_it_chose(
+    pool: Pool, embedder: Embedder, database: str
+) -> None:
+    """Its own days count in place of the installation's; a person may choose fewer, not more."""
+    content = {"food_name": "soba", "preference": 80}
+    people = [Person(team, "U1") for team in ("TSHORT", "TLONG", "TUSUAL")]
+    for person in people:
+        await add_memory(
+            pool,
+            embedder,
+            person.namespace("dm"),
+            "UserFoodPreference",
+            content,
+            {"kind": "command", "evidence": "soba"},
+        )
+    with psycopg.connect(database) as owner:
+        owner.execute(
+            "UPDATE store SET updated_at = now() - interval '50 days'"
+            " WHERE prefix ~ '^chat.T(SHORT|LONG|USUAL)'"
+        )
+    policies = Policies(pool, Policy())
+    await policies.choose("TSHORT", {"retention_days": 40}, by="test")
+    await policies.choose("TLONG", {"retention_days": 100}, by="test")
+    await end_what_is_old(pool, None)
+    assert [len(await list_memories(pool, person)) for person in people] == [0, 1, 1]
+    await end_what_is_old(pool, 30)
+    assert [len(await list_memories(pool, person)) for person in people] == [0, 1, 0]
+
+
+async def test_the_command_shows_sets_and_clears(pool: Pool, database: str, tmp_path: Path) -> None:
+    """`kioku policy` prints what applies and where from; what is not named stays."""
+    team = ("--team", "TCLI")
+
+    def kioku(*words: str) -> tuple[int, list[str]]:
+        done = ended(tmp_path, "policy", *words, DATABASE_URL=database, KIOKU_GUESTS="on")
+        return done.code, (done.out or done.err).splitlines()
+
+    assert kioku("show", *team) == (
+        0,
+        [
+            "Channels:    direct messages and every channel (the settings)",
+            "People:      everybody (the settings)",
+            "Guests:      on (the settings)",
+            "Web search:  on (the settings)",
+            "Kept for:    as long as people keep it (the settings)",
+        ],
+    )
+    kioku("set", *team, "--channels", "C0999,C0123", "--guests", "off")
+    code, lines = kioku("set", *team, "--web-search", "off", "--retention-days", "90")
+    assert (code, lines[0], lines[2:]) == (
+        0,
+        "Channels:    direct messages and C0123, C0999 (this workspace)",
+        [
+            "Guests:      off (this workspace)",
+            "Web search:  off (this workspace)",
+            "Kept for:    90 days at most (this workspace)",
+        ],
+    )
+    code, lines = kioku("set", *team, "--guests", "default", "--channels", "all")
+    assert lines[0] == "Channels:    direct messages and every channel (this workspace)"
+    assert lines[2] == "Guests:      on (the settings)"
+    assert kioku("set", *team, "--people", "@ann") == (
+        1,
+        [
+            "kioku: --people takes ids of people, such as U0123ABCD,U0456EFGH; `all`, `default`.",
+        ],
+    )
+    kioku("clear", *team)
+    assert await Policies(pool, Policy()).chosen("TCLI") == {}
+
+
+def test_the_settings_are_the_policy_of_all() -> None:
+    """Each of them is a setting."""
+    settings = Settings(
+        channels=frozenset({"C1"}),
+        people=frozenset({"U1"}),
+        guests=True,
+        web_search=False,
+        retention_days=7,
+    )
+    assert policy_of(settings) == Policy(
+        channels=frozenset({"C1"}),
+        people=frozenset({"U1"}),
+        guests=True,
+        web_search=False,
+        retention_days=7,
+    )
