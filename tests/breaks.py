@@ -1276,8 +1276,8 @@ BREAKS = (
     Break(
         "nothing is kept of whom it is closed to",
         "bot/answering.py",
-        "            await self._turn_away(self._admission, waiting, refusal)\n            return True\n",
-        "            await self._turn_away(self._admission, waiting, refusal)\n",
+        "(self._admission, waiting, refusal)\n            return True\n",
+        "(self._admission, waiting, refusal)\n",
         "Who may not use Kioku would be told so, and answered and remembered all the same.",
         ("tests/integration/test_policies.py",),
     ),
