@@ -106,7 +106,7 @@ class OwnCommands:
     async def _add(self, person: Person, language: Language, words: str, channel: str) -> Payload:
         if words and (off := await self._controls.why_off(person, language)):
             return private(off)
-        return await self._adding.added(person, language, words, channel)
+        return await self.adding.added(person, language, words, channel)
 
     async def _pause(self, person: Person, language: Language, words: str, _: str) -> Payload:
         return await self._controls.paused(person, language, words)
