@@ -135,7 +135,8 @@ def state_of(
     state: Json = {}
     used: set[str] = set()
     for block in blocks:
-        for element in elements_of(block):
+        elements = elements_of(block)
+        for element in elements:
             kind, action_id = element["type"], element["action_id"]
             if kind not in _TEXTS | _SELECTS.keys() | _MULTI.keys() | {
                 "rich_text_input",
@@ -147,8 +148,8 @@ def state_of(
             block_id = block["block_id"]
             value = values.get(block_id, values.get(action_id))
             used |= {block_id, action_id} & values.keys()
-            if isinstance(value, dict) and action_id in value:
-                value = value[action_id]
+            if isinstance(value, dict) and value.keys() <= {e["action_id"] for e in elements}:
+                value = value.get(action_id)
             if kind == "file_input":
                 value = _chosen(element, value, file_of)
             held = _held(element, value)

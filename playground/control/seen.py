@@ -46,6 +46,7 @@ class Seen:
             "home_tab": slack.manifest.home_tab,
             "messages_tab": slack.manifest.messages_tab,
             "interactivity": slack.manifest.interactivity,
+            "context_events": "app_context_changed" in slack.manifest.events,
             "stop_button": "agent_session_stopped" in slack.manifest.events,
             "shortcuts": [vars(shortcut) for shortcut in slack.manifest.shortcuts.values()],
             "users": [

@@ -230,6 +230,15 @@ FORM: Json = {
     ],
 }
 
+SEARCH: Json = {
+    "type": "input",
+    "block_id": "search",
+    "label": text("Search"),
+    "dispatch_action": True,
+    "optional": True,
+    "element": {"type": "plain_text_input", "action_id": "search", "placeholder": text("Words")},
+}
+
 DEEPER: Json = {
     "type": "modal",
     "callback_id": "deeper",
@@ -254,6 +263,7 @@ class Showcase:
     slack: Slack
     actions: list[Json] = field(default_factory=list)
     submitted: list[Json] = field(default_factory=list)
+    looked: list[list[Json]] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
 
     @property
@@ -270,9 +280,12 @@ class Showcase:
 @asynccontextmanager
 async def showcase() -> AsyncIterator[Showcase]:
     """Run a playground with the app on it."""
+    manifest = read_manifest(ROOT / "manifest.yml")
     manifest = dataclasses.replace(
-        read_manifest(ROOT / "manifest.yml"),
+        manifest,
         home_tab=True,
+        scopes=manifest.scopes | {"files:read"},
+        events=manifest.events | {"app_context_changed"},
         commands={
             "/form": Command(name="/form", description="Open a form", usage_hint="[nothing]"),
             "/show": Command(name="/show", description="Show all blocks"),
@@ -309,8 +322,21 @@ def _listen(app: AsyncApp, running: Showcase) -> None:
                 if block["type"] not in ("table", "card", "context_actions")
             ]
             await client.views_publish(
-                user_id=event["user"], view={"type": "home", "blocks": blocks}
+                user_id=event["user"], view={"type": "home", "blocks": [SEARCH, *blocks]}
             )
+
+    @app.action("search")
+    async def searched(ack: AsyncAck, action: Json, body: Json, client: AsyncWebClient) -> None:
+        await ack()
+        running.actions.append(action)
+        found = {"type": "section", "text": text(f"Found for {action['value']}", "mrkdwn")}
+        await client.views_publish(
+            user_id=body["user"]["id"], view={"type": "home", "blocks": [SEARCH, found]}
+        )
+
+    @app.event("app_context_changed")
+    async def looked(event: Json) -> None:
+        running.looked.append(event["context"]["entities"])
 
     @app.command("/show")
     async def show(ack: AsyncAck, command: Json, client: AsyncWebClient) -> None:

@@ -27,6 +27,7 @@ from slack_sdk.models.blocks import (
 )
 
 from playground.blocks import block_errors, view_errors, with_ids
+from playground.form_values import state_of
 from tests.playground.driver import Json
 
 
@@ -194,3 +195,12 @@ def test_missing_ids_are_given() -> None:
     assert kept["block_id"]
     assert kept["elements"][0]["action_id"]
     assert named["block_id"] == "mine"
+
+
+def test_what_elements_of_one_block_hold() -> None:
+    """Each element of a block holds its own value, and what was not touched its initial one."""
+    boxes: Json = {**select(), "type": "checkboxes", "action_id": "boxes"}
+    [block] = with_ids([{**actions(select(), boxes), "block_id": "both"}])
+    held = state_of([block], {"both": {"boxes": ["x"]}})["both"]
+    assert held["s"]["selected_option"] is None
+    assert held["boxes"]["selected_options"] == [boxes["options"][0]]

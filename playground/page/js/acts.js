@@ -1,6 +1,6 @@
 // What the person does; a failure is said where they look.
 
-import { post } from "./control.js";
+import { base64, post } from "./control.js";
 import { toast } from "./dom.js";
 import { changed, conversation, loadMessages, store } from "./store.js";
 import { t } from "./words.js";
@@ -24,8 +24,8 @@ export function clicker(where) {
 }
 
 // Shows the message at once; it is confirmed when the playground has it.
-export function say(channel, text, thread_ts) {
-  const entry = { key: `pending-${crypto.randomUUID()}`, channel, text, thread_ts, since: Date.now() / 1000 - 0.05, user: store.me };
+export function say(channel, text, thread_ts, files = []) {
+  const entry = { files, key: `pending-${crypto.randomUUID()}`, channel, text, thread_ts, since: Date.now() / 1000 - 0.05, user: store.me };
   conversation(channel).pending.push(entry);
   changed("messages");
   return send(entry);
@@ -34,7 +34,7 @@ export function say(channel, text, thread_ts) {
 async function send(entry) {
   entry.problem = "";
   try {
-    const { ts } = await post("messages", { user: entry.user, channel: entry.channel, text: entry.text, thread_ts: entry.thread_ts });
+    const { ts } = await post("messages", { user: entry.user, channel: entry.channel, text: entry.text, thread_ts: entry.thread_ts, ...(entry.files.length ? { file_ids: entry.files.map((file) => file.id) } : {}) });
     entry.ts = ts;
     if (store.me === entry.user) await loadMessages(entry.channel, [ts]);
   } catch (error) {
@@ -69,8 +69,11 @@ export async function command(channel, text, inThread) {
   }
 }
 
+export const upload = async (file) => post("files", { user: store.me, name: file.name, content: await base64(file) });
 export const edit = (message, channel, text) => attempt(() => post("messages/edit", { user: store.me, channel, ts: message.ts, text }));
 export const remove = (message, channel) => attempt(() => post("messages/delete", { user: store.me, channel, ts: message.ts }));
 export const stop = (channel, thread_ts) => attempt(() => post("stop", { user: store.me, channel, thread_ts }));
 export const shortcut = (callback_id, where = {}) => attempt(() => post("shortcuts", { user: store.me, callback_id, ...where }));
+export const lookAt = (channel, ts) => attempt(() => post("context", { user: store.me, channel, ...(ts ? { ts } : {}) }));
+export const changeMe = (changes) => post("users/update", { user: store.me, ...changes });
 export const openTab = (tab) => attempt(() => post("home/open", { user: store.me, tab }));

@@ -1,16 +1,17 @@
 // Adds a person or a conversation.
 
+import { changeMe } from "./acts.js";
 import { post } from "./control.js";
 import { button, make, toast } from "./dom.js";
 import { complain, dialog, labelled } from "./dialogs.js";
 import { bePerson, goTo } from "./going.js";
-import { loadWorkspace, people, store } from "./store.js";
+import { loadWorkspace, me, people, store } from "./store.js";
 import { t } from "./words.js";
 
 const CHOICES = { ja: ["ja-JP", "Asia/Tokyo"], en: ["en-US", "America/New_York"] };
 
-function form(title, rows, work) {
-  const submit = make("button", { class: "primary" }, t("add"));
+function form(title, rows, work, verb = t("add")) {
+  const submit = make("button", { class: "primary" }, verb);
   const element = make("form", { novalidate: true, onsubmit: async (event) => {
     event.preventDefault();
     try {
@@ -26,7 +27,8 @@ function form(title, rows, work) {
 export function addPerson() {
   const name = labelled(t("name"), make("input", { type: "text", autocomplete: "off", maxlength: "40" }));
   const language = labelled(t("language"), make("select", {}, make("option", { value: "ja" }, t("japanese")), make("option", { value: "en" }, t("english"))));
-  form(t("addPerson"), [name.row, language.row], async () => {
+  const guest = guestBox(false);
+  form(t("addPerson"), [name.row, language.row, guest.row], async () => {
     const text = name.control.value.trim();
     const problem = !text ? t("nameMissing") : people().some((person) => person.name === text) ? t("nameTaken") : "";
     name.say(problem);
@@ -35,7 +37,7 @@ export function addPerson() {
       return false;
     }
     const [locale, tz] = CHOICES[language.control.value];
-    const { id } = await post("users", { name: text, locale, tz });
+    const { id } = await post("users", { name: text, locale, tz, is_restricted: guest.box.checked });
     const general = store.workspace.channels.filter((entry) => !entry.is_private && !entry.is_archived);
     await Promise.all(general.map((entry) => post("channels/update", { channel: entry.id, add: [id] })));
     await loadDm(id);
@@ -43,6 +45,31 @@ export function addPerson() {
     await bePerson(id);
     return true;
   });
+}
+
+function guestBox(checked) {
+  const box = make("input", { type: "checkbox", checked });
+  return { box, row: make("label", { class: "choice" }, box, make("span", {}, t("guest"), make("small", {}, t("guestNote")))) };
+}
+
+const LOCALES = ["en-US", "en-GB", "ja-JP", "de-DE", "fr-FR", "zh-CN"];
+
+// What the app learns of a person from Slack: language, time zone, whether they are a guest.
+export function changePerson() {
+  const { locale, tz, is_restricted } = me();
+  const choose = (values, value, show) => {
+    const control = make("select", {}, [...new Set([value, ...values])].map((one) => make("option", { value: one }, show(one))));
+    control.value = value;
+    return control;
+  };
+  const language = labelled(t("language"), choose(LOCALES, locale, (tag) => `${new Intl.DisplayNames([tag], { type: "language" }).of(tag)} (${tag})`));
+  const zone = labelled(t("timeZone"), choose(Intl.supportedValuesOf("timeZone"), tz, (name) => name.replaceAll("_", " ")));
+  const guest = guestBox(is_restricted);
+  form(t("changeMe"), [language.row, zone.row, guest.row], async () => {
+    await changeMe({ locale: language.control.value, tz: zone.control.value, is_restricted: guest.box.checked });
+    await loadWorkspace();
+    return true;
+  }, t("save"));
 }
 
 // Asking for the DM makes it.

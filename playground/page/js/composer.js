@@ -1,10 +1,11 @@
 // The message box: Enter sends, never while a Japanese input method composes; one draft per place.
 
 import { button, icon, make } from "./dom.js";
-import { command, say } from "./acts.js";
+import { attempt, command, say, shortcut, upload } from "./acts.js";
 import { completion } from "./completion.js";
+import { menuButton } from "./menu.js";
 import { keep, recall, store } from "./store.js";
-import { t } from "./words.js";
+import { sizeOf, t } from "./words.js";
 
 // `where()` → {channel, thread_ts}, `label()` the placeholder, `above` an element over the box.
 export function createComposer({ id, where, label, above, onSent = () => {}, onEscape = () => false, lastOwn = () => null }) {
@@ -17,9 +18,18 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
     tool.name = name;
     return tool;
   });
+  const picker = make("input", { type: "file", multiple: true, hidden: true, tabindex: "-1" });
+  const attach = button({ class: "quiet tool", onclick: () => picker.click() }, icon("clip"));
+  attach.name = "attach";
+  const global = () => store.workspace.shortcuts.filter((entry) => entry.kind === "global");
+  const shortcuts = menuButton({ class: "quiet tool" }, [icon("bolt")], () => global().map((entry) => ({
+    label: entry.name, note: store.workspace.app_name, choose: () => shortcut(entry.callback_id) })));
+  shortcuts.name = "shortcutsOfApps";
+  const chosen = make("ul", { class: "chosen-files", role: "list", hidden: true });
+  let files = [];
   const hint = make("span", { class: "hint" });
   const element = make("div", { class: "composer" }, options, above,
-    make("div", { class: "composer-box" }, box, make("div", { class: "composer-foot" }, tools, hint, sendButton)), problem);
+    make("div", { class: "composer-box" }, box, chosen, make("div", { class: "composer-foot" }, attach, tools, shortcuts, picker, hint, sendButton)), problem);
   const complete = completion(box, options, () => !where().thread_ts);
 
   const draftKey = () => {
@@ -29,7 +39,7 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
   const grow = () => {
     box.style.height = "auto";
     box.style.height = `${Math.min(box.scrollHeight, window.innerHeight / 3)}px`;
-    sendButton.disabled = !box.value.trim();
+    sendButton.disabled = !box.value.trim() && !files.length;
   };
   const insert = (sign, atStart) => {
     if (atStart) box.value = box.value.startsWith(sign) ? box.value : sign + box.value;
@@ -39,9 +49,37 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
     box.dispatchEvent(new Event("input"));
   };
 
+  const setFiles = (list) => {
+    files = list;
+    chosen.hidden = !files.length;
+    chosen.replaceChildren(...files.map((file) => make("li", {}, icon("file", 16), make("span", {}, file.name), make("span", { class: "soft" }, sizeOf(file.size)),
+      button({ class: "quiet", "aria-label": `${t("takeOut")}: ${file.name}`, title: t("takeOut"), onclick: () => {
+        setFiles(files.filter((other) => other !== file));
+        box.focus();
+      } }, icon("close", 14)))));
+    grow();
+  };
+  const add = async (list) => {
+    for (const file of list) {
+      const made = await attempt(() => upload(file));
+      if (made) setFiles([...files, made]);
+    }
+    box.focus();
+  };
+  picker.addEventListener("change", async () => {
+    await add([...picker.files]);
+    picker.value = "";
+  });
+  box.addEventListener("paste", (event) => {
+    if (event.clipboardData?.files.length) {
+      event.preventDefault();
+      add([...event.clipboardData.files]);
+    }
+  });
+
   async function submit() {
     const text = box.value.trim();
-    if (!text) return;
+    if (!text && !files.length) return;
     const { channel, thread_ts } = where();
     const key = draftKey();
     const clear = () => {
@@ -53,7 +91,7 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
     };
     complete.close();
     problem.textContent = "";
-    if (/^\/[a-z]/i.test(text)) {
+    if (/^\/[a-z]/i.test(text) && !files.length) {
       clear();
       onSent();
       const complaint = await command(channel, text, Boolean(thread_ts));
@@ -64,7 +102,8 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
       }
     } else {
       clear();
-      say(channel, text, thread_ts);
+      say(channel, text, thread_ts, files);
+      setFiles([]);
       onSent();
     }
   }
@@ -100,7 +139,8 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
       sendButton.setAttribute("aria-label", t("send"));
       sendButton.title = t("send");
       options.setAttribute("aria-label", t("commands"));
-      for (const tool of tools) {
+      shortcuts.hidden = !global().length;
+      for (const tool of [attach, ...tools, shortcuts]) {
         tool.setAttribute("aria-label", t(tool.name));
         tool.title = t(tool.name);
       }
@@ -108,7 +148,7 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
       if (box.value !== draft) box.value = draft;
       complete.close();
       problem.textContent = "";
-      grow();
+      setFiles([]);
     },
   };
 }

@@ -30,3 +30,10 @@ async function answerOf(response) {
   if (!response.ok) throw new Error(answer.error ?? `Status ${response.status}.`);
   return answer;
 }
+
+export async function base64(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  let binary = "";
+  for (let start = 0; start < bytes.length; start += 32768) binary += String.fromCharCode(...bytes.subarray(start, start + 32768));
+  return btoa(binary);
+}

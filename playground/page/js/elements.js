@@ -11,7 +11,7 @@ export function renderElement(element, block, act) {
   const send = (value, control) => confirmed(element.confirm, () => busy(control, () => act(element, block, value)));
   if (element.type === "button") return plainButton(element, send);
   if (element.type === "overflow") return overflow(element, send);
-  if (element.type === "feedback_buttons") return feedback(element, send);
+  if (element.type === "feedback_buttons") return feedback(element, send, block);
   if (element.type === "icon_button") {
     return button({ class: "quiet", "aria-label": element.accessibility_label ?? element.text.text, title: element.text.text, "data-focus": element.action_id, onclick: () => send(element.value) }, icon("trash"));
   }
@@ -69,13 +69,17 @@ function overflow(element, send) {
   })));
 }
 
-function feedback(element, send) {
+const given = new Map(); // block and action id of feedback buttons → the side that was pressed
+
+function feedback(element, send, block) {
+  const id = `${block.block_id}|${element.action_id}`;
   const sides = ["positive", "negative"].map((side) => {
     const part = element[`${side}_button`];
     const control = button({
-      class: "feedback", "aria-pressed": "false", title: part.text.text, "aria-label": part.accessibility_label ?? part.text.text, "data-focus": `${element.action_id}${side}`,
+      class: "feedback", "aria-pressed": String(given.get(id) === side), title: part.text.text, "aria-label": part.accessibility_label ?? part.text.text, "data-focus": `${element.action_id}${side}`,
       onclick: async () => {
         await send(side, control);
+        given.set(id, side);
         for (const other of sides) other.setAttribute("aria-pressed", String(other === control));
       },
     }, icon(side === "positive" ? "up" : "downvote", 16), make("span", {}, part.text.text));

@@ -1,6 +1,6 @@
 // Elements that hold a value: selects, checkboxes, dates, texts. {node, control, read, restore}
 
-import { post } from "./control.js";
+import { upload } from "./acts.js";
 import { make } from "./dom.js";
 import { newId } from "./dialogs.js";
 import { placeName } from "./faces.js";
@@ -12,6 +12,8 @@ const INPUTS = {
   plain_text_input: "text", email_text_input: "email", url_text_input: "url", number_input: "number",
   datepicker: "date", timepicker: "time", datetimepicker: "datetime-local", rich_text_input: "text",
 };
+
+const TYPED = new Set(["plain_text_input", "email_text_input", "url_text_input", "number_input"]);
 
 export const holdsValue = (element) => element.type in INPUTS || element.type === "file_input" || /select|checkboxes|radio/.test(element.type);
 
@@ -36,7 +38,7 @@ function filePicker(element) {
     chosen = [];
     say();
     try {
-      chosen = await Promise.all([...control.files].map(async (file) => post("files", { user: store.me, name: file.name, content: await base64(file) })));
+      chosen = await Promise.all([...control.files].map(upload));
       say();
     } catch (error) {
       say(error.message);
@@ -44,13 +46,6 @@ function filePicker(element) {
   });
   const node = make("div", {}, control, names);
   return { node, control, read: () => chosen.map((file) => file.id), restore: () => {} };
-}
-
-async function base64(file) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  let binary = "";
-  for (let start = 0; start < bytes.length; start += 32768) binary += String.fromCharCode(...bytes.subarray(start, start + 32768));
-  return btoa(binary);
 }
 
 function optionsOf(element) {
@@ -65,7 +60,7 @@ function optionsOf(element) {
 function select(element, changed) {
   const option = (entry) => make("option", { value: entry.value }, entry.text.text);
   const control = make("select", { disabled: element.type === "external_select" },
-    make("option", { value: "" }, element.placeholder?.text ?? t("choose")),
+    make("option", { value: "", disabled: true }, element.placeholder?.text ?? t("choose")),
     optionsOf(element).map((group) => (group.label ? make("optgroup", { label: group.label.text }, group.options.map(option)) : group.options.map(option))));
   control.value = element.initial_option?.value ?? element.initial_user ?? element.initial_channel ?? element.initial_conversation
     ?? (element.default_to_current_conversation ? store.channel : "");
@@ -109,8 +104,27 @@ function textual(element, changed) {
     }
     return control.value;
   };
-  control.addEventListener("change", () => changed(read()));
+  if (TYPED.has(element.type)) whenTyped(element, control, () => changed(read()));
+  else control.addEventListener("change", () => changed(read()));
   return { node: control, control, read, restore: (value) => (control.value = typeof value === "object" ? value?.elements?.[0]?.elements?.[0]?.text ?? "" : value ?? "") };
+}
+
+// As Slack does: at Enter, or at each character where the element asks for that.
+function whenTyped(element, control, tell) {
+  const triggers = element.dispatch_action_config?.trigger_actions_on ?? ["on_enter_pressed"];
+  let waiting = null;
+  const soon = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(tell, 300);
+  };
+  if (triggers.includes("on_character_entered")) control.addEventListener("input", (event) => event.isComposing || soon());
+  if (triggers.includes("on_enter_pressed")) {
+    control.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229 || control.matches("textarea")) return;
+      clearTimeout(waiting);
+      if (tell()) event.preventDefault();
+    });
+  }
 }
 
 function localTime(seconds) {

@@ -1,6 +1,6 @@
 // Where the page is: person, conversation, tab, thread, panel. Kept for the next visit.
 
-import { openTab } from "./acts.js";
+import { lookAt, openTab } from "./acts.js";
 import { changed, here, isDm, keep, loadConversation, mine, people, recall, store } from "./store.js";
 import { markRead } from "./reading.js";
 import { speak } from "./words.js";
@@ -32,6 +32,7 @@ export async function goTo({ channel, thread }, show = true) {
     store.side = thread ? "thread" : null;
     if (thread) showPane("side");
     changed("side");
+    if (thread) look(thread);
     return;
   }
   store.channel = channel;
@@ -44,7 +45,13 @@ export async function goTo({ channel, thread }, show = true) {
   changed("side");
   await loadConversation(channel);
   markRead(channel);
-  if (isDm(here()) && store.workspace.messages_tab) await openTab("messages");
+  if (!isDm(here())) await look();
+  else if (store.workspace.messages_tab) await openTab("messages");
+}
+
+// The app is told what the person looks at beside it, if it asked for that.
+async function look(ts) {
+  if (store.workspace.context_events && here().has_app) await lookAt(store.channel, ts);
 }
 
 export async function setTab(name) {

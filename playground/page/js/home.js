@@ -1,14 +1,14 @@
 // The app's Home tab, and the page about the app.
 
 import { make } from "./dom.js";
-import { clicker } from "./acts.js";
-import { renderBlocks } from "./blocks.js";
 import { get } from "./control.js";
 import { avatar } from "./faces.js";
 import { me, store } from "./store.js";
+import { viewParts } from "./view_parts.js";
 import { languageName, t } from "./words.js";
 
 let shown = "";
+let parts = null; // what the Home tab on the page holds, and whose it is
 
 export async function drawHome(page) {
   if (store.tab === "about") {
@@ -22,9 +22,20 @@ export async function drawHome(page) {
   const sign = `${asked}${view?.id}${view?.hash}`;
   if (shown === sign && page.childElementCount) return;
   shown = sign;
-  if (view) page.replaceChildren(make("div", { class: "home" }, renderBlocks(view.blocks, clicker({ view_id: view.id }))));
+  if (view) showView(page, view);
   else if (!store.workspace.home_tab) page.replaceChildren(empty(t("homeOff"), t("homeOffNote")));
   else page.replaceChildren(empty(t("homeEmpty"), t("homeEmptyNote", { name: me().name })));
+}
+
+// What was typed, the place and the focus stay when the app publishes anew.
+function showView(page, view) {
+  const { scrollTop } = page;
+  const focus = page.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  const again = parts?.id === view.id;
+  parts = { id: view.id, ...viewParts(view, again ? parts.values() : {}) };
+  page.replaceChildren(make("div", { class: "home" }, parts.nodes));
+  page.scrollTop = again ? scrollTop : 0;
+  if (focus) page.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
 }
 
 function empty(title, note) {

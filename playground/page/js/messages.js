@@ -70,17 +70,20 @@ function content(message, channel, item, inThread) {
   return [shown];
 }
 
+const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
+
 // A file of the playground can be downloaded; what a test made up has only a name.
 function fileItem(file) {
   const name = file.title ?? file.name ?? file.id;
-  const item = make("div", { class: "file" }, icon("copy", 16));
+  const item = make("div", { class: "file" }, icon("file", 16));
   if (!file.url_private_download) {
     item.append(name);
     return item;
   }
   const href = `/_playground/files/${encodeURIComponent(file.id)}?as=${encodeURIComponent(store.me)}`;
   item.append(make("a", { href, download: file.name, title: t("download") }, name), make("span", { class: "soft" }, ` ${sizeOf(file.size)}`));
-  return item;
+  if (!PICTURES.has(file.mimetype)) return item;
+  return make("figure", { class: "picture" }, make("img", { class: "large", src: href, alt: t("imageOf", { alt: name }), loading: "lazy" }), item);
 }
 
 // The caret stands behind the last character of what has come so far.
@@ -177,7 +180,7 @@ function editor(message, channel) {
 export function pendingItem(entry) {
   return make("li", { class: `message pending${entry.problem ? " failed" : ""}` }, avatar(entry.user), make("div", { class: "message-body" },
     make("div", { class: "message-head" }, make("span", { class: "author" }, nameOf(entry.user)), make("span", { class: "time" }, entry.problem ? "" : t("sending"))),
-    make("div", { class: "content", lang: languageOf(entry.text, user(entry.user)) }, make("div", { class: "lines" }, entry.text)),
+    make("div", { class: "content", lang: languageOf(entry.text, user(entry.user)) }, make("div", { class: "lines" }, entry.text), entry.files.map((file) => fileItem({ name: file.name }))),
     entry.problem ? make("div", { class: "problem", role: "alert" }, icon("warning", 15), `${t("notSent")} ${entry.problem} `,
       button({ class: "text", onclick: () => acts.retry(entry) }, t("retry")), button({ class: "text", onclick: () => acts.discard(entry) }, t("discard"))) : null));
 }

@@ -5,7 +5,7 @@ import { createComposer } from "./composer.js";
 import { placeName } from "./faces.js";
 import { closeSide } from "./going.js";
 import { conversation, here, store } from "./store.js";
-import { items, oneInTabOrder, refreshStatus } from "./timeline.js";
+import { items, oneInTabOrder, refreshStatus, titleOfThread } from "./timeline.js";
 import { drawSent, sentPanel } from "./sent.js";
 import { t } from "./words.js";
 
@@ -36,7 +36,7 @@ export function drawSide() {
   side.setAttribute("aria-label", title);
   fill(head, 
     button({ class: "quiet back", "aria-label": t("back"), onclick: closeSide }, icon("back")),
-    make("h2", {}, title, thread ? make("small", {}, placeName(here())) : null),
+    make("h2", {}, title, thread ? make("small", {}, threadTitle() || placeName(here())) : null),
     button({ class: "quiet close-side", "aria-label": t("close"), title: `${t("close")} (Esc)`, onclick: closeSide }, icon("close")));
   threadPanel.hidden = !thread;
   sentPanel.hidden = thread;
@@ -53,6 +53,11 @@ export function drawSide() {
   }
   if (thread) drawThread();
   else drawSent();
+}
+
+function threadTitle() {
+  const message = conversation().messages.get(store.thread);
+  return message ? titleOfThread(conversation(), message) : "";
 }
 
 export function drawThread() {

@@ -1,7 +1,7 @@
 // The left: who you are, and the conversations you are in.
 
 import { button, fill, icon, make, sync } from "./dom.js";
-import { addChannel, addPerson } from "./adding.js";
+import { addChannel, addPerson, changePerson } from "./adding.js";
 import { avatar, faceOf, titleOf } from "./faces.js";
 import { bePerson, goTo } from "./going.js";
 import { menuButton } from "./menu.js";
@@ -26,7 +26,8 @@ export function drawSidebar() {
   sidebar.setAttribute("aria-label", t("conversations"));
   drawRail();
   fill(head, make("div", { class: "workspace-name" }, t("workspace")),
-    make("div", { class: "you" }, make("span", {}, t("you", { name: me().name })), make("span", { class: "language", lang: me().locale }, languageName(me().locale))));
+    make("div", { class: "you" }, make("span", {}, t("you", { name: me().name })), make("span", { class: "language", lang: me().locale }, languageName(me().locale)), me().is_restricted ? make("span", { class: "badge" }, t("guest")) : null,
+      button({ class: "quiet", "aria-label": t("changeMe"), title: t("changeMe"), onclick: changePerson }, icon("edit", 15))));
   const own = mine();
   const groups = [
     ["apps", own.filter(isDm)],

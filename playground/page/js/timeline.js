@@ -1,6 +1,6 @@
 // The order of a conversation: days, groups, status lines; the same for the main pane and a thread.
 
-import { make } from "./dom.js";
+import { icon, make } from "./dom.js";
 import { avatar } from "./faces.js";
 import { editing, messageItem, pendingItem, stopRow } from "./messages.js";
 import { asPlain } from "./mrkdwn.js";
@@ -26,7 +26,9 @@ export function items(kept, channel, { root, shown = Infinity, open }) {
     if (index < from) continue;
     const day = dayKey(message.ts);
     if (!root && (!last || dayKey(last.ts) !== day)) found.push(divider(day, message.ts));
-    const grouped = Boolean(last) && dayKey(last.ts) === day && together(last, message);
+    const title = titleOfThread(kept, message);
+    if (whole && !root && title) found.push({ key: `title-${message.ts}`, sign: title, build: () => make("li", { class: "thread-title" }, icon("reply", 14), make("span", {}, title)) });
+    const grouped = Boolean(last) && !title && dayKey(last.ts) === day && together(last, message);
     found.push(entry(message, channel.id, { grouped, inThread: Boolean(root), replies: whole ? [] : replies.get(message.ts) ?? [], open }));
     last = message;
     const next = list[index + 1];
@@ -39,6 +41,11 @@ export function items(kept, channel, { root, shown = Infinity, open }) {
     }
   }
   return { found, earlier: from };
+}
+
+export function titleOfThread(kept, message) {
+  const thread = isReply(message) ? null : kept.threads.get(message.ts);
+  return thread?.session_title || thread?.title || "";
 }
 
 function inThreads(all, replies) {
