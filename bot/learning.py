@@ -15,12 +15,14 @@ from bot.changed.announcing import Announce, announce_nothing
 from bot.person.settings import ConsentMode, PersonSettings, read_settings
 from bot.person.shares import Shares
 from bot.running.queue import LEARNING, Queue
-from bot.turns import mark_formed, unformed, unformed_audiences
+from bot.turns import is_unformed, mark_formed, unformed, unformed_audiences
 from memory import Formed, Former, Namespace, Person, Pool, person_transaction, view
 
 log = logging.getLogger(__name__)
 
 FORM = "form_memories"
+LONGEST_IN_QUIETS = 3
+"""How many times the seconds of quiet somebody who never pauses waits for formation, at most."""
 _TURNS_AT_ONCE = 20
 
 
@@ -58,12 +60,15 @@ class Learning:
         """Defer formation within the transaction that ends a turn.
 
         A job that waits already waits anew: a burst of messages is one formation that sees all.
+        Whoever never pauses is not kept waiting for more than a few times as long.
         """
-        if self._mode == "off":
-            return
-        ids, _ = await unformed(connection, namespace, 1)
-        if ids:
-            await self._defer(connection, namespace, self._quiet_seconds)
+        if self._mode != "off" and await is_unformed(connection, namespace):
+            await self._defer(
+                connection,
+                namespace,
+                self._quiet_seconds,
+                at_most=self._quiet_seconds * LONGEST_IN_QUIETS,
+            )
 
     async def catch_up(self, connection: AsyncConnection[DictRow], person: Person) -> None:
         """Defer formation of all that waits of a person: memory is on again."""
@@ -71,22 +76,25 @@ class Learning:
             await self.schedule(connection, person.namespace(audience))
 
     async def _defer(
-        self, connection: AsyncConnection[DictRow], namespace: Namespace, delay: float
+        self,
+        connection: AsyncConnection[DictRow],
+        namespace: Namespace,
+        delay: float,
+        *,
+        at_most: float = 0.0,
     ) -> None:
-        lock = f"{LEARNING}:{namespace.prefix}"
         person = namespace.person
-        deferred = await self._queue.defer(
+        await self._queue.debounce(
             connection,
             FORM,
             queue=LEARNING,
-            lock=lock,
+            lock=f"{LEARNING}:{namespace.prefix}",
             delay=delay,
+            at_most=max(delay, at_most),
             team=person.team_id,
             user=person.user_id,
             audience=namespace.audience,
         )
-        if not deferred:
-            await self._queue.postpone(connection, lock=lock, delay=delay)
 
     async def _put_off(
         self,

@@ -360,6 +360,16 @@ async def unformed(
     return [row["id"] for row in rows], words
 
 
+async def is_unformed(connection: AsyncConnection[DictRow], namespace: Namespace) -> bool:
+    """Say whether there is an ended turn whose words are not remembered yet."""
+    found = await connection.execute(
+        "SELECT FROM turns WHERE team_id = %s AND user_id = %s AND audience = %s"
+        " AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> '' LIMIT 1",
+        (namespace.person.team_id, namespace.person.user_id, namespace.audience),
+    )
+    return await found.fetchone() is not None
+
+
 async def unformed_audiences(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
     """Return the audiences in which something the person said is not remembered yet."""
     found = await connection.execute(

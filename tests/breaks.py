@@ -375,6 +375,22 @@ BREAKS = (
         ),
     ),
     Break(
+        "formation waits for quiet, not for ever",
+        "bot/running/queue.py",
+        "        ) + make_interval(secs => %(at_most)s))) END AS due",
+        "        ) + make_interval(secs => %(at_most)s + 900))) END AS due",
+        "Who never pauses would not be remembered.",
+        ("tests/integration/test_queue.py::test_a_job_waits_for_quiet_but_not_for_ever",),
+    ),
+    Break(
+        "a job that is put off does not begin",
+        "bot/running/queue.py",
+        "AND status = 'todo' FOR UPDATE",
+        "AND status = 'todo'",
+        "It would read before the words it was put off for are committed.",
+        ("tests/integration/test_queue.py::test_what_is_committed_with_the_wish_is_seen",),
+    ),
+    Break(
         "a patch is of the memory it names",
         "memory/store_manager.py",
         'content.json_doc_id if removes else about.get("json_doc_id")',

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import procrastinate
 from procrastinate import exceptions
@@ -39,6 +39,22 @@ _AGAIN_SECONDS = 0.2
 _LOOK_AGAIN_SECONDS = 60.0
 # Where no process stays to watch the clock: once in each hour and each minute that has any work.
 _CAUGHT_UP = {"hour": 3_600, "minute": 60}
+_DEBOUNCE: LiteralString = """
+WITH waiting AS (
+    SELECT id, scheduled_at, CASE
+        WHEN attempts > 0 THEN LEAST(scheduled_at, now() + make_interval(secs => %(delay)s))
+        ELSE LEAST(now() + make_interval(secs => %(delay)s), GREATEST(now(), (
+            SELECT min(at) FROM procrastinate_events WHERE job_id = jobs.id AND type = 'deferred'
+        ) + make_interval(secs => %(at_most)s))) END AS due
+    FROM procrastinate_jobs jobs WHERE queueing_lock = %(lock)s AND status = 'todo' FOR UPDATE
+), moved AS (
+    UPDATE procrastinate_jobs jobs SET scheduled_at = due FROM waiting
+    WHERE jobs.id = waiting.id AND (waiting.scheduled_at IS NULL
+        OR due NOT BETWEEN waiting.scheduled_at
+            AND waiting.scheduled_at + make_interval(secs => %(delay)s::float8 / 4))
+)
+SELECT EXISTS (SELECT FROM waiting) AS waits
+"""
 # How every worker runs, whether it stays or only drains.
 _WORKER: Mapping[str, Any] = {
     "update_heartbeat_interval": _HEARTBEAT_SECONDS,
@@ -143,6 +159,32 @@ class Queue:
             " WHERE queueing_lock = %s AND status = 'todo'",
             (delay, lock),
         )
+
+    async def debounce(
+        self,
+        connection: AsyncConnection[DictRow],
+        name: str,
+        *,
+        queue: str,
+        lock: str,
+        delay: float,
+        at_most: float,
+        **arguments: str,
+    ) -> None:
+        """Let one job of `lock` run after `delay` seconds of quiet, but `at_most` after the first.
+
+        One that waits already waits anew, to within a quarter of `delay`. One that has failed is
+        tried no later for it. Whatever is committed with the caller's transaction the job will see.
+        """
+        times = {"lock": lock, "delay": delay, "at_most": at_most}
+        while True:
+            found = await connection.execute(_DEBOUNCE, times)
+            [row] = await found.fetchall()
+            # Where there was none, another may have come meanwhile, and may have begun since.
+            if row["waits"] or await self.defer(
+                connection, name, queue=queue, lock=lock, delay=delay, behind=False, **arguments
+            ):
+                return
 
     async def hurry(self, connection: AsyncConnection[DictRow], name: str) -> None:
         """Let the waiting jobs called `name` wait no longer."""

@@ -461,3 +461,84 @@ async def test_what_is_repeated_runs_at_the_end_of_a_drain(
     assert began - 3_600 <= times[0]
     assert 2 <= len(times) <= 2 + 2 * minutes
     assert jobs(database) == []
+
+
+async def hold_off(pool: Pool, queue: Queue, lock: str, *, delay: float, at_most: float) -> None:
+    """Let the job of a lock wait for quiet."""
+    async with transaction(pool) as connection:
+        await queue.debounce(
+            connection, "work", queue=LEARNING, lock=lock, delay=delay, at_most=at_most
+        )
+
+
+async def test_a_job_waits_for_quiet_but_not_for_ever(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """A job is put off again and again, to a while after it was first wanted at most."""
+    queue.register("work", LEARNING, _nothing, attempts=1, wait=1)
+    await hold_off(pool, queue, "L1", delay=20, at_most=60)
+    await hold_off(pool, queue, "L2", delay=20, at_most=60)
+    for since, due in ((10, 20), (45, 15), (61, 0), (300, 0)):
+        _let_pass(database, "L1", since)
+        await hold_off(pool, queue, "L1", delay=20, at_most=60)
+        one, two = jobs(database)
+        assert due - 2 < one["due_in"] <= due, f"after {since} s"
+        assert 15 < two["due_in"] <= 20
+
+
+def _let_pass(database: str, lock: str, since: float) -> None:
+    """Let a job have been wanted for so many seconds, and be due any moment."""
+    with psycopg.connect(database) as owner:
+        owner.execute(
+            "UPDATE procrastinate_events SET at = now() - make_interval(secs => %s) WHERE"
+            " type = 'deferred' AND job_id = (SELECT id FROM procrastinate_jobs WHERE lock = %s)",
+            (since, lock),
+        )
+        owner.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE lock = %s", (lock,))
+
+
+async def test_a_job_put_off_a_moment_ago_is_left_alone(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """Who writes many messages does not cost a write of the queue for each."""
+    queue.register("work", LEARNING, _nothing, attempts=1, wait=1)
+    await hold_off(pool, queue, "L1", delay=20, at_most=60)
+    [before] = jobs(database)
+    await hold_off(pool, queue, "L1", delay=20, at_most=60)
+    assert jobs(database)[0]["scheduled_at"] == before["scheduled_at"]
+
+
+async def test_a_job_that_failed_is_not_put_off(database: str, pool: Pool, queue: Queue) -> None:
+    """While a model is away its jobs keep their times, or come sooner when somebody writes."""
+    queue.register("work", LEARNING, _nothing, attempts=1, wait=1)
+    for lock, due, expected in (("L1", 4, 4), ("L2", 1000, 20)):
+        await hold_off(pool, queue, lock, delay=20, at_most=60)
+        with psycopg.connect(database) as owner:
+            owner.execute(
+                "UPDATE procrastinate_jobs SET attempts = 1,"
+                " scheduled_at = now() + make_interval(secs => %s) WHERE lock = %s",
+                (due, lock),
+            )
+        await hold_off(pool, queue, lock, delay=20, at_most=60)
+        [job] = [job for job in jobs(database) if job["lock"] == lock]
+        assert expected - 2 < job["due_in"] <= expected
+
+
+async def test_what_is_committed_with_the_wish_is_seen(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """A job that is being put off cannot begin before those words are committed."""
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+
+    queue.register("work", LEARNING, work, attempts=1, wait=1)
+    await hold_off(pool, queue, "L1", delay=20, at_most=60)
+    _let_pass(database, "L1", 300)
+    async with transaction(pool) as connection:
+        await queue.debounce(connection, "work", queue=LEARNING, lock="L1", delay=20, at_most=60)
+        queue.start(replies=1, learning=1, poll_seconds=0.05)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(begun.wait(), 0.5)
+    await asyncio.wait_for(begun.wait(), SECONDS)
