@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.changes import Changes
 from bot.inbox import Inbox
-from bot.listeners import actions, commands, events, shortcuts
+from bot.listeners import actions, commands, events, home, shortcuts
 from bot.listeners import changes as changed
 from bot.listeners import feedback as rated
 from bot.listeners import modals as opened
@@ -68,4 +68,5 @@ def create_app(
     opened.register(app, modals=modals, answers=answers)
     shortcuts.register(app, adding=own_commands.adding, modals=modals, answers=answers)
     rated.register(app, feedback=modals.feedback, modals=modals, answers=answers)
+    home.register(app, controls=controls, answers=answers)
     return app

@@ -1,4 +1,4 @@
-"""What happens to messages and conversations after they were seen: edits, deletions, Stop."""
+"""What Slack tells besides messages: edits, deletions, Stop, changed conversations, a Home."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.audience import Audiences
+from bot.home.homes import Homes
 from bot.inbox import Inbox
 from bot.messages import found_message, installation_team
 from bot.person.people import People
@@ -44,6 +45,7 @@ class Changes:
         audiences: Audiences,
         people: People,
         suggesting: Suggesting,
+        homes: Homes,
         bot_user_id: str,
     ) -> None:
         self._inbox = inbox
@@ -51,6 +53,7 @@ class Changes:
         self._audiences = audiences
         self._people = people
         self._suggesting = suggesting
+        self._homes = homes
         self._bot_user_id = bot_user_id
 
     async def note(self, body: Mapping[str, Any]) -> None:
@@ -64,7 +67,10 @@ class Changes:
                 user = event.get("user") or {}
                 await self._people.changed(Person(team, str(user.get("id"))), user)
             case "app_home_opened", _:
-                await self._suggesting.opened(Person(team, str(event.get("user"))), event)
+                person = Person(team, str(event.get("user")))
+                await self._suggesting.opened(person, event)
+                if event.get("tab") == "home":
+                    await self._homes.opened(person, slack_hash=_shown(event))
             case "message", "message_changed":
                 edited = event.get("message") or {}
                 # Slack leaves a tombstone in the place of a deleted message that has replies.
@@ -120,3 +126,8 @@ class Changes:
             question=plain(text, self._bot_user_id),
             words=typed(text, self._bot_user_id),
         )
+
+
+def _shown(event: Mapping[str, Any]) -> str:
+    """Return Slack's name for the Home it shows, ``""`` for none."""
+    return str((event.get("view") or {}).get("hash") or "")

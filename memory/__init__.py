@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     )
     from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
     from memory.own_schemas import checked_schemas, load_schemas
+    from memory.pages import MemoryPage, memory_page
     from memory.questions import Question, answer_question, open_questions
     from memory.recall import Recalled, recall_memories
     from memory.reembedding import reembed
@@ -191,6 +192,10 @@ _HOMES = {
         "checked_schemas",
         "load_schemas",
     ),
+    "memory.pages": (
+        "MemoryPage",
+        "memory_page",
+    ),
     "memory.questions": (
         "Question",
         "answer_question",
@@ -282,6 +287,7 @@ __all__ = [
     "KiokuMemoryError",
     "Memory",
     "MemoryOff",
+    "MemoryPage",
     "MemoryTools",
     "Migration",
     "Namespace",
@@ -334,6 +340,7 @@ __all__ = [
     "matching",
     "measured",
     "memory_model",
+    "memory_page",
     "migrate",
     "move_memory",
     "named_in",

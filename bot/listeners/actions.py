@@ -16,6 +16,7 @@ from bot.locale import Language
 from bot.own.exporting import Exporting
 from bot.own.memories import OwnMemories
 from bot.own.modals import Modals
+from bot.own.openings import in_modal
 from bot.own.periods import PeriodForgetting
 from bot.person.controls import Controls
 from bot.surfaces.blocks import Payload
@@ -75,15 +76,15 @@ def register(
         action: dict[str, Any],
     ) -> None:
         work = partial(_with_value, own.brought_back, action)
-        if not body.get("view"):
+        if not in_modal(body):
             await clicked(ack, respond, body, work)
             return
 
-        async def in_modal(person: Person, language: Language) -> View:
+        async def work_in_modal(person: Person, language: Language) -> View:
             return payload_view(language, "memory_title", await work(person, language))
 
         await ack()
-        await answers.fill(body, client, body["view"]["id"], in_modal)
+        await answers.fill(body, client, body["view"]["id"], work_in_modal)
 
     @app.action(re.compile(f"^{PAGE_ACTION}_[0-9]+$"))
     async def page(

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language, say
 from bot.own.changes import OwnChanges
+from bot.own.openings import in_modal
 from bot.own.placing import Placing
 from bot.own.previews import Previews
 from bot.surfaces.blocks import Payload, private
@@ -48,14 +49,14 @@ def register(
         deed: Callable[[Person], Awaitable[str | None]],
         where: str,
     ) -> None:
-        if body.get("view"):
+        if in_modal(body):
 
-            async def in_modal(person: Person, language: Language) -> View:
+            async def done_in_modal(person: Person, language: Language) -> View:
                 if problem := await deed(person):
                     return sentence_view(language, "memory_title", say(language, problem))
                 return await changes.view_anew(person, language, where)
 
-            await answers.fill(body, client, body["view"]["id"], in_modal)
+            await answers.fill(body, client, body["view"]["id"], done_in_modal)
             return
 
         async def in_message(person: Person, language: Language) -> Payload | None:
@@ -101,7 +102,7 @@ def register(
     ) -> None:
         await ack()
         value = str(action["value"])
-        if body.get("view"):
+        if in_modal(body):
             work = partial(changes.history_of, value=value)
             await answers.fill(body, client, body["view"]["id"], work)
         else:

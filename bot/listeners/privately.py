@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -13,10 +13,13 @@ from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.home.homes import Homes
 from bot.locale import Language, say
+from bot.own.openings import in_home
 from bot.person.people import People
 from bot.slack import error_code, patiently
-from bot.surfaces.blocks import Payload, private
+from bot.surfaces.blocks import Block, Payload, private
+from bot.surfaces.home import Where, metadata_where
 from bot.surfaces.places import sentence_view
 from bot.surfaces.views import View
 from memory import OutcomeUnknown, Person, impatiently
@@ -53,8 +56,9 @@ def _cause(error: Exception) -> str:
 class PrivateAnswers:
     """What was acknowledged at once and is answered when it is done."""
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: People, homes: Homes) -> None:
         self._people = people
+        self._homes = homes
         self._underway = 0
         self._none_left = asyncio.Event()
 
@@ -64,7 +68,8 @@ class PrivateAnswers:
         """Send what `work` returns to the person alone; `replace` the message that was clicked.
 
         With None nothing is sent. A payload with ``replace_original`` says for itself whether it
-        takes the place of what was clicked; a failure never does.
+        takes the place of what was clicked; a failure never does. In App Home it stands at the top
+        of the page, which is published anew in any case.
         """
         with self._counted():
             await self._give(body, respond, work, replace=replace)
@@ -93,6 +98,8 @@ class PrivateAnswers:
             except Exception as error:
                 log.exception("what a modal asked for was not carried out")
                 view = sentence_view(language, "memory_title", say(language, _cause(error)))
+            if in_home(body):
+                await self._homes.in_use(person)
             await emptied
             try:
                 await patiently(lambda: client.views_update(view_id=view_id, view=view))
@@ -100,6 +107,24 @@ class PrivateAnswers:
                 # Closed meanwhile: there is nobody to show it to.
                 if error_code(error) != "not_found":
                     raise
+
+    async def look(self, body: Mapping[str, Any], where: Where) -> None:
+        """Show a person another part of their Home."""
+        with self._counted():
+            await self._show_home(body, where)
+
+    async def _show_home(
+        self, body: Mapping[str, Any], where: Where, said: Sequence[Block] = ()
+    ) -> None:
+        person = person_of(body)
+        try:
+            with impatiently(_DATABASE_SECONDS):
+                await self._homes.show(person, where, said)
+        except Exception as error:
+            log.exception("a Home could not be shown")
+            language = await self._people.language(person)
+            failure = private(say(language, _cause(error)))
+            await self._homes.say_above(person, body["view"], failure)
 
     async def all_given(self, seconds: float) -> None:
         """Wait, so long at most, until everybody who was acknowledged has been answered."""
@@ -131,6 +156,10 @@ class PrivateAnswers:
         except Exception as error:
             log.exception("a command or click was not carried out")
             payload, replace = private(say(language, _cause(error))), False
+        if in_home(body):
+            said = payload["blocks"] if payload else ()
+            await self._show_home(body, metadata_where(body["view"]), said)
+            return
         if payload is None:
             return
         replace = bool(payload.pop("replace_original", replace))

@@ -34,6 +34,7 @@ from memory import (
 log = logging.getLogger(__name__)
 
 HISTORY = "history"
+HOME = "home"
 _ANSWERS: Mapping[str, Literal["yes", "no", "both"]] = {"yes": "yes", "no": "no", "both": "both"}
 
 
@@ -122,9 +123,12 @@ class OwnChanges:
     async def shown_anew(self, person: Person, language: Language, where: str) -> Payload | None:
         """Return what takes the place of the message in which something was clicked.
 
-        None where that is a reply: what stands below it is updated with the reply.
+        None where that is a reply: what stands below it is updated with the reply. None in App
+        Home, too, which is published as a whole.
         """
         place, _, rest = where.partition(" ")
+        if place == HOME:
+            return None
         if place == REPLY:
             await self._notices.show_in_reply(person, rest)
             return None

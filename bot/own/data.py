@@ -27,6 +27,7 @@ TABLES: tuple[LiteralString, ...] = (
     "notices",
     "person_settings",
     "incognito_threads",
+    "home_views",
 )
 # Slack delivers an event again for some minutes: what was answered is not to be answered again.
 _DELIVERED_AGAIN: LiteralString = "15 minutes"

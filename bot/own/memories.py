@@ -67,19 +67,24 @@ class OwnMemories:
 
     async def searched(self, person: Person, language: Language, words: str) -> Payload:
         """Return the memories with these words, else the nearest in meaning."""
-        memories = await list_memories(self._pool, person)
-        hits, similar = matching(memories, words), False
-        if not hits and memories:
-            own = view(person.namespace(DM))
-            recalled = await recall_memories(
-                self._pool, self._embedder, own, words, whole=0, always=False
-            )
-            hits, similar = list(recalled.memories)[:_SIMILAR], True
+        memories, hits, similar = await self.found(person, words)
         found = _among(memories, hits)
         if similar:
             nearness = {memory.reference: place for place, memory in enumerate(hits)}
             found.sort(key=lambda pair: nearness[pair[1].reference])
         return search_results(language, found, words, similar=similar, stand_in=self._stand_in)
+
+    async def found(self, person: Person, words: str) -> tuple[list[Memory], list[Memory], bool]:
+        """Return all memories, those with these words, and whether they are only the nearest."""
+        memories = await list_memories(self._pool, person)
+        hits = matching(memories, words)
+        if hits or not memories:
+            return memories, hits, False
+        own = view(person.namespace(DM))
+        recalled = await recall_memories(
+            self._pool, self._embedder, own, words, whole=0, always=False
+        )
+        return memories, list(recalled.memories)[:_SIMILAR], True
 
     async def forget_asked(self, person: Person, language: Language, words: str) -> Payload:
         """Return the question about a number of the list, or about what matches `words`."""

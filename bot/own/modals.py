@@ -19,8 +19,10 @@ from bot.own.feedback import Feedback
 from bot.own.importing import Importing
 from bot.own.memories import OwnMemories
 from bot.own.openings import (
+    ADD_ACTION,
     ERASE_ACTION,
     FEEDBACK_ACTION,
+    IMPORT_ACTION,
     MENU_ACTION,
     MY_MEMORIES,
     SETTINGS_ACTION,
@@ -91,6 +93,10 @@ class Modals:
             return self.erasing.form(language)
         if action["action_id"] == FEEDBACK_ACTION:
             return await self.feedback.asked_why(person, language, str(action["value"]))
+        if action["action_id"] == IMPORT_ACTION:
+            return await self._import(person, language)
+        if action["action_id"] == ADD_ACTION:
+            return await self._blank(person, language)
         if action["action_id"] == MENU_ACTION:
             return await self._menu(str(action["selected_option"]["value"]), person, language)
         if action["action_id"] == USED_ACTION:
@@ -119,17 +125,22 @@ class Modals:
         if use is not None and use.name == "settings":
             return await self.controls.settings_form(person, language)
         if use is not None and use.name == "import":
-            if off := await self.controls.why_off(person, language):
-                return sentence_view(language, "import_title", off)
-            return await self.importing.form(person, language)
+            return await self._import(person, language)
         if use is not None and use.name == "add":
-            off = await self.controls.why_off(person, language)
-            if off:
-                return sentence_view(language, "form_add_title", off)
-            return self.editing.blank(language)
+            return await self._blank(person, language)
         if not words:
             return sentence_view(language, "form_edit_title", say(language, "edit_usage"))
         return await self.editing.numbered_form(person, language, words)
+
+    async def _import(self, person: Person, language: Language) -> View:
+        if off := await self.controls.why_off(person, language):
+            return sentence_view(language, "import_title", off)
+        return await self.importing.form(person, language)
+
+    async def _blank(self, person: Person, language: Language) -> View:
+        if off := await self.controls.why_off(person, language):
+            return sentence_view(language, "form_add_title", off)
+        return self.editing.blank(language)
 
     async def _menu(self, value: str, person: Person, language: Language) -> View:
         match chosen(value):

@@ -22,9 +22,31 @@ MY_MEMORIES = "my_memories"
 # One action for both buttons below a reply: the value begins with the rating.
 FEEDBACK_ACTION = "feedback"
 GOOD, BAD = "good", "bad"
+ADD_ACTION = "add_memory"
+IMPORT_ACTION = "import_memories"
 # Where such a front says which modal it has opened.
 OPENED = "opened_view_id"
-ACTIONS = frozenset({MENU_ACTION, USED_ACTION, VIEW_ACTION, SETTINGS_ACTION, ERASE_ACTION})
+ACTIONS = frozenset(
+    {
+        MENU_ACTION,
+        USED_ACTION,
+        VIEW_ACTION,
+        SETTINGS_ACTION,
+        ERASE_ACTION,
+        ADD_ACTION,
+        IMPORT_ACTION,
+    }
+)
+
+
+def in_modal(body: Mapping[str, Any]) -> bool:
+    """Say whether a click was made in a modal; App Home is a view, too, and none."""
+    return bool(body.get("view")) and not in_home(body)
+
+
+def in_home(body: Mapping[str, Any]) -> bool:
+    """Say whether a click was made in App Home."""
+    return (body.get("view") or {}).get("type") == "home"
 
 
 def opens_modal(body: Mapping[str, Any]) -> Literal["views.open", "views.push"] | None:
@@ -36,7 +58,7 @@ def opens_modal(body: Mapping[str, Any]) -> Literal["views.open", "views.push"] 
     if body.get("type") == "block_actions":
         if not any(_opens(action) for action in body.get("actions") or ()):
             return None
-        return "views.push" if body.get("view") else "views.open"
+        return "views.push" if in_modal(body) else "views.open"
     if body.get("type") == "shortcut":
         return "views.open" if body.get("callback_id") == MY_MEMORIES else None
     opens = use_opens_modal(str(body.get("command") or ""), str(body.get("text") or ""))

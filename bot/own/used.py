@@ -16,7 +16,7 @@ class UsedMemories:
 
     def __init__(self, pool: Pool, links: Permalinks) -> None:
         self._pool = pool
-        self._links = links
+        self.permalinks = links
 
     async def of_turn(self, person: Person, turn: str) -> Used | None:
         """Return what the reply of a turn had in view; None where it was no reply to `person`."""
@@ -41,7 +41,7 @@ class UsedMemories:
     async def links(self, memories: Sequence[Memory]) -> dict[str, str]:
         """Return where each memory was last said, by its reference."""
         places = {memory.reference: memory.places[-1] for memory in memories if memory.places}
-        links = await self._links.of(places.values())
+        links = await self.permalinks.of(places.values())
         return {name: links[place] for name, place in places.items() if place in links}
 
     async def _last_used(self, person: Person, memories: Sequence[Memory]) -> dict[str, datetime]:

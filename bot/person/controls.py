@@ -174,6 +174,17 @@ class Controls:
         except PauseNotUnderstood:
             return private(say(language, "pause_not_understood", words=words[:80]))
 
+    async def paused_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
+        """Pause for as long as was chosen; the page itself says so."""
+        del language
+        await self.pause(person, _PAUSES[chosen])
+
+    async def language_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
+        """Take the language that was chosen, or Slack's; the page is in it at once."""
+        del language
+        code: Language | None = "en" if chosen == "en" else "ja" if chosen == "ja" else None
+        await self.choose(person, language=code)
+
     async def resumed(self, person: Person, language: Language) -> Payload:
         """End a pause, by command or button, and say whether memory is on now."""
         off = await self.resume(person)

@@ -75,6 +75,8 @@ APPEND = Budget("append", burst=20, per_minute=80)
 """``chat.appendStream``, Tier 4."""
 UPDATE = Budget("update", burst=10, per_minute=40)
 """``chat.update``, Tier 3."""
+HOMES = Budget("homes", burst=20, per_minute=80)
+"""``views.publish``, Tier 4."""
 STATUS = Budget("status", burst=60, per_minute=500)
 """``assistant.threads.setStatus``."""
 

@@ -44,7 +44,7 @@ async def open_front(wiring: Wiring) -> AsyncIterator[Front]:
     Raises `StartError`.
     """
     token = wiring.connections.settings.slack_app_token
-    answers = PrivateAnswers(wiring.people)
+    answers = PrivateAnswers(wiring.people, wiring.homes)
     app = build_app(wiring, answers)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(answers.all_given, _ANSWER_SECONDS)
@@ -71,6 +71,7 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
             audiences=wiring.audiences,
             people=wiring.people,
             suggesting=wiring.suggesting,
+            homes=wiring.homes,
             bot_user_id=str(identity.bot_user_id),
         ),
         own=wiring.own,

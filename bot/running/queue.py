@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 REPLIES = "replies"
 LEARNING = "learning"
 UPKEEP = "upkeep"
+HOMES = "homes"
+# What somebody may be looking at.
+_PROMPT = [REPLIES, HOMES]
 _HEARTBEAT_SECONDS = 2.0
 _STALLED_SECONDS = 6.0
 _HAND_BACK_SECONDS = 3.0
@@ -207,7 +210,7 @@ class Queue:
         self._running = [
             asyncio.create_task(work, name=name)
             for name, work in (
-                ("replies", self._work([REPLIES], replies, _POLL_SECONDS, patience)),
+                ("replies", self._work(_PROMPT, replies, _POLL_SECONDS, patience)),
                 ("learning", self._work([LEARNING, UPKEEP], learning, poll_seconds, hand_back)),
                 ("sweep", self._sweep()),
             )
@@ -226,7 +229,7 @@ class Queue:
         self._app.periodic_defaults = {"max_delay": -1.0}
         while True:
             await self.free_stalled()
-            await self._work_off([REPLIES], replies, until)
+            await self._work_off(_PROMPT, replies, until)
             await self._catch_up()
             await self._work_off([LEARNING, UPKEEP], learning, until)
             due = await self._next_due()
@@ -275,7 +278,7 @@ class Queue:
                 "SELECT min(CASE WHEN status = 'doing' THEN now() + make_interval(secs => %s)"
                 " ELSE COALESCE(scheduled_at, now()) END) AS due FROM procrastinate_jobs"
                 " WHERE status IN ('todo', 'doing') AND queue_name = ANY(%s)",
-                (_LOOK_AGAIN_SECONDS, [REPLIES, LEARNING]),
+                (_LOOK_AGAIN_SECONDS, [*_PROMPT, LEARNING]),
             )
             row = await found.fetchone()
         due: datetime | None = row["due"] if row else None

@@ -21,12 +21,13 @@ EVERY_MINUTE = "* * * * *"
 _POISON_AFTER = 3
 _AT_ONCE = 5_000
 _HOUR_SECONDS, _MINUTE_SECONDS = 3_600, 60
-# Each of these can be deleted by anyone when its time is over: see the policies of the tables.
+# Each of these can be ended by anyone when its time is over: see the policies of the tables.
 _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM forgotten WHERE expires_at < now()",
     "DELETE FROM notices WHERE expires_at < now()",
     "DELETE FROM overheard WHERE received_at < now() - interval '2 minutes'",
     "DELETE FROM token_use WHERE day < current_date - 60",
+    "SELECT end_home_searches()",
 )
 # Failed jobs stay for two weeks, for somebody to look at; the others never stay for long.
 _OLD_JOBS: LiteralString = (

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from bot.absence.reading import Reading
 from bot.audience import Audiences
 from bot.changed.notices import ChangeNotices
+from bot.home.homes import Homes
+from bot.home.reading import HomeReading
 from bot.inbox import Inbox, Waiting
 from bot.learning import Learning
 from bot.own.adding import Adding
@@ -63,6 +65,7 @@ class Wiring:
     modals: Modals
     previews: Previews
     placing: Placing
+    homes: Homes
     shares: Shares
     policies: Policies
     admission: Admission
@@ -129,6 +132,9 @@ def wire(connections: Connections) -> Wiring:
     )
     placing = Placing(pool, embedder, audiences)
     previews = Previews(pool, embedder, audiences, stand_in=settings.stand_in)
+    homes = Homes(
+        pool, queue, slack, people, HomeReading(pool, own, modals.used.permalinks, settings)
+    )
     own_commands = OwnCommands(
         own,
         controls,
@@ -183,6 +189,7 @@ def wire(connections: Connections) -> Wiring:
         modals=modals,
         previews=previews,
         placing=placing,
+        homes=homes,
         sources=sources,
         shares=shares,
         policies=policies,

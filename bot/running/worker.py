@@ -14,9 +14,10 @@ from bot.absence.outages import Outages
 from bot.absence.telling import Telling
 from bot.answering import Answering
 from bot.changed.notices import SHOW
+from bot.home.homes import PUBLISH
 from bot.inbox import ANSWER
 from bot.learning import FORM
-from bot.running.queue import LEARNING, REPLIES, UPKEEP
+from bot.running.queue import HOMES, LEARNING, REPLIES, UPKEEP
 from bot.running.upkeep import EVERY_MINUTE, KEEP_UP, Upkeep
 from bot.running.wiring import Wiring
 from bot.sources import FOLLOW
@@ -41,6 +42,7 @@ def register_work(wiring: Wiring) -> None:
     queue.register(FOLLOW, LEARNING, wiring.sources.follow, attempts=8, wait=4)
     queue.register(SHOW, REPLIES, wiring.notices.show, attempts=6, wait=2)
     queue.register(SUGGEST, REPLIES, wiring.suggesting.suggest, attempts=2, wait=2)
+    queue.register(PUBLISH, HOMES, wiring.homes.publish, attempts=8, wait=2)
     catching_up = CatchingUp(
         wiring.connections.pool, queue, wiring.reading, wiring.connections.slack
     )

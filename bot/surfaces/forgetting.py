@@ -72,21 +72,31 @@ def forget_period_question(
 
 def forget_everything_question(language: Language, count: int) -> Payload:
     """Return the question before everything is forgotten."""
-    key = "forget_everything_ask" if count else "forget_words_ask"
-    text = say(language, key, **({"count": count} if count else {}))
-    forget = button(
-        FORGET_ALL_ACTION,
-        say(language, "forget_everything_button"),
-        "everything",
-        style="danger",
-        confirm=_confirm(language, text, "forget_everything_button"),
-    )
+    text = _everything(language, count)
+    forget = forget_everything_button(language, count)
     blocks = [
         section(text),
         {"type": "actions", "elements": [forget, erase_button(language)]},
         note(say(language, "erase_note")),
     ]
     return private(text, blocks)
+
+
+def forget_everything_button(language: Language, count: int) -> Block:
+    """Return the button that forgets everything, once more asked; `count` memories there are."""
+    return button(
+        FORGET_ALL_ACTION,
+        say(language, "forget_everything_button"),
+        "everything",
+        style="danger",
+        confirm=_confirm(language, _everything(language, count), "forget_everything_button"),
+    )
+
+
+def _everything(language: Language, count: int) -> str:
+    if not count:
+        return say(language, "forget_words_ask")
+    return say(language, "forget_everything_ask", count=count)
 
 
 def nothing_to_forget(language: Language) -> Payload:

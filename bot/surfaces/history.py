@@ -21,6 +21,7 @@ from memory import Entry, Question
 HISTORY_PAGE = 8
 HISTORY_ACTION = "history_page"
 _FIRST = "-"
+ALL_CHANGES = f"history {_FIRST}"
 
 _BY: Mapping[str, str] = {
     "formation": "by_message",
@@ -97,8 +98,12 @@ def _blocks(language: Language, page: Page, zone: tzinfo) -> list[Block]:
 
 
 def _line(language: Language, entry: Entry, page: Page, zone: tzinfo) -> str:
+    return entry_line(language, entry, page.links.get(str(entry.id)), zone)
+
+
+def entry_line(language: Language, entry: Entry, link: str | None, zone: tzinfo = UTC) -> str:
+    """Return a change with its moment and who made it, as two lines of mrkdwn."""
     key = _BY[entry.actor]
-    link = page.links.get(str(entry.id))
     by = say(language, key)
     if link and key == "by_message":
         by = f"<{link}|{by}>"

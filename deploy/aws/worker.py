@@ -120,7 +120,7 @@ async def _dispatch(wiring: Wiring, envelope: Envelope) -> None:
     sent = envelopes.read(envelope)
     if view_id := envelope.get("view_id"):
         sent[OPENED] = view_id
-    answers = PrivateAnswers(wiring.people)
+    answers = PrivateAnswers(wiring.people, wiring.homes)
     response = await build_app(wiring, answers).async_dispatch(_request(envelope, sent))
     if response.status >= 500:
         # Lambda invokes this function again with the same event.

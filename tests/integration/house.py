@@ -54,6 +54,7 @@ from memory import (
     memory_model,
 )
 from tests.conftest import SPACE, Server
+from tests.integration.homes import homes_of
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
 
@@ -241,6 +242,7 @@ async def build(
         audiences=audiences,
         people=people,
         suggesting=Suggesting(pool, queue, client, people, consent="notice"),
+        homes=homes_of(pool, queue, client, people, embedder),
         bot_user_id=slack.bot_user_id,
     )
     telling = Telling(parts, open_outlet)

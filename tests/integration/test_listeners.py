@@ -44,6 +44,7 @@ from bot.suggesting import Suggesting
 from bot.turns import Turns
 from memory import Embedder, Former, InvalidNamespace, Person, Pool
 from tests.conftest import ROOT, Server, json_server
+from tests.integration.homes import homes_of
 from tests.integration.playground_slack import PlaygroundSlack
 
 _numbers = itertools.count()
@@ -184,6 +185,7 @@ async def door(
     adding = Adding(pool, embedder, former, audiences, consent="ask")
     notices = ChangeNotices(pool, queue, client, people, stand_in=False)
     files = SlackFiles(client)
+    homes = homes_of(pool, queue, client, people, embedder, consent="ask")
     modals = create_modals(
         pool,
         embedder,
@@ -208,6 +210,7 @@ async def door(
             audiences=audiences,
             people=people,
             suggesting=Suggesting(pool, queue, client, people, consent="ask"),
+            homes=homes,
             bot_user_id=slack.bot_user_id,
         ),
         own=own,
@@ -224,7 +227,7 @@ async def door(
         periods=periods,
         controls=controls,
         exporting=Exporting(pool, files, Settings()),
-        answers=PrivateAnswers(people),
+        answers=PrivateAnswers(people, homes),
     )
 
     async def ready() -> str | None:

@@ -11,7 +11,8 @@ from bot.audience import Audiences
 from bot.changes import Changes
 from bot.person.people import People
 from bot.suggesting import Suggesting
-from memory import PUBLIC
+from memory import PUBLIC, Embedder
+from tests.integration.homes import homes_of
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
 from tests.integration.work import sql
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture
-def changes(house: House) -> Changes:
+def changes(house: House, embedder: Embedder) -> Changes:
     """What is tested."""
     client = house.slack.client()
     people = People(house.pool, client)
@@ -31,6 +32,7 @@ def changes(house: House) -> Changes:
         audiences=house.parts.audiences,
         people=people,
         suggesting=Suggesting(house.pool, house.queue, client, people, consent="notice"),
+        homes=homes_of(house.pool, house.queue, house.slack.client(), people, embedder),
         bot_user_id=house.slack.bot_user_id,
     )
 

@@ -57,7 +57,7 @@ def test_it_is_an_agent(manifest: dict[str, Any]) -> None:
     assert "agent_view" in features
     assert "assistant_view" not in features
     assert features["app_home"] == {
-        "home_tab_enabled": False,
+        "home_tab_enabled": True,
         "messages_tab_enabled": True,
         "messages_tab_read_only_enabled": False,
     }

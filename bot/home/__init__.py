@@ -1,0 +1,1 @@
+"""App Home: one person's own page, published when they open it and when something changes."""

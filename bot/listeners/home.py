@@ -1,0 +1,64 @@
+"""Clicks in App Home that only change what it shows, and its two switches."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+
+from bot.listeners.privately import PrivateAnswers
+from bot.person.controls import Controls
+from bot.surfaces.home import Where, metadata_where, searched_words
+from bot.surfaces.home.data import LANGUAGE_ACTION
+from bot.surfaces.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_ACTION
+from bot.surfaces.home.standing import PAUSE_ACTION
+from bot.surfaces.home.where import SEARCH_ACTION
+
+
+def register(app: AsyncApp, *, controls: Controls, answers: PrivateAnswers) -> None:
+    """Register them; the page is that of the person who clicked."""
+
+    @app.action(SEARCH_ACTION)
+    async def search(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        where = metadata_where(body["view"])
+        await answers.look(
+            body, replace(where, page=1, words=searched_words(body["view"], where.words))
+        )
+
+    @app.action(KIND_ACTION)
+    async def kind(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        await ack()
+        chosen = str(action["selected_option"]["value"])
+        words = searched_words(body["view"], metadata_where(body["view"]).words)
+        await answers.look(body, Where(kind="" if chosen == EVERY_KIND else chosen, words=words))
+
+    @app.action(re.compile(f"^{TURN_ACTION}_[0-9]+$"))
+    async def turn(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        await ack()
+        where = metadata_where(body["view"])
+        await answers.look(body, replace(where, page=int(action["value"])))
+
+    @app.action(ALL_ACTION)
+    async def show_all(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        await answers.look(body, Where())
+
+    @app.action(PAUSE_ACTION)
+    async def pause(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await ack()
+        chosen = str(action["selected_option"]["value"])
+        await answers.give(body, respond, partial(controls.paused_in_home, chosen=chosen))
+
+    @app.action(LANGUAGE_ACTION)
+    async def language(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await ack()
+        chosen = str(action["selected_option"]["value"])
+        await answers.give(body, respond, partial(controls.language_in_home, chosen=chosen))

@@ -1,0 +1,64 @@
+"""Whether memory is on, and the switch, at the top of App Home."""
+
+from __future__ import annotations
+
+from bot.locale import Language, say
+from bot.own.openings import ADD_ACTION, SETTINGS_ACTION
+from bot.person.settings import Off, PersonSettings
+from bot.surfaces.blocks import Block, button, plain_text, section
+from bot.surfaces.dates import minute
+from bot.surfaces.standing import (
+    AGREE_ACTION,
+    RESUME_ACTION,
+    consent_buttons,
+    off_line,
+)
+
+PAUSE_ACTION = "home_pause"
+_PAUSES = {
+    "hour": "settings_memory_hour",
+    "tomorrow": "settings_memory_tomorrow",
+    "open": "settings_memory_open",
+}
+
+
+def standing_blocks(language: Language, settings: PersonSettings, off: Off | None) -> list[Block]:
+    """Return whether memory is on, what that means, and what switches it."""
+    if off == "not_agreed":
+        return [section(say(language, "consent_ask")), consent_buttons(language)]
+    more = [button(SETTINGS_ACTION, say(language, "settings_change"), "settings")]
+    if off is None:
+        add = button(ADD_ACTION, say(language, "home_add"), "add", style="primary")
+        text = f"*{say(language, 'settings_on')}* {say(language, 'home_on_means')}"
+        return [section(text), _actions(add, _pause(language), *more)]
+    if off == "paused":
+        text = f"*{_paused(language, settings)}*"
+        resume = button(RESUME_ACTION, say(language, "resume_button"), "resume", style="primary")
+        return [section(f"{text} {say(language, 'paused_means')}"), _actions(resume, *more)]
+    if off == "refused":
+        text = f"*{say(language, 'home_off')}*"
+        agree = button(AGREE_ACTION, say(language, "settings_turn_on"), "agree", style="primary")
+        return [section(f"{text} {say(language, 'home_off_means')}"), _actions(agree, *more)]
+    return [section(f"*{off_line(language, off, settings)}*")]
+
+
+def _paused(language: Language, settings: PersonSettings) -> str:
+    if settings.paused_until is None:
+        return say(language, "home_paused")
+    return say(language, "home_paused_until", until=minute(settings.paused_until, settings.zone))
+
+
+def _actions(*elements: Block) -> Block:
+    return {"type": "actions", "elements": list(elements)}
+
+
+def _pause(language: Language) -> Block:
+    return {
+        "type": "static_select",
+        "action_id": PAUSE_ACTION,
+        "placeholder": plain_text(say(language, "home_pause")),
+        "options": [
+            {"text": plain_text(say(language, key)), "value": value}
+            for value, key in _PAUSES.items()
+        ],
+    }

@@ -1,0 +1,107 @@
+"""App Home as a whole: most important first, within Slack's hundred blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bot.locale import Language, say
+from bot.own.openings import VIEW_ACTION
+from bot.person.settings import Off, PersonSettings
+from bot.surfaces.blocks import Block, button, note, plain_text, section
+from bot.surfaces.changes import can_be_undone, question_blocks, undo_button
+from bot.surfaces.history import ALL_CHANGES, entry_line
+from bot.surfaces.home.data import Keeping, control_blocks, keeping_blocks, language_block
+from bot.surfaces.home.listing import Listing, listing_blocks
+from bot.surfaces.home.standing import standing_blocks
+from bot.surfaces.views import View
+from memory import Entry, Question
+
+HOME = "home"
+CHANGES_SHOWN = 5
+QUESTIONS_SHOWN = 3
+_SAID = 12
+_SAID_BLOCK = "home.said."
+_DIVIDER: Block = {"type": "divider"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomePage:
+    """Everything that one person's Home shows.
+
+    `links` lead to the messages that changes came from, by the id of the entry.
+    """
+
+    settings: PersonSettings = field(default_factory=PersonSettings)
+    off: Off | None = None
+    listing: Listing = field(default_factory=Listing)
+    changes: Sequence[Entry] = ()
+    questions: Sequence[Question] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    keeping: Keeping = field(default_factory=Keeping)
+
+
+def home_view(language: Language, page: HomePage, said: Sequence[Block] = ()) -> View:
+    """Return the view; `said` stands at its top: the answer to the click that led to it."""
+    zone = page.settings.zone
+    blocks: list[Block] = []
+    blocks += said_blocks(said)
+    blocks += [
+        _header(language, "memories_title"),
+        *standing_blocks(language, page.settings, page.off),
+        note(*_small_print(language, page)),
+        _DIVIDER,
+    ]
+    if page.questions:
+        blocks.append(_header(language, "home_questions"))
+        for question in page.questions[:QUESTIONS_SHOWN]:
+            blocks += question_blocks(language, question, HOME, zone)
+        blocks.append(_DIVIDER)
+    blocks += [*listing_blocks(language, page.listing, zone), _DIVIDER]
+    if page.changes:
+        blocks += [*_changes(language, page), _DIVIDER]
+    blocks += [
+        *control_blocks(language, page.listing.total),
+        _DIVIDER,
+        language_block(language, page.settings.language),
+        _DIVIDER,
+        *keeping_blocks(language, page.keeping),
+        note(say(language, "home_end")),
+    ]
+    return {"type": "home", "private_metadata": page.listing.where.metadata, "blocks": blocks}
+
+
+def said_blocks(said: Sequence[Block]) -> list[Block]:
+    """Return what is said at the top of the page, so that `is_said` knows it."""
+    if not said:
+        return []
+    above = [*said[:_SAID], _DIVIDER]
+    return [{**block, "block_id": f"{_SAID_BLOCK}{number}"} for number, block in enumerate(above)]
+
+
+def is_said(block: Block) -> bool:
+    """Say whether a block of a published view is of what was said at its top."""
+    return str(block.get("block_id", "")).startswith(_SAID_BLOCK)
+
+
+def _small_print(language: Language, page: HomePage) -> list[str]:
+    lines = [say(language, "home_count", count=page.listing.total), say(language, "only_you")]
+    if page.keeping.stand_in:
+        lines.append(say(language, "stand_in_note"))
+    return lines
+
+
+def _changes(language: Language, page: HomePage) -> list[Block]:
+    zone = page.settings.zone
+    blocks: list[Block] = [_header(language, "home_changes")]
+    for entry in page.changes[:CHANGES_SHOWN]:
+        block = section(entry_line(language, entry, page.links.get(str(entry.id)), zone))
+        if can_be_undone(entry):
+            block["accessory"] = undo_button(language, entry, HOME)
+        blocks.append(block)
+    every = button(VIEW_ACTION, say(language, "home_all_changes"), ALL_CHANGES)
+    return [*blocks, {"type": "actions", "elements": [every]}]
+
+
+def _header(language: Language, key: str) -> Block:
+    return {"type": "header", "text": plain_text(say(language, key))}

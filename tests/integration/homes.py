@@ -1,0 +1,30 @@
+"""App Home as it is wired, for tests that put the app together by hand."""
+
+from __future__ import annotations
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.config import Settings
+from bot.home.homes import Homes
+from bot.home.reading import HomeReading
+from bot.own.memories import OwnMemories
+from bot.own.permalinks import Permalinks
+from bot.person.people import People
+from bot.running.queue import Queue
+from memory import Embedder, Pool
+
+
+def homes_of(
+    pool: Pool,
+    queue: Queue,
+    client: AsyncWebClient,
+    people: People,
+    embedder: Embedder,
+    *,
+    consent: str = "notice",
+) -> Homes:
+    """Return everybody's Homes."""
+    own = OwnMemories(pool, embedder, stand_in=True)
+    settings = Settings.model_validate({"consent": consent, "reply_model": "kioku-stand-in"})
+    reading = HomeReading(pool, own, Permalinks(client), settings)
+    return Homes(pool, queue, client, people, reading)

@@ -1,0 +1,439 @@
+"""App Home: opened, looked through, changed, and published anew after a change made elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from aiohttp import web
+from slack_sdk.errors import SlackApiError
+
+from bot.home.homes import PUBLISH
+from bot.listeners.privately import PrivateAnswers
+from bot.locale import say
+from bot.own.data import erase_person
+from bot.own.openings import ADD_ACTION, ERASE_ACTION, MENU_ACTION
+from bot.running.front import build_app
+from bot.running.queue import HOMES
+from bot.running.web import create_web_app
+from bot.surfaces.changes import UNDO_CHANGE_ACTION
+from bot.surfaces.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
+from bot.surfaces.home.data import LANGUAGE_ACTION
+from bot.surfaces.home.listing import ALL_ACTION, KIND_ACTION, TURN_ACTION
+from bot.surfaces.home.standing import PAUSE_ACTION
+from bot.surfaces.home.where import SEARCH_ACTION
+from bot.surfaces.standing import RESUME_ACTION
+from memory import DM, Person, add_memory, forget
+from tests.conftest import ROOT, Server, json_server
+from tests.integration.playground_slack import PlaygroundSlack
+from tests.integration.wired import Wired
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+
+@pytest.fixture(scope="module")
+def own_playground() -> Iterator[Server]:
+    """A playground of these tests alone: it has nothing to send from other tests."""
+    with json_server(
+        "playground", "--manifest", str(ROOT / "manifest.yml"), "--no-model"
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+def slack(own_playground: Server) -> PlaygroundSlack:
+    """Its Slack."""
+    return PlaygroundSlack(own_playground)
+
+
+@dataclass
+class Visit:
+    """One person and their Home; nobody works but the test."""
+
+    app: Wired
+    person: Person
+
+    @property
+    def user(self) -> str:
+        """Their id."""
+        return self.person.user_id
+
+    async def control(self, path: str, body: Any = None) -> Any:
+        """Make a control call while the app answers."""
+        return await asyncio.to_thread(self.app.slack.control, path, body)
+
+    async def remember(self, *foods: str) -> None:
+        """Let the person add likings, the last the newest."""
+        embedder = self.app.wiring.parts.embedder
+        for food in foods:
+            await add_memory(
+                self.app.pool,
+                embedder,
+                self.person.namespace(DM),
+                "UserFoodPreference",
+                {"food_name": food},
+                {"kind": "modal", "evidence": food},
+            )
+
+    def store(self, count: int, kind: str = "UserFact", field: str = "fact") -> None:
+        """Store many memories at once."""
+        self.app.rows(
+            "INSERT INTO store (prefix, key, value, updated_at)"
+            " SELECT %s, %s || n, jsonb_build_object('kind', %s::text, 'content',"
+            " jsonb_build_object(%s::text, 'thing ' || n)), now() - n * interval '1 minute'"
+            " FROM generate_series(1, %s) AS n RETURNING key",
+            self.person.namespace(DM).prefix,
+            kind,
+            kind,
+            field,
+            count,
+        )
+
+    async def open(self) -> dict[str, Any]:
+        """Open the Home tab, and let the job be done."""
+        await self.control("home/open", {"user": self.user, "tab": "home"})
+        await self.quiet()
+        assert await self.work() == 1
+        return await self.view()
+
+    async def quiet(self) -> None:
+        """Wait until Slack has delivered everything."""
+        async with asyncio.timeout(15):
+            while True:
+                if not (await self.control("deliveries?since=0"))["waiting"]:
+                    return
+                await asyncio.sleep(0.02)
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """Return the arguments of the person's waiting jobs."""
+        rows = self.app.rows(
+            "SELECT args FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s",
+            PUBLISH,
+            self.user,
+        )
+        return [row["args"] for row in rows]
+
+    async def work(self) -> int:
+        """Do what waits of the person's Home; return how many jobs there were."""
+        jobs = self.waiting()
+        self.app.rows(
+            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s"
+            " RETURNING id",
+            PUBLISH,
+            self.user,
+        )
+        for job in jobs:
+            await self.app.wiring.homes.publish(**job)
+        return len(jobs)
+
+    async def some_work(self) -> None:
+        """Wait for a job of the person's Home, and do it."""
+        async with asyncio.timeout(15):
+            while True:
+                if await self.work():
+                    return
+                await asyncio.sleep(0.02)
+
+    async def view(self) -> dict[str, Any]:
+        """Return the Home as its person sees it."""
+        view = (await self.control(f"home?as={self.user}"))["view"]
+        assert isinstance(view, dict)
+        return view
+
+    async def text(self) -> str:
+        """Return everything the Home says."""
+        return json.dumps((await self.view())["blocks"], ensure_ascii=False)
+
+    async def click(self, action: str, *, by: str = "", **more: Any) -> dict[str, Any]:
+        """Click in the Home; return it as it is then."""
+        before = await self.view()
+        done = await self.control(
+            "actions",
+            {"user": by or self.user, "view_id": before["id"], "action_id": action, **more},
+        )
+        assert done["ok"], done
+        return await self.published(before["hash"])
+
+    async def published(self, before: str) -> dict[str, Any]:
+        """Wait until another view is published than the one with this hash."""
+        async with asyncio.timeout(15):
+            while True:
+                if (view := await self.view())["hash"] != before:
+                    return view
+                await asyncio.sleep(0.02)
+
+    async def modal(self) -> dict[str, Any]:
+        """Return the open modal, once it is filled."""
+        async with asyncio.timeout(15):
+            while True:
+                views = (await self.control(f"views?as={self.user}"))["views"]
+                if views and say("en", "modal_loading") not in json.dumps(
+                    views[-1], ensure_ascii=False
+                ):
+                    return dict(views[-1])
+                await asyncio.sleep(0.02)
+
+    def element(self, view: dict[str, Any], action: str) -> dict[str, Any]:
+        """Return the first element with an action id, with the id of its block."""
+        for block in view["blocks"]:
+            inner = [block.get("accessory"), block.get("element"), *block.get("elements", [])]
+            for element in inner:
+                if element and element.get("action_id") == action:
+                    return {**element, "block_id": block["block_id"]}
+        raise AssertionError(f"no {action} in the Home")
+
+
+@pytest.fixture
+async def visit(app: Wired) -> AsyncIterator[Visit]:
+    """A person, the app behind its door, and a playground that sends there."""
+
+    async def ready() -> str | None:
+        return None
+
+    wiring, slack = app.wiring, app.slack
+    wiring.queue.register(PUBLISH, HOMES, wiring.homes.publish, attempts=1, wait=1)
+    bolt = build_app(wiring, PrivateAnswers(wiring.people, wiring.homes))
+    door = create_web_app(ready=ready, app=bolt, signing_secret=slack.told["signing_secret"])
+    runner = web.AppRunner(door, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    slack.control("settings", {"retry_delays": [0.0]})
+    slack.control(
+        "delivery",
+        {"mode": "http", "url": f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"},
+    )
+    user, _ = slack.person()
+    yield Visit(app, Person(slack.team_id, user))
+    await runner.cleanup()
+
+
+async def test_a_home_is_published_when_it_is_opened(visit: Visit) -> None:
+    """It shows what is remembered; nothing is there before, and the empty one teaches."""
+    assert (await visit.control(f"home?as={visit.user}"))["view"] is None
+    await visit.open()
+    assert say("en", "home_none") in await visit.text()
+    await visit.remember("ramen")
+    assert await visit.work() == 1
+    text = await visit.text()
+    assert "Likes ramen" in text
+    assert say("en", "home_none") not in text
+
+
+async def test_who_never_opened_it_is_sent_nothing(visit: Visit) -> None:
+    """A change makes no job where there is no Home to publish."""
+    await visit.remember("ramen")
+    assert visit.waiting() == []
+    await visit.app.wiring.homes.publish(visit.person.team_id, visit.user)
+    assert visit.app.slack.calls("views.publish") == []
+
+
+async def test_pages_and_kinds(visit: Visit) -> None:
+    """A thousand memories come in pages of twenty; a kind shows its own only."""
+    visit.store(990)
+    visit.store(10, "UserFoodPreference", "food_name")
+    view = await visit.open()
+    assert "1–20 of 1000" in await visit.text()
+    assert len(view["blocks"]) <= 100
+    await visit.click(f"{TURN_ACTION}_2")
+    assert "21–40 of 1000" in await visit.text()
+    await visit.click(KIND_ACTION, value="UserFoodPreference")
+    text = await visit.text()
+    assert "1–10 of 10 that match" in text
+    assert "Likes thing 10" in text
+    # A change elsewhere leaves the person where they are.
+    await visit.remember("udon")
+    assert await visit.work() == 1
+    assert "1–11 of 11 that match" in await visit.text()
+    await visit.click(ALL_ACTION)
+    assert "1–20 of 1001" in await visit.text()
+
+
+async def test_search(visit: Visit) -> None:
+    """Words find what has them, within a kind too; what has none shows the nearest."""
+    await visit.remember("ramen", "miso ramen", "udon")
+    view = await visit.open()
+    block = visit.element(view, SEARCH_ACTION)["block_id"]
+    values = {block: {SEARCH_ACTION: " Ramen "}}
+    view = await visit.click(SEARCH_ACTION, block_id=block, value=" Ramen ", values=values)
+    text = await visit.text()
+    assert "1–2 of 2 that match" in text
+    assert "udon" not in str([b.get("text") for b in view["blocks"][:12]])
+    assert visit.element(view, SEARCH_ACTION)["initial_value"] == "Ramen"
+    # Kept while it is looked at, and for ten minutes at the most.
+    [row] = visit.app.rows("SELECT words FROM home_views WHERE user_id = %s", visit.user)
+    assert row["words"] == "Ramen"
+    visit.app.rows(
+        "UPDATE home_views SET words_until = now() WHERE user_id = %s RETURNING words", visit.user
+    )
+    async with visit.app.pool.connection() as connection:
+        await connection.execute("SELECT end_home_searches()")
+    [row] = visit.app.rows("SELECT words FROM home_views WHERE user_id = %s", visit.user)
+    assert row["words"] == ""
+
+
+async def test_a_memory_is_forgotten_and_the_home_follows(visit: Visit) -> None:
+    """The menu opens a modal on top of nothing; after Forget the Home shows one less."""
+    await visit.remember("ramen", "udon")
+    view = await visit.open()
+    menu = visit.element(view, MENU_ACTION)
+    option = next(o for o in menu["options"] if o["value"].startswith("forget "))
+    done = await visit.control(
+        "actions",
+        {
+            "user": visit.user,
+            "view_id": view["id"],
+            "action_id": MENU_ACTION,
+            "block_id": menu["block_id"],
+            "value": option["value"],
+        },
+    )
+    assert done["ok"]
+    modal = await visit.modal()
+    assert (await visit.control("views/submit", {"user": visit.user, "view_id": modal["id"]}))["ok"]
+    await visit.some_work()
+    text = await visit.text()
+    assert "udon" not in text
+    assert "ramen" in text
+
+
+async def test_undo_of_a_recent_change(visit: Visit) -> None:
+    """Undo in the list of recent changes takes the change back and shows the page anew."""
+    await visit.remember("ramen")
+    view = await visit.open()
+    undo = visit.element(view, UNDO_CHANGE_ACTION)
+    await visit.click(UNDO_CHANGE_ACTION, block_id=undo["block_id"], value=undo["value"])
+    assert await visit.app.memories(visit.person) == []
+    assert say("en", "home_none") in await visit.text()
+    # The job that the change left finds nothing new to show.
+    visit.app.slack.forget_calls()
+    await visit.work()
+    assert visit.app.slack.calls("views.publish") == []
+
+
+async def test_pause_resume_and_language(visit: Visit) -> None:
+    """The switches work at once, and the page is in the chosen language at once."""
+    await visit.open()
+    await visit.click(PAUSE_ACTION, value="hour")
+    assert "Memory is paused until" in await visit.text()
+    await visit.click(RESUME_ACTION)
+    assert "Memory is on." in await visit.text()
+    await visit.click(LANGUAGE_ACTION, value="ja")
+    assert say("ja", "memories_title") in await visit.text()
+    assert "記憶はオンです。" in await visit.text()
+
+
+async def test_forget_everything_and_undo(visit: Visit) -> None:
+    """The answer, with its Undo, stands above; it stays when the job comes, and works."""
+    await visit.remember("ramen", "udon")
+    await visit.open()
+    view = await visit.click(FORGET_ALL_ACTION)
+    assert "Forgotten: 2 memories." in await visit.text()
+    await visit.work()
+    assert (await visit.view())["hash"] == view["hash"]
+    undo = visit.element(view, UNDO_ACTION)
+    await visit.click(UNDO_ACTION, block_id=undo["block_id"], value=undo["value"])
+    text = await visit.text()
+    assert "I remember 2 memories again." in text
+    assert "Likes ramen" in text
+
+
+async def test_a_change_made_elsewhere(visit: Visit) -> None:
+    """A change in another conversation, a setting, a question: each is one job for the person."""
+    await visit.remember("natto")
+    await visit.open()
+    await forget(visit.app.pool, visit.person, None)
+    assert len(visit.waiting()) == 1
+    await visit.remember("udon", "soba")
+    await visit.app.wiring.controls.pause(visit.person, "")
+    assert len(visit.waiting()) == 1
+    await visit.work()
+    text = await visit.text()
+    assert "soba" in text
+    assert "natto" not in text
+    assert say("en", "home_paused") in text
+
+
+async def test_another_persons_click(visit: Visit) -> None:
+    """Nobody can click in, or see, another person's Home."""
+    await visit.remember("natto")
+    view = await visit.open()
+    other, _ = visit.app.slack.person()
+    with pytest.raises(Exception, match="403"):
+        await visit.control(
+            "actions", {"user": other, "view_id": view["id"], "action_id": FORGET_ALL_ACTION}
+        )
+    assert (await visit.control(f"home?as={other}"))["view"] is None
+    theirs = Visit(visit.app, Person(visit.person.team_id, other))
+    await theirs.open()
+    assert "natto" not in await theirs.text()
+
+
+async def test_erased_while_it_is_open(visit: Visit) -> None:
+    """Who is erased sees an empty Home; nothing is kept of them for that, until they act in it."""
+    await visit.remember("natto")
+    await visit.open()
+    erased = await erase_person(visit.app.pool, visit.person)
+    assert sum(erased.left.values()) == 0
+    [job] = visit.waiting()
+    assert job["erased"] == "en"
+    await visit.work()
+    text = await visit.text()
+    assert "natto" not in text
+    assert say("en", "home_none") in text
+    mine = (visit.person.team_id, visit.user)
+    for table in ("home_views", "person_settings"):
+        assert not visit.app.rows(
+            f"SELECT FROM {table} WHERE team_id = %s AND user_id = %s",
+            *mine,  # type: ignore[arg-type]
+        )
+    view = await visit.view()
+    done = await visit.control(
+        "actions", {"user": visit.user, "view_id": view["id"], "action_id": ADD_ACTION}
+    )
+    assert done["ok"]
+    await visit.modal()
+    await visit.remember("udon")
+    await visit.work()
+    assert "udon" in await visit.text()
+
+
+async def test_slack_refuses_for_a_while(visit: Visit) -> None:
+    """A publication that failed is not taken for done: the next attempt makes it."""
+    await visit.open()
+    await visit.remember("natto")
+    visit.app.slack.fault("views.publish", error="internal_error", times=1)
+    with pytest.raises(SlackApiError):
+        await visit.work()
+    await visit.app.wiring.homes.publish(visit.person.team_id, visit.user)
+    assert "natto" in await visit.text()
+    visit.app.slack.forget_calls()
+    await visit.app.wiring.homes.publish(visit.person.team_id, visit.user)
+    assert visit.app.slack.calls("views.publish") == []
+
+
+async def test_opened_anew(visit: Visit) -> None:
+    """Opening it again publishes nothing that is shown already; what Slack lost is shown anew."""
+    await visit.remember("natto")
+    await visit.open()
+    visit.app.slack.forget_calls()
+    await visit.open()
+    assert visit.app.slack.calls("views.publish") == []
+    person = visit.person
+    await visit.app.wiring.homes.opened(person, slack_hash="")
+    await visit.work()
+    assert len(visit.app.slack.calls("views.publish")) == 1
+
+
+async def test_erase_is_asked_in_a_modal(visit: Visit) -> None:
+    """Erase for Good opens its question with the typed word."""
+    view = await visit.open()
+    done = await visit.control(
+        "actions", {"user": visit.user, "view_id": view["id"], "action_id": ERASE_ACTION}
+    )
+    assert done["ok"]
+    assert say("en", "erase_title") in str((await visit.modal())["title"])
