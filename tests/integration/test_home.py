@@ -389,7 +389,7 @@ async def test_erased_while_it_is_open(visit: Visit) -> None:
     for table in ("home_views", "person_settings"):
         assert not visit.app.rows(
             f"SELECT FROM {table} WHERE team_id = %s AND user_id = %s",
-            *mine,  # type: ignore[arg-type]
+            *mine,
         )
     view = await visit.view()
     done = await visit.control(

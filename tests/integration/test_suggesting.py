@@ -36,7 +36,7 @@ async def opened(app: Wired, place: Place, tab: str = "messages") -> list[dict[s
             "event_ts": place.ts,
         },
     }
-    bolt = build_app(app.wiring, PrivateAnswers(app.wiring.people))
+    bolt = build_app(app.wiring, PrivateAnswers(app.wiring.people, app.wiring.homes))
     request = AsyncBoltRequest(
         body=json.dumps(body), headers={"content-type": ["application/json"]}
     )
