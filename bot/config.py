@@ -71,6 +71,7 @@ class Settings(BaseModel):
     channels: frozenset[str] = Field(frozenset(), alias="KIOKU_CHANNELS")
     people: frozenset[str] = Field(frozenset(), alias="KIOKU_PEOPLE")
     guests: bool = Field(False, alias="KIOKU_GUESTS")
+    files: bool = Field(True, alias="KIOKU_FILES")
     person_messages_per_hour: int = Field(120, alias="KIOKU_PERSON_MESSAGES_PER_HOUR", ge=0)
     workspace_tokens_per_day: int = Field(0, alias="KIOKU_WORKSPACE_TOKENS_PER_DAY", ge=0)
     api_token: SecretStr | None = Field(None, alias="KIOKU_API_TOKEN")
@@ -147,6 +148,7 @@ _HINTS = {
     "KIOKU_CHANNELS": "ids of channels, such as C0123ABCD,C0456EFGH, or nothing for every channel",
     "KIOKU_PEOPLE": "ids of people, such as U0123ABCD,U0456EFGH, or nothing for everybody",
     "KIOKU_GUESTS": "on or off",
+    "KIOKU_FILES": "on or off",
     "KIOKU_PERSON_MESSAGES_PER_HOUR": "a number of messages; 0 for no limit",
     "KIOKU_WORKSPACE_TOKENS_PER_DAY": "a number of tokens; 0 for no limit",
     "KIOKU_RETENTION_DAYS": "a number of days from 1 to 36500, or nothing to keep memories",

@@ -12,12 +12,13 @@ from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.attachments import Attached, Attachments, unseen_lines
 from bot.audience import Audiences
 from bot.changed.privately import Work
 from bot.inbox import Waiting
 from bot.interruptions import Stopped
 from bot.locale import Language, say
-from bot.prompt import Prompt, compose
+from bot.prompt import FILES_ALONE, Prompt, compose
 from bot.reply import Replier, ReplyFailed
 from bot.surfaces.reply import Note, noted, reply_text
 from bot.threads import read_thread
@@ -76,6 +77,7 @@ class Parts:
     embedder: Embedder
     replier: Replier
     tools: OpenTools
+    attachments: Attachments
 
 
 def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, Any]:
@@ -88,16 +90,18 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
         words = typed(message.text, parts.bot_user_id)
 
         view = await parts.audiences.view(message)
+        asked = question or (FILES_ALONE if message.has_files else "")
         intent, context = await parts.turns.begin(
-            waiting, view, question=question, words=words, bot_user_id=parts.bot_user_id
+            waiting, view, question=asked, words=words, bot_user_id=parts.bot_user_id
         )
         recalled: Sequence[str] = ()
         tools: Toolbox | None = None
         note: Note | None = None
         made: Made | None = None
         async with open_outlet(waiting, view, intent) as outlet:
-            if question:
-                prompt = await _prompt(parts, waiting, view, intent, context, question)
+            files = await parts.attachments.read(message)
+            if question or any(file.content for file in files):
+                prompt = await _prompt(parts, waiting, view, intent, context, question, files)
                 recalled = [memory.reference for memory in prompt.memories]
                 tools = parts.tools(waiting, view, intent, words) if outlet.interactive else None
                 outcome, text, whole = await _answer(parts, waiting, prompt, outlet, tools)
@@ -108,13 +112,15 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
                     )
                 if tools is not None:
                     recalled = list(dict.fromkeys([*recalled, *tools.recalled]))
+                if outcome == "answered":
+                    text = await _told_unseen(outlet, text, files)
                 note = _note(outcome, prompt)
                 shown = noted(await outlet.language(), text, note)
                 drew_on = bool(recalled) and outcome != "failed"
                 await outlet.finish(shown, drew_on=drew_on, rates=made is not None)
                 await outlet.show(tools.shown if tools else ())
             else:
-                outcome, text = "answered", await _nothing_asked(outlet, message.has_files)
+                outcome, text = "answered", await _nothing_asked(outlet, files)
                 await outlet.finish(text)
         await parts.turns.end(
             waiting,
@@ -138,16 +144,28 @@ def _note(outcome: Outcome, prompt: Prompt) -> Note | None:
     return "newest_only" if outcome == "answered" and prompt.newest_only else None
 
 
-async def _nothing_asked(outlet: Outlet, has_files: bool) -> str:
-    return say(await outlet.language(), "files_only" if has_files else "nothing_said")
+async def _nothing_asked(outlet: Outlet, files: Sequence[Attached]) -> str:
+    told = await _told_unseen(outlet, "", files)
+    return told or say(await outlet.language(), "nothing_said")
+
+
+async def _told_unseen(outlet: Outlet, text: str, files: Sequence[Attached]) -> str:
+    lines = unseen_lines(await outlet.language(), files)
+    return "\n\n".join([text, *lines] if text else lines)
 
 
 async def _prompt(
-    parts: Parts, waiting: Waiting, view: View, intent: Intent, context: Context, question: str
+    parts: Parts,
+    waiting: Waiting,
+    view: View,
+    intent: Intent,
+    context: Context,
+    question: str,
+    files: Sequence[Attached],
 ) -> Prompt:
     message, off = waiting.message, intent.standing.off
     recalled, thread = await asyncio.gather(
-        _recalled(parts, view, intent, question),
+        _recalled(parts, view, intent, question or FILES_ALONE),
         read_thread(parts.client, message, context, parts.bot_user_id, off=off),
     )
     with step("prompt"):
@@ -160,6 +178,7 @@ async def _prompt(
             exchanges=context.exchanges,
             thread=thread,
             memory_off=off is not None,
+            files=files,
         )
 
 
@@ -178,13 +197,17 @@ async def _answer(
         # While the model is silent there is nothing to show, but Stop counts all the same.
         await (outlet.write(piece) if piece else outlet.check())
 
-    person = waiting.message.person
+    person, blind = waiting.message.person, ""
     try:
         await outlet.check()
         try:
             reply = await parts.replier.reply(person, prompt, show, tools)
-        except ReplyFailed:
-            if not outlet.taken:
+        except ReplyFailed as failed:
+            if prompt.shows_files and failed.cause == "model_refused":
+                # Not every model reads images and PDFs: what can be said without them is said.
+                blind = "\n\n" + say(await outlet.language(), "files_model")
+                prompt = prompt.without_files()
+            elif not outlet.taken:
                 raise
             # It broke off in the middle: ask once more, and put the whole in place of the half.
             outlet.start_over()
@@ -197,4 +220,4 @@ async def _answer(
     except Stopped:
         note = say(await outlet.language(), "stopped")
         return "stopped", f"{outlet.taken.rstrip()}\n\n{note}".strip(), False
-    return "answered", reply_text(await outlet.language(), reply), not reply.refused
+    return "answered", reply_text(await outlet.language(), reply) + blind, not reply.refused

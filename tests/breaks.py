@@ -801,8 +801,8 @@ BREAKS = (
     Break(
         "a broken model stream is asked again",
         "bot/turn.py",
-        "            if not outlet.taken:",
-        "            if outlet.taken is not None:",
+        "            elif not outlet.taken:",
+        "            elif outlet.taken is not None:",
         "A connection lost in the middle would cost the person the answer.",
         ("tests/integration/test_turn.py::test_an_answer_that_breaks_off_is_asked_for_again",),
     ),
@@ -1248,6 +1248,22 @@ BREAKS = (
         "        if forgotten and unkept:\n",
         "Remember This would bring back what was forgotten for good.",
         ("tests/integration/test_remember_this.py",),
+    ),
+    Break(
+        "a file is what its bytes are",
+        "bot/attachments.py",
+        "        if kind is None:\n",
+        "        if not content:\n",
+        "Anything called an image would be sent to the model as one.",
+        ("tests/integration/test_attachments.py",),
+    ),
+    Break(
+        "words are answered without the files",
+        "bot/turn.py",
+        'if prompt.shows_files and failed.cause == "model_refused":',
+        "if False:",
+        "A model that reads no images would answer nothing at all.",
+        ("tests/integration/test_attachments.py",),
     ),
     Break(
         "no prompts of a paused memory",

@@ -184,7 +184,7 @@ def _scopes(answered: Answered) -> Finding:
         return note(
             "Scopes",
             f"all needed are granted; without {', '.join(lacking)} no files can be sent by"
-            " /memories export or chosen in /memories import.",
+            " /memories export, chosen in /memories import or read in messages.",
         )
     if more := sorted(granted - wanted - optional_scopes()):
         return note("Scopes", f"all granted; not needed: {', '.join(more)}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.absence.reading import Reading
+from bot.attachments import Attachments
 from bot.audience import Audiences
 from bot.changed.notices import ChangeNotices
 from bot.home.homes import Homes
@@ -210,6 +211,7 @@ def wire(connections: Connections) -> Wiring:
                 spend=shares.spend,
                 searches=policies.web_search,
             ),
+            attachments=Attachments(slack, files, enabled=settings.files),
             tools=open_tools(
                 pool,
                 embedder,

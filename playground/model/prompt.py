@@ -13,10 +13,11 @@ REFLECTION_TOOLS: Final = frozenset({"critique", "recommend", "OptimizedPromptOu
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """One message of the conversation."""
+    """One message of the conversation; of its files the name, media type and size."""
 
     role: Literal["user", "assistant"]
     text: str
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,11 @@ class Prompt:
         return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
 
     @property
+    def last_files(self) -> tuple[str, ...]:
+        """What came with the newest words of the person, each as its name, type and size."""
+        return next((turn.files for turn in reversed(self.turns) if turn.role == "user"), ())
+
+    @property
     def kind(self) -> Kind:
         """``formation`` when LangMem asks for memories, else ``reply``."""
         formed = bool(self.tools) and "<session_" in self.last_user_text
@@ -82,7 +88,7 @@ def from_responses(body: dict[str, Any]) -> Prompt:
         kind = item.get("type", "message")
         if kind == "message":
             older = len(results) if item["role"] == "user" else older
-            _add_message(item["role"], _text(item.get("content")), instructions, turns)
+            _add_message(item["role"], item.get("content"), instructions, turns)
         elif kind == "function_call":
             calls[item["call_id"]] = (item["name"], item["arguments"])
         elif kind == "function_call_output":
@@ -132,7 +138,7 @@ def from_chat(body: dict[str, Any]) -> Prompt:
             )
         elif text:
             older = len(results) if role == "user" else older
-            _add_message(role, text, instructions, turns)
+            _add_message(role, message.get("content"), instructions, turns)
     tools = tuple(
         _tool(tool["function"]) for tool in body.get("tools") or [] if tool["type"] == "function"
     )
@@ -157,11 +163,33 @@ def _schema(form: dict[str, Any], schema: Any) -> dict[str, Any] | None:
     return schema if form.get("type") == "json_schema" and isinstance(schema, dict) else None
 
 
-def _add_message(role: str, text: str, instructions: list[str], turns: list[Turn]) -> None:
+def _add_message(role: str, content: Any, instructions: list[str], turns: list[Turn]) -> None:
+    text = _text(content)
     if role in {"developer", "system"}:
         instructions.append(text)
-    elif role in {"user", "assistant"}:
-        turns.append(Turn(role="user" if role == "user" else "assistant", text=text))
+    elif role == "user":
+        turns.append(Turn(role="user", text=text, files=_files(content)))
+    elif role == "assistant":
+        turns.append(Turn(role="assistant", text=text))
+
+
+def _files(content: Any) -> tuple[str, ...]:
+    """Name the images and files of a message's content: what was sent, not what it shows."""
+    parts = content if isinstance(content, list) else []
+    return tuple(
+        _described(
+            str(part.get("filename") or "image"),
+            str(part.get("image_url") or part.get("file_data") or ""),
+        )
+        for part in parts
+        if part.get("type") in {"input_image", "input_file"}
+    )
+
+
+def _described(name: str, data: str) -> str:
+    kind, _, encoded = data.removeprefix("data:").partition(";base64,")
+    size = len(encoded.rstrip("=")) * 3 // 4
+    return f"{name} ({kind}, {size} bytes)" if encoded else f"{name} (by its address)"
 
 
 def _tool(tool: dict[str, Any]) -> Tool:

@@ -84,7 +84,21 @@ _STEP_EN: Final = (
 
 def reply_to(prompt: Prompt) -> str:
     """The text of the reply, in the form the person wishes."""
+    if prompt.last_files:
+        return _received(prompt)
     return stories.as_wished(_reply(prompt), wishes(prompt))
+
+
+def _received(prompt: Prompt) -> str:
+    """What came with the message: a script looks into no file, and says so."""
+    lines = [f"- `{file}`" for file in prompt.last_files]
+    japanese = is_japanese(prompt.last_user_text)
+    head = (
+        "ファイルを受け取りました。代役なので、中身は見ていません。"
+        if japanese
+        else "I received these files. A stand-in does not look into them:"
+    )
+    return "\n".join([head, "", *lines])
 
 
 def _reply(prompt: Prompt) -> str:

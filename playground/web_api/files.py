@@ -1,10 +1,10 @@
-"""files.*: the two calls around an upload."""
+"""files.*: the two calls around an upload, and what is known of a file."""
 
 import secrets
 from collections.abc import Callable
 from typing import Any
 
-from playground.files import FILE_BYTES, add_file, file_object
+from playground.files import FILE_BYTES, add_file, file_object, may_see
 from playground.records import File, Json
 from playground.web_api.call import Call, SlackError
 from playground.web_api.chat import check_open
@@ -68,7 +68,19 @@ def _uploaded(call: Call, entry: Any) -> tuple[File, str]:
     return file, str(entry.get("title") or "")
 
 
+def info(call: Call) -> Json:
+    """files.info: a file that the app can see, by its id."""
+    workspace = call.slack.workspace
+    file = workspace.files.get(call.text("file"))
+    if file is None or file.content is None:
+        raise SlackError("file_not_found")
+    if not (file.shown_to_app or may_see(workspace, call.bot.id, file)):
+        raise SlackError("not_visible")
+    return {"file": file_object(call.slack, file), "comments": []}
+
+
 HANDLERS: dict[str, Callable[[Call], Json]] = {
     "files.getUploadURLExternal": get_upload_url,
     "files.completeUploadExternal": complete_upload,
+    "files.info": info,
 }

@@ -179,7 +179,8 @@ def test_line_6_a_mere_mention_is_asked_back(world: World) -> None:
 def test_line_6_a_file_without_words_is_answered(world: World) -> None:
     """Line 6: a file alone is answered with what the app can and cannot read."""
     files = [{"id": "F1", "name": "notes.txt", "mimetype": "text/plain"}]
-    assert world.ask(world.human(), "", files=files).text == say("en", "files_only")
+    told = say("en", "files_kind", names="`notes.txt`")
+    assert world.ask(world.human(), "", files=files).text == told
 
 
 def test_line_6_a_message_of_40000_characters_is_answered(world: World) -> None:

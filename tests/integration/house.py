@@ -18,6 +18,7 @@ from bot.absence.overhearing import READ
 from bot.absence.reading import Reading
 from bot.absence.telling import Telling
 from bot.answering import Answering
+from bot.attachments import Attachments
 from bot.audience import Audiences
 from bot.changes import Changes
 from bot.config import STAND_IN_MODEL
@@ -37,6 +38,7 @@ from bot.posting.posts import Posts
 from bot.posting.status import StatusLines
 from bot.reply import Replier
 from bot.running.queue import LEARNING, REPLIES, Queue
+from bot.slack_files import SlackFiles
 from bot.suggesting import Suggesting
 from bot.toolbox import open_tools
 from bot.turn import Parts, create_turn
@@ -209,6 +211,7 @@ async def build(
         audiences=audiences,
         embedder=embedder,
         replier=Replier(model_client, model=STAND_IN_MODEL, web_search=True, spend=shares.spend),
+        attachments=Attachments(client, SlackFiles(client), enabled=True),
         tools=open_tools(
             pool,
             embedder,

@@ -108,20 +108,13 @@ async def test_several_people_in_a_thread_are_not_mixed(house: House) -> None:
     assert "recent_words" not in house.developer()
 
 
-@pytest.mark.parametrize(
-    ("text", "files", "key"), [("", True, "files_only"), ("<@UBOT>", False, "nothing_said")]
-)
-async def test_without_a_question_no_model_is_asked(
-    house: House, text: str, files: bool, key: str
-) -> None:
-    """A file alone or a bare mention is answered with one sentence, and nothing is formed."""
+async def test_without_a_question_no_model_is_asked(house: House) -> None:
+    """A bare mention is answered with one sentence, and nothing is formed."""
     place = house.slack.place()
-    message = house.slack.message(
-        place, text=text.replace("UBOT", house.slack.bot_user_id), has_files=files
-    )
+    message = house.slack.message(place, text=f"<@{house.slack.bot_user_id}>")
     assert await house.inbox.store(message)
     await house.answering.drain(message.thread)
-    assert house.replies(place, message) == [say("en", key)]
+    assert house.replies(place, message) == [say("en", "nothing_said")]
     assert house.prompts() == []
     assert house.formations(message.person) == []
 

@@ -164,3 +164,19 @@ async def test_a_file_is_sent_with_a_message(granted: Manifest) -> None:
         assert (await driver.try_post("messages", **body))[0] == 400
         ben = {**body, "user": await driver.user("Ben")}
         assert (await driver.try_post("messages", **ben))[0] == 400
+
+
+async def test_what_is_known_of_a_file(granted: Manifest) -> None:
+    """`files.info` tells of a file the app can see, and of no other."""
+    async with serve(granted) as slack, aiohttp.ClientSession() as session:
+        driver, client = Driver(slack.url, session), web_client(slack)
+        aya = await driver.user()
+        content = base64.b64encode(TEXT).decode()
+        made = await driver.post("files", user=aya, name="a.png", content=content)
+        with pytest.raises(SlackApiError, match="not_visible"):
+            await client.files_info(file=made["id"])
+        await driver.say("look", file_ids=[made["id"]])
+        found = await client.files_info(file=made["id"])
+        assert found["file"]["mimetype"] == "image/png"
+        with pytest.raises(SlackApiError, match="file_not_found"):
+            await client.files_info(file="F0")

@@ -218,3 +218,25 @@ async def test_a_greeting_names_favourites(asker: Asker) -> None:
     """In both languages."""
     assert "soba" in await asker.ask("hello", [food("soba")])
     assert "そば" in await asker.ask("こんにちは", [food("そば")])
+
+
+@pytest.mark.parametrize(("text", "head"), [("Look!", "A stand-in"), ("見て", "代役")])
+async def test_files_are_named_and_not_looked_into(
+    client: openai.AsyncOpenAI, text: str, head: str
+) -> None:
+    """Of an image and a PDF the stand-in says the type and size, and that it looked into none."""
+    content: Any = [
+        {"type": "input_text", "text": text},
+        {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto"},
+        {
+            "type": "input_file",
+            "filename": "a.pdf",
+            "file_data": "data:application/pdf;base64,AA==",
+        },
+    ]
+    answer = await client.responses.create(
+        model="kioku-stand-in", input=[{"role": "user", "content": content}]
+    )
+    assert head in answer.output_text
+    assert "image (image/png, 3 bytes)" in answer.output_text
+    assert "a.pdf (application/pdf, 1 bytes)" in answer.output_text

@@ -38,6 +38,7 @@ DEFAULTS: dict[str, Any] = {
     "KIOKU_CHANNELS": frozenset(),
     "KIOKU_PEOPLE": frozenset(),
     "KIOKU_GUESTS": False,
+    "KIOKU_FILES": True,
     "KIOKU_PERSON_MESSAGES_PER_HOUR": 120,
     "KIOKU_WORKSPACE_TOKENS_PER_DAY": 0,
     "KIOKU_API_TOKEN": None,
@@ -81,6 +82,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_GUESTS", "on", True),
     ("KIOKU_WEB_SEARCH", "on", True),
     ("KIOKU_WEB_SEARCH", "false", False),
+    ("KIOKU_FILES", "off", False),
     ("KIOKU_PERSON_MESSAGES_PER_HOUR", "0", 0),
     ("KIOKU_WORKSPACE_TOKENS_PER_DAY", "5000000", 5_000_000),
     ("KIOKU_API_TOKEN", "t0ken", SecretStr("t0ken")),
@@ -125,6 +127,7 @@ BAD: list[tuple[str, str, str]] = [
         "ids of people, such as U0123ABCD,U0456EFGH, or nothing for everybody",
     ),
     ("KIOKU_GUESTS", "some", "on or off"),
+    ("KIOKU_FILES", "perhaps", "on or off"),
     ("KIOKU_PERSON_MESSAGES_PER_HOUR", "-1", "a number of messages; 0 for no limit"),
     ("KIOKU_WORKSPACE_TOKENS_PER_DAY", "many", "a number of tokens; 0 for no limit"),
     (

@@ -85,7 +85,7 @@ def all_scopes(manifest: dict[str, Any]) -> set[str]:
 
 
 def test_what_is_optional_is_only_for_files(manifest: dict[str, Any], called: set[str]) -> None:
-    """A workspace that grants no optional scope loses the transfer of files and nothing else."""
+    """A workspace that grants no optional scope loses what is done with files, nothing else."""
     scopes = manifest["oauth_config"]["scopes"]
     methods = load_methods()
     lost = {
@@ -93,7 +93,11 @@ def test_what_is_optional_is_only_for_files(manifest: dict[str, Any], called: se
         for name in called - APP_LEVEL
         if methods[name].scopes and not set(scopes["bot"]) & set(methods[name].scopes)
     }
-    assert lost == {"files.getUploadURLExternal", "files.completeUploadExternal"}
+    assert lost == {
+        "files.getUploadURLExternal",
+        "files.completeUploadExternal",
+        "files.info",
+    }
     assert not set(scopes["bot"]) & set(scopes["bot_optional"])
 
 

@@ -1,0 +1,203 @@
+"""Images and PDFs of a message: shown to the model, kept nowhere, and what is not is said."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import openai
+import pytest
+
+from bot.attachments import FILE_BYTES, MOST_FILES
+from bot.locale import say
+from bot.messages import Message
+from memory import Pool
+from tests.conftest import Server
+from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.wired import Wired, wired
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
+PDF = b"%PDF-1.7\nI love natto and my password is hunter2\n%%EOF"
+
+
+def uploaded(app: Wired, place: Place, name: str, content: bytes) -> str:
+    """Upload a file as a person of the playground; return its id."""
+    data = base64.b64encode(content).decode()
+    made = app.slack.control("files", {"user": place.user, "name": name, "content": data})
+    return str(made["id"])
+
+
+async def sent(app: Wired, place: Place, text: str = "", **parts: Any) -> Message:
+    """Let a person send files, and answer them."""
+    said = app.slack.say(place.user, place.channel, text, **parts)
+    message = app.slack.message(
+        place,
+        event_id=f"Ev{said['ts']}",
+        ts=said["ts"],
+        thread_ts=said["ts"],
+        text=text,
+        has_files=True,
+    )
+    assert await app.wiring.inbox.store(message)
+    await app.answering.drain(message.thread)
+    return message
+
+
+def reply(app: Wired, message: Message) -> str:
+    """Return the text of the answer."""
+    return str(app.turn(message)["reply"])
+
+
+def shown(app: Wired) -> list[dict[str, Any]]:
+    """Return what the model was asked last, part by part."""
+    entries = app.stand_in.call("/_model/journal")["entries"]
+    last = [e for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"][-1]
+    content = last["body"]["input"][-1]["content"]
+    return content if isinstance(content, list) else [{"type": "input_text", "text": content}]
+
+
+async def test_the_model_is_shown_images_and_pdfs(app: Wired) -> None:
+    """The bytes go to the model as they are, with the words; the stand-in says what it got."""
+    place = app.slack.place()
+    ids = [uploaded(app, place, "cat.png", PNG), uploaded(app, place, "paper.pdf", PDF)]
+    message = await sent(app, place, "What is in these?", file_ids=ids)
+    words, image, paper = shown(app)
+    assert words["text"] == "What is in these?"
+    assert image["image_url"] == f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    assert (paper["filename"], paper["type"]) == ("paper.pdf", "input_file")
+    assert base64.b64decode(paper["file_data"].partition(",")[2]) == PDF
+    assert f"image (image/png, {len(PNG)} bytes)" in reply(app, message)
+    assert f"paper.pdf (application/pdf, {len(PDF)} bytes)" in reply(app, message)
+
+
+async def test_files_form_no_memories_and_are_not_kept(app: Wired, database: str) -> None:
+    """Nothing in a file is remembered, and no row holds its content or its address."""
+    place = app.slack.place()
+    message = await sent(
+        app, place, "Sum this up, please.", file_ids=[uploaded(app, place, "natto.pdf", PDF)]
+    )
+    assert await app.form(message) == []
+    kept = json.dumps(app.rows("SELECT * FROM turns"), default=str)
+    kept += json.dumps(app.rows("SELECT * FROM inbox_events"), default=str)
+    assert "files-pri" not in kept
+    assert base64.b64encode(PDF).decode()[:24] not in kept
+    assert "hunter2" not in kept
+
+
+async def test_a_file_without_words_is_answered_and_followed_up(app: Wired) -> None:
+    """A file alone is a question, too: the model is shown it, and the next turn knows of it."""
+    place = app.slack.place()
+    message = await sent(app, place, file_ids=[uploaded(app, place, "cat.png", PNG)])
+    [image] = shown(app)
+    assert image["type"] == "input_image"
+    await app.ask(place, "And what else?")
+    assert "image/png" in app.prompts()[-1]
+    assert reply(app, message)
+
+
+@pytest.mark.parametrize(
+    ("file", "key"),
+    [
+        ({"mimetype": "text/plain", "name": "notes.txt"}, "files_kind"),
+        ({"mimetype": "image/png", "size": FILE_BYTES + 1}, "files_large"),
+        ({"mimetype": "image/png", "is_external": True}, "files_elsewhere"),
+        ({"mode": "tombstone"}, "files_gone"),
+        ({"mode": "hidden_by_limit", "mimetype": "image/png"}, "files_gone"),
+        ({"mimetype": "image/png", "url_private": "https://elsewhere.invalid/x"}, "files_gone"),
+        ({"mimetype": "image/png", "url_private": "{slack}/files-pri/TX-F1/x"}, "files_scope"),
+        ({"file_access": "check_file_info"}, "files_connect"),
+        ({"file_access": "access_denied"}, "files_connect"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+async def test_what_is_not_read_is_said(app: Wired, file: dict[str, Any], key: str) -> None:
+    """Each reason why a file was not read is one sentence with what to do; no model is asked."""
+    place = app.slack.place()
+    root = app.slack.told["slack_api_url"].removesuffix("/api/")
+    if "url_private" in file:
+        file = {**file, "url_private": file["url_private"].format(slack=root)}
+    before = app.model_requests()
+    message = await sent(app, place, files=[{"id": "F1", "name": "a`b.png", **file}])
+    name = "`notes.txt`" if "name" in file else "`ab.png`"
+    told = say("en", key, names=name, **({"megabytes": 8} if key == "files_large" else {}))
+    assert reply(app, message) == told
+    assert app.model_requests() == before
+
+
+async def test_a_missing_scope_is_named(app: Wired) -> None:
+    """Where Slack says that the scope is missing the person hears who can grant it."""
+    place = app.slack.place()
+    app.slack.fault("files.info", error="missing_scope")
+    message = await sent(
+        app, place, "Look!", files=[{"id": "F1", "file_access": "check_file_info"}]
+    )
+    told = say("en", "files_scope", names=say("en", "files_nameless"))
+    assert reply(app, message).endswith(told)
+    assert "`files:read`" in told
+
+
+async def test_a_file_of_slack_connect_is_looked_up(app: Wired) -> None:
+    """Of a file whose event holds only its id the rest is asked of Slack."""
+    place = app.slack.place()
+    identity = uploaded(app, place, "cat.png", PNG)
+    await sent(app, place, "First.", file_ids=[identity])
+    await sent(app, place, "Look!", files=[{"id": identity, "file_access": "check_file_info"}])
+    assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
+
+
+async def test_the_name_of_a_file_does_not_say_what_it_is(app: Wired) -> None:
+    """Bytes that are no image are not sent as one, whatever they are called."""
+    place = app.slack.place()
+    message = await sent(
+        app, place, "Look!", file_ids=[uploaded(app, place, "cat.png", b"<html>not a cat")]
+    )
+    assert reply(app, message).endswith(say("en", "files_kind", names="`cat.png`"))
+    assert [part["type"] for part in shown(app)] == ["input_text"]
+
+
+async def test_the_fifth_file_is_not_read(app: Wired) -> None:
+    """As many files as there may be are shown; what is beyond is said by name."""
+    place = app.slack.place()
+    names = [f"{number}.png" for number in range(MOST_FILES + 1)]
+    ids = [uploaded(app, place, name, PNG) for name in names]
+    message = await sent(app, place, "Look!", file_ids=ids)
+    assert [part["type"] for part in shown(app)].count("input_image") == MOST_FILES
+    told = say("en", "files_many", names=f"`{names[-1]}`", most=MOST_FILES)
+    assert reply(app, message).endswith(told)
+
+
+async def test_a_model_that_reads_no_files_answers_without_them(app: Wired) -> None:
+    """Where the model refuses the files the words are answered, and the reply says so."""
+    place = app.slack.place()
+    identity = uploaded(app, place, "cat.png", PNG)
+    app.stand_in.call(
+        "/_model/faults", {"endpoint": "responses", "kind": "reply", "status": 400, "times": 1}
+    )
+    message = await sent(app, place, "I am interested in AWS. Look!", file_ids=[identity])
+    assert reply(app, message).endswith(say("en", "files_model"))
+    assert "AWS" in reply(app, message)
+    assert [part["type"] for part in shown(app)] == ["input_text"]
+
+
+@pytest.fixture
+async def blind(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+) -> Wired:
+    """The app of an operator who has switched the reading of files off."""
+    return await wired(pool, database, slack, stand_in, model_client, files=False)
+
+
+async def test_files_can_be_switched_off(blind: Wired) -> None:
+    """With KIOKU_FILES=off nothing is downloaded, and the person is told."""
+    place = blind.slack.place()
+    identity = uploaded(blind, place, "cat.png", PNG)
+    message = await sent(blind, place, file_ids=[identity])
+    assert reply(blind, message) == say("en", "files_off", names="`cat.png`")
