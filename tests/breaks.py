@@ -375,6 +375,16 @@ BREAKS = (
         ),
     ),
     Break(
+        "looks at people within Slack's limit",
+        "bot/person/people.py",
+        "        if not await self._budgets.take(person.team_id, PROFILE):",
+        "        if not (await self._budgets.take(person.team_id, PROFILE) or True):",
+        "A crowd of new people would use up the app's limit.",
+        (
+            "tests/integration/test_conversation_kinds.py::test_slack_is_asked_of_people_within_its_limit",
+        ),
+    ),
+    Break(
         "formation waits for quiet, not for ever",
         "bot/running/queue.py",
         "        ) + make_interval(secs => %(at_most)s))) END AS due",

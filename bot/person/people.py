@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from psycopg import OperationalError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language
@@ -23,7 +24,8 @@ from bot.person.settings import (
     note_profile,
     read_settings,
 )
-from bot.slack import SLACK_FAULTS, error_code
+from bot.posting.budgets import PROFILE, Budgets
+from bot.slack import SLACK_FAULTS, error_code, retry_after
 from memory import Person, Pool, impatiently, person_transaction
 
 log = logging.getLogger(__name__)
@@ -45,12 +47,18 @@ def is_guest(user: Mapping[str, Any]) -> bool:
 
 
 class People:
-    """``users.info``, kept in `person_settings` until it changes; here for half a minute."""
+    """``users.info``, kept in `person_settings` until it changes; here for half a minute.
+
+    Slack is waited for only where nothing is known of a person, and asked no more than its limit
+    allows: beyond it they are taken for a member who reads the language they write.
+    """
 
     def __init__(self, pool: Pool, client: AsyncWebClient) -> None:
         self._pool = pool
         self._client = client
+        self._budgets = Budgets(pool)
         self._known: OrderedDict[Person, tuple[float, PersonSettings]] = OrderedDict()
+        self._asking: dict[Person, asyncio.Task[PersonSettings]] = {}
 
     async def language(
         self, person: Person, text: str = "", *, settings: PersonSettings | None = None
@@ -76,11 +84,25 @@ class People:
         if settings.profile_is_fresh:
             return self._keep(person, settings, _TRUSTED_SECONDS)
         known = self._known.get(person)
-        if known is not None and time.monotonic() < known[0]:
+        asked = known is not None and time.monotonic() < known[0]
+        if settings.profile_at is not None:
+            # Slack tells of changes by itself: what is old will do until it has answered.
+            if not asked:
+                self._ask(person, settings)
+            return self._keep(person, settings, _TRUSTED_SECONDS)
+        if known is not None and asked:
             # Slack was asked a moment ago; what the person chose is as it was just read.
             said = known[1]
             return replace(settings, locale=said.locale, time_zone=said.time_zone, guest=said.guest)
-        return await self._ask_slack(person, settings)
+        return await asyncio.shield(self._ask(person, settings))
+
+    def _ask(self, person: Person, settings: PersonSettings) -> asyncio.Task[PersonSettings]:
+        """Ask Slack, once for all who want to know at the same time."""
+        if person not in self._asking:
+            task = asyncio.create_task(self._ask_slack(person, settings))
+            self._asking[person] = task
+            task.add_done_callback(lambda _: self._asking.pop(person, None))
+        return self._asking[person]
 
     def forget(self, person: Person) -> None:
         """Read anew next time: the person has changed something."""
@@ -118,10 +140,14 @@ class People:
             return PersonSettings()
 
     async def _ask_slack(self, person: Person, settings: PersonSettings) -> PersonSettings:
+        if not await self._budgets.take(person.team_id, PROFILE):
+            return self._keep(person, settings, _FAILED_SECONDS)
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 answer = await self._client.users_info(user=person.user_id, include_locale=True)
         except SLACK_FAULTS as error:
+            if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":
+                await self._budgets.empty(person.team_id, PROFILE, retry_after(error))
             log.info("a locale could not be looked up: %s", error_code(error) or fault(error))
             return self._keep(person, settings, _FAILED_SECONDS)
         user = answer.get("user") or {}

@@ -79,6 +79,8 @@ HOMES = Budget("homes", burst=20, per_minute=80)
 """``views.publish``, Tier 4."""
 STATUS = Budget("status", burst=60, per_minute=500)
 """``assistant.threads.setStatus``."""
+PROFILE = Budget("profile", burst=20, per_minute=80)
+"""``users.info``, Tier 4."""
 
 
 def posts(channel_id: str) -> Budget:

@@ -11,6 +11,7 @@ import pytest
 
 from bot.audience import Audiences, kind_of
 from bot.person.people import People
+from bot.posting.budgets import PROFILE
 from bot.threads import read_thread
 from bot.turns import Context, Exchange
 from memory import DM, PUBLIC, Person, Pool
@@ -194,6 +195,48 @@ async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     assert await people.language(ann) == "ja"
     assert (await people.settings(ann)).zone == ZoneInfo("Asia/Seoul")
     assert len(slack.calls("users.info")) == 2
+
+
+async def test_an_old_profile_keeps_nobody_waiting(
+    slack: PlaygroundSlack, pool: Pool, database: str
+) -> None:
+    """What Slack said long ago will do until it has answered anew, which is not waited for."""
+    ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
+    assert await People(pool, slack.client()).language(ann) == "ja"
+    with psycopg.connect(database) as owner:
+        owner.execute(
+            "UPDATE person_settings SET profile_at = now() - interval '2 days' WHERE user_id = %s",
+            (ann.user_id,),
+        )
+    slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
+    people = People(pool, slack.client())
+    assert [await people.language(ann, "hello") for _ in range(2)] == ["ja", "ja"]
+    async with asyncio.timeout(10):
+        while await people.language(ann, "hello") == "ja":  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)
+    assert len(slack.calls("users.info")) == 2
+
+
+async def test_slack_is_asked_of_people_within_its_limit(
+    slack: PlaygroundSlack, pool: Pool
+) -> None:
+    """Of many new people Slack is asked once each, no oftener than it allows; nobody waits."""
+    people = People(pool, slack.client())
+    team = slack.team_id
+    many = [Person(team, slack.person(locale="ja-JP")[0]) for _ in range(25)]
+    twice = await asyncio.gather(*(people.language(one, "hello") for one in [*many, *many]))
+    assert twice[:25] == twice[25:]
+    assert twice.count("ja") == 2 * PROFILE.burst
+    assert len(slack.calls("users.info")) == PROFILE.burst
+
+
+async def test_a_refused_look_at_a_person_is_waited_out(slack: PlaygroundSlack, pool: Pool) -> None:
+    """Where Slack says there were too many looks, no replica asks until it may."""
+    slack.fault("users.info", error="ratelimited", retry_after=60, times=1)
+    for _ in range(3):
+        person = Person(slack.team_id, slack.person(locale="ja-JP")[0])
+        assert await People(pool, slack.client()).language(person, "hello") == "en"
+    assert len(slack.calls("users.info")) == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
