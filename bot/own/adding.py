@@ -14,6 +14,7 @@ from bot.audience import Audiences
 from bot.kept_texts import is_off_record, note_taken_up
 from bot.locale import Language, say
 from bot.own.changes import HISTORY
+from bot.person.admission import Admission
 from bot.person.settings import ConsentMode, PersonSettings, read_settings
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.notices import Told, notice_payload
@@ -61,6 +62,7 @@ class Adding:
         *,
         schemas: Sequence[type[BaseModel]] = SCHEMAS,
         consent: ConsentMode,
+        admission: Admission | None = None,
     ) -> None:
         self._pool = pool
         self._embedder = embedder
@@ -68,6 +70,7 @@ class Adding:
         self._audiences = audiences
         self._keeps_facts = UserFact in schemas
         self._consent: ConsentMode = consent
+        self._admission = admission
 
     async def added(self, person: Person, language: Language, words: str, channel: str) -> Payload:
         """Remember `words` now, and say what was stored: what is formed of them, else as a fact."""
@@ -113,6 +116,8 @@ class Adding:
         channel: str,
         ts: str = "",
     ) -> Payload:
+        if self._admission and (refusal := await self._admission.refuses_person(person)):
+            return private(say(language, refusal))
         if off := settings.off(self._consent):
             return private(off_line(language, off, settings))
         try:

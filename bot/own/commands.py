@@ -52,7 +52,7 @@ class OwnCommands:
         self.answers: dict[str, Answer] = {
             "list": self._list,
             "search": self._search,
-            "add": self._add,
+            "add": adding.added,
             "pause": self._pause,
             "resume": self._resume,
             "help": self._help,
@@ -102,11 +102,6 @@ class OwnCommands:
         if not folded(words):
             return private(say(language, "search_usage"))
         return await self._own.searched(person, language, words)
-
-    async def _add(self, person: Person, language: Language, words: str, channel: str) -> Payload:
-        if words and (off := await self._controls.why_off(person, language)):
-            return private(off)
-        return await self.adding.added(person, language, words, channel)
 
     async def _pause(self, person: Person, language: Language, words: str, _: str) -> Payload:
         return await self._controls.paused(person, language, words)

@@ -139,7 +139,15 @@ def wire(connections: Connections) -> Wiring:
     own_commands = OwnCommands(
         own,
         controls,
-        Adding(pool, embedder, former, audiences, schemas=schemas, consent=settings.consent),
+        Adding(
+            pool,
+            embedder,
+            former,
+            audiences,
+            schemas=schemas,
+            consent=settings.consent,
+            admission=admission,
+        ),
         periods,
         more={
             "history": modals.changes.history_typed,
