@@ -1339,4 +1339,20 @@ BREAKS = (
         "What an operator sets for one workspace would have no effect.",
         ("tests/integration/test_policies.py",),
     ),
+    Break(
+        "dates in the person's zone",
+        "bot/surfaces/dates.py",
+        "local = moment.astimezone(zone).replace(tzinfo=None)",
+        "local = moment.replace(tzinfo=None)",
+        "People would read another country's time.",
+        ("tests/unit/test_dates.py",),
+    ),
+    Break(
+        "how much somebody likes something",
+        "bot/surfaces/wording.py",
+        "usual = next((key for least, key in words if level >= least), usual)",
+        "usual = words[0][1]",
+        "What somebody dislikes would be listed as what they like very much.",
+        ("tests/unit/test_surfaces.py",),
+    ),
 )

@@ -9,7 +9,7 @@ Block = dict[str, Any]
 Payload = dict[str, Any]
 
 # Ten lines with number and date fit into a section's 3,000 characters.
-LINE_LIMIT = 265
+LINE_LIMIT = 240
 
 
 def private(text: str, blocks: list[Block] | None = None) -> Payload:

@@ -41,7 +41,9 @@ def change_line(language: Language, entry: Entry, zone: tzinfo = UTC) -> str:
     line = _line(language, entry, before, after)
     ends = (entry.after or {}).get("expires_at")
     if ends and entry.action in ("remembered", "updated"):
-        line += " " + say(language, "change_until", day=day(datetime.fromisoformat(ends), zone))
+        line += " " + say(
+            language, "change_until", day=day(datetime.fromisoformat(ends), zone, language)
+        )
     return line
 
 
@@ -111,7 +113,7 @@ def question_line(language: Language, question: Question, zone: tzinfo = UTC) ->
     before, after = _words(language, question.before), _words(language, question.after)
     match question.kind:
         case "replace":
-            said = day(_said_at(question), zone)
+            said = day(_said_at(question), zone, language)
             return say(language, "ask_replace_line", was=before, day=said, what=after)
         case "remove":
             return say(language, "ask_remove_line", what=before)

@@ -1,24 +1,52 @@
-"""Moments as Slack shows them: in the time zone and the manner of whoever looks."""
+"""Moments as people read them: in the time zone and the language of whoever looks.
+
+In mrkdwn Slack writes them itself (``<!date^…>``), by the clock and language of each reader; where
+that is not understood, and in plain text, they are written by Babel.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 
+from babel.dates import format_date, format_datetime, format_time
 
-def day(moment: datetime, zone: tzinfo = UTC) -> str:
+from bot.locale import Language
+
+# "Nov 20, 2026" and 「2026年11月20日」; the short Japanese form would be a row of numbers.
+_FORMATS = {"en": "medium", "ja": "long"}
+
+
+def day(moment: datetime, zone: tzinfo = UTC, language: Language = "en") -> str:
     """Return the date as mrkdwn; where Slack cannot show it, that of `zone`.
 
     Source: https://docs.slack.dev/messaging/formatting-message-text#date-formatting
     """
-    return f"<!date^{int(moment.timestamp())}^{{date_short}}|{plain_day(moment, zone)}>"
+    shown = plain_day(moment, zone, language)
+    return f"<!date^{int(moment.timestamp())}^{{date_short}}|{shown}>"
 
 
-def minute(moment: datetime, zone: tzinfo = UTC) -> str:
+def minute(moment: datetime, zone: tzinfo = UTC, language: Language = "en") -> str:
     """Return date and time as mrkdwn; where Slack cannot show it, those of `zone`."""
-    local = moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
-    return f"<!date^{int(moment.timestamp())}^{{date_short}} {{time}}|{local}>"
+    shown = plain_minute(moment, zone, language)
+    return f"<!date^{int(moment.timestamp())}^{{date_short}} {{time}}|{shown}>"
 
 
-def plain_day(moment: datetime, zone: tzinfo = UTC) -> str:
+def plain_day(moment: datetime, zone: tzinfo, language: Language) -> str:
     """Return the date alone, for text that is no mrkdwn."""
-    return moment.astimezone(zone).date().isoformat()
+    return format_date(moment.astimezone(zone).date(), _FORMATS[language], locale=language)
+
+
+def plain_minute(moment: datetime, zone: tzinfo, language: Language) -> str:
+    """Return date and time, for text that is no mrkdwn."""
+    local = moment.astimezone(zone).replace(tzinfo=None)
+    pattern = {"en": "MMM d, y, h:mm a", "ja": "y年M月d日 H:mm"}[language]
+    return format_datetime(local, pattern, locale=language)
+
+
+def plain_moment(moment: datetime, zone: tzinfo, language: Language) -> str:
+    """Return a moment that may be of today in `zone`: then its time alone, else its date too."""
+    local = moment.astimezone(zone)
+    if local.date() != datetime.now(zone).date():
+        return plain_minute(moment, zone, language)
+    pattern = {"en": "h:mm a", "ja": "H:mm"}[language]
+    return format_time(local.time(), pattern, locale=language)

@@ -107,7 +107,7 @@ def entry_line(language: Language, entry: Entry, link: str | None, zone: tzinfo 
     by = say(language, key)
     if link and key == "by_message":
         by = f"<{link}|{by}>"
-    return f"{change_line(language, entry, zone)}\n{minute(entry.at, zone)} · {by}"
+    return f"{change_line(language, entry, zone)}\n{minute(entry.at, zone, language)} · {by}"
 
 
 def _turning(language: Language, page: Page) -> list[Block]:

@@ -14,6 +14,7 @@ from bot.locale import Language, say
 from bot.person.settings import Standing
 from bot.reply import Reply
 from bot.surfaces.blocks import Block, note
+from bot.surfaces.dates import plain_moment
 from bot.surfaces.feedback import feedback_block
 from bot.surfaces.notices import ROOM, Told, notice_blocks
 from bot.surfaces.standing import off_line
@@ -56,9 +57,7 @@ def late_line(language: Language, ts: str, time_zone: str | None) -> str:
     except (ZoneInfoNotFoundError, ValueError):
         zone, suffix = UTC, " UTC"
     written = datetime.fromtimestamp(float(ts), zone)
-    today = written.date() == datetime.now(zone).date()
-    shown = written.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")
-    return say(language, "late", time=f"{shown}{suffix}")
+    return say(language, "late", time=f"{plain_moment(written, zone, language)}{suffix}")
 
 
 def _label(title: str) -> str:

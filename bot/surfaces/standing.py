@@ -15,7 +15,8 @@ REFUSE_ACTION = "refuse_memory"
 def off_line(language: Language, off: Off, settings: PersonSettings) -> str:
     """Return one sentence about why memory is off, as mrkdwn."""
     if off == "paused" and settings.paused_until is not None:
-        return say(language, "off_paused_until", until=minute(settings.paused_until, settings.zone))
+        until = minute(settings.paused_until, settings.zone, language)
+        return say(language, "off_paused_until", until=until)
     keys: dict[Off, str] = {
         "paused": "off_paused",
         "incognito": "off_incognito",

@@ -69,11 +69,11 @@ def memory_blocks(
     blocks = []
     for memory in memories:
         details = [
-            say(language, "used_since", day=day(memory.created_at, zone)),
+            say(language, "used_since", day=day(memory.created_at, zone, language)),
             say(language, "used_where", where=place_name(language, memory.namespace.audience)),
         ]
         if at := last_used.get(memory.reference):
-            details.append(say(language, "used_last", day=minute(at, zone)))
+            details.append(say(language, "used_last", day=minute(at, zone, language)))
         if link := links.get(memory.reference):
             details.append(f"<{link}|{say(language, 'used_source')}>")
         text = f"{describe_escaped(language, memory)}\n{' · '.join(details)}"

@@ -8,10 +8,12 @@ from typing import Any
 
 from bot.locale import Language, say
 from bot.surfaces.blocks import LINE_LIMIT, escaped
+from bot.surfaces.dates import day
 from memory import DM, EPISODE_KIND, PUBLIC, Memory, subject
 
-# A taste below this score is a distaste.
-_DISLIKED = 40
+# What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
+_TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))
+_INTERESTS = ((85, "tech_very"), (40, "tech"), (1, "tech_little"), (0, "tech_not"))
 _TITLES = {
     "UserFoodPreference": "kind_food",
     "UserTechInterest": "kind_tech",
@@ -32,12 +34,9 @@ def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
         for name in ("category", "cuisine")
         if content.get(name) and str(content[name]) != what
     ]
-    level = content.get("interest_level", content.get("preference"))
-    if isinstance(level, int):
-        details.append(say(language, "score", score=level))
     if kind not in _TITLES:
         details += _others(content, what)
-    sentence = _sentence(language, kind, what, level)
+    sentence = _sentence(language, kind, what, content)
     line = sentence
     if details:
         listed = say(language, "listed").join(details)
@@ -53,17 +52,18 @@ def _cut(line: str) -> str:
     return line if len(line) <= LINE_LIMIT else line[: LINE_LIMIT - 1] + "…"
 
 
-def _sentence(language: Language, kind: str, what: str, level: object) -> str:
-    keys = {
-        "UserFoodPreference": ("food", "food_disliked"),
-        "UserTechInterest": ("tech", "tech_not"),
-    }
-    if kind not in keys:
-        return what
-    turned_away = isinstance(level, int) and level < (
-        _DISLIKED if kind == "UserFoodPreference" else 1
-    )
-    return say(language, keys[kind][turned_away], what=what)
+def _sentence(language: Language, kind: str, what: str, content: Mapping[str, Any]) -> str:
+    """Return what is liked, or of interest, and how much: a score says nothing to a person."""
+    match kind:
+        case "UserFoodPreference":
+            level, usual, words = content.get("preference"), "food", _TASTES
+        case "UserTechInterest":
+            level, usual, words = content.get("interest_level"), "tech", _INTERESTS
+        case _:
+            return what
+    if isinstance(level, int):
+        usual = next((key for least, key in words if level >= least), usual)
+    return say(language, usual, what=what)
 
 
 def _others(content: Mapping[str, Any], what: str) -> list[str]:
@@ -83,7 +83,7 @@ def kind_title(language: Language, kind: str) -> str:
 def memory_line(language: Language, number: int, memory: Memory) -> str:
     """Return a memory as a line of a numbered list."""
     text = escaped(describe(language, memory.kind, memory.content))
-    return f"*{number}.* {text} _({memory.updated_at.date().isoformat()})_"
+    return f"*{number}.* {text} _({day(memory.updated_at, language=language)})_"
 
 
 def describe_escaped(language: Language, memory: Memory) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 
 from bot.locale import LANGUAGES, Language, say
 from bot.own.subcommands import help_lines
+from bot.surfaces.dates import day
 from tests.e2e.messages import Human, Json, buttons
 from tests.e2e.stored import VECTOR
 from tests.e2e.world import World
@@ -85,16 +87,20 @@ def test_memories_are_grouped_numbered_and_dated(world: World, language: Languag
     assert answer["is_ephemeral"]
     food = [say(language, "food", what=what) for what in ("natto", "sushi", "ramen")]
     tech = [say(language, "tech", what=what) for what in ("Go", "Rust")]
+
+    def dated(number: int) -> str:
+        return day(datetime(2026, 1, number, tzinfo=UTC), language=language)
+
     assert lines(answer) == [
         f"*{say(language, 'kind_food')}*",
-        f"*1.* {food[0]} _(2026-01-06)_",
-        f"*2.* {food[1]} _(2026-01-04)_",
-        f"*3.* {food[2]} _(2026-01-01)_",
+        f"*1.* {food[0]} _({dated(6)})_",
+        f"*2.* {food[1]} _({dated(4)})_",
+        f"*3.* {food[2]} _({dated(1)})_",
         f"*{say(language, 'kind_tech')}*",
-        f"*4.* {tech[0]} _(2026-01-05)_",
-        f"*5.* {tech[1]} _(2026-01-02)_",
+        f"*4.* {tech[0]} _({dated(5)})_",
+        f"*5.* {tech[1]} _({dated(2)})_",
         f"*{say(language, 'kind_fact')}*",
-        "*6.* I live in Osaka _(2026-01-03)_",
+        f"*6.* I live in Osaka _({dated(3)})_",
     ]
     assert say(language, "memories_title") in shown(answer)
     assert say(language, "memories_all", count=6) in shown(answer)

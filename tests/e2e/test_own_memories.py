@@ -21,7 +21,7 @@ def shown(message: Json) -> str:
 
 def numbered(message: Json) -> list[tuple[int, str]]:
     """Return the numbered lines of a list of memories: number and food."""
-    found = re.findall(r"\*(\d+)\.\* Likes ([\w ]+?) \(", shown(message))
+    found = re.findall(r"\*(\d+)\.\* Likes ([\w ]+?)(?: very much)? (?:\(|_\()", shown(message))
     return [(int(number), food) for number, food in found]
 
 

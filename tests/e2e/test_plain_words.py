@@ -374,7 +374,7 @@ def test_click_then_undo(world: World, place: str) -> None:
     world.reply(said)
     [notice] = world.notices(said)
     gone = world.click(at.ann, notice, said.channel, buttons(notice)[0])
-    assert say("en", "forgotten", what="Likes ramen (80/100)") in shown(gone)
+    assert say("en", "forgotten", what="Likes ramen") in shown(gone)
     assert [one["food_name"] for one in world.contents(at.ann)] == ["sushi"]
     assert len(world.vectors(at.ann)) == 1
     [undo] = buttons(gone)

@@ -134,7 +134,7 @@ OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
         ),
         (
             entry("remembered", None, {**OSAKA, "expires_at": "2026-11-27T00:00:00+00:00"}),
-            "Remembered: I live in Osaka (until <!date^1795737600^{date_short}|2026-11-27>)",
+            "Remembered: I live in Osaka (until <!date^1795737600^{date_short}|Nov 27, 2026>)",
         ),
     ],
     ids=lambda one: getattr(one, "action", ""),
@@ -149,7 +149,7 @@ def test_each_change_is_one_line(changed: Entry, line: str) -> None:
     [
         (
             question("replace"),
-            "You told me “I live in Osaka” on <!date^1777802400^{date_short}|2026-05-03>."
+            "You told me “I live in Osaka” on <!date^1777802400^{date_short}|May 3, 2026>."
             " Replace it with “I live in Tokyo”?",
         ),
         (question("remove"), "Shall I forget this as well: “I live in Osaka”?"),
@@ -174,8 +174,8 @@ def test_dates_are_those_of_the_person() -> None:
     """Where Slack cannot show a moment, it is given in the person's time zone."""
     tokyo = timezone(timedelta(hours=9))
     late = datetime(2026, 11, 20, 20, 5, tzinfo=UTC)
-    assert day(late, tokyo).endswith("|2026-11-21>")
-    assert minute(late, tokyo).endswith("|2026-11-21 05:05>")
+    assert day(late, tokyo).endswith("|Nov 21, 2026>")
+    assert minute(late, tokyo).endswith("|Nov 21, 2026, 5:05 AM>")
 
 
 def test_only_news_is_told_and_of_each_memory_the_last() -> None:

@@ -184,8 +184,8 @@ def test_a_number_agrees_with_its_noun(count: int, text: str) -> None:
 @pytest.mark.parametrize(
     ("language", "line"),
     [
-        ("en", "Likes ramen (Japanese, 90/100): every week"),
-        ("ja", "ramenが好き（Japanese、90/100）：every week"),
+        ("en", "Likes ramen very much (Japanese): every week"),
+        ("ja", "ramenが大好き（Japanese）：every week"),
     ],
 )
 def test_a_memory_is_punctuated_as_its_language_is(language: Language, line: str) -> None:
