@@ -91,6 +91,16 @@ BREAKS = (
         ("tests/security/test_two_roles.py",),
     ),
     Break(
+        "whose memories may be reached",
+        "memory/migrations/0007_policies_once.sql",
+        """ALTER POLICY own_memories ON store
+    USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true) || '.'))""",
+        """ALTER POLICY own_memories ON store
+    USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true)))""",
+        "A query that forgets its WHERE would return the memories of U12 to U1.",
+        ("tests/security/test_two_roles.py",),
+    ),
+    Break(
         "row-level security of turns",
         "bot/migrations/0001_conversations.sql",
         "ALTER TABLE turns ENABLE ROW LEVEL SECURITY;",
