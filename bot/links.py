@@ -1,0 +1,315 @@
+"""Which links an answer may hold: the person's own and real citations; any other becomes text.
+
+A model can be talked into a link that carries off what it knows, and what has been streamed cannot
+be taken back. So words are held until it is known whether they end in a link, and a link until it
+is known whose it is. One that is nobody's is shown so that nothing makes a link of it: without
+``https://``, its dots in brackets, as ``docs[.]python[.]org/3/``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+# How many characters may wait for a citation. It follows its link at once, where it comes at all.
+HELD_CHARACTERS = 600
+_LABEL_CHARACTERS = 300
+
+
+def _set_of(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_SCHEMES_ONLY_CODE_NEEDS = _set_of(
+    "postgres postgresql mysql redis rediss mongodb mongodb+srv sqlite amqp jdbc s3 gs"
+)
+_FILE_ENDINGS = _set_of(
+    "c cc cfg conf cpp cs css csv docx go h hpp html ini ipynb java js json jsx kt lock log md mjs"
+    " pdf php pl png po ps py pyi rb rs rst sh so sql svg swift toml ts tsx txt vue xlsx xml yaml"
+    " yml"
+)
+_COMMON_ENDINGS = _set_of(
+    "app biz cc click cloud co com dev io info link live me mobi net online org page pro ru shop"
+    " site store top tv us website xyz"
+)
+# Where nobody listens. Source: https://www.rfc-editor.org/rfc/rfc2606
+_NOBODYS = re.compile(r"(?:.*\.)?(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)")
+
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+    "\U000e0000-\U000e007f]"
+    # Emoji and some scripts need joiners; next to ASCII they only hide something.
+    "|(?<=[!-~])[\u200c\u200d]+|[\u200c\u200d]+(?=[!-~])"
+)
+_ENTITY = re.compile(r"&(?:#0*(\d{2,3})|#[xX]0*([0-9a-fA-F]{2})|(colon|sol|period|commat));?")
+_NAMED = {"colon": ":", "sol": "/", "period": ".", "commat": "@"}
+_MEANT = re.compile(r"[A-Za-z0-9:/.@_-]")
+
+# A word ends here, and no address goes on.
+_END = re.compile(r"[\s、。，！？；：「」『』（）【】〈〉《》〔〕…]")
+_RUN = r"[^\s<>\"`|\[\]{}、。，！？；：「」『』（）【】〈〉《》〔〕…]"
+_SLASHES = r"\\?:\\?/\\?/"
+_DOT = r"\\?\."
+_HOST_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?"
+_BARE = re.compile(
+    rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]{{0,60}}){_SLASHES}(?P<rest>(?:\[[0-9A-Fa-f:.]+\])?{_RUN}*)"
+    rf"|(?<![A-Za-z0-9])(?P<call>(?:mailto|tel|sms|callto|facetime|skype):{_RUN}+)"
+    rf"|(?P<mail>[A-Za-z0-9._%+\-@]{{1,128}}@(?:{_HOST_LABEL}{_DOT}){{1,12}}[A-Za-z]{{2,}})(?![A-Za-z0-9@]|\\?:\\?/)"
+    rf"|(?<![A-Za-z0-9_@\-])(?P<host>(?:{_HOST_LABEL}{_DOT}){{1,12}}(?P<top>[A-Za-z]{{2,24}}))"
+    rf"(?![A-Za-z0-9_\-]|\\?:\\?/)(?P<tail>(?::\d+)?(?:[/?#]{_RUN}*)?)"
+)
+_TARGET = r"(?:[^\s<>()]|\([^\s<>()]*\))+"
+_TOKEN = re.compile(
+    rf"!?\[(?P<label>[^\[\]]*)\]\(\s*<?(?P<target>{_TARGET})>?"
+    r"(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))?\s*\)"
+    rf"|\]\(\s*<?(?P<stray>{_TARGET})>?"
+    r"|^[ \t>]*\[(?P<name>[^\[\]]+)\]:\s*<?(?P<defined>[^\s<>]+)>?"
+    r"|<(?P<angle>[^<>\s|]+)(?:\|(?P<shown>[^<>]*))?>"
+    rf"|(?P<bare>{_BARE.pattern.replace('?P<', '?P<_')})",
+    re.MULTILINE,
+)
+_PING = re.compile(r"[@#]([A-Z][A-Z0-9]+)|!(here|channel|everyone|subteam|date)(?:\^.*)?")
+_SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.\-]*:")
+_MAY_MATTER = re.compile(rf"[.:@<\]&\\\u200c\u200d]|{_INVISIBLE.pattern}")
+_TRAILING = ".,;:!?'\"*_~\\"
+_WEB = re.compile(rf"https?{_SLASHES}", re.IGNORECASE)
+
+
+def normal(url: str) -> str:
+    """Return what two ways of writing the same address have in common."""
+    url = url.strip().removeprefix("mailto:")
+    if "://" not in url:
+        if "@" in url and "/" not in url:
+            return url.lower()
+        url = f"https://{url}"
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
+    except ValueError:
+        return url
+    scheme = "https" if parts.scheme == "http" else parts.scheme
+    before, at, _ = parts.netloc.rpartition("@")
+    path = "" if parts.path == "/" else parts.path
+    query = f"?{parts.query}" if parts.query else ""
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    return f"{scheme}://{before}{at}{parts.hostname or ''}{port}{path}{query}{fragment}"
+
+
+def links_in(texts: Iterable[str]) -> frozenset[str]:
+    """Return the addresses that stand in these texts, in their normal form."""
+    found = (match for text in texts for match in _BARE.finditer(text))
+    forms = {normal(form) for match in found for form in _readings(match[0])}
+    return frozenset(form for form in forms if not form.endswith("://"))
+
+
+def has_unlinked(text: str) -> bool:
+    """Say whether an answer holds an address that was made text."""
+    return "[.]" in text
+
+
+class Links:
+    """An answer on its way: goes in piece by piece, comes out without links of nobody's.
+
+    However it is cut into pieces, what comes out in all is the same; only citations count from when
+    they are known. While `searching` a link may still turn out to be one.
+    """
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._known = set(known)
+        self._words: list[str] = []
+        self._begun = ""
+        self.searching = False
+
+    def know(self, texts: Iterable[str]) -> None:
+        """Let the addresses in these texts, which are the person's own, be links."""
+        self._known |= links_in(texts)
+
+    def feed(self, piece: str) -> str:
+        """Take a piece; return what can be shown by now."""
+        looked_at = len(self._begun)
+        self._begun += piece
+        start = 0
+        for match in _END.finditer(self._begun, looked_at):
+            if not _is_open(self._begun[start : match.end()]):
+                self._words.append(self._begun[start : match.end()])
+                start = match.end()
+        self._begun = self._begun[start:]
+        return self._shown()
+
+    def cite(self, url: str) -> str:
+        """Let a page that the answer cites be a link; return what can be shown by now."""
+        self._known.add(normal(url))
+        return self._shown()
+
+    def settle(self) -> str:
+        """No more is known of what came so far: return the rest of it."""
+        self._words.append(self._begun)
+        self._begun = ""
+        self.searching = False
+        return self._shown()
+
+    def _shown(self) -> str:
+        shown: list[str] = []
+        held = len(self._begun) + sum(map(len, self._words))
+        for count, word in enumerate(self._words):
+            text, unknown = _Word(self._known).read(word)
+            if unknown and self.searching and held <= HELD_CHARACTERS:
+                del self._words[:count]
+                return "".join(shown)
+            shown.append(text)
+            held -= len(word)
+        self._words.clear()
+        return "".join(shown)
+
+
+def _is_open(word: str) -> bool:
+    """Say whether a link's label or target goes on after the character that ends `word`."""
+    if word.endswith("\n"):
+        return bool(re.search(r"\]\(\s*\Z", word))
+    at = word.rfind("[")
+    if at >= 0 and len(word) - at <= _LABEL_CHARACTERS:
+        _, closed, after = word[at:].partition("]")
+        if not closed or (after.startswith("(") and ")" not in after) or after == f":{word[-1]}":
+            return True
+    at = word.rfind("<")
+    return at >= max(0, len(word) - _LABEL_CHARACTERS) and bool(
+        re.match(r"<[^\s|>]+\|[^>]*\Z", word[at:])
+    )
+
+
+def _readings(address: str) -> list[str]:
+    """Return how a run of characters can be meant: to its end, or as far as it is ASCII."""
+    [ascii_part, *_] = re.split(r"[^!-~]", address, maxsplit=1)
+    return [_trimmed(ascii_part), _trimmed(address)]
+
+
+def _trimmed(address: str) -> str:
+    while address:
+        unopened = address[-1] == ")" and address.count(")") > address.count("(")
+        if not unopened and address[-1] not in _TRAILING:
+            break
+        address = address[:-1]
+    return address
+
+
+class _Word:
+    """Reads one word, which may be a link with a label of several."""
+
+    def __init__(self, known: set[str]) -> None:
+        self._known = known
+        self._unknown = False
+
+    def read(self, word: str) -> tuple[str, bool]:
+        """Return the word as it may be shown, and whether an address in it is nobody's."""
+        if not _MAY_MATTER.search(word):
+            return word, False
+        word = _ENTITY.sub(_decoded, _INVISIBLE.sub("", word))
+        return _TOKEN.sub(self._token, word), self._unknown
+
+    def _token(self, match: re.Match[str]) -> str:
+        whole = match[0]
+        if (target := match["target"]) is not None:
+            label = _BARE.sub(self._address, match["label"])
+            if self._may_be_target(target):
+                return whole.replace(match["label"], label, 1)
+            shown = _BARE.sub(self._address, target)
+            return shown if label.strip() in ("", shown) else f"{label} ({shown})"
+        if (target := match["stray"]) is not None:
+            if self._may_be_target(target):
+                return whole
+            return f"] ({_BARE.sub(self._address, target)}"
+        if (target := match["defined"]) is not None:
+            if self._may_be_target(target):
+                return whole
+            return f"{match['name']}: {_BARE.sub(self._address, target)}"
+        if (angle := match["angle"]) is not None:
+            return self._angle(whole, angle, match["shown"])
+        return _BARE.sub(self._address, whole)
+
+    def _angle(self, whole: str, angle: str, shown: str | None) -> str:
+        if ping := _PING.fullmatch(angle):
+            return f"{'#' if angle[0] == '#' else '@'}{shown or ping[1] or ping[2]}"
+        if not _BARE.search(angle) or self._may_be_target(angle):
+            return whole if shown is None else f"[{shown}]({angle})"
+        address = _BARE.sub(self._address, angle)
+        return address if shown is None else f"{_BARE.sub(self._address, shown)} ({address})"
+
+    def _may_be_target(self, target: str) -> bool:
+        if normal(target) in self._known or self._is_nobodys(target):
+            return True
+        is_address = bool(_SCHEME.match(target)) or "//" in target
+        is_address |= any(_leads_away(match) for match in _BARE.finditer(target))
+        self._unknown |= is_address
+        return not is_address
+
+    def _address(self, match: re.Match[str]) -> str:
+        whole = match[0]
+        if match["host"] is not None and not _is_linked(match):
+            return whole
+        scheme = (match["scheme"] or "").lower()
+        if scheme in _SCHEMES_ONLY_CODE_NEEDS:
+            return whole
+        for reading in _readings(whole):
+            if reading and (normal(reading) in self._known or self._is_nobodys(reading)):
+                after = whole[len(reading) :]
+                # Else what follows would be taken for a part of it.
+                gap = " " if after[:1] and ord(after[0]) > 0x7F else ""
+                return reading + gap + (_BARE.sub(self._address, after) if after else "")
+        self._unknown = True
+        return _as_text(whole)
+
+    @staticmethod
+    def _is_nobodys(address: str) -> bool:
+        if not _WEB.match(address):
+            return False
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            return False
+        host = parts.hostname or ""
+        return "@" not in parts.netloc and "\\" not in address and bool(_NOBODYS.fullmatch(host))
+
+
+def _is_linked(match: re.Match[str]) -> bool:
+    """Say whether Slack may make a link of a name with dots and without a scheme."""
+    host, top, tail = match["host"].replace("\\", "").lower(), match["top"].lower(), match["tail"]
+    if host.startswith("www."):
+        return True
+    if match.string[: match.start()].replace("\\", "").endswith("//"):
+        return True
+    if len(tail) > 1 and top not in _FILE_ENDINGS:
+        return True
+    return host.count(".") > 1 and top in _COMMON_ENDINGS
+
+
+def _leads_away(match: re.Match[str]) -> bool:
+    """Say whether a link to this leads to the web, and is not a call of a function in code."""
+    if match["host"] is None or _is_linked(match):
+        return True
+    top = match["top"].lower()
+    return top in _COMMON_ENDINGS or (len(top) == 2 and top not in _FILE_ENDINGS | {"id"})
+
+
+def _as_text(address: str) -> str:
+    """Return an address in a form that nothing makes a link of."""
+    while _WEB.search(address):
+        address = _WEB.sub("", address)
+    address = re.sub(r"\\?:\\?/\\?/", ": ", address)
+    host, mark, tail = _parted(address)
+    return re.sub(r"\\?\.", "[.]", host) + mark + re.sub(r"\\?\.(?=[^\W\d_])", "[.]", tail)
+
+
+def _parted(address: str) -> tuple[str, str, str]:
+    at = re.search(r"[/?#]", address)
+    if at is None:
+        return address.rstrip("."), "", "." * (len(address) - len(address.rstrip(".")))
+    return address[: at.start()], at[0], address[at.end() :]
+
+
+def _decoded(match: re.Match[str]) -> str:
+    number, hexadecimal, name = match.groups()
+    if name:
+        return _NAMED[name]
+    character = chr(int(number) if number else int(hexadecimal, 16))
+    return character if _MEANT.fullmatch(character) else match[0]

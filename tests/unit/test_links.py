@@ -1,0 +1,223 @@
+"""Which links an answer may hold, however it is cut into pieces."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.links import HELD_CHARACTERS, Links, has_unlinked, links_in, normal
+
+OWN = links_in(
+    [
+        "look at https://own.site/page?x=1, (https://wiki.site/a_(b)) and foo.net/path",
+        "mail me@home.org or see <https://例え.jp/道>",
+    ]
+)
+
+
+def through(text: str, cuts: tuple[int, ...] = ()) -> str:
+    """Return what comes out of `text` when it goes in cut at these places."""
+    links = Links(OWN)
+    places = [0, *sorted({cut % (len(text) + 1) for cut in cuts}), len(text)]
+    pieces = [text[a:b] for a, b in itertools.pairwise(places)]
+    return "".join(map(links.feed, pieces)) + links.settle()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "No link at all, in two sentences. と日本語。",
+        "See https://own.site/page?x=1.",
+        "[my page](https://own.site/page?x=1)",
+        '[my page](<https://own.site/page?x=1> "its title")',
+        "<https://own.site/page?x=1>",
+        "**https://own.site/page?x=1**",
+        "(https://wiki.site/a_(b))",
+        "http://foo.net/path and foo.net/path and [it](foo.net/path)",
+        "me@home.org, mailto:me@home.org",
+        "[home]: https://own.site/page?x=1",
+        "https://例え.jp/道",
+        "Node.js, README.md, main.py:12, e.g. v1.2.3, os.path.join, U.S., example.com",
+        "```py\nhandlers[key](event.name)\nx = rows[0](self.id)\n```",
+        "curl http://localhost:3000/ask https://api.example.com/v1",
+        "postgresql://kioku:pw@db/kioku",
+        "<div class='a'>x</div> a < b > c &amp; 👨‍👩‍👧 می‌خواهم",
+        "| a | b |\n|---|:-:|\n| [ ] | 1: 2 |\n",
+        "- [ ] to do\n- [x] done [1, 2) and [note]: soon",
+    ],
+)
+def test_what_may_stand_stands_to_the_letter(text: str) -> None:
+    """The person's own addresses, names with dots, and code stay as the model wrote them."""
+    assert through(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("See https://evil.com/x?q=secret.", "See evil[.]com/x?q=secret."),
+        ("HTTPS://EVIL.COM", "EVIL[.]COM"),
+        ("[the docs](https://docs.site/3/)", "the docs (docs[.]site/3/)"),
+        ("[https://own.site/page?x=1](https://evil.com)", "https://own.site/page?x=1 (evil[.]com)"),
+        (
+            "[https://evil.com](https://own.site/page?x=1)",
+            "[evil[.]com](https://own.site/page?x=1)",
+        ),
+        ("[](https://evil.com)", "evil[.]com"),
+        ("[evil](\n  https://evil.com)", "evil (evil[.]com)"),
+        ("![alt](https://evil.com/a.png)", "alt (evil[.]com/a[.]png)"),
+        ("[![a](https://e.site/i)](https://evil.com)", "[a (e[.]site/i)] (evil[.]com)"),
+        ("[x][r]\n\n[r]: https://evil.com", "[x][r]\n\nr: evil[.]com"),
+        ("<https://evil.com|click me>", "click me (evil[.]com)"),
+        ("<https://evil.com>", "evil[.]com"),
+        ("www.evil.com", "www[.]evil[.]com"),
+        ("evil.com/path", "evil[.]com/path"),
+        ("secret.words.evil.com", "secret[.]words[.]evil[.]com"),
+        ("[x](evil.com)", "x (evil.com)"),
+        ("[x](javascript:alert(1))", "x (javascript:alert(1))"),
+        ("[x](//evil.com)", "x (//evil[.]com)"),
+        ("slack://channel?id=1", "slack: channel?id=1"),
+        ("mailto:a@evil.com", "mailto:a@evil[.]com"),
+        ("a@evil.com", "a@evil[.]com"),
+        ("htt\u200bps://ev\u2060il.com", "evil[.]com"),
+        ("ht\u200dtps://evil.com", "evil[.]com"),
+        ("[x](https&#58;//evil&#x2e;com)", "x (evil[.]com)"),
+        (r"https:\/\/evil\.com", "evil[.]com"),
+        ("hthttps://tps://evil.com", "evil[.]com"),
+        ("https://own.site/page?x=1&y=2", "own[.]site/page?x=1&y=2"),
+        ("https://own.site@evil.com", "own[.]site@evil[.]com"),
+        ("https://own.site/page?x=1をどうぞ", "https://own.site/page?x=1 をどうぞ"),
+        ("詳しくはhttps://evil.comをご覧ください。", "詳しくはevil[.]comをご覧ください。"),
+        ("http://127.0.0.1:80/a", "127[.]0[.]0[.]1:80/a"),
+        ("http://x.localhost.evil.com", "x[.]localhost[.]evil[.]com"),
+        ("https://a.example.com\\@evil.com", "a[.]example[.]com\\@evil[.]com"),
+        (
+            "`https://evil.com` ```\nget https://evil.com\n```",
+            "`evil[.]com` ```\nget evil[.]com\n```",
+        ),
+        ("<!channel> <!subteam^S1|@team> <@U1> <#C1|general>", "@channel @@team @U1 #general"),
+    ],
+)
+def test_what_is_nobodys_becomes_text(text: str, shown: str) -> None:
+    """An address of nobody's is readable, and nothing makes a link of it; nobody is pinged."""
+    assert through(text) == shown
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "https://",
+                "http",
+                "s",
+                ":",
+                "/",
+                "//",
+                "\\",
+                "www.",
+                "evil.com",
+                "own.site",
+                ".com",
+            ),
+            *("https://own.site/page?x=1", "https://evil.com/p?q=a", "me@home.org", "@evil.com"),
+            *("[", "]", "(", ")", "](", "<", ">", "|", "!", '"', "`", "```", "\n", " ", "  "),
+            *(
+                "label",
+                "日本語",
+                "。",
+                "、",
+                "\u200b",
+                "\u200d",
+                "&#58;",
+                "&#x2f;",
+                "&",
+                "#",
+                "?x=",
+            ),
+            *("[a](", "]: ", "mailto:", "slack://", "例え.jp", "%2e", "*", "_", ".", "0", "-", "x"),
+        ]
+    ),
+    max_size=14,
+).map("".join)
+CUTS = st.lists(st.integers(0, 400), max_size=20).map(tuple)
+# Found by other rules than the module's own.
+LINK = re.compile(
+    r"[a-z][a-z0-9+.-]*://[^\s/?#]|(?:www\.|[a-z0-9]@)[a-z0-9-]+\.[a-z]{2,}(?![a-z0-9])",
+    re.IGNORECASE,
+)
+
+
+@given(PIECES, CUTS)
+@example("[a](https://own.site/page?x=1)https://evil.com", (20, 21, 30))
+@example('[a](https://evil.com "t")', (4, 11, 19))
+def test_the_pieces_do_not_matter(text: str, cuts: tuple[int, ...]) -> None:
+    """However the answer is cut into pieces, the same is shown in all."""
+    assert through(text, cuts) == through(text)
+
+
+@given(PIECES)
+@example("https://own.site/page?x=1https://evil.com")
+@example("https:https://evil.com")
+@example("[x](https://own.site/page?x=1\nhttps://evil.com)")
+def test_no_link_of_nobodys_is_ever_shown(text: str) -> None:
+    """What is left of an answer without the person's own addresses holds no link at all."""
+    shown = through(text)
+    for own in ("https://own.site/page?x=1", "me@home.org", "https://例え.jp/道"):
+        shown = shown.replace(own, "")
+    assert not LINK.search(shown)
+
+
+def test_a_citation_is_waited_for() -> None:
+    """While the web is searched a link waits for its citation, and what follows waits with it."""
+    links = Links()
+    links.searching = True
+    assert links.feed("As [Kyoto](https://city.site/k?utm_source=openai) says, ") == "As "
+    assert links.feed("it rains. ") == ""
+    released = links.cite("https://city.site/k?utm_source=openai")
+    assert released == "[Kyoto](https://city.site/k?utm_source=openai) says, it rains. "
+    assert links.feed("See https://city.site/k?utm_source=openai, ").startswith("See https://city")
+
+
+def test_a_citation_is_not_waited_for_for_ever() -> None:
+    """Without a citation the text goes on, the link as text: at the end, or after some words."""
+    links = Links()
+    links.searching = True
+    assert links.feed("https://evil.com it rains ") == ""
+    assert links.settle() == "evil[.]com it rains "
+    links.searching = True
+    assert links.feed("https://evil.com ") == ""
+    assert "evil[.]com" in links.feed("word " * (HELD_CHARACTERS // 5))
+
+
+def test_words_are_shown_as_they_come() -> None:
+    """A word is held until it ends, no longer; a link's label until the link does."""
+    links = Links()
+    assert links.feed("It rai") == "It "
+    assert links.feed("ns. ") == "rains. "
+    assert links.feed("[in Ky") == ""
+    assert links.feed("oto](https://e.site) to") == "in Kyoto (e[.]site) "
+    assert links.feed("day。明") == "today。"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("http://Own.Site/", "https://own.site"),
+        ("own.site:443/a", "https://own.site/a"),
+        ("mailto:Me@Home.org", "me@home.org"),
+    ],
+)
+def test_the_same_address_written_otherwise(one: str, other: str) -> None:
+    """Scheme, case of the host and a bare slash make no other address."""
+    assert normal(one) == normal(other)
+
+
+def test_a_path_is_another_address() -> None:
+    """Path, query and fragment count as they stand."""
+    known = normal("https://own.site/a")
+    assert known not in {normal(f"https://own.site/{rest}") for rest in ("A", "a/", "a?b", "a#b")}
+    assert has_unlinked(through("https://own.site/A"))
