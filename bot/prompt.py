@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from typing import Any, Literal
 from openai.types.responses import EasyInputMessageParam
 
 from bot.attachments import Attached
+from bot.links import links_in
 from bot.turns import Exchange
 from memory import EPISODE_KIND, INSTRUCTION_KIND, Memory, subject
 
@@ -54,12 +55,14 @@ class Prompt:
 
     `newest_only`: the newest of them, because what bears on the question could not be told.
     `shows_files`: the content of files is in it.
+    `links` are the addresses in it that are the person's own, in their normal form.
     """
 
     input: list[EasyInputMessageParam]
     memories: tuple[Memory, ...] = field(default=())
     newest_only: bool = False
     shows_files: bool = False
+    links: frozenset[str] = frozenset()
 
     def without_files(self) -> Prompt:
         """Return the same without what is in the files; their names stay."""
@@ -145,6 +148,7 @@ def compose(
         memories=tuple(kept),
         newest_only=newest_only,
         shows_files=any(file.content for file in files),
+        links=links_in(_own(question, user_id, kept, recent_words, exchanges)),
     )
 
 
@@ -154,6 +158,29 @@ def _asked(question: str, files: Sequence[Attached]) -> EasyInputMessageParam:
         return _message("user", question or FILES_ALONE)
     words: list[Any] = [{"type": "input_text", "text": question}] if question else []
     return {"role": "user", "content": [*words, *shown]}
+
+
+def _own(
+    question: str,
+    user_id: str,
+    memories: Sequence[Memory],
+    recent_words: Sequence[str],
+    exchanges: Sequence[Exchange],
+) -> Iterator[str]:
+    """Give what the person wrote, here or where it was remembered, and what we answered them."""
+    yield question
+    yield from recent_words
+    for memory in memories:
+        yield from evidence_of(memory)
+    for exchange in exchanges:
+        if exchange.user_id == user_id:
+            yield exchange.question
+            yield exchange.reply or ""
+
+
+def evidence_of(memory: Memory) -> list[str]:
+    """Return the person's own words that a memory comes from."""
+    return [str(source["evidence"]) for source in memory.sources if source.get("evidence")]
 
 
 def _line(memory: Memory) -> str:

@@ -6,14 +6,16 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
 import openai
 
 from bot.absence.breaker import Breaker
+from bot.links import Links
 from bot.logs import fault
 from bot.prompt import Prompt
+from bot.tasks import Task
+from bot.written import OnTask, OnText, Reply, Written
 from memory import Person, measured
 
 log = logging.getLogger(__name__)
@@ -27,7 +29,6 @@ _PASSING = frozenset({408, 409, 425})
 _Events: TypeAlias = openai.AsyncStream[dict[str, Any]]
 _PLAIN: Any = object  # what the SDK takes for "as it came"
 
-OnText: TypeAlias = Callable[[str], Awaitable[None]]
 Cause: TypeAlias = Literal["model_down", "model_busy", "model_refused", "model_empty"]
 
 
@@ -44,49 +45,22 @@ class ReplyFailed(Exception):
         return self.cause in ("model_down", "model_busy")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Citation:
-    """A page the answer cites."""
-
-    url: str
-    title: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A whole answer in Markdown.
-
-    `cut_short` says that the model ran into its length limit, `refused` that it would not answer.
-    """
-
-    text: str
-    citations: tuple[Citation, ...] = ()
-    cut_short: bool = False
-    refused: bool = False
-
-
 class Toolbox(Protocol):
     """Function tools the model may call while it answers."""
 
     def definitions(self) -> list[dict[str, Any]]:
         """Return the tools as the Responses API takes them."""
 
+    @property
+    def own_words(self) -> list[str]:
+        """The person's words behind what the calls brought."""
+
     async def call(self, name: str, arguments: str) -> str:
         """Run one call and return its output for the model."""
 
 
-@dataclass(slots=True)
-class _Round:
-    """What one response of the model brought."""
-
-    parts: list[str] = field(default_factory=list)
-    output: list[dict[str, Any]] = field(default_factory=list)
-    cut_short: bool = False
-    refused: bool = False
-
-    @property
-    def calls(self) -> list[dict[str, Any]]:
-        return [item for item in self.output if item["type"] == "function_call"]
+async def _untold(task: Task) -> None:
+    del task
 
 
 class Replier:
@@ -124,20 +98,23 @@ class Replier:
         on_text: OnText,
         toolbox: Toolbox | None = None,
         *,
+        on_task: OnTask = _untold,
         again: bool = False,
     ) -> Reply:
         """Return the model's answer; `on_text` is awaited for each piece of it as it comes.
 
-        While nothing comes it is awaited with ``""`` about once a second; what it raises ends the
-        request. The model may call tools of `toolbox`, at most `MAX_ROUNDS` times in a row. A
-        request that fails is made once more, unless this is `again` for the same message or the
-        model was found away before. Raises `ReplyFailed`; pieces may have been handed over by then.
+        Links in it are the person's own or citations: see `bot.links`. About once a second it is
+        awaited with ``""``; what it raises ends the request. `on_task` is told of tools. The model
+        may call those of `toolbox`, at most `MAX_ROUNDS` times in a row. A request that fails is
+        made once more, unless this is `again` for the same message or the model was found away
+        before. Raises `ReplyFailed`; pieces may have been handed over by then.
         """
         if not self.breaker.admit():
             raise ReplyFailed("model_down")
         retries = 0 if again or self.breaker.probing else self._retries
         try:
-            answer = self._answer(retries, person, prompt, on_text, toolbox)
+            written = Written(Links(prompt.links), on_text, on_task)
+            answer = self._answer(retries, person, prompt, written, toolbox)
             reply = await _attended(answer, on_text)
         except (openai.OpenAIError, ReplyFailed) as error:
             failed = error if isinstance(error, ReplyFailed) else ReplyFailed(_cause(error))
@@ -155,62 +132,66 @@ class Replier:
         retries: int,
         person: Person,
         prompt: Prompt,
-        on_text: OnText,
+        written: Written,
         toolbox: Toolbox | None,
     ) -> Reply:
         conversation: list[Any] = list(prompt.input)
-        citations: dict[str, Citation] = {}
-        parts: list[str] = []
         for number in range(MAX_ROUNDS):
             # In the last round there is nothing left but to answer.
             offered = toolbox if number < MAX_ROUNDS - 1 else None
-            came = await self._round(
-                retries, person, conversation, citations, offered, parts, on_text
-            )
-            parts += came.parts
-            if toolbox is None or not came.calls:
-                whole = _whole(parts, citations, cut_short=came.cut_short)
-                return replace(whole, refused=came.refused)
-            conversation += _sent_back(came.output)
-            for call in came.calls:
-                output = await toolbox.call(call["name"], call["arguments"])
+            output = await self._round(retries, person, conversation, offered, written)
+            calls = [item for item in output if item["type"] == "function_call"]
+            if toolbox is None or not calls:
+                return _whole(written)
+            written.response_over()
+            conversation += _sent_back(output)
+            for call in calls:
+                await written.task(call["call_id"], call["name"], "in_progress")
+                answer = await toolbox.call(call["name"], call["arguments"])
+                await written.task(call["call_id"], call["name"], "complete")
                 conversation.append(
-                    {"type": "function_call_output", "call_id": call["call_id"], "output": output}
+                    {"type": "function_call_output", "call_id": call["call_id"], "output": answer}
                 )
-        return _whole(parts, citations, cut_short=True)
+            written.links.know(toolbox.own_words)
+        written.cut_short = True
+        return _whole(written)
 
     async def _round(
         self,
         retries: int,
         person: Person,
         conversation: list[Any],
-        citations: dict[str, Citation],
         toolbox: Toolbox | None,
-        before: Sequence[str],
-        on_text: OnText,
-    ) -> _Round:
-        came = _Round()
+        written: Written,
+    ) -> list[dict[str, Any]]:
+        """Read one response of the model; return its output."""
+        output: list[dict[str, Any]] = []
         tools: list[Any] = await self._own_tools(person.team_id)
         tools += toolbox.definitions() if toolbox else []
         async with await self._begun(person, conversation, tools, retries) as stream:
             async for event in stream:
-                kind = event.get("type")
-                if kind in ("response.output_text.delta", "response.refusal.delta"):
-                    piece = event["delta"] if came.parts or not before else f"\n\n{event['delta']}"
-                    came.refused |= kind == "response.refusal.delta"
-                    came.parts.append(piece)
-                    await on_text(piece)
-                elif kind == "response.output_text.annotation.added":
-                    _cite(citations, event["annotation"])
-                elif kind == "response.output_item.done":
-                    came.output.append(event["item"])
-                elif kind in ("response.completed", "response.incomplete"):
-                    came.cut_short = kind == "response.incomplete"
-                    if self._spend is not None and (usage := event["response"].get("usage")):
-                        await self._spend(person.team_id, int(usage.get("total_tokens") or 0))
-                    return came
-                else:
-                    _raise_if_failed(event)
+                match event.get("type"):
+                    case "response.output_text.delta":
+                        await written.text(event["delta"])
+                    case "response.refusal.delta":
+                        await written.text(event["delta"], refuses=True)
+                    case "response.output_text.annotation.added":
+                        await written.annotation(event["annotation"])
+                    case "response.output_text.done":
+                        await written.settle()
+                    case "response.output_item.added":
+                        await written.item(event["item"], "in_progress")
+                    case "response.output_item.done":
+                        output.append(event["item"])
+                        await written.item(event["item"], "complete")
+                    case "response.completed" | "response.incomplete" as kind:
+                        await written.settle()
+                        written.cut_short = kind == "response.incomplete"
+                        if self._spend is not None and (usage := event["response"].get("usage")):
+                            await self._spend(person.team_id, int(usage.get("total_tokens") or 0))
+                        return output
+                    case _:
+                        _raise_if_failed(event)
         raise ReplyFailed("model_down")
 
     async def _own_tools(self, team_id: str) -> list[Any]:
@@ -283,17 +264,11 @@ def _sent_back(output: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*said, *called]
 
 
-def _whole(parts: list[str], citations: dict[str, Citation], *, cut_short: bool) -> Reply:
-    text = "".join(parts)
-    if not text.strip():
+def _whole(written: Written) -> Reply:
+    reply = written.whole()
+    if not reply.text.strip():
         raise ReplyFailed("model_empty")
-    return Reply(text=text, citations=tuple(citations.values()), cut_short=cut_short)
-
-
-def _cite(citations: dict[str, Citation], annotation: dict[str, Any]) -> None:
-    url = str(annotation.get("url") or "")
-    if annotation.get("type") == "url_citation" and url.startswith(("http://", "https://")):
-        citations.setdefault(url, Citation(url=url, title=str(annotation.get("title") or url)))
+    return reply
 
 
 def _raise_if_failed(event: dict[str, Any]) -> None:

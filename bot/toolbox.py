@@ -19,6 +19,7 @@ from bot.own.periods import PeriodForgetting
 from bot.own.placing import Placing
 from bot.person.controls import Controls
 from bot.person.tools import ControlTools, Show
+from bot.prompt import evidence_of
 from bot.turns import Intent
 from memory import (
     Embedder,
@@ -61,6 +62,11 @@ class Toolbox:
     def recalled(self) -> list[str]:
         """The references of the memories that the model has looked up."""
         return [memory.reference for memory in self._memory.shown]
+
+    @property
+    def own_words(self) -> list[str]:
+        """The person's words that the memories which the model has looked up come from."""
+        return [words for memory in self._memory.shown for words in evidence_of(memory)]
 
     @property
     def learned(self) -> list[UUID]:

@@ -21,6 +21,7 @@ from bot.locale import Language, say
 from bot.prompt import FILES_ALONE, Prompt, compose
 from bot.reply import Replier, ReplyFailed
 from bot.surfaces.reply import Note, noted, reply_text
+from bot.tasks import Task
 from bot.threads import read_thread
 from bot.toolbox import OpenTools, Toolbox
 from bot.turns import Context, Intent, Made, Outcome, Turns
@@ -51,6 +52,9 @@ class Outlet(Protocol):
 
     async def write(self, piece: str) -> None:
         """Take a piece of the answer; raises `bot.interruptions.Interrupted` as `check` does."""
+
+    async def task(self, task: Task) -> None:
+        """Tell what the model does besides writing."""
 
     def start_over(self) -> None:
         """Begin the answer anew."""
@@ -201,7 +205,7 @@ async def _answer(
     try:
         await outlet.check()
         try:
-            reply = await parts.replier.reply(person, prompt, show, tools)
+            reply = await parts.replier.reply(person, prompt, show, tools, on_task=outlet.task)
         except ReplyFailed as failed:
             if prompt.shows_files and failed.cause == "model_refused":
                 # Not every model reads images and PDFs: what can be said without them is said.
@@ -211,7 +215,9 @@ async def _answer(
                 raise
             # It broke off in the middle: ask once more, and put the whole in place of the half.
             outlet.start_over()
-            reply = await parts.replier.reply(person, prompt, show, tools, again=True)
+            reply = await parts.replier.reply(
+                person, prompt, show, tools, on_task=outlet.task, again=True
+            )
     except ReplyFailed as failed:
         if failed.passes and outlet.patient:
             raise

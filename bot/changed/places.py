@@ -11,6 +11,7 @@ from uuid import UUID
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.links import has_unlinked
 from bot.person.settings import PersonSettings, Standing
 from bot.posting.budgets import UPDATE, Budgets
 from bot.posting.posts import turn_metadata
@@ -187,6 +188,7 @@ class NoticePlaces:
             standing=Standing(settings=PersonSettings()) if turn.introduces else None,
             drew_on=drew_on,
             rates=turn.id if turn.rates else None,
+            unlinked=has_unlinked(text),
             told=told,
             room=room_below(text),
             zone=settings.zone,

@@ -17,6 +17,7 @@ from bot.posting.budgets import APPEND, STREAM, UPDATE, Budget, Budgets, posts
 from bot.slack import error_code, patiently, retry_after
 from bot.surfaces.blocks import Block
 from bot.surfaces.reply import fallback, message_blocks
+from bot.surfaces.tasks import Chunk
 from memory import measured
 
 Metadata: TypeAlias = dict[str, Any]
@@ -60,7 +61,7 @@ class Calls:
         return await self._budgets.take_one(team, APPEND, lease=_APPENDS_LEASED)
 
     @measured("slack start")
-    async def start(self, text: str) -> str:
+    async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> str:
         """Begin a stream; return its ts."""
         return await self._once(
             STREAM,
@@ -69,17 +70,17 @@ class Calls:
                 thread_ts=self._message.thread_ts,
                 recipient_team_id=self._message.user_team_id,
                 recipient_user_id=self._message.user_id,
-                markdown_text=text,
+                **_content(text, tasks),
             ),
         )
 
     @measured("slack append")
-    async def append(self, ts: str, text: str) -> None:
+    async def append(self, ts: str, text: str, tasks: Sequence[Chunk] = ()) -> None:
         """Add to a stream."""
         await self._once(
             APPEND,
             lambda: self._client.chat_appendStream(
-                channel=self._message.channel_id, ts=ts, markdown_text=text
+                channel=self._message.channel_id, ts=ts, **_content(text, tasks)
             ),
         )
 
@@ -88,19 +89,20 @@ class Calls:
         self,
         ts: str,
         text: str = "",
+        tasks: Sequence[Chunk] = (),
         *,
         below: Sequence[Block] = (),
         metadata: Metadata | None = None,
     ) -> None:
         """End a stream, with its last words."""
-        more: dict[str, Any] = {"metadata": metadata} if metadata else {}
+        more: dict[str, Any] = _content(text, tasks) if text or tasks else {}
+        if metadata:
+            more["metadata"] = metadata
         if below:
             more["blocks"] = below
         await self._patiently(
             STREAM,
-            lambda: self._client.chat_stopStream(
-                channel=self._message.channel_id, ts=ts, markdown_text=text or None, **more
-            ),
+            lambda: self._client.chat_stopStream(channel=self._message.channel_id, ts=ts, **more),
         )
 
     @measured("slack update")
@@ -207,3 +209,11 @@ class Calls:
 
     async def _empty(self, budget: Budget, seconds: float) -> None:
         await self._budgets.empty(self._message.team_id, budget, seconds)
+
+
+def _content(text: str, tasks: Sequence[Chunk]) -> dict[str, Any]:
+    """Return what a call of a stream adds to it: tasks come before the words that follow them."""
+    if not tasks:
+        return {"markdown_text": text}
+    words = [{"type": "markdown_text", "text": text}] if text else []
+    return {"chunks": [*tasks, *words]}

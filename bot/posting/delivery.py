@@ -10,6 +10,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from bot.interruptions import Stopped
+from bot.links import has_unlinked
 from bot.locale import Language
 from bot.messages import Message
 from bot.person.settings import Standing
@@ -21,6 +22,8 @@ from bot.posting.status import StatusLines
 from bot.posting.stream import Stream, StreamLost
 from bot.surfaces.blocks import Block
 from bot.surfaces.reply import PART_LIMIT, footer
+from bot.surfaces.tasks import task_chunk
+from bot.tasks import Task
 
 FLUSH_SECONDS = 1.0
 # A worker that is silent for six seconds is taken for dead, and its message for another's.
@@ -62,6 +65,7 @@ class Delivery:
         self._standing = standing
         self._drew_on: UUID | None = None
         self._rates: UUID | None = None
+        self._unlinked = False
         self._check = check
         calls = Calls(workspace, message, confirm=self._confirm)
         self._shown = Shown(calls, posts, workspace.bot_user_id)
@@ -113,8 +117,19 @@ class Delivery:
         self._taken += piece
         self._stream.pending += piece
         await self.check()
+        await self._show()
+
+    async def task(self, task: Task) -> None:
+        """Tell what the model does: at once where that takes long, else with the next words."""
+        if not self._may_stream:
+            return
+        self._stream.task(task_chunk(await self.language(), task))
+        if task.takes_long:
+            await self._show()
+
+    async def _show(self) -> None:
         waits = time.monotonic() - self._shown_at < self._stream.interval
-        if waits or not (self._may_stream and self._stream.pending.strip() and self._is_sure):
+        if waits or not (self._may_stream and self._stream.waits and self._is_sure):
             return
         await self._settle_status()
         try:
@@ -126,7 +141,8 @@ class Delivery:
     def start_over(self) -> None:
         """Begin the answer anew: what has been shown will be replaced by the whole."""
         self._may_stream = False
-        self._taken = self._stream.pending = ""
+        self._taken = ""
+        self._stream.start_over()
 
     async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
         """Deliver the whole answer; with `drew_on` it can be asked which memories were in view.
@@ -138,6 +154,7 @@ class Delivery:
         """
         self._drew_on = self._turn_id if drew_on else None
         self._rates = self._turn_id if rates else None
+        self._unlinked = has_unlinked(text)
         await self._confirm()
         if self._may_stream and self._shown.parts and text.startswith(self._taken):
             self._stream.pending += text[len(self._taken) :]
@@ -173,6 +190,7 @@ class Delivery:
             standing=self._standing,
             drew_on=self._drew_on,
             rates=self._rates,
+            unlinked=self._unlinked,
         )
 
     async def _replace(self, texts: Sequence[str]) -> None:

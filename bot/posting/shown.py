@@ -16,6 +16,7 @@ from bot.posting.posts import Posts, Stray, own_among, turn_metadata
 from bot.slack import SLACK_FAULTS, error_code
 from bot.surfaces.blocks import Block
 from bot.surfaces.reply import PART_LIMIT
+from bot.surfaces.tasks import Chunk
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Shown:
         """The last message, where it streams."""
         return self.parts[-1] if self.parts and self.parts[-1].live else None
 
-    async def start(self, text: str) -> Part | None:
+    async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> Part | None:
         """Begin a streamed message; None while the database, which has to note it, is away.
 
         Raises `NoStreamNow` where Slack's limit is reached.
@@ -88,18 +89,18 @@ class Shown:
             log.info("a stream waits for the database: %s", fault(error))
             return None
         try:
-            ts = await self._calls.start(text)
+            ts = await self._calls.start(text, tasks)
         except SLACK_FAULTS as error:
             self._posts.unknown = not error_code(error)
             raise
         return await self._begun(Part(ts, text, live=True, opened_at=time.monotonic()))
 
-    async def append(self, part: Part, text: str) -> bool:
+    async def append(self, part: Part, text: str, tasks: Sequence[Chunk] = ()) -> bool:
         """Add to a stream; False where Slack's limit does not allow it now."""
         if not await self._calls.may_append():
             return False
         try:
-            await self._calls.append(part.ts, text)
+            await self._calls.append(part.ts, text, tasks)
         except SLACK_FAULTS as error:
             if error_code(error) == "ratelimited":
                 return False
@@ -107,10 +108,16 @@ class Shown:
         part.text += text
         return True
 
-    async def stop(self, part: Part, text: str, below: Sequence[Block] = ()) -> None:
+    async def stop(
+        self,
+        part: Part,
+        text: str,
+        below: Sequence[Block] = (),
+        tasks: Sequence[Chunk] = (),
+    ) -> None:
         """End a stream with its last words."""
         metadata = turn_metadata(self._posts.turn_id, self.parts.index(part))
-        await self._calls.stop(part.ts, text, below=below, metadata=metadata)
+        await self._calls.stop(part.ts, text, tasks, below=below, metadata=metadata)
         part.text += text
         part.live = False
 

@@ -21,6 +21,11 @@ log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 2.0
 _CLOSING_SECONDS = 2.0
 _LEASED = 10
+# Slack shows one after the other while the answer takes its time.
+LOADING = (
+    *("loading_reading", "loading_thinking", "loading_gathering"),
+    *("loading_writing", "loading_still"),
+)
 
 
 class StatusLine:
@@ -73,10 +78,12 @@ class StatusLine:
         if not await budgets.take_one(team, STATUS, lease=_LEASED):
             return
         try:
+            language = await self._language()
             await self._workspace.client.assistant_threads_setStatus(
                 channel_id=self._message.channel_id,
                 thread_ts=self._message.thread_ts,
-                status=say(await self._language(), "status"),
+                status=say(language, "status"),
+                loading_messages=[say(language, key) for key in LOADING],
             )
         except SLACK_FAULTS as error:
             if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":

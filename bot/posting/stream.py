@@ -10,6 +10,7 @@ from bot.posting.splitting import break_point, closing_fence, open_fence
 from bot.slack import SLACK_FAULTS, error_code
 from bot.surfaces.blocks import Block
 from bot.surfaces.reply import PART_LIMIT
+from bot.surfaces.tasks import Chunk, ended
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ class StreamLost(Exception):
 
 
 class Stream:
-    """The words that are not shown yet, and the messages they are shown in.
+    """The words and tasks that are not shown yet, and the messages they are shown in.
 
     `interval` is how many seconds there are to be between two calls, at least `least`; it widens
     while Slack's limits are short, and the words are held.
@@ -33,6 +34,22 @@ class Stream:
         self._least = least
         self.interval = least
         self.pending = ""
+        self._tasks: dict[str, Chunk] = {}
+        self._shown_tasks: dict[str, Chunk] = {}
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to show."""
+        return bool(self.pending.strip() or self._tasks)
+
+    def task(self, chunk: Chunk) -> None:
+        """Show a task, or that it goes on otherwise, with what is shown next."""
+        self._tasks[str(chunk["id"])] = chunk
+
+    def start_over(self) -> None:
+        """Drop what is not shown yet."""
+        self.pending = ""
+        self._tasks.clear()
 
     async def show(self) -> None:
         """Show what is pending, or hold it for now. Raises `StreamLost`."""
@@ -42,7 +59,10 @@ class Stream:
             raise _lost(error) from error
 
     async def end(self, below: list[Block]) -> None:
-        """Show all that is pending, and end the answer. Raises `StreamLost`."""
+        """Show all that is pending, and end the answer and its tasks. Raises `StreamLost`."""
+        for chunk in [*(self._shown_tasks | self._tasks).values()]:
+            if chunk["status"] == "in_progress":
+                self.task(ended(chunk, "complete"))
         try:
             if not await self._flush(last=below):
                 raise StreamLost
@@ -51,10 +71,10 @@ class Stream:
 
     async def _flush(self, *, last: list[Block] | None = None) -> bool:
         """Call Slack until nothing is pending; False where words have to wait."""
-        while self.pending or last is not None:
+        while self.pending or self._tasks or last is not None:
             part = self._shown.live
             if part is None:
-                if not (self.pending and await self._open()):
+                if not ((self.pending or self._tasks) and await self._open()):
                     return False
             elif part.is_full and self.pending:
                 await self._close(part, "")
@@ -63,7 +83,8 @@ class Stream:
                 if self.pending:
                     await self._close(part, text)
                 elif last is not None:
-                    await self._shown.stop(part, text, last)
+                    await self._shown.stop(part, text, last, [*self._tasks.values()])
+                    self._noted()
                     return True
                 elif not await self._append(part, text):
                     return False
@@ -71,13 +92,20 @@ class Stream:
 
     async def _open(self) -> bool:
         text = self._cut(PART_LIMIT)
-        opened = await self._shown.start(text)
+        opened = await self._shown.start(text, [*self._tasks.values()])
         if opened is None:
             self.pending = text + self.pending
+        else:
+            self._noted()
         return opened is not None
 
+    def _noted(self) -> None:
+        self._shown_tasks |= self._tasks
+        self._tasks.clear()
+
     async def _append(self, part: Part, text: str) -> bool:
-        if await self._shown.append(part, text):
+        if await self._shown.append(part, text, [*self._tasks.values()]):
+            self._noted()
             self.interval = max(self._least, self.interval / _WIDER)
             return True
         self.pending = text + self.pending

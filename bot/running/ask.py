@@ -19,6 +19,7 @@ from bot.locale import Language, language_of, say
 from bot.logs import fault
 from bot.messages import Message
 from bot.person.shares import Shares
+from bot.tasks import Task
 from bot.turns import Intent, Outcome
 from memory import DM, View
 
@@ -60,6 +61,9 @@ class Collected:
     async def write(self, piece: str) -> None:
         """Take a piece."""
         self._taken += piece
+
+    async def task(self, task: Task) -> None:
+        """Nobody watches."""
 
     def start_over(self) -> None:
         """Drop what has come."""

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.locale import Language, say
 from bot.person.settings import Standing
-from bot.reply import Reply
 from bot.surfaces.blocks import Block, note
 from bot.surfaces.dates import plain_moment
 from bot.surfaces.feedback import feedback_block
 from bot.surfaces.notices import ROOM, Told, notice_blocks
 from bot.surfaces.standing import off_line
 from bot.surfaces.used import used_button
+from bot.written import Reply
 
 # A markdown block takes 12,000 characters a message, all blocks together about 13,200.
 PART_LIMIT = 11_500
@@ -35,7 +35,7 @@ def reply_text(language: Language, reply: Reply) -> str:
     if reply.cut_short:
         text += "\n\n" + say(language, "cut_short")
     if reply.citations:
-        links = "\n".join(f"- [{_label(c.title)}]({c.url})" for c in reply.citations)
+        links = "\n".join(f"- [{_label(c.title)}]({_target(c.url)})" for c in reply.citations)
         text += f"\n\n**{say(language, 'sources')}**\n{links}"
     return text
 
@@ -64,6 +64,11 @@ def _label(title: str) -> str:
     return title.replace("[", "(").replace("]", ")").replace("\n", " ").strip() or "link"
 
 
+def _target(url: str) -> str:
+    # A bracket or space would end the link early.
+    return url.replace("(", "%28").replace(")", "%29").replace(" ", "%20")
+
+
 def footer(
     language: Language,
     *,
@@ -71,6 +76,7 @@ def footer(
     standing: Standing | None = None,
     drew_on: UUID | None = None,
     rates: UUID | None = None,
+    unlinked: bool = False,
     told: Told | None = None,
     room: int = ROOM,
     zone: tzinfo = UTC,
@@ -78,14 +84,16 @@ def footer(
     """Return what stands below every answer.
 
     `standing` says whether memory was on for it; `drew_on` is the turn whose memories were in view,
-    if any were; `rates` the turn that can be rated, if it can; `told` what was remembered of it, in
-    at most `room` characters.
+    if any were; `rates` the turn that can be rated, if it can; `unlinked` says that addresses in it
+    are text; `told` what was remembered of it, in at most `room` characters.
     """
     lines = [say(language, "footer_stand_in" if stand_in else "footer")]
     if standing is not None and standing.off:
         lines.append(off_line(language, standing.off, standing.settings))
     elif standing is not None and standing.introduces:
         lines.append(say(language, "footer_memory"))
+    if unlinked:
+        lines.append(say(language, "footer_links"))
     return [
         note(*lines),
         *([feedback_block(language, rates)] if rates else []),

@@ -13,7 +13,9 @@ from bot.interruptions import Stopped
 from bot.locale import Language, say
 from bot.posting.delivery import DeliveryFailed
 from bot.posting.splitting import open_fence
+from bot.posting.status import LOADING
 from bot.surfaces.reply import PART_LIMIT
+from bot.tasks import State, Task
 from tests.integration.desk import (
     Answering,
     Desk,
@@ -82,6 +84,74 @@ async def test_an_answer_is_streamed(desk: Desk) -> None:
         "chat.stopStream",
     ]
     assert all(call["outcome"] == "ok" for call in desk.slack.calls())
+
+
+def task(name: str, state: State, identity: str = "t1") -> Task:
+    """Return a task of an answer."""
+    return Task(id=identity, name=name, state=state)
+
+
+def cards(message: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return title and status of each task that a message shows."""
+    found = [block for block in message["blocks"] if block["type"] == "task_card"]
+    return [(one["title"], one["status"]) for one in found]
+
+
+async def test_a_search_is_shown_before_there_are_words(desk: Desk) -> None:
+    """What takes long is told at once, goes on with the words, and is over with the answer."""
+    place = desk.slack.place()
+    async with answering(desk, place) as answer:
+        await answer.delivery.task(task("web_search", "in_progress"))
+        [shown] = desk.slack.thread(place)
+        assert cards(shown) == [(say("en", "task_web_search"), "in_progress")]
+        await answer.delivery.task(task("web_search", "complete"))
+        await answer.delivery.task(task("search_memory", "in_progress", "t2"))
+        await write_until(answer, desk.slack, "chat.appendStream")
+        [shown] = desk.slack.thread(place)
+        assert cards(shown) == [
+            (say("en", "task_web_search"), "complete"),
+            (say("en", "task_recall"), "in_progress"),
+        ]
+        text = answer.delivery.taken + "end."
+        await answer.delivery.finish(text)
+    [message] = whole(desk.slack, place, text)
+    assert {status for _, status in cards(message)} == {"complete"}
+    assert all(call["outcome"] == "ok" for call in desk.slack.calls())
+
+
+async def test_without_a_stream_no_task_is_missed(desk: Desk) -> None:
+    """Where Slack takes no tasks the answer comes whole, in the place of what was begun."""
+    place = desk.slack.place()
+    desk.slack.fault("chat.startStream", error="invalid_chunks")
+    async with answering(desk, place) as answer:
+        await answer.delivery.task(task("web_search", "in_progress"))
+        await answer.delivery.write("Hello ")
+        await answer.delivery.finish("Hello you.")
+    whole(desk.slack, place, "Hello you.")
+
+
+async def test_a_quick_task_waits_for_words(desk: Desk) -> None:
+    """What takes no time makes no call of Slack of its own."""
+    place = desk.slack.place()
+    async with answering(desk, place) as answer:
+        await answer.delivery.task(task("search_memory", "in_progress"))
+        await answer.delivery.task(task("search_memory", "complete"))
+        assert desk.slack.thread(place) == []
+        await begin(answer)
+        [shown] = desk.slack.thread(place)
+        assert cards(shown) == [(say("en", "task_recall"), "complete")]
+        await answer.delivery.finish("Hello you.")
+    whole(desk.slack, place, "Hello you.")
+
+
+async def test_what_is_shown_while_nothing_is_there_changes(desk: Desk) -> None:
+    """The status line comes with lines that change, in the person's language."""
+    place = desk.slack.place()
+    async with answering(desk, place, language="ja") as answer:
+        await answer.delivery.finish("はい。")
+    [call] = desk.slack.calls("assistant.threads.setStatus")
+    assert call["args"]["loading_messages"] == [say("ja", key) for key in LOADING]
+    assert 1 < len(LOADING) <= 10
 
 
 @pytest.mark.parametrize("kind", ["public", "private", "mpim", "connect"])

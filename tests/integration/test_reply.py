@@ -15,7 +15,9 @@ from aiohttp import web
 
 from bot.config import STAND_IN_MODEL
 from bot.prompt import Prompt, compose
-from bot.reply import Citation, Replier, ReplyFailed
+from bot.reply import Replier, ReplyFailed
+from bot.tasks import Task
+from bot.written import Citation
 from memory import Person
 from tests.conftest import Server
 
@@ -110,6 +112,33 @@ async def test_citations_are_kept_once_each(replier: Replier, stand_in: Server) 
         Citation(url="https://a.example/guide", title="Guide"),
         Citation(url="http://b.example", title="http://b.example"),
     )
+
+
+async def test_links_are_the_persons_own_or_citations(replier: Replier, stand_in: Server) -> None:
+    """A cited page and the person's own address stay links; what the model made up is text."""
+    page = "https://city.site/kyoto?utm_source=openai"
+    text = f"[Kyoto]({page}) and https://own.site/a, not [this](https://evil.site/?q=secret)."
+    script(
+        stand_in,
+        text=text,
+        web_search=True,
+        annotations=[{"url": page, "title": "Kyoto", "start_index": 0, "end_index": 3}],
+    )
+    heard, tasks = Heard(), list[Task]()
+
+    async def told(task: Task) -> None:
+        tasks.append(task)
+
+    asked = compose(question="Compare with https://own.site/a please", user_id="U1", memories=[])
+    reply = await replier.reply(ALICE, asked, heard, on_task=told)
+    shown = text.replace("[this](https://evil.site/?q=secret)", "this (evil[.]site/?q=secret)")
+    assert reply.text == "".join(heard.pieces) == shown
+    assert not any("evil.site" in piece for piece in heard.pieces)
+    assert [(task.name, task.state) for task in tasks] == [
+        ("web_search", "in_progress"),
+        ("web_search", "complete"),
+    ]
+    assert len({task.id for task in tasks}) == 1
 
 
 async def test_an_answer_at_its_limit_is_cut_short(replier: Replier, stand_in: Server) -> None:

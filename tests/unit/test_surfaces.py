@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
 from bot.own.openings import ERASE_ACTION
-from bot.reply import Citation, Reply
 from bot.surfaces.blocks import LINE_LIMIT, private
 from bot.surfaces.erasing import erase_form
 from bot.surfaces.forgetting import (
@@ -33,6 +32,7 @@ from bot.surfaces.reply import (
     reply_text,
 )
 from bot.surfaces.wording import describe, kind_title
+from bot.written import Citation, Reply
 from memory import Memory, Person
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors
 

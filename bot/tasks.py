@@ -1,0 +1,24 @@
+"""What the model does besides writing, as a person is told of it while it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+State: TypeAlias = Literal["in_progress", "complete", "error"]
+
+WEB_SEARCH = "web_search"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One call of a tool: `id` names it within an answer, `name` is the tool's."""
+
+    id: str
+    name: str
+    state: State
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether the person waits for it noticeably: it is shown before there is text."""
+        return self.name == WEB_SEARCH
