@@ -36,7 +36,7 @@ lint: install  ## ruff, mypy --strict, import-linter
 mutants: install  ## Break one listed line at a time; each break must fail a test
 	$(BIN)/python -m tests.mutants
 
-bench: install  ## Measure, side by side in one run; writes bench/results/latest.json
+bench: install  ## Measure beside the peers, 15 minutes (QUICK=1: 2); writes docs/benchmarks.md
 	$(BIN)/python -m bench
 
 soak: install  ## The long fault runs, about 20 minutes; one table at the end

@@ -1,54 +1,74 @@
-"""``python -m bench``: run every measurement, write the metrics, print a table.
+"""``python -m bench``: run every measurement, write the metrics and their page, print a table.
 
-`QUICK=1` makes fewer rounds.
+``QUICK=1`` takes less than two minutes on a quiet machine, ``FULL=1`` as long as it takes. With
+names of parts only these are run, and nothing is written.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import sys
 import tempfile
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import openai
+from bench import costs, front_import, large, load, plan, report, results, side_by_side, starts
+from bench.ground import ROOT, Ground, open_ground
+from bench.plan import Plan
+from bench.side_by_side import Progress
+from bot.running.progress import ProgressBar
 
-from bench import front_import, results
-from bench.stack import running_app
-from bench.turn_overhead import measure, measure_together
-
-FIRST_TOKEN_MS = 300
+Part = Callable[[Ground, Plan, Progress], Awaitable[dict[str, float]]]
 
 
-async def run() -> dict[str, float]:
-    """Return all metrics, in milliseconds unless their name says otherwise."""
-    rounds = 10 if os.environ.get("QUICK") else 40
-    with tempfile.TemporaryDirectory() as folder:
-        async with (
-            running_app(Path(folder), first_token_ms=FIRST_TOKEN_MS) as stack,
-            openai.AsyncOpenAI(api_key="stand-in", base_url=stack.openai_base_url) as client,
-        ):
-            alone = await measure(stack, client, rounds=rounds)
-            together = await measure_together(stack, client, people=20)
-    overhead = [ready - floor for ready, floor in zip(alone.reply_ready, alone.floor, strict=True)]
-    ready, floor = results.spread("a", together.reply_ready), results.spread("a", together.floor)
-    front = await asyncio.to_thread(front_import.measure)
-    return {
-        **front.metrics(),
-        **results.spread("floor_ms", alone.floor),
-        **results.spread("reply_ready_ms", alone.reply_ready),
-        **results.spread("turn_overhead_ms", overhead),
-        **results.spread("floor_ms_20", together.floor),
-        **results.spread("reply_ready_ms_20", together.reply_ready),
-        "reply_ready_ratio_20": round(ready["a_p50"] / floor["a_p50"], 3),
-    }
+async def _front(_ground: Ground, _plan: Plan, _progress: Progress) -> dict[str, float]:
+    return (await asyncio.to_thread(front_import.measure)).metrics()
+
+
+PARTS: dict[str, Part] = {
+    "side_by_side": side_by_side.measure,
+    "costs": costs.measure,
+    "large": large.measure,
+    "load": load.measure,
+    "starts": starts.measure,
+    "front": _front,
+}
+"""Each returns its metrics and runs on a ground of its own."""
+
+
+async def run(names: list[str], chosen: Plan) -> dict[str, float]:
+    """Return the metrics of these parts."""
+    found: dict[str, float] = {}
+    for name in names:
+        bar = ProgressBar(f"of {name}")
+        # Short: PostgreSQL's sockets lie below it.
+        with tempfile.TemporaryDirectory(prefix="kb-") as folder:
+            async with open_ground(Path(folder)) as ground:
+                found |= await PARTS[name](ground, chosen, bar.show)
+        bar.end()
+    return found
 
 
 def main() -> None:
     """Run the bench."""
-    metrics = asyncio.run(run())
-    results.write(metrics)
+    chosen = plan.chosen()
+    names = sys.argv[1:]
+    if unknown := [name for name in names if name not in PARTS]:
+        raise SystemExit(f"There is no part {unknown[0]!r}: use {', '.join(PARTS)}.")
+    began = time.monotonic()
+    metrics = asyncio.run(run(names or list(PARTS), chosen))
+    metrics["bench_seconds"] = round(time.monotonic() - began, 1)
     for name, value in metrics.items():
-        print(f"{name:28} {value:10.2f}")
+        print(f"{name:48} {value:12.2f}")
+    print(f"\n{report.told(metrics)}")
+    if names:
+        return
+    results.write(metrics, plan=chosen.name)
+    report.write()
+    print(f"\nWritten: {results.LATEST.relative_to(ROOT)}, {report.PAGE.relative_to(ROOT)}")
+    if without := report.unexplained(metrics):
+        print(f"Write a reason into bench/reasons.toml for: {', '.join(without)}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from playground.records import Json
@@ -44,4 +45,5 @@ class Calls:
 
     def since(self, number: int) -> list[CallRecord]:
         """The calls after number `number`, oldest first."""
-        return [call for call in self._record if call.number > number]
+        kept = len(self._record)
+        return list(islice(self._record, max(0, kept - (self.count - number)), kept))

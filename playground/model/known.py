@@ -17,6 +17,8 @@ _STORED: Final = re.compile(
     r"'kind': '(?P<kind>\w+)', 'content': "
     r"(?P<content>\{(?:[^{}'\"]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*\})"
 )
+# What mem0's own quickstart puts into the system prompt.
+_SENTENCES: Final = re.compile(r"^User Memories:\n(?P<body>(?:- .*\n?)+)", re.M)
 _NAMES: Final = ("food_name", "topic", "name", "title", "content", "text")
 _LEVELS: Final = ("preference", "interest_level", "level", "score")
 _DETAILS: Final = ("description", "details", "note", "notes")
@@ -46,7 +48,8 @@ def known_about(prompt: Prompt) -> list[Known]:
     for entry in _search_results(prompt):
         _read(found, entry)
     earlier = [turn.text for turn in prompt.turns if turn.role == "user"][:-1]
-    for words in [*_recent_words(prompt.instructions), *earlier]:
+    told = [*_sentences(prompt.instructions), *_recent_words(prompt.instructions), *earlier]
+    for words in told:
         for said in read_statements(words):
             _hear(found, said)
     return list(found.values())
@@ -120,6 +123,12 @@ def _memories(instructions: str) -> list[Known]:
             except (ValueError, SyntaxError):
                 continue
     return [one for one in found if one is not None]
+
+
+def _sentences(instructions: str) -> list[str]:
+    """Memories that are the person's own sentences, a line each."""
+    found = _SENTENCES.search(instructions)
+    return [line.removeprefix("- ") for line in found["body"].splitlines()] if found else []
 
 
 def wishes(prompt: Prompt) -> list[str]:

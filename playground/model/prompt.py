@@ -68,11 +68,17 @@ class Prompt:
         return next((turn.files for turn in reversed(self.turns) if turn.role == "user"), ())
 
     @property
+    def wants_sentences(self) -> bool:
+        """Whether mem0 asks for memories, as JSON."""
+        return self.schema == {} and "## New Messages\n" in self.last_user_text
+
+    @property
     def kind(self) -> Kind:
-        """``formation`` when LangMem asks for memories, else ``reply``."""
+        """``formation`` when LangMem or mem0 asks for memories, else ``reply``."""
         formed = bool(self.tools) and "<session_" in self.last_user_text
         reflected = any(tool.name in REFLECTION_TOOLS for tool in self.tools)
-        return "formation" if formed and not reflected else "reply"
+        formed = formed and not reflected
+        return "formation" if formed or self.wants_sentences else "reply"
 
 
 def from_responses(body: dict[str, Any]) -> Prompt:

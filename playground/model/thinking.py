@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from playground.model import fill, formation, optimizing, reply, tool_use
+from playground.model import extraction, fill, formation, optimizing, reply, tool_use
 from playground.model.answer import Answer, Call
 from playground.model.prompt import Prompt, Tool
 from playground.model.statements import without_marks
@@ -28,6 +28,9 @@ def answer_to(prompt: Prompt) -> Answer:
             return Answer(calls=tuple(calls if prompt.parallel else calls[:1]))
         if _is_about_memories(prompt):
             return Answer(text=NOTHING_TO_REMEMBER)
+    if prompt.wants_sentences:
+        memories = {"memory": extraction.memories_for(prompt)}
+        return Answer(text=json.dumps(memories, ensure_ascii=False))
     if prompt.schema is not None:
         said = formation.spoken(prompt.last_user_text)
         filled = fill.fill(prompt.schema, subject=said, clause=said, quote=said)

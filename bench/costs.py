@@ -1,0 +1,211 @@
+"""What a message costs: model calls, embeddings, prompt tokens, and what PostgreSQL is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from bench.ground import FORMATION_DELAY_SECONDS, Ground
+from bench.plan import Plan
+from bench.results import spread
+from bench.side_by_side import Progress, prefix
+from bench.systems import PEERS, QUESTION, Systems, open_systems
+from bench.tokens import tokens
+from bench.wire import Said, counted
+from playground.model.prompt import from_chat, from_responses
+
+SYSTEMS = ("app", *PEERS)
+TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
+BURST = 10
+_TABLES = {"app": "store", "articles": "store", "mem0": "mem0"}
+_QUIET_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the model was asked in a while."""
+
+    model_calls: int
+    embedding_calls: int
+    prompt_tokens: int
+    requests: int
+
+
+async def asked(ground: Ground) -> Asked:
+    """Return what the model was asked since this was last called."""
+    entries = (await ground.model("journal"))["entries"]
+    await ground.model("journal", method="DELETE")
+    calls = [entry for entry in entries if entry["endpoint"] in ("responses", "chat")]
+    return Asked(
+        model_calls=len(calls),
+        embedding_calls=sum(entry["endpoint"] == "embeddings" for entry in entries),
+        prompt_tokens=sum(map(prompt_tokens, calls)),
+        requests=len(entries),
+    )
+
+
+def prompt_tokens(entry: dict[str, Any]) -> int:
+    """Return about how many tokens a request sends, its tools with it."""
+    body = entry["body"]
+    read = from_responses if entry["endpoint"] == "responses" else from_chat
+    prompt = read(body)
+    texts = [prompt.instructions, *(turn.text for turn in prompt.turns)]
+    texts += [str(tool) for tool in body.get("tools") or []]
+    return sum(map(tokens, texts))
+
+
+def work(count: int) -> list[str]:
+    """Return messages: something to remember and a question, by turns."""
+    told = (
+        f"{TOPICS[n % len(TOPICS)]}に興味があります。技術トピックの{n}番目です。"
+        for n in range(count)
+    )
+    return [text if n % 2 == 0 else QUESTION for n, text in enumerate(told)]
+
+
+async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
+    """Count for every system: a message, a burst, thanks, and one while the model fails."""
+    folder = ground.folder
+    async with AsyncExitStack() as stack:
+        said: dict[str, Said] = {}
+        addresses: dict[str, str] = {}
+        for name in SYSTEMS:
+            direct = ground.app_database("app_costs") if name == "app" else ""
+            direct = direct or ground.database(f"{name}_costs")
+            addresses[name], said[name] = await stack.enter_async_context(
+                counted(direct, folder / name[:2])
+            )
+        systems = await stack.enter_async_context(
+            open_systems(ground, "costs", addresses=addresses)
+        )
+        await systems.warm(1)
+        found: dict[str, float] = {}
+        for done, name in enumerate(SYSTEMS):
+            counting = _Counting(systems, name, said[name])
+            found |= await counting.by_message(plan.counted)
+            found |= await counting.formation(max(2, plan.counted // 2))
+            found |= await counting.burst()
+            found |= await counting.thanks()
+            found |= await counting.model_down(plan.down_seconds)
+            progress(done + 1, len(SYSTEMS))
+    return found
+
+
+class _Counting:
+    def __init__(self, systems: Systems, name: str, said: Said) -> None:
+        self._systems = systems
+        self._ground = systems.ground
+        self._name = name
+        self._said = said
+        self._person = systems.people[0]
+        self._prefix = prefix(name)
+
+    async def by_message(self, count: int) -> dict[str, float]:
+        """Count for messages that come one by one, each learned from before the next."""
+        idle_began, before = time.monotonic(), self._said.copy()
+        await asyncio.sleep(_QUIET_SECONDS)
+        idle = self._said.since(before)
+        idle_seconds = time.monotonic() - idle_began
+        began, before = time.monotonic(), self._said.copy()
+        await asked(self._ground)
+        for text in work(count):
+            await self._say(text)
+        seconds, used = time.monotonic() - began, self._said.since(before)
+        model = await asked(self._ground)
+
+        def each(total: float, at_rest: float = 0.0) -> float:
+            return round(max(0.0, total - at_rest / idle_seconds * seconds) / count, 2)
+
+        at_rest = idle.statements / idle_seconds
+        return self._named(
+            model_calls_per_message=each(model.model_calls),
+            embedding_calls_per_message=each(model.embedding_calls),
+            prompt_tokens_per_message=each(model.prompt_tokens),
+            sql_statements_per_message=each(used.statements, idle.statements),
+            sql_round_trips_per_message=each(used.round_trips, idle.round_trips),
+            sql_connections_per_message=each(used.connections, idle.connections),
+            sql_statements_per_second_idle=round(at_rest, 2),
+        )
+
+    async def formation(self, count: int) -> dict[str, float]:
+        """Time remembering, after the reply or before it is given back."""
+        times: list[float] = []
+        for number in range(count):
+            text = f"{TOPICS[-1 - number % len(TOPICS)]}の技術トピックの{number}番目が好きです。"
+            if self._name != "app":
+                [one] = await self._systems.peers[self._name].turns([(self._person, text)])
+                times.append(one.ready - (one.made or one.ready))
+                continue
+            replies = self._systems.replies
+            sent = await replies.ask(self._person, text)
+            [reply] = await replies.of([sent])
+            await self._ground.formed(self._systems.app_address)
+            stood = float(sent.ts) + (reply.ready or 0) / 1000
+            if (stored := await self._stored_at()) > stood:
+                times.append((stored - stood - FORMATION_DELAY_SECONDS) * 1000)
+        return self._named(**spread("formation_ms", times)) if times else {}
+
+    async def _stored_at(self) -> float:
+        address = self._systems.app_address
+        async with await psycopg.AsyncConnection.connect(address) as connection:
+            query = "SELECT extract(epoch FROM max(updated_at))::float8 FROM store"
+            row = await (await connection.execute(query)).fetchone()
+        return float(row[0] or 0) if row else 0.0
+
+    async def burst(self) -> dict[str, float]:
+        """Count for ten messages of one person in quick succession."""
+        await asked(self._ground)
+        texts = work(BURST)
+        if self._name == "app":
+            await self._systems.turns("app", [(self._person, text) for text in texts])
+        else:
+            for text in texts:
+                await self._say(text)
+        return self._named(model_calls_burst_10=(await asked(self._ground)).model_calls)
+
+    async def thanks(self) -> dict[str, float]:
+        """Count for a message that says nothing, from somebody with memories."""
+        before = await self._rows()
+        await asked(self._ground)
+        await self._say("ok thanks")
+        calls = (await asked(self._ground)).model_calls
+        writes = len(before ^ await self._rows())
+        return self._named(model_calls_thanks=calls, memory_writes_thanks=writes)
+
+    async def model_down(self, seconds: float) -> dict[str, float]:
+        """Count the requests of one message while every one of them is answered by an error."""
+        ground = self._ground
+        for endpoint in ("responses", "chat", "embeddings"):
+            await ground.model("faults", {"endpoint": endpoint, "status": 500, "times": -1})
+        await asked(ground)
+        try:
+            if self._name == "app":
+                await self._systems.replies.ask(self._person, QUESTION)
+            else:
+                await self._systems.peers[self._name].turns([(self._person, QUESTION)])
+            await asyncio.sleep(seconds)
+            requests = (await asked(ground)).requests
+        finally:
+            await ground.model("faults", method="DELETE")
+        return self._named(http_requests_model_down=requests)
+
+    async def _say(self, text: str) -> None:
+        if None in await self._systems.turns(self._name, [(self._person, text)]):
+            raise RuntimeError(f"A turn of {self._name} failed: see its log.")
+
+    async def _rows(self) -> set[str]:
+        query = sql.SQL("SELECT t::text FROM {} t").format(sql.Identifier(_TABLES[self._name]))
+        address = self._systems.addresses[self._name]
+        async with await psycopg.AsyncConnection.connect(address) as connection:
+            rows: Sequence[tuple[Any, ...]] = await (await connection.execute(query)).fetchall()
+        return {str(row[0]) for row in rows}
+
+    def _named(self, **metrics: float) -> dict[str, float]:
+        return {f"{self._prefix}{name}": value for name, value in metrics.items()}

@@ -1,0 +1,222 @@
+"""What is measured runs here: PostgreSQL, a Slack and a model on loopback, each its own process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psycopg
+
+from bot.running.queue import migrations
+from memory import EmbeddedPostgres, EmbeddingSpace, migrate
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL = "gpt-6-luna"
+SPACE = EmbeddingSpace("text-embedding-3-small", 1536)
+FIRST_TOKEN_MS, EMBEDDING_MS = 300, 80
+FORMATION_DELAY_SECONDS = 1
+APP = ("-m", "bot", "run")
+_READY_SECONDS = 60.0
+_KEPT_OUT = ("KIOKU_", "SLACK_", "OPENAI_", "DATABASE_", "MEM0_", "LANG")
+_WAITING = (
+    "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+    " AND (scheduled_at IS NULL OR scheduled_at < now() + interval '10 seconds')"
+)
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Where the systems run: every database is on one PostgreSQL, every call goes to one model."""
+
+    postgres: EmbeddedPostgres
+    told: Json
+    model_url: str
+    http: aiohttp.ClientSession
+    folder: Path
+
+    async def slack(self, path: str, body: Json | None = None) -> Any:
+        """Call the playground's control API: GET without a body, else POST."""
+        return await self._call(f"{self.told['url']}/_playground/{path}", body)
+
+    async def model(self, path: str, body: Json | None = None, *, method: str = "") -> Any:
+        """Call the stand-in model's controls: GET without a body, else POST."""
+        return await self._call(f"{self.model_url}/_model/{path}", body, method)
+
+    async def _call(self, url: str, body: Json | None, method: str = "") -> Any:
+        method = method or ("GET" if body is None else "POST")
+        async with self.http.request(method, url, json=body) as answer:
+            answer.raise_for_status()
+            return await answer.json()
+
+    async def pace(
+        self, first_token_ms: float = FIRST_TOKEN_MS, embedding_ms: float = EMBEDDING_MS
+    ) -> None:
+        """Say how long the model takes: to its first token (the rest follows at once), to embed."""
+        await self.model(
+            "settings",
+            {
+                "first_token_ms": first_token_ms,
+                "token_ms": 0,
+                "embedding_ms": embedding_ms,
+                "chunk_chars": 40,
+            },
+        )
+
+    async def person(self, name: str) -> str:
+        """Add somebody to the workspace; return the id."""
+        return str((await self.slack("users", {"name": name}))["id"])
+
+    def database(self, name: str) -> str:
+        """Return the address of a database, made where it is missing."""
+        self.postgres.ensure_database(name)
+        return self.postgres.dsn(name)
+
+    def app_database(self, name: str) -> str:
+        """Return the address of a database with the app's tables."""
+        address = self.database(name)
+        migrate(address, SPACE, migrations())
+        return address
+
+    def app_settings(self, address: str, **more: str) -> dict[str, str]:
+        """Return the settings of an app as its operator would write them."""
+        return {
+            "DATABASE_URL": address,
+            "SLACK_API_URL": self.told["slack_api_url"],
+            "SLACK_BOT_TOKEN": self.told["bot_token"],
+            "SLACK_APP_TOKEN": self.told["app_token"],
+            **self.model_settings(),
+            "KIOKU_REPLY_MODEL": MODEL,
+            "KIOKU_MEMORY_MODEL": MODEL,
+            "KIOKU_EMBEDDING_MODEL": SPACE.model,
+            "KIOKU_FORMATION_DELAY": str(FORMATION_DELAY_SECONDS),
+            "KIOKU_PERSON_MESSAGES_PER_HOUR": "0",
+            "KIOKU_LOG_LEVEL": "warning",
+            "PORT": "0",
+            **more,
+        }
+
+    def model_settings(self) -> dict[str, str]:
+        """Return what leads an OpenAI client to the stand-in."""
+        return {"OPENAI_API_KEY": "stand-in", "OPENAI_BASE_URL": f"{self.model_url}/v1"}
+
+    @asynccontextmanager
+    async def app(
+        self, address: str, *, replicas: int = 1, **more: str
+    ) -> AsyncIterator[list[Running]]:
+        """Run the app on a database, as many processes as `replicas`."""
+        settings = self.app_settings(address, **more)
+        started: list[Running] = []
+        try:
+            for number in range(replicas):
+                log = self.folder / f"app-{number}.log"
+                started.append(await start(*APP, settings=settings, log=log))
+            for process in started:
+                await process.line()
+            yield started
+        finally:
+            for process in started:
+                await process.stop()
+
+    async def formed(self, address: str, *, seconds: float = 120.0) -> None:
+        """Return when the app's queue is empty: every message is answered and learned from."""
+        deadline = time.monotonic() + seconds
+        async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+            calm = 0
+            while calm < 2:
+                if time.monotonic() > deadline:
+                    raise TimeoutError("The app did not finish what it had begun.")
+                await asyncio.sleep(0.15)
+                row = await (await connection.execute(_WAITING)).fetchone()
+                calm = calm + 1 if row is not None and row[0] == 0 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process that was started, and what it prints."""
+
+    process: asyncio.subprocess.Process
+
+    async def line(self) -> str:
+        """Return the next line it prints; raises `RuntimeError` when there is none."""
+        out = self.process.stdout
+        line = await asyncio.wait_for(out.readline(), _READY_SECONDS) if out else b""
+        if not line:
+            raise RuntimeError("A process of the bench ended early: see its log.")
+        return line.decode()
+
+    def rss_mb(self) -> float:
+        """Return how much memory it has resident, in MB, as the kernel counts it."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
+        kib = next(one for one in status.splitlines() if one.startswith("VmRSS:")).split()[1]
+        return int(kib) * 1024 / 1e6
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time it has used."""
+        fields = (
+            Path(f"/proc/{self.process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+        )
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def stop(self) -> None:
+        """End it and wait until it has ended."""
+        if self.process.returncode is None:
+            self.process.terminate()
+        await self.process.communicate()
+
+
+async def start(
+    *arguments: str,
+    settings: Mapping[str, str],
+    log: Path,
+    python: str = sys.executable,
+    cwd: Path = ROOT,
+) -> Running:
+    """Start a Python process with only these settings of its own; it complains into `log`."""
+    inherited = {n: v for n, v in os.environ.items() if not n.startswith(_KEPT_OUT)}
+    with log.open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            python,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            env=inherited | {"PYTHONPATH": str(ROOT)} | dict(settings),
+            cwd=cwd,
+            limit=2**24,
+        )
+    return Running(process)
+
+
+@asynccontextmanager
+async def open_ground(folder: Path) -> AsyncIterator[Ground]:
+    """Run PostgreSQL, a Slack and a model below `folder`."""
+    with EmbeddedPostgres(folder / "postgres") as postgres:
+        slack = await start(
+            *("-m", "playground", "--no-model", "--manifest", str(ROOT / "manifest.yml")),
+            settings={},
+            log=folder / "slack.log",
+        )
+        model = await start("-m", "playground.model", settings={}, log=folder / "model.log")
+        try:
+            told = json.loads(await slack.line())
+            model_url = json.loads(await model.line())["url"]
+            async with aiohttp.ClientSession() as http:
+                ground = Ground(
+                    postgres=postgres, told=told, model_url=model_url, http=http, folder=folder
+                )
+                await ground.pace()
+                yield ground
+        finally:
+            await slack.stop()
+            await model.stop()

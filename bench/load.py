@@ -1,0 +1,161 @@
+"""How many messages a second the app bears, by its replicas, with and without Slack's limits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bench.ground import Ground, Running
+from bench.plan import Plan
+from bench.replies import Asked, Replies
+from bench.results import quantile
+from bench.side_by_side import Progress
+from bench.systems import QUESTION
+
+_POLL_SECONDS = 0.2
+_SETTLING_SECONDS = 60.0
+_SHARE_OFFERED = 0.9
+
+
+class Crowd:
+    """People who write, and one reader that sees when each has their answer."""
+
+    def __init__(self, replies: Replies, people: list[str]) -> None:
+        self._replies = replies
+        self._waiting: dict[Asked, asyncio.Future[float]] = {}
+        self.people = people
+        self.waits: list[float] = []
+        self.lost = 0
+
+    async def ask(self, person: str) -> None:
+        """Write, and wait for the whole answer."""
+        asked = await self._replies.ask(person, QUESTION)
+        future = asyncio.get_running_loop().create_future()
+        self._waiting[asked] = future
+        try:
+            self.waits.append(await asyncio.wait_for(future, _SETTLING_SECONDS))
+        except TimeoutError:
+            self.lost += 1
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Read on while the context is open."""
+        watching = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            await self._replies.read()
+            for asked, future in [*self._waiting.items()]:
+                ready = self._replies.reply(asked).ready
+                if ready is not None:
+                    del self._waiting[asked]
+                    if not future.done():
+                        future.set_result(ready)
+
+    async def at_once(self, writers: int, seconds: float, *, turns: float = float("inf")) -> float:
+        """Let so many write, each again as soon as they are answered; return answers a second.
+
+        Ends after `seconds` or so many `turns`, and counts from a quarter of the time on.
+        """
+        began = time.monotonic()
+        start, before = began + seconds / 4, 0
+
+        async def one(person: str) -> None:
+            while time.monotonic() < began + seconds and len(self.waits) < first + turns:
+                await self.ask(person)
+
+        async def note() -> int:
+            await asyncio.sleep(seconds / 4)
+            return len(self.waits)
+
+        first = len(self.waits)
+        noting = asyncio.create_task(note())
+        running = asyncio.gather(*(one(person) for person in self.people[:writers]))
+        await asyncio.sleep(seconds)
+        done = len(self.waits)
+        await running
+        before = await noting
+        return (done - before) / (began + seconds - start)
+
+    async def steadily(self, a_second: float, seconds: float) -> float:
+        """Write at a steady rate; return answers a second until the last has come."""
+        began, first = time.monotonic(), len(self.waits)
+        asking: list[asyncio.Task[None]] = []
+        for number in range(round(a_second * seconds)):
+            await asyncio.sleep(max(0.0, began + number / a_second - time.monotonic()))
+            person = self.people[number % len(self.people)]
+            asking.append(asyncio.create_task(self.ask(person)))
+        await asyncio.gather(*asking)
+        return (len(self.waits) - first) / (time.monotonic() - began)
+
+
+@asynccontextmanager
+async def crowd(ground: Ground, people: int) -> AsyncIterator[Crowd]:
+    """Add people who have met the app before."""
+    made = [await ground.person(f"Crowd{n}") for n in range(people)]
+    gathered = Crowd(await Replies.from_now(ground), made)
+    async with gathered.watched():
+        for begin in range(0, people, 16):
+            await asyncio.gather(*(gathered.ask(one) for one in made[begin : begin + 16]))
+        gathered.waits.clear()
+        yield gathered
+
+
+async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
+    """Find where it saturates, then hold nine tenths of the best rate for a minute."""
+    found: dict[str, float] = {}
+    best, replicas_of_best = 0.0, 1
+    lost = 0
+    for done, replicas in enumerate(plan.replicas):
+        address = ground.app_database(f"load_{replicas}")
+        async with (
+            ground.app(address, replicas=replicas) as app,
+            crowd(ground, max(plan.writers)) as people,
+        ):
+            rates = []
+            for writers in plan.writers:
+                rate = await people.at_once(writers, plan.load_seconds)
+                found[f"msgs_per_s_r{replicas}_w{writers}"] = round(rate, 1)
+                rates.append(rate)
+                await ground.formed(address)
+            found[f"saturation_msgs_per_s_r{replicas}"] = round(max(rates), 1)
+            if max(rates) > best:
+                best, replicas_of_best = max(rates), replicas
+            if replicas == 1:
+                found["rss_mb_under_load"] = round(_largest(app), 1)
+            await ground.slack("settings", {"rate_limits": True})
+            try:
+                limited = await people.at_once(max(plan.writers), plan.limited_seconds)
+            finally:
+                await ground.slack("settings", {"rate_limits": False})
+            found[f"limited_msgs_per_s_r{replicas}"] = round(limited, 1)
+            lost += people.lost
+        progress(done + 1, len(plan.replicas) + 1)
+    address = ground.app_database(f"load_{replicas_of_best}")
+    async with (
+        ground.app(address, replicas=replicas_of_best),
+        crowd(ground, max(plan.writers)) as people,
+    ):
+        rate = await people.steadily(best * _SHARE_OFFERED, plan.sustained_seconds)
+        lost += people.lost
+        found |= {
+            "sustained_msgs_per_s": round(rate, 1),
+            "sustained_replicas": replicas_of_best,
+            "sustained_seconds": plan.sustained_seconds,
+            "sustained_wait_ms_p95": round(quantile(people.waits or [0.0], 0.95), 1),
+            "sustained_lost": lost,
+        }
+    progress(len(plan.replicas) + 1, len(plan.replicas) + 1)
+    return found
+
+
+def _largest(app: list[Running]) -> float:
+    return max(one.rss_mb() for one in app)

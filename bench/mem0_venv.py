@@ -1,0 +1,41 @@
+"""The environment that mem0 runs in: its own, from pinned and hashed packages."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from bench.ground import ROOT
+
+LOCK = ROOT / "bench" / "mem0-requirements.lock"
+FOLDER = ROOT / "build" / "bench" / "mem0"
+
+
+class Mem0Unavailable(Exception):
+    """mem0 could not be installed: check that pip reaches its package index."""
+
+
+def python(folder: Path = FOLDER) -> str:
+    """Return the interpreter of mem0's environment; made once, anew when the lock changes.
+
+    Raises `Mem0Unavailable`.
+    """
+    made = folder / "made-from"
+    interpreter = folder / "bin" / "python"
+    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest() + sys.version
+    if made.exists() and made.read_text("utf-8") == digest:
+        return str(interpreter)
+    venv.create(folder, clear=True, with_pip=True)
+    command = (
+        *(str(interpreter), "-m", "pip", "install", "-qq", "--disable-pip-version-check"),
+        *("--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)),
+    )
+    try:
+        subprocess.run(command, check=True, stdout=sys.stderr)
+    except subprocess.CalledProcessError as failed:
+        raise Mem0Unavailable(str(Mem0Unavailable.__doc__)) from failed
+    made.write_text(digest, "utf-8")
+    return str(interpreter)

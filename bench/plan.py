@@ -1,0 +1,97 @@
+"""How much is measured: ``QUICK=1``, as usual, ``FULL=1``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Counts, and durations in seconds."""
+
+    name: str
+    rounds: int
+    singles: int  # in a round, one person after the other
+    crowd_rounds: int  # of `rounds`, those with a hundred people at once
+    people: int
+    counted: int  # messages whose calls and statements are counted
+    down_seconds: float
+    replicas: tuple[int, ...]
+    writers: tuple[int, ...]  # people who write at the same time, where it may saturate
+    load_seconds: float
+    limited_seconds: float
+    sustained_seconds: float
+    growth_turns: int
+    growth_seconds: float
+    second_starts: int
+    memories: int  # of the person who has many
+    questions: int
+
+
+USUAL = Plan(
+    name="usual",
+    rounds=6,
+    singles=6,
+    crowd_rounds=5,
+    people=100,
+    counted=10,
+    down_seconds=20,
+    replicas=(1, 2, 4),
+    writers=(8, 32, 96),
+    load_seconds=8,
+    limited_seconds=12,
+    sustained_seconds=60,
+    growth_turns=10_000,
+    growth_seconds=100,
+    second_starts=5,
+    memories=5_000,
+    questions=20,
+)
+QUICK = Plan(
+    name="quick",
+    rounds=2,
+    singles=3,
+    crowd_rounds=0,
+    people=20,
+    counted=2,
+    down_seconds=5,
+    replicas=(1,),
+    writers=(32,),
+    load_seconds=4,
+    limited_seconds=4,
+    sustained_seconds=5,
+    growth_turns=10_000,
+    growth_seconds=6,
+    second_starts=1,
+    memories=500,
+    questions=4,
+)
+FULL = Plan(
+    name="full",
+    rounds=20,
+    singles=20,
+    crowd_rounds=20,
+    people=100,
+    counted=40,
+    down_seconds=60,
+    replicas=(1, 2, 4),
+    writers=(1, 4, 8, 16, 32, 64, 96),
+    load_seconds=20,
+    limited_seconds=60,
+    sustained_seconds=60,
+    growth_turns=10_000,
+    growth_seconds=3600,
+    second_starts=15,
+    memories=5_000,
+    questions=100,
+)
+
+
+def chosen(environment: Mapping[str, str] | None = None) -> Plan:
+    """Return the plan that `QUICK` or `FULL` asks for."""
+    environment = os.environ if environment is None else environment
+    if environment.get("QUICK"):
+        return QUICK
+    return FULL if environment.get("FULL") else USUAL

@@ -1,0 +1,46 @@
+"""The lines of both READMEs that say what was measured, from the newest results."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.ground import FIRST_TOKEN_MS, ROOT
+
+BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
+TEXTS = ROOT / "bench" / "readme.toml"
+PATHS = {"en": ROOT / "README.md", "ja": ROOT / "README.ja.md"}
+
+
+def lines(result: Mapping[str, Any], language: str) -> str:
+    """Return the section's text between its marks; a line stands where all of it was measured."""
+    values = {
+        **result["metrics"],
+        "cores": result["machine"]["cores"],
+        "first_token_ms": FIRST_TOKEN_MS,
+    }
+    texts = tomllib.loads(TEXTS.read_text("utf-8"))[language]
+    told = []
+    for line in texts["lines"]:
+        try:
+            told.append(f"- {line.format_map(values)}")
+        except KeyError:  # not measured in this plan
+            continue
+    return "\n".join([texts["head"], "", *told])
+
+
+def section(text: str) -> str:
+    """Return what stands between the marks of a README."""
+    return text.partition(BEGIN)[2].partition(END)[0].strip()
+
+
+def write(result: Mapping[str, Any], paths: Mapping[str, Path] | None = None) -> None:
+    """Put the lines into both READMEs."""
+    for language, path in (paths or PATHS).items():
+        text = path.read_text("utf-8")
+        before, _, rest = text.partition(BEGIN)
+        _, _, after = rest.partition(END)
+        new = f"{before}{BEGIN}\n{lines(result, language)}\n{END}{after}"
+        path.write_text(new, "utf-8")

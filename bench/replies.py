@@ -1,0 +1,118 @@
+"""When the app's replies stood in Slack, by the playground's own record of its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+
+from bench.ground import Ground, Json
+
+_POLL_SECONDS = 0.05
+_TIMEOUT_SECONDS = 60.0
+
+Place = tuple[str, str]
+"""Conversation and the ts of the message asked."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """One reply: milliseconds from its question, None while they have not come."""
+
+    sign: float | None = None
+    first: float | None = None
+    ready: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A message that somebody wrote."""
+
+    channel: str
+    ts: str
+
+    @property
+    def place(self) -> Place:
+        """Where its reply will stand."""
+        return (self.channel, self.ts)
+
+
+class Replies:
+    """Reads on in the record; one reader for all questions of a system."""
+
+    def __init__(self, ground: Ground, since: int) -> None:
+        self._ground = ground
+        self._since = since
+        self._streams: dict[Place, Place] = {}
+        self._found: dict[Place, Reply] = {}
+
+    @classmethod
+    async def from_now(cls, ground: Ground) -> Replies:
+        """Return a reader of what comes after this moment."""
+        last = (await ground.slack("calls?since=999999999"))["last"]
+        return cls(ground, last)
+
+    async def ask(self, person: str, text: str, *, channel: str = "dm") -> Asked:
+        """Let somebody write."""
+        sent = await self._ground.slack(
+            "messages", {"user": person, "channel": channel, "text": text}
+        )
+        return Asked(sent["channel"], sent["ts"])
+
+    async def of(self, asked: list[Asked], *, seconds: float = _TIMEOUT_SECONDS) -> list[Reply]:
+        """Return the replies to these; raises `TimeoutError` where one does not come."""
+        deadline = time.monotonic() + seconds
+        while any(self.reply(one).ready is None for one in asked):
+            if time.monotonic() > deadline:
+                raise TimeoutError("A reply did not come in time.")
+            await asyncio.sleep(_POLL_SECONDS)
+            await self.read()
+        return [self.reply(one) for one in asked]
+
+    def reply(self, asked: Asked) -> Reply:
+        """Return what is known of one reply."""
+        return self._found.setdefault(asked.place, Reply())
+
+    async def read(self) -> None:
+        """Read on."""
+        record = await self._ground.slack(f"calls?since={self._since}")
+        # A call that is still carried out has no outcome yet: it is read again.
+        for call in record["calls"]:
+            if not call["outcome"]:
+                break
+            self._since = call["number"]
+            if call["outcome"] == "ok":
+                self._take(call)
+
+    def _take(self, call: Json) -> None:
+        method, args = call["method"], call["args"]
+        channel = str(args.get("channel") or args.get("channel_id") or "")
+        place = (channel, str(args.get("thread_ts") or ""))
+        if method == "chat.startStream":
+            self._streams[channel, str(call["result"]["ts"])] = place
+        elif method in ("chat.appendStream", "chat.stopStream"):
+            place = self._streams.get((channel, str(args["ts"])), place)
+        elif method not in ("chat.postMessage", "assistant.threads.setStatus"):
+            return
+        reply = self._found.setdefault(place, Reply())
+        passed = (call["time"] + call["ms"] / 1000 - float(place[1] or 0)) * 1000
+        if method == "assistant.threads.setStatus":
+            reply.sign = reply.sign or passed
+            return
+        if text := _text(args):
+            reply.first = reply.first or passed
+            reply.text += text
+        if method in ("chat.stopStream", "chat.postMessage") and reply.ready is None:
+            reply.ready = passed
+
+
+def _text(args: Json) -> str:
+    """Return what a call shows of the reply."""
+    if markdown := args.get("markdown_text"):
+        return str(markdown)
+    chunks = args.get("chunks") or []
+    chunks = json.loads(chunks) if isinstance(chunks, str) else chunks
+    told = "".join(one.get("text", "") for one in chunks if one.get("type") == "markdown_text")
+    return told or str(args.get("text") or "")

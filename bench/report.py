@@ -1,0 +1,373 @@
+"""``docs/benchmarks.md``, its figures and the table at the end of a run, from `latest.json`."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import figures, readme
+from bench.figures import Bar
+from bench.ground import EMBEDDING_MS, FIRST_TOKEN_MS, ROOT
+from bench.metrics import GOALS, MEANINGS
+from bench.peers.articles import DEVIATIONS as ARTICLES_DEVIATIONS
+from bench.peers.mem0_peer import DEVIATIONS as MEM0_DEVIATIONS
+from bench.results import LATEST
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+FIGURES = ROOT / "docs" / "media" / "bench"
+REASONS = ROOT / "bench" / "reasons.toml"
+NAMES = {"": "Kioku", "articles_": "the articles' design", "mem0_": "mem0"}
+_WHOLE_SIZE = 100
+
+Metrics = Mapping[str, float]
+
+_SIDE_BY_SIDE = (
+    ("Reply ready, one person (ms)", "reply_ready_ms_p50"),
+    ("Reply ready, one person, 95 in 100 (ms)", "reply_ready_ms_p95"),
+    ("… over the floor (ms)", "turn_overhead_ms_p50"),
+    ("… over the floor, 95 in 100 (ms)", "turn_overhead_ms_p95"),
+    ("Reply ready, 20 at once (ms)", "reply_ready_ms_20_p50"),
+    ("… times the floor", "reply_ready_ratio_20"),
+    ("Reply ready, 100 at once (ms)", "reply_ready_ms_100_p50"),
+    ("… times the floor", "reply_ready_ratio_100"),
+    ("Failed, 100 at once (share)", "failed_share_100"),
+    ("Reply's text made, one person (ms)", "reply_made_ms_p50"),
+    ("First words seen, one person (ms)", "first_text_ms_p50"),
+    ("First sign seen, one person (ms)", "first_sign_ms_p50"),
+    ("Remembering, beside the reply or before it (ms)", "formation_ms_p50"),
+)
+_COSTS = (
+    ("Model calls per message", "model_calls_per_message"),
+    ("Model calls for a burst of ten", "model_calls_burst_10"),
+    ("Model calls for “ok thanks”", "model_calls_thanks"),
+    ("Memories written for “ok thanks”", "memory_writes_thanks"),
+    ("Requests for one message while the model is down", "http_requests_model_down"),
+    ("Embedding calls per message", "embedding_calls_per_message"),
+    ("Prompt tokens per message", "prompt_tokens_per_message"),
+    ("SQL statements per message", "sql_statements_per_message"),
+    ("Round trips to PostgreSQL per message", "sql_round_trips_per_message"),
+    ("Connections opened per message", "sql_connections_per_message"),
+    ("SQL statements a second at rest", "sql_statements_per_second_idle"),
+    ("Bytes in PostgreSQL per memory", "db_bytes_per_memory"),
+    (
+        "Tokens of memories in a prompt, of somebody with many, 95 in 100",
+        "prompt_memory_tokens_p95",
+    ),
+)
+_OWN = (
+    ("`kioku up` ready, with nothing there (s)", "ready_s_cold_start"),
+    ("`kioku up` ready, again (s)", "ready_s_second_start"),
+    ("Memory of `kioku run` at rest (MB)", "rss_mb_idle"),
+    ("… after the load above (MB)", "rss_mb_under_load"),
+    ("… grown in 10,000 turns (MB)", "rss_growth_mb_10k_turns"),
+    ("… turns that this was measured over", "rss_growth_turns_measured"),
+    ("Home tab published, a thousand memories (ms)", "home_ms_1000_memories_p50"),
+    ("Import of the AWS front, cold (s)", "front_import_s"),
+)
+
+
+def number(value: float) -> str:
+    """Return a figure as it is printed."""
+    if abs(value) >= _WHOLE_SIZE:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value else "0"
+
+
+def reasons(path: Path = REASONS) -> dict[str, str]:
+    """Return what was written about missed goals and leading peers."""
+    return {name: str(text) for name, text in tomllib.loads(path.read_text("utf-8")).items()}
+
+
+def reason_for(metric: str, written: Mapping[str, str]) -> str | None:
+    """Return the reason for a metric or, where it is one of a family, for the family."""
+    family = metric
+    while family:
+        if family in written:
+            return written[family]
+        family = family.rpartition("_")[0]
+    return None
+
+
+def missed(metrics: Metrics) -> list[str]:
+    """Return the metrics that miss their goal."""
+    return [
+        goal.metric
+        for goal in GOALS
+        if goal.metric in metrics and not goal.met(metrics[goal.metric])
+    ]
+
+
+def led(metrics: Metrics) -> list[str]:
+    """Return the metrics of the tables in which a peer is better (less is better in all)."""
+    return [
+        name
+        for _, name in (*_SIDE_BY_SIDE, *_COSTS)
+        if name in metrics
+        and any(metrics.get(f"{peer}_{name}", metrics[name]) < metrics[name] for peer in _PEERS)
+    ]
+
+
+def unexplained(metrics: Metrics) -> list[str]:
+    """Return what is missed or led by a peer without a reason written."""
+    written = reasons()
+    names = dict.fromkeys([*missed(metrics), *led(metrics)])
+    return [name for name in names if reason_for(name, written) is None]
+
+
+_PEERS = ("articles", "mem0")
+
+
+def goals_table(metrics: Metrics) -> list[tuple[str, str, str, str]]:
+    """Return metric, goal, measured and met or missed."""
+    rows = []
+    for goal in GOALS:
+        value = metrics.get(goal.metric)
+        verdict = "not measured" if value is None else ("met" if goal.met(value) else "missed")
+        rows.append((goal.metric, goal.shown, "–" if value is None else number(value), verdict))
+    return rows
+
+
+def draw(metrics: Metrics, folder: Path = FIGURES) -> None:
+    """Write the figures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in drawn(metrics).items():
+        (folder / name).write_text(figure, "utf-8")
+
+
+def drawn(metrics: Metrics) -> dict[str, str]:
+    """Return file names and figures."""
+    groups = []
+    for people, end in ((1, ""), (20, "_20"), (100, "_100")):
+        if f"reply_ready_ms{end}_p50" in metrics:
+            title = "one person" if people == 1 else f"{people} at once"
+            groups.append((title, _bars(metrics, f"ms{end}_p50")))
+    burst = [
+        Bar(name=NAMES[start], value=metrics[f"{start}model_calls_burst_10"], colour=n + 1)
+        for n, start in enumerate(NAMES)
+        if f"{start}model_calls_burst_10" in metrics
+    ]
+    load = _load(metrics)
+    found = {}
+    if groups:
+        found["reply-ready.svg"] = figures.bars(
+            "Until the person has the reply: median, 95 % interval", groups, unit="ms"
+        )
+    if burst:
+        found["burst.svg"] = figures.bars(
+            "Model calls for ten messages in quick succession", [("", burst)], unit="calls"
+        )
+    if load:
+        found["load.svg"] = figures.lines(
+            "Replies a second, as more people write at the same time",
+            load,
+            x_name="people who write, each again as soon as answered",
+            y_name="replies a second",
+        )
+    return found
+
+
+def _bars(metrics: Metrics, end: str) -> list[Bar]:
+    systems = [("floor_", "the model alone"), *NAMES.items()]
+    found = []
+    for colour, (start, name) in enumerate(systems):
+        key = f"floor_{end}" if start == "floor_" else f"{start}reply_ready_{end}"
+        if key in metrics:
+            found.append(
+                Bar(
+                    name=name,
+                    value=metrics[key],
+                    colour=colour,
+                    low=metrics.get(f"{key}_low"),
+                    high=metrics.get(f"{key}_high"),
+                )
+            )
+    return found
+
+
+def _load(metrics: Metrics) -> list[tuple[str, list[tuple[float, float]]]]:
+    series: dict[int, list[tuple[float, float]]] = {}
+    for name, value in metrics.items():
+        if name.startswith("msgs_per_s_r"):
+            replicas, writers = name.removeprefix("msgs_per_s_r").split("_w")
+            series.setdefault(int(replicas), []).append((float(writers), value))
+    return [
+        (f"{replicas} process{'es' * (replicas > 1)}", sorted(series[replicas]))
+        for replicas in sorted(series)
+    ]
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """Return ``docs/benchmarks.md``."""
+    metrics: Metrics = result["metrics"]
+    written = reasons()
+    machine = result["machine"]
+    figures_there = drawn(metrics)
+    parts = [
+        "# Benchmarks",
+        "Written by `make bench` from [bench/results/latest.json](../bench/results/latest.json);"
+        " do not edit. Figures are what was measured, whether they please or not.",
+        f"Measured {result['measured_at']} ({result.get('plan', 'usual')} plan) on"
+        f" {machine.get('processor_model') or machine['processor']}, {machine['cores']} cores,"
+        f" {machine.get('memory') or '?'} of memory, {machine['system']}, Python"
+        f" {machine['python']}. Everything ran on these cores at the same time: the systems,"
+        " PostgreSQL, the stand-in for Slack, the stand-in for the model, and the people.",
+        "## Goals",
+        _table(("Metric", "Goal", "Measured", ""), _code_first(goals_table(metrics))),
+    ]
+    if absent := missed(metrics):
+        parts += ["Why a goal is missed:", _because(absent, written)]
+    parts += [
+        "## Side by side",
+        "The same messages from the same people, told the same before, in shuffled order;"
+        f" the model takes {FIRST_TOKEN_MS} ms to its first token and embeddings {EMBEDDING_MS} ms."
+        " The floor is the model call alone.",
+        *_figure(figures_there, "reply-ready.svg", "Reply ready by system"),
+        _compared(metrics, _SIDE_BY_SIDE),
+        "## What a message costs",
+        *_figure(figures_there, "burst.svg", "Model calls for a burst of ten"),
+        _compared(metrics, _COSTS),
+    ]
+    if ahead := [name for name in led(metrics) if name not in absent]:
+        parts += ["Where a peer leads:", _because(ahead, written)]
+    parts += [
+        *(["## Load"] if "sustained_msgs_per_s" in metrics else []),
+        *_figure(figures_there, "load.svg", "Replies a second by people and processes"),
+        _load_table(metrics),
+        "## Starts, memory, Home tab",
+        _table(
+            ("", "Kioku"),
+            [(text, number(metrics[name])) for text, name in _OWN if name in metrics],
+        ),
+        *_systems(),
+        "## Every metric",
+        "`SYSTEM_` is `articles_`, `mem0_`, or nothing for Kioku. `_p50` is the median of all"
+        " rounds, `_p95` the 95th percentile; `_low` and `_high` are the ends of the 95 % bootstrap"
+        " interval of the median, for which whole rounds are drawn.",
+        _table(("Metric", "What it says"), [(one.shown, one.says) for one in MEANINGS]),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _systems() -> list[str]:
+    return [
+        "## The systems",
+        "**Kioku**: `kioku run` as its operator starts it, with the playground for Slack, over"
+        " Socket Mode. Memories are formed in the background after a second of quiet (by default"
+        " 20).",
+        "**The articles' design**: [bench/peers/articles.py](../bench/peers/articles.py), to the"
+        " letter of 「LangMemの長期記憶をPostgreSQL(pgvector)に永続化する」, except:",
+        _list(ARTICLES_DEVIATIONS),
+        "**mem0**: [bench/peers/mem0_peer.py](../bench/peers/mem0_peer.py), mem0ai 2.2.1 as the"
+        " quickstart of its README uses it, in an environment of its own, except:",
+        _list(MEM0_DEVIATIONS),
+        "The peers are called as functions and have no Slack, no queue and no durability to pay"
+        " for. Each runs in a process of its own, on a database of its own on the same PostgreSQL;"
+        " a run begins by checking that each recalls what it was told.",
+    ]
+
+
+def _compared(metrics: Metrics, rows: Sequence[tuple[str, str]]) -> str:
+    lines = []
+    for text, name in rows:
+        values = [metrics.get(f"{start}{name}") for start in NAMES]
+        if any(value is not None for value in values):
+            floor = (
+                metrics.get(name.replace("reply_ready", "floor")) if "ready_ms" in name else None
+            )
+            own = values[0]
+            ratios = [
+                f" ({value / own:.1f}×)" if value is not None and own else ""
+                for value in values[1:]
+            ]
+            shown = ["–" if value is None else number(value) for value in values]
+            lines.append(
+                (
+                    text,
+                    "–" if floor is None else number(floor),
+                    shown[0],
+                    *(f"{one}{ratio}" for one, ratio in zip(shown[1:], ratios, strict=True)),
+                )
+            )
+    return _table(("", "Floor", "Kioku", "Articles (of Kioku's)", "mem0 (of Kioku's)"), lines)
+
+
+def _load_table(metrics: Metrics) -> str:
+    rows = [
+        (
+            f"{replicas}",
+            number(metrics[f"saturation_msgs_per_s_r{replicas}"]),
+            number(metrics[f"limited_msgs_per_s_r{replicas}"]),
+        )
+        for replicas in (1, 2, 4)
+        if f"saturation_msgs_per_s_r{replicas}" in metrics
+    ]
+    said = _table(("Processes", "Replies a second, at most", "… with Slack's limits"), rows)
+    if "sustained_msgs_per_s" not in metrics:
+        return said
+    return (
+        f"{said}\n\nHeld for {number(metrics['sustained_seconds'])} s with"
+        f" {number(metrics['sustained_replicas'])} process(es), at nine tenths of the best:"
+        f" {number(metrics['sustained_msgs_per_s'])} messages a second, 95 in 100 answered within"
+        f" {number(metrics['sustained_wait_ms_p95'])} ms, {number(metrics['sustained_lost'])} lost."
+    )
+
+
+def _figure(there: Mapping[str, str], name: str, text: str) -> list[str]:
+    return [f"![{text}](media/bench/{name})"] if name in there else []
+
+
+def _because(names: Sequence[str], written: Mapping[str, str]) -> str:
+    told = "No reason was written yet."
+    return _list([f"`{name}`: {reason_for(name, written) or told}" for name in names])
+
+
+def _list(items: Sequence[str]) -> str:
+    return "\n".join(f"- {one}" for one in items)
+
+
+def _code_first(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return [(f"`{row[0]}`", *row[1:]) for row in rows]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def latest(path: Path = LATEST) -> dict[str, Any]:
+    """Return the newest results."""
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def write() -> None:
+    """Write the page, its figures and the READMEs' lines from the newest results."""
+    result = latest()
+    draw(result["metrics"])
+    PAGE.write_text(page(result), "utf-8")
+    readme.write(result)
+
+
+def told(metrics: Metrics) -> str:
+    """Return the table that a run ends with."""
+    rows = [
+        f"{name:32} {goal:>8} {value:>10}  {verdict}"
+        for name, goal, value, verdict in goals_table(metrics)
+    ]
+    compared = []
+    for text, name in (*_SIDE_BY_SIDE, *_COSTS):
+        values = [metrics.get(f"{start}{name}") for start in NAMES]
+        if values[0] is not None:
+            shown = "".join(f"{'–' if v is None else number(v):>12}" for v in values)
+            compared.append(f"{text:64}{shown}")
+    head = f"{'':64}{'Kioku':>12}{'articles':>12}{'mem0':>12}"
+    return "\n".join(["Goals", *rows, "", head, *compared])
+
+
+if __name__ == "__main__":
+    write()
