@@ -17,6 +17,7 @@ from bot.interruptions import Edited, Stopped, Superseded, Withdrawn
 from bot.logs import fault
 from bot.messages import Message
 from bot.person.settings import OFF_RECORD
+from bot.quiet import is_quiet, speak_again
 from bot.running.queue import REPLIES, Queue
 from bot.words import storable
 from memory import DM, Pool, View, measured, transaction
@@ -69,8 +70,9 @@ class Inbox:
 
         Known is: the same event id, or the same (team, channel, ts), as a mention that comes both
         as ``message`` and ``app_mention``. A message that does not address the bot is stored
-        only in a thread the bot is part of; its place in any other is kept for two minutes, for the
-        mention that is still on its way. `late`: it was found by catching up.
+        only in a thread the bot is part of, unless it was asked to be quiet there; its place in any
+        other is kept for two minutes, for the mention that is still on its way. `late`: it was
+        found by catching up.
 
         Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
         Slack then delivers the event again.
@@ -79,13 +81,19 @@ class Inbox:
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
             if message.audience != DM:
                 await overhearing.in_turn(connection, message.thread)
-            if not message.addressed and not await _follows(connection, message.thread):
-                await overhearing.keep(connection, message)
-                return False
+            if not message.addressed:
+                # What is said while the app is quiet is none of what a late mention brings along.
+                if await is_quiet(connection, message.thread):
+                    return False
+                if not await _follows(connection, message.thread):
+                    await overhearing.keep(connection, message)
+                    return False
             if late and await _was_answered(connection, message):
                 return False
             if not await _insert(connection, message, "waiting", late=late):
                 return False
+            if message.addressed and message.audience != DM and not late:
+                await speak_again(connection, message.thread)
             await self._queue.defer(
                 connection,
                 ANSWER,

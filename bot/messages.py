@@ -101,8 +101,8 @@ def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
     """Return the message of an ``event_callback``, or None for all that is no person's message.
 
     Bots, the app itself, joins, edits and other subtypes are None, and so is a channel message
-    that neither mentions the bot nor stands in a thread. Raises `InvalidNamespace` when Slack's
-    envelope lacks the ids a memory is kept under.
+    that neither mentions the bot nor stands in a thread, or that calls other people. Raises
+    `InvalidNamespace` when Slack's envelope lacks the ids a memory is kept under.
     """
     event = body.get("event") or {}
     if event.get("type") not in ("message", "app_mention"):
@@ -121,7 +121,8 @@ def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
     mentioned = words.mentions(text)
     addressed = is_dm or event["type"] == "app_mention" or bot_user_id in mentioned
     thread_ts = str(event.get("thread_ts") or ts)
-    if not addressed and (thread_ts == ts or mentioned):
+    among_themselves = mentioned or words.calls_others(text)
+    if not addressed and (thread_ts == ts or among_themselves):
         return None
     shared = bool(body.get("is_ext_shared_channel"))
     message = Message(

@@ -8,6 +8,7 @@ import re
 _MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")
 _CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|([^>]*))?>")
 _SPECIAL = re.compile(r"<!(?:subteam\^[A-Z0-9]+\|)?@?([^>|^]+)(?:\|[^>]*)?>")
+_GROUP_FIRST = re.compile(r"\s*<!(?:subteam\^|here|channel|everyone)")
 _LINK = re.compile(r"<((?:https?|mailto|tel):[^>|]+)(?:\|([^>]*))?>")
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
@@ -29,6 +30,11 @@ def storable(text: str) -> str:
 def mentions(text: str) -> set[str]:
     """Return the user ids mentioned in a message's text."""
     return set(_MENTION.findall(text))
+
+
+def calls_others(text: str) -> bool:
+    """Say whether a message opens by calling a group of people, or everybody there."""
+    return _GROUP_FIRST.match(text) is not None
 
 
 def plain(text: str, bot_user_id: str = "") -> str:

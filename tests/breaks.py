@@ -575,7 +575,7 @@ BREAKS = (
     Break(
         "a mention of somebody else",
         "bot/messages.py",
-        "if not addressed and (thread_ts == ts or mentioned):",
+        "if not addressed and (thread_ts == ts or among_themselves):",
         "if not addressed and thread_ts == ts:",
         "The bot would answer what was said to another person.",
         ("tests/unit/test_messages.py",),
@@ -583,8 +583,8 @@ BREAKS = (
     Break(
         "a thread the bot has no part in",
         "bot/inbox.py",
-        "if not message.addressed and not await _follows(connection, message.thread):",
-        "if not message.addressed and not message.thread:",
+        "                if not await _follows(connection, message.thread):",
+        "                if False:",
         "The bot would read and answer what people say among themselves.",
         ("tests/integration/test_inbox.py::test_a_thread_the_bot_takes_no_part_in_is_left_alone",),
     ),
@@ -1284,6 +1284,22 @@ BREAKS = (
         "if False:",
         "A model that reads no images would answer nothing at all.",
         ("tests/integration/test_attachments.py",),
+    ),
+    Break(
+        "quiet where it was asked to be",
+        "bot/inbox.py",
+        "                if await is_quiet(connection, message.thread):\n",
+        "                if False:\n",
+        "The app would go on answering in a thread where it was asked to be quiet.",
+        ("tests/integration/test_following.py",),
+    ),
+    Break(
+        "a mention brings it back",
+        "bot/inbox.py",
+        "            if message.addressed and message.audience != DM and not late:\n",
+        "            if False:\n",
+        "A mention would not bring the app back into a thread.",
+        ("tests/integration/test_following.py",),
     ),
     Break(
         "no prompts of a paused memory",

@@ -28,6 +28,8 @@ TABLES: tuple[LiteralString, ...] = (
     "person_settings",
     "incognito_threads",
     "home_views",
+    "quiet_threads",
+    "viewed",
 )
 # Slack delivers an event again for some minutes: what was answered is not to be answered again.
 _DELIVERED_AGAIN: LiteralString = "15 minutes"

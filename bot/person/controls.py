@@ -30,6 +30,7 @@ from bot.person.settings import (
     read_standing,
     resume,
 )
+from bot.quiet import fall_quiet
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.places import sentence_view
 from bot.surfaces.settings import (
@@ -139,6 +140,11 @@ class Controls:
             await lock_for_forgetting(connection, person)
             await make_incognito(connection, person, message.thread)
             await put_thread_off_record(connection, person, message.thread)
+
+    async def be_quiet(self, message: Message) -> None:
+        """Answer in the message's thread only where the app is mentioned, until it is."""
+        async with person_transaction(self._pool, message.person) as connection:
+            await fall_quiet(connection, message)
 
     async def put_off_record(
         self, message: Message, intent: Intent, which: Which

@@ -23,7 +23,7 @@ from bot.person.pausing import PauseNotUnderstood
 from bot.person.settings import MAX_RETENTION_DAYS
 from bot.surfaces.blocks import Payload
 from bot.turns import Intent
-from memory import Person
+from memory import DM, Person
 
 Arguments = Mapping[str, Any]
 Definition = dict[str, Any]
@@ -48,6 +48,11 @@ _NOT_THIS = (
 _INCOGNITO = (
     "Make this thread incognito for the person, for good: memory is neither read nor written in it."
     " Use it when they ask that for this thread or conversation."
+)
+_QUIET = (
+    "Be quiet in this thread from now on: only where you are mentioned you answer, and then follow"
+    " it again. Use it when somebody asks you to be quiet, to stay out of it or to stop replying"
+    " here; then say in a few words that a mention brings you back."
 )
 _PERIOD = (
     "Propose to forget all that the person told you in a stretch of time or in this thread: they"
@@ -133,6 +138,8 @@ class ControlTools:
             ),
             (_tool("change_settings", _CHANGE, **_CHANGEABLE), self._change_settings),
         ]
+        if message.audience != DM:
+            works.append((_tool("be_quiet_in_thread", _QUIET), self._be_quiet))
         self._tools = {str(tool["name"]): (tool, run) for tool, run in works}
 
     def definitions(self) -> list[Definition]:
@@ -188,6 +195,11 @@ class ControlTools:
         self.switched_off = True
         self.shown.append(self._controls.incognito_shown)
         return {"incognito": True, "for_good": True}
+
+    async def _be_quiet(self, given: Arguments) -> Any:
+        del given
+        await self._controls.be_quiet(self._message)
+        return {"quiet": True, "until": "somebody mentions you in this thread"}
 
     async def _forget_period(self, given: Arguments) -> Any:
         name = given.get("period")

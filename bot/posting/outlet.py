@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from functools import partial
 
 from bot.changed.privately import Work, show_privately
 from bot.inbox import Inbox, Waiting
+from bot.interruptions import Stopped
 from bot.logs import fault
 from bot.person.people import People
 from bot.posting.calls import Workspace
 from bot.posting.delivery import Delivery
 from bot.posting.posts import Posts
+from bot.posting.sessions import Sessions
 from bot.posting.status import StatusLines
 from bot.slack import SLACK_FAULTS, error_code
 from bot.surfaces.reply import late_line
@@ -32,6 +35,7 @@ class SlackOutlet(Delivery):
         self,
         workspace: Workspace,
         statuses: StatusLines,
+        sessions: Sessions,
         waiting: Waiting,
         view: View,
         intent: Intent,
@@ -59,6 +63,24 @@ class SlackOutlet(Delivery):
         self._standing_settings = intent.standing.settings
         self._people = people
         self._preface = ""
+        self._sessions = sessions
+        self._settling: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    async def __aexit__(self, kind: object = None, *more: object) -> None:
+        try:
+            await super().__aexit__(kind, *more)
+        finally:
+            if self._settling is not None:
+                await self._settling
+
+    async def check(self) -> None:
+        """Raise where the answer is not to go on; that is looked up once a second."""
+        try:
+            await super().check()
+        except Stopped:
+            self._stopped = True
+            raise
 
     @property
     def taken(self) -> str:
@@ -72,6 +94,9 @@ class SlackOutlet(Delivery):
     async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
         """Deliver the whole answer. Raises `DeliveryFailed` when Slack takes it in no way."""
         await self._look_at_pause()
+        if self._view.own.audience == DM and (self._message.opens_thread or self._stopped):
+            # Beside the last calls of the answer, which does not wait for it.
+            self._settling = asyncio.create_task(self._sessions.settle(self._message))
         await super().finish(await self._begun(text), drew_on=drew_on, rates=rates)
 
     async def _look_at_pause(self) -> None:

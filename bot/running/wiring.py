@@ -31,6 +31,7 @@ from bot.posting.budgets import Budgets
 from bot.posting.calls import Workspace
 from bot.posting.outlet import SlackOutlet
 from bot.posting.posts import Posts
+from bot.posting.sessions import Sessions
 from bot.posting.status import StatusLines
 from bot.reply import Replier
 from bot.running.connections import Connections
@@ -158,6 +159,7 @@ def wire(connections: Connections) -> Wiring:
     )
     workspace = Workspace(slack, str(connections.identity.bot_user_id), Budgets(pool))
     statuses = StatusLines(workspace)
+    sessions = Sessions(slack)
     sources = Sources(pool, queue, embedder, notices.announce, learning.schedule)
     turns = Turns(
         pool,
@@ -171,6 +173,7 @@ def wire(connections: Connections) -> Wiring:
         return SlackOutlet(
             workspace,
             statuses,
+            sessions,
             waiting,
             view,
             intent,

@@ -44,6 +44,11 @@ _NOT_THAT: Final = re.compile(
     r"|(?:それ|今の(?:話)?|さっきの(?:話|こと|メッセージ)?)(?:は|を)?、?(?:覚え|記憶し|残さ)(?:ないで|なくて)",
     re.IGNORECASE,
 )
+_QUIET: Final = re.compile(
+    r"\b(?:be|stay|keep|go) (?:quiet|silent|out of (?:this|it))\b|\bstop (?:replying|answering)\b"
+    r"|静かにして|黙って|返事(?:は|を)?(?:しないで|いらない|不要)",
+    re.IGNORECASE,
+)
 _INCOGNITO: Final = re.compile(
     r"\bincognito\b|\bkeep this (?:thread|conversation|chat) (?:private|out of your memory)\b"
     r"|シークレット|インコグニート|このスレッド(?:で)?は?(?:何も)?(?:覚え|記憶し|記憶に残さ)ないで",
@@ -189,6 +194,7 @@ def _placed(text: str) -> Arguments | None:
 # How a tool is known: a parameter it takes (or none) and a part of its name; and what asks for it.
 _READERS: Final[tuple[tuple[str, str, Reader], ...]] = (
     ("", "incognito", _bare(_INCOGNITO)),
+    ("", "quiet", _bare(_QUIET)),
     ("which", "remember", _not_remembered),
     ("period", "forget", _period),
     ("memory", "settings", _settings),
@@ -209,6 +215,10 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "incognito": (
         "このスレッドでは記憶を使わず、何も残しません。",
         "From now on nothing of this thread is remembered.",
+    ),
+    "quiet": (
+        "このスレッドでは静かにしています。メンションすると戻ります。",
+        "I will be quiet in this thread. Mention me to bring me back.",
     ),
     "error": (
         "できませんでした。何も変わっていません。",

@@ -35,6 +35,7 @@ from bot.posting.budgets import Budgets
 from bot.posting.calls import Workspace
 from bot.posting.outlet import SlackOutlet
 from bot.posting.posts import Posts
+from bot.posting.sessions import Sessions
 from bot.posting.status import StatusLines
 from bot.reply import Replier
 from bot.running.queue import LEARNING, REPLIES, Queue
@@ -225,11 +226,13 @@ async def build(
     )
     workspace = Workspace(client, slack.bot_user_id, Budgets(pool))
     statuses = StatusLines(workspace)
+    sessions = Sessions(client)
 
     def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
         return SlackOutlet(
             workspace,
             statuses,
+            sessions,
             waiting,
             view,
             intent,

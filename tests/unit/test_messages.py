@@ -114,6 +114,14 @@ def test_a_reply_in_a_thread_may_be_meant() -> None:
     assert message.thread == "T1.C1.1600000000.000100"
 
 
+@pytest.mark.parametrize("text", ["<!subteam^S1|@team> who is in?", " <!here> lunch", "<!channel>"])
+def test_a_reply_that_calls_a_group_is_not_meant(text: str) -> None:
+    """What opens by calling a group or everybody is for people; further on it may be meant."""
+    thread = {"thread_ts": "1600000000.000100"}
+    assert read_message(body(in_channel(text=text, **thread)), BOT) is None
+    assert read(in_channel(text=f"tell me about {text}", **thread)).addressed is False
+
+
 def test_mention_of_the_bot_and_another_is_addressed() -> None:
     """A message that mentions the bot beside somebody else is still meant for the bot."""
     assert read(in_channel(text=f"<@{BOT}> ask <@U2>", thread_ts="1.0")).addressed

@@ -1,0 +1,28 @@
+"""Threads in which the app was asked to be quiet: the `quiet_threads` table."""
+
+from __future__ import annotations
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.messages import Message
+
+
+async def fall_quiet(connection: AsyncConnection[DictRow], message: Message) -> None:
+    """Answer in the message's thread only where mentioned, as its author asked."""
+    await connection.execute(
+        "INSERT INTO quiet_threads (team_id, user_id, thread) VALUES (%s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
+        (message.team_id, message.user_id, message.thread),
+    )
+
+
+async def is_quiet(connection: AsyncConnection[DictRow], thread: str) -> bool:
+    """Say whether the app was asked to be quiet in a thread, in the thread's own scope."""
+    found = await connection.execute("SELECT FROM quiet_threads WHERE thread = %s", (thread,))
+    return await found.fetchone() is not None
+
+
+async def speak_again(connection: AsyncConnection[DictRow], thread: str) -> None:
+    """Follow a thread as before: somebody has mentioned the app there."""
+    await connection.execute("DELETE FROM quiet_threads WHERE thread = %s", (thread,))
