@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _MOST_ATTEMPTS = 500
+_AT_A_STRETCH_SECONDS = 5.0
 _DAY_SECONDS = 86_400.0
 
 
@@ -56,10 +57,17 @@ class Answering:
 
     @measured("drain")
     async def drain(self, thread: str) -> None:
-        """Answer the waiting messages of `thread` in the order they were written."""
+        """Answer the waiting messages of `thread` in the order they were written.
+
+        A thread with many does not keep its place for long while others wait for one.
+        """
+        end = asyncio.get_running_loop().time() + _AT_A_STRETCH_SECONDS
         try:
             while waiting := await self._inbox.next(thread):
                 if not await self._answer(waiting):
+                    break
+                if asyncio.get_running_loop().time() > end:
+                    await self._inbox.queue_again(thread)
                     break
         except Superseded:
             log.info("a thread was taken over by another worker")

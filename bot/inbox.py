@@ -208,6 +208,23 @@ class Inbox:
             )
             await self._schedule(connection, waiting.message.thread, delay)
 
+    async def queue_again(self, thread: str) -> None:
+        """Let what still waits in `thread` be answered after what others wrote meanwhile."""
+        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
+            found = await connection.execute(
+                "SELECT FROM inbox_events WHERE thread = %s AND status = 'waiting' LIMIT 1",
+                (thread,),
+            )
+            if await found.fetchone() is not None:
+                await self._queue.defer(
+                    connection,
+                    ANSWER,
+                    queue=REPLIES,
+                    lock=f"{REPLIES}:{thread}",
+                    behind=True,
+                    thread=thread,
+                )
+
     async def hurry(self) -> None:
         """Let no thread wait any longer: the model is back."""
         async with transaction(self._pool) as connection:

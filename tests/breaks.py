@@ -385,6 +385,14 @@ BREAKS = (
         ),
     ),
     Break(
+        "a long thread gives its place back",
+        "bot/answering.py",
+        "                    await self._inbox.queue_again(thread)\n",
+        "",
+        "What still waits in it would wait for the upkeep.",
+        ("tests/integration/test_order.py::test_a_long_thread_lets_others_through",),
+    ),
+    Break(
         "looks at people within Slack's limit",
         "bot/person/people.py",
         "        if not await self._budgets.take(person.team_id, PROFILE):",

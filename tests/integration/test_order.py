@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from bot.inbox import ANSWER
 from bot.messages import Message
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
-from tests.integration.work import sql
+from tests.integration.work import jobs, sql, taken
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -87,6 +88,29 @@ async def test_twenty_messages_at_once_are_answered_in_order(house: House) -> No
     found = sql(house, "SELECT question_ts, reply_ts FROM turns WHERE thread = %s", first.thread)
     replies = [row["reply_ts"] for row in sorted(found, key=lambda row: str(row["question_ts"]))]
     assert replies == sorted(replies)
+
+
+async def test_a_long_thread_lets_others_through(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread with many messages gives its place back after a while, and goes on after others."""
+    monkeypatch.setattr("bot.answering._AT_A_STRETCH_SECONDS", 0.0)
+    place = house.slack.place()
+    first = written(house, place, "one")
+    messages = [first, *(written(house, place, t, thread_ts=first.ts) for t in ("two", "three"))]
+    for message in messages:
+        await house.inbox.store(message)
+    taken(house, ANSWER)
+    for answered in ("one", "two", "three"):
+        await house.answering.drain(first.thread)
+        assert asked(house)[-1] == answered
+        expected = [] if answered == "three" else [{"thread": first.thread}]
+        assert [job["args"] for job in jobs(house, ANSWER)] == expected
+        assert all(row["priority"] < 0 for row in sql(house, _PRIORITIES, first.thread))
+        taken(house, ANSWER)
+
+
+_PRIORITIES = "SELECT priority FROM procrastinate_jobs WHERE args->>'thread' = %s"
 
 
 async def test_an_older_message_that_comes_late_goes_next(house: House) -> None:
