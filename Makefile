@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test coverage lint mutants bench soak aws-package clean
+.PHONY: help install up test coverage lint mutants gallery bench soak aws-package clean
 
 help:  ## List these verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -35,6 +35,9 @@ lint: install  ## ruff, mypy --strict, import-linter
 
 mutants: install  ## Break one listed line at a time; each break must fail a test
 	$(BIN)/python -m tests.mutants
+
+gallery: install  ## Picture every surface anew, into docs/gallery.md
+	$(BIN)/python -m tests.browser.gallery
 
 bench: install  ## Measure beside the peers, 15 minutes (QUICK=1: 2); writes docs/benchmarks.md
 	$(BIN)/python -m bench

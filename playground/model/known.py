@@ -19,6 +19,8 @@ _STORED: Final = re.compile(
 )
 # What mem0's own quickstart puts into the system prompt.
 _SENTENCES: Final = re.compile(r"^User Memories:\n(?P<body>(?:- .*\n?)+)", re.M)
+# What somebody else in the thread wrote, marked as such by the app.
+_OTHERS: Final = re.compile(r"\[another person\b[^\]]*\]")
 _NAMES: Final = ("food_name", "topic", "name", "title", "content", "text")
 _LEVELS: Final = ("preference", "interest_level", "level", "score")
 _DETAILS: Final = ("description", "details", "note", "notes")
@@ -48,6 +50,7 @@ def known_about(prompt: Prompt) -> list[Known]:
     for entry in _search_results(prompt):
         _read(found, entry)
     earlier = [turn.text for turn in prompt.turns if turn.role == "user"][:-1]
+    earlier = [text for text in earlier if not _OTHERS.match(text)]
     told = [*_sentences(prompt.instructions), *_recent_words(prompt.instructions), *earlier]
     for words in told:
         for said in read_statements(words):

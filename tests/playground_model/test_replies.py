@@ -149,6 +149,15 @@ async def test_recent_words_outweigh_memories(asker: Asker) -> None:
     assert "ramen" not in reply
 
 
+async def test_what_somebody_else_wrote_is_theirs(asker: Asker) -> None:
+    """Words in the thread that are marked as another person's are not taken for the asker's."""
+    history = [("user", "[another person, U7, wrote] I love ramen"), ("assistant", "Good!")]
+    reply = await asker.ask("I like soba", history=history)
+    assert "soba" in reply
+    assert "another" not in reply
+    assert "ramen" not in reply
+
+
 @pytest.mark.parametrize(
     "question", ["what do you remember about me?", "私について何を覚えてる？", "what do I like?"]
 )

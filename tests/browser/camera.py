@@ -1,0 +1,62 @@
+"""Takes pictures of parts of the page, light and dark, as small WebP files."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.async_api import CDPSession, Locator, Page
+
+THEMES = ("light", "dark")
+QUALITY = 62
+MARGIN = 8
+MOST_PIXELS = 900
+
+
+@dataclass
+class Camera:
+    """What was taken is in `taken`: file name → bytes."""
+
+    page: Page
+    folder: Path
+    language: str
+    _session: CDPSession | None = None
+    taken: dict[str, int] = field(default_factory=dict)
+
+    async def shoot(self, name: str, *parts: Locator) -> None:
+        """Picture the frame around these parts, once in each set of colours."""
+        await self.page.mouse.move(2, 2)
+        if not await self.page.locator("dialog[open], .menu").count():
+            await self.page.evaluate("() => document.activeElement?.blur()")
+        for theme in THEMES:
+            await self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            await self.page.evaluate("() => new Promise(done => requestAnimationFrame(done))")
+            clip = await self._frame(*parts)
+            if self._session is None:
+                self._session = await self.page.context.new_cdp_session(self.page)
+            shot = await self._session.send(
+                "Page.captureScreenshot", {"format": "webp", "quality": QUALITY, "clip": clip}
+            )
+            content = base64.b64decode(shot["data"])
+            file = f"{name}.{self.language}.{theme}.webp"
+            await asyncio.to_thread((self.folder / file).write_bytes, content)
+            self.taken[file] = len(content)
+        await self.page.emulate_media(color_scheme="light")
+
+    async def _frame(self, *parts: Locator) -> dict[str, float]:
+        for part in (parts[-1], parts[0]):
+            await part.evaluate("part => part.scrollIntoView({block: 'nearest'})")
+        boxes = [box for part in parts if (box := await part.bounding_box()) is not None]
+        if len(boxes) < len(parts):
+            raise SystemExit(f"Not to be seen: {parts}.")
+        size = self.page.viewport_size or {"width": 0, "height": 0}
+        dialog = await self.page.locator("dialog[open]").count()
+        margin = MARGIN if dialog else 0
+        left = max(0.0, min(box["x"] for box in boxes) - margin)
+        top = max(0.0, min(box["y"] for box in boxes) - margin)
+        right = min(size["width"], max(box["x"] + box["width"] for box in boxes) + margin)
+        bottom = min(size["height"], max(box["y"] + box["height"] for box in boxes) + margin)
+        bottom = min(bottom, top + MOST_PIXELS)
+        return {"x": left, "y": top, "width": right - left, "height": bottom - top, "scale": 1}

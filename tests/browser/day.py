@@ -1,0 +1,261 @@
+"""A day of one person with Kioku, each surface pictured as it comes up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from playwright.async_api import Locator, expect
+
+from bot.locale import Language, say
+from tests.browser.camera import Camera
+from tests.browser.visitor import Visitor
+
+SURFACES = (
+    ("prompts", "The first minute", "Suggested prompts in an empty Messages tab."),
+    ("status", "Status line", "Kioku says what it is doing, with a Stop button."),
+    ("streaming", "A reply as it comes", "An answer streams in; Stop stands below it."),
+    ("stopped", "Stopped", "A stopped answer keeps its beginning and says that it was stopped."),
+    ("reply", "A reply", "An answer, its footer, feedback buttons, and what it drew on."),
+    ("used", "Memories used", "A dialog lists the memories an answer drew on."),
+    ("feedback", "Feedback", "A dialog asks what was wrong with an answer."),
+    ("memories", "All memories", "What is remembered, grouped and numbered, each with a menu."),
+    ("menu", "What can be done with a memory", "The menu beside a memory."),
+    ("edit", "Edit a memory", "A form with the fields of a memory."),
+    ("history", "History", "What happened to the memories, newest first."),
+    ("forget", "Forget", "Kioku shows what it would forget, with a button."),
+    ("confirm", "Asked once more", "A dialog asks before a memory goes."),
+    ("forgotten", "Forgotten", "What was forgotten, with Undo for ten minutes."),
+    ("settings", "Settings", "A form: memory, notices, language, how long to keep."),
+    ("help", "Help", "The commands, and that plain words do."),
+    ("export", "Export", "A file of all memories in the direct message."),
+    ("import", "Import", "A dialog shows what a file would add."),
+    ("erase", "Forget everything", "A dialog that wants a word typed before all is forgotten."),
+    ("thread", "In a channel", "A mention is answered in its thread, for two people."),
+    ("preview", "Preview", "What an answer in a channel could draw on."),
+    ("unreachable", "When the model is away", "One sentence: the cause, and what comes next."),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What is typed in one language."""
+
+    language: Language
+    facts: tuple[str, ...]
+    ask: str
+    topics: str
+    food: str
+    lines: str
+    in_channel: str
+    too: str
+
+    @staticmethod
+    def of(language: str) -> Words:
+        """The words of a language."""
+        return _WORDS[language]
+
+    def text(self, key: str) -> str:
+        """A label of the app."""
+        return say(self.language, key)
+
+
+_WORDS = {
+    "en": Words(
+        language="en",
+        facts=("I like ramen and I'm interested in AWS", "I'm interested in Rust, and I like soba"),
+        ask="What shall I eat today?",
+        topics="Recommend three technology topics for me, in a sentence each.",
+        food="ramen",
+        lines="I like curry\nI'm interested in Zig",
+        in_channel="I'm interested in AWS. What should I learn first?",
+        too="I like Rust. And what should I learn?",
+    ),
+    "ja": Words(
+        language="ja",
+        facts=("ラーメンが大好きで、AWSに興味があります", "Rustに興味があって、そばも好きです"),
+        ask="今日のランチは何を食べようかな？",
+        topics="おすすめの技術トピックを3つ、1文ずつ教えて",
+        food="ラーメン",
+        lines="カレーが好き\nZigに興味がある",
+        in_channel="AWSに興味があります。まず何を学ぶといいですか？",
+        too="私はRustが好きです。何から学ぶといいですか？",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Day:
+    """One person in front of the page."""
+
+    one: Visitor
+    camera: Camera
+    words: Words
+
+    async def live(self) -> None:
+        """Go through every surface."""
+        await self.first_minute()
+        await self.answers()
+        await self.memories()
+        await self.forgetting()
+        await self.settings()
+        await self.transfer()
+        await self.thread()
+        await self.outage()
+
+    @property
+    def dialog(self) -> Locator:
+        """The dialog that is open."""
+        return self.one.page.locator("dialog[open]")
+
+    def in_last(self, action: str) -> Locator:
+        """An element of the newest message, by its action id."""
+        return self.one.last.locator(f'[data-focus^="{action}"]').first
+
+    async def close(self) -> None:
+        """Close the dialog."""
+        await self.one.page.keyboard.press("Escape")
+        await expect(self.dialog).to_have_count(0)
+
+    async def opened(self) -> Locator:
+        """Wait for a dialog with its content in it."""
+        await expect(self.dialog).to_be_visible(timeout=15_000)
+        await expect(self.dialog.locator(".dialog-body")).not_to_be_empty()
+        await expect(self.dialog).not_to_contain_text(
+            self.words.text("modal_loading"), timeout=15_000
+        )
+        return self.dialog
+
+    async def first_minute(self) -> None:
+        """The prompts, and what one says first."""
+        await expect(self.one.page.locator(".prompt").first).to_be_visible()
+        await self.one.page.wait_for_timeout(700)
+        await self.camera.shoot("prompts", self.one.page.locator("#conversation .intro"))
+        for fact in self.words.facts:
+            await self.one.ask(fact)
+        await self.one.remembered("AWS", "Rust")
+
+    async def answers(self) -> None:
+        """Status, stream, Stop, a whole answer and what stands below it."""
+        page, one = self.one.page, self.one
+        one.playground.model(first_token_ms=2500, token_ms=120, chunk_chars=6)
+        await one.say(self.words.topics)
+        await expect(page.locator(".message.status")).to_be_visible(timeout=15_000)
+        await self.camera.shoot("status", one.last, page.locator(".message.status"))
+        live = page.locator(".message.live")
+        await expect(live).to_be_visible(timeout=15_000)
+        written = "() => document.querySelector('.live .content').textContent.length > 70"
+        await page.wait_for_function(written, timeout=30_000)
+        await self.camera.shoot("streaming", live)
+        await live.locator(".stop").click()
+        await expect(page.locator(".live, .message.status")).to_have_count(0, timeout=15_000)
+        await page.wait_for_timeout(500)
+        await self.camera.shoot("stopped", one.last)
+        one.playground.model(first_token_ms=0, token_ms=0, chunk_chars=12)
+        await one.ask(self.words.ask)
+        await self.camera.shoot("reply", one.messages.nth(-2), one.last)
+        await self.in_last("memories_used").click()
+        await self.camera.shoot("used", await self.opened())
+        await self.close()
+        await one.last.locator('[data-focus="feedbacknegative"]').click()
+        await self.camera.shoot("feedback", await self.opened())
+        await self.close()
+
+    async def memories(self) -> None:
+        """The list, a memory's menu, its form, preview and history."""
+        one = self.one
+        listed = await one.command("/memories")
+        await self.camera.shoot("memories", listed)
+        await self.in_last("memory_menu").click()
+        menu = one.page.locator(".menu")
+        await self.camera.shoot("menu", one.last.locator(".block").first, menu)
+        await menu.get_by_role("menuitem", name=self.words.text("menu_edit")).click()
+        await self.camera.shoot("edit", await self.opened())
+        await self.close()
+        await self.camera.shoot("history", await one.command("/memories history"))
+
+    async def forgetting(self) -> None:
+        """Asked, asked again, forgotten."""
+        one = self.one
+        asked = await one.command(f"/forget {self.words.food}")
+        await self.camera.shoot("forget", asked)
+        await self.in_last("forget_memory").click()
+        await self.camera.shoot("confirm", self.dialog)
+        await self.dialog.get_by_role("button").last.click()
+        await expect(self.in_last("undo_forget")).to_be_visible(timeout=15_000)
+        await self.camera.shoot("forgotten", one.last)
+        await self.in_last("undo_forget").click()
+        await expect(one.page.locator('[data-focus^="undo_forget"]')).to_have_count(0)
+
+    async def settings(self) -> None:
+        """Settings and help."""
+        await self.one.say("/memories settings")
+        await self.camera.shoot("settings", await self.opened())
+        await self.close()
+        await self.camera.shoot("help", await self.one.command("/memories help"))
+
+    async def transfer(self) -> None:
+        """Export, import, forget everything."""
+        page = self.one.page
+        await self.one.say("/memories export")
+        link = page.get_by_role("link", name="kioku-")
+        await expect(link).to_be_visible(timeout=15_000)
+        await self.camera.shoot("export", self.one.messages.filter(has=link))
+        await self.one.say("/memories import")
+        await (await self.opened()).locator("textarea").fill(self.words.lines)
+        await self.dialog.locator("button.primary").click()
+        await expect(self.dialog.locator("input, textarea")).to_have_count(0, timeout=15_000)
+        await expect(self.dialog.locator("button.primary")).to_be_visible(timeout=15_000)
+        await self.camera.shoot("import", self.dialog)
+        await self.close()
+        asked = await self.one.command("/forget everything")
+        await asked.locator('[data-focus^="erase_everything"]').click()
+        await self.camera.shoot("erase", await self.opened())
+        await self.close()
+
+    async def thread(self) -> None:
+        """A mention in a channel, and a second person in its thread."""
+        one = self.one
+        await one.go("general")
+        await one.say(f"@Kioku {self.words.in_channel}")
+        said = one.messages.filter(has_text=self.words.in_channel)
+        replies = said.locator(".replies")
+        await expect(replies).to_be_visible(timeout=15_000)
+        await expect(one.page.locator(".message.status")).to_have_count(0, timeout=15_000)
+        state = one.playground.get("_playground/state")
+        general = one.playground.channel("general")
+        if self.words.language == "ja":
+            other = next(user["id"] for user in state["users"] if user["name"] == "Chika")
+        else:
+            other = one.playground.post("_playground/users", name="Dana", locale="en-US")["id"]
+            one.playground.post("_playground/channels/update", channel=general, add=[other])
+        me = await one.page.evaluate("JSON.parse(localStorage.getItem('kioku.me'))")
+        seen = one.playground.get(f"_playground/channels/{general}/messages?as={me}")["messages"]
+        root = next(m["ts"] for m in seen if m.get("user") == me)
+        one.playground.post(
+            "_playground/messages", user=other, channel=general, text=self.words.too, thread_ts=root
+        )
+        await replies.click()
+        side = one.page.locator("#side .messages")
+        await expect(side.locator(".message:not(.status)")).to_have_count(4, timeout=20_000)
+        await expect(side.locator(".live, .status")).to_have_count(0, timeout=15_000)
+        await self.camera.shoot("thread", side)
+        await one.page.keyboard.press("Escape")
+        await one.go("Kioku")
+        for _ in range(20):
+            preview = await one.command("/memories preview #general")
+            if "AWS" in await preview.inner_text():
+                break
+            await one.page.wait_for_timeout(400)
+        await self.camera.shoot("preview", preview)
+
+    async def outage(self) -> None:
+        """The model does not answer."""
+        one = self.one
+        one.playground.post(
+            "_model/faults", endpoint="responses", kind="reply", status=500, times=9
+        )
+        before = await one.messages.count()
+        await one.say(self.words.ask)
+        await expect(one.messages).to_have_count(before + 2, timeout=30_000)
+        await expect(one.page.locator(".live, .message.status")).to_have_count(0, timeout=30_000)
+        await self.camera.shoot("unreachable", one.last)

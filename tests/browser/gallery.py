@@ -1,0 +1,136 @@
+"""Makes docs/gallery.md and its pictures: ``python -m tests.browser.gallery``.
+
+Starts Kioku with its playground and the stand-in model in an empty folder and lives a day of one
+person on the page, in English and in Japanese; each surface is pictured light and dark.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import Browser, async_playwright
+
+from tests.browser.camera import THEMES, Camera
+from tests.browser.day import SURFACES, Day, Words
+from tests.browser.setup import system_chromium
+from tests.browser.visitor import Playground, Visitor
+from tests.integration.kioku_process import running
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURES = ROOT / "docs" / "media" / "gallery"
+PAGE = ROOT / "docs" / "gallery.md"
+MOST_BYTES = 4_000_000
+LANGUAGES = {"en": "English", "ja": "日本語"}
+PEOPLE = {"en": "Ben", "ja": "Aya"}
+SCALE = 1.5
+SIZE = {"width": 1000, "height": 1000}
+
+
+@dataclass(frozen=True)
+class Surface:
+    """One surface of the gallery: `name` of its files, heading, and what its pictures show."""
+
+    name: str
+    title: str
+    shows: str
+
+    def files(self, language: str) -> list[str]:
+        """The names of its pictures in a language, light first."""
+        return [f"{self.name}.{language}.{theme}.webp" for theme in THEMES]
+
+
+ALL = tuple(Surface(*entry) for entry in SURFACES)
+
+
+def gallery(surfaces: Sequence[Surface] = ALL) -> str:
+    """Return the text of docs/gallery.md."""
+    parts = [
+        "# What people see",
+        "Every surface of Kioku in English and Japanese, light and dark, as the playground's page"
+        " shows it: the real app, with the stand-in model. `make gallery` makes this page and its"
+        " pictures anew. In Slack the same blocks are drawn by Slack, so fonts and spacing differ.",
+    ]
+    for surface in surfaces:
+        rows = ["| " + " | ".join(LANGUAGES.values()) + " |", "|---" * len(LANGUAGES) + "|"]
+        for index, theme in enumerate(THEMES):
+            cells = [
+                f"![{surface.shows} In {_name(language)}, {theme}.]"
+                f"(media/gallery/{surface.files(language)[index]})"
+                for language in LANGUAGES
+            ]
+            rows.append("| " + " | ".join(cells) + " |")
+        parts += [f"## {surface.title}", surface.shows, "\n".join(rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _name(language: str) -> str:
+    return {"en": "English", "ja": "Japanese"}[language]
+
+
+async def _day(browser: Browser, url: str, language: str, folder: Path) -> Camera:
+    playground = Playground(url)
+    people = playground.get("_playground/state")["users"]
+    person = next(one["id"] for one in people if one["name"] == PEOPLE[language])
+    context = await browser.new_context(
+        viewport=SIZE,  # type: ignore[arg-type]
+        device_scale_factor=SCALE,
+        reduced_motion="reduce",
+    )
+    page = await context.new_page()
+    await page.add_init_script(
+        f"localStorage.setItem('kioku.me', '\"{person}\"');"
+        "localStorage.setItem('kioku.standIn', '\"hidden\"')"
+    )
+    await page.goto(url)
+    await page.wait_for_selector("[data-ready]")
+    camera = Camera(page, folder, language)
+    await Day(Visitor(page, playground), camera, Words.of(language)).live()
+    await context.close()
+    return camera
+
+
+async def make(folder: Path) -> int:
+    """Picture everything into `folder`; return the bytes of it all."""
+    total = 0
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=system_chromium())
+        for language in LANGUAGES:
+            home = Path(tempfile.mkdtemp())
+            with running(home, "up", PORT="0", KIOKU_DATA_DIR=str(home / "data")) as process:
+                url = process.line().rsplit(" ", 1)[1].rstrip("/")
+                camera = await _day(browser, url, language, folder)
+            shutil.rmtree(home, ignore_errors=True)
+            total += sum(camera.taken.values())
+        await browser.close()
+    return total
+
+
+def main() -> None:
+    """Make the gallery; SystemExit when it would weigh more than 4 MB."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        total = asyncio.run(make(folder))
+        if total > MOST_BYTES:
+            raise SystemExit(f"The pictures have {total} bytes: lower QUALITY or show less.")
+        wanted = {
+            file for surface in ALL for language in LANGUAGES for file in surface.files(language)
+        }
+        taken = {file.name for file in folder.glob("*.webp")}
+        if wanted != taken:
+            raise SystemExit(f"Listed and taken differ: {sorted(wanted ^ taken)}.")
+        shutil.rmtree(PICTURES, ignore_errors=True)
+        PICTURES.mkdir(parents=True)
+        for file in sorted(wanted):
+            shutil.copy(folder / file, PICTURES / file)
+    PAGE.write_text(gallery(), "utf-8")
+    sys.stdout.write(f"docs/gallery.md: {len(wanted)} pictures, {total} bytes\n")
+
+
+if __name__ == "__main__":
+    main()
