@@ -159,6 +159,5 @@ class Answering:
             used_up.sentence,
             outcome="answered",
             limit=used_up.limit,
-            minutes=used_up.minutes,
-            hours=used_up.hours,
+            count=used_up.count,
         )

@@ -14,12 +14,12 @@ from bot.own.subcommands import (
     STRETCH_OF,
     THREAD,
     forget_use,
-    help_lines,
+    help_groups,
     memories_use,
     nearest,
 )
 from bot.person.controls import Controls
-from bot.surfaces.blocks import Payload, escaped, private
+from bot.surfaces.blocks import Payload, escaped, note, private, section
 from bot.words import plain
 from memory import Person, folded
 
@@ -114,16 +114,10 @@ class OwnCommands:
 
     async def _help(self, person: Person, language: Language, *_: str) -> Payload:
         del person
-        return private(
-            "\n".join(
-                [
-                    say(language, "help_title"),
-                    *help_lines(language, "/memories"),
-                    *help_lines(language, "/forget"),
-                    say(language, "help_words"),
-                ]
-            )
-        )
+        title, words = say(language, "help_title"), say(language, "help_words")
+        groups = help_groups(language)
+        blocks = [section(title), *map(section, groups), note(words)]
+        return private("\n".join([title, *groups, words]), blocks)
 
 
 def _unknown(language: Language, word: str) -> str:

@@ -39,8 +39,8 @@ class Exporting:
         text = say(
             language,
             "export_message",
-            memories=len(document["memories"]),
-            turns=len(document["conversation"]),
+            memories=say(language, "counted_memories", count=len(document["memories"])),
+            messages=say(language, "counted_answers", count=len(document["conversation"])),
         )
         content = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
         name = f"kioku-{datetime.now(UTC).date().isoformat()}.json"

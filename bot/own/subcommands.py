@@ -77,7 +77,7 @@ MEMORIES: tuple[Subcommand, ...] = (
     Subcommand(words=("help", "?", "ヘルプ", "使い方"), usage="usage_help", about="about_help"),
 )
 NUMBER = Subcommand(words=("number", "番号"), usage="usage_forget_number", about="about_forget")
-WORDS = Subcommand(words=("words", "言葉"), usage="usage_forget_words", about="about_forget_words")
+WORDS = Subcommand(words=("words", "言葉"), usage="usage_forget_words", about="about_forget")
 EVERYTHING = Subcommand(
     words=("everything", "all", "すべて", "全て", "全部", "ぜんぶ"),
     usage="usage_forget_everything",
@@ -86,22 +86,31 @@ EVERYTHING = Subcommand(
 LAST_HOUR = Subcommand(
     words=("last hour", "the last hour", "直近1時間", "1時間", "この1時間"),
     usage="usage_forget_hour",
-    about="about_forget_hour",
+    about="about_forget_period",
 )
-TODAY = Subcommand(words=("today", "今日"), usage="usage_forget_today", about="about_forget_today")
+TODAY = Subcommand(words=("today", "今日"), usage="usage_forget_today", about="about_forget_period")
 YESTERDAY = Subcommand(
-    words=("yesterday", "昨日"), usage="usage_forget_yesterday", about="about_forget_yesterday"
+    words=("yesterday", "昨日"), usage="usage_forget_yesterday", about="about_forget_period"
 )
 THREAD = Subcommand(
     words=("this thread", "thread", "このスレッド", "スレッド"),
     usage="usage_forget_thread",
-    about="about_forget_thread",
+    about="about_forget_period",
 )
 FORGET: tuple[Subcommand, ...] = (NUMBER, WORDS, EVERYTHING, LAST_HOUR, TODAY, YESTERDAY, THREAD)
 STRETCH_OF: dict[str, Stretch] = {
     LAST_HOUR.name: "last_hour",
     TODAY.name: "today",
     YESTERDAY.name: "yesterday",
+}
+_NAMED = {use.name: use for use in MEMORIES}
+# What help shows: under each heading, the uses that share a line.
+HELP: dict[str, tuple[tuple[Subcommand, ...], ...]] = {
+    "help_see": tuple((_NAMED[name],) for name in ("list", "search", "history", "preview")),
+    "help_change": tuple((_NAMED[name],) for name in ("add", "edit")),
+    "help_forget": ((NUMBER, WORDS), (TODAY, YESTERDAY, LAST_HOUR, THREAD), (EVERYTHING,)),
+    "help_control": tuple((_NAMED[name],) for name in ("pause", "resume", "settings")),
+    "help_take": tuple((_NAMED[name],) for name in ("export", "import")),
 }
 COMMANDS: dict[str, tuple[Subcommand, ...]] = {"/memories": MEMORIES, "/forget": FORGET}
 
@@ -152,13 +161,17 @@ def nearest(word: str) -> Subcommand | None:
     return names[close[0]] if close else None
 
 
-def help_lines(language: Language, command: str) -> list[str]:
-    """Return a line for each use of a command: an example, and what it does."""
-    return [_line(language, use) for use in COMMANDS[command]]
+def help_groups(language: Language) -> list[str]:
+    """Return the headings of help, each with its lines: examples, and what they do."""
+    return [
+        "\n".join([say(language, title), *(_line(language, uses) for uses in lines)])
+        for title, lines in HELP.items()
+    ]
 
 
-def _line(language: Language, use: Subcommand) -> str:
-    return f"• `{say(language, use.usage)}` – {say(language, use.about)}"
+def _line(language: Language, uses: tuple[Subcommand, ...]) -> str:
+    examples = say(language, "listed").join(f"`{say(language, use.usage)}`" for use in uses)
+    return f"• {examples} – {say(language, uses[0].about)}"
 
 
 def is_number(text: str) -> bool:

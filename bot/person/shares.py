@@ -26,14 +26,10 @@ class UsedUp:
     seconds: float
 
     @property
-    def minutes(self) -> int:
-        """Whole minutes until there is a new share, at least one."""
-        return max(1, -(-int(self.seconds) // 60))
-
-    @property
-    def hours(self) -> int:
-        """Whole hours until there is a new share, at least one."""
-        return max(1, -(-int(self.seconds) // 3600))
+    def count(self) -> int:
+        """Whole minutes, of tokens whole hours, until there is a new share; at least one."""
+        unit = 60 if self.sentence == "share_messages" else 3600
+        return max(1, -(-int(self.seconds) // unit))
 
 
 class Shares:

@@ -147,7 +147,7 @@ async def answer_call(
     """Answer one call, as `bot.call.read_call` read it; return the HTTP status and the text."""
     try:
         if used_up := await asks.shares.tokens_used_up(TEAM):
-            return 429, say(language_of(None, prompt), used_up.sentence, hours=used_up.hours) + "\n"
+            return 429, say(language_of(None, prompt), used_up.sentence, count=used_up.count) + "\n"
         outcome, text = await asks.ask(turn, user_id, prompt)
     except OperationalError as error:
         log.warning("a question over HTTP was not answered: %s", fault(error))

@@ -57,13 +57,13 @@ def settings_form(language: Language, settings: PersonSettings, *, consent: Cons
     is_now = {None: "on", "paused": "stay"}.get(off, "off")
     notices = [_option("on", say(language, "settings_notices_yes"))]
     languages = [
-        _option("slack", say(language, "settings_as_slack")),
+        _option("slack", _begun(say(language, "settings_as_slack"))),
         *(_option(code, name) for code, name in LANGUAGE_NAMES.items()),
     ]
     days = sorted({*_RETENTION, settings.retention_days or _RETENTION[0]})
     periods = [
-        _option("0", kept_for(language, None)),
-        *(_option(str(one), kept_for(language, one)) for one in days),
+        _option("0", _begun(kept_for(language, None))),
+        *(_option(str(one), _begun(kept_for(language, one))) for one in days),
     ]
     blocks = [
         _input(
@@ -131,6 +131,11 @@ def read_settings_form(view: Mapping[str, Any]) -> Chosen:
     )
 
 
+def _begun(words: str) -> str:
+    """Return words that end a sentence elsewhere as a line of their own."""
+    return words[:1].upper() + words[1:]
+
+
 def _option(value: str, text: str) -> Block:
     return {"text": plain_text(text), "value": value}
 
@@ -177,4 +182,4 @@ def kept_for(language: Language, days: int | None) -> str:
     """Return how long memories are kept, in words."""
     if days is None:
         return say(language, "settings_kept_always")
-    return say(language, "settings_kept_days", days=days)
+    return say(language, "settings_kept_days", count=days)

@@ -20,8 +20,8 @@ from tests.integration.work import sql
 )
 def test_times_are_told_in_whole_units(seconds: float, minutes: int, hours: int) -> None:
     """The time left is rounded up, and never nothing."""
-    used_up = UsedUp(sentence="share_messages", limit=1, seconds=seconds)
-    assert (used_up.minutes, used_up.hours) == (minutes, hours)
+    assert UsedUp(sentence="share_messages", limit=1, seconds=seconds).count == minutes
+    assert UsedUp(sentence="share_tokens", limit=1, seconds=seconds).count == hours
 
 
 async def test_beyond_their_messages_a_person_is_told_once(make: Make) -> None:
@@ -33,7 +33,7 @@ async def test_beyond_their_messages_a_person_is_told_once(make: Make) -> None:
     assert [len(answer) for answer in answers] == [1, 1, 1, 0, 0]
     [sentence] = answers[2]
     assert any(
-        sentence == say("en", "share_messages", limit=2, minutes=minutes) for minutes in range(61)
+        sentence == say("en", "share_messages", limit=2, count=minutes) for minutes in range(61)
     )
     assert [prompt[-1]["content"] for prompt in house.prompts()] == [
         "I like food 0",
@@ -77,7 +77,7 @@ async def test_beyond_its_tokens_a_workspace_is_not_answered(make: Make) -> None
     for place in (ann, bob):
         told, silent = await house.ask(place, "One"), await house.ask(place, "Two")
         [sentence] = house.replies(place, told)
-        assert sentence in [say("en", "share_tokens", hours=hours) for hours in range(25)]
+        assert sentence in [say("en", "share_tokens", count=hours) for hours in range(25)]
         assert house.replies(place, silent) == []
     assert len(house.prompts()) == asked
     sql(house, "UPDATE token_use SET day = day - 1")
@@ -143,5 +143,5 @@ async def test_a_caller_of_the_api_is_told_too(make: Make) -> None:
     assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
     status, text = await answer_call(asks, turn, "MZ0001", "Hello")
     assert status == 429
-    assert text.strip() in [say("en", "share_tokens", hours=hours) for hours in range(25)]
+    assert text.strip() in [say("en", "share_tokens", count=hours) for hours in range(25)]
     assert len(house.prompts()) == 1

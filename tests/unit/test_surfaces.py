@@ -310,7 +310,7 @@ def test_reply_text() -> None:
         cut_short=True,
     )
     assert reply_text("en", reply) == (
-        "Yes.\n\n_The answer was cut off at the model's length limit. Ask me to go on._"
+        "Yes.\n\n_The answer was cut off at the model’s length limit. Ask me to go on._"
         "\n\n**Sources**\n- [A (draft) of x](https://a.example/?q=[1])\n- [link](https://b.example)"
     )
     assert reply_text("en", Reply(text="Yes.")) == "Yes."
