@@ -27,7 +27,7 @@ _PAGE: LiteralString = (
     "WITH mine AS (SELECT prefix, key, updated_at, COALESCE(value->>'kind', 'Memory') AS kind"
     f" FROM store WHERE {OF_PERSON} AND ({_HIDES}) IS NOT TRUE AND NOT {_ENDED}),"
     " kinds AS (SELECT kind, count(*) AS n, max(updated_at) AS newest FROM mine GROUP BY kind),"
-    " wanted AS (SELECT sum(n)::int AS n FROM kinds"
+    " wanted AS (SELECT COALESCE(sum(n), 0)::int AS n FROM kinds"
     "  WHERE %(kind)s::text IS NULL OR kind = %(kind)s),"
     " place AS (SELECT GREATEST(LEAST(%(page)s - 1, (n - 1) / %(size)s), 0) AS page FROM wanted),"
     " shown AS (SELECT prefix, key, kind, updated_at, newest FROM mine JOIN kinds USING (kind)"

@@ -164,7 +164,7 @@ class Homes:
     async def _made(self, person: Person, where: Where, said: Sequence[Block] = ()) -> _Made:
         settings = await self._people.settings(person)
         language = settings.reads()
-        page = await self._reading.page(person, language, settings, where)
+        page = await self._reading.page(person, settings, where)
         digest = hashlib.sha256(json.dumps(home_view(language, page)).encode()).hexdigest()
         return _Made(
             language=language,

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from bot.config import Settings
-from bot.locale import Language
 from bot.own.memories import OwnMemories
 from bot.own.permalinks import Permalinks, last_place
+from bot.person.admission import Admission
 from bot.person.settings import PersonSettings
+from bot.policies import Policies
 from bot.surfaces.home import Flow, HomePage, Keeping, Where
 from bot.surfaces.home.listing import HOME_PAGE, Listing
 from bot.surfaces.home.view import CHANGES_SHOWN
 from bot.surfaces.memories import numbered
 from memory import Entry, Memory, Person, Pool, history, memory_page, open_questions
-
-# Sentences about what the operator allows, for a person, in their language.
-Policy: TypeAlias = Callable[[Person, Language], Awaitable[Sequence[str]]]
 
 
 class HomeReading:
@@ -31,32 +28,34 @@ class HomeReading:
         own: OwnMemories,
         links: Permalinks,
         settings: Settings,
-        *,
-        policy: Policy | None = None,
+        policies: Policies,
+        admission: Admission,
     ) -> None:
         self._pool = pool
         self._own = own
         self._links = links
         self._settings = settings
-        self._policy = policy
+        self._policies = policies
+        self._admission = admission
 
-    async def page(
-        self, person: Person, language: Language, chosen: PersonSettings, where: Where
-    ) -> HomePage:
+    async def page(self, person: Person, chosen: PersonSettings, where: Where) -> HomePage:
         """Return what is shown there; `chosen` are the person's settings."""
         listing = await self._listing(person, where)
         changes = await history(self._pool, person, limit=CHANGES_SHOWN)
         questions = await open_questions(self._pool, person) if listing.total else []
         links, of_changes = await self._linked(listing.memories, changes)
-        policy = await self._policy(person, language) if self._policy else ()
+        policy = await self._policies.applies(person.team_id)
         return HomePage(
             settings=chosen,
             off=chosen.off(self._settings.consent),
+            refusal=await self._admission.refuses_person(person),
             listing=replace(listing, links=links),
             changes=changes,
             questions=questions,
             links=of_changes,
-            keeping=replace(self.nothing_kept(), days=self._days(chosen), policy=policy),
+            keeping=replace(
+                self.nothing_kept(), days=_days(chosen, policy.retention_days), policy=policy
+            ),
         )
 
     def nothing_kept(self) -> Keeping:
@@ -66,10 +65,6 @@ class HomeReading:
             days=self._settings.retention_days,
             stand_in=self._settings.stand_in,
         )
-
-    def _days(self, chosen: PersonSettings) -> int | None:
-        limits = (chosen.retention_days, self._settings.retention_days)
-        return min((days for days in limits if days is not None), default=None)
 
     async def _listing(self, person: Person, where: Where) -> Listing:
         if where.words:
@@ -119,6 +114,11 @@ class HomeReading:
             {name: links[place] for name, place in said.items() if place in links},
             {name: links[place] for name, place in made.items() if place in links},
         )
+
+
+def _days(chosen: PersonSettings, most: int | None) -> int | None:
+    limits = (chosen.retention_days, most)
+    return min((days for days in limits if days is not None), default=None)
 
 
 def flows(settings: Settings) -> list[Flow]:

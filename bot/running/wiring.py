@@ -135,7 +135,11 @@ def wire(connections: Connections) -> Wiring:
     placing = Placing(pool, embedder, audiences)
     previews = Previews(pool, embedder, audiences, stand_in=settings.stand_in)
     homes = Homes(
-        pool, queue, slack, people, HomeReading(pool, own, modals.used.permalinks, settings)
+        pool,
+        queue,
+        slack,
+        people,
+        HomeReading(pool, own, modals.used.permalinks, settings, policies, admission),
     )
     own_commands = OwnCommands(
         own,

@@ -9,7 +9,9 @@ from bot.home.homes import Homes
 from bot.home.reading import HomeReading
 from bot.own.memories import OwnMemories
 from bot.own.permalinks import Permalinks
+from bot.person.admission import Admission
 from bot.person.people import People
+from bot.policies import Policies, policy_of
 from bot.running.queue import Queue
 from memory import Embedder, Pool
 
@@ -26,5 +28,7 @@ def homes_of(
     """Return everybody's Homes."""
     own = OwnMemories(pool, embedder, stand_in=True)
     settings = Settings.model_validate({"consent": consent, "reply_model": "kioku-stand-in"})
-    reading = HomeReading(pool, own, Permalinks(client), settings)
+    policies = Policies(pool, policy_of(settings))
+    admission = Admission(policies, people, client)
+    reading = HomeReading(pool, own, Permalinks(client), settings, policies, admission)
     return Homes(pool, queue, client, people, reading)

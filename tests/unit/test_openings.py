@@ -18,9 +18,10 @@ def click(action: str, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))
 def test_clicks_open_a_modal_or_push_one(action: str) -> None:
-    """From a message a modal is opened, from a modal another is laid on top of it."""
+    """From a message or App Home a modal is opened, from a modal another is laid on top of it."""
     assert opens_modal(click(action)) == "views.open"
     assert opens_modal(click(action, view={"id": "V1"})) == "views.push"
+    assert opens_modal(click(action, view={"id": "V1", "type": "home"})) == "views.open"
 
 
 @pytest.mark.parametrize(

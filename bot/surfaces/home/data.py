@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.locale import Language, say
 from bot.own.openings import IMPORT_ACTION
+from bot.policies import Policy
 from bot.surfaces.blocks import Block, button, escaped, note, plain_text, section
 from bot.surfaces.erasing import erase_button
 from bot.surfaces.forgetting import forget_everything_button
@@ -15,6 +16,7 @@ from bot.surfaces.transfer import EXPORT_ACTION
 
 LANGUAGE_ACTION = "home_language"
 AS_SLACK = "slack"
+_CHANNELS = 20
 _FLOWS = {
     "replies": "home_flow_replies",
     "memories": "home_flow_memories",
@@ -33,15 +35,15 @@ class Flow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
-    """Where a person's data goes and how long it stays; `policy` are sentences of the operator's.
+    """Where a person's data goes and how long it stays, and what the operator allows.
 
     `days` is how long memories are kept, None: until they are deleted. `stand_in`: there is no
-    language model, and nothing leaves the machine.
+    language model, and nothing leaves the machine. `policy` is the workspace's, where it is known.
     """
 
     flows: Sequence[Flow] = ()
     days: int | None = None
-    policy: Sequence[str] = ()
+    policy: Policy | None = None
     stand_in: bool = False
 
 
@@ -89,11 +91,29 @@ def keeping_blocks(language: Language, keeping: Keeping) -> list[Block]:
             for one in keeping.flows
         ]
     lines.append(say(language, "settings_kept", period=kept_for(language, keeping.days)))
-    lines += keeping.policy
+    blocks = [_header(language, "home_where"), _listed(lines)]
+    if keeping.policy is not None:
+        blocks += [_header(language, "home_policy"), _listed(_allowed(language, keeping.policy))]
+    return blocks
+
+
+def _allowed(language: Language, policy: Policy) -> list[str]:
+    if policy.channels:
+        named = [f"<#{channel}>" for channel in sorted(policy.channels)[:_CHANNELS]]
+        more = len(policy.channels) - len(named)
+        where = say(language, "listed").join(named) + (f" (+{more})" if more else "")
+        channels = say(language, "home_policy_channels", channels=where)
+    else:
+        channels = say(language, "home_policy_everywhere")
     return [
-        _header(language, "home_where"),
-        section("\n".join(f"• {line}" for line in lines)[:3_000]),
+        channels,
+        say(language, "home_policy_web" if policy.web_search else "home_policy_no_web"),
+        say(language, "home_policy_guests" if policy.guests else "home_policy_no_guests"),
     ]
+
+
+def _listed(lines: Sequence[str]) -> Block:
+    return section("\n".join(f"• {line}" for line in lines))
 
 
 def _header(language: Language, key: str) -> Block:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.locale import Language, say
 from bot.own.openings import ADD_ACTION, SETTINGS_ACTION
 from bot.person.settings import Off, PersonSettings
+from bot.policies import Refusal
 from bot.surfaces.blocks import Block, button, plain_text, section
 from bot.surfaces.dates import minute
 from bot.surfaces.standing import (
@@ -22,8 +23,15 @@ _PAUSES = {
 }
 
 
-def standing_blocks(language: Language, settings: PersonSettings, off: Off | None) -> list[Block]:
-    """Return whether memory is on, what that means, and what switches it."""
+def standing_blocks(
+    language: Language, settings: PersonSettings, off: Off | None, refusal: Refusal | None = None
+) -> list[Block]:
+    """Return whether memory is on, what that means, and what switches it.
+
+    `refusal`: the operator has not opened the app to this person.
+    """
+    if refusal is not None:
+        return [section(say(language, refusal))]
     if off == "not_agreed":
         return [section(say(language, "consent_ask")), consent_buttons(language)]
     more = [button(SETTINGS_ACTION, say(language, "settings_change"), "settings")]

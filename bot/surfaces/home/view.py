@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bot.locale import Language, say
 from bot.own.openings import VIEW_ACTION
 from bot.person.settings import Off, PersonSettings
+from bot.policies import Refusal
 from bot.surfaces.blocks import Block, button, note, plain_text, section
 from bot.surfaces.changes import can_be_undone, question_blocks, undo_button
 from bot.surfaces.history import ALL_CHANGES, entry_line
@@ -34,6 +35,7 @@ class HomePage:
 
     settings: PersonSettings = field(default_factory=PersonSettings)
     off: Off | None = None
+    refusal: Refusal | None = None
     listing: Listing = field(default_factory=Listing)
     changes: Sequence[Entry] = ()
     questions: Sequence[Question] = ()
@@ -48,7 +50,7 @@ def home_view(language: Language, page: HomePage, said: Sequence[Block] = ()) ->
     blocks += said_blocks(said)
     blocks += [
         _header(language, "memories_title"),
-        *standing_blocks(language, page.settings, page.off),
+        *standing_blocks(language, page.settings, page.off, page.refusal),
         note(*_small_print(language, page)),
         _DIVIDER,
     ]
@@ -85,7 +87,9 @@ def is_said(block: Block) -> bool:
 
 
 def _small_print(language: Language, page: HomePage) -> list[str]:
-    lines = [say(language, "home_count", count=page.listing.total), say(language, "only_you")]
+    lines = [say(language, "only_you")]
+    if total := page.listing.total:
+        lines.insert(0, say(language, "home_count", count=total))
     if page.keeping.stand_in:
         lines.append(say(language, "stand_in_note"))
     return lines

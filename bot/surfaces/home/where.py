@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.surfaces.views import metadata_of
+from bot.words import storable
 
 WORDS_LIMIT = 100
 _SEARCH_BLOCK = "home.search"
@@ -51,5 +52,6 @@ def searched_words(view: Mapping[str, Any], otherwise: str) -> str:
     """Return what stands in the search of `view`, entered or only typed; else `otherwise`."""
     for elements in ((view.get("state") or {}).get("values") or {}).values():
         if SEARCH_ACTION in elements:
-            return " ".join(str(elements[SEARCH_ACTION].get("value") or "").split())[:WORDS_LIMIT]
+            words = storable(str(elements[SEARCH_ACTION].get("value") or ""))
+            return " ".join(words.split())[:WORDS_LIMIT]
     return otherwise

@@ -1,0 +1,98 @@
+"""Pages of a person's memories are their list, page by page."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import psycopg
+import pytest
+
+from memory import Person, Pool, list_memories, memory_page
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def person() -> Person:
+    """Somebody new."""
+    return Person("TPAGES", f"U{next(_numbers)}")
+
+
+def store(database: str, person: Person, *values: dict[str, Any], audience: str = "dm") -> None:
+    """Store values as they are, the last the newest."""
+    with psycopg.connect(database) as owner:
+        for value in values:
+            number = next(_numbers)
+            owner.execute(
+                "INSERT INTO store (prefix, key, value, updated_at)"
+                " VALUES (%s, %s, %s, now() + %s * interval '1 second')",
+                (
+                    person.namespace(audience).prefix,
+                    f"key-{number:04}",
+                    json.dumps(value),
+                    number,
+                ),
+            )
+
+
+def food(name: str, **more: Any) -> dict[str, Any]:
+    """Return a stored value."""
+    return {"kind": "UserFoodPreference", "content": {"food_name": name}, **more}
+
+
+def fact(text: str, **more: Any) -> dict[str, Any]:
+    """Return a stored value."""
+    return {"kind": "UserFact", "content": {"fact": text}, **more}
+
+
+async def test_pages_are_the_list(pool: Pool, database: str, person: Person) -> None:
+    """Grouped by kind, the newest group first; what is over or only hides another is left out."""
+    over = {"kind": "UserFoodPreference", "content": {"food_name": "okra", "preference": 0}}
+    store(
+        database,
+        person,
+        fact("one"),
+        food("ramen"),
+        fact("ended", expires_at="2020-01-01T00:00:00+00:00"),
+        fact("to come", expires_at="2120-01-01T00:00:00+00:00"),
+        fact("never a moment", expires_at="sometime"),
+        {**over, "supersedes": [{"audience": "public", "key": "k"}]},
+        {**over, "supersedes": []},
+        {**over, "supersedes": None},
+        {"content": "what another tool wrote"},
+        food("udon"),
+    )
+    store(database, person, food("soba"), audience="public")
+    store(database, Person(person.team_id, f"{person.user_id}9"), food("another's"))
+    expected = await list_memories(pool, person)
+    kinds = list(dict.fromkeys(one.kind for one in expected))
+    ordered = [one for kind in kinds for one in expected if one.kind == kind]
+    seen = []
+    for number in itertools.count(1):
+        page = await memory_page(pool, person, size=3, page=number)
+        assert dict(page.kinds) == {k: sum(o.kind == k for o in expected) for k in kinds}
+        assert list(page.kinds) == kinds
+        if page.page != number:
+            break
+        seen += page.memories
+    assert seen == ordered
+    assert page.total == len(expected) == 9
+
+
+async def test_one_kind(pool: Pool, database: str, person: Person) -> None:
+    """Of one kind only its own are shown; all are counted, and a page too far is the last."""
+    store(database, person, *(food(str(number)) for number in range(5)), fact("one"))
+    page = await memory_page(pool, person, size=2, page=99, kind="UserFoodPreference")
+    assert [one.content["food_name"] for one in page.memories] == ["0"]
+    assert (page.page, page.total) == (3, 6)
+
+
+async def test_nobody(pool: Pool, person: Person) -> None:
+    """Of somebody unknown there is one empty page."""
+    page = await memory_page(pool, person, size=20, page=4)
+    assert (page.memories, dict(page.kinds), page.page) == ((), {}, 1)

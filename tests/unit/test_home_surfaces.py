@@ -1,0 +1,277 @@
+"""App Home, checked against Slack's limits by the playground's rules of Block Kit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.locale import LANGUAGES, Language, say
+from bot.person.settings import Off, PersonSettings
+from bot.policies import Policy
+from bot.surfaces.blocks import Block, section
+from bot.surfaces.forgetting import FORGET_ALL_ACTION
+from bot.surfaces.home import (
+    Flow,
+    HomePage,
+    Keeping,
+    Where,
+    home_view,
+    is_said,
+    metadata_where,
+    searched_words,
+)
+from bot.surfaces.home.listing import (
+    ALL_ACTION,
+    HOME_PAGE,
+    KIND_ACTION,
+    TURN_ACTION,
+    Listing,
+)
+from bot.surfaces.home.standing import PAUSE_ACTION
+from bot.surfaces.home.where import SEARCH_ACTION, WORDS_LIMIT
+from bot.surfaces.standing import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
+from bot.surfaces.views import View
+from memory import Entry, Memory, Person, Question
+from playground.blocks import view_errors
+
+PERSON = Person("T1", "U1")
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LANGUAGE = st.sampled_from(LANGUAGES)
+TEXTS = st.one_of(
+    st.text(max_size=300), st.sampled_from(["&" * 400, "<!channel>" * 40, "あ" * 400, "x" * 3000])
+)
+VIEW_BYTES = 250_000
+
+
+def memory(number: int, text: str = "", *, kind: str = "UserFact", audience: str = "dm") -> Memory:
+    """Return a memory."""
+    return Memory(
+        namespace=PERSON.namespace(audience),
+        key=str(UUID(int=number)),
+        kind=kind,
+        content={"fact": text or f"thing {number}"},
+        sources=(),
+        supersedes=(),
+        created_at=NOON,
+        updated_at=NOON,
+    )
+
+
+def value(text: str) -> dict[str, Any]:
+    """Return a stored value."""
+    return {"kind": "UserFact", "content": {"fact": text}}
+
+
+def entry(number: int, text: str) -> Entry:
+    """Return a change."""
+    return Entry(
+        id=UUID(int=number),
+        namespace=PERSON.namespace("dm"),
+        key=f"key-{number}",
+        kind="UserFact",
+        action="updated",
+        actor="formation",
+        before=value(text),
+        after=value(f"{text}!"),
+        at=NOON,
+    )
+
+
+def question(number: int, text: str) -> Question:
+    """Return a question."""
+    return Question(
+        id=UUID(int=number),
+        kind="replace",
+        namespace=PERSON.namespace("public"),
+        key=f"key-{number}",
+        before=value(text),
+        after=value(f"{text}!"),
+        at=NOON,
+        expires_at=NOON,
+    )
+
+
+def fullest(text: str, words: str = "") -> HomePage:
+    """Return a Home with the most of everything, all of it about `text`."""
+    memories = [memory(n, text, kind=f"{'Kind' * 30}{n}", audience="C1") for n in range(HOME_PAGE)]
+    link = "https://example.com/archives/C1/p" + "1" * 200
+    entries = [entry(number, text) for number in range(9)]
+    return HomePage(
+        settings=PersonSettings(time_zone="Asia/Tokyo"),
+        listing=Listing(
+            where=Where(kind=memories[3].kind, page=7, words=words[:WORDS_LIMIT]),
+            memories=memories,
+            kinds={f"{'Kind' * 30}{number}": 1_000 for number in range(120)},
+            found=1_000,
+            links={one.reference: link for one in memories},
+        ),
+        changes=entries,
+        questions=[question(number, text) for number in range(9)],
+        links={str(one.id): link for one in entries},
+        keeping=Keeping(
+            flows=[
+                Flow(purpose=purpose, model="m" * 100, host="h" * 250)
+                for purpose in ("replies", "memories", "search")
+            ],
+            days=30,
+            policy=Policy(channels=frozenset(f"C{number:09}" for number in range(200))),
+        ),
+    )
+
+
+def elements(view: View) -> dict[str, Block]:
+    """Return everything that can be clicked, by its action id."""
+    found: dict[str, Block] = {}
+    for block in view["blocks"]:
+        inside = [block.get("accessory"), block.get("element")]
+        inside += block["elements"] if block["type"] == "actions" else []
+        found |= {one["action_id"]: one for one in inside if one}
+    return found
+
+
+@settings(deadline=None, max_examples=40)
+@given(language=LANGUAGE, text=TEXTS, words=TEXTS)
+def test_the_fullest_home_fits(language: Language, text: str, words: str) -> None:
+    """Whatever it holds, Slack takes it: a hundred blocks, and every text within its limit."""
+    view = home_view(language, fullest(text, words), [section(text[:2_000] or "-")] * 30)
+    assert view_errors(view) == []
+    assert len(view["blocks"]) <= 100
+    assert len(json.dumps(view)) < VIEW_BYTES
+    assert len(view["private_metadata"]) <= 3_000
+    assert metadata_where(view).words == words[:WORDS_LIMIT]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("off", [None, "paused", "refused", "not_agreed", "deactivated"])
+def test_each_standing_has_its_switch(language: Language, off: Off | None) -> None:
+    """What would change how things stand is offered, and nothing that would not."""
+    chosen = PersonSettings(paused=True, paused_until=NOON + timedelta(hours=1))
+    view = home_view(language, HomePage(settings=chosen, off=off))
+    assert view_errors(view) == []
+    switches = {PAUSE_ACTION, RESUME_ACTION, AGREE_ACTION, REFUSE_ACTION}
+    offered = {
+        None: {PAUSE_ACTION},
+        "paused": {RESUME_ACTION},
+        "refused": {AGREE_ACTION},
+        "not_agreed": {AGREE_ACTION, REFUSE_ACTION},
+        "deactivated": set(),
+    }
+    assert switches & elements(view).keys() == offered[off]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_is_not_let_in_is_told_so(language: Language) -> None:
+    """Nothing can be switched or added there; what is kept can still be taken along and removed."""
+    view = home_view(language, HomePage(refusal="policy_guest"))
+    assert say(language, "policy_guest") in json.dumps(view, ensure_ascii=False)
+    assert PAUSE_ACTION not in elements(view)
+    assert FORGET_ALL_ACTION in elements(view)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_empty_home_teaches_by_example(language: Language) -> None:
+    """Where nothing is remembered there is nothing to search, and three examples stand there."""
+    view = home_view(language, HomePage())
+    assert view_errors(view) == []
+    text = json.dumps(view, ensure_ascii=False)
+    for key in ("home_none", "home_example_fact", "home_example_food", "home_example_answer"):
+        assert say(language, key) in text
+    assert not {SEARCH_ACTION, KIND_ACTION} & elements(view).keys()
+
+
+def test_pages_are_turned_within_what_is_found() -> None:
+    """There is a way on and a way back, and none beyond the first page or the last."""
+    memories = [memory(number) for number in range(HOME_PAGE)]
+    listing = Listing(memories=memories, kinds={"UserFact": 41}, found=41)
+    turns = {
+        page: {
+            action
+            for action in elements(
+                home_view(
+                    "en",
+                    HomePage(listing=dataclasses.replace(listing, where=Where(page=page))),
+                )
+            )
+            if action.startswith(TURN_ACTION)
+        }
+        for page in (1, 2, 3)
+    }
+    assert turns == {
+        1: {f"{TURN_ACTION}_2"},
+        2: {f"{TURN_ACTION}_1", f"{TURN_ACTION}_3"},
+        3: {f"{TURN_ACTION}_2"},
+    }
+
+
+def test_other_words_are_another_field() -> None:
+    """Slack keeps what was typed in a field of the same id: for other words it is another one."""
+
+    def block(words: str) -> Block:
+        listing = Listing(where=Where(words=words), kinds={"UserFact": 1})
+        blocks = home_view("en", HomePage(listing=listing))["blocks"]
+        return next(one for one in blocks if one["type"] == "input")
+
+    assert block("ramen")["block_id"] != block("")["block_id"]
+    assert block("ramen")["element"]["initial_value"] == "ramen"
+    assert "initial_value" not in block("")["element"]
+
+
+def test_the_way_back_from_a_filter() -> None:
+    """Show All stands there while a kind or words leave something out."""
+    for where, there in (
+        (Where(), False),
+        (Where(kind="UserFact"), True),
+        (Where(words="x"), True),
+    ):
+        listing = Listing(where=where, kinds={"UserFact": 1})
+        assert (ALL_ACTION in elements(home_view("en", HomePage(listing=listing)))) is there
+
+
+def test_what_was_typed_counts() -> None:
+    """What stands in the search counts, entered or not; where there is no search, what was kept."""
+    state = {"values": {"b": {SEARCH_ACTION: {"type": "plain_text_input", "value": " a  b "}}}}
+    assert searched_words({"state": state}, "kept") == "a b"
+    state["values"]["b"][SEARCH_ACTION] = {"type": "plain_text_input", "value": None}  # type: ignore[dict-item]
+    assert searched_words({"state": state}, "kept") == ""
+    assert searched_words({}, "kept") == "kept"
+
+
+def test_what_is_said_stands_above_and_is_known() -> None:
+    """The answer to a click stands first, and can be told from the page itself."""
+    view = home_view("en", HomePage(), [section("Done.")])
+    assert view["blocks"][0]["text"]["text"] == "Done."
+    assert [is_said(block) for block in view["blocks"][:3]] == [True, True, False]
+    assert not any(is_said(block) for block in home_view("en", HomePage())["blocks"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_receives_what_is_said(language: Language) -> None:
+    """Each purpose names its model and host; with the stand-in nothing leaves the machine."""
+    flows = [Flow(purpose="memories", model="some-model", host="api.example.com")]
+    text = json.dumps(home_view(language, HomePage(keeping=Keeping(flows=flows))))
+    assert "some-model" in text
+    assert "api.example.com" in text
+    stand_in = Keeping(flows=flows, stand_in=True)
+    view = home_view(language, HomePage(keeping=stand_in))
+    assert "some-model" not in json.dumps(view)
+    assert say(language, "home_flow_stand_in") in json.dumps(view, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_applies_is_said(language: Language) -> None:
+    """The channels that are open, the web search and whether guests may use it are named."""
+    policy = Policy(channels=frozenset({"C1", "C2"}), web_search=False, guests=True)
+    text = json.dumps(
+        home_view(language, HomePage(keeping=Keeping(policy=policy))), ensure_ascii=False
+    )
+    assert "<#C1>" in text
+    for key in ("home_policy_no_web", "home_policy_guests"):
+        assert say(language, key) in text
+    assert say(language, "home_policy_everywhere") not in text
