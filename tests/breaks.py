@@ -1388,6 +1388,7 @@ BREAKS = (
         "usual = words[0][1]",
         "What somebody dislikes would be listed as what they like very much.",
         ("tests/unit/test_surfaces.py",),
+    ),
     # --- App Home ----------------------------------------------------------------------------
     Break(
         "a Home follows a change made elsewhere",
