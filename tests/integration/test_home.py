@@ -99,6 +99,8 @@ class Visit:
         await self.control("home/open", {"user": self.user, "tab": "home"})
         await self.quiet()
         assert await self.work() == 1
+        # What Slack said of the person was stored meanwhile: a change, too.
+        await self.work()
         return await self.view()
 
     async def quiet(self) -> None:

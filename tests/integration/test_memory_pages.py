@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from memory import Person, Pool, list_memories, memory_page
+from memory import Memory, Person, Pool, list_memories, memory_page
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -72,7 +72,7 @@ async def test_pages_are_the_list(pool: Pool, database: str, person: Person) -> 
     expected = await list_memories(pool, person)
     kinds = list(dict.fromkeys(one.kind for one in expected))
     ordered = [one for kind in kinds for one in expected if one.kind == kind]
-    seen = []
+    seen: list[Memory] = []
     for number in itertools.count(1):
         page = await memory_page(pool, person, size=3, page=number)
         assert dict(page.kinds) == {k: sum(o.kind == k for o in expected) for k in kinds}
