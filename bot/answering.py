@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from langgraph.pregel import Pregel
 
@@ -24,6 +24,8 @@ from bot.withdrawals import Withdrawals
 from memory import DM, is_away, measured
 
 log = logging.getLogger(__name__)
+
+_End: TypeAlias = Literal["ended", "look_again", "put_off"]
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -64,7 +66,11 @@ class Answering:
         end = asyncio.get_running_loop().time() + _AT_A_STRETCH_SECONDS
         try:
             while waiting := await self._inbox.next(thread):
-                if not await self._answer(waiting):
+                ended = await self._answer(waiting)
+                if ended == "ended" and not waiting.more:
+                    # What was stored meanwhile came with a job of its own.
+                    return
+                if ended == "put_off":
                     break
                 if asyncio.get_running_loop().time() > end:
                     await self._inbox.queue_again(thread)
@@ -74,10 +80,10 @@ class Answering:
             return
         await self._withdrawals.clear(thread)
 
-    async def _answer(self, waiting: Waiting) -> bool:
-        """Answer a message or try to; False when it waits for the model, its thread behind it."""
+    async def _answer(self, waiting: Waiting) -> _End:
+        """Answer a message or try to; put off, it waits for the model, its thread behind it."""
         try:
-            return await self._attempt(waiting)
+            return "ended" if await self._attempt(waiting) else "put_off"
         except Superseded:
             raise
         except Edited:
@@ -91,14 +97,14 @@ class Answering:
             if is_away(error) and waiting.attempts < _MOST_ATTEMPTS:
                 log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
                 await self._when_back(waiting)
-                return True
+                return "look_again"
             if waiting.failures > MAX_ATTEMPTS:
                 log.exception("a message was given up after %d attempts", waiting.attempts)
                 await self._inbox.give_up(waiting)
-                return True
+                return "look_again"
             log.warning("a turn failed and is begun again: %s", fault(error))
             await asyncio.sleep(_FIRST_PAUSE_SECONDS * 2**waiting.failures)
-        return True
+        return "look_again"
 
     async def _when_back(self, waiting: Waiting) -> None:
         # PostgreSQL's troubles are no fault of the message: they do not count as failed attempts.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
@@ -41,6 +41,8 @@ class Waiting:
     it was written while nobody listened.
 
     `attempts` is also the fence: who finds another number stored is no longer the one to answer.
+    `more` says that its thread held something else to see to when this was begun; what is stored
+    later comes with a job of its own.
     """
 
     id: int
@@ -50,6 +52,7 @@ class Waiting:
     revision: int = 0
     held_since: datetime | None = None
     late: bool = False
+    more: bool = True
 
     @property
     def failures(self) -> int:
@@ -128,7 +131,9 @@ class Inbox:
                 " SELECT id FROM inbox_events WHERE thread = %s AND status = 'waiting'"
                 " ORDER BY ts LIMIT 1) AND status = 'waiting'"
                 " RETURNING id, message, attempts - 1 AS attempts, spared, revision, held_since,"
-                " late",
+                " late, EXISTS (SELECT FROM inbox_events other WHERE other.thread ="
+                " inbox_events.thread AND other.status IN ('waiting', 'withdrawn')"
+                " AND other.id <> inbox_events.id) AS more",
                 (thread,),
             )
             row = await found.fetchone()
@@ -310,13 +315,22 @@ async def finish(
         await _raise_if_changed(connection, waiting)
 
 
-async def _raise_if_changed(connection: AsyncConnection[DictRow], waiting: Waiting) -> None:
-    found = await connection.execute(
+async def ask_flags(connection: AsyncConnection[DictRow], waiting: Waiting) -> AsyncCursor[DictRow]:
+    """Ask how the message stands now; `raise_if_changed` reads the answer."""
+    return await connection.execute(
         "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s",
         (waiting.id,),
     )
+
+
+async def _raise_if_changed(connection: AsyncConnection[DictRow], waiting: Waiting) -> None:
+    found = await ask_flags(connection, waiting)
+    raise_if_changed(await found.fetchone(), waiting)
+
+
+def raise_if_changed(row: DictRow | None, waiting: Waiting) -> None:
+    """Raise `Interrupted` where `row`, its message as it stands now, says not to go on."""
     # One that was erased meanwhile is nobody else's.
-    row = await found.fetchone()
     if row is None:
         return
     if row["attempts"] != waiting.attempts + 1:
@@ -339,16 +353,16 @@ async def _spare(connection: AsyncConnection[DictRow], waiting: Waiting) -> None
         await _raise_if_changed(connection, waiting)
 
 
-async def unanswered(
+async def ask_unanswered(
     connection: AsyncConnection[DictRow], view: View, waiting: Waiting
-) -> dict[str, str]:
-    """Return the texts, by ts, of the person's earlier messages that still wait.
+) -> AsyncCursor[DictRow]:
+    """Ask for ``ts, text`` of the person's earlier messages that still wait.
 
     Of direct messages where the view is a direct message's, and of the same channel. Not of those
     that are not to be remembered.
     """
     message = waiting.message
-    found = await connection.execute(
+    return await connection.execute(
         "SELECT ts, message->>'text' AS text FROM inbox_events e"
         " WHERE team_id = %s AND user_id = %s AND status = 'waiting' AND ts < %s"
         " AND (channel_id = %s OR (%s AND audience = %s))"
@@ -362,7 +376,6 @@ async def unanswered(
             DM,
         ),
     )
-    return {row["ts"]: row["text"] for row in await found.fetchall()}
 
 
 async def _was_answered(connection: AsyncConnection[DictRow], message: Message) -> bool:

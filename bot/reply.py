@@ -63,6 +63,10 @@ async def _untold(task: Task) -> None:
     del task
 
 
+def _nothing() -> None:
+    """Nobody makes ready for the answer."""
+
+
 class Replier:
     """Asks the model for answers, as a stream.
 
@@ -97,6 +101,7 @@ class Replier:
         prompt: Prompt,
         on_text: OnText,
         toolbox: Toolbox | None = None,
+        on_begun: Callable[[], None] = _nothing,
         *,
         on_task: OnTask = _untold,
         again: bool = False,
@@ -104,7 +109,8 @@ class Replier:
         """Return the model's answer; `on_text` is awaited for each piece of it as it comes.
 
         Links in it are the person's own or citations: see `bot.links`. About once a second it is
-        awaited with ``""``; what it raises ends the request. `on_task` is told of tools. The model
+        awaited with ``""``; what it raises ends the request. `on_begun` is called as each response
+        of the model begins, `on_task` is told of tools. The model
         may call those of `toolbox`, at most `MAX_ROUNDS` times in a row. A request that fails is
         made once more, unless this is `again` for the same message or the model was found away
         before. Raises `ReplyFailed`; pieces may have been handed over by then.
@@ -114,7 +120,7 @@ class Replier:
         retries = 0 if again or self.breaker.probing else self._retries
         try:
             written = Written(Links(prompt.links), on_text, on_task)
-            answer = self._answer(retries, person, prompt, written, toolbox)
+            answer = self._answer(retries, person, prompt, written, toolbox, on_begun)
             reply = await _attended(answer, on_text)
         except (openai.OpenAIError, ReplyFailed) as error:
             failed = error if isinstance(error, ReplyFailed) else ReplyFailed(_cause(error))
@@ -134,12 +140,13 @@ class Replier:
         prompt: Prompt,
         written: Written,
         toolbox: Toolbox | None,
+        on_begun: Callable[[], None],
     ) -> Reply:
         conversation: list[Any] = list(prompt.input)
         for number in range(MAX_ROUNDS):
             # In the last round there is nothing left but to answer.
             offered = toolbox if number < MAX_ROUNDS - 1 else None
-            output = await self._round(retries, person, conversation, offered, written)
+            output = await self._round(retries, person, conversation, offered, written, on_begun)
             calls = [item for item in output if item["type"] == "function_call"]
             if toolbox is None or not calls:
                 return _whole(written)
@@ -163,12 +170,14 @@ class Replier:
         conversation: list[Any],
         toolbox: Toolbox | None,
         written: Written,
+        on_begun: Callable[[], None],
     ) -> list[dict[str, Any]]:
         """Read one response of the model; return its output."""
         output: list[dict[str, Any]] = []
         tools: list[Any] = await self._own_tools(person.team_id)
         tools += toolbox.definitions() if toolbox else []
         async with await self._begun(person, conversation, tools, retries) as stream:
+            on_begun()
             async for event in stream:
                 match event.get("type"):
                     case "response.output_text.delta":

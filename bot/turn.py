@@ -47,6 +47,9 @@ class Outlet(Protocol):
     async def language(self) -> Language:
         """Return the language the person reads."""
 
+    def expect(self) -> None:
+        """Make ready for an answer that is about to come."""
+
     async def check(self) -> None:
         """Raise `bot.interruptions.Interrupted` where the answer is not to go on."""
 
@@ -169,7 +172,7 @@ async def _prompt(
 ) -> Prompt:
     message, off = waiting.message, intent.standing.off
     recalled, thread = await asyncio.gather(
-        _recalled(parts, view, intent, question or FILES_ALONE),
+        _recalled(parts, view, intent, context, question or FILES_ALONE),
         read_thread(parts.client, message, context, parts.bot_user_id, off=off),
     )
     with step("prompt"):
@@ -186,10 +189,12 @@ async def _prompt(
         )
 
 
-async def _recalled(parts: Parts, view: View, intent: Intent, question: str) -> Recalled:
+async def _recalled(
+    parts: Parts, view: View, intent: Intent, context: Context, question: str
+) -> Recalled:
     if intent.standing.off:
         return Recalled(memories=())
-    return await recall_memories(parts.pool, parts.embedder, view, question)
+    return await recall_memories(parts.pool, parts.embedder, view, question, first=context.memories)
 
 
 async def _answer(
@@ -205,7 +210,9 @@ async def _answer(
     try:
         await outlet.check()
         try:
-            reply = await parts.replier.reply(person, prompt, show, tools, on_task=outlet.task)
+            reply = await parts.replier.reply(
+                person, prompt, show, tools, outlet.expect, on_task=outlet.task
+            )
         except ReplyFailed as failed:
             if prompt.shows_files and failed.cause == "model_refused":
                 # Not every model reads images and PDFs: what can be said without them is said.

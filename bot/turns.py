@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Literal, TypeAlias
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 
 from bot.changed.announcing import Announce, announce_nothing
-from bot.inbox import THREAD_SETTING, Waiting, finish, unanswered
-from bot.interruptions import Superseded
+from bot.inbox import (
+    THREAD_SETTING,
+    Waiting,
+    ask_flags,
+    ask_unanswered,
+    finish,
+    raise_if_changed,
+)
+from bot.interruptions import Interrupted, Superseded
 from bot.kept_texts import put_off_record
 from bot.messages import Message
 from bot.person.settings import (
     ConsentMode,
     Standing,
+    ask_standing,
     note_told,
     read_settings,
-    read_standing,
+    standing_of,
 )
 from bot.words import typed
 from memory import (
@@ -32,9 +40,10 @@ from memory import (
     Pool,
     View,
     Words,
+    ask_first,
+    ask_forgotten,
     bare_answer,
     final_question,
-    forgotten_places,
     measured,
     transaction,
 )
@@ -63,11 +72,13 @@ class Context:
     """What was said before: `exchanges` in order, and the person's words not remembered yet.
 
     `forgotten` are the timestamps of messages in this channel that the person had forgotten.
+    `memories` are what `memory.recall_memories` looks at first.
     """
 
     exchanges: tuple[Exchange, ...]
     recent_words: tuple[str, ...]
     forgotten: frozenset[str] = frozenset()
+    memories: Sequence[DictRow] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +94,8 @@ class Intent:
     """A turn about to post. `reply_ts` names what an earlier attempt at it has posted already.
 
     `since` (seconds of the epoch) is when one was about to post what it then did not note, and
-    `age` how many seconds ago that was. `standing` says what memory may do for it.
+    `age` how many seconds ago that was. `standing` says what memory may do for it. `unchanged`:
+    nobody had stopped, edited or deleted the message as this was read.
     """
 
     id: UUID
@@ -91,6 +103,7 @@ class Intent:
     reply_ts: tuple[str, ...] = ()
     since: float | None = None
     age: float = 0.0
+    unchanged: bool = False
 
 
 class Turns:
@@ -124,32 +137,30 @@ class Turns:
         """
         message = waiting.message
         async with transaction(self._pool, _scope(message)) as connection:
-            standing = await read_standing(connection, message, self._consent)
-            forgotten = await forgotten_places(connection, message.person, message.channel_id)
+            # Asked together, answered together: the person waits for each round trip.
+            async with connection.pipeline():
+                asked = _Asked(
+                    standing=await ask_standing(connection, message),
+                    flags=await ask_flags(connection, waiting),
+                    forgotten=await ask_forgotten(connection, message.person, message.channel_id),
+                    exchanges=await _ask_exchanges(connection, message, view),
+                    unanswered=await ask_unanswered(connection, view, waiting),
+                    unformed=await _ask_unformed_words(connection, message),
+                    memories=await ask_first(connection, view),
+                )
+            [standing_row] = await asked.standing.fetchall()
+            standing = standing_of(standing_row, self._consent)
+            forgotten = frozenset(row["ts"] for row in await asked.forgotten.fetchall())
             if message.ts in forgotten:
                 # Forgotten while it waited: it is answered, and not kept.
                 question = words = ""
             intent = await _intend(
                 connection, waiting, view, question, words[:_WORDS_LIMIT], standing
             )
-            if standing.off:
-                return intent, Context(
-                    exchanges=(), recent_words=(), forgotten=frozenset(forgotten)
-                )
-            exchanges = await _exchanges(connection, message, view)
-            recent = {
-                ts: typed(text, bot_user_id)
-                for ts, text in (await unanswered(connection, view, waiting)).items()
-            }
-            recent.update(await _unformed_words(connection, message, view))
-        shown = {exchange.ts for exchange in exchanges}
-        return intent, Context(
-            exchanges=tuple(exchanges),
-            recent_words=tuple(
-                recent[ts] for ts in sorted(recent) if recent[ts] and ts not in shown
-            ),
-            forgotten=frozenset(forgotten),
-        )
+            intent = replace(intent, unchanged=_is_unchanged(await asked.flags.fetchone(), waiting))
+        if standing.off:
+            return intent, Context(exchanges=(), recent_words=(), forgotten=forgotten)
+        return intent, await _context(asked, view, bot_user_id, forgotten)
 
     async def reword(
         self, team_id: str, channel_id: str, ts: str, thread: str, *, question: str, words: str
@@ -232,20 +243,60 @@ class Turns:
             await self._announce(connection, view.person, intent.id, learned, questions)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What was asked of the database as a turn began."""
+
+    standing: AsyncCursor[DictRow]
+    flags: AsyncCursor[DictRow]
+    forgotten: AsyncCursor[DictRow]
+    exchanges: AsyncCursor[DictRow]
+    unanswered: AsyncCursor[DictRow]
+    unformed: AsyncCursor[DictRow]
+    memories: AsyncCursor[DictRow]
+
+
+async def _context(
+    asked: _Asked, view: View, bot_user_id: str, forgotten: frozenset[str]
+) -> Context:
+    exchanges = [Exchange(**row) for row in reversed(await asked.exchanges.fetchall())]
+    recent = {
+        row["ts"]: typed(row["text"], bot_user_id) for row in await asked.unanswered.fetchall()
+    }
+    for row in await asked.unformed.fetchall():
+        if view.allows(view.person.namespace(row["audience"])):
+            recent[row["question_ts"]] = row["words"]
+    shown = {exchange.ts for exchange in exchanges}
+    return Context(
+        exchanges=tuple(exchanges),
+        recent_words=tuple(recent[ts] for ts in sorted(recent) if recent[ts] and ts not in shown),
+        forgotten=forgotten,
+        memories=await asked.memories.fetchall(),
+    )
+
+
+def _is_unchanged(flags: DictRow | None, waiting: Waiting) -> bool:
+    try:
+        raise_if_changed(flags, waiting)
+    except Interrupted:
+        return False
+    return True
+
+
 def _scope(message: Message) -> dict[str, str]:
     return {PERSON_SETTING: message.person.scope, THREAD_SETTING: message.thread}
 
 
-async def _exchanges(
+async def _ask_exchanges(
     connection: AsyncConnection[DictRow], message: Message, view: View
-) -> list[Exchange]:
+) -> AsyncCursor[DictRow]:
     # People do not think in threads, and Slack opens one for every top-level direct message.
     place = (
         "(thread = %(thread)s OR (user_id = %(user)s AND ended_at > now() - interval '1 day'))"
         if view.own.audience == DM
         else "thread = %(thread)s"
     )
-    found = await connection.execute(
+    return await connection.execute(
         "SELECT question_ts AS ts, thread, user_id, question, reply FROM turns"
         f" WHERE team_id = %(team)s AND channel_id = %(channel)s AND {place}"
         " AND status <> 'answering' AND question <> '' AND question_ts < %(ts)s"
@@ -259,7 +310,6 @@ async def _exchanges(
             "limit": HISTORY_TURNS,
         },
     )
-    return [Exchange(**row) for row in reversed(await found.fetchall())]
 
 
 async def _intend(
@@ -310,19 +360,14 @@ async def _intend(
     )
 
 
-async def _unformed_words(
-    connection: AsyncConnection[DictRow], message: Message, view: View
-) -> dict[str, str]:
-    found = await connection.execute(
+async def _ask_unformed_words(
+    connection: AsyncConnection[DictRow], message: Message
+) -> AsyncCursor[DictRow]:
+    return await connection.execute(
         "SELECT question_ts, audience, words FROM turns WHERE team_id = %s AND user_id = %s"
         " AND formed_at IS NULL AND words <> '' AND question_ts < %s",
         (message.team_id, message.user_id, message.ts),
     )
-    return {
-        row["question_ts"]: row["words"]
-        for row in await found.fetchall()
-        if view.allows(view.person.namespace(row["audience"]))
-    }
 
 
 async def unformed(

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Forgotten,
         Undo,
         UndoExpired,
+        ask_forgotten,
         bring_back,
         forget,
         forgotten_places,
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
     from memory.own_schemas import checked_schemas, load_schemas
     from memory.pages import MemoryPage, memory_page
     from memory.questions import Question, answer_question, open_questions
-    from memory.recall import Recalled, recall_memories
+    from memory.recall import Recalled, ask_first, recall_memories
     from memory.reembedding import reembed
     from memory.requests import as_statement
     from memory.retention import end_old
@@ -149,6 +150,7 @@ _HOMES = {
         "UndoExpired",
         "bring_back",
         "forget",
+        "ask_forgotten",
         "forgotten_places",
     ),
     "memory.formation": (
@@ -203,6 +205,7 @@ _HOMES = {
     ),
     "memory.recall": (
         "Recalled",
+        "ask_first",
         "recall_memories",
     ),
     "memory.reembedding": ("reembed",),
@@ -312,6 +315,8 @@ __all__ = [
     "add_memory",
     "answer_question",
     "as_statement",
+    "ask_first",
+    "ask_forgotten",
     "bare_answer",
     "bring_back",
     "changes_named",

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet, InvalidToken
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
@@ -263,12 +263,19 @@ def _dated(one: dict[str, Any]) -> dict[str, Any]:
     return {**one, **dates}
 
 
+async def ask_forgotten(
+    connection: AsyncConnection[DictRow], person: Person, channel: str
+) -> AsyncCursor[DictRow]:
+    """Ask for the ``ts`` of messages in `channel` that this person had forgotten."""
+    return await connection.execute(
+        "SELECT ts FROM forgotten_sources WHERE team_id = %s AND user_id = %s AND channel = %s",
+        (person.team_id, person.user_id, channel),
+    )
+
+
 async def forgotten_places(
     connection: AsyncConnection[DictRow], person: Person, channel: str
 ) -> set[str]:
     """Return the timestamps of messages in `channel` that this person had forgotten."""
-    found = await connection.execute(
-        "SELECT ts FROM forgotten_sources WHERE team_id = %s AND user_id = %s AND channel = %s",
-        (person.team_id, person.user_id, channel),
-    )
+    found = await ask_forgotten(connection, person, channel)
     return {row["ts"] for row in await found.fetchall()}

@@ -483,8 +483,8 @@ BREAKS = (
     Break(
         "a job in its transaction",
         "bot/running/queue.py",
-        "name, queue=queue, connection=connection, lock=lock,",
-        "name, queue=queue, lock=lock,",
+        "        added = await connection.execute(\n            _DEFER,",
+        "        added = await (await self._pool.getconn()).execute(\n            _DEFER,",
         "A message would be stored without its job, or worked on before it is stored.",
         ("tests/integration/test_queue.py::test_a_job_lives_and_dies_with_its_transaction",),
     ),
@@ -502,8 +502,8 @@ BREAKS = (
     Break(
         "the next job of a thread",
         "bot/running/jobs.py",
-        "        if job.lock and not self.stopping.is_set():",
-        "        if False:",
+        "        if not job.lock or self.stopping.is_set():",
+        "        if True:",
         "A message stored just as an answer ends would wait for the next poll.",
         (
             "tests/integration/test_queue.py::test_what_came_as_a_job_ended_does_not_wait_for_the_poll",
@@ -659,8 +659,8 @@ BREAKS = (
     Break(
         "how to answer is always recalled",
         "memory/recall.py",
-        "for row in [*first, *rows]}",
-        "for row in rows}",
+        "            rows += await found.fetchall()",
+        "            await found.fetchall()",
         "Who has told a lot would have to say again how they want to be answered.",
         ("tests/integration/test_recall.py::test_how_to_answer_is_always_recalled",),
     ),
@@ -765,8 +765,8 @@ BREAKS = (
     Break(
         "a message is intended before it is begun",
         "bot/posting/shown.py",
-        "        await self._posts.intend()\n        metadata",
-        "        metadata",
+        "            await self._posts.intend()\n        metadata",
+        "            pass\n        metadata",
         "A worker that dies as it posts would leave an answer that the next one doubles.",
         (
             "tests/integration/test_exactly_once.py"

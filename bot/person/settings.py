@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal, LiteralString, TypeAlias
 from zoneinfo import ZoneInfo
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 
 from bot.locale import Language, language_of
@@ -120,11 +120,11 @@ async def read_settings(connection: AsyncConnection[DictRow], person: Person) ->
     return PersonSettings(**row) if row else PersonSettings()
 
 
-async def read_standing(
-    connection: AsyncConnection[DictRow], message: Message, mode: ConsentMode
-) -> Standing:
-    """Return what memory may do for `message`, in one statement."""
-    found = await connection.execute(
+async def ask_standing(
+    connection: AsyncConnection[DictRow], message: Message
+) -> AsyncCursor[DictRow]:
+    """Ask, in one statement, what memory may do for `message`; `standing_of` reads the one row."""
+    return await connection.execute(
         f"SELECT {_COLUMNS}, s.pauses @> to_timestamp(%(ts)s::float8) AS said_paused,"
         " EXISTS (SELECT FROM incognito_threads WHERE team_id = %(team)s AND user_id = %(user)s"
         " AND thread = %(thread)s) AS incognito, s.team_id IS NULL AS unknown"
@@ -137,7 +137,18 @@ async def read_standing(
             "ts": message.ts,
         },
     )
-    [row] = await found.fetchall()
+
+
+async def read_standing(
+    connection: AsyncConnection[DictRow], message: Message, mode: ConsentMode
+) -> Standing:
+    """Return what memory may do for `message`."""
+    [row] = await (await ask_standing(connection, message)).fetchall()
+    return standing_of(row, mode)
+
+
+def standing_of(row: DictRow, mode: ConsentMode) -> Standing:
+    """Return what memory may do for a message."""
     incognito, said_paused = row.pop("incognito"), bool(row.pop("said_paused"))
     settings = PersonSettings() if row.pop("unknown") else PersonSettings(**row)
     off: Off | None = "incognito" if incognito else settings.off(mode)

@@ -26,6 +26,7 @@ from bot.surfaces.tasks import task_chunk
 from bot.tasks import Task
 
 FLUSH_SECONDS = 1.0
+_JUST_NOW_SECONDS = 0.1
 # A worker that is silent for six seconds is taken for dead, and its message for another's.
 _SURE_SECONDS = 5.0
 _AWAY_SECONDS = 60.0
@@ -42,7 +43,7 @@ class Delivery:
 
     `language` is the person's, as it becomes known. `check` raises `bot.interruptions.Interrupted`
     where the answer is not to go on, as all methods then do; it returns False while nobody can
-    know.
+    know. `unchanged`: that was looked up just now.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Delivery:
         language: Coroutine[Any, Any, Language],
         stand_in: bool,
         standing: Standing | None = None,
+        unchanged: bool = False,
         check: Callable[[], Awaitable[bool]],
     ) -> None:
         self._client = workspace.client
@@ -75,8 +77,9 @@ class Delivery:
         self._statuses = statuses
         self._status = statuses.begin(message, self.language) if self._may_stream else None
         self._taken = ""
-        self._checked_at = self._shown_at = float("-inf")
         self._sure_at = time.monotonic()
+        self._looked_at = self._sure_at if unchanged else float("-inf")
+        self._checked_at = self._shown_at = float("-inf")
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,6 +88,7 @@ class Delivery:
         # Nothing of this delivery goes on when it is left, whatever happened.
         if self._status is not None:
             await self._statuses.end(self._status, replied=kind is None)
+        await self._shown.leave()
         self._language.cancel()
         await asyncio.gather(self._language, return_exceptions=True)
 
@@ -99,7 +103,10 @@ class Delivery:
 
     async def check(self) -> None:
         """Raise where the answer is not to go on; that is looked up once a second."""
-        if time.monotonic() - self._checked_at < FLUSH_SECONDS:
+        now = time.monotonic()
+        if now - self._looked_at < _JUST_NOW_SECONDS:
+            self._checked_at = self._looked_at
+        if now - self._checked_at < FLUSH_SECONDS:
             return
         known = True
         try:
@@ -137,6 +144,11 @@ class Delivery:
         except StreamLost:
             self._may_stream = False
         self._shown_at = time.monotonic()
+
+    def expect(self) -> None:
+        """Make ready to show an answer: its first piece is about to come."""
+        if self._may_stream:
+            self._shown.prepare()
 
     def start_over(self) -> None:
         """Begin the answer anew: what has been shown will be replaced by the whole."""

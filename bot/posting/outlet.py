@@ -56,6 +56,7 @@ class SlackOutlet(Delivery):
             ),
             stand_in=stand_in,
             standing=intent.standing,
+            unchanged=intent.unchanged,
             check=partial(inbox.check, waiting),
         )
         self._view = view

@@ -160,6 +160,15 @@ class Posts:
                 (ts, self.turn_id),
             )
 
+    async def unintend(self) -> None:
+        """Note that nothing was posted after all."""
+        async with self._transaction() as connection:
+            await connection.execute(
+                "UPDATE turns SET posting_since = NULL WHERE id = %s AND NOT EXISTS"
+                " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)",
+                (self.turn_id, self._waiting.id, self._waiting.attempts + 1),
+            )
+
     async def claimed(self) -> frozenset[str]:
         """Return the times of the messages that turns of the thread have noted."""
         thread = self._waiting.message.thread

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from psycopg import OperationalError
 
+from bot.interruptions import Interrupted
 from bot.logs import fault
 from bot.posting.calls import Calls
 from bot.posting.posts import Posts, Stray, own_among, turn_metadata
@@ -70,33 +71,75 @@ class Shown:
         self._posts = posts
         self._bot_user_id = bot_user_id
         self.parts = [Part(ts) for ts in posts.times]
+        self._ready: asyncio.Task[bool | None] | None = None
+        self._noting: asyncio.Task[None] | None = None
 
     @property
     def live(self) -> Part | None:
         """The last message, where it streams."""
         return self.parts[-1] if self.parts and self.parts[-1].live else None
 
-    async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> Part | None:
-        """Begin a streamed message; None while the database, which has to note it, is away.
+    def prepare(self) -> None:
+        """Do now, while the model thinks, what `start` would have to wait for."""
+        if self._ready is None and not self.parts:
+            self._ready = asyncio.create_task(self._intend())
 
-        Raises `NoStreamNow` where Slack's limit is reached.
-        """
+    async def _intend(self) -> bool | None:
+        """Say whether a stream may be begun, which is then intended; None with no database."""
         if not await self._calls.may_stream():
-            raise NoStreamNow("Slack's limit allows no further stream just now.")
+            return False
         try:
             await self._posts.intend()
         except OperationalError as error:
             log.info("a stream waits for the database: %s", fault(error))
             return None
+        return True
+
+    async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> Part | None:
+        """Begin a streamed message; None while the database, which has to note it, is away.
+
+        Raises `NoStreamNow` where Slack's limit is reached.
+        """
+        await self.settle()
+        ready, self._ready = self._ready, None
+        intended = await (ready or self._intend())
+        if not intended:
+            if intended is None:
+                return None
+            raise NoStreamNow("Slack's limit allows no further stream just now.")
         try:
             ts = await self._calls.start(text, tasks)
         except SLACK_FAULTS as error:
             self._posts.unknown = not error_code(error)
             raise
-        return await self._begun(Part(ts, text, live=True, opened_at=time.monotonic()))
+        part = Part(ts, text, live=True, opened_at=time.monotonic())
+        self.parts.append(part)
+        # Noted while the next words come: until then the intention stands for it.
+        self._noting = asyncio.create_task(self._note(part))
+        return part
+
+    async def settle(self) -> None:
+        """Wait until the stream that was begun last is noted. Raises what noting it raised."""
+        noting, self._noting = self._noting, None
+        if noting is not None:
+            await noting
+
+    async def leave(self) -> None:
+        """Let nothing of this go on; what was made ready, and never begun, is not intended.
+
+        The answer has ended already, one way or another: what goes wrong here changes nothing.
+        """
+        ready, self._ready = self._ready, None
+        try:
+            await self.settle()
+            if ready is not None and await ready:
+                await self._posts.unintend()
+        except (Interrupted, OperationalError) as error:
+            log.info("an answer was left as it was: %s", fault(error))
 
     async def append(self, part: Part, text: str, tasks: Sequence[Chunk] = ()) -> bool:
         """Add to a stream; False where Slack's limit does not allow it now."""
+        await self.settle()
         if not await self._calls.may_append():
             return False
         try:
@@ -120,6 +163,7 @@ class Shown:
         await self._calls.stop(part.ts, text, tasks, below=below, metadata=metadata)
         part.text += text
         part.live = False
+        await self.settle()
 
     async def update(self, part: Part, text: str, below: list[Block]) -> bool:
         """Let a message say `text`; False where Slack does not let it be changed."""
@@ -142,7 +186,10 @@ class Shown:
 
     async def post(self, text: str, below: list[Block]) -> None:
         """Post a message, once. Raises `DeliveryFailed` where Slack refuses it."""
-        await self._posts.intend()
+        await self.settle()
+        ready, self._ready = self._ready, None
+        if not (ready and await ready):
+            await self._posts.intend()
         metadata = turn_metadata(self._posts.turn_id, len(self.parts))
         problem: BaseException | None = None
         async for _ in _tries():
@@ -166,6 +213,7 @@ class Shown:
 
     async def look(self) -> None:
         """Where a message may stand that nobody noted: make it a part, if it does."""
+        await self.settle()
         if not self._posts.unknown:
             return
         found = await self._unclaimed()
@@ -190,15 +238,17 @@ class Shown:
             self.parts.remove(part)
             await self._posts.gone(part.ts)
 
-    async def _begun(self, part: Part) -> Part:
+    async def _begun(self, part: Part) -> None:
+        await self._note(part)
+        self.parts.append(part)
+
+    async def _note(self, part: Part) -> None:
         try:
             await self._posts.note(part.ts)
         except Stray:
             # The other worker does not know it, and would let it stand beside its own.
             await self.remove(part)
             raise
-        self.parts.append(part)
-        return part
 
     async def _end(self, part: Part) -> None:
         if not part.live:

@@ -55,6 +55,9 @@ class Collected:
         """Return the language of the prompt."""
         return language_of(None, self._message.text)
 
+    def expect(self) -> None:
+        """There is nothing to make ready."""
+
     async def check(self) -> None:
         """Nobody can stop it."""
 

@@ -19,12 +19,14 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
-# Told on the channel that Procrastinate's workers listen to, as the insertion of a job is.
-_WAKE_NEXT = (
-    "SELECT pg_notify('procrastinate_queue_v1#' || queue_name,"
+# The next of its lock is told on the channel that Procrastinate's workers listen to, as the
+# insertion of a job is: else what was stored just as this job ended would wait for the next poll.
+_FINISH_AND_WAKE = (
+    "SELECT procrastinate_finish_job_v1(%(job)s, %(status)s, %(delete)s),"
+    " (SELECT pg_notify('procrastinate_queue_v1#' || queue_name,"
     " json_build_object('type', 'job_inserted', 'job_id', id)::text)"
     " FROM procrastinate_jobs WHERE lock = %(lock)s AND status = 'todo'"
-    " AND (scheduled_at IS NULL OR scheduled_at <= now()) LIMIT 1"
+    " AND (scheduled_at IS NULL OR scheduled_at <= now()) LIMIT 1)"
 )
 
 
@@ -56,13 +58,11 @@ class Jobs(procrastinate.manager.JobManager):
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Note the end of a job, and wake a worker for the next one of its lock."""
-        await super().finish_job(job, status, delete_job)
-        if job.lock and not self.stopping.is_set():
-            # Else what was stored just as this job ended would wait for the next poll.
-            try:
-                await self.connector.execute_query_all_async(_WAKE_NEXT, lock=job.lock)
-            except exceptions.ConnectorException as error:
-                log.warning("the next job of a thread waits for the poll: %s", fault(error))
+        if not job.lock or self.stopping.is_set():
+            await super().finish_job(job, status, delete_job)
+            return
+        values = {"job": job.id, "status": status.value, "delete": delete_job, "lock": job.lock}
+        await self._note(lambda: self.connector.execute_query_async(_FINISH_AND_WAKE, **values))
 
     async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:
         """Note the end of a job."""

@@ -14,11 +14,12 @@ from procrastinate import exceptions
 from procrastinate.tasks import Task
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 
 from bot.logs import fault
 from bot.running.jobs import Jobs
 from bot.running.sweeping import BEHIND, free_stalled, let_the_newest_through
-from memory import Migration, Pool, is_away, packaged_migrations, transaction
+from memory import Migration, Pool, packaged_migrations, transaction
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,16 @@ WITH waiting AS (
 )
 SELECT EXISTS (SELECT FROM waiting) AS waits
 """
+# One statement and no savepoint, in place of procrastinate's function and its exception. A job that
+# waits already is held until the caller commits: whoever takes it finds what the caller stored.
+_DEFER = (
+    "INSERT INTO procrastinate_jobs AS job"
+    " (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at)"
+    " VALUES (%(queue)s, %(name)s, %(priority)s, %(lock)s, %(lock)s, %(arguments)s,"
+    " CASE WHEN %(delay)s > 0 THEN clock_timestamp() + make_interval(secs => %(delay)s) END)"
+    " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET task_name = job.task_name"
+    " RETURNING xmax = 0 AS added"
+)
 # How every worker runs, whether it stays or only drains.
 _WORKER: Mapping[str, Any] = {
     "update_heartbeat_interval": _HEARTBEAT_SECONDS,
@@ -136,22 +147,19 @@ class Queue:
         be the one that can do the work: whoever works `queue` has to know `name`. `behind`: it is
         late anyway, and lets what is new go first.
         """
-        options: dict[str, Any] = {"schedule_in": {"seconds": delay}} if delay else {}
-        if behind:
-            options["priority"] = BEHIND
-        task = self._app.configure_task(
-            name, queue=queue, connection=connection, lock=lock, queueing_lock=lock, **options
+        added = await connection.execute(
+            _DEFER,
+            {
+                "name": name,
+                "queue": queue,
+                "lock": lock,
+                "priority": BEHIND if behind else 0,
+                "delay": delay,
+                "arguments": Jsonb(arguments),
+            },
         )
-        try:
-            async with connection.transaction():
-                await task.defer_async(**arguments)
-        except exceptions.AlreadyEnqueued:
-            return False
-        except exceptions.ConnectorException as error:
-            if is_away(error.__cause__) and error.__cause__ is not None:
-                raise error.__cause__ from None
-            raise
-        return True
+        [row] = await added.fetchall()
+        return bool(row["added"])
 
     async def postpone(
         self, connection: AsyncConnection[DictRow], *, lock: str, delay: float

@@ -122,6 +122,8 @@ def _play(scene: _Scene) -> dict[str, dict[str, Any]]:
     world = scene.world
     scene.hold("before formation's commit")
     scene.hold("after formation's commit")
+    # The ts is stored while Slack is asked for more.
+    world.slack_fault("chat.stopStream", delay_ms=60_000)
     scene.hold("after the start before its ts is stored")
     world.slack_fault("chat.startStream", error="unknown_method")
     scene.hold("after the post before its ts is stored")

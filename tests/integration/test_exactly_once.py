@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from bot.interruptions import Superseded
 from bot.posting.posts import NOTICE_METADATA
 from bot.withdrawals import Withdrawals
-from tests.integration.desk import Desk, answering, open_desk, whole
+from tests.integration.desk import Answering, Desk, answering, open_desk, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
 WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
@@ -220,6 +220,12 @@ async def test_whoever_was_taken_over_intends_and_posts_nothing(desk: Desk) -> N
     assert not desk.slack.calls("chat.startStream", "chat.postMessage")
 
 
+async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
+    await beginning
+    # That a stream was begun is noted while the next words come.
+    await answer.delivery.finish("Half of it.")
+
+
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
 async def test_what_was_begun_as_another_took_over_is_taken_back(desk: Desk, method: str) -> None:
     """A message that is begun in the very moment of being taken over does not stay beside."""
@@ -235,7 +241,7 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(desk: Desk, met
                 await asyncio.sleep(0.02)
         taken_over(desk, event)
         with pytest.raises(Superseded):
-            await beginning
+            await _ended(beginning, late)
     assert [call["executed"] for call in desk.slack.calls(method)] == [True]
     assert desk.slack.thread(place) == []
     again = await desk.begin(place, event=event, attempts=1)

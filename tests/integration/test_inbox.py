@@ -8,10 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from procrastinate.exceptions import ConnectorException
 from psycopg.rows import dict_row
 
-from bot.inbox import ANSWER, Inbox, Waiting, finish, unanswered
+from bot.inbox import ANSWER, Inbox, Waiting, ask_unanswered, finish
 from bot.interruptions import Edited, Stopped, Superseded, Withdrawn
 from bot.messages import Message
 from bot.running.queue import REPLIES, Queue
@@ -140,7 +139,7 @@ async def test_without_its_job_a_message_is_not_stored(pool: Pool, database: str
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute("REVOKE INSERT ON procrastinate_jobs FROM kioku_app")
     try:
-        with pytest.raises(ConnectorException):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await Inbox(pool, queue).store(asked)
     finally:
         with psycopg.connect(database, autocommit=True) as owner:
@@ -332,7 +331,8 @@ async def test_what_a_person_said_elsewhere_and_waits(inbox: Inbox, pool: Pool) 
         waiting = Waiting(id=0, message=question, attempts=0)
         async with transaction(pool, scope) as connection:
             seen_from = view(question.person.namespace(audience))
-            return list((await unanswered(connection, seen_from, waiting)).values())
+            found = await ask_unanswered(connection, seen_from, waiting)
+            return [row["text"] for row in await found.fetchall()]
 
     assert await seen(asked, DM) == ["in dm", "in another dm thread"]
     in_channel = replace(later, channel_id="C7", audience=None)
