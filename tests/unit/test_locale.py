@@ -17,17 +17,6 @@ from bot.surfaces.wording import describe
 
 BOT = Path(bot.__file__).parent
 DEPLOY = BOT.parent / "deploy"
-# Slack's limits on what holds the text. Source: https://docs.slack.dev/reference/block-kit
-LIMITS = {
-    "memories_title": 150,
-    "memories_next": 75,
-    "memories_previous": 75,
-    "forget_button": 30,
-    "forget_confirm_title": 100,
-    "forget_confirm_text": 300,
-    "forget_keep": 30,
-    "status": 50,
-}
 
 
 def source(language: Language) -> bytes:
@@ -117,20 +106,6 @@ def test_every_key_that_is_said_exists() -> None:
                 given = {keyword.arg for keyword in node.keywords}
                 assert placeholders(TEXTS["en"][str(key.value)][0]) == given, (path, key.value)
     assert said > 20
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("key", TEXTS["en"])
-def test_texts_fit_where_they_are_shown(language: Language, key: str) -> None:
-    """Each text fits the part of Block Kit it is shown in."""
-    assert max(map(len, TEXTS[language][key])) <= LIMITS.get(key, 600)
-
-
-def test_buttons_are_in_title_case() -> None:
-    """English button texts and dialogue titles are in title case."""
-    for key in (*("memories_next", "memories_previous", "forget_button"), "forget_confirm_title"):
-        [text] = TEXTS["en"][key]
-        assert text == text.title()
 
 
 def test_nothing_is_said_by_emoji_alone() -> None:

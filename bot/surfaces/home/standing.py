@@ -53,7 +53,8 @@ def standing_blocks(
 def _paused(language: Language, settings: PersonSettings) -> str:
     if settings.paused_until is None:
         return say(language, "home_paused")
-    return say(language, "home_paused_until", until=minute(settings.paused_until, settings.zone))
+    until = minute(settings.paused_until, settings.zone, language)
+    return say(language, "home_paused_until", until=until)
 
 
 def _actions(*elements: Block) -> Block:
