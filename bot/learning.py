@@ -161,3 +161,5 @@ class Learning:
                 len(formed.changes),
                 ", ".join(sorted(set(formed.refused))) or "none",
             )
+            if len(ids) < _TURNS_AT_ONCE:
+                return  # what was said since has a job of its own

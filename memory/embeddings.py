@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -37,11 +38,12 @@ class Embedder:
     """
 
     def __init__(
-        self, client: openai.AsyncOpenAI, space: EmbeddingSpace, *, cache_size: int = 2_000
+        self, client: openai.AsyncOpenAI, space: EmbeddingSpace, *, cache_size: int = 1_000
     ) -> None:
         self.space = space
         self._client = client
-        self._cache: OrderedDict[bytes, list[float]] = OrderedDict()
+        # As PostgreSQL and the models keep them: a list of 1,536 numbers takes 49 kB, this six.
+        self._cache: OrderedDict[bytes, array[float]] = OrderedDict()
         self._cache_size = cache_size
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -52,12 +54,13 @@ class Embedder:
         cut = [clean(text)[:MAX_CHARACTERS] or " " for text in texts]
         keys = [hashlib.blake2b(text.encode("utf-8", "replace")).digest() for text in cut]
         missing = {key: text for key, text in zip(keys, cut, strict=True) if key not in self._cache}
-        fresh: dict[bytes, list[float]] = {}
+        fresh: dict[bytes, array[float]] = {}
         if missing:
             vectors = await self._request(list(missing.values()))
-            fresh = dict(zip(missing, vectors, strict=True))
+            single = (array("f", vector) for vector in vectors)
+            fresh = dict(zip(missing, single, strict=True))
             self._cache.update(fresh)
-        result = [fresh[key] if key in fresh else self._cache[key] for key in keys]
+        result = [list(fresh[key] if key in fresh else self._cache[key]) for key in keys]
         while len(self._cache) > self._cache_size:
             self._cache.popitem(last=False)
         return result
