@@ -78,6 +78,7 @@ class Changes:
                 text = None if gone else storable(str(edited.get("text")))
                 await self._if_first_heard_of(body, text)
                 await self._reword(team, channel, edited, text)
+                await self._answer_anew(body, text)
             case "message", "message_deleted":
                 deleted = event.get("previous_message") or {}
                 deleted = {**deleted, "ts": event.get("deleted_ts")}
@@ -107,6 +108,26 @@ class Changes:
         elif message.addressed:
             # Any other may be older than the app's part in the thread.
             await self._inbox.store(replace(message, text=text))
+
+    async def _answer_anew(self, body: Mapping[str, Any], text: str | None) -> None:
+        """Let a message that was answered already be answered as it reads now, in the same place.
+
+        Slack also says that a message has changed when it adds a preview to it.
+        """
+        event = body["event"]
+        before = event.get("previous_message") or {}
+        if text is None or "text" not in before or storable(str(before["text"])) == text:
+            return
+        message = found_message(
+            event.get("message") or {},
+            team_id=installation_team(body),
+            channel_id=str(event.get("channel")),
+            bot_user_id=self._bot_user_id,
+            is_dm=event.get("channel_type") == "im",
+            is_shared=bool(body.get("is_ext_shared_channel")),
+        )
+        if message is not None:
+            await self._inbox.reopen(replace(message, event_id=str(body.get("event_id"))))
 
     async def _reword(
         self, team: str, channel: str, message: Mapping[str, Any], text: str | None

@@ -156,6 +156,35 @@ class Inbox:
             thread,
         )
 
+    async def reopen(self, message: Message) -> None:
+        """Let a message be answered anew that was answered in the last day, as it reads now.
+
+        `message` names the event that told of the edit: delivered again, it changes nothing.
+        """
+        scope = {THREAD_SETTING: message.thread}
+        async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
+            found = await connection.execute(
+                "UPDATE inbox_events e SET status = 'waiting', message = %(message)s,"
+                " event_id = %(event)s, revision = revision + 1, spared = attempts,"
+                " interrupted = false, finished_at = NULL, held_since = NULL"
+                " WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s"
+                " AND user_id = %(user)s AND event_id <> %(event)s"
+                " AND status IN ('done', 'failed') AND received_at > now() - interval '1 day'"
+                " AND EXISTS (SELECT FROM turns t WHERE t.team_id = e.team_id"
+                " AND t.channel_id = e.channel_id AND t.question_ts = e.ts"
+                " AND t.reply_ts <> '{}') RETURNING id",
+                {
+                    "message": Jsonb(message.as_json()),
+                    "event": message.event_id,
+                    "team": message.team_id,
+                    "channel": message.channel_id,
+                    "ts": message.ts,
+                    "user": message.user_id,
+                },
+            )
+            if await found.fetchone() is not None:
+                await self._schedule(connection, message.thread)
+
     async def withdraw(self, team_id: str, channel_id: str, ts: str, thread: str) -> None:
         """Take a deleted message back: it is not answered, and what there is of an answer goes."""
         scope = {THREAD_SETTING: thread}

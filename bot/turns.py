@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 
-from bot.changed.announcing import Announce, announce_nothing
+from bot.changed.announcing import Announce, Renew, announce_nothing, renew_nothing
 from bot.inbox import (
     THREAD_SETTING,
     Waiting,
@@ -116,12 +116,14 @@ class Turns:
         *,
         consent: ConsentMode = "notice",
         announce: Announce = announce_nothing,
+        renew: Renew = renew_nothing,
         follow: Follow | None = None,
     ) -> None:
         self._pool = pool
         self._schedule_formation = schedule_formation
         self._consent = consent
         self._announce = announce
+        self._renew = renew
         self._follow = follow
 
     @measured("begin")
@@ -226,7 +228,7 @@ class Turns:
             await connection.execute(
                 "UPDATE turns SET status = %s, reply = CASE WHEN NOT off_record THEN %s END,"
                 " recalled = %s, asked = %s, reply_note = %s, model = %s, latency_ms = %s,"
-                " ended_at = now(), formed_at = CASE WHEN words = '' THEN now() END"
+                " ended_at = now(), formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END"
                 " WHERE id = %s",
                 (
                     outcome,
@@ -241,6 +243,8 @@ class Turns:
             )
             await self._schedule_formation(connection, view.own)
             await self._announce(connection, view.person, intent.id, learned, questions)
+            if intent.reply_ts:
+                await self._renew(connection, view.person, intent.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

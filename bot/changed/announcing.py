@@ -54,3 +54,17 @@ async def announce_nothing(
 ) -> None:
     """Tell nobody anything, where there is no Slack."""
     del connection, person, turn, changes, questions
+
+
+class Renew(Protocol):
+    """Lets what stands below a reply be shown anew, if the caller's transaction commits."""
+
+    async def __call__(
+        self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
+    ) -> None:
+        """Note that the reply of `turn` was written over, with all that stood below it."""
+
+
+async def renew_nothing(connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
+    """Show nothing anew, where there is no Slack."""
+    del connection, person, turn

@@ -88,6 +88,16 @@ class ChangeNotices:
         for row in await found.fetchall():
             await self._show_later(connection, person, row["id"])
 
+    async def renew(self, connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
+        """Let what is told of a turn be shown below its reply again, which was written over."""
+        found = await connection.execute(
+            "SELECT id FROM change_notices WHERE turn_id = %s AND team_id = %s AND user_id = %s"
+            " ORDER BY made_at DESC LIMIT 1",
+            (turn, person.team_id, person.user_id),
+        )
+        if row := await found.fetchone():
+            await self._show_later(connection, person, row["id"])
+
     async def _show_later(
         self,
         connection: AsyncConnection[DictRow],

@@ -69,6 +69,8 @@ class Feedback:
                 " FROM turns WHERE id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s"
                 " AND model IS NOT NULL"
                 " ON CONFLICT (turn_id) DO UPDATE SET rating = excluded.rating, changed_at = now(),"
+                " model = excluded.model, latency_ms = excluded.latency_ms,"
+                " memories = excluded.memories,"
                 " reasons = CASE excluded.rating WHEN 'bad' THEN f.reasons ELSE '{}' END,"
                 " comment = CASE excluded.rating WHEN 'bad' THEN f.comment ELSE '' END"
                 " RETURNING reasons, comment",

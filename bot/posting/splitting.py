@@ -8,6 +8,10 @@ import re
 # https://spec.commonmark.org/0.31.2/#fenced-code-blocks
 _FENCE = re.compile(r"^([ \t]{0,12})(`{3,30}(?=[^`\n]*$)|~{3,30}(?!~))([^\n]*)$", re.MULTILINE)
 
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t][^\n]*\n\s*\Z", re.MULTILINE)
+# Source: https://github.github.com/gfm/#tables-extension-
+_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
+
 
 def open_fence(text: str) -> str | None:
     """Return the opening line of a code block that `text` leaves open, if it does."""
@@ -26,11 +30,35 @@ def closing_fence(fence: str) -> str:
     return match[1] + match[2] if match else "```"
 
 
+def open_table(text: str, rest: str) -> str | None:
+    """Return head and rule of a table whose rows go on in `rest`, which follows `text`."""
+    if not text.endswith("\n") or "|" not in rest.partition("\n")[0]:
+        return None
+    rows: list[str] = []
+    for line in reversed(text.splitlines()):
+        if "|" not in line:
+            break
+        rows.append(line)
+    for above, rule in zip(rows[1:], rows, strict=False):
+        if _RULE.fullmatch(rule):
+            return f"{above}\n{rule}"
+    return None
+
+
 def break_point(text: str, limit: int) -> int:
-    """Return where to break `text`, at most `limit` in: a paragraph, a line, a sentence, a word."""
+    """Return where to break `text`, at most `limit` in: a paragraph, a line, a sentence, a word.
+
+    A paragraph's end is better where no code block is cut, and no heading left alone before it.
+    """
     if len(text) <= limit:
         return len(text)
     window = text[:limit]
+    at = window.rfind("\n\n")
+    while at >= limit // 2:
+        before = window[: at + 2]
+        if open_fence(before) is None and not _HEADING.search(before):
+            return at + 2
+        at = window.rfind("\n\n", 0, at)
     for mark in ("\n\n", "\n", "。", ". ", "、", " "):
         at = window.rfind(mark)
         if at >= limit // 2:
@@ -39,7 +67,7 @@ def break_point(text: str, limit: int) -> int:
 
 
 def split_markdown(text: str, limit: int) -> list[str]:
-    """Split Markdown into parts of at most `limit` characters; code blocks stay code blocks."""
+    """Split Markdown into parts of at most `limit` characters; code and tables go on in each."""
     parts: list[str] = []
     rest = text
     while len(rest) > limit:
@@ -49,5 +77,7 @@ def split_markdown(text: str, limit: int) -> list[str]:
         if fence := open_fence(part):
             part = f"{part.rstrip()}\n{closing_fence(fence)}"
             rest = f"{fence[:64]}\n{rest}"
+        elif (head := open_table(part, rest)) and len(head) < limit // 4:
+            rest = f"{head}\n{rest}"
         parts.append(part)
     return [*parts, rest]

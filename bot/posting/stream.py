@@ -6,7 +6,7 @@ import logging
 
 from bot.logs import fault
 from bot.posting.shown import NoStreamNow, Part, Shown
-from bot.posting.splitting import break_point, closing_fence, open_fence
+from bot.posting.splitting import break_point, closing_fence, open_fence, open_table
 from bot.slack import SLACK_FAULTS, error_code
 from bot.surfaces.blocks import Block
 from bot.surfaces.reply import PART_LIMIT
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 _WIDER = 1.5
 _WIDEST_SECONDS = 10.0
+_MOST_REPEATED = 2_000
 
 
 class StreamLost(Exception):
@@ -113,10 +114,13 @@ class Stream:
         return False
 
     async def _close(self, part: Part, text: str) -> None:
-        # A code block that a full part leaves open is closed in it, and goes on in the next one.
+        # A code block that a full part leaves open is closed in it, and goes on in the next one, as
+        # a table does with its head.
         if fence := open_fence(part.text + text):
             text += f"\n{closing_fence(fence)}"
             self.pending = f"{fence}\n{self.pending}"
+        elif (head := open_table(part.text + text, self.pending)) and len(head) < _MOST_REPEATED:
+            self.pending = f"{head}\n{self.pending}"
         await self._shown.stop(part, text)
 
     def _cut(self, room: int) -> str:

@@ -170,6 +170,7 @@ def wire(connections: Connections) -> Wiring:
         learning.schedule,
         consent=settings.consent,
         announce=notices.announce,
+        renew=notices.renew,
         follow=sources.follow_later,
     )
 

@@ -100,6 +100,31 @@ def test_a_message_edited_during_its_answer_is_answered_anew(world: World) -> No
 
 
 @pytest.mark.one_mode
+def test_a_message_edited_after_its_answer_is_answered_anew(world: World) -> None:
+    """Editing the question later makes the same reply the new answer, whole, with its footer."""
+    ann = world.human()
+    said = world.say(ann, "I love ramen")
+    first = world.reply(said)
+    assert [c["food_name"] for c in world.formed_contents(ann)] == ["ramen"]
+    edit = {**place(said), "text": "I love sushi"}
+    world.playground("messages/edit", edit)
+    world.until(lambda: "sushi" in world.answers(said)[-1]["blocks"][0]["text"], "another answer")
+    world.settled()
+    reply = world.reply(said)
+    assert [message["ts"] for message in reply.messages] == [m["ts"] for m in first.messages]
+    assert "ramen" not in reply.text
+    [last] = reply.messages
+    kinds = [block["type"] for block in last["blocks"]]
+    assert kinds[:3] == ["markdown", "context", "context_actions"]
+    assert "Remembered: Likes sushi" in str(last["blocks"])
+    assert [c["food_name"] for c in world.formed_contents(ann)] == ["sushi"]
+    assert [turn["status"] for turn in world.turns(said)] == ["answered"]
+    world.playground("messages/edit", edit)
+    world.all_delivered()
+    assert len(world.journal("reply", "responses")) == 2
+
+
+@pytest.mark.one_mode
 def test_a_message_deleted_before_its_turn_is_not_answered(world: World) -> None:
     """A message taken back while it waits gets no answer, is no context and forms no memory."""
     ann = world.human()

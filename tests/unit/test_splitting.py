@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.posting.splitting import break_point, open_fence, split_markdown
+from bot.posting.splitting import break_point, open_fence, open_table, split_markdown
 
 LIMIT = 300
 
@@ -123,3 +123,51 @@ def test_a_very_long_fence_does_not_burst_a_part() -> None:
     fence = "`" * 100
     parts = split_markdown(f"{fence}\n" + "code\n" * 200 + fence, LIMIT)
     assert all(len(part) <= LIMIT for part in parts)
+
+
+ROWS = [f"| {n} | some words in a row |" for n in range(40)]
+TABLE = ["| no | what |", "|---:|------|", *ROWS]
+
+
+def test_a_table_that_is_cut_gets_its_head_again() -> None:
+    """Each part shows its rows as a table, and no row is lost or doubled."""
+    parts = split_markdown("\n".join(["Look:", "", *TABLE, "", "Done."]), LIMIT)
+    assert len(parts) > 3
+    assert all("\n".join(TABLE[:2]) in part for part in parts[:-1])
+    assert all(len(part) <= LIMIT for part in parts)
+    assert [line for part in parts for line in part.split("\n") if line in ROWS] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("| a |\n|---|\n| 1 |\n", "\nwords"),
+        ("| a |\n|---|\n| 1 |\n\n", "a | b\n"),
+        ("| a |\n|---|\n| 1", " 2 |\n"),
+        ("x | y\n", "z | w\n"),
+        ("words\n", "| 1 |\n"),
+    ],
+)
+def test_what_is_no_table_gets_no_head(text: str, rest: str) -> None:
+    """Words with a bar in them, a table that has ended and a row cut in two get nothing."""
+    assert open_table(text, rest) is None
+
+
+def test_a_code_block_is_not_cut_where_a_paragraph_ends_before_it() -> None:
+    """A part ends before the code block rather than at a blank line in it."""
+    text = "a" * 160 + "\n\n```\n" + "x = 1\n\n" * 20 + "```\n"
+    assert break_point(text, 200) == 162
+
+
+def test_a_heading_is_not_left_alone() -> None:
+    """A heading goes to the next part with what it heads."""
+    text = "a" * 160 + "\n\n## Next\n\n" + "b" * 160
+    assert text[break_point(text, 200) :].startswith("## Next")
+
+
+def test_nested_lists_and_japanese_lines_are_broken_at_lines() -> None:
+    """Nested items keep their indentation, and Japanese lines their breaks."""
+    items = "".join(f"- 項目{n}\n    - 入れ子の項目、説明の続き\n" for n in range(30))
+    parts = split_markdown(items, LIMIT)
+    assert "".join(parts) == items
+    assert all(part.startswith(("- ", "    - ")) for part in parts)
