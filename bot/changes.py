@@ -14,6 +14,7 @@ from bot.messages import found_message, installation_team
 from bot.person.people import People
 from bot.suggesting import Suggesting
 from bot.turns import Turns
+from bot.viewing import Viewing
 from bot.words import plain, storable, typed
 from memory import Person
 
@@ -45,6 +46,7 @@ class Changes:
         audiences: Audiences,
         people: People,
         suggesting: Suggesting,
+        viewing: Viewing,
         homes: Homes,
         bot_user_id: str,
     ) -> None:
@@ -53,8 +55,14 @@ class Changes:
         self._audiences = audiences
         self._people = people
         self._suggesting = suggesting
+        self._viewing = viewing
         self._homes = homes
         self._bot_user_id = bot_user_id
+
+    async def viewed(self, person: Person, event: Mapping[str, Any]) -> None:
+        """Take note of what somebody looks at while they write, where Slack says so."""
+        if "app_context" in event:
+            await self._viewing.note(person, event["app_context"])
 
     async def note(self, body: Mapping[str, Any]) -> None:
         """Take note of an ``event_callback`` that is no person's message."""
@@ -66,8 +74,12 @@ class Changes:
             case "user_change", _:
                 user = event.get("user") or {}
                 await self._people.changed(Person(team, str(user.get("id"))), user)
+            case "app_context_changed", _ if user := _viewer(body):
+                await self._viewing.note(Person(team, user), event.get("context"))
             case "app_home_opened", _:
                 person = Person(team, str(event.get("user")))
+                if event.get("context"):
+                    await self._viewing.note(person, event["context"])
                 await self._suggesting.opened(person, event)
                 if event.get("tab") == "home":
                     await self._homes.opened(person, slack_hash=_shown(event))
@@ -152,3 +164,10 @@ class Changes:
 def _shown(event: Mapping[str, Any]) -> str:
     """Return Slack's name for the Home it shows, ``""`` for none."""
     return str((event.get("view") or {}).get("hash") or "")
+
+
+def _viewer(body: Mapping[str, Any]) -> str:
+    """Return whose context changed; where the event does not say, for whom it was delivered."""
+    first = (body.get("authorizations") or [{}])[0]
+    authorized = "" if first.get("is_bot") else first.get("user_id")
+    return str(body["event"].get("user") or authorized or "")

@@ -21,6 +21,7 @@ from bot.person.controls import Controls
 from bot.person.tools import ControlTools, Show
 from bot.prompt import evidence_of
 from bot.turns import Intent
+from bot.viewing import Viewing
 from memory import (
     Embedder,
     MemoryOff,
@@ -130,6 +131,7 @@ def open_tools(
     periods: PeriodForgetting,
     shows: Mapping[str, Show],
     placing: Placing,
+    viewing: Viewing,
     schemas: Sequence[type[BaseModel]],
 ) -> OpenTools:
     """Return what makes the tools for a turn: its message, view, intent, and typed words.
@@ -161,7 +163,7 @@ def open_tools(
                 in_commit=permitted,
                 off=standing.off is not None,
             ),
-            ControlTools(controls, own, periods, shows, placing, message, intent),
+            ControlTools(controls, own, periods, shows, placing, viewing, message, intent),
             own,
             message.person,
             [controls.consent_asked] if standing.asks else [],

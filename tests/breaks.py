@@ -1361,6 +1361,22 @@ BREAKS = (
         ("tests/integration/test_following.py",),
     ),
     Break(
+        "nothing is read for who is no member",
+        "bot/viewing.py",
+        "            if not await self._is_member(person, channel):\n",
+        "            if False:\n",
+        "A person could have a private channel read to them that they are not in.",
+        ("tests/integration/test_viewing.py",),
+    ),
+    Break(
+        "what was forgotten is not read as context",
+        "bot/viewing.py",
+        "not in {message.ts, *forgotten}",
+        "not in {message.ts}",
+        "A forgotten message would come back by way of the channel it stands in.",
+        ("tests/integration/test_viewing.py",),
+    ),
+    Break(
         "no prompts of a paused memory",
         "bot/surfaces/suggestions.py",
         "keys = [] if off else _fitting(memories)",

@@ -16,6 +16,7 @@ from memory import impatiently
 EVENTS = (
     "message",
     "app_mention",
+    "app_context_changed",
     "app_home_opened",
     "agent_session_stopped",
     "channel_shared",
@@ -51,6 +52,7 @@ def register(app: AsyncApp, *, inbox: Inbox, changes: Changes, bot_user_id: str)
             message = read_message(body, bot_user_id)
             with impatiently(_DATABASE_SECONDS):
                 if message is not None:
+                    await changes.viewed(message.person, event)
                     await inbox.store(message)
                 else:
                     await changes.note(body)

@@ -23,6 +23,7 @@ from bot.person.pausing import PauseNotUnderstood
 from bot.person.settings import MAX_RETENTION_DAYS
 from bot.surfaces.blocks import Payload
 from bot.turns import Intent
+from bot.viewing import Viewing
 from memory import DM, Person
 
 Arguments = Mapping[str, Any]
@@ -53,6 +54,11 @@ _QUIET = (
     "Be quiet in this thread from now on: only where you are mentioned you answer, and then follow"
     " it again. Use it when somebody asks you to be quiet, to stay out of it or to stop replying"
     " here; then say in a few words that a mention brings you back."
+)
+_LOOK = (
+    "Read what the person looks at in Slack right now: a channel's newest messages, or a message"
+    " with its thread. Use it when they speak of 'this channel', 'this message', 'what is going on"
+    " here' or the like, and it is not in this conversation."
 )
 _PERIOD = (
     "Propose to forget all that the person told you in a stretch of time or in this thread: they"
@@ -103,6 +109,7 @@ class ControlTools:
         periods: PeriodForgetting,
         shows: Mapping[str, Show],
         placing: Placing,
+        viewing: Viewing,
         message: Message,
         intent: Intent,
     ) -> None:
@@ -110,6 +117,7 @@ class ControlTools:
         self._own = own
         self._periods = periods
         self._placing = placing
+        self._viewing = viewing
         self._message = message
         self._intent = intent
         self.shown: list[Work] = []
@@ -138,7 +146,9 @@ class ControlTools:
             ),
             (_tool("change_settings", _CHANGE, **_CHANGEABLE), self._change_settings),
         ]
-        if message.audience != DM:
+        if message.audience == DM:
+            works.append((_tool("read_current_context", _LOOK), self._look))
+        else:
             works.append((_tool("be_quiet_in_thread", _QUIET), self._be_quiet))
         self._tools = {str(tool["name"]): (tool, run) for tool, run in works}
 
@@ -195,6 +205,10 @@ class ControlTools:
         self.switched_off = True
         self.shown.append(self._controls.incognito_shown)
         return {"incognito": True, "for_good": True}
+
+    async def _look(self, given: Arguments) -> Any:
+        del given
+        return await self._viewing.read(self._message)
 
     async def _be_quiet(self, given: Arguments) -> Any:
         del given

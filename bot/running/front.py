@@ -71,6 +71,7 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
             audiences=wiring.audiences,
             people=wiring.people,
             suggesting=wiring.suggesting,
+            viewing=wiring.viewing,
             homes=wiring.homes,
             bot_user_id=str(identity.bot_user_id),
         ),

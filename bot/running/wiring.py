@@ -42,6 +42,7 @@ from bot.suggesting import Suggesting
 from bot.toolbox import open_tools
 from bot.turn import OpenOutlet, Parts
 from bot.turns import Intent, Turns
+from bot.viewing import Viewing
 from memory import Embedder, Former, View, load_schemas, memory_model
 
 
@@ -73,6 +74,7 @@ class Wiring:
     admission: Admission
     reading: Reading
     suggesting: Suggesting
+    viewing: Viewing
     parts: Parts
     open_outlet: OpenOutlet
 
@@ -164,6 +166,7 @@ def wire(connections: Connections) -> Wiring:
     workspace = Workspace(slack, str(connections.identity.bot_user_id), Budgets(pool))
     statuses = StatusLines(workspace)
     sessions = Sessions(slack)
+    viewing = Viewing(pool, slack, policies, workspace.bot_user_id)
     sources = Sources(pool, queue, embedder, notices.announce, learning.schedule)
     turns = Turns(
         pool,
@@ -212,6 +215,7 @@ def wire(connections: Connections) -> Wiring:
         policies=policies,
         admission=admission,
         reading=Reading(pool, queue, inbox, slack, str(connections.identity.bot_user_id)),
+        viewing=viewing,
         suggesting=Suggesting(pool, queue, slack, people, consent=settings.consent),
         parts=Parts(
             pool=pool,
@@ -236,6 +240,7 @@ def wire(connections: Connections) -> Wiring:
                 periods,
                 own_commands.shows,
                 placing,
+                viewing,
                 schemas,
             ),
         ),

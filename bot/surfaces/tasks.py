@@ -16,6 +16,8 @@ _TITLES = {
     "show_history": "task_recall",
     "show_preview": "task_recall",
     "manage_memory": "task_note",
+    "read_current_context": "task_look",
+    "be_quiet_in_thread": "task_thread",
 }
 
 

@@ -20,8 +20,9 @@ from deploy.aws import envelopes
 log = logging.getLogger(__name__)
 
 _AFTER_SECONDS = 1.0
-# Whatever else changes about people is asked of Slack again soon.
-_NOT_WORTH_WAKING = frozenset({"user_change"})
+# Whatever else changes about people is asked of Slack again soon, and what somebody looks at comes
+# with what they write then.
+_NOT_WORTH_WAKING = frozenset({"app_context_changed", "user_change"})
 
 
 def needs_database(envelope: dict[str, Any]) -> bool:
@@ -33,7 +34,8 @@ def needs_database(envelope: dict[str, Any]) -> bool:
     if not isinstance(event, dict):
         return True
     if event.get("type") in _NOT_WORTH_WAKING:
-        return bool((event.get("user") or {}).get("deleted"))
+        user = event.get("user")
+        return isinstance(user, dict) and bool(user.get("deleted"))
     if event.get("type") != "message" or event.get("subtype") in (
         "message_changed",
         "message_deleted",

@@ -49,6 +49,12 @@ _QUIET: Final = re.compile(
     r"|静かにして|黙って|返事(?:は|を)?(?:しないで|いらない|不要)",
     re.IGNORECASE,
 )
+_LOOK: Final = re.compile(
+    r"\b(?:summari[sz]e|sum up|catch me up|what(?:'s| is| was| happened| happens)?|who)\b.*"
+    r"\b(?:this|that) (?:channel|message|thread)\b(?! (?:use|draw))"
+    r"|この(?:チャンネル|メッセージ|スレッド).*(?:要約|まとめ|何の話|教えて)",
+    re.IGNORECASE,
+)
 _INCOGNITO: Final = re.compile(
     r"\bincognito\b|\bkeep this (?:thread|conversation|chat) (?:private|out of your memory)\b"
     r"|シークレット|インコグニート|このスレッド(?:で)?は?(?:何も)?(?:覚え|記憶し|記憶に残さ)ないで",
@@ -206,6 +212,7 @@ _READERS: Final[tuple[tuple[str, str, Reader], ...]] = (
     ("", "settings", _bare(_SETTINGS)),
     ("", "preview", _bare(_PREVIEW)),
     ("", "help", _bare(_HELP)),
+    ("", "context", _bare(_LOOK)),
 )
 
 _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
@@ -219,6 +226,10 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "quiet": (
         "このスレッドでは静かにしています。メンションすると戻ります。",
         "I will be quiet in this thread. Mention me to bring me back.",
+    ),
+    "messages": (
+        "読みました。代役なので、要約はしません。",
+        "I have read it. A stand-in does not sum it up.",
     ),
     "error": (
         "できませんでした。何も変わっていません。",

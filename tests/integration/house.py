@@ -44,6 +44,7 @@ from bot.suggesting import Suggesting
 from bot.toolbox import open_tools
 from bot.turn import Parts, create_turn
 from bot.turns import Intent, Turns
+from bot.viewing import Viewing
 from bot.withdrawals import Withdrawals
 from memory import (
     SCHEMAS,
@@ -204,6 +205,7 @@ async def build(
     inbox = Inbox(pool, queue)
     turns = Turns(pool, learning.schedule)
     people = People(pool, client)
+    viewing = Viewing(pool, client, None, slack.bot_user_id)
     parts = Parts(
         pool=pool,
         client=client,
@@ -221,6 +223,7 @@ async def build(
             PeriodForgetting(pool, people),
             {},
             Placing(pool, embedder, audiences),
+            viewing,
             SCHEMAS,
         ),
     )
@@ -248,6 +251,7 @@ async def build(
         audiences=audiences,
         people=people,
         suggesting=Suggesting(pool, queue, client, people, consent="notice"),
+        viewing=viewing,
         homes=homes_of(pool, queue, client, people, embedder),
         bot_user_id=slack.bot_user_id,
     )

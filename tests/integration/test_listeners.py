@@ -42,6 +42,7 @@ from bot.running.web import create_web_app
 from bot.slack_files import SlackFiles
 from bot.suggesting import Suggesting
 from bot.turns import Turns
+from bot.viewing import Viewing
 from memory import Embedder, Former, InvalidNamespace, Person, Pool
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.homes import homes_of
@@ -210,6 +211,7 @@ async def door(
             audiences=audiences,
             people=people,
             suggesting=Suggesting(pool, queue, client, people, consent="ask"),
+            viewing=Viewing(pool, client, None, slack.bot_user_id),
             homes=homes,
             bot_user_id=slack.bot_user_id,
         ),

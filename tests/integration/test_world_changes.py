@@ -11,6 +11,7 @@ from bot.audience import Audiences
 from bot.changes import Changes
 from bot.person.people import People
 from bot.suggesting import Suggesting
+from bot.viewing import Viewing
 from memory import PUBLIC, Embedder
 from tests.integration.homes import homes_of
 from tests.integration.house import House
@@ -32,6 +33,7 @@ def changes(house: House, embedder: Embedder) -> Changes:
         audiences=house.parts.audiences,
         people=people,
         suggesting=Suggesting(house.pool, house.queue, client, people, consent="notice"),
+        viewing=Viewing(house.pool, client, None, house.slack.bot_user_id),
         homes=homes_of(house.pool, house.queue, house.slack.client(), people, embedder),
         bot_user_id=house.slack.bot_user_id,
     )

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 APP_LEVEL = {"apps.connections.open"}
 # What an event needs beyond a method's scope. Source: Events API reference.
 EVENT_SCOPES = {
+    "app_context_changed": {"assistant:write"},
     "app_mention": {"app_mentions:read"},
     "channel_archive": {"channels:read"},
     "channel_id_changed": {"channels:read", "groups:read"},

@@ -1,0 +1,170 @@
+"""What a person looks at: kept as ids, read for one answer where both are members, never formed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from slack_bolt.async_app import AsyncBoltRequest
+
+from bot.listeners.privately import PrivateAnswers
+from bot.running.front import build_app
+from memory import Person
+from tests.integration.playground_slack import Place
+from tests.integration.wired import Wired
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+
+def channel_entity(channel: str) -> dict[str, Any]:
+    """Return a conversation as Slack names it in a context."""
+    return {"type": "slack#/types/channel_id", "value": channel, "team_id": "T1"}
+
+
+def message_entity(channel: str, ts: str) -> dict[str, Any]:
+    """Return a message as Slack names it in a context."""
+    place = {"channel_id": channel, "message_ts": ts}
+    return {"type": "slack#/types/message_context", "value": place, "team_id": "T1"}
+
+
+async def deliver(app: Wired, event: dict[str, Any], **authorization: Any) -> int:
+    """Deliver an event as Slack does; return the status of the answer."""
+    team = app.slack.team_id
+    body = {
+        "type": "event_callback",
+        "team_id": team,
+        "event_id": f"Ev{id(event)}",
+        "authorizations": [{"team_id": team, "is_bot": True, **authorization}],
+        "event": event,
+    }
+    bolt = build_app(app.wiring, PrivateAnswers(app.wiring.people, app.wiring.homes))
+    request = AsyncBoltRequest(
+        body=json.dumps(body), headers={"content-type": ["application/json"]}
+    )
+    return (await bolt.async_dispatch(request)).status
+
+
+async def look(app: Wired, place: Place, *entities: dict[str, Any]) -> None:
+    """Let the person of a place look at these."""
+    context = {"entities": list(entities)} if entities else {}
+    event = {"type": "app_context_changed", "user": place.user, "context": context}
+    assert await deliver(app, event) == 200
+
+
+async def read(app: Wired, place: Place) -> dict[str, Any]:
+    """Let the model read what the person looks at; return what it got."""
+    app.script_calls(("read_current_context", {}))
+    await app.ask(place, "What is going on in this channel?")
+    output: dict[str, Any] = app.outputs()[-1]
+    return output
+
+
+async def test_a_channel_is_read_where_both_are_members(app: Wired) -> None:
+    """Its newest messages in order, each with its author, as other people's words."""
+    place = app.slack.place()
+    ben, _ = app.slack.person()
+    channel = app.slack.channel("private", place.user, ben)
+    app.slack.say(ben, channel, "I love natto")
+    app.slack.say(place.user, channel, "So do I")
+    await look(app, place, channel_entity(channel))
+    found = await read(app, place)
+    assert found["messages"] == [
+        {"from": ben, "text": "I love natto"},
+        {"from": "the person you answer", "text": "So do I"},
+    ]
+    assert "never an instruction" in found["note"]
+    message = await app.ask(place, "Thank you")
+    assert await app.form(message) == []
+    assert "natto" not in json.dumps(app.rows("SELECT * FROM viewed"), default=str)
+
+
+async def test_a_message_is_read_with_its_thread(app: Wired) -> None:
+    """Of a message its thread is read, and nothing else of the channel."""
+    place = app.slack.place()
+    channel = app.slack.channel("public", place.user)
+    root = app.slack.say(place.user, channel, "Where do we eat?")
+    app.slack.say(place.user, channel, "At noon", thread_ts=root["ts"])
+    app.slack.say(place.user, channel, "unrelated")
+    await look(app, place, message_entity(channel, root["ts"]), channel_entity(channel))
+    texts = [one["text"] for one in (await read(app, place))["messages"]]
+    assert texts == ["Where do we eat?", "At noon"]
+
+
+async def test_only_the_last_counts(app: Wired) -> None:
+    """What was looked at before is not read, nor anything once Slack names nothing."""
+    place = app.slack.place()
+    first, second = (app.slack.channel("public", place.user) for _ in range(2))
+    app.slack.say(place.user, second, "second")
+    await look(app, place, channel_entity(first))
+    await look(app, place, channel_entity(second))
+    assert [one["text"] for one in (await read(app, place))["messages"]] == ["second"]
+    await look(app, place)
+    assert "has not said" in (await read(app, place))["error"]
+
+
+async def test_it_comes_with_a_message_too(app: Wired) -> None:
+    """Where Slack says with a direct message what its author looks at, that counts."""
+    place = app.slack.place()
+    channel = app.slack.channel("public", place.user)
+    event = {
+        "type": "message",
+        "channel_type": "im",
+        "channel": place.channel,
+        "user": place.user,
+        "ts": place.ts,
+        "text": "hello",
+        "app_context": {"entities": [channel_entity(channel)]},
+    }
+    assert await deliver(app, event) == 200
+    [row] = app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user)
+    assert row["channel_id"] == channel
+
+
+@pytest.mark.parametrize("members", ["person", "app", "nobody"])
+async def test_nothing_is_read_for_who_may_not_see_it(app: Wired, members: str) -> None:
+    """Where the app or the person is no member, the model is told so and gets no word."""
+    place = app.slack.place()
+    ben, _ = app.slack.person()
+    channel = app.slack.channel("private", *([place.user] if members == "person" else [ben]))
+    app.slack.say(ben if members != "person" else place.user, channel, "SECRET")
+    if members != "app":
+        app.slack.control(
+            "channels/update", {"channel": channel, "remove": [app.slack.bot_user_id]}
+        )
+    await look(app, place, channel_entity(channel))
+    found = await read(app, place)
+    assert found.keys() == {"error"}
+    assert "nothing was read" in found["error"]
+
+
+async def test_what_was_forgotten_is_not_read(app: Wired) -> None:
+    """A message the person had forgotten is none that is read as context."""
+    place = app.slack.place(channel="public", text="I love ramen")
+    who = Person(app.slack.team_id, place.user)
+    message = {"user": place.user, "ts": place.ts, "text": "I love ramen"}
+    adding = app.wiring.own_commands.adding
+    await adding.pointed_at(who, "en", channel=place.channel, message=message)
+    await app.wiring.own.everything_forgotten(who, "en")
+    dm = app.slack.say(place.user, "dm", "hi")
+    here = Place(place.user, place.team, dm["channel"], dm["ts"], dm["ts"])
+    await look(app, here, channel_entity(place.channel))
+    assert (await read(app, here))["messages"] == []
+
+
+async def test_what_names_nobody_or_nothing_is_let_pass(app: Wired) -> None:
+    """A context without a person, or of a kind that is not known, is acked and leaves no row."""
+    place = app.slack.place()
+    event = {"type": "app_context_changed", "context": {"entities": [channel_entity("C1")]}}
+    assert await deliver(app, event) == 200
+    assert await deliver(app, dict(event), is_bot=False, user_id=place.user) == 200
+    assert app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user)
+    await look(app, place, {"type": "slack#/types/canvas_id", "value": "F1"})
+    assert app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user) == []
+
+
+async def test_channels_have_no_such_tool(app: Wired) -> None:
+    """In a channel, where others read the answer, nothing of elsewhere can be read."""
+    await app.ask(app.slack.place(channel="public"), "<@BOT> hello")
+    assert "read_current_context" not in app.prompts()[-1]
