@@ -227,12 +227,12 @@ async def test_only_subscribed_events_leave(driver: Driver) -> None:
 
 
 async def test_opening_the_messages_tab(driver: Driver) -> None:
-    """Opening the Messages tab is told; a Home tab that the manifest lacks cannot be opened."""
+    """Opening the Messages tab is told; a tab that the app does not have cannot be opened."""
     aya = await driver.user()
     assert await driver.post("home/open", user=aya, tab="messages") == {"sent": True}
     event = (await driver.deliveries("app_home_opened"))[0]["body"]["event"]
     assert (event["tab"], event["user"]) == ("messages", aya)
-    assert (await driver.try_post("home/open", user=aya, tab="home"))[0] == 400
+    assert (await driver.try_post("home/open", user=aya, tab="about"))[0] == 400
 
 
 @pytest.mark.parametrize(
