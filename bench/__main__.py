@@ -34,19 +34,21 @@ PARTS: dict[str, Part] = {
     "starts": starts.measure,
     "front": _front,
 }
-"""Each returns its metrics and runs on a ground of its own."""
+"""Each returns its metrics; all run on one ground, on databases of their own."""
 
 
 async def run(names: list[str], chosen: Plan) -> dict[str, float]:
     """Return the metrics of these parts."""
     found: dict[str, float] = {}
-    for name in names:
-        bar = ProgressBar(f"of {name}")
-        # Short: PostgreSQL's sockets lie below it.
-        with tempfile.TemporaryDirectory(prefix="kb-") as folder:
-            async with open_ground(Path(folder)) as ground:
+    # A short name: PostgreSQL's sockets lie below it.
+    with tempfile.TemporaryDirectory(prefix="kb-") as folder:
+        async with open_ground(Path(folder)) as ground:
+            for name in names:
+                bar = ProgressBar(f"of {name}")
+                began = time.monotonic()
                 found |= await PARTS[name](ground, chosen, bar.show)
-        bar.end()
+                bar.end()
+                print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return found
 
 

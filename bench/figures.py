@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -79,7 +80,8 @@ def lines(
     left, right, top, bottom = 56, 150, 44, 250
     points = [point for _, line in series for point in line]
     most_x = max((x for x, _ in points), default=1) or 1
-    most_y = (max((y for _, y in points), default=1) or 1) * 1.1
+    step = _step(max((y for _, y in points), default=1) or 1)
+    most_y = step * math.ceil((max((y for _, y in points), default=1) or 1) / step)
     across, up = (WIDTH - left - right) / most_x, (bottom - top) / most_y
     parts = [
         f'<path class="line" d="M{left} {top}V{bottom}H{WIDTH - right}" fill="none"/>',
@@ -87,8 +89,8 @@ def lines(
         f'<text class="quiet" x="{WIDTH - right}" y="{bottom + 32}" text-anchor="end">'
         f"{escape(x_name)}</text>",
     ]
-    for share in (0.25, 0.5, 0.75, 1.0):
-        value = most_y / 1.1 * share
+    for number in range(1, round(most_y / step) + 1):
+        value = step * number
         y = bottom - value * up
         parts.append(
             f'<path class="line" d="M{left} {y:.1f}H{WIDTH - right}" stroke-dasharray="2 4"/>'
@@ -100,8 +102,8 @@ def lines(
             f'<text class="quiet" x="{left + x * across:.1f}" y="{bottom + 16}"'
             f' text-anchor="middle">{_number(x)}</text>'
         ]
-    for number, (name, line) in enumerate(series):
-        colour = f"c{(number + 1) % 4}"
+    for place, (name, line) in enumerate(series):
+        colour = f"c{(place + 1) % 4}"
         path = "L".join(f"{left + x * across:.1f} {bottom - y * up:.1f}" for x, y in line)
         parts.append(f'<path class="{colour} path" style="fill:none" d="M{path}"/>')
         parts += [
@@ -110,11 +112,17 @@ def lines(
             for x, y in line
         ]
         parts.append(
-            f'<rect class="{colour}" x="{WIDTH - right + 14}" y="{top + number * 20}" width="10"'
-            f' height="10" rx="2"/><text x="{WIDTH - right + 30}" y="{top + 10 + number * 20}">'
+            f'<rect class="{colour}" x="{WIDTH - right + 14}" y="{top + place * 20}" width="10"'
+            f' height="10" rx="2"/><text x="{WIDTH - right + 30}" y="{top + 10 + place * 20}">'
             f"{escape(name)}</text>"
         )
     return _svg(title, parts, bottom + 40)
+
+
+def _step(most: float) -> float:
+    """Return a round distance of marks, of which three to six reach `most`."""
+    power = 10.0 ** math.floor(math.log10(most / 3))
+    return next(power * one for one in (1, 2, 5, 10) if most / (power * one) <= 6)
 
 
 def _svg(title: str, parts: Sequence[str], height: float) -> str:

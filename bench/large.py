@@ -10,6 +10,7 @@ import uuid
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
@@ -34,8 +35,15 @@ _HOME_SECONDS = 20.0
 _TABLES = {"app": ("store", "store_vectors"), "articles": ("store", "store_vectors")}
 _MEM0_TABLES = ("mem0",)
 
-Memory = tuple[str, str, str]
-"""Key, topic, sentence."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """A made memory; `vector` is its sentence's embedding as pgvector writes it."""
+
+    key: str
+    topic: str
+    text: str
+    vector: str
 
 
 def memories(count: int) -> Iterator[Memory]:
@@ -43,11 +51,9 @@ def memories(count: int) -> Iterator[Memory]:
     for number in range(count):
         topic = f"{_THINGS[number % len(_THINGS)]} {number}"
         aspect = _ASPECTS[number // len(_THINGS) % len(_ASPECTS)]
-        yield (
-            str(uuid.UUID(int=number + 1)),
-            topic,
-            f"{topic}の{aspect}に関心があり、業務の{number}番目の課題で使っている",
-        )
+        text = f"{topic}の{aspect}に関心があり、業務の{number}番目の課題で使っている"
+        key = str(uuid.UUID(int=number + 1))
+        yield Memory(key=key, topic=topic, text=text, vector=vector(text))
 
 
 def vector(text: str) -> str:
@@ -62,14 +68,14 @@ async def store_layout(address: str, prefix_: str, made: Sequence[Memory]) -> No
     async with await psycopg.AsyncConnection.connect(address) as connection:
         cursor = connection.cursor()
         async with cursor.copy("COPY store (prefix, key, value) FROM STDIN") as copy:
-            for key, topic, text in made:
-                content = {"topic": topic, "description": text}
+            for one in made:
+                content = {"topic": one.topic, "description": one.text}
                 value = {"kind": "UserTechInterest", "content": content}
-                await copy.write_row((prefix_, key, json.dumps(value, ensure_ascii=False)))
+                await copy.write_row((prefix_, one.key, json.dumps(value, ensure_ascii=False)))
         statement = "COPY store_vectors (prefix, key, field_name, embedding) FROM STDIN"
         async with cursor.copy(statement) as copy:
-            for key, _topic, text in made:
-                await copy.write_row((prefix_, key, "content", vector(text)))
+            for one in made:
+                await copy.write_row((prefix_, one.key, "content", one.vector))
     await _analyze(address)
 
 
@@ -78,9 +84,9 @@ async def mem0_layout(address: str, person: str, made: Sequence[Memory]) -> None
     async with await psycopg.AsyncConnection.connect(address) as connection:
         cursor = connection.cursor()
         async with cursor.copy("COPY mem0 (id, vector, payload) FROM STDIN") as copy:
-            for key, _topic, text in made:
-                payload = {"data": text, "user_id": person, "text_lemmatized": text}
-                row = (key, vector(text), json.dumps(payload, ensure_ascii=False))
+            for one in made:
+                payload = {"data": one.text, "user_id": person, "text_lemmatized": one.text}
+                row = (one.key, one.vector, json.dumps(payload, ensure_ascii=False))
                 await copy.write_row(row)
     await _analyze(address)
 
@@ -132,7 +138,7 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
                 found[f"{prefix(name)}prompt_memory_tokens_p95"] = quantile(shown, 0.95)
             progress(done + 1, len(PEERS) + 2)
         found["prompt_memory_tokens_memories"] = plan.memories
-        # found |= await home(ground, systems.addresses["app"], plan)
+        found |= await home(ground, systems.addresses["app"], made[:HOME_MEMORIES], plan)
     progress(len(PEERS) + 2, len(PEERS) + 2)
     return found
 
@@ -159,20 +165,33 @@ async def _memory_tokens(ground: Ground) -> list[float]:
     return found
 
 
-async def home(ground: Ground, address: str, plan: Plan) -> dict[str, float]:
-    """Time the Home tab of somebody with a thousand memories: opened until it is published."""
+async def home(
+    ground: Ground, address: str, made: Sequence[Memory], plan: Plan
+) -> dict[str, float]:
+    """Time the Home tab of somebody with so many memories: opened until it is published.
+
+    A memory goes before each opening, because a Home that shows the same is not published again.
+    """
     person, team = await ground.person("Home"), ground.told["team_id"]
     replies = await Replies.from_now(ground)
     await replies.of([await replies.ask(person, "ok thanks")])
-    made = list(memories(min(HOME_MEMORIES, plan.memories)))
-    await store_layout(address, f"chat.{team}.{person}.dm", made)
+    place = f"chat.{team}.{person}.dm"
+    await store_layout(address, place, made)
     times = []
-    for _ in range(plan.questions):
+    for number in range(plan.questions):
+        await _delete(address, place, made[number])
         since = (await ground.slack("calls?since=999999999"))["last"]
         began = time.time()
         await ground.slack("home/open", {"user": person})
         times.append(await _published(ground, since, person) - began)
     return spread("home_ms_1000_memories", [1000 * seconds for seconds in times])
+
+
+async def _delete(address: str, place: str, memory: Memory) -> None:
+    async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+        await connection.execute(
+            "DELETE FROM store WHERE prefix = %s AND key = %s", (place, memory.key)
+        )
 
 
 async def _published(ground: Ground, since: int, person: str) -> float:

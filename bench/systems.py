@@ -16,7 +16,7 @@ TOPIC = "Rust"
 TOLD = f"技術トピックでは{TOPIC}に興味があります。ラーメンが大好きです。"
 QUESTION = "おすすめの技術トピックを3つ挙げて簡潔にまとめて！"
 PEERS = ("articles", "mem0")
-_AT_ONCE_WHILE_WARMING = 10
+_AT_ONCE_WHILE_WARMING = 20
 
 
 class NotRecalled(Exception):
@@ -74,7 +74,8 @@ class Systems:
         Raises `NotRecalled`.
         """
         self.people = [await self.ground.person(f"Person{n}") for n in range(people)]
-        for system in ("floor", "app", *PEERS):
+        await self.turns("floor", [(self.people[0], TOLD)])
+        for system in ("app", *PEERS):
             for begin in range(0, people, _AT_ONCE_WHILE_WARMING):
                 some = self.people[begin : begin + _AT_ONCE_WHILE_WARMING]
                 # The first request of all sets the peers' tables up.

@@ -16,7 +16,7 @@ from bot.links import links_in
 from bot.turns import Exchange
 from memory import EPISODE_KIND, INSTRUCTION_KIND, Memory, subject
 
-MEMORY_TOKENS = 2_000
+MEMORY_TOKENS = 1_750  # 2,000 with the marks of JSON, which the estimate takes for letters
 PREFERENCE_TOKENS = 600  # of these at most, for how the person likes to be answered
 HISTORY_TOKENS = 3_000
 RECENT_TOKENS = 1_000

@@ -123,10 +123,11 @@ def test_statements_and_round_trips_are_read_off_the_wire() -> None:
 
 
 def test_tokens_are_counted_for_words_marks_and_other_characters() -> None:
-    """Four letters of a word, a run of marks, a character of Japanese: one each."""
+    """Four letters of a word and a run of marks are one, three characters of Japanese two."""
     assert tokens("memories") == 2
     assert tokens('{"a": 1}') == 5
-    assert tokens("技術の話") == 4
+    assert tokens("技術の話です") == 4
+    assert tokens("、。") == 2
 
 
 def test_figures_are_well_formed_and_fit_both_themes() -> None:
