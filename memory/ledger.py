@@ -149,7 +149,9 @@ async def undo_change(pool: Pool, embedder: Embedder, person: Person, change_id:
         entry, record = await _undoable(connection, person, change_id)
         step = await _back(connection, entry, record)
         await connection.execute(
-            "UPDATE memory_changes SET undone_at = now() WHERE id = %s", (change_id,)
+            "UPDATE memory_changes SET undone_at = now()"
+            " WHERE id = %s AND team_id = %s AND user_id = %s",
+            (change_id, person.team_id, person.user_id),
         )
         return [step]
 

@@ -148,7 +148,11 @@ async def _write(
     else:
         there = await rows.update(connection, *place, step.after, vector, dates=step.dates)
     if not there:
-        await connection.execute("DELETE FROM memory_changes WHERE id = %s", (identity,))
+        person = step.namespace.person
+        await connection.execute(
+            "DELETE FROM memory_changes WHERE id = %s AND team_id = %s AND user_id = %s",
+            (identity, person.team_id, person.user_id),
+        )
         return None
     return Change(
         id=identity,

@@ -1,0 +1,152 @@
+"""Every statement on the tables of memories is about one person, so one shard can answer it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, ClassVar
+
+import pytest
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.rows import DictRow
+
+from bot.own.memories import OwnMemories
+from memory import (
+    PUBLIC,
+    Pool,
+    bring_back,
+    create_pool,
+    edit_memory,
+    erase,
+    export_memories,
+    forget,
+    history,
+    import_memories,
+    list_memories,
+    memory_page,
+    move_memory,
+    undo_change,
+)
+from tests.integration.house import House
+
+HOT = ("store", "store_vectors", "memory_changes", "memory_expiries", "memory_questions")
+_TABLE = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(HOT)})\b")
+_PREFIX = re.compile(r"^chat\.(T[A-Z0-9]+\.U[A-Z0-9]+)[./]")
+# What names rows of a table: its namespace, whose it is, or the rows themselves.
+_BOUND = re.compile(r"\bprefix\b|\bteam_id\b|\bjsonb_populate_record\b")
+
+
+class Sent(AsyncCursor[DictRow]):
+    """A cursor that notes what is sent through it."""
+
+    statements: ClassVar[list[tuple[str, str, Any]]] = []
+
+    async def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
+        """Execute and note, with the person whose transaction it is."""
+        done = await super().execute(query, params, **more)
+        text = query if isinstance(query, str) else query.as_string(self.connection)
+        if _TABLE.search(text):
+            scope = await AsyncCursor(self.connection).execute(
+                "SELECT current_setting('kioku.person', true) AS scope"
+            )
+            row = await scope.fetchone()
+            self.statements.append((text, str((row or {}).get("scope") or ""), params))
+        return done
+
+
+class Connection(AsyncConnection[DictRow]):
+    """A connection whose statements are noted."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.cursor_factory = Sent
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool, whose statements are noted."""
+    opened = create_pool(database, min_size=1, max_size=6, timeout=10)
+    opened.connection_class = Connection
+    Sent.statements.clear()
+    async with opened:
+        yield opened
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Yield every text among a statement's values, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from texts(one)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for one in value:
+            yield from texts(one)
+
+
+def named(params: Any) -> set[str]:
+    """Return the people whose namespaces or ids stand among a statement's values."""
+    given = list(texts(params))
+    found = {match[1] for text in given if (match := _PREFIX.match(text))}
+    # Whole rows that come back, each a line of JSON.
+    for line in (json.loads(text) for text in given if text.startswith('{"')):
+        if "team_id" in line:
+            found.add(f"{line['team_id']}.{line['user_id']}")
+        elif match := _PREFIX.match(str(line.get("prefix"))):
+            found.add(match[1])
+    teams = [text for text in given if re.fullmatch(r"T[A-Z0-9]{4,}", text)]
+    users = [text for text in given if re.fullmatch(r"U[A-Z0-9]{4,}", text)]
+    return found | {f"{team}.{user}" for team in teams for user in users}
+
+
+async def everything(house: House, suffix: str) -> str:
+    """Let somebody do all that can be done with memories; return whose scope it was."""
+    place = house.slack.place()
+    message = await house.ask(place, f"I love ramen and I'm interested in Rust{suffix}")
+    person = message.person
+    await house.learning.form(person.team_id, person.user_id, "dm")
+    await house.ask(place, "what shall I eat?")
+    own = OwnMemories(house.pool, house.parts.embedder, stand_in=True, withdraw=_nothing)
+    ramen, *_ = [m for m in await list_memories(house.pool, person) if "ramen" in str(m.content)]
+    await own.listed(person, "en")
+    await memory_page(house.pool, person, size=10)
+    source = {"kind": "modal", "channel": message.channel_id, "ts": message.ts}
+    change = await edit_memory(
+        house.pool,
+        house.parts.embedder,
+        person,
+        ramen.reference,
+        {**ramen.content, "description": "with a soft egg"},
+        source,
+    )
+    await undo_change(house.pool, house.parts.embedder, person, change.id)
+    moved = await move_memory(house.pool, house.parts.embedder, person, ramen.reference, PUBLIC)
+    await history(house.pool, person)
+    gone = await forget(house.pool, person, [moved.reference])
+    assert gone.undo is not None
+    await bring_back(house.pool, person, gone.undo)
+    kept = json.dumps(
+        {"format": "kioku-export", "version": 1, **await export_memories(house.pool, person)}
+    )
+    await erase(house.pool, person)
+    await import_memories(house.pool, house.parts.embedder, person, kept)
+    return person.scope
+
+
+async def _nothing(*_: Any) -> None:
+    return None
+
+
+async def test_every_statement_names_one_person(house: House) -> None:
+    """Whatever somebody does, each statement there is bound to them, and to them alone."""
+    scopes = [await everything(house, suffix) for suffix in ("", "!")]
+    told = dict.fromkeys(HOT, 0)
+    for text, scope, params in Sent.statements:
+        assert scope in scopes, f"Not in a person's transaction: {text}"
+        given = "jsonb_populate_record" in text and not any(params[0])
+        assert named(params) == (set() if given else {scope}), f"{named(params)}: {text}"
+        assert _BOUND.search(text), f"Nothing says whose rows these are: {text}"
+        for table in _TABLE.findall(text):
+            told[table] += 1
+    assert all(told[table] > 3 for table in ("store", "store_vectors", "memory_changes")), told
