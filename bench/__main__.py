@@ -16,6 +16,8 @@ from pathlib import Path
 from bench import costs, front_import, large, load, plan, report, results, side_by_side, starts
 from bench.ground import ROOT, Ground, open_ground
 from bench.plan import Plan
+from bench.retrieval import part as retrieval
+from bench.search import measure as search
 from bench.side_by_side import Progress
 from bot.running.progress import ProgressBar
 
@@ -30,6 +32,8 @@ PARTS: dict[str, Part] = {
     "side_by_side": side_by_side.measure,
     "costs": costs.measure,
     "large": large.measure,
+    "search": search.measure,
+    "retrieval": retrieval.measure,
     "load": load.measure,
     "starts": starts.measure,
     "front": _front,

@@ -10,7 +10,9 @@ from typing import Any
 
 from bench import figures, readme
 from bench.figures import Bar
+from bench.finding import finding
 from bench.ground import EMBEDDING_MS, FIRST_TOKEN_MS, ROOT
+from bench.markdown import number, table
 from bench.metrics import GOALS, MEANINGS
 from bench.peers.articles import DEVIATIONS as ARTICLES_DEVIATIONS
 from bench.peers.mem0_peer import DEVIATIONS as MEM0_DEVIATIONS
@@ -20,7 +22,6 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 FIGURES = ROOT / "docs" / "media" / "bench"
 REASONS = ROOT / "bench" / "reasons.toml"
 NAMES = {"": "Kioku", "articles_": "the articles' design", "mem0_": "mem0"}
-_WHOLE_SIZE = 100
 
 Metrics = Mapping[str, float]
 
@@ -69,13 +70,6 @@ _OWN = (
 )
 
 
-def number(value: float) -> str:
-    """Return a figure as it is printed."""
-    if abs(value) >= _WHOLE_SIZE:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if value else "0"
-
-
 def reasons(path: Path = REASONS) -> dict[str, str]:
     """Return what was written about missed goals and leading peers."""
     return {name: str(text) for name, text in tomllib.loads(path.read_text("utf-8")).items()}
@@ -120,7 +114,7 @@ def unexplained(metrics: Metrics) -> list[str]:
 _PEERS = ("articles", "mem0")
 
 
-def goals_table(metrics: Metrics) -> list[tuple[str, str, str, str]]:
+def goalstable(metrics: Metrics) -> list[tuple[str, str, str, str]]:
     """Return metric, goal, measured and met or missed."""
     rows = []
     for goal in GOALS:
@@ -215,7 +209,7 @@ def page(result: Mapping[str, Any]) -> str:
         f" {machine['python']}. Everything ran on these cores at the same time: the systems,"
         " PostgreSQL, the stand-in for Slack, the stand-in for the model, and the people.",
         "## Goals",
-        _table(("Metric", "Goal", "Measured", ""), _code_first(goals_table(metrics))),
+        table(("Metric", "Goal", "Measured", ""), _code_first(goalstable(metrics))),
     ]
     if absent := missed(metrics):
         parts += ["Why a goal is missed:", _because(absent, written)]
@@ -235,9 +229,10 @@ def page(result: Mapping[str, Any]) -> str:
     parts += [
         *(["## Load"] if "sustained_msgs_per_s" in metrics else []),
         *_figure(figures_there, "load.svg", "Replies a second by people and processes"),
-        _load_table(metrics),
+        _loadtable(metrics),
+        *finding(metrics),
         "## Starts, memory, Home tab",
-        _table(
+        table(
             ("", "Kioku"),
             [(text, number(metrics[name])) for text, name in _OWN if name in metrics],
         ),
@@ -246,7 +241,7 @@ def page(result: Mapping[str, Any]) -> str:
         "`SYSTEM_` is `articles_`, `mem0_`, or nothing for Kioku. `_p50` is the median of all"
         " rounds, `_p95` the 95th percentile; `_low` and `_high` are the ends of the 95 % bootstrap"
         " interval of the median, for which whole rounds are drawn.",
-        _table(("Metric", "What it says"), [(one.shown, one.says) for one in MEANINGS]),
+        table(("Metric", "What it says"), [(one.shown, one.says) for one in MEANINGS]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -291,10 +286,10 @@ def _compared(metrics: Metrics, rows: Sequence[tuple[str, str]]) -> str:
                     *(f"{one}{ratio}" for one, ratio in zip(shown[1:], ratios, strict=True)),
                 )
             )
-    return _table(("", "Floor", "Kioku", "Articles (of Kioku's)", "mem0 (of Kioku's)"), lines)
+    return table(("", "Floor", "Kioku", "Articles (of Kioku's)", "mem0 (of Kioku's)"), lines)
 
 
-def _load_table(metrics: Metrics) -> str:
+def _loadtable(metrics: Metrics) -> str:
     rows = [
         (
             f"{replicas}",
@@ -304,7 +299,7 @@ def _load_table(metrics: Metrics) -> str:
         for replicas in (1, 2, 4)
         if f"saturation_msgs_per_s_r{replicas}" in metrics
     ]
-    said = _table(("Processes", "Replies a second, at most", "… with Slack's limits"), rows)
+    said = table(("Processes", "Replies a second, at most", "… with Slack's limits"), rows)
     if "sustained_msgs_per_s" not in metrics:
         return said
     return (
@@ -332,13 +327,6 @@ def _code_first(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [(f"`{row[0]}`", *row[1:]) for row in rows]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def latest(path: Path = LATEST) -> dict[str, Any]:
     """Return the newest results."""
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -357,7 +345,7 @@ def told(metrics: Metrics) -> str:
     """Return the table that a run ends with."""
     rows = [
         f"{name:32} {goal:>8} {value:>10}  {verdict}"
-        for name, goal, value, verdict in goals_table(metrics)
+        for name, goal, value, verdict in goalstable(metrics)
     ]
     compared = []
     for text, name in (*_SIDE_BY_SIDE, *_COSTS):
