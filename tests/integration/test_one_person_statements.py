@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -14,6 +14,8 @@ from psycopg.rows import DictRow
 from bot.own.memories import OwnMemories
 from memory import (
     PUBLIC,
+    Memory,
+    Person,
     Pool,
     bring_back,
     create_pool,
@@ -134,7 +136,9 @@ async def everything(house: House, suffix: str) -> str:
     return person.scope
 
 
-async def _nothing(*_: Any) -> None:
+async def _nothing(
+    connection: AsyncConnection[DictRow], person: Person, memories: Sequence[Memory] | None
+) -> None:
     return None
 
 
