@@ -85,7 +85,7 @@ class People:
             return self._keep(person, settings, _TRUSTED_SECONDS)
         known = self._known.get(person)
         asked = known is not None and time.monotonic() < known[0]
-        if settings.profile_at is not None:
+        if settings.profile_at is not None and settings.guest is not None:
             # Slack tells of changes by itself: what is old will do until it has answered.
             if not asked:
                 self._ask(person, settings)
