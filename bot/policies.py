@@ -39,6 +39,10 @@ class Policy:
             return "policy_person"
         return "policy_guest" if guest and not self.guests else None
 
+    def keeps(self, chosen: int | None) -> int | None:
+        """Return for how many days things are kept of somebody who chose so many; None: no end."""
+        return min((days for days in (self.retention_days, chosen) if days), default=None)
+
     def closes(self, channel_id: str, audience: str | None) -> Refusal | None:
         """Say whether nobody is to be answered in a conversation; direct messages are open."""
         if audience == DM or not self.channels or channel_id in self.channels:

@@ -54,7 +54,7 @@ class HomeReading:
             questions=questions,
             links=of_changes,
             keeping=replace(
-                self.nothing_kept(), days=_days(chosen, policy.retention_days), policy=policy
+                self.nothing_kept(), days=policy.keeps(chosen.retention_days), policy=policy
             ),
         )
 
@@ -114,11 +114,6 @@ class HomeReading:
             {name: links[place] for name, place in said.items() if place in links},
             {name: links[place] for name, place in made.items() if place in links},
         )
-
-
-def _days(chosen: PersonSettings, most: int | None) -> int | None:
-    limits = (chosen.retention_days, most)
-    return min((days for days in limits if days is not None), default=None)
 
 
 def flows(settings: Settings) -> list[Flow]:

@@ -45,6 +45,10 @@ class Admission:
             return policy.refuses(person, guest=None)
         return policy.refuses(person, guest=(await self._people.settings(person)).guest)
 
+    async def keeps(self, person: Person, chosen: int | None) -> int | None:
+        """Return for how many days a person's things are kept, who chose so many; None: no end."""
+        return (await self._policies.applies(person.team_id)).keeps(chosen)
+
     async def tell(self, message: Message, refusal: Refusal) -> None:
         """Tell a message's author why there is no answer, outside of any turn: nothing is kept.
 

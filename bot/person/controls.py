@@ -213,7 +213,10 @@ class Controls:
         """Show the person's settings."""
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
-        return settings_payload(language, settings, consent=self._consent)
+        kept = settings.retention_days
+        if self._admission is not None:
+            kept = await self._admission.keeps(person, kept)
+        return settings_payload(language, settings, consent=self._consent, kept_days=kept)
 
     async def why_off(self, person: Person, language: Language) -> str | None:
         """Return the sentence that says why memory is off for a person; None while it is on.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from bot.absence import overhearing
 from bot.absence.catching_up import READ_ON, CatchingUp
@@ -17,11 +18,13 @@ from bot.changed.notices import SHOW
 from bot.home.homes import PUBLISH
 from bot.inbox import ANSWER
 from bot.learning import FORM
+from bot.locale import LANGUAGES, say
 from bot.running.queue import HOMES, LEARNING, REPLIES, UPKEEP
 from bot.running.upkeep import EVERY_MINUTE, KEEP_UP, Upkeep
 from bot.running.wiring import Wiring
 from bot.sources import FOLLOW
 from bot.suggesting import SUGGEST
+from bot.surfaces.dates import plain_minute
 from bot.turn import create_turn
 from bot.withdrawals import Withdrawals
 from memory import warm_up
@@ -77,12 +80,20 @@ async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
     )
     # A second of imports: once people can write, so that the first memory need not wait.
     loop = asyncio.get_running_loop()
-    loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, warm_up)
+    loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready)
     try:
         yield
     finally:
         await queue.stop()
         await wiring.statuses.close()
+
+
+def _make_ready() -> None:
+    """Read what the first message would wait for: both catalogues, how dates are written."""
+    now = datetime.now(UTC)
+    for language in LANGUAGES:
+        say(language, "late", time=plain_minute(now, UTC, language))
+    warm_up()
 
 
 def create_answering(wiring: Wiring) -> Answering:

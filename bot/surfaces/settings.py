@@ -21,16 +21,23 @@ LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "ja": "日本語"}
 
 
 def settings_payload(
-    language: Language, settings: PersonSettings, *, consent: ConsentMode
+    language: Language,
+    settings: PersonSettings,
+    *,
+    consent: ConsentMode,
+    kept_days: int | None,
 ) -> Payload:
-    """Return the settings as they are, with what switches memory on and off."""
+    """Return the settings as they are, with what switches memory on and off.
+
+    `kept_days` is how long memories are kept in fact: the operator may keep them for less.
+    """
     off = settings.off(consent)
     title = say(language, "settings_title")
     lines = [
         off_line(language, off, settings) if off else say(language, "settings_on"),
         say(language, "settings_notices_on" if settings.notices else "settings_notices_off"),
         say(language, "settings_language", name=language_name(language, settings.language)),
-        say(language, "settings_kept", period=kept_for(language, settings.retention_days)),
+        say(language, "settings_kept", period=kept_for(language, kept_days)),
     ]
     text = "\n".join([f"*{title}*", *(f"• {line}" for line in lines)])
     blocks: list[Block] = [

@@ -222,6 +222,9 @@ async def test_a_workspace_keeps_things_as_long_as_it_chose(
             "UPDATE store SET updated_at = now() - interval '50 days'"
             " WHERE prefix ~ '^chat.T(SHORT|LONG|USUAL)'"
         )
+    assert (Policy().keeps(None), Policy().keeps(5)) == (None, 5)
+    month = Policy(retention_days=30)
+    assert (month.keeps(None), month.keeps(5), month.keeps(90)) == (30, 5, 30)
     policies = Policies(pool, Policy())
     await policies.choose("TSHORT", {"retention_days": 40}, by="test")
     await policies.choose("TLONG", {"retention_days": 100}, by="test")
@@ -289,3 +292,13 @@ def test_the_settings_are_the_policy_of_all() -> None:
         web_search=False,
         retention_days=7,
     )
+
+
+async def test_settings_tell_how_long_things_are_kept_in_fact(allow: Allow) -> None:
+    """Where the operator keeps things for less than a person chose, their settings say so."""
+    app = await allow(retention_days=30)
+    person = Person(app.slack.team_id, app.slack.person()[0])
+    await app.wiring.controls.choose(person, retention_days=90)
+    shown = await app.wiring.controls.settings_shown(person, "en")
+    period = say("en", "settings_kept_days", count=30)
+    assert say("en", "settings_kept", period=period) in str(shown)
