@@ -105,7 +105,7 @@ def links_in(texts: Iterable[str]) -> frozenset[str]:
 
 def has_unlinked(text: str) -> bool:
     """Say whether an answer holds an address that was made text."""
-    return "[.]" in text
+    return bool(re.search(r"\w\[\.\]\w", text))
 
 
 class Links:

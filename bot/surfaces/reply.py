@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from bot.links import Links
 from bot.locale import Language, say
 from bot.person.settings import Standing
 from bot.surfaces.blocks import Block, note
@@ -61,7 +62,10 @@ def late_line(language: Language, ts: str, time_zone: str | None) -> str:
 
 
 def _label(title: str) -> str:
-    return title.replace("[", "(").replace("]", ")").replace("\n", " ").strip() or "link"
+    # What a page calls itself leads nowhere else, and pings nobody.
+    links = Links()
+    shown = links.feed(title.replace("\n", " ")) + links.settle()
+    return shown.replace("[", "(").replace("]", ")").strip() or "link"
 
 
 def _target(url: str) -> str:

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from bot.learning import FORM
-from bot.locale import say
+from bot.locale import Language, say
 from bot.messages import Message
 from bot.person.settings import PersonSettings, erase_settings, read_settings
 from memory import Person, Pool, person_transaction
@@ -360,13 +360,16 @@ async def test_a_pause_that_is_not_understood_changes_nothing(app: Wired) -> Non
     assert shown["text"] == say("en", "pause_not_understood", words="a while")
 
 
-async def test_the_first_reply_says_that_there_is_a_memory(app: Wired) -> None:
+@pytest.mark.parametrize(("locale", "language"), [("en-US", "en"), ("ja-JP", "ja")])
+async def test_the_first_reply_says_that_there_is_a_memory(
+    app: Wired, locale: str, language: Language
+) -> None:
     """By default the first answer tells of memory and how to turn it off; later ones do not."""
-    place = app.slack.place()
+    place = app.slack.place(locale=locale)
     first = await app.ask(place, "Hello")
     second = await app.ask(place, "Hello again")
-    assert say("en", "footer_memory") in footer(app, first)
-    assert say("en", "footer_memory") not in footer(app, second)
+    assert say(language, "footer_memory") in footer(app, first)
+    assert say(language, "footer_memory") not in footer(app, second)
 
 
 @pytest.mark.parametrize("channel", ["dm", "public"])

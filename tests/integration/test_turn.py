@@ -154,6 +154,27 @@ async def test_an_answer_that_breaks_off_is_asked_for_again(house: House) -> Non
     assert house.replies(place, asked) == ["A whole answer of some length, told twice."]
 
 
+async def test_tools_are_shown_and_links_held_back(house: House) -> None:
+    """A search shows as a task; what it cites is a link, what the model made up is text."""
+    place = house.slack.place()
+    page = "https://city.site/kyoto"
+    house.script(
+        text=f"In [Kyoto]({page}) it rains, see https://evil.site/?q=ramen.",
+        web_search=True,
+        annotations=[{"url": page, "title": "Kyoto", "start_index": 0, "end_index": 9}],
+    )
+    asked = await house.ask(place, "What is the weather like?")
+    [reply] = house.replies(place, asked)
+    assert reply.startswith(f"In [Kyoto]({page}) it rains, see evil[.]site/?q=ramen.")
+    assert reply.endswith(f"- [Kyoto]({page})")
+    root = Place(place.user, place.team, place.channel, asked.ts, asked.ts)
+    blocks = house.slack.thread(root)[-1]["blocks"]
+    tasks = [(one["title"], one["status"]) for one in blocks if one["type"] == "task_card"]
+    assert tasks == [(say("en", "task_web_search"), "complete")]
+    assert say("en", "footer_links") in json.dumps(blocks, ensure_ascii=False)
+    assert house.row("turns", asked)["model"] == house.parts.replier.model
+
+
 async def test_embeddings_that_are_down_are_no_matter(house: House) -> None:
     """Without embeddings the answer comes all the same."""
     place = house.slack.place()

@@ -306,12 +306,14 @@ def test_reply_text() -> None:
         citations=(
             Citation(url="https://a.example/?q=[1]", title="A [draft]\nof x"),
             Citation(url="https://b.example", title="  "),
+            Citation(url="https://c.example/(a) b", title="<!channel> https://evil.com"),
         ),
         cut_short=True,
     )
     assert reply_text("en", reply) == (
         "Yes.\n\n_The answer was cut off at the model’s length limit. Ask me to go on._"
         "\n\n**Sources**\n- [A (draft) of x](https://a.example/?q=[1])\n- [link](https://b.example)"
+        "\n- [@channel evil(.)com](https://c.example/%28a%29%20b)"
     )
     assert reply_text("en", Reply(text="Yes.")) == "Yes."
 
