@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import figures, readme
+from bench import figures, readme, scaling
 from bench.figures import Bar
 from bench.finding import finding
 from bench.ground import EMBEDDING_MS, FIRST_TOKEN_MS, ROOT
@@ -339,6 +339,7 @@ def write() -> None:
     draw(result["metrics"])
     PAGE.write_text(page(result), "utf-8")
     readme.write(result)
+    scaling.write(result["metrics"])
 
 
 def told(metrics: Metrics) -> str:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import readme, report
+from bench import readme, report, scaling
 from bench.figures import Bar, bars, lines
 from bench.front_import import measure
 from bench.metrics import GOALS, Goal, undocumented
@@ -45,6 +45,8 @@ def test_the_page_and_both_readmes_say_what_was_measured() -> None:
     assert report.PAGE.read_text("utf-8") == report.page(result), "Run `python -m bench.report`."
     for language, path in readme.PATHS.items():
         assert readme.section(path.read_text("utf-8")) == readme.lines(result, language)
+    scaled = scaling.PAGE.read_text("utf-8")
+    assert scaled == scaling.page(scaled, result["metrics"])
     for name, figure in report.drawn(result["metrics"]).items():
         assert (report.FIGURES / name).read_text("utf-8") == figure
 
@@ -149,3 +151,14 @@ def test_results_are_written_with_their_machine(tmp_path: Path) -> None:
     result = json.loads(path.read_text("utf-8"))
     assert list(result["metrics"]) == ["a", "b_p50", "b_p95"]
     assert (result["plan"], result["machine"]["cores"] > 0) == ("quick", True)
+
+
+def test_the_worked_table_follows_from_the_figures() -> None:
+    """A hundred thousand people are a hundred times a thousand; what was not measured says so."""
+    table = scaling.worked({"db_bytes_per_memory": 10_000.0})
+    rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1:] for line in table.splitlines()}
+    gigabytes = rows["Memories in PostgreSQL, with indexes (GB)"]
+    assert gigabytes[:3] == ["2", "200", "20,000"]
+    assert gigabytes[3] == "`db_bytes_per_memory` 10,000 |"
+    assert rows["SQL statements a second"][:3] == ["not measured"] * 3
+    assert rows["Messages a second, busiest hour"][:3] == ["0.556", "55.6", "5,556"]
