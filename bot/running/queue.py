@@ -206,12 +206,21 @@ class Queue:
         )
 
     def start(
-        self, *, replies: int, learning: int, poll_seconds: float = 1.0, patience: float = 25.0
+        self,
+        *,
+        replies: int,
+        learning: int,
+        poll_seconds: float = 1.0,
+        learn_at_once: bool = True,
+        patience: float = 25.0,
     ) -> None:
         """Start working: at most so many replies and formations at a time.
 
-        Delayed jobs are found by polling, every `poll_seconds`. When the queue is stopped, running
-        replies get `patience` seconds to end; a formation, which nobody waits for, far fewer.
+        Delayed jobs are found by polling, every `poll_seconds`; unless `learn_at_once`, so is all
+        that is not a reply: to hear of each job that is still to wait costs two looks in vain.
+
+        When the queue is stopped, running replies get `patience` seconds to end; a formation,
+        which nobody waits for, far fewer.
         """
         self._patience = patience
         hand_back = min(patience, _FORMATION_PATIENCE_SECONDS)
@@ -219,7 +228,12 @@ class Queue:
             asyncio.create_task(work, name=name)
             for name, work in (
                 ("replies", self._work(_PROMPT, replies, _POLL_SECONDS, patience)),
-                ("learning", self._work([LEARNING, UPKEEP], learning, poll_seconds, hand_back)),
+                (
+                    "learning",
+                    self._work(
+                        [LEARNING, UPKEEP], learning, poll_seconds, hand_back, listen=learn_at_once
+                    ),
+                ),
                 ("sweep", self._sweep()),
             )
         ]
@@ -317,7 +331,13 @@ class Queue:
                 await asyncio.wait(late, timeout=_BREAK_OFF_SECONDS)
 
     async def _work(
-        self, queues: list[str], concurrency: int, poll_seconds: float, patience: float
+        self,
+        queues: list[str],
+        concurrency: int,
+        poll_seconds: float,
+        patience: float,
+        *,
+        listen: bool = True,
     ) -> None:
         # A fault in one of procrastinate's side tasks ends its worker: start it again.
         loop, pause = asyncio.get_running_loop(), _FIRST_PAUSE_SECONDS
@@ -329,6 +349,7 @@ class Queue:
                     name=queues[0],
                     concurrency=concurrency,
                     fetch_job_polling_interval=poll_seconds,
+                    listen_notify=listen,
                     shutdown_graceful_timeout=patience,
                     **_WORKER,
                 )

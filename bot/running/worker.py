@@ -71,11 +71,12 @@ def register_work(wiring: Wiring) -> None:
 async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
     """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
     register_work(wiring)
-    queue = wiring.queue
+    queue, settings = wiring.queue, wiring.connections.settings
     queue.start(
         replies=REPLIES_AT_ONCE,
         learning=FORMATIONS_AT_ONCE,
-        poll_seconds=min(max(wiring.connections.settings.formation_delay / 4, 0.2), 1.0),
+        poll_seconds=min(max(settings.formation_delay / 4, 0.2), 1.0),
+        learn_at_once=settings.formation == "hot",
         patience=_DRAIN_SECONDS,
     )
     # A second of imports: once people can write, so that the first memory need not wait.

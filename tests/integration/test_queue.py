@@ -152,6 +152,24 @@ async def test_a_delayed_job_waits(database: str, pool: Pool, queue: Queue) -> N
     assert await asyncio.wait_for(began.get(), SECONDS) - before >= 0.55
 
 
+async def test_what_nobody_waits_for_is_found_by_the_poll(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """A worker that does not listen for what is not a reply takes it at the next poll."""
+    done: asyncio.Queue[str] = asyncio.Queue()
+    queue.register("work", LEARNING, done.put, attempts=1, wait=1)
+    queue.start(replies=1, learning=1, poll_seconds=0.1, learn_at_once=False)
+    for item in ("one", "two"):
+        await put(pool, queue, item, to=LEARNING, item=item)
+        assert await asyncio.wait_for(done.get(), SECONDS) == item
+    with psycopg.connect(database, row_factory=dict_row) as owner:
+        [row] = owner.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND query LIKE 'LISTEN%'"
+        ).fetchall()
+    assert row["count"] == 1
+
+
 async def test_a_waiting_job_is_postponed(database: str, pool: Pool, queue: Queue) -> None:
     """Only the waiting job of the lock is set to a later time."""
     queue.register("work", LEARNING, _nothing, attempts=1, wait=1)
