@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 from gettext import GNUTranslations
-from importlib.resources import files
 from io import BytesIO
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 Language: TypeAlias = Literal["en", "ja"]
@@ -14,7 +14,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "ja")
 
 @cache
 def _texts(language: Language) -> GNUTranslations:
-    folder = files("bot.locale") / language / "LC_MESSAGES"
+    folder = Path(__file__).parent / language / "LC_MESSAGES"
     if (ready := folder / "kioku.mo").is_file():
         return GNUTranslations(BytesIO(ready.read_bytes()))
     from bot.locale.compiling import compiled  # Babel: AWS's front has the .mo and does without
