@@ -22,13 +22,14 @@ from bot.home.views import Opened, note_in_use, note_opened, note_shown, read_op
 from bot.locale import Language
 from bot.logs import fault
 from bot.person.people import People
+from bot.person.settings import read_settings
 from bot.posting.budgets import HOMES as HOMES_BUDGET
 from bot.posting.budgets import Budgets
 from bot.running.queue import HOMES, Queue
 from bot.slack import SLACK_FAULTS, error_code, patiently
 from bot.surfaces.blocks import Block, Payload
-from bot.surfaces.home import HomePage, Where, home_view, is_said, said_blocks
-from bot.surfaces.views import View
+from bot.surfaces.home import HomePage, Where, home_view
+from bot.surfaces.views import View, home_saying
 from memory import Person, Pool, person_transaction
 
 log = logging.getLogger(__name__)
@@ -138,12 +139,7 @@ class Homes:
 
     async def say_above(self, person: Person, view: Mapping[str, Any], said: Payload) -> None:
         """Publish what a Home shows, `view`, with `said` at its top; nothing is looked up."""
-        blocks = [block for block in view.get("blocks") or () if not is_said(block)]
-        again = {
-            "type": view["type"],
-            "private_metadata": view.get("private_metadata") or "",
-            "blocks": [*said_blocks(said["blocks"]), *blocks][:100],
-        }
+        again = home_saying(view, said["blocks"])
         await patiently(
             lambda: self._client.views_publish(user_id=person.user_id, view=again),
             seconds=_CLICK_SECONDS,
@@ -162,7 +158,10 @@ class Homes:
             )
 
     async def _made(self, person: Person, where: Where, said: Sequence[Block] = ()) -> _Made:
-        settings = await self._people.settings(person)
+        # Read here and now: what another process knows of the person may be half a minute old.
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        settings = await self._people.settings(person, settings=settings)
         language = settings.reads()
         page = await self._reading.page(person, settings, where)
         digest = hashlib.sha256(json.dumps(home_view(language, page)).encode()).hexdigest()

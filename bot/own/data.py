@@ -69,6 +69,9 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
             " turn ON turn.id = f.turn_id",
             "given_at",
         )
+        home = await _rows(
+            connection, person, "SELECT opened_at, kind, words FROM home_views", "opened_at"
+        )
         incognito = await _rows(
             connection, person, "SELECT thread, since FROM incognito_threads", "since, thread"
         )
@@ -84,6 +87,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         "messages": waiting,
         "settings": chosen[0] if chosen else {},
         "incognito_threads": incognito,
+        "home": home[0] if home else {},
     }
 
 

@@ -12,6 +12,8 @@ from bot.surfaces.blocks import Block, plain_text, section
 View = dict[str, Any]
 
 _BLOCKS = 100
+_SAID = 12
+_SAID_BLOCK = "home.said."
 
 
 def loading_view() -> View:
@@ -73,3 +75,26 @@ def metadata_of(view: Mapping[str, Any]) -> dict[str, str]:
 def language_of_view(view: Mapping[str, Any]) -> Language:
     """Return the language a view was made in."""
     return "ja" if metadata_of(view).get("language") == "ja" else "en"
+
+
+def said_blocks(said: Sequence[Block]) -> list[Block]:
+    """Return what is said at the top of App Home, so that it is known for that later."""
+    if not said:
+        return []
+    above: list[Block] = [*said[:_SAID], {"type": "divider"}]
+    return [{**block, "block_id": f"{_SAID_BLOCK}{number}"} for number, block in enumerate(above)]
+
+
+def is_said(block: Block) -> bool:
+    """Say whether a block of a published Home is of what was said at its top."""
+    return str(block.get("block_id", "")).startswith(_SAID_BLOCK)
+
+
+def home_saying(view: Mapping[str, Any], said: Sequence[Block]) -> View:
+    """Return a published Home with `said` at its top: for when nothing can be looked up."""
+    blocks = [block for block in view.get("blocks") or () if not is_said(block)]
+    return {
+        "type": "home",
+        "private_metadata": view.get("private_metadata") or "",
+        "blocks": [*said_blocks(said), *blocks][:_BLOCKS],
+    }

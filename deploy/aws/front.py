@@ -24,9 +24,10 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.call import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
 from bot.locale import language_of, say
-from bot.own.openings import opens_modal
+from bot.own.openings import in_home, opens_modal
 from bot.signature import is_signed
-from bot.surfaces.views import loading_view
+from bot.surfaces.blocks import section
+from bot.surfaces.views import home_saying, language_of_view, loading_view, reading_view
 from deploy.aws import envelopes
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ _WHOLE_ANSWER = botocore.config.Config(
 )
 _READ_AGAIN_SECONDS = 30.0
 _TELL_SECONDS = 1.0
-_OPEN_SECONDS = 1.2
+_CALL_SECONDS = 1.2
 
 
 @dataclass(slots=True)
@@ -136,7 +137,8 @@ def _slack(body: bytes, headers: dict[str, str]) -> Response:
     if sent.get("type") == "url_verification":
         return _text(200, str(sent.get("challenge") or ""))
     method = opens_modal(sent)
-    if method and (view_id := _open_loading(method, sent)):
+    view_id = _open_loading(method, sent) if method else None
+    if view_id:
         envelope["view_id"] = view_id
     if _hand_over(envelope):
         if sent.get("type") == "view_submission":
@@ -147,12 +149,18 @@ def _slack(body: bytes, headers: dict[str, str]) -> Response:
         # Slack delivers it again.
         return _text(503, "The event could not be handed over.\n")
     # A command, a click or a form is delivered once: nothing was done, and the person hears so.
-    return _nothing_done(sent)
+    return _nothing_done(sent, view_id)
 
 
 def _open_loading(method: str, sent: Mapping[str, Any]) -> str | None:
     """Open an empty modal while the trigger lives; return its id, None where Slack refuses."""
     body = {"trigger_id": sent.get("trigger_id"), "view": loading_view()}
+    opened = _called(method, body)
+    return str((opened.get("view") or {}).get("id") or "") or None
+
+
+def _called(method: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Call Slack's Web API once; return its answer, empty where there is none."""
     request = urllib.request.Request(  # noqa: S310 - Slack's own address
         os.environ.get("SLACK_API_URL", "https://slack.com/api/").rstrip("/") + f"/{method}",
         json.dumps(body).encode(),
@@ -162,16 +170,19 @@ def _open_loading(method: str, sent: Mapping[str, Any]) -> str | None:
         },
     )
     try:
-        with urllib.request.urlopen(request, timeout=_OPEN_SECONDS) as answer:  # noqa: S310
-            opened = json.load(answer)
+        with urllib.request.urlopen(request, timeout=_CALL_SECONDS) as answer:  # noqa: S310
+            answered: dict[str, Any] = json.load(answer)
     except (OSError, ValueError) as error:
-        log.warning("a modal was not opened: %s", type(error).__name__)
-        return None
-    return str((opened.get("view") or {}).get("id") or "") or None
+        log.warning("%s was not answered: %s", method, type(error).__name__)
+        return {}
+    return answered
 
 
-def _nothing_done(sent: Mapping[str, Any]) -> Response:
-    sentence = say(language_of(None, str(sent.get("text") or "")), "command_failed")
+def _nothing_done(sent: Mapping[str, Any], view_id: str | None) -> Response:
+    language = language_of(None, str(sent.get("text") or ""))
+    if sent.get("view"):
+        language = language_of_view(sent["view"])
+    sentence = say(language, "command_failed")
     message = {"response_type": "ephemeral", "replace_original": False, "text": sentence}
     if "command" in sent:
         return _json(message)
@@ -180,6 +191,13 @@ def _nothing_done(sent: Mapping[str, Any]) -> Response:
         named = next((b["block_id"] for b in blocks if b.get("type") == "input"), None)
         if named:
             return _json({"response_action": "errors", "errors": {named: sentence}})
+    elif view_id:
+        view = reading_view(language, "memory_title", [section(sentence)])
+        _called("views.update", {"view_id": view_id, "view": view})
+    elif in_home(sent):
+        said = [section(sentence)]
+        person = str((sent.get("user") or {}).get("id") or "")
+        _called("views.publish", {"user_id": person, "view": home_saying(sent["view"], said)})
     elif address := str(sent.get("response_url") or ""):
         request = urllib.request.Request(  # noqa: S310 - an address that Slack signed
             address, json.dumps(message).encode(), {"content-type": "application/json"}

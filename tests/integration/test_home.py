@@ -20,6 +20,7 @@ from bot.own.openings import ADD_ACTION, ERASE_ACTION, MENU_ACTION
 from bot.running.front import build_app
 from bot.running.queue import HOMES
 from bot.running.web import create_web_app
+from bot.running.wiring import wire
 from bot.surfaces.changes import UNDO_CHANGE_ACTION
 from bot.surfaces.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
 from bot.surfaces.home.data import LANGUAGE_ACTION
@@ -365,6 +366,17 @@ async def test_a_change_made_elsewhere(visit: Visit) -> None:
     assert "soba" in text
     assert "natto" not in text
     assert say("en", "home_paused") in text
+
+
+async def test_another_replica_publishes(visit: Visit) -> None:
+    """Whoever does the job reads the settings as they are, not as it knew them a moment ago."""
+    await visit.open()
+    connections = visit.app.wiring.connections
+    other = wire(connections)
+    await other.people.settings(visit.person)
+    await visit.click(PAUSE_ACTION, value="open")
+    await other.homes.publish(visit.person.team_id, visit.user)
+    assert say("en", "home_paused") in await visit.text()
 
 
 async def test_another_persons_click(visit: Visit) -> None:

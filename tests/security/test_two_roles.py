@@ -35,6 +35,7 @@ TABLES = [
     "inbox_events",
     "person_settings",
     "incognito_threads",
+    "home_views",
 ]
 THREAD = "T1.C1.1700000000.000100"
 
@@ -80,6 +81,10 @@ def filled(database: str) -> str:
             )
             owner.execute(
                 "INSERT INTO person_settings (team_id, user_id) VALUES (%s, %s)",
+                (person.team_id, person.user_id),
+            )
+            owner.execute(
+                "INSERT INTO home_views (team_id, user_id) VALUES (%s, %s)",
                 (person.team_id, person.user_id),
             )
             owner.execute(

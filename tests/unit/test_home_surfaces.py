@@ -23,7 +23,6 @@ from bot.surfaces.home import (
     Keeping,
     Where,
     home_view,
-    is_said,
     metadata_where,
     searched_words,
 )
@@ -37,7 +36,7 @@ from bot.surfaces.home.listing import (
 from bot.surfaces.home.standing import PAUSE_ACTION
 from bot.surfaces.home.where import SEARCH_ACTION, WORDS_LIMIT
 from bot.surfaces.standing import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
-from bot.surfaces.views import View
+from bot.surfaces.views import View, home_saying, is_said
 from memory import Entry, Memory, Person, Question
 from playground.blocks import view_errors
 
@@ -249,6 +248,10 @@ def test_what_is_said_stands_above_and_is_known() -> None:
     assert view["blocks"][0]["text"]["text"] == "Done."
     assert [is_said(block) for block in view["blocks"][:3]] == [True, True, False]
     assert not any(is_said(block) for block in home_view("en", HomePage())["blocks"])
+    again = home_saying(view, [section("Later.")])
+    assert again["blocks"][0]["text"]["text"] == "Later."
+    assert len(again["blocks"]) == len(view["blocks"])
+    assert view_errors(again) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -15,14 +15,12 @@ from bot.surfaces.history import ALL_CHANGES, entry_line
 from bot.surfaces.home.data import Keeping, control_blocks, keeping_blocks, language_block
 from bot.surfaces.home.listing import Listing, listing_blocks
 from bot.surfaces.home.standing import standing_blocks
-from bot.surfaces.views import View
+from bot.surfaces.views import View, said_blocks
 from memory import Entry, Question
 
 HOME = "home"
 CHANGES_SHOWN = 5
 QUESTIONS_SHOWN = 3
-_SAID = 12
-_SAID_BLOCK = "home.said."
 _DIVIDER: Block = {"type": "divider"}
 
 
@@ -70,20 +68,11 @@ def home_view(language: Language, page: HomePage, said: Sequence[Block] = ()) ->
         *keeping_blocks(language, page.keeping),
         note(say(language, "home_end")),
     ]
-    return {"type": "home", "private_metadata": page.listing.where.metadata, "blocks": blocks}
-
-
-def said_blocks(said: Sequence[Block]) -> list[Block]:
-    """Return what is said at the top of the page, so that `is_said` knows it."""
-    if not said:
-        return []
-    above = [*said[:_SAID], _DIVIDER]
-    return [{**block, "block_id": f"{_SAID_BLOCK}{number}"} for number, block in enumerate(above)]
-
-
-def is_said(block: Block) -> bool:
-    """Say whether a block of a published view is of what was said at its top."""
-    return str(block.get("block_id", "")).startswith(_SAID_BLOCK)
+    return {
+        "type": "home",
+        "private_metadata": page.listing.where.metadata(language),
+        "blocks": blocks,
+    }
 
 
 def _small_print(language: Language, page: HomePage) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.locale import Language
 from bot.surfaces.views import metadata_of
 from bot.words import storable
 
@@ -23,10 +24,10 @@ class Where:
     page: int = 1
     words: str = ""
 
-    @property
-    def metadata(self) -> str:
-        """What the view remembers of it."""
-        return json.dumps({"kind": self.kind, "page": str(self.page), "words": self.words})
+    def metadata(self, language: Language) -> str:
+        """Return what a view in `language` remembers of it."""
+        kept = {"kind": self.kind, "page": str(self.page), "words": self.words}
+        return json.dumps({**kept, "language": language})
 
     @property
     def search_block(self) -> str:

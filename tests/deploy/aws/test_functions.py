@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -15,10 +16,13 @@ import pytest
 from psycopg import sql
 
 from bot.locale import say
+from bot.own.openings import ADD_ACTION
+from bot.surfaces.home.standing import PAUSE_ACTION
 from memory import EmbeddedPostgres
 from tests.deploy.aws.conftest import API_TOKEN, Aws, asleep
-from tests.e2e.messages import error_sentences
+from tests.e2e.messages import Human, error_sentences
 from tests.e2e.test_changes_shown import Seen
+from tests.e2e.world import World
 
 INTERESTS = (
     "クラウドサービス全般に興味があり、特にAWS、Azureの基本的な知識を徐々に深めていきたいと思っています",
@@ -203,20 +207,35 @@ def test_a_worker_killed_by_its_time_limit(aws: Aws, step: str) -> None:
 
 
 def test_what_cannot_be_handed_over(aws: Aws) -> None:
-    """An event gets no 200 and comes again; whoever types a command is told at once."""
+    """An event comes again; whoever types a command, or clicks in a modal or Home, is told."""
     world = aws.world
     ann = world.human()
+    assert world.playground("home/open", {"user": ann.id, "tab": "home"})
+    home = world.until(lambda: _home(world, ann), "a Home")
+    aws.quiet()
     front = aws.cloud.functions["front"]
     front.end_idle()
     front.variables = {**front.variables, "AWS_ENDPOINT_URL_LAMBDA": "http://127.0.0.1:9"}
     shown = world.command(ann, "/memories")
     assert shown["text"] in error_sentences("command_failed")
+    clicked = {"user": ann.id, "view_id": home["id"]}
+    world.playground("actions", {**clicked, "action_id": PAUSE_ACTION, "value": "hour"})
+    above = world.until(lambda: _home(world, ann, after=home["hash"]), "the Home that says so")
+    assert above["blocks"][0]["text"]["text"] in error_sentences("command_failed")
+    world.playground("actions", {**clicked, "action_id": ADD_ACTION})
+    Seen(world, ann).modal(say("en", "command_failed"))
     said = world.say(ann, "I like ramen")
     world.until(lambda: aws.cloud.answered.count(503) > 0 or None, "a refused event")
     front.variables = {**front.variables, "AWS_ENDPOINT_URL_LAMBDA": aws.cloud.url}
     front.end_idle()
     world.reply(said)
     aws.quiet()
+
+
+def _home(world: World, human: Human, after: str = "") -> dict[str, Any] | None:
+    """Return a person's Home, if it is another one than that of this hash."""
+    view = world.playground(f"home?as={human.id}")["view"]
+    return dict(view) if view and view["hash"] != after else None
 
 
 def test_modals_are_opened_by_the_front(aws: Aws) -> None:
