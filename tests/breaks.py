@@ -1490,6 +1490,14 @@ BREAKS = (
         ("tests/integration/test_home.py",),
     ),
     Break(
+        "a Home is made of settings as they are",
+        "bot/home/homes.py",
+        "settings = await self._people.settings(person, settings=settings)",
+        "settings = await self._people.settings(person)",
+        "Another replica would publish that memory is on after it was paused.",
+        ("tests/integration/test_home.py",),
+    ),
+    Break(
         "a click in App Home opens a modal",
         "bot/own/openings.py",
         'return bool(body.get("view")) and not in_home(body)',

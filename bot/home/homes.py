@@ -127,15 +127,17 @@ class Homes:
     async def show(self, person: Person, where: Where, said: Sequence[Block] = ()) -> None:
         """Publish a Home at once, after a click in it; `said` stands at its top."""
         made = await self._made(person, where, said)
+        await self.in_use(person)
+        # Before Slack is asked: the job that the change has left is to find this page, not its own.
+        await self._keep(person, made, "", said=bool(said))
         try:
             slack_hash = await self._call(person, made.view, seconds=_CLICK_SECONDS)
         except SLACK_FAULTS as error:
             log.warning("a Home is published later: %s", fault(error))
-            made, slack_hash = replace(made, digest=""), ""
-        await self.in_use(person)
-        await self._keep(person, made, slack_hash or "", said=bool(said))
-        if not made.digest:
+            await self._keep(person, replace(made, digest=""), "")
             await self.publish_later(person)
+            return
+        await self._keep(person, made, slack_hash or "", said=bool(said))
 
     async def say_above(self, person: Person, view: Mapping[str, Any], said: Payload) -> None:
         """Publish what a Home shows, `view`, with `said` at its top; nothing is looked up."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
+import psycopg
 import pytest
 from aiohttp import web
 from slack_sdk.errors import SlackApiError
@@ -24,7 +26,7 @@ from bot.running.wiring import wire
 from bot.surfaces.changes import UNDO_CHANGE_ACTION
 from bot.surfaces.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
 from bot.surfaces.home.data import LANGUAGE_ACTION
-from bot.surfaces.home.listing import ALL_ACTION, KIND_ACTION, TURN_ACTION
+from bot.surfaces.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_ACTION
 from bot.surfaces.home.standing import PAUSE_ACTION
 from bot.surfaces.home.where import SEARCH_ACTION
 from bot.surfaces.standing import RESUME_ACTION
@@ -189,6 +191,17 @@ class Visit:
                 ):
                     return dict(views[-1])
                 await asyncio.sleep(0.02)
+
+    def _change(self, statement: LiteralString) -> None:
+        with psycopg.connect(self.app.database) as owner:
+            owner.execute(statement)
+
+    @contextmanager
+    def without(self, table: LiteralString) -> Iterator[None]:
+        """Take a table out of the way for a while."""
+        self._change(f"ALTER TABLE {table} RENAME TO taken_away")
+        yield
+        self._change(f"ALTER TABLE taken_away RENAME TO {table}")
 
     def element(self, view: dict[str, Any], action: str) -> dict[str, Any]:
         """Return the first element with an action id, with the id of its block."""
@@ -435,6 +448,19 @@ async def test_slack_refuses_for_a_while(visit: Visit) -> None:
     visit.app.slack.forget_calls()
     await visit.app.wiring.homes.publish(visit.person.team_id, visit.user)
     assert visit.app.slack.calls("views.publish") == []
+
+
+async def test_what_cannot_be_shown_is_said(visit: Visit) -> None:
+    """Where the page cannot be made, the one that is there stays, with a sentence above it."""
+    await visit.remember("natto")
+    await visit.open()
+    with visit.without("store"):
+        view = await visit.click(KIND_ACTION, value=EVERY_KIND)
+    assert view["blocks"][0]["text"]["text"] == say("en", "command_broke")
+    assert "natto" in await visit.text()
+    # What was said is no part of the page: the next one is without it.
+    await visit.click(KIND_ACTION, value=EVERY_KIND)
+    assert say("en", "command_broke") not in await visit.text()
 
 
 async def test_opened_anew(visit: Visit) -> None:
