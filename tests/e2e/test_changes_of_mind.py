@@ -121,6 +121,7 @@ def test_a_message_edited_after_its_answer_is_answered_anew(world: World) -> Non
     assert [turn["status"] for turn in world.turns(said)] == ["answered"]
     world.playground("messages/edit", edit)
     world.all_delivered()
+    assert world.handled(said)["status"] == "done"
     assert len(world.journal("reply", "responses")) == 2
 
 

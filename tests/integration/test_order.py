@@ -255,3 +255,39 @@ async def test_a_withdrawn_mention_calls_nobody_into_a_thread(house: House) -> N
     await house.changes.note(changed(mention, None))
     follow_up = replace(written(house, place, "and?", thread_ts=place.root), addressed=False)
     assert not await house.inbox.store(follow_up)
+
+
+async def test_an_edit_after_the_answer_is_answered_once(house: House) -> None:
+    """The same reply becomes the answer to the new words, whatever is delivered twice."""
+    place = house.slack.place()
+    message = await house.ask(place, "hello")
+    first = house.row("turns", message)
+    edited = changed(message, "hello, you")
+    await house.changes.note(edited)
+    waiting = house.row("inbox_events", message)
+    assert (waiting["status"], waiting["attempts"] - waiting["spared"]) == ("waiting", 0)
+    await house.answering.drain(message.thread)
+    await house.changes.note(edited)
+    preview = {**changed(replace(message, text="hello, you"), "hello, you"), "event_id": "EvP"}
+    await house.changes.note(preview)
+    assert house.row("inbox_events", message)["status"] == "done"
+    assert asked(house) == ["hello", "hello, you"]
+    again = house.row("turns", message)
+    assert (again["id"], again["reply_ts"]) == (first["id"], first["reply_ts"])
+    assert again["question"] == "hello, you"
+    assert len(house.replies(place, message)) == 1
+
+
+async def test_an_edit_long_after_the_answer_changes_nothing_of_it(house: House) -> None:
+    """After a day an edit is no longer answered: the conversation has gone on."""
+    place = house.slack.place()
+    old = await house.ask(place, "hello")
+    sql(
+        house,
+        "UPDATE inbox_events SET received_at = now() - interval '25 hours' WHERE ts = %s"
+        " RETURNING ts",
+        old.ts,
+    )
+    await house.changes.note(changed(old, "hello, all"))
+    assert house.row("inbox_events", old)["status"] == "done"
+    assert house.row("turns", old)["question"] == "hello, all"
