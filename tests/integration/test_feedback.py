@@ -15,6 +15,7 @@ from bot.locale import say
 from bot.messages import Message
 from bot.own.data import erase_person, export_person
 from bot.own.feedback import Feedback
+from bot.running.retention import end_what_is_old
 from bot.surfaces.feedback import Given, feedback_form
 from memory import Person
 from tests.integration.kioku_process import ended
@@ -119,7 +120,7 @@ async def test_what_is_no_answer_cannot_be_rated(app: Wired) -> None:
 
 
 async def test_feedback_is_taken_along_and_erased(app: Wired, feedback: Feedback) -> None:
-    """A person's export holds their ratings; erasing takes them, and the turns' retention too."""
+    """A person's export holds their ratings; erasing takes them, as does the end of their turn."""
     place = app.slack.place()
     asked = await app.ask(place, "hello")
     _, bad = values(app, asked)
@@ -132,6 +133,15 @@ async def test_feedback_is_taken_along_and_erased(app: Wired, feedback: Feedback
     assert (erased.counts["feedback"], erased.left["feedback"]) == (1, 0)
     late = await feedback.explained(asked.person, "en", submitted(bad.split()[1], comment="x"))
     assert say("en", "feedback_too_late") in json.dumps(late)
+    again = await app.ask(place, "hello again")
+    await feedback.clicked(again.person, "en", values(app, again)[0])
+    app.rows(
+        "UPDATE turns SET intended_at = now() - interval '40 days' WHERE question_ts = %s"
+        " RETURNING id",
+        again.ts,
+    )
+    await end_what_is_old(app.pool, 30)
+    assert stored(app, again.person) == []
 
 
 async def test_a_comment_goes_with_what_is_forgotten(app: Wired, feedback: Feedback) -> None:
