@@ -1,4 +1,4 @@
-"""The prompts above an empty conversation: chosen anew whenever somebody opens it."""
+"""The prompts above an empty conversation: chosen when it is opened, or something is forgotten."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.locale import Language
 from bot.logs import fault
 from bot.person.people import People
 from bot.person.settings import ConsentMode, read_settings
 from bot.running.queue import REPLIES, Queue
 from bot.slack import SLACK_FAULTS, error_code
-from bot.surfaces.suggestions import suggested_prompts
+from bot.surfaces.suggestions import Suggestion, names_memories, suggested_prompts
 from memory import Person, Pool, list_memories, person_transaction, transaction
 
 log = logging.getLogger(__name__)
@@ -56,18 +57,44 @@ class Suggesting:
                 channel=channel,
             )
 
-    async def suggest(self, team: str, user: str, channel: str) -> None:
+    async def suggest(self, team: str, user: str, channel: str, erased: str = "") -> None:
         """Offer prompts that fit the person. Where Slack refuses them, the manifest's stand there.
 
         Only the person sees them, in their direct messages: all of their memories may be used.
+        `erased`: nothing is left of them but the language in which they read.
         """
         person = Person(team, user)
+        if erased:
+            await self._show(channel, suggested_prompts("ja" if erased == "ja" else "en", []))
+            return
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
         off = settings.off(self._consent) is not None
         memories = [] if off else await list_memories(self._pool, person)
         language = await self._people.language(person, settings=settings)
-        prompts = suggested_prompts(language, memories, off=off)
+        named = names_memories(memories)
+        await self._note(person, channel, language, named=named)
+        if named:
+            # What is forgotten from now on leaves a job; what was until now is not read again.
+            memories = await list_memories(self._pool, person)
+        await self._show(channel, suggested_prompts(language, memories, off=off))
+
+    async def _note(self, person: Person, channel: str, language: Language, *, named: bool) -> None:
+        async with person_transaction(self._pool, person) as connection:
+            if not named:
+                await connection.execute(
+                    "UPDATE prompted SET named = false WHERE team_id = %s AND user_id = %s",
+                    (person.team_id, person.user_id),
+                )
+                return
+            await connection.execute(
+                "INSERT INTO prompted (team_id, user_id, channel_id, language, named)"
+                " VALUES (%s, %s, %s, %s, true) ON CONFLICT (team_id, user_id) DO UPDATE SET"
+                " channel_id = excluded.channel_id, language = excluded.language, named = true",
+                (person.team_id, person.user_id, channel, language),
+            )
+
+    async def _show(self, channel: str, prompts: list[Suggestion]) -> None:
         try:
             await self._client.assistant_threads_setSuggestedPrompts(
                 channel_id=channel, prompts=prompts

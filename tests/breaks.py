@@ -1377,6 +1377,14 @@ BREAKS = (
         ("tests/integration/test_viewing.py",),
     ),
     Break(
+        "who erased themself is asked of nobody",
+        "bot/suggesting.py",
+        "        if erased:\n",
+        "        if not team:\n",
+        "Choosing prompts for an erased person would store their language and time zone again.",
+        ("tests/integration/test_suggesting.py",),
+    ),
+    Break(
         "no prompts of a paused memory",
         "bot/surfaces/suggestions.py",
         "keys = [] if off else _fitting(memories)",

@@ -30,6 +30,7 @@ TABLES: tuple[LiteralString, ...] = (
     "home_views",
     "quiet_threads",
     "viewed",
+    "prompted",
 )
 # Slack delivers an event again for some minutes: what was answered is not to be answered again.
 _DELIVERED_AGAIN: LiteralString = "15 minutes"

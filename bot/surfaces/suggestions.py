@@ -31,6 +31,11 @@ def suggested_prompts(
     return chosen[:MOST]
 
 
+def names_memories(memories: Sequence[Memory]) -> bool:
+    """Say whether prompts for a person with these memories name any of them."""
+    return any(names for _, names in _fitting(memories))
+
+
 def _fitting(memories: Sequence[Memory]) -> list[tuple[str, dict[str, str]]]:
     foods, topics = _liked(memories, _FOOD), _liked(memories, _TECH)
     fitting: list[tuple[str, dict[str, str]]] = []

@@ -9,8 +9,10 @@ import pytest
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.listeners.privately import PrivateAnswers
+from bot.own.data import erase_person
 from bot.running.front import build_app
 from bot.suggesting import SUGGEST
+from bot.surfaces.suggestions import suggested_prompts
 from memory import Person
 from tests.integration.playground_slack import Place
 from tests.integration.wired import Wired
@@ -41,6 +43,11 @@ async def opened(app: Wired, place: Place, tab: str = "messages") -> list[dict[s
         body=json.dumps(body), headers={"content-type": ["application/json"]}
     )
     assert (await bolt.async_dispatch(request)).status == 200
+    return await suggested(app, place)
+
+
+async def suggested(app: Wired, place: Place) -> list[dict[str, Any]]:
+    """Do the work that waits for a person; return what was suggested since the calls were shown."""
     jobs = app.rows(
         "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s RETURNING args",
         SUGGEST,
@@ -88,3 +95,32 @@ async def test_prompts_that_slack_refuses_do_no_harm(app: Wired) -> None:
     app.slack.fault("assistant.threads.setSuggestedPrompts", error="internal_error")
     [tried] = await opened(app, place)
     assert tried["channel_id"] == place.channel
+
+
+async def test_what_is_forgotten_does_not_stand_in_a_prompt(app: Wired) -> None:
+    """Prompts that name a memory are chosen anew when it is forgotten, without being asked for."""
+    place = app.slack.place()
+    await app.form(await app.ask(place, "I love ramen"))
+    assert "ramen" in json.dumps(await opened(app, place))
+    app.slack.forget_calls()
+    await app.wiring.own.everything_forgotten(Person(app.slack.team_id, place.user), "en")
+    [anew] = await suggested(app, place)
+    assert anew["channel_id"] == place.channel
+    assert "ramen" not in json.dumps(anew)
+    assert app.rows("SELECT named FROM prompted WHERE user_id = %s", place.user) == [
+        {"named": False}
+    ]
+
+
+async def test_who_is_erased_gets_the_prompts_of_somebody_new(app: Wired) -> None:
+    """After an erasure they are in the person's language, and nothing is kept for them."""
+    place = app.slack.place(locale="ja-JP")
+    who = Person(app.slack.team_id, place.user)
+    await app.form(await app.ask(place, "I love ramen"))
+    await opened(app, place)
+    app.slack.forget_calls()
+    await erase_person(app.pool, who)
+    [anew] = await suggested(app, place)
+    assert anew["prompts"] == suggested_prompts("ja", [])
+    for table in ("prompted", "person_settings"):
+        assert app.rows(f"SELECT FROM {table} WHERE user_id = %s", place.user) == []
