@@ -43,31 +43,26 @@ _AGAIN_SECONDS = 0.2
 _LOOK_AGAIN_SECONDS = 60.0
 # Where no process stays to watch the clock: once in each hour and each minute that has any work.
 _CAUGHT_UP = {"hour": 3_600, "minute": 60}
-_DEBOUNCE: LiteralString = """
-WITH waiting AS (
-    SELECT id, scheduled_at, CASE
-        WHEN attempts > 0 THEN LEAST(scheduled_at, now() + make_interval(secs => %(delay)s))
-        ELSE LEAST(now() + make_interval(secs => %(delay)s), GREATEST(now(), (
-            SELECT min(at) FROM procrastinate_events WHERE job_id = jobs.id AND type = 'deferred'
-        ) + make_interval(secs => %(at_most)s))) END AS due
-    FROM procrastinate_jobs jobs WHERE queueing_lock = %(lock)s AND status = 'todo' FOR UPDATE
-), moved AS (
-    UPDATE procrastinate_jobs jobs SET scheduled_at = due FROM waiting
-    WHERE jobs.id = waiting.id AND (waiting.scheduled_at IS NULL
-        OR due NOT BETWEEN waiting.scheduled_at
-            AND waiting.scheduled_at + make_interval(secs => %(delay)s::float8 / 4))
-)
-SELECT EXISTS (SELECT FROM waiting) AS waits
-"""
 # One statement and no savepoint, in place of procrastinate's function and its exception. A job that
 # waits already is held until the caller commits: whoever takes it finds what the caller stored.
-_DEFER = (
+_ADD: LiteralString = (
     "INSERT INTO procrastinate_jobs AS job"
     " (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at)"
     " VALUES (%(queue)s, %(name)s, %(priority)s, %(lock)s, %(lock)s, %(arguments)s,"
     " CASE WHEN %(delay)s > 0 THEN clock_timestamp() + make_interval(secs => %(delay)s) END)"
-    " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET task_name = job.task_name"
-    " RETURNING xmax = 0 AS added"
+    " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE"
+)
+_DEFER: LiteralString = f"{_ADD} SET task_name = job.task_name RETURNING xmax = 0 AS added"
+_DUE: LiteralString = (
+    "CASE WHEN job.attempts > 0"
+    " THEN LEAST(job.scheduled_at, now() + make_interval(secs => %(delay)s))"
+    " ELSE LEAST(now() + make_interval(secs => %(delay)s), GREATEST(now(),"
+    " (SELECT min(at) FROM procrastinate_events WHERE job_id = job.id AND type = 'deferred')"
+    " + make_interval(secs => %(at_most)s))) END"
+)
+_DEBOUNCE: LiteralString = (
+    f"{_ADD} SET scheduled_at = {_DUE} WHERE job.scheduled_at IS NULL OR {_DUE} NOT BETWEEN"
+    " job.scheduled_at AND job.scheduled_at + make_interval(secs => %(delay)s::float8 / 4)"
 )
 # How every worker runs, whether it stays or only drains.
 _WORKER: Mapping[str, Any] = {
@@ -147,17 +142,8 @@ class Queue:
         be the one that can do the work: whoever works `queue` has to know `name`. `behind`: it is
         late anyway, and lets what is new go first.
         """
-        added = await connection.execute(
-            _DEFER,
-            {
-                "name": name,
-                "queue": queue,
-                "lock": lock,
-                "priority": BEHIND if behind else 0,
-                "delay": delay,
-                "arguments": Jsonb(arguments),
-            },
-        )
+        given = _given(name, queue, lock, delay, arguments)
+        added = await connection.execute(_DEFER, {**given, "priority": BEHIND} if behind else given)
         [row] = await added.fetchall()
         return bool(row["added"])
 
@@ -187,15 +173,8 @@ class Queue:
         One that waits already waits anew, to within a quarter of `delay`. One that has failed is
         tried no later for it. Whatever is committed with the caller's transaction the job will see.
         """
-        times = {"lock": lock, "delay": delay, "at_most": at_most}
-        while True:
-            found = await connection.execute(_DEBOUNCE, times)
-            [row] = await found.fetchall()
-            # Where there was none, another may have come meanwhile, and may have begun since.
-            if row["waits"] or await self.defer(
-                connection, name, queue=queue, lock=lock, delay=delay, behind=False, **arguments
-            ):
-                return
+        given = _given(name, queue, lock, delay, arguments)
+        await connection.execute(_DEBOUNCE, {**given, "at_most": at_most})
 
     async def hurry(self, connection: AsyncConnection[DictRow], name: str) -> None:
         """Let the waiting jobs called `name` wait no longer."""
@@ -376,3 +355,16 @@ class Queue:
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+def _given(
+    name: str, queue: str, lock: str, delay: float, arguments: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "queue": queue,
+        "lock": lock,
+        "priority": 0,
+        "delay": delay,
+        "arguments": Jsonb(arguments),
+    }
