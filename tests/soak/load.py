@@ -20,8 +20,8 @@ PEOPLE = 200
 MODEL_MS = 300
 RAPID = 20
 STREAMS = 20
-STREAM_EVERY = 7.5
-SLOW_MS, QUICK_MS = 3000, 150
+STREAM_EVERY, STREAMING_SECONDS = 6.5, 15.0
+SLOW_MS, QUICK_MS = 4000, 150
 THREADS_EACH, MESSAGES_EACH = 5, 10
 SENDERS = 6
 GROWTH_SHARE, GROWTH_BYTES = 0.15, 20 * 2**20
@@ -226,14 +226,14 @@ def stop(stage: Stage, table: Table) -> None:
     """SIGTERM in the middle of streams: each is finished before its process ends, with code 0."""
     table.part(f"Stop: SIGTERM in the middle of {STREAMS} streams")
     crowd = Crowd(stage, parts=12, long=True, first_token_ms=MODEL_MS, token_ms=SLOW_MS)
-    # The app starts no more streams than Slack lets a workspace have, so they come one by one.
+    # The app starts no more streams than Slack lets a workspace have: half of them come at once, and
+    # then one by one, each when those before are under way.
     for number, human in enumerate(stage.workspace.people(STREAMS)):
         if number >= STREAMS // 2:
+            _until_streaming(crowd, number)
             threading.Event().wait(STREAM_EVERY)
         crowd.ask(human)
-    end = time.monotonic() + 15
-    while len(_streams(crowd)) < STREAMS and time.monotonic() < end:
-        threading.Event().wait(0.2)
+    _until_streaming(crowd, STREAMS)
     missing = STREAMS - len(_streams(crowd))
     stage.workspace.model("settings", {"token_ms": QUICK_MS})
     codes = [wait() for wait in [worker.retire() for worker in stage.fleet.named("worker")]]
@@ -241,6 +241,12 @@ def stop(stage: Stage, table: Table) -> None:
     table.check("streams that were not under way", [f"{missing} of {STREAMS}"] * bool(missing))
     table.check("exit codes other than 0", [str(code) for code in codes if code])
     crowd.judge(table, messages, ordered=False)
+
+
+def _until_streaming(crowd: Crowd, count: int) -> None:
+    end = time.monotonic() + STREAMING_SECONDS
+    while len(_streams(crowd)) < count and time.monotonic() < end:
+        threading.Event().wait(0.2)
 
 
 def _streams(crowd: Crowd) -> list[Json]:
