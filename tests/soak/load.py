@@ -226,8 +226,8 @@ def stop(stage: Stage, table: Table) -> None:
     """SIGTERM in the middle of streams: each is finished before its process ends, with code 0."""
     table.part(f"Stop: SIGTERM in the middle of {STREAMS} streams")
     crowd = Crowd(stage, parts=12, long=True, first_token_ms=MODEL_MS, token_ms=SLOW_MS)
-    # The app starts no more streams than Slack lets a workspace have: half of them come at once, and
-    # then one by one, each when those before are under way.
+    # The app starts no more streams than Slack lets a workspace have: half of them come at once,
+    # then one by one, each when those before it are under way.
     for number, human in enumerate(stage.workspace.people(STREAMS)):
         if number >= STREAMS // 2:
             _until_streaming(crowd, number)
