@@ -21,6 +21,8 @@ from pydantic import (
     field_validator,
 )
 
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
+
 STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
 
@@ -68,6 +70,7 @@ class Settings(BaseModel):
     formation_delay: float = Field(20.0, alias="KIOKU_FORMATION_DELAY", ge=0, le=3600)
     consent: Literal["notice", "ask"] = Field("notice", alias="KIOKU_CONSENT")
     web_search: bool = Field(True, alias="KIOKU_WEB_SEARCH")
+    link_hosts: frozenset[str] = Field(frozenset(), alias="KIOKU_LINK_HOSTS")
     channels: frozenset[str] = Field(frozenset(), alias="KIOKU_CHANNELS")
     people: frozenset[str] = Field(frozenset(), alias="KIOKU_PEOPLE")
     guests: bool = Field(False, alias="KIOKU_GUESTS")
@@ -91,6 +94,16 @@ class Settings(BaseModel):
         if not isinstance(value, str):
             return value
         return ids(value, "CG" if checked.field_name == "channels" else "UW")
+
+    @field_validator("link_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = frozenset(value.lower().replace(",", " ").split())
+        if not all(_HOST.fullmatch(one) for one in found):
+            raise ValueError("names of hosts are needed, such as docs.python.org")
+        return found
 
     @field_validator("slack_api_url")
     @classmethod
@@ -145,6 +158,7 @@ _HINTS = {
     "KIOKU_FORMATION_DELAY": "seconds of quiet from 0 to 3600",
     "KIOKU_CONSENT": "notice or ask",
     "KIOKU_WEB_SEARCH": "on or off",
+    "KIOKU_LINK_HOSTS": "names of hosts, such as docs.python.org,wiki.example.com, or nothing",
     "KIOKU_CHANNELS": "ids of channels, such as C0123ABCD,C0456EFGH, or nothing for every channel",
     "KIOKU_PEOPLE": "ids of people, such as U0123ABCD,U0456EFGH, or nothing for everybody",
     "KIOKU_GUESTS": "on or off",

@@ -9,7 +9,7 @@ is known whose it is. One that is nobody's is shown so that nothing makes a link
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 # How many characters may wait for a citation. It follows its link at once, where it comes at all.
@@ -112,11 +112,13 @@ class Links:
     """An answer on its way: goes in piece by piece, comes out without links of nobody's.
 
     However it is cut into pieces, what comes out in all is the same; only citations count from when
-    they are known. While `searching` a link may still turn out to be one.
+    they are known. While `searching` a link may still turn out to be one. Addresses of `hosts`, and
+    of what is below them, are trusted.
     """
 
-    def __init__(self, known: Iterable[str] = ()) -> None:
+    def __init__(self, known: Iterable[str] = (), *, hosts: Collection[str] = ()) -> None:
         self._known = set(known)
+        self._hosts = hosts
         self._words: list[str] = []
         self._begun = ""
         self.searching = False
@@ -153,7 +155,7 @@ class Links:
         shown: list[str] = []
         held = len(self._begun) + sum(map(len, self._words))
         for count, word in enumerate(self._words):
-            text, unknown = _Word(self._known).read(word)
+            text, unknown = _Word(self._known, self._hosts).read(word)
             if unknown and self.searching and held <= HELD_CHARACTERS:
                 del self._words[:count]
                 return "".join(shown)
@@ -196,8 +198,9 @@ def _trimmed(address: str) -> str:
 class _Word:
     """Reads one word, which may be a link with a label of several."""
 
-    def __init__(self, known: set[str]) -> None:
+    def __init__(self, known: set[str], hosts: Collection[str]) -> None:
         self._known = known
+        self._hosts = hosts
         self._unknown = False
 
     def read(self, word: str) -> tuple[str, bool]:
@@ -236,7 +239,7 @@ class _Word:
         return address if shown is None else f"{_BARE.sub(self._address, shown)} ({address})"
 
     def _may_be_target(self, target: str) -> bool:
-        if normal(target) in self._known or self._is_nobodys(target):
+        if self._is_link(target):
             return True
         is_address = bool(_SCHEME.match(target)) or "//" in target
         is_address |= any(_leads_away(match) for match in _BARE.finditer(target))
@@ -251,7 +254,7 @@ class _Word:
         if scheme in _SCHEMES_ONLY_CODE_NEEDS:
             return whole
         for reading in _readings(whole):
-            if reading and (normal(reading) in self._known or self._is_nobodys(reading)):
+            if reading and self._is_link(reading):
                 after = whole[len(reading) :]
                 # Else what follows would be taken for a part of it.
                 gap = " " if after[:1] and ord(after[0]) > 0x7F else ""
@@ -259,16 +262,19 @@ class _Word:
         self._unknown = True
         return _as_text(whole)
 
-    @staticmethod
-    def _is_nobodys(address: str) -> bool:
-        if not _WEB.match(address):
-            return False
+    def _is_link(self, address: str) -> bool:
+        if normal(address) in self._known:
+            return True
         try:
-            parts = urlsplit(address)
+            parts = urlsplit(normal(address))
         except ValueError:
             return False
         host = parts.hostname or ""
-        return "@" not in parts.netloc and "\\" not in address and bool(_NOBODYS.fullmatch(host))
+        if parts.scheme != "https" or "@" in parts.netloc or "\\" in address:
+            return False
+        if any(host == one or host.endswith(f".{one}") for one in self._hosts):
+            return True
+        return bool(_WEB.match(address) and _NOBODYS.fullmatch(host))
 
 
 def _is_linked(match: re.Match[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 import openai
@@ -71,7 +71,8 @@ class Replier:
     """Asks the model for answers, as a stream.
 
     `spend` is awaited with the workspace and the tokens that each response took. `searches` says
-    for a workspace whether the model may search the web, else `web_search` does.
+    for a workspace whether the model may search the web, else `web_search` does. Addresses of
+    `link_hosts` may be links in any answer.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
@@ -84,6 +85,7 @@ class Replier:
         web_search: bool,
         spend: Callable[[str, int], Awaitable[None]] | None = None,
         searches: Callable[[str], Awaitable[bool]] | None = None,
+        link_hosts: Collection[str] = (),
     ) -> None:
         # The SDK waits as long as a 429 tells it; whoever waits here takes a worker's place.
         self._client = client.with_options(max_retries=0)
@@ -92,6 +94,7 @@ class Replier:
         self.model = model
         self._web_search = web_search
         self._searches = searches
+        self._link_hosts = link_hosts
         self.breaker = Breaker()
 
     @measured("model")
@@ -119,7 +122,7 @@ class Replier:
             raise ReplyFailed("model_down")
         retries = 0 if again or self.breaker.probing else self._retries
         try:
-            written = Written(Links(prompt.links), on_text, on_task)
+            written = Written(Links(prompt.links, hosts=self._link_hosts), on_text, on_task)
             answer = self._answer(retries, person, prompt, written, toolbox, on_begun)
             reply = await _attended(answer, on_text)
         except (openai.OpenAIError, ReplyFailed) as error:

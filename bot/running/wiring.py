@@ -230,6 +230,7 @@ def wire(connections: Connections) -> Wiring:
                 web_search=settings.web_search,
                 spend=shares.spend,
                 searches=policies.web_search,
+                link_hosts=settings.link_hosts,
             ),
             attachments=Attachments(slack, files, enabled=settings.files),
             tools=open_tools(

@@ -35,6 +35,7 @@ DEFAULTS: dict[str, Any] = {
     "KIOKU_FORMATION_DELAY": 20.0,
     "KIOKU_CONSENT": "notice",
     "KIOKU_WEB_SEARCH": True,
+    "KIOKU_LINK_HOSTS": frozenset(),
     "KIOKU_CHANNELS": frozenset(),
     "KIOKU_PEOPLE": frozenset(),
     "KIOKU_GUESTS": False,
@@ -77,6 +78,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_FORMATION_DELAY", "3600", 3600.0),
     ("KIOKU_CONSENT", "ask", "ask"),
     ("KIOKU_WEB_SEARCH", "off", False),
+    ("KIOKU_LINK_HOSTS", "Docs.Site, a-b.c.org", frozenset({"docs.site", "a-b.c.org"})),
     ("KIOKU_CHANNELS", "C0123, G0456 ,C0123", frozenset({"C0123", "G0456"})),
     ("KIOKU_PEOPLE", "U0123,W0456", frozenset({"U0123", "W0456"})),
     ("KIOKU_GUESTS", "on", True),
@@ -111,6 +113,16 @@ BAD: list[tuple[str, str, str]] = [
     ("KIOKU_FORMATION_DELAY", "nan", "seconds of quiet from 0 to 3600"),
     ("KIOKU_CONSENT", "yes", "notice or ask"),
     ("KIOKU_WEB_SEARCH", "maybe", "on or off"),
+    (
+        "KIOKU_LINK_HOSTS",
+        "https://docs.site/",
+        "names of hosts, such as docs.python.org,wiki.example.com, or nothing",
+    ),
+    (
+        "KIOKU_LINK_HOSTS",
+        "com",
+        "names of hosts, such as docs.python.org,wiki.example.com, or nothing",
+    ),
     (
         "KIOKU_CHANNELS",
         "#general",

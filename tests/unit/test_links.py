@@ -107,6 +107,26 @@ def test_what_is_nobodys_becomes_text(text: str, shown: str) -> None:
     assert through(text) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "is_link"),
+    [
+        ("https://docs.site/a?b=c", True),
+        ("[it](http://en.docs.site)", True),
+        ("docs.site/a", True),
+        ("https://docs.site.evil.com", False),
+        ("https://evildocs.site", False),
+        ("https://docs.site@evil.com", False),
+        ("https://evil.com/docs.site", False),
+        ("https://evil.com\\.docs.site", False),
+        ("slack://docs.site/a", False),
+    ],
+)
+def test_hosts_that_are_trusted(text: str, is_link: bool) -> None:
+    """What whoever runs Kioku trusts is a link, with what is below it; what looks so is not."""
+    links = Links(hosts={"docs.site"})
+    assert (links.feed(text) + links.settle() == text) is is_link
+
+
 PIECES = st.lists(
     st.sampled_from(
         [
