@@ -124,7 +124,16 @@ async def test_channels_that_are_not_listed_are_closed(
     assert told(app, closed) == [f"chat.postEphemeral {say('en', 'policy_place')}"]
     nothing_is_kept(app, closed.user)
     assert not app.slack.calls("conversations.replies")
-    assert asked.channel_id == closed.channel
+    said = app.slack.say(closed.user, closed.channel, "and more", thread_ts=asked.ts)
+    ts, root = said["ts"], asked.thread_ts
+    more = app.slack.message(
+        closed, event_id="EvMORE", ts=ts, thread_ts=root, text="and more", addressed=False
+    )
+    assert await app.wiring.inbox.store(more)
+    app.rows("UPDATE notices SET expires_at = now() - interval '1 day' RETURNING kind")
+    await app.answering.drain(more.thread)
+    assert len(told(app, closed)) == 1
+    nothing_is_kept(app, closed.user)
 
 
 async def test_a_refusal_that_slack_refuses_ends_all_the_same(allow: Allow) -> None:
