@@ -28,16 +28,22 @@ async def _front(_ground: Ground, _plan: Plan, _progress: Progress) -> dict[str,
     return (await asyncio.to_thread(front_import.measure)).metrics()
 
 
-PARTS: dict[str, Part] = {
-    "side_by_side": side_by_side.measure,
-    "costs": costs.measure,
-    "large": large.measure,
-    "search": search.measure,
-    "retrieval": retrieval.measure,
-    "load": load.measure,
-    "starts": starts.measure,
-    "front": _front,
-}
+PARTS: dict[str, Part] = dict(
+    zip(
+        report.PARTS,
+        (
+            side_by_side.measure,
+            costs.measure,
+            large.measure,
+            search.measure,
+            retrieval.measure,
+            load.measure,
+            starts.measure,
+            _front,
+        ),
+        strict=True,
+    )
+)
 """Each returns its metrics; all run on one ground, on databases of their own."""
 
 

@@ -25,7 +25,7 @@ SYSTEMS = ("app", *PEERS)
 TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
 BURST = 10
 _TABLES = {"app": "store", "articles": "store", "mem0": "mem0"}
-_QUIET_SECONDS = 3.0
+_QUIET_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

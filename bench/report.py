@@ -21,6 +21,7 @@ from bench.results import LATEST
 PAGE = ROOT / "docs" / "benchmarks.md"
 FIGURES = ROOT / "docs" / "media" / "bench"
 REASONS = ROOT / "bench" / "reasons.toml"
+PARTS = ("side_by_side", "costs", "large", "search", "retrieval", "load", "starts", "front")
 NAMES = {"": "Kioku", "articles_": "the articles' design", "mem0_": "mem0"}
 
 Metrics = Mapping[str, float]
@@ -114,7 +115,7 @@ def unexplained(metrics: Metrics) -> list[str]:
 _PEERS = ("articles", "mem0")
 
 
-def goalstable(metrics: Metrics) -> list[tuple[str, str, str, str]]:
+def goals_table(metrics: Metrics) -> list[tuple[str, str, str, str]]:
     """Return metric, goal, measured and met or missed."""
     rows = []
     for goal in GOALS:
@@ -209,7 +210,7 @@ def page(result: Mapping[str, Any]) -> str:
         f" {machine['python']}. Everything ran on these cores at the same time: the systems,"
         " PostgreSQL, the stand-in for Slack, the stand-in for the model, and the people.",
         "## Goals",
-        table(("Metric", "Goal", "Measured", ""), _code_first(goalstable(metrics))),
+        table(("Metric", "Goal", "Measured", ""), _code_first(goals_table(metrics))),
     ]
     if absent := missed(metrics):
         parts += ["Why a goal is missed:", _because(absent, written)]
@@ -229,7 +230,7 @@ def page(result: Mapping[str, Any]) -> str:
     parts += [
         *(["## Load"] if "sustained_msgs_per_s" in metrics else []),
         *_figure(figures_there, "load.svg", "Replies a second by people and processes"),
-        _loadtable(metrics),
+        _load_table(metrics),
         *finding(metrics),
         "## Starts, memory, Home tab",
         table(
@@ -237,6 +238,14 @@ def page(result: Mapping[str, Any]) -> str:
             [(text, number(metrics[name])) for text, name in _OWN if name in metrics],
         ),
         *_systems(),
+        "## Run it",
+        "`make bench` takes a quarter of an hour on two idle cores, `QUICK=1 make bench` two"
+        " minutes, `FULL=1 make bench` as long as it takes. `python -m bench costs load` runs some"
+        f" of its parts ({', '.join(f'`{part}`' for part in PARTS)}) and writes nothing. mem0 gets"
+        " an environment of its own in `build/bench`, from"
+        " [pinned and hashed packages](../bench/mem0-requirements.lock); nothing else is"
+        " downloaded, and no model but the stand-in is called. What is measured how, and why:"
+        " [decisions/0014-benchmark.md](decisions/0014-benchmark.md).",
         "## Every metric",
         "`SYSTEM_` is `articles_`, `mem0_`, or nothing for Kioku. `_p50` is the median of all"
         " rounds, `_p95` the 95th percentile; `_low` and `_high` are the ends of the 95 % bootstrap"
@@ -289,7 +298,7 @@ def _compared(metrics: Metrics, rows: Sequence[tuple[str, str]]) -> str:
     return table(("", "Floor", "Kioku", "Articles (of Kioku's)", "mem0 (of Kioku's)"), lines)
 
 
-def _loadtable(metrics: Metrics) -> str:
+def _load_table(metrics: Metrics) -> str:
     rows = [
         (
             f"{replicas}",
@@ -346,7 +355,7 @@ def told(metrics: Metrics) -> str:
     """Return the table that a run ends with."""
     rows = [
         f"{name:32} {goal:>8} {value:>10}  {verdict}"
-        for name, goal, value, verdict in goalstable(metrics)
+        for name, goal, value, verdict in goals_table(metrics)
     ]
     compared = []
     for text, name in (*_SIDE_BY_SIDE, *_COSTS):

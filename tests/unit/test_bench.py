@@ -6,20 +6,27 @@ import json
 import random
 import statistics
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bench import readme, report, scaling
 from bench.figures import Bar, bars, lines
 from bench.front_import import measure
+from bench.ground import Ground
 from bench.metrics import GOALS, Goal, undocumented
 from bench.plan import FULL, QUICK, USUAL, chosen
+from bench.replies import Asked, Replies
 from bench.results import LATEST, interval, spread, write
 from bench.side_by_side import Measured
 from bench.systems import Times
 from bench.tokens import tokens
 from bench.wire import Reading, Said
+from memory import EmbeddedPostgres
 
 
 def test_the_front_is_imported_in_a_fresh_process() -> None:
@@ -162,3 +169,47 @@ def test_the_worked_table_follows_from_the_figures() -> None:
     assert gigabytes[3] == "`db_bytes_per_memory` 10,000 |"
     assert rows["SQL statements a second"][:3] == ["not measured"] * 3
     assert rows["Messages a second, busiest hour"][:3] == ["0.556", "55.6", "5,556"]
+
+
+async def test_a_reply_is_timed_by_the_calls_that_show_and_end_it(tmp_path: Path) -> None:
+    """The status line, the first words and the end of a stream or of a post, each of its thread."""
+    record = [
+        _call(1, "assistant.threads.setStatus", 10.0, channel_id="D1", thread_ts="9.5"),
+        _call(2, "chat.startStream", 10.2, "ratelimited", channel="D1", thread_ts="9.5"),
+        _call(3, "chat.startStream", 10.3, channel="D1", thread_ts="9.5", markdown_text="He"),
+        _call(4, "chat.postMessage", 10.4, channel="D2", thread_ts="9.6", text="Whole"),
+        _call(5, "chat.stopStream", 10.5, channel="D1", ts="77.1", markdown_text="llo"),
+        _call(6, "chat.postMessage", 99.0, channel="D1", thread_ts="9.5", text="Remembered."),
+    ]
+
+    async def calls(_request: web.Request) -> web.Response:
+        return web.json_response({"calls": record, "last": 6})
+
+    app = web.Application()
+    app.router.add_get("/_playground/calls", calls)
+    async with TestServer(app) as server, aiohttp.ClientSession() as http:
+        ground = Ground(
+            postgres=EmbeddedPostgres(tmp_path),
+            told={"url": str(server.make_url("")).rstrip("/")},
+            model_url="",
+            http=http,
+            folder=tmp_path,
+        )
+        streamed, posted = Asked("D1", "9.5"), Asked("D2", "9.6")
+        one, other = await Replies(ground, 0).of([streamed, posted])
+    assert one.text.startswith("Hello")
+    assert [round(value or 0) for value in (one.sign, one.first, one.ready)] == [501, 801, 1001]
+    assert (other.text, round(other.ready or 0), other.first) == ("Whole", 801, other.ready)
+
+
+def _call(number: int, method: str, time: float, outcome: str = "ok", **args: str) -> Any:
+    result = {"ok": True, "ts": "77.1"} if method == "chat.startStream" else {"ok": True}
+    return {
+        "number": number,
+        "method": method,
+        "args": args,
+        "time": time,
+        "ms": 1.0,
+        "outcome": outcome,
+        "result": result if outcome == "ok" else None,
+    }
