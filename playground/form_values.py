@@ -72,7 +72,7 @@ def _held(element: Json, value: Any) -> Json:
     """The part of an action, or of a form's state, that holds an element's value."""
     kind = element["type"]
     if kind in _TEXTS:
-        return {"value": element.get("initial_value") if value is None else str(value)}
+        return {"value": element.get("initial_value") if value is None else str(value) or None}
     if kind in _SELECTS:
         what = _SELECTS[kind]
         if value is None:

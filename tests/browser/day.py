@@ -7,17 +7,31 @@ from dataclasses import dataclass
 from playwright.async_api import Locator, expect
 
 from bot.locale import Language, say
-from tests.browser.camera import Camera
+from tests.browser.camera import PHONE, Camera
 from tests.browser.visitor import Visitor
+
+PICTURE = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
+    "0000000c4944415408d763f8cfc000000301010018dd8db00000000049454e44ae426082"
+)
+PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>"
 
 SURFACES = (
     ("prompts", "The first minute", "Suggested prompts in an empty Messages tab."),
+    ("home_empty", "Home, at first", "The Home tab before anything is remembered."),
     ("status", "Status line", "Kioku says what it is doing, with a Stop button."),
     ("streaming", "A reply as it comes", "An answer streams in; Stop stands below it."),
     ("stopped", "Stopped", "A stopped answer keeps its beginning and says that it was stopped."),
     ("reply", "A reply", "An answer, its footer, feedback buttons, and what it drew on."),
+    ("tasks", "A reply that searches the web", "What Kioku does is shown as a task, with sources."),
+    ("files", "Images and PDFs", "A person sends files; Kioku says what it was given."),
     ("used", "Memories used", "A dialog lists the memories an answer drew on."),
     ("feedback", "Feedback", "A dialog asks what was wrong with an answer."),
+    ("home", "Home", "What is remembered, the switches, recent changes, and what becomes of data."),
+    ("home_search", "Home, searched", "The Home tab with what was searched for."),
+    ("phone", "On a phone", "The Home tab on a phone."),
+    ("remember", "Remember This", "A message's menu has it remembered, with Undo."),
+    ("mine", "My Memories", "The global shortcut opens the list in a dialog."),
     ("memories", "All memories", "What is remembered, grouped and numbered, each with a menu."),
     ("menu", "What can be done with a memory", "The menu beside a memory."),
     ("edit", "Edit a memory", "A form with the fields of a memory."),
@@ -48,6 +62,9 @@ class Words:
     lines: str
     in_channel: str
     too: str
+    search: str
+    news: str
+    look: str
 
     @staticmethod
     def of(language: str) -> Words:
@@ -69,6 +86,9 @@ _WORDS = {
         lines="I like curry\nI'm interested in Zig",
         in_channel="I'm interested in AWS. What should I learn first?",
         too="I like Rust. And what should I learn?",
+        search="What is new in the Rust world?",
+        news="Two things: the compiler is faster, and `async` closures are stable.",
+        look="What do you make of these?",
     ),
     "ja": Words(
         language="ja",
@@ -79,6 +99,9 @@ _WORDS = {
         lines="カレーが好き\nZigに興味がある",
         in_channel="AWSに興味があります。まず何を学ぶといいですか？",
         too="私はRustが好きです。何から学ぶといいですか？",
+        search="Rustの最近の話題を教えて",
+        news="2つあります。コンパイラーが速くなり、`async`クロージャーが安定版になりました。",
+        look="これを見てどう思いますか？",
     ),
 }
 
@@ -95,6 +118,9 @@ class Day:
         """Go through every surface."""
         await self.first_minute()
         await self.answers()
+        await self.files()
+        await self.home()
+        await self.shortcuts()
         await self.memories()
         await self.forgetting()
         await self.settings()
@@ -130,6 +156,9 @@ class Day:
         await expect(self.one.page.locator(".prompt").first).to_be_visible()
         await self.one.page.wait_for_timeout(700)
         await self.camera.shoot("prompts", self.one.page.locator("#conversation .intro"))
+        await self.tab("home")
+        await self.whole("home_empty")
+        await self.tab("messages")
         for fact in self.words.facts:
             await self.one.ask(fact)
         await self.one.remembered("AWS", "Rust")
@@ -153,11 +182,93 @@ class Day:
         one.playground.model(first_token_ms=0, token_ms=0, chunk_chars=12)
         await one.ask(self.words.ask)
         await self.camera.shoot("reply", one.messages.nth(-2), one.last)
+        await self.used()
+        await self.searching()
+
+    async def used(self) -> None:
+        """What an answer drew on, and what was wrong with it."""
+        one = self.one
         await self.in_last("memories_used").click()
         await self.camera.shoot("used", await self.opened())
         await self.close()
         await one.last.locator('[data-focus="feedbacknegative"]').click()
         await self.camera.shoot("feedback", await self.opened())
+        await self.close()
+
+    async def searching(self) -> None:
+        """An answer of which a search of the web is part."""
+        one = self.one
+        text, source = self.words.news, {"url": "https://example.org/news", "title": "Example"}
+        place = {"start_index": len(text) - 1, "end_index": len(text)}
+        output = {"text": text, "web_search": True, "annotations": [{**source, **place}]}
+        one.playground.post(
+            "_model/script",
+            endpoint="responses",
+            kind="reply",
+            match=self.words.search,
+            output=output,
+        )
+        await one.ask(self.words.search)
+        await self.camera.shoot("tasks", one.messages.nth(-2), one.last)
+
+    async def files(self) -> None:
+        """A picture and a PDF, and what the model was given of them."""
+        one = self.one
+        picker = one.page.locator("#conversation input[type=file]").first
+        names = (("soba.png", "image/png", PICTURE), ("menu.pdf", "application/pdf", PDF))
+        await picker.set_input_files(
+            [{"name": name, "mimeType": kind, "buffer": body} for name, kind, body in names]
+        )
+        await expect(one.page.locator("#conversation .chosen-files li")).to_have_count(2)
+        await one.ask(self.words.look)
+        await self.camera.shoot("files", one.messages.nth(-2), one.last)
+
+    async def tab(self, name: str) -> None:
+        """Go to another tab of the app."""
+        await self.one.page.locator(f"#tab-{name}").click()
+
+    async def whole(self, name: str) -> None:
+        """Picture the whole Home tab, however long it is."""
+        home = self.one.page.locator(".home")
+        await expect(home).to_be_visible(timeout=15_000)
+        await self.one.page.wait_for_timeout(600)
+        await self.camera.resize(height=2600)
+        await self.camera.shoot(name, home, margin=16)
+        await self.camera.resize()
+
+    async def home(self) -> None:
+        """The Home tab, a search in it, and how it looks on a phone."""
+        page = self.one.page
+        await self.tab("home")
+        await self.whole("home")
+        search = page.locator(".home input").first
+        await search.fill(self.words.food)
+        await search.press("Enter")
+        menus = page.locator(".home .overflow")
+        await expect(menus).to_have_count(1, timeout=15_000)
+        await self.camera.shoot("home_search", page.locator("#tab-content"))
+        await search.fill("")
+        await search.press("Enter")
+        await expect(menus).to_have_count(4, timeout=15_000)
+        await self.camera.resize(**PHONE)
+        await page.evaluate("() => document.querySelector('.page').scrollTo(0, 0)")
+        await self.camera.shoot("phone", page.locator("#conversation"))
+        await self.camera.resize()
+        await self.tab("messages")
+
+    async def shortcuts(self) -> None:
+        """Remember This on a message, and My Memories from anywhere."""
+        one = self.one
+        said = one.messages.filter(has_text=self.words.ask).first
+        await said.hover()
+        await said.locator('[data-focus^="more-"]').click()
+        before = await one.messages.count()
+        await one.page.get_by_role("menuitem").first.click()
+        await expect(one.messages).to_have_count(before + 1, timeout=15_000)
+        await self.camera.shoot("remember", one.last)
+        await one.page.locator("#conversation .composer [name=shortcutsOfApps]").click()
+        await one.page.get_by_role("menuitem").first.click()
+        await self.camera.shoot("mine", await self.opened())
         await self.close()
 
     async def memories(self) -> None:

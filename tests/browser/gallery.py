@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, async_playwright
 
-from tests.browser.camera import THEMES, Camera
+from tests.browser.camera import DESK, THEMES, Camera
 from tests.browser.day import SURFACES, Day, Words
 from tests.browser.setup import system_chromium
 from tests.browser.visitor import Playground, Visitor
@@ -29,7 +29,6 @@ MOST_BYTES = 4_000_000
 LANGUAGES = {"en": "English", "ja": "日本語"}
 PEOPLE = {"en": "Ben", "ja": "Aya"}
 SCALE = 1.5
-SIZE = {"width": 1000, "height": 1000}
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ async def _day(browser: Browser, url: str, language: str, folder: Path) -> Camer
     people = playground.get("_playground/state")["users"]
     person = next(one["id"] for one in people if one["name"] == PEOPLE[language])
     context = await browser.new_context(
-        viewport=SIZE,  # type: ignore[arg-type]
+        viewport=DESK,  # type: ignore[arg-type]
         device_scale_factor=SCALE,
         reduced_motion="reduce",
     )

@@ -204,3 +204,11 @@ def test_what_elements_of_one_block_hold() -> None:
     held = state_of([block], {"both": {"boxes": ["x"]}})["both"]
     assert held["s"]["selected_option"] is None
     assert held["boxes"]["selected_options"] == [boxes["options"][0]]
+
+
+def test_a_field_that_was_emptied() -> None:
+    """A text that was taken out is null, as in Slack; one that was not touched is as at first."""
+    element = {"type": "plain_text_input", "action_id": "t", "initial_value": "ramen"}
+    [block] = with_ids([{**INPUT, "block_id": "b", "element": element}])
+    assert state_of([block], {})["b"]["t"]["value"] == "ramen"
+    assert state_of([block], {"b": {"t": ""}})["b"]["t"]["value"] is None

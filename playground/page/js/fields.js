@@ -97,7 +97,8 @@ function textual(element, changed) {
   });
   control.value = element.initial_value ?? element.initial_date ?? element.initial_time ?? localTime(element.initial_date_time) ?? "";
   const read = () => {
-    if (!control.value) return null;
+    // What was there at first and was taken out is empty, not as it was at first.
+    if (!control.value) return element.initial_value ? "" : null;
     if (element.type === "datetimepicker") return Math.floor(new Date(control.value).getTime() / 1000);
     if (element.type === "rich_text_input") {
       return { type: "rich_text", elements: [{ type: "rich_text_section", elements: [{ type: "text", text: control.value }] }] };
