@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from dataclasses import dataclass
 
 from playwright.async_api import Locator, expect
@@ -10,10 +12,26 @@ from bot.locale import Language, say
 from tests.browser.camera import PHONE, Camera
 from tests.browser.visitor import Visitor
 
-PICTURE = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
-    "0000000c4944415408d763f8cfc000000301010018dd8db00000000049454e44ae426082"
-)
+
+def _bowl(size: int = 96) -> bytes:
+    """A picture of a bowl, as a PNG."""
+    rows = b""
+    for y in range(size):
+        rows += b"\0"
+        for x in range(size):
+            inside = (
+                y > size // 2 and (x - size / 2) ** 2 + (y - size / 2) ** 2 < (size * 0.42) ** 2
+            )
+            rows += b"\xb5\x38\x2a" if inside else b"\xf7\xe9\xd2"
+    head = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in parts
+    )
+
+
+PICTURE = _bowl()
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>"
 
 SURFACES = (
@@ -65,6 +83,7 @@ class Words:
     search: str
     news: str
     look: str
+    keep: str
 
     @staticmethod
     def of(language: str) -> Words:
@@ -89,6 +108,7 @@ _WORDS = {
         search="What is new in the Rust world?",
         news="Two things: the compiler is faster, and `async` closures are stable.",
         look="What do you make of these?",
+        keep="I live in Osaka",
     ),
     "ja": Words(
         language="ja",
@@ -102,6 +122,7 @@ _WORDS = {
         search="Rustの最近の話題を教えて",
         news="2つあります。コンパイラーが速くなり、`async`クロージャーが安定版になりました。",
         look="これを見てどう思いますか？",
+        keep="大阪に住んでいます",
     ),
 }
 
@@ -166,14 +187,15 @@ class Day:
     async def answers(self) -> None:
         """Status, stream, Stop, a whole answer and what stands below it."""
         page, one = self.one.page, self.one
-        one.playground.model(first_token_ms=2500, token_ms=120, chunk_chars=6)
+        one.playground.model(first_token_ms=2500, token_ms=250, chunk_chars=6)
         await one.say(self.words.topics)
         await expect(page.locator(".message.status")).to_be_visible(timeout=15_000)
         await self.camera.shoot("status", one.last, page.locator(".message.status"))
         live = page.locator(".message.live")
         await expect(live).to_be_visible(timeout=15_000)
-        written = "() => document.querySelector('.live .content').textContent.length > 70"
-        await page.wait_for_function(written, timeout=30_000)
+        least = 70 if self.words.language == "en" else 35
+        written = "least => document.querySelector('.live .content').textContent.length > least"
+        await page.wait_for_function(written, arg=least, timeout=30_000)
         await self.camera.shoot("streaming", live)
         await live.locator(".stop").click()
         await expect(page.locator(".live, .message.status")).to_have_count(0, timeout=15_000)
@@ -259,7 +281,8 @@ class Day:
     async def shortcuts(self) -> None:
         """Remember This on a message, and My Memories from anywhere."""
         one = self.one
-        said = one.messages.filter(has_text=self.words.ask).first
+        await one.ask(self.words.keep)
+        said = one.messages.filter(has_text=self.words.keep).first
         await said.hover()
         await said.locator('[data-focus^="more-"]').click()
         before = await one.messages.count()

@@ -37,6 +37,7 @@ async def test_blocks_are_shown(show: Showcase, visit: Visit) -> None:
     _, _, blocks = await shown(show, visit)
     await expect(blocks.locator("strong", has_text="Bold")).to_be_visible()
     await expect(blocks.locator("blockquote")).to_have_text("quoted <b>")
+    await expect(blocks.locator("em time")).to_have_text("Nov 19, 2026 7:00 PM")
     await expect(blocks.locator("a", has_text="no link")).to_have_count(0)
     await expect(blocks.locator("th")).to_have_count(2)
     await expect(blocks.get_by_text("Image: A cat asleep")).to_be_visible()

@@ -2,17 +2,18 @@
 
 import { make } from "./dom.js";
 import { broadcast, channelLink, emoji, link, mention } from "./links.js";
+import { slackDate } from "./words.js";
 
 const INLINE = new RegExp([
   "`(?<code>[^`\\n]+)`",
   "<@(?<user>[A-Z0-9]+)(?:\\|(?<userName>[^>]*))?>",
   "<#(?<channel>[A-Z0-9]+)(?:\\|(?<channelName>[^>]*))?>",
-  "<!date\\^(?<date>\\d+)\\^[^|>]*(?:\\|(?<dateText>[^>]*))?>",
+  "<!date\\^(?<date>\\d+)\\^(?<dateForm>[^|^>]*)(?:\\^[^|>]*)?(?:\\|(?<dateText>[^>]*))?>",
   "<!(?:subteam\\^)?(?<special>[^|>]+)(?:\\|(?<specialText>[^>]*))?>",
   "<(?<url>[a-z][a-z0-9+.-]*:[^|>\\s]+)(?:\\|(?<urlText>[^>]*))?>",
-  "(?<![A-Za-z0-9*])\\*(?<bold>[^\\s*](?:[^*\\n]*[^\\s*])?)\\*(?![A-Za-z0-9*])",
-  "(?<![A-Za-z0-9_])_(?<italic>[^\\s_](?:[^_\\n]*[^\\s_])?)_(?![A-Za-z0-9_])",
-  "(?<![A-Za-z0-9~])~(?<strike>[^\\s~](?:[^~\\n]*[^\\s~])?)~(?![A-Za-z0-9~])",
+  "(?<![A-Za-z0-9*])\\*(?<bold>[^\\s*](?:(?:<[^>]*>|[^*\\n])*[^\\s*])?)\\*(?![A-Za-z0-9*])",
+  "(?<![A-Za-z0-9_])_(?<italic>(?:<[^>]*>|[^\\s_])(?:(?:<[^>]*>|[^_\\n])*[^\\s_])?)_(?![A-Za-z0-9_])",
+  "(?<![A-Za-z0-9~])~(?<strike>[^\\s~](?:(?:<[^>]*>|[^~\\n])*[^\\s~])?)~(?![A-Za-z0-9~])",
   ":(?<emoji>[a-z0-9_+-]+):(?![0-9])",
 ].join("|"), "g");
 
@@ -35,7 +36,7 @@ function token(found) {
   if (found.code !== undefined) return make("code", {}, unescaped(found.code));
   if (found.user) return mention(found.user, found.userName);
   if (found.channel) return channelLink(found.channel, found.channelName);
-  if (found.date) return make("time", {}, unescaped(found.dateText ?? new Date(found.date * 1000).toLocaleString()));
+  if (found.date) return make("time", { datetime: new Date(found.date * 1000).toISOString() }, unescaped(slackDate(Number(found.date), found.dateForm)));
   if (found.special) return broadcast(unescaped(found.specialText ?? found.special).replace(/^@/, ""));
   if (found.url) return link(unescaped(found.url), unescaped(found.urlText ?? found.url.replace(/^mailto:/, "")));
   if (found.bold !== undefined) return make("strong", {}, inline(found.bold));

@@ -93,6 +93,15 @@ export const timeOf = (ts) => format({ hour: "numeric", minute: "2-digit" }, dat
 export const wholeTime = (ts) => format({ dateStyle: "full", timeStyle: "short" }, dateOf(ts));
 export const clock = (seconds) => format({ hour: "2-digit", minute: "2-digit", second: "2-digit" }, new Date(seconds * 1000));
 
+const DATES = {
+  date_num: { year: "numeric", month: "2-digit", day: "2-digit" }, date_slash: { year: "numeric", month: "2-digit", day: "2-digit" },
+  date: { dateStyle: "long" }, date_short: { dateStyle: "medium" }, date_long: { dateStyle: "full" },
+  time: { timeStyle: "short" }, time_secs: { timeStyle: "medium" },
+};
+
+// A date as Slack writes it for each reader: "{date_short} {time}" in their language and time zone.
+export const slackDate = (seconds, form) => form.replace(/\{(\w+?)(?:_pretty)?\}/g, (whole, name) => (DATES[name] ? format(words === ja && name === "date_short" ? DATES.date : DATES[name], new Date(seconds * 1000)) : whole));
+
 export function dayOf(ts) {
   const now = Date.now() / 1000;
   if (dayKey(ts) === dayKey(now)) return t("today");
