@@ -21,6 +21,7 @@ TRIGGER_SECONDS = 3.0
 RESPONSE_URL_SECONDS = 1800.0
 RESPONSE_URL_USES = 5
 STACK = 3
+FORMER = 3
 
 
 @dataclass(kw_only=True)
@@ -64,6 +65,7 @@ class Interactions:
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
         self.base_url = ""
+        self._former: dict[str, list[list[Json]]] = {}
 
     def _trigger(self, user: User, view: str = "") -> str:
         _forget_old(self.triggers, TRIGGER_SECONDS * 10)
@@ -160,7 +162,7 @@ class Interactions:
         `values` is what the view's other elements hold meanwhile, as in `submit`; `file_of` makes
         file objects of ids.
         """
-        blocks = place.body.get("blocks", [])
+        blocks = self._blocks_seen(place, block_id)
         block, action = element_in(blocks, action_id, block_id, value)
         action |= {
             "action_id": action_id,
@@ -174,13 +176,21 @@ class Interactions:
         else:
             body["container"] = {"type": "view", "view_id": place.id}
             held = state_of(blocks, values or {}, file_of=file_of)
-            body["view"] = {**place.body, "state": {"values": held}}
+            body["view"] = {**place.body, "blocks": blocks, "state": {"values": held}}
         is_view = isinstance(place, View)
         body["trigger_id"] = self._trigger(user, place.id if isinstance(place, View) else "")
         body["actions"] = [action]
         if is_view:
             body.pop("response_url", None)
         return await self._deliveries.send_request("interactive", action_id, body)
+
+    def _blocks_seen(self, place: Message | View, block_id: str | None) -> list[Json]:
+        """The blocks a click was made in: of a view, perhaps those it had a moment before."""
+        now: list[Json] = place.body.get("blocks", [])
+        if isinstance(place, Message) or block_id is None:
+            return now
+        known = [now, *self._former.get(place.id, [])]
+        return next((blocks for blocks in known if _holds(blocks, block_id)), now)
 
     def _from_message(self, user: User, message: Message) -> Json:
         channel = self._workspace.channel(message.channel)
@@ -329,9 +339,15 @@ class Interactions:
 
     def replace_view(self, view: View, content: Json) -> None:
         """Give an open view new content; its id stays."""
+        kept = [view.body["blocks"], *self._former.get(view.id, [])]
+        self._former[view.id] = kept[:FORMER]
         view.body = self.view_body(content, view.id, view.root, view.previous)
         self._workspace.save(view)
         self._updates.publish({"changed": "views", "user": view.user})
+
+
+def _holds(blocks: list[Json], block_id: str) -> bool:
+    return any(block["block_id"] == block_id for block in blocks)
 
 
 def _forget_old(kept: dict[str, Any], seconds: float) -> None:

@@ -70,7 +70,8 @@ BLOCKS: list[Json] = [
             "*Bold*, _italic_, ~struck~, `code`, <https://example.org|a link>,"
             " <mailto:a@example.org>,"
             " :ramen: and <javascript:alert(1)|no link>"
-            " _(<!date^1795132800^{date_short} {time}|some day>)_\n&gt; quoted &lt;b&gt;\n• one\n• two",
+            " _(<!date^1795132800^{date_short} {time}|some day>)_\n"
+            "&gt; quoted &lt;b&gt;\n• one\n• two",
             "mrkdwn",
         ),
     },

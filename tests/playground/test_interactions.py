@@ -414,3 +414,31 @@ async def test_the_home_tab(
     assert await driver.get("home", **{"as": await driver.user("Ben")}) == {"view": None}
     events = [entry["body"]["event"] for entry in await driver.deliveries("app_home_opened")]
     assert ("view" in events[0], events[1]["view"]["id"]) == (False, first["id"])
+
+
+async def test_a_click_in_a_view_that_was_just_replaced(
+    with_shortcuts: Slack, session: aiohttp.ClientSession, connect: Connect
+) -> None:
+    """What a person saw can be clicked, though the app has published anew meanwhile."""
+    driver, client = Driver(with_shortcuts.url, session), web_client(with_shortcuts)
+    app = AsyncApp(client=client, process_before_response=True)
+    clicked: list[Json] = []
+
+    @app.action("forget")
+    async def act(ack: Any, body: Json) -> None:
+        await ack()
+        clicked.append(body["view"]["blocks"][0]["block_id"])
+
+    await connect(app)
+    aya = await driver.user()
+    unnamed = {name: part for name, part in FORGET.items() if name != "block_id"}
+    for _ in range(2):
+        await client.views_publish(user_id=aya, view={"type": "home", "blocks": [unnamed]})
+    seen = (await driver.get("home", **{"as": aya}))["view"]
+    for number in range(5):
+        block = seen["blocks"][0]["block_id"]
+        act_on = {"user": aya, "view_id": seen["id"], "action_id": "forget", "block_id": block}
+        status, _ = await driver.try_post("actions", **act_on)
+        assert status == (200 if number <= 3 else 400)
+        await client.views_publish(user_id=aya, view={"type": "home", "blocks": [unnamed]})
+    assert clicked == [seen["blocks"][0]["block_id"]] * 4

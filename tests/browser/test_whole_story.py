@@ -1,0 +1,154 @@
+"""What a person does in a day with Kioku, from the first prompt to bringing memories elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.test_accessibility import findings
+from tests.browser.visitor import Playground, Visitor
+
+_LONG = 15_000
+
+
+def rests(one: Visitor) -> Locator:
+    """What stands while an answer is on its way."""
+    return one.page.locator(".live, .message.status")
+
+
+async def close(one: Visitor) -> None:
+    """Close the dialog that says what was done, if there is one."""
+    if await one.page.get_by_role("dialog").count():
+        await one.page.keyboard.press("Escape")
+    await expect(one.page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_a_day_with_kioku(kioku: Playground, visit: Visit, tmp_path: Path) -> None:
+    """Prompt, stream, Stop, edit, feedback; Home: search, edit, undo, pause, forget; take along."""
+    ann = await visit(kioku, kioku.person(), reduced_motion="reduce")
+    await prompts_stream_and_stop(ann)
+    await edit_and_rate(ann)
+    await home(ann)
+    await taken_along(ann, await visit(kioku, kioku.person()), tmp_path / "kioku.json")
+
+
+async def prompts_stream_and_stop(ann: Visitor) -> None:
+    """A suggested prompt is sent, its answer streams in, and Stop keeps what there is."""
+    ann.playground.model(token_ms=250, chunk_chars=6)
+    try:
+        await ann.page.locator(".prompt", has_text="topics").click()
+        live = ann.page.locator(".message.live")
+        await expect(live).to_be_visible(timeout=_LONG)
+        await live.locator(".stop").click()
+        await expect(rests(ann)).to_have_count(0, timeout=_LONG)
+        await expect(ann.last).to_contain_text("Stopped")
+    finally:
+        ann.playground.model(token_ms=0, chunk_chars=12)
+
+
+async def edit_and_rate(ann: Visitor) -> None:
+    """An edited message is answered anew in the same reply; a bad answer's reason is asked for."""
+    await ann.ask("I like ramen")
+    count = await ann.messages.count()
+    said = ann.messages.nth(count - 2)
+    await said.hover()
+    await said.get_by_role("button", name="Edit").click()
+    editor = ann.page.get_by_role("textbox", name="Edit")
+    await editor.fill("I like soba, and I'm interested in Rust")
+    await editor.press("Enter")
+    await expect(ann.last).to_contain_text("Rust", timeout=_LONG)
+    await expect(ann.last).not_to_contain_text("ramen")
+    await expect(rests(ann)).to_have_count(0, timeout=_LONG)
+    await expect(ann.messages).to_have_count(count)
+    await ann.last.get_by_role("button", name="not good").click()
+    dialog = ann.page.get_by_role("dialog")
+    await dialog.get_by_label("Something in it is not true").check()
+    assert await findings(ann.page) == []
+    await dialog.get_by_label("In Your Own Words").fill("Rust is no food")
+    await dialog.get_by_role("button", name="Send").click()
+    await expect(dialog).to_contain_text("Thank you", timeout=_LONG)
+    await close(ann)
+    await ann.remembered("soba", "Rust", without="ramen")
+
+
+async def home(ann: Visitor) -> None:
+    """Home finds, edits, takes back, pauses and forgets, and shows each change at once."""
+    page, dialog = ann.page, ann.page.get_by_role("dialog")
+    await page.get_by_role("tab", name="Home").click()
+    shown = page.locator(".home")
+    await expect(shown).to_contain_text("Likes soba", timeout=_LONG)
+    assert await findings(page) == []
+    memories = shown.locator(".section", has=page.get_by_role("button", name="More actions"))
+    search = shown.get_by_role("textbox", name="Search Your Memories")
+    await search.fill("soba")
+    await search.press("Enter")
+    await expect(memories).to_have_count(1, timeout=_LONG)
+    await memories.get_by_role("button", name="More actions").click()
+    await page.get_by_role("menuitem", name="Edit").click()
+    await dialog.get_by_label("Food", exact=True).fill("udon")
+    assert await findings(page) == []
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog.locator("button.primary")).to_have_count(0, timeout=_LONG)
+    await close(ann)
+    await expect(shown).to_contain_text("udon", timeout=_LONG)
+    await shown.get_by_role("button", name="Undo").first.click()
+    await expect(memories.filter(has_text="udon")).to_have_count(0, timeout=_LONG)
+    pause = shown.get_by_role("combobox", name="Pause Memory")
+    await pause.select_option(label=(await pause.locator("option").nth(1).inner_text()))
+    await expect(shown.get_by_role("button", name="Resume Memory")).to_be_visible(timeout=_LONG)
+    await shown.get_by_role("button", name="Resume Memory").click()
+    await expect(shown.get_by_text("Memory is on.").first).to_be_visible(timeout=_LONG)
+
+
+async def taken_along(ann: Visitor, other: Visitor, file: Path) -> None:
+    """The file asked for in Home brings the memories to somebody else; then all is forgotten."""
+    page = ann.page
+    await page.get_by_role("button", name="Send Me the File").click()
+    await page.get_by_role("tab", name="Messages").click()
+    link = page.get_by_role("link", name="kioku-")
+    await expect(link).to_be_visible(timeout=_LONG)
+    async with page.expect_download() as started:
+        await link.click()
+    await (await started.value).save_as(file)
+    await page.get_by_role("tab", name="Home").click()
+    await page.get_by_role("button", name="Forget Everything").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Forget Everything").click()
+    await expect(page.locator(".home")).to_contain_text("I remember nothing", timeout=_LONG)
+
+    await other.page.get_by_role("tab", name="Home").click()
+    await other.page.get_by_role("button", name="Import Memories").click()
+    dialog = other.page.get_by_role("dialog")
+    await dialog.locator("input[type=file]").set_input_files(file)
+    await expect(dialog).to_contain_text("kB")
+    await dialog.get_by_role("button", name="Preview").click()
+    await dialog.get_by_role("button", name="Import").click(timeout=_LONG)
+    await dialog.get_by_role("button", name="Close").last.click(timeout=_LONG)
+    await expect(other.page.locator(".home")).to_contain_text("Rust", timeout=_LONG)
+
+
+@pytest.mark.parametrize(("theme", "phone"), [("dark", True)])
+async def test_home_by_keyboard(kioku: Playground, visit: Visit, theme: str, phone: bool) -> None:
+    """Home is used by keys alone, and axe-core finds nothing serious in it, dark, on a phone."""
+    ann = await visit(kioku, kioku.person(), theme=theme, phone=phone, reduced_motion="reduce")
+    keyboard = ann.page.keyboard
+    await ann.page.get_by_role("tab", name="Messages").focus()
+    await keyboard.press("ArrowRight")
+    home = ann.page.locator(".home")
+    await expect(home).to_contain_text("I remember nothing", timeout=_LONG)
+    assert await findings(ann.page) == []
+    await home.get_by_role("button", name="Add a Memory").focus()
+    await keyboard.press("Enter")
+    dialog = ann.page.get_by_role("dialog")
+    await expect(dialog.get_by_role("textbox").first).to_be_focused(timeout=_LONG)
+    await keyboard.type("I live in Osaka")
+    await keyboard.press("Tab")
+    for _ in range(6):
+        if await ann.page.evaluate("document.activeElement.textContent") in ("Save", "Add"):
+            break
+        await keyboard.press("Tab")
+    await keyboard.press("Enter")
+    await expect(home).to_contain_text("Osaka", timeout=_LONG)
