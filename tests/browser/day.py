@@ -6,7 +6,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from playwright.async_api import Locator, expect
+from playwright.async_api import FilePayload, Locator, expect
 
 from bot.locale import Language, say
 from tests.browser.camera import PHONE, Camera
@@ -238,9 +238,8 @@ class Day:
         one = self.one
         picker = one.page.locator("#conversation input[type=file]").first
         names = (("soba.png", "image/png", PICTURE), ("menu.pdf", "application/pdf", PDF))
-        await picker.set_input_files(
-            [{"name": name, "mimeType": kind, "buffer": body} for name, kind, body in names]
-        )
+        sent = [FilePayload(name=name, mimeType=kind, buffer=body) for name, kind, body in names]
+        await picker.set_input_files(sent)
         await expect(one.page.locator("#conversation .chosen-files li")).to_have_count(2)
         await one.ask(self.words.look)
         await self.camera.shoot("files", one.messages.nth(-2), one.last)
