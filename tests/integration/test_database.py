@@ -73,6 +73,23 @@ def test_eight_at_once_migrate_once(empty_database: str) -> None:
     assert done[7] == 1 + len(packaged_migrations("memory")) + len(migrations())
 
 
+def test_a_vector_stands_in_its_row(empty_database: str) -> None:
+    """A search reads 1,536 dimensions with their row, not from a table beside it."""
+    migrate(empty_database, EmbeddingSpace("text-embedding-3-small", 1_536), migrations())
+    with psycopg.connect(empty_database) as owner:
+        owner.execute("INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', 'k', '{}')")
+        owner.execute(
+            "INSERT INTO store_vectors (prefix, key, field_name, embedding) SELECT"
+            " 'chat.T1.U1.dm', 'k', 'content', array_agg(random())::vector"
+            " FROM generate_series(1, 1536)"
+        )
+        beside = owner.execute(
+            "SELECT pg_relation_size(reltoastrelid) FROM pg_class"
+            " WHERE oid = 'store_vectors'::regclass"
+        ).fetchone()
+        assert beside == (0,)
+
+
 def test_a_step_that_fails_leaves_nothing(database: str) -> None:
     """A step whose second statement fails is not half applied, and is tried again next time."""
     broken = Migration("bot/9999_broken", "CREATE TABLE half (x int); SELECT 1/0;")
