@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from bot.audience import Audiences
 from bot.home.homes import Homes
@@ -35,6 +35,10 @@ _CONVERSATION_CHANGES = frozenset(
 _ON_ITS_WAY_SECONDS = 120.0
 
 
+# Person, channel, ts, and the ts of the thread.
+Follow: TypeAlias = Callable[[Person, str, str, str], Awaitable[None]]
+
+
 class Changes:
     """Notes a change where it counts, at once: none of it waits behind other work."""
 
@@ -48,6 +52,7 @@ class Changes:
         suggesting: Suggesting,
         viewing: Viewing,
         homes: Homes,
+        follow: Follow,
         bot_user_id: str,
     ) -> None:
         self._inbox = inbox
@@ -57,6 +62,7 @@ class Changes:
         self._suggesting = suggesting
         self._viewing = viewing
         self._homes = homes
+        self._follow = follow
         self._bot_user_id = bot_user_id
 
     async def viewed(self, person: Person, event: Mapping[str, Any]) -> None:
@@ -90,12 +96,15 @@ class Changes:
                 text = None if gone else storable(str(edited.get("text")))
                 await self._if_first_heard_of(body, text)
                 await self._reword(team, channel, edited, text)
+                if text is None or _says_other(event, text):
+                    await self._followed(team, channel, event.get("previous_message") or edited)
                 await self._answer_anew(body, text)
             case "message", "message_deleted":
                 deleted = event.get("previous_message") or {}
                 deleted = {**deleted, "ts": event.get("deleted_ts")}
                 await self._if_first_heard_of(body, None)
                 await self._reword(team, channel, deleted, None)
+                await self._followed(team, channel, deleted)
             case kind, subtype if {kind, subtype} & _CONVERSATION_CHANGES:
                 await self._audiences.forget(team, channel)
             case "channel_id_changed", _:
@@ -127,8 +136,7 @@ class Changes:
         Slack also says that a message has changed when it adds a preview to it.
         """
         event = body["event"]
-        before = event.get("previous_message") or {}
-        if text is None or "text" not in before or storable(str(before["text"])) == text:
+        if text is None or not _says_other(event, text):
             return
         message = found_message(
             event.get("message") or {},
@@ -140,6 +148,13 @@ class Changes:
         )
         if message is not None:
             await self._inbox.reopen(replace(message, event_id=str(body.get("event_id"))))
+
+    async def _followed(self, team: str, channel: str, message: Mapping[str, Any]) -> None:
+        """Let memories follow a message of a person's, whoever it was for."""
+        user, ts = str(message.get("user") or ""), str(message.get("ts") or "")
+        if user and ts and not message.get("bot_id"):
+            root = str(message.get("thread_ts") or ts)
+            await self._follow(Person(team, user), channel, ts, root)
 
     async def _reword(
         self, team: str, channel: str, message: Mapping[str, Any], text: str | None
@@ -159,6 +174,12 @@ class Changes:
             question=plain(text, self._bot_user_id),
             words=typed(text, self._bot_user_id),
         )
+
+
+def _says_other(event: Mapping[str, Any], text: str) -> bool:
+    """Say whether a changed message says something else: previews of links change it, too."""
+    before = event.get("previous_message") or {}
+    return "text" in before and storable(str(before["text"])) != text
 
 
 def _shown(event: Mapping[str, Any]) -> str:

@@ -9,9 +9,13 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.changed.announcing import Announce
 from bot.running.queue import LEARNING, Queue
+from bot.slack import error_code, patiently
+from bot.words import storable, typed
 from memory import (
     Change,
     Embedder,
@@ -19,6 +23,7 @@ from memory import (
     Person,
     Pool,
     Words,
+    is_source,
     person_transaction,
     source_deleted,
     source_edited,
@@ -27,6 +32,7 @@ from memory import (
 log = logging.getLogger(__name__)
 
 FOLLOW = "follow_source"
+FOLLOW_MESSAGE = "follow_message"
 
 Schedule: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
 
@@ -41,12 +47,14 @@ class Sources:
         embedder: Embedder,
         announce: Announce,
         schedule_formation: Schedule,
+        client: AsyncWebClient,
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._embedder = embedder
         self._announce = announce
         self._schedule_formation = schedule_formation
+        self._client = client
 
     async def follow_later(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
@@ -100,3 +108,61 @@ class Sources:
                 self._pool, self._embedder, person, *place, in_commit=in_commit
             )
         log.info("a message was edited or deleted: %d memories followed", len(changes))
+
+    async def message_changed(self, person: Person, channel: str, ts: str, thread_ts: str) -> None:
+        """Let memories follow a message that was edited or deleted and never was a turn.
+
+        The person has pointed at it to have it remembered; nothing is done where they have not.
+        """
+        async with person_transaction(self._pool, person) as connection:
+            if not await is_source(connection, person, channel, ts):
+                return
+            found = await connection.execute(
+                "SELECT FROM turns WHERE team_id = %s AND user_id = %s AND channel_id = %s"
+                " AND question_ts = %s",
+                (person.team_id, person.user_id, channel, ts),
+            )
+            if await found.fetchone() is not None:
+                return
+            await self._queue.defer(
+                connection,
+                FOLLOW_MESSAGE,
+                queue=LEARNING,
+                lock=f"{FOLLOW_MESSAGE}:{person.team_id}.{channel}.{ts}",
+                team=person.team_id,
+                user=person.user_id,
+                channel=channel,
+                ts=ts,
+                root=thread_ts,
+            )
+
+    async def follow_message(self, team: str, user: str, channel: str, ts: str, root: str) -> None:
+        """Take out of memory what a message no longer says, as it reads in Slack now.
+
+        Raises what the Slack client raises, and `memory.EmbeddingsUnavailable`; then nothing was
+        changed.
+        """
+        person = Person(team, user)
+        words = await self._words_now(channel, ts, root)
+        if words:
+            said = Words(text=words, channel=channel, ts=ts)
+            changes = await source_edited(self._pool, self._embedder, person, said)
+        else:
+            changes = await source_deleted(self._pool, self._embedder, person, channel, ts)
+        log.info("a remembered message was edited or deleted: %d memories followed", len(changes))
+
+    async def _words_now(self, channel: str, ts: str, root: str) -> str:
+        try:
+            answer = await patiently(
+                lambda: self._client.conversations_replies(
+                    channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=10
+                )
+            )
+        except SlackApiError as error:
+            if error_code(error) not in ("thread_not_found", "message_not_found"):
+                raise
+            return ""
+        for found in answer.get("messages") or []:
+            if found.get("ts") == ts and found.get("subtype") != "tombstone":
+                return typed(storable(str(found.get("text") or "")))
+        return ""

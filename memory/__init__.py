@@ -84,7 +84,7 @@ if TYPE_CHECKING:
         UserTechInterest,
         subject,
     )
-    from memory.sources import source_deleted, source_edited
+    from memory.sources import is_source, source_deleted, source_edited
     from memory.spans import measured, step
     from memory.tools import MemoryTools, Proposal
     from memory.transfer import Plan, Planned, export_memories, import_memories, plan_import
@@ -224,6 +224,7 @@ _HOMES = {
         "subject",
     ),
     "memory.sources": (
+        "is_source",
         "source_deleted",
         "source_edited",
     ),
@@ -339,6 +340,7 @@ __all__ = [
     "impatiently",
     "import_memories",
     "is_away",
+    "is_source",
     "list_memories",
     "load_schemas",
     "lock_for_forgetting",

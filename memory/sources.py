@@ -23,6 +23,16 @@ from memory.writing import Change, Step, Written, carry_out
 Source: TypeAlias = Mapping[str, Any]
 
 
+async def is_source(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
+) -> bool:
+    """Say whether anything remembered of a person rests on a message.
+
+    Within the caller's `person_transaction`.
+    """
+    return bool(await rows.said_at(connection, person, channel, ts))
+
+
 async def source_deleted(
     pool: Pool,
     embedder: Embedder,

@@ -877,8 +877,8 @@ BREAKS = (
     Break(
         "an edit after the answer",
         "bot/changes.py",
-        'or storable(str(before["text"])) == text:',
-        'or storable(str(before["text"])) != text:',
+        'return "text" in before and storable(str(before["text"])) != text',
+        'return "text" in before',
         "An edit would stay unanswered, and every preview of a link would be an edit.",
         (
             "tests/e2e/test_changes_of_mind.py"

@@ -73,6 +73,7 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
             suggesting=wiring.suggesting,
             viewing=wiring.viewing,
             homes=wiring.homes,
+            follow=wiring.sources.message_changed,
             bot_user_id=str(identity.bot_user_id),
         ),
         own=wiring.own,

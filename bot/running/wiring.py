@@ -167,7 +167,7 @@ def wire(connections: Connections) -> Wiring:
     statuses = StatusLines(workspace)
     sessions = Sessions(slack)
     viewing = Viewing(pool, slack, policies, workspace.bot_user_id)
-    sources = Sources(pool, queue, embedder, notices.announce, learning.schedule)
+    sources = Sources(pool, queue, embedder, notices.announce, learning.schedule, slack)
     turns = Turns(
         pool,
         learning.schedule,

@@ -22,7 +22,7 @@ from bot.locale import LANGUAGES, say
 from bot.running.queue import HOMES, LEARNING, REPLIES, UPKEEP
 from bot.running.upkeep import EVERY_MINUTE, KEEP_UP, Upkeep
 from bot.running.wiring import Wiring
-from bot.sources import FOLLOW
+from bot.sources import FOLLOW, FOLLOW_MESSAGE
 from bot.suggesting import SUGGEST
 from bot.surfaces.dates import plain_minute
 from bot.turn import create_turn
@@ -43,6 +43,7 @@ def register_work(wiring: Wiring) -> None:
     answering = create_answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
     queue.register(FOLLOW, LEARNING, wiring.sources.follow, attempts=8, wait=4)
+    queue.register(FOLLOW_MESSAGE, LEARNING, wiring.sources.follow_message, attempts=8, wait=4)
     queue.register(SHOW, REPLIES, wiring.notices.show, attempts=6, wait=2)
     queue.register(SUGGEST, REPLIES, wiring.suggesting.suggest, attempts=2, wait=2)
     queue.register(PUBLISH, HOMES, wiring.homes.publish, attempts=8, wait=2)

@@ -20,6 +20,7 @@ from bot.absence.telling import Telling
 from bot.answering import Answering
 from bot.attachments import Attachments
 from bot.audience import Audiences
+from bot.changed.announcing import announce_nothing
 from bot.changes import Changes
 from bot.config import STAND_IN_MODEL
 from bot.inbox import ANSWER, Inbox, Waiting
@@ -40,6 +41,7 @@ from bot.posting.status import StatusLines
 from bot.reply import Replier
 from bot.running.queue import LEARNING, REPLIES, Queue
 from bot.slack_files import SlackFiles
+from bot.sources import Sources
 from bot.suggesting import Suggesting
 from bot.toolbox import open_tools
 from bot.turn import Parts, create_turn
@@ -253,6 +255,9 @@ async def build(
         suggesting=Suggesting(pool, queue, client, people, consent="notice"),
         viewing=viewing,
         homes=homes_of(pool, queue, client, people, embedder),
+        follow=Sources(
+            pool, queue, embedder, announce_nothing, learning.schedule, client
+        ).message_changed,
         bot_user_id=slack.bot_user_id,
     )
     telling = Telling(parts, open_outlet)

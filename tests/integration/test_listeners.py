@@ -18,6 +18,7 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bot.app import create_app
 from bot.audience import Audiences
+from bot.changed.announcing import announce_nothing
 from bot.changed.notices import ChangeNotices
 from bot.changes import Changes
 from bot.config import Settings
@@ -40,6 +41,7 @@ from bot.person.people import People
 from bot.running.queue import REPLIES, Queue
 from bot.running.web import create_web_app
 from bot.slack_files import SlackFiles
+from bot.sources import Sources
 from bot.suggesting import Suggesting
 from bot.turns import Turns
 from bot.viewing import Viewing
@@ -213,6 +215,9 @@ async def door(
             suggesting=Suggesting(pool, queue, client, people, consent="ask"),
             viewing=Viewing(pool, client, None, slack.bot_user_id),
             homes=homes,
+            follow=Sources(
+                pool, queue, embedder, announce_nothing, no_formation, client
+            ).message_changed,
             bot_user_id=slack.bot_user_id,
         ),
         own=own,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.locale import say
+from bot.sources import FOLLOW_MESSAGE
 from memory import Person, forget
 from tests.integration.playground_slack import Place
 from tests.integration.wired import Wired
@@ -103,3 +104,44 @@ async def test_off_is_off(app: Wired) -> None:
     await controls.resume(who)
     assert await pointed_at(app, here, "I love ramen") == say("en", "remember_off_record")
     assert await app.memories(who) == []
+
+
+async def changed(app: Wired, place: Place, how: str, **more: Any) -> None:
+    """Let the person of a place edit or delete the message; tell the app, and do what waits."""
+    where = {"user": place.user, "channel": place.channel, "ts": place.ts}
+    app.slack.control(f"messages/{how}", {**where, **more})
+    who = person(place, app)
+    await app.wiring.sources.message_changed(who, place.channel, place.ts, place.root)
+    jobs = app.rows(
+        "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s RETURNING args",
+        FOLLOW_MESSAGE,
+        place.user,
+    )
+    for job in jobs:
+        await app.wiring.sources.follow_message(**job["args"])
+
+
+async def test_the_memory_follows_its_message(app: Wired) -> None:
+    """What an edited message still says stays; once it is deleted, what it alone supported goes."""
+    place = app.slack.place(channel="public", text="I love ramen. It rains.")
+    await pointed_at(app, place, "I love ramen. It rains.")
+    await changed(app, place, "edit", text="I love ramen. It has stopped raining.")
+    assert len(await app.memories(person(place, app))) == 1
+    await changed(app, place, "edit", text="It has stopped raining.")
+    assert await app.memories(person(place, app)) == []
+
+
+async def test_a_deleted_message_takes_its_memory_along(app: Wired) -> None:
+    """Deleted in Slack, a message that was pointed at is no source any more."""
+    place = app.slack.place(channel="private", text="I love sushi")
+    await pointed_at(app, place, "I love sushi")
+    await changed(app, place, "delete")
+    assert await app.memories(person(place, app)) == []
+
+
+async def test_of_what_was_not_pointed_at_nothing_is_looked_up(app: Wired) -> None:
+    """An edit of any other message leaves no work behind."""
+    place = app.slack.place(channel="public", text="hello")
+    app.slack.forget_calls()
+    await changed(app, place, "edit", text="hello all")
+    assert app.slack.calls("conversations.replies") == []

@@ -22,6 +22,10 @@ from tests.integration.work import sql
 pytestmark = pytest.mark.one_database
 
 
+async def nobody_follows(*_: object) -> None:
+    """Nothing is remembered of a message here that was no turn."""
+
+
 @pytest.fixture
 def changes(house: House, embedder: Embedder) -> Changes:
     """What is tested."""
@@ -35,6 +39,7 @@ def changes(house: House, embedder: Embedder) -> Changes:
         suggesting=Suggesting(house.pool, house.queue, client, people, consent="notice"),
         viewing=Viewing(house.pool, client, None, house.slack.bot_user_id),
         homes=homes_of(house.pool, house.queue, house.slack.client(), people, embedder),
+        follow=nobody_follows,
         bot_user_id=house.slack.bot_user_id,
     )
 
