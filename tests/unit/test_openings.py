@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from bot.own.openings import ACTIONS, MY_MEMORIES, opens_modal
+from deploy.aws import envelopes
 
 
 def click(action: str, **more: Any) -> dict[str, Any]:
@@ -50,6 +53,13 @@ def test_commands_that_open_a_modal(text: str, opens: bool) -> None:
 def test_a_shortcut_opens_the_list() -> None:
     """My Memories opens a modal; what is remembered of a message is answered without one."""
     assert opens_modal({"type": "shortcut", "callback_id": MY_MEMORIES}) == "views.open"
+
+
+def test_a_front_without_a_database_opens_it_too() -> None:
+    """As Slack sends it, in a form, the shortcut is known to the front that only reads envelopes."""
+    payload = json.dumps({"type": "shortcut", "callback_id": MY_MEMORIES, "trigger_id": "1.2.3"})
+    envelope = {"body": urlencode({"payload": payload}), "content_type": envelopes.FORM}
+    assert opens_modal(envelopes.read(envelope)) == "views.open"
 
 
 @pytest.mark.parametrize(
