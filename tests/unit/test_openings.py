@@ -56,7 +56,7 @@ def test_a_shortcut_opens_the_list() -> None:
 
 
 def test_a_front_without_a_database_opens_it_too() -> None:
-    """As Slack sends it, in a form, the shortcut is known to the front that only reads envelopes."""
+    """In a form, as Slack sends it, the shortcut is known to a front that only reads envelopes."""
     payload = json.dumps({"type": "shortcut", "callback_id": MY_MEMORIES, "trigger_id": "1.2.3"})
     envelope = {"body": urlencode({"payload": payload}), "content_type": envelopes.FORM}
     assert opens_modal(envelopes.read(envelope)) == "views.open"
