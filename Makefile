@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test coverage lint mutants gallery bench soak aws-package clean
+.PHONY: help install up test coverage lint mutants gallery bench profile soak aws-package clean
 
 help:  ## List these verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -41,6 +41,9 @@ gallery: install  ## Picture every surface anew, into docs/gallery.md
 
 bench: install  ## Measure beside the peers, 15 minutes (QUICK=1: 2); writes docs/benchmarks.md
 	$(BIN)/python -m bench
+
+profile: install  ## Where the time of a turn goes: a table, and docs/media/turn-profile.svg
+	$(BIN)/python -m bench.profile
 
 soak: install  ## The long fault runs, about 20 minutes; one table at the end
 	$(BIN)/python -m tests.soak

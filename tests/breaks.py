@@ -489,6 +489,44 @@ BREAKS = (
         ("tests/integration/test_queue.py::test_a_job_lives_and_dies_with_its_transaction",),
     ),
     Break(
+        "a waiting job is held",
+        "bot/running/queue.py",
+        "DO UPDATE SET task_name = job.task_name",
+        "DO NOTHING",
+        "A message stored at the moment its thread's job is taken would wait for the upkeep.",
+        (
+            "tests/integration/test_queue.py"
+            "::test_a_job_that_waits_is_held_until_what_it_is_for_is_stored",
+        ),
+    ),
+    Break(
+        "a thread is drained to its end",
+        "bot/answering.py",
+        '                if ended == "ended" and not waiting.more:',
+        '                if ended == "ended":',
+        "Of messages sent in a row only the first would be answered.",
+        ("tests/integration/test_turn.py::test_a_thread_is_answered_in_order",),
+    ),
+    Break(
+        "just now is not a second ago",
+        "bot/posting/delivery.py",
+        "_JUST_NOW_SECONDS = 0.1",
+        "_JUST_NOW_SECONDS = 10.0",
+        "The model would be asked what another worker answers already, or nobody wants any more.",
+        ("tests/integration/test_turn.py::test_a_worker_that_was_taken_over_touches_nothing_more",),
+    ),
+    Break(
+        "what was made ready is taken back",
+        "bot/posting/shown.py",
+        "            if ready is not None and await ready:",
+        "            if ready is None:",
+        "A message tried again would first look for eight seconds for what nobody posted.",
+        (
+            "tests/integration/test_exactly_once.py"
+            "::test_what_was_made_ready_and_never_begun_is_not_intended",
+        ),
+    ),
+    Break(
         "the end of a job is noted",
         "bot/running/jobs.py",
         "                if closed or not is_away(error.__cause__) or self.stopping.is_set():",

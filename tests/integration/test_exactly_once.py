@@ -220,6 +220,19 @@ async def test_whoever_was_taken_over_intends_and_posts_nothing(desk: Desk) -> N
     assert not desk.slack.calls("chat.startStream", "chat.postMessage")
 
 
+async def test_what_was_made_ready_and_never_begun_is_not_intended(desk: Desk) -> None:
+    """A turn that ends before its first words leaves nothing for the next one to look for."""
+    place = desk.slack.place()
+    event = stored(desk, place, attempts=1)
+    async with answering(desk, place, posts=await desk.begin(place, event=event)) as answer:
+        answer.delivery.expect()
+        async with asyncio.timeout(10):
+            while not desk.intended(place):  # noqa: ASYNC110 - PostgreSQL tells nobody
+                await asyncio.sleep(0.02)
+    assert not desk.intended(place)
+    assert desk.slack.calls(*WRITES) == []
+
+
 async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
     await beginning
     # That a stream was begun is noted while the next words come.

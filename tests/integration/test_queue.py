@@ -90,6 +90,27 @@ async def test_at_most_one_job_waits_for_a_lock(database: str, pool: Pool, queue
     assert [job["queueing_lock"] for job in jobs(database)] == ["L1", "L2"]
 
 
+async def test_a_job_that_waits_is_held_until_what_it_is_for_is_stored(
+    pool: Pool, queue: Queue
+) -> None:
+    """Nobody takes a waiting job while another message is being stored for it: it would miss it."""
+    assert await put(pool, queue, "L1")
+    async with transaction(pool) as connection:
+        assert not await queue.defer(connection, "work", queue=REPLIES, lock="L1")
+        assert await _taken(pool) is None
+    assert await _taken(pool) == "L1"
+
+
+async def _taken(pool: Pool) -> str | None:
+    async with transaction(pool) as connection:
+        found = await connection.execute(
+            "SELECT lock FROM procrastinate_fetch_job_v2(%s, NULL)", ([REPLIES],)
+        )
+        [row] = await found.fetchall()
+    lock: str | None = row["lock"]
+    return lock
+
+
 async def _nothing(**_: str) -> None:
     """Work that does nothing."""
 

@@ -1,0 +1,88 @@
+"""``python -m bench.profiled FILE ARGUMENT …``: run `kioku`, and write where its time went.
+
+SIGUSR1 lets it begin to count anew; as it ends the file is written, JSON: the spans of the app's
+own steps, SQL statements and round trips by step, the stacks it was found with, CPU seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections import Counter
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from bench.sampling import Sampler
+from memory.spans import Span, current_step, recorded
+
+
+class Ledger:
+    """What is counted of this process."""
+
+    def __init__(self) -> None:
+        self.sampler = Sampler()
+        self.spans: list[Span] = []
+        self.statements: Counter[str] = Counter()
+        self.round_trips: Counter[str] = Counter()
+        self._cpu = time.process_time()
+
+    def start_over(self, *_: object) -> None:
+        """Forget what was counted so far."""
+        self.spans.clear()
+        for counter in (self.statements, self.round_trips, self.sampler.stacks):
+            counter.clear()
+        self._cpu = time.process_time()
+
+    def write(self, path: Path) -> None:
+        """Write all of it."""
+        told = {
+            "cpu_seconds": time.process_time() - self._cpu,
+            "spans": [astuple(span) for span in self.spans],
+            "statements": self.statements,
+            "round_trips": self.round_trips,
+            "stacks": self.sampler.stacks,
+        }
+        path.write_text(json.dumps(told), "utf-8")
+
+
+def count_sql(ledger: Ledger) -> None:
+    """Count what Psycopg is asked for, and how often it turns to PostgreSQL."""
+    cursor: Any = psycopg.AsyncCursor
+    connection: Any = psycopg.AsyncConnection
+    execute, wait = cursor.execute, connection.wait
+
+    async def executed(self: Any, *arguments: Any, **options: Any) -> Any:
+        ledger.statements[current_step()] += 1
+        return await execute(self, *arguments, **options)
+
+    async def waited(self: Any, *arguments: Any, **options: Any) -> Any:
+        ledger.round_trips[current_step()] += 1
+        return await wait(self, *arguments, **options)
+
+    cursor.execute, connection.wait = executed, waited
+
+
+def main() -> int:
+    """Run the command; return its exit code."""
+    from bot.cli import main as kioku
+
+    path, arguments = Path(sys.argv[1]), sys.argv[2:]
+    ledger = Ledger()
+    count_sql(ledger)
+    signal.signal(signal.SIGUSR1, ledger.start_over)
+    ledger.sampler.start()
+    try:
+        with recorded(ledger.spans.append):
+            return kioku(arguments)
+    finally:
+        ledger.sampler.stop()
+        ledger.write(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
