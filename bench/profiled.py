@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from bench.sampling import Sampler
 from memory.spans import Span, current_step, recorded
@@ -60,9 +61,13 @@ def count_sql(ledger: Ledger) -> None:
         ledger.statements[current_step()] += 1
         return await execute(self, *arguments, **options)
 
-    async def waited(self: Any, *arguments: Any, **options: Any) -> Any:
-        ledger.round_trips[current_step()] += 1
-        return await wait(self, *arguments, **options)
+    async def waited(self: Any, generator: Any, *arguments: Any, **options: Any) -> Any:
+        kind = generator.gi_code.co_name
+        pipelined = self.pgconn.pipeline_status != PipelineStatus.OFF and kind != "_exit_gen"
+        nothing = kind == "_commit_gen" and self.pgconn.transaction_status == TransactionStatus.IDLE
+        if not (pipelined or nothing):
+            ledger.round_trips[current_step()] += 1
+        return await wait(self, generator, *arguments, **options)
 
     cursor.execute, connection.wait = executed, waited
 

@@ -16,7 +16,7 @@ from bot.inbox import MAX_ATTEMPTS, Inbox, Waiting
 from bot.interruptions import Edited, Superseded, Withdrawn
 from bot.logs import fault
 from bot.person.admission import Admission
-from bot.person.shares import Shares, UsedUp
+from bot.person.shares import Shares, ShareUsedUp, UsedUp
 from bot.policies import Refusal
 from bot.posting.delivery import DeliveryFailed
 from bot.reply import ReplyFailed
@@ -128,7 +128,7 @@ class Answering:
         if waiting.failures >= MAX_ATTEMPTS:
             await self._telling.instead(waiting, "turn_failed")
             return True
-        if used_up := await self._shares.used_up(waiting):
+        if used_up := await self._shares.tokens_used_up(waiting.message.team_id):
             await self._refuse(waiting, used_up)
             return True
         if self._outages.known:
@@ -137,6 +137,9 @@ class Answering:
             return False
         try:
             await self._turn.ainvoke(waiting)
+        except ShareUsedUp as told:
+            await self._refuse(waiting, told.used_up)
+            return True
         except ReplyFailed as failed:
             return await self._outages.begin(waiting, failed.cause)
         await self._outages.answered(waiting)

@@ -99,7 +99,12 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
         view = await parts.audiences.view(message)
         asked = question or (FILES_ALONE if message.has_files else "")
         intent, context = await parts.turns.begin(
-            waiting, view, question=asked, words=words, bot_user_id=parts.bot_user_id
+            waiting,
+            view,
+            question=asked,
+            words=words,
+            bot_user_id=parts.bot_user_id,
+            limited=True,
         )
         recalled: Sequence[str] = ()
         tools: Toolbox | None = None

@@ -31,6 +31,7 @@ from bot.person.settings import (
     read_settings,
     standing_of,
 )
+from bot.person.shares import Shares
 from bot.words import typed
 from memory import (
     DM,
@@ -118,6 +119,7 @@ class Turns:
         announce: Announce = announce_nothing,
         renew: Renew = renew_nothing,
         follow: Follow | None = None,
+        shares: Shares | None = None,
     ) -> None:
         self._pool = pool
         self._schedule_formation = schedule_formation
@@ -125,17 +127,26 @@ class Turns:
         self._announce = announce
         self._renew = renew
         self._follow = follow
+        self._shares = shares
 
     @measured("begin")
     async def begin(
-        self, waiting: Waiting, view: View, *, question: str, words: str, bot_user_id: str
+        self,
+        waiting: Waiting,
+        view: View,
+        *,
+        question: str,
+        words: str,
+        bot_user_id: str,
+        limited: bool = False,
     ) -> tuple[Intent, Context]:
         """Store that this message is about to be answered, and read what was said before it.
 
         History is the thread's (in a DM: the last day's across its threads). Recent words are the
         person's own that no formation has taken up: of turns the view may see, and of messages
         still waiting. Nobody else's, ever. Where memory is off all of that is empty; what is not
-        to be kept is not stored. Raises `Superseded` when another worker answers it.
+        to be kept is not stored. Raises `Superseded` when another worker answers it and, where it
+        is `limited`, `bot.person.shares.ShareUsedUp`: then nothing is stored.
         """
         message = waiting.message
         async with transaction(self._pool, _scope(message)) as connection:
@@ -149,7 +160,14 @@ class Turns:
                     unanswered=await ask_unanswered(connection, view, waiting),
                     unformed=await _ask_unformed_words(connection, message),
                     memories=await ask_first(connection, view),
+                    share=(
+                        await self._shares.ask_messages(connection, waiting)
+                        if limited and self._shares
+                        else None
+                    ),
                 )
+            if self._shares and asked.share:
+                self._shares.raise_if_used_up(await asked.share.fetchone())
             [standing_row] = await asked.standing.fetchall()
             standing = standing_of(standing_row, self._consent)
             forgotten = frozenset(row["ts"] for row in await asked.forgotten.fetchall())
@@ -258,6 +276,7 @@ class _Asked:
     unanswered: AsyncCursor[DictRow]
     unformed: AsyncCursor[DictRow]
     memories: AsyncCursor[DictRow]
+    share: AsyncCursor[DictRow] | None
 
 
 async def _context(

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, LiteralString, TypeAlias
 
 import psycopg
@@ -35,7 +36,6 @@ _CONNECTING = {
 }
 # The pool waits ever longer from one attempt to the next, for so many seconds; then it begins anew.
 _RECONNECT_SECONDS = 3.0
-_BEGIN = sql.SQL("BEGIN")
 _GRACE_SECONDS = 0.1
 # What PostgreSQL reports of itself, without being asked, where it takes no writes.
 _READ_ONLY_SIGNS = (b"in_hot_standby", b"default_transaction_read_only")
@@ -165,7 +165,7 @@ async def _begun(
         alarm = None if end is None else _Alarm(connection, end)
         try:
             try:
-                await connection.execute(_begin(scope))
+                await connection.execute(_begin(*scope.items()))
             except psycopg.OperationalError:
                 if spare and (end is None or loop.time() < end):
                     continue
@@ -178,12 +178,12 @@ async def _begun(
             await pool.putconn(connection)
 
 
-def _begin(scope: Mapping[str, str]) -> sql.SQL | sql.Composed:
+@lru_cache(maxsize=1_000)
+def _begin(*scope: tuple[str, str]) -> bytes:
     # Without parameters of its own one message can hold both: one round trip, and not three.
-    settings = [
-        sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in scope.items()
-    ]
-    return sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(settings) if settings else _BEGIN
+    settings = [sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in scope]
+    begun = sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(settings)
+    return begun.as_bytes(None) if settings else b"BEGIN"
 
 
 @asynccontextmanager

@@ -491,8 +491,8 @@ BREAKS = (
     Break(
         "a waiting job is held",
         "bot/running/queue.py",
-        "DO UPDATE SET task_name = job.task_name",
-        "DO NOTHING",
+        'f"{_ADD} SET task_name = job.task_name RETURNING xmax = 0 AS added"',
+        '_ADD.replace("DO UPDATE", "DO NOTHING") + " RETURNING xmax = 0 AS added"',
         "A message stored at the moment its thread's job is taken would wait for the upkeep.",
         (
             "tests/integration/test_queue.py"
@@ -1069,8 +1069,8 @@ BREAKS = (
     Break(
         "a person's share",
         "bot/person/shares.py",
-        'if row is None or row["before"] < self._messages_per_hour:',
-        'if row is None or row["before"] <= self._messages_per_hour:',
+        'if row is not None and row["before"] >= self._messages_per_hour:',
+        'if row is not None and row["before"] > self._messages_per_hour:',
         "One person could use up what everybody pays for.",
         ("tests/integration/test_shares.py::test_beyond_their_messages_a_person_is_told_once",),
     ),

@@ -6,11 +6,12 @@ import logging
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from psycopg import OperationalError
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
+from psycopg.rows import DictRow
 
 from bot.inbox import Waiting
 from bot.logs import fault
-from memory import Pool, measured, person_transaction, transaction
+from memory import Pool, measured, transaction
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,14 @@ class UsedUp:
         return max(1, -(-int(self.seconds) // unit))
 
 
+class ShareUsedUp(Exception):
+    """The message goes beyond its person's share: they are told until when, and not answered."""
+
+    def __init__(self, used_up: UsedUp) -> None:
+        super().__init__("The message goes beyond its person's share.")
+        self.used_up = used_up
+
+
 class Shares:
     """Counted in PostgreSQL, for all replicas together; a limit of 0 is none.
 
@@ -43,34 +52,29 @@ class Shares:
         self._messages_per_hour = messages_per_hour
         self._tokens_per_day = tokens_per_day
 
-    @measured("shares")
-    async def used_up(self, waiting: Waiting) -> UsedUp | None:
-        """Return which share a stored message goes beyond, if it does."""
-        return await self.messages_used_up(waiting) or await self.tokens_used_up(
-            waiting.message.team_id
+    async def ask_messages(
+        self, connection: AsyncConnection[DictRow], waiting: Waiting
+    ) -> AsyncCursor[DictRow]:
+        """Ask, as its person, what was written before a stored message in the hour it came in."""
+        return await connection.execute(
+            "SELECT (SELECT count(*) FROM inbox_events other"
+            "  WHERE other.team_id = mine.team_id AND other.user_id = mine.user_id"
+            "  AND other.received_at >= date_trunc('hour', mine.received_at)"
+            "  AND other.received_at <= mine.received_at AND other.id < mine.id) AS before,"
+            " extract(epoch FROM date_trunc('hour', mine.received_at) + interval '1 hour'"
+            "  - now())::float AS seconds FROM inbox_events mine WHERE id = %s AND %s > 0",
+            (waiting.id, self._messages_per_hour),
         )
 
-    async def messages_used_up(self, waiting: Waiting) -> UsedUp | None:
-        """Say whether the person wrote as many messages before this one, in the hour it came in."""
-        if not self._messages_per_hour:
-            return None
-        async with person_transaction(self._pool, waiting.message.person) as connection:
-            found = await connection.execute(
-                "SELECT (SELECT count(*) FROM inbox_events other"
-                "  WHERE other.team_id = mine.team_id AND other.user_id = mine.user_id"
-                "  AND other.received_at >= date_trunc('hour', mine.received_at)"
-                "  AND other.received_at <= mine.received_at AND other.id < mine.id) AS before,"
-                " extract(epoch FROM date_trunc('hour', mine.received_at) + interval '1 hour'"
-                "  - now())::float AS seconds FROM inbox_events mine WHERE id = %s",
-                (waiting.id,),
+    def raise_if_used_up(self, row: DictRow | None) -> None:
+        """Raise `ShareUsedUp` where `row`, which `ask_messages` brought, says so."""
+        if row is not None and row["before"] >= self._messages_per_hour:
+            limit = self._messages_per_hour
+            raise ShareUsedUp(
+                UsedUp(sentence="share_messages", limit=limit, seconds=row["seconds"])
             )
-            row = await found.fetchone()
-        if row is None or row["before"] < self._messages_per_hour:
-            return None
-        return UsedUp(
-            sentence="share_messages", limit=self._messages_per_hour, seconds=row["seconds"]
-        )
 
+    @measured("shares")
     async def tokens_used_up(self, team_id: str) -> UsedUp | None:
         """Say whether the workspace has used up today's model tokens."""
         if not self._tokens_per_day:

@@ -175,6 +175,7 @@ def wire(connections: Connections) -> Wiring:
         announce=notices.announce,
         renew=notices.renew,
         follow=sources.follow_later,
+        shares=shares,
     )
 
     def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:

@@ -205,7 +205,7 @@ async def build(
         shares=shares,
     )
     inbox = Inbox(pool, queue)
-    turns = Turns(pool, learning.schedule)
+    turns = Turns(pool, learning.schedule, shares=shares)
     people = People(pool, client)
     viewing = Viewing(pool, client, None, slack.bot_user_id)
     parts = Parts(
