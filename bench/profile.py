@@ -23,7 +23,7 @@ from bench.flame import flame_graph
 from bench.results import quantile
 from bench.stack import ROOT, Stack, running_app
 from bench.turn_overhead import person, reply_ready
-from memory.spans import Span
+from memory import Span
 
 PICTURE = ROOT / "docs" / "media" / "turn-profile.svg"
 TURNS = 60

@@ -19,7 +19,7 @@ import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from bench.sampling import Sampler
-from memory.spans import Span, current_step, recorded
+from memory import Span, current_step, recorded
 
 
 class Ledger:

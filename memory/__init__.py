@@ -85,7 +85,7 @@ if TYPE_CHECKING:
         subject,
     )
     from memory.sources import is_source, source_deleted, source_edited
-    from memory.spans import measured, step
+    from memory.spans import Span, current_step, measured, recorded, step
     from memory.tools import MemoryTools, Proposal
     from memory.transfer import Plan, Planned, export_memories, import_memories, plan_import
     from memory.writing import Change
@@ -229,7 +229,10 @@ _HOMES = {
         "source_edited",
     ),
     "memory.spans": (
+        "Span",
+        "current_step",
         "measured",
+        "recorded",
         "step",
     ),
     "memory.tools": (
@@ -305,6 +308,7 @@ __all__ = [
     "Proposal",
     "Question",
     "Recalled",
+    "Span",
     "Undo",
     "UndoExpired",
     "UserFact",
@@ -325,6 +329,7 @@ __all__ = [
     "check_database",
     "checked_schemas",
     "create_pool",
+    "current_step",
     "database_facts",
     "edit_memory",
     "embedding_space",
@@ -356,6 +361,7 @@ __all__ = [
     "person_transaction",
     "plan_import",
     "recall_memories",
+    "recorded",
     "reembed",
     "source_deleted",
     "source_edited",

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from bench.flame import flame_graph
 from bench.profile import steps
-from memory.spans import Span, current_step, measured, recorded, step
+from memory import Span, current_step, measured, recorded, step
 
 
 @measured("whole")
