@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language
 from bot.logs import fault
+from bot.person.admission import Admission
 from bot.person.people import People
 from bot.person.settings import ConsentMode, read_settings
 from bot.running.queue import REPLIES, Queue
@@ -34,12 +35,14 @@ class Suggesting:
         people: People,
         *,
         consent: ConsentMode,
+        admission: Admission | None = None,
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._client = client
         self._people = people
         self._consent: ConsentMode = consent
+        self._admission = admission
 
     async def opened(self, person: Person, event: Mapping[str, Any]) -> None:
         """Take note of an ``app_home_opened``; of its Messages tab only."""
@@ -69,7 +72,7 @@ class Suggesting:
             return
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
-        off = settings.off(self._consent) is not None
+        off = settings.off(self._consent) is not None or await self._refuses(person)
         memories = [] if off else await list_memories(self._pool, person)
         language = await self._people.language(person, settings=settings)
         named = names_memories(memories)
@@ -78,6 +81,9 @@ class Suggesting:
             # What is forgotten from now on leaves a job; what was until now is not read again.
             memories = await list_memories(self._pool, person)
         await self._show(channel, suggested_prompts(language, memories, off=off))
+
+    async def _refuses(self, person: Person) -> bool:
+        return self._admission is not None and bool(await self._admission.refuses_person(person))
 
     async def _note(self, person: Person, channel: str, language: Language, *, named: bool) -> None:
         async with person_transaction(self._pool, person) as connection:

@@ -217,7 +217,9 @@ def wire(connections: Connections) -> Wiring:
         admission=admission,
         reading=Reading(pool, queue, inbox, slack, str(connections.identity.bot_user_id)),
         viewing=viewing,
-        suggesting=Suggesting(pool, queue, slack, people, consent=settings.consent),
+        suggesting=Suggesting(
+            pool, queue, slack, people, consent=settings.consent, admission=admission
+        ),
         parts=Parts(
             pool=pool,
             client=slack,
