@@ -56,8 +56,8 @@ _BARE = re.compile(
     rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]{{0,60}}){_SLASHES}(?P<rest>(?:\[[0-9A-Fa-f:.]+\])?{_RUN}*)"
     rf"|(?<![A-Za-z0-9])(?P<call>(?:mailto|tel|sms|callto|facetime|skype):{_RUN}+)"
     rf"|(?P<mail>[A-Za-z0-9._%+\-@]{{1,128}}@(?:{_HOST_LABEL}{_DOT}){{1,12}}[A-Za-z]{{2,}})(?![A-Za-z0-9@]|\\?:\\?/)"
-    rf"|(?<![A-Za-z0-9_@\-])(?P<host>(?:{_HOST_LABEL}{_DOT}){{1,12}}(?P<top>[A-Za-z]{{2,24}}))"
-    rf"(?![A-Za-z0-9_\-]|\\?:\\?/)(?P<tail>(?::\d+)?(?:[/?#]{_RUN}*)?)"
+    rf"|(?<![A-Za-z0-9@])(?P<host>(?:{_HOST_LABEL}{_DOT}){{1,12}}(?P<top>[A-Za-z]{{2,24}}))"
+    rf"(?![A-Za-z0-9@]|\\?:\\?/)(?P<tail>(?::\d+)?(?:[/?#]{_RUN}*)?)"
 )
 _TARGET = r"(?:[^\s<>()]|\([^\s<>()]*\))+"
 _TOKEN = re.compile(
@@ -213,30 +213,38 @@ class _Word:
     def _token(self, match: re.Match[str]) -> str:
         whole = match[0]
         if (target := match["target"]) is not None:
-            label = _BARE.sub(self._address, match["label"])
+            label = self._cleared(match["label"])
             if self._may_be_target(target):
-                return whole.replace(match["label"], label, 1)
-            shown = _BARE.sub(self._address, target)
+                (begin, end), (_, after) = match.span("label"), match.span("target")
+                start = match.start()
+                title = self._cleared(whole[after - start :])
+                return f"{whole[: begin - start]}{label}{whole[end - start : after - start]}{title}"
+            shown = self._cleared(target)
             return shown if label.strip() in ("", shown) else f"{label} ({shown})"
         if (target := match["stray"]) is not None:
             if self._may_be_target(target):
                 return whole
-            return f"] ({_BARE.sub(self._address, target)}"
+            return f"] ({self._cleared(target)}"
         if (target := match["defined"]) is not None:
+            name = self._cleared(match["name"])
             if self._may_be_target(target):
-                return whole
-            return f"{match['name']}: {_BARE.sub(self._address, target)}"
+                return whole.replace(match["name"], name, 1)
+            return f"{name}: {self._cleared(target)}"
         if (angle := match["angle"]) is not None:
             return self._angle(whole, angle, match["shown"])
-        return _BARE.sub(self._address, whole)
+        return self._cleared(whole)
+
+    def _cleared(self, text: str) -> str:
+        return _BARE.sub(self._address, text)
 
     def _angle(self, whole: str, angle: str, shown: str | None) -> str:
         if ping := _PING.fullmatch(angle):
-            return f"{'#' if angle[0] == '#' else '@'}{shown or ping[1] or ping[2]}"
+            return f"{'#' if angle[0] == '#' else '@'}{_as_text(shown or ping[1] or ping[2])}"
+        shown = None if shown is None else self._cleared(shown)
         if not _BARE.search(angle) or self._may_be_target(angle):
             return whole if shown is None else f"[{shown}]({angle})"
-        address = _BARE.sub(self._address, angle)
-        return address if shown is None else f"{_BARE.sub(self._address, shown)} ({address})"
+        address = self._cleared(angle)
+        return address if shown is None else f"{shown} ({address})"
 
     def _may_be_target(self, target: str) -> bool:
         if self._is_link(target):
@@ -258,7 +266,7 @@ class _Word:
                 after = whole[len(reading) :]
                 # Else what follows would be taken for a part of it.
                 gap = " " if after[:1] and ord(after[0]) > 0x7F else ""
-                return reading + gap + (_BARE.sub(self._address, after) if after else "")
+                return reading + gap + self._cleared(after)
         self._unknown = True
         return _as_text(whole)
 

@@ -72,9 +72,21 @@ def test_what_may_stand_stands_to_the_letter(text: str) -> None:
         ("![alt](https://evil.com/a.png)", "alt (evil[.]com/a[.]png)"),
         ("[![a](https://e.site/i)](https://evil.com)", "[a (e[.]site/i)] (evil[.]com)"),
         ("[x][r]\n\n[r]: https://evil.com", "[x][r]\n\nr: evil[.]com"),
+        (
+            "[https://evil.com]: https://own.site/page?x=1",
+            "[evil[.]com]: https://own.site/page?x=1",
+        ),
+        ("[https://evil.com]: https://evil.com", "evil[.]com: evil[.]com"),
+        (
+            '[x](https://own.site/page?x=1 "https://evil.com")',
+            '[x](https://own.site/page?x=1 "evil[.]com")',
+        ),
+        ("<@U1|https://evil.com>", "@evil[.]com"),
+        ("<https://own.site/page?x=1|https://evil.com>", "[evil[.]com](https://own.site/page?x=1)"),
         ("<https://evil.com|click me>", "click me (evil[.]com)"),
         ("<https://evil.com>", "evil[.]com"),
         ("www.evil.com", "www[.]evil[.]com"),
+        ("_www.evil.com_ -www.evil.com-", "_www[.]evil[.]com_ -www[.]evil[.]com-"),
         ("evil.com/path", "evil[.]com/path"),
         ("secret.words.evil.com", "secret[.]words[.]evil[.]com"),
         ("[x](evil.com)", "x (evil.com)"),
@@ -158,7 +170,24 @@ PIECES = st.lists(
                 "#",
                 "?x=",
             ),
-            *("[a](", "]: ", "mailto:", "slack://", "例え.jp", "%2e", "*", "_", ".", "0", "-", "x"),
+            *(
+                "[a](",
+                "<@U1|",
+                "<https://own.site/page?x=1|",
+                ' "',
+                "[a](https://own.site/page?x=1",
+                "]: ",
+                "mailto:",
+                "slack://",
+                "例え.jp",
+                "%2e",
+                "*",
+                "_",
+                ".",
+                "0",
+                "-",
+                "x",
+            ),
         ]
     ),
     max_size=14,
@@ -166,7 +195,7 @@ PIECES = st.lists(
 CUTS = st.lists(st.integers(0, 400), max_size=20).map(tuple)
 # Found by other rules than the module's own.
 LINK = re.compile(
-    r"[a-z][a-z0-9+.-]*://[^\s/?#]|(?:(?<![a-z0-9])www\.|[a-z0-9]@)[a-z0-9][a-z0-9-]*\.[a-z]{2,}(?![a-z0-9@])",
+    r"[a-z][a-z0-9+.-]*://[^\s/?#]|(?<![a-z0-9.])www\.[a-z0-9][a-z0-9-]*\.[a-z]{2,}(?![a-z0-9@])",
     re.IGNORECASE,
 )
 
