@@ -6,7 +6,7 @@ import asyncio
 import base64
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -68,13 +68,15 @@ class Attached:
     size: int = 0
     content: Mapping[str, Any] | None = None
     trouble: Trouble | None = None
+    earlier: bool = False
 
     @property
     def line(self) -> dict[str, Any]:
         """What the model is told about it besides its content."""
         if self.trouble:
             return {"name": self.name, "not_shown": self.trouble.removeprefix("files_")}
-        return {"name": self.name, "type": self.kind, "bytes": self.size}
+        when = {"sent": "earlier"} if self.earlier else {}
+        return {"name": self.name, "type": self.kind, "bytes": self.size, **when}
 
 
 class Attachments:
@@ -89,11 +91,21 @@ class Attachments:
         self._enabled = enabled
         self._room = asyncio.Semaphore(_AT_ONCE)
 
-    async def read(self, message: Message) -> list[Attached]:
-        """Return the files of a message, in their order; none where it brought none."""
-        if not message.has_files:
+    async def read(self, message: Message, *, earlier: str | None = None) -> list[Attached]:
+        """Return the files of a message, in their order.
+
+        Where it brought none: those that can be shown of the message `earlier` in its thread, by
+        its ts, if any is named. Of these nothing that cannot be shown is told again.
+        """
+        if message.has_files:
+            return await self._all(message, message.ts)
+        if earlier is None or not self._enabled:
             return []
-        found = await self._of(message)
+        found = await self._all(message, earlier)
+        return [replace(file, earlier=True) for file in found if file.content]
+
+    async def _all(self, message: Message, ts: str) -> list[Attached]:
+        found = await self._of(message, ts)
         if found is None:
             return [Attached(name="", trouble="files_gone")]
         read: list[Attached] = []
@@ -110,13 +122,13 @@ class Attachments:
         )
         return read
 
-    async def _of(self, message: Message) -> list[dict[str, Any]] | None:
+    async def _of(self, message: Message, ts: str) -> list[dict[str, Any]] | None:
         try:
             answer = await self._client.conversations_replies(
                 channel=message.channel_id,
                 ts=message.thread_ts,
-                oldest=message.ts,
-                latest=message.ts,
+                oldest=ts,
+                latest=ts,
                 inclusive=True,
                 limit=10,
             )
@@ -124,7 +136,7 @@ class Attachments:
             log.warning("a message's files were not found: %s", error_code(error) or fault(error))
             return None
         for found in answer.get("messages") or []:
-            if found.get("ts") == message.ts:
+            if found.get("ts") == ts:
                 return list(found.get("files") or [])
         return None
 

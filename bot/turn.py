@@ -18,7 +18,7 @@ from bot.changed.privately import Work
 from bot.inbox import Waiting
 from bot.interruptions import Stopped
 from bot.locale import Language, say
-from bot.prompt import FILES_ALONE, Prompt, compose
+from bot.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
 from bot.reply import Replier, ReplyFailed
 from bot.surfaces.reply import Note, noted, reply_text
 from bot.tasks import Task
@@ -97,7 +97,7 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
         words = typed(message.text, parts.bot_user_id)
 
         view = await parts.audiences.view(message)
-        asked = question or (FILES_ALONE if message.has_files else "")
+        asked = with_files(question) if message.has_files else question
         intent, context = await parts.turns.begin(
             waiting,
             view,
@@ -111,8 +111,10 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
         note: Note | None = None
         made: Made | None = None
         async with open_outlet(waiting, view, intent) as outlet:
-            files = await parts.attachments.read(message)
-            if question or any(file.content for file in files):
+            files = await parts.attachments.read(
+                message, earlier=latest_with_files(context.exchanges, message)
+            )
+            if question or any(file.content and not file.earlier for file in files):
                 prompt = await _prompt(parts, waiting, view, intent, context, question, files)
                 recalled = [memory.reference for memory in prompt.memories]
                 tools = parts.tools(waiting, view, intent, words) if outlet.interactive else None

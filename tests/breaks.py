@@ -1383,6 +1383,14 @@ BREAKS = (
         ("tests/integration/test_attachments.py",),
     ),
     Break(
+        "earlier files of one's own",
+        "bot/prompt.py",
+        "if one.user_id == message.user_id and one.question.endswith(FILES_ALONE)",
+        "if one.question.endswith(FILES_ALONE) and one.thread != message.thread",
+        "A follow-up about an image would be answered without it.",
+        ("tests/integration/test_attachments.py",),
+    ),
+    Break(
         "words are answered without the files",
         "bot/turn.py",
         'if prompt.shows_files and failed.cause == "model_refused":',

@@ -99,6 +99,26 @@ async def test_a_file_without_words_is_answered_and_followed_up(app: Wired) -> N
     assert reply(app, message)
 
 
+async def test_a_follow_up_is_about_the_same_files(app: Wired) -> None:
+    """In its thread a question without files is asked with the ones before it, told as earlier."""
+    place = app.slack.place()
+    identity = uploaded(app, place, "cat.png", PNG)
+    first = await sent(app, place, "What is this?", file_ids=[identity])
+    await app.ask(place, "And which colour?", thread_ts=first.ts)
+    words, image = shown(app)
+    assert (words["text"], image["type"]) == ("And which colour?", "input_image")
+    assert '\\"sent\\": \\"earlier\\"' in app.prompts()[-1]
+    await app.ask(place, "Something else")
+    assert [part["type"] for part in shown(app)] == ["input_text"]
+    # Deleted in Slack, it is shown no more, and nobody is told so again.
+    app.slack.control(
+        "messages/delete", {"user": place.user, "channel": place.channel, "ts": first.ts}
+    )
+    later = await app.ask(place, "And its name?", thread_ts=first.ts)
+    assert [part["type"] for part in shown(app)] == ["input_text"]
+    assert "files" not in reply(app, later).casefold()
+
+
 @pytest.mark.parametrize(
     ("file", "key"),
     [
