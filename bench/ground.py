@@ -147,10 +147,13 @@ class Running:
 
     process: asyncio.subprocess.Process
 
-    async def line(self) -> str:
-        """Return the next line it prints; raises `RuntimeError` when there is none."""
+    async def line(self, seconds: float = _READY_SECONDS) -> str:
+        """Return the next line it prints; raises `RuntimeError` when there is none.
+
+        Raises `TimeoutError` when it does not come within `seconds`.
+        """
         out = self.process.stdout
-        line = await asyncio.wait_for(out.readline(), _READY_SECONDS) if out else b""
+        line = await asyncio.wait_for(out.readline(), seconds) if out else b""
         if not line:
             raise RuntimeError("A process of the bench ended early: see its log.")
         return line.decode()

@@ -100,6 +100,12 @@ MEANINGS = (
         says="Share of turns that ended with an error.",
     ),
     Meaning(
+        pattern=r"(?:floor_|articles_|mem0_)?cpu_ms_per_message",
+        shown="`[SYSTEM_]cpu_ms_per_message`",
+        says="Milliseconds of a processor that the system's own process takes for a message, its"
+        " memories formed, when 20 people write at once; without PostgreSQL's and the stand-ins'.",
+    ),
+    Meaning(
         pattern=rf"{_PEER}(?:model_calls|embedding_calls|prompt_tokens)_per_message",
         shown="`[SYSTEM_]model_calls_per_message`, `embedding_calls_…`, `prompt_tokens_…`",
         says="Calls of the model (replies and memories), calls of embeddings, and tokens sent to"

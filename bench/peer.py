@@ -11,6 +11,8 @@ from typing import Any
 
 from bench.ground import Ground, Running, start
 
+_ANSWER_SECONDS = 300.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -29,6 +31,10 @@ class Peer:
     name: str
     running: Running
 
+    async def ready(self) -> None:
+        """Return when it has started."""
+        await self.running.line()
+
     async def turns(self, turns: Sequence[tuple[str, str]]) -> list[Outcome]:
         """Let it take all of these (person, text) at the same moment."""
         return [Outcome(**one) for one in await self._say({"turns": list(turns)})]
@@ -43,20 +49,19 @@ class Peer:
             raise RuntimeError("A peer has no input to write to.")
         stdin.write(json.dumps(asked).encode() + b"\n")
         await stdin.drain()
-        return json.loads(await self.running.line())
+        return json.loads(await self.running.line(_ANSWER_SECONDS))
 
 
 @asynccontextmanager
 async def open_peer(
     ground: Ground, name: str, *, python: str = sys.executable, **settings: str
 ) -> AsyncIterator[Peer]:
-    """Run ``bench.peers.<name>`` until the context ends."""
+    """Run ``bench.peers.<name>`` until the context ends; it is still starting when it begins."""
     given = {**ground.model_settings(), **settings}
     log = ground.folder / f"{name}.log"
     module = f"bench.peers.{name}"
     running = await start("-m", module, settings=given, log=log, python=python)
     try:
-        await running.line()
         yield Peer(name, running)
     finally:
         if running.process.stdin is not None:

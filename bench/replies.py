@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bench.ground import Ground, Json
 
 _POLL_SECONDS = 0.05
-_TIMEOUT_SECONDS = 60.0
+_TIMEOUT_SECONDS = 180.0
 
 Place = tuple[str, str]
 """Conversation and the ts of the message asked."""

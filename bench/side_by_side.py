@@ -15,6 +15,7 @@ from bench.systems import PEERS, QUESTION, Systems, Times, open_systems
 
 SYSTEMS = ("floor", "app", *PEERS)
 CROWDS = (1, 20, 100)
+_CPU_CROWD = 20
 
 Progress = Callable[[int, int], None]
 
@@ -37,6 +38,7 @@ class Measured:
         default_factory=lambda: defaultdict(list)
     )
     failed: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
+    cpu_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def take(self, system: str, people: int, times: Sequence[Times | None]) -> None:
         """Add a round."""
@@ -61,6 +63,8 @@ class Measured:
             done = sum(map(len, rounds))
             found[f"{start}failed_share{end}"] = round(failed / (failed + done), 4)
             found |= self._over_floor(system, people, ready)
+        for system, spent in self.cpu_ms.items():
+            found[f"{prefix(system)}cpu_ms_per_message"] = round(quantile(spent, 0.5), 2)
         return found
 
     def _over_floor(
@@ -129,6 +133,9 @@ async def _round(
     shuffled.shuffle(order)
     for system in order:
         times: list[Times | None] = []
+        before = systems.cpu_seconds(system)
         for some in asking:
             times += await systems.turns(system, [(one, QUESTION) for one in some])
         measured.take(system, crowd, times)
+        if crowd == _CPU_CROWD:
+            measured.cpu_ms[system].append((systems.cpu_seconds(system) - before) * 1000 / crowd)

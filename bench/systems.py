@@ -64,6 +64,11 @@ class Systems:
             for one in await self.peers[system].turns(turns)
         ]
 
+    def cpu_seconds(self, system: str) -> float:
+        """Return the processor time that a system's own process has used."""
+        process = self.app[0] if system == "app" else self.peers[system].running
+        return process.cpu_seconds()
+
     async def _in_slack(self, turns: Sequence[tuple[str, str]]) -> list[Reply]:
         asked = await asyncio.gather(*(self.replies.ask(who, text) for who, text in turns))
         return await self.replies.of(list(asked))
@@ -112,7 +117,6 @@ async def open_systems(
     given = addresses or direct
     mem0_python = await asyncio.to_thread(mem0_venv.python)
     async with AsyncExitStack() as stack:
-        app = await stack.enter_async_context(ground.app(given["app"]))
         floor = await stack.enter_async_context(open_peer(ground, "floor"))
         articles = await stack.enter_async_context(
             open_peer(ground, "articles", DATABASE_URL=given["articles"])
@@ -127,6 +131,9 @@ async def open_systems(
                 MEM0_DIR=str(ground.folder / f"mem0-{name}"),
             )
         )
+        app = await stack.enter_async_context(ground.app(given["app"]))
+        for peer in (floor, articles, mem0):
+            await peer.ready()
         yield Systems(
             ground=ground,
             app=app,
