@@ -79,6 +79,8 @@ HOMES = Budget("homes", burst=20, per_minute=80)
 """``views.publish``, Tier 4."""
 STATUS = Budget("status", burst=60, per_minute=500)
 """``assistant.threads.setStatus``."""
+SESSION = Budget("session", burst=10, per_minute=40)
+"""``agents.sessions.setStatus``, Tier 3."""
 PROFILE = Budget("profile", burst=20, per_minute=80)
 """``users.info``, Tier 4."""
 

@@ -8,10 +8,11 @@ import re
 import time
 
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
 from bot.messages import Message
+from bot.posting.budgets import SESSION
+from bot.posting.calls import Workspace
 from bot.slack import SLACK_FAULTS, error_code, retry_after
 from bot.words import plain
 
@@ -22,14 +23,18 @@ TITLE_CHARACTERS = 80
 _PATIENCE_SECONDS = 2.0
 # A workspace that does not know the method, or refuses it, is asked again after this.
 _REFUSED_SECONDS = 600.0
+# Titles that are more than Slack's limit allows are left out, and not asked for one by one.
+_SPENT_SECONDS = 2.0
+_LEASED = 5
 _MARKS = re.compile(r"[*_~`>#\s]+")
 
 
 class Sessions:
     """``agents.sessions.setStatus``; an answer never fails or waits because of it."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
-        self._client = client
+    def __init__(self, workspace: Workspace) -> None:
+        self._client = workspace.client
+        self._budgets = workspace.budgets
         self._not_before = float("-inf")
 
     async def settle(self, message: Message) -> None:
@@ -38,6 +43,9 @@ class Sessions:
         Source: https://docs.slack.dev/reference/methods/agents.sessions.setStatus
         """
         if time.monotonic() < self._not_before:
+            return
+        if not await self._budgets.take_one(message.team_id, SESSION, lease=_LEASED):
+            self._not_before = time.monotonic() + _SPENT_SECONDS
             return
         title = title_of(message.text) if message.opens_thread else ""
         try:
@@ -50,14 +58,15 @@ class Sessions:
                     initiator_user_id=message.user_id,
                 )
         except SLACK_FAULTS as error:
-            self._not_before = time.monotonic() + _pause(error)
+            if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":
+                await self._budgets.empty(message.team_id, SESSION, retry_after(error))
+            else:
+                self._not_before = time.monotonic() + _pause(error)
             log.info("a thread got no title: %s", error_code(error) or fault(error))
 
 
 def _pause(error: BaseException) -> float:
-    if not (isinstance(error, SlackApiError) and error_code(error)):
-        return 0.0
-    return retry_after(error) if error_code(error) == "ratelimited" else _REFUSED_SECONDS
+    return _REFUSED_SECONDS if isinstance(error, SlackApiError) and error_code(error) else 0.0
 
 
 def title_of(text: str) -> str:

@@ -165,7 +165,7 @@ def wire(connections: Connections) -> Wiring:
     )
     workspace = Workspace(slack, str(connections.identity.bot_user_id), Budgets(pool))
     statuses = StatusLines(workspace)
-    sessions = Sessions(slack)
+    sessions = Sessions(workspace)
     viewing = Viewing(pool, slack, policies, workspace.bot_user_id)
     sources = Sources(pool, queue, embedder, notices.announce, learning.schedule, slack)
     turns = Turns(

@@ -231,7 +231,7 @@ async def build(
     )
     workspace = Workspace(client, slack.bot_user_id, Budgets(pool))
     statuses = StatusLines(workspace)
-    sessions = Sessions(client)
+    sessions = Sessions(workspace)
 
     def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
         return SlackOutlet(

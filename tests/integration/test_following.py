@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.messages import Message
+from bot.posting.budgets import Budget
 from tests.integration.playground_slack import Place
 from tests.integration.wired import Wired
 
@@ -100,3 +101,13 @@ async def test_an_answer_does_not_depend_on_its_title(app: Wired, error: str) ->
     for text in ("What shall we eat?", "And tomorrow?"):
         assert app.turn(await app.ask(place, text))["status"] == "answered"
     assert len(titles(app)) == (2 if error == "internal_error" else 1)
+
+
+async def test_titles_stay_within_slacks_limit(app: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more threads than Slack lets be named in a minute some have no title; all have answers."""
+    monkeypatch.setattr("bot.posting.sessions.SESSION", Budget("few", burst=1, per_minute=1))
+    monkeypatch.setattr("bot.posting.sessions._LEASED", 1)
+    app.slack.forget_calls()
+    for text in ("What shall we eat?", "And tomorrow?", "And then?"):
+        assert app.turn(await app.ask(app.slack.place(), text))["status"] == "answered"
+    assert [call["title"] for call in titles(app)] == ["What shall we eat?"]
