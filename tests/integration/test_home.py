@@ -23,7 +23,7 @@ from bot.running.front import build_app
 from bot.running.queue import HOMES
 from bot.running.web import create_web_app
 from bot.running.wiring import wire
-from bot.surfaces.changes import UNDO_CHANGE_ACTION
+from bot.surfaces.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.surfaces.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
 from bot.surfaces.home.data import LANGUAGE_ACTION
 from bot.surfaces.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_ACTION
@@ -82,6 +82,13 @@ class Visit:
                 {"food_name": food},
                 {"kind": "modal", "evidence": food},
             )
+
+    async def say(self, words: str) -> None:
+        """Let the person write in their direct messages; it is answered, and formed."""
+        said = await self.control("messages", {"user": self.user, "channel": "dm", "text": words})
+        await self.quiet()
+        await self.app.answering.drain(f"{self.person.team_id}.{said['channel']}.{said['ts']}")
+        await self.app.wiring.learning.form(self.person.team_id, self.user, DM)
 
     def store(self, count: int, kind: str = "UserFact", field: str = "fact") -> None:
         """Store many memories at once."""
@@ -336,6 +343,20 @@ async def test_undo_of_a_recent_change(visit: Visit) -> None:
     visit.app.slack.forget_calls()
     await visit.work()
     assert visit.app.slack.calls("views.publish") == []
+
+
+async def test_a_question_is_answered_there(visit: Visit) -> None:
+    """What words did not settle stands first, and is settled by a click."""
+    for words in ("I live in Osaka", "I live in Tokyo"):
+        await visit.say(words)
+    view = await visit.open()
+    assert say("en", "home_questions") in await visit.text()
+    answer = visit.element(view, f"{ANSWER_ACTION}_yes")
+    await visit.click(f"{ANSWER_ACTION}_yes", block_id=answer["block_id"], value=answer["value"])
+    assert say("en", "home_questions") not in await visit.text()
+    assert [m.content["fact"] for m in await visit.app.memories(visit.person)] == [
+        "I live in Tokyo"
+    ]
 
 
 async def test_pause_resume_and_language(visit: Visit) -> None:
