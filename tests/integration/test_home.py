@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
 import pytest
 from aiohttp import web
+from psycopg.rows import dict_row
 from slack_sdk.errors import SlackApiError
 
 from bot.home.homes import PUBLISH
@@ -132,16 +133,15 @@ class Visit:
 
     async def work(self) -> int:
         """Do what waits of the person's Home; return how many jobs there were."""
-        jobs = self.waiting()
-        self.app.rows(
+        taken = await self.as_owner(
             "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s"
-            " RETURNING id",
+            " RETURNING args",
             PUBLISH,
             self.user,
         )
-        for job in jobs:
-            await self.app.wiring.homes.publish(**job)
-        return len(jobs)
+        for row in taken:
+            await self.app.wiring.homes.publish(**row["args"])
+        return len(taken)
 
     async def kept(self, column: str, value: str) -> None:
         """Wait until this is kept of the Home: it is once Slack has answered."""
@@ -199,16 +199,22 @@ class Visit:
                     return dict(views[-1])
                 await asyncio.sleep(0.02)
 
-    def _change(self, statement: LiteralString) -> None:
-        with psycopg.connect(self.app.database) as owner:
-            owner.execute(statement)
+    async def as_owner(self, statement: LiteralString, *parameters: object) -> list[dict[str, Any]]:
+        """Change something as the database's owner, while the app may still hold a lock on it."""
 
-    @contextmanager
-    def without(self, table: LiteralString) -> Iterator[None]:
+        def change() -> list[dict[str, Any]]:
+            with psycopg.connect(self.app.database, row_factory=dict_row) as owner:
+                done = owner.execute(statement, parameters)
+                return done.fetchall() if done.description else []
+
+        return await asyncio.to_thread(change)
+
+    @asynccontextmanager
+    async def without(self, table: LiteralString) -> AsyncIterator[None]:
         """Take a table out of the way for a while."""
-        self._change(f"ALTER TABLE {table} RENAME TO taken_away")
+        await self.as_owner(f"ALTER TABLE {table} RENAME TO taken_away")
         yield
-        self._change(f"ALTER TABLE taken_away RENAME TO {table}")
+        await self.as_owner(f"ALTER TABLE taken_away RENAME TO {table}")
 
     def element(self, view: dict[str, Any], action: str) -> dict[str, Any]:
         """Return the first element with an action id, with the id of its block."""
@@ -298,9 +304,7 @@ async def test_search(visit: Visit) -> None:
     assert visit.element(view, SEARCH_ACTION)["initial_value"] == "Ramen"
     # Kept while it is looked at, and for ten minutes at the most.
     await visit.kept("words", "Ramen")
-    visit.app.rows(
-        "UPDATE home_views SET words_until = now() WHERE user_id = %s RETURNING words", visit.user
-    )
+    await visit.as_owner("UPDATE home_views SET words_until = now() WHERE user_id = %s", visit.user)
     async with visit.app.pool.connection() as connection:
         await connection.execute("SELECT end_home_searches()")
     await visit.kept("words", "")
@@ -475,7 +479,7 @@ async def test_what_cannot_be_shown_is_said(visit: Visit) -> None:
     """Where the page cannot be made, the one that is there stays, with a sentence above it."""
     await visit.remember("natto")
     await visit.open()
-    with visit.without("store"):
+    async with visit.without("store"):
         view = await visit.click(KIND_ACTION, value=EVERY_KIND)
     assert view["blocks"][0]["text"]["text"] == say("en", "command_broke")
     assert "natto" in await visit.text()
