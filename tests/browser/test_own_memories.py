@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
@@ -51,31 +49,3 @@ async def test_everything_is_forgotten_and_taken_back(kioku: Playground, visit: 
     )
     await expect(ann.messages.filter(has_text="Taken back")).to_have_count(1)
     await expect(await ann.command("/memories")).to_contain_text("ramen")
-
-
-async def test_memories_are_taken_along_and_brought_in(
-    kioku: Playground, visit: Visit, tmp_path: Path
-) -> None:
-    """The export is a file to download; chosen in the form, it is shown first and then taken in."""
-    ann = await visit(kioku, kioku.person())
-    await ann.ask("I like soba")
-    await ann.remembered("soba")
-    await ann.say("/memories export")
-    link = ann.page.get_by_role("link", name="kioku-")
-    await expect(link).to_be_visible(timeout=15_000)
-    async with ann.page.expect_download() as started:
-        await link.click()
-    file = tmp_path / "kioku.json"
-    await (await started.value).save_as(file)
-    other = await visit(kioku, kioku.person())
-    await other.say("/memories import")
-    dialog = other.page.get_by_role("dialog")
-    await dialog.locator("input[type=file]").set_input_files(file)
-    await expect(dialog).to_contain_text("kB")
-    await dialog.get_by_role("button", name="Preview").click()
-    await expect(dialog).to_contain_text("New: Likes soba", timeout=15_000)
-    await dialog.get_by_role("button", name="Import").click()
-    await expect(dialog).to_contain_text("1 added", timeout=15_000)
-    await dialog.get_by_role("button", name="Close").last.click()
-    await expect(dialog).to_have_count(0)
-    await other.remembered("soba")

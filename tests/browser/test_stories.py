@@ -32,15 +32,6 @@ async def test_the_technology_story(kioku: Playground, visit: Visit) -> None:
     assert "Azure" in answer
 
 
-async def test_a_suggested_prompt_is_one_click(kioku: Playground, visit: Visit) -> None:
-    """A click on a suggested prompt sends it, and the prompts make room for the conversation."""
-    ben = await visit(kioku, kioku.person())
-    await ben.page.locator(".prompt").first.click()
-    await expect(ben.messages.first).to_contain_text("Ask me three short questions")
-    await expect(ben.messages).to_have_count(2, timeout=15_000)
-    await expect(ben.page.locator(".prompt")).to_have_count(0)
-
-
 async def test_a_thread_of_two_people(kioku: Playground, visit: Visit) -> None:
     """A mention in a channel is answered in its thread, which another person opens and joins."""
     ann = await visit(kioku, kioku.person())

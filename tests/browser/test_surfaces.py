@@ -67,7 +67,13 @@ async def test_titles_and_what_one_looks_at(show: Showcase, visit: Visit) -> Non
     await show.client.agents_sessions_setStatus(
         channel_id=root.channel, thread_ts=root.ts, status="active", title="Lunch"
     )
-    await expect(ben.page.locator(".thread-title")).to_have_text("Lunch")
+    title = ben.page.locator(".thread-title")
+    await expect(title).to_have_text("Lunch")
+    for new, shown in (("what shall I…", 0), ("Soba, or udon?", 1)):
+        await show.client.agents_sessions_rename(
+            channel_id=root.channel, thread_ts=root.ts, title=new
+        )
+        await expect(title).to_have_count(shown)
     await ben.go("general")
     await ben.say("a thread")
     await ben.last.hover()

@@ -40,6 +40,7 @@ async def prompts_stream_and_stop(ann: Visitor) -> None:
     ann.playground.model(token_ms=250, chunk_chars=6)
     try:
         await ann.page.locator(".prompt", has_text="topics").click()
+        await expect(ann.page.locator(".prompt")).to_have_count(0)
         live = ann.page.locator(".message.live")
         await expect(live).to_be_visible(timeout=_LONG)
         await live.locator(".stop").click()

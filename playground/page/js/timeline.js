@@ -26,7 +26,7 @@ export function items(kept, channel, { root, shown = Infinity, open }) {
     if (index < from) continue;
     const day = dayKey(message.ts);
     if (!root && (!last || dayKey(last.ts) !== day)) found.push(divider(day, message.ts));
-    const title = titleOfThread(kept, message);
+    const title = titleBeside(kept, message);
     if (whole && !root && title) found.push({ key: `title-${message.ts}`, sign: title, build: () => make("li", { class: "thread-title" }, icon("reply", 14), make("span", {}, title)) });
     const grouped = Boolean(last) && !title && dayKey(last.ts) === day && together(last, message);
     found.push(entry(message, channel.id, { grouped, inThread: Boolean(root), replies: whole ? [] : replies.get(message.ts) ?? [], open }));
@@ -46,6 +46,12 @@ export function items(kept, channel, { root, shown = Infinity, open }) {
 export function titleOfThread(kept, message) {
   const thread = isReply(message) ? null : kept.threads.get(message.ts);
   return thread?.session_title || thread?.title || "";
+}
+
+// A title that only repeats the beginning of the message it would stand above is left out there.
+function titleBeside(kept, message) {
+  const title = titleOfThread(kept, message);
+  return asPlain(message.text ?? "").replace(/\s+/g, " ").startsWith(title.replace(/…$/, "").trim()) ? "" : title;
 }
 
 function inThreads(all, replies) {
