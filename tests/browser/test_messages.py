@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ async def test_stop_keeps_what_was_written(kioku: Playground, visit: Visit) -> N
         stop = ann.page.get_by_role("button", name="Stop Kioku's answer")
         await expect(stop).to_be_visible()
         await expect(ann.page.locator(".live .caret")).to_be_visible(timeout=15_000)
+        await expect(ann.page.locator(".live .content")).to_have_text(re.compile(".{12}"))
         await stop.click()
         await expect(ann.page.locator(".live, .message.status")).to_have_count(0)
         await expect(ann.last).to_contain_text("Stopped")
