@@ -24,6 +24,7 @@ Ask = Callable[[str], Awaitable[bool]]
 EVENT_TYPE = "kioku_doctor"
 _PART = "Live"
 _FIRST = "Kioku's doctor is trying what it needs here; this message goes in a moment."
+_TITLE = "Kioku's doctor"
 _STREAMED = ("Kioku's doctor ", "streams, ", "and stops.")
 _UPDATED = "Kioku's doctor has updated this."
 _EPHEMERAL = "Kioku's doctor: only you see this. It goes when you reload Slack."
@@ -105,6 +106,18 @@ class _Attempt:
             ),
         )
         self.status_shown = shown is not None
+        yield finding
+        finding, _ = await _attempt(
+            "agents.sessions.setStatus",
+            "threads in the Messages tab have no title",
+            lambda: client.agents_sessions_setStatus(
+                channel_id=room.channel,
+                thread_ts=self.root,
+                status="active",
+                title=_TITLE,
+                initiator_user_id=room.user,
+            ),
+        )
         yield finding
         stream = ""
         async for finding, ts in self._stream():

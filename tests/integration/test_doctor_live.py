@@ -28,6 +28,7 @@ EVERYTHING = [
     "Settings",
     "chat.postMessage",
     "assistant.threads.setStatus",
+    "agents.sessions.setStatus",
     "chat.startStream",
     "chat.appendStream",
     "chat.stopStream with a footer and metadata",
