@@ -50,13 +50,18 @@ class Sessions:
         title = title_of(message.text) if message.opens_thread else ""
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                await self._client.agents_sessions_setStatus(
+                answer = await self._client.agents_sessions_setStatus(
                     channel_id=message.channel_id,
                     thread_ts=message.thread_ts,
                     status="active",
                     title=title or None,
                     initiator_user_id=message.user_id,
                 )
+                # A title is taken with a new session only, and a stream may have made it before.
+                if title and answer.get("title") != title:
+                    await self._client.agents_sessions_rename(
+                        channel_id=message.channel_id, thread_ts=message.thread_ts, title=title
+                    )
         except SLACK_FAULTS as error:
             if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":
                 await self._budgets.empty(message.team_id, SESSION, retry_after(error))

@@ -92,6 +92,22 @@ async def test_a_direct_message_names_its_thread(app: Wired) -> None:
     assert len(titles(app)) == 1
 
 
+async def test_a_session_that_is_there_already_is_named(app: Wired) -> None:
+    """Where Slack has made the session before, with a stream, it gets its title all the same."""
+    place = app.slack.place()
+    asked = await app.told(place, "What shall we eat?")
+    app.slack.as_app(
+        "agents.sessions.setStatus",
+        channel_id=place.channel,
+        thread_ts=asked.ts,
+        status="processing",
+    )
+    await app.answering.drain(asked.thread)
+    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["threads"]
+    [thread] = [one for one in seen if one["ts"] == asked.ts]
+    assert (thread["session"], thread["session_title"]) == ("active", "What shall we eat?")
+
+
 @pytest.mark.parametrize("error", ["unknown_method", "internal_error", "ratelimited"])
 async def test_an_answer_does_not_depend_on_its_title(app: Wired, error: str) -> None:
     """Where Slack takes no title the answer is the same; who refuses is not asked each time."""
