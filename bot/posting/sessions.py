@@ -65,13 +65,14 @@ class Sessions:
         except SLACK_FAULTS as error:
             if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":
                 await self._budgets.empty(message.team_id, SESSION, retry_after(error))
-            else:
-                self._not_before = time.monotonic() + _pause(error)
+            self._not_before = time.monotonic() + _pause(error)
             log.info("a thread got no title: %s", error_code(error) or fault(error))
 
 
 def _pause(error: BaseException) -> float:
-    return _REFUSED_SECONDS if isinstance(error, SlackApiError) and error_code(error) else 0.0
+    if not (isinstance(error, SlackApiError) and error_code(error)):
+        return 0.0
+    return _SPENT_SECONDS if error_code(error) == "ratelimited" else _REFUSED_SECONDS
 
 
 def title_of(text: str) -> str:

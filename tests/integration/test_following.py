@@ -113,7 +113,7 @@ async def test_an_answer_does_not_depend_on_its_title(app: Wired, error: str) ->
     """Where Slack takes no title the answer is the same; who refuses is not asked each time."""
     place = app.slack.place()
     app.slack.forget_calls()
-    app.slack.fault("agents.sessions.setStatus", error=error)
+    app.slack.fault("agents.sessions.setStatus", error=error, retry_after=60)
     for text in ("What shall we eat?", "And tomorrow?"):
         assert app.turn(await app.ask(place, text))["status"] == "answered"
     assert len(titles(app)) == (2 if error == "internal_error" else 1)
