@@ -31,7 +31,7 @@ from bot.withdrawals import Withdrawals
 from memory import warm_up
 
 REPLIES_AT_ONCE = 64
-FORMATIONS_AT_ONCE = 4
+FORMATIONS_AT_ONCE = 8
 _DRAIN_SECONDS = 25.0
 _WARM_UP_SECONDS = 0.2
 _FORMATION_ATTEMPTS = 8
