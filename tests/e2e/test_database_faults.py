@@ -203,7 +203,7 @@ def test_line_5_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> 
             "a note that waits",
         )
         assert [turn["reply_ts"] for turn in world.turns(said)] == [[]]
-        assert [message["streaming"] for message in world.answers(said)] == [True]
+        assert len(world.answers(said)) == 1
     assert world.reply(said).parts == [STORY]
     assert len(world.answers(said)) == 1
     assert goes_on(world, ann)
