@@ -18,6 +18,7 @@ from bot.changed.privately import Work
 from bot.inbox import Waiting
 from bot.interruptions import Stopped
 from bot.locale import Language, say
+from bot.messages import Message
 from bot.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
 from bot.reply import Replier, ReplyFailed
 from bot.surfaces.reply import Note, noted, reply_text
@@ -26,7 +27,7 @@ from bot.threads import read_thread
 from bot.toolbox import OpenTools, Toolbox
 from bot.turns import Context, Intent, Made, Outcome, Turns
 from bot.words import plain, typed
-from memory import Embedder, Pool, Recalled, View, recall_memories, step
+from memory import Embedder, Memory, Pool, Recalled, View, recall_memories, step
 
 
 class Outlet(Protocol):
@@ -186,7 +187,7 @@ async def _prompt(
         return compose(
             question=question,
             user_id=message.user_id,
-            memories=recalled.memories,
+            memories=_said_elsewhere(recalled.memories, message),
             newest_only=recalled.newest_only,
             recent_words=context.recent_words,
             exchanges=context.exchanges,
@@ -194,6 +195,12 @@ async def _prompt(
             memory_off=off is not None,
             files=files,
         )
+
+
+def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory]:
+    """Leave out what comes from this message alone: edited, it may no longer say so."""
+    place = {(message.channel_id, message.ts)}
+    return [memory for memory in memories if set(memory.places) != place]
 
 
 async def _recalled(

@@ -278,6 +278,20 @@ async def test_an_edit_after_the_answer_is_answered_once(house: House) -> None:
     assert len(house.replies(place, message)) == 1
 
 
+async def test_an_edited_message_is_answered_without_what_it_said_before(house: House) -> None:
+    """What was remembered of the old words alone is not in view of the answer to the new ones."""
+    place = house.slack.place()
+    message = await house.ask(place, "I love ramen")
+    await house.learning.form(message.team_id, message.user_id, "dm")
+    assert len(await house.memories(message.person)) == 1
+    await house.changes.note(changed(message, "I love sushi"))
+    await house.answering.drain(message.thread)
+    assert "ramen" not in house.developer()
+    assert "ramen" not in "".join(house.replies(place, message))
+    await house.ask(place, "What shall I eat?")
+    assert "ramen" in house.developer()
+
+
 async def test_an_edit_long_after_the_answer_changes_nothing_of_it(house: House) -> None:
     """After a day an edit is no longer answered: the conversation has gone on."""
     place = house.slack.place()
