@@ -12,8 +12,11 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -36,6 +39,8 @@ log = logging.getLogger(__name__)
 
 PUBLISH = "publish_home"
 _TRIES = 3
+# As long as a Home is followed that is not opened; see migration 0009.
+_LOOKED_AT_SECONDS = 30 * 86_400.0
 # For a click: somebody is waiting, and the job after the change comes anyway.
 _CLICK_SECONDS = 10.0
 # The next attempt would be refused for the same reason.
@@ -76,18 +81,8 @@ class Homes:
         """Let a Home that was just opened be published; `slack_hash` names what Slack shows now."""
         async with person_transaction(self._pool, person) as connection:
             await note_opened(connection, person, slack_hash=slack_hash)
-            name = f"home:{person.team_id}.{person.user_id}"
-            told = await self._queue.defer(
-                connection,
-                PUBLISH,
-                queue=HOMES,
-                lock=name,
-                team=person.team_id,
-                user=person.user_id,
-            )
-            if not told:
-                # One waits for more changes to come: no longer.
-                await self._queue.postpone(connection, lock=name, delay=0.0)
+            # One may wait for more changes to come: no longer.
+            await self._let_publish(connection, person, "home", 0.0)
 
     async def in_use(self, person: Person) -> None:
         """Note that a person clicks in their Home, so that it follows what they do."""
@@ -150,14 +145,23 @@ class Homes:
     async def publish_later(self, person: Person) -> None:
         """Let a Home be published by whoever works the queue."""
         async with person_transaction(self._pool, person) as connection:
-            await self._queue.defer(
-                connection,
-                PUBLISH,
-                queue=HOMES,
-                lock=f"home:{person.team_id}.{person.user_id}",
-                team=person.team_id,
-                user=person.user_id,
-            )
+            await self._let_publish(connection, person, "home", 0.0)
+
+    async def _let_publish(
+        self, connection: AsyncConnection[DictRow], person: Person, name: str, delay: float
+    ) -> None:
+        """Let the one job of this name be done in `delay` seconds."""
+        lock = f"{name}:{person.team_id}.{person.user_id}"
+        if not await self._queue.defer(
+            connection,
+            PUBLISH,
+            queue=HOMES,
+            lock=lock,
+            delay=delay,
+            team=person.team_id,
+            user=person.user_id,
+        ):
+            await self._queue.postpone(connection, lock=lock, delay=delay)
 
     async def _made(self, person: Person, where: Where, said: Sequence[Block] = ()) -> _Made:
         # Read here and now: what another process knows of the person may be half a minute old.
@@ -172,6 +176,7 @@ class Homes:
             view=home_view(language, page, said),
             where=page.listing.where,
             digest=digest,
+            ends_in=_seconds_to(settings.paused_until),
         )
 
     def _blank(self, language: Language) -> View:
@@ -213,13 +218,24 @@ class Homes:
         now = Opened(where=made.where, shown=made.digest, slack_hash=slack_hash)
         async with person_transaction(self._pool, person) as connection:
             await note_shown(connection, person, made.language, now, said=said)
+            if made.ends_in is not None and made.ends_in < _LOOKED_AT_SECONDS:
+                await self._let_publish(connection, person, "home_end", made.ends_in)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
-    """A view, and a digest of it without what is said at its top."""
+    """A view, and a digest of it without what is said at its top.
+
+    `ends_in`: after so many seconds a pause ends that it tells of.
+    """
 
     language: Language
     view: View
     where: Where
     digest: str
+    ends_in: float | None = None
+
+
+def _seconds_to(end: datetime | None) -> float | None:
+    """Return in how many seconds a moment is past; None for none."""
+    return None if end is None else max((end - datetime.now(UTC)).total_seconds(), 0.0) + 1.0

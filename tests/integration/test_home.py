@@ -375,6 +375,22 @@ async def test_pause_resume_and_language(visit: Visit) -> None:
     assert "記憶はオンです。" in await visit.text()
 
 
+async def test_the_end_of_a_pause_is_shown(visit: Visit) -> None:
+    """The page that tells of a pause is published anew when it is over."""
+    await visit.open()
+    await visit.click(PAUSE_ACTION, value="hour")
+    name = f"home_end:{visit.person.scope}"
+    [job] = visit.app.rows(
+        "SELECT args, extract(epoch FROM scheduled_at - now())::float AS due_in"
+        " FROM procrastinate_jobs WHERE lock = %s",
+        name,
+    )
+    assert 3_500 < job["due_in"] < 3_610
+    await visit.as_owner("UPDATE person_settings SET pauses = '{}' WHERE user_id = %s", visit.user)
+    await visit.app.wiring.homes.publish(**job["args"])
+    assert "Memory is on." in await visit.text()
+
+
 async def test_forget_everything_and_undo(visit: Visit) -> None:
     """The answer, with its Undo, stands above; it stays when the job comes, and works."""
     await visit.remember("ramen", "udon")
