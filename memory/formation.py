@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -110,11 +111,12 @@ class Former:
         from langchain_core.callbacks import UsageMetadataCallbackHandler
         from langgraph.errors import GraphRecursionError
 
+        manager = await self._store_manager()
         messages = [message for one in said for message in _shown(one)]
         usage = UsageMetadataCallbackHandler()
         usage.run_inline = True  # else a thread is asked thirty times a run
         try:
-            await self._store_manager().run(store, view.own, messages, callbacks=[usage])
+            await manager.run(store, view.own, messages, callbacks=[usage])
         except ModelDown as fault:
             raise FormationUnavailable(f"The memory model did not answer ({fault}).") from None
         except (
@@ -131,15 +133,17 @@ class Former:
             spent += [one["total_tokens"] for one in usage.usage_metadata.values()]
         return True
 
-    def _store_manager(self) -> StoreManager:
+    async def _store_manager(self) -> StoreManager:
+        # A tenth of a second once, in which others are to be answered.
+        if self._manager is None:
+            self._manager = await asyncio.to_thread(self._make_manager)
+        return self._manager
+
+    def _make_manager(self) -> StoreManager:
         from langchain_core.language_models import BaseChatModel
 
-        if self._manager is None:
-            chat = self._model if isinstance(self._model, BaseChatModel) else self._model()
-            self._manager = StoreManager(
-                chat, self._schemas, instructions=INSTRUCTIONS, neighbours=NEIGHBOURS
-            )
-        return self._manager
+        chat = self._model if isinstance(self._model, BaseChatModel) else self._model()
+        return StoreManager(chat, self._schemas, instructions=INSTRUCTIONS, neighbours=NEIGHBOURS)
 
 
 def _shown(said: Said) -> list[dict[str, str]]:

@@ -301,6 +301,26 @@ async def test_bad_arguments_are_repaired(
     assert set(model.paths) == {path}
 
 
+async def test_a_model_that_cannot_be_made_loses_nothing(
+    pool: Pool, model_embedder: Embedder, database: str
+) -> None:
+    """A model of a provider that is not there is a fault of the set-up, not an unusable answer."""
+    former = Former(
+        pool,
+        model_embedder,
+        lambda: memory_model(model="nobody:mine", api_key="none", base_url=None),
+    )
+    formed: list[Formed] = []
+
+    async def in_commit(connection: AsyncConnection[DictRow], done: Formed) -> None:
+        formed.append(done)
+
+    with pytest.raises(ValueError, match="nobody"):
+        await former.form(ALICE_DM, words("ラーメンが好き"), in_commit=in_commit)
+    assert formed == []
+    assert await rows(database) == []
+
+
 async def test_another_provider(
     pool: Pool, model_embedder: Embedder, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
