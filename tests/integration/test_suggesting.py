@@ -120,6 +120,7 @@ async def test_who_is_erased_gets_the_prompts_of_somebody_new(app: Wired) -> Non
     await opened(app, place)
     app.slack.forget_calls()
     await erase_person(app.pool, who)
+    app.wiring.people.forget(who)
     [anew] = await suggested(app, place)
     assert anew["prompts"] == suggested_prompts("ja", [])
     for table in ("prompted", "person_settings"):
