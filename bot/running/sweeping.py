@@ -11,7 +11,9 @@ LATE_SECONDS = 60
 # Of 0, where new jobs stand, and 1, where the oldest few do.
 BEHIND = -1
 _SWEEP_LOCK = 0x6B696F6B75_01  # "kioku", 1
-_LATE_FIRST = 16
+# Every other second, by each worker: fewer than a worker begins, however slow its model is, so that
+# something is left for who writes now.
+_LATE_FIRST = 4
 
 # A job whose worker died; the one that waits for the same lock, if any, will do its work.
 _DEAD = (
