@@ -199,7 +199,7 @@ class Day:
         await self.camera.shoot("streaming", live)
         await live.locator(".stop").click()
         await expect(page.locator(".live, .message.status")).to_have_count(0, timeout=15_000)
-        await page.wait_for_timeout(500)
+        await expect(one.last.locator(".context").first).to_be_visible(timeout=15_000)
         await self.camera.shoot("stopped", one.last)
         one.playground.model(first_token_ms=0, token_ms=0, chunk_chars=12)
         await one.ask(self.words.ask)
