@@ -19,6 +19,7 @@ from bot.messages import Message
 from bot.person.settings import OFF_RECORD
 from bot.quiet import is_quiet, speak_again
 from bot.running.queue import REPLIES, Queue
+from bot.running.sweeping import LATE_SECONDS
 from bot.words import storable
 from memory import DM, Pool, View, measured, transaction
 
@@ -243,19 +244,24 @@ class Inbox:
             await self._schedule(connection, waiting.message.thread, delay)
 
     async def queue_again(self, thread: str) -> None:
-        """Let what still waits in `thread` be answered after what others wrote meanwhile."""
+        """Let what still waits in `thread` be answered after what others wrote meanwhile.
+
+        What has waited for long, as after an outage, also lets those through who write now.
+        """
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             found = await connection.execute(
-                "SELECT FROM inbox_events WHERE thread = %s AND status = 'waiting' LIMIT 1",
-                (thread,),
+                "SELECT received_at < now() - make_interval(secs => %s) AS late FROM inbox_events"
+                " WHERE thread = %s AND status = 'waiting' ORDER BY ts LIMIT 1",
+                (LATE_SECONDS, thread),
             )
-            if await found.fetchone() is not None:
+            row = await found.fetchone()
+            if row is not None:
                 await self._queue.defer(
                     connection,
                     ANSWER,
                     queue=REPLIES,
                     lock=f"{REPLIES}:{thread}",
-                    behind=True,
+                    behind=row["late"],
                     thread=thread,
                 )
 

@@ -12,6 +12,7 @@ import pytest
 
 from bot.inbox import ANSWER
 from bot.messages import Message
+from bot.running.sweeping import BEHIND
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
 from tests.integration.work import jobs, sql, taken
@@ -90,23 +91,33 @@ async def test_twenty_messages_at_once_are_answered_in_order(house: House) -> No
     assert replies == sorted(replies)
 
 
+@pytest.mark.parametrize(("waited", "priority"), [(0, 0), (90, BEHIND)])
 async def test_a_long_thread_lets_others_through(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch, waited: int, priority: int
 ) -> None:
-    """A thread with many messages gives its place back after a while, and goes on after others."""
+    """A thread with many messages gives its place back after a while, and goes on after others.
+
+    What is late, as after an outage, goes on after those who write now.
+    """
     monkeypatch.setattr("bot.answering._AT_A_STRETCH_SECONDS", 0.0)
     place = house.slack.place()
     first = written(house, place, "one")
     messages = [first, *(written(house, place, t, thread_ts=first.ts) for t in ("two", "three"))]
     for message in messages:
         await house.inbox.store(message)
+    sql(
+        house,
+        "UPDATE inbox_events SET received_at = now() - make_interval(secs => %s) WHERE thread = %s",
+        waited,
+        first.thread,
+    )
     taken(house, ANSWER)
     for answered in ("one", "two", "three"):
         await house.answering.drain(first.thread)
         assert asked(house)[-1] == answered
         expected = [] if answered == "three" else [{"thread": first.thread}]
         assert [job["args"] for job in jobs(house, ANSWER)] == expected
-        assert all(row["priority"] < 0 for row in sql(house, _PRIORITIES, first.thread))
+        assert all(row["priority"] == priority for row in sql(house, _PRIORITIES, first.thread))
         taken(house, ANSWER)
 
 
