@@ -25,7 +25,7 @@ SYSTEMS = ("app", *PEERS)
 TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
 BURST = 10
 _TABLES = {"app": "store", "articles": "store", "mem0": "mem0"}
-_QUIET_SECONDS = 2.0
+_QUIET_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
         for done, name in enumerate(SYSTEMS):
             counting = _Counting(systems, name, said[name])
             found |= await counting.by_message(plan.counted)
-            found |= await counting.formation(max(2, plan.counted // 2))
+            found |= await counting.formation(plan.counted // 2)
             found |= await counting.burst()
             found |= await counting.thanks()
             found |= await counting.model_down(plan.down_seconds)

@@ -51,12 +51,12 @@ USUAL = Plan(
 )
 QUICK = Plan(
     name="quick",
-    rounds=2,
+    rounds=1,
     singles=2,
     crowd_rounds=0,
     people=20,
     counted=2,
-    down_seconds=3,
+    down_seconds=2,
     replicas=(1,),
     writers=(32,),
     load_seconds=3,
