@@ -289,6 +289,10 @@ async def test_an_edit_in_the_last_moment_counts(house: House) -> None:
     assert house.row("turns", asked)["words"] == "I like sushi"
 
 
+def _begun_again(event: dict[str, Any], spared: int) -> bool:
+    return bool(event["attempts"] > event["spared"] > spared)
+
+
 async def test_edits_are_no_failures(house: House) -> None:
     """However often a message is edited while it is answered, it is answered in the end."""
     place = house.slack.place()
@@ -298,7 +302,8 @@ async def test_edits_are_no_failures(house: House) -> None:
             asked.team_id, asked.channel_id, asked.ts, asked.thread, f"I like {number}"
         )
         async with asyncio.timeout(15):
-            while house.row("inbox_events", asked)["spared"] <= number:  # noqa: ASYNC110
+            # Edited before the next attempt has begun, it would be answered by that one.
+            while not _begun_again(house.row("inbox_events", asked), number):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
     house.stand_in.call("/_model/settings", {"token_ms": 0})
     await asyncio.wait_for(task, 15)

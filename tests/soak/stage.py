@@ -13,7 +13,7 @@ from tests.conftest import ROOT, Server, json_server
 from tests.soak.replicas import Fleet, Replica, Start, running
 from tests.soak.workspace import Workspace
 
-RETRY_DELAYS = "0.2,1,2,4,6,8,10"
+RETRY_DELAYS = "0.2,1,2,4,6,8,10,15,20,30"
 
 
 @dataclass(frozen=True)
