@@ -47,7 +47,7 @@ class Sent(AsyncCursor[DictRow]):
     async def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
         """Execute and note, with the person whose transaction it is."""
         done = await super().execute(query, params, **more)
-        text = query if isinstance(query, str) else query.as_string(self.connection)
+        text = query.decode() if isinstance(query, bytes) else str(query)
         if _TABLE.search(text):
             scope = await AsyncCursor(self.connection).execute(
                 "SELECT current_setting('kioku.person', true) AS scope"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tomllib
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from playground.manifest import Manifest
+from playground.server import serve
 from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
 from playground.web_api import WebApi
 from playground.web_api.methods import load_methods
@@ -134,7 +137,6 @@ REFUSALS: list[tuple[str, Json, str]] = [
     ("users.info", {}, "invalid_arguments"),
     ("bots.info", {"bot": "BNONE"}, "bot_not_found"),
     ("views.open", {"trigger_id": "1.1.x", "view": {"type": "modal"}}, "invalid_trigger_id"),
-    ("views.publish", {"user_id": "AYA", "view": {"type": "home", "blocks": []}}, "not_enabled"),
     ("views.update", {"view_id": "VNONE", "view": {"type": "modal"}}, "not_found"),
     (
         "assistant.threads.setStatus",
@@ -220,6 +222,16 @@ async def test_what_slack_refuses_is_refused(
     assert await driver.messages(names["GENERAL"]) == before
     recorded = [call["outcome"] for call in await driver.calls()][-len(REFUSALS) :]
     assert recorded == [error for _, _, error in REFUSALS]
+
+
+async def test_a_home_tab_is_published_where_there_is_one(manifest: Manifest) -> None:
+    """An app whose manifest has no Home tab is told that it is not enabled."""
+    without = dataclasses.replace(manifest, home_tab=False)
+    async with serve(without, with_model=False) as running:
+        view = {"type": "home", "blocks": []}
+        user = running.workspace.add_user("Aya").id
+        arguments = {"user_id": user, "view": view}
+        assert await error_of(web_client(running), "views.publish", arguments) == "not_enabled"
 
 
 async def test_an_error_says_where(client: AsyncWebClient, names: dict[str, str]) -> None:
