@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from bench.ground import FORMATION_DELAY_SECONDS, Ground
+from bench.ground import Ground
 from bench.plan import Plan
 from bench.results import spread
 from bench.side_by_side import Progress, prefix
@@ -23,6 +23,8 @@ from playground.model.prompt import from_chat, from_responses
 
 SYSTEMS = ("app", *PEERS)
 TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
+# Else the answers of a burst take longer than formation waits at most, three times this.
+_DELAY_SECONDS = 3
 BURST = 10
 _TABLES = {"app": "store", "articles": "store", "mem0": "mem0"}
 _QUIET_SECONDS = 1.5
@@ -83,7 +85,12 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
                 counted(direct, folder / name[:2])
             )
         systems = await stack.enter_async_context(
-            open_systems(ground, "costs", addresses=addresses)
+            open_systems(
+                ground,
+                "costs",
+                addresses=addresses,
+                delay=_DELAY_SECONDS,
+            )
         )
         await systems.warm(1)
         found: dict[str, float] = {}
@@ -149,7 +156,7 @@ class _Counting:
             await self._ground.formed(self._systems.app_address)
             stood = float(sent.ts) + (reply.ready or 0) / 1000
             if (stored := await self._stored_at()) > stood:
-                times.append((stored - stood - FORMATION_DELAY_SECONDS) * 1000)
+                times.append((stored - stood - _DELAY_SECONDS) * 1000)
         return self._named(**spread("formation_ms", times)) if times else {}
 
     async def _stored_at(self) -> float:

@@ -166,9 +166,10 @@ MEANINGS = (
         pattern=r"sustained_(?:msgs_per_s|replicas|seconds|wait_ms_p95|lost)",
         shown="`sustained_msgs_per_s`, `sustained_replicas`, `sustained_seconds`,"
         " `sustained_wait_ms_p95`, `sustained_lost`",
-        says="Messages that come at nine tenths of the best rate above: answers a second until the"
-        " last one has come, with how many processes, for how long, the wait of 95 in 100, and"
-        " messages without an answer after a minute in all of the load.",
+        says="Messages that come steadily, 52 a second or, if that is more, three quarters of the"
+        " best rate above: answers a second until the last one has come, with how many processes,"
+        " for how long, the wait of 95 in 100, and messages without an answer after a minute in"
+        " all of the load.",
     ),
     Meaning(
         pattern=r"ready_s_(?:cold|second)_start",

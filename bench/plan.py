@@ -33,7 +33,7 @@ class Plan:
 USUAL = Plan(
     name="usual",
     rounds=5,
-    singles=4,
+    singles=3,
     crowd_rounds=5,
     people=100,
     counted=6,

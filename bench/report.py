@@ -260,8 +260,8 @@ def _systems() -> list[str]:
     return [
         "## The systems",
         "**Kioku**: `kioku run` as its operator starts it, with the playground for Slack, over"
-        " Socket Mode. Memories are formed in the background after a second of quiet (by default"
-        " 20).",
+        " Socket Mode. Memories are formed in the background after a second of quiet; where costs"
+        " are counted after three, and under load after twenty, as by default.",
         "**The articles' design**: [bench/peers/articles.py](../bench/peers/articles.py), to the"
         " letter of 「LangMemの長期記憶をPostgreSQL(pgvector)に永続化する」, except:",
         _list(ARTICLES_DEVIATIONS),
@@ -314,7 +314,7 @@ def _load_table(metrics: Metrics) -> str:
         return said
     return (
         f"{said}\n\nHeld for {number(metrics['sustained_seconds'])} s with"
-        f" {number(metrics['sustained_replicas'])} process(es), at nine tenths of the best:"
+        f" {number(metrics['sustained_replicas'])} process(es), answering steadily:"
         f" {number(metrics['sustained_msgs_per_s'])} messages a second, 95 in 100 answered within"
         f" {number(metrics['sustained_wait_ms_p95'])} ms, {number(metrics['sustained_lost'])} lost."
     )

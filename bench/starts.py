@@ -14,7 +14,7 @@ from bench.plan import Plan
 from bench.side_by_side import Progress
 
 _REST_SECONDS = 5.0
-_WRITERS = 16
+_WRITERS = 48
 _WARM_TURNS = 200
 _SCALED_TO = 10_000
 _ENOUGH_TURNS = 500  # fewer say more about warming up than about growth

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from bench import mem0_venv
-from bench.ground import Ground, Running
+from bench.ground import FORMATION_DELAY_SECONDS, Ground, Running
 from bench.peer import Outcome, Peer, open_peer
 from bench.replies import Replies, Reply
 
@@ -104,11 +104,16 @@ class Systems:
 
 @asynccontextmanager
 async def open_systems(
-    ground: Ground, name: str, *, addresses: dict[str, str] | None = None
+    ground: Ground,
+    name: str,
+    *,
+    addresses: dict[str, str] | None = None,
+    delay: int = FORMATION_DELAY_SECONDS,
 ) -> AsyncIterator[Systems]:
     """Start all systems, each in its own process on a database of its own.
 
-    `addresses` lead to those databases by another way than directly.
+    `addresses` lead to those databases by another way than directly; `delay` is the
+    app's, of formation, in seconds.
     """
     direct = {
         "app": ground.app_database(f"app_{name}"),
@@ -131,7 +136,9 @@ async def open_systems(
                 MEM0_DIR=str(ground.folder / f"mem0-{name}"),
             )
         )
-        app = await stack.enter_async_context(ground.app(given["app"]))
+        app = await stack.enter_async_context(
+            ground.app(given["app"], KIOKU_FORMATION_DELAY=str(delay))
+        )
         for peer in (floor, articles, mem0):
             await peer.ready()
         yield Systems(

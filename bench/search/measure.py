@@ -42,7 +42,7 @@ class Sizes:
 SIZES = {
     "quick": Sizes(rows=(10_000,), indexed=10_000, questions=5, full_size_rows=0),
     "usual": Sizes(
-        rows=(10_000, 100_000, 1_000_000), indexed=100_000, questions=15, full_size_rows=20_000
+        rows=(10_000, 100_000, 1_000_000), indexed=100_000, questions=10, full_size_rows=20_000
     ),
     "full": Sizes(
         rows=(10_000, 100_000, 1_000_000),
