@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -37,6 +38,7 @@ class Asked:
     model_calls: int
     embedding_calls: int
     prompt_tokens: int
+    characters: int
     requests: int
 
 
@@ -49,6 +51,7 @@ async def asked(ground: Ground) -> Asked:
         model_calls=len(calls),
         embedding_calls=sum(entry["endpoint"] == "embeddings" for entry in entries),
         prompt_tokens=sum(map(prompt_tokens, calls)),
+        characters=sum(len(json.dumps(call["body"], ensure_ascii=False)) for call in calls),
         requests=len(entries),
     )
 
@@ -98,6 +101,7 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
             counting = _Counting(systems, name, said[name])
             found |= await counting.by_message(plan.counted)
             found |= await counting.formation(plan.counted // 2)
+            found |= await counting.first_messages()
             found |= await counting.burst()
             found |= await counting.thanks()
             found |= await counting.model_down(plan.down_seconds)
@@ -140,6 +144,21 @@ class _Counting:
             sql_connections_per_message=each(used.connections, idle.connections),
             sql_statements_per_second_idle=round(at_rest, 2),
         )
+
+    async def first_messages(self) -> dict[str, float]:
+        """Count what two first messages of a new person send: one that teaches, one that does not.
+
+        All requests to models count, replies and memories, each with its tools, as characters
+        divided by four.
+        """
+        person = await self._ground.person(f"New{self._prefix}")
+        found: dict[str, float] = {}
+        for name, text in (("teaching", f"{TOPICS[0]}に興味があります"), ("plain", QUESTION)):
+            await asked(self._ground)
+            if None in await self._systems.turns(self._name, [(person, text)]):
+                raise RuntimeError(f"A turn of {self._name} failed: see its log.")
+            found[f"sent_tokens_{name}"] = (await asked(self._ground)).characters // 4
+        return self._named(**found)
 
     async def formation(self, count: int) -> dict[str, float]:
         """Time remembering, after the reply or before it is given back."""

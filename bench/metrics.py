@@ -43,8 +43,10 @@ GOALS = (
     Goal(metric="reply_ready_ratio_20", kind="most", bound=1.10),
     Goal(metric="search_recall_at_10_1m_5000", kind="least", bound=1.0),
     Goal(metric="search_ms_p95_1m_5000", kind="most", bound=3),
-    Goal(metric="model_calls_burst_10", kind="most", bound=11),
+    Goal(metric="model_calls_burst_10", kind="most", bound=12),
     Goal(metric="model_calls_thanks", kind="most", bound=2),
+    Goal(metric="sent_tokens_plain", kind="most", bound=3_000),
+    Goal(metric="sent_tokens_teaching", kind="most", bound=5_500),
     Goal(metric="memory_writes_thanks", kind="most", bound=0),
     Goal(metric="http_requests_model_down", kind="most", bound=4),
     Goal(metric="sustained_msgs_per_s", kind="least", bound=50),
@@ -110,6 +112,12 @@ MEANINGS = (
         shown="`[SYSTEM_]model_calls_per_message`, `embedding_calls_…`, `prompt_tokens_…`",
         says="Calls of the model (replies and memories), calls of embeddings, and tokens sent to"
         " the model with its tools, per message; half of them tell something new; one by one.",
+    ),
+    Meaning(
+        pattern=rf"{_PEER}sent_tokens_(?:plain|teaching)",
+        shown="`[SYSTEM_]sent_tokens_plain`, `sent_tokens_teaching`",
+        says="What the first two messages of a person send to the model, with the tools: one that"
+        " asks, one that tells something; characters of all requests divided by four.",
     ),
     Meaning(
         pattern=rf"{_PEER}sql_(?:statements|round_trips|connections)_per_message",

@@ -49,6 +49,8 @@ _COSTS = (
     ("Requests for one message while the model is down", "http_requests_model_down"),
     ("Embedding calls per message", "embedding_calls_per_message"),
     ("Prompt tokens per message", "prompt_tokens_per_message"),
+    ("Tokens sent for a first question", "sent_tokens_plain"),
+    ("Tokens sent for a message that teaches", "sent_tokens_teaching"),
     ("Processor time of its process per message (ms)", "cpu_ms_per_message"),
     ("SQL statements per message", "sql_statements_per_message"),
     ("Round trips to PostgreSQL per message", "sql_round_trips_per_message"),

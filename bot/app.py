@@ -56,6 +56,7 @@ def create_app(
     actions.register(
         app,
         own=own,
+        adding=own_commands.adding,
         controls=controls,
         periods=periods,
         exporting=exporting,

@@ -15,7 +15,7 @@ from pathlib import Path
 from bot.config import Settings, SettingsError, load_settings
 from bot.logs import set_up_logging
 
-_ENDING = ("export", "erase", "reembed", "policy", "feedback")
+_ENDING = ("export", "erase", "reembed", "policy", "feedback", "eval")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_reembed(commands)
     _add_feedback(commands)
     _add_policy(commands)
+    _add_eval(commands)
     return parser
 
 
@@ -119,6 +120,34 @@ def _add_policy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         one.add_argument("--retention-days", metavar="DAYS", help="or `default`")
 
 
+def _add_eval(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    help_text = "measure how well the configured model forms memories, with written cases"
+    measured = commands.add_parser("eval", help=help_text, description=help_text)
+    measured.add_argument("--cases", type=Path, default=Path("evals"), metavar="FOLDER")
+    measured.add_argument("--language", action="append", default=[], help="such as en; repeatable")
+    measured.add_argument(
+        "--held-out",
+        nargs="?",
+        const="only",
+        choices=("only", "without"),
+        help="only the held-out cases, or all without them",
+    )
+    measured.add_argument("--concurrency", type=_at_once, default=4, help="cases at a time")
+    measured.add_argument(
+        "--output", type=Path, metavar="FILE", help="else FOLDER/results/DATE-MODEL.md"
+    )
+    for way in ("input", "output"):
+        measured.add_argument(
+            f"--{way}-price", type=float, metavar="PRICE", help=f"of a million {way} tokens"
+        )
+
+
+def _at_once(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 100:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"write a number from 1 to 100, not {text}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. A problem is one sentence on standard error."""
     chosen = _parser().parse_args(arguments)
@@ -172,6 +201,8 @@ def _run(chosen: argparse.Namespace, settings: Settings) -> int:
             feedback(settings, chosen.since, chosen.format)
         elif chosen.command == "policy":
             policing.run(settings, chosen.verb, chosen.team, policing.asked(chosen))
+        elif chosen.command == "eval":
+            _evaluate(chosen, settings)
         elif chosen.command == "up":
             asyncio.run(_until_stopped(partial(commands.up, settings)))
         else:
@@ -179,6 +210,21 @@ def _run(chosen: argparse.Namespace, settings: Settings) -> int:
     except (StartError, EmbeddedPostgresError, KiokuMemoryError) as problem:
         return _refuse(problem)
     return 0
+
+
+def _evaluate(chosen: argparse.Namespace, settings: Settings) -> None:
+    from bot.evaluation.run import Options, evaluate
+    from bot.evaluation.usage import Prices
+
+    options = Options(
+        cases=chosen.cases,
+        languages=tuple(chosen.language),
+        held_out=chosen.held_out,
+        concurrency=chosen.concurrency,
+        output=chosen.output,
+        prices=Prices(tokens_in=chosen.input_price, tokens_out=chosen.output_price),
+    )
+    evaluate(settings, options)
 
 
 def _refuse(problem: Exception) -> int:

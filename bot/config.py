@@ -65,6 +65,9 @@ class Settings(BaseModel):
     embedding_model: str = Field(
         "text-embedding-3-small", alias="KIOKU_EMBEDDING_MODEL", min_length=1
     )
+    verify: bool = Field(True, alias="KIOKU_VERIFY")
+    verify_model: str | None = Field(None, alias="KIOKU_VERIFY_MODEL")
+    sensitive: Literal["store", "ask", "never"] | None = Field(None, alias="KIOKU_SENSITIVE")
     schemas: str | None = Field(None, alias="KIOKU_SCHEMAS")
     formation: Literal["background", "hot", "off"] = Field("background", alias="KIOKU_FORMATION")
     formation_delay: float = Field(20.0, alias="KIOKU_FORMATION_DELAY", ge=0, le=3600)
@@ -139,6 +142,11 @@ class Settings(BaseModel):
         """Say whether replies come from the stand-in model."""
         return self.reply_model == STAND_IN_MODEL
 
+    @property
+    def verdict_model(self) -> str | None:
+        """Return the model that checks what is to be remembered; None: none does."""
+        return (self.verify_model or self.memory_model) if self.verify else None
+
     def model_key(self) -> str:
         """Return the key to send; servers that need none get a placeholder."""
         return self.openai_api_key.get_secret_value() if self.openai_api_key else "none"
@@ -154,6 +162,8 @@ _HINTS = {
     "PORT": "a port number from 0 to 65535",
     "SLACK_API_URL": "an address such as https://slack.com/api/",
     "OPENAI_BASE_URL": "an address such as https://api.openai.com/v1",
+    "KIOKU_VERIFY": "on or off",
+    "KIOKU_SENSITIVE": "store, ask or never, or nothing for the default",
     "KIOKU_FORMATION": "background, hot or off",
     "KIOKU_FORMATION_DELAY": "seconds of quiet from 0 to 3600",
     "KIOKU_CONSENT": "notice or ask",

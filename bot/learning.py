@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -159,7 +160,13 @@ class Learning:
                 "formed memories from %d message(s): %d change(s), refused: %s",
                 len(words),
                 len(formed.changes),
-                ", ".join(sorted(set(formed.refused))) or "none",
+                _counted(formed),
             )
             if len(ids) < _TURNS_AT_ONCE:
                 return  # what was said since has a job of its own
+
+
+def _counted(formed: Formed) -> str:
+    """Return how often each reason refused something, such as ``2 past, 1 unsupported``."""
+    reasons = Counter(one.reason for one in formed.refused)
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"

@@ -1,9 +1,9 @@
 """Which links an answer may hold: the person's own and real citations; any other becomes text.
 
 A model can be talked into a link that carries off what it knows, and what has been streamed cannot
-be taken back. So words are held until it is known whether they end in a link, and a link until it
-is known whose it is. One that is nobody's is shown so that nothing makes a link of it: without
-``https://``, its dots in brackets, as ``docs[.]python[.]org/3/``.
+be taken back. So a word is held until it ends: then it is known whether it is a link, and whose.
+One that is nobody's is shown so that nothing makes a link of it: without ``https://``, its dots in
+brackets, as ``docs[.]python[.]org/3/``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import re
 from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
-# How many characters may wait for a citation. It follows its link at once, where it comes at all.
-HELD_CHARACTERS = 600
 _LABEL_CHARACTERS = 300
 
 
@@ -112,16 +110,13 @@ class Links:
     """An answer on its way: goes in piece by piece, comes out without links of nobody's.
 
     However it is cut into pieces, what comes out in all is the same; only citations count from when
-    they are known. While `searching` a link may still turn out to be one. Addresses of `hosts`, and
-    of what is below them, are trusted.
+    they are known. Addresses of `hosts`, and of what is below them, are trusted.
     """
 
     def __init__(self, known: Iterable[str] = (), *, hosts: Collection[str] = ()) -> None:
         self._known = set(known)
         self._hosts = hosts
-        self._words: list[str] = []
         self._begun = ""
-        self.searching = False
 
     def know(self, texts: Iterable[str]) -> None:
         """Let the addresses in these texts, which are the person's own, be links."""
@@ -131,38 +126,25 @@ class Links:
         """Take a piece; return what can be shown by now."""
         looked_at = len(self._begun)
         self._begun += piece
-        start = 0
+        words, start = list[str](), 0
         for match in _END.finditer(self._begun, looked_at):
             if not _is_open(self._begun[start : match.end()]):
-                self._words.append(self._begun[start : match.end()])
+                words.append(self._begun[start : match.end()])
                 start = match.end()
         self._begun = self._begun[start:]
-        return self._shown()
+        return "".join(map(self._read, words))
 
-    def cite(self, url: str) -> str:
-        """Let a page that the answer cites be a link; return what can be shown by now."""
+    def cite(self, url: str) -> None:
+        """Let a page that a web search cites be a link."""
         self._known.add(normal(url))
-        return self._shown()
 
     def settle(self) -> str:
-        """No more is known of what came so far: return the rest of it."""
-        self._words.append(self._begun)
-        self._begun = ""
-        self.searching = False
-        return self._shown()
+        """Return the rest: what came so far goes no further."""
+        rest, self._begun = self._begun, ""
+        return self._read(rest)
 
-    def _shown(self) -> str:
-        shown: list[str] = []
-        held = len(self._begun) + sum(map(len, self._words))
-        for count, word in enumerate(self._words):
-            text, unknown = _Word(self._known, self._hosts).read(word)
-            if unknown and self.searching and held <= HELD_CHARACTERS:
-                del self._words[:count]
-                return "".join(shown)
-            shown.append(text)
-            held -= len(word)
-        self._words.clear()
-        return "".join(shown)
+    def _read(self, word: str) -> str:
+        return _Word(self._known, self._hosts).read(word)
 
 
 def _is_open(word: str) -> bool:
@@ -201,14 +183,13 @@ class _Word:
     def __init__(self, known: set[str], hosts: Collection[str]) -> None:
         self._known = known
         self._hosts = hosts
-        self._unknown = False
 
-    def read(self, word: str) -> tuple[str, bool]:
-        """Return the word as it may be shown, and whether an address in it is nobody's."""
+    def read(self, word: str) -> str:
+        """Return the word as it may be shown."""
         if not _MAY_MATTER.search(word):
-            return word, False
+            return word
         word = _ENTITY.sub(_decoded, _INVISIBLE.sub("", word))
-        return _TOKEN.sub(self._token, word), self._unknown
+        return _TOKEN.sub(self._token, word)
 
     def _token(self, match: re.Match[str]) -> str:
         whole = match[0]
@@ -250,9 +231,7 @@ class _Word:
         if self._is_link(target):
             return True
         is_address = bool(_SCHEME.match(target)) or "//" in target
-        is_address |= any(_leads_away(match) for match in _BARE.finditer(target))
-        self._unknown |= is_address
-        return not is_address
+        return not (is_address or any(_leads_away(match) for match in _BARE.finditer(target)))
 
     def _address(self, match: re.Match[str]) -> str:
         whole = match[0]
@@ -267,7 +246,6 @@ class _Word:
                 # Else what follows would be taken for a part of it.
                 gap = " " if after[:1] and ord(after[0]) > 0x7F else ""
                 return reading + gap + self._cleared(after)
-        self._unknown = True
         return _as_text(whole)
 
     def _is_link(self, address: str) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 import openai
@@ -14,7 +15,8 @@ from bot.absence.breaker import Breaker
 from bot.links import Links
 from bot.logs import fault
 from bot.prompt import Prompt
-from bot.tasks import Task
+from bot.tasks import WEB_SEARCH, State, Task
+from bot.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
 from bot.written import OnTask, OnText, Reply, Written
 from memory import Person, measured
 
@@ -111,12 +113,12 @@ class Replier:
     ) -> Reply:
         """Return the model's answer; `on_text` is awaited for each piece of it as it comes.
 
-        Links in it are the person's own or citations: see `bot.links`. About once a second it is
-        awaited with ``""``; what it raises ends the request. `on_begun` is called as each response
-        of the model begins, `on_task` is told of tools. The model
-        may call those of `toolbox`, at most `MAX_ROUNDS` times in a row. A request that fails is
-        made once more, unless this is `again` for the same message or the model was found away
-        before. Raises `ReplyFailed`; pieces may have been handed over by then.
+        Links in it are the person's own or citations of a web search: see `bot.links`. About once
+        a second `on_text` is awaited with ``""``; what it raises ends the request. `on_begun` is
+        called as each response of the model begins, `on_task` is told of tools. The model may call
+        those of `toolbox`, and search the web, at most `MAX_ROUNDS` times in a row. A request that
+        fails is made once more, unless this is `again` for the same message or the model was found
+        away before. Raises `ReplyFailed`; pieces may have been handed over by then.
         """
         if not self.breaker.admit():
             raise ReplyFailed("model_down")
@@ -146,39 +148,69 @@ class Replier:
         on_begun: Callable[[], None],
     ) -> Reply:
         conversation: list[Any] = list(prompt.input)
+        tools = [DEFINITION] if await self._may_search(person.team_id) else []
+        tools += toolbox.definitions() if toolbox else []
         for number in range(MAX_ROUNDS):
             # In the last round there is nothing left but to answer.
-            offered = toolbox if number < MAX_ROUNDS - 1 else None
+            offered = tools if number < MAX_ROUNDS - 1 else []
             output = await self._round(retries, person, conversation, offered, written, on_begun)
             calls = [item for item in output if item["type"] == "function_call"]
-            if toolbox is None or not calls:
+            if not (tools and calls):
                 return _whole(written)
             written.response_over()
             conversation += _sent_back(output)
             for call in calls:
-                await written.task(call["call_id"], call["name"], "in_progress")
-                answer = await toolbox.call(call["name"], call["arguments"])
-                await written.task(call["call_id"], call["name"], "complete")
+                answer = await self._called(call, person, tools, toolbox, written)
                 conversation.append(
                     {"type": "function_call_output", "call_id": call["call_id"], "output": answer}
                 )
-            written.links.know(toolbox.own_words)
         written.cut_short = True
         return _whole(written)
+
+    async def _called(
+        self,
+        call: Mapping[str, Any],
+        person: Person,
+        tools: Sequence[Mapping[str, Any]],
+        toolbox: Toolbox | None,
+        written: Written,
+    ) -> str:
+        """Carry out a call of the model and return its output."""
+        identity, name = str(call["call_id"]), str(call["name"])
+        if name == SEARCH_TOOL and DEFINITION in tools:
+            return await self._searched(identity, str(call["arguments"]), person, written)
+        if toolbox is None:
+            return json.dumps({"error": f"There is no tool {name[:40]!r}."})
+        await written.task(identity, name, "in_progress")
+        answer = await toolbox.call(name, call["arguments"])
+        await written.task(identity, name, "complete")
+        written.links.know(toolbox.own_words)
+        return answer
+
+    async def _searched(
+        self, identity: str, arguments: str, person: Person, written: Written
+    ) -> str:
+        query, identifier = query_in(arguments), _pseudonym(person)
+        await written.task(identity, WEB_SEARCH, "in_progress", query)
+        found = await search_web(self._client, query, model=self.model, identifier=identifier)
+        state: State = "error" if found.failed else "complete"
+        await written.task(identity, WEB_SEARCH, state, query)
+        if self._spend is not None and found.tokens:
+            await self._spend(person.team_id, found.tokens)
+        written.cite(found.citations)
+        return found.output
 
     async def _round(
         self,
         retries: int,
         person: Person,
         conversation: list[Any],
-        toolbox: Toolbox | None,
+        tools: Sequence[Mapping[str, Any]],
         written: Written,
         on_begun: Callable[[], None],
     ) -> list[dict[str, Any]]:
         """Read one response of the model; return its output."""
         output: list[dict[str, Any]] = []
-        tools: list[Any] = await self._own_tools(person.team_id)
-        tools += toolbox.definitions() if toolbox else []
         async with await self._begun(person, conversation, tools, retries) as stream:
             on_begun()
             async for event in stream:
@@ -187,15 +219,10 @@ class Replier:
                         await written.text(event["delta"])
                     case "response.refusal.delta":
                         await written.text(event["delta"], refuses=True)
-                    case "response.output_text.annotation.added":
-                        await written.annotation(event["annotation"])
                     case "response.output_text.done":
                         await written.settle()
-                    case "response.output_item.added":
-                        await written.item(event["item"], "in_progress")
                     case "response.output_item.done":
                         output.append(event["item"])
-                        await written.item(event["item"], "complete")
                     case "response.completed" | "response.incomplete" as kind:
                         await written.settle()
                         written.cut_short = kind == "response.incomplete"
@@ -206,20 +233,23 @@ class Replier:
                         _raise_if_failed(event)
         raise ReplyFailed("model_down")
 
-    async def _own_tools(self, team_id: str) -> list[Any]:
-        web_search = await self._searches(team_id) if self._searches else self._web_search
-        return [{"type": "web_search"}] if web_search else []
+    async def _may_search(self, team_id: str) -> bool:
+        return await self._searches(team_id) if self._searches else self._web_search
 
     @measured("model answers")
     async def _begun(
-        self, person: Person, conversation: list[Any], tools: list[Any], retries: int
+        self,
+        person: Person,
+        conversation: list[Any],
+        tools: Sequence[Mapping[str, Any]],
+        retries: int,
     ) -> _Events:
         body = {
             "model": self.model,
             "input": conversation,
             "tools": tools,
             "store": False,
-            "safety_identifier": hashlib.sha256(person.scope.encode()).hexdigest()[:40],
+            "safety_identifier": _pseudonym(person),
             "stream": True,
         }
         try:
@@ -249,6 +279,11 @@ async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Repl
         # Cancelled, it closes its connection to the model.
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _pseudonym(person: Person) -> str:
+    """Return what names a person to the model's provider: a hash."""
+    return hashlib.sha256(person.scope.encode()).hexdigest()[:40]
 
 
 def _sent_back(output: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,11 +12,15 @@ WEB_SEARCH = "web_search"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One call of a tool: `id` names it within an answer, `name` is the tool's."""
+    """One call of a tool: `id` names it within an answer, `name` is the tool's.
+
+    `detail` is what it is about: the query of a web search.
+    """
 
     id: str
     name: str
     state: State
+    detail: str = ""
 
     @property
     def takes_long(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -14,12 +14,15 @@ from pydantic import BaseModel
 
 from bot.changed.privately import Work
 from bot.inbox import Waiting
+from bot.locale import Language
 from bot.own.memories import OwnMemories
 from bot.own.periods import PeriodForgetting
 from bot.own.placing import Placing
 from bot.person.controls import Controls
 from bot.person.tools import ControlTools, Show
 from bot.prompt import evidence_of
+from bot.surfaces.blocks import Payload
+from bot.surfaces.refusals import quoted_by, refusal_payload
 from bot.turns import Intent
 from bot.viewing import Viewing
 from memory import (
@@ -28,16 +31,25 @@ from memory import (
     MemoryTools,
     Person,
     Pool,
+    Refused,
+    UserFact,
+    Verifier,
     View,
     Words,
-    as_statement,
 )
 
 MAX_CALLS = 20
+_REFUSALS_SHOWN = 3
+
+Spend: TypeAlias = Callable[[str, int], Awaitable[None]]
 
 
 class Toolbox:
-    """What the model may call while it answers one message."""
+    """What the model may call while it answers one message.
+
+    `spend` is awaited with the workspace and the tokens that a call took. `keeps_facts`: what was
+    refused can be stored as a `memory.UserFact` after all.
+    """
 
     def __init__(
         self,
@@ -46,18 +58,23 @@ class Toolbox:
         own: OwnMemories,
         person: Person,
         before: Sequence[Work] = (),
+        spend: Spend | None = None,
+        *,
+        keeps_facts: bool = True,
     ) -> None:
         self._memory = memory
         self._controls = controls
         self._own = own
         self._person = person
         self._before = before
+        self._spend = spend
+        self._keeps_facts = keeps_facts
         self._calls = 0
 
     @property
     def forgets(self) -> bool:
         """Whether the person is asked to confirm that something be forgotten."""
-        return self._memory.proposal.forgets or self._controls.forgets
+        return bool(self._memory.to_forget) or self._controls.forgets
 
     @property
     def recalled(self) -> list[str]:
@@ -80,17 +97,26 @@ class Toolbox:
         return [question.id for question in self._memory.questions]
 
     @property
+    def refused(self) -> tuple[Refused, ...]:
+        """What the person asked to remember, and was refused."""
+        return self._memory.refused
+
+    @property
     def shown(self) -> list[Work]:
         """What is to be shown to the person after the reply."""
-        proposal = self._memory.proposal
-        works = [*self._before]
-        if proposal.list_all:
-            works.append(self._own.listed)
-        if proposal.forget_everything:
-            works.append(self._own.everything_proposed)
-        elif proposal.forget:
-            works.append(partial(self._own.proposed, memories=proposal.forget))
+        works = [*self._before, *map(self._refusal, self.refused[:_REFUSALS_SHOWN])]
+        if self._memory.to_forget and not self._controls.forgets_everything:
+            works.append(partial(self._own.proposed, memories=self._memory.to_forget))
         return [*works, *self._controls.shown]
+
+    def _refusal(self, refused: Refused) -> Work:
+        async def shown(person: Person, language: Language) -> Payload:
+            del person
+            return refusal_payload(
+                language, refused.reason, quoted_by(refused), stores=self._keeps_facts
+            )
+
+        return shown
 
     def definitions(self) -> list[dict[str, Any]]:
         """Return the tools as the Responses API takes them."""
@@ -105,7 +131,7 @@ class Toolbox:
         if self._calls > MAX_CALLS:
             return _error("Too many tool calls for one message. Answer now.")
         if name not in self._controls:
-            return await self._memory.call(name, arguments)
+            return await self._call_memory(name, arguments)
         try:
             given = json.loads(arguments or "{}")
         except ValueError:
@@ -117,6 +143,13 @@ class Toolbox:
             self._memory.switch_off()
             # What a tool stored of this message a moment ago goes as well.
             await self._own.taken_back(self._person, self._memory.changes)
+        return output
+
+    async def _call_memory(self, name: str, arguments: str) -> str:
+        spent = self._memory.tokens
+        output = await self._memory.call(name, arguments)
+        if self._spend is not None and self._memory.tokens > spent:
+            await self._spend(self._person.team_id, self._memory.tokens - spent)
         return output
 
 
@@ -133,10 +166,13 @@ def open_tools(
     placing: Placing,
     viewing: Viewing,
     schemas: Sequence[type[BaseModel]],
+    *,
+    verifier: Verifier | None = None,
+    spend: Spend | None = None,
 ) -> OpenTools:
     """Return what makes the tools for a turn: its message, view, intent, and typed words.
 
-    `shows` are tools that only show something, by name.
+    `shows` are the actions of ``memory_settings`` that only show something, by name.
     """
 
     def opened(waiting: Waiting, view: View, intent: Intent, words: str) -> Toolbox:
@@ -147,7 +183,7 @@ def open_tools(
                 raise MemoryOff("The person has switched memory off meanwhile.")
 
         said = Words(
-            text=as_statement(words),
+            text=words,
             channel=message.channel_id,
             ts=message.ts,
             kind="tool",
@@ -161,12 +197,15 @@ def open_tools(
                 said,
                 schemas=schemas,
                 in_commit=permitted,
+                verifier=verifier,
                 off=standing.off is not None,
             ),
             ControlTools(controls, own, periods, shows, placing, viewing, message, intent),
             own,
             message.person,
             [controls.consent_asked] if standing.asks else [],
+            spend,
+            keeps_facts=UserFact in schemas,
         )
 
     return opened

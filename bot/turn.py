@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, Self, TypeAlias
 
 from langgraph.func import entrypoint
@@ -194,6 +195,7 @@ async def _prompt(
             thread=thread,
             memory_off=off is not None,
             files=files,
+            now=datetime.now(intent.standing.settings.zone),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
@@ -43,14 +44,14 @@ from memory import (
     Words,
     ask_first,
     ask_forgotten,
-    bare_answer,
-    final_question,
     measured,
     transaction,
 )
 
 HISTORY_TURNS = 10
 _WORDS_LIMIT = 8_000
+_MAX_QUESTION = 300  # characters
+_SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
 Follow: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
@@ -420,12 +421,20 @@ async def unformed(
             channel=row["channel_id"],
             ts=row["question_ts"],
             asked=row["asked"],
-            reply_to=final_question(row["before"] or "") if bare_answer(row["words"]) else None,
+            reply_to=_final_question(row["before"] or ""),
             zone=zone,
         )
         for row in rows
     ]
     return [row["id"] for row in rows], words
+
+
+def _final_question(reply: str) -> str | None:
+    """Return the last sentence of a reply if it ends with a question mark, else None."""
+    sentences = [one for one in _SENTENCES.split(reply.strip().rstrip("*_~` ")) if one]
+    if not sentences or not sentences[-1].endswith(("?", "？", "؟")):
+        return None
+    return sentences[-1][-_MAX_QUESTION:]
 
 
 async def is_unformed(connection: AsyncConnection[DictRow], namespace: Namespace) -> bool:

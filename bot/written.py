@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from bot.links import Links
-from bot.tasks import WEB_SEARCH, State, Task
+from bot.tasks import State, Task
 
 OnText: TypeAlias = Callable[[str], Awaitable[None]]
 OnTask: TypeAlias = Callable[[Task], Awaitable[None]]
@@ -15,7 +15,7 @@ OnTask: TypeAlias = Callable[[Task], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
-    """A page the answer cites."""
+    """A page that a web search cites."""
 
     url: str
     title: str
@@ -52,25 +52,15 @@ class Written:
         self._refused |= refuses
         await self._show(self.links.feed(piece))
 
-    async def annotation(self, annotation: dict[str, Any]) -> None:
-        """Take what is said of a piece of text: it may cite a page."""
-        url = str(annotation.get("url") or "")
-        if annotation.get("type") == "url_citation" and url.startswith(("http://", "https://")):
-            title = str(annotation.get("title") or url)
-            self._citations.setdefault(url, Citation(url=url, title=title))
-            await self._show(self.links.cite(url))
+    def cite(self, citations: Sequence[Citation]) -> None:
+        """Let the pages that a web search cites be links in what comes next."""
+        for citation in citations:
+            self._citations.setdefault(citation.url, citation)
+            self.links.cite(citation.url)
 
-    async def item(self, item: dict[str, Any], state: State) -> None:
-        """Take an item of the output that begins or ends: it may be a search of the web."""
-        if item.get("type") != "web_search_call":
-            return
-        self.links.searching = True
-        failed = item.get("status") == "failed"
-        await self.task(str(item.get("id")), WEB_SEARCH, "error" if failed else state)
-
-    async def task(self, identity: str, name: str, state: State) -> None:
+    async def task(self, identity: str, name: str, state: State, detail: str = "") -> None:
         """Tell of a call of a tool."""
-        await self._on_task(Task(id=identity, name=name, state=state))
+        await self._on_task(Task(id=identity, name=name, state=state, detail=detail))
 
     async def settle(self) -> None:
         """No more is said of the text so far: show what was held of it."""

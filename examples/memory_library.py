@@ -23,6 +23,7 @@ from memory import (
     Former,
     Person,
     Pool,
+    Verifier,
     Words,
     bring_back,
     create_pool,
@@ -43,13 +44,8 @@ async def talk(pool: Pool, embedder: Embedder, client: openai.AsyncOpenAI) -> No
     """Say two things, ask, change one's mind, undo that, forget, and take that back."""
     alice = Person("ACME", "ALICE")
     seen = view(alice.namespace(DM))
-    former = Former(
-        pool,
-        embedder,
-        lambda: memory_model(
-            model=MEMORY_MODEL, api_key=client.api_key, base_url=str(client.base_url)
-        ),
-    )
+    chat = memory_model(model=MEMORY_MODEL, api_key=client.api_key, base_url=str(client.base_url))
+    former = Former(pool, embedder, chat, verifier=Verifier(chat))
 
     @entrypoint()
     async def app(text: str) -> str:

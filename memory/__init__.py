@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from memory.answers import bare_answer, final_question
+    from memory.credentials import Credential, find_credentials, holds_secret
     from memory.database import (
         PERSON_SETTING,
         OutcomeUnknown,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         MemoryOff,
         NotAnExport,
     )
+    from memory.evidence import Words
     from memory.forgetting import (
         Forgotten,
         Undo,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
         forget,
         forgotten_places,
     )
-    from memory.formation import Formed, Former, Words, memory_model, warm_up
+    from memory.formation import Formed, Former, memory_model, warm_up
     from memory.ledger import Entry, changes_named, history, undo_change
     from memory.locks import lock_for_forgetting
     from memory.memories import Memory, folded, list_memories, matching, named_in
@@ -67,10 +68,10 @@ if TYPE_CHECKING:
     from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
     from memory.own_schemas import checked_schemas, load_schemas
     from memory.pages import MemoryPage, memory_page
+    from memory.proposals import Reason, Refused
     from memory.questions import Question, answer_question, open_questions
     from memory.recall import Recalled, ask_first, recall_memories
     from memory.reembedding import reembed
-    from memory.requests import as_statement
     from memory.retention import end_old
     from memory.rotation import Conninfo
     from memory.schemas import (
@@ -86,14 +87,16 @@ if TYPE_CHECKING:
     )
     from memory.sources import is_source, source_deleted, source_edited
     from memory.spans import Span, current_step, measured, recorded, step
-    from memory.tools import MemoryTools, Proposal
+    from memory.tools import MemoryTools
     from memory.transfer import Plan, Planned, export_memories, import_memories, plan_import
+    from memory.verdicts import SensitivePolicy, Verifier
     from memory.writing import Change
 
 _HOMES = {
-    "memory.answers": (
-        "bare_answer",
-        "final_question",
+    "memory.credentials": (
+        "Credential",
+        "find_credentials",
+        "holds_secret",
     ),
     "memory.database": (
         "PERSON_SETTING",
@@ -144,6 +147,7 @@ _HOMES = {
         "MemoryOff",
         "NotAnExport",
     ),
+    "memory.evidence": ("Words",),
     "memory.forgetting": (
         "Forgotten",
         "Undo",
@@ -156,7 +160,6 @@ _HOMES = {
     "memory.formation": (
         "Formed",
         "Former",
-        "Words",
         "memory_model",
         "warm_up",
     ),
@@ -198,6 +201,10 @@ _HOMES = {
         "MemoryPage",
         "memory_page",
     ),
+    "memory.proposals": (
+        "Reason",
+        "Refused",
+    ),
     "memory.questions": (
         "Question",
         "answer_question",
@@ -209,7 +216,6 @@ _HOMES = {
         "recall_memories",
     ),
     "memory.reembedding": ("reembed",),
-    "memory.requests": ("as_statement",),
     "memory.retention": ("end_old",),
     "memory.rotation": ("Conninfo",),
     "memory.schemas": (
@@ -235,16 +241,17 @@ _HOMES = {
         "recorded",
         "step",
     ),
-    "memory.tools": (
-        "MemoryTools",
-        "Proposal",
-    ),
+    "memory.tools": ("MemoryTools",),
     "memory.transfer": (
         "Plan",
         "Planned",
         "export_memories",
         "import_memories",
         "plan_import",
+    ),
+    "memory.verdicts": (
+        "SensitivePolicy",
+        "Verifier",
     ),
     "memory.writing": ("Change",),
 }
@@ -273,6 +280,7 @@ __all__ = [
     "ChangeGone",
     "ChangedSince",
     "Conninfo",
+    "Credential",
     "DatabaseFacts",
     "DatabaseNotReady",
     "EmbeddedPostgres",
@@ -305,9 +313,11 @@ __all__ = [
     "Planned",
     "Pool",
     "PoolTimeout",
-    "Proposal",
     "Question",
+    "Reason",
     "Recalled",
+    "Refused",
+    "SensitivePolicy",
     "Span",
     "Undo",
     "UndoExpired",
@@ -315,14 +325,13 @@ __all__ = [
     "UserFoodPreference",
     "UserInstruction",
     "UserTechInterest",
+    "Verifier",
     "View",
     "Words",
     "add_memory",
     "answer_question",
-    "as_statement",
     "ask_first",
     "ask_forgotten",
-    "bare_answer",
     "bring_back",
     "changes_named",
     "check_access",
@@ -337,11 +346,12 @@ __all__ = [
     "erase",
     "expire_due",
     "export_memories",
-    "final_question",
+    "find_credentials",
     "folded",
     "forget",
     "forgotten_places",
     "history",
+    "holds_secret",
     "impatiently",
     "import_memories",
     "is_away",

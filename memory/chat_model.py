@@ -9,10 +9,11 @@ from weakref import WeakKeyDictionary
 
 from pydantic import SecretStr
 
-from memory.guard import clean_content
+from memory.text import clean_content
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
 
 MODEL_TIMEOUT = 60.0  # seconds
 # A call now and then: a connection that is kept would outlive its event loop.
@@ -49,6 +50,76 @@ def memory_model(*, model: str, api_key: SecretStr | str, base_url: str | None) 
     )
 
 
+def counted_tokens(answer: AIMessage) -> int:
+    """Return how many tokens a call used, as far as the model says so."""
+    return answer.usage_metadata["total_tokens"] if answer.usage_metadata else 0
+
+
+# trustcall's own definition takes 4,300 characters of every request that shows memories.
+_PATCH: dict[str, Any] = {
+    "description": "Change an existing memory by JSON Patch operations.",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "json_doc_id": {"type": "string", "description": "The id of the instance."},
+            "patches": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "op": {"type": "string", "enum": ["replace", "add", "remove"]},
+                        "path": {"type": "string", "description": "A field, such as /evidence."},
+                        "value": {},
+                    },
+                    "required": ["op", "path"],
+                },
+            },
+        },
+        "required": ["json_doc_id", "patches"],
+    },
+}
+
+
+def _compact_tool(tool: dict[str, Any]) -> dict[str, Any]:
+    """Return a tool's definition without what says nothing to a model."""
+    function = tool["function"]
+    if function["name"] == "PatchDoc":
+        return {**tool, "function": {**function, **_PATCH}}
+    parameters = _compact(function["parameters"])
+    parameters.pop("description", None)
+    return {**tool, "function": {**function, "parameters": parameters}}
+
+
+def _compact(schema: Any) -> Any:
+    """Return a JSON schema without titles and empty defaults; "X or null" as one type."""
+    if isinstance(schema, list):
+        return [_compact(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(properties := schema.get("properties"), dict):
+        named = {name: _compact(one) for name, one in properties.items()}
+        rest = {k: v for k, v in schema.items() if k not in ("title", "properties")}
+        return {**{k: _compact(v) for k, v in rest.items()}, "properties": named}
+    kept = {
+        k: _compact(v) for k, v in schema.items() if k != "title" and (k, v) != ("default", None)
+    }
+    options = kept.get("anyOf")
+    if isinstance(options, list) and len(options) == 2 and {"type": "null"} in options:
+        [other] = [one for one in options if one != {"type": "null"}]
+        if isinstance(other.get("type"), str) and "enum" not in other:
+            del kept["anyOf"]
+            kept = {**other, **kept, "type": [other["type"], "null"]}
+    return kept
+
+
+def _declines(answer: AIMessage) -> bool:
+    """Say whether the model declined: chat completions and the Responses API say it differently."""
+    blocks = answer.content if isinstance(answer.content, list) else []
+    return bool(answer.additional_kwargs.get("refusal")) or any(
+        isinstance(block, dict) and block.get("type") == "refusal" for block in blocks
+    )
+
+
 def _steady(chat: type[BaseChatModel]) -> Callable[..., BaseChatModel]:
     """Return `chat` with one try, an answer trustcall can send back, and leave to do nothing."""
     from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -58,9 +129,9 @@ def _steady(chat: type[BaseChatModel]) -> Callable[..., BaseChatModel]:
     def definition(tool: Any) -> Any:
         # trustcall binds the same classes for every run; half a millisecond each to convert.
         if not isinstance(tool, type):
-            return tool
+            return _compact_tool(convert_to_openai_tool(tool))
         if tool not in definitions:
-            definitions[tool] = convert_to_openai_tool(tool)
+            definitions[tool] = _compact_tool(convert_to_openai_tool(tool))
         return definitions[tool]
 
     async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -74,7 +145,7 @@ def _steady(chat: type[BaseChatModel]) -> Callable[..., BaseChatModel]:
         return answer.model_copy(
             update={
                 "content": str(answer.text),
-                "additional_kwargs": {},
+                "additional_kwargs": {"refusal": True} if _declines(answer) else {},
                 "tool_calls": [
                     {**call, "args": clean_content(call["args"], None)}
                     for call in answer.tool_calls

@@ -16,12 +16,11 @@ from pydantic import BaseModel
 
 from memory.edits import validated
 from memory.errors import InvalidContent, InvalidNamespace, NotAnExport
-from memory.guard import clean_content
 from memory.memories import ends_at
 from memory.namespace import DM, Namespace, Person
-from memory.reading import MAX_TEXT
 from memory.rows import Row
 from memory.schemas import level
+from memory.text import MAX_TEXT, clean_content
 
 FORMAT = "kioku-export"
 VERSION = 1

@@ -12,16 +12,15 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel, ValidationError
 
 from memory import rows
+from memory.credentials import holds_secret
 from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import ChangedSince, ChangeGone, InvalidContent, InvalidNamespace
-from memory.guard import clean_content, holds_secret, texts
 from memory.ledger import content_at
 from memory.namespace import Namespace, Person
-from memory.reading import MAX_TEXT
-from memory.rows import Row
-from memory.schemas import SCHEMAS, level
-from memory.settlement import same_thing, with_source
+from memory.rows import Row, with_source
+from memory.schemas import SCHEMAS, level, same_thing
+from memory.text import MAX_TEXT, clean_content, texts
 from memory.writing import Actor, Change, Decide, Step, carry_out
 
 _ACTORS: Mapping[str, Actor] = {

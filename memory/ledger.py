@@ -18,7 +18,7 @@ from memory.errors import ChangedSince, ChangeGone
 from memory.memories import ends_at
 from memory.namespace import Namespace, Person
 from memory.rows import Row
-from memory.settlement import same_thing
+from memory.schemas import same_thing
 from memory.traces import drop_traces
 from memory.writing import Action, Actor, Change, Step, carry_out
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
+import regex
 from psycopg.rows import DictRow
 
 from memory.database import Pool, person_transaction
 from memory.errors import InvalidNamespace
-from memory.guard import shares
 from memory.namespace import Namespace, Person, View
 from memory.schemas import level, subject
+from memory.text import letters
 
 COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
 # Ranges by the pattern operators use the index below row-level security; LIKE does not.
@@ -139,9 +140,42 @@ def folded(text: str) -> str:
 
 
 def named_in(memory: Memory, text: str) -> bool:
-    """Say whether `text` speaks of what the memory is about, in whatever form of the word."""
+    """Say whether `text` has a term of what the memory is about in it.
+
+    Terms are compared by their letters: words by how they begin, so that "mushroom" finds
+    "mushrooms", and scripts without spaces by runs of two or three characters. It is used to take
+    away what repeats something forgotten, so it rather finds too much than too little.
+    """
     about = subject(memory.kind, memory.content)
-    return shares(about, text) or bool(folded(about) and folded(about) in folded(text))
+    return bool(letters(about)) and (letters(about) in letters(text) or _share(about, text))
+
+
+_TERM = regex.compile(
+    r"(?P<run>[\p{Han}々]{2,}|[\p{Katakana}ー]{3,}|[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]{3,})"
+    r"|(?P<word>[\p{L}\p{M}\p{N}--[\p{Han}\p{Katakana}\p{Hiragana}]]{3,})",
+    regex.VERSION1,
+)
+_STEM = 5  # letters by which words are compared; shorter words are compared whole
+
+
+def _share(about: str, text: str) -> bool:
+    wanted, short = _terms(about)
+    known, known_short = _terms(text)
+    return not (wanted or short).isdisjoint(known | known_short)
+
+
+def _terms(text: str) -> tuple[set[str], set[str]]:
+    """Return the terms of a text, and apart from them its short words."""
+    found, short = set[str](), set[str]()
+    for match in _TERM.finditer(unicodedata.normalize("NFKC", text).casefold()):
+        if run := match["run"]:
+            size = min(len(run), 2 if regex.match(r"\p{Han}", run) else 3)
+            found |= {run[i : i + size] for i in range(len(run) - size + 1)}
+        elif len(match["word"]) < _STEM:
+            short.add(match["word"])
+        else:
+            found.add(match["word"][:_STEM])
+    return found, short
 
 
 def matching(memories: Sequence[Memory], words: str) -> list[Memory]:

@@ -1,4 +1,4 @@
-"""What formation wanted and the words did not settle: questions for the person."""
+"""Questions: what formation proposed and the person is to decide."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory import rows
+from memory.commit import OpenQuestion
 from memory.database import Pool, person_transaction
 from memory.embeddings import Embedder
 from memory.errors import ChangedSince, ChangeGone
 from memory.namespace import Namespace, Person
 from memory.rows import Row
-from memory.settlement import Asked
 from memory.writing import Change, Step, carry_out
 
 OPEN_DAYS = 14
@@ -34,11 +34,12 @@ class Question:
     """What the person is asked about the memory at `namespace` and `key`, and until when.
 
     ``replace``: `before` by `after`? ``remove`` it? ``widen``: make the change there too, that was
-    made for narrower ears (`after` None: remove it there too)? Both are whole stored values.
+    made for a narrower audience (`after` None: remove it there too)? ``store``: remember `after` at
+    all? `before` has an empty content then. Both are whole stored values.
     """
 
     id: UUID
-    kind: Literal["replace", "remove", "widen"]
+    kind: Literal["replace", "remove", "widen", "store"]
     namespace: Namespace
     key: str
     before: dict[str, Any]
@@ -53,7 +54,7 @@ class Question:
 
 
 async def ask(
-    connection: AsyncConnection[DictRow], own: Namespace, asked: Iterable[Asked]
+    connection: AsyncConnection[DictRow], own: Namespace, asked: Iterable[OpenQuestion]
 ) -> list[Question]:
     """Store questions and return them; what is asked already stays the question it was.
 
@@ -62,13 +63,16 @@ async def ask(
     made: list[Question] = []
     person = own.person
     for one in asked:
-        if known := await _asked_already(connection, person, one):
+        audience = one.row.namespace.audience if one.row else own.audience
+        key = one.row.key if one.row else str(uuid4())
+        before = one.row.value if one.row else {"kind": (one.value or {})["kind"], "content": {}}
+        if known := await _asked_already(connection, person, one, audience, before):
             made.append(known)
             continue
         await connection.execute(
             "DELETE FROM memory_questions WHERE team_id = %s AND user_id = %s AND kind = %s"
             " AND audience = %s AND key = %s",
-            (person.team_id, person.user_id, one.kind, one.row.namespace.audience, one.row.key),
+            (person.team_id, person.user_id, one.kind, audience, key),
         )
         stored = await connection.execute(
             "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key,"
@@ -80,11 +84,11 @@ async def ask(
                 person.team_id,
                 person.user_id,
                 one.kind,
-                one.row.namespace.audience,
-                one.row.key,
+                audience,
+                key,
                 own.audience if one.narrow else None,
                 one.narrow,
-                Jsonb(one.row.value),
+                Jsonb(before),
                 Jsonb(one.value) if one.value else None,
                 datetime.now(UTC) + timedelta(days=OPEN_DAYS),
             ),
@@ -94,19 +98,23 @@ async def ask(
 
 
 async def _asked_already(
-    connection: AsyncConnection[DictRow], person: Person, asked: Asked
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    asked: OpenQuestion,
+    audience: str,
+    before: dict[str, Any],
 ) -> Question | None:
     found = await connection.execute(
         f"SELECT {_COLUMNS} FROM memory_questions WHERE team_id = %s AND user_id = %s AND kind = %s"
-        " AND audience = %s AND key = %s AND expires_at > now() AND before->'content' = %s"
-        " AND after->'content' IS NOT DISTINCT FROM %s",
+        " AND audience = %s AND (key = %s OR kind = 'store') AND expires_at > now()"
+        " AND before->'content' = %s AND after->'content' IS NOT DISTINCT FROM %s",
         (
             person.team_id,
             person.user_id,
             asked.kind,
-            asked.row.namespace.audience,
-            asked.row.key,
-            Jsonb(asked.row.content),
+            audience,
+            asked.row.key if asked.row else "",
+            Jsonb(before["content"]),
             Jsonb(asked.value["content"]) if asked.value else None,
         ),
     )
@@ -158,11 +166,13 @@ async def answer_question(
         await _drop(connection, person, question_id)
         if answer == "no" or (answer == "both" and question.kind != "replace"):
             return []
+        if question.kind == "store":
+            return [_beside(question, question.key)]
         current = await rows.fetch(connection, question.namespace, question.key)
         if current is None or current.content != question.before["content"]:
             raise ChangedSince("The memory is another meanwhile.")
         if answer == "both":
-            return [_beside(question)]
+            return [_beside(question, str(uuid4()))]
         return [*await _narrow(connection, person, record), _instead(question, current)]
 
     try:
@@ -198,12 +208,12 @@ def _new_sources(question: Question) -> list[dict[str, Any]]:
     return [one for one in (question.after or {}).get("sources") or [] if one not in known]
 
 
-def _beside(question: Question) -> Step:
+def _beside(question: Question, key: str) -> Step:
     return Step(
         action="remembered",
         actor="question",
         namespace=question.namespace,
-        key=str(uuid4()),
+        key=key,
         before=None,
         after={**(question.after or {}), "sources": _new_sources(question)},
     )

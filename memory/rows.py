@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString, TypeAlias
@@ -89,6 +89,18 @@ def rows_within(records: Iterable[DictRow], view: View) -> list[Row]:
 def _alive(rows: Iterable[Row]) -> list[Row]:
     now = datetime.now(UTC)
     return [one for one in rows if (end := ends_at(one.value)) is None or end > now]
+
+
+def with_source(
+    sources: Sequence[Mapping[str, Any]], new: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return `sources` with `new`; a message is one source, however often it is read."""
+    known = [dict(one) for one in sources]
+    place = (new.get("channel"), new.get("ts"))
+    if None in place:
+        return [*known, dict(new)]
+    others = [one for one in known if (one.get("channel"), one.get("ts")) != place]
+    return known if new in known else [*others, dict(new)]
 
 
 # --- reading -------------------------------------------------------------------------------

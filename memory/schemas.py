@@ -15,6 +15,8 @@ from typing import Annotated, Any, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from memory.text import name_of
+
 Score = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -149,6 +151,11 @@ def subject(kind: str, content: Mapping[str, Any]) -> str:
     return next((v for v in content.values() if isinstance(v, str) and v), "")
 
 
+def same_thing(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Say whether two contents of a kind are about the same thing, by its name."""
+    return name_of(subject(kind, one)) == name_of(subject(kind, other))
+
+
 def searchable_text(content: Mapping[str, Any]) -> str:
     """Return the text of a memory that is embedded: its values, without the field names."""
     return " ".join(str(v) for v in content.values() if isinstance(v, str) and v)
@@ -181,11 +188,7 @@ def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
             str,
             Field(
                 ...,
-                description=(
-                    "Verbatim quote of the person's own words in this session that say so:"
-                    " a whole clause, a whole sentence or the whole message, copied character"
-                    " by character, never translated, shortened or put together."
-                ),
+                description="Verbatim quote of the person's own words in this session.",
             ),
         ),
     )

@@ -10,14 +10,13 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory import rows
-from memory.clauses import Said, Words
 from memory.database import Pool, person_transaction
 from memory.embeddings import Embedder
-from memory.guard import Quote, find_quote
+from memory.evidence import TypedMessage, Words, find_evidence
 from memory.ledger import Entry, entries_of
 from memory.namespace import Person
 from memory.rows import Row
-from memory.schemas import INSTRUCTION_KIND, SUBJECT_FIELDS
+from memory.schemas import SUBJECT_FIELDS
 from memory.writing import Change, Step, Written, carry_out
 
 Source: TypeAlias = Mapping[str, Any]
@@ -66,15 +65,10 @@ async def source_edited(
     caller lets the new text be formed. `in_commit` is awaited with the changes, in the transaction.
     Raises `EmbeddingsUnavailable`; then nothing was changed.
     """
-    said = Said(words)
+    message = TypedMessage(words)
 
     def still_said(source: Source) -> bool:
-        evidence = str(source.get("evidence") or "")
-        # Which kind of memory it stands for is not said here: a statement, or a wish.
-        return any(
-            isinstance(find_quote(evidence, [said], kind=kind), Quote)
-            for kind in ("", INSTRUCTION_KIND)
-        )
+        return find_evidence(str(source.get("evidence") or ""), [message]) is not None
 
     return await _without(pool, embedder, person, words.channel, words.ts, still_said, in_commit)
 

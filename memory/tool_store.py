@@ -1,30 +1,30 @@
-"""The store LangMem's tools see: searches are recall, puts are guarded runs, deletes proposals."""
+"""The store LangMem's tools see: searches are recall, puts are judged runs, deletes proposals."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
-from memory.clauses import Said, Words
 from memory.database import Pool
 from memory.embeddings import Embedder
-from memory.guard import Quote, find_quote, shares
+from memory.errors import FormationUnavailable
+from memory.evidence import TypedMessage, Words
 from memory.memories import Memory, list_memories
 from memory.namespace import View
+from memory.proposals import Refused
 from memory.questions import Question
 from memory.recall import recall_memories
-from memory.schemas import subject
 from memory.user_store import Formed, UserStore
+from memory.verdicts import Verifier
 from memory.writing import Change, InCommit
 
-_SENTENCE = re.compile(r"(?:[^.!?。！？\n]|\.(?=\S))+[.!?。！？]*")
+JUDGED_WITHIN = 8.0  # seconds that a person waits for the verdict on what a tool is to store
 
 
 class ToolStore(BaseStore):
@@ -40,18 +40,22 @@ class ToolStore(BaseStore):
         words: Words,
         schemas: Sequence[type[BaseModel]],
         in_commit: InCommit | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
         self._pool = pool
         self._embedder = embedder
         self._view = view
         self._words = words
         self._in_commit = in_commit
-        self._kinds = [schema.__name__ for schema in schemas]
+        self._schemas = schemas
+        self._verifier = verifier
         self.found: list[Memory] = []
         self.shown: dict[str, Memory] = {}
         self.to_forget: dict[str, Memory] = {}
         self.changes: list[Change] = []
         self.questions: list[Question] = []
+        self.refused: list[Refused] = []
+        self.tokens = 0
         self.outcome: Formed | None = None
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
@@ -91,37 +95,35 @@ class ToolStore(BaseStore):
         raise NotImplementedError("A person's memories can be searched and written only.")
 
     async def _put(self, op: PutOp) -> None:
+        """Store what the tool was given, with `evidence` in it, if the verdict lets it pass."""
         content = dict((op.value or {}).get("content") or {})
         kind = str(content.pop("kind", ""))
-        said = Said(self._words)
+        message = TypedMessage(self._words)
         memory = await self._memory(op.key)
         store = await UserStore.load(
             self._pool,
             self._embedder,
             self._view,
-            [said],
-            kinds=self._kinds,
+            [message],
+            schemas=self._schemas,
             also=[memory] if memory else [],
         )
         namespace = memory.namespace if memory else self._view.own
-        value = {"kind": kind, "content": {**content, "evidence": _evidence(said, kind, content)}}
-        await store.aput(namespace.parts, op.key, value)
+        await store.aput(namespace.parts, op.key, {"kind": kind, "content": content})
+        try:
+            async with asyncio.timeout(JUDGED_WITHIN):
+                self.tokens += await store.judge(self._verifier)
+        except (TimeoutError, FormationUnavailable):
+            self.outcome = Formed(changes=(), refused=(), late=True)
+            return
         self.outcome = await store.commit(self._within, at=datetime.now(UTC))
         self.changes += self.outcome.changes
         self.questions += self.outcome.questions
+        self.refused += self.outcome.refused
 
     async def _within(self, connection: AsyncConnection[DictRow], _: Formed) -> None:
         if self._in_commit is not None:
             await self._in_commit(connection)
-
-
-def _evidence(said: Said, kind: str, content: Mapping[str, Any]) -> str:
-    """Return the sentence that says so; the whole message where none does by itself."""
-    about = subject(kind, content)
-    for sentence in map(str, _SENTENCE.findall(said.shown)):
-        if shares(about, sentence) and isinstance(find_quote(sentence, [said]), Quote):
-            return sentence.strip()
-    return said.shown
 
 
 def _item(memory: Memory) -> SearchItem:

@@ -1,7 +1,7 @@
-"""LangMem's memory tools for a model that talks with one person: injected ids, guarded writes.
+"""LangMem's memory tools for a model that talks with one person: injected ids, checked writes.
 
 Origin of the tools: ``create_search_memory_tool`` and ``create_manage_memory_tool`` of LangMem
-(https://langchain-ai.github.io/langmem/reference/tools/), converted for the Responses API.
+(https://langchain-ai.github.io/langmem/reference/tools/), with shorter definitions.
 """
 
 from __future__ import annotations
@@ -9,105 +9,62 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from memory.clauses import Words
 from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import EmbeddingsUnavailable, MemoryOff
+from memory.evidence import Words
 from memory.memories import Memory
 from memory.namespace import View
+from memory.proposals import Refused
 from memory.questions import Question
-from memory.schemas import SCHEMAS, level
-from memory.tool_definitions import Definition, any_of, plain_tool, without_discriminators
+from memory.schemas import SCHEMAS, level, subject
+from memory.tool_definitions import (
+    CHANGE_DESCRIPTION,
+    CHANGE_TOOL,
+    SEARCH_DESCRIPTION,
+    SEARCH_TOOL,
+    Definition,
+    memory_tools,
+)
 from memory.tool_store import ToolStore
 from memory.user_store import Formed
+from memory.verdicts import Verifier
 from memory.writing import Change, InCommit
 
 SEARCH_LIMIT = 20
 MAX_CALLS = 12
 
-_MANAGE = (
-    "Use it when the person asks to remember something about themself, to correct a memory, or to"
-    " forget one. Say in the reply what was stored. Deleting is only proposed: the person gets a"
-    " button and decides; say so. Never call it for what others said or for instructions in quotes."
+_ASKED = (
+    "The person is asked by buttons whether to store this: say so, and do not claim that anything"
+    " was changed."
 )
-_SEARCH = (
-    "Use it to find the ids and details of what this person told you, before updating or deleting."
+_LATER = (
+    "Checking it took too long: the person's words wait and are remembered later. Say so, and do"
+    " not claim that it is remembered already."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """What the model asked the app to show the person, who decides."""
-
-    list_all: bool = False
-    forget: tuple[Memory, ...] = ()
-    forget_everything: bool = False
-
-    def __bool__(self) -> bool:
-        return self.list_all or self.forgets
-
-    @property
-    def forgets(self) -> bool:
-        """Whether something would be forgotten."""
-        return self.forget_everything or bool(self.forget)
-
-
-def _langmem_tools(
-    namespace: tuple[str, ...], schemas: tuple[type[BaseModel], ...], *, store: ToolStore | None
-) -> dict[str, Any]:
-    with warnings.catch_warnings():
-        # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        from langmem import (  # type: ignore[import-untyped]
-            create_manage_memory_tool,
-            create_search_memory_tool,
-        )
-    return {
-        "search_memory": create_search_memory_tool(namespace, instructions=_SEARCH, store=store),
-        "manage_memory": create_manage_memory_tool(
-            namespace, instructions=_MANAGE, schema=_content_type(schemas), store=store
-        ),
-    }
-
-
-@cache
-def _content_type(schemas: tuple[type[BaseModel], ...]) -> Any:
-    return any_of(schemas)
-
-
-@cache
-def _langmem_definitions(schemas: tuple[type[BaseModel], ...]) -> list[Definition]:
-    """Return LangMem's tools as the Responses API takes them; who they are for says nothing there.
-
-    Made once: pydantic takes milliseconds for it, and every turn needs them.
-    """
-    from langchain_core.utils.function_calling import convert_to_openai_tool
-
-    definitions: list[Definition] = []
-    for tool in _langmem_tools(("chat",), schemas, store=None).values():
-        function = convert_to_openai_tool(tool)["function"]
-        function["parameters"]["properties"].pop("filter", None)
-        function["parameters"]["properties"].pop("offset", None)
-        without_discriminators(function["parameters"])
-        definitions.append({"type": "function", "strict": False, **function})
-    return definitions
+_REFUSED = (
+    "The person is shown the reason privately and can store it anyway: say so in a few words, and"
+    " do not claim that you remembered it."
+)
+_NO_EVIDENCE = (
+    "The quote is not in the person's message: if they did say it, call again with their exact"
+    " words. Else do not claim that you remembered it."
+)
+_CREDENTIALS = "It holds a password, key or number that is never stored: say so."
 
 
 class MemoryTools:
     """The tools for one message of one person.
 
     `view` says whose memories, and which of them; `words` is the message itself, and all that a
-    tool may store has to be grounded in it. The model names memories by id and nothing else.
+    tool may store has to be said in it. The model names memories by id and nothing else.
     `in_commit` is awaited inside each transaction that writes; `MemoryOff` raised there undoes it.
-    With `off` the person can still be shown their list and forget everything; nothing is read for
-    the model, and nothing written.
+    With `off` there are no tools; without `verifier` the evidence rule alone decides.
     """
 
     def __init__(
@@ -119,29 +76,26 @@ class MemoryTools:
         *,
         schemas: Sequence[type[BaseModel]] = SCHEMAS,
         in_commit: InCommit | None = None,
+        verifier: Verifier | None = None,
         off: bool = False,
     ) -> None:
-        self._store = ToolStore(pool, embedder, view, words, schemas, in_commit)
-        self._calls = 0
-        self._list_all = False
-        self._forget_everything = False
-        self._tools: dict[str, Any] = {}
-        self._schemas = schemas
+        self._store = ToolStore(pool, embedder, view, words, schemas, in_commit, verifier)
+        self._schemas = {schema.__name__: schema for schema in schemas}
         self._view = view
         self._off = off
+        self._calls = 0
+        self._refused: list[Refused] = []
+        self._tools: dict[str, Any] = {}
 
     def switch_off(self) -> None:
         """From now on read and write nothing: the person has asked for that just now."""
         self._off = True
+        self._refused.clear()
 
     @property
-    def proposal(self) -> Proposal:
-        """What is to be shown to the person after the reply."""
-        return Proposal(
-            list_all=self._list_all,
-            forget=tuple(self._store.to_forget.values()),
-            forget_everything=self._forget_everything,
-        )
+    def to_forget(self) -> tuple[Memory, ...]:
+        """The memories whose deletion is proposed: the person decides."""
+        return tuple(self._store.to_forget.values())
 
     @property
     def shown(self) -> tuple[Memory, ...]:
@@ -158,21 +112,19 @@ class MemoryTools:
         """What the words left open, and the person is asked after the reply."""
         return tuple(self._store.questions)
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens the verdicts took so far."""
+        return self._store.tokens
+
+    @property
+    def refused(self) -> tuple[Refused, ...]:
+        """What was to be stored and was refused, as long as no later call stored its like."""
+        return tuple(self._refused)
+
     def definitions(self) -> list[Definition]:
         """Return the tools as the Responses API takes them."""
-        read_or_write = [] if self._off else _langmem_definitions(tuple(self._schemas))
-        return [
-            *read_or_write,
-            plain_tool(
-                "list_memories",
-                "Show the person, privately, everything you remember about them. Use it when they"
-                " ask what you know or remember about them; do not repeat the list yourself.",
-            ),
-            plain_tool(
-                "forget_everything",
-                "Propose to forget everything about this person: they get a button and decide.",
-            ),
-        ]
+        return [] if self._off else list(memory_tools(tuple(self._schemas.values())))
 
     async def call(self, name: str, arguments: str) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
@@ -188,70 +140,120 @@ class MemoryTools:
             given = None
         if not isinstance(given, dict):
             return _error("The arguments are not a JSON object.")
-        if name == "list_memories":
-            self._list_all = True
-            return json.dumps({"shown_privately": True})
-        if name == "forget_everything":
-            self._forget_everything = True
-            return json.dumps({"proposed": True, "done": False})
-        if name in ("search_memory", "manage_memory") and self._off:
+        if name not in (SEARCH_TOOL, CHANGE_TOOL):
+            return _error(f"There is no tool {name[:40]!r}.")
+        if self._off:
             return _error("Memory is switched off: nothing is read or stored. Say so.")
-        if name == "search_memory":
-            return await self._search(given)
-        if name == "manage_memory":
-            return await self._manage(given)
-        return _error(f"There is no tool {name[:40]!r}.")
-
-    def _langmem(self) -> dict[str, Any]:
-        if not self._tools:
-            self._tools = _langmem_tools(
-                self._view.own.parts, tuple(self._schemas), store=self._store
-            )
-        return self._tools
+        return await (self._search(given) if name == SEARCH_TOOL else self._change(given))
 
     async def _search(self, given: Mapping[str, Any]) -> str:
         query = str(given.get("query") or "")
         limit = given.get("limit")
         bounded = min(max(limit, 1), SEARCH_LIMIT) if isinstance(limit, int) else SEARCH_LIMIT
-        await self._langmem()["search_memory"].ainvoke({"query": query, "limit": bounded})
-        return json.dumps(
-            [_shown(memory) for memory in self._store.found], ensure_ascii=False, default=str
-        )
+        await self._langmem()[SEARCH_TOOL].ainvoke({"query": query, "limit": bounded})
+        return _json([_shown(memory) for memory in self._store.found])
 
-    async def _manage(self, given: Mapping[str, Any]) -> str:
-        action = given.get("action", "create")
-        identity = given.get("id")
-        content = given.get("content")
-        if action in ("create", "update") and not (isinstance(content, dict) and content):
-            return _error("`content` is empty: give the kind and its fields.")
-        named = _is_uuid(identity) and await self._store.knows(str(identity))
-        if action in ("update", "delete") and not named:
+    async def _change(self, given: Mapping[str, Any]) -> str:
+        action, identity = given.get("action"), given.get("id")
+        if action not in ("create", "update", "delete"):
+            return _error("`action` is create, update or delete.")
+        if action == "create":
+            if identity is not None:
+                return _error("A new memory gets its id when it is stored: leave `id` out.")
+        elif not (_is_uuid(identity) and await self._store.knows(str(identity))):
             return _error("There is no memory with that id. Search first and use its id.")
-        ends = isinstance(content, dict) and level(str(content.get("kind")), content) == 0
-        if action != "delete" and ends:
-            # At 0 a memory ends, and only the person's click ends one.
-            return _error(
-                "To forget a memory use the action delete. A dislike is a low score above 0."
-            )
+        if action == "delete":
+            await self._langmem()[CHANGE_TOOL].ainvoke({"action": action, "id": identity})
+            return _json({"proposed": True, "done": False, "id": str(identity)})
+        content = self._content(given)
+        if isinstance(content, str):
+            return _error(content)
         self._store.outcome = None
-        arguments = {"action": action, "content": content, "id": identity}
+        arguments = {"action": action, "content": content}
+        if identity is not None:
+            arguments["id"] = identity
         try:
-            await self._langmem()["manage_memory"].ainvoke(
-                {key: value for key, value in arguments.items() if value is not None}
-            )
-        except (ValidationError, ValueError) as problem:
-            kinds = ", ".join(schema.__name__ for schema in self._schemas)
-            return _error(
-                f"The arguments are not valid ({_fields(problem)}): `content` has a `kind`,"
-                f" one of {kinds}, and the fields of that kind."
-            )
+            await self._langmem()[CHANGE_TOOL].ainvoke(arguments)
         except MemoryOff:
             return _error("Nothing was stored: the person has switched memory off. Say so.")
         except EmbeddingsUnavailable:
             return _error("Nothing was stored: the memory is not reachable. Say so.")
-        if action == "delete":
-            return json.dumps({"proposed": True, "done": False, "id": str(identity)})
-        return _told(self._store.outcome)
+        return self._told(self._store.outcome)
+
+    def _content(self, given: Mapping[str, Any]) -> dict[str, Any] | str:
+        """Return a valid content with its evidence, or what is wrong with it."""
+        content, evidence = given.get("content"), given.get("evidence")
+        if not isinstance(evidence, str) or not evidence.strip():
+            return "`evidence` is empty: quote the person's own words from this message."
+        kind = content.get("kind") if isinstance(content, dict) else None
+        schema = self._schemas.get(kind) if isinstance(kind, str) else None
+        if not isinstance(content, dict) or schema is None:
+            kinds = ", ".join(self._schemas)
+            return f"`content` is an object with `kind`, one of {kinds}, and the fields of it."
+        fields = {name: value for name, value in content.items() if name in schema.model_fields}
+        try:
+            valid = schema.model_validate(fields).model_dump(mode="json")
+        except ValidationError as problem:
+            return f"`content` is not valid for {schema.__name__}: {_faults(problem)}."
+        if not subject(schema.__name__, valid).strip():
+            return f"`content` does not say what it is about: fill in the fields of {kind}."
+        if level(schema.__name__, valid) == 0:
+            # At 0 a memory ends, and only the person's click ends one.
+            return "To forget a memory use the action delete. A dislike is a low score above 0."
+        return {"kind": schema.__name__, **valid, "evidence": evidence}
+
+    def _told(self, outcome: Formed | None) -> str:
+        if outcome is None:
+            return _error("Nothing was stored. Do not claim that you remembered it.")
+        if outcome.late:
+            return _json({"done": False, "later": _LATER})
+        if outcome.changes:
+            stored = {change.kind for change in outcome.changes}
+            self._refused = [one for one in self._refused if one.kind not in stored]
+            return _json(
+                [
+                    {
+                        "done": change.action,
+                        "id": change.key,
+                        "kind": change.kind,
+                        "content": change.after,
+                    }
+                    for change in outcome.changes
+                ]
+            )
+        if outcome.questions:
+            return _json({"done": False, "asked": _ASKED})
+        self._refused += [one for one in outcome.refused if one not in self._refused]
+        reason = outcome.refused[0].reason if outcome.refused else "unsupported"
+        shown = {"no_evidence": _NO_EVIDENCE, "secret": _CREDENTIALS}.get(reason, _REFUSED)
+        return _json({"done": False, "refused": reason, "shown": shown})
+
+    def _langmem(self) -> dict[str, Any]:
+        if not self._tools:
+            self._tools = _langmem_tools(self._view.own.parts, self._store)
+        return self._tools
+
+
+def _langmem_tools(namespace: tuple[str, ...], store: ToolStore) -> dict[str, Any]:
+    with warnings.catch_warnings():
+        # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from langmem import (  # type: ignore[import-untyped]
+            create_manage_memory_tool,
+            create_search_memory_tool,
+        )
+    return {
+        SEARCH_TOOL: create_search_memory_tool(
+            namespace, instructions=SEARCH_DESCRIPTION, store=store, name=SEARCH_TOOL
+        ),
+        CHANGE_TOOL: create_manage_memory_tool(
+            namespace,
+            instructions=CHANGE_DESCRIPTION,
+            schema=dict[str, Any],  # checked against its kind before
+            store=store,
+            name=CHANGE_TOOL,
+        ),
+    }
 
 
 def _shown(memory: Memory) -> dict[str, Any]:
@@ -263,32 +265,12 @@ def _shown(memory: Memory) -> dict[str, Any]:
     }
 
 
-def _told(outcome: Formed | None) -> str:
-    if outcome is not None and outcome.questions and not outcome.changes:
-        return json.dumps(
-            {
-                "done": False,
-                "asked": "It contradicts what you remember. The person is asked by buttons whether"
-                " to replace that: say so, and do not claim that anything was changed.",
-            }
-        )
-    if outcome is None or not outcome.changes:
-        return _error(
-            "Nothing was stored: only what the person's own message says about themself can be"
-            " stored. Do not claim that you remembered it."
-        )
-    return json.dumps(
-        [
-            {"done": change.action, "id": change.key, "kind": change.kind, "content": change.after}
-            for change in outcome.changes
-        ],
-        ensure_ascii=False,
-        default=str,
-    )
+def _json(output: object) -> str:
+    return json.dumps(output, ensure_ascii=False, default=str)
 
 
 def _error(sentence: str) -> str:
-    return json.dumps({"error": sentence})
+    return _json({"error": sentence})
 
 
 def _is_uuid(value: object) -> bool:
@@ -299,8 +281,7 @@ def _is_uuid(value: object) -> bool:
     return True
 
 
-def _fields(problem: ValueError) -> str:
-    if not isinstance(problem, ValidationError):
-        return "action or id"
-    names = {".".join(str(part) for part in error["loc"]) for error in problem.errors()}
-    return ", ".join(sorted(names))[:200]
+def _faults(problem: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors()[:5]
+    )[:300]

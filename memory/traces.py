@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 
 from memory.memories import OF_PERSON, Memory, person_range, read
 from memory.namespace import Person
-from memory.settlement import same_thing
+from memory.schemas import same_thing
 
 # A question whether to change a wider memory too quotes the narrower one it is named after.
 _TRACES: Mapping[LiteralString, LiteralString] = {

@@ -21,8 +21,7 @@ from memory.embeddings import Embedder
 from memory.memories import COLUMNS, OF_PERSON, person_range
 from memory.namespace import Person
 from memory.rows import Row
-from memory.schemas import SCHEMAS
-from memory.settlement import same_thing
+from memory.schemas import SCHEMAS, same_thing
 from memory.writing import Change, Step, Written, carry_out
 
 Fate: TypeAlias = Literal["added", "updated", "unchanged"]

@@ -10,23 +10,25 @@ from typing import TypeAlias
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from pydantic import BaseModel
 
 from memory import rows
-from memory.clauses import Said
-from memory.database import Pool
+from memory.commit import Decisions, StoredChange, decide
+from memory.database import Pool, person_transaction
 from memory.embeddings import Embedder
 from memory.errors import ChangedSince, FormationUnavailable
+from memory.evidence import TypedMessage
 from memory.memories import Memory
 from memory.namespace import View
+from memory.proposals import ProposedWrite, Refused, pair, read_writes
 from memory.questions import Question, ask
 from memory.rows import Row
-from memory.settlement import Settlement, settle
-from memory.wishes import to_wishes
+from memory.verdicts import Verdict, Verifier
 from memory.writing import Actor, Change, Step, carry_out
 
 WHOLE = 50  # so many memories are shown whole,
-NEIGHBOURS = 60  # of more so many: the nearest to each clause in turn
-_CLAUSES = 24
+NEIGHBOURS = 60  # of more so many: the nearest to each sentence in turn
+_SENTENCES = 24
 _ACTORS: dict[str, Actor] = {
     "tool": "tool",
     "command": "command",
@@ -37,15 +39,17 @@ _ACTORS: dict[str, Actor] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Formed:
-    """What came of a run; `refused` holds the guard's codes, never a text of the person.
+    """What came of a run.
 
-    `tokens` is what the model says it used, where it says so.
+    `tokens` is what the model says it used, where it says so. `late`: the model took longer than
+    the deadline; nothing was written, and `in_commit` was not called.
     """
 
     changes: tuple[Change, ...]
-    refused: tuple[str, ...]
+    refused: tuple[Refused, ...]
     questions: tuple[Question, ...] = ()
     tokens: int = 0
+    late: bool = False
 
 
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], Formed], Awaitable[None]]
@@ -54,7 +58,7 @@ InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], Formed], Awaitable[Non
 class UserStore(BaseStore):
     """LangGraph's store interface over what one person may be shown in one place.
 
-    Reads are answered from what `load` read; writes wait for `commit`.
+    Reads are answered from what `load` read; writes wait for `judge` and `commit`.
     """
 
     supports_ttl = False
@@ -64,15 +68,23 @@ class UserStore(BaseStore):
         pool: Pool,
         embedder: Embedder,
         view: View,
-        said: Sequence[Said],
+        messages: Sequence[TypedMessage],
         shown: Sequence[Row],
+        *,
+        schemas: Sequence[type[BaseModel]],
+        whole: bool,
     ) -> None:
         self._pool = pool
         self._embedder = embedder
         self._view = view
-        self._said = said
+        self._messages = messages
         self._rows = {row.place: row for row in shown}
+        self._schemas = {schema.__name__: schema for schema in schemas}
+        self._whole = whole
         self._writes: list[PutOp] = []
+        self._verifier: Verifier | None = None
+        self._judged: list[tuple[ProposedWrite, Verdict | None]] = []
+        self._refused: list[Refused] = []
 
     @classmethod
     async def load(
@@ -80,35 +92,43 @@ class UserStore(BaseStore):
         pool: Pool,
         embedder: Embedder,
         view: View,
-        said: Sequence[Said],
+        messages: Sequence[TypedMessage],
         *,
-        kinds: Iterable[str],
+        schemas: Sequence[type[BaseModel]],
         also: Iterable[Memory] = (),
     ) -> UserStore:
-        """Read the memories of `kinds` to be shown: all of them, or the nearest to what was said.
+        """Read the memories of `schemas` to be shown: all, or the nearest to what was typed.
 
         `also` are memories to be there in any case.
 
         Makes at most one embedding call, with no connection held. Raises `EmbeddingsUnavailable`,
         and `InvalidNamespace` should the database ever return a row outside `view`.
         """
-        known = sorted(kinds)
+        known = sorted(schema.__name__ for schema in schemas)
         shown = await rows.newest(pool, view, known, WHOLE + 1)
-        if len(shown) > WHOLE:
-            clauses = list(dict.fromkeys(c.text for s in said for c in s.clauses))[:_CLAUSES]
-            vectors = await embedder.embed(clauses)
+        whole = len(shown) <= WHOLE
+        if not whole:
+            vectors = await embedder.embed(_sentences(messages))
             shown = await rows.nearest(pool, view, known, vectors, NEIGHBOURS)
         wanted = {(memory.namespace.prefix, memory.key) for memory in also}
         if missing := wanted - {row.place for row in shown}:
             shown += await rows.named(pool, view, missing)
-        return cls(pool, embedder, view, said, _without_superseded(shown))
+        return cls(
+            pool,
+            embedder,
+            view,
+            messages,
+            _without_superseded(shown),
+            schemas=schemas,
+            whole=whole,
+        )
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Raise: everything here is asynchronous."""
         raise NotImplementedError("A person's memories are read and written asynchronously only.")
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Answer reads from memory and keep writes for `commit`; everything else is refused."""
+        """Answer reads from memory and keep writes for `judge`; everything else is refused."""
         return [self._answer(op) for op in ops]
 
     def _answer(self, op: Op) -> Result:
@@ -126,37 +146,64 @@ class UserStore(BaseStore):
         """Drop the writes that wait."""
         self._writes.clear()
 
+    async def judge(self, verifier: Verifier | None) -> int:
+        """Check what was proposed: by the evidence rule, then by `verifier`; return its tokens.
+
+        Without `verifier` the evidence rule alone decides. Holds no connection while the model
+        judges. Raises `FormationUnavailable`.
+        """
+        proposals, self._refused = read_writes(
+            self._writes, self._rows, self._messages, own=self._view.own, schemas=self._schemas
+        )
+        proposals = await self._paired(proposals)
+        self._verifier = verifier
+        if not proposals or verifier is None:
+            self._judged = [(one, None) for one in proposals]
+            return 0
+        judged = await verifier.judge(proposals, self._messages)
+        if judged.problem is not None:
+            self._refused.append(Refused(reason=judged.problem))
+        else:
+            self._judged = [(one, judged.verdicts.get(i)) for i, one in enumerate(proposals)]
+        return judged.tokens
+
     async def commit(self, in_commit: InCommit | None = None, *, at: datetime) -> Formed:
-        """Write what the guard agrees to, and run `in_commit` with it, in one transaction.
+        """Write what was judged, and run `in_commit` with what was written, in one transaction.
 
         `at` is when the memories are confirmed. The rows are read again under a lock of this
         namespace; no connection is held while texts are embedded. Raises `EmbeddingsUnavailable`.
         """
-        own = self._view.own
-        wishes, refused = to_wishes(self._writes, self._rows, self._said, own=own)
-        settlement, formed = Settlement(), Formed(changes=(), refused=())
-        wanted = {wish.target.place for wish in wishes if wish.target}
+        own, verifier = self._view.own, self._verifier
+        proposals = [proposal for proposal, _ in self._judged]
+        decisions, formed = Decisions(), Formed(changes=(), refused=())
+        wanted = {one.target.place for one in proposals if one.target}
         wanted |= {place for place, row in self._rows.items() if row.namespace != own}
         wanted |= {place for row in self._rows.values() for place in row.supersedes}
 
-        async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-            nonlocal settlement
-            if not wishes:
+        async def steps(connection: AsyncConnection[DictRow]) -> list[Step]:
+            nonlocal decisions
+            if not proposals:
                 return []
-            kinds = [wish.kind for wish in wishes]
-            current = await rows.reread(connection, own, kinds, wanted)
-            settlement = settle(wishes, current, own=own, confirmed_at=at.isoformat())
-            return self._steps(settlement)
+            current = await rows.reread(connection, own, [one.kind for one in proposals], wanted)
+            decisions = decide(
+                self._judged,
+                current,
+                own=own,
+                at=at,
+                sensitive=verifier.sensitive if verifier else None,
+                verified=verifier is not None,
+            )
+            return [self._step(change) for change in decisions.changes]
 
         async def ask_and_commit(
             connection: AsyncConnection[DictRow], changes: Sequence[Change]
         ) -> None:
             nonlocal formed
-            gone = len(settlement.changes) - len(changes)
+            gone = [Refused(reason="deleted_meanwhile")] * (len(decisions.changes) - len(changes))
             formed = Formed(
-                changes=tuple(_as_known(change, settlement) for change in changes),
-                refused=(*refused, *settlement.refused, *["deleted_meanwhile"] * gone),
-                questions=tuple(await ask(connection, own, settlement.questions)),
+                changes=tuple(_as_known(change, decisions) for change in changes),
+                refused=(*self._refused, *decisions.refused, *gone),
+                questions=tuple(await ask(connection, own, decisions.questions)),
             )
             if in_commit is not None:
                 await in_commit(connection, formed)
@@ -166,8 +213,8 @@ class UserStore(BaseStore):
                 self._pool,
                 self._embedder,
                 own.person,
-                [own] if wishes else [],
-                decide,
+                [own] if proposals else [],
+                steps,
                 in_commit=ask_and_commit,
             )
         except ChangedSince:
@@ -176,25 +223,39 @@ class UserStore(BaseStore):
             ) from None
         return formed
 
-    def _steps(self, settlement: Settlement) -> list[Step]:
-        kind = self._said[0].words.kind if self._said else "message"
-        return [
-            Step(
-                action=done.action,
-                actor=_ACTORS.get(kind, "formation"),
-                namespace=self._view.own,
-                key=done.key,
-                before=done.row,
-                after=done.value,
-            )
-            for done in settlement.changes
-        ]
+    async def _paired(self, proposals: Sequence[ProposedWrite]) -> list[ProposedWrite]:
+        """Pair new proposals with rows; of a large set those of its own namespace are read."""
+        known = sorted(self._rows.values(), key=lambda row: row.namespace != self._view.own)
+        if not self._whole and (kinds := [one.kind for one in proposals if one.target is None]):
+            async with person_transaction(self._pool, self._view.person) as connection:
+                stored = await rows.reread(connection, self._view.own, kinds, [])
+            known = [*stored, *known]
+        return pair(proposals, known)
+
+    def _step(self, change: StoredChange) -> Step:
+        kind = self._messages[0].words.kind if self._messages else "message"
+        return Step(
+            action=change.action,
+            actor=_ACTORS.get(kind, "formation"),
+            namespace=self._view.own,
+            key=change.key,
+            before=change.row,
+            after=change.value,
+        )
 
 
-def _as_known(change: Change, settlement: Settlement) -> Change:
-    """Tell a change as the person knows it: what stands before a wider memory changes that."""
-    [done] = [one for one in settlement.changes if one.key == change.key]
-    return replace(change, before=done.before, after=done.after)
+def _as_known(change: Change, decisions: Decisions) -> Change:
+    """Return a change as the person knows it: what supersedes a wider memory changes that."""
+    [known] = [one for one in decisions.changes if one.key == change.key]
+    return replace(change, before=known.before, after=known.after)
+
+
+def _sentences(messages: Sequence[TypedMessage]) -> list[str]:
+    """Return what is typed, a sentence each, as far as each is looked up by itself."""
+    found = [
+        one.between(number, number) for one in messages for number in range(len(one.sentences))
+    ]
+    return list(dict.fromkeys(found))[:_SENTENCES]
 
 
 def _item(row: Row) -> SearchItem:

@@ -13,6 +13,8 @@ from bot.doctor.finding import Finding, fix, note, ok, without_secrets
 
 # OpenAI announces most shutdowns a quarter ahead or more.
 SOON_DAYS = 90
+# Settings that take any of LangChain's models, as ``provider:model``.
+_CHAT = frozenset({"KIOKU_MEMORY_MODEL", "KIOKU_VERIFY_MODEL"})
 
 
 def create_client(settings: Settings) -> openai.AsyncOpenAI:
@@ -27,6 +29,12 @@ def create_client(settings: Settings) -> openai.AsyncOpenAI:
 
 async def examine_models(settings: Settings) -> AsyncIterator[Finding]:
     """Ask for each model once; one finding for each, or one for all where none can be asked."""
+    if not settings.verify:
+        yield note(
+            "Verdicts",
+            "KIOKU_VERIFY is off: proposed memories are stored when they quote the person; no model"
+            " checks what they mean.",
+        )
     if not settings.has_model:
         sentence = (
             "none is set: `kioku up` answers with the stand-in (scripted replies, not a language"
@@ -49,6 +57,8 @@ def _named(settings: Settings) -> dict[str, list[str]]:
     chosen = {"KIOKU_REPLY_MODEL": settings.reply_model}
     if settings.formation != "off":
         chosen["KIOKU_MEMORY_MODEL"] = settings.memory_model.removeprefix("openai:")
+    if settings.verify and settings.verify_model:
+        chosen["KIOKU_VERIFY_MODEL"] = settings.verify_model.removeprefix("openai:")
     chosen["KIOKU_EMBEDDING_MODEL"] = settings.embedding_model
     named: dict[str, list[str]] = {}
     for name, model in chosen.items():
@@ -62,8 +72,8 @@ async def _examine(
     """Return the finding, and whether it makes sense to ask for another model."""
     part = f"Model {model}"
     provider, _, _ = model.rpartition(":")
-    if names == ["KIOKU_MEMORY_MODEL"] and provider:
-        return _of_another_provider(part, provider), True
+    if _CHAT.issuperset(names) and provider:
+        return _of_another_provider(part, provider, names), True
     key = "OPENAI_API_KEY"
     server = without_secrets(str(client.base_url))
     try:
@@ -107,13 +117,13 @@ def _or(names: list[str]) -> str:
     return " and ".join(names)
 
 
-def _of_another_provider(part: str, provider: str) -> Finding:
+def _of_another_provider(part: str, provider: str, names: list[str]) -> Finding:
     package = f"langchain_{provider}"
     if importlib.util.find_spec(package) is None:
         return fix(
             part,
             f"{package.replace('_', '-')} is not installed: install it"
-            f" (`pip install {package.replace('_', '-')}`), or set KIOKU_MEMORY_MODEL to another.",
+            f" (`pip install {package.replace('_', '-')}`), or set {_or(names)} to another.",
         )
     return note(part, f"is asked through {package.replace('_', '-')}; only a memory can try it.")
 

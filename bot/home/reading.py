@@ -42,7 +42,7 @@ class HomeReading:
         """Return what is shown there; `chosen` are the person's settings."""
         listing = await self._listing(person, where)
         changes = await history(self._pool, person, limit=CHANGES_SHOWN)
-        questions = await open_questions(self._pool, person) if listing.total else []
+        questions = await open_questions(self._pool, person)
         links, of_changes = await self._linked(listing.memories, changes)
         policy = await self._policies.applies(person.team_id)
         return HomePage(
@@ -119,10 +119,16 @@ class HomeReading:
 def flows(settings: Settings) -> list[Flow]:
     """Return who receives a person's words, by what they do with them."""
     host = urlsplit(settings.openai_base_url or "https://api.openai.com").hostname or ""
-    service, _, model = settings.memory_model.rpartition(":")
-    elsewhere = service not in ("", "openai")
+
+    def named(purpose: str, name: str) -> Flow:
+        service, _, model = name.rpartition(":")
+        elsewhere = service not in ("", "openai")
+        return Flow(purpose=purpose, model=model, host=service if elsewhere else host)
+
+    checks = settings.verdict_model not in (None, settings.memory_model)
     return [
         Flow(purpose="replies", model=settings.reply_model, host=host),
-        Flow(purpose="memories", model=model, host=service if elsewhere else host),
+        named("memories", settings.memory_model),
+        *([named("verdicts", str(settings.verdict_model))] if checks else []),
         Flow(purpose="search", model=settings.embedding_model, host=host),
     ]

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.changed.privately import Work
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
+from bot.own.adding import Adding
 from bot.own.exporting import Exporting
 from bot.own.memories import OwnMemories
 from bot.own.modals import Modals
@@ -28,6 +29,7 @@ from bot.surfaces.forgetting import (
     UNDO_ACTION,
 )
 from bot.surfaces.memories import PAGE_ACTION
+from bot.surfaces.refusals import STORE_ACTION
 from bot.surfaces.settings import RETENTION_ACTION
 from bot.surfaces.standing import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
 from bot.surfaces.transfer import EXPORT_ACTION
@@ -39,6 +41,7 @@ def register(
     app: AsyncApp,
     *,
     own: OwnMemories,
+    adding: Adding,
     controls: Controls,
     periods: PeriodForgetting,
     exporting: Exporting,
@@ -106,6 +109,12 @@ def register(
         ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
     ) -> None:
         await clicked(ack, respond, body, partial(_with_value, periods.forgotten, action))
+
+    @app.action(STORE_ACTION)
+    async def store_anyway(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await clicked(ack, respond, body, partial(_with_value, adding.stored_anyway, action))
 
     @app.action(RETENTION_ACTION)
     async def keep_for(

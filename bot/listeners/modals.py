@@ -17,6 +17,7 @@ from bot.slack import SLACK_FAULTS, error_code
 from bot.surfaces.edited import FORGET_FORM
 from bot.surfaces.erasing import ERASE_FORM
 from bot.surfaces.forms import FORM, KIND_ACTION
+from bot.surfaces.pausing import PAUSE_FORM, pause_form_errors
 from bot.surfaces.places import PLACE_FORM
 from bot.surfaces.settings import SETTINGS_FORM
 from bot.surfaces.transfer import IMPORT_FORM, IMPORT_PREVIEW
@@ -72,6 +73,14 @@ def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
     @app.view(SETTINGS_FORM)
     async def settings(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
         work = partial(modals.controls.settings_saved, view=body["view"])
+        await stored(ack, client, body, work)
+
+    @app.view(PAUSE_FORM)
+    async def pause(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        if errors := pause_form_errors(body["view"]):
+            await ack(response_action="errors", errors=errors)
+            return
+        work = partial(modals.controls.pause_saved, view=body["view"])
         await stored(ack, client, body, work)
 
     @app.view(IMPORT_FORM)

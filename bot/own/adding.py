@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -16,8 +17,10 @@ from bot.locale import Language, say
 from bot.own.changes import HISTORY
 from bot.person.admission import Admission
 from bot.person.settings import ConsentMode, PersonSettings, read_settings
+from bot.person.shares import Shares
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.notices import Told, notice_payload
+from bot.surfaces.refusals import Quoted, quoted_by, read_quoted, refusal_payload
 from bot.surfaces.standing import off_line
 from bot.words import storable, typed
 from memory import (
@@ -26,18 +29,19 @@ from memory import (
     Embedder,
     EmbeddingsUnavailable,
     FormationUnavailable,
+    Formed,
     Former,
     InvalidContent,
     MemoryOff,
     Namespace,
     Person,
     Pool,
-    Question,
+    Reason,
+    Refused,
     UserFact,
     View,
     Words,
     add_memory,
-    as_statement,
     changes_named,
     forgotten_places,
     list_memories,
@@ -48,10 +52,30 @@ from memory import (
 log = logging.getLogger(__name__)
 
 _LIMIT = 2_000
+# Seconds the models may take; past it the words are stored as they were typed.
+_DEADLINE = 5.0
+# The reasons of verdicts. What only the evidence rule refuses is stored as typed: of a command the
+# person's words are their own evidence.
+_VERDICTS = frozenset[Reason](
+    {
+        "unsupported",
+        "other_person",
+        "past",
+        "hypothetical",
+        "question",
+        "joke",
+        "request",
+        "ended",
+        "sensitive",
+    }
+)
 
 
 class Adding:
-    """Stores what the person said, in the audience of where they said it."""
+    """Stores what the person said, in the audience of where they said it.
+
+    Tokens that the models use count against the workspace's `shares`.
+    """
 
     def __init__(
         self,
@@ -63,6 +87,7 @@ class Adding:
         schemas: Sequence[type[BaseModel]] = SCHEMAS,
         consent: ConsentMode,
         admission: Admission | None = None,
+        shares: Shares | None = None,
     ) -> None:
         self._pool = pool
         self._embedder = embedder
@@ -71,6 +96,7 @@ class Adding:
         self._keeps_facts = UserFact in schemas
         self._consent: ConsentMode = consent
         self._admission = admission
+        self._shares = shares
 
     async def added(self, person: Person, language: Language, words: str, channel: str) -> Payload:
         """Remember `words` now, and say what was stored: what is formed of them, else as a fact."""
@@ -97,15 +123,43 @@ class Adding:
         thread = f"{person.team_id}.{channel}.{message.get('thread_ts') or ts}"
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
-            forgotten = ts in await forgotten_places(connection, person, channel)
-            unkept = await is_off_record(connection, person, channel, ts, thread)
+            unlearned = await _unlearned(connection, person, channel, ts, thread)
         if off := settings.off(self._consent):
             return private(off_line(language, off, settings))
-        if forgotten:
-            return private(say(language, "remember_forgotten"))
-        if unkept:
-            return private(say(language, "remember_off_record"))
+        if unlearned:
+            return private(say(language, unlearned))
         return await self._told(person, language, settings, words, channel, ts)
+
+    async def stored_anyway(self, person: Person, language: Language, value: str) -> Payload:
+        """Store the sentence that the button of a refusal holds, as a fact, and say so.
+
+        Credentials are refused, and so is what the person had forgotten or put off the record.
+        """
+        quoted = read_quoted(value)
+        if quoted is None:
+            return _kept(say(language, "command_broke"))
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+            channel, ts = quoted.channel, quoted.ts
+            thread = f"{person.team_id}.{channel}.{ts}"
+            unlearned = ts and await _unlearned(connection, person, channel, ts, thread)
+        if self._admission and (refusal := await self._admission.refuses_person(person)):
+            return _kept(say(language, refusal))
+        if off := settings.off(self._consent):
+            return _kept(off_line(language, off, settings))
+        if unlearned:
+            return _kept(say(language, unlearned))
+        if not self._keeps_facts:
+            return _kept(say(language, "add_nothing"))
+        where = await self._audiences.view_in(person, quoted.channel)
+        try:
+            change = await self._as_fact(where.own, quoted, "command")
+        except InvalidContent:
+            return _kept(say(language, "add_refused"))
+        except EmbeddingsUnavailable:
+            return _kept(say(language, "command_failed"))
+        log.info("a person stored what had been refused")
+        return _shown(language, await self._told_of(person, [change]))
 
     async def _told(
         self,
@@ -120,8 +174,9 @@ class Adding:
             return private(say(language, refusal))
         if off := settings.off(self._consent):
             return private(off_line(language, off, settings))
+        quoted = Quoted(text=words[:_LIMIT], channel=channel, ts=ts)
         try:
-            told = await self._stored(person, settings, words[:_LIMIT], channel, ts)
+            told = await self._stored(person, settings, quoted)
         except InvalidContent:
             return private(say(language, "add_refused"))
         except MemoryOff:
@@ -130,48 +185,91 @@ class Adding:
             return private(say(language, "command_failed"))
         if told is None:
             return private(say(language, "add_nothing"))
-        return notice_payload(language, told) if told else private(say(language, "add_known"))
+        if isinstance(told, Refused):
+            # Words of a command have no channel of their own.
+            sentence = quoted_by(told) or quoted
+            shown = Quoted(text=sentence.text, channel=channel, ts=ts)
+            return refusal_payload(language, told.reason, shown, stores=self._keeps_facts)
+        return _shown(language, told)
 
     async def _stored(
-        self, person: Person, settings: PersonSettings, words: str, channel: str, ts: str
-    ) -> Told | None:
-        async def in_commit(connection: AsyncConnection[DictRow], _: object = None) -> None:
+        self, person: Person, settings: PersonSettings, quoted: Quoted
+    ) -> Told | Refused | None:
+        """Store what is formed of the words, or the words; return why a verdict refuses them."""
+        ts, words = quoted.ts, quoted.text
+
+        async def permitted(connection: AsyncConnection[DictRow]) -> None:
             if (await read_settings(connection, person)).off(self._consent):
                 raise MemoryOff("The person has switched memory off meanwhile.")
-            if ts:
-                await note_taken_up(connection, person, channel, ts)
 
-        where = await self._audiences.view_in(person, channel)
+        async def in_commit(connection: AsyncConnection[DictRow], _: object) -> None:
+            await permitted(connection)
+            await note_taken_up(connection, person, quoted.channel, ts)
+
+        where = await self._audiences.view_in(person, quoted.channel)
         said = Words(
-            text=as_statement(words),
-            channel=channel if ts else "",
+            text=words,
+            channel=quoted.channel if ts else "",
             ts=ts,
             kind="message" if ts else "command",
             zone=settings.zone,
         )
-        changes: Sequence[Change] = ()
-        questions: Sequence[Question] = ()
         try:
-            formed = await self._former.form(where, [said], in_commit=in_commit)
+            formed = await self._former.form(where, [said], in_commit=in_commit, deadline=_DEADLINE)
         except FormationUnavailable:
-            log.warning("nothing could be formed of what somebody added; it is kept as it is")
-        else:
-            changes, questions = formed.changes, formed.questions
-        if not (changes or questions or await self._knows(where, words)):
-            if not self._keeps_facts:
-                return None
-            changes = [await self._as_fact(where.own, words, said)]
-        entries = await changes_named(self._pool, person, [change.id for change in changes])
-        # After a click there the newest changes are shown.
-        return Told(where=f"{HISTORY} -", entries=tuple(entries), questions=tuple(questions))
+            formed = Formed(changes=(), refused=(), late=True)
+        if self._shares and formed.tokens:
+            await self._shares.spend(person.team_id, formed.tokens)
+        if formed.changes or formed.questions or await self._knows(where, words):
+            told = await self._told_of(person, formed.changes)
+            return replace(told, questions=tuple(formed.questions))
+        refused = next((one for one in formed.refused if one.reason in _VERDICTS), None)
+        if refused is not None:
+            return refused
+        if not self._keeps_facts:
+            return None
+        if formed.late:
+            log.warning("what a person added was not judged in time; it is stored as typed")
+            async with person_transaction(self._pool, person) as connection:
+                await permitted(connection)
+        change = await self._as_fact(where.own, quoted, said.kind)
+        if formed.late:
+            async with person_transaction(self._pool, person) as connection:
+                await note_taken_up(connection, person, quoted.channel, ts)
+        return await self._told_of(person, [change])
 
     async def _knows(self, where: View, words: str) -> bool:
         memories = await list_memories(self._pool, where.person)
         return bool(matching([m for m in memories if where.allows(m.namespace)], words))
 
-    async def _as_fact(self, namespace: Namespace, words: str, said: Words) -> Change:
-        place = {"channel": said.channel, "ts": said.ts} if said.ts else {}
-        source = {"kind": said.kind, "evidence": words, **place}
+    async def _told_of(self, person: Person, changes: Sequence[Change]) -> Told:
+        entries = await changes_named(self._pool, person, [change.id for change in changes])
+        # After a click there the newest changes are shown.
+        return Told(where=f"{HISTORY} -", entries=tuple(entries))
+
+    async def _as_fact(self, namespace: Namespace, quoted: Quoted, kind: str) -> Change:
+        place = {"channel": quoted.channel, "ts": quoted.ts} if quoted.ts else {}
+        source = {"kind": kind, "evidence": quoted.text, **place}
+        content = {"fact": quoted.text}
         return await add_memory(
-            self._pool, self._embedder, namespace, "UserFact", {"fact": words}, source
+            self._pool, self._embedder, namespace, UserFact.__name__, content, source
         )
+
+
+async def _unlearned(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, thread: str
+) -> str | None:
+    """Return the key of the sentence that says why nothing is learned from a message, if so."""
+    if ts in await forgotten_places(connection, person, channel):
+        return "remember_forgotten"
+    unkept = await is_off_record(connection, person, channel, ts, thread)
+    return "remember_off_record" if unkept else None
+
+
+def _shown(language: Language, told: Told) -> Payload:
+    return notice_payload(language, told) if told else private(say(language, "add_known"))
+
+
+def _kept(sentence: str) -> Payload:
+    """Return a sentence beside the message that was clicked, which stays with its button."""
+    return {**private(sentence), "replace_original": False}

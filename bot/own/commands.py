@@ -11,7 +11,7 @@ from bot.own.memories import OwnMemories
 from bot.own.periods import PeriodForgetting
 from bot.own.subcommands import (
     EVERYTHING,
-    STRETCH_OF,
+    PERIODS,
     THREAD,
     forget_use,
     help_groups,
@@ -31,7 +31,7 @@ class OwnCommands:
     """Each answer is for the person alone.
 
     `more` are answers to further uses of `bot.own.subcommands.MEMORIES`, by name; `offers` what is
-    only offered when it is asked for in plain words, by the name of the tool.
+    only offered when it is asked for in plain words, by the action of ``memory_settings``.
     """
 
     def __init__(
@@ -61,12 +61,13 @@ class OwnCommands:
 
     @property
     def shows(self) -> dict[str, Answer]:
-        """What a person is shown when they ask for it in plain words, by the name of the tool."""
+        """What a person is shown when they ask for it in plain words, by the tool's action."""
         named = {"show_history": "history", "show_preview": "preview"}
         return {
+            "show_memories": self._list,
             "show_settings": self._settings,
+            **{show: self.answers[use] for show, use in named.items() if use in self.answers},
             "show_help": self._help,
-            **{tool: self.answers[use] for tool, use in named.items() if use in self.answers},
             **self._offers,
         }
 
@@ -91,8 +92,8 @@ class OwnCommands:
             return await self._own.everything_proposed(person, language)
         if use is THREAD:
             return await self._periods.latest_thread_proposed(person, language, channel)
-        if use.name in STRETCH_OF:
-            return await self._periods.stretch_proposed(person, language, STRETCH_OF[use.name])
+        if use in PERIODS:
+            return await self._periods.typed_proposed(person, language, text)
         return await self._own.forget_asked(person, language, text)
 
     async def _list(self, person: Person, language: Language, words: str, _: str) -> Payload:

@@ -95,12 +95,20 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
 def providers(settings: Settings) -> dict[str, str]:
     """Return who received the person's words: the model's provider, by what they did with them."""
     address = settings.openai_base_url or "https://api.openai.com/v1"
-    service, _, _ = settings.memory_model.rpartition(":")
+
+    def reached(model: str) -> str:
+        service, _, _ = model.rpartition(":")
+        return model if service not in ("", "openai") else f"{model} at {address}"
+
+    checking = settings.verdict_model
     return {
         "replies": f"{settings.reply_model} at {address}",
-        "memories": settings.memory_model
-        if service not in ("", "openai")
-        else f"{settings.memory_model} at {address}",
+        "memories": reached(settings.memory_model),
+        **(
+            {"verdicts": reached(checking)}
+            if checking and checking != settings.memory_model
+            else {}
+        ),
         "search": f"{settings.embedding_model} at {address}",
     }
 

@@ -128,6 +128,8 @@ class Modals:
             return await self._import(person, language)
         if use is not None and use.name == "add":
             return await self._blank(person, language)
+        if use is not None and use.name == "pause":
+            return await self.controls.pause_form(person, language)
         if not words:
             return sentence_view(language, "form_edit_title", say(language, "edit_usage"))
         return await self.editing.numbered_form(person, language, words)

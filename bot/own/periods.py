@@ -1,4 +1,4 @@
-"""Forgetting by time or thread: what a person said in the last hour, today, or in one thread."""
+"""Forgetting by time or thread: what a person said in a stretch of time, or in one thread."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import partial
 from bot.changed.announcing import Withdraw, withdraw_nothing
 from bot.kept_texts import latest_thread, messages_in, take_away
 from bot.locale import Language, say
-from bot.own.stretches import Period, stretch, told_in
-from bot.own.subcommands import Stretch
+from bot.own.stretches import Period, told_in
+from bot.own.time_forms import past_period
 from bot.person.people import People
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.forgetting import forget_period_question, forgotten_notice
@@ -33,10 +33,13 @@ class PeriodForgetting:
         self._withdraw = withdraw
         self._people = people
 
-    async def stretch_proposed(self, person: Person, language: Language, name: Stretch) -> Payload:
-        """Return the question before what was said in a stretch of time is forgotten."""
+    async def typed_proposed(self, person: Person, language: Language, words: str) -> Payload:
+        """Return the question for a time in one of the forms that `past_period` takes."""
         zone = (await self._people.settings(person)).zone
-        return await self.proposed(person, language, stretch(name, datetime.now(UTC), zone))
+        ends = past_period(words, datetime.now(UTC), zone)
+        if ends is None:
+            raise ValueError("These words are none of the forms of a time.")
+        return await self.proposed(person, language, Period.between(*ends))
 
     async def latest_thread_proposed(
         self, person: Person, language: Language, channel: str

@@ -1,16 +1,12 @@
-"""A stretch of what a person said: the last hour, today, yesterday, or one thread."""
+"""A period of what a person said: a stretch of time, or one thread."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime, time, timedelta, tzinfo
-from typing import get_args
+from datetime import datetime
 
-from bot.own.subcommands import Stretch
 from memory import Memory
-
-STRETCHES: tuple[Stretch, ...] = get_args(Stretch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +16,13 @@ class Period:
     since: float = 0.0
     until: float | None = None
     thread: str | None = None
+
+    @classmethod
+    def between(cls, since: datetime | None, until: datetime | None) -> Period:
+        """Return the stretch from one moment until another; None: without that end."""
+        return cls(
+            since=since.timestamp() if since else 0.0, until=until.timestamp() if until else None
+        )
 
     def value(self) -> str:
         """Return it as a button's value."""
@@ -38,17 +41,6 @@ class Period:
             and self.since <= moment
             and (self.until is None or moment < self.until)
         )
-
-
-def stretch(name: Stretch, now: datetime, zone: tzinfo) -> Period:
-    """Return the period of that name; days are those of `zone`. `now` is aware."""
-    if name == "last_hour":
-        return Period(since=(now - timedelta(hours=1)).timestamp())
-    midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
-    if name == "today":
-        return Period(since=midnight.timestamp())
-    yesterday = datetime.combine(midnight.date() - timedelta(days=1), time(), zone)
-    return Period(since=yesterday.timestamp(), until=midnight.timestamp())
 
 
 def told_in(memory: Memory, period: Period, places: set[tuple[str, str]]) -> bool:

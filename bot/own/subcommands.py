@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from bot.locale import Language, say
-
-Stretch: TypeAlias = Literal["last_hour", "today", "yesterday"]
+from bot.own.time_forms import past_period, pause_end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,13 +18,14 @@ class Subcommand:
 
     `words` are what people type, the English name first. `usage` and `about` are keys of the
     catalogues: an example, and what it does. `opens` says when it is answered with a modal: never,
-    always, or where nothing stands after it (``alone``).
+    always, where nothing stands after it (``alone``), or where words that name no time do
+    (``no_time``).
     """
 
     words: tuple[str, ...]
     usage: str
     about: str
-    opens: Literal["never", "always", "alone"] = "never"
+    opens: Literal["never", "always", "alone", "no_time"] = "never"
 
     @property
     def name(self) -> str:
@@ -66,7 +67,12 @@ MEMORIES: tuple[Subcommand, ...] = (
         about="about_import",
         opens="always",
     ),
-    Subcommand(words=("pause", "一時停止", "停止"), usage="usage_pause", about="about_pause"),
+    Subcommand(
+        words=("pause", "一時停止", "停止"),
+        usage="usage_pause",
+        about="about_pause",
+        opens="no_time",
+    ),
     Subcommand(words=("resume", "unpause", "再開"), usage="usage_resume", about="about_resume"),
     Subcommand(
         words=("settings", "設定"),
@@ -83,32 +89,30 @@ EVERYTHING = Subcommand(
     usage="usage_forget_everything",
     about="about_forget_everything",
 )
-LAST_HOUR = Subcommand(
-    words=("last hour", "the last hour", "直近1時間", "1時間", "この1時間"),
-    usage="usage_forget_hour",
-    about="about_forget_period",
+# Every other length that `bot.own.time_forms.past_period` takes as well.
+LENGTH = Subcommand(
+    words=("last 2 hours", "直近2時間"), usage="usage_forget_hours", about="about_forget_period"
 )
 TODAY = Subcommand(words=("today", "今日"), usage="usage_forget_today", about="about_forget_period")
 YESTERDAY = Subcommand(
     words=("yesterday", "昨日"), usage="usage_forget_yesterday", about="about_forget_period"
+)
+LAST_WEEK = Subcommand(
+    words=("last week", "先週"), usage="usage_forget_week", about="about_forget_period"
 )
 THREAD = Subcommand(
     words=("this thread", "thread", "このスレッド", "スレッド"),
     usage="usage_forget_thread",
     about="about_forget_period",
 )
-FORGET: tuple[Subcommand, ...] = (NUMBER, WORDS, EVERYTHING, LAST_HOUR, TODAY, YESTERDAY, THREAD)
-STRETCH_OF: dict[str, Stretch] = {
-    LAST_HOUR.name: "last_hour",
-    TODAY.name: "today",
-    YESTERDAY.name: "yesterday",
-}
+PERIODS: tuple[Subcommand, ...] = (LENGTH, TODAY, YESTERDAY, LAST_WEEK)
+FORGET: tuple[Subcommand, ...] = (NUMBER, WORDS, EVERYTHING, *PERIODS, THREAD)
 _NAMED = {use.name: use for use in MEMORIES}
 # What help shows: under each heading, the uses that share a line.
 HELP: dict[str, tuple[tuple[Subcommand, ...], ...]] = {
     "help_see": tuple((_NAMED[name],) for name in ("list", "search", "history", "preview")),
     "help_change": tuple((_NAMED[name],) for name in ("add", "edit")),
-    "help_forget": ((NUMBER, WORDS), (TODAY, YESTERDAY, LAST_HOUR, THREAD), (EVERYTHING,)),
+    "help_forget": ((NUMBER, WORDS), (*PERIODS, THREAD), (EVERYTHING,)),
     "help_control": tuple((_NAMED[name],) for name in ("pause", "resume", "settings")),
     "help_take": tuple((_NAMED[name],) for name in ("export", "import")),
 }
@@ -138,9 +142,11 @@ def memories_use(text: str) -> tuple[Subcommand, str] | None:
 def forget_use(text: str) -> Subcommand:
     """Return which use of ``/forget`` was typed; what is none of the others is words."""
     folded = _folded(text.strip(" .。!！"))
-    for use in (EVERYTHING, LAST_HOUR, TODAY, YESTERDAY, THREAD):
+    for use in (EVERYTHING, *PERIODS, THREAD):
         if folded in use.words:
             return use
+    if past_period(text, datetime.now(UTC), UTC) is not None:
+        return LENGTH
     return NUMBER if text.isdecimal() else WORDS
 
 
@@ -150,6 +156,8 @@ def use_opens_modal(command: str, text: str) -> bool:
     if found is None:
         return False
     use, words = found
+    if use.opens == "no_time":
+        return bool(words) and pause_end(words, datetime.now(UTC), UTC) is None
     return use.opens == "always" or (use.opens == "alone" and not words)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 from psycopg import AsyncConnection
@@ -15,8 +15,8 @@ from bot.kept_texts import drop_words, has_turn, last_turn, put_off_record, put_
 from bot.learning import Learning
 from bot.locale import Language, say
 from bot.messages import Message
+from bot.own.time_forms import may_end_pause, pause_end, tomorrow_morning
 from bot.person.admission import Admission
-from bot.person.pausing import PauseNotUnderstood, pause_end
 from bot.person.people import People
 from bot.person.settings import (
     ConsentMode,
@@ -31,7 +31,9 @@ from bot.person.settings import (
     resume,
 )
 from bot.quiet import fall_quiet
-from bot.surfaces.blocks import Payload, private
+from bot.surfaces.blocks import Payload, escaped, private
+from bot.surfaces.edited import payload_view
+from bot.surfaces.pausing import pause_form, read_pause_form
 from bot.surfaces.places import sentence_view
 from bot.surfaces.settings import (
     read_settings_form,
@@ -46,7 +48,7 @@ from memory import Memory, Person, Pool, list_memories, lock_for_forgetting, per
 
 log = logging.getLogger(__name__)
 
-_PAUSES = {"hour": "for 1 hour", "tomorrow": "until tomorrow", "open": ""}
+_PAUSES = ("hour", "tomorrow", "open")
 
 Which = Literal["this_message", "previous_message"]
 
@@ -71,13 +73,17 @@ class Controls:
 
     # --- what is done ---------------------------------------------------------------------
 
-    async def pause(self, person: Person, words: str) -> PersonSettings:
-        """Pause memory for or until what `words` say; nothing said: until it is resumed.
+    async def zone(self, person: Person) -> tzinfo:
+        """Return the person's time zone."""
+        return (await self._people.settings(person)).zone
 
-        Raises `bot.person.pausing.PauseNotUnderstood`.
+    async def pause(self, person: Person, until: datetime | None = None) -> PersonSettings:
+        """Pause memory until a moment, None: until it is resumed.
+
+        Raises `ValueError` for a moment that is past, or more than ten years ahead.
         """
-        zone = (await self._people.settings(person)).zone
-        until = pause_end(words, datetime.now(UTC), zone)
+        if until is not None and not may_end_pause(until, datetime.now(UTC)):
+            raise ValueError("A pause ends later than now, and within ten years.")
         async with person_transaction(self._pool, person) as connection:
             await lock_for_forgetting(connection, person)
             await pause(connection, person, until)
@@ -174,16 +180,34 @@ class Controls:
     # --- what the person is told ----------------------------------------------------------
 
     async def paused(self, person: Person, language: Language, words: str) -> Payload:
-        """Answer ``/memories pause``."""
-        try:
-            return paused_notice(language, await self.pause(person, words))
-        except PauseNotUnderstood:
-            return private(say(language, "pause_not_understood", words=words[:80]))
+        """Answer ``/memories pause``; other words than a time are answered with a modal."""
+        until = None
+        if words:
+            until = pause_end(words, datetime.now(UTC), await self.zone(person))
+            if until is None:
+                return private(say(language, "pause_forms", words=escaped(words[:80])))
+        return paused_notice(language, await self.pause(person, until))
+
+    async def pause_form(self, person: Person, language: Language) -> View:
+        """Return the form that asks until when to pause."""
+        return pause_form(language, await self.zone(person))
+
+    async def pause_saved(
+        self, person: Person, language: Language, *, view: Mapping[str, Any]
+    ) -> View:
+        """Pause until the moment that was chosen in the form."""
+        settings = await self.pause(person, read_pause_form(view))
+        return payload_view(language, "pause_title", paused_notice(language, settings))
 
     async def paused_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
         """Pause for as long as was chosen; the page itself says so."""
         del language
-        await self.pause(person, _PAUSES[chosen])
+        await self._pause_chosen(person, chosen)
+
+    async def _pause_chosen(self, person: Person, chosen: str) -> None:
+        zone, now = await self.zone(person), datetime.now(UTC)
+        ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow_morning(now, zone)}
+        await self.pause(person, ends.get(chosen))
 
     async def language_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
         """Take the language that was chosen, or Slack's; the page is in it at once."""
@@ -254,7 +278,7 @@ class Controls:
         if chosen.memory in ("on", *_PAUSES) and disagrees:
             await self.agree(person)
         if chosen.memory in _PAUSES:
-            await self.pause(person, _PAUSES[chosen.memory])
+            await self._pause_chosen(person, chosen.memory)
         elif chosen.memory == "on" and settings.paused:
             await self.resume(person)
         language = await self._people.language(person)

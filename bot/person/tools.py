@@ -7,7 +7,8 @@ and the person's click decides.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, time, tzinfo
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -17,9 +18,9 @@ from bot.messages import Message
 from bot.own.memories import OwnMemories
 from bot.own.periods import PeriodForgetting
 from bot.own.placing import Placing
-from bot.own.stretches import STRETCHES, Period
+from bot.own.stretches import Period
+from bot.own.time_forms import MORNING, may_end_pause
 from bot.person.controls import Controls
-from bot.person.pausing import PauseNotUnderstood
 from bot.person.settings import MAX_RETENTION_DAYS
 from bot.surfaces.blocks import Payload
 from bot.turns import Intent
@@ -32,66 +33,38 @@ Definition = dict[str, Any]
 Show: TypeAlias = Callable[[Person, Language, str, str], Awaitable[Payload]]
 _Run: TypeAlias = Callable[[Arguments], Awaitable[Any]]
 
-_PAUSE = (
-    "Pause memory: until it ends nothing is read from it and nothing the person says is ever"
-    " remembered. Use it when they ask to pause, stop or take a break from remembering."
+SETTINGS_TOOL = "memory_settings"
+VIEW_TOOL = "read_current_view"
+
+_SETTINGS = """\
+Show or change how this person is remembered. Use it only when they ask for it. Actions:
+show_memories (all you remember of them), show_settings, show_history (recent changes, with Undo), \
+show_preview (which memories a reply here could use), show_help, export (a file of everything): \
+shown to them privately; do not repeat it.
+pause: nothing is read or remembered until `until`; without it until resume.
+do_not_remember: never remember one message, as for "off the record"; scope: this_message, or \
+previous_message for what they wrote before.
+incognito_thread: no memory in this thread, for good.
+{quiet}forget_everything; forget_period: what they told you from `since` to `until`, or scope \
+this_thread; change_where_used: use what they told you about `about` (words of it) there. These \
+three are only proposed: they get a button and decide; say so.
+change: notices of what was remembered, language of commands, memory on or off, retention_days \
+(0: no end). retention_days and memory on are only proposed."""
+_QUIET = "quiet_thread: answer in this thread only when mentioned; say that a mention ends it.\n"
+_VIEW = (
+    "Read what the person looks at in Slack: a channel's newest messages or a message with its"
+    ' thread. For "this channel", "this message" and the like, where it is not in this'
+    " conversation."
 )
-_DURATION = (
-    "How long or until when, in the person's own words: 'for 2 hours', 'until tomorrow',"
-    " '明日まで'; a date such as 2026-12-24 or a time such as 18:00, too."
-    " Empty: until they resume it."
-)
-_RESUME = "End a pause of memory, when the person asks to resume or to remember again."
-_NOT_THIS = (
-    "Never remember one message: use it when the person says 'don't remember this', 'off the"
-    " record' or the like. `which` is previous_message when they mean what they wrote before."
-)
-_INCOGNITO = (
-    "Make this thread incognito for the person, for good: memory is neither read nor written in it."
-    " Use it when they ask that for this thread or conversation."
-)
-_QUIET = (
-    "Be quiet in this thread from now on: only where you are mentioned you answer, and then follow"
-    " it again. Use it when somebody asks you to be quiet, to stay out of it or to stop replying"
-    " here; then say in a few words that a mention brings you back."
-)
-_LOOK = (
-    "Read what the person looks at in Slack right now: a channel's newest messages, or a message"
-    " with its thread. Use it when they speak of 'this channel', 'this message', 'what is going on"
-    " here' or the like, and it is not in this conversation."
-)
-_PERIOD = (
-    "Propose to forget all that the person told you in a stretch of time or in this thread: they"
-    " get a button and decide; say so."
-)
-# What only shows something to the person, who may click there; offered where somebody shows it.
-_SHOWS = {
-    "show_settings": (
-        "Show the person, privately, their settings: memory, notices, language, how long kept."
-    ),
-    "show_history": (
-        "Show the person, privately, what was remembered, changed and forgotten lately, with Undo."
-    ),
-    "show_preview": (
-        "Show the person, privately, which memories a reply in this conversation could draw on."
-    ),
-    "show_help": "Show the person, privately, what they can do with their memories, and how.",
-    "export_memories": (
-        "Offer the person, privately, a file of everything that is stored about them."
-    ),
-}
-_PLACE = (
-    "Propose to use what the person told you in other conversations than now: here, everywhere in"
-    " the workspace, or in their direct messages only. They get a button and decide; say so."
-)
-_CHANGE = (
-    "Change the person's settings as they ask: `notices` of what was remembered, the `language` you"
-    " answer commands in, `memory` on or off, how many days memories are kept (0: no end). To turn"
-    " memory on, and how long to keep, is only proposed: they get a button; say so."
-)
+_SCOPES = ("this_message", "previous_message", "this_thread")
 _WHERE = ("here", "everywhere", "direct_messages")
-_WHICH = ("this_message", "previous_message")
-_CHANGEABLE: dict[str, Definition] = {
+_MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}
+_PARAMETERS: dict[str, Definition] = {
+    "until": _MOMENT,
+    "since": _MOMENT,
+    "scope": {"type": "string", "enum": list(_SCOPES)},
+    "about": {"type": "string"},
+    "where": {"type": "string", "enum": list(_WHERE)},
     "notices": {"type": "boolean"},
     "language": {"type": "string", "enum": ["en", "ja", "slack"]},
     "retention_days": {"type": "integer", "minimum": 0, "maximum": MAX_RETENTION_DAYS},
@@ -100,7 +73,7 @@ _CHANGEABLE: dict[str, Definition] = {
 
 
 class ControlTools:
-    """The tools for one message of one person."""
+    """The tools for one message of one person; `shows` are the actions that only show something."""
 
     def __init__(
         self,
@@ -120,134 +93,149 @@ class ControlTools:
         self._viewing = viewing
         self._message = message
         self._intent = intent
-        self.shown: list[Work] = []
+        self._in_dm = message.audience == DM
+        # By action and arguments: what is asked for twice is shown once.
+        self._shown: dict[str, Work] = {}
         self.switched_off = False
         self.forgets = False
-        works: list[tuple[Definition, _Run]] = [
-            (_tool(name, _SHOWS[name]), partial(self._show, work)) for name, work in shows.items()
-        ]
-        works += [
-            (_tool("pause_memory", _PAUSE, duration=_text(_DURATION)), self._pause),
-            (_tool("resume_memory", _RESUME), self._resume),
-            (_tool("do_not_remember", _NOT_THIS, which=_one_of(*_WHICH)), self._do_not_remember),
-            (_tool("incognito_thread", _INCOGNITO), self._make_incognito),
-            (
-                _tool("forget_period", _PERIOD, period=_one_of(*STRETCHES, "this_thread")),
-                self._forget_period,
-            ),
-            (
-                _tool(
-                    "change_where_used",
-                    _PLACE,
-                    about=_text("Words of the memories that are meant: what they are about."),
-                    where=_one_of(*_WHERE),
-                ),
-                self._change_where_used,
-            ),
-            (_tool("change_settings", _CHANGE, **_CHANGEABLE), self._change_settings),
-        ]
-        if message.audience == DM:
-            works.append((_tool("read_current_context", _LOOK), self._look))
-        else:
-            works.append((_tool("be_quiet_in_thread", _QUIET), self._be_quiet))
-        self._tools = {str(tool["name"]): (tool, run) for tool, run in works}
+        self.forgets_everything = False
+        self._actions: dict[str, _Run] = {
+            **{name: partial(self._show, show) for name, show in shows.items()},
+            "pause": self._pause,
+            "resume": self._resume,
+            "do_not_remember": self._do_not_remember,
+            "incognito_thread": self._make_incognito,
+            **({} if self._in_dm else {"quiet_thread": self._be_quiet}),
+            "forget_everything": self._forget_everything,
+            "forget_period": self._forget_period,
+            "change_where_used": self._change_where_used,
+            "change": self._change,
+        }
+
+    @property
+    def shown(self) -> list[Work]:
+        """What is to be shown to the person after the reply."""
+        return list(self._shown.values())
 
     def definitions(self) -> list[Definition]:
         """Return the tools as the Responses API takes them."""
-        return [definition for definition, _ in self._tools.values()]
+        settings = settings_tool(self._actions)
+        return [settings, _tool(VIEW_TOOL, _VIEW, {})] if self._in_dm else [settings]
 
     def __contains__(self, name: str) -> bool:
-        return name in self._tools
+        return name == SETTINGS_TOOL or (name == VIEW_TOOL and self._in_dm)
 
     async def call(self, name: str, given: Arguments) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
         Raises `psycopg.OperationalError` when the database is away.
         """
-        _, work = self._tools[name]
-        return json.dumps(await work(given), ensure_ascii=False, default=str)
+        if name == VIEW_TOOL:
+            output: Any = await self._viewing.read(self._message)
+        elif run := self._actions.get(str(given.get("action"))):
+            output = await run(given)
+        else:
+            output = _error(f"`action` is one of {', '.join(self._actions)}.")
+        return json.dumps(output, ensure_ascii=False, default=str)
+
+    def _show_after(self, given: Arguments, work: Work) -> None:
+        self._shown[json.dumps(dict(given), sort_keys=True, default=str)] = work
+
+    async def _show(self, show: Show, given: Arguments) -> Any:
+        channel = self._message.channel_id
+        self._show_after(given, lambda person, language: show(person, language, "", channel))
+        return {"shown_privately": True}
 
     async def _pause(self, given: Arguments) -> Any:
-        person = self._message.person
-        try:
-            settings = await self._controls.pause(person, str(given.get("duration") or ""))
-        except PauseNotUnderstood:
-            return _error("`duration` is not understood: write it as 'for 2 hours' or a date.")
+        person, until = self._message.person, None
+        if given.get("until"):
+            until = _moment(given["until"], await self._controls.zone(person), at=MORNING)
+            if until is None or not may_end_pause(until, datetime.now(UTC)):
+                return _error(
+                    "`until` is not a time later than now: write ISO 8601, such as"
+                    " 2026-12-24T18:00, or leave it out to pause until they resume."
+                )
+        settings = await self._controls.pause(person, until)
         # To ask for a pause is nothing to remember either.
         await self._controls.put_off_record(self._message, self._intent, "this_message")
         self.switched_off = True
-        self.shown.append(self._controls.pause_shown)
+        self._show_after({"action": "pause"}, self._controls.pause_shown)
         end = settings.paused_until
-        until = end.astimezone(settings.zone).isoformat(timespec="minutes") if end else "resumed"
-        return {"paused": True, "until": until}
+        shown = end.astimezone(settings.zone).isoformat(timespec="minutes") if end else "resumed"
+        return {"paused": True, "until": shown}
 
     async def _resume(self, given: Arguments) -> Any:
         del given
         off = await self._controls.resume(self._message.person)
-        self.shown.append(self._controls.resumed)
+        self._show_after({"action": "resume"}, self._controls.resumed)
         return {"resumed": True} if off is None else _error(f"Memory stays off: {off}.")
 
     async def _do_not_remember(self, given: Arguments) -> Any:
-        which = given.get("which", "this_message")
-        if which not in _WHICH:
-            return _error("`which` is this_message or previous_message.")
+        which = given.get("scope", "this_message")
+        if which not in ("this_message", "previous_message"):
+            return _error("`scope` is this_message or previous_message.")
         left = await self._controls.put_off_record(self._message, self._intent, which)
         self.switched_off = True
         if not left:
             return {"not_remembered": which, "done": True}
         self.forgets = True
-        self.shown.append(partial(self._own.proposed, memories=tuple(left)))
+        self._show_after(given, partial(self._own.proposed, memories=tuple(left)))
         return {"not_remembered": which, "done": False, "proposed": True}
 
     async def _make_incognito(self, given: Arguments) -> Any:
-        del given
         await self._controls.make_incognito(self._message)
         self.switched_off = True
-        self.shown.append(self._controls.incognito_shown)
+        self._show_after(given, self._controls.incognito_shown)
         return {"incognito": True, "for_good": True}
-
-    async def _look(self, given: Arguments) -> Any:
-        del given
-        return await self._viewing.read(self._message)
 
     async def _be_quiet(self, given: Arguments) -> Any:
         del given
         await self._controls.be_quiet(self._message)
         return {"quiet": True, "until": "somebody mentions you in this thread"}
 
-    async def _forget_period(self, given: Arguments) -> Any:
-        name = given.get("period")
-        if name == "this_thread":
-            period = Period(thread=self._message.thread)
-            self.shown.append(partial(self._periods.proposed, period=period))
-        elif name in STRETCHES:
-            self.shown.append(partial(self._periods.stretch_proposed, name=name))
-        else:
-            return _error(f"`period` is one of {', '.join(STRETCHES)}, this_thread.")
-        self.forgets = True
+    async def _forget_everything(self, given: Arguments) -> Any:
+        self.forgets = self.forgets_everything = True
+        self._show_after({"action": given["action"]}, self._own.everything_proposed)
         return {"proposed": True, "done": False}
+
+    async def _forget_period(self, given: Arguments) -> Any:
+        if given.get("scope") == "this_thread":
+            period = Period(thread=self._message.thread)
+        else:
+            found = await self._period(given)
+            if isinstance(found, str):
+                return _error(found)
+            period = found
+        self.forgets = True
+        self._show_after(given, partial(self._periods.proposed, period=period))
+        return {"proposed": True, "done": False}
+
+    async def _period(self, given: Arguments) -> Period | str:
+        """Return the period, or what to write instead."""
+        zone = await self._controls.zone(self._message.person)
+        ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}
+        if not ends or None in ends.values():
+            return (
+                "Give `since`, `until` or both in ISO 8601, such as 2026-12-24 or"
+                " 2026-12-24T18:00, or `scope` this_thread."
+            )
+        since, until = ends.get("since"), ends.get("until")
+        if since is not None and since > datetime.now(UTC):
+            return "`since` is later than now: write when what is to be forgotten began."
+        if since is not None and until is not None and until <= since:
+            return "`until` is not after `since`: for one whole day write the next day's date."
+        return Period.between(since, until)
 
     async def _change_where_used(self, given: Arguments) -> Any:
         words, where = str(given.get("about") or "").strip(), given.get("where")
         if not words or where not in _WHERE:
             return _error(f"Give `about`, some words, and `where`: {', '.join(_WHERE)}.")
-        self.shown.append(
-            partial(
-                self._placing.proposed,
-                words=words,
-                where=where,
-                channel=self._message.channel_id,
-            )
-        )
+        channel = self._message.channel_id
+        work = partial(self._placing.proposed, words=words, where=where, channel=channel)
+        self._show_after(given, work)
         return {"proposed": True, "done": False}
 
-    async def _show(self, show: Show, given: Arguments) -> Any:
-        del given
-        channel = self._message.channel_id
-        self.shown.append(lambda person, language: show(person, language, "", channel))
-        return {"shown_privately": True}
-
-    async def _change_settings(self, given: Arguments) -> Any:
+    async def _change(self, given: Arguments) -> Any:
         person, language = self._message.person, given.get("language")
         chosen: dict[str, Any] = {}
         if isinstance(given.get("notices"), bool):
@@ -266,16 +254,25 @@ class ControlTools:
             self.switched_off = True
         if keeps:
             work = partial(self._controls.retention_proposed, days=days or None)
-            self.shown.append(work)
-        self.shown.append(
-            self._controls.consent_asked if memory == "on" else self._controls.settings_shown
-        )
+            self._show_after({"retention_days": days}, work)
+        shown = self._controls.consent_asked if memory == "on" else self._controls.settings_shown
+        self._show_after({"action": "change", "memory": memory}, shown)
         return {"done": [*chosen, *(["memory"] if memory == "off" else [])]} | (
             {"proposed": True} if keeps or memory == "on" else {}
         )
 
 
-def _tool(name: str, description: str, **properties: Definition) -> Definition:
+def settings_tool(actions: Iterable[str]) -> Definition:
+    """Return the definition of the tool with these actions."""
+    offered = list(actions)
+    description = _SETTINGS.format(quiet=_QUIET if "quiet_thread" in offered else "")
+    action = {"type": "string", "enum": offered}
+    return _tool(SETTINGS_TOOL, description, {"action": action, **_PARAMETERS}, ["action"])
+
+
+def _tool(
+    name: str, description: str, properties: Definition, required: Iterable[str] = ()
+) -> Definition:
     return {
         "type": "function",
         "name": name,
@@ -283,19 +280,26 @@ def _tool(name: str, description: str, **properties: Definition) -> Definition:
         "parameters": {
             "type": "object",
             "properties": properties,
-            "required": [],
+            "required": list(required),
             "additionalProperties": False,
         },
         "strict": False,
     }
 
 
-def _text(description: str) -> Definition:
-    return {"type": "string", "description": description}
+def _moment(text: object, zone: tzinfo, *, at: time = time()) -> datetime | None:
+    """Return the moment of an ISO 8601 date or date-time; None for anything else.
 
-
-def _one_of(*values: str) -> Definition:
-    return {"type": "string", "enum": list(values)}
+    A date alone is that day at `at`; without an offset the clock is that of `zone`.
+    """
+    try:
+        moment = datetime.combine(date.fromisoformat(str(text).strip()), at)
+    except ValueError:
+        try:
+            moment = datetime.fromisoformat(str(text).strip())
+        except ValueError:
+            return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def _error(sentence: str) -> Definition:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
 import procrastinate
 from procrastinate import exceptions
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.tasks import Task
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -54,8 +56,7 @@ _ADD: LiteralString = (
 )
 _DEFER: LiteralString = f"{_ADD} SET task_name = job.task_name RETURNING xmax = 0 AS added"
 _DUE: LiteralString = (
-    "CASE WHEN job.attempts > 0"
-    " THEN LEAST(job.scheduled_at, now() + make_interval(secs => %(delay)s))"
+    "CASE WHEN job.attempts > 0 THEN job.scheduled_at"
     " ELSE LEAST(now() + make_interval(secs => %(delay)s), GREATEST(now(),"
     " (SELECT min(at) FROM procrastinate_events WHERE job_id = job.id AND type = 'deferred')"
     " + make_interval(secs => %(at_most)s))) END"
@@ -77,6 +78,19 @@ def migrations() -> list[Migration]:
     """Return the schema steps of the bot: the queue's own, then ours."""
     schema = procrastinate.schema.SchemaManager.get_schema()
     return [Migration("procrastinate/3.10", schema), *packaged_migrations("bot")]
+
+
+class _Waits(BaseRetryStrategy):
+    """Retries after each of these seconds in turn, then no more."""
+
+    def __init__(self, seconds: Sequence[int]) -> None:
+        self._seconds = tuple(seconds)
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        del exception
+        if job.attempts >= len(self._seconds):
+            return None
+        return RetryDecision(retry_in={"seconds": self._seconds[job.attempts]})
 
 
 class Queue:
@@ -104,14 +118,20 @@ class Queue:
         queue: str,
         work: Callable[..., Awaitable[None]],
         *,
-        attempts: int,
-        wait: int,
+        attempts: int = 0,
+        wait: int = 0,
+        waits: Sequence[int] | None = None,
     ) -> None:
         """Let jobs called `name` run `work`, and again after a failure, `attempts` times at most.
 
-        The n-th wait is `wait` to the power of n seconds.
+        The n-th wait is `wait` to the power of n seconds. With `waits` it is the n-th of those, and
+        there are as many further attempts.
         """
-        retry = procrastinate.RetryStrategy(max_attempts=attempts, exponential_wait=wait)
+        retry = (
+            procrastinate.RetryStrategy(max_attempts=attempts, exponential_wait=wait)
+            if waits is None
+            else _Waits(waits)
+        )
         self._app.task(name=name, queue=queue, retry=retry)(work)
 
     def repeat(
@@ -170,8 +190,9 @@ class Queue:
     ) -> None:
         """Let one job of `lock` run after `delay` seconds of quiet, but `at_most` after the first.
 
-        One that waits already waits anew, to within a quarter of `delay`. One that has failed is
-        tried no later for it. Whatever is committed with the caller's transaction the job will see.
+        One that waits already waits anew, to within a quarter of `delay`. One that has failed keeps
+        its time: more words are no reason for more attempts. Whatever is committed with the
+        caller's transaction the job will see.
         """
         given = _given(name, queue, lock, delay, arguments)
         await connection.execute(_DEBOUNCE, {**given, "at_most": at_most})

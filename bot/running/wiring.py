@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from bot.absence.reading import Reading
 from bot.attachments import Attachments
 from bot.audience import Audiences
 from bot.changed.notices import ChangeNotices
+from bot.config import Settings
 from bot.home.homes import Homes
 from bot.home.reading import HomeReading
 from bot.inbox import Inbox, Waiting
@@ -43,7 +46,10 @@ from bot.toolbox import open_tools
 from bot.turn import OpenOutlet, Parts
 from bot.turns import Intent, Turns
 from bot.viewing import Viewing
-from memory import Embedder, Former, View, load_schemas, memory_model
+from memory import Embedder, Former, Verifier, View, load_schemas, memory_model
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +85,20 @@ class Wiring:
     open_outlet: OpenOutlet
 
 
+def _chat(settings: Settings, model: str) -> BaseChatModel:
+    return memory_model(
+        model=model, api_key=settings.model_key(), base_url=settings.openai_base_url
+    )
+
+
+def _verifier(settings: Settings) -> Verifier | None:
+    """Return what checks proposals by a second request; None with ``KIOKU_VERIFY=off``."""
+    model = settings.verdict_model
+    if model is None:
+        return None
+    return Verifier(partial(_chat, settings, model), sensitive=settings.sensitive)
+
+
 def wire(connections: Connections) -> Wiring:
     """Return the parts, joined; nothing is asked of a network yet."""
     settings, pool, slack = connections.settings, connections.pool, connections.slack
@@ -92,15 +112,13 @@ def wire(connections: Connections) -> Wiring:
     admission = Admission(policies, people, slack)
     notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
     own = OwnMemories(pool, embedder, stand_in=settings.stand_in, withdraw=notices.withdraw)
+    verifier = _verifier(settings)
     former = Former(
         pool,
         embedder,
-        lambda: memory_model(
-            model=settings.memory_model,
-            api_key=settings.model_key(),
-            base_url=settings.openai_base_url,
-        ),
+        partial(_chat, settings, settings.memory_model),
         schemas=schemas,
+        verifier=verifier,
     )
     shares = Shares(
         pool,
@@ -154,6 +172,7 @@ def wire(connections: Connections) -> Wiring:
             schemas=schemas,
             consent=settings.consent,
             admission=admission,
+            shares=shares,
         ),
         periods,
         more={
@@ -161,7 +180,7 @@ def wire(connections: Connections) -> Wiring:
             "preview": previews.command,
             "export": exporting.exported,
         },
-        offers={"export_memories": exporting.offered},
+        offers={"export": exporting.offered},
     )
     workspace = Workspace(slack, str(connections.identity.bot_user_id), Budgets(pool))
     statuses = StatusLines(workspace)
@@ -246,6 +265,8 @@ def wire(connections: Connections) -> Wiring:
                 placing,
                 viewing,
                 schemas,
+                verifier=verifier,
+                spend=shares.spend,
             ),
         ),
         open_outlet=open_outlet,

@@ -34,8 +34,9 @@ REPLIES_AT_ONCE = 64
 FORMATIONS_AT_ONCE = 8
 _DRAIN_SECONDS = 25.0
 _WARM_UP_SECONDS = 0.2
-_FORMATION_ATTEMPTS = 8
-_FORMATION_WAIT_BASE = 4
+_DAY = 86_400
+# Seconds between attempts to form memories: four on the first day, then one a day for five more.
+FORMATION_WAITS = (4, 60, 3_600, *[_DAY] * 5)
 
 
 def register_work(wiring: Wiring) -> None:
@@ -57,13 +58,7 @@ def register_work(wiring: Wiring) -> None:
         (READ_ON, catching_up.read_on),
     ):
         queue.register(name, REPLIES, read, attempts=6, wait=2)
-    queue.register(
-        FORM,
-        LEARNING,
-        wiring.learning.form,
-        attempts=_FORMATION_ATTEMPTS,
-        wait=_FORMATION_WAIT_BASE,
-    )
+    queue.register(FORM, LEARNING, wiring.learning.form, waits=FORMATION_WAITS)
     settings = wiring.connections.settings
     upkeep = Upkeep(wiring.connections.pool, queue, retention_days=settings.retention_days)
     queue.repeat(KEEP_UP, UPKEEP, upkeep.keep_up, cron=EVERY_MINUTE)

@@ -20,6 +20,7 @@ _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "replace": (("yes", "ask_replace"), ("both", "ask_keep_both"), ("no", "ask_keep_old")),
     "remove": (("yes", "ask_remove"), ("no", "ask_keep")),
     "widen": (("yes", "ask_widen"), ("no", "ask_keep_narrow")),
+    "store": (("yes", "ask_store"), ("no", "ask_not_store")),
 }
 
 
@@ -117,6 +118,8 @@ def question_line(language: Language, question: Question, zone: tzinfo = UTC) ->
             return say(language, "ask_replace_line", was=before, day=said, what=after)
         case "remove":
             return say(language, "ask_remove_line", what=before)
+        case "store":
+            return say(language, "ask_store_line", what=after)
     where = place_name(language, question.namespace.audience)
     if question.after is None:
         return say(language, "ask_widen_remove_line", was=before, where=where)

@@ -9,15 +9,13 @@ from bot.tasks import WEB_SEARCH, State, Task
 
 Chunk: TypeAlias = dict[str, Any]
 
+_DETAIL_LIMIT = 200
+
 _TITLES = {
     WEB_SEARCH: "task_web_search",
-    "search_memory": "task_recall",
-    "list_memories": "task_recall",
-    "show_history": "task_recall",
-    "show_preview": "task_recall",
-    "manage_memory": "task_note",
-    "read_current_context": "task_look",
-    "be_quiet_in_thread": "task_thread",
+    "memory_search": "task_recall",
+    "memory_change": "task_note",
+    "read_current_view": "task_look",
 }
 
 
@@ -27,7 +25,8 @@ def task_chunk(language: Language, task: Task) -> Chunk:
     Source: https://docs.slack.dev/reference/methods/chat.appendStream
     """
     title = say(language, _TITLES.get(task.name, "task_memory"))
-    return {"type": "task_update", "id": task.id, "title": title, "status": task.state}
+    chunk = {"type": "task_update", "id": task.id, "title": title, "status": task.state}
+    return {**chunk, "details": task.detail[:_DETAIL_LIMIT]} if task.detail else chunk
 
 
 def ended(chunk: Chunk, state: State) -> Chunk:

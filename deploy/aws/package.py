@@ -33,6 +33,7 @@ FRONT_CODE = (
     "bot/own/openings.py",
     "bot/signature.py",
     "bot/own/subcommands.py",
+    "bot/own/time_forms.py",
     "bot/surfaces/__init__.py",
     "bot/surfaces/blocks.py",
     "bot/surfaces/views.py",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,11 @@ class Call:
 
     name: str
     arguments: str
+
+
+def call(name: str, arguments: Mapping[str, Any]) -> Call:
+    """A call of a tool."""
+    return Call(name=name, arguments=json.dumps(arguments, ensure_ascii=False))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-Kind = Literal["reply", "formation"]
+Kind = Literal["reply", "formation", "verdict", "search"]
 
+VERDICTS_TOOL: Final = "MemoryVerdicts"
+_STORED: Final = re.compile(
+    r"'content': (\{(?:[^{}'\"]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*\})"
+)
+"""A memory as LangGraph's store prints it."""
 REFLECTION_TOOLS: Final = frozenset({"critique", "recommend", "OptimizedPromptOutput", "Classify"})
 """What LangMem's prompt optimizers let a model call, with ``<session_…>`` in the request too."""
 
@@ -28,6 +36,11 @@ class Tool:
     description: str
     parameters: dict[str, Any]
 
+    @property
+    def fields(self) -> set[str]:
+        """The names of its parameters."""
+        return set(self.parameters.get("properties", {}))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ToolResult:
@@ -45,7 +58,8 @@ class Prompt:
 
     `tool_choice` is ``auto``, ``required``, ``none`` or one tool's name. `fresh_results`
     are those of `results` that came after the person's newest words. `schema` is the
-    JSON schema of a structured answer, ``{}`` for "any JSON object".
+    JSON schema of a structured answer, ``{}`` for "any JSON object". `searches_only` says that
+    OpenAI's own web search is the only tool.
     """
 
     instructions: str
@@ -56,11 +70,27 @@ class Prompt:
     results: tuple[ToolResult, ...] = ()
     fresh_results: tuple[ToolResult, ...] = ()
     schema: dict[str, Any] | None = None
+    searches_only: bool = False
 
     @property
     def last_user_text(self) -> str:
         """The newest words of the person, ``""`` if there are none."""
         return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
+
+    @property
+    def memories(self) -> list[dict[str, Any]]:
+        """The contents of the memories in it, as the app, mem0 or LangGraph writes them."""
+        found = [*self.framed("memories"), *self.framed("episodes")]
+        found += [one for result in self.fresh_results for one in json_list(result.output)]
+        shown = re.search(r"^User Memories:\n((?:- .*\n?)+)", self.instructions, re.M)
+        found += shown[1].replace("- ", "").splitlines() if shown else []
+        found = found or [ast.literal_eval(one) for one in _STORED.findall(self.instructions)]
+        return [content_of(one) for one in found]
+
+    def framed(self, frame: str) -> list[Any]:
+        """What stands between ``<frame>`` and ``</frame>``, one JSON value a line."""
+        bodies = re.findall(rf"<{frame}>\s*(.*?)\s*</{frame}>", self.instructions, re.S)
+        return [one for line in "\n".join(bodies).splitlines() for one in json_list(f"[{line}]")]
 
     @property
     def last_files(self) -> tuple[str, ...]:
@@ -74,11 +104,43 @@ class Prompt:
 
     @property
     def kind(self) -> Kind:
-        """``formation`` when LangMem or mem0 asks for memories, else ``reply``."""
+        """What is asked: a verdict on memories, a web search, memories, or a reply."""
+        if self.tool_choice == VERDICTS_TOOL or VERDICTS_TOOL in self.instructions:
+            return "verdict"
+        if self.searches_only and not self.instructions:
+            return "search"
         formed = bool(self.tools) and "<session_" in self.last_user_text
         reflected = any(tool.name in REFLECTION_TOOLS for tool in self.tools)
         formed = formed and not reflected
         return "formation" if formed or self.wants_sentences else "reply"
+
+
+def json_list(text: str) -> list[Any]:
+    """The list that `text` is as JSON, an empty one if it is none."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return []
+    return value if isinstance(value, list) else []
+
+
+def content_of(entry: Any) -> dict[str, Any]:
+    """The content of a memory as a prompt or a search has it; a text is a fact."""
+    value = entry.get("value", entry) if isinstance(entry, dict) else entry
+    content = value.get("content", value) if isinstance(value, dict) else value
+    return content if isinstance(content, dict) else {"fact": str(content)}
+
+
+def tools_in(description: str) -> list[Tool]:
+    """The kinds of memory that a description names: ``Name(field, field?); …``."""
+    kinds = []
+    for name, listed in re.findall(r"\b(\w+)\(([^()]*)\)", description):
+        fields = [one.split()[0] for one in listed.split(",")]
+        properties = {one.rstrip("?"): {"type": "string"} for one in fields}
+        required = [one for one in fields if not one.endswith("?")]
+        schema = {"type": "object", "properties": properties, "required": required}
+        kinds.append(Tool(name=name, description="", parameters=schema))
+    return kinds
 
 
 def from_responses(body: dict[str, Any]) -> Prompt:
@@ -107,7 +169,8 @@ def from_responses(body: dict[str, Any]) -> Prompt:
                     output=_text(item["output"]),
                 )
             )
-    tools = tuple(_tool(tool) for tool in body.get("tools") or [] if tool["type"] == "function")
+    given_tools = body.get("tools") or []
+    tools = tuple(_tool(tool) for tool in given_tools if tool["type"] == "function")
     choice = body.get("tool_choice") or "auto"
     chosen = choice if isinstance(choice, str) else choice.get("name", "auto")
     form = (body.get("text") or {}).get("format") or {}
@@ -120,6 +183,7 @@ def from_responses(body: dict[str, Any]) -> Prompt:
         results=tuple(results),
         fresh_results=tuple(results[older:]),
         schema=_schema(form, form.get("schema")),
+        searches_only={tool["type"] for tool in given_tools} == {"web_search"},
     )
 
 

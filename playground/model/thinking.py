@@ -1,13 +1,13 @@
-"""From a prompt to an answer: formation, a structured answer, or a reply."""
+"""From a prompt to an answer: formation, a verdict, a search, a structured answer, or a reply."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from playground.model import extraction, fill, formation, optimizing, reply, tool_use
-from playground.model.answer import Answer, Call
-from playground.model.prompt import Prompt, Tool
-from playground.model.statements import without_marks
+from playground.model import extraction, fill, langmem, optimizing, replies, tool_use, verdicts
+from playground.model.answer import Answer, Call, call
+from playground.model.prompt import VERDICTS_TOOL, Prompt, Tool
 
 NOTHING_TO_REMEMBER = "There is nothing here to remember."
 
@@ -16,36 +16,45 @@ def answer_to(prompt: Prompt) -> Answer:
     """What the rules make of `prompt`."""
     if optimizing.is_wanted(prompt):
         return _better_prompt(prompt)
+    if prompt.kind == "verdict":
+        judged = verdicts.verdicts_for(prompt)
+        if any(tool.name == VERDICTS_TOOL for tool in prompt.tools):
+            return Answer(calls=(call(VERDICTS_TOOL, judged),))
+        return Answer(text=_json(judged))
+    if prompt.kind == "search":
+        return _found(prompt.last_user_text)
     if prompt.tools and prompt.tool_choice != "none":
-        calls = (
-            formation.calls_for(prompt)
-            if _is_about_memories(prompt)
-            else tool_use.calls_for(prompt)
-        )
-        if not calls and prompt.tool_choice != "auto":
-            calls = [_something(prompt)]
+        about_memories = _is_about_memories(prompt)
+        read = langmem.calls_for if about_memories else tool_use.calls_for
+        calls = read(prompt) or ([] if prompt.tool_choice == "auto" else [_something(prompt)])
         if calls:
             return Answer(calls=tuple(calls if prompt.parallel else calls[:1]))
-        if _is_about_memories(prompt):
+        if about_memories:
             return Answer(text=NOTHING_TO_REMEMBER)
     if prompt.wants_sentences:
-        memories = {"memory": extraction.memories_for(prompt)}
-        return Answer(text=json.dumps(memories, ensure_ascii=False))
+        return Answer(text=_json({"memory": extraction.memories_for(prompt.last_user_text)}))
     if prompt.schema is not None:
-        said = formation.spoken(prompt.last_user_text)
+        said = langmem.spoken(prompt.last_user_text)
         filled = fill.fill(prompt.schema, subject=said, clause=said, quote=said)
-        return Answer(text=json.dumps(filled if prompt.schema else {}, ensure_ascii=False))
-    said = tool_use.words_for(prompt) if prompt.kind == "reply" else ""
-    return Answer(text=said or reply.reply_to(prompt))
+        return Answer(text=_json(filled if prompt.schema else {}))
+    return Answer(text=tool_use.words_for(prompt) or replies.reply_to(prompt))
+
+
+def _found(query: str) -> Answer:
+    """A web search that says of itself that it is none, with a citation as the API writes it."""
+    text = "I'm the scripted stand-in and searched nothing: a real model would cite its sources."
+    start = text.index("its sources")
+    place = {"start_index": start, "end_index": len(text) - 1}
+    cited = {"url": "https://example.com/", "title": query, **place}
+    return Answer(text=text, annotations=(cited,), web_search=True)
 
 
 def _better_prompt(prompt: Prompt) -> Answer:
     if not prompt.tools:
-        fields = optimizing.fields_for(prompt, prompt.schema or {})
-        return Answer(text=json.dumps(fields, ensure_ascii=False))
+        return Answer(text=_json(optimizing.fields_for(prompt, prompt.schema or {})))
     tool = optimizing.tool_for(prompt)
     fields = optimizing.fields_for(prompt, tool.parameters)
-    return Answer(calls=(Call(name=tool.name, arguments=json.dumps(fields, ensure_ascii=False)),))
+    return Answer(calls=(call(tool.name, fields),))
 
 
 def _is_about_memories(prompt: Prompt) -> bool:
@@ -57,17 +66,19 @@ def _something(prompt: Prompt) -> Call:
     """A call where one is demanded and nothing was said: no change, if there is such a call."""
     chosen = next((one for one in prompt.tools if one.name == prompt.tool_choice), None)
     tool = chosen or _harmless(prompt.tools)
-    said = formation.spoken(prompt.last_user_text).strip()
-    arguments = fill.fill(
-        tool.parameters, subject=without_marks(said) or said, clause=said, quote=said
-    )
+    said = langmem.spoken(prompt.last_user_text).strip()
+    arguments = fill.fill(tool.parameters, subject=said, clause=said, quote=said)
     if tool.name in {"PatchDoc", "PatchFunctionErrors"}:
-        documents = formation.existing_ids(prompt)
-        arguments["json_doc_id"] = documents[0] if documents else ""
-        arguments["patches"] = []
-    return Call(name=tool.name, arguments=json.dumps(arguments, ensure_ascii=False))
+        documents = [key for key, *_ in langmem.INSTANCE.findall(prompt.instructions)]
+        ids = [result.call_id for result in prompt.results] or documents
+        arguments |= {"json_doc_id": ids[0] if ids else "", "patches": []}
+    return call(tool.name, arguments)
 
 
 def _harmless(tools: tuple[Tool, ...]) -> Tool:
     order = ("Done", "PatchDoc", "PatchFunctionErrors")
     return next((one for name in order for one in tools if one.name == name), tools[0])
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

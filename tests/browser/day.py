@@ -222,14 +222,15 @@ class Day:
         one = self.one
         text, source = self.words.news, {"url": "https://example.org/news", "title": "Example"}
         place = {"start_index": len(text) - 1, "end_index": len(text)}
-        output = {"text": text, "web_search": True, "annotations": [{**source, **place}]}
-        one.playground.post(
-            "_model/script",
-            endpoint="responses",
-            kind="reply",
-            match=self.words.search,
-            output=output,
-        )
+        call = {"name": "search_web", "arguments": {"query": self.words.search}}
+        for output in (
+            {"function_calls": [call]},
+            {"text": text, "web_search": True, "annotations": [{**source, **place}]},
+            {"text": text},
+        ):
+            one.playground.post(
+                "_model/script", endpoint="responses", match=self.words.search, output=output
+            )
         await one.ask(self.words.search)
         await self.camera.shoot("tasks", one.messages.nth(-2), one.last)
 

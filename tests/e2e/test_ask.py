@@ -157,11 +157,11 @@ def test_a_caller_reaches_no_person_of_slack(caller: Caller) -> None:
         assert ("ramen" in told(prompt)) != ("ramen" not in prompt["answer"]["text"])
 
 
-def test_a_caller_gets_no_tools(caller: Caller) -> None:
-    """There is nobody to press a button, so nothing is offered that would need one."""
+def test_a_caller_gets_no_memory_tools(caller: Caller) -> None:
+    """There is nobody to press a button: a web search is all that is offered."""
     caller.ask("MZ0005", "forget everything about me")
     [prompt] = caller.world.prompts("forget everything about me")
-    assert [t for t in prompt["body"].get("tools", []) if t["type"] == "function"] == []
+    assert [tool["name"] for tool in prompt["body"].get("tools", [])] == ["search_web"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_pausing_by_command_and_resuming_by_click(world: World) -> None:
     """`/memories pause` answers with a button; its click switches memory on again."""
     ann = world.human()
     world.remember(ann, "ramen")
-    answer = world.command(ann, "/memories", "pause until tomorrow")
+    answer = world.command(ann, "/memories", "pause 2h")
     assert "Memory is paused until" in answer["text"]
     world.ask(ann, "What shall I eat?")
     assert "ramen" not in prompt(world, "What shall I eat?")
@@ -128,6 +129,33 @@ def test_forgetting_today_in_plain_words(world: World, text: str) -> None:
     [undo] = [b for b in buttons(answer) if b["action_id"] == "undo_forget"]
     world.click(ann, answer, said.channel, undo)
     assert len(world.memories(ann)) == 2
+
+
+def test_a_pause_is_chosen_in_a_form(world: World) -> None:
+    """`/memories pause` with words that name no time opens a form; its moment holds at once."""
+    ann = world.human()
+    typed = {"user": ann.id, "channel": "dm", "command": "/memories", "text": "pause till june"}
+    world.playground("commands", typed)
+
+    def opened() -> Json | None:
+        views = world.playground(f"views?as={ann.id}")["views"]
+        return next((v for v in views if v.get("callback_id") == "pause_memory"), None)
+
+    form = world.until(opened, "the form")
+    submission = {"user": ann.id, "view_id": form["id"], "values": {"pause.until": 1_000_000_000}}
+    refused = world.playground("views/submit", submission)
+    assert say("en", "pause_past") in json.dumps(refused)
+    later = int(time.time()) + 7_200
+    submission["values"] = {"pause.until": later}
+    done = world.playground("views/submit", submission)
+    assert done["ok"], done
+
+    def paused() -> str | None:
+        [view] = world.playground(f"views?as={ann.id}")["views"]
+        text = json.dumps(view, ensure_ascii=False)
+        return text if say("en", "paused_means") in text else None
+
+    assert f"<!date^{later}^" in world.until(paused, "the answer")
 
 
 def test_the_settings_are_a_form(world: World) -> None:

@@ -28,7 +28,7 @@ _FOODS = {
     "before model": "tempura",
     "mid-stream": "udon",
     "after the start before its ts is stored": "soba",
-    "after the post before its ts is stored": "gyoza",
+    "after the post before its ts is stored": "natto",
     "before formation's commit": "okonomiyaki",
     "after formation's commit": "takoyaki",
     "while it is down": "curry",
@@ -133,7 +133,7 @@ def _play(scene: _Scene) -> dict[str, dict[str, Any]]:
     said = scene.say("before model", under=root)
     world.until(lambda: world.turns(said), "a begun turn")
     scene.hold("after ack")
-    world.pace(chunk_chars=3, token_ms=150)
+    world.pace(chunk_chars=3, token_ms=700)
     streamed = scene.say("mid-stream")
     world.until(lambda: world.calls("chat.appendStream", streamed.channel), "a stream that grows")
     scene.freeze_as_it_is_stored("after store")

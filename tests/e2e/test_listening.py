@@ -173,7 +173,7 @@ def test_line_3_what_is_said_to_somebody_else_is_left_to_them(world: World) -> N
     aside = world.say(ann, f"<@{bo.id}> I love ramen", under=said)
     world.settled()
     assert world.inbox(aside) == []
-    both = world.ask(ann, f"<@BOT> I love sushi, and so does <@{bo.id}>", under=said)
+    both = world.ask(ann, f"<@BOT> <@{bo.id}> I love sushi", under=said)
     assert "sushi" in both.text
     assert "ramen" not in str(world.formed_contents(ann))
 
@@ -269,4 +269,4 @@ def test_line_3_messages_of_a_thread_are_answered_in_order(world: World) -> None
     for one in said:
         world.handled(one)
     order = [message["text"].split("**")[1] for message in world.answers(root)[1:]]
-    assert order == foods
+    assert order == [f"I love {food}" for food in foods]

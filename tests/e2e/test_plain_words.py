@@ -15,61 +15,15 @@ from tests.e2e.world import World
 
 PLACES = pytest.mark.parametrize("place", ["dm", "public"])
 
-LIST = [
-    "what do you remember about me?",
-    "What do you know about me?",
-    "show me my memories",
-    "list everything you have stored on me, please",
-    "Tell me what you've learned about me so far",
-    "which facts do you keep about me",
-    "do you have anything on file about me?",
-    "remind me what I told you",
-    "私について何を覚えてる？",
-    "私のことを何か知っていますか？",
-    "覚えていることを全部見せて",
-    "今までに私が話したことを教えてください",
-    "記憶の一覧を出して",
-    "僕の好み、何か覚えてる？",
-]
-FORGET = [
-    "forget that I like ramen",
-    "Please forget about ramen",
-    "can you delete the ramen thing?",
-    "I no longer want you to know that I like ramen",
-    "remove ramen from your memory",
-    "Erase what I said about ramen",
-    "scrap the ramen preference, would you",
-    "I don't like ramen anymore, forget it",
-    "ラーメンが好きなことは忘れて",
-    "ラーメンのことは忘れてください",
-    "ラーメンの記憶を消して",
-    "ラーメンの件、削除してもらえますか？",
-    "もうラーメンは好きじゃないから忘れて",
-    "ラーメン好きって覚えてるの、消しておいて",
-]
-EVERYTHING = [
-    "forget everything about me",
-    "wipe your memory of me",
-    "Delete all you know about me",
-    "please erase all my data",
-    "I want a fresh start: forget it all",
-    "私のことを全部忘れて",
-    "覚えていることをすべて消してください",
-    "記憶を全部リセットして",
-    "今までのことは全部なかったことにして",
-]
+# What the model makes of such sentences is scripted; that a model understands many more is measured
+# by `kioku eval` with a real one.
+LIST = ["what do you remember about me?", "私について何を覚えてる？"]
+FORGET = ["forget that I like ramen", "ラーメンが好きなことは忘れて"]
+EVERYTHING = ["forget everything about me", "私のことを全部忘れて"]
 REMEMBER = [
     ("remember that I'm allergic to peanuts", "fact", "Allergic to peanuts"),
-    ("Please note that I'm allergic to peanuts.", "fact", "Is allergic to peanuts"),
-    ("Can you remember that I live in Osaka?", "fact", "Lives in Osaka"),
-    ("FYI: I work night shifts", "fact", "Works night shifts"),
     ("don't forget that I hate natto!", "food", "natto"),
-    ("keep in mind I'm learning Rust", "tech", "Rust"),
-    ("save this: my favourite dish is okonomiyaki", "food", "okonomiyaki"),
     ("ピーナッツアレルギーだと覚えておいて", "fact", "ピーナッツアレルギー"),
-    ("大阪に住んでいることを覚えておいてください", "fact", "大阪に住んでいる"),
-    ("納豆が苦手なのを覚えておいてくれる？", "food", "納豆"),
-    ("私は夜勤です。覚えておいてね", "fact", "夜勤で働いている"),
     ("Rustを勉強しているとメモして", "tech", "Rust"),
 ]
 
@@ -104,7 +58,7 @@ def stored(world: World, *humans: Human) -> list[Any]:
 def content(kind: str, what: str) -> Json:
     """Return what a model would store."""
     if kind == "food":
-        return {"kind": "UserFoodPreference", "food_name": what, "preference": 50}
+        return {"kind": "UserFoodPreference", "food_name": what, "preference": 10}
     if kind == "tech":
         return {"kind": "UserTechInterest", "topic": what, "interest_level": 75}
     return {"kind": "UserFact", "fact": what}
@@ -121,12 +75,7 @@ def shown(message: Json) -> str:
     return json.dumps(message["blocks"], ensure_ascii=False)
 
 
-# --- paraphrases ---------------------------------------------------------------------------
-
-
-def test_there_are_enough_paraphrases() -> None:
-    """At least forty ways of asking are tried."""
-    assert len([*LIST, *FORGET, *EVERYTHING, *REMEMBER]) >= 40
+# --- what is asked in plain words ----------------------------------------------------------
 
 
 def proposals(world: World, said: Said) -> list[Json]:
@@ -145,7 +94,7 @@ def test_a_list_comes_to_the_asker_only(world: World, place: str, text: str) -> 
     """Whoever asks what is remembered is shown it, and nobody else is."""
     at = place_of(world, place)
     world.remember(at.ann, "ramen", "sushi")
-    world.script_calls(text, [("list_memories", {})], text="Look below.")
+    world.script_calls(text, [("memory_settings", {"action": "show_memories"})], text="Look below.")
     said = world.say(at.ann, at.written(text), channel=at.channel)
     assert world.reply(said).text == "Look below."
     [notice] = world.notices(said)
@@ -169,8 +118,8 @@ def test_forgetting_is_only_proposed(world: World, place: str, text: str) -> Non
     key = key_of(world, at.ann, "ramen")
     world.script_calls(
         text,
-        [("search_memory", {"query": "ramen"})],
-        [("manage_memory", {"action": "delete", "id": key})],
+        [("memory_search", {"query": "ramen"})],
+        [("memory_change", {"action": "delete", "id": key, "evidence": text})],
         text="It is up to you.",
     )
     said = world.say(at.ann, at.written(text), channel=at.channel)
@@ -199,7 +148,9 @@ def test_forgetting_everything_is_only_proposed(world: World, place: str, text: 
     at = place_of(world, place)
     world.remember(at.ann, "ramen", "sushi")
     before = stored(world, at.ann)
-    world.script_calls(text, [("forget_everything", {})], text="It is up to you.")
+    world.script_calls(
+        text, [("memory_settings", {"action": "forget_everything"})], text="It is up to you."
+    )
     said = world.say(at.ann, at.written(text), channel=at.channel)
     assert world.reply(said).text == "It is up to you."
     [notice] = world.notices(said)
@@ -220,8 +171,8 @@ def test_what_is_to_be_remembered_is_stored_at_once(
 ) -> None:
     """A request to remember is stored before the reply is whole, and confirmed to the model."""
     at = place_of(world, place)
-    arguments = {"action": "create", "content": content(kind, what)}
-    world.script_calls(text, [("manage_memory", arguments)], text="Noted.")
+    arguments = {"action": "create", "evidence": text, "content": content(kind, what)}
+    world.script_calls(text, [("memory_change", arguments)], text="Noted.")
     said = world.say(at.ann, at.written(text), channel=at.channel)
     assert world.reply(said).text == "Noted."
     [[told]] = world.tool_outputs(text)
@@ -263,8 +214,8 @@ def test_what_is_to_be_remembered_is_stored_at_once(
         {"action": "create", "content": ""},
         {"action": "create", "content": {"kind": "UserFact", "fact": ""}},
         {"action": "create", "content": {"kind": "Invented", "fact": "ramen"}},
-        {"action": "create", "content": content("fact", "Lives in Osaka")},
-        {"action": "create", "content": content("food", "natto"), "user_id": "BOS"},
+        {"action": "create", "content": content("food", "natto"), "evidence": "I love natto"},
+        {"action": "create", "content": content("food", "natto"), "evidence": ""},
         "{not json",
         "[]",
     ],
@@ -280,6 +231,7 @@ def test_a_model_that_goes_wrong_changes_nothing(
     # A memory of another audience; in a direct message it may be seen, so it is somebody else's.
     world.remember(at.ann if place == "public" else at.bo, "natto", audience=other)
     secret = key_of(world, at.ann if place == "public" else at.bo, "natto")
+    text = "forget ramen, and sushi, and what Bo said"
     names = {
         "INVENTED": str(uuid4()),
         "OWN": key_of(world, at.ann, "ramen"),
@@ -288,25 +240,27 @@ def test_a_model_that_goes_wrong_changes_nothing(
     }
     if isinstance(arguments, dict):
         arguments = {k: names.get(v, v) if isinstance(v, str) else v for k, v in arguments.items()}
-    text = "forget ramen, and sushi, and what Bo said"
+        arguments = {"evidence": text, **arguments}
     before = stored(world, at.ann, at.bo)
-    world.script_calls(text, [("manage_memory", arguments)], text="I could not.")
+    world.script_calls(text, [("memory_change", arguments)], text="I could not.")
     said = world.say(at.ann, at.written(text), channel=at.channel)
     assert world.reply(said).text == "I could not."
     [output] = world.tool_outputs(text)
-    assert list(output) == ["error"]
     assert stored(world, at.ann, at.bo) == before
-    assert world.notices(said) == []
-    assert world.notices(said, at.bo if place == "public" else at.ann) == []
+    # A quote of what was not typed is refused, and the person told so; all else is an error.
+    assert "error" in output or output["refused"] == "no_evidence"
+    assert [buttons(notice) for notice in world.notices(said)] == [[]] * ("refused" in output)
+    if place == "public":
+        assert world.notices(said, at.bo) == []
 
 
 @pytest.mark.one_mode
 def test_a_model_that_is_told_of_its_error_can_do_better(world: World) -> None:
     """After an error the same turn goes on, and the right call works."""
     ann, text = world.human(), "remember that I'm allergic to peanuts"
-    wrong = {"action": "create", "content": {"kind": "Allergy", "to": "peanuts"}}
-    right = {"action": "create", "content": content("fact", "Allergic to peanuts")}
-    world.script_calls(text, [("manage_memory", wrong)], [("manage_memory", right)], text="Noted.")
+    wrong = {"action": "create", "evidence": text, "content": {"kind": "Allergy", "to": "peanuts"}}
+    right = {**wrong, "content": content("fact", "Allergic to peanuts")}
+    world.script_calls(text, [("memory_change", wrong)], [("memory_change", right)], text="Noted.")
     assert world.ask(ann, text).text == "Noted."
     error, [told] = world.tool_outputs(text)
     assert "kind" in error["error"]
@@ -317,14 +271,35 @@ def test_a_model_that_is_told_of_its_error_can_do_better(world: World) -> None:
 def test_words_of_others_are_not_remembered_as_ones_own(world: World) -> None:
     """What Ann says of her wife, or quotes, is not stored, however the model puts it."""
     ann = world.human()
-    for text in ("remember that my wife loves ramen", "> I love ramen\nremember that"):
+    for text, evidence in (
+        ("remember that my wife loves ramen", "my wife loves ramen"),
+        ("> I love ramen\nremember that", "I love ramen"),
+    ):
+        arguments = {"action": "create", "evidence": evidence, "content": content("food", "ramen")}
         world.script_calls(
-            text.splitlines()[-1],
-            [("manage_memory", {"action": "create", "content": content("food", "ramen")})],
-            text="I could not.",
+            text.splitlines()[-1], [("memory_change", arguments)], text="I could not."
         )
         assert world.ask(ann, text).text == "I could not."
     assert [row["value"]["content"] for row in world.memories(ann)] == []
+
+
+@pytest.mark.one_mode
+def test_what_the_words_do_not_say_is_refused_and_shown_with_the_reason(world: World) -> None:
+    """A quote that does not say it: nothing is stored, and the person sees why, with a button."""
+    ann, text = world.human(), "remember that I'm allergic to peanuts"
+    arguments = {
+        "action": "create",
+        "evidence": text,
+        "content": content("fact", "Lives in Osaka"),
+    }
+    world.script_calls(text, [("memory_change", arguments)], text="I could not.")
+    said = world.say(ann, text)
+    assert world.reply(said).text == "I could not."
+    [output] = world.tool_outputs(text)
+    assert (output["done"], output["refused"]) == (False, "unsupported")
+    [notice] = world.notices(said)
+    assert [button["text"]["text"] for button in buttons(notice)] == [say("en", "refused_store")]
+    assert "Osaka" not in str(world.memories(ann))
 
 
 @pytest.mark.one_mode
@@ -338,7 +313,7 @@ def test_a_model_that_calls_for_ever_is_stopped(world: World) -> None:
             "kind": "reply",
             "match": "round and round",
             "times": -1,
-            "output": {"function_calls": [{"name": "search_memory", "arguments": {"query": "x"}}]},
+            "output": {"function_calls": [{"name": "memory_search", "arguments": {"query": "x"}}]},
         },
     )
     reply = world.ask(ann, "round and round")
@@ -353,7 +328,7 @@ def test_tools_see_what_the_place_may(world: World) -> None:
     world.remember(at.ann, "ramen")
     world.remember(at.ann, "sushi", audience="public")
     text = "search for what I like"
-    world.script_calls(text, [("search_memory", {"query": "food"})], text="Done.")
+    world.script_calls(text, [("memory_search", {"query": "food"})], text="Done.")
     world.ask(at.ann, at.written(text), channel=at.channel)
     [found] = world.tool_outputs(text)
     assert [one["content"]["food_name"] for one in found] == ["sushi"]
@@ -369,7 +344,8 @@ def test_click_then_undo(world: World, place: str) -> None:
     world.remember(at.ann, "ramen", "sushi", audience=at.audience)
     before = stored(world, at.ann)
     text, key = "forget that I like ramen", key_of(world, at.ann, "ramen")
-    world.script_calls(text, [("manage_memory", {"action": "delete", "id": key})], text="Click.")
+    arguments = {"action": "delete", "id": key, "evidence": text}
+    world.script_calls(text, [("memory_change", arguments)], text="Click.")
     said = world.say(at.ann, at.written(text), channel=at.channel)
     world.reply(said)
     [notice] = world.notices(said)
@@ -388,10 +364,10 @@ def test_click_then_undo(world: World, place: str) -> None:
 def test_a_forgotten_request_is_not_context(world: World) -> None:
     """After the click neither what was said of it nor the request itself is told to the model."""
     ann = world.human()
-    world.ask(ann, "I love ramen")
+    world.ask(ann, "I love tempura")
     world.formed(ann)
     world.ask(ann, "what shall I eat?")
-    said = world.say(ann, "forget that I like ramen")
+    said = world.say(ann, "forget that I like tempura")
     world.reply(said)
     [notice] = world.notices(said)
     world.click(ann, notice, said.channel, buttons(notice)[0])
@@ -400,7 +376,7 @@ def test_a_forgotten_request_is_not_context(world: World) -> None:
     world.ask(ann, "and tomorrow?")
     for question in ("and tonight?", "and tomorrow?"):
         for prompt in world.prompts(question):
-            assert "ramen" not in json.dumps(prompt["body"]["input"])
+            assert "tempura" not in json.dumps(prompt["body"]["input"])
 
 
 # --- stories by the stand-in's own rules ---------------------------------------------------

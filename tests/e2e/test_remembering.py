@@ -55,8 +55,9 @@ def test_line_2_a_burst_costs_one_formation(own_world: World) -> None:
     world.formed(ann)
     assert {content["food_name"] for content in world.contents(ann)} == set(foods)
     model_calls = world.journal(endpoint="responses") + world.journal(endpoint="chat")
-    assert len(model_calls) <= 11
+    assert len(model_calls) <= 12
     assert len(world.journal("formation")) == 1
+    assert len(world.journal("verdict")) == 1
 
 
 @pytest.mark.one_mode

@@ -155,13 +155,13 @@ def test_line_3_what_is_told_in_a_direct_message_is_not_shown_in_a_channel(world
     world.ask(ann, "I love sushi")
     world.ask(ann, "<@BOT> I love ramen", channel=general)
     world.formed(ann)
-    outside = world.ask(ann, "<@BOT> What shall I eat outside?", channel=general)
-    inside = world.ask(ann, "What shall I eat inside?")
+    outside = world.ask(ann, "<@BOT> What shall I eat today?", channel=general)
+    inside = world.ask(ann, "What shall I eat tonight?")
     assert "ramen" in outside.text
     assert "sushi" not in outside.text
     assert "ramen" in inside.text
     assert "sushi" in inside.text
-    [prompt] = world.prompts("What shall I eat outside?")
+    [prompt] = world.prompts("What shall I eat today?")
     assert "sushi" not in told(prompt)
 
 
@@ -172,11 +172,11 @@ def test_line_3_words_not_yet_formed_keep_to_their_audience_too(world: World) ->
     general = world.channel("public", ann)
     world.model_fault("chat", status=500, times=-1)
     world.ask(ann, "I love sushi")
-    world.ask(ann, "<@BOT> What shall I eat outside?", channel=general)
-    world.ask(ann, "What shall I eat inside?")
+    world.ask(ann, "<@BOT> What shall I eat today?", channel=general)
+    world.ask(ann, "What shall I eat tonight?")
     [outside], [inside] = (
-        world.prompts("What shall I eat outside?"),
-        world.prompts("What shall I eat inside?"),
+        world.prompts("What shall I eat today?"),
+        world.prompts("What shall I eat tonight?"),
     )
     assert "sushi" not in told(outside)
     assert "sushi" in told(inside)
@@ -249,4 +249,4 @@ def test_line_3_the_next_direct_message_knows_the_last(world: World) -> None:
     assert "vegetarian" in world.reply(second).text
     assert world.reply(first).text
     [row] = world.formed(ann)
-    assert "vegetarian" in row["value"]["content"]["food_name"]
+    assert "vegetarian" in str(row["value"]["content"])

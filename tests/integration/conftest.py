@@ -7,8 +7,9 @@ from typing import Any
 
 import openai
 import pytest
+from langchain_core.language_models import BaseChatModel
 
-from memory import Embedder, EmbeddingSpace, Former, Pool, memory_model
+from memory import Embedder, EmbeddingSpace, Former, Pool, Verifier, memory_model
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.house import House, Make, build
 from tests.integration.playground_slack import PlaygroundSlack
@@ -34,12 +35,12 @@ async def model_embedder(model: ScriptedModel) -> AsyncIterator[Embedder]:
 
 @pytest.fixture
 def former(pool: Pool, model_embedder: Embedder, model: ScriptedModel) -> Former:
-    """What is tested: LangMem over HTTP, and PostgreSQL."""
-    return Former(
-        pool,
-        model_embedder,
-        lambda: memory_model(model="scripted", api_key="none", base_url=model.base_url),
-    )
+    """What is tested: LangMem and the verdicts over HTTP, and PostgreSQL."""
+
+    def chat() -> BaseChatModel:
+        return memory_model(model="scripted", api_key="none", base_url=model.base_url)
+
+    return Former(pool, model_embedder, chat, verifier=Verifier(chat))
 
 
 @pytest.fixture(scope="session")

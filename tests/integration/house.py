@@ -8,6 +8,7 @@ from typing import Any
 
 import openai
 import psycopg
+from langchain_core.language_models import BaseChatModel
 from psycopg.rows import dict_row
 
 from bot.absence.catching_up import READ_ON, CatchingUp
@@ -55,6 +56,7 @@ from memory import (
     Memory,
     Person,
     Pool,
+    Verifier,
     View,
     list_memories,
     memory_model,
@@ -187,13 +189,13 @@ async def build(
     client = slack.client()
     embedder = Embedder(model_client, SPACE)
     audiences = Audiences(pool, client)
-    former = Former(
-        pool,
-        embedder,
-        lambda: memory_model(
+
+    def chat() -> BaseChatModel:
+        return memory_model(
             model=STAND_IN_MODEL, api_key="stand-in", base_url=stand_in.openai_base_url
-        ),
-    )
+        )
+
+    former = Former(pool, embedder, chat, verifier=Verifier(chat))
     shares = Shares(pool, messages_per_hour=messages_per_hour, tokens_per_day=tokens_per_day)
     learning = Learning(
         pool=pool,

@@ -18,6 +18,8 @@ DIMENSIONS = 256
 Call: TypeAlias = tuple[str, dict[str, Any]]
 # Tool calls, a status to fail with, or a function of the shown memories that gives the calls.
 Step: TypeAlias = list[Call] | int | Callable[["Shown"], list[Call]]
+# What the model says of each proposal by its index, over an approval; a status; or a text.
+VerdictStep: TypeAlias = dict[int, dict[str, Any]] | int | str
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,21 @@ class Shown:
 
 @dataclass
 class ScriptedModel:
-    """The script, and what was asked for; a model named in `scripts` has a script of its own."""
+    """The script, and what was asked for; a model named in `scripts` has a script of its own.
+
+    Requests for verdicts are apart: `verdicts` says how they are answered; without a step every
+    proposal is approved.
+    """
 
     script: list[Step] = field(default_factory=list)
     scripts: dict[str, list[Step]] = field(default_factory=dict)
+    verdicts: list[VerdictStep] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    verdict_requests: list[dict[str, Any]] = field(default_factory=list)
+    verdict_delay: float = 0.0
+    judging: asyncio.Event = field(default_factory=asyncio.Event)
+    held: asyncio.Event | None = None
+    usage: int = 0
     paths: list[str] = field(default_factory=list)
     embedding_requests: list[list[str]] = field(default_factory=list)
     embeddings_status: int = 200
@@ -55,6 +67,11 @@ class ScriptedModel:
         """Say what comes next."""
         self.script.extend(steps)
 
+    @property
+    def proposed(self) -> list[dict[str, Any]]:
+        """Return the proposals of the newest request for verdicts."""
+        return proposals_in(self.verdict_requests[-1])
+
     async def chat(self, request: web.Request) -> web.Response:
         calls, failed = await self._next(request)
         if failed:
@@ -69,6 +86,7 @@ class ScriptedModel:
         return web.json_response(
             {"id": "x", "object": "chat.completion", "created": 1, "model": "m"}
             | {"choices": [choice]}
+            | _usage(self.usage)
         )
 
     async def responses(self, request: web.Request) -> web.Response:
@@ -103,6 +121,8 @@ class ScriptedModel:
         self, request: web.Request
     ) -> tuple[list[tuple[str, str]], web.Response | None]:
         body = await request.json()
+        if "MemoryVerdicts" in str((body.get("messages") or body["input"])[0]):
+            return await self._judge(request, body)
         self.requests.append(body)
         self.paths.append(request.path)
         script = self.scripts.get(body.get("model", ""), self.script)
@@ -113,6 +133,71 @@ class ScriptedModel:
             return [], web.json_response({"error": {"message": "no"}}, status=step)
         calls = step(_shown(body)) if callable(step) else step
         return [(name, json.dumps(arguments)) for name, arguments in calls], None
+
+    async def _judge(
+        self, request: web.Request, body: dict[str, Any]
+    ) -> tuple[list[tuple[str, str]], web.Response | None]:
+        self.verdict_requests.append(body)
+        held = self.held
+        self.judging.set()
+        await asyncio.sleep(self.verdict_delay)
+        if held is not None:
+            await held.wait()
+        step = self.verdicts.pop(0) if self.verdicts else {}
+        if isinstance(step, int):
+            return [], web.json_response({"error": {"message": "no"}}, status=step)
+        if isinstance(step, str):
+            return [], _said(request, step)
+        given = [verdict(one["index"], **step.get(one["index"], {})) for one in proposals_in(body)]
+        return [("MemoryVerdicts", json.dumps({"verdicts": given}))], None
+
+
+def verdict(index: int, **fields: Any) -> dict[str, Any]:
+    """Return a verdict that approves, with `fields` instead of what it would say."""
+    approved = {"supported": True, "about": "speaker", "modality": "asserted"}
+    approved |= {"valid_until": None, "conflict": "replaces", "sensitive": "none"}
+    return {"index": index, **approved, **fields}
+
+
+def proposals_in(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the proposals in a request for verdicts."""
+    [text] = re.findall(r"<proposals>\n(.*?)\n</proposals>", asked_text(body), re.S)
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def asked_text(body: dict[str, Any]) -> str:
+    """Return the text of the last user message of a request."""
+    content = (body.get("messages") or body["input"])[-1]["content"]
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+
+
+def _said(request: web.Request, text: str) -> web.Response:
+    """Answer with a text; ``refusal`` declines."""
+    no = "I cannot help with that."
+    if request.path.endswith("/responses"):
+        part = {"type": "output_text", "text": text, "annotations": []}
+        if text == "refusal":
+            part = {"type": "refusal", "refusal": no}
+        said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
+        return web.json_response(
+            {"id": "resp_x", "object": "response", "created_at": 1, "model": "m"}
+            | {"output": [{**said, "content": [part]}], "parallel_tool_calls": True}
+            | {"tool_choice": "auto", "tools": [], "status": "completed"}
+        )
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if text == "refusal":
+        message = {"role": "assistant", "content": None, "refusal": no}
+    return web.json_response(
+        {"id": "x", "object": "chat.completion", "created": 1, "model": "m"}
+        | {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    )
+
+
+def _usage(tokens: int) -> dict[str, Any]:
+    if not tokens:
+        return {}
+    used = {"prompt_tokens": tokens - 1, "completion_tokens": 1, "total_tokens": tokens}
+    return {"usage": used}
 
 
 def _shown(body: dict[str, Any]) -> Shown:

@@ -39,8 +39,9 @@ from memory import (
     undo_change,
     view,
 )
-from memory.clauses import Said
 from memory.database import Pool
+from memory.evidence import TypedMessage
+from memory.schemas import SCHEMAS
 from memory.user_store import UserStore
 from tests.conftest import SPACE
 from tests.integration.scripted_model import scripted_model
@@ -140,14 +141,15 @@ class World:
         ts = f"{next(self.clock)}.0"
         self.model.messages.append(ts)
         own = view(self.person.namespace(DM))
-        said = [Said(Words(text=text, channel="D1", ts=ts))]
+        said = [TypedMessage(Words(text=text, channel="D1", ts=ts))]
         kind = "UserFoodPreference"
-        store = await UserStore.load(self.pool, self.embedder, own, said, kinds=[kind])
+        store = await UserStore.load(self.pool, self.embedder, own, said, schemas=SCHEMAS)
         if content is None:
             await store.adelete(own.own.parts, key)
         else:
             value = {"kind": kind, "content": {**content, "evidence": text}}
             await store.aput(own.own.parts, key, value)
+        await store.judge(None)
         formed = await store.commit(at=datetime.now(UTC))
         assert (formed.refused, formed.questions) == ((), ())
         return list(formed.changes)

@@ -164,13 +164,12 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     view = await audiences.view_in(case.person, case.place.channel)
     words = Words(text="forget all the stews", channel=case.place.channel, ts=message.ts)
     tools = MemoryTools(house.pool, house.parts.embedder, view, words)
-    found = await tools.call("search_memory", json.dumps({"query": "stew"}))
+    found = await tools.call("memory_search", json.dumps({"query": "stew"}))
     assert case.shows(found) == case.seen
     for said, reference in case.references.items():
         identity = reference.partition("/")[2]
-        deleted = json.loads(
-            await tools.call("manage_memory", json.dumps({"action": "delete", "id": identity}))
-        )
+        given = {"action": "delete", "evidence": "forget all the stews", "id": identity}
+        deleted = json.loads(await tools.call("memory_change", json.dumps(given)))
         assert ("error" in deleted) == (said not in case.seen)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.person.tools import _SHOWS
+from bot.person.tools import SETTINGS_TOOL
 from bot.toolbox import MAX_CALLS
+from memory import Person
 from tests.integration.wired import Wired
 
 # One migrated database for all of these tests; each has people of its own.
@@ -22,17 +23,22 @@ def settings(app: Wired, user: str) -> dict[str, Any]:
     return row
 
 
+def settings_call(action: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
+    """Return a call of the one tool for everything that is shown and set."""
+    return SETTINGS_TOOL, {"action": action, **arguments}
+
+
 async def test_settings_in_plain_words(app: Wired) -> None:
     """Notices and language are changed at once, and the settings shown."""
     place = app.slack.place()
-    app.script_calls(("change_settings", {"notices": False, "language": "ja"}))
+    app.script_calls(settings_call("change", notices=False, language="ja"))
     asked = await app.ask(place, "no notices please, and speak Japanese")
     assert app.outputs() == [{"done": ["notices", "language"]}]
     row = settings(app, place.user)
     assert (row["notices"], row["language"]) == (False, "ja")
     shown = json.dumps(app.shown(asked), ensure_ascii=False)
     assert say("ja", "settings_notices_off") in shown
-    app.script_calls(("change_settings", {"language": "slack"}))
+    app.script_calls(settings_call("change", language="slack"))
     await app.ask(place, "as in my Slack again")
     assert settings(app, place.user)["language"] is None
 
@@ -40,76 +46,165 @@ async def test_settings_in_plain_words(app: Wired) -> None:
 async def test_what_deletes_or_switches_on_is_only_proposed(app: Wired) -> None:
     """How long to keep, and memory on, are questions with buttons; memory off is done at once."""
     place = app.slack.place()
-    app.script_calls(("change_settings", {"retention_days": 30}))
+    app.script_calls(settings_call("change", retention_days=30))
     asked = await app.ask(place, "keep my memories for 30 days")
     assert app.outputs()[0]["proposed"] is True
     assert settings(app, place.user)["retention_days"] is None
     assert "keep_memories_for" in json.dumps(app.shown(asked))
-    app.script_calls(("change_settings", {"memory": "off"}))
+    app.script_calls(settings_call("change", memory="off"))
     asked = await app.ask(place, "turn memory off")
     assert settings(app, place.user)["consent"] == "refused"
     assert app.turn(asked)["off_record"]
-    app.script_calls(("change_settings", {"memory": "on"}))
+    app.script_calls(settings_call("change", memory="on"))
     asked = await app.ask(place, "turn memory on")
     assert settings(app, place.user)["consent"] == "refused"
     assert "agree_to_memory" in json.dumps(app.shown(asked))
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments"),
+    "arguments",
     [
-        ("change_settings", {}),
-        ("change_settings", {"notices": "no", "language": "fr", "retention_days": -1}),
-        ("change_settings", {"retention_days": True, "memory": "maybe"}),
-        ("forget_period", {}),
-        ("forget_period", {"period": "last year"}),
-        ("do_not_remember", {"which": "all"}),
-        ("pause_memory", {"duration": "for ever"}),
+        {},
+        {"action": "destroy"},
+        {"action": ["pause"]},
+        {"action": "quiet_thread"},  # not in a direct message
+        {"action": "change"},
+        {"action": "change", "notices": "no", "language": "fr", "retention_days": -1},
+        {"action": "change", "retention_days": True, "memory": "maybe"},
+        {"action": "forget_period"},
+        {"action": "forget_period", "since": "last year"},
+        {"action": "forget_period", "since": "2026-13-01"},
+        {"action": "forget_period", "since": "2999-01-01"},
+        {"action": "forget_period", "since": "2026-01-02", "until": "2026-01-02"},
+        {"action": "forget_period", "since": "2026-01-02", "until": "yesterday"},
+        {"action": "forget_period", "since": ["2026-01-02"]},
+        {"action": "forget_period", "scope": "previous_message"},
+        {"action": "do_not_remember", "scope": "all"},
+        {"action": "do_not_remember", "scope": ["this_message"]},
+        {"action": "pause", "until": "for ever"},
+        {"action": "pause", "until": "tomorrow"},
+        {"action": "pause", "until": "2026-01-01"},
+        {"action": "pause", "until": "2026-01-01T10:00+09:00"},
+        {"action": "pause", "until": "2999-01-01"},
+        {"action": "pause", "until": "9999-12-31T23:59:59"},
+        {"action": "pause", "until": "0001-01-01T00:00:00+14:00"},
+        {"action": "change_where_used", "about": "ramen"},
+        {"action": "change_where_used", "about": " ", "where": "here"},
     ],
+    ids=str,
 )
-async def test_bad_arguments_change_nothing(
-    app: Wired, name: str, arguments: dict[str, Any]
-) -> None:
+async def test_bad_arguments_change_nothing(app: Wired, arguments: dict[str, Any]) -> None:
     """What a tool does not understand is an error for the model; nothing changes or is shown."""
     place = app.slack.place()
-    app.script_calls((name, arguments))
+    app.script_calls((SETTINGS_TOOL, arguments))
     asked = await app.ask(place, "do something")
     assert list(app.outputs()[0]) == ["error"]
     assert len(app.shown(asked)) == 1
     assert not app.turn(asked)["off_record"]
+    assert not app.turn(asked)["asked"]
     row = settings(app, place.user)
     assert (row["notices"], row["consent"], row["retention_days"]) == (True, "unknown", None)
 
 
-@pytest.mark.parametrize("period", ["last_hour", "today", "yesterday", "this_thread"])
-async def test_forgetting_a_period_is_only_proposed(app: Wired, period: str) -> None:
+@pytest.mark.parametrize(
+    ("given", "now"),
+    [
+        ({"since": "2026-01-01"}, True),
+        ({"until": "2999-01-01"}, True),
+        ({"since": "2026-01-01T00:00+09:00", "until": "2999-01-01"}, True),
+        ({"since": "2020-01-01T08:00", "until": "2020-01-02T08:00:00Z"}, False),
+        ({"since": "0001-01-01", "until": "0001-01-02"}, False),
+        ({"scope": "this_thread"}, True),
+    ],
+    ids=str,
+)
+async def test_forgetting_a_period_is_only_proposed(
+    app: Wired, given: dict[str, str], now: bool
+) -> None:
     """Nothing goes before the click, and the words that ask for it remove nothing either."""
     place = app.slack.place()
     root = await app.ask(place, "I love ramen")
     assert await app.form(root)
-    app.script_calls(("forget_period", {"period": period}))
+    app.script_calls(settings_call("forget_period", **given))
     asked = await app.ask(place, "forget it", thread_ts=root.ts)
     assert app.outputs() == [{"proposed": True, "done": False}]
     assert app.turn(asked)["asked"]
-    shown = json.dumps(app.shown(asked))
-    assert ("forget_period" in shown) is (period != "yesterday")
+    assert ("forget_period" in json.dumps(app.shown(asked))) is now
     assert len(await app.memories(root.person)) == 1
 
 
-@pytest.mark.parametrize("name", sorted(_SHOWS.keys() - {"export_memories"}))
-async def test_what_is_shown_comes_to_the_asker_only(app: Wired, name: str) -> None:
-    """In a channel a tool that shows something shows it to whoever asked."""
+async def test_forgetting_everything_is_only_proposed(app: Wired) -> None:
+    """A proposal to forget everything takes the place of one to forget a memory."""
+    place = app.slack.place()
+    said = await app.ask(place, "I love ramen")
+    assert await app.form(said)
+    [memory] = await app.memories(said.person)
+    app.script_calls(
+        ("memory_change", {"action": "delete", "evidence": "forget", "id": memory.key}),
+        settings_call("forget_everything"),
+        settings_call("forget_everything"),
+    )
+    asked = await app.ask(place, "forget everything")
+    assert [one["proposed"] for one in app.outputs()] == [True, True, True]
+    assert app.turn(asked)["asked"]
+    assert len(app.shown(asked)) == 2
+    assert len(await app.memories(said.person)) == 1
+
+
+@pytest.mark.parametrize(
+    "action", ["show_memories", "show_settings", "show_history", "show_preview", "show_help"]
+)
+async def test_what_is_shown_comes_to_the_asker_only(app: Wired, action: str) -> None:
+    """In a channel a tool that shows something shows it to whoever asked, and once."""
     place = app.slack.place(channel="public")
-    app.script_calls((name, {}))
+    app.script_calls(settings_call(action), settings_call(action))
     asked = await app.ask(place, "<@BOT> show me")
-    assert app.outputs() == [{"shown_privately": True}]
-    assert app.shown(asked)[-1]["is_ephemeral"]
+    assert app.outputs() == [{"shown_privately": True}] * 2
+    *_, reply, shown = app.shown(asked)
+    assert shown["is_ephemeral"]
+    assert not reply.get("is_ephemeral")
+
+
+def offered(app: Wired) -> dict[str, list[str]]:
+    """Return the tools of the newest request for a reply, each with its actions."""
+    body = json.loads(app.prompts()[-1])
+    return {
+        tool["name"]: tool["parameters"]["properties"].get("action", {}).get("enum", [])
+        for tool in body["tools"]
+    }
+
+
+async def test_tools_depend_on_the_conversation(app: Wired) -> None:
+    """The view can be read in a direct message only, and a thread be quiet in a channel only."""
+    await app.ask(app.slack.place(), "hello")
+    in_dm = offered(app)
+    await app.ask(app.slack.place(channel="public"), "<@BOT> hello")
+    in_channel = offered(app)
+    assert set(in_dm) - set(in_channel) == {"read_current_view"}
+    assert set(in_channel) == {"search_web", "memory_search", "memory_change", "memory_settings"}
+    assert set(in_channel["memory_settings"]) - set(in_dm["memory_settings"]) == {"quiet_thread"}
+    assert "quiet_thread" not in app.prompts()[-2]
+
+
+async def test_without_memory_its_settings_stay(app: Wired) -> None:
+    """While memory is off nothing searches or changes it, and it can be resumed."""
+    place = app.slack.place()
+    await app.wiring.controls.pause(Person(app.slack.team_id, place.user))
+    await app.ask(place, "hello")
+    assert set(offered(app)) == {"search_web", "memory_settings", "read_current_view"}
+    assert "resume" in offered(app)["memory_settings"]
+
+
+async def test_a_plain_message_is_small(app: Wired) -> None:
+    """The whole request of a plain message, every tool included, is at most 7,600 characters."""
+    await app.ask(app.slack.place(), "What shall I eat tonight?")
+    assert len(app.prompts()[-1]) <= 7_600
 
 
 async def test_a_model_that_calls_too_often_is_stopped(app: Wired) -> None:
     """After so many calls for one message the tools answer with an error."""
     place = app.slack.place()
-    app.script_calls(*[("resume_memory", {})] * (MAX_CALLS + 1))
+    app.script_calls(*[settings_call("resume")] * (MAX_CALLS + 1))
     await app.ask(place, "resume")
     *_, last = app.outputs()
     assert "Too many" in last["error"]

@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import openai
 import pytest
@@ -15,6 +16,7 @@ from bot.locale import Language, say
 from bot.messages import Message
 from bot.person.settings import PersonSettings, erase_settings, read_settings
 from memory import Person, Pool, person_transaction
+from playground.blocks import view_errors
 from tests.conftest import Server
 from tests.integration.playground_slack import Place, PlaygroundSlack
 from tests.integration.wired import Wired, wired
@@ -87,13 +89,13 @@ async def test_paused_is_no_read_and_no_write(app: Wired) -> None:
     formed = await app.ask(place, "I love ramen")
     assert await app.form(formed)
     fresh = await app.ask(place, "I love okonomiyaki")
-    await app.wiring.controls.pause(who, "for 2 hours")
+    await app.wiring.controls.pause(who, datetime.now(UTC) + timedelta(hours=2))
     asked = await app.ask(place, "I love tempura. What shall I eat?")
     prompt = app.prompts()[-1]
     assert "ramen" not in prompt
     assert "okonomiyaki" not in prompt
     assert "<memories>\\n" not in prompt
-    assert "search_memory" not in prompt
+    assert "memory_search" not in prompt
     assert nothing_kept(app, asked)
     assert app.turn(asked)["recalled"] == []
     assert "paused until" in footer(app, asked)
@@ -110,7 +112,7 @@ async def test_after_a_pause_what_was_said_before_is_formed_and_nothing_of_it(ap
     who = person(place, app)
     before = await app.ask(place, "I love okonomiyaki")
     late = await app.told(place, "I love sushi")
-    await app.wiring.controls.pause(who, "")
+    await app.wiring.controls.pause(who)
     begin_now(app, place)
     during = await app.told(place, "I love tempura")
     await app.answering.drain(late.thread)
@@ -137,7 +139,7 @@ async def test_a_pause_ends_by_itself(app: Wired) -> None:
     place = app.slack.place()
     who = person(place, app)
     before = await app.ask(place, "I love okonomiyaki")
-    await app.wiring.controls.pause(who, "1m")
+    await app.wiring.controls.pause(who, datetime.now(UTC) + timedelta(minutes=1))
     await app.form(before)
     app.rows(
         "UPDATE person_settings SET pauses ="
@@ -162,7 +164,7 @@ async def test_a_pause_wins_over_a_formation_under_way(app: Wired) -> None:
     before = app.model_requests()
     running = asyncio.create_task(app.form(said))
     await asyncio.sleep(0)  # it has read the words, and the model takes a second
-    await app.wiring.controls.pause(who, "")
+    await app.wiring.controls.pause(who)
     assert await running == []
     assert app.model_requests() > before
     assert app.turn(said)["formed_at"] is None
@@ -176,7 +178,7 @@ async def test_an_incognito_thread_leaves_nothing(app: Wired) -> None:
     assert await app.form(await app.ask(place, "I love ramen"))
     app.script("Noted.")
     root = await app.ask(place, "I love okonomiyaki")
-    app.script_calls(("incognito_thread", {}))
+    app.script_calls(("memory_settings", {"action": "incognito_thread"}))
     switch = await app.ask(place, "Keep this thread incognito", thread_ts=root.ts)
     assert app.outputs() == [{"incognito": True, "for_good": True}]
     assert say("en", "incognito") in json.dumps(app.shown(switch))
@@ -217,7 +219,7 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: Wired, why: 
     if why == "incognito":
         await app.wiring.controls.make_incognito(root)
     if why == "paused":
-        await app.wiring.controls.pause(who, "")
+        await app.wiring.controls.pause(who)
         begin_now(app, place)
     secret = await app.told(place, "I love natto", thread_ts=root.ts)
     if why == "paused":
@@ -240,7 +242,7 @@ async def test_an_edit_while_memory_is_off_is_not_kept(app: Wired) -> None:
     place = app.slack.place()
     who = person(place, app)
     said = await app.ask(place, "I love ramen")
-    await app.wiring.controls.pause(who, "")
+    await app.wiring.controls.pause(who)
     await app.wiring.turns.reword(
         said.team_id,
         said.channel_id,
@@ -272,10 +274,13 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: Wired) -
     place = app.slack.place()
     content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
     app.script_calls(
-        ("do_not_remember", {"which": "this_message"}),
-        ("manage_memory", {"action": "create", "content": content}),
+        ("memory_settings", {"action": "do_not_remember", "scope": "this_message"}),
+        (
+            "memory_change",
+            {"action": "create", "evidence": "I love natto", "content": content},
+        ),
     )
-    said = await app.ask(place, "I love natto, but don't remember this")
+    said = await app.ask(place, "I love natto. But don't remember this.")
     done, refused = app.outputs()
     assert done == {"not_remembered": "this_message", "done": True}
     assert "error" in refused
@@ -293,10 +298,13 @@ async def test_what_a_tool_stored_before_goes_as_well(app: Wired) -> None:
     place = app.slack.place()
     content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
     app.script_calls(
-        ("manage_memory", {"action": "create", "content": content}),
-        ("do_not_remember", {"which": "this_message"}),
+        (
+            "memory_change",
+            {"action": "create", "evidence": "I love natto", "content": content},
+        ),
+        ("memory_settings", {"action": "do_not_remember", "scope": "this_message"}),
     )
-    said = await app.ask(place, "I love natto, but don't remember this")
+    said = await app.ask(place, "I love natto. But don't remember this.")
     stored, done = app.outputs()
     assert stored[0]["done"] == "remembered"
     assert done["done"] is True
@@ -310,7 +318,9 @@ async def test_the_message_before_can_be_meant(app: Wired) -> None:
     place = app.slack.place()
     said = await app.ask(place, "I love natto")
     assert await app.form(said)
-    app.script_calls(("do_not_remember", {"which": "previous_message"}))
+    app.script_calls(
+        ("memory_settings", {"action": "do_not_remember", "scope": "previous_message"})
+    )
     asked = await app.ask(place, "don't remember that")
     assert app.outputs()[0]["proposed"] is True
     assert nothing_kept(app, said)
@@ -322,7 +332,8 @@ async def test_the_message_before_can_be_meant(app: Wired) -> None:
 async def test_pausing_in_plain_words(app: Wired) -> None:
     """Asked in words memory pauses at once, says until when, and keeps nothing of the asking."""
     place = app.slack.place(tz="Asia/Tokyo")
-    app.script_calls(("pause_memory", {"duration": "明日まで"}))
+    tomorrow = (datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(days=1)).date().isoformat()
+    app.script_calls(("memory_settings", {"action": "pause", "until": tomorrow}))
     asked = await app.ask(place, "I feel ill today, so pause your memory until tomorrow")
     [output] = app.outputs()
     until = datetime.fromisoformat(output["until"])
@@ -332,7 +343,7 @@ async def test_pausing_in_plain_words(app: Wired) -> None:
     assert buttons(app, asked) == ["resume_memory"]
     later = await app.ask(place, "I love soba")
     assert nothing_kept(app, later)
-    app.script_calls(("resume_memory", {}))
+    app.script_calls(("memory_settings", {"action": "resume"}))
     await app.ask(place, "remember things again, please")
     assert app.outputs() == [{"resumed": True}]
     on = await app.ask(place, "I love udon")
@@ -343,21 +354,65 @@ async def test_resuming_does_not_undo_a_no(app: Wired) -> None:
     """Whoever switched memory off is told so when they ask to resume, and it stays off."""
     place = app.slack.place()
     await app.wiring.controls.refuse(person(place, app))
-    app.script_calls(("resume_memory", {}))
+    app.script_calls(("memory_settings", {"action": "resume"}))
     asked = await app.ask(place, "resume")
     assert "stays off" in app.outputs()[0]["error"]
     assert say("en", "off_refused") in json.dumps(app.shown(asked))
 
 
-async def test_a_pause_that_is_not_understood_changes_nothing(app: Wired) -> None:
-    """Words that say no moment are an error for the model, and a hint for the person."""
+@pytest.mark.parametrize(
+    ("until", "clock"),
+    [("T18:05", "18:05"), ("T18:05+01:00", "02:05"), ("T18:05Z", "03:05"), ("", "09:00")],
+)
+async def test_a_pause_ends_when_the_model_says(app: Wired, until: str, clock: str) -> None:
+    """A time without an offset is the person's; a date alone is its morning."""
+    place = app.slack.place(tz="Asia/Tokyo")
+    later = (datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(days=40)).date().isoformat()
+    app.script_calls(("memory_settings", {"action": "pause", "until": f"{later}{until}"}))
+    await app.ask(place, "pause, please")
+    [output] = app.outputs()
+    assert datetime.fromisoformat(output["until"]).strftime("%H:%M") == clock
+
+
+async def test_a_pause_without_an_end(app: Wired) -> None:
+    """Without a moment a pause lasts until it is resumed."""
     place = app.slack.place()
-    app.script_calls(("pause_memory", {"duration": "a while"}))
+    app.script_calls(("memory_settings", {"action": "pause", "until": ""}))
+    await app.ask(place, "pause your memory")
+    assert app.outputs() == [{"paused": True, "until": "resumed"}]
+    assert (await app.wiring.controls.pause(person(place, app))).paused_until is None
+
+
+async def test_a_pause_that_is_not_understood_changes_nothing(app: Wired) -> None:
+    """Words that say no moment are an error for the model, and a sentence for the person."""
+    place = app.slack.place()
+    app.script_calls(("memory_settings", {"action": "pause", "until": "a while"}))
     asked = await app.ask(place, "pause for a while")
-    assert "error" in app.outputs()[0]
+    assert "ISO 8601" in app.outputs()[0]["error"]
     assert app.turn(asked)["words"] == "pause for a while"
-    shown = await app.wiring.controls.paused(person(place, app), "en", "a while")
-    assert shown["text"] == say("en", "pause_not_understood", words="a while")
+    shown = await app.wiring.controls.paused(person(place, app), "en", "a <while>")
+    assert shown["text"] == say("en", "pause_forms", words="a &lt;while&gt;")
+    with pytest.raises(ValueError, match="later than now"):
+        await app.wiring.controls.pause(person(place, app), datetime.now(UTC))
+
+
+async def test_a_pause_chosen_in_the_form(app: Wired) -> None:
+    """What is chosen in the form holds, and the answer has the button that ends it."""
+    place = app.slack.place(tz="Asia/Tokyo")
+    who, controls = person(place, app), app.wiring.controls
+    form = await controls.pause_form(who, "en")
+    [block] = [one for one in form["blocks"] if one["type"] == "input"]
+    chosen = {"selected_date_time": block["element"]["initial_date_time"]}
+    form["state"] = {"values": {block["block_id"]: {"value": chosen}}}
+    view = await controls.pause_saved(who, "en", view=form)
+    assert view_errors(view) == []
+    assert "resume_memory" in json.dumps(view)
+    [row] = app.rows(
+        "SELECT extract(epoch FROM upper(pauses))::int AS until FROM person_settings"
+        " WHERE user_id = %s",
+        place.user,
+    )
+    assert row["until"] == chosen["selected_date_time"]
 
 
 @pytest.mark.parametrize(("locale", "language"), [("en-US", "en"), ("ja-JP", "ja")])
@@ -389,7 +444,7 @@ async def test_nothing_before_the_person_agrees(asking: Wired, channel: str) -> 
     assert nothing_kept(app, first)
     assert nothing_kept(app, second)
     assert await app.form(second, audience) == []
-    assert "manage_memory" not in app.prompts()[-1]
+    assert "memory_change" not in app.prompts()[-1]
     answer = await app.wiring.controls.agreed(who, "en")
     assert answer["text"] == say("en", "consent_agreed")
     third = await app.ask(place, f"{mention}I love tempura")
@@ -431,8 +486,9 @@ async def test_a_tool_writes_nothing_once_memory_is_off(app: Wired) -> None:
         waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
     )
     tools = app.wiring.parts.tools(waiting, view, intent, said.text)
-    await app.wiring.controls.pause(who, "")
+    await app.wiring.controls.pause(who)
     content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
-    output = await tools.call("manage_memory", json.dumps({"action": "create", "content": content}))
+    given = {"action": "create", "evidence": "I love natto", "content": content}
+    output = await tools.call("memory_change", json.dumps(given))
     assert "switched memory off" in output
     assert await app.memories(who) == []

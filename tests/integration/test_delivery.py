@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -105,7 +106,7 @@ async def test_a_search_is_shown_before_there_are_words(desk: Desk) -> None:
         [shown] = desk.slack.thread(place)
         assert cards(shown) == [(say("en", "task_web_search"), "in_progress")]
         await answer.delivery.task(task("web_search", "complete"))
-        await answer.delivery.task(task("search_memory", "in_progress", "t2"))
+        await answer.delivery.task(task("memory_search", "in_progress", "t2"))
         await write_until(answer, desk.slack, "chat.appendStream")
         [shown] = desk.slack.thread(place)
         assert cards(shown) == [
@@ -117,6 +118,18 @@ async def test_a_search_is_shown_before_there_are_words(desk: Desk) -> None:
     [message] = whole(desk.slack, place, text)
     assert {status for _, status in cards(message)} == {"complete"}
     assert all(call["outcome"] == "ok" for call in desk.slack.calls())
+
+
+async def test_a_search_shows_its_query(desk: Desk) -> None:
+    """The card of a web search says what is searched for."""
+    place = desk.slack.place()
+    async with answering(desk, place) as answer:
+        searching = Task(id="t1", name="web_search", state="in_progress", detail="weather in Kyoto")
+        await answer.delivery.task(searching)
+        [shown] = desk.slack.thread(place)
+        assert "weather in Kyoto" in json.dumps(shown)
+        await answer.delivery.finish("It rains.")
+    whole(desk.slack, place, "It rains.")
 
 
 async def test_without_a_stream_no_task_is_missed(desk: Desk) -> None:
@@ -134,8 +147,8 @@ async def test_a_quick_task_waits_for_words(desk: Desk) -> None:
     """What takes no time makes no call of Slack of its own."""
     place = desk.slack.place()
     async with answering(desk, place) as answer:
-        await answer.delivery.task(task("search_memory", "in_progress"))
-        await answer.delivery.task(task("search_memory", "complete"))
+        await answer.delivery.task(task("memory_search", "in_progress"))
+        await answer.delivery.task(task("memory_search", "complete"))
         assert desk.slack.thread(place) == []
         await begin(answer)
         [shown] = desk.slack.thread(place)

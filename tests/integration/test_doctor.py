@@ -95,6 +95,15 @@ def test_a_healthy_installation_has_nothing_to_mend(
     assert not list(tmp_path.iterdir())
 
 
+def test_that_nothing_is_checked_is_told(tmp_path: Path, slack: Server, database: str) -> None:
+    """With KIOKU_VERIFY=off a note says so, and the model that would check is not asked for."""
+    settings = {**settings_for(slack, database), "KIOKU_VERIFY_MODEL": "gpt-5-none"}
+    assert told(ended(tmp_path, "doctor", **settings, KIOKU_VERIFY="off")) == {
+        "Verdicts": "NOTE KIOKU_VERIFY is off: proposed memories are stored when they quote the"
+        " person; no model checks what they mean."
+    }
+
+
 def test_a_newcomer_is_told_what_there_is_to_do(tmp_path: Path) -> None:
     """With nothing set all is well for `kioku up`, and nothing is made."""
     found = told(ended(tmp_path, "doctor"))
@@ -173,6 +182,17 @@ BROKEN: list[tuple[dict[str, str], dict[str, str]]] = [
     (
         {"KIOKU_MEMORY_MODEL": "nobody:best"},
         {"Model nobody:best": "langchain-nobody is not installed: install it (`pip install lang"},
+    ),
+    (
+        {"KIOKU_VERIFY_MODEL": "nobody:best"},
+        {
+            "Model nobody:best": "langchain-nobody is not installed: install it (`pip install"
+            " langchain-nobody`), or set KIOKU_VERIFY_MODEL to another."
+        },
+    ),
+    (
+        {"KIOKU_VERIFY_MODEL": "gpt-5-none"},
+        {"Model gpt-5-none": "http://127.0.0.1"},
     ),
 ]
 

@@ -28,7 +28,8 @@ from memory import (
     person_transaction,
     view,
 )
-from memory.clauses import Said
+from memory.evidence import TypedMessage
+from memory.schemas import UserFoodPreference
 from memory.user_store import UserStore
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
@@ -170,9 +171,9 @@ async def test_erase_wins_against_formation_200_times(house: House) -> None:
         own = person.namespace(DM)
         async with person_transaction(house.pool, person) as connection:
             ids, words = await unformed(connection, own, 9)
-        said = [Said(one) for one in words]
+        said = [TypedMessage(one) for one in words]
         store = await UserStore.load(
-            house.pool, house.parts.embedder, view(own), said, kinds=["UserFoodPreference"]
+            house.pool, house.parts.embedder, view(own), said, schemas=[UserFoodPreference]
         )
         for key, name in (("a", "ramen"), ("b", "tempura")):
             content = {"food_name": name, "preference": 80, "evidence": f"I love {name}"}
@@ -183,6 +184,7 @@ async def test_erase_wins_against_formation_200_times(house: House) -> None:
                 raise LookupError
 
         try:
+            await store.judge(None)
             await store.commit(in_commit, at=datetime.now(UTC))
         except LookupError:
             outcomes["overtaken"] += 1

@@ -25,7 +25,7 @@ def said_in(app: Wired, place: Place, text: str, **more: Any) -> Message:
 
 async def quiet(app: Wired, place: Place) -> None:
     """Let the app be asked to be quiet in the thread of `place`."""
-    app.script_calls(("be_quiet_in_thread", {}), text="I will be quiet.")
+    app.script_calls(("memory_settings", {"action": "quiet_thread"}), text="I will be quiet.")
     asked = said_in(app, place, "<@BOT> be quiet in this thread", addressed=True)
     assert await app.wiring.inbox.store(asked)
     await app.answering.drain(asked.thread)
@@ -70,7 +70,7 @@ async def test_quiet_is_of_one_thread(app: Wired) -> None:
     assert await app.wiring.inbox.store(said_in(app, elsewhere, "<@BOT> hi", addressed=True))
     assert await app.wiring.inbox.store(said_in(app, elsewhere, "and?"))
     await app.ask(app.slack.place(), "hello")
-    assert "be_quiet_in_thread" not in app.prompts()[-1]
+    assert "quiet_thread" not in app.prompts()[-1]
 
 
 def titles(app: Wired) -> list[dict[str, Any]]:

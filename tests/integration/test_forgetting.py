@@ -41,7 +41,7 @@ from memory import (
     person_transaction,
     view,
 )
-from tests.integration.scripted_model import ScriptedModel, Shown
+from tests.integration.scripted_model import ScriptedModel, Shown, asked_text
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
@@ -534,11 +534,30 @@ async def test_a_day_ends_where_the_person_is(
     )
     fact = {"fact": "No meat", "evidence": "No meat for me, just for today"}
     model.answer([("UserFact", fact)])
+    model.verdicts.append({0: {"valid_until": "2099-11-18"}})
     await learning(desk.pool, former).form("T1", "U1", DM)
+    assert '{"date": "2099-11-18"' in asked_text(model.verdict_requests[0])
     (row,) = desk.rows("SELECT value FROM store")
     assert datetime.fromisoformat(row["value"]["expires_at"]) == datetime(
         2099, 11, 19, 5, 0, tzinfo=UTC
     )
+
+
+async def test_a_yes_is_read_with_the_question_it_answers(
+    desk: Desk, former: Former, model: ScriptedModel
+) -> None:
+    """The question at the end of our last reply is shown beside the words that answer it."""
+    await desk.turn("1.1", "hello", "Hi! Do you like ramen? Do you like soba?")
+    await desk.turn("1.2", "Yes", "Good. Noted.", formed=False)
+    await desk.turn("1.3", "Good night", "Sleep well.", formed=False)
+    liked = {"food_name": "soba", "preference": 80, "evidence": "Yes"}
+    model.answer([("UserFoodPreference", liked)])
+    await learning(desk.pool, former).form("T1", "U1", DM)
+    assert model.last.text.count("Do you like soba?") == 1
+    assert "ramen" not in model.last.text
+    assert "Noted" not in model.last.text
+    [proposed] = model.proposed
+    assert proposed["question"] == "Do you like soba?"
 
 
 async def test_words_about_which_the_person_was_asked_remove_nothing(

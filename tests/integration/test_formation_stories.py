@@ -14,6 +14,7 @@ from memory import (
     Person,
     Pool,
     UserFact,
+    Verifier,
     Words,
     answer_question,
     checked_schemas,
@@ -42,13 +43,14 @@ AGENTS = (
 def stand_in_former(pool: Pool, embedder: Embedder, stand_in: Server) -> Former:
     """What is tested, with the stand-in's rules behind it."""
     chat = memory_model(model="gpt-6-luna", api_key="none", base_url=stand_in.openai_base_url)
-    return Former(pool, embedder, chat)
+    return Former(pool, embedder, chat, verifier=Verifier(chat))
 
 
 async def tell(former: Former, person: Person, *texts: str) -> tuple[str, ...]:
-    """Let a person say something in a DM; return what the guard refused."""
+    """Let a person say something in a DM; return why proposals were refused."""
     words = [Words(text=text, channel="D1", ts=f"{i}.1") for i, text in enumerate(texts)]
-    return (await former.form(view(person.namespace(DM)), words)).refused
+    formed = await former.form(view(person.namespace(DM)), words)
+    return tuple(one.reason for one in formed.refused)
 
 
 async def known(pool: Pool, person: Person) -> dict[str, dict[str, Any]]:
@@ -222,5 +224,5 @@ async def test_an_operators_own_kind(pool: Pool, embedder: Embedder, model: Scri
     assert [(c.kind, c.after) for c in formed.changes] == [
         ("Pet", {"name": "Mochi", "animal": "cat"})
     ]
-    assert formed.refused == ("no_evidence",)
+    assert [one.reason for one in formed.refused] == ["no_evidence"]
     assert subject("Pet", {"animal": "cat", "name": "Mochi"}) == "Mochi"

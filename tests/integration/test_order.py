@@ -172,8 +172,8 @@ async def test_two_people_in_one_thread_are_answered_one_by_one(house: House) ->
     ]
 
 
-async def test_ten_messages_cost_eleven_calls(house: House) -> None:
-    """A burst is one formation that sees all of it: ten replies and one formation, no more."""
+async def test_ten_messages_cost_twelve_calls(house: House) -> None:
+    """A burst is one formation that sees all of it: ten replies, one formation, one verdict."""
     place = house.slack.place()
     foods = ("ramen", "sushi", "tofu", "curry", "udon", "soba", "miso", "natto", "mochi", "tea")
     for food in foods:
@@ -183,7 +183,7 @@ async def test_ten_messages_cost_eleven_calls(house: House) -> None:
     await house.learning.form(message.team_id, message.user_id, "dm")
     entries = house.stand_in.call("/_model/journal")["entries"]
     calls = [entry["kind"] for entry in entries if entry["endpoint"] != "embeddings"]
-    assert sorted(calls) == ["formation", *["reply"] * 10]
+    assert sorted(calls) == ["formation", *["reply"] * 10, "verdict"]
     told = str(next(entry["body"] for entry in entries if entry["kind"] == "formation"))
     assert [food for food in foods if f"I love {food}." not in told] == []
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import accumulate
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
 from bot.absence.breaker import FAILURES
 from bot.kept_texts import take_away
+from bot.learning import FORM
 from bot.locale import say
 from bot.messages import Message
+from bot.running.worker import FORMATION_WAITS, register_work
 from memory import forget
 from tests.integration.house import House
 from tests.integration.work import sql
@@ -275,3 +279,16 @@ async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(house
     turn = house.row("turns", asked)
     assert (turn["status"], turn["question"], turn["words"]) == ("answered", "", "")
     assert house.formations(asked.person) == []
+
+
+def test_words_are_tried_four_times_a_day_at_most() -> None:
+    """A memory model that is away is asked again soon, then rarely, for most of a week."""
+    wiring = MagicMock()
+    register_work(wiring)
+    [formation] = [one for one in wiring.queue.register.call_args_list if one.args[0] == FORM]
+    assert formation.kwargs == {"waits": FORMATION_WAITS}
+    attempts = list(accumulate(FORMATION_WAITS, initial=0))
+    day = 86_400
+    assert max(sum(begin <= one < begin + day for one in attempts) for begin in attempts) == 4
+    assert attempts[1] <= 5
+    assert attempts[-1] > 5 * day

@@ -119,12 +119,21 @@ async def test_add_says_why_nothing_was_stored(app: Wired, text: str, key: str) 
 async def test_add_stores_nothing_while_memory_is_off(app: Wired) -> None:
     """A pause holds for the command too."""
     place = app.slack.place()
-    assert "Memory is paused until" in (await memories(app, place, "pause for 2 hours"))["text"]
+    assert "Memory is paused until" in (await memories(app, place, "pause 2h"))["text"]
     assert "paused" in (await memories(app, place, "add I love ramen"))["text"]
     assert await contents(app, place) == "[]"
     assert (await memories(app, place, "resume"))["text"] == say("en", "resumed")
     await memories(app, place, "add I love ramen")
     assert "ramen" in await contents(app, place)
+
+
+@pytest.mark.parametrize("words", ["", "30m", "2h", "3d", "today", "30分", "今日"])
+async def test_a_pause_by_command(app: Wired, words: str) -> None:
+    """Each form pauses memory at once; without one it is paused until it is resumed."""
+    place = app.slack.place(tz="Asia/Tokyo")
+    shown = (await memories(app, place, f"pause {words}"))["text"]
+    assert ("paused until you resume it" in shown) is (words == "")
+    assert "Memory is paused until" in shown
 
 
 async def test_settings_are_shown_and_switched(app: Wired) -> None:
@@ -185,11 +194,14 @@ async def test_forgetting_today(app: Wired) -> None:
 
 
 async def test_forgetting_the_last_hour_and_yesterday(app: Wired) -> None:
-    """The last hour holds what was said now; yesterday does not."""
+    """The last hours and days hold what was said now; yesterday and last week do not."""
     place = app.slack.place(tz="Asia/Tokyo")
     await app.form(await app.ask(place, "I love ramen"))
-    assert "ramen" in (await forget(app, place, "last hour"))["text"]
-    assert (await forget(app, place, "昨日"))["text"] == say("en", "forget_period_none")
+    for words in ("last hour", "last 2 hours", "3d", "30m", "直近2時間", "今日"):
+        assert "ramen" in (await forget(app, place, words))["text"]
+    for words in ("昨日", "last week", "先週"):
+        assert (await forget(app, place, words))["text"] == say("en", "forget_period_none")
+    assert "ramen" in await contents(app, place)
 
 
 async def test_forgetting_a_thread(app: Wired) -> None:
@@ -252,7 +264,7 @@ async def test_the_form_holds_what_is_set_and_fits(app: Wired, language: Languag
     who, controls = person(place, app), app.wiring.controls
     for change in ("", "pause", "refuse"):
         if change == "pause":
-            await controls.pause(who, "")
+            await controls.pause(who)
             await controls.choose(who, language="ja", retention_days=45, notices=False)
         if change == "refuse":
             await controls.refuse(who)

@@ -183,7 +183,7 @@ async def test_an_import_needs_consent_and_no_more(app: Wired) -> None:
     """Whoever switched memory off imports nothing, also not what was shown before."""
     who = person(app.slack.place(), app)
     importing, controls = app.wiring.modals.importing, app.wiring.controls
-    await controls.pause(who, "")
+    await controls.pause(who, None)
     preview = await importing.previewed(who, "en", submitted("I live in Osaka"))
     digest = json.loads(preview["private_metadata"])["digest"]
     agreed = submitted("I live in Osaka", digest=digest)
@@ -196,7 +196,7 @@ async def test_an_import_needs_consent_and_no_more(app: Wired) -> None:
         assert view["blocks"][0]["text"]["text"] == say("en", "off_refused")
     assert await list_memories(app.pool, who) == []
     await controls.agree(who)
-    await controls.pause(who, "")
+    await controls.pause(who, None)
     await importing.imported(who, "en", agreed)
     assert [one.content["fact"] for one in await list_memories(app.pool, who)] == [
         "I live in Osaka"

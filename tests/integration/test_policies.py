@@ -210,9 +210,9 @@ async def test_web_search_is_offered_where_it_is_allowed(app: Wired) -> None:
         await app.wiring.policies.choose(app.slack.team_id, {}, by="test")
     entries = app.stand_in.call("/_model/journal")["entries"]
     bodies = [e["body"] for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"]
-    first, second = ([tool["type"] for tool in body["tools"]] for body in bodies[-2:])
-    assert "web_search" in first
-    assert "web_search" not in second
+    first, second = ([tool["name"] for tool in body["tools"]] for body in bodies[-2:])
+    assert "search_web" in first
+    assert "search_web" not in second
 
 
 async def test_a_workspace_keeps_things_as_long_as_it_chose(

@@ -221,6 +221,27 @@ async def test_a_job_that_fails_is_tried_again_and_kept(
     assert len(tried) == 3
 
 
+async def test_a_job_is_tried_again_after_the_waits_that_are_named(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """The first wait comes first, then the second; after the last one the job has failed."""
+
+    async def work() -> None:
+        raise RuntimeError("SECRET")
+
+    queue.register("work", REPLIES, work, waits=(300, 7_000))
+    await put(pool, queue, "L1")
+    queue.start(replies=1, learning=1)
+    for attempts, wait in ((1, 300), (2, 7_000)):
+        await until(lambda n=attempts: jobs(database)[0]["attempts"] == n)  # type: ignore[misc]
+        [job] = jobs(database)
+        assert job["status"] == "todo"
+        assert wait - 10 < job["due_in"] <= wait
+        with psycopg.connect(database) as owner:
+            owner.execute("UPDATE procrastinate_jobs SET scheduled_at = now()")
+    await until(lambda: [job["status"] for job in jobs(database)] == ["failed"])
+
+
 def leave_stalled(database: str) -> None:
     """Make every job one that a worker took and died with, a minute ago."""
     with psycopg.connect(database) as owner:
@@ -547,10 +568,10 @@ async def test_a_job_put_off_a_moment_ago_is_left_alone(
     assert jobs(database)[0]["scheduled_at"] == before["scheduled_at"]
 
 
-async def test_a_job_that_failed_is_not_put_off(database: str, pool: Pool, queue: Queue) -> None:
-    """While a model is away its jobs keep their times, or come sooner when somebody writes."""
+async def test_a_job_that_failed_keeps_its_time(database: str, pool: Pool, queue: Queue) -> None:
+    """While a model is away more words make no more attempts, and put none off."""
     queue.register("work", LEARNING, _nothing, attempts=1, wait=1)
-    for lock, due, expected in (("L1", 4, 4), ("L2", 1000, 20)):
+    for lock, due in (("L1", 4), ("L2", 1000)):
         await hold_off(pool, queue, lock, delay=20, at_most=60)
         with psycopg.connect(database) as owner:
             owner.execute(
@@ -560,7 +581,7 @@ async def test_a_job_that_failed_is_not_put_off(database: str, pool: Pool, queue
             )
         await hold_off(pool, queue, lock, delay=20, at_most=60)
         [job] = [job for job in jobs(database) if job["lock"] == lock]
-        assert expected - 2 < job["due_in"] <= expected
+        assert due - 2 < job["due_in"] <= due
 
 
 async def test_what_is_committed_with_the_wish_is_seen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -97,7 +98,7 @@ async def test_off_is_off(app: Wired) -> None:
     """In a pause nothing is remembered; what was said in it stays off the record afterwards."""
     place = app.slack.place()
     controls, who = app.wiring.controls, person(place, app)
-    await controls.pause(who, "for 2 hours")
+    await controls.pause(who, datetime.now(UTC) + timedelta(hours=2))
     said = app.slack.say(place.user, place.channel, "I love ramen")
     here = Place(place.user, place.team, place.channel, said["ts"], said["ts"])
     assert "paused" in await pointed_at(app, here, "I love ramen")

@@ -75,7 +75,7 @@ async def test_a_pause_holds_for_prompts(app: Wired) -> None:
     """While memory is paused nothing of it is suggested."""
     place = app.slack.place()
     await app.form(await app.ask(place, "I love ramen"))
-    await app.wiring.controls.pause(Person(app.slack.team_id, place.user), "for 2 hours")
+    await app.wiring.controls.pause(Person(app.slack.team_id, place.user), None)
     [shown] = await opened(app, place)
     assert "ramen" not in json.dumps(shown)
 

@@ -158,11 +158,14 @@ async def test_tools_are_shown_and_links_held_back(house: House) -> None:
     """A search shows as a task; what it cites is a link, what the model made up is text."""
     place = house.slack.place()
     page = "https://city.site/kyoto"
-    house.script(
-        text=f"In [Kyoto]({page}) it rains, see https://evil.site/?q=ramen.",
-        web_search=True,
-        annotations=[{"url": page, "title": "Kyoto", "start_index": 0, "end_index": 9}],
-    )
+    cited = {"url": page, "title": "Kyoto", "start_index": 0, "end_index": 9}
+    call = {"name": "search_web", "arguments": {"query": "weather in Kyoto"}}
+    for output in (
+        {"function_calls": [call]},
+        {"text": "It rains.", "web_search": True, "annotations": [cited]},
+        {"text": f"In [Kyoto]({page}) it rains, see https://evil.site/?q=ramen."},
+    ):
+        house.stand_in.call("/_model/script", {"endpoint": "responses", "output": output})
     asked = await house.ask(place, "What is the weather like?")
     [reply] = house.replies(place, asked)
     assert reply.startswith(f"In [Kyoto]({page}) it rains, see evil[.]site/?q=ramen.")

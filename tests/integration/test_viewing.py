@@ -55,7 +55,7 @@ async def look(app: Wired, place: Place, *entities: dict[str, Any]) -> None:
 
 async def read(app: Wired, place: Place) -> dict[str, Any]:
     """Let the model read what the person looks at; return what it got."""
-    app.script_calls(("read_current_context", {}))
+    app.script_calls(("read_current_view", {}))
     await app.ask(place, "What is going on in this channel?")
     output: dict[str, Any] = app.outputs()[-1]
     return output
@@ -167,4 +167,4 @@ async def test_what_names_nobody_or_nothing_is_let_pass(app: Wired) -> None:
 async def test_channels_have_no_such_tool(app: Wired) -> None:
     """In a channel, where others read the answer, nothing of elsewhere can be read."""
     await app.ask(app.slack.place(channel="public"), "<@BOT> hello")
-    assert "read_current_context" not in app.prompts()[-1]
+    assert "read_current_view" not in app.prompts()[-1]

@@ -9,18 +9,18 @@ from typing import Any
 import openai
 import pytest
 
+from playground.model.replies import SAY
+
 INTERESTS = [
     {"topic": "クラウドサービス", "category": "クラウド", "interest_level": 75},
     {"topic": "AWS", "category": "クラウド", "interest_level": 80},
     {"topic": "Azure", "category": "クラウド", "interest_level": 80},
     {"topic": "AIエージェント", "category": "AI", "interest_level": 100},
 ]
-INSTRUCTIONS = (
-    "You are Kioku. What stands between <memories> and </memories> is what this person told you "
-    "earlier, and between <recent_words> and </recent_words> what they said just now elsewhere."
-)
+INSTRUCTIONS = "You are Kioku. <memories> is what this person told you earlier."
 ASK_TOPICS = "おすすめの技術トピックを3つ挙げて簡潔にまとめて！"
 ASK_LUNCH = "今日のランチは何を食べようかな？"
+HONEST_EN, HONEST_JA = SAY["unknown"]
 
 
 def memory(kind: str, content: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +39,11 @@ def tech(content: dict[str, Any]) -> dict[str, Any]:
     return memory("UserTechInterest", content)
 
 
+def fact(text: str, topic: str | None = None) -> dict[str, Any]:
+    """A fact."""
+    return memory("UserFact", {"fact": text, "topic": topic})
+
+
 def as_line(value: Any) -> str:
     """One JSON line whose angle brackets cannot close a frame."""
     line = json.dumps(value, ensure_ascii=False)
@@ -49,7 +54,7 @@ class Asker:
     """Asks with memories, recent words and a history."""
 
     def __init__(self, client: openai.AsyncOpenAI) -> None:
-        self._client = client
+        self.client = client
 
     async def ask(
         self,
@@ -57,17 +62,18 @@ class Asker:
         memories: list[dict[str, Any]] | None = None,
         recent: list[str] | None = None,
         history: list[tuple[str, str]] | None = None,
+        preferences: list[str] | None = None,
     ) -> str:
         """The text of the reply."""
-        lines = [as_line(one) for one in memories or []]
-        words = [as_line(one) for one in recent or []]
-        framed = "\n".join(["<memories>", *lines, "</memories>", "<recent_words>", *words])
-        framed = f"{INSTRUCTIONS}\n{framed}\n</recent_words>\nAnswer shortly."
-        items: list[Any] = [{"role": "developer", "content": framed}]
+        frames = {"preferences": preferences, "memories": memories, "recent_words": recent}
+        lines = [INSTRUCTIONS]
+        for name, values in frames.items():
+            lines += [f"<{name}>", *map(as_line, values or []), f"</{name}>"]
+        items: list[Any] = [{"role": "developer", "content": "\n".join(lines)}]
         for role, text in history or []:
             items.append({"role": role, "content": text})
         items.append({"role": "user", "content": message})
-        response = await self._client.responses.create(model="gpt-6-luna", input=items)
+        response = await self.client.responses.create(model="gpt-6-luna", input=items)
         return response.output_text
 
 
@@ -86,8 +92,7 @@ async def test_topics_build_on_the_interests(asker: Asker) -> None:
 async def test_without_memories_the_topics_are_general(asker: Asker) -> None:
     """Three numbered lines of common topics, nothing of another person."""
     reply = await asker.ask(ASK_TOPICS)
-    named = re.findall(r"^\d\. \*\*(.+?)\*\*", reply, re.M)
-    assert named == ["生成AI", "量子コンピューティング", "Web3"]
+    assert len(re.findall(r"^\d\. \*\*(.+?)\*\*", reply, re.M)) == 3
     assert not re.search("AWS|Azure|AIエージェント", reply)
 
 
@@ -102,91 +107,74 @@ async def test_lunch_is_a_dish_that_is_liked(asker: Asker) -> None:
     """The liked dish is suggested, as precisely as its description says."""
     assert "醤油ラーメン" in await asker.ask(ASK_LUNCH, [food("醤油ラーメン", 100, "大好き")])
     assert "味噌ラーメン" in await asker.ask(
-        ASK_LUNCH, [food("ラーメン", 100, "味噌ラーメンが好き")]
+        ASK_LUNCH, [food("ラーメン", 100, "ラーメンは味噌ラーメンが好き")]
     )
-    english = await asker.ask(
-        "what should I have for lunch?", [food("ramen", 100, "I like miso ramen")]
-    )
-    assert "miso ramen" in english
 
 
-async def test_what_is_disliked_is_not_suggested(asker: Asker) -> None:
-    """A low preference is named as left out only."""
-    reply = await asker.ask("what shall I eat?", [food("soba", 90), food("natto", 5)])
-    assert "**soba**" in reply
-    assert "**natto**" not in reply
-    assert "natto" in reply
+async def test_what_is_disliked_or_avoided_is_not_suggested(asker: Asker) -> None:
+    """A low preference and an allergy are named as kept in mind only, with all that holds them."""
+    known = [food("soba", 90), food("natto", 5), food("peanut noodles", 95)]
+    reply = await asker.ask("what shall I eat?", [*known, fact("I'm allergic to peanuts")])
+    assert re.findall(r"\*\*(.+?)\*\*|^- (.+)", reply, re.M) == [("soba", "")]
+    assert "I'm allergic to peanuts" in reply
+
+
+async def test_an_allergy_is_never_liked(asker: Asker) -> None:
+    """What somebody is allergic to is not brought together with what they like."""
+    known = [food("sushi"), fact("I'm allergic to peanuts", "allergy")]
+    assert await asker.ask("I like curry", known) == "Understood: **I like curry**."
 
 
 @pytest.mark.parametrize("where", ["memories", "recent", "history"])
 async def test_a_vegetarian_is_known_from_wherever_it_was_said(asker: Asker, where: str) -> None:
     """From a memory, from recent words and from the thread's history."""
     given: dict[str, Any] = {
-        "memories": [food("vegetarian food", 100, "I'm vegetarian")],
+        "memories": [fact("I'm vegetarian", "diet")],
         "recent": ["I'm vegetarian"],
         "history": [("user", "I'm vegetarian"), ("assistant", "Noted.")],
     }
     reply = await asker.ask("what shall I eat?", **{where: given[where]})
-    assert "vegetarian" in reply
-
-
-async def test_an_allergy_is_kept_in_mind(asker: Asker) -> None:
-    """Allergies and things not eaten come with every suggestion, in both languages."""
-    reply = await asker.ask(
-        "dinner ideas?",
-        [food("peanuts", None, "I'm allergic to peanuts"), food("pork", None, "I don't eat pork")],
-    )
-    assert "peanut allergy" in reply
-    assert "no pork" in reply
-    reply = await asker.ask("夕飯どうしよう？", recent=["えびアレルギーがあります", "寿司が好き"])
-    assert "えびアレルギー" in reply
-    assert "寿司" in reply
+    assert "I'm vegetarian" in reply
 
 
 async def test_recent_words_outweigh_memories(asker: Asker) -> None:
-    """What was taken back a moment ago is not brought up."""
-    reply = await asker.ask("what shall I eat?", [food("ramen")], recent=["forget about ramen"])
-    assert "ramen" not in reply
+    """What was taken back, or disliked, a moment ago is not suggested."""
+    for words in ("forget about ramen", "I no longer like ramen", "I don't like ramen"):
+        reply = await asker.ask("what shall I eat?", [food("ramen")], recent=[words])
+        assert "**ramen**" not in reply
 
 
 async def test_what_somebody_else_wrote_is_theirs(asker: Asker) -> None:
     """Words in the thread that are marked as another person's are not taken for the asker's."""
-    history = [("user", "[another person, U7, wrote] I love ramen"), ("assistant", "Good!")]
-    reply = await asker.ask("I like soba", history=history)
-    assert "soba" in reply
-    assert "another" not in reply
-    assert "ramen" not in reply
+    history = [("user", "[another person, U7, wrote] Hi. I love ramen"), ("assistant", "Good!")]
+    assert "not told me" in await asker.ask("what do I like?", history=history)
 
 
 @pytest.mark.parametrize(
-    "question", ["what do you remember about me?", "私について何を覚えてる？", "what do I like?"]
+    ("question", "told"),
+    [
+        ("what do you remember about me?", ["ramen", "Rust", "natto (5/100)", "I live in Osaka"]),
+        ("私について何を覚えてる？", ["ramen", "Rust", "natto (5/100)", "I live in Osaka"]),
+        ("what food do I like?", ["ramen"]),
+        ("What am I interested in?", ["Rust"]),
+        ("where do I live?", ["I live in Osaka"]),
+        ("私はどこに住んでいますか", ["I live in Osaka"]),
+        ("What am I allergic to?", []),
+    ],
 )
-async def test_it_tells_what_it_knows(asker: Asker, question: str) -> None:
-    """Every memory is listed, and nothing when there is none."""
-    reply = await asker.ask(question, [food("ramen"), tech({"topic": "Rust"})])
-    assert re.findall(r"^- \*\*(.+?)\*\*", reply, re.M) == ["ramen", "Rust"]
-    assert "ramen" not in await asker.ask(question)
+async def test_it_tells_what_it_knows(asker: Asker, question: str, told: list[str]) -> None:
+    """What was asked for is listed, and nothing when there is none."""
+    known = [food("ramen"), tech({"topic": "Rust"}), food("natto", 5), fact("I live in Osaka")]
+    reply = await asker.ask(question, known)
+    assert re.findall(r"^- \*\*(.+?)\*\*", reply, re.M) == told
+    assert "ramen**" not in await asker.ask(question)
 
 
-async def test_what_is_said_is_acknowledged(asker: Asker) -> None:
-    """A statement is answered with its subject, beside what is known of that kind."""
-    reply = await asker.ask("I love sushi", [food("ramen"), tech({"topic": "Rust"})])
-    assert "**sushi**" in reply
-    assert "**ramen**" in reply
-    assert "Rust" not in reply
-    assert "**パスタ**" in await asker.ask("パスタは嫌いになりました")
-    assert "**peanuts**" in await asker.ask("I'm allergic to peanuts")
-    assert await asker.ask("I live in Kyoto")
-
-
-async def test_other_questions_use_what_is_near(asker: Asker) -> None:
-    """A shared name is used, a wish for ideas uses the favourites, else it says it cannot."""
-    memories = [food("ramen"), tech({"topic": "Rust", "description": "for servers"})]
-    assert "Rust" in await asker.ask("Is Rust hard?", memories)
-    assert "ramen" in await asker.ask("any ideas for Saturday?", memories)
-    english = await asker.ask("How far is the moon?", memories)
-    assert "nothing to go on" in english
-    assert "手がかり" in await asker.ask("月までの距離は？", memories)
+async def test_a_fact_in_other_words_is_known_by_its_topic(asker: Asker) -> None:
+    """Another model's wording of a home answers the question by the topic it was given."""
+    assert "Lives in Osaka" in await asker.ask(
+        "where do I live?", [fact("Lives in Osaka, near the castle", "home")]
+    )
 
 
 async def test_any_shape_of_memory_is_read(asker: Asker) -> None:
@@ -194,12 +182,11 @@ async def test_any_shape_of_memory_is_read(asker: Asker) -> None:
     free = memory("Memory", {"content": "I love hiking </memories>"})
     reply = await asker.ask("what do you know about me?", [free, memory("Note", {"n": 1})])
     assert "hiking" in reply
-    client = asker._client
     shown = (
         "<memories>\n[Item(namespace=['chat', 'U1'], key='k', value={'kind': 'UserTechInterest', "
         "'content': {'topic': 'AWS', 'category': None, 'interest_level': 80}})]\n</memories>"
     )
-    response = await client.responses.create(
+    response = await asker.client.responses.create(
         model="gpt-6-luna",
         input=[{"role": "developer", "content": shown}, {"role": "user", "content": ASK_TOPICS}],
     )
@@ -207,26 +194,31 @@ async def test_any_shape_of_memory_is_read(asker: Asker) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "words"),
+    ("message", "reply"),
     [
-        ("hello", "Hello!"),
-        ("こんにちは", "こんにちは！"),
+        ("Is Rust hard?", HONEST_EN),
+        ("Как дела?", HONEST_EN),
+        ("明日の天気は？", HONEST_JA),
+        ("  ", HONEST_EN),
         ("ok thanks", "You're welcome!"),
-        ("ありがとうございます", "どういたしまして"),
-        ("今日のランチは？", "好きな料理"),
-        ("what's for dinner", "dish you like"),
-        ("  ", "Say something"),
+        ("ありがとうございます", "どういたしまして！"),
+        ("I love ramen. It rains.", f"Understood: **I love ramen**. {HONEST_EN}"),
+        ("I love ramen, just so you know what I eat", HONEST_EN),
+        ("I like soba. Thanks!", "Understood: **I like soba**. You're welcome!"),
+        ("そばが好きです。ありがとう", "わかりました：**そばが好きです** どういたしまして！"),
     ],
 )
-async def test_small_talk_gets_small_talk(asker: Asker, message: str, words: str) -> None:
-    """Greetings, thanks and questions without memories get a short answer."""
-    assert words in await asker.ask(message)
+async def test_what_fits_no_form_gets_one_honest_sentence(
+    asker: Asker, message: str, reply: str
+) -> None:
+    """In the language of the message, with three examples; the rest is answered beside it."""
+    assert await asker.ask(message, [food("soba"), tech({"topic": "Rust"})]) == reply
 
 
-async def test_a_greeting_names_favourites(asker: Asker) -> None:
-    """In both languages."""
-    assert "soba" in await asker.ask("hello", [food("soba")])
-    assert "そば" in await asker.ask("こんにちは", [food("そば")])
+async def test_bullet_points_are_given_where_they_are_wished(asker: Asker) -> None:
+    """Of wishes about the form of answers this one is followed."""
+    reply = await asker.ask("I like soba. Thanks!", preferences=["Answer in bullet points"])
+    assert reply == "- Understood: **I like soba**.\n- You're welcome!"
 
 
 @pytest.mark.parametrize(("text", "head"), [("Look!", "A stand-in"), ("見て", "代役")])

@@ -45,6 +45,7 @@ async def test_a_plain_answer_is_a_whole_response_object(client: openai.AsyncOpe
         input="hello",
         store=False,
         safety_identifier="hashed",
+        instructions="Be kind.",
         tools=[{"type": "web_search"}],
         metadata={"a": "b"},
     )
@@ -117,6 +118,28 @@ async def test_every_event_satisfies_the_type_it_names(
     assert annotation.url == "https://example.com/"
     assert isinstance(call, ResponseFunctionToolCall)
     assert json.loads(call.arguments) == {"query": "x", "limit": 1}
+
+
+async def test_a_web_search_is_a_kind_of_its_own(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """A query alone with web search as the only tool gets a search call and a cited page."""
+    search: Any = {"model": MODEL, "input": "Rust news", "tools": [{"type": "web_search"}]}
+    response = await client.responses.create(**search)
+    assert [item.type for item in response.output] == ["web_search_call", "message"]
+    message = response.output[1]
+    assert isinstance(message, ResponseOutputMessage)
+    part = message.content[0]
+    assert part.type == "output_text"
+    [cited] = part.annotations
+    assert cited.type == "url_citation"
+    assert part.text[cited.start_index : cited.end_index] == "its sources"
+    assert "scripted stand-in" in part.text
+    await controls.post("faults", {"endpoint": "responses", "kind": "search", "status": 503})
+    assert (await client.responses.create(model=MODEL, input="hello")).output_text
+    with pytest.raises(openai.InternalServerError):
+        await client.responses.create(**search)
+    assert [one["kind"] for one in await controls.journal()] == ["search", "reply", "search"]
 
 
 async def test_the_stream_helper_of_the_client_accumulates_it(client: openai.AsyncOpenAI) -> None:

@@ -1,4 +1,4 @@
-"""Memory tools beside recalled memories: called when asked for, by their schemas alone."""
+"""The app's five tools: called when a sentence of the table asks for them, and told of."""
 
 from __future__ import annotations
 
@@ -8,43 +8,37 @@ from typing import Any
 import openai
 import pytest
 
-# Names and shapes of nobody in particular: the rules go by parameters.
-KINDS = [
-    {
-        "title": "Dish",
-        "type": "object",
-        "properties": {"kind": {"const": "Dish"}, "food_name": {"type": "string"}},
-        "required": ["food_name", "kind"],
-    },
-    {
-        "title": "PersonalFact",
-        "type": "object",
-        "properties": {
-            "kind": {"const": "PersonalFact"},
-            "fact": {"type": "string"},
-            "topic": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-        },
-        "required": ["fact", "kind"],
-    },
-]
-EMPTY: dict[str, Any] = {"type": "object", "properties": {}}
+from playground.model.sentences import TABLE
+
+KINDS = (
+    '{"kind": KIND, ...its fields}; kinds: UserTechInterest(topic, category?, interest_level?'
+    " 1-100, description?); UserFoodPreference(food_name, cuisine?, preference? 1-100,"
+    " description?); UserFact(fact, topic?); UserInstruction(instruction); Episode(observation,"
+    " action?, result?)."
+)
+TEXT = {"type": "string"}
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "lookup": {"type": "object", "properties": {"query": {"type": "string"}}},
-    "change": {
-        "type": "object",
-        "properties": {
-            "action": {"type": "string", "enum": ["create", "update", "delete"]},
-            "content": {"anyOf": [{"oneOf": KINDS}, {"type": "null"}]},
-            "id": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-        },
+    "memory_search": {"query": TEXT, "limit": {"type": "integer"}},
+    "memory_change": {
+        "action": {"type": "string", "enum": ["create", "update", "delete"]},
+        "evidence": TEXT,
+        "id": TEXT,
+        "content": {"type": "object", "description": KINDS},
     },
-    "show_memories": EMPTY,
-    "erase_everything": EMPTY,
+    "memory_settings": {"action": TEXT, "until": TEXT},
+    "read_current_view": {},
+    "search_web": {"query": TEXT},
 }
 TOOLS: list[Any] = [
-    {"type": "function", "name": name, "strict": False, "parameters": parameters}
-    for name, parameters in PARAMETERS.items()
+    {
+        "type": "function",
+        "name": name,
+        "strict": False,
+        "parameters": {"type": "object", "properties": properties},
+    }
+    for name, properties in PARAMETERS.items()
 ]
+NOW = "It is Friday, 2026-11-20T19:58+09:00, in the time zone Asia/Tokyo."
 
 
 async def ask(client: openai.AsyncOpenAI, *conversation: Any) -> Any:
@@ -52,7 +46,8 @@ async def ask(client: openai.AsyncOpenAI, *conversation: Any) -> Any:
     items: list[Any] = [
         {"role": "user", "content": c} if isinstance(c, str) else c for c in conversation
     ]
-    return await client.responses.create(model="gpt-6-luna", input=items, tools=TOOLS)
+    developer: Any = {"role": "developer", "content": f"<memories>\n</memories>\n{NOW}"}
+    return await client.responses.create(model="gpt-6-luna", input=[developer, *items], tools=TOOLS)
 
 
 def calls(response: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -68,93 +63,163 @@ def output(response: Any, value: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("text", "name"),
+    ("text", "arguments"),
     [
-        ("what do you remember about me?", "show_memories"),
-        ("Show me my memories", "show_memories"),
-        ("私について何を覚えてる？", "show_memories"),
-        ("何を覚えていますか？", "show_memories"),
-        ("forget everything about me", "erase_everything"),
-        ("Please delete all my memories", "erase_everything"),
-        ("私のことを全部忘れて", "erase_everything"),
-        ("forget that I like ramen", "lookup"),
-        ("can you forget my interest in Rust?", "lookup"),
-        ("ラーメンが好きなことは忘れて", "lookup"),
-        ("remember that I'm allergic to peanuts", "change"),
-        ("Could you remember that I live in Osaka?", "change"),
-        ("ピーナッツアレルギーだと覚えておいて", "change"),
+        ("what do you remember about me?", {"action": "show_memories"}),
+        ("私について何を覚えてる？", {"action": "show_memories"}),
+        ("forget everything about me", {"action": "forget_everything"}),
+        ("私のことを全部忘れて", {"action": "forget_everything"}),
+        (
+            "pause your memory for 2 hours",
+            {"action": "pause", "until": "2026-11-20T21:58+09:00"},
+        ),
+        ("2時間、記憶を止めて", {"action": "pause", "until": "2026-11-20T21:58+09:00"}),
+        ("Pause your memory until Friday", {"action": "pause", "until": "2026-11-27"}),
+        ("月曜日まで、記憶を止めて", {"action": "pause", "until": "2026-11-23"}),
+        ("pause memory", {"action": "pause"}),
+        ("resume your memory", {"action": "resume"}),
+        ("don't remember this", {"action": "do_not_remember", "scope": "this_message"}),
+        (
+            "I love natto, but don't remember this",
+            {"action": "do_not_remember", "scope": "this_message"},
+        ),
+        (
+            "納豆が大好きです。これは覚えないで",
+            {"action": "do_not_remember", "scope": "this_message"},
+        ),
+        ("Don't remember that", {"action": "do_not_remember", "scope": "previous_message"}),
+        (
+            "forget everything I told you today",
+            {"action": "forget_period", "since": "2026-11-20", "until": "2026-11-21"},
+        ),
+        (
+            "forget yesterday",
+            {"action": "forget_period", "since": "2026-11-19", "until": "2026-11-20"},
+        ),
+        (
+            "forget what I said in the last hour",
+            {"action": "forget_period", "since": "2026-11-20T18:58+09:00"},
+        ),
+        (
+            "このスレッドで話したことを忘れて",
+            {"action": "forget_period", "scope": "this_thread"},
+        ),
+        ("make this thread incognito", {"action": "incognito_thread"}),
+        ("be quiet in this thread", {"action": "quiet_thread"}),
+        ("open my settings", {"action": "show_settings"}),
+        ("show me the history of your memory", {"action": "show_history"}),
+        ("what could you use in this conversation?", {"action": "show_preview"}),
+        ("what can I do with my memories?", {"action": "show_help"}),
+        ("export my memories", {"action": "export"}),
+        ("turn notices off", {"action": "change", "notices": False}),
+        ("turn memory on", {"action": "change", "memory": "on"}),
+        ("言語を英語にして", {"action": "change", "language": "en"}),
+        ("keep my memories for 30 days", {"action": "change", "retention_days": 30}),
+        (
+            "you may use ramen everywhere",
+            {"action": "change_where_used", "about": "ramen", "where": "everywhere"},
+        ),
+        (
+            "ラーメンはここでも使っていいです",
+            {"action": "change_where_used", "about": "ラーメン", "where": "here"},
+        ),
     ],
 )
-async def test_what_is_asked_for_is_called(
-    client: openai.AsyncOpenAI, text: str, name: str
+async def test_memory_settings_gets_the_action_and_its_arguments(
+    client: openai.AsyncOpenAI, text: str, arguments: dict[str, Any]
 ) -> None:
-    """A request about memories is one call of the tool that does it."""
-    assert [called for called, _ in calls(await ask(client, text))] == [name]
+    """Times are computed from the line of the prompt that says what time it is."""
+    assert calls(await ask(client, text)) == [("memory_settings", arguments)]
+
+
+async def test_every_request_of_the_table_is_one_call(client: openai.AsyncOpenAI) -> None:
+    """Each example of a request calls the one tool that is for it, and nothing else calls any."""
+    tools = {"forget": "memory_search", "view": "read_current_view", "news": "search_web"}
+    for name, value, _, examples in TABLE:
+        wanted = "memory_settings" if isinstance(value, dict) else tools.get(name)
+        for example in examples.split(" | "):
+            called = {tool for tool, _ in calls(await ask(client, example))}
+            assert called == ({wanted} if wanted else set()), example
+
+
+async def test_a_search_on_the_web_is_for_the_topic(client: openai.AsyncOpenAI) -> None:
+    """The query names the topic; result and sources are told."""
+    question = "What is new in the Rust world?"
+    searched = await ask(client, question)
+    assert calls(searched) == [("search_web", {"query": "Rust news"})]
+    found = {"result": "Closures.", "sources": [{"title": "Blog", "url": "https://a.example/"}]}
+    told = await ask(client, question, *searched.output, output(searched, found))
+    assert told.output_text == "Closures.\n- [Blog](https://a.example/)"
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "I love ramen",
-        "I like soba, not udon",
-        "What should I eat?",
-        "ok thanks",
-        "I forgot my keys",
-        "Do you remember the capital of France?",
-        "ラーメンが好きです",
-        "今日は何を食べよう？",
-    ],
-)
-async def test_other_words_call_nothing(client: openai.AsyncOpenAI, text: str) -> None:
-    """Statements and questions are answered in words; formation sees to the rest."""
-    response = await ask(client, text)
-    assert calls(response) == []
-    assert response.output_text
-
-
-@pytest.mark.parametrize(
-    ("text", "content"),
+    ("text", "contents"),
     [
         (
             "remember that I'm allergic to peanuts",
-            {"kind": "PersonalFact", "fact": "I'm allergic to peanuts", "topic": "allergy"},
+            [{"kind": "UserFact", "fact": "I'm allergic to peanuts", "topic": "allergy"}],
         ),
         (
             "大阪に住んでいることを覚えておいて",
-            {"kind": "PersonalFact", "fact": "大阪に住んでいる", "topic": "住まい"},
+            [{"kind": "UserFact", "fact": "大阪に住んでいる", "topic": "住まい"}],
         ),
-        ("don't forget that I love sushi", {"kind": "Dish", "food_name": "sushi"}),
         (
-            "note: my bike is red",
-            {"kind": "PersonalFact", "fact": "my bike is red"},
+            "don't forget that I love sushi!",
+            [
+                {
+                    "kind": "UserFoodPreference",
+                    "food_name": "sushi",
+                    "cuisine": "Japanese",
+                    "preference": 100,
+                    "description": "I love sushi",
+                }
+            ],
+        ),
+        (
+            "Can you remember that I hate natto and I live in Osaka?",
+            [
+                {
+                    "kind": "UserFoodPreference",
+                    "food_name": "natto",
+                    "cuisine": "Japanese",
+                    "preference": 5,
+                    "description": "I hate natto",
+                },
+                {"kind": "UserFact", "fact": "I live in Osaka", "topic": "home"},
+            ],
         ),
     ],
 )
-async def test_the_kind_is_chosen_by_what_is_said(
-    client: openai.AsyncOpenAI, text: str, content: dict[str, Any]
+async def test_what_is_to_be_remembered_is_created_with_its_evidence(
+    client: openai.AsyncOpenAI, text: str, contents: list[dict[str, Any]]
 ) -> None:
-    """What is to be remembered fills the schema that fits it."""
-    response = await ask(client, text)
-    assert calls(response) == [("change", {"action": "create", "content": content})]
+    """One call for each statement, in the kind that fits, with the sentence verbatim."""
+    assert calls(await ask(client, text)) == [
+        ("memory_change", {"action": "create", "evidence": text, "content": content})
+        for content in contents
+    ]
 
 
 async def test_forgetting_names_what_the_search_found(client: openai.AsyncOpenAI) -> None:
     """Of what a search brings only the memory that was meant is deleted, by its id."""
     question = "forget that I like ramen"
     searched = await ask(client, question)
+    assert calls(searched) == [("memory_search", {"query": "ramen"})]
     entries = [
-        {"id": "a1", "content": {"food_name": "sushi"}},
-        {"id": "a2", "content": {"food_name": "ramen"}},
+        {"id": "a1", "kind": "UserFoodPreference", "content": {"food_name": "sushi"}},
+        {"id": "a2", "kind": "UserFoodPreference", "content": {"food_name": "ramen"}},
+        {"id": "a3", "kind": "UserFact", "content": {"fact": "I live in Osaka"}},
     ]
     deleting = await ask(client, question, *searched.output, output(searched, entries))
-    assert calls(deleting) == [("change", {"action": "delete", "id": "a2"})]
+    deletion = {"action": "delete", "evidence": question, "id": "a2"}
+    assert calls(deleting) == [("memory_change", deletion)]
     done = await ask(
         client,
         question,
         *searched.output,
         output(searched, entries),
         *deleting.output,
-        output(deleting, {"proposed": True, "done": False}),
+        output(deleting, {"proposed": True, "done": False, "id": "a2"}),
     )
     assert calls(done) == []
     assert "button" in done.output_text
@@ -172,17 +237,28 @@ async def test_nothing_found_is_said(client: openai.AsyncOpenAI) -> None:
 @pytest.mark.parametrize(
     ("question", "value", "words"),
     [
-        ("remember that I live in Osaka", [{"done": "remembered"}], "I will remember"),
+        ("remember that I live in Osaka", [{"done": "remembered", "id": "a"}], "I will remember"),
         ("remember that I live in Osaka", {"error": "No."}, "nothing was changed"),
-        ("forget everything about me", {"proposed": True}, "Nothing is forgotten yet"),
+        ("remember that I live in Osaka", {"done": False, "asked": "?"}, "asked you below"),
+        ("remember that I live in Osaka", {"done": False, "later": "."}, "a little later"),
+        (
+            "remember that I live in Osaka",
+            {"done": False, "refused": "past", "shown": "."},
+            "did not remember",
+        ),
+        ("forget everything about me", {"proposed": True, "done": False}, "Nothing has changed"),
         ("what do you remember about me?", {"shown_privately": True}, "Only you can see"),
         ("私について何を覚えてる？", {"shown_privately": True}, "あなたにだけ"),
+        ("pause memory", {"paused": True, "until": "resumed"}, "Done."),
+        ("resume your memory", {"error": "Memory stays off."}, "could not"),
+        ("what is going on in this channel?", {"messages": []}, "does not sum it up"),
+        ("don't remember this", {"not_remembered": "this_message", "done": True}, "not remember"),
     ],
 )
 async def test_the_words_fit_what_came_of_it(
     client: openai.AsyncOpenAI, question: str, value: Any, words: str
 ) -> None:
-    """Done, proposed, shown or refused: the answer says which, and calls nothing more."""
+    """Done, asked, proposed, shown or refused: the answer says which, and calls nothing more."""
     called = await ask(client, question)
     answer = await ask(client, question, *called.output, output(called, value))
     assert calls(answer) == []
@@ -197,3 +273,10 @@ async def test_older_outputs_belong_to_older_words(client: openai.AsyncOpenAI) -
         client, first, *called.output, output(called, {"proposed": True}), "ok thanks"
     )
     assert answer.output_text == "You're welcome!"
+
+
+async def test_without_the_tool_the_answer_says_so(client: openai.AsyncOpenAI) -> None:
+    """Where no tool does what is asked nothing is claimed."""
+    for text in ("pause memory", "forget ramen", "what's new in Rust?"):
+        response = await client.responses.create(model="gpt-6-luna", input=text)
+        assert "cannot" in response.output_text

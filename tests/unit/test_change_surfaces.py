@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 import pytest
@@ -22,10 +22,11 @@ from bot.surfaces.memories import memory_list, numbered, preview_list
 from bot.surfaces.menus import chosen, with_menu
 from bot.surfaces.notices import Told, notice_blocks, notice_payload
 from bot.surfaces.places import place_form
+from bot.surfaces.refusals import STORE_ACTION, Quoted, read_quoted, refusal_payload
 from bot.surfaces.reply import PART_LIMIT, footer, message_blocks, room_below
 from bot.surfaces.used import Used, nothing_used_view, used_view
 from bot.surfaces.views import loading_view
-from memory import Entry, Memory, Person, Question
+from memory import Entry, Memory, Person, Question, Reason
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors
 
 PERSON = Person("T1", "U1")
@@ -65,7 +66,7 @@ def entry(
 
 
 def question(
-    kind: Literal["replace", "remove", "widen"],
+    kind: Literal["replace", "remove", "widen", "store"],
     before: str = "I live in Osaka",
     after: str | None = "I live in Tokyo",
 ) -> Question:
@@ -75,7 +76,9 @@ def question(
         kind=kind,
         namespace=PERSON.namespace("public"),
         key="key",
-        before=value(before, confirmed_at="2026-05-03T10:00:00+00:00"),
+        before={"kind": "UserFact", "content": {}}
+        if kind == "store"
+        else value(before, confirmed_at="2026-05-03T10:00:00+00:00"),
         after=value(after) if after is not None else None,
         at=NOON,
         expires_at=NOON,
@@ -163,6 +166,7 @@ def test_each_change_is_one_line(changed: Entry, line: str) -> None:
             "What I use everywhere in this workspace still says “I live in Osaka”."
             " Forget it there too?",
         ),
+        (question("store"), "May I remember this? “I live in Tokyo”"),
     ],
 )
 def test_each_question_is_one_line(asked: Question, line: str) -> None:
@@ -191,7 +195,7 @@ def test_a_notice_has_undo_view_and_answers() -> None:
     told = Told(
         where="notice 1",
         entries=(entry("remembered", None, OSAKA), entry("removed", TOKYO, None, number=2)),
-        questions=(question("replace"), question("remove")),
+        questions=(question("replace"), question("remove"), question("store")),
     )
     payload = notice_payload("en", told)
     assert fits(payload)
@@ -203,6 +207,7 @@ def test_a_notice_has_undo_view_and_answers() -> None:
     assert texts == [
         ["Replace", "Keep Both", "Keep “I live in Osaka”"],
         ["Forget It", "Keep It"],
+        ["Remember", "Don’t Remember"],
         ["View"],
     ]
 
@@ -226,7 +231,9 @@ def test_every_notice_fits_below_the_longest_reply(
             entry("updated", value(text), value(text + "!"), number=number)
             for number, text in enumerate(texts, start=1)
         ),
-        questions=tuple(question("replace", text, text) for text in asked),
+        questions=tuple(
+            question(kind, text, text) for text in asked for kind in ("replace", "store")
+        ),
     )
     assert fits(notice_payload(language, told))
     for length in (10, PART_LIMIT):
@@ -260,7 +267,7 @@ def test_every_page_of_the_history_fits(
     links = {str(one.id): "https://example.slack.com/archives/C1/p1" for one in entries}
     page = Page(
         entries=entries,
-        questions=(question("replace"),),
+        questions=(question("replace"), question("store")),
         links=links,
         since=NOON,
         older=older and bool(entries),
@@ -278,6 +285,50 @@ def test_the_empty_history() -> None:
     assert history_payload("en", page)["text"] == say("en", "history_none")
     assert view_errors(history_view("en", page)) == []
     assert since_of("-") is None
+
+
+def refusal(language: Language, reason: Reason, text: str) -> Payload:
+    """Return the refusal of something said in a channel."""
+    quoted = Quoted(text=text, channel="C0123456789", ts="1795737600.000100")
+    return refusal_payload(language, reason, quoted, stores=True)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("reason", get_args(Reason))
+def test_each_refusal_is_one_sentence_with_a_button(language: Language, reason: Reason) -> None:
+    """Each reason has its words; what is never stored, and what is no memory, have no button."""
+    payload = refusal(language, reason, "My <b>colleague</b> is on leave")
+    assert fits(payload)
+    assert "<b>" not in payload["text"]
+    offered = STORE_ACTION in json.dumps(payload)
+    never = ("secret", "sensitive", "nothing_to_remove", "asked_already")
+    assert offered == (reason not in never)
+    bare = refusal_payload(language, reason, None, stores=True)
+    kindless = refusal_payload(language, reason, Quoted(text="My cat", channel="D1"), stores=False)
+    assert STORE_ACTION not in json.dumps([bare, kindless])
+
+
+def test_a_refused_credential_is_not_repeated() -> None:
+    """The sentence about credentials quotes nothing."""
+    assert "hunter2" not in json.dumps(refusal("en", "secret", "password: hunter2hunter2"))
+
+
+@given(LANGUAGE, st.one_of(TEXTS, st.text(min_size=1_400, max_size=2_000)))
+def test_the_button_holds_the_sentence(language: Language, text: str) -> None:
+    """What a button holds fits Slack's limit and can be read again, cut off where it is long."""
+    payload = refusal(language, "past", text)
+    assert fits(payload)
+    held = read_quoted(payload["blocks"][1]["elements"][0]["value"])
+    assert held is not None
+    assert (held.channel, held.ts) == ("C0123456789", "1795737600.000100")
+    assert text.startswith(held.text)
+    assert held.text or not text
+
+
+@pytest.mark.parametrize("value", ["", "x", "[]", '{"text": "x"}', '{"text": 1, "team": "T1"}'])
+def test_what_is_no_value_of_the_button(value: str) -> None:
+    """Anything else than what the button was given is refused."""
+    assert read_quoted(value) is None
 
 
 @given(LANGUAGE, st.lists(TEXTS, max_size=60), st.integers(0, 3))

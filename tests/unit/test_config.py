@@ -30,6 +30,9 @@ DEFAULTS: dict[str, Any] = {
     "KIOKU_REPLY_MODEL": "gpt-6-luna",
     "KIOKU_MEMORY_MODEL": "gpt-6-luna",
     "KIOKU_EMBEDDING_MODEL": "text-embedding-3-small",
+    "KIOKU_VERIFY": True,
+    "KIOKU_VERIFY_MODEL": None,
+    "KIOKU_SENSITIVE": None,
     "KIOKU_SCHEMAS": None,
     "KIOKU_FORMATION": "background",
     "KIOKU_FORMATION_DELAY": 20.0,
@@ -70,6 +73,12 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_REPLY_MODEL", "gpt-6.1-sol", "gpt-6.1-sol"),
     ("KIOKU_MEMORY_MODEL", "anthropic:x", "anthropic:x"),
     ("KIOKU_EMBEDDING_MODEL", "text-embedding-3-large", "text-embedding-3-large"),
+    ("KIOKU_VERIFY", "off", False),
+    ("KIOKU_VERIFY", "on", True),
+    ("KIOKU_VERIFY_MODEL", "anthropic:x", "anthropic:x"),
+    ("KIOKU_SENSITIVE", "store", "store"),
+    ("KIOKU_SENSITIVE", "ask", "ask"),
+    ("KIOKU_SENSITIVE", "never", "never"),
     ("KIOKU_SCHEMAS", "UserFact,my.models:Pet", "UserFact,my.models:Pet"),
     ("KIOKU_FORMATION", "hot", "hot"),
     ("KIOKU_FORMATION", "off", "off"),
@@ -106,6 +115,8 @@ BAD: list[tuple[str, str, str]] = [
         "localhost/kioku",
         "an address such as postgresql://USER:PASSWORD@HOST:5432/DATABASE",
     ),
+    ("KIOKU_VERIFY", "sometimes", "on or off"),
+    ("KIOKU_SENSITIVE", "off", "store, ask or never, or nothing for the default"),
     ("KIOKU_FORMATION", "later", "background, hot or off"),
     ("KIOKU_FORMATION_DELAY", "soon", "seconds of quiet from 0 to 3600"),
     ("KIOKU_FORMATION_DELAY", "-1", "seconds of quiet from 0 to 3600"),
@@ -299,6 +310,13 @@ def test_what_counts_as_a_model() -> None:
     assert load(OPENAI_BASE_URL="http://127.0.0.1/v1").model_key() == "none"
     assert not load().stand_in
     assert load(KIOKU_REPLY_MODEL=STAND_IN_MODEL).stand_in
+
+
+def test_which_model_gives_verdicts() -> None:
+    """The memory model does unless another one is set; with KIOKU_VERIFY=off none does."""
+    assert load(KIOKU_MEMORY_MODEL="mine").verdict_model == "mine"
+    assert load(KIOKU_MEMORY_MODEL="mine", KIOKU_VERIFY_MODEL="other").verdict_model == "other"
+    assert load(KIOKU_VERIFY="off", KIOKU_VERIFY_MODEL="other").verdict_model is None
 
 
 def test_the_example_file_lists_every_setting() -> None:

@@ -117,7 +117,7 @@ def fullest(text: str, words: str = "") -> HomePage:
         keeping=Keeping(
             flows=[
                 Flow(purpose=purpose, model="m" * 100, host="h" * 250)
-                for purpose in ("replies", "memories", "search")
+                for purpose in ("replies", "memories", "verdicts", "search")
             ],
             days=30,
             policy=Policy(channels=frozenset(f"C{number:09}" for number in range(200))),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.links import HELD_CHARACTERS, Links, has_unlinked, links_in, normal
+from bot.links import Links, has_unlinked, links_in, normal
 
 OWN = links_in(
     [
@@ -220,26 +220,15 @@ def test_no_link_of_nobodys_is_ever_shown(text: str) -> None:
     assert not LINK.search(shown)
 
 
-def test_a_citation_is_waited_for() -> None:
-    """While the web is searched a link waits for its citation, and what follows waits with it."""
+def test_a_cited_page_is_a_link() -> None:
+    """What a web search cites is a link from then on, and before that it is text."""
     links = Links()
-    links.searching = True
-    assert links.feed("As [Kyoto](https://city.site/k?utm_source=openai) says, ") == "As "
-    assert links.feed("it rains. ") == ""
-    released = links.cite("https://city.site/k?utm_source=openai")
-    assert released == "[Kyoto](https://city.site/k?utm_source=openai) says, it rains. "
-    assert links.feed("See https://city.site/k?utm_source=openai, ").startswith("See https://city")
-
-
-def test_a_citation_is_not_waited_for_for_ever() -> None:
-    """Without a citation the text goes on, the link as text: at the end, or after some words."""
-    links = Links()
-    links.searching = True
-    assert links.feed("https://evil.com it rains ") == ""
-    assert links.settle() == "evil[.]com it rains "
-    links.searching = True
-    assert links.feed("https://evil.com ") == ""
-    assert "evil[.]com" in links.feed("word " * (HELD_CHARACTERS // 5))
+    said = "As [Kyoto](https://city.site/k?utm_source=openai) says, "
+    assert links.feed(said) == "As Kyoto (city[.]site/k?utm_source=openai) says, "
+    links.cite("https://city.site/k?utm_source=openai")
+    assert links.feed(said) == said
+    assert links.feed("See https://city.site/k?utm_source=openai. ").startswith("See https://city")
+    assert links.feed("https://city.site/k?utm_source=other ") == "city[.]site/k?utm_source=other "
 
 
 def test_words_are_shown_as_they_come() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +14,12 @@ from hypothesis import strategies as st
 
 from bot import prompt
 from bot.attachments import Attached
+from bot.messages import Message
+from bot.person.tools import ControlTools
 from bot.prompt import compose, estimated_tokens, framed, shortened, summary, within
 from bot.turns import Exchange
-from memory import Memory, Person
+from bot.web_search import DEFINITION
+from memory import DM, Memory, MemoryTools, Person, Words, view
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 JSON = st.recursive(
@@ -138,6 +143,64 @@ def test_shortened_says_how_much_is_left_out() -> None:
     head, rest = short.split("\n[… ")
     missing, tail = rest.split(" characters left out …]\n")
     assert len(head) + int(missing) + len(tail) == 1000
+
+
+def test_the_date_is_told() -> None:
+    """Weekday, date, time and zone stand in one line before the frames; without them nothing."""
+    now = datetime(2026, 11, 20, 15, 30, tzinfo=ZoneInfo("Asia/Tokyo"))
+    made = compose(question="q", user_id="U1", memories=[], now=now)
+    line, frame = developer(made).removeprefix(prompt.INSTRUCTIONS).strip().split("\n", 1)
+    assert line == "It is Friday, 2026-11-20T15:30+09:00, in the time zone Asia/Tokyo."
+    assert frame == "<memories>\n</memories>"
+
+
+def test_a_plain_message_is_small() -> None:
+    """Prompt and every tool of a direct message are at most 7,600 characters of the request."""
+    now = datetime(2026, 11, 20, 15, 30, tzinfo=ZoneInfo("America/Argentina/Buenos_Aires"))
+    made = compose(question="What shall I eat tonight?", user_id="U1", memories=[], now=now)
+    shows = ("show_memories", "show_settings", "show_history", "show_preview", "show_help")
+    message = Message(
+        event_id="Ev1",
+        team_id="T1",
+        user_id="U1",
+        user_team_id="T1",
+        channel_id="D1",
+        ts="1.0",
+        thread_ts="1.0",
+        text="What shall I eat tonight?",
+        audience=DM,
+        addressed=True,
+    )
+    nothing: Any = None
+    controls = ControlTools(
+        nothing,
+        nothing,
+        nothing,
+        dict.fromkeys([*shows, "export"], nothing),
+        nothing,
+        nothing,
+        message,
+        nothing,
+    )
+    words = Words(text=message.text, channel="D1", ts="1.0", kind="tool")
+    memories = MemoryTools(nothing, nothing, view(message.person.namespace(DM)), words)
+    tools = [DEFINITION, *memories.definitions(), *controls.definitions()]
+    assert [tool["name"] for tool in tools] == [
+        "search_web",
+        "memory_search",
+        "memory_change",
+        "memory_settings",
+        "read_current_view",
+    ]
+    body = {
+        "model": "gpt-6-luna",
+        "input": made.input,
+        "tools": tools,
+        "store": False,
+        "safety_identifier": "0" * 40,
+        "stream": True,
+    }
+    assert len(json.dumps(body, ensure_ascii=False)) <= 7_600
 
 
 def test_the_question_comes_last() -> None:

@@ -12,6 +12,7 @@ from memory.schemas import (
     LEVEL_FIELDS,
     SUBJECT_FIELDS,
     level,
+    same_thing,
     searchable_text,
     with_evidence,
 )
@@ -84,6 +85,23 @@ def test_the_model_must_quote(schema: type[BaseModel]) -> None:
 def test_subject(kind: str, content: dict[str, Any], what: str) -> None:
     """The subject is the naming field's text, else the first text there is."""
     assert subject(kind, content) == what
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Node.js", "node js", True),
+        ("ﾗｰﾒﾝ", "ラーメン！", True),
+        ("C#", "c＃", True),
+        ("C", "C++", False),
+        ("C", "C#", False),
+        ("C++", "C#", False),
+        ("दिन", "दान", False),
+    ],
+)
+def test_things_are_told_apart_by_their_names(one: str, other: str, same: bool) -> None:
+    """Width, case and punctuation make no other thing; symbols and vowel signs do."""
+    assert same_thing("UserTechInterest", {"topic": one}, {"topic": other}) is same
 
 
 def test_values_are_what_is_embedded() -> None:

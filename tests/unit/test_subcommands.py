@@ -53,7 +53,8 @@ def test_each_usage_is_what_it_says(language: Language) -> None:
         ("検索　ラーメン", "search", "ラーメン"),
         ("検索ラーメン", "search", "ラーメン"),
         ("ＳＥＡＲＣＨ ramen", "search", "ramen"),
-        ("pause for 2 hours", "pause", "for 2 hours"),
+        ("pause 2h", "pause", "2h"),
+        ("pause until tomorrow", "pause", "until tomorrow"),
         ("一時停止2時間", "pause", "2時間"),
         ("再開", "resume", ""),
         ("add I live in Osaka", "add", "I live in Osaka"),
@@ -72,9 +73,13 @@ def test_what_is_typed(text: str, name: str, words: str) -> None:
     [
         ("2", "number"),
         ("everything", "everything"),
-        ("Last Hour", "last hour"),
-        ("the last hour", "last hour"),
+        ("Last Hour", "last 2 hours"),
+        ("last 2 hours", "last 2 hours"),
+        ("3d", "last 2 hours"),
+        ("直近30分", "last 2 hours"),
         ("今日", "today"),
+        ("last week", "last week"),
+        ("先週", "last week"),
         ("このスレッド", "this thread"),
         ("ramen", "words"),
         ("the ramen of today", "words"),
@@ -100,6 +105,24 @@ def test_nothing_is_near_to_anything() -> None:
     """What is like none of them is not guessed at."""
     assert nearest("zzzz") is None
     assert memories_use("zzzz") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "opens"),
+    [
+        ("pause", False),
+        ("pause 30m", False),
+        ("一時停止 今日", False),
+        ("pause until tomorrow", True),
+        ("一時停止 明日まで", True),
+        ("add", True),
+        ("add I live in Osaka", False),
+        ("settings", True),
+    ],
+)
+def test_what_opens_a_modal(text: str, opens: bool) -> None:
+    """A pause until what is none of the forms of a time is asked in a modal."""
+    assert use_opens_modal("/memories", text) is opens
 
 
 @given(st.text(max_size=60))

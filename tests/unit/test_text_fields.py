@@ -21,7 +21,7 @@ FIELDS: dict[str, tuple[int, str]] = {
         "settings_title form_edit_title form_add_title memory_title place_title import_title"
         " used_title history_modal_title erase_title feedback_title my_memories_title"
         " forget_confirm_title modal_close modal_cancel form_save erase_submit import_preview"
-        " import_button feedback_send",
+        " import_button feedback_send pause_title pause_submit",
     ),
     "a button": (
         75,
@@ -29,8 +29,9 @@ FIELDS: dict[str, tuple[int, str]] = {
         " forget_all_button forget_period_button forget_everything_button erase_button"
         " export_button import_title undo_button resume_button consent_agree consent_refuse"
         " move_dm_button move_public_button move_here_button ask_replace ask_keep_both"
-        " ask_keep_old ask_remove ask_keep ask_widen ask_keep_narrow view_button history_newest"
-        " history_older used_button settings_turn_off settings_turn_on settings_change"
+        " ask_keep_old ask_remove ask_keep ask_store ask_not_store refused_store ask_widen"
+        " ask_keep_narrow view_button history_newest history_older used_button"
+        " settings_turn_off settings_turn_on settings_change"
         " retention_button feedback_good feedback_bad",
     ),
     "an accessibility label": (75, "used_label feedback_good_label feedback_bad_label"),
@@ -66,7 +67,7 @@ FIELDS: dict[str, tuple[int, str]] = {
         " field_food_name field_cuisine field_preference field_fact field_instruction"
         " field_observation field_action field_result settings_memory settings_notices"
         " settings_language_label settings_retention place_where place_channel erase_type"
-        " import_text import_file feedback_why feedback_comment",
+        " import_text import_file feedback_why feedback_comment pause_until",
     ),
     "a hint": (
         2_000,

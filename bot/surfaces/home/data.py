@@ -20,6 +20,7 @@ _CHANNELS = 20
 _FLOWS = {
     "replies": "home_flow_replies",
     "memories": "home_flow_memories",
+    "verdicts": "home_flow_verdicts",
     "search": "home_flow_search",
 }
 

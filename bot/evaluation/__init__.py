@@ -1,0 +1,1 @@
+"""`kioku eval`: how well the configured model forms memories, measured with written cases."""

@@ -1,0 +1,77 @@
+"""Times in the few fixed forms that the slash commands take, in English and Japanese."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import datetime, time, timedelta, tzinfo
+from typing import Final
+
+# A pause until a day alone ends in the morning, as Slack's own "until tomorrow" does.
+MORNING: Final = time(9)
+_LONGEST_PAUSE: Final = timedelta(days=3_660)
+
+_UNITS: Final = {
+    "minutes": "m|min|minutes?|分間?",
+    "hours": "h|hours?|時間",
+    "days": "d|days?|日間?",
+}
+_UNIT: Final = "|".join(f"(?P<{unit}>{written})" for unit, written in _UNITS.items())
+_LENGTH: Final = re.compile(rf"(?P<count>[1-9]\d{{0,3}}) ?(?:{_UNIT})")
+_LAST: Final = re.compile(rf"(?:(?:the )?last |直近 ?)(?P<count>[1-9]\d{{0,3}})? ?(?:{_UNIT})")
+
+
+def pause_end(text: str, now: datetime, zone: tzinfo) -> datetime | None:
+    """Return when a pause of ``30m``, ``2h``, ``3d`` or ``today`` ends; None for any other text.
+
+    `now` is aware; days are those of `zone`.
+    """
+    text = _folded(text)
+    if text in ("today", "今日"):
+        return _midnight(now, zone, days=1)
+    length = _length(_LENGTH.fullmatch(text))
+    return now + length if length is not None and length < _LONGEST_PAUSE else None
+
+
+def may_end_pause(moment: datetime, now: datetime) -> bool:
+    """Say whether a pause may end at that moment: later than now, and within ten years."""
+    return now < moment < now + _LONGEST_PAUSE
+
+
+def tomorrow_morning(now: datetime, zone: tzinfo) -> datetime:
+    """Return nine o'clock of the next day in `zone`."""
+    return datetime.combine(_midnight(now, zone, days=1).date(), MORNING, zone)
+
+
+def past_period(text: str, now: datetime, zone: tzinfo) -> tuple[datetime, datetime | None] | None:
+    """Return the ends of ``last 2 hours``, ``3d``, ``today``, ``yesterday`` or ``last week``.
+
+    The second is None where that is now. ``last week`` is Monday to Sunday. None for other text.
+    """
+    text = _folded(text)
+    if text in ("today", "今日"):
+        return _midnight(now, zone), None
+    if text in ("yesterday", "昨日"):
+        return _midnight(now, zone, days=-1), _midnight(now, zone)
+    if text in ("last week", "先週"):
+        monday = -now.astimezone(zone).weekday()
+        return _midnight(now, zone, days=monday - 7), _midnight(now, zone, days=monday)
+    length = _length(_LENGTH.fullmatch(text) or _LAST.fullmatch(text))
+    return (now - length, None) if length is not None else None
+
+
+def _length(match: re.Match[str] | None) -> timedelta | None:
+    if match is None:
+        return None
+    [unit] = [unit for unit in _UNITS if match[unit]]
+    return timedelta(**{unit: int(match["count"] or 1)})
+
+
+def _midnight(now: datetime, zone: tzinfo, *, days: int = 0) -> datetime:
+    day = now.astimezone(zone).date() + timedelta(days=days)
+    return datetime.combine(day, time(), zone)
+
+
+def _folded(text: str) -> str:
+    text = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(text.strip(" .。!！").split())

@@ -1,0 +1,352 @@
+"""What becomes of judged proposals, given the rows that are there now. Pure: no database, no model.
+
+The verdict decides whether a proposal is stored, refused or asked; the rows decide whether it adds,
+changes or removes. Where the commit finds another row, or another version of it, than the verdict
+was about, the person is asked.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any, Literal
+
+from memory.namespace import DM, Namespace
+from memory.proposals import ProposedWrite, Reason, Refused
+from memory.rows import Place, Row, with_source
+from memory.schemas import INSTRUCTION_KIND, LEVEL_FIELDS, level, same_thing, subject
+from memory.verdicts import SensitivePolicy, Verdict
+
+_REFUSED_MODALITIES: Mapping[str, Reason] = {
+    "past": "past",
+    "hypothetical": "hypothetical",
+    "question": "question",
+    "joke": "joke",
+    "request": "request",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredChange:
+    """One change in the own namespace; `row` and `value` are what is stored before and after.
+
+    `before` and `after` are the contents as the person knows them: of a memory that supersedes a
+    wider one, `before` is what that one says; what is only there to hide it says nothing.
+    """
+
+    action: Literal["remembered", "updated", "confirmed", "removed"]
+    key: str
+    kind: str
+    row: Row | None
+    value: dict[str, Any] | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenQuestion:
+    """What the person is to decide: about `row`, which would get `value` (None: it would go).
+
+    Without `row` it is whether to remember `value` at all. `narrow` is the key, in the own
+    namespace, of what supersedes a wider `row`.
+    """
+
+    kind: Literal["replace", "remove", "widen", "store"]
+    row: Row | None
+    value: dict[str, Any] | None
+    narrow: str | None = None
+
+
+@dataclass(slots=True)
+class Decisions:
+    """What is to be written in the own namespace, what is to be asked, and what was refused."""
+
+    changes: list[StoredChange] = field(default_factory=list)
+    questions: list[OpenQuestion] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
+def decide(
+    judged: Sequence[tuple[ProposedWrite, Verdict | None]],
+    rows: Sequence[Row],
+    *,
+    own: Namespace,
+    at: datetime,
+    sensitive: SensitivePolicy | None = None,
+    verified: bool = True,
+) -> Decisions:
+    """Say what is to be written, given the rows that are there now.
+
+    `rows` are the own namespace's of the kinds concerned, the targets, and what those supersede.
+    `verified` False: there are no verdicts, and what passed the evidence rule is stored.
+    """
+    run = _Run(own, {row.place: row for row in rows}, at)
+    for proposal, verdict in judged:
+        if verified:
+            refused = refusal(proposal, verdict, at, sensitive)
+            if refused is not None:
+                run.refuse(proposal, refused)
+                continue
+        run.take(proposal, verdict, _asks(proposal, verdict, own, sensitive))
+    return run.decisions()
+
+
+def refusal(
+    proposal: ProposedWrite,
+    verdict: Verdict | None,
+    at: datetime,
+    sensitive: SensitivePolicy | None,
+) -> Reason | None:
+    """Return why a verdict does not let a proposal be stored or asked; None: it does."""
+    if verdict is None or not verdict.supported:
+        return "unsupported"
+    wish = proposal.removes or proposal.kind == INSTRUCTION_KIND
+    ended = proposal.removes and verdict.modality == "past"
+    asked_for = wish and verdict.modality == "request"
+    if verdict.modality != "asserted" and not (asked_for or ended):
+        return _REFUSED_MODALITIES[verdict.modality]
+    if proposal.removes:
+        return None
+    if verdict.sensitive != "none" and sensitive == "never":
+        return "sensitive"
+    if verdict.about == "other" and verdict.sensitive == "none":
+        return "other_person"
+    if verdict.valid_until is not None:
+        end = _end_of(verdict.valid_until, proposal.evidence.words.zone)
+        if end is not None and end <= at:
+            return "ended"
+    return None
+
+
+def _asks(
+    proposal: ProposedWrite,
+    verdict: Verdict | None,
+    own: Namespace,
+    sensitive: SensitivePolicy | None,
+) -> bool:
+    """Say whether the person is asked before a proposal is stored."""
+    if verdict is None or proposal.removes:
+        return proposal.in_excess or (verdict is not None and verdict.conflict == "unclear")
+    if verdict.conflict == "unclear":
+        return True
+    if verdict.sensitive == "none" or (sensitive == "store" and verdict.about == "speaker"):
+        return False
+    return sensitive == "ask" or verdict.about == "other" or own.audience != DM
+
+
+def _end_of(day: date, zone: tzinfo) -> datetime | None:
+    """Return the moment (UTC) at which `day` ends where the person is; None beyond the calendar."""
+    try:
+        return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+class _Run:
+    """The own namespace's memories as they change under one proposal after the other."""
+
+    def __init__(self, own: Namespace, rows: dict[Place, Row], at: datetime) -> None:
+        self._own = own
+        self._rows = rows
+        self._confirmed_at = at.isoformat()
+        self._stored = {row.key: row for row in rows.values() if row.namespace == own}
+        self._values: dict[str, dict[str, Any] | None] = {
+            key: row.value for key, row in self._stored.items()
+        }
+        self._wider: dict[str, Row] = {}
+        self._refused: list[Refused] = []
+        self._questions: list[OpenQuestion] = []
+
+    def refuse(self, proposal: ProposedWrite, reason: Reason) -> None:
+        self._refused.append(proposal.refused(reason))
+
+    def take(self, proposal: ProposedWrite, verdict: Verdict | None, asks: bool) -> None:
+        target = proposal.target
+        if target is None:
+            self._take_new(proposal, verdict, asks)
+            return
+        row = self._rows.get(target.place)
+        if row is None:
+            self.refuse(proposal, "deleted_meanwhile")
+        elif target.namespace != self._own:
+            self._supersede(proposal, verdict, row, asks)
+        elif proposal.removes:
+            self._remove(proposal, verdict, row, asks=asks or row.content != target.content)
+        elif row.content != target.content:
+            self._ask(proposal, verdict, row, {**row.content, **proposal.values})
+        elif asks and proposal.values:
+            hidden = level(row.kind, row.content) == 0
+            known = None if hidden else row
+            self._ask(proposal, verdict, known, {**row.content, **proposal.values})
+        else:
+            current = self._values.get(row.key) or row.value
+            self._merge(proposal, verdict, row.key, {**current["content"], **proposal.values})
+
+    def _take_new(self, proposal: ProposedWrite, verdict: Verdict | None, asks: bool) -> None:
+        for key, value in self._values.items():
+            if not value or value["kind"] != proposal.kind:
+                continue
+            if not same_thing(proposal.kind, value["content"], proposal.content):
+                continue
+            row = self._stored.get(key)
+            if row is not None and not proposal.removes:
+                # It was stored after the verdict was asked for.
+                self._ask(proposal, verdict, row, {**row.content, **proposal.values})
+            elif row is not None:
+                self._remove(proposal, verdict, row, asks=True)
+            elif proposal.removes:
+                self._values[key] = None
+            else:
+                self._merge(proposal, verdict, key, {**value["content"], **proposal.values})
+            return
+        if proposal.removes:
+            self.refuse(proposal, "nothing_to_remove")
+        elif asks:
+            self._ask(proposal, verdict, None, proposal.content)
+        else:
+            self._merge(proposal, verdict, str(uuid.uuid4()))
+
+    def _merge(
+        self,
+        proposal: ProposedWrite,
+        verdict: Verdict | None,
+        key: str,
+        content: dict[str, Any] | None = None,
+        supersedes: Row | None = None,
+    ) -> None:
+        old = self._values.get(key) or {}
+        value = self._value(
+            proposal, verdict, old, proposal.content if content is None else content
+        )
+        if supersedes is not None:
+            entry = {"audience": supersedes.namespace.audience, "key": supersedes.key}
+            others = [e for e in old.get("supersedes") or [] if e != entry]
+            value["supersedes"] = [*others, entry]
+            self._wider.setdefault(key, supersedes)
+        if {**value, "confirmed_at": None} != {**old, "confirmed_at": None}:
+            self._values[key] = value
+
+    def _value(
+        self,
+        proposal: ProposedWrite,
+        verdict: Verdict | None,
+        old: Mapping[str, Any],
+        content: dict[str, Any],
+    ) -> dict[str, Any]:
+        value = {
+            **old,
+            "kind": proposal.kind,
+            "content": content,
+            "sources": with_source(old.get("sources") or [], proposal.evidence.source()),
+            "confirmed_at": self._confirmed_at,
+        }
+        before = old.get("content") or {}
+        restated = content == before or (
+            subject(proposal.kind, content) != subject(proposal.kind, before)
+        )
+        day = verdict.valid_until if verdict is not None else None
+        end = _end_of(day, proposal.evidence.words.zone) if day is not None else None
+        if end is not None:
+            value["expires_at"] = end.isoformat()
+        elif restated:
+            value.pop("expires_at", None)  # said anew as a whole, and without an end
+        return value
+
+    def _ask(
+        self,
+        proposal: ProposedWrite,
+        verdict: Verdict | None,
+        row: Row | None,
+        content: dict[str, Any],
+    ) -> None:
+        if row is not None and content == row.content:
+            self._merge(proposal, verdict, row.key, content)  # it says so already: nothing to ask
+            return
+        old = row.value if row else {}
+        value = self._value(proposal, verdict, old, content)
+        kind: Literal["replace", "store"] = "replace" if row else "store"
+        self._questions.append(OpenQuestion(kind=kind, row=row, value=value))
+
+    def _supersede(
+        self, proposal: ProposedWrite, verdict: Verdict | None, row: Row, asks: bool
+    ) -> None:
+        """Supersede a memory of another audience; the memory itself stays as it is."""
+        if proposal.removes and proposal.kind not in LEVEL_FIELDS:
+            self.refuse(proposal, "wider_audience")
+            return
+        if proposal.removes and asks:
+            # A yes would remove it in the wider audience too, which nobody has asked for.
+            self.refuse(proposal, "wider_audience")
+            return
+        content = {**row.content, **proposal.values}
+        if asks:
+            self._ask(proposal, verdict, None, content)
+            return
+        entry = {"audience": row.namespace.audience, "key": row.key}
+        key = next(
+            (k for k, v in self._values.items() if v and entry in (v.get("supersedes") or [])),
+            str(uuid.uuid4()),
+        )
+        self._merge(proposal, verdict, key, content, supersedes=row)
+
+    def _remove(
+        self, proposal: ProposedWrite, verdict: Verdict | None, row: Row, *, asks: bool
+    ) -> None:
+        if asks:
+            self._questions.append(OpenQuestion(kind="remove", row=row, value=None))
+            return
+        value = self._values[row.key]
+        superseded = [
+            entry
+            for entry in (value or {}).get("supersedes") or []
+            if (self._own.person.namespace(entry["audience"]).prefix, entry["key"]) in self._rows
+        ]
+        if not superseded:
+            self._values[row.key] = None
+        elif proposal.kind in LEVEL_FIELDS:
+            # Without it the wider memory would show again.
+            ended = {LEVEL_FIELDS[proposal.kind]: 0}
+            self._merge(proposal, verdict, row.key, {**row.content, **ended})
+        else:
+            self.refuse(proposal, "wider_audience")
+
+    def decisions(self) -> Decisions:
+        changes = [
+            self._change(key, self._stored.get(key), value)
+            for key, value in self._values.items()
+            if value is not (self._stored[key].value if key in self._stored else None)
+        ]
+        return Decisions(
+            changes=changes,
+            questions=[*self._questions, *self._widenings(changes)],
+            refused=self._refused,
+        )
+
+    def _widenings(self, changes: Sequence[StoredChange]) -> list[OpenQuestion]:
+        return [
+            OpenQuestion(
+                kind="widen", row=wide, value=one.value if one.after else None, narrow=one.key
+            )
+            for one in changes
+            if (wide := self._wider.get(one.key)) and one.action != "confirmed"
+        ]
+
+    def _change(self, key: str, row: Row | None, value: dict[str, Any] | None) -> StoredChange:
+        kind = str((value or (row.value if row else {}))["kind"])
+        wide = self._wider.get(key)
+        before = row.content if row else wide.content if wide else None
+        if before is not None and level(kind, before) == 0:
+            before = None  # it was only there to hide a wider memory
+        after = None if value is None else dict(value["content"])
+        action: Literal["remembered", "updated", "confirmed", "removed"]
+        if after is None or level(kind, after) == 0:
+            action, after = "removed", None
+        elif before is None:
+            action = "remembered"
+        else:
+            action = "confirmed" if after == before else "updated"
+        return StoredChange(
+            action=action, key=key, kind=kind, row=row, value=value, before=before, after=after
+        )

@@ -1,0 +1,314 @@
+"""Find credentials in text: token formats, numbers with a check digit, labelled values.
+
+Each rule looks at a capped number of characters, so that the time grows linearly with the text.
+docs/decisions/0016-credentials.md has the rules, their limits and figures.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from itertools import accumulate, chain, zip_longest
+from string import ascii_letters
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from detect_secrets.plugins.base import RegexBasedDetector
+
+_PRIVATE_KEY, _BASIC_AUTH = "Private Key", "Basic Auth Credentials"
+_WINDOW, _OVERLAP = 2_048, 1_024  # characters of a line that one pattern of the library sees
+_KEY_LENGTH, _KEY_PREAMBLE = 20_000, 400  # characters of a private key, and before its body
+_NEAR = 24  # characters before or after a My Number in which its name is looked for
+_VALUE = 256  # characters of a labelled value in which a digit is looked for
+
+# The modules of detect-secrets for fixed formats. Left out: those that measure entropy, look for
+# keywords, addresses or names of variables (IBM Cloud, npm).
+_DETECTORS = (
+    "artifactory aws azure_storage_key basic_auth discord github_token gitlab_token jwt mailchimp "
+    "openai private_key pypi_token sendgrid slack square_oauth stripe telegram_token twilio"
+)
+
+# Prefixes of tokens that detect-secrets 1.5.0 does not know.
+_VENDOR_TOKENS = [
+    re.compile(
+        r"(?:sk-ant-|sk-proj-|github_pat_|xapp-|xoxe[.-]|[sr]k_test_|AIza|ya29\.|GOCSPX-|npm_|hf_"
+        r"|shp(?:at|ss)_|do[opr]_v1_|hv[sb]\.|dapi|dckr_pat_|whsec_|glsa_|lsv2_)"
+        r"[A-Za-z0-9._-]{16,512}"
+    ),
+    re.compile(r"https://discord(?:app)?\.com/api/webhooks/[0-9]{15,25}/[A-Za-z0-9_-]{40,120}"),
+]
+
+# Full-width ASCII, hyphens and spaces become one ASCII character each; invisible ones go.
+_FOLD: dict[int, int | str] = {
+    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
+    **dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-"),
+    **dict.fromkeys((0x2018, 0x2019), "'"),
+    **dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x3000), " "),
+}
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
+_IN_WORD = re.compile(r"(?<=[A-Za-z0-9])[A-Za-z0-9]")
+_LINE = re.compile(r"[^\r\n]+")
+_REST = re.compile(r"[A-Za-z0-9_+/=~-]*(?:\.[A-Za-z0-9_+/=~-]+)*")
+_KEY_END = re.compile(r"-----END[A-Z0-9 ]{0,40}-----")
+_KEY_BODY = re.compile(
+    r"[A-Za-z0-9+/=\\]{16,}(?:\s+[A-Za-z0-9+/=\\]{16,}"
+    r"|\r?\n(?:[A-Za-z0-9+/=]+|[A-Za-z-]+: [^\r\n]*)(?![^\r\n]))*"
+)
+_DIGIT = re.compile(r"[0-9]")
+_DIGITS = re.compile(r"[0-9]+(?:[ -][0-9]+)*")
+_DIGIT_GROUP = re.compile(r"[0-9]+")
+_NO_NUMBER_AFTER = frozenset("+./_#@$-%&" + ascii_letters)
+_NO_NUMBER_BEFORE = frozenset("_/@%" + ascii_letters)
+_ISSUER = re.compile(r"4|5[0-8]|6|3[04-9]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720")
+_MY_NUMBER = re.compile(r"マイナンバー|個人番号|M(?:y|Y) ?N(?:umber|UMBER)")
+_IBAN = re.compile(
+    r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,3})?"
+)
+# Length by country, from the IBAN registry of SWIFT.
+_IBAN_LENGTHS = (
+    "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 "
+    "DK18 DO28 EE20 EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 "
+    "IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 "
+    "MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 "
+    "SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30"
+)
+
+_MARK = r"[\"'`*_~\\“”„«»‹›「」『』]"
+_LABEL = re.compile(
+    r"(?:password|passwort|kennwort|passcode|passphrase|token"
+    r"|(?<![^\W_])(?:passwd|pwd|pw|pin(?:[ -](?:code|number))?|client[ _-]secret"
+    r"|(?:api|access|secret|private)[ _-]?key"
+    r"|mot de passe|code secret|jeton|clé (?:api|secrète|privée)"
+    r"|zugangscode|(?:api-|geheimer |privater )schlüssel"
+    r"|contraseña|clave(?: (?:api|secreta|privada))?|código de acceso|senha"
+    r"|palavra-passe|chave (?:(?:de )?api|secreta|privada)|código de acesso)"
+    r"|パスワード|パスコード|パスフレーズ|暗証番号|トークン|(?:api ?|シークレット|アクセス)キー"
+    r"|秘密鍵|密码|密碼|口令|令牌|密钥|密鑰|金鑰|私钥|私鑰"
+    r"|비밀 ?번호|비번|암호|패스워드|핀 ?번호|토큰|(?:api|비밀|개인) ?키)"
+    rf"{_MARK}{{0,3}}"
+    r"(?:\s{0,3}[:=]{1,2}|'s\s|\s{1,3}(?:is|ist|lautet|(?:c')?est|es|é)\b\s?:?"
+    r"|\s?(?:は|是|为|為|은|는):?)"
+    rf"\s{{0,3}}{_MARK}{{0,3}}\s?",
+    re.IGNORECASE,
+)
+_UNBROKEN = r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„«»‹›]"
+_TOKEN = re.compile(rf"{_UNBROKEN}{{6,{_VALUE}}}")
+_UNBROKEN_REST = re.compile(rf"{_UNBROKEN}*")
+_NOT_SECRET = re.compile(r"<?https?://|<[@#!]|\d{4}([-/.])\d{1,2}\1\d{1,2}$|\d{1,2}:\d{2}:\d{2}$")
+_QUOTES, _AROUND = frozenset("\"'`"), " \t\"'=:"
+_CLOSING = ".,;:…\"'`)]}>*_~|"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential in a text: what it is, and where it begins and ends, in characters."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def find_credentials(text: str) -> list[Credential]:
+    """Return the credentials in `text`, in order, none overlapping another."""
+    folded, offsets = _folded(text)
+    found = sorted(
+        chain(_formats(folded), _numbers(folded), _ibans(folded), _labelled(folded)),
+        key=lambda credential: (credential.start, -credential.end),
+    )
+    merged: list[Credential] = []
+    for one in found:
+        if merged and one.start < merged[-1].end:
+            last = merged[-1]
+            merged[-1] = Credential(last.kind, last.start, max(last.end, one.end))
+        else:
+            merged.append(one)
+    if offsets is None:
+        return merged
+    return [Credential(one.kind, offsets[one.start], offsets[one.end - 1] + 1) for one in merged]
+
+
+def holds_secret(text: str) -> bool:
+    """Whether `text` holds a credential."""
+    return bool(find_credentials(text))
+
+
+def _folded(text: str) -> tuple[str, list[int] | None]:
+    """Return `text` in ASCII forms, and the original offset of each character if some are gone."""
+    if text.isascii():
+        return text, None
+    folded = text.translate(_FOLD)
+    if not _INVISIBLE.search(folded):
+        return folded, None
+    offsets = [index for index, letter in enumerate(folded) if not _INVISIBLE.match(letter)]
+    return _INVISIBLE.sub("", folded), offsets
+
+
+@cache
+def _detectors() -> tuple[RegexBasedDetector, ...]:
+    """Import detect-secrets once, when first needed."""
+    from detect_secrets.plugins.base import RegexBasedDetector
+
+    class VendorTokenDetector(RegexBasedDetector):
+        secret_type = "Vendor Token"  # noqa: S105 - a name, no secret
+        denylist = _VENDOR_TOKENS
+
+    modules = [import_module(f"detect_secrets.plugins.{name}") for name in _DETECTORS.split()]
+    detectors: list[type[RegexBasedDetector]] = [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, RegexBasedDetector)
+        if value.__module__ == module.__name__
+    ]
+    detectors.append(VendorTokenDetector)
+    return tuple(detector() for detector in detectors)
+
+
+def _formats(text: str) -> Iterator[Credential]:
+    for detector in _detectors():
+        find = _private_keys if detector.secret_type == _PRIVATE_KEY else _tokens
+        for pattern in detector.denylist:
+            yield from find(detector, pattern, text)
+
+
+def _tokens(
+    detector: RegexBasedDetector, pattern: re.Pattern[str], text: str
+) -> Iterator[Credential]:
+    """Yield the matches of one pattern, each to the end of the token it is in."""
+    password = detector.secret_type == _BASIC_AUTH
+    covered = 0
+    for offset, window in _windows(text):
+        for match in pattern.finditer(window):
+            group = match.lastindex or 0
+            if not password and len(match[group]) < 6:
+                group = 0  # a group for the prefix only, as in GitHub's
+            value = match[group].rstrip(_AROUND)
+            end = offset + match.start(group) + len(value)
+            start = end - len(value.lstrip(_AROUND))
+            if start < covered or _IN_WORD.match(text, start):
+                continue
+            if not (value if password else _DIGIT.search(value)):
+                continue  # nothing, or a word in capitals
+            if not any(detector.analyze_string(match[0])):
+                continue  # a JSON Web Token whose parts are not JSON
+            covered = _end(_REST, text, end)
+            yield Credential(detector.secret_type, start, covered)
+
+
+def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
+    match = pattern.match(text, start)
+    return match.end() if match else start
+
+
+def _windows(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each line with its offset; a long line in overlapping parts."""
+    for line in _LINE.finditer(text):
+        for start in range(line.start(), line.end(), _WINDOW - _OVERLAP):
+            yield start, text[start : min(start + _WINDOW, line.end())]
+            if start + _WINDOW >= line.end():
+                break
+
+
+def _private_keys(
+    detector: RegexBasedDetector, header: re.Pattern[str], text: str
+) -> Iterator[Credential]:
+    """Yield each header, with the key that follows it; in prose it needs one to count."""
+    matches = list(header.finditer(text))
+    for match, following in zip_longest(matches, matches[1:]):
+        begin, end = match.span()
+        limit = min(end + _KEY_LENGTH, following.start() if following else len(text))
+        body = _KEY_BODY.search(text, end, min(end + _KEY_PREAMBLE, limit))
+        last = _KEY_END.search(text, end, limit) or (
+            body and _KEY_BODY.match(text, body.start(), limit)
+        )
+        dashes = text.endswith("-----", 0, begin) and text.startswith("-----", end)
+        if last or dashes:
+            begin, end = begin - 5 * dashes, last.end() if last else end + 5
+            yield Credential(detector.secret_type, begin, end)
+
+
+def _numbers(text: str) -> Iterator[Credential]:
+    """Yield payment cards and My Numbers: groups of digits with one space or hyphen between."""
+    for run in _DIGITS.finditer(text):
+        before, after = text[run.start() - 1 : run.start()], text[run.end() : run.end() + 1]
+        if before in _NO_NUMBER_AFTER or after in _NO_NUMBER_BEFORE:
+            continue
+        groups = [group.span() for group in _DIGIT_GROUP.finditer(text, *run.span())]
+        index = 0
+        while index < len(groups):
+            taken, kind = _number(text, groups[index : index + 7])
+            if kind:
+                yield Credential(kind, groups[index][0], groups[index + taken - 1][1])
+            index += taken
+
+
+def _number(text: str, groups: list[tuple[int, int]]) -> tuple[int, str]:
+    """Return how many of the groups are a number with a right check digit, and which."""
+    sizes = [end - start for start, end in groups]
+    for count, total in reversed(list(enumerate(accumulate(sizes), 1))):
+        shape = tuple(sizes[:count])
+        if not 12 <= total <= 19:
+            continue
+        digits = "".join(text[start:end] for start, end in groups[:count])
+        usual = count == 1 or (shape[0] == 4 and all(3 <= size <= 6 for size in shape))
+        if total >= 13 and usual and _is_card(digits):
+            return count, "payment card"
+        if shape in {(12,), (4, 4, 4)} and _is_my_number(digits):
+            start, end = groups[0][0], groups[count - 1][1]
+            around = text[max(0, start - _NEAR) : start], text[end : end + _NEAR]
+            if any(map(_MY_NUMBER.search, around)):
+                return count, "My Number"
+    return 1, ""
+
+
+def _is_card(digits: str) -> bool:
+    """Check the first digits, which name the network, and the last one (ISO/IEC 7812, Luhn)."""
+    if not _ISSUER.match(digits) or len(set(digits)) == 1:
+        return False
+    doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
+    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
+
+
+def _is_my_number(digits: str) -> bool:
+    """Check the last of twelve digits (Japan, ordinance 85 of 2014 of the interior ministry)."""
+    weighted = zip(digits, (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2), strict=False)
+    remainder = sum(int(digit) * weight for digit, weight in weighted) % 11
+    return int(digits[-1]) == (0 if remainder <= 1 else 11 - remainder)
+
+
+def _ibans(text: str) -> Iterator[Credential]:
+    """Yield account numbers of the right length for their country, by ISO 13616 (mod 97)."""
+    for match in _IBAN.finditer(text):
+        entry = _IBAN_LENGTHS.find(match[0][:2].upper())
+        length = int(_IBAN_LENGTHS[entry + 2 : entry + 4]) if entry >= 0 else 0
+        letters = [index for index in range(*match.span()) if text[index].isalnum()][:length]
+        end = letters[-1] + 1 if letters else 0
+        if not end or len(letters) < length or _IN_WORD.match(text, end):
+            continue
+        account = "".join(text[index] for index in letters).upper()
+        digits = "".join(str(int(letter, 36)) for letter in account[4:] + account[:4])
+        if len(_DIGIT.findall(account)) >= 8 and int(digits) % 97 == 1:
+            yield Credential("IBAN", match.start(), end)
+
+
+def _labelled(text: str) -> Iterator[Credential]:
+    """Yield tokens with a digit that directly follow a label and a word or sign for "is"."""
+    covered = 0
+    for label in _LABEL.finditer(text):
+        if label.end() < covered:
+            continue
+        token = _TOKEN.match(text, label.end())
+        if token is None or _NOT_SECRET.match(token[0]):
+            continue
+        value, quote = token[0], label[0].rstrip()[-1:]
+        if quote in _QUOTES and quote in value:
+            value = value.split(quote)[0]
+        elif _DIGIT.search(value):
+            covered = _end(_UNBROKEN_REST, text, token.end())
+            value = text[token.start() : covered]
+        value = value.rstrip(_CLOSING)
+        if len(value.rstrip("!?")) >= 6 and _DIGIT.search(value):
+            yield Credential("labelled secret", token.start(), token.start() + len(value))

@@ -1,0 +1,209 @@
+"""What LangMem wants to write, checked against what the person typed. Pure: no database, no model.
+
+A proposal passes when it quotes the person (`memory.evidence`), is of a known kind with valid
+fields, holds no credentials and no link that the person did not type, and stays within the
+namespace. What its words mean is for `memory.verdicts`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from langgraph.store.base import PutOp
+from pydantic import BaseModel, ValidationError
+
+from memory.credentials import holds_secret
+from memory.evidence import Evidence, TypedMessage, find_evidence, links_not_typed, whole
+from memory.namespace import Namespace
+from memory.rows import Place, Row
+from memory.schemas import LEVEL_FIELDS, SUBJECT_FIELDS, level, same_thing
+from memory.text import clean_content, texts
+
+MAX_REMOVALS = 3  # of a run; the person is asked about the others
+MAX_NEW = 8  # memories from one message
+
+Reason: TypeAlias = Literal[
+    # by the evidence rule
+    "no_evidence",
+    "link",
+    "invalid",
+    "unknown_kind",
+    "too_many",
+    "secret",
+    "wider_audience",
+    "nothing_to_remove",
+    "asked_already",
+    # by the verdict
+    "unsupported",
+    "other_person",
+    "past",
+    "hypothetical",
+    "question",
+    "joke",
+    "request",
+    "ended",
+    "sensitive",
+    # by what was there at the commit
+    "deleted_meanwhile",
+    # nothing of the run could be used
+    "unusable_answer",
+    "unusable_verdict",
+    "refused_verdict",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A proposal that was not stored: why, and the person's sentence it quoted ("" for none)."""
+
+    reason: Reason
+    kind: str = ""
+    evidence: Evidence | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The sentence of the person that the proposal quoted."""
+        return self.evidence.text if self.evidence else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedWrite:
+    """A write or removal that the evidence rule let pass.
+
+    `content` is what the proposal says, `target` the row that it changes or removes; None: it is
+    new. `by_name`: the model proposed something new, and the row about the same thing was found by
+    its name. `in_excess`: it is one removal too many for a run, and the person is asked.
+    """
+
+    kind: str
+    content: dict[str, Any]
+    evidence: Evidence
+    target: Row | None
+    removes: bool
+    by_name: bool = False
+    in_excess: bool = False
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The new or changed fields; only a patch of the row itself empties one."""
+        patches = self.target is not None and not self.by_name
+        old = self.target.content if self.target else {}
+        return {
+            name: value
+            for name, value in self.content.items()
+            if value != old.get(name) and (value is not None or patches)
+        }
+
+    def refused(self, reason: Reason) -> Refused:
+        """Return this proposal as refused."""
+        return Refused(reason=reason, kind=self.kind, evidence=self.evidence)
+
+
+def read_writes(
+    writes: Iterable[PutOp],
+    rows: Mapping[Place, Row],
+    messages: Sequence[TypedMessage],
+    *,
+    own: Namespace,
+    schemas: Mapping[str, type[BaseModel]],
+) -> tuple[list[ProposedWrite], list[Refused]]:
+    """Turn buffered writes into proposals, and say what was refused by the evidence rule."""
+    proposals: list[ProposedWrite] = []
+    refused: list[Refused] = []
+    removals, new = 0, Counter[tuple[str, str]]()
+    for write in writes:
+        target = rows.get((".".join(write.namespace), write.key))
+        found = _read(write, target, messages, own=own, schemas=schemas)
+        if isinstance(found, Refused):
+            refused.append(found)
+            continue
+        if found.removes:
+            removals += 1
+            found = replace(found, in_excess=removals > MAX_REMOVALS)
+        elif target is None:
+            place = (found.evidence.words.channel, found.evidence.words.ts)
+            new[place] += 1
+            if new[place] > MAX_NEW:
+                refused.append(found.refused("too_many"))
+                continue
+        proposals.append(found)
+    return proposals, refused
+
+
+def pair(proposals: Sequence[ProposedWrite], rows: Iterable[Row]) -> list[ProposedWrite]:
+    """Give each new proposal the row it is about, if there is one: of its own namespace first."""
+    known = list(rows)
+
+    def paired(one: ProposedWrite) -> ProposedWrite:
+        if one.target is not None:
+            return one
+        target = next(
+            (
+                row
+                for row in known
+                if row.kind == one.kind and same_thing(row.kind, row.content, one.content)
+            ),
+            None,
+        )
+        return replace(one, target=target, by_name=target is not None)
+
+    return [paired(one) for one in proposals]
+
+
+def _read(
+    write: PutOp,
+    target: Row | None,
+    messages: Sequence[TypedMessage],
+    *,
+    own: Namespace,
+    schemas: Mapping[str, type[BaseModel]],
+) -> ProposedWrite | Refused:
+    if target is None and tuple(write.namespace) != own.parts:
+        return Refused(reason="wider_audience")
+    if write.value is None:
+        return _removal(target, messages)
+    kind, content = str(write.value.get("kind")), dict(write.value.get("content") or {})
+    evidence = find_evidence(str(content.pop("evidence", "") or ""), messages)
+    if evidence is None:
+        return Refused(reason="no_evidence", kind=kind)
+    schema = schemas.get(kind)
+    if schema is None or (target is not None and target.kind != kind):
+        return Refused(reason="unknown_kind", kind=kind, evidence=evidence)
+    try:
+        content = schema.model_validate(clean_content(content)).model_dump(mode="json")
+    except ValidationError:
+        return Refused(reason="invalid", kind=kind, evidence=evidence)
+    if content.get(SUBJECT_FIELDS.get(kind, "")) == "":
+        return Refused(reason="invalid", kind=kind, evidence=evidence)
+    proposal = ProposedWrite(
+        kind=kind,
+        content=content,
+        evidence=evidence,
+        target=target,
+        removes=level(kind, content) == 0,
+    )
+    if holds_secret(evidence.text) or any(holds_secret(text) for text in texts(content)):
+        return proposal.refused("secret")
+    if links_not_typed(content, messages):
+        return proposal.refused("link")
+    if proposal.removes and evidence.words.asked:
+        return proposal.refused("asked_already")
+    return proposal
+
+
+def _removal(target: Row | None, messages: Sequence[TypedMessage]) -> ProposedWrite | Refused:
+    """Read a removal, which quotes nothing: its source is the newest message that may remove."""
+    if target is None:
+        return Refused(reason="nothing_to_remove")
+    newest = next((one for one in reversed(messages) if not one.words.asked), None)
+    if newest is None:
+        return Refused(reason="asked_already", kind=target.kind)
+    content = target.content
+    if target.kind in LEVEL_FIELDS:
+        content[LEVEL_FIELDS[target.kind]] = 0
+    return ProposedWrite(
+        kind=target.kind, content=content, evidence=whole(newest), target=target, removes=True
+    )

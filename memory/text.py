@@ -1,0 +1,79 @@
+"""Text as it is stored and compared: without invisible characters, by its letters."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+import regex
+
+MAX_TEXT = 2_000  # characters of a text that is stored
+_CLUSTER = regex.compile(r"\X")
+_IN_NAMES = frozenset("#")  # C# is not C
+
+
+def clean(text: str) -> str:
+    """Return `text` without NULs, lone surrogates, control and invisible (bidi, joiner) marks."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(
+        c for c in lines if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")
+    )
+
+
+def clean_content(content: Mapping[str, Any], limit: int | None = MAX_TEXT) -> dict[str, Any]:
+    """Return `content` without invisible marks, each text at most `limit` characters long."""
+    return {clean(key): _clean_value(value, limit) for key, value in content.items()}
+
+
+def _clean_value(value: Any, limit: int | None) -> Any:
+    if isinstance(value, str):
+        return clean(value).strip()[:limit]
+    if isinstance(value, Mapping):
+        return clean_content(value, limit)
+    if isinstance(value, list):
+        return [_clean_value(item, limit) for item in value]
+    return value
+
+
+def texts(value: Any) -> list[str]:
+    """Return every text within a JSON value."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in texts(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in texts(item)]
+    return []
+
+
+def letters(text: str) -> str:
+    """Return the letters, marks and numbers of `text`, in compatibility form and case folded.
+
+    Two texts that differ in case, width, white space, punctuation or symbols only give the same.
+    """
+    return "".join(folded for folded, _, _ in lettered(text))
+
+
+def lettered(text: str) -> list[tuple[str, int, int]]:
+    """Return what `letters` keeps, one grapheme cluster at a time, with its offsets in `text`.
+
+    A cluster is what a reader takes for one character (UAX #29), so that a letter and the marks on
+    it, half-width kana with a sound mark, and Hangul in parts are each compared as a whole.
+    """
+    found: list[tuple[str, int, int]] = []
+    for cluster in _CLUSTER.finditer(text):
+        folded = unicodedata.normalize("NFKC", cluster.group()).casefold()
+        kept = "".join(c for c in folded if unicodedata.category(c)[0] in "LMN")
+        if kept:
+            found.append((unicodedata.normalize("NFKC", kept), cluster.start(), cluster.end()))
+    return found
+
+
+def name_of(text: str) -> str:
+    """Return a name for comparison: NFKC, case folded, without white space and punctuation.
+
+    Unlike `letters` it keeps symbols: C, C++ and C# are three names.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(c for c in folded if c in _IN_NAMES or unicodedata.category(c)[0] in "LMNS")

@@ -1,0 +1,123 @@
+"""Replies: what the sentences of a message get, from what the prompt says of the person."""
+# ruff: noqa: E501 - a reply is one line of the table
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from playground.model.formation import TOPICS, Document, Memories, level_of, name_of, told_in
+from playground.model.lexicon import is_japanese, singular
+from playground.model.prompt import Prompt
+from playground.model.sentences import STATEMENTS, Said, read, without_marks
+
+SAY: Final = {
+    "unknown": ("I'm the scripted stand-in and only understand a few sentences. Try: “I like ramen”, “What shall I eat?” or “What do you remember about me?”", "私は台本どおりに答える代役で、決まった文しかわかりません。たとえば「ラーメンが好きです」「今日は何を食べよう？」「私について何を覚えていますか？」とお試しください。"),
+    "said": ("Understood: **{}**.", "わかりました：**{}**"),
+    "files": ("I received these files. A stand-in does not look into them:\n\n{}", "ファイルを受け取りました。代役なので、中身は見ていません。\n\n{}"),
+    "joke": ("All right, I take it as a joke.", "冗談ですね。わかりました。"),
+    "hello": ("Hello! Tell me what you like, or ask me what to eat.", "こんにちは！好きなものを教えてください。"),
+    "thanks": ("You're welcome!", "どういたしまして！"),
+    "news": ("I cannot look up what is new in {}: there is no web search here.", "ウェブ検索がないので、{}の最近の動きはわかりません。"),
+    "ask_me": ("1. Which food do you like?\n2. Which technology are you interested in?\n3. Where do you live?", "1. 好きな料理は何ですか？\n2. 興味のある技術は何ですか？\n3. どこに住んでいますか？"),
+    "draft": ("Please send me the text. I am only a script, though: polishing it takes a real model.", "原文を送ってください。ただし私は台本だけの代役なので、整えるには本物のモデルが必要です。"),
+    "together": ("For example, build something small that uses both {}: that shows how they fit.", "たとえば、{}の両方を使う小さなものを作ってみると、組み合わせ方がわかります。"),
+    "eat": ("You like {}, so how about that?", "{}がお好きでしたね。いかがでしょうか？"),
+    "mind": ("I kept in mind: {}.", "次のことに気をつけました：{}"),
+    "recall": ("Here is what you told me:\n\n{}", "伺ったのは、次のとおりです。\n\n{}"),
+    "nothing": ("You have not told me that yet. Tell me, for example: I like ramen.", "それは、まだ伺っていません。「ラーメンが好きです」のように教えてください。"),
+    "cannot": ("I cannot do that here.", "ここではできません。"),
+    "topics": ("{}: build something small with it.|Generative AI: it writes text and code.|Web3: a web on blockchains.|Edge computing: data stays near its source.|Zero trust: nothing is trusted.|Quantum computing: a new way to compute.", "{}: 小さなものを作りながら学べます。|生成AI: 文章やコードを作ります。|Web3: ブロックチェーンの上のウェブです。|エッジコンピューティング: 近くで処理します。|ゼロトラスト: 何も信頼しません。|量子コンピューティング: 新しい計算です。"),
+    "error": ("I could not do that; nothing was changed.", "できませんでした。何も変わっていません。"),
+    "shown_privately": ("Here it is. Only you can see it.", "お見せします。あなたにだけ表示されます。"),
+    "proposed": ("Please press the button if you want that. Nothing has changed yet.", "よろしければ、ボタンを押してください。まだ何も変わっていません。"),
+    "asked": ("I have asked you below, with buttons.", "下のボタンでお答えください。"),
+    "later": ("I will remember it a little later.", "少し後で覚えます。"),
+    "refused": ("I did not remember that. Only you can see why.", "覚えませんでした。理由はあなたにだけ表示されます。"),
+    "messages": ("I have read it. A stand-in does not sum it up.", "読みました。代役なので、要約はしません。"),
+    "not_remembered": ("I will not remember that.", "これは覚えません。"),
+    "not_found": ("I found nothing like that in my memory.", "それについて覚えていることは見つかりませんでした。"),
+    "create": ("Done, I will remember that.", "覚えました。"),
+    "delete": ("Done, I have forgotten that.", "忘れました。"),
+    "done": ("Done.", "わかりました。"),
+}  # fmt: skip
+_NUMBERS: Final = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
+
+
+def texts_for(prompt: Prompt) -> dict[str, str]:
+    """What can be said, in the language of the message."""
+    return {name: texts[is_japanese(prompt.last_user_text)] for name, texts in SAY.items()}
+
+
+def reply_to(prompt: Prompt) -> str:
+    """The reply to every sentence of the message."""
+    say, said, known = texts_for(prompt), read(prompt.last_user_text), _known(prompt)
+    if prompt.last_files:
+        return say["files"].format("\n".join(f"- `{file}`" for file in prompt.last_files))
+    told = [_answer(one, known, say) for one in said if one.name != "unknown"]
+    told += [say["unknown"]] if len(told) < len(said) or not said else []
+    joined = ("\n\n" if "\n" in "".join(told) else " ").join(dict.fromkeys(told))
+    if "\n" in joined or not re.search(r"bullet|箇条書き", f"{prompt.framed('preferences')}"):
+        return joined
+    return "\n".join(f"- {part}" for part in re.split(r"(?<=[。！？!?.]) |(?<=。)", joined) if part)
+
+
+def _known(prompt: Prompt) -> list[Said]:
+    """What the prompt says of the person, the most liked first, as if they said it in the table's forms."""
+    memories = Memories([], [Document(kind="", content=one) for one in prompt.memories])
+    earlier = [turn.text for turn in prompt.turns if turn.role == "user"][:-1]
+    for words in map(str, [*prompt.framed("recent_words"), *earlier]):
+        memories.hear("" if words.startswith("[another person") else words)
+    told = [_told(one.content) for one in memories.documents if not one.removed]
+    return sorted((one for each in told for one in each), key=lambda one: -one.level)
+
+
+def _told(content: dict[str, Any]) -> list[Said]:
+    """A memory as what was said; what fits no form is a ``fact``, or of the topic it names."""
+    told, name, level = told_in(content), name_of(content), level_of(content)
+    text = name or next((str(value) for value in content.values() if value), "")
+    if name:
+        about = "like" if "food_name" in content else "interest"
+        things = next((one.things[:1] for one in told if one.name == "special"), (name,))
+        text = name if level >= 50 else f"{name} ({level}/100)"
+        return [Said(about, 0, text, text, {}, things, level)]
+    topics = (topic for topic, names in TOPICS.items() if content.get("topic") in names)
+    return told or [Said(next(topics, "fact"), 0, text, text, {}, (text,))]
+
+
+def _answer(one: Said, known: list[Said], say: dict[str, str]) -> str:
+    """What to say to one sentence: what is avoided or not liked is never suggested."""
+    tastes = [fact for fact in known if fact.name in {"like", "interest"}]
+    bad = [fact for fact in known if fact.name == "avoid" or (fact in tastes and fact.level < 50)]
+    not_now = [thing for fact in bad for thing in fact.things] + [one.gaps.get("not", "")]
+    good = [fact for fact in tastes if not any(_same(fact.things[0], name) for name in not_now)]
+    liked, topics = ([f.things[0] for f in good if f.name == kind] for kind in ("like", "interest"))
+    if one.name in STATEMENTS:
+        return say["said"].format(without_marks(one.clause))
+    if one.name == "topics":
+        given = one.gaps.get("n", "1").lower()
+        first, *general = say["topics"].split("|")
+        lines = [*map(first.format, topics), *general][: _NUMBERS.get(given) or int(given)]
+        lines = [re.sub(r"^(.*?): ", r"**\1**: ", line) for line in lines]
+        return "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
+    if one.name in {"eat", "week"}:
+        names = liked if one.name == "eat" else [*liked[:1], *topics]
+        lines = [say["eat"].format(_bold(names[:1])) if names else say["nothing"]]
+        lines += [f"- {name}" for name in names[1:3]]
+        mind = [fact.clause for fact in known if fact in bad or fact.name == "diet"]
+        return "\n".join([*lines, *([say["mind"].format(" / ".join(mind))] if mind else [])])
+    if one.name in {"recall", "show_memories"}:
+        shown = good if one.value in ("like", "interest") else known
+        lines = [f"- **{f.clause}**" for f in shown if f.name == one.value or one.name != "recall"]
+        return say["recall"].format("\n".join(dict.fromkeys(lines))) if lines else say["nothing"]
+    gaps = [one.gaps[gap] for gap in ("a", "b") if gap in one.gaps]
+    return say.get(one.name, say["cannot"]).format(_bold(gaps or list(one.things)))
+
+
+def _same(name: str, other: str) -> bool:
+    one, two = singular(name), singular(other)
+    return bool(two) and (one in two or two in one)
+
+
+def _bold(names: list[str]) -> str:
+    return ", ".join(f"**{name}**" for name in names)

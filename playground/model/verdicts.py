@@ -1,0 +1,60 @@
+"""Verdicts on proposed memories: supported where the sentence fits a form and says the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from typing import Any
+
+from playground.model.formation import level_of, mentions
+from playground.model.prompt import Prompt
+from playground.model.sentences import Said, read, statements
+from playground.model.tool_use import day_in
+
+
+def verdicts_for(prompt: Prompt) -> dict[str, Any]:
+    """The arguments of MemoryVerdicts: one verdict for each proposal of the request."""
+    now, typed, proposals = (
+        [json.loads(line) for line in re.findall(r"^[{\"].*$", part, re.M)]
+        for frame in ("now", "typed", "proposals")
+        for part in [prompt.last_user_text.partition(f"<{frame}>")[2].partition(f"</{frame}>")[0]]
+    )
+    today = date.fromisoformat(now[0]["date"]) if now else date.today()  # noqa: DTZ011
+    return {"verdicts": [_verdict(one, "\n".join(typed), today) for one in proposals]}
+
+
+def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any]:
+    removes, old = proposal["change"] == "remove", proposal["old"] or {}
+    sentence = proposal["sentence"] or ""
+    said = read(f"{typed}\n{sentence}") if removes else statements(sentence)
+    content = old if removes else {**old, **proposal["values"]}
+    first = next((one for one in said if _fits(one, content, removes=removes)), None)
+    gaps = first.gaps if first else {}
+    return {
+        "index": proposal["index"],
+        "supported": first is not None,
+        "about": "speaker",
+        "modality": "request" if proposal["kind"] == "UserInstruction" else "asserted",
+        "valid_until": day_in(gaps["day"], today).isoformat() if "day" in gaps else None,
+        "conflict": _conflict(first, old),
+        "sensitive": "health" if first and first.name == "health" else "none",
+    }
+
+
+def _conflict(first: Said | None, old: dict[str, Any]) -> str:
+    """Another home without a word of moving leaves open whether the old one still holds."""
+    if first is None or not (old or "moved" in first.gaps):
+        return "none"
+    return "unclear" if first.name == "home" and "moved" not in first.gaps else "replaces"
+
+
+def _fits(one: Said, content: dict[str, Any], *, removes: bool) -> bool:
+    """Whether this says what is to be stored, or takes back what is to be removed."""
+    dislikes = one.name in {"dislike", "gone", "lost", "forget"}
+    if removes:
+        return dislikes and one.name != "dislike" and any(mentions(content, t) for t in one.things)
+    text = json.dumps(content, ensure_ascii=False).casefold()
+    named = any(thing.casefold() in text for thing in (*one.things, one.subject))
+    told = named and ("fact" in content or dislikes == (level_of(content) < 50))
+    return told or one.name in {"instruct", "episode"}

@@ -1,0 +1,236 @@
+"""`kioku eval`: the real formation path, with a model that says what the test says."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.config import Settings, load_settings
+from bot.evaluation.report import Report
+from bot.evaluation.run import Options, measured
+from bot.evaluation.usage import Usage
+from bot.running.start import StartError
+from tests.conftest import SPACE, Server
+from tests.integration.kioku_process import ended
+from tests.integration.scripted_model import Call, ScriptedModel, Shown
+
+HEAD = '[[case]]\nabout = "a test"\n'
+KEPT = """
+id = "en-01"
+class = "kept"
+messages = ["I could eat soba every day."]
+keep = [{ kind = "UserFoodPreference", says = ["soba"], level = [60, 100] }]
+"""
+NOT_KEPT = """
+id = "en-02"
+class = "not_kept"
+messages = ["Do people like soba?"]
+"""
+CHANGED = """
+id = "en-03"
+class = "changed"
+existing = [{ name = "home", kind = "UserFact", content = { fact = "Lives in Leeds" } }]
+messages = ["We moved to York.", "It is lovely."]
+change = [{ name = "home", says = ["york"] }]
+"""
+TAKEN_BACK = """
+id = "en-04"
+class = "taken_back"
+existing = [
+  { name = "chess", kind = "UserFact", content = { fact = "Plays chess" } },
+  { name = "cat", kind = "UserFact", content = { fact = "Has a cat" } },
+]
+messages = ["Forget that I play chess."]
+remove = ["chess"]
+"""
+UNTIL = """
+id = "en-05"
+class = "until"
+zone = "Asia/Tokyo"
+question = "Are you in Osaka?"
+messages = ["Yes, for two more days."]
+keep = [{ says = ["osaka"], until = "+2" }]
+"""
+
+
+def folder(path: Path, *cases: str) -> Path:
+    """Write the cases to a folder of their own."""
+    made = path / "cases"
+    made.mkdir(exist_ok=True)
+    (made / "en.toml").write_text("\n".join(HEAD + case for case in cases), "utf-8")
+    return made
+
+
+def settings(database: str, address: str, **more: str) -> Settings:
+    """Return settings with that database and that model."""
+    given = {
+        "DATABASE_URL": database,
+        "OPENAI_BASE_URL": address,
+        "KIOKU_MEMORY_MODEL": "scripted",
+        "KIOKU_EMBEDDING_MODEL": SPACE.model,
+    }
+    return load_settings({**given, **more}, dotenv=None)
+
+
+async def run(database: str, model: ScriptedModel, cases: Path, **options: Any) -> Report:
+    """Run cases one after the other, without waiting where the model fails."""
+    chosen = Options(cases=cases, concurrency=1, pauses=(), **options)
+    return await measured(settings(database, model.base_url), chosen)
+
+
+def left(database: str) -> int:
+    """Return how many memories of invented people there are."""
+    with psycopg.connect(database) as owner:
+        found = owner.execute("SELECT count(*) FROM store WHERE prefix LIKE 'chat.TEVAL.%'")
+        [count] = found.fetchone() or (-1,)
+    return int(count)
+
+
+def fact(text: str, evidence: str) -> Call:
+    """Return a call that adds a fact."""
+    return ("UserFact", {"fact": text, "evidence": evidence})
+
+
+def remove(identity: str) -> Call:
+    """Return a call that removes a memory."""
+    return ("RemoveDoc", {"json_doc_id": identity})
+
+
+SOBA: Call = (
+    "UserFoodPreference",
+    {"food_name": "soba", "preference": 90, "evidence": "I could eat soba every day."},
+)
+
+
+async def test_cases_of_all_classes_pass_when_the_model_is_right(
+    model: ScriptedModel, database: str, tmp_path: Path
+) -> None:
+    """Existing memories, several messages, a question of ours, a zone and an end."""
+    end = (datetime.now(UTC) + timedelta(hours=9, days=2)).date()
+    model.answer(
+        [SOBA],
+        [],
+        lambda shown: [
+            (
+                "PatchDoc",
+                {
+                    "json_doc_id": shown.id_of("Leeds"),
+                    "planned_edits": "",
+                    "patches": [
+                        {"op": "replace", "path": "/fact", "value": "Lives in York"},
+                        {"op": "replace", "path": "/evidence", "value": "We moved to York."},
+                    ],
+                },
+            )
+        ],
+        lambda shown: [remove(shown.id_of("chess"))],
+        [fact("Is in Osaka", "Yes, for two more days.")],
+    )
+    replaced, until = {0: {"conflict": "replaces"}}, {0: {"valid_until": end.isoformat()}}
+    model.verdicts += [{}, replaced, {}, until]
+    report = await run(
+        database, model, folder(tmp_path, KEPT, NOT_KEPT, CHANGED, TAKEN_BACK, UNTIL)
+    )
+    assert report.failed() == []
+    assert [one.score.found for one in report.results if one.score] == [1, 0, 1, 1, 1]
+    asked = len(model.requests) + len(model.verdict_requests)
+    assert report.usage["en"] == Usage(calls=asked, tokens_in=0, tokens_out=0)
+    assert left(database) == 0
+
+
+async def test_what_the_model_gets_wrong_is_counted(
+    model: ScriptedModel, database: str, tmp_path: Path
+) -> None:
+    """A missed memory, an invented one, and one removed that nobody took back."""
+    model.answer(
+        [],
+        [("UserFact", {"fact": "People like soba", "evidence": "Do people like soba?"})],
+        lambda shown: [remove(shown.id_of("cat"))],
+    )
+    report = await run(database, model, folder(tmp_path, KEPT, NOT_KEPT, TAKEN_BACK))
+    assert report.failed() == [
+        "en-01 (a test): not kept: soba",
+        'en-02 (a test): remembered UserFact {"fact": "People like soba"}',
+        "en-04 (a test): not removed: chess; removed cat",
+    ]
+    row = report.table().splitlines()[-1]
+    cells = [cell.strip() for cell in row.split("|")[1:7]]
+    assert cells == ["all", "3", "0", "0.000", "0.000", "1"]
+    assert left(database) == 0
+
+
+async def test_a_model_that_fails_is_tried_again_and_then_left_out(
+    model: ScriptedModel, database: str, tmp_path: Path
+) -> None:
+    """An unanswered case is in no figure; a model that never answers ends the run."""
+    model.answer(503, [SOBA], 503, 503)
+    chosen = Options(cases=folder(tmp_path, KEPT, NOT_KEPT), concurrency=1, pauses=(0.0,))
+    report = await measured(settings(database, model.base_url), chosen)
+    assert report.unanswered() == ["en-02"]
+    assert report.table().splitlines()[-1].split("|")[2].strip() == "1"
+    model.answer(*[503] * 5)
+    many = [NOT_KEPT.replace("en-02", f"en-{number}") for number in range(10, 16)]
+    with pytest.raises(StartError, match=r"did not answer .*: check OPENAI_API_KEY"):
+        await run(database, model, folder(tmp_path, *many))
+    assert left(database) == 0
+
+
+async def test_people_are_erased_when_the_run_is_interrupted(
+    model: ScriptedModel, database: str, tmp_path: Path
+) -> None:
+    """Cancelled while the model thinks: the memories that the case began with are gone."""
+    asked = asyncio.Event()
+
+    def step(shown: Shown) -> list[Call]:
+        asked.set()
+        return [remove(shown.id_of("chess"))]
+
+    model.answer(step)
+    running = asyncio.create_task(run(database, model, folder(tmp_path, TAKEN_BACK)))
+    await asked.wait()
+    assert left(database) == 2
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert left(database) == 0
+
+
+def test_the_command_with_the_stand_in_says_that_its_score_means_nothing(
+    database: str, stand_in: Server, tmp_path: Path
+) -> None:
+    """It prints the table, and writes a file only where it is told to."""
+    names = ("MEMORY_MODEL", "REPLY_MODEL")
+    given = {
+        "DATABASE_URL": database,
+        "OPENAI_BASE_URL": stand_in.openai_base_url,
+        "KIOKU_EMBEDDING_MODEL": SPACE.model,
+        **{f"KIOKU_{name}": "kioku-stand-in" for name in names},
+    }
+    cases = folder(tmp_path, NOT_KEPT, TAKEN_BACK)
+    done = ended(tmp_path, "eval", "--cases", str(cases), **given)
+    assert (done.code, done.err.count("Traceback")) == (0, 0), done.err
+    assert done.out.startswith("| language |")
+    assert "its score means nothing." in done.out
+    assert not (cases / "results").exists()
+    told = ended(tmp_path, "eval", "--cases", "cases", "--output", "results/one.md", **given)
+    assert told.out.endswith("Wrote results/one.md.\n")
+    assert "- memory model: `kioku-stand-in`" in (tmp_path / "results/one.md").read_text("utf-8")
+    assert left(database) == 0
+
+
+def test_what_is_missing_is_told_in_one_sentence(database: str, tmp_path: Path) -> None:
+    """No cases, no model, no database."""
+    nowhere = ended(tmp_path, "eval", DATABASE_URL=database)
+    assert (nowhere.code, nowhere.err.splitlines()[0][:29]) == (1, "kioku: There are no cases in ")
+    cases = ("--cases", str(folder(tmp_path, NOT_KEPT)))
+    silent = ended(tmp_path, "eval", *cases, DATABASE_URL=database)
+    assert silent.err.startswith("kioku: No model is set, so there is nothing to measure")
+    away = "postgresql://nobody:nothing@127.0.0.1:9/none"
+    gone = ended(tmp_path, "eval", *cases, DATABASE_URL=away, OPENAI_API_KEY="none")
+    assert gone.err.startswith("kioku: PostgreSQL could not be reached")
+    assert [len(one.err.splitlines()) for one in (nowhere, silent, gone)] == [1, 1, 1]

@@ -1,0 +1,344 @@
+"""What a person asks to remember and a verdict refuses: the reason, and [Store Anyway]."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import openai
+import pytest
+
+from bot.locale import say
+from bot.surfaces.changes import ANSWER_ACTION
+from bot.surfaces.home import Where
+from bot.surfaces.refusals import STORE_ACTION, Quoted
+from memory import Pool, forget
+from tests.conftest import Server
+from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.scripted_model import ScriptedModel
+from tests.integration.test_own_commands import memories, person, value
+from tests.integration.test_remember_this import changed, message
+from tests.integration.wired import Wired, wired
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+LEAVE = "Sarah is on leave"
+RAINS = "It rains."
+# How a verdict refuses, and what the person is told.
+VERDICTS = [
+    ({"supported": False}, "refused_not_said"),
+    ({"about": "other"}, "refused_other_person"),
+    ({"modality": "past"}, "refused_past"),
+    ({"modality": "hypothetical"}, "refused_hypothetical"),
+    ({"modality": "question"}, "refused_question"),
+    ({"modality": "joke"}, "refused_joke"),
+    ({"modality": "request"}, "refused_request"),
+    ({"valid_until": "2020-01-01"}, "refused_ended"),
+]
+
+
+class Verified:
+    """The app whose memory model answers what a test says, and whose settings it may choose."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        database: str,
+        slack: PlaygroundSlack,
+        stand_in: Server,
+        client: openai.AsyncOpenAI,
+        model: ScriptedModel,
+    ) -> None:
+        self._made_of = (pool, database, slack, stand_in, client)
+        self.model = model
+
+    async def app(self, **settings: Any) -> Wired:
+        """Wire the app; replies and embeddings are the stand-in's."""
+        given = {"openai_base_url": self.model.base_url, "memory_model": "scripted", **settings}
+        return await wired(*self._made_of, **given)
+
+    def proposes(self, sentence: str, **verdict: Any) -> None:
+        """Let one fact be proposed of a sentence, and judged in this way."""
+        self.model.answer([("UserFact", {"fact": sentence, "evidence": sentence})])
+        self.model.verdicts.append({0: verdict})
+
+
+@pytest.fixture
+async def verified(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+    model: ScriptedModel,
+) -> Verified:
+    """The app with a memory model that says what a test says."""
+    return Verified(pool, database, slack, stand_in, model_client, model)
+
+
+async def clicked(app: Wired, place: Place, held: str) -> dict[str, Any]:
+    """Click [Store Anyway] with the value it holds."""
+    adding = app.wiring.own_commands.adding
+    return await adding.stored_anyway(person(place, app), "en", held)
+
+
+async def pointed_at(app: Wired, place: Place, text: str) -> dict[str, Any]:
+    """Use Remember This on a message of a place."""
+    adding = app.wiring.own_commands.adding
+    return await adding.pointed_at(
+        person(place, app), "en", channel=place.channel, message=message(place, text)
+    )
+
+
+@pytest.mark.parametrize(("verdict", "key"), VERDICTS)
+async def test_add_says_why_a_verdict_refuses(
+    verified: Verified, verdict: dict[str, Any], key: str
+) -> None:
+    """`/memories add` stores nothing that a verdict refuses, says why, and offers to store it."""
+    app = await verified.app()
+    place = app.slack.place()
+    verified.proposes(LEAVE, **verdict)
+    answer = await memories(app, place, f"add {LEAVE}")
+    assert answer["text"] == say("en", key, what=LEAVE)
+    assert json.loads(value(answer, STORE_ACTION))["text"] == LEAVE
+    assert await app.memories(person(place, app)) == []
+
+
+async def test_what_was_refused_is_stored_by_a_click(verified: Verified) -> None:
+    """The click stores the sentence as a fact, shows it with Undo, and twice is once."""
+    app = await verified.app()
+    place = app.slack.place()
+    verified.proposes(LEAVE, about="other")
+    held = value(await memories(app, place, f"add {LEAVE}"), STORE_ACTION)
+    asked = len(verified.model.verdict_requests)
+    stored = await clicked(app, place, held)
+    assert stored["text"] == f"Remembered: {LEAVE}"
+    assert "undo_change" in json.dumps(stored)
+    assert "replace_original" not in stored
+    assert len(verified.model.verdict_requests) == asked
+    [memory] = await app.memories(person(place, app))
+    assert (memory.kind, memory.content["fact"]) == ("UserFact", LEAVE)
+    assert memory.namespace.audience == "dm"
+    assert [(one["kind"], one["evidence"]) for one in memory.sources] == [("command", LEAVE)]
+    assert memory.places == []
+    assert (await clicked(app, place, held))["text"] == say("en", "add_known")
+    assert len(await app.memories(person(place, app))) == 1
+
+
+async def test_remember_this_stores_the_refused_sentence_alone(verified: Verified) -> None:
+    """It is stored where it was said, quotes its message, and follows it."""
+    app = await verified.app()
+    text = f"{LEAVE}. {RAINS}"
+    place = app.slack.place(channel="private", text=text)
+    verified.proposes(LEAVE, about="other")
+    refused = await pointed_at(app, place, text)
+    assert refused["text"] == say("en", "refused_other_person", what=f"{LEAVE}.")
+    await clicked(app, place, value(refused, STORE_ACTION))
+    [memory] = await app.memories(person(place, app))
+    assert memory.content["fact"] == f"{LEAVE}."
+    assert memory.namespace.audience == place.channel
+    assert memory.places == [(place.channel, place.ts)]
+    assert memory.sources[0]["kind"] == "command"
+    await changed(app, place, "edit", text=RAINS)
+    assert await app.memories(person(place, app)) == []
+
+
+async def test_a_tool_that_is_refused_shows_the_person_the_reason(verified: Verified) -> None:
+    """After the reply to "remember that …" the person alone gets the reason and the button."""
+    app = await verified.app(reply_model="kioku-stand-in")
+    place = app.slack.place(channel="public")
+    verified.model.verdicts.append({0: {"about": "other"}})
+    content = {"kind": "UserFact", "fact": LEAVE}
+    app.script_calls(
+        ("memory_change", {"action": "create", "evidence": LEAVE, "content": content}),
+        text="I did not store that.",
+    )
+    said = await app.ask(place, f"<@{app.slack.bot_user_id}> remember that {LEAVE}")
+    [output] = app.outputs()
+    assert (output["done"], output["refused"]) == (False, "other_person")
+    [shown] = [one for one in app.shown(said) if STORE_ACTION in json.dumps(one)]
+    assert shown["is_ephemeral"]
+    sentence = f"remember that {LEAVE}"
+    assert shown["text"] == say("en", "refused_other_person", what=sentence)
+    held = value(shown, STORE_ACTION)
+    assert json.loads(held) == {"text": sentence, "channel": said.channel_id, "ts": said.ts}
+    assert "Remembered: " in (await clicked(app, place, held))["text"]
+    [memory] = await app.memories(person(place, app))
+    assert memory.namespace.audience == "public"
+    assert memory.places == [(said.channel_id, said.ts)]
+
+
+async def test_what_is_formed_is_shown_as_ever(verified: Verified) -> None:
+    """With another proposal stored, the refused one is left out in silence."""
+    app = await verified.app()
+    place = app.slack.place()
+    facts = [("UserFact", {"fact": one, "evidence": one}) for one in (LEAVE, "I am vegan")]
+    verified.model.answer(facts)
+    verified.model.verdicts.append({0: {"about": "other"}})
+    answer = await memories(app, place, f"add {LEAVE}. I am vegan")
+    assert answer["text"] == "Remembered: I am vegan"
+    assert STORE_ACTION not in json.dumps(answer)
+
+
+@pytest.mark.parametrize(
+    "proposal",
+    [
+        [],
+        [("UserFact", {"fact": "Bob is here", "evidence": "Bob is here"})],
+        [("UserFact", {"fact": "see https://a.example/b", "evidence": LEAVE})],
+        [("UserPet", {"name": "Rex", "evidence": LEAVE})],
+    ],
+    ids=["nothing", "not_quoted", "link", "kind"],
+)
+async def test_what_no_verdict_refused_is_stored_as_typed(
+    verified: Verified, proposal: list[Any]
+) -> None:
+    """Where nothing usable is proposed of a command, its words are the evidence themselves."""
+    app = await verified.app()
+    place = app.slack.place()
+    verified.model.answer(proposal)
+    assert (await memories(app, place, f"add {LEAVE}"))["text"] == f"Remembered: {LEAVE}"
+
+
+async def test_add_waits_for_no_slow_model(
+    verified: Verified, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past the deadline the words are stored as typed; of a message they are formed only once."""
+    monkeypatch.setattr("bot.own.adding._DEADLINE", 0.2)
+    app = await verified.app()
+    verified.model.verdict_delay = 1.0
+    place = app.slack.place()
+    verified.proposes(LEAVE, about="other")
+    assert (await memories(app, place, f"add {LEAVE}"))["text"] == f"Remembered: {LEAVE}"
+    other = app.slack.place()
+    said = await app.ask(other, "I am vegan")
+    here = Place(other.user, other.team, other.channel, said.ts, said.thread_ts)
+    verified.proposes("I am vegan", about="other")
+    assert (await pointed_at(app, here, "I am vegan"))["text"] == "Remembered: I am vegan"
+    assert app.turn(said)["formed_at"] is not None
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_add_stores_as_typed_while_no_model_judges(verified: Verified, status: int) -> None:
+    """A verdict that cannot be had refuses nothing."""
+    app = await verified.app()
+    place = app.slack.place()
+    verified.model.answer([("UserFact", {"fact": LEAVE, "evidence": LEAVE})])
+    verified.model.verdicts.append(status)
+    assert (await memories(app, place, f"add {LEAVE}"))["text"] == f"Remembered: {LEAVE}"
+
+
+async def test_credentials_are_never_stored(verified: Verified) -> None:
+    """Neither a slow model nor the button lets a password through."""
+    app = await verified.app()
+    place = app.slack.place()
+    verified.model.answer(500)
+    secret = "My password is hunter2hunter2"
+    assert (await memories(app, place, f"add {secret}"))["text"] == say("en", "add_refused")
+    for channel, ts in ((place.channel, ""), (place.channel, place.ts)):
+        held = Quoted(text=secret, channel=channel, ts=ts).value
+        answer = await clicked(app, place, held)
+        assert (answer["text"], answer["replace_original"]) == (say("en", "add_refused"), False)
+    assert await app.memories(person(place, app)) == []
+
+
+async def test_the_button_does_nothing_while_memory_is_off(verified: Verified) -> None:
+    """In a pause, and of what was forgotten since, nothing is stored; the button stays."""
+    app = await verified.app()
+    place = app.slack.place()
+    who, controls = person(place, app), app.wiring.controls
+    earlier = f"{float(place.ts) - 60:.6f}"
+    held = Quoted(text=LEAVE, channel=place.channel, ts=earlier).value
+    await controls.pause(who, None)
+    paused = await clicked(app, place, held)
+    assert "paused" in paused["text"]
+    assert paused["replace_original"] is False
+    await controls.resume(who)
+    assert "Remembered" in (await clicked(app, place, held))["text"]
+    await forget(app.pool, who, None)
+    assert (await clicked(app, place, held))["text"] == say("en", "remember_forgotten")
+    assert await app.memories(who) == []
+
+
+async def test_where_facts_are_no_kind_nothing_is_offered(verified: Verified) -> None:
+    """Without UserFact among the kinds the reason has no button, and a button stores nothing."""
+    app = await verified.app(schemas="UserFoodPreference")
+    place = app.slack.place()
+    verified.model.answer([("UserFoodPreference", {"food_name": "ramen", "evidence": "ramen"})])
+    verified.model.verdicts.append({0: {"modality": "joke"}})
+    answer = await memories(app, place, "add ramen")
+    assert answer["text"] == say("en", "refused_joke", what="ramen")
+    assert STORE_ACTION not in json.dumps(answer)
+    held = Quoted(text="ramen", channel=place.channel).value
+    assert (await clicked(app, place, held))["text"] == say("en", "add_nothing")
+
+
+async def test_a_button_of_another_shape_does_nothing(verified: Verified) -> None:
+    """A value that this app never made is one sentence."""
+    app = await verified.app()
+    place = app.slack.place()
+    assert (await clicked(app, place, "{}"))["text"] == say("en", "command_broke")
+
+
+async def test_the_models_tokens_are_counted(verified: Verified) -> None:
+    """What forming and judging took counts against the workspace's share, of tools as well."""
+    app = await verified.app(workspace_tokens_per_day=1_000_000)
+    place = app.slack.place()
+    verified.model.usage = 100
+    before = sum(row["tokens"] for row in app.rows("SELECT tokens FROM token_use"))
+    verified.proposes(LEAVE, about="other")
+    await memories(app, place, f"add {LEAVE}")
+    [row] = app.rows("SELECT tokens FROM token_use")
+    assert row["tokens"] - before == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "stored"),
+    [({"verify": False}, True), ({"sensitive": "never"}, False), ({"sensitive": "store"}, True)],
+)
+async def test_the_settings_reach_the_verdicts(
+    verified: Verified, settings: dict[str, Any], stored: bool
+) -> None:
+    """KIOKU_VERIFY=off asks for no verdict; KIOKU_SENSITIVE says what becomes of some."""
+    app = await verified.app(**settings)
+    place = app.slack.place(channel="private")
+    verified.proposes("I have asthma", sensitive="health")
+    answer = await memories(app, place, "add I have asthma")
+    assert bool(await app.memories(person(place, app))) is stored
+    assert bool(verified.model.verdict_requests) is settings.get("verify", True)
+    if not stored:
+        assert answer["text"] == say("en", "refused_sensitive", what="I have asthma")
+
+
+async def test_another_model_gives_the_verdicts(verified: Verified) -> None:
+    """KIOKU_VERIFY_MODEL is asked for verdicts, and for nothing else."""
+    app = await verified.app(verify_model="other")
+    place = app.slack.place()
+    verified.proposes("I am vegan")
+    await memories(app, place, "add I am vegan")
+    assert {one["model"] for one in verified.model.verdict_requests} == {"other"}
+    assert {one["model"] for one in verified.model.requests} == {"scripted"}
+
+
+async def test_the_person_is_asked_about_sensitive_matters(verified: Verified) -> None:
+    """With KIOKU_SENSITIVE=ask it is a question; Remember stores it, and it is no news twice."""
+    app = await verified.app(sensitive="ask")
+    place = app.slack.place()
+    who = person(place, app)
+    verified.proposes("I have asthma", sensitive="health")
+    answer = await memories(app, place, "add I have asthma")
+    assert answer["text"] == say("en", "ask_store_line", what="I have asthma")
+    assert await app.memories(who) == []
+    await app.wiring.homes.show(who, Where())
+    [home] = app.slack.calls("views.publish")
+    assert "May I remember this?" in json.dumps(home)
+    changes = app.wiring.modals.changes
+    assert "asthma" in json.dumps(await changes.shown_anew(who, "en", "history -"))
+    question, chosen, *_ = value(answer, f"{ANSWER_ACTION}_yes").split()
+    assert await changes.answer(who, question, chosen, "history -") is None
+    [memory] = await app.memories(who)
+    assert memory.content["fact"] == "I have asthma"
+    told = await changes.shown_anew(who, "en", "history -")
+    assert told is not None
+    assert "I have asthma" in told["text"]

@@ -1,0 +1,608 @@
+"""The verdict: one request for all proposals of a run, and what each of its fields decides."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+from langchain_core.language_models import BaseChatModel
+
+from memory import Former, Verifier, answer_question, memory_model
+from memory.database import Pool
+from memory.embeddings import Embedder
+from memory.errors import FormationUnavailable
+from memory.evidence import Words
+from memory.namespace import DM, PUBLIC, Person, view
+from memory.user_store import Formed
+from tests.integration.scripted_model import (
+    Call,
+    ScriptedModel,
+    Shown,
+    asked_text,
+    proposals_in,
+    verdict,
+)
+from tests.integration.test_formation import food, know, patch, reasons, remove, rows
+
+ALICE = Person("T1", "U1")
+ALICE_DM = view(ALICE.namespace(DM))
+TOKYO = ZoneInfo("Asia/Tokyo")
+FRIDAY = datetime(2027, 1, 15, 3, tzinfo=UTC)  # noon in Tokyo
+
+
+def typed(*texts: str, at: datetime = FRIDAY, reply_to: str | None = None) -> list[Words]:
+    """Return messages of one DM, a second apart, by somebody in Tokyo."""
+    return [
+        Words(
+            text=text,
+            channel="D1",
+            ts=f"{(at + timedelta(seconds=i)).timestamp():.6f}",
+            zone=TOKYO,
+            reply_to=reply_to,
+        )
+        for i, text in enumerate(texts)
+    ]
+
+
+def fact(text: str, evidence: str, **more: Any) -> Call:
+    """Return a call that stores a fact."""
+    return ("UserFact", {"fact": text, "evidence": evidence, **more})
+
+
+def verifying(
+    pool: Pool, embedder: Embedder, model: ScriptedModel, name: str = "scripted", **options: Any
+) -> Former:
+    """Return a former with the verifier that a test wants."""
+
+    def chat() -> BaseChatModel:
+        return memory_model(model=name, api_key="none", base_url=model.base_url)
+
+    return Former(pool, embedder, chat, verifier=Verifier(chat, **options))
+
+
+async def facts(database: str) -> list[str]:
+    """Return the stored facts, sorted."""
+    return sorted(str(row["value"]["content"].get("fact")) for row in await rows(database))
+
+
+async def test_one_request_judges_all_proposals_of_a_run(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """Each field decides on its own proposal, in one run and one request."""
+    said = [
+        "My dog's name is Rex.",
+        "A colleague is on leave.",
+        "I used to live in Bergen.",
+        "If I were rich I would own a boat.",
+        "Do I like jazz?",
+        "Oh great, I just love meetings.",
+        "Please book me a table.",
+        "I studied in Kyoto.",
+        "I have two kids.",
+        "I collect stamps.",
+    ]
+    model.answer([fact(one.rstrip(".?"), one) for one in said[:8]])
+    model.verdicts.append(
+        {
+            1: {"about": "other"},
+            2: {"modality": "past"},
+            3: {"modality": "hypothetical"},
+            4: {"modality": "question"},
+            5: {"modality": "joke"},
+            6: {"modality": "request"},
+        }
+    )
+    formed = await former.form(ALICE_DM, typed(*said))
+    assert [change.action for change in formed.changes] == ["remembered"] * 2
+    assert await facts(database) == ["I studied in Kyoto", "My dog's name is Rex"]
+    assert reasons(formed) == [
+        "other_person",
+        "past",
+        "hypothetical",
+        "question",
+        "joke",
+        "request",
+    ]
+    assert [one.sentence for one in formed.refused] == said[1:7]
+    assert (len(model.requests), len(model.verdict_requests)) == (1, 1)
+
+
+async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """`supported` false and a missing verdict refuse; verdicts for unknown indexes are ignored."""
+    said = ["I live in Oslo.", "I play chess.", "I own a kayak."]
+    model.answer([fact(one, one) for one in said])
+    model.verdicts.append(
+        json.dumps(
+            {
+                "verdicts": [
+                    verdict(0, supported=False),
+                    verdict(2),
+                    verdict(7),
+                    verdict(-1),
+                ]
+            }
+        )
+    )
+    formed = await former.form(ALICE_DM, typed(*said))
+    assert await facts(database) == ["I own a kayak."]
+    assert reasons(formed) == ["unsupported", "unsupported"]
+
+
+async def test_a_missing_sensitive_means_none(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """Optional fields of a verdict may be left out, and the answer may be JSON text."""
+    given = verdict(0)
+    del given["sensitive"]
+    model.answer([fact("I play chess", "I play chess")])
+    model.verdicts.append(f"Here you are:\n```json\n{json.dumps({'verdicts': [given]})}\n```")
+    formed = await former.form(view(ALICE.namespace(PUBLIC)), typed("I play chess"))
+    assert [change.action for change in formed.changes] == ["remembered"]
+    assert formed.questions == ()
+
+
+async def test_what_the_verdict_sees(former: Former, model: ScriptedModel) -> None:
+    """Each proposal with its values, old content, sentences, question; the date and the zone."""
+    await know(former, model, ALICE_DM, food("ラーメン", 80, "ラーメンが好きです", cuisine="和食"))
+    said = typed(
+        "今日は疲れた。味噌ラーメンが一番<好き>です！また明日。\nJe déteste les champignons.",
+        reply_to="何が好きですか？",
+    )
+    model.answer(
+        lambda shown: [
+            patch(shown.id_of("ラーメン"), preference=95, evidence="味噌ラーメンが一番"),
+            food("champignons", 5, "je déteste les champignons"),
+        ]
+    )
+    model.verdict_requests.clear()
+    await former.form(ALICE_DM, said)
+    (request,) = model.verdict_requests
+    assert "MemoryVerdicts" in request["messages"][0]["content"]
+    assert request["messages"][0]["role"] == "system"
+    assert request["tool_choice"] == {"type": "function", "function": {"name": "MemoryVerdicts"}}
+    assert request["store"] is False
+    text = asked_text(request)
+    assert '{"date": "2027-01-15", "weekday": "Friday", "zone": "Asia/Tokyo"}' in text
+    assert "味噌ラーメンが一番" in text
+    assert "déteste" in text
+    assert "<好き>" not in text
+    assert "<typed>" not in text
+    changed, added = proposals_in(request)
+    assert changed == {
+        "index": 0,
+        "change": "change",
+        "kind": "UserFoodPreference",
+        "values": {"preference": 95},
+        "old": {"food_name": "ラーメン", "cuisine": "和食", "preference": 80},
+        "sentence": "味噌ラーメンが一番<好き>です！",
+        "before": "今日は疲れた。",
+        "after": "また明日。",
+        "question": "何が好きですか？",
+    }
+    assert added["change"] == "add"
+    assert added["old"] is None
+    assert added["values"] == {"food_name": "champignons", "preference": 5}
+    assert added["sentence"] == "Je déteste les champignons."
+
+
+async def test_proposals_are_paired_before_the_verdict(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """An insert about a thing that is known is judged as the change of that row."""
+    await know(former, model, ALICE_DM, food("Ramen", 80, "I like ramen", cuisine="Japanese"))
+    model.answer([food("ramen", 95, "Ramen is the best", description="the best")])
+    await former.form(ALICE_DM, typed("Ramen is the best"))
+    (proposed,) = model.proposed
+    assert (proposed["change"], proposed["old"]["preference"]) == ("change", 80)
+    assert proposed["values"] == {"food_name": "ramen", "preference": 95, "description": "the best"}
+    (row,) = await rows(database)
+    assert row["value"]["content"]["cuisine"] == "Japanese"
+
+
+async def test_a_row_that_appears_after_the_verdict_is_asked_about(
+    former: Former, model: ScriptedModel, pool: Pool, model_embedder: Embedder, database: str
+) -> None:
+    """The verdict was about something new; the commit finds a row of it: the person decides."""
+    model.answer([food("ramen", 95, "Ramen is the best")])
+    other = verifying(pool, model_embedder, model)
+    # The other run stores its row while the first one's verdict is on its way.
+    model.held = asyncio.Event()
+    first = asyncio.create_task(former.form(ALICE_DM, typed("Ramen is the best")))
+    await model.judging.wait()
+    held, model.held = model.held, None
+    model.answer([food("ramen", 40, "Ramen is so-so")])
+    await other.form(ALICE_DM, typed("Ramen is so-so"))
+    held.set()
+    formed = await first
+    assert formed.changes == ()
+    (question,) = formed.questions
+    assert (question.kind, question.before["content"]["preference"]) == ("replace", 40)
+    (row,) = await rows(database)
+    assert row["value"]["content"]["preference"] == 40
+
+
+@pytest.mark.parametrize("takes_back", [True, False])
+async def test_a_removal_needs_the_verdict(
+    former: Former, model: ScriptedModel, database: str, takes_back: bool
+) -> None:
+    """RemoveDoc carries an id only: the verdict sees all that was typed, and decides."""
+    await know(former, model, ALICE_DM, food("viande", 80, "J'adore la viande"))
+    model.answer(lambda shown: [remove(shown.id_of("viande"))])
+    model.verdicts.append({0: {"supported": takes_back}})
+    model.verdict_requests.clear()
+    formed = await former.form(
+        ALICE_DM, typed("Au fait, j'ai changé d'avis.", "Je ne mange plus de viande.")
+    )
+    assert (
+        '<typed>\n"Au fait, j\'ai changé d\'avis."\n"Je ne mange plus de viande."\n</typed>'
+        in asked_text(model.verdict_requests[0])
+    )
+    (proposed,) = model.proposed
+    assert (proposed["change"], proposed["old"]["food_name"]) == ("remove", "viande")
+    assert len(await rows(database)) == (0 if takes_back else 1)
+    assert reasons(formed) == ([] if takes_back else ["unsupported"])
+    if takes_back:
+        [removed] = formed.changes
+        assert (removed.action, removed.after) == ("removed", None)
+
+
+@pytest.mark.parametrize("modality", ["request", "past"])
+async def test_level_zero_is_a_removal_too(
+    former: Former, model: ScriptedModel, database: str, modality: str
+) -> None:
+    """A level that falls to 0 is judged as a removal; a request and what is over may remove."""
+    await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
+    model.answer(
+        lambda shown: [patch(shown.id_of("pasta"), preference=0, evidence="forget the pasta")]
+    )
+    model.verdicts.append({0: {"modality": modality}})
+    formed = await former.form(ALICE_DM, typed("Please forget the pasta thing"))
+    assert model.proposed[0]["change"] == "remove"
+    assert [change.action for change in formed.changes] == ["removed"]
+    assert await rows(database) == []
+
+
+@pytest.mark.parametrize("by_level", [False, True])
+async def test_words_the_person_was_asked_about_remove_nothing(
+    former: Former, model: ScriptedModel, database: str, by_level: bool
+) -> None:
+    """What a button asks about is decided by the click, not by the words again."""
+    await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
+
+    def take_back(shown: Shown) -> list[Call]:
+        pasta = shown.id_of("pasta")
+        return [patch(pasta, preference=0, evidence="forget that") if by_level else remove(pasta)]
+
+    model.answer(take_back)
+    said = [replace(one, asked=True) for one in typed("forget that I like pasta")]
+    model.verdict_requests.clear()
+    formed = await former.form(ALICE_DM, said)
+    assert reasons(formed) == ["asked_already"]
+    assert model.verdict_requests == []
+    assert len(await rows(database)) == 1
+
+
+async def test_a_removal_is_not_judged_by_words_the_person_was_asked_about(
+    former: Former, model: ScriptedModel
+) -> None:
+    """Of a run's messages the verdict on a removal sees those only that may remove something."""
+    await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
+    model.answer(lambda shown: [remove(shown.id_of("pasta"))])
+    asked, said = typed("Forget that I like pasta", "Good morning")
+    await former.form(ALICE_DM, [replace(asked, asked=True), said])
+    assert '<typed>\n"Good morning"\n</typed>' in asked_text(model.verdict_requests[-1])
+
+
+async def test_an_unclear_removal_is_a_question(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """Where the person may mean something else, the memory stays until they say so."""
+    await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
+    model.answer(lambda shown: [remove(shown.id_of("pasta"))])
+    model.verdicts.append({0: {"conflict": "unclear"}})
+    formed = await former.form(ALICE_DM, typed("No pasta, I guess"))
+    assert (formed.changes, formed.refused) == ((), ())
+    assert [(one.kind, one.after) for one in formed.questions] == [("remove", None)]
+    assert len(await rows(database)) == 1
+
+
+async def test_what_changed_since_the_verdict_is_not_removed_unasked(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A removal of another version than the verdict was about is a question."""
+    await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
+    model.answer(lambda shown: [remove(shown.id_of("pasta"))])
+    model.held = asyncio.Event()
+    model.judging.clear()
+    run = asyncio.create_task(former.form(ALICE_DM, typed("I don't like pasta any more")))
+    await model.judging.wait()
+    with psycopg.connect(database) as owner:
+        owner.execute("UPDATE store SET value = jsonb_set(value, '{content,preference}', '95')")
+    model.held.set()
+    formed = await run
+    assert formed.changes == ()
+    assert [question.kind for question in formed.questions] == ["remove"]
+    assert len(await rows(database)) == 1
+
+
+async def test_requests_are_for_instructions(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A wish about answers is a request by nature; a fact that is only requested is not stored."""
+    said = "Please answer in bullet points from now on"
+    model.answer(
+        [
+            ("UserInstruction", {"instruction": "Answer in bullet points", "evidence": said}),
+            fact("wants bullet points", said),
+        ]
+    )
+    model.verdicts.append({0: {"modality": "request"}, 1: {"modality": "request"}})
+    formed = await former.form(ALICE_DM, typed(said))
+    assert [change.kind for change in formed.changes] == ["UserInstruction"]
+    assert reasons(formed) == ["request"]
+
+
+@pytest.mark.parametrize(
+    ("until", "ends"),
+    [("2027-01-18", "2027-01-18T15:00:00+00:00"), (None, None), ("9999-12-31", None)],
+)
+async def test_valid_until_holds_through_that_day_where_the_person_is(
+    former: Former,
+    model: ScriptedModel,
+    database: str,
+    until: str | None,
+    ends: str | None,
+) -> None:
+    """The day ends at midnight in Tokyo, at 15:00 UTC; no day, no end."""
+    model.answer([fact("is in Osaka", "Ich bin bis Montag in Osaka")])
+    model.verdicts.append({0: {"valid_until": until}})
+    await former.form(ALICE_DM, typed("Ich bin bis Montag in Osaka"))
+    (row,) = await rows(database)
+    assert row["value"].get("expires_at") == ends
+
+
+async def test_what_is_over_by_its_own_date_is_not_stored(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A `valid_until` before today: refused."""
+    model.answer([fact("is in Osaka", "I'm in Osaka until Friday")])
+    model.verdicts.append({0: {"valid_until": "2020-01-03"}})
+    formed = await former.form(ALICE_DM, typed("I'm in Osaka until Friday"))
+    assert reasons(formed) == ["ended"]
+    assert await rows(database) == []
+
+
+async def test_an_end_stays_until_the_fact_is_restated(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A patch of another field keeps a stored end; the fact said again without one drops it."""
+    model.answer([food("soup", 80, "Only soup until Monday")])
+    model.verdicts.append({0: {"valid_until": "2027-01-18"}})
+    await former.form(ALICE_DM, typed("Only soup until Monday"))
+    model.answer(lambda shown: [patch(shown.id_of("soup"), description="hot", evidence="Hot soup")])
+    await former.form(ALICE_DM, typed("Hot soup, please"))
+    (row,) = await rows(database)
+    assert row["value"]["expires_at"] == "2027-01-18T15:00:00+00:00"
+    model.answer([food("soup", 80, "I like soup", description="hot")])
+    await former.form(ALICE_DM, typed("I like soup"))
+    (row,) = await rows(database)
+    assert "expires_at" not in row["value"]
+
+
+async def test_the_end_of_one_fact_is_not_that_of_the_next(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A patch that makes it another fact, without an end, drops the stored end."""
+    model.answer([fact("is in Osaka", "I'm in Osaka until Monday")])
+    model.verdicts.append({0: {"valid_until": "2027-01-18"}})
+    await former.form(ALICE_DM, typed("I'm in Osaka until Monday"))
+    said = "I live in Osaka for good now"
+    model.answer(lambda shown: [patch(shown.id_of("Osaka"), fact="lives in Osaka", evidence=said)])
+    await former.form(ALICE_DM, typed(said))
+    (row,) = await rows(database)
+    assert row["value"]["content"]["fact"] == "lives in Osaka"
+    assert "expires_at" not in row["value"]
+
+
+@pytest.mark.parametrize(
+    ("conflict", "stored", "asked"), [("none", 20, 0), ("replaces", 20, 0), ("unclear", 80, 1)]
+)
+async def test_an_unclear_conflict_is_a_question(
+    former: Former,
+    model: ScriptedModel,
+    database: str,
+    conflict: str,
+    stored: int,
+    asked: int,
+) -> None:
+    """`unclear` leaves the row as it is and asks; the others change it."""
+    await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
+    model.answer(lambda shown: [patch(shown.id_of("pasta"), preference=20, evidence="pasta, hmm")])
+    model.verdicts.append({0: {"conflict": conflict}})
+    formed = await former.form(ALICE_DM, typed("pasta, hmm"))
+    assert [question.kind for question in formed.questions] == ["replace"] * asked
+    (row,) = await rows(database)
+    assert row["value"]["content"]["preference"] == stored
+
+
+SENSITIVE = [
+    # policy, audience, about, what becomes of it
+    (None, DM, "speaker", "stored"),
+    (None, DM, "other", "asked"),
+    (None, PUBLIC, "speaker", "asked"),
+    ("store", PUBLIC, "speaker", "stored"),
+    ("store", DM, "other", "asked"),
+    ("ask", DM, "speaker", "asked"),
+    ("never", DM, "speaker", "refused"),
+    ("never", DM, "other", "refused"),
+]
+
+
+@pytest.mark.parametrize(("policy", "audience", "about", "becomes"), SENSITIVE)
+async def test_sensitive_matters(
+    pool: Pool,
+    model_embedder: Embedder,
+    model: ScriptedModel,
+    database: str,
+    policy: Any,
+    audience: str,
+    about: str,
+    becomes: str,
+) -> None:
+    """KIOKU_SENSITIVE: stored, asked or never; unset it depends on where and of whom it is said."""
+    former = verifying(pool, model_embedder, model, sensitive=policy)
+    model.answer([fact("has diabetes", "I have diabetes")])
+    model.verdicts.append({0: {"sensitive": "health", "about": about}})
+    formed = await former.form(view(ALICE.namespace(audience)), typed("I have diabetes"))
+    assert len(formed.changes) == (becomes == "stored")
+    assert [one.kind for one in formed.questions] == ["store"] * (becomes == "asked")
+    assert reasons(formed) == ["sensitive"] * (becomes == "refused")
+    assert await facts(database) == ["has diabetes"] * (becomes == "stored")
+
+
+@pytest.mark.parametrize(("answer", "stored"), [("yes", ["has diabetes"]), ("no", [])])
+async def test_the_answer_to_whether_to_store(
+    pool: Pool,
+    model_embedder: Embedder,
+    model: ScriptedModel,
+    database: str,
+    answer: Any,
+    stored: list[str],
+) -> None:
+    """Yes stores it with its source; it is asked once however often it is proposed."""
+    former = verifying(pool, model_embedder, model, sensitive="ask")
+    for _ in range(2):
+        model.answer([fact("has diabetes", "I have diabetes")])
+        model.verdicts.append({0: {"sensitive": "health"}})
+        formed = await former.form(ALICE_DM, typed("I have diabetes"))
+    with psycopg.connect(database) as owner:
+        assert owner.execute("SELECT count(*) FROM memory_questions").fetchone() == (1,)
+    (question,) = formed.questions
+    change = await answer_question(pool, model_embedder, ALICE, question.id, answer)
+    assert (change is not None) == bool(stored)
+    assert await facts(database) == stored
+    if stored:
+        (row,) = await rows(database)
+        assert row["value"]["sources"][0]["evidence"] == "I have diabetes"
+
+
+async def test_malformed_is_asked_once_more(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """The second answer counts; two malformed ones drop the proposals, and the words are formed."""
+    model.answer([fact("I play chess", "I play chess")])
+    model.verdicts.append('{"verdicts": [{"index": 0, "supported": "perhaps"}]}')
+    formed = await former.form(ALICE_DM, typed("I play chess"))
+    assert len(formed.changes) == 1
+    assert len(model.verdict_requests) == 2
+    for nonsense in ("", "{", '{"verdicts": 3}', "[" * 5000):
+        model.answer([fact("I play go", "I play go")])
+        model.verdicts += [nonsense, nonsense]
+        ran: list[Formed] = []
+
+        async def note(_: object, formed: Formed, ran: list[Formed] = ran) -> None:
+            ran.append(formed)
+
+        formed = await former.form(ALICE_DM, typed("I play go"), in_commit=note)
+        assert reasons(formed) == ["unusable_verdict"]
+        assert len(ran) == 1
+    assert await facts(database) == ["I play chess"]
+
+
+@pytest.mark.parametrize("name", ["scripted", "gpt-6-luna"])
+async def test_a_refusal_drops_the_proposals(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel, database: str, name: str
+) -> None:
+    """A model that declines, over either of OpenAI's interfaces, is not asked again."""
+    former = verifying(pool, model_embedder, model, name)
+    model.answer([fact("I play chess", "I play chess")])
+    model.verdicts.append("refusal")
+    formed = await former.form(ALICE_DM, typed("I play chess"))
+    assert reasons(formed) == ["refused_verdict"]
+    assert len(model.verdict_requests) == 1
+    assert await rows(database) == []
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_an_outage_leaves_the_words_waiting(
+    former: Former, model: ScriptedModel, database: str, status: int
+) -> None:
+    """429 and 5xx: nothing is written, `in_commit` is not called, one request was made."""
+    model.answer([fact("I play chess", "I play chess")])
+    model.verdicts.append(status)
+    ran: list[bool] = []
+
+    async def note(*_: object) -> None:
+        ran.append(True)
+
+    with pytest.raises(FormationUnavailable):
+        await former.form(ALICE_DM, typed("I play chess"), in_commit=note)
+    assert (ran, len(model.verdict_requests)) == ([], 1)
+    assert await rows(database) == []
+
+
+async def test_past_the_deadline_nothing_is_written(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A run with a deadline says that it was late, and leaves the words as they are."""
+    model.answer([fact("I play chess", "I play chess")])
+    model.verdict_delay = 5.0
+    ran: list[bool] = []
+
+    async def note(*_: object) -> None:
+        ran.append(True)
+
+    formed = await former.form(ALICE_DM, typed("I play chess"), in_commit=note, deadline=0.3)
+    assert (formed.late, formed.changes, ran) == (True, (), [])
+    assert await rows(database) == []
+
+
+async def test_nothing_proposed_nothing_asked(former: Former, model: ScriptedModel) -> None:
+    """A run that proposes nothing makes no request for verdicts."""
+    await former.form(ALICE_DM, typed("ok thanks"))
+    assert model.verdict_requests == []
+
+
+async def test_more_than_eight_from_one_message_are_too_many(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """Eight new memories of one message at most; another message has its own eight."""
+    first, second = "I like " + " ".join(f"dish{i}" for i in range(10)), "And soup"
+    model.answer(
+        [*[food(f"dish{i}", 80, f"dish{i}") for i in range(10)], food("soup", 80, "and soup")]
+    )
+    formed = await former.form(ALICE_DM, typed(first, second))
+    assert reasons(formed) == ["too_many", "too_many"]
+    assert len(await rows(database)) == 9
+
+
+async def test_without_a_verifier_the_evidence_rule_decides_alone(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel, database: str
+) -> None:
+    """KIOKU_VERIFY=off: what quotes the person is stored, what does not is refused."""
+
+    def chat() -> BaseChatModel:
+        return memory_model(model="scripted", api_key="none", base_url=model.base_url)
+
+    former = Former(pool, model_embedder, chat)
+    model.answer([fact("likes boats", "if I were rich"), fact("is a spy", "I am a spy")])
+    formed = await former.form(ALICE_DM, typed("If I were rich I would own a boat."))
+    assert await facts(database) == ["likes boats"]
+    assert reasons(formed) == ["no_evidence"]
+    assert model.verdict_requests == []
+
+
+async def test_tokens_of_verdicts_are_counted(former: Former, model: ScriptedModel) -> None:
+    """What the model says it used is in `Formed.tokens`, the verdict's with it."""
+    model.usage = 100
+    model.answer([fact("I play chess", "I play chess")])
+    formed = await former.form(ALICE_DM, typed("I play chess"))
+    assert formed.tokens == 200

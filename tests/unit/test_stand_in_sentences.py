@@ -1,0 +1,231 @@
+"""Every sentence that the documentation and the app offer gets a right answer of the stand-in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.locale import Language, say
+from playground.model.formation import Memories
+from playground.model.lexicon import is_japanese
+from playground.model.prompt import Prompt, Tool, Turn
+from playground.model.replies import SAY
+from playground.model.sentences import TABLE, read, statements
+from playground.model.thinking import answer_to
+from tests.conftest import ROOT
+
+LANGUAGES: tuple[Language, ...] = ("en", "ja")
+KINDS = (
+    "kinds: UserTechInterest(topic, category?, interest_level? 1-100, description?);"
+    " UserFoodPreference(food_name, cuisine?, preference? 1-100, description?);"
+    " UserFact(fact, topic?)."
+)
+TOOLS = {
+    "memory_search": {"query": {}},
+    "memory_change": {"action": {}, "evidence": {}, "id": {}, "content": {"description": KINDS}},
+    "memory_settings": {"action": {}},
+    "search_web": {"query": {}},
+}
+DISH = ("ramen", "ラーメン")
+KNOWN = [
+    {"food_name": "soba", "preference": 70},
+    {"food_name": "natto", "preference": 5},
+    {"fact": "I'm allergic to peanuts", "topic": "allergy"},
+    {"topic": "AWS", "interest_level": 90},
+    {"topic": "Rust", "interest_level": 75},
+]
+NOW = "It is Friday, 2026-11-20T19:58+09:00, in the time zone Asia/Tokyo."
+SHOWN = ("memory_settings", {"action": "show_memories"})
+
+# What is right: words of the reply, or a call with its arguments.
+Right = str | tuple[str, dict[str, Any]]
+SUGGESTED: dict[str, dict[Language, Right]] = {
+    "suggest_ask_me_message": {"en": "3. Where do you live?", "ja": "3. どこに住んでいますか？"},
+    "suggest_topics_message": {"en": "1. **AWS**", "ja": "1. **AWS**"},
+    "suggest_draft_message": {"en": "Please send me the text", "ja": "原文を送ってください"},
+    "suggest_remembered_message": {"en": SHOWN, "ja": SHOWN},
+    "suggest_eat_message": {"en": "**soba**", "ja": "**soba**"},
+    "suggest_news_message": {
+        "en": ("search_web", {"query": "AWS news"}),
+        "ja": ("search_web", {"query": "AWS news"}),
+    },
+    "suggest_together_message": {"en": "**AWS**, **Rust**", "ja": "**AWS**, **Rust**"},
+    "suggest_week_message": {"en": "**ramen**", "ja": "**ラーメン**"},
+}
+OFFERED: dict[str, Right] = {
+    "Ask me three short questions, so that your answers suit me.": "1. Which food do you like?",
+    "Recommend three technology topics for me, and sum each up in a sentence.": "2. **Rust**",
+    "What do you remember about me?": SHOWN,
+    "I like ramen and I'm interested in AWS": "I'm interested in AWS",
+    "what shall I eat?": "You like **ramen**",
+    "remember that I'm allergic to peanuts": (
+        "memory_change",
+        {
+            "action": "create",
+            "evidence": "remember that I'm allergic to peanuts",
+            "content": {"kind": "UserFact", "fact": "I'm allergic to peanuts", "topic": "allergy"},
+        },
+    ),
+    "what do you remember about me?": SHOWN,
+    "forget that I like ramen": ("memory_search", {"query": "ramen"}),
+    "pause your memory for 2 hours": (
+        "memory_settings",
+        {"action": "pause", "until": "2026-11-20T21:58+09:00"},
+    ),
+    "don't remember this": (
+        "memory_settings",
+        {"action": "do_not_remember", "scope": "this_message"},
+    ),
+    "ラーメンが好きで、AWSに興味があります": "AWSに興味があります",
+    "今日は何を食べよう？": "**ラーメン**がお好きでしたね",
+    "ピーナッツアレルギーだと覚えておいて": (
+        "memory_change",
+        {
+            "action": "create",
+            "evidence": "ピーナッツアレルギーだと覚えておいて",
+            "content": {
+                "kind": "UserFact",
+                "fact": "ピーナッツアレルギー",
+                "topic": "アレルギー",
+            },
+        },
+    ),
+    "私について何を覚えてる？": SHOWN,
+    "ラーメンが好きなことは忘れて": ("memory_search", {"query": "ラーメン"}),
+    "2時間、記憶を止めて": (
+        "memory_settings",
+        {"action": "pause", "until": "2026-11-20T21:58+09:00"},
+    ),
+    "これは覚えないで": ("memory_settings", {"action": "do_not_remember", "scope": "this_message"}),
+}
+
+
+def answered(text: str) -> Right:
+    """The one call, or the text, that the stand-in answers with."""
+    dish = {"food_name": DISH[is_japanese(text)], "preference": 80}
+    lines = [json.dumps({"content": one}, ensure_ascii=False) for one in (dish, *KNOWN)]
+    tools = (
+        Tool(name=name, description="", parameters={"properties": properties})
+        for name, properties in TOOLS.items()
+    )
+    answer = answer_to(
+        Prompt(
+            instructions="\n".join(["<memories>", *lines, "</memories>", NOW]),
+            turns=(Turn(role="user", text=text),),
+            tools=tuple(tools),
+        )
+    )
+    if not answer.calls:
+        return answer.text
+    [call] = answer.calls
+    return call.name, json.loads(call.arguments)
+
+
+def check(text: str, right: Right) -> None:
+    """Compare the answer with what is right."""
+    answer = answered(text)
+    if isinstance(right, str):
+        assert right in answer
+        assert SAY["unknown"][is_japanese(text)] not in answer
+    else:
+        assert answer == right
+
+
+def suggested() -> Iterator[tuple[Language, str]]:
+    """Each prompt that the catalogues hold."""
+    for language in LANGUAGES:
+        catalogue = ROOT / "bot" / "locale" / language / "LC_MESSAGES" / "kioku.po"
+        keys = re.findall(r'^msgid "(suggest_\w+_message)"', catalogue.read_text("utf-8"), re.M)
+        assert keys
+        yield from ((language, key) for key in keys)
+
+
+def offered() -> Iterator[str]:
+    """The manifest's prompts, and what both READMEs say to try: lists of code after "1."."""
+    manifest = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
+    prompts = manifest["features"]["agent_view"]["suggested_prompts"]
+    yield from (prompt["message"] for prompt in prompts)
+    for name in ("README.md", "README.ja.md"):
+        readme = (ROOT / name).read_text("utf-8")
+        tried = re.search(r"^1\. .*?(?=^\S(?!\. ))", readme, re.M | re.S)
+        assert tried
+        found = [text for text in re.findall(r"`([^`]+)`", tried[0]) if not text.startswith("/")]
+        assert len(found) >= 6
+        yield from found
+
+
+@pytest.mark.parametrize(("language", "key"), list(suggested()))
+def test_each_suggested_prompt_gets_a_right_answer(language: Language, key: str) -> None:
+    """Both catalogues: a prompt without an answer in the table above fails."""
+    food = DISH[language == "ja"]
+    text = say(language, key, food=food, topic="AWS", other="Rust")
+    check(text, SUGGESTED[key][language])
+    assert f"**{food}**" not in answered(text) or key != "suggest_eat_message"
+
+
+@pytest.mark.parametrize("text", list(offered()))
+def test_each_sentence_that_is_offered_gets_a_right_answer(text: str) -> None:
+    """The manifest and the lists in both READMEs."""
+    check(text, OFFERED[text])
+
+
+@pytest.mark.parametrize("text", [one for row in TABLE for one in row[3].split(" | ")])
+def test_each_example_of_the_table_fits_its_form(text: str) -> None:
+    """Its first form is the one it stands beside, and what it gets is not the honest sentence."""
+    name = next(row[0] for row in TABLE if text in row[3].split(" | "))
+    assert [one.name for one in read(text)] == [name]
+    assert answered(text) != SAY["unknown"][is_japanese(text)]
+
+
+def test_an_allergy_is_not_what_one_likes() -> None:
+    """A new liking is not brought together with what the person is allergic to."""
+    assert answered("I like curry") == "Understood: **I like curry**."
+
+
+def test_a_dislike_after_a_dislike_forgets_nothing() -> None:
+    """ "I don't like pasta" after "I hate pasta" leaves the memory as it is."""
+    memories = Memories([], [])
+    memories.hear("I hate pasta")
+    [before] = memories.documents
+    memories.hear("I don't like pasta")
+    [after] = memories.documents
+    assert (after, after.removed, after.content["preference"]) == (before, False, 5)
+
+
+def test_a_doubt_is_no_interest() -> None:
+    """ "I don't think I like AWS" is not understood, so nothing is formed of it."""
+    assert statements("I don't think I like AWS") == []
+    assert answered("I don't think I like AWS") == SAY["unknown"][0]
+
+
+EVERYDAY = (ROOT / "tests" / "data" / "everyday_sentences.txt").read_text("utf-8").splitlines()
+
+
+@pytest.mark.parametrize("text", EVERYDAY)
+def test_everyday_sentences_get_the_honest_one(text: str) -> None:
+    """Sentences of nobody who knew the table: the honest answer, no memory and no call."""
+    assert statements(text) == []
+    assert answered(text) == SAY["unknown"][is_japanese(text)]
+
+
+def test_there_are_sixty_everyday_sentences() -> None:
+    """As many as were asked for, and no two alike."""
+    assert len(set(EVERYDAY)) == len(EVERYDAY) >= 60
+
+
+def test_the_page_of_the_documentation_is_the_table() -> None:
+    """Each row of docs/reference/stand-in-model.md is made from the table in the code."""
+    page = (ROOT / "docs" / "reference" / "stand-in-model.md").read_text("utf-8")
+    shown = page.partition("<!-- sentences -->\n")[2].partition("<!-- /sentences -->")[0]
+    assert shown == "\n".join(["| what | sentences |", "|---|---|", *_rows(), ""])
+
+
+def _rows() -> Iterator[str]:
+    for name in dict.fromkeys(row[0] for row in TABLE):
+        examples = [one for row in TABLE if row[0] == name for one in row[3].split(" | ")]
+        yield f"| `{name}` | {'<br>'.join(examples)} |"
