@@ -65,8 +65,8 @@ def reply_to(prompt: Prompt) -> str:
 def _known(prompt: Prompt) -> list[Said]:
     """What the prompt says of the person, the most liked first, as if they said it in the table's forms."""
     memories = Memories([], [Document(kind="", content=one) for one in prompt.memories])
-    earlier = [turn.text for turn in prompt.turns if turn.role == "user"][:-1]
-    for words in map(str, [*prompt.framed("recent_words"), *earlier]):
+    written = [turn.text for turn in prompt.turns if turn.role == "user"]
+    for words in map(str, [*prompt.framed("recent_words"), *written]):
         memories.hear("" if words.startswith("[another person") else words)
     told = [_told(one.content) for one in memories.documents if not one.removed]
     return sorted((one for each in told for one in each), key=lambda one: -one.level)

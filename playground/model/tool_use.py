@@ -117,18 +117,13 @@ def words_for(prompt: Prompt) -> str:
     say, told = texts_for(prompt), []
     for result in prompt.fresh_results:
         output, action = _json(result.output), str(_json(result.arguments).get("action"))
-        key = next(
-            (key for key in say if output.get(key) not in (None, False) and key != "done"), ""
-        )
+        told_of = {key for key, value in output.items() if value not in (None, False)} - {"done"}
+        key = next((key for key in say if key in told_of), action if action in say else "done")
         if "result" in output:
             links = (f"- [{one['title']}]({one['url']})" for one in output.get("sources", []))
             told.append("\n".join([output["result"], *links]))
         elif key == "error" or result.name not in {"memory_search", "search_memory"}:
-            told += (
-                [say[key or (action if action in say else "done")]]
-                if output or action in say
-                else []
-            )
+            told += [say[key]] if output or action in say else []
     if prompt.fresh_results and not told:
         told += [say["not_found"] for one in read(prompt.last_user_text) if one.name == "forget"]
     return "\n".join(dict.fromkeys(told))

@@ -31,22 +31,17 @@ def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any
     content = old if removes else {**old, **proposal["values"]}
     first = next((one for one in said if _fits(one, content, removes=removes)), None)
     gaps = first.gaps if first else {}
+    # Another home without a word of moving leaves open whether the old one still holds.
+    changed = "unclear" if first and first.name == "home" and "moved" not in gaps else "replaces"
     return {
         "index": proposal["index"],
         "supported": first is not None,
         "about": "speaker",
         "modality": "request" if proposal["kind"] == "UserInstruction" else "asserted",
         "valid_until": day_in(gaps["day"], today).isoformat() if "day" in gaps else None,
-        "conflict": _conflict(first, old),
+        "conflict": changed if first and (old or "moved" in gaps) else "none",
         "sensitive": "health" if first and first.name == "health" else "none",
     }
-
-
-def _conflict(first: Said | None, old: dict[str, Any]) -> str:
-    """Another home without a word of moving leaves open whether the old one still holds."""
-    if first is None or not (old or "moved" in first.gaps):
-        return "none"
-    return "unclear" if first.name == "home" and "moved" not in first.gaps else "replaces"
 
 
 def _fits(one: Said, content: dict[str, Any], *, removes: bool) -> bool:

@@ -144,6 +144,13 @@ async def test_recent_words_outweigh_memories(asker: Asker) -> None:
         assert "**ramen**" not in reply
 
 
+async def test_what_the_message_itself_says_counts(asker: Asker) -> None:
+    """A question is answered with what stands before it."""
+    assert "You like **sushi**" in await asker.ask("I love sushi. What shall I eat?")
+    reply = await asker.ask("I don't like ramen. What shall I eat?", [food("ramen"), food("soba")])
+    assert "You like **soba**" in reply
+
+
 async def test_what_somebody_else_wrote_is_theirs(asker: Asker) -> None:
     """Words in the thread that are marked as another person's are not taken for the asker's."""
     history = [("user", "[another person, U7, wrote] Hi. I love ramen"), ("assistant", "Good!")]

@@ -91,6 +91,10 @@ def fact(text: str, sentence: str) -> dict[str, Any]:
         (fact("糖尿病です", "糖尿病です。"), PLAIN | {"sensitive": "health"}),
         (fact("I moved to Tokyo", "I moved to Tokyo"), PLAIN | {"conflict": "replaces"}),
         (
+            fact("I live in Tokyo", "I live in Tokyo") | {"old": {"fact": "I live in Osaka"}},
+            PLAIN | {"conflict": "unclear"},
+        ),
+        (
             fact("I am on a diet", "I am on a diet until Friday"),
             PLAIN | {"valid_until": "2026-11-27"},
         ),
