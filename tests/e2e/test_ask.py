@@ -143,10 +143,10 @@ def test_a_caller_reaches_no_person_of_slack(caller: Caller) -> None:
     """With a Slack person's id as user_id nothing of that person is known, nor the other way."""
     world = caller.world
     ann = world.human()
-    world.ask(ann, "I love ramen")
+    world.ask(ann, "I love tempura")
     before = world.formed(ann)
     assert len(before) == 1
-    assert "ramen" not in caller.ask(ann.id, "What shall I eat?")
+    assert "tempura" not in caller.ask(ann.id, "What shall I eat?")
     caller.ask(ann.id, "I love pizza")
     [stored] = caller.memories(ann.id)
     assert stored["prefix"] == f"chat.API.{ann.id}.dm"
@@ -154,7 +154,7 @@ def test_a_caller_reaches_no_person_of_slack(caller: Caller) -> None:
     assert "pizza" not in world.ask(ann, "What shall I eat?").text
     assert "pizza" not in json.dumps(world.command(ann, "/memories"))
     for prompt in world.prompts("What shall I eat?"):
-        assert ("ramen" in told(prompt)) != ("ramen" not in prompt["answer"]["text"])
+        assert ("tempura" in told(prompt)) != ("tempura" not in prompt["answer"]["text"])
 
 
 def test_a_caller_gets_no_memory_tools(caller: Caller) -> None:

@@ -26,13 +26,13 @@ OWN = ALICE.namespace(DM)
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
-class Note(BaseModel):
+class Pastime(BaseModel):
     """A kind without a level."""
 
     text: str
 
 
-SCHEMAS = declare([UserFoodPreference, UserTechInterest, Note])
+SCHEMAS = declare([UserFoodPreference, UserTechInterest, Pastime])
 
 
 def said(*messages: str) -> list[TypedMessage]:
@@ -69,7 +69,7 @@ def food(name: str, level: int | None = 80, **more: Any) -> dict[str, Any]:
 
 def note(text: str, **more: Any) -> dict[str, Any]:
     """Return the value of a memory of a kind without a level."""
-    return {"kind": "Note", "content": {"text": text}} | more
+    return {"kind": "Pastime", "content": {"text": text}} | more
 
 
 def quoted(value: dict[str, Any], evidence: str) -> dict[str, Any]:
