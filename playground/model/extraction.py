@@ -10,7 +10,7 @@ from playground.model.sentences import statements, without_marks
 
 
 def memories_for(request: str) -> list[dict[str, str]]:
-    """What mem0 is to add: every new statement of the person's, as they said it."""
+    """What mem0 is to add: every sentence of the person's that states something new, verbatim."""
     listed, said = (
         request.partition(f"## {name}\n")[2].partition("\n## ")[0].strip()
         for name in ("Existing Memories", "New Messages")
@@ -18,6 +18,6 @@ def memories_for(request: str) -> list[dict[str, str]]:
     parts = re.split(r"^(user|assistant|system): ", said, flags=re.M)
     words = "\n".join(parts[at + 1] for at in range(1, len(parts), 2) if parts[at] == "user")
     known = {normalise(str(one["text"])) for one in json.loads(listed or "[]")}
-    told = dict.fromkeys(without_marks(one.clause) for one in statements(words))
+    told = dict.fromkeys(without_marks(one.quote) for one in statements(words))
     new = [text for text in told if normalise(text) not in known]
     return [{"id": str(n), "text": text, "attributed_to": "user"} for n, text in enumerate(new)]
