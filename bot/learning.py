@@ -167,6 +167,6 @@ class Learning:
 
 
 def _counted(formed: Formed) -> str:
-    """Return how often each reason refused something, such as ``2 past, 1 unsupported``."""
+    """Return the number of refusals by reason, such as ``2 past, 1 unsupported``."""
     reasons = Counter(one.reason for one in formed.refused)
     return ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"

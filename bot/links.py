@@ -2,7 +2,7 @@
 
 A model can be talked into a link that carries off what it knows, and what has been streamed cannot
 be taken back. So a word is held until it ends: then it is known whether it is a link, and whose.
-One that is nobody's is shown so that nothing makes a link of it: without ``https://``, its dots in
+Any other address is shown so that nothing makes it a link: without ``https://``, with its dots in
 brackets, as ``docs[.]python[.]org/3/``.
 """
 
@@ -135,11 +135,11 @@ class Links:
         return "".join(map(self._read, words))
 
     def cite(self, url: str) -> None:
-        """Let a page that a web search cites be a link."""
+        """Allow links to a page that a web search cites."""
         self._known.add(normal(url))
 
     def settle(self) -> str:
-        """Return the rest: what came so far goes no further."""
+        """Return the held text; the current word has ended."""
         rest, self._begun = self._begun, ""
         return self._read(rest)
 
@@ -185,7 +185,7 @@ class _Word:
         self._hosts = hosts
 
     def read(self, word: str) -> str:
-        """Return the word as it may be shown."""
+        """Return the word in the form that may be shown."""
         if not _MAY_MATTER.search(word):
             return word
         word = _ENTITY.sub(_decoded, _INVISIBLE.sub("", word))

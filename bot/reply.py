@@ -175,7 +175,7 @@ class Replier:
         toolbox: Toolbox | None,
         written: Written,
     ) -> str:
-        """Carry out a call of the model and return its output."""
+        """Run a tool call of the model and return its output."""
         identity, name = str(call["call_id"]), str(call["name"])
         if name == SEARCH_TOOL and DEFINITION in tools:
             return await self._searched(identity, str(call["arguments"]), person, written)
@@ -282,7 +282,7 @@ async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Repl
 
 
 def _pseudonym(person: Person) -> str:
-    """Return what names a person to the model's provider: a hash."""
+    """Return the identifier of a person for the model's provider: a hash."""
     return hashlib.sha256(person.scope.encode()).hexdigest()[:40]
 
 

@@ -47,8 +47,8 @@ Spend: TypeAlias = Callable[[str, int], Awaitable[None]]
 class Toolbox:
     """What the model may call while it answers one message.
 
-    `spend` is awaited with the workspace and the tokens that a call took. `keeps_facts`: what was
-    refused can be stored as a `memory.UserFact` after all.
+    `spend` is awaited with the workspace and the tokens that a call used. `keeps_facts`: a refused
+    sentence can still be stored as a `memory.UserFact`.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Toolbox:
 
     @property
     def refused(self) -> tuple[Refused, ...]:
-        """What the person asked to remember, and was refused."""
+        """The refused proposals that the person had asked to remember."""
         return self._memory.refused
 
     @property
@@ -172,7 +172,7 @@ def open_tools(
 ) -> OpenTools:
     """Return what makes the tools for a turn: its message, view, intent, and typed words.
 
-    `shows` are the actions of ``memory_settings`` that only show something, by name.
+    `shows` contains the actions of ``memory_settings`` that only show something, by name.
     """
 
     def opened(waiting: Waiting, view: View, intent: Intent, words: str) -> Toolbox:

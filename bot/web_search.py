@@ -1,4 +1,4 @@
-"""Web search: a request of its own to the Responses API, with nothing in it but the query."""
+"""Web search: a separate request to the Responses API that contains only the query."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ MAX_SOURCES = 10
 _QUERY_CHARACTERS = 400
 _RESULT_TOKENS = 3_000
 _SECONDS = 60.0
-_DICT: Any = object  # what the SDK takes for "as it came"
+_DICT: Any = object  # makes the SDK return the parsed JSON unchanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a search brought: `output` for the model, the cited pages, and the tokens it took."""
+    """The result of a search: `output` for the model, the cited pages, and the tokens used."""
 
     output: str
     citations: tuple[Citation, ...] = ()
@@ -52,9 +52,9 @@ class Found:
 async def search_web(
     client: openai.AsyncOpenAI, query: str, *, model: str, identifier: str
 ) -> Found:
-    """Search the web; where that fails, the output says so to the model.
+    """Search the web; if the search fails, the output tells the model so.
 
-    `identifier` names the person to the provider, as the request for the answer does.
+    `identifier` identifies the person to the provider, as in the request for the answer.
 
     Source: https://platform.openai.com/docs/guides/tools-web-search
     """
@@ -90,7 +90,7 @@ async def search_web(
 
 
 def query_in(arguments: str) -> str:
-    """Return the query of a call of the tool; "" where there is none."""
+    """Return the query in the arguments of a tool call, or ""."""
     try:
         given = json.loads(arguments or "{}")
     except ValueError:
@@ -103,7 +103,7 @@ def _failed(sentence: str, tokens: int = 0) -> Found:
 
 
 def _texts(response: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Give the texts of a response."""
+    """Yield the text parts of a response."""
     for item in response.get("output") or ():
         if item.get("type") == "message":
             yield from (part for part in item["content"] if part.get("type") == "output_text")

@@ -53,7 +53,7 @@ class Written:
         await self._show(self.links.feed(piece))
 
     def cite(self, citations: Sequence[Citation]) -> None:
-        """Let the pages that a web search cites be links in what comes next."""
+        """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
             self._citations.setdefault(citation.url, citation)
             self.links.cite(citation.url)

@@ -51,7 +51,7 @@ def memory_model(*, model: str, api_key: SecretStr | str, base_url: str | None) 
 
 
 def counted_tokens(answer: AIMessage) -> int:
-    """Return how many tokens a call used, as far as the model says so."""
+    """Return the number of tokens a call used, as reported by the model."""
     return answer.usage_metadata["total_tokens"] if answer.usage_metadata else 0
 
 
@@ -81,7 +81,7 @@ _PATCH: dict[str, Any] = {
 
 
 def _compact_tool(tool: dict[str, Any]) -> dict[str, Any]:
-    """Return a tool's definition without what says nothing to a model."""
+    """Return a tool's definition without the parts that a model does not need."""
     function = tool["function"]
     if function["name"] == "PatchDoc":
         return {**tool, "function": {**function, **_PATCH}}
@@ -113,7 +113,7 @@ def _compact(schema: Any) -> Any:
 
 
 def _declines(answer: AIMessage) -> bool:
-    """Say whether the model declined: chat completions and the Responses API say it differently."""
+    """Return whether the model declined, in chat completions or the Responses API."""
     blocks = answer.content if isinstance(answer.content, list) else []
     return bool(answer.additional_kwargs.get("refusal")) or any(
         isinstance(block, dict) and block.get("type") == "refusal" for block in blocks

@@ -1,8 +1,8 @@
-"""What becomes of judged proposals, given the rows that are there now. Pure: no database, no model.
+"""Decide on judged proposals, given the current rows. Pure: no database, no model.
 
-The verdict decides whether a proposal is stored, refused or asked; the rows decide whether it adds,
-changes or removes. Where the commit finds another row, or another version of it, than the verdict
-was about, the person is asked.
+The verdict decides whether a proposal is stored or refused, or whether the person is asked. The
+rows decide whether it adds, changes or removes a memory. If the commit finds another row than the
+verdict was about, or another version of it, the person is asked.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _REFUSED_MODALITIES: Mapping[str, Reason] = {
 class StoredChange:
     """One change in the own namespace; `row` and `value` are what is stored before and after.
 
-    `before` and `after` are the contents as the person knows them: of a memory that supersedes a
-    wider one, `before` is what that one says; what is only there to hide it says nothing.
+    `before` and `after` are the contents that the person sees. For a memory that supersedes a wider
+    one, `before` is the content of the wider one. A row that only hides a wider memory has none.
     """
 
     action: Literal["remembered", "updated", "confirmed", "removed"]
@@ -47,10 +47,10 @@ class StoredChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenQuestion:
-    """What the person is to decide: about `row`, which would get `value` (None: it would go).
+    """A question to the person: whether `row` gets `value` (None: whether it is removed).
 
-    Without `row` it is whether to remember `value` at all. `narrow` is the key, in the own
-    namespace, of what supersedes a wider `row`.
+    Without `row` the question is whether to remember `value` at all. `narrow` is the key, in the
+    own namespace, of the memory that supersedes a wider `row`.
     """
 
     kind: Literal["replace", "remove", "widen", "store"]
@@ -61,7 +61,7 @@ class OpenQuestion:
 
 @dataclass(slots=True)
 class Decisions:
-    """What is to be written in the own namespace, what is to be asked, and what was refused."""
+    """The changes to write in the own namespace, the questions to ask, and the refusals."""
 
     changes: list[StoredChange] = field(default_factory=list)
     questions: list[OpenQuestion] = field(default_factory=list)
@@ -77,10 +77,11 @@ def decide(
     sensitive: SensitivePolicy | None = None,
     verified: bool = True,
 ) -> Decisions:
-    """Say what is to be written, given the rows that are there now.
+    """Decide what to write, given the current rows.
 
-    `rows` are the own namespace's of the kinds concerned, the targets, and what those supersede.
-    `verified` False: there are no verdicts, and what passed the evidence rule is stored.
+    `rows` are the own namespace's rows of the kinds concerned, the targets, and the rows that the
+    targets supersede. With `verified` False there are no verdicts, and every proposal that passed
+    the evidence rule is stored.
     """
     run = _Run(own, {row.place: row for row in rows}, at)
     for proposal, verdict in judged:
@@ -99,7 +100,7 @@ def refusal(
     at: datetime,
     sensitive: SensitivePolicy | None,
 ) -> Reason | None:
-    """Return why a verdict does not let a proposal be stored or asked; None: it does."""
+    """Return why the verdict refuses a proposal; None: the proposal is stored or asked."""
     if verdict is None or not verdict.supported:
         return "unsupported"
     wish = proposal.removes or proposal.kind == INSTRUCTION_KIND
@@ -126,7 +127,7 @@ def _asks(
     own: Namespace,
     sensitive: SensitivePolicy | None,
 ) -> bool:
-    """Say whether the person is asked before a proposal is stored."""
+    """Return whether the person is asked before a proposal is stored."""
     if verdict is None or proposal.removes:
         return proposal.in_excess or (verdict is not None and verdict.conflict == "unclear")
     if verdict.conflict == "unclear":
@@ -137,7 +138,7 @@ def _asks(
 
 
 def _end_of(day: date, zone: tzinfo) -> datetime | None:
-    """Return the moment (UTC) at which `day` ends where the person is; None beyond the calendar."""
+    """Return the end (UTC) of `day` in `zone`; None if it is out of range of datetime."""
     try:
         return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
     except OverflowError:
@@ -145,7 +146,7 @@ def _end_of(day: date, zone: tzinfo) -> datetime | None:
 
 
 class _Run:
-    """The own namespace's memories as they change under one proposal after the other."""
+    """The memories of the own namespace while the proposals are applied in order."""
 
     def __init__(self, own: Namespace, rows: dict[Place, Row], at: datetime) -> None:
         self._own = own
@@ -192,7 +193,7 @@ class _Run:
                 continue
             row = self._stored.get(key)
             if row is not None and not proposal.removes:
-                # It was stored after the verdict was asked for.
+                # The row was stored after the verdict was asked for.
                 self._ask(proposal, verdict, row, {**row.content, **proposal.values})
             elif row is not None:
                 self._remove(proposal, verdict, row, asks=True)
@@ -251,7 +252,7 @@ class _Run:
         if end is not None:
             value["expires_at"] = end.isoformat()
         elif restated:
-            value.pop("expires_at", None)  # said anew as a whole, and without an end
+            value.pop("expires_at", None)  # the whole fact was restated without an end
         return value
 
     def _ask(
@@ -262,7 +263,7 @@ class _Run:
         content: dict[str, Any],
     ) -> None:
         if row is not None and content == row.content:
-            self._merge(proposal, verdict, row.key, content)  # it says so already: nothing to ask
+            self._merge(proposal, verdict, row.key, content)  # already stored: nothing to ask
             return
         old = row.value if row else {}
         value = self._value(proposal, verdict, old, content)
@@ -277,7 +278,7 @@ class _Run:
             self.refuse(proposal, "wider_audience")
             return
         if proposal.removes and asks:
-            # A yes would remove it in the wider audience too, which nobody has asked for.
+            # A yes would also remove the memory in the wider audience; the person did not ask that.
             self.refuse(proposal, "wider_audience")
             return
         content = {**row.content, **proposal.values}
@@ -306,7 +307,7 @@ class _Run:
         if not superseded:
             self._values[row.key] = None
         elif proposal.kind in LEVEL_FIELDS:
-            # Without it the wider memory would show again.
+            # If this row were deleted, the wider memory would be visible again.
             ended = {LEVEL_FIELDS[proposal.kind]: 0}
             self._merge(proposal, verdict, row.key, {**row.content, **ended})
         else:
@@ -338,7 +339,7 @@ class _Run:
         wide = self._wider.get(key)
         before = row.content if row else wide.content if wide else None
         if before is not None and level(kind, before) == 0:
-            before = None  # it was only there to hide a wider memory
+            before = None  # the row only hid a wider memory
         after = None if value is None else dict(value["content"])
         action: Literal["remembered", "updated", "confirmed", "removed"]
         if after is None or level(kind, after) == 0:

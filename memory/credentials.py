@@ -1,7 +1,7 @@
 """Find credentials in text: token formats, numbers with a check digit, labelled values.
 
-Each rule looks at a capped number of characters, so that the time grows linearly with the text.
-docs/decisions/0016-credentials.md has the rules, their limits and figures.
+Each rule reads a limited number of characters, so that the time is linear in the text's length.
+docs/decisions/0016-credentials.md describes the rules, their limits and measurements.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from detect_secrets.plugins.base import RegexBasedDetector
 
 _PRIVATE_KEY, _BASIC_AUTH = "Private Key", "Basic Auth Credentials"
-_WINDOW, _OVERLAP = 2_048, 1_024  # characters of a line that one pattern of the library sees
+_WINDOW, _OVERLAP = 2_048, 1_024  # characters of a line passed to one pattern of the library
 _KEY_LENGTH, _KEY_PREAMBLE = 20_000, 400  # characters of a private key, and before its body
-_NEAR = 24  # characters before or after a My Number in which its name is looked for
-_VALUE = 256  # characters of a labelled value in which a digit is looked for
+_NEAR = 24  # characters before or after a My Number that are searched for its name
+_VALUE = 256  # characters of a labelled value that are searched for a digit
 
-# The modules of detect-secrets for fixed formats. Left out: those that measure entropy, look for
-# keywords, addresses or names of variables (IBM Cloud, npm).
+# The modules of detect-secrets for fixed formats. Not included: modules that measure entropy or
+# search for keywords, IP addresses or variable names (IBM Cloud, npm).
 _DETECTORS = (
     "artifactory aws azure_storage_key basic_auth discord github_token gitlab_token jwt mailchimp "
     "openai private_key pypi_token sendgrid slack square_oauth stripe telegram_token twilio"
 )
 
-# Prefixes of tokens that detect-secrets 1.5.0 does not know.
+# Token prefixes that detect-secrets 1.5.0 does not detect.
 _VENDOR_TOKENS = [
     re.compile(
         r"(?:sk-ant-|sk-proj-|github_pat_|xapp-|xoxe[.-]|[sr]k_test_|AIza|ya29\.|GOCSPX-|npm_|hf_"
@@ -41,7 +41,7 @@ _VENDOR_TOKENS = [
     re.compile(r"https://discord(?:app)?\.com/api/webhooks/[0-9]{15,25}/[A-Za-z0-9_-]{40,120}"),
 ]
 
-# Full-width ASCII, hyphens and spaces become one ASCII character each; invisible ones go.
+# Full-width ASCII, hyphens and spaces map to one ASCII character each; invisible ones are removed.
 _FOLD: dict[int, int | str] = {
     **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
     **dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-"),
@@ -104,7 +104,7 @@ _CLOSING = ".,;:…\"'`)]}>*_~|"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A credential in a text: what it is, and where it begins and ends, in characters."""
+    """A credential in a text: its kind, and its start and end offsets in characters."""
 
     kind: str
     start: int
@@ -112,7 +112,7 @@ class Credential:
 
 
 def find_credentials(text: str) -> list[Credential]:
-    """Return the credentials in `text`, in order, none overlapping another."""
+    """Return the credentials in `text`, in order and without overlaps."""
     folded, offsets = _folded(text)
     found = sorted(
         chain(_formats(folded), _numbers(folded), _ibans(folded), _labelled(folded)),
@@ -131,12 +131,12 @@ def find_credentials(text: str) -> list[Credential]:
 
 
 def holds_secret(text: str) -> bool:
-    """Whether `text` holds a credential."""
+    """Return whether `text` contains a credential."""
     return bool(find_credentials(text))
 
 
 def _folded(text: str) -> tuple[str, list[int] | None]:
-    """Return `text` in ASCII forms, and the original offset of each character if some are gone."""
+    """Return `text` in ASCII forms, and the original offsets if characters were removed."""
     if text.isascii():
         return text, None
     folded = text.translate(_FOLD)
@@ -148,7 +148,7 @@ def _folded(text: str) -> tuple[str, list[int] | None]:
 
 @cache
 def _detectors() -> tuple[RegexBasedDetector, ...]:
-    """Import detect-secrets once, when first needed."""
+    """Return the detectors; detect-secrets is imported at the first call."""
     from detect_secrets.plugins.base import RegexBasedDetector
 
     class VendorTokenDetector(RegexBasedDetector):
@@ -177,21 +177,21 @@ def _formats(text: str) -> Iterator[Credential]:
 def _tokens(
     detector: RegexBasedDetector, pattern: re.Pattern[str], text: str
 ) -> Iterator[Credential]:
-    """Yield the matches of one pattern, each to the end of the token it is in."""
+    """Yield the matches of one pattern, each extended to the end of its token."""
     password = detector.secret_type == _BASIC_AUTH
     covered = 0
     for offset, window in _windows(text):
         for match in pattern.finditer(window):
             group = match.lastindex or 0
             if not password and len(match[group]) < 6:
-                group = 0  # a group for the prefix only, as in GitHub's
+                group = 0  # the group is only the prefix, as in GitHub's pattern
             value = match[group].rstrip(_AROUND)
             end = offset + match.start(group) + len(value)
             start = end - len(value.lstrip(_AROUND))
             if start < covered or _IN_WORD.match(text, start):
                 continue
             if not (value if password else _DIGIT.search(value)):
-                continue  # nothing, or a word in capitals
+                continue  # an empty value, or a word in capitals
             if not any(detector.analyze_string(match[0])):
                 continue  # a JSON Web Token whose parts are not JSON
             covered = _end(_REST, text, end)
@@ -204,7 +204,7 @@ def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
 
 
 def _windows(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each line with its offset; a long line in overlapping parts."""
+    """Yield each line with its offset; long lines are split into overlapping parts."""
     for line in _LINE.finditer(text):
         for start in range(line.start(), line.end(), _WINDOW - _OVERLAP):
             yield start, text[start : min(start + _WINDOW, line.end())]
@@ -215,7 +215,7 @@ def _windows(text: str) -> Iterator[tuple[int, str]]:
 def _private_keys(
     detector: RegexBasedDetector, header: re.Pattern[str], text: str
 ) -> Iterator[Credential]:
-    """Yield each header, with the key that follows it; in prose it needs one to count."""
+    """Yield each header with the key that follows it; a header in prose must have a key."""
     matches = list(header.finditer(text))
     for match, following in zip_longest(matches, matches[1:]):
         begin, end = match.span()
@@ -231,7 +231,7 @@ def _private_keys(
 
 
 def _numbers(text: str) -> Iterator[Credential]:
-    """Yield payment cards and My Numbers: groups of digits with one space or hyphen between."""
+    """Yield payment cards and My Numbers: digit groups separated by one space or hyphen."""
     for run in _DIGITS.finditer(text):
         before, after = text[run.start() - 1 : run.start()], text[run.end() : run.end() + 1]
         if before in _NO_NUMBER_AFTER or after in _NO_NUMBER_BEFORE:
@@ -246,7 +246,7 @@ def _numbers(text: str) -> Iterator[Credential]:
 
 
 def _number(text: str, groups: list[tuple[int, int]]) -> tuple[int, str]:
-    """Return how many of the groups are a number with a right check digit, and which."""
+    """Return how many of the groups form a number with a valid check digit, and its kind."""
     sizes = [end - start for start, end in groups]
     for count, total in reversed(list(enumerate(accumulate(sizes), 1))):
         shape = tuple(sizes[:count])
@@ -265,7 +265,7 @@ def _number(text: str, groups: list[tuple[int, int]]) -> tuple[int, str]:
 
 
 def _is_card(digits: str) -> bool:
-    """Check the first digits, which name the network, and the last one (ISO/IEC 7812, Luhn)."""
+    """Check the network prefix and the check digit of a card (ISO/IEC 7812, Luhn)."""
     if not _ISSUER.match(digits) or len(set(digits)) == 1:
         return False
     doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
@@ -273,14 +273,14 @@ def _is_card(digits: str) -> bool:
 
 
 def _is_my_number(digits: str) -> bool:
-    """Check the last of twelve digits (Japan, ordinance 85 of 2014 of the interior ministry)."""
+    """Check the last of twelve digits (Japan, Ministry of Internal Affairs, ordinance 85/2014)."""
     weighted = zip(digits, (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2), strict=False)
     remainder = sum(int(digit) * weight for digit, weight in weighted) % 11
     return int(digits[-1]) == (0 if remainder <= 1 else 11 - remainder)
 
 
 def _ibans(text: str) -> Iterator[Credential]:
-    """Yield account numbers of the right length for their country, by ISO 13616 (mod 97)."""
+    """Yield valid account numbers: ISO 13616 (mod 97), with the length of their country."""
     for match in _IBAN.finditer(text):
         entry = _IBAN_LENGTHS.find(match[0][:2].upper())
         length = int(_IBAN_LENGTHS[entry + 2 : entry + 4]) if entry >= 0 else 0

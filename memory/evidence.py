@@ -1,12 +1,12 @@
-"""Evidence: where a quote stands in what a person typed.
+"""Evidence: the sentences in a person's messages that a quote refers to.
 
-A language model proposes what to remember, each time with a quote. The rule is the same in every
-language and judges no meaning: compared by their letters (`memory.text.letters`), the quote must be
-a substring of one message the person typed. What is stored as evidence is not the model's quote but
-the whole sentence or sentences around it, as they were typed.
+A language model proposes what to remember, each proposal with a quote. The evidence rule is the
+same in every language and does not judge meaning: the quote must be a substring of one message that
+the person typed, compared by letters (`memory.text.letters`). The stored evidence is not the
+model's quote but the whole sentence or sentences around it, as typed.
 
-Sentences end where Unicode's sentence break rules (UAX #29) end them after a full stop, a question
-or an exclamation mark of any script, and at each line break.
+A sentence ends at each line break, and after a full stop, a question mark or an exclamation mark of
+any script, by Unicode's sentence break rules (UAX #29).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import regex
 
 from memory.text import MAX_TEXT, clean, lettered, letters, texts
 
-MAX_MESSAGE = 8_000  # characters of one message that can form memories
-# A run of terminal marks with what closes it, or line breaks; UAX #29, SB4 and SB8 to SB11.
+MAX_MESSAGE = 8_000  # characters of one message that are read
+# A run of terminal marks with closing marks, or line breaks; UAX #29, SB4 and SB8 to SB11.
 _BREAK = regex.compile(
     r"(?P<marks>[\p{SB=STerm}\p{SB=ATerm}]++)[\p{Pe}\p{Pf}\"']*+(?P<space>\p{SB=Sp}*+)"
     r"|[\n\r\x85\u2028\u2029]+"
@@ -39,12 +39,12 @@ _LINK = regex.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """One message the person typed: already un-escaped, without quotes, code, attachments.
+    """One message that the person typed: unescaped, without quotes, code and attachments.
 
     `kind` is ``message``, ``command``, ``modal``, ``import`` or ``tool``; `ts` is the message's.
-    `asked`: the person was asked to confirm what these words would have forgotten, and decides by a
-    click; the words themselves remove nothing. `zone` is the person's. `reply_to` is the question
-    of ours that these words answer: context for "yes", never evidence by itself.
+    `asked`: Kioku asked the person to confirm a removal that these words requested; the click
+    decides, and the words themselves remove nothing. `zone` is the person's time zone. `reply_to`
+    is the question from Kioku that these words answer: context for "yes", never evidence by itself.
     """
 
     text: str
@@ -58,7 +58,7 @@ class Words:
 
     @property
     def said_at(self) -> datetime:
-        """When it was said, by `ts`; now for words without such a time, like a command's."""
+        """The time of `ts`; the current time for words without one, such as a command's."""
         try:
             return datetime.fromtimestamp(float(self.ts), UTC)
         except (ValueError, OverflowError, OSError):
@@ -69,7 +69,7 @@ class Words:
 class TypedMessage:
     """One message of the person, indexed for quotes.
 
-    `text` is what counts of it, `sentences` are the (start, end) of its sentences.
+    `text` is the part that is read; `sentences` are the (start, end) offsets of its sentences.
     """
 
     words: Words
@@ -93,13 +93,13 @@ class TypedMessage:
 
     @property
     def says_something(self) -> bool:
-        """Whether there is a letter or number in it: an emoji alone can form nothing."""
+        """Whether the message contains a letter or number; an emoji alone forms no memory."""
         return bool(self._letters)
 
     def find(self, quote: str) -> tuple[int, int] | None:
-        """Return the numbers (first, last) of the sentences in which `quote` stands, or None.
+        """Return the numbers (first, last) of the sentences that contain `quote`, or None.
 
-        A quote of a single letter counts where it is the whole message.
+        A quote of a single letter counts only if it is the whole message.
         """
         wanted = letters(quote)
         position = self._letters.find(wanted) if wanted else -1
@@ -111,19 +111,19 @@ class TypedMessage:
         return first, max(first, last)
 
     def between(self, first: int, last: int) -> str:
-        """Return the sentences from number `first` to `last`, as typed."""
+        """Return the sentences with the numbers `first` to `last`, as typed."""
         return self.text[self.sentences[first][0] : self.sentences[last][1]].strip()
 
     def holds(self, part: str) -> bool:
-        """Say whether the message has `part` in it, compared by letters."""
+        """Return whether the message contains `part`, compared by letters."""
         return letters(part) in self._letters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The sentences that a proposal quotes: `text`, as typed, and those `before` and `after` them.
+    """The sentences that a proposal quotes: `text`, as typed, and the ones `before` and `after`.
 
-    `message` is the message they stand in; `before` and `after` may be of the messages beside it.
+    `message` contains `text`; `before` and `after` may come from the previous or next message.
     """
 
     message: TypedMessage
@@ -133,11 +133,11 @@ class Evidence:
 
     @property
     def words(self) -> Words:
-        """The message it stands in, with where and when it was said."""
+        """The message that contains the evidence, with its channel and time."""
         return self.message.words
 
     def source(self) -> dict[str, object]:
-        """Return the entry of a memory's `sources` that it makes."""
+        """Return the evidence as an entry of a memory's `sources`."""
         return {
             "kind": self.words.kind,
             "permalink": self.words.permalink,
@@ -148,7 +148,7 @@ class Evidence:
 
 
 def _breaks(text: str) -> Iterator[int]:
-    """Yield where a sentence ends: a full stop counts only before white space."""
+    """Yield the offsets of sentence ends; a full stop counts only before white space."""
     for found in _BREAK.finditer(text):
         end, marks = found.end(), found["marks"]
         if (
@@ -160,7 +160,7 @@ def _breaks(text: str) -> Iterator[int]:
 
 
 def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | None:
-    """Find `quote` in one of `messages`, the newest that holds it; None where none does."""
+    """Return the evidence for `quote` in the newest of `messages` that contains it, or None."""
     for index in reversed(range(len(messages))):
         message = messages[index]
         found = message.find(quote)
@@ -179,12 +179,12 @@ def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | No
 
 
 def whole(message: TypedMessage) -> Evidence:
-    """Return all of a message as evidence: for a removal, which quotes nothing."""
+    """Return a whole message as evidence, for removals, which have no quote."""
     return Evidence(message=message, text=message.text.strip()[:MAX_TEXT])
 
 
 def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[str]:
-    """Return the links within a JSON value that none of `messages` has in it."""
+    """Return the links in a JSON value that occur in none of `messages`."""
     known = list(messages)
     return [
         link

@@ -54,7 +54,7 @@ class Former:
     """Forms memories of what people say.
 
     `model` is a LangChain chat model, or a function that makes one at first use. `schemas` are
-    Pydantic models; see `memory.schemas`. Without `verifier` the evidence rule alone decides what
+    Pydantic models; see `memory.schemas`. Without `verifier` only the evidence rule decides what
     is stored.
     """
 
@@ -82,10 +82,10 @@ class Former:
         in_commit: InCommit | None = None,
         deadline: float | None = None,
     ) -> Formed:
-        """Remember what `words`, of one person, say; written to `view.own` only.
+        """Remember what one person says in `words`; writes to `view.own` only.
 
-        Of each message the first 8,000 characters count. The model proposes, the evidence rule and
-        the verdicts decide, one transaction writes.
+        The first 8,000 characters of each message are read. The model proposes, the evidence rule
+        and the verdicts decide, and one transaction writes.
 
         `in_commit` is awaited with what was formed inside the transaction that writes it, also when
         that is nothing; what it raises undoes everything. Holds no connection during model and
@@ -160,7 +160,7 @@ class Former:
 
 
 def _shown(message: TypedMessage) -> list[dict[str, str]]:
-    """Return a message as the memory model sees it, after the question of ours it answers."""
+    """Return a message for the memory model, after the question from Kioku that it answers."""
     asked = message.words.reply_to
     before = [{"role": "assistant", "content": clean(asked)}] if asked else []
     return [*before, {"role": "user", "content": message.text}]

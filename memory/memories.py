@@ -140,11 +140,11 @@ def folded(text: str) -> str:
 
 
 def named_in(memory: Memory, text: str) -> bool:
-    """Say whether `text` has a term of what the memory is about in it.
+    """Return whether `text` contains a term of the memory's subject.
 
-    Terms are compared by their letters: words by how they begin, so that "mushroom" finds
-    "mushrooms", and scripts without spaces by runs of two or three characters. It is used to take
-    away what repeats something forgotten, so it rather finds too much than too little.
+    Terms are compared by letters: words by their first letters, so that "mushroom" matches
+    "mushrooms", and scripts without spaces by runs of two or three characters. The function removes
+    text that repeats something forgotten, so it matches too much rather than too little.
     """
     about = subject(memory.kind, memory.content)
     return bool(letters(about)) and (letters(about) in letters(text) or _share(about, text))
@@ -155,7 +155,7 @@ _TERM = regex.compile(
     r"|(?P<word>[\p{L}\p{M}\p{N}--[\p{Han}\p{Katakana}\p{Hiragana}]]{3,})",
     regex.VERSION1,
 )
-_STEM = 5  # letters by which words are compared; shorter words are compared whole
+_STEM = 5  # first letters of words that are compared; shorter words must be equal
 
 
 def _share(about: str, text: str) -> bool:
@@ -165,7 +165,7 @@ def _share(about: str, text: str) -> bool:
 
 
 def _terms(text: str) -> tuple[set[str], set[str]]:
-    """Return the terms of a text, and apart from them its short words."""
+    """Return the terms of a text and, separately, its short words."""
     found, short = set[str](), set[str]()
     for match in _TERM.finditer(unicodedata.normalize("NFKC", text).casefold()):
         if run := match["run"]:

@@ -1,8 +1,8 @@
-"""What LangMem wants to write, checked against what the person typed. Pure: no database, no model.
+"""Check LangMem's writes against what the person typed. Pure: no database, no model.
 
-A proposal passes when it quotes the person (`memory.evidence`), is of a known kind with valid
-fields, holds no credentials and no link that the person did not type, and stays within the
-namespace. What its words mean is for `memory.verdicts`.
+A proposal passes if it quotes the person (`memory.evidence`), has a known kind with valid fields,
+contains no credentials and no link that the person did not type, and stays within the namespace.
+`memory.verdicts` judges its meaning.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from memory.rows import Place, Row
 from memory.schemas import LEVEL_FIELDS, SUBJECT_FIELDS, level, same_thing
 from memory.text import clean_content, texts
 
-MAX_REMOVALS = 3  # of a run; the person is asked about the others
-MAX_NEW = 8  # memories from one message
+MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
+MAX_NEW = 8  # new memories from one message
 
 Reason: TypeAlias = Literal[
     # by the evidence rule
@@ -46,9 +46,9 @@ Reason: TypeAlias = Literal[
     "request",
     "ended",
     "sensitive",
-    # by what was there at the commit
+    # by the rows at the time of the commit
     "deleted_meanwhile",
-    # nothing of the run could be used
+    # for all proposals of a run
     "unusable_answer",
     "unusable_verdict",
     "refused_verdict",
@@ -57,7 +57,7 @@ Reason: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A proposal that was not stored: why, and the person's sentence it quoted ("" for none)."""
+    """A proposal that was not stored: the reason, and the evidence, if it quoted any."""
 
     reason: Reason
     kind: str = ""
@@ -65,17 +65,17 @@ class Refused:
 
     @property
     def sentence(self) -> str:
-        """The sentence of the person that the proposal quoted."""
+        """The person's sentence that the proposal quoted; "" if it quoted none."""
         return self.evidence.text if self.evidence else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedWrite:
-    """A write or removal that the evidence rule let pass.
+    """A write or removal that passed the evidence rule.
 
-    `content` is what the proposal says, `target` the row that it changes or removes; None: it is
-    new. `by_name`: the model proposed something new, and the row about the same thing was found by
-    its name. `in_excess`: it is one removal too many for a run, and the person is asked.
+    `content` is the proposed content, `target` the row that it changes or removes (None: the memory
+    is new). `by_name`: the model proposed a new memory, and the row about the same thing was found
+    by its name. `in_excess`: the removal exceeds `MAX_REMOVALS`, and the person is asked.
     """
 
     kind: str
@@ -88,7 +88,7 @@ class ProposedWrite:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The new or changed fields; only a patch of the row itself empties one."""
+        """The new or changed fields; only a patch of the row can set a field to None."""
         patches = self.target is not None and not self.by_name
         old = self.target.content if self.target else {}
         return {
@@ -110,7 +110,7 @@ def read_writes(
     own: Namespace,
     schemas: Mapping[str, type[BaseModel]],
 ) -> tuple[list[ProposedWrite], list[Refused]]:
-    """Turn buffered writes into proposals, and say what was refused by the evidence rule."""
+    """Return buffered writes as proposals, and those that the evidence rule refused."""
     proposals: list[ProposedWrite] = []
     refused: list[Refused] = []
     removals, new = 0, Counter[tuple[str, str]]()
@@ -134,7 +134,7 @@ def read_writes(
 
 
 def pair(proposals: Sequence[ProposedWrite], rows: Iterable[Row]) -> list[ProposedWrite]:
-    """Give each new proposal the row it is about, if there is one: of its own namespace first."""
+    """Set the target of each new proposal to the first row about the same thing, if any."""
     known = list(rows)
 
     def paired(one: ProposedWrite) -> ProposedWrite:
@@ -195,7 +195,7 @@ def _read(
 
 
 def _removal(target: Row | None, messages: Sequence[TypedMessage]) -> ProposedWrite | Refused:
-    """Read a removal, which quotes nothing: its source is the newest message that may remove."""
+    """Return a removal, which has no quote: its source is the newest message that may remove."""
     if target is None:
         return Refused(reason="nothing_to_remove")
     newest = next((one for one in reversed(messages) if not one.words.asked), None)

@@ -1,4 +1,4 @@
-"""Questions: what formation proposed and the person is to decide."""
+"""Questions: proposals of formation that the person decides on."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _COLUMNS: LiteralString = (
 class Question:
     """What the person is asked about the memory at `namespace` and `key`, and until when.
 
-    ``replace``: `before` by `after`? ``remove`` it? ``widen``: make the change there too, that was
-    made for a narrower audience (`after` None: remove it there too)? ``store``: remember `after` at
-    all? `before` has an empty content then. Both are whole stored values.
+    ``replace``: replace `before` by `after`? ``remove``: remove it? ``widen``: make a change of a
+    narrower audience there too (`after` None: remove it there too)? ``store``: remember `after` at
+    all? `before` then has empty content. Both are whole stored values.
     """
 
     id: UUID

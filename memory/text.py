@@ -1,4 +1,4 @@
-"""Text as it is stored and compared: without invisible characters, by its letters."""
+"""Clean text for storage, and normalise it for comparison."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import regex
 
-MAX_TEXT = 2_000  # characters of a text that is stored
+MAX_TEXT = 2_000  # characters of a stored text
 _CLUSTER = regex.compile(r"\X")
 _IN_NAMES = frozenset("#")  # C# is not C
 
 
 def clean(text: str) -> str:
-    """Return `text` without NULs, lone surrogates, control and invisible (bidi, joiner) marks."""
+    """Return `text` without NULs, lone surrogates, control and invisible characters."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(
         c for c in lines if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")
@@ -22,7 +22,7 @@ def clean(text: str) -> str:
 
 
 def clean_content(content: Mapping[str, Any], limit: int | None = MAX_TEXT) -> dict[str, Any]:
-    """Return `content` without invisible marks, each text at most `limit` characters long."""
+    """Return `content` without invisible characters, each text cut to `limit` characters."""
     return {clean(key): _clean_value(value, limit) for key, value in content.items()}
 
 
@@ -37,7 +37,7 @@ def _clean_value(value: Any, limit: int | None) -> Any:
 
 
 def texts(value: Any) -> list[str]:
-    """Return every text within a JSON value."""
+    """Return every string in a JSON value."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, Mapping):
@@ -50,7 +50,7 @@ def texts(value: Any) -> list[str]:
 def letters(text: str) -> str:
     """Return the letters, marks and numbers of `text`, in compatibility form and case folded.
 
-    Two texts that differ in case, width, white space, punctuation or symbols only give the same.
+    Texts that differ only in case, width, white space, punctuation or symbols give the same result.
     """
     return "".join(folded for folded, _, _ in lettered(text))
 
@@ -58,8 +58,8 @@ def letters(text: str) -> str:
 def lettered(text: str) -> list[tuple[str, int, int]]:
     """Return what `letters` keeps, one grapheme cluster at a time, with its offsets in `text`.
 
-    A cluster is what a reader takes for one character (UAX #29), so that a letter and the marks on
-    it, half-width kana with a sound mark, and Hangul in parts are each compared as a whole.
+    A cluster is a user-perceived character (UAX #29), so that a letter with its marks, half-width
+    kana with a sound mark, and decomposed Hangul are each compared as a whole.
     """
     found: list[tuple[str, int, int]] = []
     for cluster in _CLUSTER.finditer(text):

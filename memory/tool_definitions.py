@@ -1,6 +1,7 @@
-"""The memory tools as the Responses API takes them: short, made from the schemas of the kinds.
+"""The memory tools in the format of the Responses API, generated from the schemas of the kinds.
 
-LangMem's own definition spells out each kind as a JSON schema, and is sent with every message.
+They are short, because they are sent with every message; LangMem's own definition contains a JSON
+schema of each kind.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def _tool(
 
 
 def _kind(schema: type[BaseModel]) -> str:
-    """Return a kind as ``Name(field, field?)``, with what it says of itself."""
+    """Return a kind as ``Name(field, field?)`` with its description."""
     described = schema.model_json_schema()
     required = described.get("required", [])
     fields = [
@@ -89,14 +90,14 @@ def _kind(schema: type[BaseModel]) -> str:
 
 
 def _values(schema: type[BaseModel], name: str, field: Mapping[str, Any]) -> str:
-    """Return what a field takes, where that is not just any text."""
+    """Return the values that a field accepts, if it is not free text."""
     options = [one for one in field.get("anyOf", [field]) if one.get("type") != "null"]
     [taken] = options if len(options) == 1 else [{}]
     if "enum" in taken:
         return f" {'|'.join(map(str, taken['enum']))}"
     low, high = taken.get("minimum"), taken.get("maximum")
     if low is not None and high is not None:
-        # At 0 a memory ends: that is a deletion.
+        # Level 0 is a deletion.
         return f" {1 if LEVEL_FIELDS.get(schema.__name__) == name and low == 0 else low}-{high}"
     kind = taken.get("type", "string")
     return "" if kind == "string" else f" {kind}"

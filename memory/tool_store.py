@@ -1,4 +1,4 @@
-"""The store LangMem's tools see: searches are recall, puts are judged runs, deletes proposals."""
+"""The store of LangMem's tools: searches use recall, puts are judged, deletes are proposals."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from memory.user_store import Formed, UserStore
 from memory.verdicts import Verifier
 from memory.writing import Change, InCommit
 
-JUDGED_WITHIN = 8.0  # seconds that a person waits for the verdict on what a tool is to store
+JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on what a tool stores
 
 
 class ToolStore(BaseStore):
-    """One message's store: what was found, what is to be forgotten, and what was changed."""
+    """The store for one message: what was found, changed, and proposed for deletion."""
 
     supports_ttl = False
 
@@ -67,7 +67,7 @@ class ToolStore(BaseStore):
         return [await self._answer(op) for op in ops]
 
     async def knows(self, key: str) -> bool:
-        """Say whether the person may see a memory of that key here."""
+        """Return whether the person may see a memory with that key here."""
         return await self._memory(key) is not None
 
     async def _memory(self, key: str) -> Memory | None:
@@ -95,7 +95,7 @@ class ToolStore(BaseStore):
         raise NotImplementedError("A person's memories can be searched and written only.")
 
     async def _put(self, op: PutOp) -> None:
-        """Store what the tool was given, with `evidence` in it, if the verdict lets it pass."""
+        """Store the tool's content, which includes `evidence`, if the verdict accepts it."""
         content = dict((op.value or {}).get("content") or {})
         kind = str(content.pop("kind", ""))
         message = TypedMessage(self._words)

@@ -1,4 +1,4 @@
-"""LangMem's memory tools for a model that talks with one person: injected ids, checked writes.
+"""LangMem's memory tools for a model that replies to one person: injected ids, checked writes.
 
 Origin of the tools: ``create_search_memory_tool`` and ``create_manage_memory_tool`` of LangMem
 (https://langchain-ai.github.io/langmem/reference/tools/), with shorter definitions.
@@ -61,10 +61,10 @@ _CREDENTIALS = "It holds a password, key or number that is never stored: say so.
 class MemoryTools:
     """The tools for one message of one person.
 
-    `view` says whose memories, and which of them; `words` is the message itself, and all that a
-    tool may store has to be said in it. The model names memories by id and nothing else.
-    `in_commit` is awaited inside each transaction that writes; `MemoryOff` raised there undoes it.
-    With `off` there are no tools; without `verifier` the evidence rule alone decides.
+    `view` determines which memories are readable; `words` is the message, and a tool stores only
+    what it says. The model refers to memories only by id. `in_commit` is awaited inside each
+    transaction that writes; `MemoryOff` raised there undoes it. With `off` there are no tools;
+    without `verifier` only the evidence rule decides.
     """
 
     def __init__(
@@ -88,13 +88,13 @@ class MemoryTools:
         self._tools: dict[str, Any] = {}
 
     def switch_off(self) -> None:
-        """From now on read and write nothing: the person has asked for that just now."""
+        """Stop reading and writing, because the person just asked for it."""
         self._off = True
         self._refused.clear()
 
     @property
     def to_forget(self) -> tuple[Memory, ...]:
-        """The memories whose deletion is proposed: the person decides."""
+        """The memories whose deletion is proposed; the person decides."""
         return tuple(self._store.to_forget.values())
 
     @property
@@ -109,17 +109,17 @@ class MemoryTools:
 
     @property
     def questions(self) -> tuple[Question, ...]:
-        """What the words left open, and the person is asked after the reply."""
+        """The questions that the person is asked after the reply."""
         return tuple(self._store.questions)
 
     @property
     def tokens(self) -> int:
-        """How many tokens the verdicts took so far."""
+        """The tokens that the verdicts have used so far."""
         return self._store.tokens
 
     @property
     def refused(self) -> tuple[Refused, ...]:
-        """What was to be stored and was refused, as long as no later call stored its like."""
+        """The refused proposals, without those that a later call stored after all."""
         return tuple(self._refused)
 
     def definitions(self) -> list[Definition]:
@@ -181,7 +181,7 @@ class MemoryTools:
         return self._told(self._store.outcome)
 
     def _content(self, given: Mapping[str, Any]) -> dict[str, Any] | str:
-        """Return a valid content with its evidence, or what is wrong with it."""
+        """Return valid content with its evidence, or an error message."""
         content, evidence = given.get("content"), given.get("evidence")
         if not isinstance(evidence, str) or not evidence.strip():
             return "`evidence` is empty: quote the person's own words from this message."
@@ -198,7 +198,7 @@ class MemoryTools:
         if not subject(schema.__name__, valid).strip():
             return f"`content` does not say what it is about: fill in the fields of {kind}."
         if level(schema.__name__, valid) == 0:
-            # At 0 a memory ends, and only the person's click ends one.
+            # Level 0 removes a memory, and only a click by the person may do that.
             return "To forget a memory use the action delete. A dislike is a low score above 0."
         return {"kind": schema.__name__, **valid, "evidence": evidence}
 
@@ -249,7 +249,7 @@ def _langmem_tools(namespace: tuple[str, ...], store: ToolStore) -> dict[str, An
         CHANGE_TOOL: create_manage_memory_tool(
             namespace,
             instructions=CHANGE_DESCRIPTION,
-            schema=dict[str, Any],  # checked against its kind before
+            schema=dict[str, Any],  # already validated against its kind
             store=store,
             name=CHANGE_TOOL,
         ),

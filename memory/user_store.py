@@ -27,7 +27,7 @@ from memory.verdicts import Verdict, Verifier
 from memory.writing import Actor, Change, Step, carry_out
 
 WHOLE = 50  # so many memories are shown whole,
-NEIGHBOURS = 60  # of more so many: the nearest to each sentence in turn
+NEIGHBOURS = 60  # of a larger set this many are shown: the nearest to each sentence in turn
 _SENTENCES = 24
 _ACTORS: dict[str, Actor] = {
     "tool": "tool",
@@ -39,10 +39,10 @@ _ACTORS: dict[str, Actor] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Formed:
-    """What came of a run.
+    """The result of a run.
 
-    `tokens` is what the model says it used, where it says so. `late`: the model took longer than
-    the deadline; nothing was written, and `in_commit` was not called.
+    `tokens` is the usage that the models reported. `late`: the model took longer than the deadline;
+    nothing was written, and `in_commit` was not called.
     """
 
     changes: tuple[Change, ...]
@@ -97,9 +97,9 @@ class UserStore(BaseStore):
         schemas: Sequence[type[BaseModel]],
         also: Iterable[Memory] = (),
     ) -> UserStore:
-        """Read the memories of `schemas` to be shown: all, or the nearest to what was typed.
+        """Read the memories of `schemas` to show: all, or the nearest to what was typed.
 
-        `also` are memories to be there in any case.
+        `also` are memories that are always included.
 
         Makes at most one embedding call, with no connection held. Raises `EmbeddingsUnavailable`,
         and `InvalidNamespace` should the database ever return a row outside `view`.
@@ -128,7 +128,7 @@ class UserStore(BaseStore):
         raise NotImplementedError("A person's memories are read and written asynchronously only.")
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Answer reads from memory and keep writes for `judge`; everything else is refused."""
+        """Answer reads from the loaded rows and buffer writes; any other operation is refused."""
         return [self._answer(op) for op in ops]
 
     def _answer(self, op: Op) -> Result:
@@ -143,14 +143,14 @@ class UserStore(BaseStore):
         raise NotImplementedError("A person's memories can be searched, read and written only.")
 
     def discard(self) -> None:
-        """Drop the writes that wait."""
+        """Drop the buffered writes."""
         self._writes.clear()
 
     async def judge(self, verifier: Verifier | None) -> int:
-        """Check what was proposed: by the evidence rule, then by `verifier`; return its tokens.
+        """Check the proposals by the evidence rule, then by `verifier`; return its tokens.
 
-        Without `verifier` the evidence rule alone decides. Holds no connection while the model
-        judges. Raises `FormationUnavailable`.
+        Without `verifier` only the evidence rule decides. No connection is held during the model
+        call. Raises `FormationUnavailable`.
         """
         proposals, self._refused = read_writes(
             self._writes, self._rows, self._messages, own=self._view.own, schemas=self._schemas
@@ -224,7 +224,7 @@ class UserStore(BaseStore):
         return formed
 
     async def _paired(self, proposals: Sequence[ProposedWrite]) -> list[ProposedWrite]:
-        """Pair new proposals with rows; of a large set those of its own namespace are read."""
+        """Pair new proposals with rows; for a large set, read the rows of the own namespace."""
         known = sorted(self._rows.values(), key=lambda row: row.namespace != self._view.own)
         if not self._whole and (kinds := [one.kind for one in proposals if one.target is None]):
             async with person_transaction(self._pool, self._view.person) as connection:
@@ -245,13 +245,13 @@ class UserStore(BaseStore):
 
 
 def _as_known(change: Change, decisions: Decisions) -> Change:
-    """Return a change as the person knows it: what supersedes a wider memory changes that."""
+    """Return a change as the person sees it: superseding a wider memory is a change of it."""
     [known] = [one for one in decisions.changes if one.key == change.key]
     return replace(change, before=known.before, after=known.after)
 
 
 def _sentences(messages: Sequence[TypedMessage]) -> list[str]:
-    """Return what is typed, a sentence each, as far as each is looked up by itself."""
+    """Return the typed sentences that are looked up individually."""
     found = [
         one.between(number, number) for one in messages for number in range(len(one.sentences))
     ]

@@ -1,8 +1,8 @@
-"""Verdicts: a second, independent question to the model about all proposals of a run.
+"""Verdicts: a second, independent model call that judges all proposals of a run.
 
-One call answers for each proposal whether the quoted sentence, in its context, says this of the
-person now. The answers are fields of a schema; `memory.commit` decides on them. A run that
-proposes nothing makes no call.
+The call answers for each proposal whether the quoted sentence, in its context, says this about the
+person now. The answers are fields of a schema; `memory.commit` decides on them. A run without
+proposals makes no call.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ class MemoryVerdicts(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The verdicts by index of proposal, and the tokens they cost.
+    """The verdicts by proposal index, and the tokens used.
 
-    `problem` says why there are none: the model declined to answer, or made no sense twice.
+    `problem` is why there are no verdicts: the model declined, or both answers were malformed.
     """
 
     verdicts: Mapping[int, Verdict] = field(default_factory=dict)
@@ -87,10 +87,10 @@ class Judged:
 
 
 class Verifier:
-    """Asks `model`, a LangChain chat model or what makes one, for verdicts.
+    """Requests verdicts from `model`, a LangChain chat model or a factory of one.
 
-    `sensitive` says what becomes of sensitive matters (see `memory.commit`); None: what people say
-    of themselves in a direct message is stored, everything else of that kind is asked.
+    `sensitive` is the policy for sensitive information (see `memory.commit`). None: what people say
+    about themselves in a direct message is stored; in all other cases the person is asked.
     """
 
     def __init__(
@@ -106,10 +106,10 @@ class Verifier:
     async def judge(
         self, proposals: Sequence[ProposedWrite], messages: Sequence[TypedMessage]
     ) -> Judged:
-        """Return the verdicts for `proposals`, which were typed in `messages`.
+        """Return the verdicts for `proposals`, whose evidence is in `messages`.
 
-        Malformed answers are asked for once more. Holds no connection. Raises
-        `FormationUnavailable` while the model is away.
+        A malformed answer is requested once more. No database connection is held. Raises
+        `FormationUnavailable` if the model does not answer.
         """
         from langsmith import tracing_context
 
@@ -142,9 +142,9 @@ class Verifier:
 
 
 def read_verdicts(answer: AIMessage, count: int) -> dict[int, Verdict] | None:
-    """Return the verdicts of an answer by index below `count`, the first of each; None: malformed.
+    """Return the first verdict for each index below `count`; None if the answer is malformed.
 
-    They come as the arguments of the tool, or as JSON text from models that call none.
+    Verdicts are the arguments of the tool call, or JSON text from models that do not call the tool.
     """
     given: Any = next(
         (c["args"] for c in answer.tool_calls if c["name"] == MemoryVerdicts.__name__), None
@@ -164,7 +164,7 @@ def read_verdicts(answer: AIMessage, count: int) -> dict[int, Verdict] | None:
 
 
 def request_text(proposals: Sequence[ProposedWrite], messages: Sequence[TypedMessage]) -> str:
-    """Return the request: the date, what was typed where something is removed, each proposal."""
+    """Return the request: the date, each proposal, and the typed text if there are removals."""
     newest = max(messages, key=lambda one: one.words.said_at).words
     today = newest.said_at.astimezone(newest.zone)
     now = {"date": f"{today:%Y-%m-%d}", "weekday": f"{today:%A}", "zone": _zone_name(newest.zone)}
@@ -195,7 +195,7 @@ def _line(index: int, one: ProposedWrite, today: datetime) -> dict[str, Any]:
 
 
 def _framed(name: str, values: Sequence[object]) -> list[str]:
-    """Return a frame with one JSON value a line, which none of the values can close."""
+    """Return a frame with one JSON value per line; no value can close the frame."""
     lines = [json.dumps(value, ensure_ascii=False, default=str) for value in values]
     shut = [line.replace("<", "\\u003c").replace(">", "\\u003e") for line in lines]
     return [f"<{name}>", *(line.replace("\u2028", " ") for line in shut), f"</{name}>"]

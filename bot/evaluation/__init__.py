@@ -1,1 +1,1 @@
-"""`kioku eval`: how well the configured model forms memories, measured with written cases."""
+"""`kioku eval`: measure how well the configured model forms memories, with written cases."""

@@ -1,6 +1,6 @@
-"""The cases of `kioku eval`: what a person says, and what is to be remembered of it.
+"""The cases of `kioku eval`: what a person says, and what should be remembered.
 
-One TOML file a language; docs/reference/eval.md describes the format.
+There is one TOML file per language; docs/reference/eval.md describes the format.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Strict(BaseModel):
 
 
 class Existing(_Strict):
-    """A memory that is there before the person speaks; `name` is how the case refers to it."""
+    """A memory that exists before the messages; the case refers to it by `name`."""
 
     name: str
     kind: str
@@ -37,12 +37,12 @@ class Existing(_Strict):
 
 
 class Expected(_Strict):
-    """What a memory, or a question about one, is to be like.
+    """Conditions for a memory, or for a question about one.
 
-    `kind` and each of `says` are spellings with ``|`` between them. One of the kinds must be the
-    memory's; of each entry of `says` one spelling must occur in its values. `level` is the range of
-    its level, if it has one. `until` is the last day on which it holds: a weekday, ``+3`` days
-    after it was said, a month and day (``12-03``), ``month-end``, or ``none``.
+    `kind` and each item of `says` contain alternatives, separated by ``|``. One of the kinds must
+    be the memory's; one spelling of each item of `says` must occur in its values. `level` is the
+    range of its level, if it has one. `until` is the last day on which it holds: a weekday, ``+3``
+    days after the message, a month and day (``12-03``), ``month-end``, or ``none``.
     """
 
     name: str | None = None
@@ -88,7 +88,7 @@ class Case(_Strict):
 
     @property
     def expects(self) -> int:
-        """How many things are to happen."""
+        """The number of expected changes and questions."""
         return len(self.keep + self.change + self.ask + self.leave_open) + len(self.remove)
 
     @field_validator("zone")
@@ -120,7 +120,7 @@ class Case(_Strict):
 
 
 def load_cases(folder: Path) -> list[Case]:
-    """Return the cases of every ``LANGUAGE.toml`` in `folder`; raises `StartError`."""
+    """Return the cases of every ``LANGUAGE.toml`` in `folder`. Raises `StartError`."""
     files = sorted(folder.glob("*.toml"))
     if not files:
         raise StartError(
@@ -155,7 +155,7 @@ def _read(file: Path) -> list[Case]:
 def chosen_cases(
     cases: Sequence[Case], *, languages: Sequence[str], held_out: Literal["only", "without"] | None
 ) -> list[Case]:
-    """Return the cases of `languages` (none named: of all) and of the part; raises `StartError`."""
+    """Return the cases of `languages` (empty: all) and of `held_out`. Raises `StartError`."""
     known = sorted({case.language for case in cases})
     if unknown := sorted(set(languages) - set(known)):
         raise StartError(f"There are no cases in {', '.join(unknown)}, only in {', '.join(known)}.")

@@ -1,4 +1,4 @@
-"""What `kioku eval` prints and writes: a table by language, and the cases that failed."""
+"""The report of `kioku eval`: a table by language, and the failed cases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEAD: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of a case; `score` is None where the model did not answer."""
+    """The result of a case; `score` is None if the model did not answer."""
 
     case: Case
     score: Score | None
@@ -31,7 +31,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One run: `models` by what they did, usage by language."""
+    """The results of one run; `models` by purpose, `usage` by language."""
 
     at: datetime
     models: dict[str, str]
@@ -41,7 +41,7 @@ class Report:
     stand_in: bool = False
 
     def table(self) -> str:
-        """Return the figures as a Markdown table: one line a language, then the total."""
+        """Return the figures as a Markdown table: one row per language, then the total."""
         languages = sorted({one.case.language for one in self.results})
         rows = [_HEAD]
         for language in languages:
@@ -59,7 +59,7 @@ class Report:
         return "\n".join([lines[0], rule, *lines[1:]])
 
     def failed(self) -> list[str]:
-        """Return a line for each case that did not go as expected, with what went otherwise."""
+        """Return one line for each failed case, with the differences."""
         return [
             f"{one.case.id} ({one.case.about}): "
             + "; ".join([*(f"not {what}" for what in one.score.missed), *one.score.wrong])
@@ -68,11 +68,11 @@ class Report:
         ]
 
     def unanswered(self) -> list[str]:
-        """Return the ids of the cases for which the model did not answer."""
+        """Return the ids of the cases without an answer from the model."""
         return [one.case.id for one in self.results if one.score is None]
 
     def document(self) -> str:
-        """Return the whole as Markdown."""
+        """Return the report as Markdown."""
         lines = [f"# `kioku eval`, {self.at:%Y-%m-%d %H:%M} UTC", ""]
         lines += [f"- {what}: `{model}`" for what, model in self.models.items()]
         if self.stand_in:

@@ -1,4 +1,4 @@
-"""Running the cases: each through the real formation path, for an invented person of its own."""
+"""Run the cases: each through the app's formation, for a separate test person."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from memory import (
 )
 
 TEAM = "TEVAL"
-"""The workspace that the invented people belong to; no id of Slack's is as short."""
+"""The workspace of the test people; ids of Slack are longer."""
 _CHANNEL = "DEVAL"
 _PAUSES = (5.0, 20.0, 60.0)
 _GIVE_UP_AFTER = 5
@@ -57,7 +57,7 @@ _SOURCE = {"kind": "command", "channel": None, "ts": None, "permalink": None, "e
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the command line says; `pauses` are seconds before a call that failed is tried again."""
+    """The command-line options; `pauses` are seconds before each retry of a failed call."""
 
     cases: Path = Path("evals")
     languages: tuple[str, ...] = ()
@@ -69,10 +69,10 @@ class Options:
 
 
 def evaluate(settings: Settings, options: Options) -> None:
-    """Run the cases, print the figures, write them to a file. Raises `StartError`."""
+    """Run the cases, print the figures and write the report. Raises `StartError`."""
 
     async def go() -> Report:
-        # An end from outside, too, lets each case erase its person.
+        # On SIGTERM each case still erases its person.
         task = asyncio.current_task()
         if task is not None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -94,7 +94,7 @@ def evaluate(settings: Settings, options: Options) -> None:
 
 
 async def measured(settings: Settings, options: Options) -> Report:
-    """Run the cases and return what came of them. Raises `StartError`."""
+    """Run the cases and return the report. Raises `StartError`."""
     cases = chosen_cases(
         load_cases(options.cases), languages=options.languages, held_out=options.held_out
     )
@@ -136,7 +136,7 @@ class _Runner:
         self.usage: dict[str, Usage] = {}
 
     async def run(self, cases: Sequence[Case]) -> list[Result]:
-        """Run all of them, a few at a time; results are in the order of `cases`."""
+        """Run all cases, a few at a time; the results are in the order of `cases`."""
         bar = ProgressBar("cases")
         places = asyncio.Semaphore(self._options.concurrency)
 
@@ -157,7 +157,7 @@ class _Runner:
 
     async def _result(self, case: Case) -> Result:
         person = Person(TEAM, "U" + hashlib.sha256(case.id.encode()).hexdigest()[:16].upper())
-        # A run that was killed may have left something.
+        # A killed run may have left data.
         await erase(self._pool, person)
         try:
             outcome = await self._outcome(case, person)
@@ -251,7 +251,7 @@ class _Runner:
 
 def _stored(memory: Memory, zone: ZoneInfo) -> Stored:
     end = memory.expires_at
-    # A memory ends with its last day, which is the moment the next day begins.
+    # A memory expires when the day after its last day begins.
     until = (end - timedelta(seconds=1)).astimezone(zone).date() if end else None
     return Stored(key=memory.key, kind=memory.kind, content=memory.content, until=until)
 

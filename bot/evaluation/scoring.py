@@ -1,4 +1,4 @@
-"""What came of a case, compared with what was expected. Pure: no model, no database."""
+"""Compare the outcome of a case with what was expected. Pure: no model, no database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A memory, or what a question proposes; `until` is the last day on which it holds."""
+    """A memory, or the memory that a question proposes; `until` is its last day."""
 
     key: str
     kind: str
@@ -28,7 +28,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Memories before, by the case's names, and after; what the person was asked; the date."""
+    """The memories before (by name) and after, the questions asked, and the date."""
 
     said_on: date
     before: Mapping[str, Stored] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """How many expected things happened, which did not, and what happened that should not have."""
+    """The number of expected results found, the missed ones, and the unexpected ones."""
 
     found: int
     missed: tuple[str, ...] = ()
@@ -47,14 +47,14 @@ class Score:
 
     @property
     def passed(self) -> bool:
-        """Whether the case went as expected."""
+        """Whether nothing was missed and nothing unexpected happened."""
         return not self.missed and not self.wrong
 
 
 def score(case: Case, outcome: Outcome) -> Score:
     """Compare `outcome` with what `case` expects.
 
-    A further memory that says what was expected anyway is not wrong, nor is what `allow` allows.
+    An additional memory that repeats what was expected is not wrong, nor is what `allow` permits.
     """
     return _Comparison(case, outcome).score()
 
@@ -100,7 +100,7 @@ class _Comparison:
             self._missed.append(what)
 
     def _take(self, expected: Expected) -> bool:
-        """Find a new memory for `expected` that stands for nothing else yet."""
+        """Match `expected` with a new memory that no other expectation has matched."""
         for one in self._unused:
             if self._fits(expected, one):
                 self._unused.remove(one)
@@ -108,7 +108,7 @@ class _Comparison:
         return False
 
     def _is_changed(self, expected: Expected) -> bool:
-        """Whether the memory was patched, or removed with another one in its place."""
+        """Return whether the memory was patched, or removed and replaced by a new one."""
         name = str(expected.name)
         now = self._now(name)
         if now is None:
@@ -124,7 +124,7 @@ class _Comparison:
         return False
 
     def _is_left_open(self, expected: Expected) -> bool:
-        """Whether the person was asked, or both memories are there."""
+        """Return whether the person was asked, or both memories exist."""
         name = str(expected.name)
         if any(one.key == self._outcome.before[name].key for one in self._outcome.asked):
             return True
@@ -166,7 +166,7 @@ class _Comparison:
 
 
 def fits(expected: Expected, given: Stored, said_on: date) -> bool:
-    """Whether a memory is like `expected`."""
+    """Return whether a memory meets the conditions of `expected`."""
     if expected.kind and given.kind not in expected.kind.split("|"):
         return False
     text = _folded(" ".join(_texts(given.content.values())))
@@ -182,9 +182,9 @@ def fits(expected: Expected, given: Stored, said_on: date) -> bool:
 
 
 def last_days(rule: str, said_on: date) -> set[date | None]:
-    """Return the days that a rule such as ``friday|+7`` stands for; None for ``none``.
+    """Return the days that a rule such as ``friday|+7`` allows; None for ``none``.
 
-    On a Friday, "until Friday" may be the same day or a week later.
+    On a Friday, "until Friday" may mean the same day or a week later.
     """
     found: set[date | None] = set()
     for one in rule.split("|"):

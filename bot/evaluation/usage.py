@@ -1,4 +1,4 @@
-"""Model calls, tokens and what they cost."""
+"""Model calls, tokens and cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 
 @dataclass(slots=True)
 class Usage:
-    """Model calls and the tokens that the model says it took and gave."""
+    """Model calls, and input and output tokens as reported by the model."""
 
     calls: int = 0
     tokens_in: int = 0
@@ -21,20 +21,20 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """Per million tokens, in whatever currency; None: not known."""
+    """Prices per million tokens, in any currency; None: unknown."""
 
     tokens_in: float | None = None
     tokens_out: float | None = None
 
     def cost(self, usage: Usage) -> float | None:
-        """Return what `usage` cost."""
+        """Return the cost of `usage`, or None if it is unknown."""
         if self.tokens_in is None or self.tokens_out is None or not usage.tokens_in:
             return None
         return (usage.tokens_in * self.tokens_in + usage.tokens_out * self.tokens_out) / 1e6
 
 
 class UsageCounter(AsyncCallbackHandler):
-    """Adds up what each call of a chat model says it used."""
+    """Adds up the usage that a chat model reports for each call."""
 
     run_inline = True
 

@@ -52,10 +52,10 @@ from memory import (
 log = logging.getLogger(__name__)
 
 _LIMIT = 2_000
-# Seconds the models may take; past it the words are stored as they were typed.
+# Deadline of the model calls, in seconds; after it the words are stored as typed.
 _DEADLINE = 5.0
-# The reasons of verdicts. What only the evidence rule refuses is stored as typed: of a command the
-# person's words are their own evidence.
+# Reasons given by verdicts. After any other refusal the words are stored as typed: the words of a
+# command are their own evidence.
 _VERDICTS = frozenset[Reason](
     {
         "unsupported",
@@ -72,9 +72,9 @@ _VERDICTS = frozenset[Reason](
 
 
 class Adding:
-    """Stores what the person said, in the audience of where they said it.
+    """Stores what the person said, in the audience where they said it.
 
-    Tokens that the models use count against the workspace's `shares`.
+    Model tokens are counted in the workspace's `shares`.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Adding:
         return await self._told(person, language, settings, words, channel, ts)
 
     async def stored_anyway(self, person: Person, language: Language, value: str) -> Payload:
-        """Store the sentence that the button of a refusal holds, as a fact, and say so.
+        """Store the sentence in the button of a refusal as a fact, and confirm it.
 
         Credentials are refused, and so is what the person had forgotten or put off the record.
         """
@@ -186,7 +186,7 @@ class Adding:
         if told is None:
             return private(say(language, "add_nothing"))
         if isinstance(told, Refused):
-            # Words of a command have no channel of their own.
+            # A command is not a message with a channel and a timestamp.
             sentence = quoted_by(told) or quoted
             shown = Quoted(text=sentence.text, channel=channel, ts=ts)
             return refusal_payload(language, told.reason, shown, stores=self._keeps_facts)
@@ -195,7 +195,7 @@ class Adding:
     async def _stored(
         self, person: Person, settings: PersonSettings, quoted: Quoted
     ) -> Told | Refused | None:
-        """Store what is formed of the words, or the words; return why a verdict refuses them."""
+        """Store what is formed from the words, or the words; return why a verdict refused them."""
         ts, words = quoted.ts, quoted.text
 
         async def permitted(connection: AsyncConnection[DictRow]) -> None:
@@ -244,7 +244,7 @@ class Adding:
 
     async def _told_of(self, person: Person, changes: Sequence[Change]) -> Told:
         entries = await changes_named(self._pool, person, [change.id for change in changes])
-        # After a click there the newest changes are shown.
+        # A click there also shows the newest changes.
         return Told(where=f"{HISTORY} -", entries=tuple(entries))
 
     async def _as_fact(self, namespace: Namespace, quoted: Quoted, kind: str) -> Change:
@@ -259,7 +259,7 @@ class Adding:
 async def _unlearned(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, thread: str
 ) -> str | None:
-    """Return the key of the sentence that says why nothing is learned from a message, if so."""
+    """Return the key of the reason why nothing is learned from a message, or None."""
     if ts in await forgotten_places(connection, person, channel):
         return "remember_forgotten"
     unkept = await is_off_record(connection, person, channel, ts, thread)
@@ -271,5 +271,5 @@ def _shown(language: Language, told: Told) -> Payload:
 
 
 def _kept(sentence: str) -> Payload:
-    """Return a sentence beside the message that was clicked, which stays with its button."""
+    """Return a reply that leaves the clicked message and its button in place."""
     return {**private(sentence), "replace_original": False}

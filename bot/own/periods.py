@@ -1,4 +1,4 @@
-"""Forgetting by time or thread: what a person said in a stretch of time, or in one thread."""
+"""Forgetting by period: what a person said in a period of time, or in one thread."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PeriodForgetting:
         self._people = people
 
     async def typed_proposed(self, person: Person, language: Language, words: str) -> Payload:
-        """Return the question for a time in one of the forms that `past_period` takes."""
+        """Return the question for a time in one of the formats of `past_period`."""
         zone = (await self._people.settings(person)).zone
         ends = past_period(words, datetime.now(UTC), zone)
         if ends is None:

@@ -1,4 +1,4 @@
-"""A period of what a person said: a stretch of time, or one thread."""
+"""A period in which a person said something: a period of time, or one thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Period:
 
     @classmethod
     def between(cls, since: datetime | None, until: datetime | None) -> Period:
-        """Return the stretch from one moment until another; None: without that end."""
+        """Return the period from one time until another; None: without that limit."""
         return cls(
             since=since.timestamp() if since else 0.0, until=until.timestamp() if until else None
         )

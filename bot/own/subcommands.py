@@ -18,8 +18,7 @@ class Subcommand:
 
     `words` are what people type, the English name first. `usage` and `about` are keys of the
     catalogues: an example, and what it does. `opens` says when it is answered with a modal: never,
-    always, where nothing stands after it (``alone``), or where words that name no time do
-    (``no_time``).
+    always, without further words (``alone``), or with words that are not a time (``no_time``).
     """
 
     words: tuple[str, ...]
@@ -89,7 +88,7 @@ EVERYTHING = Subcommand(
     usage="usage_forget_everything",
     about="about_forget_everything",
 )
-# Every other length that `bot.own.time_forms.past_period` takes as well.
+# Any other period that `bot.own.time_forms.past_period` accepts.
 LENGTH = Subcommand(
     words=("last 2 hours", "直近2時間"), usage="usage_forget_hours", about="about_forget_period"
 )

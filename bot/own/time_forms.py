@@ -1,4 +1,4 @@
-"""Times in the few fixed forms that the slash commands take, in English and Japanese."""
+"""The fixed time formats of the slash commands, in English and Japanese."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Final
 
-# A pause until a day alone ends in the morning, as Slack's own "until tomorrow" does.
+# A pause until a day without a time ends in the morning, as in Slack's own "until tomorrow".
 MORNING: Final = time(9)
 _LONGEST_PAUSE: Final = timedelta(days=3_660)
 
@@ -22,9 +22,9 @@ _LAST: Final = re.compile(rf"(?:(?:the )?last |直近 ?)(?P<count>[1-9]\d{{0,3}}
 
 
 def pause_end(text: str, now: datetime, zone: tzinfo) -> datetime | None:
-    """Return when a pause of ``30m``, ``2h``, ``3d`` or ``today`` ends; None for any other text.
+    """Return the end of a pause of ``30m``, ``2h``, ``3d`` or ``today``; None for any other text.
 
-    `now` is aware; days are those of `zone`.
+    `now` is timezone-aware; days begin at midnight in `zone`.
     """
     text = _folded(text)
     if text in ("today", "今日"):
@@ -34,19 +34,20 @@ def pause_end(text: str, now: datetime, zone: tzinfo) -> datetime | None:
 
 
 def may_end_pause(moment: datetime, now: datetime) -> bool:
-    """Say whether a pause may end at that moment: later than now, and within ten years."""
+    """Return whether a pause may end at `moment`: later than `now`, and within ten years."""
     return now < moment < now + _LONGEST_PAUSE
 
 
 def tomorrow_morning(now: datetime, zone: tzinfo) -> datetime:
-    """Return nine o'clock of the next day in `zone`."""
+    """Return 9:00 on the next day in `zone`."""
     return datetime.combine(_midnight(now, zone, days=1).date(), MORNING, zone)
 
 
 def past_period(text: str, now: datetime, zone: tzinfo) -> tuple[datetime, datetime | None] | None:
-    """Return the ends of ``last 2 hours``, ``3d``, ``today``, ``yesterday`` or ``last week``.
+    """Return start and end of ``last 2 hours``, ``3d``, ``today``, ``yesterday`` or ``last week``.
 
-    The second is None where that is now. ``last week`` is Monday to Sunday. None for other text.
+    The end is None if the period lasts until now. ``last week`` is Monday to Sunday. Any other text
+    returns None.
     """
     text = _folded(text)
     if text in ("today", "今日"):

@@ -180,7 +180,7 @@ class Controls:
     # --- what the person is told ----------------------------------------------------------
 
     async def paused(self, person: Person, language: Language, words: str) -> Payload:
-        """Answer ``/memories pause``; other words than a time are answered with a modal."""
+        """Answer ``/memories pause``; words that are not a time open a modal."""
         until = None
         if words:
             until = pause_end(words, datetime.now(UTC), await self.zone(person))
@@ -189,13 +189,13 @@ class Controls:
         return paused_notice(language, await self.pause(person, until))
 
     async def pause_form(self, person: Person, language: Language) -> View:
-        """Return the form that asks until when to pause."""
+        """Return the form for the end of a pause."""
         return pause_form(language, await self.zone(person))
 
     async def pause_saved(
         self, person: Person, language: Language, *, view: Mapping[str, Any]
     ) -> View:
-        """Pause until the moment that was chosen in the form."""
+        """Pause until the time chosen in the form."""
         settings = await self.pause(person, read_pause_form(view))
         return payload_view(language, "pause_title", paused_notice(language, settings))
 

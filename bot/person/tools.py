@@ -94,7 +94,7 @@ class ControlTools:
         self._message = message
         self._intent = intent
         self._in_dm = message.audience == DM
-        # By action and arguments: what is asked for twice is shown once.
+        # By action and arguments, so that a repeated request is shown only once.
         self._shown: dict[str, Work] = {}
         self.switched_off = False
         self.forgets = False
@@ -211,7 +211,7 @@ class ControlTools:
         return {"proposed": True, "done": False}
 
     async def _period(self, given: Arguments) -> Period | str:
-        """Return the period, or what to write instead."""
+        """Return the period, or an error message for the model."""
         zone = await self._controls.zone(self._message.person)
         ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}
         if not ends or None in ends.values():
@@ -290,7 +290,7 @@ def _tool(
 def _moment(text: object, zone: tzinfo, *, at: time = time()) -> datetime | None:
     """Return the moment of an ISO 8601 date or date-time; None for anything else.
 
-    A date alone is that day at `at`; without an offset the clock is that of `zone`.
+    A date without a time means `at` on that day; a time without an offset is in `zone`.
     """
     try:
         moment = datetime.combine(date.fromisoformat(str(text).strip()), at)

@@ -92,7 +92,7 @@ def _chat(settings: Settings, model: str) -> BaseChatModel:
 
 
 def _verifier(settings: Settings) -> Verifier | None:
-    """Return what checks proposals by a second request; None with ``KIOKU_VERIFY=off``."""
+    """Return the verifier of proposals; None with ``KIOKU_VERIFY=off``."""
     model = settings.verdict_model
     if model is None:
         return None

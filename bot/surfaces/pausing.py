@@ -1,4 +1,4 @@
-"""The form that asks until when memory is to be paused."""
+"""The form for the end of a pause."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNTIL = "pause.until"
 
 
 def pause_form(language: Language, zone: tzinfo) -> View:
-    """Return the form; tomorrow morning in `zone` is chosen to begin with.
+    """Return the form; the initial value is tomorrow morning in `zone`.
 
     Source: https://docs.slack.dev/reference/block-kit/block-elements/datetime-picker-element
     """
@@ -45,13 +45,13 @@ def pause_form(language: Language, zone: tzinfo) -> View:
 
 
 def read_pause_form(view: Mapping[str, Any]) -> datetime:
-    """Return the moment that was chosen."""
+    """Return the chosen time."""
     seconds = view["state"]["values"][_UNTIL]["value"]["selected_date_time"]
     return datetime.fromtimestamp(int(seconds), UTC)
 
 
 def pause_form_errors(view: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong with the chosen moment, by block; empty where it is valid."""
+    """Return errors for the chosen time, by block; empty if it is valid."""
     if may_end_pause(read_pause_form(view), datetime.now(UTC)):
         return {}
     return {_UNTIL: say(language_of_view(view), "pause_past")}

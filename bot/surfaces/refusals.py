@@ -1,4 +1,4 @@
-"""Why something was not remembered, with a button that stores it anyway."""
+"""Messages that explain a refusal, with a button that stores the sentence anyway."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from bot.surfaces.blocks import Payload, button, escaped, private, section
 from memory import Reason, Refused
 
 STORE_ACTION = "store_anyway"
-TEXT_LIMIT = 1_500  # characters of a sentence that a button holds
-_VALUE_LIMIT = 2_000  # Slack's, for the value of a button
+TEXT_LIMIT = 1_500  # characters of a sentence in the value of a button
+_VALUE_LIMIT = 2_000  # Slack's limit for the value of a button
 _SENTENCES: Mapping[Reason, str] = {
     "no_evidence": "refused_not_found",
     "unsupported": "refused_not_said",
@@ -37,13 +37,14 @@ _SENTENCES: Mapping[Reason, str] = {
     "unusable_verdict": "refused_unchecked",
     "refused_verdict": "refused_unchecked",
 }
-# Credentials are never stored; of the others there is no sentence that would be a memory.
+# Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never. The
+# other reasons come without a sentence that could be a memory.
 _WITHOUT_BUTTON = frozenset[Reason]({"secret", "sensitive", "nothing_to_remove", "asked_already"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quoted:
-    """A sentence of the person and the message it is in; `ts` is empty for a command's."""
+    """A sentence of the person and its message; `ts` is empty for a command."""
 
     text: str
     channel: str
@@ -51,7 +52,7 @@ class Quoted:
 
     @property
     def value(self) -> str:
-        """Return it as the value of a button; what does not fit is cut off."""
+        """The value of a button; text beyond Slack's limit is cut off."""
         text = self.text[:TEXT_LIMIT]
         while len(value := json.dumps({**asdict(self), "text": text}, ensure_ascii=False)) > (
             _VALUE_LIMIT
@@ -61,7 +62,7 @@ class Quoted:
 
 
 def read_quoted(value: str) -> Quoted | None:
-    """Read the value of a button; None for anything else."""
+    """Return the sentence in the value of a button; None for any other value."""
     try:
         given = json.loads(value)
     except ValueError:
@@ -72,7 +73,7 @@ def read_quoted(value: str) -> Quoted | None:
 
 
 def quoted_by(refused: Refused) -> Quoted | None:
-    """Return the sentence that a refused proposal quotes; None where it quotes none."""
+    """Return the sentence that a refused proposal quotes, or None."""
     if refused.evidence is None:
         return None
     words = refused.evidence.words
@@ -82,9 +83,9 @@ def quoted_by(refused: Refused) -> Quoted | None:
 def refusal_payload(
     language: Language, reason: Reason, quoted: Quoted | None, *, stores: bool
 ) -> Payload:
-    """Return the reason for the person alone, with the button that stores what is quoted.
+    """Return the reason, visible only to the person, with a button that stores the sentence.
 
-    `stores`: there is a kind of memory to store it as.
+    `stores`: whether there is a kind of memory to store it as.
     """
     what = escaped(" ".join(quoted.text.split())) if quoted else ""
     text = say(language, _SENTENCES[reason], what=what)

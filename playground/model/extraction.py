@@ -1,4 +1,4 @@
-"""Memory formation as mem0 asks for it: a JSON list of sentences (read from mem0ai 2.2.1)."""
+"""Memory formation in mem0's format: a JSON list of sentences (mem0ai 2.2.1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playground.model.sentences import statements, without_marks
 
 
 def memories_for(request: str) -> list[dict[str, str]]:
-    """What mem0 is to add: every sentence of the person's that states something new, verbatim."""
+    """Return what mem0 should add: the person's sentences with a new statement, verbatim."""
     listed, said = (
         request.partition(f"## {name}\n")[2].partition("\n## ")[0].strip()
         for name in ("Existing Memories", "New Messages")

@@ -1,4 +1,4 @@
-"""Arguments for a tool or a schema that no rule is made for, from its JSON schema alone."""
+"""Arguments for a tool or schema without its own rule, from the JSON schema alone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def fill(schema: Mapping[str, Any], *, subject: str, clause: str, quote: str) -> Any:
-    """A value that satisfies `schema`, with its required fields only.
+    """Return a value that satisfies `schema`, with its required fields only.
 
-    The first text is the subject, further ones the clause, one named `evidence` the quote.
+    The first text is the subject, further texts are the clause, and `evidence` is the quote.
     """
     return _value(schema, schema.get("$defs", {}), [subject, clause, quote])
 

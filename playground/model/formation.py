@@ -1,4 +1,4 @@
-"""Memories as they change under one statement after the other."""
+"""Apply statements to memories, one after the other."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ class Document:
 
 
 def name_of(content: Mapping[str, Any]) -> str:
-    """The dish or technology that a memory is about, ``""`` where it is a fact."""
+    """Return the dish or technology that a memory is about; ``""`` for a fact."""
     return "" if "fact" in content else content.get("food_name") or content.get("topic") or ""
 
 
 def level_of(content: Mapping[str, Any]) -> int:
-    """How much it is liked, 0 to 100; 70 where nothing says so."""
+    """Return the level of a memory, 0 to 100; 70 if it has none."""
     return next((content[one] for one in LEVELS if isinstance(content.get(one), int)), 70)
 
 
 def told_in(content: Mapping[str, Any]) -> list[Said]:
-    """What the texts of a memory say, where they are sentences of the table."""
+    """Return the statements in the texts of a memory that match the table."""
     return [one for text in content.values() for one in statements(str(text))]
 
 
 def mentions(content: Mapping[str, Any], thing: str) -> bool:
-    """Whether a memory is about this thing, or names it where it is a sentence."""
+    """Return whether a memory is about `thing`, or mentions it in a sentence."""
     if name := name_of(content):
         return singular(name) == singular(thing)
     word = re.escape(singular(thing))
@@ -61,7 +61,7 @@ def mentions(content: Mapping[str, Any], thing: str) -> bool:
 
 
 class Memories:
-    """The memories as they change under one statement after the other."""
+    """The memories while statements are applied in order."""
 
     def __init__(self, tools: Sequence[Tool], documents: list[Document]) -> None:
         tools = tools or tools_in(_BUILT_IN)
@@ -69,14 +69,14 @@ class Memories:
         self.documents = documents
 
     def hear(self, words: str) -> None:
-        """Let every statement of `words`, and what it asks to forget, change them in order."""
+        """Apply the statements in `words` and its requests to forget, in order."""
         told = statements(words)
         for said in read(words):
             if said in told or said.name == "forget":
                 self.take(said)
 
     def take(self, said: Said) -> None:
-        """Let one statement change them: each of the things it names by itself."""
+        """Apply one statement, separately for each thing that it names."""
         if len(said.things) > 1 and said.name not in TOPICS:
             for thing in said.things:
                 self.take(replace(said, things=(thing,)))
@@ -92,7 +92,7 @@ class Memories:
             self.documents.append(Document(kind=kind.name, content=_content(kind, said)))
 
     def _kind_for(self, said: Said) -> Tool | None:
-        """The kind that is for what is said, else one that is for anything."""
+        """Return the kind for a statement, else a general one, else None."""
         told = {"instruct": "instruction", "episode": "observation"}.get(said.name)
         domain = {"food": "food_name", "tech": "topic"}.get(said.domain)
         wanted = told or ("fact" if said.name in TOPICS else domain) or "fact"
@@ -103,7 +103,7 @@ class Memories:
 
 
 def _update(content: dict[str, Any], new: dict[str, Any], said: Said) -> None:
-    """Let a memory say what was said now: of a taste its level, where that is another one."""
+    """Update a memory with a statement; for a preference, its level if that changed."""
     if name_of(content):
         old = level_of(content)
         same = old >= said.level >= 50 or old <= said.level < 50
@@ -127,7 +127,7 @@ def _is_about(content: Mapping[str, Any], said: Said) -> bool:
 
 
 def _abouts(said: Said) -> set[str]:
-    """What a statement is about, in the form in which two are compared."""
+    """Return the subjects of a statement, normalised for comparison."""
     if said.name == "instruct":
         return {f"instruct {gap}" for gap in said.gaps}
     if said.name in {"home", "work", "name"}:
@@ -137,7 +137,7 @@ def _abouts(said: Said) -> set[str]:
 
 
 def _content(kind: Tool, said: Said) -> dict[str, Any]:
-    """An object of that kind which says so."""
+    """Return an object of a kind with the content of a statement."""
     clause, japanese = without_marks(said.clause), is_japanese(said.quote)
     values: dict[str, Any] = {"instruction": clause, "evidence": said.quote, **said.gaps}
     thing = clause

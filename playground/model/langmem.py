@@ -1,8 +1,8 @@
-"""Memory formation as LangMem asks for it: its transcript, its tools, and calls of them.
+"""Memory formation in LangMem's format: its transcript, its tools, and the tool calls.
 
-LangMem's store manager shows the conversation between ``<session_…>`` tags, the memories it has as
-``<instance id=… schema_type="…">`` with a Python dict, and offers one tool per kind of memory,
-`PatchDoc` and `RemoveDoc` (read from langmem 0.0.30, trustcall 0.0.39).
+LangMem's store manager sends the conversation between ``<session_…>`` tags and the existing
+memories as ``<instance id=… schema_type="…">`` with a Python dict. It offers one tool per kind of
+memory, `PatchDoc` and `RemoveDoc` (langmem 0.0.30, trustcall 0.0.39).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WRONG: Final = re.compile(r"^(\w+)\n  .+ \[type=", re.M)
 
 
 def calls_for(prompt: Prompt) -> list[Call]:
-    """The tool calls for a formation request; none when there is nothing to remember."""
+    """Return the tool calls for a formation request; none if there is nothing to remember."""
     said = spoken(prompt.last_user_text)
     if any(tool.name == "PatchFunctionErrors" for tool in prompt.tools):
         wrong = ((one.call_id, _WRONG.findall(one.output)) for one in prompt.results)
@@ -40,7 +40,7 @@ def calls_for(prompt: Prompt) -> list[Call]:
 
 
 def spoken(text: str) -> str:
-    """The person's own words in LangMem's transcript, or `text` if it is none."""
+    """Return the person's messages in LangMem's transcript, or `text` if it is no transcript."""
     session = re.search(r"<session_([\w-]+)>\n?(.*?)\n?</session_\1>", text, re.S)
     parts = re.split(r"^=+ (\w+) Message =+$", session[2] if session else text, flags=re.M)
     said = zip(parts[1::2], parts[2::2], strict=True)
@@ -48,7 +48,7 @@ def spoken(text: str) -> str:
 
 
 def _calls(documents: list[Document]) -> list[Call]:
-    """What has changed, as tool calls."""
+    """Return the changes as tool calls."""
     made = []
     for one in documents:
         if one.key and one.removed:

@@ -1,4 +1,4 @@
-"""Dishes with their cuisine and technologies with their field, and how two names are compared."""
+"""Dishes with their cuisine, technologies with their field, and the comparison of names."""
 # ruff: noqa: E501 - a kind is one line
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _WORDS: Final = {
 
 
 def is_japanese(text: str) -> bool:
-    """Whether `text` holds kana or kanji."""
+    """Return whether `text` contains kana or kanji."""
     return re.search(r"[ぁ-ゖァ-ヺ一-鿿]", text) is not None
 
 
 def normalise(text: str) -> str:
-    """The form in which two texts are compared: NFKC, casefolded, single spaces."""
+    """Return `text` normalised for comparison: NFKC, case folded, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
@@ -46,9 +46,9 @@ _KIND: Final = {singular(word): kind.split() for kind in _WORDS for word in _WOR
 
 
 def kind_of(name: str) -> list[str]:
-    """``["food", cuisine]`` or ``["tech", field in Japanese, in English]``, ``[]`` if not known.
+    """Return ``["food", cuisine]``, ``["tech", Japanese field, English field]`` or ``[]``.
 
-    By the whole name, else by its end, else by one of its words.
+    The whole name is looked up, else its end, else one of its words.
     """
     word = singular(name)
     ends = sorted((one for one in _KIND if is_japanese(one) and word.endswith(one)), key=len)

@@ -88,7 +88,7 @@ class Prompt:
         return [content_of(one) for one in found]
 
     def framed(self, frame: str) -> list[Any]:
-        """What stands between ``<frame>`` and ``</frame>``, one JSON value a line."""
+        """The JSON values between ``<frame>`` and ``</frame>``, one per line."""
         bodies = re.findall(rf"<{frame}>\s*(.*?)\s*</{frame}>", self.instructions, re.S)
         return [one for line in "\n".join(bodies).splitlines() for one in json_list(f"[{line}]")]
 
@@ -104,7 +104,7 @@ class Prompt:
 
     @property
     def kind(self) -> Kind:
-        """What is asked: a verdict on memories, a web search, memories, or a reply."""
+        """The kind of the request: verdicts, a web search, formation, or a reply."""
         if self.tool_choice == VERDICTS_TOOL or VERDICTS_TOOL in self.instructions:
             return "verdict"
         if self.searches_only and not self.instructions:
@@ -116,7 +116,7 @@ class Prompt:
 
 
 def json_list(text: str) -> list[Any]:
-    """The list that `text` is as JSON, an empty one if it is none."""
+    """Return the JSON list in `text`; an empty list for any other text."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -125,14 +125,14 @@ def json_list(text: str) -> list[Any]:
 
 
 def content_of(entry: Any) -> dict[str, Any]:
-    """The content of a memory as a prompt or a search has it; a text is a fact."""
+    """Return the content of a memory in a prompt or search result; a text is a fact."""
     value = entry.get("value", entry) if isinstance(entry, dict) else entry
     content = value.get("content", value) if isinstance(value, dict) else value
     return content if isinstance(content, dict) else {"fact": str(content)}
 
 
 def tools_in(description: str) -> list[Tool]:
-    """The kinds of memory that a description names: ``Name(field, field?); …``."""
+    """Return the kinds of memory that a description lists: ``Name(field, field?); …``."""
     kinds = []
     for name, listed in re.findall(r"\b(\w+)\(([^()]*)\)", description):
         fields = [one.split()[0] for one in listed.split(",")]

@@ -1,4 +1,4 @@
-"""Replies: what the sentences of a message get, from what the prompt says of the person."""
+"""Replies to the sentences of a message, based on what the prompt says about the person."""
 # ruff: noqa: E501 - a reply is one line of the table
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ _NUMBERS: Final = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 
 
 def texts_for(prompt: Prompt) -> dict[str, str]:
-    """What can be said, in the language of the message."""
+    """Return the reply texts in the language of the message."""
     return {name: texts[is_japanese(prompt.last_user_text)] for name, texts in SAY.items()}
 
 
 def reply_to(prompt: Prompt) -> str:
-    """The reply to every sentence of the message."""
+    """Return the reply to all sentences of the message."""
     say, said, known = texts_for(prompt), read(prompt.last_user_text), _known(prompt)
     if prompt.last_files:
         return say["files"].format("\n".join(f"- `{file}`" for file in prompt.last_files))
@@ -63,7 +63,7 @@ def reply_to(prompt: Prompt) -> str:
 
 
 def _known(prompt: Prompt) -> list[Said]:
-    """What the prompt says of the person, the most liked first, as if they said it in the table's forms."""
+    """Return what the prompt says about the person as sentences of the table, the most liked first."""
     memories = Memories([], [Document(kind="", content=one) for one in prompt.memories])
     written = [turn.text for turn in prompt.turns if turn.role == "user"]
     for words in map(str, [*prompt.framed("recent_words"), *written]):
@@ -73,7 +73,7 @@ def _known(prompt: Prompt) -> list[Said]:
 
 
 def _told(content: dict[str, Any]) -> list[Said]:
-    """A memory as what was said; what fits no form is a ``fact``, or of the topic it names."""
+    """Return a memory as sentences; one that matches no form is a ``fact`` or has its topic's name."""
     told, name, level = told_in(content), name_of(content), level_of(content)
     text = name or next((str(value) for value in content.values() if value), "")
     if name:
@@ -86,7 +86,7 @@ def _told(content: dict[str, Any]) -> list[Said]:
 
 
 def _answer(one: Said, known: list[Said], say: dict[str, str]) -> str:
-    """What to say to one sentence: what is avoided or not liked is never suggested."""
+    """Return the reply to one sentence; avoided and disliked things are never suggested."""
     tastes = [fact for fact in known if fact.name in {"like", "interest"}]
     bad = [fact for fact in known if fact.name == "avoid" or (fact in tastes and fact.level < 50)]
     not_now = [thing for fact in bad for thing in fact.things] + [one.gaps.get("not", "")]

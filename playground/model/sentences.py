@@ -1,4 +1,4 @@
-"""The sentences the stand-in understands: a table of forms, each matched against a whole sentence."""
+"""The sentences that the stand-in understands: a table of forms that match whole sentences."""
 # ruff: noqa: E501, SIM905 - a form is one line of the table, a list of words one text
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _SHORT: Final = {
     "<do>": r"(?:(?:can|could|would|will) you )?(?:please )?",
     "<x>": r"(?P<x>.+?)",
 }
-"""What stands in a form for more: ``<x>`` for a thing, or a list of up to three."""
+"""Abbreviations in the forms: ``<x>`` matches a thing, or a list of up to three things."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """One clause that fits a form, what stands in its gaps, and the things of ``<x>``.
+    """One clause that matches a form, its named groups (`gaps`), and the things in ``<x>``.
 
-    `quote` is its sentence, verbatim; `wish` says that it is to be remembered or forgotten.
+    `quote` is its sentence, verbatim. `wish` is ``remember`` or ``forget`` if the sentence asks that.
     """
 
     name: str
@@ -52,16 +52,16 @@ class Said:
 
     @property
     def subject(self) -> str:
-        """What it is about: of 「ラーメンは味噌ラーメンが好き」 the ramen; else its clause."""
+        """The subject: the ramen in 「ラーメンは味噌ラーメンが好き」, the first thing, or the clause."""
         return self.gaps.get("of", self.things[0] if self.things else self.clause)
 
     @property
     def domain(self) -> str:
-        """``food``, ``tech``, or nothing where the word is not known."""
+        """``food``, ``tech``, or ``""`` for an unknown word."""
         return (kind_of(self.subject) or [""])[0]
 
 
-# name, value, pattern, examples. Of two forms that fit, the first counts.
+# name, value, pattern, examples. If two forms match, the first one applies.
 TABLE: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("like", 80, r"(?:I <adv>(?:like|enjoy|(?P<much>love))|my (?P<much2>favourite) (?:food|dish|meal) is) <x><too>", "I like ramen | I love ramen | My favourite food is ramen"),
     ("like", 80, r"<x>[がもは]<とても>(?P<much>大|一番)?好き<be>|(?:私の)?(?:一番)?(?P<much2>好きな)(?:食べ物|料理)は(?P<x2>.+?)(?:です|だ)", "ラーメンが好きです | ラーメンが大好きです!! | 好きな料理は寿司です"),
@@ -152,12 +152,12 @@ _NO_THING_JA: Final = re.compile(
 
 
 def without_marks(sentence: str) -> str:
-    """The sentence without the punctuation at its end."""
+    """Return the sentence without the punctuation at its end."""
     return re.sub(r"[\s。！？!?.、,♪〜~…]+$", "", sentence).strip()
 
 
 def read(text: str) -> list[Said]:
-    """Everything `text` says, in order; of a sentence that fits no form an ``unknown``."""
+    """Return the clauses of `text` in order; a sentence that matches no form is ``unknown``."""
     text = re.sub(r"```.*?```", "\n", text[:20_000], flags=re.S).strip()
     if "\n" not in text and (whole := _sentence(text)):
         return whole
@@ -169,7 +169,7 @@ def read(text: str) -> list[Said]:
 
 
 def statements(text: str) -> list[Said]:
-    """What `text` says about its author; nothing where it is a joke or off the record."""
+    """Return the statements of `text` about its author; none if it is a joke or off the record."""
     said = read(text)
     taken_back = any(one.name in {"joke", "do_not_remember"} for one in said)
     return [one for one in said if one.name in STATEMENTS and not taken_back]
@@ -182,7 +182,7 @@ def _sentence(sentence: str) -> list[Said]:
 
 
 def _clauses(text: str, quote: str) -> list[Said]:
-    """The clauses of a sentence; none where one of them fits no form."""
+    """Return the clauses of a sentence; none if one of them matches no form."""
     bare = text[_LEAD.match(text).end() :]  # type: ignore[union-attr]
     if one := _clause(text, quote) or _clause(bare, quote):
         return [one]
@@ -221,7 +221,7 @@ def _clause(clause: str, quote: str) -> Said | None:
 
 
 def _is_sound(said: Said) -> bool:
-    """Whether what stands in the gaps is what the form is about: things, places, dishes."""
+    """Return whether the groups contain what the form expects: things, places, dishes."""
     gaps, things = said.gaps, said.things
     if "x" in gaps and not things:
         return False
@@ -234,7 +234,7 @@ def _is_sound(said: Said) -> bool:
 
 
 def things_in(text: str) -> tuple[str, ...]:
-    """The one to three things of a list; none where anything in it is more than a name."""
+    """Return the one to three things of a list; none if an item is more than a name."""
     parts = [_BARE.sub("", part.strip()) for part in _LIST.split(text)]
     return tuple(parts) if len(parts) <= 3 and all(map(_is_thing, parts)) else ()
 

@@ -41,7 +41,7 @@ def answer_to(prompt: Prompt) -> Answer:
 
 
 def _found(query: str) -> Answer:
-    """A web search that says of itself that it is none, with a citation as the API writes it."""
+    """Return a web search that says it searched nothing, with a citation in the API's format."""
     text = "I'm the scripted stand-in and searched nothing: a real model would cite its sources."
     start = text.index("its sources")
     place = {"start_index": start, "end_index": len(text) - 1}

@@ -1,4 +1,4 @@
-"""Memory, settings, view and search tools: called by what a message asks, told of by their outputs."""
+"""Calls of memory, settings, view and search tools, and the replies based on their outputs."""
 # ruff: noqa: E501 - a reply is one line of the table
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WORDS: Final = {
 
 
 def calls_for(prompt: Prompt) -> list[Call]:
-    """The next calls for what was asked; none when it is time for words."""
+    """Return the next calls for the message; none if it is time to reply."""
     done = {result.name for result in prompt.fresh_results}
     each = [_calls(one, prompt) for one in read(prompt.last_user_text)]
     made = [one for calls in each for one in calls if one.name not in done]
@@ -53,7 +53,7 @@ def _calls(one: Said, prompt: Prompt) -> list[Call]:
 
 
 def _remember(change: Tool, one: Said) -> list[Call]:
-    """Create what is to be remembered, as one of the kinds the tool names, or as a text."""
+    """Return calls that create the memory, as a kind that the tool names, or as text."""
     if "evidence" not in change.fields:
         return [call(change.name, {"action": "create", "content": without_marks(one.clause)})]
     kinds = tools_in(change.parameters["properties"]["content"].get("description", ""))
@@ -65,7 +65,7 @@ def _remember(change: Tool, one: Said) -> list[Call]:
 
 
 def _forget(change: Tool, search: Tool, one: Said, prompt: Prompt) -> list[Call]:
-    """Search for what is to be forgotten, then delete what the search found of it."""
+    """Return calls that search for what is to be forgotten, then delete the matches."""
     results = [result for result in prompt.fresh_results if result.name == search.name]
     if not results:
         return [call(search.name, {"query": thing}) for thing in one.things]
@@ -76,7 +76,7 @@ def _forget(change: Tool, search: Tool, one: Said, prompt: Prompt) -> list[Call]
 
 
 def _settings(one: Said, instructions: str) -> dict[str, Any]:
-    """The arguments of memory_settings for one request."""
+    """Return the arguments of memory_settings for one request."""
     gaps = {name: _WORDS.get(text.lower(), text.lower()) for name, text in one.gaps.items()}
     stated = re.search(r"It is \w+, (\d{4}-\d\d-\d\dT\d\d:\d\d[^\s,]*)", instructions)
     now = datetime.fromisoformat(stated[1]) if stated else datetime.now(UTC)
@@ -101,7 +101,7 @@ def _settings(one: Said, instructions: str) -> dict[str, Any]:
 
 
 def day_in(text: str, today: date) -> date:
-    """The day that is meant: a date, tomorrow, or the next day of that name."""
+    """Return the date of `text`: a date, tomorrow, or the next weekday of that name."""
     if text[0].isdecimal():
         year, month, day = map(int, text.split("-"))
         return date(year, min(max(month, 1), 12), 1) + timedelta(days=day - 1)
@@ -113,7 +113,7 @@ def day_in(text: str, today: date) -> date:
 
 
 def words_for(prompt: Prompt) -> str:
-    """What to say of what the calls brought; ``""`` where a reply is to be made of it."""
+    """Return the reply to the outputs of the calls; ``""`` if `reply_to` makes the reply."""
     say, told = texts_for(prompt), []
     for result in prompt.fresh_results:
         output, action = _json(result.output), str(_json(result.arguments).get("action"))
@@ -130,7 +130,7 @@ def words_for(prompt: Prompt) -> str:
 
 
 def _json(text: str) -> dict[str, Any]:
-    """The object that `text` is as JSON, or the first of a list of them."""
+    """Return the JSON object in `text`, or the first object of a JSON list."""
     value: Any = next(iter(json_list(f"[{text}]")), {})
     value = next(iter(value), {}) if isinstance(value, list) else value
     return value if isinstance(value, dict) else {}

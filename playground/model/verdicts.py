@@ -1,4 +1,4 @@
-"""Verdicts on proposed memories: supported where the sentence fits a form and says the same."""
+"""Verdicts on proposals: supported if the sentence matches a form and says the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from playground.model.tool_use import day_in
 
 
 def verdicts_for(prompt: Prompt) -> dict[str, Any]:
-    """The arguments of MemoryVerdicts: one verdict for each proposal of the request."""
+    """Return the arguments of MemoryVerdicts: one verdict for each proposal of the request."""
     now, typed, proposals = (
         [json.loads(line) for line in re.findall(r"^[{\"].*$", part, re.M)]
         for frame in ("now", "typed", "proposals")
@@ -31,7 +31,7 @@ def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any
     content = old if removes else {**old, **proposal["values"]}
     first = next((one for one in said if _fits(one, content, removes=removes)), None)
     gaps = first.gaps if first else {}
-    # Another home without a word of moving leaves open whether the old one still holds.
+    # If the sentence does not mention moving, the old home may still be valid.
     changed = "unclear" if first and first.name == "home" and "moved" not in gaps else "replaces"
     return {
         "index": proposal["index"],
@@ -45,7 +45,7 @@ def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any
 
 
 def _fits(one: Said, content: dict[str, Any], *, removes: bool) -> bool:
-    """Whether this says what is to be stored, or takes back what is to be removed."""
+    """Return whether a clause says what is to be stored, or takes back what is to be removed."""
     dislikes = one.name in {"dislike", "gone", "lost", "forget"}
     if removes:
         return dislikes and one.name != "dislike" and any(mentions(content, t) for t in one.things)
