@@ -153,7 +153,7 @@ class Toolbox:
         return output
 
 
-OpenTools: TypeAlias = Callable[[Waiting, View, Intent, str], Toolbox]
+OpenTools: TypeAlias = Callable[[Waiting, View, Intent, str, str | None], Toolbox]
 
 
 def open_tools(
@@ -175,7 +175,9 @@ def open_tools(
     `shows` contains the actions of ``memory_settings`` that only show something, by name.
     """
 
-    def opened(waiting: Waiting, view: View, intent: Intent, words: str) -> Toolbox:
+    def opened(
+        waiting: Waiting, view: View, intent: Intent, words: str, question: str | None
+    ) -> Toolbox:
         message, standing = waiting.message, intent.standing
 
         async def permitted(connection: AsyncConnection[DictRow]) -> None:
@@ -188,6 +190,7 @@ def open_tools(
             ts=message.ts,
             kind="tool",
             zone=standing.settings.zone,
+            reply_to=question,
         )
         return Toolbox(
             MemoryTools(

@@ -26,7 +26,7 @@ from bot.surfaces.reply import Note, noted, reply_text
 from bot.tasks import Task
 from bot.threads import read_thread
 from bot.toolbox import OpenTools, Toolbox
-from bot.turns import Context, Intent, Made, Outcome, Turns
+from bot.turns import Context, Intent, Made, Outcome, Turns, final_question
 from bot.words import plain, typed
 from memory import Embedder, Memory, Pool, Recalled, View, recall_memories, step
 
@@ -119,7 +119,9 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
             if question or any(file.content and not file.earlier for file in files):
                 prompt = await _prompt(parts, waiting, view, intent, context, question, files)
                 recalled = [memory.reference for memory in prompt.memories]
-                tools = parts.tools(waiting, view, intent, words) if outlet.interactive else None
+                if outlet.interactive:
+                    asked_before = _question_before(context, message)
+                    tools = parts.tools(waiting, view, intent, words, asked_before)
                 outcome, text, whole = await _answer(parts, waiting, prompt, outlet, tools)
                 if whole:
                     made = Made(
@@ -154,6 +156,12 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
         return outcome
 
     return turn
+
+
+def _question_before(context: Context, message: Message) -> str | None:
+    """Return the question with which our last reply to the person ended, if it did."""
+    earlier = [one.reply for one in context.exchanges if one.user_id == message.user_id]
+    return final_question(earlier[-1] or "") if earlier else None
 
 
 def _note(outcome: Outcome, prompt: Prompt) -> Note | None:

@@ -421,7 +421,7 @@ async def unformed(
             channel=row["channel_id"],
             ts=row["question_ts"],
             asked=row["asked"],
-            reply_to=_final_question(row["before"] or ""),
+            reply_to=final_question(row["before"] or ""),
             zone=zone,
         )
         for row in rows
@@ -429,7 +429,7 @@ async def unformed(
     return [row["id"] for row in rows], words
 
 
-def _final_question(reply: str) -> str | None:
+def final_question(reply: str) -> str | None:
     """Return the last sentence of a reply if it ends with a question mark, else None."""
     sentences = [one for one in _SENTENCES.split(reply.strip().rstrip("*_~` ")) if one]
     if not sentences or not sentences[-1].endswith(("?", "？", "؟")):

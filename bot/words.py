@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import re
 
+from memory import OMITTED
+
 _MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")
 _CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|([^>]*))?>")
 _SPECIAL = re.compile(r"<!(?:subteam\^[A-Z0-9]+\|)?@?([^>|^]+)(?:\|[^>]*)?>")
@@ -20,6 +22,9 @@ _INTRODUCTION = re.compile(r"^[^\n]*[:：][^\S\n]*\n(?=[^\S\n]*(?:&gt;|>))", re.
 _STRUCK = re.compile(r"(?<![\w~])~(?=\S)[^~\n]+(?<=\S)~(?![\w~])")
 _SLANTED = re.compile(r"(?<![\w_])_(?=\S)([^_\n]+)(?<=\S)_(?![\w_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CUT = "\ue000"
+_CUTS = re.compile(rf"[ \t]*{_CUT}(?:\s*{_CUT})*[ \t]*")
+_ENDS = re.compile(rf"\A(?:\s|{re.escape(OMITTED)})+|(?:\s|{re.escape(OMITTED)})+\Z")
 
 
 def storable(text: str) -> str:
@@ -52,11 +57,12 @@ def plain(text: str, bot_user_id: str = "") -> str:
 def typed(text: str, bot_user_id: str = "") -> str:
     """Return only what the person typed and let stand: no quoted lines, no code, nothing struck.
 
-    Only this may form a memory.
+    Only this may form a memory. Between two typed parts `memory.OMITTED` takes the place of what
+    was left out, so that no quote joins them.
     """
-    text = _FENCE.sub("\n", text)
+    text = _FENCE.sub(f"\n{_CUT}\n", text.replace(_CUT, ""))
     text = _INTRODUCTION.sub("", text)
-    text = _REST_QUOTED.sub("\n", text)
-    text = _QUOTED_LINE.sub("", text)
-    text = _SLANTED.sub(r"\1", _STRUCK.sub(" ", _CODE.sub(" ", text)))
-    return plain(text, bot_user_id)
+    text = _REST_QUOTED.sub(f"\n{_CUT}", text)
+    text = _QUOTED_LINE.sub(_CUT, text)
+    text = _SLANTED.sub(r"\1", _STRUCK.sub(f" {_CUT} ", _CODE.sub(f" {_CUT} ", text)))
+    return _ENDS.sub("", _CUTS.sub(f" {OMITTED} ", plain(text, bot_user_id)))

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         MemoryOff,
         NotAnExport,
     )
-    from memory.evidence import Words
+    from memory.evidence import OMITTED, Words
     from memory.forgetting import (
         Forgotten,
         Undo,
@@ -147,7 +147,10 @@ _HOMES = {
         "MemoryOff",
         "NotAnExport",
     ),
-    "memory.evidence": ("Words",),
+    "memory.evidence": (
+        "OMITTED",
+        "Words",
+    ),
     "memory.forgetting": (
         "Forgotten",
         "Undo",
@@ -272,6 +275,7 @@ __all__ = [
     "DM",
     "EPISODE_KIND",
     "INSTRUCTION_KIND",
+    "OMITTED",
     "PERSON_SETTING",
     "PUBLIC",
     "SCHEMAS",

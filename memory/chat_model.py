@@ -20,8 +20,19 @@ MODEL_TIMEOUT = 60.0  # seconds
 _ONE_CALL = {"Connection": "close"}
 
 
+# Codes of OpenAI's that say of a request that it will never be answered.
+_FINAL = frozenset({"content_filter", "context_length_exceeded", "string_above_max_length"})
+
+
 class ModelDown(BaseException):
-    """The model failed; not an Exception, because trustcall asks again after every Exception."""
+    """The model failed; not an Exception, because trustcall asks again after every Exception.
+
+    `final`: the same request would fail again.
+    """
+
+    def __init__(self, fault: str, *, final: bool = False) -> None:
+        super().__init__(fault)
+        self.final = final
 
 
 def memory_model(*, model: str, api_key: SecretStr | str, base_url: str | None) -> BaseChatModel:
@@ -139,7 +150,9 @@ def _steady(chat: type[BaseChatModel]) -> Callable[..., BaseChatModel]:
             answer = await chat.ainvoke(self, *args, **kwargs)
         except Exception as fault:  # noqa: BLE001 (raised again, as what trustcall lets pass)
             # Its text may hold the person's words: the name of the fault says enough.
-            raise ModelDown(type(fault).__name__) from None
+            raise ModelDown(
+                type(fault).__name__, final=getattr(fault, "code", None) in _FINAL
+            ) from None
         # A reasoning item cannot be sent back unless it is stored: keep the text and the calls.
         # Half a character in an argument could not be sent at all.
         return answer.model_copy(

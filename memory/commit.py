@@ -16,7 +16,7 @@ from typing import Any, Literal
 from memory.namespace import DM, Namespace
 from memory.proposals import ProposedWrite, Reason, Refused
 from memory.rows import Place, Row, with_source
-from memory.schemas import INSTRUCTION_KIND, LEVEL_FIELDS, level, same_thing, subject
+from memory.schemas import INSTRUCTION_KIND, LEVEL_FIELDS, level, subject, thing
 from memory.verdicts import SensitivePolicy, Verdict
 
 _REFUSED_MODALITIES: Mapping[str, Reason] = {
@@ -145,6 +145,11 @@ def _end_of(day: date, zone: tzinfo) -> datetime | None:
         return None
 
 
+def _same_end(row: Row | None, value: dict[str, Any] | None) -> bool:
+    """Say whether a memory ends when it did before; a wider one's end is its own."""
+    return row is None or row.value.get("expires_at") == (value or {}).get("expires_at")
+
+
 class _Run:
     """The memories of the own namespace while the proposals are applied in order."""
 
@@ -155,6 +160,9 @@ class _Run:
         self._stored = {row.key: row for row in rows.values() if row.namespace == own}
         self._values: dict[str, dict[str, Any] | None] = {
             key: row.value for key, row in self._stored.items()
+        }
+        self._keys = {
+            (row.kind, thing(row.kind, row.content)): key for key, row in self._stored.items()
         }
         self._wider: dict[str, Row] = {}
         self._refused: list[Refused] = []
@@ -172,7 +180,7 @@ class _Run:
         if row is None:
             self.refuse(proposal, "deleted_meanwhile")
         elif target.namespace != self._own:
-            self._supersede(proposal, verdict, row, asks)
+            self._supersede(proposal, verdict, row, asks or row.content != target.content)
         elif proposal.removes:
             self._remove(proposal, verdict, row, asks=asks or row.content != target.content)
         elif row.content != target.content:
@@ -186,14 +194,12 @@ class _Run:
             self._merge(proposal, verdict, row.key, {**current["content"], **proposal.values})
 
     def _take_new(self, proposal: ProposedWrite, verdict: Verdict | None, asks: bool) -> None:
-        for key, value in self._values.items():
-            if not value or value["kind"] != proposal.kind:
-                continue
-            if not same_thing(proposal.kind, value["content"], proposal.content):
-                continue
+        key = self._keys.get((proposal.kind, thing(proposal.kind, proposal.content)))
+        value = self._values.get(key) if key is not None else None
+        if key is not None and value is not None:
             row = self._stored.get(key)
             if row is not None and not proposal.removes:
-                # The row was stored after the verdict was asked for.
+                # It was stored after the verdict was asked for.
                 self._ask(proposal, verdict, row, {**row.content, **proposal.values})
             elif row is not None:
                 self._remove(proposal, verdict, row, asks=True)
@@ -228,6 +234,7 @@ class _Run:
             self._wider.setdefault(key, supersedes)
         if {**value, "confirmed_at": None} != {**old, "confirmed_at": None}:
             self._values[key] = value
+            self._keys.setdefault((proposal.kind, thing(proposal.kind, value["content"])), key)
 
     def _value(
         self,
@@ -244,8 +251,9 @@ class _Run:
             "confirmed_at": self._confirmed_at,
         }
         before = old.get("content") or {}
-        restated = content == before or (
-            subject(proposal.kind, content) != subject(proposal.kind, before)
+        anew = proposal.evidence.source() not in (old.get("sources") or [])
+        restated = anew and (
+            content == before or subject(proposal.kind, content) != subject(proposal.kind, before)
         )
         day = verdict.valid_until if verdict is not None else None
         end = _end_of(day, proposal.evidence.words.zone) if day is not None else None
@@ -261,12 +269,15 @@ class _Run:
         verdict: Verdict | None,
         row: Row | None,
         content: dict[str, Any],
+        supersedes: list[dict[str, Any]] | None = None,
     ) -> None:
         if row is not None and content == row.content:
             self._merge(proposal, verdict, row.key, content)  # already stored: nothing to ask
             return
         old = row.value if row else {}
         value = self._value(proposal, verdict, old, content)
+        if supersedes:
+            value["supersedes"] = supersedes
         kind: Literal["replace", "store"] = "replace" if row else "store"
         self._questions.append(OpenQuestion(kind=kind, row=row, value=value))
 
@@ -282,10 +293,10 @@ class _Run:
             self.refuse(proposal, "wider_audience")
             return
         content = {**row.content, **proposal.values}
-        if asks:
-            self._ask(proposal, verdict, None, content)
-            return
         entry = {"audience": row.namespace.audience, "key": row.key}
+        if asks:
+            self._ask(proposal, verdict, None, content, supersedes=[entry])
+            return
         key = next(
             (k for k, v in self._values.items() if v and entry in (v.get("supersedes") or [])),
             str(uuid.uuid4()),
@@ -347,7 +358,7 @@ class _Run:
         elif before is None:
             action = "remembered"
         else:
-            action = "confirmed" if after == before else "updated"
+            action = "confirmed" if after == before and _same_end(row, value) else "updated"
         return StoredChange(
             action=action, key=key, kind=kind, row=row, value=value, before=before, after=after
         )

@@ -11,6 +11,7 @@ any script, by Unicode's sentence break rules (UAX #29).
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +20,13 @@ from itertools import pairwise
 
 import regex
 
-from memory.text import MAX_TEXT, clean, lettered, letters, texts
+from memory.text import MAX_TEXT, clean, lettered, letters, name_of, texts
 
 MAX_MESSAGE = 8_000  # characters of one message that are read
+OMITTED = "[…]"
+"""Takes the place of what was left out of a message: code, struck-out text, a block quote."""
+_CONTEXT = 300  # characters of the sentences before and after the evidence
+_HAN = regex.compile(r"\p{Han}")
 # A run of terminal marks with closing marks, or line breaks; UAX #29, SB4 and SB8 to SB11.
 _BREAK = regex.compile(
     r"(?P<marks>[\p{SB=STerm}\p{SB=ATerm}]++)[\p{Pe}\p{Pf}\"']*+(?P<space>\p{SB=Sp}*+)"
@@ -81,7 +86,7 @@ class TypedMessage:
 
     def __post_init__(self) -> None:
         self.text = clean(self.words.text)[:MAX_MESSAGE]
-        pieces = lettered(self.text)
+        pieces = sorted([*lettered(self.text), *_omissions(self.text)], key=lambda piece: piece[1])
         self._letters = "".join(piece for piece, _, _ in pieces)
         for piece, start, end in pieces:
             self._starts += [start] * len(piece)
@@ -97,15 +102,24 @@ class TypedMessage:
         return bool(self._letters)
 
     def find(self, quote: str) -> tuple[int, int] | None:
-        """Return the numbers (first, last) of the sentences that contain `quote`, or None.
+        """Return where `quote` begins and ends in `text`, or None.
 
-        A quote of a single letter counts only if it is the whole message.
+        A quote of a single letter counts if it is the whole message, a Han character, or a name
+        with signs, such as C++, that is in the text.
         """
         wanted = letters(quote)
         position = self._letters.find(wanted) if wanted else -1
-        if position < 0 or (len(wanted) < 2 and wanted != self._letters):
+        if position < 0 or (len(wanted) < 2 and not self._may_be_short(wanted, quote)):
             return None
-        start, end = self._starts[position], self._ends[position + len(wanted) - 1]
+        return self._starts[position], self._ends[position + len(wanted) - 1]
+
+    def _may_be_short(self, wanted: str, quote: str) -> bool:
+        name = name_of(quote)
+        signed = len(name) > 1 and name in name_of(self.text)
+        return signed or wanted == self._letters or bool(_HAN.match(wanted))
+
+    def around(self, start: int, end: int) -> tuple[int, int]:
+        """Return the numbers of the first and the last sentence between two offsets."""
         first = bisect_right(self.sentences, start, key=lambda one: one[0]) - 1
         last = bisect_left(self.sentences, end, key=lambda one: one[0]) - 1
         return first, max(first, last)
@@ -113,10 +127,6 @@ class TypedMessage:
     def between(self, first: int, last: int) -> str:
         """Return the sentences with the numbers `first` to `last`, as typed."""
         return self.text[self.sentences[first][0] : self.sentences[last][1]].strip()
-
-    def holds(self, part: str) -> bool:
-        """Return whether the message contains `part`, compared by letters."""
-        return letters(part) in self._letters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,16 +176,38 @@ def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | No
         found = message.find(quote)
         if found is None:
             continue
-        first, last = found
+        start, end = found
+        first, last = message.around(start, end)
         before = message.between(first - 1, first - 1) if first else _end_of(messages[:index])
         after = (
             message.between(last + 1, last + 1)
             if last + 1 < len(message.sentences)
             else _start_of(messages[index + 1 :])
         )
-        text = message.between(first, last)[:MAX_TEXT]
-        return Evidence(message=message, text=text, before=before, after=after)
+        return Evidence(
+            message=message,
+            text=_window(message, first, last, start, end),
+            before=before[-_CONTEXT:],
+            after=after[:_CONTEXT],
+        )
     return None
+
+
+def _window(message: TypedMessage, first: int, last: int, start: int, end: int) -> str:
+    """Return the sentences, or of very long ones the part around the quote."""
+    begin, close = message.sentences[first][0], message.sentences[last][1]
+    if close - begin > MAX_TEXT:
+        begin = max(begin, min(start, (start + end - MAX_TEXT) // 2))
+        close = min(close, begin + MAX_TEXT)
+    return message.text[begin:close].strip()
+
+
+def _omissions(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield a character that no quote contains for each place where something was left out."""
+    position = text.find(OMITTED)
+    while position >= 0:
+        yield "\x00", position + 1, position + 2
+        position = text.find(OMITTED, position + len(OMITTED))
 
 
 def whole(message: TypedMessage) -> Evidence:
@@ -185,13 +217,16 @@ def whole(message: TypedMessage) -> Evidence:
 
 def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[str]:
     """Return the links in a JSON value that occur in none of `messages`."""
-    known = list(messages)
-    return [
-        link
-        for text in texts(content)
-        for link in _LINK.findall(text)
-        if not any(message.holds(link) for message in known)
-    ]
+    found = [link for text in texts(content) for link in _links(text)]
+    if not found:
+        return []
+    typed = {link for message in messages for link in _links(message.text)}
+    return [link for link in found if link not in typed]
+
+
+def _links(text: str) -> list[str]:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return [link.rstrip(".,;:!?。、") for link in _LINK.findall(folded)]
 
 
 def _end_of(messages: Sequence[TypedMessage]) -> str:

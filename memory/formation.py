@@ -108,6 +108,8 @@ class Former:
                         refused = (Refused(reason="unusable_answer"),)
                     spent.append(await store.judge(self._verifier))
             except TimeoutError:
+                if deadline is None:
+                    raise
                 return Formed(changes=(), refused=(), tokens=sum(spent), late=True)
             formed = await store.commit(in_commit, at=datetime.now(UTC))
         except EmbeddingsUnavailable as fault:
@@ -130,6 +132,9 @@ class Former:
         try:
             await manager.run(store, view.own, shown, callbacks=[usage])
         except ModelDown as fault:
+            if fault.final:
+                _log.warning("The memory model will not read these messages: %s", fault)
+                return False
             raise FormationUnavailable(f"The memory model did not answer ({fault}).") from None
         except (
             GraphRecursionError,

@@ -151,31 +151,33 @@ def named_in(memory: Memory, text: str) -> bool:
 
 
 _TERM = regex.compile(
-    r"(?P<run>[\p{Han}々]{2,}|[\p{Katakana}ー]{3,}|[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]{3,})"
+    r"(?P<run>[\p{Han}々]+|[\p{Katakana}ー]{2,}|[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]{3,})"
     r"|(?P<word>[\p{L}\p{M}\p{N}--[\p{Han}\p{Katakana}\p{Hiragana}]]{3,})",
     regex.VERSION1,
 )
-_STEM = 5  # first letters of words that are compared; shorter words must be equal
+_STEM = 5  # letters by which words are compared; shorter words are compared whole
+# Words that a fact is put in, not what it is about.
+_COMMON = frozenset(
+    """about also always and are been called can does doing done for from goes going had has have
+    her his into its just know knows like likes live lived lives love loves make makes name named
+    not now often one our out really she some than that the their them there they this use uses used
+    very want wants was were what when where which who with work works would you your""".split()  # noqa: SIM905
+)
 
 
 def _share(about: str, text: str) -> bool:
-    wanted, short = _terms(about)
-    known, known_short = _terms(text)
-    return not (wanted or short).isdisjoint(known | known_short)
+    return not _terms(about).isdisjoint(_terms(text))
 
 
-def _terms(text: str) -> tuple[set[str], set[str]]:
-    """Return the terms of a text and, separately, its short words."""
-    found, short = set[str](), set[str]()
+def _terms(text: str) -> set[str]:
+    found: set[str] = set()
     for match in _TERM.finditer(unicodedata.normalize("NFKC", text).casefold()):
         if run := match["run"]:
             size = min(len(run), 2 if regex.match(r"\p{Han}", run) else 3)
             found |= {run[i : i + size] for i in range(len(run) - size + 1)}
-        elif len(match["word"]) < _STEM:
-            short.add(match["word"])
-        else:
-            found.add(match["word"][:_STEM])
-    return found, short
+        elif match["word"] not in _COMMON:
+            found.add(match["word"][:_STEM].removesuffix("s"))
+    return found
 
 
 def matching(memories: Sequence[Memory], words: str) -> list[Memory]:

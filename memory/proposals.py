@@ -19,11 +19,12 @@ from memory.credentials import holds_secret
 from memory.evidence import Evidence, TypedMessage, find_evidence, links_not_typed, whole
 from memory.namespace import Namespace
 from memory.rows import Place, Row
-from memory.schemas import LEVEL_FIELDS, SUBJECT_FIELDS, level, same_thing
+from memory.schemas import LEVEL_FIELDS, SUBJECT_FIELDS, level, thing
 from memory.text import clean_content, texts
 
 MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
 MAX_NEW = 8  # new memories from one message
+MAX_PROPOSALS = 40  # of a run
 
 Reason: TypeAlias = Literal[
     # by the evidence rule
@@ -113,7 +114,7 @@ def read_writes(
     """Return buffered writes as proposals, and those that the evidence rule refused."""
     proposals: list[ProposedWrite] = []
     refused: list[Refused] = []
-    removals, new = 0, Counter[tuple[str, str]]()
+    removals = 0
     for write in writes:
         target = rows.get((".".join(write.namespace), write.key))
         found = _read(write, target, messages, own=own, schemas=schemas)
@@ -123,34 +124,44 @@ def read_writes(
         if found.removes:
             removals += 1
             found = replace(found, in_excess=removals > MAX_REMOVALS)
-        elif target is None:
-            place = (found.evidence.words.channel, found.evidence.words.ts)
-            new[place] += 1
-            if new[place] > MAX_NEW:
-                refused.append(found.refused("too_many"))
-                continue
         proposals.append(found)
     return proposals, refused
 
 
 def pair(proposals: Sequence[ProposedWrite], rows: Iterable[Row]) -> list[ProposedWrite]:
-    """Set the target of each new proposal to the first row about the same thing, if any."""
-    known = list(rows)
+    """Give each new proposal the row about the same thing, if there is one.
+
+    Of several rows about it the first of `rows` counts: those of the own namespace come first.
+    """
+    known: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        known.setdefault((row.kind, thing(row.kind, row.content)), row)
 
     def paired(one: ProposedWrite) -> ProposedWrite:
         if one.target is not None:
             return one
-        target = next(
-            (
-                row
-                for row in known
-                if row.kind == one.kind and same_thing(row.kind, row.content, one.content)
-            ),
-            None,
-        )
+        target = known.get((one.kind, thing(one.kind, one.content)))
         return replace(one, target=target, by_name=target is not None)
 
     return [paired(one) for one in proposals]
+
+
+def cap(proposals: Sequence[ProposedWrite]) -> tuple[list[ProposedWrite], list[Refused]]:
+    """Return the proposals, without those of more than `MAX_NEW` new memories from one message.
+
+    A run has `MAX_PROPOSALS` at most: the request for their verdicts must fit a model's context.
+    """
+    kept: list[ProposedWrite] = []
+    refused: list[Refused] = []
+    new = Counter[tuple[str, str]]()
+    for one in proposals:
+        place = (one.evidence.words.channel, one.evidence.words.ts)
+        new[place] += one.target is None and not one.removes
+        if (new[place] > MAX_NEW and one.target is None) or len(kept) >= MAX_PROPOSALS:
+            refused.append(one.refused("too_many"))
+        else:
+            kept.append(one)
+    return kept, refused
 
 
 def _read(

@@ -151,9 +151,14 @@ def subject(kind: str, content: Mapping[str, Any]) -> str:
     return next((v for v in content.values() if isinstance(v, str) and v), "")
 
 
+def thing(kind: str, content: Mapping[str, Any]) -> str:
+    """Return the name of what a content is about, in the form in which names are compared."""
+    return name_of(subject(kind, content))
+
+
 def same_thing(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Say whether two contents of a kind are about the same thing, by its name."""
-    return name_of(subject(kind, one)) == name_of(subject(kind, other))
+    return thing(kind, one) == thing(kind, other)
 
 
 def searchable_text(content: Mapping[str, Any]) -> str:

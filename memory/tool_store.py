@@ -113,10 +113,10 @@ class ToolStore(BaseStore):
         try:
             async with asyncio.timeout(JUDGED_WITHIN):
                 self.tokens += await store.judge(self._verifier)
+            self.outcome = await store.commit(self._within, at=datetime.now(UTC))
         except (TimeoutError, FormationUnavailable):
             self.outcome = Formed(changes=(), refused=(), late=True)
             return
-        self.outcome = await store.commit(self._within, at=datetime.now(UTC))
         self.changes += self.outcome.changes
         self.questions += self.outcome.questions
         self.refused += self.outcome.refused

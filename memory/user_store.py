@@ -20,7 +20,7 @@ from memory.errors import ChangedSince, FormationUnavailable
 from memory.evidence import TypedMessage
 from memory.memories import Memory
 from memory.namespace import View
-from memory.proposals import ProposedWrite, Refused, pair, read_writes
+from memory.proposals import ProposedWrite, Refused, cap, pair, read_writes
 from memory.questions import Question, ask
 from memory.rows import Row
 from memory.verdicts import Verdict, Verifier
@@ -155,14 +155,15 @@ class UserStore(BaseStore):
         proposals, self._refused = read_writes(
             self._writes, self._rows, self._messages, own=self._view.own, schemas=self._schemas
         )
-        proposals = await self._paired(proposals)
+        proposals, too_many = cap(await self._paired(proposals))
+        self._refused += too_many
         self._verifier = verifier
         if not proposals or verifier is None:
             self._judged = [(one, None) for one in proposals]
             return 0
         judged = await verifier.judge(proposals, self._messages)
         if judged.problem is not None:
-            self._refused.append(Refused(reason=judged.problem))
+            self._refused += [one.refused(judged.problem) for one in proposals]
         else:
             self._judged = [(one, judged.verdicts.get(i)) for i, one in enumerate(proposals)]
         return judged.tokens

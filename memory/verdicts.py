@@ -120,6 +120,8 @@ class Verifier:
                 try:
                     answer = await self._chat().ainvoke(asked)
                 except ModelDown as fault:
+                    if fault.final:
+                        return Judged(tokens=tokens, problem="refused_verdict")
                     raise FormationUnavailable(
                         f"The memory model did not answer ({fault})."
                     ) from None
@@ -142,25 +144,39 @@ class Verifier:
 
 
 def read_verdicts(answer: AIMessage, count: int) -> dict[int, Verdict] | None:
-    """Return the first verdict for each index below `count`; None if the answer is malformed.
+    """Return the verdicts of an answer by index below `count`, the first of each; None: malformed.
 
-    Verdicts are the arguments of the tool call, or JSON text from models that do not call the tool.
+    They come as the arguments of the tool, or as JSON text from models that call none. An entry
+    that does not fit the schema is no verdict; an answer without any that fits is malformed.
     """
-    given: Any = next(
-        (c["args"] for c in answer.tool_calls if c["name"] == MemoryVerdicts.__name__), None
-    )
+    given: list[Any] = [
+        call["args"] for call in answer.tool_calls if call["name"] == MemoryVerdicts.__name__
+    ]
     try:
-        if given is None:
+        if not given:
             text = str(answer.text)
-            given = json.loads(text[text.index("{") : text.rindex("}") + 1])
-        found = MemoryVerdicts.model_validate(given)
-    except (ValueError, ValidationError, RecursionError):
+            given = [json.loads(text[text.index("{") : text.rindex("}") + 1])]
+        entries = [entry for one in given for entry in one["verdicts"]]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    found = [verdict for entry in entries if (verdict := _read(entry)) is not None]
+    if not found:
         return None
     verdicts: dict[int, Verdict] = {}
-    for one in found.verdicts:
+    for one in found:
         if 0 <= one.index < count:
             verdicts.setdefault(one.index, one)
     return verdicts
+
+
+def _read(entry: object) -> Verdict | None:
+    if not isinstance(entry, dict):
+        return None
+    given = {name: value for name, value in entry.items() if value not in (None, "")}
+    try:
+        return Verdict.model_validate(given)
+    except ValidationError:
+        return None
 
 
 def request_text(proposals: Sequence[ProposedWrite], messages: Sequence[TypedMessage]) -> str:

@@ -158,6 +158,8 @@ class Adding:
             return _kept(say(language, "add_refused"))
         except EmbeddingsUnavailable:
             return _kept(say(language, "command_failed"))
+        async with person_transaction(self._pool, person) as connection:
+            await note_taken_up(connection, person, channel, ts)
         log.info("a person stored what had been refused")
         return _shown(language, await self._told_of(person, [change]))
 
@@ -220,10 +222,11 @@ class Adding:
             formed = Formed(changes=(), refused=(), late=True)
         if self._shares and formed.tokens:
             await self._shares.spend(person.team_id, formed.tokens)
-        if formed.changes or formed.questions or await self._knows(where, words):
+        refused = next((one for one in formed.refused if one.reason in _VERDICTS), None)
+        judged = refused is None and not formed.late
+        if formed.changes or formed.questions or (judged and await self._knows(where, words)):
             told = await self._told_of(person, formed.changes)
             return replace(told, questions=tuple(formed.questions))
-        refused = next((one for one in formed.refused if one.reason in _VERDICTS), None)
         if refused is not None:
             return refused
         if not self._keeps_facts:

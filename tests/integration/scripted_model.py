@@ -52,6 +52,7 @@ class ScriptedModel:
     judging: asyncio.Event = field(default_factory=asyncio.Event)
     held: asyncio.Event | None = None
     usage: int = 0
+    error_code: str | None = None
     paths: list[str] = field(default_factory=list)
     embedding_requests: list[list[str]] = field(default_factory=list)
     embeddings_status: int = 200
@@ -145,7 +146,8 @@ class ScriptedModel:
             await held.wait()
         step = self.verdicts.pop(0) if self.verdicts else {}
         if isinstance(step, int):
-            return [], web.json_response({"error": {"message": "no"}}, status=step)
+            error = {"message": "no", "code": self.error_code}
+            return [], web.json_response({"error": error}, status=step)
         if isinstance(step, str):
             return [], _said(request, step)
         given = [verdict(one["index"], **step.get(one["index"], {})) for one in proposals_in(body)]

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from memory.database import Pool
 from memory.embeddings import Embedder
-from memory.errors import EmbeddingsUnavailable, FormationUnavailable, InvalidNamespace
+from memory.errors import EmbeddingsUnavailable, InvalidNamespace
 from memory.evidence import TypedMessage, Words
 from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
 from memory.rows import rows_within
@@ -364,18 +364,23 @@ async def test_a_row_that_appears_while_embedding(
     assert content == {"food_name": "ramen", "preference": 80, "description": "change 1"}
 
 
-async def test_what_keeps_changing_waits(
-    pool: Pool, database: str, meddler: MeddlingEmbedder
+async def test_a_wider_row_that_changes_meanwhile_is_asked_about(
+    pool: Pool, database: str, model_embedder: Embedder
 ) -> None:
-    """A wider memory that changes during every call: the run is given up for now."""
-    meddler.namespace = ALICE.namespace(PUBLIC)
-    put(database, meddler.namespace, "a", food("ramen"))
-    meddler.meddles = 99
-    store = await UserStore.load(pool, meddler, view(OWN), said("I love ramen"), schemas=SCHEMAS)
+    """What was judged beside another version of a wider memory becomes a question."""
+    wide = ALICE.namespace(PUBLIC)
+    put(database, wide, "a", food("ramen"))
+    store = await UserStore.load(
+        pool, model_embedder, view(OWN), said("I love ramen"), schemas=SCHEMAS
+    )
     await store.aput(OWN.parts, "new", quoted(food("ramen", 90), "I love ramen"))
     await store.judge(None)
-    with pytest.raises(FormationUnavailable, match="keep changing"):
-        await store.commit(at=NOON)
+    put(database, wide, "a", food("ramen", 10))
+    formed = await store.commit(at=NOON)
+    assert formed.changes == ()
+    [question] = formed.questions
+    assert question.after is not None
+    assert question.after["supersedes"] == [{"audience": PUBLIC, "key": "a"}]
     assert set(stored(database)) == {(PUBLIC, "a")}
 
 

@@ -606,3 +606,48 @@ async def test_tokens_of_verdicts_are_counted(former: Former, model: ScriptedMod
     model.answer([fact("I play chess", "I play chess")])
     formed = await former.form(ALICE_DM, typed("I play chess"))
     assert formed.tokens == 200
+
+
+async def test_one_bad_entry_spoils_nothing_else(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """An entry that does not fit the schema is no verdict; null and "" count as left out."""
+    said = ["I live in Oslo.", "I play chess.", "I own a kayak."]
+    model.answer([fact(one, one) for one in said])
+    good = verdict(2, sensitive=None, valid_until="")
+    entries = [verdict(0, modality="sung"), verdict(1, valid_until="2027-02-30"), good, "nonsense"]
+    model.verdicts.append(json.dumps({"verdicts": entries}))
+    formed = await former.form(ALICE_DM, typed(*said))
+    assert await facts(database) == ["I own a kayak."]
+    assert reasons(formed) == ["unsupported", "unsupported"]
+    assert len(model.verdict_requests) == 1
+
+
+async def test_a_new_end_of_something_known_is_a_change(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """An end set on a known memory is announced with Undo; the same message read again keeps it."""
+    model.answer([fact("Lives in Berlin", "I live in Berlin")])
+    await former.form(ALICE_DM, typed("I live in Berlin", at=FRIDAY - timedelta(days=1)))
+    until = typed("I live in Berlin until Monday")
+    model.answer([fact("Lives in Berlin", "I live in Berlin until Monday")])
+    model.verdicts.append({0: {"valid_until": "2027-01-18"}})
+    formed = await former.form(ALICE_DM, until)
+    assert [change.action for change in formed.changes] == ["updated"]
+    model.answer([fact("Lives in Berlin", "I live in Berlin until Monday")])
+    await former.form(ALICE_DM, until)
+    (row,) = await rows(database)
+    assert row["value"]["expires_at"] == "2027-01-18T15:00:00+00:00"
+
+
+async def test_a_request_that_will_never_be_answered_does_not_wait(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A refusal by the provider's filter drops the proposals; the words count as formed."""
+    model.answer([fact("I play chess", "I play chess")])
+    model.verdicts.append(400)
+    model.error_code = "content_filter"
+    formed = await former.form(ALICE_DM, typed("I play chess"))
+    assert reasons(formed) == ["refused_verdict"]
+    assert [one.sentence for one in formed.refused] == ["I play chess"]
+    assert await rows(database) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 import unicodedata
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from bot.words import typed
 from memory.evidence import TypedMessage, Words, find_evidence, links_not_typed, whole
+from memory.memories import Memory, named_in
+from memory.namespace import DM, Person
 from memory.text import letters
 
 QUOTES: dict[str, list[dict[str, str]]] = tomllib.loads(
@@ -211,9 +214,10 @@ def test_long_messages_count_up_to_a_limit() -> None:
     text = "a" * 7_990 + " ramen soba"
     assert find_evidence("ramen", [message(text)]) is not None
     assert find_evidence("soba", [message(text)]) is None
-    found = find_evidence("aaa", [message(text)])
+    found = find_evidence("ramen", [message(text)])
     assert found is not None
-    assert len(found.text) == 2_000
+    assert len(found.text) <= 2_000
+    assert "ramen" in found.text[-20:]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +225,9 @@ def test_long_messages_count_up_to_a_limit() -> None:
     [
         ("see https://evil.example/x", "I like ramen", ["https://evil.example/x"]),
         ("www.evil.example", "I like ramen", ["www.evil.example"]),
-        ("evil.example/SECRET", "I like ramen", ["evil.example/SECRET"]),
+        ("evil.example/SECRET", "I like ramen", ["evil.example/secret"]),
+        ("https://example.co/mpay", "https://example.com/pay", ["https://example.co/mpay"]),
+        ("bit.ly/rics", "a bit lyrics heavy", ["bit.ly/rics"]),
         ("maintains https://docs.example.org/a", "I maintain https://docs.example.org/a.", []),
         ("uses Node.js and e.g. v1.2/3", "I like ramen", []),
     ],
@@ -243,3 +249,40 @@ def test_the_whole_message_is_the_source_of_a_removal() -> None:
         "ts": "1.0",
         "evidence": "Forget it. Thanks!",
     }
+
+
+@pytest.mark.parametrize("frame", ["`{}`", "~{}~", "\n&gt; {}\n", "```{}```"])
+def test_no_quote_joins_what_stood_apart(frame: str) -> None:
+    """Where something was left out between two typed parts, a quote cannot join them."""
+    said = message(typed("I hate " + frame.format("bugs, but I love") + " cats"))
+    assert "bugs" not in said.text
+    assert find_evidence("I hate cats", [said]) is None
+    assert find_evidence("I hate", [said]) is not None
+
+
+@pytest.mark.parametrize(
+    ("about", "text", "named"),
+    [
+        ("Lives in Rome", "You live in Rome, so take the train.", True),
+        ("Allergic to nuts", "A cake without nuts", True),
+        ("Has a dog named Rex", "Rex will love it", True),
+        ("犬を飼っている", "あなたの犬には", True),
+        ("味噌ラーメン", "ラーメンはどうですか", True),
+        ("Works at Mercari", "My wife works nights and I love chess", False),
+        ("パスタ", "スープはどうですか", False),
+    ],
+)
+def test_what_repeats_something_forgotten(about: str, text: str, named: bool) -> None:
+    """A text with a term of what a memory is about repeats it; common words do not count."""
+    now = datetime.now(UTC)
+    memory = Memory(
+        namespace=Person("T1", "U1").namespace(DM),
+        key="k",
+        kind="UserFact",
+        content={"fact": about},
+        sources=(),
+        supersedes=(),
+        created_at=now,
+        updated_at=now,
+    )
+    assert named_in(memory, text) == named

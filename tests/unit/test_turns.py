@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.turns import _final_question
+from bot.turns import final_question
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,12 @@ from bot.turns import _final_question
 )
 def test_the_final_question_of_a_reply(reply: str, question: str | None) -> None:
     """Only a question that ends the reply is what the next words answer."""
-    assert _final_question(reply) == question
+    assert final_question(reply) == question
 
 
 def test_a_long_question_is_cut_at_its_beginning() -> None:
     """What is asked stands at the end."""
-    question = _final_question("word " * 200 + "is it so?")
+    question = final_question("word " * 200 + "is it so?")
     assert question is not None
     assert len(question) == 300
     assert question.endswith("is it so?")

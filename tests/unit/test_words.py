@@ -50,7 +50,7 @@ def test_mentions() -> None:
         ("&gt; I like beer\nI like tea", "I like tea"),
         ("> I like beer\nI like tea", "I like tea"),
         ("I like tea\n&gt;&gt;&gt; all\nof\nthis", "I like tea"),
-        ("I like `beer` tea", "I like   tea"),
+        ("I like `beer` tea", "I like […] tea"),
         ("I like tea ```beer\nand wine```", "I like tea"),
         ("I like tea ```beer, never closed", "I like tea"),
         ("```beer```\nI like tea", "I like tea"),
