@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 from psycopg import AsyncConnection
@@ -122,6 +123,7 @@ class Learning:
                 await self._defer(connection, namespace, max(used_up.seconds, 0.0) + 1.0)
             return
         shared = await self._audiences.is_shared(namespace)
+        spend = partial(self._shares.spend, team) if self._shares else None
         while True:
             async with person_transaction(self._pool, namespace.person) as connection:
                 settings = await read_settings(connection, namespace.person)
@@ -150,12 +152,10 @@ class Learning:
 
             try:
                 formed = await self._former.form(
-                    view(namespace, shared=shared), words, in_commit=in_commit
+                    view(namespace, shared=shared), words, in_commit=in_commit, spend=spend
                 )
             except _Overtaken:
                 continue
-            if self._shares and formed.tokens:
-                await self._shares.spend(team, formed.tokens)
             log.info(
                 "formed memories from %d message(s): %d change(s), refused: %s",
                 len(words),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -81,6 +81,7 @@ class Former:
         *,
         in_commit: InCommit | None = None,
         deadline: float | None = None,
+        spend: Callable[[int], Awaitable[None]] | None = None,
     ) -> Formed:
         """Remember what one person says in `words`; writes to `view.own` only.
 
@@ -90,7 +91,8 @@ class Former:
         `in_commit` is awaited with what was formed inside the transaction that writes it, also when
         that is nothing; what it raises undoes everything. Holds no connection during model and
         embedding calls. `deadline` is how many seconds the model may take: past it nothing is
-        written and `Formed.late` is true. Raises `FormationUnavailable` when the model or the
+        written and `Formed.late` is true. `spend` is awaited with the tokens that the model says it
+        used, also where the run fails. Raises `FormationUnavailable` when the model or the
         embeddings are down: then nothing was written.
         """
         messages = [TypedMessage(one) for one in words]
@@ -116,6 +118,10 @@ class Former:
             raise FormationUnavailable(
                 "The embedding model did not answer; the words stay waiting."
             ) from fault
+        finally:
+            tokens = sum(spent)
+            if spend is not None and tokens:
+                await spend(tokens)
         return replace(formed, refused=(*refused, *formed.refused), tokens=sum(spent))
 
     async def _run(

@@ -651,3 +651,18 @@ async def test_a_request_that_will_never_be_answered_does_not_wait(
     assert reasons(formed) == ["refused_verdict"]
     assert [one.sentence for one in formed.refused] == ["I play chess"]
     assert await rows(database) == []
+
+
+async def test_tokens_of_a_run_that_fails_are_counted(former: Former, model: ScriptedModel) -> None:
+    """The extraction took tokens, the verdict failed: they count against the budget."""
+    model.usage = 100
+    model.answer([fact("I play chess", "I play chess")])
+    model.verdicts.append(503)
+    spent: list[int] = []
+
+    async def spend(tokens: int) -> None:
+        spent.append(tokens)
+
+    with pytest.raises(FormationUnavailable):
+        await former.form(ALICE_DM, typed("I play chess"), spend=spend)
+    assert spent == [100]
