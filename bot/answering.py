@@ -103,7 +103,8 @@ class Answering:
                 await self._inbox.give_up(waiting)
                 return "look_again"
             log.warning("a turn failed and is begun again: %s", fault(error))
-            await asyncio.sleep(_FIRST_PAUSE_SECONDS * 2**waiting.failures)
+            pause = min(_FIRST_PAUSE_SECONDS * 2**waiting.failures, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(pause)
         return "look_again"
 
     async def _when_back(self, waiting: Waiting) -> None:

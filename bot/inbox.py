@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 THREAD_SETTING = "kioku.thread"
 ANSWER = "answer_thread"
-MAX_ATTEMPTS = 3
+MAX_ATTEMPTS = 5
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: it does not stand still for long because of a flag.
 _FLAG_WAIT_SECONDS = 1.0

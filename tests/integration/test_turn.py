@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from bot.inbox import MAX_ATTEMPTS
 from bot.interruptions import Edited
 from bot.locale import say
 from bot.messages import Message
@@ -392,10 +393,10 @@ async def test_what_slack_does_not_take_is_given_up(house: House) -> None:
 
 
 async def test_a_message_begun_too_often_gets_an_apology(house: House) -> None:
-    """A message whose turn died three times is answered with one sentence instead."""
+    """A message whose turn died too often is answered with one sentence instead."""
     place = house.slack.place()
     asked = await house.told(place, "Hello, I like ramen")
-    for _ in range(3):
+    for _ in range(MAX_ATTEMPTS):
         await house.inbox.next(asked.thread)
     await house.answering.drain(asked.thread)
     assert house.replies(place, asked) == [say("en", "turn_failed")]
@@ -419,7 +420,7 @@ async def test_what_always_fails_is_given_up_in_the_end(
         with psycopg.connect(house.database, autocommit=True) as owner:
             owner.execute("ALTER TABLE away RENAME TO conversations")
     event = house.row("inbox_events", asked)
-    assert (event["status"], event["attempts"]) == ("failed", 5)
+    assert (event["status"], event["attempts"]) == ("failed", MAX_ATTEMPTS + 2)
     again = await house.ask(place, "<@BOT> hello again")
     assert house.row("turns", again)["status"] == "answered"
 
