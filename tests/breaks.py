@@ -1831,6 +1831,22 @@ BREAKS = (
         ("tests/integration/test_shares.py::test_beyond_their_messages_a_person_is_told_once",),
     ),
     Break(
+        "requests count like messages",
+        "bot/person/shares.py",
+        "WHERE known.requests + {_WRITTEN} < %(limit)s RETURNING 1)",
+        "WHERE known.requests < %(limit)s RETURNING 1)",
+        "A person could use the model twice as often by alternating messages and commands.",
+        ("tests/integration/test_shares.py::test_requests_and_messages_share_one_limit",),
+    ),
+    Break(
+        "a refused request calls no model",
+        "bot/own/adding.py",
+        "            return private(used_up.refusal(language))",
+        "            pass",
+        "/memories add would cost model tokens beyond every limit.",
+        ("tests/integration/test_shares.py::test_beyond_the_tokens_nothing_is_added",),
+    ),
+    Break(
         "tokens are counted together",
         "bot/person/shares.py",
         "SET tokens = known.tokens + excluded.tokens",

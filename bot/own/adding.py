@@ -74,7 +74,7 @@ _VERDICTS = frozenset[Reason](
 class Adding:
     """Stores what the person said, in the audience where they said it.
 
-    Model tokens are counted in the workspace's `shares`.
+    Requests and model tokens count against the quotas in `shares`.
     """
 
     def __init__(
@@ -151,6 +151,8 @@ class Adding:
             return _kept(say(language, unlearned))
         if not self._keeps_facts:
             return _kept(say(language, "add_nothing"))
+        if self._shares and (used_up := await self._shares.admit(person)):
+            return _kept(used_up.refusal(language))
         where = await self._audiences.view_in(person, quoted.channel)
         try:
             change = await self._as_fact(where.own, quoted, "command")
@@ -176,6 +178,8 @@ class Adding:
             return private(say(language, refusal))
         if off := settings.off(self._consent):
             return private(off_line(language, off, settings))
+        if self._shares and (used_up := await self._shares.admit(person)):
+            return private(used_up.refusal(language))
         quoted = Quoted(text=words[:_LIMIT], channel=channel, ts=ts)
         try:
             told = await self._stored(person, settings, quoted)

@@ -31,6 +31,7 @@ TABLES: tuple[LiteralString, ...] = (
     "quiet_threads",
     "viewed",
     "prompted",
+    "person_requests",
 )
 # Slack delivers an event again for some minutes: what was answered is not to be answered again.
 _DELIVERED_AGAIN: LiteralString = "15 minutes"

@@ -1,17 +1,18 @@
-"""Everybody's fair share: a person's messages an hour, a workspace's model tokens a day."""
+"""Quotas: a person's messages and requests an hour, a workspace's model tokens a day."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, LiteralString, TypeAlias
 
 from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import DictRow
 
 from bot.inbox import Waiting
+from bot.locale import Language, say
 from bot.logs import fault
-from memory import Pool, measured, transaction
+from memory import Person, Pool, measured, person_transaction, transaction
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,12 @@ class UsedUp:
         unit = 60 if self.sentence == "share_messages" else 3600
         return max(1, -(-int(self.seconds) // unit))
 
+    def refusal(self, language: Language) -> str:
+        """Return the sentence for a request, not a message, that was not carried out."""
+        if self.sentence == "share_messages":
+            return say(language, "limit_requests", limit=self.limit, count=self.count)
+        return say(language, "limit_tokens", count=self.count)
+
 
 class ShareUsedUp(Exception):
     """The message goes beyond its person's share: they are told until when, and not answered."""
@@ -41,10 +48,28 @@ class ShareUsedUp(Exception):
         self.used_up = used_up
 
 
+_WRITTEN: LiteralString = (
+    "(SELECT count(*) FROM inbox_events WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND received_at >= date_trunc('hour', now()))"
+)
+# Checks and counts in one statement: of two at once, the second waits for the row of the first.
+_ADMIT: LiteralString = (
+    "WITH admitted AS (INSERT INTO person_requests AS known (team_id, user_id, hour, requests)"
+    " SELECT %(team)s, %(user)s, date_trunc('hour', now()), 1"
+    f" WHERE {_WRITTEN} < %(limit)s ON CONFLICT (team_id, user_id, hour)"
+    " DO UPDATE SET requests = known.requests + 1"
+    f" WHERE known.requests + {_WRITTEN} < %(limit)s RETURNING 1)"
+    " SELECT EXISTS (SELECT FROM admitted) AS admitted,"
+    " extract(epoch FROM date_trunc('hour', now()) + interval '1 hour' - now())::float AS seconds"
+)
+
+
 class Shares:
     """Counted in PostgreSQL, for all replicas together; a limit of 0 is none.
 
-    Hours are those of the clock, days those of UTC.
+    Hours are those of the clock, days those of UTC. Messages are counted by their rows in
+    ``inbox_events``, other requests that call a model in ``person_requests``; one hourly limit
+    holds for both together.
     """
 
     def __init__(self, pool: Pool, *, messages_per_hour: int, tokens_per_day: int) -> None:
@@ -60,7 +85,10 @@ class Shares:
             "SELECT (SELECT count(*) FROM inbox_events other"
             "  WHERE other.team_id = mine.team_id AND other.user_id = mine.user_id"
             "  AND other.received_at >= date_trunc('hour', mine.received_at)"
-            "  AND other.received_at <= mine.received_at AND other.id < mine.id) AS before,"
+            "  AND other.received_at <= mine.received_at AND other.id < mine.id)"
+            " + (SELECT COALESCE(sum(requests), 0) FROM person_requests asked"
+            "  WHERE asked.team_id = mine.team_id AND asked.user_id = mine.user_id"
+            "  AND asked.hour = date_trunc('hour', mine.received_at)) AS before,"
             " extract(epoch FROM date_trunc('hour', mine.received_at) + interval '1 hour'"
             "  - now())::float AS seconds FROM inbox_events mine WHERE id = %s AND %s > 0",
             (waiting.id, self._messages_per_hour),
@@ -73,6 +101,26 @@ class Shares:
             raise ShareUsedUp(
                 UsedUp(sentence="share_messages", limit=limit, seconds=row["seconds"])
             )
+
+    @measured("shares")
+    async def admit(self, person: Person) -> UsedUp | None:
+        """Count a request that makes the app call a model and is no message in the inbox.
+
+        Call it right before the model is called. Returns the limit that is used up: the request
+        is then not counted and must not be carried out.
+        """
+        if used_up := await self.tokens_used_up(person.team_id):
+            return used_up
+        if not self._messages_per_hour:
+            return None
+        limit = self._messages_per_hour
+        parameters = {"team": person.team_id, "user": person.user_id, "limit": limit}
+        async with person_transaction(self._pool, person) as connection:
+            found = await connection.execute(_ADMIT, parameters)
+            [row] = await found.fetchall()
+        if row["admitted"]:
+            return None
+        return UsedUp(sentence="share_messages", limit=limit, seconds=row["seconds"])
 
     @measured("shares")
     async def tokens_used_up(self, team_id: str) -> UsedUp | None:

@@ -15,13 +15,13 @@ from psycopg import OperationalError
 from bot.call import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
 from bot.changed.privately import Work
 from bot.inbox import Waiting
-from bot.locale import Language, language_of, say
+from bot.locale import Language, language_of
 from bot.logs import fault
 from bot.messages import Message
 from bot.person.shares import Shares
 from bot.tasks import Task
 from bot.turns import Intent, Outcome
-from memory import DM, View
+from memory import DM, Person, View
 
 TEAM = "API"
 log = logging.getLogger(__name__)
@@ -149,8 +149,8 @@ async def answer_call(
 ) -> tuple[int, str]:
     """Answer one call, as `bot.call.read_call` read it; return the HTTP status and the text."""
     try:
-        if used_up := await asks.shares.tokens_used_up(TEAM):
-            return 429, say(language_of(None, prompt), used_up.sentence, count=used_up.count) + "\n"
+        if used_up := await asks.shares.admit(Person(TEAM, user_id)):
+            return 429, used_up.refusal(language_of(None, prompt)) + "\n"
         outcome, text = await asks.ask(turn, user_id, prompt)
     except OperationalError as error:
         log.warning("a question over HTTP was not answered: %s", fault(error))

@@ -27,6 +27,7 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM notices WHERE expires_at < now()",
     "DELETE FROM overheard WHERE received_at < now() - interval '2 minutes'",
     "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
+    "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
     "DELETE FROM token_use WHERE day < current_date - 60",
     "SELECT end_home_searches()",
 )

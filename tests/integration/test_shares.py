@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import openai
 import pytest
 
-from bot.locale import say
+from bot.locale import LANGUAGES, say
 from bot.person.shares import UsedUp
 from bot.running.ask import Asks, answer_call
+from bot.running.upkeep import Upkeep
+from bot.surfaces.refusals import Quoted
 from bot.turn import create_turn
+from memory import Person, Pool
+from tests.conftest import Server
 from tests.integration.house import Make
+from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.test_own_commands import memories, person
+from tests.integration.wired import Wired, wired
 from tests.integration.work import sql
 
 
@@ -143,5 +152,114 @@ async def test_a_caller_of_the_api_is_told_too(make: Make) -> None:
     assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
     status, text = await answer_call(asks, turn, "MZ0001", "Hello")
     assert status == 429
-    assert text.strip() in [say("en", "share_tokens", count=hours) for hours in range(25)]
+    assert text.strip() in [say("en", "limit_tokens", count=hours) for hours in range(25)]
     assert len(house.prompts()) == 1
+
+
+@pytest.fixture
+async def limited(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+) -> Any:
+    """Return what wires the app with some limits."""
+
+    async def make(**settings: Any) -> Wired:
+        return await wired(pool, database, slack, stand_in, model_client, **settings)
+
+    return make
+
+
+def requests_of(app: Wired) -> list[int]:
+    """Return the counts of requests."""
+    return [row["requests"] for row in app.rows("SELECT requests FROM person_requests")]
+
+
+def hourly(limit: int) -> list[str]:
+    """Return every sentence about a person's limit."""
+    return [say("en", "limit_requests", limit=limit, count=minutes) for minutes in range(61)]
+
+
+async def test_requests_and_messages_share_one_limit(limited: Any) -> None:
+    """`/memories add` counts like a message: beyond the limit no model is called, for either."""
+    app = await limited(person_messages_per_hour=3)
+    place, other = app.slack.place(), app.slack.place()
+    await app.ask(place, "Hello")
+    for number in range(2):
+        assert "Remembered" in (await memories(app, place, f"add I like food {number}"))["text"]
+    before = app.model_requests()
+    for number in range(15):
+        answer = await memories(app, place, f"add I like drink {number}")
+        assert answer["text"] in hourly(3)
+    refused = await app.ask(place, "Hello again")
+    assert app.model_requests() == before
+    assert requests_of(app) == [2]
+    assert app.turn(refused)["words"] == ""
+    assert "Remembered" in (await memories(app, other, "add I like tea"))["text"]
+
+
+async def test_beyond_the_tokens_nothing_is_added(limited: Any) -> None:
+    """Once the workspace's tokens are used up every way to add says so and calls no model."""
+    app = await limited(workspace_tokens_per_day=1)
+    place: Place = app.slack.place(text="I like tea")
+    who = person(place, app)
+    await app.wiring.shares.spend(who.team_id, 5)
+    before = app.model_requests()
+    adding = app.wiring.own_commands.adding
+    pointed = {"user": place.user, "ts": place.ts, "text": "I like tea"}
+    held = Quoted(text="I like tea", channel=place.channel).value
+    for answer in (
+        await memories(app, place, "add I like tea"),
+        await adding.pointed_at(who, "en", channel=place.channel, message=pointed),
+        await adding.stored_anyway(who, "en", held),
+    ):
+        assert answer["text"] in [say("en", "limit_tokens", count=hours) for hours in range(25)]
+    assert app.model_requests() == before
+    assert await app.memories(who) == []
+    # One's own memories can be seen and forgotten all the same.
+    assert (await memories(app, place, "list"))["text"]
+
+
+async def test_requests_at_once_are_counted_exactly(make: Make) -> None:
+    """Of twenty requests of one person at once, on two replicas, five are admitted."""
+    house, replica = await make(messages_per_hour=5), await make(messages_per_hour=5)
+    ann = Person("T1", "U1")
+    admitted = await asyncio.gather(
+        *((house, replica)[number % 2].shares.admit(ann) for number in range(20))
+    )
+    assert sum(one is None for one in admitted) == 5
+    for refused in filter(None, admitted):
+        assert (refused.sentence, refused.limit) == ("share_messages", 5)
+        assert 0 < refused.seconds <= 3_600
+        for language in LANGUAGES:
+            assert "5" in refused.refusal(language)
+    assert await house.shares.admit(Person("T1", "U2")) is None
+    sql(house, "UPDATE person_requests SET hour = hour - interval '1 hour'")
+    assert await house.shares.admit(ann) is None
+
+
+async def test_counts_of_hours_that_are_over_are_deleted(make: Make) -> None:
+    """The upkeep keeps no count longer than it is asked for."""
+    house = await make(messages_per_hour=5)
+    await house.shares.admit(Person("T1", "U1"))
+    await Upkeep(house.pool, house.queue).keep_up(1)
+    assert sql(house, "SELECT requests FROM person_requests") == [{"requests": 1}]
+    sql(house, "UPDATE person_requests SET hour = hour - interval '3 hours'")
+    await Upkeep(house.pool, house.queue).keep_up(1)
+    assert sql(house, "SELECT requests FROM person_requests") == []
+
+
+async def test_a_caller_of_the_api_has_an_hourly_limit(make: Make) -> None:
+    """A user of ``/ask`` is refused with 429 beyond the hourly limit; another is not."""
+    house = await make(messages_per_hour=2)
+    asks = Asks(house.shares)
+    turn = create_turn(house.parts, asks.open_outlet)
+    for _ in range(2):
+        assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
+    status, text = await answer_call(asks, turn, "MZ0001", "Hello")
+    assert status == 429
+    assert text.strip() in hourly(2)
+    assert (await answer_call(asks, turn, "MZ0002", "Hello"))[0] == 200
+    assert len(house.prompts()) == 3
