@@ -49,9 +49,33 @@ def plain(text: str, bot_user_id: str = "") -> str:
     """
     text = _MENTION.sub(lambda m: "" if m[1] == bot_user_id else f"@{m[1]}", text)
     text = _CHANNEL.sub(lambda m: f"#{m[2] or m[1]}", text)
-    text = _LINK.sub(lambda m: m[1] if not m[2] or m[2] in m[1] else f"{m[2]} ({m[1]})", text)
+    text = _LINK.sub(_as_typed, text)
     text = _SPECIAL.sub(lambda m: f"@{m[1]}", text)
     return _CONTROL.sub("", html.unescape(text)).strip()
+
+
+def _as_typed(link: re.Match[str]) -> str:
+    """Return a link as the person typed it.
+
+    Slack turns a typed address into ``<mailto:a@b.c|a@b.c>``, a domain name into
+    ``<http://b.c|b.c>`` and a telephone number into ``<tel:5551234|555-1234>``: the label is what
+    was typed. Any other label is shown with its target.
+    """
+    url, label = link[1], link[2]
+    scheme, _, address = url.partition(":")
+    compared = _digits if scheme == "tel" else _same_address
+    if label and compared(label) == compared(address):
+        return label
+    shown = url if scheme.startswith("http") else address
+    return shown if not label or label in url else f"{label} ({shown})"
+
+
+def _digits(number: str) -> str:
+    return "".join(filter(str.isdigit, number))
+
+
+def _same_address(address: str) -> str:
+    return address.removeprefix("//").removesuffix("/").lower()
 
 
 def typed(text: str, bot_user_id: str = "") -> str:

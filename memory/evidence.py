@@ -35,11 +35,16 @@ _BREAK = regex.compile(
 _STERM = regex.compile(r"\p{SB=STerm}")
 _GOES_ON = regex.compile(r"\p{SB=SContinue}")
 _GOES_ON_AFTER_STOP = regex.compile(r"[\p{SB=Lower}\p{SB=SContinue}]")
+_AFTER = r"[^\s<>\"')\]]"
+# Possessive and with a lookbehind: each run of characters is tried once, from its start.
 _LINK = regex.compile(
-    r"(?:\b[a-z][a-z0-9+.-]{1,20}://|\bwww\.|\bmailto:)[^\s<>\"')\]]+"
-    r"|\b(?:[\p{L}\p{N}-]{1,63}\.){1,10}\p{L}{2,24}/[^\s<>\"')\]]*",
+    rf"(?<![a-z0-9+.-])[a-z0-9+.-]++://{_AFTER}++"
+    rf"|(?<![\p{{L}}\p{{N}}.-])(?:www\.|mailto:){_AFTER}++"
+    rf"|(?<![\p{{L}}\p{{N}}.-])(?:[\p{{L}}\p{{N}}-]++\.)++\p{{L}}{{2,}}+/{_AFTER}*+",
     regex.IGNORECASE,
 )
+_TOKEN = regex.compile(rf"(?:(?![、。]){_AFTER})++")
+_SCHEME = regex.compile(r"\A(?:https?://|mailto:)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,16 +222,30 @@ def whole(message: TypedMessage) -> Evidence:
 
 def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[str]:
     """Return the links in a JSON value that occur in none of `messages`."""
-    found = [link for text in texts(content) for link in _links(text)]
+    found = [link for text in texts(content) for link in _LINK.findall(_folded(text))]
     if not found:
         return []
-    typed = {link for message in messages for link in _links(message.text)}
-    return [link for link in found if link not in typed]
+    said = [_folded(message.text) for message in messages]
+    typed = {
+        _address(run)
+        for text in said
+        for pattern in (_LINK, _TOKEN)
+        for run in pattern.findall(text)
+    }
+    return [link for link in map(_trimmed, found) if _address(link) not in typed]
 
 
-def _links(text: str) -> list[str]:
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return [link.rstrip(".,;:!?。、") for link in _LINK.findall(folded)]
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _trimmed(link: str) -> str:
+    return link.rstrip(".,;:!?。、")
+
+
+def _address(link: str) -> str:
+    """Return a link without its scheme: ``a.example/x`` and ``https://a.example/x`` are one."""
+    return _trimmed(_SCHEME.sub("", link.lstrip("("))).removesuffix("/")
 
 
 def _end_of(messages: Sequence[TypedMessage]) -> str:

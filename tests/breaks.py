@@ -1954,6 +1954,22 @@ BREAKS = (
         "Another person's words, quoted, would become one's own memory.",
         ("tests/unit/test_words.py",),
     ),
+    Break(
+        "an address is kept as it was typed",
+        "bot/words.py",
+        "    if label and compared(label) == compared(address):",
+        "    if label and False:",
+        "An e-mail address would be stored as mailto:, which the person never typed.",
+        ("tests/unit/test_words.py",),
+    ),
+    Break(
+        "a link needs the same address in the person's message",
+        "memory/evidence.py",
+        "    return [link for link in map(_trimmed, found) if _address(link) not in typed]",
+        "    return [link for link in map(_trimmed, found) if _address(link) in typed]",
+        "A link that the model made up would be stored as a memory.",
+        ("tests/unit/test_evidence.py::test_links_that_nobody_typed",),
+    ),
     # --- the operator -------------------------------------------------------------------------
     Break(
         "unknown settings",

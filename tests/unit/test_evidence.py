@@ -230,12 +230,24 @@ def test_long_messages_count_up_to_a_limit() -> None:
         ("bit.ly/rics", "a bit lyrics heavy", ["bit.ly/rics"]),
         ("maintains https://docs.example.org/a", "I maintain https://docs.example.org/a.", []),
         ("uses Node.js and e.g. v1.2/3", "I like ramen", []),
+        ("https://a.example/x", "see a.example/x, please", []),
+        ("http://shop.example", "my shop is shop.example", []),
+        ("http://shop.example", "my workshop.example", ["http://shop.example"]),
+        ("サイトはhttps://evil.example/x", "サイトを作った", ["https://evil.example/x"]),
     ],
 )
 def test_links_that_nobody_typed(value: str, text: str, links: list[str]) -> None:
     """A link may be stored only where the person typed it."""
     content: dict[str, Any] = {"fact": value, "nested": [{"more": 3}]}
     assert links_not_typed(content, [message(text)]) == links
+
+
+def test_an_address_is_stored_as_it_was_typed() -> None:
+    """Slack marks up addresses and numbers; the evidence is what the person typed."""
+    said = "my email is <mailto:sam@x.example|sam@x.example> and <tel:5551234|555-1234> rings"
+    found = find_evidence("my email is sam@x.example", [message(typed(said))])
+    assert found is not None
+    assert found.text == "my email is sam@x.example and 555-1234 rings"
 
 
 def test_the_whole_message_is_the_source_of_a_removal() -> None:
