@@ -1490,6 +1490,25 @@ BREAKS = (
         ),
     ),
     Break(
+        "others' words are data",
+        "bot/prompt.py",
+        "        if not own:\n            lines =",
+        "        if False:\n            lines =",
+        "Another person of the thread could speak as the one who is answered.",
+        ("tests/unit/test_prompt.py::test_another_person_cannot_leave_the_frame",),
+    ),
+    Break(
+        "the newest of a long thread",
+        "bot/threads.py",
+        "            if not cursor:\n",
+        "            if True:\n",
+        "A mention in a thread of a thousand replies would be answered from its beginning.",
+        (
+            "tests/integration/test_conversation_kinds.py"
+            "::test_the_newest_of_a_very_long_thread_are_read",
+        ),
+    ),
+    Break(
         "stream → post",
         "bot/posting/stream.py",
         "            await self._flush()\n        except (*SLACK_FAULTS, NoStreamNow) as error:",
@@ -2419,13 +2438,5 @@ BREAKS = (
         "if file is None:",
         "One person could send another's file.",
         ("tests/playground/test_files.py::test_a_file_is_sent_with_a_message",),
-    ),
-    Break(
-        "words of others in the stand-in",
-        "playground/model/replies.py",
-        'memories.hear("" if words.startswith("[another person") else words)',
-        "memories.hear(words)",
-        "The stand-in would take another person's words for the asker's.",
-        ("tests/playground_model/test_replies.py::test_what_somebody_else_wrote_is_theirs",),
     ),
 )

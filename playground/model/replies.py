@@ -67,7 +67,7 @@ def _known(prompt: Prompt) -> list[Said]:
     memories = Memories([], [Document(kind="", content=one) for one in prompt.memories])
     written = [turn.text for turn in prompt.turns if turn.role == "user"]
     for words in map(str, [*prompt.framed("recent_words"), *written]):
-        memories.hear("" if words.startswith("[another person") else words)
+        memories.hear(words)
     told = [_told(one.content) for one in memories.documents if not one.removed]
     return sorted((one for each in told for one in each), key=lambda one: -one.level)
 

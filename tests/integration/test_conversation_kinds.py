@@ -296,6 +296,19 @@ async def test_a_long_thread_shows_what_was_said_last(slack: PlaygroundSlack) ->
     assert len(texts) <= 52
 
 
+async def test_the_newest_of_a_very_long_thread_are_read(slack: PlaygroundSlack) -> None:
+    """Slack sends the oldest thousand first: the newest fifty are read with two calls."""
+    place = slack.place(channel="public", text="root")
+    for number in range(1_200):
+        slack.say(place.user, place.channel, f"line {number}", thread_ts=place.root)
+    asked = slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
+    slack.say(place.user, place.channel, "too late", thread_ts=place.root)
+    message = slack.message(place, ts=asked["ts"])
+    found = await read_thread(slack.client(), message, NOTHING, slack.bot_user_id)
+    assert [line["text"] for line in found] == [f"line {number}" for number in range(1_150, 1_200)]
+    assert len(slack.calls("conversations.replies")) == 2
+
+
 async def test_a_known_or_new_thread_is_not_read(slack: PlaygroundSlack) -> None:
     """The first message of a thread has no thread before it; the bot's own threads are known."""
     place = slack.place(channel="public")

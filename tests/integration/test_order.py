@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from dataclasses import replace
@@ -164,12 +165,10 @@ async def test_two_people_in_one_thread_are_answered_one_by_one(house: House) ->
         f"number {number}": (place.user if number % 2 else other) for number in range(6)
     }
     *_, last = house.prompts()
-    words = [one["content"] for one in last if one["role"] == "user"]
-    assert [word.startswith(f"[another person, {other}, wrote]") for word in words[-6:]] == [
-        *[True, False] * 2,
-        True,
-        False,
-    ]
+    said = [one for one in last if one["role"] != "assistant"]
+    assert [one["role"] for one in said[-6:]] == ["developer", "user"] * 3
+    framed = [json.loads(one["content"].split("\n")[1]) for one in said[-6::2]]
+    assert framed == [{"from": other, "text": f"number {number}"} for number in (0, 2, 4)]
 
 
 async def test_ten_messages_cost_twelve_calls(house: House) -> None:

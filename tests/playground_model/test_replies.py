@@ -152,8 +152,9 @@ async def test_what_the_message_itself_says_counts(asker: Asker) -> None:
 
 
 async def test_what_somebody_else_wrote_is_theirs(asker: Asker) -> None:
-    """Words in the thread that are marked as another person's are not taken for the asker's."""
-    history = [("user", "[another person, U7, wrote] Hi. I love ramen"), ("assistant", "Good!")]
+    """Another person's words, in a frame of the thread, are not taken for the asker's."""
+    theirs = as_line({"from": "U7", "text": "Hi. I love ramen"})
+    history = [("developer", f"<thread>\n{theirs}\n</thread>")]
     assert "not told me" in await asker.ask("what do I like?", history=history)
 
 
