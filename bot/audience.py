@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
 from bot.messages import Message
-from bot.slack import SLACK_FAULTS
+from bot.slack import GAP_SECONDS, SLACK_FAULTS
 from memory import DM, PUBLIC, Namespace, Person, Pool, View, measured, transaction, view
 
 log = logging.getLogger(__name__)
 
 _TRUSTED_FOR = "1 hour"
+# `listening` is marked every 20 seconds. An older mark means that events, also those that tell of a
+# changed conversation, are being missed; one older than a day that no process marks any more.
+_EVENTS_MISSED = (
+    "EXISTS (SELECT FROM listening WHERE listening.team_id = %(team)s AND heard_at"
+    " BETWEEN now() - interval '1 day' AND now() - make_interval(secs => %(gap)s))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What a conversation is: its audience, and whether it sees only that (`shared`)."""
+    """What a conversation is: its audience, and whether it sees only that (`shared`).
+
+    `direct`: it is a direct message with the app, shared with another organisation or not.
+    """
 
     audience: str
     shared: bool
+    direct: bool = False
 
 
 class Audiences:
@@ -58,11 +71,11 @@ class Audiences:
             return False
         async with transaction(self._pool) as connection:
             found = await connection.execute(
-                "SELECT shared FROM conversations WHERE team_id = %s AND channel_id = %s",
+                "SELECT audience, shared FROM conversations WHERE team_id = %s AND channel_id = %s",
                 (namespace.person.team_id, namespace.audience),
             )
             row = await found.fetchone()
-        return row is None or bool(row["shared"])
+        return row is None or row["audience"] != namespace.audience or bool(row["shared"])
 
     async def forget(self, team_id: str, channel_id: str) -> None:
         """Look the conversation up anew next time: it was shared, archived or converted.
@@ -80,33 +93,63 @@ class Audiences:
             )
 
     async def kind(self, team_id: str, channel_id: str) -> Kind | None:
-        """Return what Slack says a conversation is, an hour old at most; None while unknown."""
-        key = (team_id, channel_id)
+        """Return what Slack says a conversation is, an hour old at most; None while unknown.
+
+        An answer from before an outage does not count: its change may have been told meanwhile.
+        """
         async with transaction(self._pool) as connection:
             found = await connection.execute(
                 "SELECT asked_at, audience, shared FROM (SELECT clock_timestamp() AS asked_at) now"
-                " LEFT JOIN conversations ON team_id = %s AND channel_id = %s"
-                f" AND looked_up_at > now() - interval '{_TRUSTED_FOR}'",
-                key,
+                " LEFT JOIN conversations ON team_id = %(team)s AND channel_id = %(channel)s"
+                f" AND looked_up_at > now() - interval '{_TRUSTED_FOR}' AND NOT {_EVENTS_MISSED}",
+                {"team": team_id, "channel": channel_id, "gap": GAP_SECONDS},
             )
-            row = await found.fetchone()
-        if row is not None and row["audience"] is not None:
+            [row] = await found.fetchall()
+        if row["audience"] is not None:
             return Kind(audience=str(row["audience"]), shared=bool(row["shared"]))
         try:
-            answer = await self._client.conversations_info(channel=channel_id)
+            return await self._asked(team_id, channel_id, row["asked_at"])
         except SLACK_FAULTS as error:
             log.warning("a conversation's kind could not be looked up: %s", fault(error))
             return None
-        audience, shared = kind_of(answer.get("channel") or {}, channel_id)
+
+    async def look_up(self, team_id: str, channel_id: str) -> Kind:
+        """Return what Slack says a conversation is now, whatever was known of it.
+
+        Where it changes at this moment that is the narrowest. Raises what the Slack client raises.
+        """
+        async with transaction(self._pool) as connection:
+            [row] = await (await connection.execute("SELECT clock_timestamp() AS at")).fetchall()
+        return await self._asked(team_id, channel_id, row["at"])
+
+    async def _asked(self, team_id: str, channel_id: str, asked_at: datetime) -> Kind:
+        answer = await self._client.conversations_info(channel=channel_id)
+        channel = answer.get("channel") or {}
+        audience, shared = kind_of(channel, channel_id)
         async with transaction(self._pool) as connection:
             kept = await connection.execute(
                 "INSERT INTO conversations (team_id, channel_id, audience, shared)"
                 " VALUES (%s, %s, %s, %s) ON CONFLICT (team_id, channel_id) DO UPDATE SET"
                 " audience = excluded.audience, shared = excluded.shared, looked_up_at = now()"
                 " WHERE conversations.changed_at < %s",
-                (*key, audience, shared, row["asked_at"] if row else None),
+                (team_id, channel_id, audience, shared, asked_at),
             )
-        return Kind(audience=audience, shared=shared) if kept.rowcount else None
+        if not kept.rowcount:
+            audience, shared = channel_id, True
+        return Kind(audience=audience, shared=shared, direct=bool(channel.get("is_im")))
+
+
+async def forget_kinds(connection: AsyncConnection[DictRow], team_id: str) -> None:
+    """Look up every conversation of a workspace anew: its events were missed for a while.
+
+    The caller's transaction is the one that ends the gap, so that no kind from before it is read
+    afterwards, by any process.
+    """
+    await connection.execute(
+        "UPDATE conversations SET audience = channel_id, shared = true,"
+        " looked_up_at = '-infinity', changed_at = clock_timestamp() WHERE team_id = %s",
+        (team_id,),
+    )
 
 
 def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:
@@ -118,6 +161,9 @@ def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:
         return channel_id, True
     if channel.get("is_im"):
         return DM, False
+    # With other workspaces of the same organisation, where "public" means other people.
+    if channel.get("is_org_shared") or channel.get("is_shared"):
+        return channel_id, True
     if channel.get("is_mpim") or channel.get("is_private") is True:
         return channel_id, False
     if channel.get("is_channel") and channel.get("is_private") is False:

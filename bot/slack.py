@@ -13,6 +13,10 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 
+GAP_SECONDS = 300.0
+"""An app that receives no events for so long misses some: one of the first minute is delivered
+again, for the last time, after five more. Source: https://docs.slack.dev/apis/events-api/#retries"""
+
 _TIMEOUT_SECONDS = 30
 _LONGEST_WAIT_SECONDS = 600.0
 _SPREAD_SECONDS = 0.2

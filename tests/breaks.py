@@ -1909,6 +1909,36 @@ BREAKS = (
         ("tests/integration/test_forgetting.py::test_words_forgotten_while_they_are_formed",),
     ),
     Break(
+        "kinds are forgotten after an outage",
+        "bot/absence/listening.py",
+        "await forget_kinds(connection, team)",
+        "pass",
+        "A channel shared during an outage would be answered from public memories for an hour.",
+        (
+            "tests/integration/test_catching_up.py"
+            "::test_kinds_known_before_an_outage_are_not_trusted",
+        ),
+    ),
+    Break(
+        "kinds are not trusted during an outage",
+        "bot/audience.py",
+        "AND NOT {_EVENTS_MISSED}",
+        "AND (true OR {_EVENTS_MISSED})",
+        "The first message after an outage could be answered from what was public before it.",
+        (
+            "tests/integration/test_catching_up.py"
+            "::test_kinds_known_before_an_outage_are_not_trusted",
+        ),
+    ),
+    Break(
+        "what is found says whether it is shared",
+        "bot/absence/reading.py",
+        "is_shared=kind.shared,",
+        "is_shared=False,",
+        "A message found in a shared direct message would be answered from everything.",
+        ("tests/integration/test_catching_up.py::test_a_shared_direct_message_is_looked_up",),
+    ),
+    Break(
         "a change of a channel overtakes",
         "bot/audience.py",
         '" WHERE conversations.changed_at < %s",',

@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.absence.listening import CATCH_UP
 from bot.absence.reading import Place, Reading
+from bot.audience import Kind
 from bot.logs import fault
 from bot.running.queue import REPLIES, Queue
 from bot.slack import SLACK_FAULTS, error_code, retry_after
@@ -72,11 +73,10 @@ class CatchingUp:
             recent = {place.channel_id for place in followed}
             if not cursor:
                 for place in followed:
-                    await _list(connection, place, "thread", f"{oldest:.6f}", _THREAD)
+                    await _list(connection, place, f"{oldest:.6f}", _THREAD)
             for channel in answer.get("channels") or []:
-                kind, rank = _kind(channel, recent)
                 place = Place(team_id=team, channel_id=str(channel["id"]))
-                await _list(connection, place, kind, f"{oldest:.6f}", rank)
+                await _list(connection, place, f"{oldest:.6f}", _rank(channel, recent))
             if following:
                 await self._defer(connection, CATCH_UP, team, 0.0, since=since, cursor=following)
             await self._defer(connection, READ_ON, team, 0.0)
@@ -87,32 +87,32 @@ class CatchingUp:
             row = await self._next(team)
             if row is None:
                 return
-            place = _place(row)
+            place = Place(team_id=team, channel_id=row["channel_id"], thread_ts=row["thread_ts"])
             try:
                 messages, cursor = await self._reading.page(place, row["oldest"], row["cursor"])
+                # A thread is returned with its first message, however old.
+                messages = [found for found in messages if _is_newer(found, row["oldest"])]
+                kind = await self._reading.kind(place) if messages else None
             except SLACK_FAULTS as error:
                 if _may_pass(error):
                     await self._later(READ_ON, team, _delay(error))
                     return
                 log.info("a conversation was not caught up with: %s", error_code(error))
-                messages, cursor = [], ""
-            for found in messages:
-                await self._take(place, row, found)
+                messages, cursor, kind = [], "", None
+            if kind is not None:
+                for found in messages:
+                    await self._take(place, kind, row["oldest"], found)
             await self._done(row, cursor)
         await self._later(READ_ON, team, _PAUSE_SECONDS)
 
-    async def _take(self, place: Place, row: DictRow, found: Mapping[str, Any]) -> None:
-        ts = str(found.get("ts") or "")
-        # A thread is returned with its first message, however old.
-        if not ts or float(ts) <= float(row["oldest"]):
-            return
+    async def _take(self, place: Place, kind: Kind, oldest: str, found: Mapping[str, Any]) -> None:
+        ts = str(found["ts"])
         late = time.time() - float(ts) > _LATE_SECONDS
-        stored = await self._reading.store(place, found, late=late)
-        if found.get("reply_count") and not place.thread_ts and (stored or place.is_dm):
+        stored = await self._reading.store(place, kind, found, late=late)
+        if found.get("reply_count") and not place.thread_ts and (stored or kind.direct):
             thread = Place(team_id=place.team_id, channel_id=place.channel_id, thread_ts=ts)
             async with transaction(self._pool) as connection:
-                kind = row["kind"] if place.is_dm else "thread"
-                await _list(connection, thread, kind, row["oldest"], _THREAD)
+                await _list(connection, thread, oldest, _THREAD)
 
     async def _next(self, team: str) -> DictRow | None:
         async with transaction(self._pool) as connection:
@@ -162,21 +162,15 @@ class CatchingUp:
         )
 
 
-def _place(row: DictRow) -> Place:
-    return Place(
-        team_id=row["team_id"],
-        channel_id=row["channel_id"],
-        thread_ts=row["thread_ts"],
-        is_dm=row["kind"] in ("dm", "shared_dm") or row["channel_id"].startswith("D"),
-        is_shared=row["kind"] == "shared_dm",
-    )
+def _is_newer(found: Mapping[str, Any], oldest: str) -> bool:
+    return float(found.get("ts") or 0) > float(oldest)
 
 
-def _kind(channel: Mapping[str, Any], recent: set[str]) -> tuple[str, int]:
+def _rank(channel: Mapping[str, Any], recent: set[str]) -> int:
+    """Return when a listed conversation is read. What kind it is the list does not fully say."""
     if not channel.get("is_im"):
-        return "channel", _CHANNEL
-    kind = "shared_dm" if channel.get("is_ext_shared") else "dm"
-    return kind, _RECENT_DM if channel["id"] in recent else _OTHER_DM
+        return _CHANNEL
+    return _RECENT_DM if channel["id"] in recent else _OTHER_DM
 
 
 async def _followed(connection: AsyncConnection[DictRow], team: str) -> list[Place]:
@@ -188,14 +182,13 @@ async def _followed(connection: AsyncConnection[DictRow], team: str) -> list[Pla
     return [Place(team_id=team, channel_id=channel, thread_ts=root) for _, channel, root in keys]
 
 
-async def _list(
-    connection: AsyncConnection[DictRow], place: Place, kind: str, oldest: str, rank: int
-) -> None:
-    # What is still to be read of an earlier outage goes further back.
+async def _list(connection: AsyncConnection[DictRow], place: Place, oldest: str, rank: int) -> None:
+    # What is still to be read of an earlier outage goes further back. `kind` is read by versions
+    # that took it from the list of conversations.
     await connection.execute(
         "INSERT INTO catching_up (team_id, channel_id, thread_ts, kind, oldest, rank)"
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (place.team_id, place.channel_id, place.thread_ts, kind, oldest, rank),
+        " VALUES (%s, %s, %s, '', %s, %s) ON CONFLICT DO NOTHING",
+        (place.team_id, place.channel_id, place.thread_ts, oldest, rank),
     )
 
 

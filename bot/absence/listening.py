@@ -15,17 +15,17 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 
 from bot.absence import overhearing
+from bot.audience import forget_kinds
 from bot.logs import fault
 from bot.running.ending import ended
 from bot.running.queue import REPLIES, Queue
+from bot.slack import GAP_SECONDS
 from memory import Pool, transaction
 
 log = logging.getLogger(__name__)
 
 CATCH_UP = "catch_up"
 MARK_SECONDS = 20.0
-# An event of the first minute was delivered again, for the last time, after five more.
-GAP_SECONDS = 300.0
 _WAIT_SECONDS = 10.0
 
 
@@ -43,7 +43,8 @@ class Listening:
     async def mark(self) -> None:
         """Mark that somebody listens; where nobody did for too long, defer catching up.
 
-        Whatever front comes back first does it, once: the others find its mark.
+        Whatever front comes back first does it, once: the others find its mark. The kinds of
+        conversations that were known are forgotten: what told of their change was missed.
         """
         team = self._team_id
         async with transaction(self._pool, wait=_WAIT_SECONDS) as connection:
@@ -61,6 +62,7 @@ class Listening:
             )
             if row is not None and row["gap"] > GAP_SECONDS:
                 log.warning("nobody listened for %d minutes: catching up", row["gap"] // 60)
+                await forget_kinds(connection, team)
                 await self._queue.defer(
                     connection,
                     CATCH_UP,

@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.absence import overhearing
+from bot.audience import Audiences, Kind
 from bot.inbox import THREAD_SETTING, Inbox
 from bot.messages import found_message
 from bot.running.queue import REPLIES, Queue
@@ -30,19 +31,24 @@ class Place:
     team_id: str
     channel_id: str
     thread_ts: str = ""
-    is_dm: bool = False
-    is_shared: bool = False
 
 
 class Reading:
     """Reads what stands in a place. Nothing waits for Slack's limits here: jobs are put off."""
 
     def __init__(
-        self, pool: Pool, queue: Queue, inbox: Inbox, client: AsyncWebClient, bot_user_id: str
+        self,
+        pool: Pool,
+        queue: Queue,
+        inbox: Inbox,
+        audiences: Audiences,
+        client: AsyncWebClient,
+        bot_user_id: str,
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._inbox = inbox
+        self._audiences = audiences
         self._client = client
         self._bot_user_id = bot_user_id
 
@@ -65,7 +71,17 @@ class Reading:
         following = (answer.get("response_metadata") or {}).get("next_cursor") or ""
         return answer.get("messages") or [], str(following)
 
-    async def store(self, place: Place, found: Mapping[str, Any], *, late: bool) -> bool:
+    async def kind(self, place: Place) -> Kind:
+        """Return what Slack says now of the conversation in which messages were found.
+
+        A delivered event says whether its conversation is shared; a message that is read does not.
+        Raises what the Slack client raises.
+        """
+        return await self._audiences.look_up(place.team_id, place.channel_id)
+
+    async def store(
+        self, place: Place, kind: Kind, found: Mapping[str, Any], *, late: bool
+    ) -> bool:
         """Store a message as if it had been delivered; False where it is none to be answered."""
         try:
             message = found_message(
@@ -73,8 +89,8 @@ class Reading:
                 team_id=place.team_id,
                 channel_id=place.channel_id,
                 bot_user_id=self._bot_user_id,
-                is_dm=place.is_dm,
-                is_shared=place.is_shared,
+                is_dm=kind.direct,
+                is_shared=kind.shared,
             )
         except InvalidNamespace:
             return False
@@ -91,6 +107,7 @@ class Reading:
                 # Slack leaves out the message at `oldest` itself.
                 before = f"{float(min(wanted)) - 0.000001:.6f}"
                 messages, cursor = await self.page(place, before, cursor)
+                kind = await self.kind(place)
             except SlackApiError as error:
                 if error_code(error) != "ratelimited":
                     raise
@@ -99,7 +116,7 @@ class Reading:
             for found in messages:
                 if found.get("ts") in wanted:
                     wanted.discard(str(found["ts"]))
-                    await self.store(place, found, late=False)
+                    await self.store(place, kind, found, late=False)
             if not cursor:
                 break
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:

@@ -234,7 +234,9 @@ def wire(connections: Connections) -> Wiring:
         shares=shares,
         policies=policies,
         admission=admission,
-        reading=Reading(pool, queue, inbox, slack, str(connections.identity.bot_user_id)),
+        reading=Reading(
+            pool, queue, inbox, audiences, slack, str(connections.identity.bot_user_id)
+        ),
         viewing=viewing,
         suggesting=Suggesting(
             pool, queue, slack, people, consent=settings.consent, admission=admission

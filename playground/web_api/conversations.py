@@ -54,6 +54,9 @@ def info(call: Call) -> Json:
     """conversations.info."""
     channel = call.channel(scope="read", member=False)
     shown = channel_object(call.slack.workspace, channel)
+    if channel.kind == "im":
+        # A list of direct messages does not contain these.
+        shown |= {"is_shared": channel.shared, "is_ext_shared": channel.shared}
     if not call.args.get("include_num_members"):
         shown.pop("num_members", None)
     if call.args.get("include_locale"):

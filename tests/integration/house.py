@@ -270,7 +270,7 @@ async def build(
     answering = Answering(inbox, turn, telling, outages, withdrawals, shares, notices)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=1, wait=1)
     queue.register(FORM, LEARNING, learning.form, attempts=1, wait=1)
-    reading = Reading(pool, queue, inbox, client, slack.bot_user_id)
+    reading = Reading(pool, queue, inbox, audiences, client, slack.bot_user_id)
     catching_up = CatchingUp(pool, queue, reading, client)
     queue.register(READ, REPLIES, reading.overheard, attempts=1, wait=1)
     queue.register(CATCH_UP, REPLIES, catching_up.plan, attempts=1, wait=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from bot.absence.catching_up import READ_ON
 from bot.absence.listening import CATCH_UP, Listening
 from bot.inbox import ANSWER
 from bot.messages import Message
+from memory import PUBLIC
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.house import House, Make
 from tests.integration.playground_slack import Place, PlaygroundSlack
@@ -283,3 +285,86 @@ async def test_marking_takes_away_what_has_had_its_time(house: House, make: Make
     await listening(house).mark()
     assert sql(house, "SELECT 1 FROM overheard") == sql(house, "SELECT 1 FROM token_use") == []
     assert sql(house, "SELECT user_id FROM notices") == [{"user_id": "U2"}]
+
+
+async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(house: House) -> None:
+    """A mention found in a channel that became Slack Connect meanwhile is not answered from public.
+
+    The kind that was looked up before the outage is still younger than an hour.
+    """
+    await listening(house).mark()
+    place, bot = house.slack.place(channel="public"), f"<@{house.slack.bot_user_id}>"
+    told = await house.ask(place, f"{bot} I like ramen")
+    await house.learning.form(told.team_id, told.user_id, PUBLIC)
+    assert [memory.namespace.audience for memory in await house.memories(told.person)] == [PUBLIC]
+    house.slack.control("channels/update", {"channel": place.channel, "shared": True})
+    below = house.slack.say(place.user, place.channel, "What can I eat?", thread_ts=told.ts)
+    asked = house.slack.say(place.user, place.channel, f"{bot} What can I eat?")
+    await missed(house)
+    await caught_up(house)
+    for said in (below, asked):
+        root = said.get("thread_ts", told.ts if said is below else said["ts"])
+        await house.answering.drain(f"{told.team_id}.{place.channel}.{root}")
+        message = replace(told, ts=said["ts"], thread_ts=root)
+        assert house.row("turns", message)["audience"] == place.channel
+    prompts = [json.dumps(prompt) for prompt in house.prompts()[-2:]]
+    assert "What can I eat?" in prompts[-1]
+    # The thread itself is shown: what was said in it before stands there for everybody.
+    assert "ramen" not in prompts[-1]
+
+
+async def test_a_shared_direct_message_is_looked_up(house: House) -> None:
+    """Slack lists direct messages without saying that they are shared with an organisation."""
+    await listening(house).mark()
+    place = house.slack.place(text="known")
+    known = await house.ask(place, "I like ramen")
+    await house.learning.form(known.team_id, known.user_id, "dm")
+    house.slack.control("channels/update", {"channel": place.channel, "shared": True})
+    said = [
+        house.slack.say(place.user, text="What can I eat?"),
+        house.slack.say(place.user, place.channel, "What can I eat?", thread_ts=known.ts),
+    ]
+    await missed(house)
+    await caught_up(house)
+    for one in said:
+        [row] = sql(
+            house,
+            "SELECT audience, message->>'addressed' AS addressed, message->>'is_shared' AS shared"
+            " FROM inbox_events WHERE ts = %s",
+            one["ts"],
+        )
+        assert row == {"audience": None, "addressed": "true", "shared": "true"}
+
+
+async def test_kinds_known_before_an_outage_are_not_trusted(house: House) -> None:
+    """They are forgotten with the first mark, and until then nobody counts on them."""
+    front, audiences = listening(house), house.parts.audiences
+    await front.mark()
+    place = house.slack.place(channel="public")
+    message = house.slack.message(place)
+    assert (await audiences.view(message)).own.audience == PUBLIC
+    house.slack.control("channels/update", {"channel": place.channel, "private": True})
+    assert (await audiences.view(message)).own.audience == PUBLIC
+    away(house, 5.1)
+    # Somebody writes before the front that is back has made its mark.
+    assert (await audiences.view(message)).own.audience == place.channel
+    sql(house, "UPDATE conversations SET audience = 'public'")
+    await front.mark()
+    assert not sql(house, "SELECT 1 FROM conversations WHERE looked_up_at > '-infinity'")
+    assert (await audiences.view(message)).own.audience == place.channel
+
+
+async def test_a_kind_that_slack_does_not_say_puts_the_reading_off(house: House) -> None:
+    """Without it nothing is stored: whether the conversation is shared is not guessed."""
+    await listening(house).mark()
+    place = house.slack.place(text="number 1")
+    await missed(house)
+    await house.catching_up.plan(**taken(house, CATCH_UP)[0])
+    sql(house, "DELETE FROM catching_up WHERE channel_id <> %s", place.channel)
+    house.slack.fault("conversations.info", error="ratelimited", retry_after=30)
+    await house.catching_up.read_on(**taken(house, READ_ON)[0])
+    [job] = jobs(house, READ_ON)
+    assert 28 < job["due_in"] <= 30
+    assert "number 1" not in waiting(house)
+    await caught_up(house)
+    assert "number 1" in waiting(house)
