@@ -20,8 +20,7 @@ async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
     Safe to run from any number of processes; `limit` memories at a time, the longest due first.
     """
     async with transaction(pool) as connection:
-        # No WHERE: row-level security lets nobody's be seen here, and those too old be deleted.
-        await connection.execute("DELETE FROM memory_questions")
+        await connection.execute("SELECT delete_expired_questions()")
         found = await connection.execute(
             "SELECT prefix, key FROM memory_expiries WHERE expires_at <= now()"
             " ORDER BY expires_at LIMIT %s",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import DictRow, dict_row
 
 from memory.database import Pool, act_as_app, transaction
@@ -22,10 +22,15 @@ _MIGRATION_POLL_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step of the schema; `name` orders and identifies it, `statements` is its SQL."""
+    """One step of the schema; `name` orders and identifies it, `statements` is its SQL.
+
+    `includes` are the names of later steps whose changes `statements` makes as well: they are
+    recorded with this step and not applied.
+    """
 
     name: str
     statements: str
+    includes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +73,15 @@ def migrate(
             _create_langgraph_store(address, space)
             _record(connection, "langgraph/store", done)
         for step in [*packaged_migrations("memory"), *migrations]:
-            if step.name not in applied:
+            if step.name not in applied and step.name not in done:
                 with connection.transaction():
                     connection.execute(step.statements)
-                    _record(connection, step.name, done)
+                    for name in (step.name, *step.includes):
+                        _record(connection, name, done)
         _settle_embedding_space(connection, space)
         if done:
             _grant(connection)
+        _revoke_temporary(connection)
     return done
 
 
@@ -143,9 +150,29 @@ def _grant(connection: Connection[DictRow]) -> None:
         "GRANT USAGE ON SCHEMA public TO kioku_app",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO kioku_app",
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO kioku_app",
-        "REVOKE INSERT, UPDATE, DELETE ON kioku_migrations, kioku_embedding_space FROM kioku_app",
+        "REVOKE INSERT, UPDATE, DELETE ON kioku_migrations, kioku_embedding_space,"
+        " store_migrations, vector_migrations FROM kioku_app",
     ):
         connection.execute(statement)
+
+
+def _revoke_temporary(connection: Connection[DictRow]) -> None:
+    """Let nobody but the owner create temporary tables: their names would hide ours.
+
+    Checked at each run, as neither a dump nor a copy of a database keeps the rights on it. Where
+    this user does not own the database, PostgreSQL changes nothing and warns.
+    """
+    row = connection.execute(
+        "SELECT current_database() AS name,"
+        " has_database_privilege('public', current_database(), 'TEMPORARY')"
+        " OR has_database_privilege('kioku_app', current_database(), 'TEMPORARY') AS granted"
+    ).fetchone()
+    if row and row["granted"]:
+        connection.execute(
+            sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app").format(
+                sql.Identifier(row["name"])
+            )
+        )
 
 
 async def check_access(conninfo: Conninfo) -> None:

@@ -134,6 +134,53 @@ BREAKS = (
     ),
     # --- the database -------------------------------------------------------------------------
     Break(
+        "pg_temp at the end",
+        "bot/migrations/0018_definer_functions.sql",
+        "pg_catalog, public, pg_temp'",
+        "pg_catalog, public'",
+        "A temporary table of the application's would run its trigger as the owner.",
+        (
+            "tests/security/test_definer_functions.py"
+            "::test_every_function_of_the_owner_looks_for_temporary_tables_last",
+            "tests/security/test_definer_functions.py::test_a_temporary_table_does_not_hide_ours",
+        ),
+    ),
+    Break(
+        "no temporary tables",
+        "memory/migrating.py",
+        """    if row and row["granted"]:""",
+        """    if row and row["granted"] and False:""",
+        "Whoever gets SQL into the application could put tables in front of ours.",
+        (
+            "tests/security/test_definer_functions.py"
+            "::test_the_application_makes_no_temporary_table",
+        ),
+    ),
+    Break(
+        "expired questions only",
+        "memory/migrations/0011_expired_questions.sql",
+        "DELETE FROM memory_questions WHERE expires_at < now() RETURNING 1",
+        "DELETE FROM memory_questions RETURNING 1",
+        "The upkeep would delete every question before anybody could answer it.",
+        ("tests/integration/test_ledger.py::test_unanswered_questions_go_in_time",),
+    ),
+    Break(
+        "the queue's later migrations",
+        "bot/running/queue_migrations.py",
+        "        if file.stem > contained",
+        "        if file.stem < contained",
+        "A database made with an older procrastinate would lack what the installed one calls.",
+        ("tests/integration/test_queue_migrations.py",),
+    ),
+    Break(
+        "migrations that the queue's schema contains",
+        "memory/migrating.py",
+        "for name in (step.name, *step.includes):",
+        "for name in (step.name,):",
+        "A new database would be migrated a second time, and fail.",
+        ("tests/integration/test_queue_migrations.py::test_a_new_queue_needs_no_migration",),
+    ),
+    Break(
         "lock of the migration",
         "memory/migrating.py",
         '.fetchall()[0]["taken"]:',

@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 
 from bot.logs import fault
 from bot.running.jobs import Jobs
+from bot.running.queue_migrations import queue_migrations
 from bot.running.sweeping import BEHIND, free_stalled, let_the_newest_through
 from memory import Migration, Pool, packaged_migrations, transaction
 
@@ -76,8 +77,7 @@ _WORKER: Mapping[str, Any] = {
 
 def migrations() -> list[Migration]:
     """Return the schema steps of the bot: the queue's own, then ours."""
-    schema = procrastinate.schema.SchemaManager.get_schema()
-    return [Migration("procrastinate/3.10", schema), *packaged_migrations("bot")]
+    return [*queue_migrations(), *packaged_migrations("bot")]
 
 
 class _Waits(BaseRetryStrategy):
