@@ -81,6 +81,7 @@ class Settings(BaseModel):
     person_messages_per_hour: int = Field(120, alias="KIOKU_PERSON_MESSAGES_PER_HOUR", ge=0)
     workspace_tokens_per_day: int = Field(0, alias="KIOKU_WORKSPACE_TOKENS_PER_DAY", ge=0)
     api_token: SecretStr | None = Field(None, alias="KIOKU_API_TOKEN")
+    history_days: int = Field(30, alias="KIOKU_HISTORY_DAYS", ge=1, le=36_500)
     retention_days: int | None = Field(None, alias="KIOKU_RETENTION_DAYS", ge=1, le=36_500)
     data_dir: Path = Field(Path(".kioku"), alias="KIOKU_DATA_DIR")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="KIOKU_LOG_LEVEL")
@@ -175,6 +176,7 @@ _HINTS = {
     "KIOKU_FILES": "on or off",
     "KIOKU_PERSON_MESSAGES_PER_HOUR": "a number of messages; 0 for no limit",
     "KIOKU_WORKSPACE_TOKENS_PER_DAY": "a number of tokens; 0 for no limit",
+    "KIOKU_HISTORY_DAYS": "a number of days from 1 to 36500; conversations are not kept for ever",
     "KIOKU_RETENTION_DAYS": "a number of days from 1 to 36500, or nothing to keep memories",
     "KIOKU_LOG_LEVEL": "debug, info, warning or error",
     "KIOKU_LOG_FORMAT": "text or json",

@@ -2395,6 +2395,22 @@ BREAKS = (
         ("tests/integration/test_policies.py",),
     ),
     Break(
+        "texts end after KIOKU_HISTORY_DAYS",
+        "bot/running/upkeep.py",
+        "await end_history(self._pool, self._history_days)",
+        "pass",
+        "Questions and answers would be kept for ever.",
+        ("tests/integration/test_history_days.py::test_texts_end_and_rows_stay",),
+    ),
+    Break(
+        "a batch of texts goes on",
+        "bot/running/retention.py",
+        'if max(row["turns"], row["comments"], row["waiting"]) < at_once:',
+        "if True:",
+        "A long history would be removed at one batch an hour.",
+        ("tests/integration/test_history_days.py::test_a_long_history_takes_few_statements",),
+    ),
+    Break(
         "a workspace's own retention",
         "bot/policies.py",
         "return replace(installation, **{**chosen, **lists})",

@@ -63,6 +63,7 @@ class HomeReading:
         return Keeping(
             flows=flows(self._settings),
             days=self._settings.retention_days,
+            history_days=self._settings.history_days,
             stand_in=self._settings.stand_in,
         )
 

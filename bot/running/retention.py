@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 
 from memory import Person, Pool, end_old, person_transaction, transaction
 
 log = logging.getLogger(__name__)
 
 _PEOPLE_AT_ONCE = 200
+_TEXTS_AT_ONCE = 5_000
+_MOST_BATCHES = 20
 
 
 async def end_what_is_old(pool: Pool, installation_days: int | None) -> int:
@@ -31,3 +34,31 @@ async def end_what_is_old(pool: Pool, installation_days: int | None) -> int:
             )
         log.info("%d memories and %d turns were too old", len(ended), gone.rowcount)
     return len(people)
+
+
+async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -> int:
+    """Remove the texts of conversations older than `days`; return of how many turns.
+
+    Rows stay without their texts, so that a message delivered again is known and a thread is still
+    followed. At most 20 statements a call, each of `at_once` rows and a transaction of its own; the
+    next call continues.
+    """
+    total: Counter[str] = Counter()
+    for _ in range(_MOST_BATCHES):
+        async with transaction(pool) as connection:
+            found = await connection.execute("SELECT * FROM end_history(%s, %s)", (days, at_once))
+            [row] = await found.fetchall()
+        total.update(row)
+        if max(row["turns"], row["comments"], row["waiting"]) < at_once:
+            break
+    if total.total():
+        log.info(
+            "removed the texts of %d turn(s) older than %d days (%d formed no memory),"
+            " %d comment(s) and %d message(s) still waiting",
+            total["turns"],
+            days,
+            total["unformed"],
+            total["comments"],
+            total["waiting"],
+        )
+    return total["turns"]

@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 from bot.inbox import ANSWER
 from bot.logs import fault
 from bot.running.queue import REPLIES, Queue
-from bot.running.retention import end_what_is_old
+from bot.running.retention import end_history, end_what_is_old
 from memory import Pool, expire_due, transaction
 
 log = logging.getLogger(__name__)
@@ -42,9 +42,17 @@ _OLD_JOBS: LiteralString = (
 class Upkeep:
     """One job, once a minute, however many workers there are."""
 
-    def __init__(self, pool: Pool, queue: Queue, *, retention_days: int | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        queue: Queue,
+        *,
+        history_days: int = 30,
+        retention_days: int | None = None,
+    ) -> None:
         self._pool = pool
         self._queue = queue
+        self._history_days = history_days
         self._retention_days = retention_days
 
     async def keep_up(self, timestamp: int) -> None:
@@ -52,6 +60,7 @@ class Upkeep:
         try:
             await self._do_all()
             if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
+                await end_history(self._pool, self._history_days)
                 await end_what_is_old(self._pool, self._retention_days)
         except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
             log.warning("the upkeep failed: %s", fault(error))

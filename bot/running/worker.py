@@ -60,7 +60,12 @@ def register_work(wiring: Wiring) -> None:
         queue.register(name, REPLIES, read, attempts=6, wait=2)
     queue.register(FORM, LEARNING, wiring.learning.form, waits=FORMATION_WAITS)
     settings = wiring.connections.settings
-    upkeep = Upkeep(wiring.connections.pool, queue, retention_days=settings.retention_days)
+    upkeep = Upkeep(
+        wiring.connections.pool,
+        queue,
+        history_days=settings.history_days,
+        retention_days=settings.retention_days,
+    )
     queue.repeat(KEEP_UP, UPKEEP, upkeep.keep_up, cron=EVERY_MINUTE)
 
 

@@ -46,6 +46,7 @@ DEFAULTS: dict[str, Any] = {
     "KIOKU_PERSON_MESSAGES_PER_HOUR": 120,
     "KIOKU_WORKSPACE_TOKENS_PER_DAY": 0,
     "KIOKU_API_TOKEN": None,
+    "KIOKU_HISTORY_DAYS": 30,
     "KIOKU_RETENTION_DAYS": None,
     "KIOKU_DATA_DIR": Path(".kioku"),
     "KIOKU_LOG_LEVEL": "INFO",
@@ -97,6 +98,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_PERSON_MESSAGES_PER_HOUR", "0", 0),
     ("KIOKU_WORKSPACE_TOKENS_PER_DAY", "5000000", 5_000_000),
     ("KIOKU_API_TOKEN", "t0ken", SecretStr("t0ken")),
+    ("KIOKU_HISTORY_DAYS", "1", 1),
     ("KIOKU_RETENTION_DAYS", "365", 365),
     ("KIOKU_DATA_DIR", "/var/lib/kioku", Path("/var/lib/kioku")),
     ("KIOKU_LOG_LEVEL", "debug", "DEBUG"),
@@ -153,6 +155,14 @@ BAD: list[tuple[str, str, str]] = [
     ("KIOKU_FILES", "perhaps", "on or off"),
     ("KIOKU_PERSON_MESSAGES_PER_HOUR", "-1", "a number of messages; 0 for no limit"),
     ("KIOKU_WORKSPACE_TOKENS_PER_DAY", "many", "a number of tokens; 0 for no limit"),
+    *(
+        (
+            "KIOKU_HISTORY_DAYS",
+            value,
+            "a number of days from 1 to 36500; conversations are not kept for ever",
+        )
+        for value in ("0", "none", "-1", "36501")
+    ),
     (
         "KIOKU_RETENTION_DAYS",
         "0",

@@ -38,12 +38,14 @@ class Flow:
 class Keeping:
     """Where a person's data goes and how long it stays, and what the operator allows.
 
-    `days` is how long memories are kept, None: until they are deleted. `stand_in`: there is no
-    language model, and nothing leaves the machine. `policy` is the workspace's, where it is known.
+    `days` is how long memories are kept, None: until they are deleted; `history_days` is how long
+    the texts of conversations are. `stand_in`: there is no language model, and nothing leaves the
+    machine. `policy` is the workspace's, where it is known.
     """
 
     flows: Sequence[Flow] = ()
     days: int | None = None
+    history_days: int = 30
     policy: Policy | None = None
     stand_in: bool = False
 
@@ -92,6 +94,8 @@ def keeping_blocks(language: Language, keeping: Keeping) -> list[Block]:
             for one in keeping.flows
         ]
     lines.append(say(language, "settings_kept", period=kept_for(language, keeping.days)))
+    texts = min(keeping.history_days, keeping.days or keeping.history_days)
+    lines.append(say(language, "home_texts_kept", period=kept_for(language, texts)))
     blocks = [_header(language, "home_where"), _listed(lines)]
     if keeping.policy is not None:
         blocks += [_header(language, "home_policy"), _listed(_allowed(language, keeping.policy))]

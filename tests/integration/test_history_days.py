@@ -1,0 +1,160 @@
+"""Texts of conversations are removed after `KIOKU_HISTORY_DAYS`; their rows stay."""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from bot.inbox import Inbox
+from bot.messages import Message
+from bot.running.queue import Queue
+from bot.running.retention import end_history, end_what_is_old
+from bot.running.upkeep import Upkeep
+from memory import Pool
+from tests.integration.conversations import following, message
+
+DAY = 86_400
+
+
+class Kept:
+    """The tables of conversations, seen as the owner sees them."""
+
+    def __init__(self, pool: Pool, database: str) -> None:
+        self.pool = pool
+        self.database = database
+        self.queue = Queue(pool)
+        self.inbox = Inbox(pool, self.queue)
+        self.upkeep = Upkeep(pool, self.queue, history_days=30)
+
+    def rows(self, statement: LiteralString, *values: object) -> list[dict[str, Any]]:
+        """Run a statement."""
+        with psycopg.connect(self.database, row_factory=dict_row) as owner:
+            done = owner.execute(statement, values)
+            return done.fetchall() if done.description else []
+
+    def turn(self, about: Message, days: float, *, formed: bool = True, **more: str) -> None:
+        """Store a turn that ended so many days ago, rated with a comment."""
+        self.rows(
+            "WITH turn AS (INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience,"
+            " question_ts, question, words, reply, status, intended_at, ended_at, formed_at)"
+            " VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', %s, 'QUESTION', 'WORDS', 'REPLY',"
+            " %s, now() - make_interval(secs => %s), now() - make_interval(secs => %s),"
+            " CASE WHEN %s THEN now() END) RETURNING *)"
+            " INSERT INTO feedback (turn_id, team_id, user_id, rating, comment, model, latency_ms,"
+            " memories, changed_at) SELECT id, team_id, user_id, 'bad', 'COMMENT', 'm', 1, '{}',"
+            " intended_at FROM turn",
+            *(about.team_id, about.user_id, about.channel_id, about.thread, about.ts),
+            more.get("status", "answered"),
+            *(days * DAY, days * DAY, formed),
+        )
+
+    def texts(self) -> list[tuple[str, str, str | None, str]]:
+        """Return question, words, reply and comment of every turn, oldest first."""
+        found = self.rows(
+            "SELECT question, words, reply, comment FROM turns JOIN feedback ON turn_id = id"
+            " ORDER BY intended_at"
+        )
+        return [tuple(row.values()) for row in found]
+
+
+@pytest.fixture
+async def kept(pool: Pool, database: str) -> Kept:
+    """Conversations, and nobody who works."""
+    made = Kept(pool, database)
+    await made.queue.open()
+    return made
+
+
+FULL, BLANK = ("QUESTION", "WORDS", "REPLY", "COMMENT"), ("", "", None, "")
+
+
+async def test_texts_end_and_rows_stay(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
+    """After 30 days no text of a turn is left; the row is, and so is what is younger."""
+    caplog.set_level("INFO")
+    old, unformed, young = message(), message(), message()
+    kept.turn(old, 31)
+    kept.turn(unformed, 30.5, formed=False)
+    kept.turn(young, 29)
+    await kept.upkeep.keep_up(0)
+    assert kept.texts() == [BLANK, BLANK, FULL]
+    left = kept.rows("SELECT formed_at IS NULL AS unformed FROM turns")
+    assert [row["unformed"] for row in left] == [False] * 3
+    assert "2 turn(s) older than 30 days (1 formed no memory)" in caplog.text
+    assert "QUESTION" not in caplog.text
+    caplog.clear()
+    assert await end_history(kept.pool, 30) == 0
+    assert "removed the texts" not in caplog.text
+
+
+async def test_what_was_answered_is_still_known(kept: Kept) -> None:
+    """Without its texts a message found again is known as answered, and its thread is followed."""
+    old = message(audience="C1", addressed=True)
+    kept.turn(old, 40)
+    await end_history(kept.pool, 30)
+    assert not await kept.inbox.store(old, late=True)
+    assert await kept.inbox.store(following(old, addressed=False))
+
+
+async def test_a_message_that_waits_for_too_long_fails(kept: Kept) -> None:
+    """The text of a message nobody answered in that time goes, too; its turn ends."""
+    late, waiting = message("LATE"), message("SOON")
+    for one in (late, waiting):
+        await kept.inbox.store(one)
+    kept.turn(late, 31, status="answering")
+    aged = "UPDATE inbox_events SET received_at = now() - interval '31 d' WHERE ts = %s"
+    kept.rows(aged, late.ts)
+    await kept.upkeep.keep_up(0)
+    found = kept.rows("SELECT status, message->>'text' AS text FROM inbox_events ORDER BY id")
+    assert [tuple(row.values()) for row in found] == [("failed", None), ("waiting", "SOON")]
+    for _ in range(2):  # the first ends the turn whose message waits no longer
+        await kept.upkeep.keep_up(0)
+    assert kept.texts() == [BLANK]
+
+
+@pytest.mark.parametrize(("installation", "own"), [(10, None), (None, 10), (10, 20), (90, 10)])
+async def test_the_shorter_time_counts(kept: Kept, installation: int | None, own: int) -> None:
+    """Where retention is shorter than 30 days it deletes the turn; a longer one keeps no text."""
+    one = message()
+    kept.turn(one, 12)
+    kept.rows(
+        "INSERT INTO person_settings (team_id, user_id, retention_days) VALUES ('T1', %s, %s)",
+        one.user_id,
+        own,
+    )
+    await end_history(kept.pool, 30)
+    assert kept.texts() == [FULL]
+    await end_what_is_old(kept.pool, installation)
+    assert kept.texts() == []
+    kept.turn(message(), 31)
+    await end_what_is_old(kept.pool, 90)
+    await end_history(kept.pool, 30)
+    assert kept.texts() == [BLANK]
+
+
+async def test_a_long_history_takes_few_statements(kept: Kept) -> None:
+    """The texts of 50,000 turns of seven people are removed by ten statements that write."""
+    kept.rows(
+        "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
+        " question, words, reply, status, intended_at, ended_at) SELECT gen_random_uuid(), 'T1',"
+        " 'U' || mod(n, 7), 'D1', 'T1.D1.1', 'dm', n::text, 'QUESTION', 'WORDS', 'REPLY',"
+        " 'answered', now() - interval '60 d', now() - interval '60 d'"
+        " FROM generate_series(1, 50000) AS n"
+    )
+    assert await end_history(kept.pool, 30) == 50_000
+    left = "SELECT count(*) AS n FROM turns WHERE question <> '' OR words <> '' OR reply <> ''"
+    assert kept.rows(left) == [{"n": 0}]
+    written = "SELECT count(*) AS n, count(DISTINCT (xmin::text, cmin::text)) AS by FROM turns"
+    assert kept.rows(written) == [{"n": 50_000, "by": 10}]
+
+
+async def test_a_run_is_bounded_and_the_next_goes_on(kept: Kept) -> None:
+    """One run makes 20 statements at most; what is left is for the next."""
+    for _ in range(45):
+        kept.turn(message(), 31)
+    assert await end_history(kept.pool, 30, at_once=2) == 40
+    assert kept.texts().count(FULL) == 5
+    assert await end_history(kept.pool, 30, at_once=2) == 5
+    assert kept.texts() == [BLANK] * 45
