@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bot.config import Settings, SettingsError, load_settings
 from bot.logs import set_up_logging
+from bot.telemetry import disable_telemetry
 
 _ENDING = ("export", "erase", "reembed", "policy", "feedback", "eval")
 
@@ -151,6 +152,7 @@ def _at_once(text: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. A problem is one sentence on standard error."""
     chosen = _parser().parse_args(arguments)
+    disable_telemetry()
     if chosen.command == "doctor":
         return _doctor(chosen)
     return _command(chosen)

@@ -1913,6 +1913,22 @@ BREAKS = (
         ("tests/integration/test_shares.py::test_beyond_the_tokens_nothing_is_added",),
     ),
     Break(
+        "no tracing by any name",
+        "bot/telemetry.py",
+        "        del environment[name]\n    environment.update(_OFF)",
+        '        pass\n    environment.update(LANGCHAIN_TRACING_V2="false", LANGSMITH_TRACING="false")',
+        "LANGSMITH_TRACING_V2=true would send every message to a tracing server.",
+        ("tests/integration/test_tracing.py::test_an_application_may_switch_all_of_it_off",),
+    ),
+    Break(
+        "the functions switch telemetry off",
+        "deploy/aws/reading.py",
+        "    disable_telemetry()\n",
+        "",
+        "A variable of a function would send every message to a tracing server.",
+        ("tests/deploy/aws/test_functions.py::test_no_name_switches_tracing_on",),
+    ),
+    Break(
         "tokens are counted together",
         "bot/person/shares.py",
         "SET tokens = known.tokens + excluded.tokens",

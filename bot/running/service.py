@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import AsyncExitStack
 from typing import Literal, Self, TypeAlias
 
@@ -42,8 +41,6 @@ class Service:
         self.port = settings.port
 
     async def __aenter__(self) -> Self:
-        # What people say must not go to a tracing service because a variable is set.
-        os.environ.update(LANGSMITH_TRACING="false", LANGCHAIN_TRACING_V2="false")
         try:
             await self._start()
         except BaseException:

@@ -6,13 +6,15 @@ from bot.config import Settings, load_settings
 from bot.logs import set_up_logging
 from bot.running.secrets import DatabaseSecret, with_secrets
 from bot.running.start import StartError
+from bot.telemetry import disable_telemetry
 
 
 def read_settings() -> tuple[Settings, DatabaseSecret]:
-    """Return the settings and where the database is; logs go out as they say.
+    """Return the settings and where the database is; set up logs, switch telemetry off.
 
     Raises `StartError` and `bot.config.SettingsError`.
     """
+    disable_telemetry()
     settings = load_settings(dotenv=None)
     set_up_logging(settings.log_level, settings.log_format)
     if settings.database_secret_arn is None:

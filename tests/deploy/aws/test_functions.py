@@ -7,6 +7,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,6 +20,7 @@ from bot.locale import say
 from bot.own.openings import ADD_ACTION
 from bot.surfaces.home.standing import PAUSE_ACTION
 from memory import EmbeddedPostgres
+from tests.collector import TRUE_NAMES, Collector
 from tests.deploy.aws.conftest import API_TOKEN, Aws, asleep
 from tests.e2e.messages import Human, error_sentences
 from tests.e2e.test_changes_shown import Seen
@@ -260,3 +262,23 @@ def test_modals_are_opened_by_the_front(aws: Aws) -> None:
     ann.modal("Remembered: I live in Osaka")
     aws.quiet()
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
+
+
+def test_no_name_switches_tracing_on(aws: Aws) -> None:
+    """With every name of LangSmith's set, a turn and a formation of the functions send nothing."""
+    functions = aws.cloud.functions.values()
+    before = {function.name: function.variables for function in functions}
+    with closing(Collector()) as collector:
+        try:
+            for function in functions:
+                function.end_idle()
+                function.variables = {**function.variables, **collector.settings(*TRUE_NAMES)}
+            ann = aws.world.human()
+            aws.world.ask(ann, "I love ramen")
+            assert len(aws.world.formed(ann)) == 1
+        finally:
+            aws.quiet()
+            for function in functions:
+                function.end_idle()
+                function.variables = before[function.name]
+        assert collector.requests == []

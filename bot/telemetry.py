@@ -1,0 +1,34 @@
+"""Telemetry of dependencies, switched off for the whole process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+
+# Read by langsmith, which langchain-core and langgraph bring along (a trace holds the text of
+# messages; LANGSMITH_GATEWAY sends the model's requests to LangSmith), by the OpenTelemetry SDK,
+# and by the anthropic client. Names are found by their beginnings: releases add new ones.
+_PREFIXES = ("LANGSMITH_", "LANGCHAIN_", "OTEL_", "ANTHROPIC_OPEN_TELEMETRY")
+# Explicitly off, for whatever else would be the default. langsmith takes the first name that is
+# set of LANGSMITH_TRACING_V2, LANGCHAIN_TRACING_V2, LANGSMITH_TRACING and LANGCHAIN_TRACING.
+_OFF = {
+    "LANGSMITH_TRACING_V2": "false",
+    "LANGCHAIN_TRACING_V2": "false",
+    "LANGSMITH_TRACING": "false",
+    "LANGCHAIN_TRACING": "false",
+    "LANGSMITH_OTEL_ENABLED": "false",
+    "OTEL_SDK_DISABLED": "true",
+    "ANTHROPIC_OPEN_TELEMETRY": "false",
+}
+
+
+def disable_telemetry(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Remove every variable that switches telemetry on, and set those that switch it off.
+
+    For processes of the app, before anything reads their environment. A library must not change
+    the environment of its caller: `memory` passes a context without tracing instead
+    (docs/decisions/0021-telemetry.md).
+    """
+    for name in [name for name in environment if name.startswith(_PREFIXES)]:
+        del environment[name]
+    environment.update(_OFF)

@@ -1,0 +1,121 @@
+"""`memory` as a library: its caller's tracing is the caller's, its own model calls are in none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from bot.telemetry import disable_telemetry
+from tests.collector import TRUE_NAMES, Collector
+from tests.conftest import ROOT, SPACE, Server
+
+CALLER = """
+import asyncio, os
+import openai
+from langgraph.func import entrypoint
+from langsmith import Client
+from langchain_core.tracers.langchain import wait_for_all_tracers
+from memory import (
+    DM, Embedder, EmbeddingSpace, Former, Person, Verifier, Words, create_pool, list_memories,
+    memory_model, view,
+)
+
+async def main():
+    ann = Person("ACME", "ANN")
+    base_url = os.environ["OPENAI_BASE_URL"]
+    chat = memory_model(model="kioku-stand-in", api_key="x", base_url=base_url)
+    async with openai.AsyncOpenAI() as client, create_pool(os.environ["DATABASE_URL"]) as pool:
+        space = EmbeddingSpace(os.environ["SPACE"], int(os.environ["DIMENSIONS"]))
+        former = Former(pool, Embedder(client, space), chat, verifier=Verifier(chat))
+
+        @entrypoint()
+        async def app(text: str) -> str:
+            words = Words(text="I love ramen", channel="web", ts="1700000000.000100")
+            await former.form(view(ann.namespace(DM)), [words])
+            return "done"
+
+        await app.ainvoke("what the caller says")
+        print(len(await list_memories(pool, ann)))
+
+before = dict(os.environ)
+asyncio.run(main())
+assert dict(os.environ) == before, "the environment was changed"
+wait_for_all_tracers()
+"""
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A telemetry server."""
+    with closing(Collector()) as served:
+        yield served
+
+
+def called(stand_in: Server, database: str, **settings: str) -> str:
+    """Run a program of somebody else's that uses `memory`; return what it printed."""
+    given = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OPENAI_BASE_URL": stand_in.openai_base_url,
+        "OPENAI_API_KEY": "stand-in",
+        "DATABASE_URL": database,
+        "SPACE": SPACE.model,
+        "DIMENSIONS": str(SPACE.dimensions),
+        **settings,
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CALLER],
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", ["LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2"])
+def test_a_formation_is_in_no_trace(
+    stand_in: Server, database: str, collector: Collector, name: str
+) -> None:
+    """The caller's run is traced as they chose; what a formation sends its model is not in it."""
+    assert called(stand_in, database, **collector.settings(name)) == "1"
+    traced = "".join(collector.bodies)
+    assert "what the caller says" in traced
+    assert "ramen" not in traced
+
+
+def test_without_tracing_nothing_is_sent(
+    stand_in: Server, database: str, collector: Collector
+) -> None:
+    """Where the caller switches nothing on, no request is made."""
+    assert called(stand_in, database, **collector.settings()) == "1"
+    assert collector.requests == []
+
+
+def test_an_application_may_switch_all_of_it_off() -> None:
+    """No variable that switches telemetry on is left; others are."""
+    environment = dict.fromkeys(
+        (
+            *TRUE_NAMES,
+            "LANGSMITH_GATEWAY",
+            "LANGSMITH_OTEL_ENABLED",
+            "LANGSMITH_RUNS_ENDPOINTS",
+            "LANGCHAIN_LOG",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_PYTHON_TRACER_PROVIDER",
+            "ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE",
+            "HTTPS_PROXY",
+        ),
+        "true",
+    )
+    disable_telemetry(environment)
+    left = {name for name, value in environment.items() if value not in ("false", "")}
+    assert left == {"HTTPS_PROXY", "OTEL_SDK_DISABLED"}
+    assert environment["LANGSMITH_TRACING_V2"] == "false"
