@@ -9,18 +9,19 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from tests import fork_server
-from tests.conftest import ROOT, Server
+from tests.conftest import ROOT, Server, json_server
 from tests.fork_server import Process
 
 Mode: TypeAlias = Literal["socket", "http"]
 
 _READY = re.compile(r"Kioku is ready on port (\d+)\.")
 _READY_TRIES = 1_500
+HOSTILE = "HOSTILE_MODEL"
 
 
 class App:
@@ -32,6 +33,7 @@ class App:
         self.mode: Mode = mode
         self.log = log
         self.port = 0
+        self.hostile: Server | None = None
         self.process: Process
 
     def start(self, **settings: str) -> None:
@@ -69,7 +71,7 @@ class App:
             **door,
             "SLACK_BOT_TOKEN": told["bot_token"],
             "SLACK_API_URL": told["slack_api_url"],
-            "OPENAI_BASE_URL": told["openai_base_url"],
+            "OPENAI_BASE_URL": (self.hostile or self.slack).openai_base_url,
             "OPENAI_API_KEY": "stand-in",
             "KIOKU_REPLY_MODEL": "kioku-stand-in",
             "KIOKU_MEMORY_MODEL": "kioku-stand-in",
@@ -116,8 +118,19 @@ class App:
 
 @contextmanager
 def running(slack: Server, conninfo: str, mode: Mode, log: Path, **settings: str) -> Iterator[App]:
-    """Run the app; it ends cleanly afterwards unless the test ended it."""
-    app = App(slack, conninfo, mode, log)
+    """Run the app; it ends cleanly afterwards unless the test ended it.
+
+    With `HOSTILE` in the environment its model is `tests.hostile.model`, a proxy of the stand-in.
+    """
+    with ExitStack() as stack:
+        app = App(slack, conninfo, mode, log)
+        if os.environ.get(HOSTILE):
+            proxy = json_server("tests.hostile.model", slack.openai_base_url)
+            app.hostile = stack.enter_context(proxy)
+        yield from _started(app, settings)
+
+
+def _started(app: App, settings: dict[str, str]) -> Iterator[App]:
     try:
         app.start(**settings)
         yield app

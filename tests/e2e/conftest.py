@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, fresh_database, json_server
-from tests.e2e.app import App, Mode, running
+from tests.conftest import ROOT, Server, fresh_database, json_server
+from tests.e2e.app import HOSTILE, App, Mode, running
 from tests.e2e.world import World
+from tests.hostile.invariants import plant, violations
 
 PLAYGROUND = ("playground", "--manifest", str(ROOT / "manifest.yml"))
 _MORE: dict[Mode, dict[str, str]] = {"socket": {}, "http": {"KIOKU_POOL_SIZE": "1"}}
 _IN_BOTH_MODES = frozenset(
     {"test_stories", "test_door", "test_listening", "test_remembering", "test_ends"}
 )
+_HOSTILE_RUN = bool(os.environ.get(HOSTILE))
 _RETRIES = ("--retry-delays", "0.2,1,3,5")
 
 AppOf = Callable[[Mode], App]
+Record = Callable[[str, object], None]
 
 
 @pytest.fixture(scope="session")
@@ -45,14 +50,58 @@ def app_of(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
 
 
 @contextmanager
-def _lived_in(app: App) -> Iterator[World]:
+def _lived_in(app: App, record: Record) -> Iterator[World]:
     """A world that is calm before and after, and whose log quotes nobody."""
     with closing(World(app.slack, app)) as world:
         world.calm()
+        if app.hostile:
+            yield from _attacked(world, app.hostile, record)
+            return
         yield world
         world.calm()
         world.settled()
         assert world.leaks() == []
+
+
+def _attacked(world: World, hostile: Server, record: Record) -> Iterator[World]:
+    """A world whose model is hostile: what it must not achieve is checked at the end."""
+    plant(world)
+    before = hostile.call("/seen")
+    yield world
+    world.calm()
+    world.settled()
+    after = hostile.call("/seen")
+    record("attacks", after["attacks"] - before["attacks"])
+    assert after["faults"] == 0
+    assert violations(world, after["leaks"][len(before["leaks"]) :]) == []
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what a hostile model did, where there was one."""
+    if not _HOSTILE_RUN:
+        return
+    ended = Counter[str]()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                # A report holds what the earlier phases of its test recorded, too.
+                if report.when == "teardown":
+                    ended[name] += int(value)
+    terminalreporter.write_line(
+        f"hostile model: {ended['attacks']} attacks, {ended['otherwise']} tests ended otherwise"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Under a hostile model a test may end otherwise: only what is checked afterwards counts."""
+    try:
+        yield
+    except (Exception, pytest.fail.Exception) as error:
+        if not _HOSTILE_RUN:
+            raise
+        item.add_report_section("call", "hostile", f"It ended otherwise: {error!r}")
+        item.user_properties.append(("otherwise", 1))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -66,22 +115,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def world(app_of: AppOf, request: pytest.FixtureRequest) -> Iterator[World]:
+def world(
+    app_of: AppOf, request: pytest.FixtureRequest, record_property: Record
+) -> Iterator[World]:
     """A workspace with the app in it; the parameter is the mode."""
-    with _lived_in(app_of(cast(Mode, request.param))) as lived_in:
+    with _lived_in(app_of(cast(Mode, request.param)), record_property) as lived_in:
         yield lived_in
 
 
 @pytest.fixture
-def http_world(app_of: AppOf) -> Iterator[World]:
+def http_world(app_of: AppOf, record_property: Record) -> Iterator[World]:
     """A workspace for what only HTTP has."""
-    with _lived_in(app_of("http")) as lived_in:
+    with _lived_in(app_of("http"), record_property) as lived_in:
         yield lived_in
 
 
 @pytest.fixture
 def own_world(
-    postgres: EmbeddedPostgres, tmp_path: Path, request: pytest.FixtureRequest
+    postgres: EmbeddedPostgres,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    record_property: Record,
 ) -> Iterator[World]:
     """An app, a playground and a database to be broken; the parameter holds the app's settings."""
     settings: dict[str, str] = getattr(request, "param", {})
@@ -89,6 +143,6 @@ def own_world(
         json_server(*PLAYGROUND, *_RETRIES) as slack,
         fresh_database(postgres) as conninfo,
         running(slack, conninfo, "socket", tmp_path / "log", **settings) as app,
-        _lived_in(app) as lived_in,
+        _lived_in(app, record_property) as lived_in,
     ):
         yield lived_in

@@ -30,6 +30,9 @@ class World(Stored):
         self.app = app
         self.bot = str(slack.told["bot_user_id"])
         self.spoken: list[str] = []
+        self.typed: list[
+            tuple[str, str]
+        ] = []  # who, and what; of an edit and a raw event the text alone
         self._journal_start = int(self._model("journal")["last"])
         self._log_start = app.log.stat().st_size
         self._calls_start = int(self.playground("calls?since=999999999")["last"])
@@ -38,6 +41,8 @@ class World(Stored):
 
     def playground(self, path: str, body: Json | None = None, method: str | None = None) -> Json:
         """Make a call of the playground's control API."""
+        if path == "messages/edit" and body:
+            self.typed.append(("", str(body["text"])))
         answer: Json = self.slack.call(f"/_playground/{path}", body, method)
         return answer
 
@@ -114,6 +119,7 @@ class World(Stored):
     ) -> Said:
         """Somebody writes, in the thread of `under` if given; ``<@BOT>`` mentions the app."""
         self.spoken.append(text.replace("<@BOT>", "").strip())
+        self.typed.append((human.id, text))
         place = {"channel": channel}
         if under is not None:
             place = {"channel": under.channel, "thread_ts": under.thread_ts}
@@ -167,6 +173,7 @@ class World(Stored):
 
     def event(self, event: Json, **more: Any) -> list[Json]:
         """Deliver a raw event; returns its deliveries when all have been answered."""
+        self.typed.append(("", str(event.get("text", ""))))
         sent = self.playground("events", {"raw": event, **more})
         return self.delivered(sent["deliveries"])
 

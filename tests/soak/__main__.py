@@ -1,7 +1,8 @@
 """The long fault runs, judged from what Slack saw: ``python -m tests.soak [PART …]``.
 
 Two fronts, by Socket Mode and HTTP, and two workers serve a playground as processes of their own.
-The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``load``, ``backlog``;
+The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``load``, ``backlog``,
+``hostile`` (every end-to-end test with a model that attacks);
 all of them where none is named. One table at the end; the exit code is 1 on any violation.
 ``SOAK_SEED`` repeats the choices, though not the timing; ``SOAK_LOGS`` names a folder for the app's
 logs; ``SOAK_SCALE`` (1) makes all of it shorter.
@@ -25,6 +26,7 @@ from memory import EmbeddedPostgres, migrate
 from tests import fork_server
 from tests.conftest import SPACE
 from tests.soak import load
+from tests.soak.hostile import hostile
 from tests.soak.replicas import fresh
 from tests.soak.stage import Stage, stage
 from tests.soak.table import Table, tell
@@ -49,6 +51,7 @@ class Runs:
             "turns": self.turns,
             "load": self.load,
             "backlog": self.backlog,
+            "hostile": self.hostile,
         }
 
     def trouble(self) -> None:
@@ -84,6 +87,11 @@ class Runs:
         """Ten thousand events wait when the workers come back."""
         with self._stage("backlog", KIOKU_FORMATION="off") as staged:
             load.backlog(staged, self.table, count=round(10_000 * self._scale), settling=420)
+
+    def hostile(self) -> None:
+        """The end-to-end tests with a hostile model."""
+        tell("-- hostile")
+        hostile(self.table)
 
     @contextmanager
     def _stage(self, name: str, **settings: str) -> Iterator[Stage]:
