@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +19,17 @@ from bot.person.settings import ConsentMode, PersonSettings, read_settings
 from bot.person.shares import Shares
 from bot.running.queue import LEARNING, Queue
 from bot.turns import is_unformed, mark_formed, unformed, unformed_audiences
-from memory import Formed, Former, Namespace, Person, Pool, person_transaction, view
+from memory import (
+    Formed,
+    Former,
+    Namespace,
+    Person,
+    Pool,
+    Words,
+    person_transaction,
+    redact_texts,
+    view,
+)
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +146,7 @@ class Learning:
                     await self._put_off(connection, namespace, settings)
             if off or not ids:
                 return
-            words = [replace(one, zone=settings.zone) for one in words]
+            said = await _redacted([replace(one, zone=settings.zone) for one in words])
 
             async def in_commit(connection: AsyncConnection[DictRow], formed: Formed) -> None:
                 if not await mark_formed(connection, ids, words):  # noqa: B023 - awaited in this round
@@ -152,7 +163,7 @@ class Learning:
 
             try:
                 formed = await self._former.form(
-                    view(namespace, shared=shared), words, in_commit=in_commit, spend=spend
+                    view(namespace, shared=shared), said, in_commit=in_commit, spend=spend
                 )
             except _Overtaken:
                 continue
@@ -164,6 +175,15 @@ class Learning:
             )
             if len(ids) < _TURNS_AT_ONCE:
                 return  # what was said since has a job of its own
+
+
+async def _redacted(words: Sequence[Words]) -> list[Words]:
+    """Return words without credentials, also those stored before texts of turns were redacted."""
+    texts = await redact_texts(*(text for one in words for text in (one.text, one.reply_to or "")))
+    return [
+        replace(one, text=said.text, reply_to=asked.text or None)
+        for one, said, asked in zip(words, texts[::2], texts[1::2], strict=True)
+    ]
 
 
 def _counted(formed: Formed) -> str:

@@ -14,7 +14,7 @@ from bot.person.settings import Off
 from bot.slack import SLACK_FAULTS, error_code
 from bot.turns import Context
 from bot.words import plain, storable
-from memory import DM
+from memory import DM, redact
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,9 @@ async def read_thread(
 
     Empty in a direct message, where the thread is the bot's own already (its history is known) or
     just begins. Where memory is off there is no history of ours, and the thread is read anyway.
-    These words are context and never form a memory. Of more than 10,000 replies the first 10,000
-    are read; where Slack refuses a page, the newest of the pages before it are returned.
+    These words are context, without credentials, and never form a memory. Of more than 10,000
+    replies the first 10,000 are read; where Slack refuses a page, the newest of those before it are
+    returned.
     """
     known = message.audience == DM or any(e.thread == message.thread for e in context.exchanges)
     if message.opens_thread or (known and not off):
@@ -64,7 +65,7 @@ async def read_thread(
     return [
         {
             "from": str(found.get("user") or found.get("bot_id") or "unknown"),
-            "text": plain(storable(str(found["text"])), bot_user_id)[:_CHARACTERS],
+            "text": redact(plain(storable(str(found["text"])), bot_user_id)).text[:_CHARACTERS],
         }
         for found in newest.values()
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -32,10 +33,12 @@ from memory import (
     Person,
     Pool,
     Refused,
+    Removed,
     UserFact,
     Verifier,
     View,
     Words,
+    redact_json,
 )
 
 MAX_CALLS = 20
@@ -48,7 +51,7 @@ class Toolbox:
     """What the model may call while it answers one message.
 
     `spend` is awaited with the workspace and the tokens that a call used. `keeps_facts`: a refused
-    sentence can still be stored as a `memory.UserFact`.
+    sentence can still be stored as a `memory.UserFact`. `removed` are the message's credentials.
     """
 
     def __init__(
@@ -61,8 +64,10 @@ class Toolbox:
         spend: Spend | None = None,
         *,
         keeps_facts: bool = True,
+        removed: Sequence[Removed] = (),
     ) -> None:
         self._memory = memory
+        self._removed = removed
         self._controls = controls
         self._own = own
         self._person = person
@@ -130,6 +135,10 @@ class Toolbox:
         self._calls += 1
         if self._calls > MAX_CALLS:
             return _error("Too many tool calls for one message. Answer now.")
+        if self._removed:
+            # The model sees the message as it was typed; what tools store and send is redacted.
+            with suppress(ValueError):
+                arguments = json.dumps(redact_json(json.loads(arguments), self._removed))
         if name not in self._controls:
             return await self._call_memory(name, arguments)
         try:
@@ -209,6 +218,7 @@ def open_tools(
             [controls.consent_asked] if standing.asks else [],
             spend,
             keeps_facts=UserFact in schemas,
+            removed=intent.removed,
         )
 
     return opened

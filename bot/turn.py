@@ -28,7 +28,7 @@ from bot.threads import read_thread
 from bot.toolbox import OpenTools, Toolbox
 from bot.turns import Context, Intent, Made, Outcome, Turns, final_question
 from bot.words import plain, typed
-from memory import Embedder, Memory, Pool, Recalled, View, recall_memories, step
+from memory import Embedder, Memory, Pool, Recalled, View, credential_kinds, recall_memories, step
 
 
 class Outlet(Protocol):
@@ -121,7 +121,7 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
                 recalled = [memory.reference for memory in prompt.memories]
                 if outlet.interactive:
                     asked_before = _question_before(context, message)
-                    tools = parts.tools(waiting, view, intent, words, asked_before)
+                    tools = parts.tools(waiting, view, intent, intent.words, asked_before)
                 outcome, text, whole = await _answer(parts, waiting, prompt, outlet, tools)
                 if whole:
                     made = Made(
@@ -133,7 +133,8 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
                 if outcome == "answered":
                     text = await _told_unseen(outlet, text, files)
                 note = _note(outcome, prompt)
-                shown = noted(await outlet.language(), text, note)
+                left_out = credential_kinds(intent.removed) if intent.standing.kept else ()
+                shown = noted(await outlet.language(), text, note, left_out)
                 drew_on = bool(recalled) and outcome != "failed"
                 await outlet.finish(shown, drew_on=drew_on, rates=made is not None)
                 await outlet.show(tools.shown if tools else ())

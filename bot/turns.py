@@ -40,11 +40,16 @@ from memory import (
     Namespace,
     Person,
     Pool,
+    Redacted,
+    Removed,
     View,
     Words,
     ask_first,
     ask_forgotten,
+    credential_kinds,
     measured,
+    redact,
+    redact_texts,
     transaction,
 )
 
@@ -97,7 +102,8 @@ class Intent:
 
     `since` (seconds of the epoch) is when one was about to post what it then did not note, and
     `age` how many seconds ago that was. `standing` says what memory may do for it. `unchanged`:
-    nobody had stopped, edited or deleted the message as this was read.
+    nobody had stopped, edited or deleted the message as this was read. `removed` are the
+    credentials of the message, which are not stored; `words` is its typed text without them.
     """
 
     id: UUID
@@ -106,6 +112,8 @@ class Intent:
     since: float | None = None
     age: float = 0.0
     unchanged: bool = False
+    removed: tuple[Removed, ...] = ()
+    words: str = ""
 
 
 class Turns:
@@ -146,10 +154,13 @@ class Turns:
         History is the thread's (in a DM: the last day's across its threads). Recent words are the
         person's own that no formation has taken up: of turns the view may see, and of messages
         still waiting. Nobody else's, ever. Where memory is off all of that is empty; what is not
-        to be kept is not stored. Raises `Superseded` when another worker answers it and, where it
-        is `limited`, `bot.person.shares.ShareUsedUp`: then nothing is stored.
+        to be kept is not stored, and credentials never are. Raises `Superseded` when another worker
+        answers it and, where it is `limited`, `bot.person.shares.ShareUsedUp`: then nothing is
+        stored.
         """
         message = waiting.message
+        asked_in, typed_in = await redact_texts(question, words)
+        words = typed_in.text
         async with transaction(self._pool, _scope(message)) as connection:
             # Asked together, answered together: the person waits for each round trip.
             async with connection.pipeline():
@@ -174,11 +185,16 @@ class Turns:
             forgotten = frozenset(row["ts"] for row in await asked.forgotten.fetchall())
             if message.ts in forgotten:
                 # Forgotten while it waited: it is answered, and not kept.
-                question = words = ""
+                asked_in, words = Redacted(text=""), ""
             intent = await _intend(
-                connection, waiting, view, question, words[:_WORDS_LIMIT], standing
+                connection, waiting, view, asked_in, words[:_WORDS_LIMIT], standing
             )
-            intent = replace(intent, unchanged=_is_unchanged(await asked.flags.fetchone(), waiting))
+            intent = replace(
+                intent,
+                unchanged=_is_unchanged(await asked.flags.fetchone(), waiting),
+                removed=tuple(dict.fromkeys([*asked_in.removed, *typed_in.removed])),
+                words=typed_in.text,
+            )
         if standing.off:
             return intent, Context(exchanges=(), recent_words=(), forgotten=forgotten)
         return intent, await _context(asked, view, bot_user_id, forgotten)
@@ -190,17 +206,27 @@ class Turns:
 
         Memories that were not formed yet are formed from the new words; those that were follow.
         One that was forgotten stays so, whatever it is edited to. While memory is off new words are
-        not kept.
+        not kept; credentials never are.
         """
-        words = words[:_WORDS_LIMIT]
+        asked_in, typed_in = await redact_texts(question, words)
+        question, words = asked_in.text, typed_in.text[:_WORDS_LIMIT]
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             changed = await connection.execute(
-                "UPDATE turns SET question = %s, words = %s WHERE team_id = %s"
+                "UPDATE turns SET question = %s, words = %s, left_out = %s WHERE team_id = %s"
                 " AND channel_id = %s AND question_ts = %s"
                 # Slack also says so when it adds a preview to a link.
                 " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
                 " AND NOT off_record RETURNING id, user_id, formed_at IS NOT NULL AS formed",
-                (question, words, team_id, channel_id, ts, question, words),
+                (
+                    question,
+                    words,
+                    list(credential_kinds(asked_in.removed)),
+                    team_id,
+                    channel_id,
+                    ts,
+                    question,
+                    words,
+                ),
             )
             for row in await changed.fetchall():
                 person = Person(team_id, row["user_id"])
@@ -238,8 +264,9 @@ class Turns:
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `bot.interruptions.Interrupted` where the message was edited or deleted meanwhile: then it
-        has not.
+        has not. Of the reply, too, no credential is stored: not one it repeats, nor any other.
         """
+        [kept] = await redact_texts(reply or "", known=intent.removed)
         async with transaction(self._pool, _scope(waiting.message)) as connection:
             await finish(connection, waiting, "failed" if outcome == "failed" else "done")
             if intent.standing.introduces or intent.standing.asks:
@@ -251,7 +278,7 @@ class Turns:
                 " WHERE id = %s",
                 (
                     outcome,
-                    reply,
+                    None if reply is None else kept.text,
                     list(recalled),
                     asked,
                     note,
@@ -285,7 +312,8 @@ async def _context(
 ) -> Context:
     exchanges = [Exchange(**row) for row in reversed(await asked.exchanges.fetchall())]
     recent = {
-        row["ts"]: typed(row["text"], bot_user_id) for row in await asked.unanswered.fetchall()
+        row["ts"]: redact(typed(row["text"], bot_user_id)).text
+        for row in await asked.unanswered.fetchall()
     }
     for row in await asked.unformed.fetchall():
         if view.allows(view.person.namespace(row["audience"])):
@@ -340,20 +368,21 @@ async def _intend(
     connection: AsyncConnection[DictRow],
     waiting: Waiting,
     view: View,
-    question: str,
+    question: Redacted,
     words: str,
     standing: Standing,
 ) -> Intent:
     message = waiting.message
     stored = await connection.execute(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words, off_record, posting_since)"
-        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL"
+        " question, words, left_out, off_record, posting_since)"
+        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL"
         " WHERE NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
         # One that is off the record stays so when it is begun again.
         " question = CASE WHEN turns.off_record THEN '' ELSE excluded.question END,"
         " words = CASE WHEN turns.off_record THEN '' ELSE excluded.words END,"
+        " left_out = excluded.left_out,"
         " off_record = turns.off_record OR excluded.off_record RETURNING id, reply_ts,"
         " extract(epoch FROM posting_since)::float8 AS since,"
         " extract(epoch FROM now() - posting_since)::float8 AS age",
@@ -365,8 +394,9 @@ async def _intend(
             message.thread,
             view.own.audience,
             message.ts,
-            question if standing.kept else "",
+            question.text if standing.kept else "",
             words if standing.kept else "",
+            list(credential_kinds(question.removed)) if standing.kept else [],
             not standing.kept,
             waiting.id,
             waiting.attempts + 1,

@@ -21,7 +21,7 @@ from bot.policies import Policies
 from bot.prompt import estimated_tokens
 from bot.slack import SLACK_FAULTS, error_code
 from bot.words import plain, storable
-from memory import Person, Pool, forgotten_places, person_transaction
+from memory import Person, Pool, forgotten_places, person_transaction, redact
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +185,7 @@ class Viewing:
         shown: list[dict[str, str]] = []
         room = _TOKENS
         for one in reversed(found):
-            text = plain(storable(str(one["text"])), self._bot_user_id)[:_CHARACTERS]
+            text = redact(plain(storable(str(one["text"])), self._bot_user_id)).text[:_CHARACTERS]
             room -= estimated_tokens(text) + 10
             if room < 0:
                 break

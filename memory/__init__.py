@@ -71,6 +71,16 @@ if TYPE_CHECKING:
     from memory.proposals import Reason, Refused
     from memory.questions import Question, answer_question, open_questions
     from memory.recall import Recalled, ask_first, recall_memories
+    from memory.redaction import (
+        CredentialKind,
+        Redacted,
+        Removed,
+        credential_kinds,
+        is_redacted,
+        redact,
+        redact_json,
+        redact_texts,
+    )
     from memory.reembedding import reembed
     from memory.retention import end_old
     from memory.rotation import Conninfo
@@ -218,6 +228,16 @@ _HOMES = {
         "ask_first",
         "recall_memories",
     ),
+    "memory.redaction": (
+        "CredentialKind",
+        "Redacted",
+        "Removed",
+        "is_redacted",
+        "credential_kinds",
+        "redact",
+        "redact_json",
+        "redact_texts",
+    ),
     "memory.reembedding": ("reembed",),
     "memory.retention": ("end_old",),
     "memory.rotation": ("Conninfo",),
@@ -285,6 +305,7 @@ __all__ = [
     "ChangedSince",
     "Conninfo",
     "Credential",
+    "CredentialKind",
     "DatabaseFacts",
     "DatabaseNotReady",
     "EmbeddedPostgres",
@@ -320,7 +341,9 @@ __all__ = [
     "Question",
     "Reason",
     "Recalled",
+    "Redacted",
     "Refused",
+    "Removed",
     "SensitivePolicy",
     "Span",
     "Undo",
@@ -342,6 +365,7 @@ __all__ = [
     "check_database",
     "checked_schemas",
     "create_pool",
+    "credential_kinds",
     "current_step",
     "database_facts",
     "edit_memory",
@@ -359,6 +383,7 @@ __all__ = [
     "impatiently",
     "import_memories",
     "is_away",
+    "is_redacted",
     "is_source",
     "list_memories",
     "load_schemas",
@@ -376,6 +401,9 @@ __all__ = [
     "plan_import",
     "recall_memories",
     "recorded",
+    "redact",
+    "redact_json",
+    "redact_texts",
     "reembed",
     "source_deleted",
     "source_edited",

@@ -14,13 +14,15 @@ from uuid import UUID, uuid5
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
+from memory.credentials import holds_secret
 from memory.edits import validated
 from memory.errors import InvalidContent, InvalidNamespace, NotAnExport
 from memory.memories import ends_at
 from memory.namespace import DM, Namespace, Person
+from memory.redaction import redact
 from memory.rows import Row
 from memory.schemas import level
-from memory.text import MAX_TEXT, clean_content
+from memory.text import MAX_TEXT, clean_content, texts
 
 FORMAT = "kioku-export"
 VERSION = 1
@@ -161,6 +163,8 @@ def _content(
     schema = next((one for one in schemas if one.__name__ == kind), None)
     if schema is None:
         return "unknown_kind"
+    if any(map(holds_secret, texts(content))):
+        return "secret"
     if hides and level(kind, content) == 0:
         # It hides a wider memory; a level of 0 is all it says.
         try:
@@ -208,7 +212,7 @@ def _sources(entries: object) -> list[dict[str, Any]]:
             elif name == "permalink":
                 source[name] = value if value and _PERMALINK.match(str(value)) else None
             elif name == "evidence":
-                source[name] = str(clean_content({name: str(value)})[name])
+                source[name] = redact(str(clean_content({name: str(value)})[name])).text
         kept.append(source)
     return kept
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from memory.credentials import holds_secret
 from memory.evidence import Evidence, TypedMessage, find_evidence, links_not_typed, whole
 from memory.namespace import Namespace
+from memory.redaction import is_redacted
 from memory.rows import Place, Row
 from memory.schemas import LEVEL_FIELDS, SUBJECT_FIELDS, level, thing
 from memory.text import clean_content, texts
@@ -196,7 +197,8 @@ def _read(
         target=target,
         removes=level(kind, content) == 0,
     )
-    if holds_secret(evidence.text) or any(holds_secret(text) for text in texts(content)):
+    quoted = [evidence.text, *texts(content)]
+    if any(holds_secret(text) or is_redacted(text) for text in quoted):
         return proposal.refused("secret")
     if links_not_typed(content, messages):
         return proposal.refused("link")

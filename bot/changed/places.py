@@ -29,7 +29,7 @@ from bot.surfaces.reply import (
     told_blocks,
     without_told,
 )
-from memory import DM, Person, Pool, person_transaction
+from memory import DM, CredentialKind, Person, Pool, is_redacted, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class ToldTurn:
     question_ts: str
     late: bool
     note: Note | None
+    left_out: tuple[CredentialKind, ...]
     rates: bool
 
     @property
@@ -99,7 +100,7 @@ class NoticePlaces:
                 "SELECT id, channel_id, thread, audience, reply_ts, reply, recalled, EXISTS (SELECT"
                 " FROM person_settings s WHERE s.team_id = turns.team_id AND s.user_id ="
                 " turns.user_id AND s.told_at BETWEEN intended_at AND ended_at) AS introduces,"
-                " question_ts, reply_note, model IS NOT NULL AS rates,"
+                " question_ts, reply_note, left_out, model IS NOT NULL AS rates,"
                 " EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
                 " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
                 " AND e.late) AS late FROM turns"
@@ -117,13 +118,15 @@ class NoticePlaces:
             audience=row["audience"],
             reply_ts=posted[-1] if posted else "",
             part=max(len(posted) - 1, 0),
-            # Of an answer in several messages it is not known which part the last one holds.
-            text=row["reply"] if len(posted) == 1 else None,
+            # Of an answer in several messages it is not known which part the last one holds; one
+            # that repeated a credential is not stored as it was posted.
+            text=None if len(posted) != 1 or is_redacted(row["reply"] or "") else row["reply"],
             drew_on=bool(row["recalled"]),
             introduces=row["introduces"],
             question_ts=row["question_ts"],
             late=row["late"],
             note=row["reply_note"],
+            left_out=tuple(row["left_out"]),
             rates=row["rates"],
         )
 
@@ -179,7 +182,7 @@ class NoticePlaces:
             room = room_below("x" * length)
             new = told_blocks(language, drew_on=drew_on, told=told, room=room, zone=settings.zone)
             return str(message.get("text") or ""), [*kept, *new] if kept else []
-        text = noted(language, turn.text, turn.note)
+        text = noted(language, turn.text, turn.note, turn.left_out)
         if turn.late:
             text = f"{late_line(language, turn.question_ts, settings.time_zone)}\n\n{text}"
         below = footer(

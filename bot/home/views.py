@@ -10,7 +10,7 @@ from psycopg.rows import DictRow
 
 from bot.locale import Language
 from bot.surfaces.home import Where
-from memory import Person
+from memory import Person, redact
 
 _MINE: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
 # As long as an Undo works.
@@ -84,6 +84,7 @@ async def note_shown(
 ) -> None:
     """Keep what a Home shows now; of somebody who was erased meanwhile, nothing."""
     where = opened.where
+    words = redact(where.words).text
     await connection.execute(
         "UPDATE home_views SET language = %(language)s, kind = %(kind)s, page = %(page)s,"
         " words_until = CASE WHEN %(words)s = '' THEN NULL WHEN words = %(words)s THEN words_until"
@@ -94,7 +95,7 @@ async def note_shown(
             "language": language,
             "kind": where.kind,
             "page": where.page,
-            "words": where.words,
+            "words": words,
             "shown": opened.shown,
             "hash": opened.slack_hash,
             "said": said,

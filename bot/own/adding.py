@@ -21,6 +21,7 @@ from bot.person.shares import Shares
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.notices import Told, notice_payload
 from bot.surfaces.refusals import Quoted, quoted_by, read_quoted, refusal_payload
+from bot.surfaces.reply import credentials_named
 from bot.surfaces.standing import off_line
 from bot.words import storable, typed
 from memory import (
@@ -43,10 +44,12 @@ from memory import (
     Words,
     add_memory,
     changes_named,
+    credential_kinds,
     forgotten_places,
     list_memories,
     matching,
     person_transaction,
+    redact,
 )
 
 log = logging.getLogger(__name__)
@@ -180,6 +183,9 @@ class Adding:
             return private(off_line(language, off, settings))
         if self._shares and (used_up := await self._shares.admit(person)):
             return private(used_up.refusal(language))
+        if removed := redact(words).removed:
+            what = credentials_named(language, credential_kinds(removed))
+            return private(say(language, "add_refused_secret", what=what))
         quoted = Quoted(text=words[:_LIMIT], channel=channel, ts=ts)
         try:
             told = await self._stored(person, settings, quoted)

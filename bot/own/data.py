@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.config import Settings
-from memory import Erased, Person, Pool, erase, export_memories, person_transaction
+from memory import Erased, Person, Pool, erase, export_memories, person_transaction, redact_json
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         **memories,
         "conversation": conversation,
         "feedback": feedback,
-        "messages": waiting,
+        "messages": redact_json(waiting),
         "settings": chosen[0] if chosen else {},
         "incognito_threads": incognito,
         "home": home[0] if home else {},

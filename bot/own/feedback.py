@@ -12,7 +12,7 @@ from bot.surfaces.blocks import Payload, private
 from bot.surfaces.feedback import Given, feedback_form, feedback_sentence, rated
 from bot.surfaces.views import View, metadata_of
 from bot.words import storable
-from memory import Person, Pool, person_transaction
+from memory import Person, Pool, person_transaction, redact_texts
 
 Rating: TypeAlias = Literal["good", "bad"]
 
@@ -38,13 +38,14 @@ class Feedback:
     async def explained(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
         """Store the reasons and comment of a submitted form; return the thanks."""
         from_form = Given.read(view)
+        [comment] = await redact_texts(storable(from_form.comment))
         async with person_transaction(self.pool, person) as connection:
             done = await connection.execute(
                 "UPDATE feedback SET rating = 'bad', reasons = %s, comment = %s, changed_at = now()"
                 " WHERE turn_id = %s AND team_id = %s AND user_id = %s",
                 (
                     list(from_form.reasons),
-                    storable(from_form.comment),
+                    comment.text,
                     UUID(metadata_of(view)["turn"]),
                     person.team_id,
                     person.user_id,

@@ -20,6 +20,7 @@ from bot.surfaces.notices import ROOM, Told, notice_blocks
 from bot.surfaces.standing import off_line
 from bot.surfaces.used import used_button
 from bot.written import Reply
+from memory import CredentialKind
 
 # A markdown block takes 12,000 characters a message, all blocks together about 13,200.
 PART_LIMIT = 11_500
@@ -28,6 +29,14 @@ MESSAGE_LIMIT = 13_200
 _FOOTER_ROOM = 600
 _TOLD = "told."
 _FALLBACK_LIMIT = 3_900
+_CREDENTIALS: dict[CredentialKind, str] = {
+    "access_key": "credential_access_key",
+    "bank_account": "credential_bank_account",
+    "card_number": "credential_card_number",
+    "my_number": "credential_my_number",
+    "password": "credential_password",
+    "private_key": "credential_private_key",
+}
 
 
 def reply_text(language: Language, reply: Reply) -> str:
@@ -41,9 +50,29 @@ def reply_text(language: Language, reply: Reply) -> str:
     return text
 
 
-def noted(language: Language, text: str, note: Note | None) -> str:
-    """Return an answer with the line that says what was amiss with it, if anything was."""
-    return f"{text.rstrip()}\n\n{say(language, note)}" if note else text
+def noted(
+    language: Language,
+    text: str,
+    note: Note | None,
+    left_out: Sequence[CredentialKind] = (),
+) -> str:
+    """Return an answer with the lines below it.
+
+    `note` is the key of the line that says what was amiss with it; `left_out` are the kinds of the
+    credentials of the message, which are not stored.
+    """
+    lines = [say(language, note)] if note else []
+    if left_out:
+        lines.append(say(language, "left_out", what=credentials_named(language, left_out)))
+    return "\n\n".join([text.rstrip(), *lines]) if lines else text
+
+
+def credentials_named(language: Language, kinds: Sequence[CredentialKind]) -> str:
+    """Return kinds of credentials as a sentence lists them: “a password and a card number”."""
+    *others, last = (say(language, _CREDENTIALS[kind]) for kind in kinds)
+    if not others:
+        return last
+    return say(language, "list_and", others=say(language, "list_comma").join(others), last=last)
 
 
 def late_line(language: Language, ts: str, time_zone: str | None) -> str:

@@ -235,7 +235,8 @@ async def test_credentials_are_never_stored(verified: Verified) -> None:
     place = app.slack.place()
     verified.model.answer(500)
     secret = "My password is hunter2hunter2"
-    assert (await memories(app, place, f"add {secret}"))["text"] == say("en", "add_refused")
+    told = say("en", "add_refused_secret", what="a password")
+    assert (await memories(app, place, f"add {secret}"))["text"] == told
     for channel, ts in ((place.channel, ""), (place.channel, place.ts)):
         held = Quoted(text=secret, channel=channel, ts=ts).value
         answer = await clicked(app, place, held)

@@ -1,0 +1,196 @@
+"""Credentials in messages: no table holds them, and no model sees them but the one that replies."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from bot.locale import say
+from bot.own.feedback import Feedback
+from bot.threads import read_thread
+from bot.turns import Context
+from tests.integration.wired import Wired
+from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED
+
+pytestmark = pytest.mark.one_database
+
+_WORD = "hunt" + "er2024"
+_CARD = "4111 1111 " + "1111 1111"
+
+
+def stored(app: Wired) -> str:
+    """Return every text of every table, as the owner reads it."""
+    with psycopg.connect(app.database) as owner:
+        columns = owner.execute(
+            "SELECT c.table_name, c.column_name FROM information_schema.columns c"
+            " JOIN information_schema.tables t USING (table_schema, table_name)"
+            " WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE'"
+            " AND c.data_type IN ('text', 'character varying', 'json', 'jsonb', 'ARRAY')"
+        ).fetchall()
+        assert ("turns", "words") in columns
+        statement = sql.SQL(" UNION ALL ").join(
+            sql.SQL("SELECT {}::text FROM {}").format(sql.Identifier(name), sql.Identifier(table))
+            for table, name in columns
+        )
+        return "\n".join(row[0] or "" for row in owner.execute(statement))
+
+
+def asked_of_models(app: Wired, *kinds: str) -> list[str]:
+    """Return the requests of these kinds, oldest first, as text."""
+    entries = app.stand_in.call("/_model/journal")["entries"]
+    return [
+        json.dumps(entry["body"], ensure_ascii=False)
+        for entry in entries
+        if entry.get("kind") in kinds
+    ]
+
+
+def part_of(secret: str) -> str:
+    """Return a piece of a secret that JSON does not escape."""
+    return max(secret.replace("\\n", "\n").splitlines(), key=len)[-24:]
+
+
+@pytest.mark.parametrize(
+    ("template", "secret"),
+    [*FORMATS[::5], *IN_CONTEXT[::3], *((template, _WORD) for template in LABELLED[::20])],
+)
+async def test_a_credential_is_answered_and_not_kept(
+    app: Wired, template: str, secret: str
+) -> None:
+    """The reply may use it; no table, no formation, no verdict and no later prompt holds it."""
+    app.stand_in.call("/_model/journal", method="DELETE")
+    place, text = app.slack.place(), template.replace("{}", secret)
+    app.script(f"You wrote {secret}")
+    asked = await app.ask(place, f"{text}\nI live in Osaka.")
+    assert part_of(secret) in app.prompts()[-1]
+    await app.ask(place, "What did I say?")
+    await app.form(asked)
+    assert part_of(secret) not in stored(app)
+    assert part_of(secret) not in app.prompts()[-1]
+    assert " removed]" in app.prompts()[-1]
+    assert asked_of_models(app, "formation")
+    assert part_of(secret) not in "".join(asked_of_models(app, "formation", "verdict"))
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ja-JP"])
+async def test_the_person_is_told_once_which_kinds(app: Wired, locale: str) -> None:
+    """Below the reply to the message, in their language; it stays when a notice is added there."""
+    place = app.slack.place(locale=locale)
+    language: Any = locale[:2]
+    kinds = [say(language, f"credential_{kind}") for kind in ("password", "card_number")]
+    what = say(language, "list_and", others=kinds[0], last=kinds[1])
+    line = say(language, "left_out", what=what)
+    asked = await app.ask(place, f"I love ramen.\nMy password is {_WORD}.\n{_CARD}, {_CARD}")
+    [reply] = app.shown(asked)
+    assert json.dumps(reply["blocks"], ensure_ascii=False).count(line) == 1
+    assert app.turn(asked)["left_out"] == ["password", "card_number"]
+    await app.form(asked)
+    [notice] = app.rows("SELECT id FROM change_notices WHERE user_id = %s", place.user)
+    await app.wiring.notices.show(asked.team_id, place.user, str(notice["id"]))
+    [reply] = app.shown(asked)
+    shown = json.dumps(reply["blocks"], ensure_ascii=False)
+    assert shown.count(line) == 1
+    assert "undo" in shown
+    later = await app.ask(place, "thanks")
+    assert line not in json.dumps(app.shown(later), ensure_ascii=False)
+
+
+async def test_an_answer_that_repeats_it_stays_in_slack(app: Wired) -> None:
+    """A notice below it does not put the stored text in the place of the posted one."""
+    place = app.slack.place()
+    app.script(f"{_WORD} is weak, choose another one.")
+    asked = await app.ask(place, f"I love ramen. My password is {_WORD}")
+    assert app.turn(asked)["reply"] == "[password removed] is weak, choose another one."
+    await app.form(asked)
+    [notice] = app.rows("SELECT id FROM change_notices WHERE user_id = %s", place.user)
+    await app.wiring.notices.show(asked.team_id, place.user, str(notice["id"]))
+    [reply] = app.shown(asked)
+    shown = json.dumps(reply["blocks"])
+    assert f"{_WORD} is weak" in shown
+    assert "undo" in shown
+
+
+async def test_an_edited_message_is_redacted(app: Wired) -> None:
+    """What an edit adds is not stored; the inbox row that waited for an answer is blank."""
+    place = app.slack.place()
+    asked = await app.ask(place, "hello there")
+    text = f"hello, my password is {_WORD}"
+    await app.wiring.turns.reword(
+        asked.team_id, asked.channel_id, asked.ts, asked.thread, question=text, words=text
+    )
+    turn = app.turn(asked)
+    assert turn["question"] == turn["words"] == "hello, my password is [password removed]"
+    assert turn["left_out"] == ["password"]
+    assert _WORD not in stored(app)
+
+
+async def test_a_message_that_waits_shows_no_credential_to_another_turn(app: Wired) -> None:
+    """Only its own inbox row holds it; the prompt of another thread has the placeholder."""
+    place = app.slack.place()
+    await app.told(place, f"I love ramen. My password is {_WORD}")
+    assert _WORD in stored(app)
+    later = await app.told(place, "What do I love?")
+    await app.answering.drain(later.thread)
+    assert "I love ramen. My password is [password removed]" in app.prompts()[-1]
+    assert _WORD not in app.prompts()[-1]
+    with psycopg.connect(app.database) as owner:
+        owner.execute("DELETE FROM inbox_events WHERE user_id = %s", (place.user,))
+
+
+async def test_a_tool_stores_nothing_of_it(app: Wired) -> None:
+    """A model that copies the password into a memory, with a sentence about something else."""
+    place = app.slack.place()
+    content = {"kind": "UserFact", "fact": f"Osaka, {_WORD}", "evidence": "I live in Osaka"}
+    app.script_calls(("memory_change", {"action": "create", "content": content}))
+    asked = await app.ask(place, f"My password is {_WORD}. Remember that I live in Osaka")
+    assert "error" in json.dumps(app.outputs())
+    assert await app.memories(asked.person) == []
+    assert _WORD not in stored(app)
+
+
+async def test_a_command_is_refused_before_a_model_is_asked(app: Wired) -> None:
+    """`/memories add` with a credential names its kind and asks no model."""
+    place = app.slack.place()
+    before = app.model_requests()
+    adding = app.wiring.own_commands
+    payload = await adding.memories(  # the command as the listener runs it
+        app.slack.message(place).person, "en", f"add my password is {_WORD}", place.channel
+    )
+    assert payload["text"] == say("en", "add_refused_secret", what="a password")
+    assert app.model_requests() == before
+    assert _WORD not in stored(app)
+
+
+async def test_a_thread_that_is_read_is_redacted(app: Wired) -> None:
+    """Others may have posted a key in the thread that the app is called into."""
+    place = app.slack.place(channel="public", text=f"our card is {_CARD}")
+    later = app.slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
+    message = app.slack.message(place, ts=later["ts"])
+    nothing = Context(exchanges=(), recent_words=())
+    found = await read_thread(app.slack.client(), message, nothing, app.slack.bot_user_id)
+    assert [line["text"] for line in found] == ["our card is [card number removed]"]
+
+
+async def test_a_comment_on_an_answer_is_redacted(app: Wired) -> None:
+    """A rating's comment is kept with the rating."""
+    place = app.slack.place()
+    asked = await app.ask(place, "hello")
+    turn = app.turn(asked)["id"]
+    feedback = Feedback(app.pool)
+    form = await feedback.asked_why(asked.person, "en", f"bad {turn}")
+    state: dict[str, Any] = {"values": {}}
+    for block in form["blocks"]:
+        element = block.get("element") or {}
+        if element.get("type") == "plain_text_input":
+            state["values"][block["block_id"]] = {
+                element["action_id"]: {"type": "plain_text_input", "value": f"you told {_CARD}"}
+            }
+        elif element:
+            state["values"][block["block_id"]] = {element["action_id"]: {"selected_options": []}}
+    await feedback.explained(asked.person, "en", {**form, "state": state})
+    [row] = app.rows("SELECT comment FROM feedback WHERE turn_id = %s", turn)
+    assert row["comment"] == "you told [card number removed]"
