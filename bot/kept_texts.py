@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -13,7 +14,7 @@ from psycopg.rows import DictRow
 from bot.changed.announcing import Withdraw, withdraw_nothing
 from bot.messages import Message
 from bot.own.stretches import Period
-from memory import DM, Memory, Person, Pool, named_in, person_transaction
+from memory import DM, Memory, Names, Person, Pool, person_transaction
 
 
 async def anything_said(pool: Pool, person: Person) -> bool:
@@ -46,7 +47,8 @@ async def take_away(
         meant = f"({_IN_PERIOD})" if period else "false"
     condition: LiteralString = (
         f"({meant} OR (channel_id, question_ts) IN (SELECT * FROM unnest(%(channels)s::text[],"
-        " %(times)s::text[])) OR recalled && %(references)s::text[])"
+        " %(times)s::text[])) OR EXISTS (SELECT FROM unnest(recalled) AS seen"
+        " WHERE seen = ANY(%(references)s::text[])))"
     )
     said_at = {place for memory in memories or () for place in memory.places}
     found = await connection.execute(
@@ -61,22 +63,20 @@ async def take_away(
             "references": [memory.reference for memory in memories or ()],
         },
     )
-    taken: list[dict[str, Any]] = []
-    for row in await found.fetchall():
-        gone = {name: row[name] for name in _TEXTS}
-        if not (row["meant"] or (row["channel_id"], row["question_ts"]) in said_at):
-            gone = {name: text for name, text in gone.items() if _names(memories, text or "")}
-        if not gone:
-            continue
+    turns = await found.fetchall()
+    taken = await asyncio.to_thread(_taken, turns, memories, said_at)
+    if taken:
         await connection.execute(
-            "UPDATE turns SET question = %(question)s, words = %(words)s, reply = %(reply)s"
-            " WHERE id = %(id)s",
-            {"id": row["id"], **{name: row[name] for name in _TEXTS}}
-            | {name: _BLANK[name] for name in gone},
+            f"UPDATE turns SET {_BLANKED} FROM unnest(%(ids)s::uuid[], %(question)s::bool[],"
+            " %(words)s::bool[], %(reply)s::bool[]) AS gone (id, question, words, reply)"
+            " WHERE turns.id = gone.id AND team_id = %(team)s AND user_id = %(user)s",
+            {
+                "team": person.team_id,
+                "user": person.user_id,
+                "ids": [one["id"] for one in taken],
+                **{name: [name in one for one in taken] for name in _TEXTS},
+            },
         )
-        times = [row["question_ts"], *(row["reply_ts"] if "reply" in gone else [])]
-        places = [[row["channel_id"], ts] for ts in times]
-        taken.append({"id": str(row["id"]), "places": places, **gone})
     # What people said of an answer may repeat it.
     await connection.execute(
         "UPDATE feedback SET comment = '' WHERE team_id = %s AND user_id = %s AND comment <> ''"
@@ -130,23 +130,49 @@ async def latest_thread(
     return str(row["thread"]) if row else None
 
 
-_BLANK: dict[str, str | None] = {"question": "", "words": "", "reply": None}
-_TEXTS = tuple(_BLANK)
+_TEXTS = ("question", "words", "reply")
 
 
-def _names(memories: Sequence[Memory] | None, text: str) -> bool:
-    return any(named_in(memory, text) for memory in memories or ())
+_BLANKED: LiteralString = (
+    "question = CASE WHEN gone.question THEN '' ELSE turns.question END,"
+    " words = CASE WHEN gone.words THEN '' ELSE turns.words END,"
+    " reply = CASE WHEN gone.reply THEN NULL ELSE turns.reply END"
+)
+
+
+def _taken(
+    turns: Sequence[DictRow],
+    memories: Sequence[Memory] | None,
+    said_at: set[tuple[str, str]],
+) -> list[dict[str, Any]]:
+    """Return of each turn the texts that are to be blanked, and where they were said."""
+    names = Names(memories or ())
+    taken: list[dict[str, Any]] = []
+    for row in turns:
+        gone = {name: row[name] for name in _TEXTS}
+        if not (row["meant"] or (row["channel_id"], row["question_ts"]) in said_at):
+            gone = {name: text for name, text in gone.items() if names.found_in(text or "")}
+        if gone:
+            times = [row["question_ts"], *(row["reply_ts"] if "reply" in gone else [])]
+            places = [[row["channel_id"], ts] for ts in times]
+            taken.append({"id": str(row["id"]), "places": places, **gone})
+    return taken
 
 
 async def put_back(connection: AsyncConnection[DictRow], texts: Sequence[dict[str, Any]]) -> None:
     """Restore what `take_away` took."""
-    for one in texts:
-        await connection.execute(
-            "UPDATE turns SET question = COALESCE(%(question)s, question),"
-            " words = COALESCE(%(words)s, words), reply = COALESCE(%(reply)s, reply)"
-            " WHERE id = %(id)s::uuid AND NOT off_record",
-            {**dict.fromkeys(_TEXTS), **one},
-        )
+    if not texts:
+        return
+    await connection.execute(
+        "UPDATE turns SET question = COALESCE(kept.question, turns.question),"
+        " words = COALESCE(kept.words, turns.words), reply = COALESCE(kept.reply, turns.reply)"
+        " FROM unnest(%(ids)s::uuid[], %(question)s::text[], %(words)s::text[], %(reply)s::text[])"
+        " AS kept (id, question, words, reply) WHERE turns.id = kept.id AND NOT off_record",
+        {
+            "ids": [one["id"] for one in texts],
+            **{name: [one.get(name) for one in texts] for name in _TEXTS},
+        },
+    )
 
 
 # --- off the record -----------------------------------------------------------------------

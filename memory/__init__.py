@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from memory.edits import add_memory, edit_memory, move_memory, validated
     from memory.embedded import EmbeddedPostgres, EmbeddedPostgresError
     from memory.embeddings import Embedder, embedding_space
-    from memory.erasing import Erased, erase
+    from memory.erasing import Erased, count_each, delete_each, erase
     from memory.errors import (
         AlreadyUnderWay,
         ChangedSince,
@@ -54,9 +54,9 @@ if TYPE_CHECKING:
         forgotten_places,
     )
     from memory.formation import Formed, Former, memory_model, warm_up
-    from memory.ledger import Entry, changes_named, history, undo_change
+    from memory.ledger import Entry, changes_named, history, undo_change, undo_changes
     from memory.locks import lock_for_forgetting
-    from memory.memories import Memory, folded, list_memories, matching, named_in
+    from memory.memories import Memory, Names, folded, list_memories, matching
     from memory.migrating import (
         EmbeddingSpace,
         Migration,
@@ -140,6 +140,8 @@ _HOMES = {
     ),
     "memory.erasing": (
         "Erased",
+        "count_each",
+        "delete_each",
         "erase",
     ),
     "memory.errors": (
@@ -181,14 +183,15 @@ _HOMES = {
         "changes_named",
         "history",
         "undo_change",
+        "undo_changes",
     ),
     "memory.locks": ("lock_for_forgetting",),
     "memory.memories": (
         "Memory",
+        "Names",
         "folded",
         "list_memories",
         "matching",
-        "named_in",
     ),
     "memory.migrating": (
         "EmbeddingSpace",
@@ -330,6 +333,7 @@ __all__ = [
     "MemoryPage",
     "MemoryTools",
     "Migration",
+    "Names",
     "Namespace",
     "NotAnExport",
     "OutcomeUnknown",
@@ -364,10 +368,12 @@ __all__ = [
     "check_access",
     "check_database",
     "checked_schemas",
+    "count_each",
     "create_pool",
     "credential_kinds",
     "current_step",
     "database_facts",
+    "delete_each",
     "edit_memory",
     "embedding_space",
     "end_old",
@@ -394,7 +400,6 @@ __all__ = [
     "memory_page",
     "migrate",
     "move_memory",
-    "named_in",
     "open_questions",
     "packaged_migrations",
     "person_transaction",
@@ -411,6 +416,7 @@ __all__ = [
     "subject",
     "transaction",
     "undo_change",
+    "undo_changes",
     "validated",
     "view",
     "warm_up",

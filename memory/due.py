@@ -6,7 +6,7 @@ from itertools import groupby
 
 from memory import rows
 from memory.database import Pool, person_transaction, transaction
-from memory.ledger import note_end
+from memory.ledger import note_ends
 from memory.locks import lock_for_writing
 from memory.memories import COLUMNS
 from memory.namespace import Namespace
@@ -43,9 +43,6 @@ async def _end(pool: Pool, namespace: Namespace, keys: list[str]) -> list[Change
             " AND e.expires_at <= now()) ORDER BY key",
             (namespace.prefix, namespace.prefix, keys),
         )
-        ended: list[Change] = []
-        for record in await found.fetchall():
-            row = rows.row(record)
-            await rows.delete(connection, namespace, row.key)
-            ended.append(await note_end(connection, row))
-        return ended
+        ended = [rows.row(record) for record in await found.fetchall()]
+        await rows.delete(connection, [row.place for row in ended])
+        return await note_ends(connection, ended)

@@ -6,15 +6,18 @@ import hashlib
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import islice
 
 import openai
 
 from memory.errors import EmbeddingsUnavailable
 from memory.migrating import EmbeddingSpace
 from memory.spans import measured
+from memory.vectors import packed
 
 # The models take 8,191 tokens; Japanese can need more than one token a character.
 MAX_CHARACTERS = 6_000
+BATCH = 128  # texts of one request
 # The client raises a plain ValueError for an answer that holds no vectors.
 _NO_ANSWER = (openai.OpenAIError, ValueError)
 _KNOWN_DIMENSIONS = {
@@ -64,6 +67,18 @@ class Embedder:
         while len(self._cache) > self._cache_size:
             self._cache.popitem(last=False)
         return result
+
+    async def packed(self, texts: Sequence[str]) -> dict[str, bytes]:
+        """Return the vector of each text in pgvector's binary format, asked for in batches.
+
+        Any number of texts: a request of the API takes 2,048. Raises `EmbeddingsUnavailable`.
+        """
+        found: dict[str, bytes] = {}
+        left = iter(dict.fromkeys(texts))
+        while batch := list(islice(left, BATCH)):
+            vectors = await self.embed(batch)
+            found.update(zip(batch, map(packed, vectors), strict=True))
+        return found
 
     @measured("embed")
     async def _request(self, texts: list[str]) -> list[list[float]]:

@@ -18,8 +18,11 @@ from memory.namespace import Person
 # What the application erases of its own, in the same transaction: rows removed, by table.
 Also: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[dict[str, int]]]
 
-_BY_PREFIX: tuple[LiteralString, ...] = ("memory_expiries", "store_vectors", "store")
-_BY_PERSON: tuple[LiteralString, ...] = ("memory_changes", "memory_questions", "forgotten")
+_OF_ID: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
+_TABLES: Mapping[LiteralString, LiteralString] = {
+    **dict.fromkeys(("memory_expiries", "store_vectors", "store"), OF_PERSON),
+    **dict.fromkeys(("memory_changes", "memory_questions", "forgotten"), _OF_ID),
+}
 # Where something was said that is never to be formed again: ids of messages, no text.
 _PLACES: LiteralString = (
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
@@ -62,32 +65,42 @@ async def erase(
         await lock_for_forgetting(connection, person)
         await connection.execute(_PLACES, parameters)
         counts = await also(connection) if also is not None else {}
-        for table in _BY_PREFIX:
-            gone = await connection.execute(f"DELETE FROM {table} WHERE {OF_PERSON}", parameters)
-            counts[table] = gone.rowcount
-        for table in _BY_PERSON:
-            gone = await connection.execute(
-                f"DELETE FROM {table} WHERE team_id = %(team)s AND user_id = %(user)s", parameters
-            )
-            counts[table] = gone.rowcount
+        counts |= await delete_each(connection, _TABLES, parameters)
     async with person_transaction(pool, person) as connection:
         still = await left(connection) if left is not None else {}
-        for table in _BY_PREFIX:
-            still[table] = await _count(connection, table, OF_PERSON, parameters)
-        for table in _BY_PERSON:
-            condition: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
-            still[table] = await _count(connection, table, condition, parameters)
+        still |= await count_each(connection, _TABLES, parameters)
     return Erased(at=datetime.now(UTC), counts=counts, left=still)
 
 
-async def _count(
+async def delete_each(
     connection: AsyncConnection[DictRow],
-    table: LiteralString,
-    condition: LiteralString,
+    tables: Mapping[LiteralString, LiteralString],
     parameters: Mapping[str, str],
-) -> int:
-    found = await connection.execute(
-        f"SELECT count(*) AS n FROM {table} WHERE {condition}", dict(parameters)
+) -> dict[str, int]:
+    """Delete what each table's condition selects, in one statement; return how many rows of each.
+
+    A row that goes with one of another table by ON DELETE CASCADE is counted in both.
+    """
+    gone = ", ".join(
+        f"gone_{table} AS (DELETE FROM {table} WHERE {condition} RETURNING 1)"
+        for table, condition in tables.items()
     )
+    counts = ", ".join(f"(SELECT count(*) FROM gone_{table}) AS {table}" for table in tables)
+    found = await connection.execute(f"WITH {gone} SELECT {counts}", dict(parameters))
     [row] = await found.fetchall()
-    return int(row["n"])
+    return {table: int(row[table]) for table in tables}
+
+
+async def count_each(
+    connection: AsyncConnection[DictRow],
+    tables: Mapping[LiteralString, LiteralString],
+    parameters: Mapping[str, str],
+) -> dict[str, int]:
+    """Return how many rows each table's condition selects, in one statement."""
+    counts = ", ".join(
+        f"(SELECT count(*) FROM {table} WHERE {condition}) AS {table}"
+        for table, condition in tables.items()
+    )
+    found = await connection.execute(f"SELECT {counts}", dict(parameters))
+    [row] = await found.fetchall()
+    return {table: int(row[table]) for table in tables}

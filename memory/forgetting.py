@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
-from cryptography.fernet import Fernet, InvalidToken
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
 
 from memory import rows
 from memory.database import Pool, person_transaction
 from memory.errors import InvalidNamespace, KiokuMemoryError
 from memory.locks import lock_for_forgetting
 from memory.memories import COLUMNS, OF_PERSON, Memory, person_range, read
-from memory.namespace import Namespace, Person
+from memory.namespace import Person
 from memory.quotations import blank_quotes, put_quotes_back
-from memory.traces import REPLAY, drop_traces, earlier_keys, keys_of, once_known, traces_of
+from memory.replay import put_lines, put_memories, read_lines
+from memory.rows import Place
+from memory.traces import TRACES, drop_traces, earlier_keys, keys_of, once_known, traces_of
+from memory.undo_payload import Kept, NotSealed, new_key, seal, unseal
 
 UNDO_MINUTES = 10
 
@@ -89,31 +92,22 @@ async def forget(
         if references is not None:
             keys = [*keys_of(references), *(row["key"] for row in stored)]
             keys += await earlier_keys(connection, person, stored)
-        traces = await traces_of(connection, person, keys)
+        kept = await traces_of(connection, person, keys)
         memories = [read(row) for row in stored]
-        known = [*memories, *once_known(traces, memories, person)]
-        texts: list[dict[str, Any]] = []
+        # Thousands of entries take tenths of a second to read: others are answered meanwhile.
+        known = memories + await asyncio.to_thread(once_known, kept, memories, person)
         if take_away is not None:
-            texts = await take_away(connection, None if references is None else known)
-        if not memories and not texts and not any(traces.values()):
+            kept.texts.extend(await take_away(connection, known if keys is not None else None))
+        if not memories and not kept.texts and not any(kept.rows.values()):
             return Forgotten(memories=(), undo=None)
-        quotes: list[dict[str, Any]] = []
         if keys is not None:
-            quotes = await blank_quotes(connection, person, known, keys)
-        undo = await _keep_for_undo(connection, person, stored, texts, traces, quotes)
-        for row in stored:
-            # store_vectors goes with it: ON DELETE CASCADE.
-            await connection.execute(
-                "DELETE FROM store WHERE prefix = %s AND key = %s", (row["prefix"], row["key"])
-            )
+            kept.quotes.extend(await blank_quotes(connection, person, known, keys))
+        undo = await _keep_for_undo(connection, person, stored, kept)
+        # The vectors and expiries of the rows are deleted with them: ON DELETE CASCADE.
+        await rows.delete(connection, [(row["prefix"], row["key"]) for row in stored])
         await drop_traces(connection, person, keys)
         places = {place for memory in known for place in memory.places}
-        for channel, ts in places.union(*map(_places, texts)):
-            await connection.execute(
-                "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
-                " VALUES (%s, %s, %s, %s, %s)",
-                (undo.id, person.team_id, person.user_id, channel, ts),
-            )
+        await _note_places(connection, person, undo, places.union(*map(_places, kept.texts)))
     return Forgotten(memories=tuple(m for m in memories if not m.hides), undo=undo)
 
 
@@ -130,31 +124,52 @@ async def bring_back(
             "DELETE FROM forgotten WHERE id = %s AND team_id = %s AND user_id = %s"
             " AND expires_at >= now() RETURNING ciphertext",
             (undo.id, person.team_id, person.user_id),
+            binary=True,
         )
         row = await found.fetchone()
         if row is None:
             raise UndoExpired("The time to undo is over, or it was undone already.")
         try:
-            kept = json.loads(Fernet(undo.key.encode()).decrypt(bytes(row["ciphertext"])))
-        except (InvalidToken, ValueError):
+            kept = await asyncio.to_thread(unseal, row["ciphertext"], undo.key)
+        except NotSealed:
             raise UndoExpired("That is no undo of ours.") from None
-        for one in kept["rows"]:
-            await _restore(connection, one)
-        for table, lines in kept.get("traces", {}).items():
-            await connection.execute(REPLAY[table], (lines,))
-        await put_quotes_back(connection, person, kept.get("quotes", []))
-        memories = [m for one in kept["rows"] if not (m := read(_dated(one))).hides]
+        stored = await asyncio.to_thread(_stored, kept)
+        await _restore(connection, kept, stored)
+        await put_quotes_back(connection, person, kept.quotes)
         await connection.execute(
             "DELETE FROM forgotten_sources WHERE forgotten_id = %s", (undo.id,)
         )
         if put_back is not None:
             left = await _still_forgotten(connection, person)
-            await put_back(connection, [one for one in kept["texts"] if not left & _places(one)])
-    return memories
+            await put_back(connection, [one for one in kept.texts if not left & _places(one)])
+    return [memory for memory in map(read, stored) if not memory.hides]
 
 
 def _places(text: dict[str, Any]) -> set[tuple[str, str]]:
     return {(channel, ts) for channel, ts in text.get("places") or []}
+
+
+async def _note_places(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    undo: Undo,
+    places: Collection[tuple[str, str]],
+) -> None:
+    """Note where something was said that is not to be formed again."""
+    if not places:
+        return
+    await connection.execute(
+        "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
+        " SELECT %(id)s, %(team)s, %(user)s, channel, ts"
+        " FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)",
+        {
+            "id": undo.id,
+            "team": person.team_id,
+            "user": person.user_id,
+            "channels": [channel for channel, _ in places],
+            "times": [ts for _, ts in places],
+        },
+    )
 
 
 async def _still_forgotten(
@@ -167,26 +182,31 @@ async def _still_forgotten(
     return {(row["channel"], row["ts"]) for row in await found.fetchall()}
 
 
+_ROWS: LiteralString = f"SELECT {COLUMNS}, to_jsonb(store)::text AS line FROM store"
+
+
 async def _rows(
     connection: AsyncConnection[DictRow], person: Person, references: Sequence[str] | None
 ) -> list[DictRow]:
     if references is None:
         found = await connection.execute(
-            f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} FOR UPDATE", person_range(person)
+            f"{_ROWS} WHERE {OF_PERSON} FOR UPDATE", person_range(person)
         )
         return await found.fetchall()
-    found_rows: list[DictRow] = []
+    places: list[Place] = []
     for reference in dict.fromkeys(references):
         audience, _, key = reference.partition("/")
-        try:
-            prefix = person.namespace(audience).prefix
-        except InvalidNamespace:
-            continue
-        found = await connection.execute(
-            f"SELECT {COLUMNS} FROM store WHERE prefix = %s AND key = %s FOR UPDATE", (prefix, key)
-        )
-        found_rows += await found.fetchall()
-    return found_rows + await _hiders(connection, person, found_rows)
+        with suppress(InvalidNamespace):
+            places.append((person.namespace(audience).prefix, key))
+    if not places:
+        return []
+    found = await connection.execute(
+        f"{_ROWS} JOIN unnest(%(prefixes)s::text[], %(keys)s::text[]) WITH ORDINALITY"
+        " AS wanted (prefix, key, number) USING (prefix, key) ORDER BY number FOR UPDATE OF store",
+        {"prefixes": [prefix for prefix, _ in places], "keys": [key for _, key in places]},
+    )
+    stored = await found.fetchall()
+    return stored + await _hiders(connection, person, stored)
 
 
 async def _hiders(
@@ -196,8 +216,8 @@ async def _hiders(
     if not forgotten:
         return []
     found = await connection.execute(
-        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON}"
-        " AND jsonb_array_length(COALESCE(value->'supersedes', '[]')) = 1"
+        f"{_ROWS} WHERE {OF_PERSON} AND CASE jsonb_typeof(value->'supersedes') WHEN 'array'"
+        " THEN jsonb_array_length(value->'supersedes') = 1 END"
         " AND value->'supersedes'->0->>'key' = ANY(%(keys)s) FOR UPDATE",
         {**person_range(person), "keys": [row["key"] for row in forgotten]},
     )
@@ -210,57 +230,61 @@ async def _hiders(
 
 
 async def _keep_for_undo(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    stored: Sequence[DictRow],
-    texts: Sequence[dict[str, Any]],
-    traces: Mapping[str, Sequence[str]],
-    quotes: Sequence[dict[str, Any]],
+    connection: AsyncConnection[DictRow], person: Person, stored: Sequence[DictRow], kept: Kept
 ) -> Undo:
-    kept = []
-    for row in stored:
-        found = await connection.execute(
-            "SELECT field_name, embedding::text AS embedding, created_at, updated_at"
-            " FROM store_vectors"
-            " WHERE prefix = %s AND key = %s",
-            (row["prefix"], row["key"]),
+    kept.rows["store"] = [row["line"] for row in stored]
+    if stored:
+        kept.rows["store_vectors"], kept.vectors["store_vectors"] = await read_lines(
+            connection,
+            "store_vectors",
+            "(t.prefix, t.key) IN (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))",
+            {"prefixes": [row["prefix"] for row in stored], "keys": [row["key"] for row in stored]},
         )
-        kept.append({**row, "vectors": await found.fetchall()})
-    key = Fernet.generate_key()
-    whole = {"rows": kept, "texts": list(texts), "traces": traces, "quotes": list(quotes)}
-    plain = json.dumps(whole, default=str).encode()
-    undo = Undo(id=uuid4(), key=key.decode())
+    undo = Undo(id=uuid4(), key=new_key())
+    sealed = await asyncio.to_thread(seal, kept, undo.key)
     await connection.execute(
         "INSERT INTO forgotten (id, team_id, user_id, ciphertext, expires_at)"
         " VALUES (%s, %s, %s, %s, now() + make_interval(mins => %s))",
-        (undo.id, person.team_id, person.user_id, Fernet(key).encrypt(plain), UNDO_MINUTES),
+        (undo.id, person.team_id, person.user_id, sealed, UNDO_MINUTES),
     )
     return undo
 
 
-async def _restore(connection: AsyncConnection[DictRow], one: dict[str, Any]) -> None:
-    stored = await connection.execute(
-        "INSERT INTO store (prefix, key, value, created_at, updated_at)"
-        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (one["prefix"], one["key"], Jsonb(one["value"]), one["created_at"], one["updated_at"]),
-    )
-    if not stored.rowcount:
-        return
-    value = one["value"]
-    await rows.note_expiry(connection, Namespace.from_prefix(one["prefix"]), one["key"], value)
-    for vector in one["vectors"]:
-        await connection.execute(
-            "INSERT INTO store_vectors"
-            " (prefix, key, field_name, embedding, created_at, updated_at)"
-            " VALUES (%(prefix)s, %(key)s, %(field_name)s, %(embedding)s::vector,"
-            " %(created_at)s, %(updated_at)s)",
-            {"prefix": one["prefix"], "key": one["key"], **vector},
+def _stored(kept: Kept) -> list[DictRow]:
+    """Return the rows of ``store`` with the types that PostgreSQL returns them in."""
+    return [
+        {
+            **row,
+            **{name: datetime.fromisoformat(row[name]) for name in ("created_at", "updated_at")},
+        }
+        for row in map(json.loads, kept.rows.get("store", ()))
+    ]
+
+
+async def _restore(
+    connection: AsyncConnection[DictRow], kept: Kept, stored: Sequence[DictRow]
+) -> None:
+    """Insert the rows again; what was stored anew meanwhile keeps its value and vector."""
+    restored = await put_memories(connection, kept.rows.get("store", ()))
+    values = {(row["prefix"], row["key"]): row["value"] for row in stored}
+    await rows.note_expiries(connection, {place: values[place] for place in restored})
+    vectors = [
+        (line, vector)
+        for line, vector in zip(
+            kept.rows.get("store_vectors", ()), kept.vectors.get("store_vectors", ()), strict=True
         )
+        if _place(line) in restored
+    ]
+    await put_lines(
+        connection, "store_vectors", [line for line, _ in vectors], [one for _, one in vectors]
+    )
+    for table in TRACES:
+        await put_lines(connection, table, kept.rows.get(table, ()), kept.vectors.get(table, ()))
 
 
-def _dated(one: dict[str, Any]) -> dict[str, Any]:
-    dates = {n: datetime.fromisoformat(one[n]) for n in ("created_at", "updated_at")}
-    return {**one, **dates}
+def _place(line: str) -> Place:
+    row = json.loads(line)
+    return (row["prefix"], row["key"])
 
 
 async def ask_forgotten(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -17,7 +17,7 @@ from memory.embeddings import Embedder
 from memory.errors import ChangedSince, ChangeGone
 from memory.memories import ends_at
 from memory.namespace import Namespace, Person
-from memory.rows import Row
+from memory.rows import Place, Row
 from memory.schemas import same_thing
 from memory.traces import drop_traces
 from memory.writing import Action, Actor, Change, Step, carry_out
@@ -109,14 +109,19 @@ async def changes_named(pool: Pool, person: Person, ids: Sequence[UUID]) -> list
         return [_entry(person, record) for record in await found.fetchall()]
 
 
-async def entries_of(connection: AsyncConnection[DictRow], person: Person, key: str) -> list[Entry]:
-    """Return the entries of one memory, oldest first."""
+async def entries_of(
+    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str]
+) -> dict[str, list[Entry]]:
+    """Return the entries of some memories by key, oldest first."""
     found = await connection.execute(
-        f"SELECT {_COLUMNS} FROM memory_changes WHERE team_id = %s AND user_id = %s AND key = %s"
-        " ORDER BY at, id",
-        (person.team_id, person.user_id, key),
+        f"SELECT {_COLUMNS} FROM memory_changes WHERE team_id = %s AND user_id = %s"
+        " AND key = ANY(%s) ORDER BY at, id",
+        (person.team_id, person.user_id, list(keys)),
     )
-    return [_entry(person, record) for record in await found.fetchall()]
+    entries: dict[str, list[Entry]] = {key: [] for key in keys}
+    for record in await found.fetchall():
+        entries[record["key"]].append(_entry(person, record))
+    return entries
 
 
 async def content_at(
@@ -141,55 +146,118 @@ async def undo_change(pool: Pool, embedder: Embedder, person: Person, change_id:
     no longer as that change left it) and, after a change of the embedding model only,
     `EmbeddingsUnavailable`.
     """
-    async with person_transaction(pool, person) as connection:
-        entry, _ = await _undoable(connection, person, change_id)
-    namespaces = [entry.namespace, *([entry.moved_from] if entry.moved_from else [])]
-
-    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        entry, record = await _undoable(connection, person, change_id)
-        step = await _back(connection, entry, record)
-        await connection.execute(
-            "UPDATE memory_changes SET undone_at = now()"
-            " WHERE id = %s AND team_id = %s AND user_id = %s",
-            (change_id, person.team_id, person.user_id),
-        )
-        return [step]
-
-    done = await carry_out(pool, embedder, person, namespaces, decide)
+    done = await _undo(pool, embedder, person, [change_id], every=True)
     if not done:
         raise ChangedSince("The memory is gone.")
-    [change] = done
+    [entry] = await changes_named(pool, person, [done[0].id])
+    return entry
+
+
+async def undo_changes(
+    pool: Pool, embedder: Embedder, person: Person, ids: Sequence[UUID]
+) -> list[Change]:
+    """Take changes back as `undo_change` does, the newest first, in one transaction.
+
+    Those that cannot be taken back are left out. The number of statements does not grow with the
+    number of changes. Raises `EmbeddingsUnavailable` as `undo_change` does.
+    """
+    return await _undo(pool, embedder, person, ids, every=False)
+
+
+async def _undo(
+    pool: Pool, embedder: Embedder, person: Person, ids: Sequence[UUID], *, every: bool
+) -> list[Change]:
     async with person_transaction(pool, person) as connection:
-        return (await _undoable(connection, person, change.id))[0]
+        found = await _undoable(connection, person, ids, every=every)
+    homes = {home for entry, _ in found for home in (entry.namespace, entry.moved_from) if home}
+
+    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+        found = await _undoable(connection, person, ids, every=every)
+        steps = await _steps_back(connection, found, every=every)
+        await connection.execute(
+            "UPDATE memory_changes SET undone_at = now()"
+            " WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
+            (list(steps), person.team_id, person.user_id),
+        )
+        return list(steps.values())
+
+    return await carry_out(pool, embedder, person, list(homes), decide) if found else []
 
 
 async def _undoable(
-    connection: AsyncConnection[DictRow], person: Person, change_id: UUID
-) -> tuple[Entry, DictRow]:
+    connection: AsyncConnection[DictRow], person: Person, ids: Sequence[UUID], *, every: bool
+) -> list[tuple[Entry, DictRow]]:
+    """Return the entries that can be undone, the newest first; raise where `every` has to."""
     found = await connection.execute(
-        f"SELECT {_COLUMNS}, created_at, updated_at, vector::text AS vector FROM memory_changes"
-        " WHERE id = %s AND team_id = %s AND user_id = %s FOR UPDATE",
-        (change_id, person.team_id, person.user_id),
+        f"SELECT {_COLUMNS}, created_at, updated_at, vector_send(vector) AS vector"
+        " FROM memory_changes WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
+        " ORDER BY at DESC, id DESC FOR UPDATE",
+        (list(ids), person.team_id, person.user_id),
     )
-    record = await found.fetchone()
-    if record is None or record["undone_at"] is not None:
-        raise ChangeGone("That change was forgotten, or undone already.")
-    entry = _entry(person, record)
+    records = [(_entry(person, record), record) for record in await found.fetchall()]
+    undoable = [(entry, record) for entry, record in records if _can_be_undone(entry)]
+    if every and len(undoable) < len(ids):
+        raise ChangeGone("That change was forgotten or undone already, or has ended meanwhile.")
+    return undoable
+
+
+def _can_be_undone(entry: Entry) -> bool:
     ended = ends_at(entry.before or {})
-    nothing = entry.before is None and entry.after is None
-    if nothing or (ended is not None and ended <= datetime.now(UTC)):
-        raise ChangeGone("What that change took away has ended meanwhile.")
-    return entry, record
+    return (
+        entry.undone_at is None
+        and not (entry.before is None and entry.after is None)
+        and (ended is None or ended > datetime.now(UTC))
+    )
 
 
-async def _back(connection: AsyncConnection[DictRow], entry: Entry, record: DictRow) -> Step:
-    current = await rows.fetch(connection, entry.namespace, entry.key)
+async def _steps_back(
+    connection: AsyncConnection[DictRow], found: Sequence[tuple[Entry, DictRow]], *, every: bool
+) -> dict[UUID, Step]:
+    """Return the step that undoes each entry; without those that something has changed since."""
+    homes = {entry.moved_from or entry.namespace for entry, _ in found}
+    places = {
+        (home.prefix, entry.key)
+        for entry, _ in found
+        for home in (entry.namespace, entry.moved_from)
+        if home is not None
+    }
+    current = await rows.fetch_all(connection, list(places))
+    kinds = [entry.kind for entry, _ in found if entry.after is None]
+    known = [
+        row for home in homes if kinds for row in await rows.reread(connection, home, kinds, [])
+    ]
+    steps: dict[UUID, Step] = {}
+    for entry, record in found:
+        try:
+            step = _back(entry, record, current, known)
+        except ChangedSince:
+            if every:
+                raise
+            continue
+        steps[entry.id] = step
+        current.pop((entry.namespace.prefix, entry.key), None)
+        if step.after is not None and step.dates is not None:
+            row = Row(
+                namespace=step.namespace,
+                key=step.key,
+                value=step.after,
+                created_at=step.dates[0],
+                updated_at=step.dates[1],
+            )
+            current[row.place] = row
+    return steps
+
+
+def _back(
+    entry: Entry, record: DictRow, rows_now: Mapping[Place, Row], known: Sequence[Row]
+) -> Step:
+    current = rows_now.get((entry.namespace.prefix, entry.key))
     if (current.value if current else None) != entry.after:
         raise ChangedSince("The memory has changed since.")
     home = entry.moved_from or entry.namespace
-    if entry.moved_from and await rows.fetch(connection, home, entry.key):
+    if entry.moved_from and (home.prefix, entry.key) in rows_now:
         raise ChangedSince("Another memory stands in its place.")
-    if current is None and entry.before and await _is_known_anew(connection, home, entry.before):
+    if current is None and entry.before and _is_known_anew(known, home, entry.before):
         raise ChangedSince("The same was remembered anew.")
     return Step(
         action="restored" if entry.before else "removed",
@@ -200,41 +268,53 @@ async def _back(connection: AsyncConnection[DictRow], entry: Entry, record: Dict
         after=entry.before,
         moved_from=entry.namespace if entry.moved_from else None,
         dates=(record["created_at"], record["updated_at"]) if entry.before else None,
-        vector=record["vector"],
+        vector=bytes(record["vector"]) if record["vector"] else None,
     )
 
 
-async def _is_known_anew(
-    connection: AsyncConnection[DictRow], home: Namespace, value: dict[str, Any]
-) -> bool:
-    there = await rows.reread(connection, home, [value["kind"]], [])
-    return any(same_thing(row.kind, row.content, value["content"]) for row in there)
+def _is_known_anew(known: Sequence[Row], home: Namespace, value: dict[str, Any]) -> bool:
+    return any(
+        row.namespace == home
+        and row.kind == value["kind"]
+        and same_thing(row.kind, row.content, value["content"])
+        for row in known
+    )
 
 
-async def note_end(connection: AsyncConnection[DictRow], row: Row) -> Change:
-    """Enter that a memory has ended, and drop what the ledger and open questions say of it."""
-    person = row.namespace.person
-    await drop_traces(connection, person, [row.key])
-    identity = uuid4()
+async def note_ends(connection: AsyncConnection[DictRow], ended: Sequence[Row]) -> list[Change]:
+    """Enter that memories of one person have ended, and drop what is kept of what they said.
+
+    That is what their earlier entries and open questions hold.
+    """
+    if not ended:
+        return []
+    person = ended[0].namespace.person
+    await drop_traces(connection, person, [row.key for row in ended])
+    ids = [uuid4() for _ in ended]
     await connection.execute(
-        "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor)"
-        " VALUES (%s, %s, %s, %s, %s, %s, 'removed', 'expiry')",
-        (
-            identity,
-            person.team_id,
-            person.user_id,
-            row.namespace.audience,
-            row.key,
-            row.kind,
-        ),
+        "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor, at)"
+        f" SELECT id, %(team)s, %(user)s, audience, key, kind, 'removed', 'expiry', {rows.NOW}"
+        " FROM unnest(%(ids)s::uuid[], %(audiences)s::text[], %(keys)s::text[], %(kinds)s::text[])"
+        " WITH ORDINALITY AS new (id, audience, key, kind, number)",
+        {
+            "team": person.team_id,
+            "user": person.user_id,
+            "ids": ids,
+            "audiences": [row.namespace.audience for row in ended],
+            "keys": [row.key for row in ended],
+            "kinds": [row.kind for row in ended],
+        },
     )
-    return Change(
-        id=identity,
-        action="removed",
-        namespace=row.namespace,
-        key=row.key,
-        kind=row.kind,
-        before=row.content,
-        after=None,
-        expires_at=ends_at(row.value),
-    )
+    return [
+        Change(
+            id=identity,
+            action="removed",
+            namespace=row.namespace,
+            key=row.key,
+            kind=row.kind,
+            before=row.content,
+            after=None,
+            expires_at=ends_at(row.value),
+        )
+        for identity, row in zip(ids, ended, strict=True)
+    ]

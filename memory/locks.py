@@ -7,15 +7,25 @@ from psycopg.rows import DictRow
 
 from memory.namespace import Namespace, Person
 
+_MOST_LOCKS = 8
+
 
 async def lock_for_writing(
     connection: AsyncConnection[DictRow], person: Person, *namespaces: Namespace
 ) -> None:
-    """Let no one else write to `namespaces`, and the person not forget, until this is committed."""
+    """Let no one else write to `namespaces`, and the person not forget, until this is committed.
+
+    Of many namespaces all of the person's are locked by one lock: PostgreSQL keeps the locks of
+    every transaction in one table of limited size.
+    """
+    prefixes = sorted({namespace.prefix for namespace in namespaces})
+    if len(prefixes) > _MOST_LOCKS:
+        await lock_for_forgetting(connection, person)
+        return
     await connection.execute(
         "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (person.prefix,)
     )
-    for prefix in sorted({namespace.prefix for namespace in namespaces}):
+    for prefix in prefixes:
         await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (prefix,))
 
 

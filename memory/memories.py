@@ -13,6 +13,7 @@ import regex
 from psycopg.rows import DictRow
 
 from memory.database import Pool, person_transaction
+from memory.dates import dated
 from memory.errors import InvalidNamespace
 from memory.namespace import Namespace, Person, View
 from memory.schemas import level, subject
@@ -80,13 +81,26 @@ def read(row: DictRow) -> Memory:
         key=row["key"],
         kind=str(value.get("kind", "Memory")),
         content=content if isinstance(content, dict) else {"content": content},
-        sources=tuple(value.get("sources") or ()),
-        supersedes=tuple((s["audience"], s["key"]) for s in value.get("supersedes") or ()),
+        sources=tuple(one for one in _list(value.get("sources")) if isinstance(one, dict)),
+        supersedes=superseded(value),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         confirmed_at=_moment(value.get("confirmed_at")),
         expires_at=ends_at(value),
     )
+
+
+def superseded(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the (audience, key) of the memories that a stored value supersedes."""
+    return tuple(
+        (str(one.get("audience")), str(one.get("key")))
+        for one in _list(value.get("supersedes"))
+        if isinstance(one, dict)
+    )
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def ends_at(value: Mapping[str, Any]) -> datetime | None:
@@ -96,10 +110,9 @@ def ends_at(value: Mapping[str, Any]) -> datetime | None:
 
 def _moment(text: object) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(str(text))
+        return dated(str(text))
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _shown(memories: Iterable[Memory]) -> list[Memory]:
@@ -139,15 +152,39 @@ def folded(text: str) -> str:
     return re.sub(r"\W+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
-def named_in(memory: Memory, text: str) -> bool:
-    """Return whether `text` contains a term of the memory's subject.
+class Names:
+    """The terms of the subjects of some memories, to find in texts.
 
     Terms are compared by letters: words by their first letters, so that "mushroom" matches
-    "mushrooms", and scripts without spaces by runs of two or three characters. The function removes
-    text that repeats something forgotten, so it matches too much rather than too little.
+    "mushrooms", and scripts without spaces by runs of two or three characters. Text that repeats
+    something forgotten is removed by it, so it matches too much rather than too little. The time
+    for one text does not depend on the number of memories.
     """
-    about = subject(memory.kind, memory.content)
-    return bool(letters(about)) and (letters(about) in letters(text) or _share(about, text))
+
+    def __init__(self, memories: Iterable[Memory]) -> None:
+        self._terms: set[str] = set()
+        self._subjects: dict[str, set[str]] = {}
+        for about in {subject(memory.kind, memory.content) for memory in memories}:
+            if whole := letters(about):
+                self._terms |= _terms(about)
+                self._subjects.setdefault(whole[:_STEM], set()).add(whole)
+        self._shorter = {start for start in self._subjects if len(start) < _STEM}
+
+    def found_in(self, text: str) -> bool:
+        """Return whether `text` contains a term of one of the subjects."""
+        if not self._subjects:
+            return False
+        return not self._terms.isdisjoint(_terms(text)) or self._holds(letters(text))
+
+    def _holds(self, folded: str) -> bool:
+        if any(short in folded for short in self._shorter):
+            return True
+        starts = (folded[place : place + _STEM] for place in range(len(folded)))
+        return any(
+            folded.startswith(whole, place)
+            for place, start in enumerate(starts)
+            for whole in self._subjects.get(start, ())
+        )
 
 
 _TERM = regex.compile(
@@ -163,10 +200,6 @@ _COMMON = frozenset(
     not now often one our out really she some than that the their them there they this use uses used
     very want wants was were what when where which who with work works would you your""".split()  # noqa: SIM905
 )
-
-
-def _share(about: str, text: str) -> bool:
-    return not _terms(about).isdisjoint(_terms(text))
 
 
 def _terms(text: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
@@ -9,7 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from memory.memories import OF_PERSON, Memory, named_in, person_range
+from memory.memories import OF_PERSON, Memory, Names, person_range
 from memory.namespace import Person
 
 _OWN: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
@@ -36,6 +37,7 @@ async def blank_quotes(
     places = {place for memory in forgotten for place in memory.places}
     if not places:
         return []
+    names = await asyncio.to_thread(Names, forgotten)
     parameters = {
         **person_range(person),
         "team": person.team_id,
@@ -49,55 +51,70 @@ async def blank_quotes(
             found = await connection.execute(
                 f"SELECT {identity} AS id, {column} AS value FROM {table} WHERE {whose}"
                 f" AND NOT key = ANY(%(keys)s) AND {column} IS NOT NULL"
-                f" AND EXISTS (SELECT FROM unnest(%(times)s::text[]) AS said"
-                f" WHERE strpos({column}::text, said) > 0)",
+                " AND EXISTS (SELECT FROM jsonb_array_elements(CASE"
+                f" jsonb_typeof({column}->'sources') WHEN 'array' THEN {column}->'sources'"
+                " ELSE '[]' END) AS said WHERE said->>'ts' = ANY(%(times)s))",
                 parameters,
             )
-            for row in await found.fetchall():
-                after = _without(row["value"], places, forgotten)
-                if after is not None:
-                    one = {"table": table, "column": column, "id": row["id"]}
-                    blanked.append({**one, "before": row["value"], "after": after})
-    for one in blanked:
-        await _set(connection, person, one, one["before"], one["after"])
+            records = await found.fetchall()
+            blanked += await asyncio.to_thread(_blanked, table, column, records, places, names)
+    await _set(connection, person, blanked, old="before", new="after")
     return blanked
+
+
+def _blanked(
+    table: str,
+    column: str,
+    records: Sequence[DictRow],
+    places: set[tuple[str, str]],
+    names: Names,
+) -> list[dict[str, Any]]:
+    where = {"table": table, "column": column}
+    return [
+        {**where, "id": record["id"], "before": record["value"], "after": after}
+        for record in records
+        if (after := _without(record["value"], places, names)) is not None
+    ]
 
 
 async def put_quotes_back(
     connection: AsyncConnection[DictRow], person: Person, blanked: Sequence[dict[str, Any]]
 ) -> None:
     """Restore what `blank_quotes` blanked, where nothing has changed since."""
-    for one in blanked:
-        await _set(connection, person, one, one["after"], one["before"])
+    await _set(connection, person, blanked, old="after", new="before")
 
 
 async def _set(
     connection: AsyncConnection[DictRow],
     person: Person,
-    where: dict[str, Any],
-    old: Any,
-    new: Any,
+    blanked: Sequence[dict[str, Any]],
+    *,
+    old: str,
+    new: str,
 ) -> None:
     for table, identity, whose, columns in _HOLDERS:
         for column in columns:
-            if (table, column) == (where["table"], where["column"]):
-                # The dates stay: nothing else of the memory has changed.
-                await connection.execute(
-                    f"UPDATE {table} SET {column} = %(new)s"
-                    f" WHERE {whose} AND {identity} = %(id)s AND {column} = %(old)s",
-                    {
-                        **person_range(person),
-                        "team": person.team_id,
-                        "user": person.user_id,
-                        "id": where["id"],
-                        "old": Jsonb(old),
-                        "new": Jsonb(new),
-                    },
-                )
+            those = [one for one in blanked if (one["table"], one["column"]) == (table, column)]
+            if not those:
+                continue
+            # The dates stay: nothing else of the memory has changed.
+            await connection.execute(
+                f"UPDATE {table} SET {column} = given.becomes FROM unnest(%(ids)s::text[],"
+                " %(olds)s::jsonb[], %(news)s::jsonb[]) AS given (place, was, becomes)"
+                f" WHERE {whose} AND {identity} = given.place AND {column} = given.was",
+                {
+                    **person_range(person),
+                    "team": person.team_id,
+                    "user": person.user_id,
+                    "ids": [one["id"] for one in those],
+                    "olds": [Jsonb(one[old]) for one in those],
+                    "news": [Jsonb(one[new]) for one in those],
+                },
+            )
 
 
 def _without(
-    value: dict[str, Any], places: set[tuple[str, str]], forgotten: Sequence[Memory]
+    value: dict[str, Any], places: set[tuple[str, str]], names: Names
 ) -> dict[str, Any] | None:
     """Return a stored value without those quotes; None where it has none."""
     sources = value.get("sources")
@@ -106,7 +123,7 @@ def _without(
     left = [
         {**source, "evidence": ""}
         if (str(source.get("channel")), str(source.get("ts"))) in places
-        and any(named_in(memory, str(source.get("evidence") or "")) for memory in forgotten)
+        and names.found_in(str(source.get("evidence") or ""))
         else source
         for source in sources
     ]

@@ -6,7 +6,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory import rows
-from memory.ledger import note_end
+from memory.ledger import note_ends
 from memory.locks import lock_for_forgetting
 from memory.memories import COLUMNS, OF_PERSON, person_range
 from memory.namespace import Person
@@ -24,11 +24,9 @@ async def end_old(connection: AsyncConnection[DictRow], person: Person, days: in
         " AND updated_at < now() - make_interval(days => %(days)s) ORDER BY prefix, key",
         {**person_range(person), "days": days},
     )
-    ended: list[Change] = []
-    for record in await found.fetchall():
-        row = rows.row(record)
-        await rows.delete(connection, row.namespace, row.key)
-        ended.append(await note_end(connection, row))
+    old = [rows.row(record) for record in await found.fetchall()]
+    await rows.delete(connection, [row.place for row in old])
+    ended = await note_ends(connection, old)
     for table in ("memory_changes", "memory_questions"):
         await connection.execute(
             f"DELETE FROM {table} WHERE team_id = %s AND user_id = %s"

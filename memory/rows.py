@@ -14,12 +14,21 @@ from psycopg.types.json import Jsonb
 from memory.database import Pool, person_transaction
 from memory.embeddings import literal
 from memory.errors import InvalidNamespace
-from memory.memories import COLUMNS, OF_PERSON, ends_at, person_range, seen_in
+from memory.memories import COLUMNS, OF_PERSON, ends_at, person_range, seen_in, superseded
 from memory.namespace import Namespace, Person, View
+from memory.vectors import vector_array
 
 Place: TypeAlias = tuple[str, str]  # prefix, key
 
 VECTOR_FIELD = "content"
+_PLACES: LiteralString = "unnest(%(prefixes)s::text[], %(keys)s::text[])"
+_VALUES: LiteralString = (
+    "unnest(%(prefixes)s::text[], %(keys)s::text[], %(values)s::jsonb[],"
+    " %(created)s::timestamptz[], %(updated)s::timestamptz[]) WITH ORDINALITY"
+    " AS new (prefix, key, value, created_at, updated_at, number)"
+)
+# Rows that one statement writes get different times, in their order.
+NOW: LiteralString = "clock_timestamp() + (new.number - 1) * interval '1 microsecond'"
 # Other LangMem tools write rows of other shapes here.
 _READABLE: LiteralString = (
     "value->>'kind' = ANY(%(kinds)s) AND jsonb_typeof(value->'content') = 'object'"
@@ -44,20 +53,20 @@ class Row:
     @property
     def kind(self) -> str:
         """The name of its schema."""
-        return str(self.value["kind"])
+        return str(self.value.get("kind", "Memory"))
 
     @property
     def content(self) -> dict[str, Any]:
-        """The schema's fields."""
-        return dict(self.value["content"])
+        """The schema's fields; a value of another shape, which other tools store, as one field."""
+        content = self.value.get("content")
+        return dict(content) if isinstance(content, dict) else {"content": content}
 
     @property
     def supersedes(self) -> list[Place]:
         """The memories of other audiences that this one stands before."""
-        person = self.namespace.person
         return [
-            (person.namespace(entry["audience"]).prefix, entry["key"])
-            for entry in self.value.get("supersedes") or []
+            (f"{self.namespace.person.prefix}.{audience}", key)
+            for audience, key in superseded(self.value)
         ]
 
     def shown(self) -> dict[str, Any]:
@@ -176,12 +185,20 @@ async def reread(
 
 async def fetch(connection: AsyncConnection[DictRow], namespace: Namespace, key: str) -> Row | None:
     """Return one row as it stands now, None where there is none or it has expired."""
+    place = (namespace.prefix, key)
+    return (await fetch_all(connection, [place])).get(place)
+
+
+async def fetch_all(
+    connection: AsyncConnection[DictRow], places: Sequence[Place]
+) -> dict[Place, Row]:
+    """Return the rows at `places` that exist and have not expired, locked against changes."""
     cursor = await connection.execute(
-        f"SELECT {COLUMNS} FROM store WHERE prefix = %s AND key = %s FOR UPDATE",
-        (namespace.prefix, key),
+        f"SELECT {COLUMNS} FROM store JOIN {_PLACES} AS wanted (prefix, key) USING (prefix, key)"
+        " FOR UPDATE OF store",
+        _columns(places),
     )
-    found = await cursor.fetchone()
-    return next(iter(_alive([row(found)])), None) if found else None
+    return {one.place: one for one in _alive(row(record) for record in await cursor.fetchall())}
 
 
 async def said_at(
@@ -198,105 +215,140 @@ async def said_at(
 
 async def vector_of(
     connection: AsyncConnection[DictRow], namespace: Namespace, key: str
-) -> str | None:
-    """Return a row's vector in pgvector's text form."""
+) -> bytes | None:
+    """Return a row's vector in pgvector's binary format."""
     cursor = await connection.execute(
-        "SELECT embedding::text AS vector FROM store_vectors WHERE prefix = %s AND key = %s"
+        "SELECT vector_send(embedding) AS vector FROM store_vectors WHERE prefix = %s AND key = %s"
         " ORDER BY field_name <> %s LIMIT 1",
         (namespace.prefix, key, VECTOR_FIELD),
     )
     found = await cursor.fetchone()
-    return str(found["vector"]) if found else None
+    return bytes(found["vector"]) if found else None
 
 
-# --- writing -------------------------------------------------------------------------------
+# --- writing: any number of rows with the same number of statements --------------------------
 
 
-async def insert(
-    connection: AsyncConnection[DictRow],
-    namespace: Namespace,
-    key: str,
-    value: dict[str, Any],
-    vector: str | None,
-    *,
-    dates: tuple[datetime, datetime] | None = None,
-) -> None:
-    """Store a new row; `dates` are its created_at and updated_at, now unless given."""
-    created, updated = dates or (None, None)
-    await connection.execute(
-        "INSERT INTO store (prefix, key, value, created_at, updated_at) VALUES (%s, %s, %s,"
-        " COALESCE(%s, clock_timestamp()), COALESCE(%s, clock_timestamp()))",
-        (namespace.prefix, key, Jsonb(value), created, updated),
-    )
-    await _settle(connection, namespace, key, value, vector)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewValue:
+    """What a row gets: its value, its vector, and its created_at and updated_at, now unless given.
+
+    `vector` is in pgvector's binary format; None leaves the one that is stored.
+    """
+
+    namespace: Namespace
+    key: str
+    value: dict[str, Any]
+    vector: bytes | None
+    dates: tuple[datetime, datetime] | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where it is stored."""
+        return (self.namespace.prefix, self.key)
 
 
-async def update(
-    connection: AsyncConnection[DictRow],
-    namespace: Namespace,
-    key: str,
-    value: dict[str, Any],
-    vector: str | None,
-    *,
-    dates: tuple[datetime, datetime] | None = None,
-) -> bool:
-    """Change a row; return False where it is gone."""
-    created, updated = dates or (None, None)
-    cursor = await connection.execute(
-        "UPDATE store SET value = %s, created_at = COALESCE(%s, created_at),"
-        " updated_at = COALESCE(%s, clock_timestamp()) WHERE prefix = %s AND key = %s",
-        (Jsonb(value), created, updated, namespace.prefix, key),
-    )
-    if not cursor.rowcount:
-        return False
-    await _settle(connection, namespace, key, value, vector)
-    return True
-
-
-async def delete(connection: AsyncConnection[DictRow], namespace: Namespace, key: str) -> bool:
-    """Remove a row, its vectors and expiry with it; return False where it is gone already."""
-    cursor = await connection.execute(
-        "DELETE FROM store WHERE prefix = %s AND key = %s", (namespace.prefix, key)
-    )
-    return bool(cursor.rowcount)
-
-
-async def note_expiry(
-    connection: AsyncConnection[DictRow], namespace: Namespace, key: str, value: dict[str, Any]
-) -> None:
-    """Keep `memory_expiries` as the value says."""
-    place = (namespace.prefix, key)
-    if (end := ends_at(value)) is None:
-        await connection.execute(
-            "DELETE FROM memory_expiries WHERE prefix = %s AND key = %s", place
-        )
+async def insert(connection: AsyncConnection[DictRow], values: Sequence[NewValue]) -> None:
+    """Store new rows, with their vectors and expiries."""
+    if not values:
         return
     await connection.execute(
-        "INSERT INTO memory_expiries (prefix, key, expires_at) VALUES (%s, %s, %s)"
-        " ON CONFLICT (prefix, key) DO UPDATE SET expires_at = EXCLUDED.expires_at",
-        (*place, end),
+        "INSERT INTO store (prefix, key, value, created_at, updated_at)"
+        f" SELECT prefix, key, value, COALESCE(created_at, {NOW}), COALESCE(updated_at, {NOW})"
+        f" FROM {_VALUES}",
+        _value_columns(values),
     )
+    await note_expiries(connection, {one.place: one.value for one in values})
+    await _set_vectors(connection, values)
 
 
-async def _settle(
-    connection: AsyncConnection[DictRow],
-    namespace: Namespace,
-    key: str,
-    value: dict[str, Any],
-    vector: str | None,
-) -> None:
-    await note_expiry(connection, namespace, key, value)
-    place = (namespace.prefix, key)
+async def update(connection: AsyncConnection[DictRow], values: Sequence[NewValue]) -> set[Place]:
+    """Change rows, with their vectors and expiries; return the places of those that exist."""
+    if not values:
+        return set()
+    cursor = await connection.execute(
+        "UPDATE store SET value = new.value, created_at = COALESCE(new.created_at,"
+        f" store.created_at), updated_at = COALESCE(new.updated_at, {NOW}) FROM {_VALUES}"
+        " WHERE store.prefix = new.prefix AND store.key = new.key"
+        " RETURNING store.prefix, store.key",
+        _value_columns(values),
+    )
+    found = {(record["prefix"], record["key"]) for record in await cursor.fetchall()}
+    there = [one for one in values if one.place in found]
+    if not there:
+        return found
+    places = _columns([one.place for one in there])
+    endless = [one.place for one in there if ends_at(one.value) is None]
     await connection.execute(
-        "DELETE FROM store_vectors WHERE prefix = %s AND key = %s AND field_name <> %s",
-        (*place, VECTOR_FIELD),
+        f"DELETE FROM memory_expiries e USING {_PLACES} AS gone (prefix, key)"
+        " WHERE e.prefix = gone.prefix AND e.key = gone.key",
+        _columns(endless),
     )
-    if vector is None:
+    await connection.execute(
+        f"DELETE FROM store_vectors v USING {_PLACES} AS changed (prefix, key)"
+        " WHERE v.prefix = changed.prefix AND v.key = changed.key AND v.field_name <> %(field)s",
+        {**places, "field": VECTOR_FIELD},
+    )
+    await note_expiries(connection, {one.place: one.value for one in there})
+    await _set_vectors(connection, there)
+    return found
+
+
+async def delete(connection: AsyncConnection[DictRow], places: Sequence[Place]) -> set[Place]:
+    """Remove rows with their vectors and expiries; return the places of those that existed."""
+    if not places:
+        return set()
+    cursor = await connection.execute(
+        f"DELETE FROM store USING {_PLACES} AS gone (prefix, key) WHERE store.prefix = gone.prefix"
+        " AND store.key = gone.key RETURNING store.prefix, store.key",
+        _columns(places),
+    )
+    return {(record["prefix"], record["key"]) for record in await cursor.fetchall()}
+
+
+async def note_expiries(
+    connection: AsyncConnection[DictRow], values: Mapping[Place, Mapping[str, Any]]
+) -> None:
+    """Enter in `memory_expiries` when stored values end, of those that say so."""
+    ends = {place: end for place, value in values.items() if (end := ends_at(value)) is not None}
+    if not ends:
+        return
+    await connection.execute(
+        "INSERT INTO memory_expiries (prefix, key, expires_at) SELECT prefix, key, expires_at"
+        " FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(ends)s::timestamptz[])"
+        " AS new (prefix, key, expires_at)"
+        " ON CONFLICT (prefix, key) DO UPDATE SET expires_at = EXCLUDED.expires_at",
+        {**_columns(list(ends)), "ends": list(ends.values())},
+    )
+
+
+async def _set_vectors(connection: AsyncConnection[DictRow], values: Sequence[NewValue]) -> None:
+    given = [one for one in values if one.vector is not None]
+    if not given:
         return
     await connection.execute(
         "INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)"
-        " VALUES (%s, %s, %s, %s::vector, clock_timestamp(), clock_timestamp())"
-        " ON CONFLICT (prefix, key, field_name)"
+        " SELECT prefix, key, %(field)s, embedding, clock_timestamp(), clock_timestamp()"
+        " FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(vectors)b::vector[])"
+        " AS new (prefix, key, embedding) ON CONFLICT (prefix, key, field_name)"
         " DO UPDATE SET embedding = EXCLUDED.embedding, updated_at = EXCLUDED.updated_at",
-        (*place, VECTOR_FIELD, vector),
+        {
+            **_columns([one.place for one in given]),
+            "field": VECTOR_FIELD,
+            "vectors": await vector_array(connection, [one.vector for one in given]),
+        },
     )
+
+
+def _columns(places: Sequence[Place]) -> dict[str, Any]:
+    return {"prefixes": [prefix for prefix, _ in places], "keys": [key for _, key in places]}
+
+
+def _value_columns(values: Sequence[NewValue]) -> dict[str, Any]:
+    dates = [one.dates or (None, None) for one in values]
+    return {
+        **_columns([one.place for one in values]),
+        "values": [Jsonb(one.value) for one in values],
+        "created": [created for created, _ in dates],
+        "updated": [updated for _, updated in dates],
+    }

@@ -90,11 +90,13 @@ async def _without(
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         await _drop_questions(connection, person, channel, ts)
-        return [
-            _step(row, gone, await entries_of(connection, person, row.key))
+        said = [
+            row
             for row in await rows.said_at(connection, person, channel, ts)
             if row.namespace in namespaces and any(map(gone, row.value["sources"]))
         ]
+        entries = await entries_of(connection, person, [row.key for row in said])
+        return [_step(row, gone, entries[row.key]) for row in said]
 
     return await carry_out(pool, embedder, person, namespaces, decide, in_commit=in_commit)
 

@@ -12,19 +12,17 @@ from psycopg.rows import DictRow
 
 from memory.memories import OF_PERSON, Memory, person_range, read
 from memory.namespace import Person
-from memory.schemas import same_thing
+from memory.replay import Table, read_lines
+from memory.schemas import thing
+from memory.undo_payload import Kept
 
+# The tables, with the condition that selects what they hold of some memories, by key.
 # A question whether to change a wider memory too quotes the narrower one it is named after.
-_TRACES: Mapping[LiteralString, LiteralString] = {
+TRACES: Mapping[Table, LiteralString] = {
     "memory_changes": "key = ANY(%(keys)s)",
     "memory_questions": "(key = ANY(%(keys)s) OR narrow_key = ANY(%(keys)s))",
 }
 _OF: LiteralString = "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::text[] IS NULL OR "
-REPLAY: Mapping[str, LiteralString] = {
-    table: f"INSERT INTO {table} SELECT r.* FROM unnest(%s::text[]) AS line,"
-    f" jsonb_populate_record(NULL::{table}, line::jsonb) AS r ON CONFLICT DO NOTHING"
-    for table in _TRACES
-}
 
 
 async def earlier_keys(
@@ -45,13 +43,11 @@ async def earlier_keys(
             **person_range(person),
         },
     )
+    things = {(one.kind, thing(one.kind, one.content)) for one in map(read, forgotten)}
     return [
         gone["key"]
         for gone in await found.fetchall()
-        if any(
-            gone["kind"] == memory.kind and same_thing(memory.kind, memory.content, gone["content"])
-            for memory in map(read, forgotten)
-        )
+        if (gone["kind"], thing(gone["kind"], gone["content"])) in things
     ]
 
 
@@ -67,15 +63,16 @@ def _whose(person: Person, keys: Sequence[str] | None) -> dict[str, Any]:
 
 async def traces_of(
     connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
-) -> dict[str, list[str]]:
-    """Return the ledger's entries and the questions, each row as PostgreSQL's JSON."""
-    traces: dict[str, list[str]] = {}
-    for table, of_keys in _TRACES.items():
-        found = await connection.execute(
-            f"SELECT to_jsonb(t)::text AS line FROM {table} t WHERE {_OF}{of_keys})",
-            _whose(person, keys),
+) -> Kept:
+    """Return the ledger's entries and the questions of memories, None for all of the person's."""
+    traces = Kept()
+    for table, of_keys in TRACES.items():
+        lines, vectors = await read_lines(
+            connection, table, f"{_OF}{of_keys})", _whose(person, keys)
         )
-        traces[table] = [row["line"] for row in await found.fetchall()]
+        traces.rows[table] = lines
+        if vectors:
+            traces.vectors[table] = vectors
     return traces
 
 
@@ -83,16 +80,14 @@ async def drop_traces(
     connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
 ) -> None:
     """Delete what `traces_of` returns."""
-    for table, of_keys in _TRACES.items():
+    for table, of_keys in TRACES.items():
         await connection.execute(f"DELETE FROM {table} WHERE {_OF}{of_keys})", _whose(person, keys))
 
 
-def once_known(
-    traces: Mapping[str, Sequence[str]], memories: Sequence[Memory], person: Person
-) -> list[Memory]:
+def once_known(traces: Kept, memories: Sequence[Memory], person: Person) -> list[Memory]:
     """Return what the ledger's entries say of memories, where it is not what they say now."""
     told: list[Memory] = []
-    for line in traces["memory_changes"]:
+    for line in traces.rows["memory_changes"]:
         entry = json.loads(line)
         at = datetime.fromisoformat(entry["at"])
         for value in filter(None, (entry["before"], entry["after"])):

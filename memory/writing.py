@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from memory import rows
 from memory.database import Pool, person_transaction
-from memory.embeddings import Embedder, literal
+from memory.embeddings import Embedder
 from memory.errors import ChangedSince
 from memory.locks import lock_for_writing
 from memory.memories import ends_at
@@ -58,7 +58,8 @@ class Change:
 class Step:
     """One write: the row as it stands, the value it gets (None: it goes), and what to call it.
 
-    `dates` are those the row gets instead of now. `vector` is given where it is known.
+    `dates` are those the row gets instead of now. `vector`, in pgvector's binary format, is given
+    where it is known.
     """
 
     action: Action
@@ -69,7 +70,29 @@ class Step:
     after: dict[str, Any] | None
     moved_from: Namespace | None = None
     dates: tuple[datetime, datetime] | None = None
-    vector: str | None = None
+    vector: bytes | None = None
+
+    @property
+    def places(self) -> set[rows.Place]:
+        """The rows it touches."""
+        homes = filter(None, (self.namespace, self.moved_from))
+        return {(home.prefix, self.key) for home in homes}
+
+    @property
+    def origin(self) -> rows.Place | None:
+        """The row it deletes, if any: the one that goes, or that is stored elsewhere afterwards."""
+        home = self.namespace if self.after is None else self.moved_from
+        return None if home is None else (home.prefix, self.key)
+
+    def new_value(self, vectors: Mapping[str, bytes]) -> rows.NewValue:
+        """Return what is written of it; `vectors` are those of texts."""
+        return rows.NewValue(
+            namespace=self.namespace,
+            key=self.key,
+            value=dict(self.after or {}),
+            vector=self.vector if self.text is None else vectors[self.text],
+            dates=self.dates,
+        )
 
     @property
     def text(self) -> str | None:
@@ -105,7 +128,7 @@ async def carry_out(
     for which no connection is held. `in_commit` is awaited last, with what was written. Raises
     `EmbeddingsUnavailable`, and `ChangedSince` where the rows never keep still.
     """
-    vectors: dict[str, str] = {}
+    vectors: dict[str, bytes] = {}
 
     async def attempt(connection: AsyncConnection[DictRow]) -> list[Change]:
         await lock_for_writing(connection, person, *namespaces)
@@ -113,8 +136,7 @@ async def carry_out(
         wanted = dict.fromkeys(step.text for step in steps if step.text is not None)
         if lacking := [text for text in wanted if text not in vectors]:
             raise _Lacking(lacking)
-        written = [await _write(connection, step, vectors) for step in steps]
-        done = [change for change in written if change is not None]
+        done = await _write(connection, steps, vectors)
         if in_commit is not None:
             await in_commit(connection, done)
         return done
@@ -124,36 +146,67 @@ async def carry_out(
             async with person_transaction(pool, person) as connection:
                 return await attempt(connection)
         except _Lacking as lacking:
-            fresh = await embedder.embed(lacking.texts)
-            vectors.update(zip(lacking.texts, map(literal, fresh), strict=True))
+            vectors |= await embedder.packed(lacking.texts)
     raise ChangedSince("These memories keep changing: try again in a moment.")
 
 
 async def _write(
-    connection: AsyncConnection[DictRow], step: Step, vectors: dict[str, str]
-) -> Change | None:
-    """Write one step and its entry; None where the row vanished at this very moment."""
-    identity = await _record(connection, step)
-    vector = step.vector if step.text is None else vectors[step.text]
-    place = (step.namespace, step.key)
-    there = True
-    if step.after is None:
-        there = await rows.delete(connection, *place)
-    elif step.moved_from is not None:
-        there = await rows.delete(connection, step.moved_from, step.key)
-        if there:
-            await rows.insert(connection, *place, step.after, vector, dates=step.dates)
-    elif step.before is None:
-        await rows.insert(connection, *place, step.after, vector, dates=step.dates)
-    else:
-        there = await rows.update(connection, *place, step.after, vector, dates=step.dates)
-    if not there:
-        person = step.namespace.person
+    connection: AsyncConnection[DictRow], steps: Sequence[Step], vectors: Mapping[str, bytes]
+) -> list[Change]:
+    """Write steps with their entries; those whose row vanished at this very moment are left out."""
+    done: list[Change] = []
+    for batch in _batches(steps):
+        done += await _write_batch(connection, batch, vectors)
+    return done
+
+
+def _batches(steps: Sequence[Step]) -> list[list[Step]]:
+    """Split steps, in order, so that no batch touches a row twice."""
+    batches: list[list[Step]] = []
+    seen: set[rows.Place] = set()
+    for step in steps:
+        if not batches or seen & step.places:
+            batches.append([])
+            seen = set()
+        batches[-1].append(step)
+        seen |= step.places
+    return batches
+
+
+async def _write_batch(
+    connection: AsyncConnection[DictRow],
+    steps: Sequence[Step],
+    vectors: Mapping[str, bytes],
+) -> list[Change]:
+    ids = [uuid4() for _ in steps]
+    await _record(connection, ids, steps)
+    origins = {n: origin for n, step in enumerate(steps) if (origin := step.origin) is not None}
+    gone = await rows.delete(connection, list(origins.values()))
+    there = {n for n, origin in origins.items() if origin in gone}
+    new = [
+        n
+        for n, step in enumerate(steps)
+        if step.after is not None and (n in there if n in origins else step.before is None)
+    ]
+    changed = [
+        n
+        for n, step in enumerate(steps)
+        if step.after is not None and n not in origins and step.before is not None
+    ]
+    values = {n: steps[n].new_value(vectors) for n in (*new, *changed)}
+    await rows.insert(connection, [values[n] for n in new])
+    updated = await rows.update(connection, [values[n] for n in changed])
+    there |= {*new, *(n for n in changed if values[n].place in updated)}
+    if vanished := [ids[n] for n in range(len(steps)) if n not in there]:
+        person = steps[0].namespace.person
         await connection.execute(
-            "DELETE FROM memory_changes WHERE id = %s AND team_id = %s AND user_id = %s",
-            (identity, person.team_id, person.user_id),
+            "DELETE FROM memory_changes WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
+            (vanished, person.team_id, person.user_id),
         )
-        return None
+    return [_change(ids[n], step) for n, step in enumerate(steps) if n in there]
+
+
+def _change(identity: UUID, step: Step) -> Change:
     return Change(
         id=identity,
         action=step.action,
@@ -171,32 +224,39 @@ def _kind(step: Step) -> str:
     return str((step.after or (step.before.value if step.before else {}))["kind"])
 
 
-async def _record(connection: AsyncConnection[DictRow], step: Step) -> UUID:
-    identity = uuid4()
-    person, before = step.namespace.person, step.before
+async def _record(
+    connection: AsyncConnection[DictRow], ids: Sequence[UUID], steps: Sequence[Step]
+) -> None:
+    person = steps[0].namespace.person
+    befores = [step.before for step in steps]
     await connection.execute(
         "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor,"
-        " moved_from, before, after, created_at, updated_at, vector)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
-        " (SELECT embedding FROM store_vectors WHERE prefix = %s AND key = %s"
-        " ORDER BY field_name <> %s LIMIT 1))",
-        (
-            identity,
-            person.team_id,
-            person.user_id,
-            step.namespace.audience,
-            step.key,
-            _kind(step),
-            step.action,
-            step.actor,
-            step.moved_from.audience if step.moved_from else None,
-            Jsonb(before.value) if before else None,
-            Jsonb(step.after) if step.after else None,
-            before.created_at if before else None,
-            before.updated_at if before else None,
-            before.namespace.prefix if before else None,
-            before.key if before else None,
-            rows.VECTOR_FIELD,
-        ),
+        " moved_from, before, after, created_at, updated_at, at, vector)"
+        " SELECT id, %(team)s, %(user)s, audience, key, kind, action, actor, moved_from, before,"
+        f" after, created_at, updated_at, {rows.NOW}, (SELECT embedding FROM store_vectors v"
+        " WHERE v.prefix = new.before_prefix AND v.key = new.before_key"
+        " ORDER BY v.field_name <> %(field)s LIMIT 1) FROM unnest(%(ids)s::uuid[],"
+        " %(audiences)s::text[], %(keys)s::text[], %(kinds)s::text[], %(actions)s::text[],"
+        " %(actors)s::text[], %(origins)s::text[], %(befores)s::jsonb[], %(afters)s::jsonb[],"
+        " %(created)s::timestamptz[], %(updated)s::timestamptz[], %(before_prefixes)s::text[],"
+        " %(before_keys)s::text[]) WITH ORDINALITY AS new (id, audience, key, kind, action, actor,"
+        " moved_from, before, after, created_at, updated_at, before_prefix, before_key, number)",
+        {
+            "team": person.team_id,
+            "user": person.user_id,
+            "field": rows.VECTOR_FIELD,
+            "ids": list(ids),
+            "audiences": [step.namespace.audience for step in steps],
+            "keys": [step.key for step in steps],
+            "kinds": [_kind(step) for step in steps],
+            "actions": [step.action for step in steps],
+            "actors": [step.actor for step in steps],
+            "origins": [step.moved_from.audience if step.moved_from else None for step in steps],
+            "befores": [Jsonb(before.value) if before else None for before in befores],
+            "afters": [Jsonb(step.after) if step.after else None for step in steps],
+            "created": [before.created_at if before else None for before in befores],
+            "updated": [before.updated_at if before else None for before in befores],
+            "before_prefixes": [before.namespace.prefix if before else None for before in befores],
+            "before_keys": [before.key if before else None for before in befores],
+        },
     )
-    return identity

@@ -249,8 +249,8 @@ BREAKS = (
     Break(
         "forgetting",
         "memory/forgetting.py",
-        '"DELETE FROM store WHERE prefix = %s AND key = %s"',
-        '"SELECT FROM store WHERE prefix = %s AND key = %s"',
+        '        await rows.delete(connection, [(row["prefix"], row["key"]) for row in stored])\n',
+        "",
         "A memory that was reported as forgotten would still be there, its vector too.",
         ("tests/integration/test_forgetting.py::test_rows_and_vectors_are_gone",),
     ),
@@ -1474,6 +1474,22 @@ BREAKS = (
         ("tests/integration/test_ledger.py::test_undo_restores_the_exact_bytes",),
     ),
     Break(
+        "many rows in one statement",
+        "memory/writing.py",
+        "        if not batches or seen & step.places:",
+        "        if True:",
+        "An import of a thousand lines would be thousands of statements.",
+        ("tests/integration/test_set_based.py::test_an_import_and_its_undo_are_set_based",),
+    ),
+    Break(
+        "a row changed twice",
+        "memory/writing.py",
+        "        if not batches or seen & step.places:",
+        "        if not batches:",
+        "Of two changes of one memory in a run the second would be lost.",
+        ("tests/integration/test_set_based.py::test_changes_of_one_memory_are_undone_in_turn",),
+    ),
+    Break(
         "the ledger is forgotten too",
         "memory/forgetting.py",
         "        await drop_traces(connection, person, keys)",
@@ -2408,7 +2424,7 @@ BREAKS = (
     Break(
         "quotes come back",
         "memory/forgetting.py",
-        '        await put_quotes_back(connection, person, kept.get("quotes", []))\n',
+        "        await put_quotes_back(connection, person, kept.quotes)\n",
         "",
         "Undo of a forgetting would leave other memories without their quotes.",
         ("tests/integration/test_quotations.py",),

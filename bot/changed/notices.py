@@ -85,8 +85,10 @@ class ChangeNotices:
                 "keys": None if memories is None else [memory.key for memory in memories],
             },
         )
-        for row in await found.fetchall():
-            await self._show_later(connection, person, row["id"])
+        who = {"team": person.team_id, "user": person.user_id}
+        notices = [row["id"] for row in await found.fetchall()]
+        jobs = {_lock(notice): {**who, "notice": str(notice)} for notice in notices}
+        await self._queue.defer_each(connection, SHOW, jobs, queue=REPLIES)
 
     async def renew(self, connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
         """Let what is told of a turn be shown below its reply again, which was written over."""
@@ -110,7 +112,7 @@ class ChangeNotices:
             connection,
             SHOW,
             queue=REPLIES,
-            lock=f"{SHOW}:{notice}",
+            lock=_lock(notice),
             delay=delay,
             team=person.team_id,
             user=person.user_id,
@@ -203,3 +205,7 @@ class ChangeNotices:
             entries=tuple(await changes_named(self._pool, person, changes)),
             questions=tuple(one for one in questions if one.id in asked),
         )
+
+
+def _lock(notice: UUID | str) -> str:
+    return f"{SHOW}:{notice}"

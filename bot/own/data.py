@@ -10,7 +10,17 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.config import Settings
-from memory import Erased, Person, Pool, erase, export_memories, person_transaction, redact_json
+from memory import (
+    Erased,
+    Person,
+    Pool,
+    count_each,
+    delete_each,
+    erase,
+    export_memories,
+    person_transaction,
+    redact_json,
+)
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +135,9 @@ async def erase_person(pool: Pool, person: Person) -> Erased:
         return await _erase_ours(connection, person)
 
     async def left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
-        return {table: await _count(connection, person, table) for table in TABLES}
+        conditions = dict.fromkeys(TABLES, _OF_PERSON)
+        conditions["inbox_events"] += " AND message IS NOT NULL"
+        return await count_each(connection, conditions, _values(person))
 
     erased = await erase(pool, person, also=ours, left=left)
     log.info("erased a person: %d row(s), %d left", erased.total, sum(erased.left.values()))
@@ -147,23 +159,11 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
         values,
     )
     counts = {"procrastinate_jobs": jobs.rowcount}
-    for table in TABLES:
-        condition = _OF_PERSON
-        if table == "inbox_events":
-            condition += f" AND received_at < now() - interval '{_DELIVERED_AGAIN}'"
-        gone = await connection.execute(f"DELETE FROM {table} WHERE {condition}", values)
-        counts[table] = gone.rowcount
+    conditions = dict.fromkeys(TABLES, _OF_PERSON)
+    conditions["inbox_events"] += f" AND received_at < now() - interval '{_DELIVERED_AGAIN}'"
+    counts |= await delete_each(connection, conditions, values)
     counts["inbox_events"] += blanked.rowcount
     return counts
-
-
-async def _count(connection: AsyncConnection[DictRow], person: Person, table: LiteralString) -> int:
-    condition = _OF_PERSON + (" AND message IS NOT NULL" if table == "inbox_events" else "")
-    found = await connection.execute(
-        f"SELECT count(*) AS n FROM {table} WHERE {condition}", _values(person)
-    )
-    [row] = await found.fetchall()
-    return int(row["n"])
 
 
 async def _rows(

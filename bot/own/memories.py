@@ -31,16 +31,19 @@ from memory import (
     UndoExpired,
     bring_back,
     forget,
+    impatiently,
     list_memories,
     matching,
     recall_memories,
-    undo_change,
+    undo_changes,
     view,
 )
 
 log = logging.getLogger(__name__)
 
 _SIMILAR = 5
+# A person's whole history is tens of thousands of rows and one transaction: it takes seconds.
+FORGETTING_SECONDS = 60.0
 
 
 class OwnMemories:
@@ -126,20 +129,24 @@ class OwnMemories:
 
     async def taken_back(self, person: Person, changes: Sequence[Change]) -> None:
         """Undo what was stored of a message a moment ago; of what was new no trace is left."""
-        for change in reversed(changes):
-            try:
-                await undo_change(self._pool, self._embedder, person, change.id)
-            except KiokuMemoryError as problem:
-                log.warning("a change could not be taken back: %s", type(problem).__name__)
+        try:
+            ids = [change.id for change in changes]
+            undone = await undo_changes(self._pool, self._embedder, person, ids)
+        except KiokuMemoryError as problem:
+            log.warning("changes could not be taken back: %s", type(problem).__name__)
+        else:
+            if len(undone) < len(ids):
+                log.warning("%d change(s) could not be taken back", len(ids) - len(undone))
         if new := [change.reference for change in changes if change.before is None]:
             await forget(self._pool, person, new)
 
     async def brought_back(self, person: Person, language: Language, token: str) -> Payload:
         """Undo a forget: once, and within ten minutes."""
         try:
-            memories = await bring_back(
-                self._pool, person, Undo.from_token(token), put_back=put_back
-            )
+            with impatiently(FORGETTING_SECONDS):
+                memories = await bring_back(
+                    self._pool, person, Undo.from_token(token), put_back=put_back
+                )
         except UndoExpired:
             return private(say(language, "undo_expired"))
         log.info("a person took back forgetting %d memories", len(memories))
@@ -151,12 +158,13 @@ class OwnMemories:
         self, person: Person, language: Language, references: list[str] | None
     ) -> Payload:
         """Forget these memories, or with None everything; return what was, with its Undo."""
-        done = await forget(
-            self._pool,
-            person,
-            references,
-            take_away=partial(take_away, person=person, withdraw=self._withdraw),
-        )
+        with impatiently(FORGETTING_SECONDS):
+            done = await forget(
+                self._pool,
+                person,
+                references,
+                take_away=partial(take_away, person=person, withdraw=self._withdraw),
+            )
         if done.undo is None:
             return private(say(language, "forgotten_already"))
         log.info("a person forgot %d memories", len(done.memories))

@@ -9,13 +9,22 @@ from functools import partial
 from bot.changed.announcing import Withdraw, withdraw_nothing
 from bot.kept_texts import latest_thread, messages_in, take_away
 from bot.locale import Language, say
+from bot.own.memories import FORGETTING_SECONDS
 from bot.own.stretches import Period, told_in
 from bot.own.time_forms import past_period
 from bot.person.people import People
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.forgetting import forget_period_question, forgotten_notice
 from bot.surfaces.memories import numbered
-from memory import Memory, Person, Pool, forget, list_memories, person_transaction
+from memory import (
+    Memory,
+    Person,
+    Pool,
+    forget,
+    impatiently,
+    list_memories,
+    person_transaction,
+)
 
 log = logging.getLogger(__name__)
 
@@ -64,13 +73,14 @@ class PeriodForgetting:
     async def forgotten(self, person: Person, language: Language, value: str) -> Payload:
         """Forget what a button names; pressing it twice does no harm."""
         period = Period.from_value(value)
-        memories, _ = await self._told(person, period)
-        done = await forget(
-            self._pool,
-            person,
-            [memory.reference for memory in memories],
-            take_away=partial(take_away, person=person, period=period, withdraw=self._withdraw),
-        )
+        with impatiently(FORGETTING_SECONDS):
+            memories, _ = await self._told(person, period)
+            done = await forget(
+                self._pool,
+                person,
+                [memory.reference for memory in memories],
+                take_away=partial(take_away, person=person, period=period, withdraw=self._withdraw),
+            )
         if done.undo is None:
             return private(say(language, "forgotten_already"))
         log.info("a person forgot a period: %d memories", len(done.memories))

@@ -56,6 +56,12 @@ _ADD: LiteralString = (
     " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE"
 )
 _DEFER: LiteralString = f"{_ADD} SET task_name = job.task_name RETURNING xmax = 0 AS added"
+_DEFER_EACH: LiteralString = (
+    "INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args)"
+    " SELECT %(queue)s, %(name)s, lock, lock, arguments"
+    " FROM unnest(%(locks)s::text[], %(arguments)s::jsonb[]) AS new (lock, arguments)"
+    " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET task_name = job.task_name"
+)
 _DUE: LiteralString = (
     "CASE WHEN job.attempts > 0 THEN job.scheduled_at"
     " ELSE LEAST(now() + make_interval(secs => %(delay)s), GREATEST(now(),"
@@ -166,6 +172,27 @@ class Queue:
         added = await connection.execute(_DEFER, {**given, "priority": BEHIND} if behind else given)
         [row] = await added.fetchall()
         return bool(row["added"])
+
+    async def defer_each(
+        self,
+        connection: AsyncConnection[DictRow],
+        name: str,
+        jobs: Mapping[str, Mapping[str, str]],
+        *,
+        queue: str,
+    ) -> None:
+        """Add many jobs, arguments by lock, as `defer` does: in one statement."""
+        if not jobs:
+            return
+        await connection.execute(
+            _DEFER_EACH,
+            {
+                "name": name,
+                "queue": queue,
+                "locks": list(jobs),
+                "arguments": [Jsonb(dict(arguments)) for arguments in jobs.values()],
+            },
+        )
 
     async def postpone(
         self, connection: AsyncConnection[DictRow], *, lock: str, delay: float

@@ -148,8 +148,7 @@ async def test_every_statement_names_one_person(house: House) -> None:
     told = dict.fromkeys(HOT, 0)
     for text, scope, params in Sent.statements:
         assert scope in scopes, f"Not in a person's transaction: {text}"
-        given = "jsonb_populate_record" in text and not any(params[0])
-        assert named(params) == (set() if given else {scope}), f"{named(params)}: {text}"
+        assert named(params) == {scope}, f"{named(params)}: {text}"
         assert _BOUND.search(text), f"Nothing says whose rows these are: {text}"
         for table in _TABLE.findall(text):
             told[table] += 1

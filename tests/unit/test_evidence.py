@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.words import typed
 from memory.evidence import TypedMessage, Words, find_evidence, links_not_typed, whole
-from memory.memories import Memory, named_in
+from memory.memories import Memory, Names
 from memory.namespace import DM, Person
 from memory.text import letters
 
@@ -297,4 +297,4 @@ def test_what_repeats_something_forgotten(about: str, text: str, named: bool) ->
         created_at=now,
         updated_at=now,
     )
-    assert named_in(memory, text) == named
+    assert Names([memory]).found_in(text) == named

@@ -1,0 +1,35 @@
+"""The range of dates that are stored: 2000 to 2100."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+# Every date Kioku handles is of a Slack message or of an end a person named. Python cannot
+# represent what PostgreSQL can: a year below 1 or above 9999 makes each read of its row fail.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def storable(moment: datetime) -> bool:
+    """Say whether a moment, with its time zone, is in the range of dates that are stored."""
+    return EARLIEST <= moment < LATEST
+
+
+def dated(text: str) -> datetime:
+    """Read an ISO 8601 date and time, UTC where it names no zone.
+
+    Raises `ValueError` for anything else and for a date outside 2000 to 2100.
+    """
+    moment = datetime.fromisoformat(text)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if not storable(moment):
+        raise ValueError("The date is not between 2000 and 2100.")
+    return moment
+
+
+def is_slack_ts(text: str) -> bool:
+    """Say whether a text is a message's ``ts``: seconds since 1970, in that range."""
+    seconds, dot, fraction = text.partition(".")
+    digits = seconds.isascii() and seconds.isdecimal() and len(seconds) <= 10
+    rest = fraction.isascii() and fraction.isdecimal() if dot else True
+    return digits and rest and EARLIEST.timestamp() <= int(seconds) < LATEST.timestamp()

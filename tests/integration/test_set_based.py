@@ -1,0 +1,273 @@
+"""A person with 5,000 memories and 20,000 turns: the number of statements does not grow with them.
+
+The limits are of statements, not of seconds: a statement takes a network round trip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from bot.changed.notices import ChangeNotices
+from bot.kept_texts import put_back, take_away
+from bot.own.data import erase_person
+from bot.running.queue import Queue
+from memory import (
+    DM,
+    Embedder,
+    Pool,
+    Words,
+    add_memory,
+    bring_back,
+    create_pool,
+    end_old,
+    expire_due,
+    forget,
+    history,
+    import_memories,
+    list_memories,
+    person_transaction,
+    source_deleted,
+    undo_changes,
+)
+from memory.namespace import Person
+from tests.integration.counted import count_statements, counted
+
+ANN = Person("T1", "U1")
+MEMORIES, TURNS = 5_000, 20_000
+MOST = 20
+_FILL = """
+INSERT INTO store (prefix, key, value, created_at, updated_at)
+SELECT %(prefix)s, 'k' || n, jsonb_build_object(
+    'kind', 'UserFact', 'content', jsonb_build_object('fact', 'fact number ' || n, 'topic', null),
+    'sources', jsonb_build_array(jsonb_build_object('kind', 'message', 'channel', 'D1', 'ts',
+        (1763600000 + n) || '.000100', 'permalink', null, 'evidence', 'fact number ' || n)),
+    'confirmed_at', '2026-11-01T00:00:00+00:00'),
+    now() - n * interval '1 second', now() - n * interval '1 second'
+FROM generate_series(1, %(memories)s) AS n;
+INSERT INTO store_vectors (prefix, key, field_name, embedding)
+SELECT %(prefix)s, 'k' || n, 'content', (SELECT array_agg(((n * j) %% 997)::real / 997)
+    FROM generate_series(1, 256) AS j)::vector
+FROM generate_series(1, %(memories)s) AS n;
+INSERT INTO memory_expiries (prefix, key, expires_at)
+SELECT %(prefix)s, 'k' || n, '2090-01-01' FROM generate_series(1, %(memories)s, 10) AS n;
+UPDATE store SET value = value || '{"expires_at": "2090-01-01T00:00:00+00:00"}'
+WHERE (prefix, key) IN (SELECT prefix, key FROM memory_expiries);
+INSERT INTO memory_changes
+    (id, team_id, user_id, audience, key, kind, action, actor, before, after, vector)
+SELECT gen_random_uuid(), %(team)s, %(user)s, 'dm', s.key, 'UserFact', 'updated', 'formation',
+    s.value, s.value, v.embedding
+FROM store s JOIN store_vectors v USING (prefix, key);
+INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts, question,
+    words, reply, status, ended_at, formed_at)
+SELECT gen_random_uuid(), %(team)s, %(user)s, 'D1', 'T1.D1.' || n, 'dm',
+    (1763600000 + n) || '.000100', 'question ' || n, 'words ' || n, 'a reply', 'answered',
+    now(), now()
+FROM generate_series(1, %(turns)s) AS n;
+INSERT INTO change_notices (id, team_id, user_id, turn_id, changes, questions)
+SELECT gen_random_uuid(), %(team)s, %(user)s, t.id, ARRAY[c.id], '{}'
+FROM (SELECT id, row_number() OVER () AS n FROM turns) t
+JOIN (SELECT id, row_number() OVER () AS n FROM memory_changes) c USING (n)
+"""
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """The application's pool, whose statements are counted."""
+    opened = create_pool(database, min_size=1, max_size=1, timeout=10)
+    count_statements(opened)
+    async with opened:
+        await opened.wait()
+        yield opened
+
+
+def fill(database: str, memories: int = MEMORIES, turns: int = TURNS) -> None:
+    """Give Ann a long history."""
+    values = {
+        "prefix": ANN.namespace(DM).prefix,
+        "team": ANN.team_id,
+        "user": ANN.user_id,
+        "memories": memories,
+        "turns": turns,
+    }
+    with psycopg.connect(database, autocommit=True) as owner, psycopg.ClientCursor(owner) as cursor:
+        cursor.execute(_FILL, values)
+
+
+def printed(database: str) -> dict[str, str]:
+    """Return the bytes of every row of these tables, in order, as one digest each."""
+    with psycopg.connect(database, row_factory=dict_row) as owner:
+        found = {}
+        for table in (
+            *("store", "memory_expiries", "memory_changes", "turns", "change_notices"),
+            *("store_vectors", "forgotten_sources"),
+        ):
+            rows = owner.execute(f"SELECT t::text AS row FROM {table} t ORDER BY 1".encode())
+            text = "\n".join(row["row"] for row in rows)
+            found[table] = f"{rows.rowcount} {hashlib.sha256(text.encode()).hexdigest()}"
+        return found
+
+
+def count(database: str, table: str) -> int:
+    """Count rows as the owner."""
+    with psycopg.connect(database) as owner:
+        [row] = owner.execute(f"SELECT count(*) FROM {table}".encode()).fetchall()
+        return int(row[0])
+
+
+def withdraw(pool: Pool) -> Any:
+    """Return what lets notices be shown anew, as the app does."""
+    unused: Any = None
+    return ChangeNotices(pool, Queue(pool), unused, unused, stand_in=True).withdraw
+
+
+async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str) -> None:
+    """Forgetting everything and its Undo take 20 statements each, and restore every byte."""
+    fill(database)
+    before = printed(database)
+    with counted() as sent:
+        done = await forget(
+            pool, ANN, None, take_away=partial(take_away, person=ANN, withdraw=withdraw(pool))
+        )
+        assert len(sent) <= MOST, sent
+    assert len(done.memories) == MEMORIES
+    assert count(database, "store") == count(database, "store_vectors") == 0
+    assert count(database, "turns WHERE question <> '' OR words <> '' OR reply IS NOT NULL") == 0
+    shown = "procrastinate_jobs WHERE task_name = 'show_notice'"
+    assert count(database, shown) == MEMORIES
+    assert done.undo is not None
+    with counted() as sent:
+        back = await bring_back(pool, ANN, done.undo, put_back=put_back)
+        assert len(sent) <= MOST, sent
+    assert len(back) == MEMORIES
+    assert printed(database) == before
+
+
+async def test_what_is_forgotten_by_name_is_set_based(pool: Pool, database: str) -> None:
+    """As many statements forget and bring back a thousand memories as two; the bytes come back.
+
+    Every quote of their messages in the ledger of the others is blanked in as many, too.
+    """
+    fill(database, memories=1_500, turns=3_000)
+    before = printed(database)
+    counts = []
+    for references in (["dm/k1", "dm/k2"], [f"dm/k{n}" for n in range(1, 1_001)]):
+        with counted() as sent:
+            done = await forget(pool, ANN, references, take_away=partial(take_away, person=ANN))
+            forgetting = len(sent)
+        assert len(done.memories) == len(references)
+        assert done.undo is not None
+        with counted() as sent:
+            await bring_back(pool, ANN, done.undo, put_back=put_back)
+            counts.append((forgetting, len(sent)))
+        assert printed(database) == before
+    assert counts[0] == counts[1]
+
+
+async def test_a_person_is_erased_in_a_few_statements(pool: Pool, database: str) -> None:
+    """The receipt counts every row; what is left is where something was said."""
+    fill(database)
+    with counted() as sent:
+        erased = await erase_person(pool, ANN)
+        assert len(sent) <= MOST, sent
+    assert erased.counts["store"] == erased.counts["store_vectors"] == MEMORIES
+    assert erased.counts["turns"] == TURNS
+    assert not any(erased.left.values())
+    assert count(database, "store") == count(database, "turns") == 0
+    assert count(database, "forgotten_sources") == MEMORIES
+
+
+async def test_retention_is_set_based(pool: Pool, database: str) -> None:
+    """What is too old goes, with the ledger's texts, in as many statements as one memory."""
+    fill(database, memories=1_000, turns=0)
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("UPDATE store SET updated_at = now() - interval '40 days'")
+    with counted() as sent:
+        async with person_transaction(pool, ANN) as connection:
+            ended = await end_old(connection, ANN, 30)
+        assert len(sent) <= MOST, sent
+    assert len(ended) == 1_000
+    entries = await history(pool, ANN, limit=2_000)
+    assert {(entry.action, entry.actor, entry.after) for entry in entries} == {
+        ("removed", "expiry", None)
+    }
+    assert len({entry.at for entry in entries}) == 1_000
+
+
+async def test_expiry_is_set_based(pool: Pool, database: str) -> None:
+    """Five hundred memories of a person end in as many statements as one."""
+    fill(database, memories=1_000, turns=0)
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO memory_expiries SELECT prefix, key, now() FROM store"
+            " ON CONFLICT (prefix, key) DO UPDATE SET expires_at = now()"
+        )
+    with counted() as sent:
+        assert len(await expire_due(pool, limit=500)) == 500
+        assert len(sent) <= MOST, sent
+    assert count(database, "store") == 500
+
+
+async def test_an_import_and_its_undo_are_set_based(
+    pool: Pool, embedder: Embedder, database: str
+) -> None:
+    """A thousand lines are written, and all of it undone, in as many statements as one line."""
+    counts = []
+    for size in (1, 1_000):
+        text = "\n".join(f"I own book number {size + number}" for number in range(size))
+        with counted() as sent:
+            changes = await import_memories(pool, embedder, ANN, text)
+            writing = len(sent)
+        assert len(changes) == size
+        with counted() as sent:
+            undone = await undo_changes(pool, embedder, ANN, [change.id for change in changes])
+            counts.append((writing, len(sent)))
+        assert len(undone) == size
+        assert await list_memories(pool, ANN) == []
+    assert counts[0] == counts[1]
+    assert max(counts[0]) <= 2 * MOST
+    assert count(database, "memory_changes WHERE undone_at IS NULL") == 1_001
+
+
+async def test_a_deleted_message_is_set_based(pool: Pool, embedder: Embedder) -> None:
+    """All that rests on one message goes in as many statements as one memory."""
+    counts = []
+    own = ANN.namespace(DM)
+    for size in (1, 30):
+        said = Words(text="a list", channel="D1", ts=f"17636000{size:02d}.000100")
+        for number in range(size):
+            source = {"kind": "message", "channel": said.channel, "ts": said.ts, "evidence": "a"}
+            fact = {"fact": f"I own book number {number}"}
+            await add_memory(pool, embedder, own, "UserFact", fact, source)
+        with counted() as sent:
+            changes = await source_deleted(pool, embedder, ANN, said.channel, said.ts)
+            counts.append(len(sent))
+        assert len(changes) == size
+    assert counts[0] == counts[1]
+
+
+async def test_changes_of_one_memory_are_undone_in_turn(
+    pool: Pool, embedder: Embedder, database: str
+) -> None:
+    """Of several changes of a memory the newest is undone first; nothing of it is left."""
+    own = ANN.namespace(DM)
+    changes = []
+    for preference in (60, 70, 80):
+        source = {"kind": "command", "evidence": f"ramen {preference}"}
+        content = {"food_name": "ramen", "preference": preference}
+        changes.append(await add_memory(pool, embedder, own, "UserFoodPreference", content, source))
+    first = [change.id for change in changes]
+    undone = await undo_changes(pool, embedder, ANN, first)
+    assert [change.action for change in undone] == ["restored", "restored", "removed"]
+    assert await list_memories(pool, ANN) == []
+    assert await undo_changes(pool, embedder, ANN, first) == []
+    assert json.dumps([entry.action for entry in await history(pool, ANN)][:3]) == json.dumps(
+        ["removed", "restored", "restored"]
+    )
