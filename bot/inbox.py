@@ -149,7 +149,7 @@ class Inbox:
         """
         new = storable(text)
         await self._touch(
-            "UPDATE inbox_events SET revision = revision + 1,"
+            "UPDATE inbox_events SET revision = revision + 1, edited_at = now(),"
             " message = jsonb_set(message, '{text}', to_jsonb(%s::text))"
             " WHERE team_id = %s AND channel_id = %s AND ts = %s AND status = 'waiting'"
             " AND message->>'text' <> %s",
@@ -166,7 +166,8 @@ class Inbox:
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
             found = await connection.execute(
                 "UPDATE inbox_events e SET status = 'waiting', message = %(message)s,"
-                " event_id = %(event)s, revision = revision + 1, spared = attempts,"
+                " event_id = %(event)s, revision = revision + 1, edited_at = now(),"
+                " spared = attempts,"
                 " interrupted = false, finished_at = NULL, held_since = NULL"
                 " WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s"
                 " AND user_id = %(user)s AND event_id <> %(event)s"

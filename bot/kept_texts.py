@@ -14,6 +14,7 @@ from psycopg.rows import DictRow
 from bot.changed.announcing import Withdraw, withdraw_nothing
 from bot.messages import Message
 from bot.own.stretches import Period
+from bot.person.incognito import DIRECT, scopes
 from memory import DM, Memory, Names, Person, Pool, person_transaction
 
 
@@ -196,13 +197,24 @@ async def put_off_record(connection: AsyncConnection[DictRow], turn: UUID) -> No
     await connection.execute(f"{_OFF_RECORD} WHERE id = %s", (turn,))
 
 
-async def put_thread_off_record(
-    connection: AsyncConnection[DictRow], person: Person, thread: str
+async def put_scope_off_record(
+    connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
 ) -> None:
-    """Keep no text of a person's turns in a thread, nor form a memory of them from now on."""
+    """Keep no text of a person's turns since a moment where incognito was switched on then.
+
+    `scope` is that of the switch, `since` in seconds of the epoch.
+    """
     await connection.execute(
-        f"{_OFF_RECORD} WHERE team_id = %s AND user_id = %s AND thread = %s",
-        (person.team_id, person.user_id, thread),
+        f"{_OFF_RECORD} WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND question_ts::float8 >= %(since)s AND NOT off_record AND (thread = %(scope)s"
+        " OR (%(scope)s = %(direct)s AND starts_with(channel_id, 'D')))",
+        {
+            "team": person.team_id,
+            "user": person.user_id,
+            "scope": scope,
+            "since": since,
+            "direct": DIRECT,
+        },
     )
 
 
@@ -254,15 +266,16 @@ async def is_off_record(
         "SELECT EXISTS (SELECT FROM turns WHERE team_id = %(team)s AND channel_id = %(channel)s"
         " AND question_ts = %(ts)s AND user_id = %(user)s AND off_record)"
         " OR EXISTS (SELECT FROM incognito_threads WHERE team_id = %(team)s"
-        " AND user_id = %(user)s AND thread = %(thread)s)"
+        " AND user_id = %(user)s AND thread = ANY(%(scopes)s)"
+        " AND spans @> to_timestamp(%(ts)s::text::float8))"
         " OR EXISTS (SELECT FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s"
-        " AND pauses @> to_timestamp(%(ts)s::float8)) AS unkept",
+        " AND pauses @> to_timestamp(%(ts)s::text::float8)) AS unkept",
         {
             "team": person.team_id,
             "user": person.user_id,
             "channel": channel,
             "ts": ts,
-            "thread": thread,
+            "scopes": scopes(channel, thread),
         },
     )
     row = await found.fetchone()

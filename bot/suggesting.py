@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.locale import Language
 from bot.logs import fault
 from bot.person.admission import Admission
+from bot.person.incognito import DIRECT, is_on
 from bot.person.people import People
 from bot.person.settings import ConsentMode, read_settings
 from bot.running.queue import REPLIES, Queue
@@ -72,7 +73,8 @@ class Suggesting:
             return
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
-        off = settings.off(self._consent) is not None or await self._refuses(person)
+            incognito = await is_on(connection, person, [DIRECT])
+        off = incognito or settings.off(self._consent) is not None or await self._refuses(person)
         memories = [] if off else await list_memories(self._pool, person)
         language = await self._people.language(person, settings=settings)
         named = names_memories(memories)

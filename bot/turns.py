@@ -24,6 +24,7 @@ from bot.inbox import (
 from bot.interruptions import Interrupted, Superseded
 from bot.kept_texts import put_off_record
 from bot.messages import Message
+from bot.person.incognito import is_on, scopes
 from bot.person.settings import (
     ConsentMode,
     Standing,
@@ -233,7 +234,8 @@ class Turns:
                 await connection.execute(
                     "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
                 )
-                if (await read_settings(connection, person)).off(self._consent):
+                off = (await read_settings(connection, person)).off(self._consent)
+                if off or await is_on(connection, person, scopes(channel_id, thread)):
                     await put_off_record(connection, row["id"])
                 if row["formed"] and self._follow is not None:
                     await self._follow(connection, person, row["id"])

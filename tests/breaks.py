@@ -2053,6 +2053,39 @@ BREAKS = (
         ("tests/integration/test_catching_up.py::test_a_shared_direct_message_is_looked_up",),
     ),
     Break(
+        "incognito covers every thread of a direct message",
+        "bot/person/incognito.py",
+        "return [thread, DIRECT] if is_direct(channel_id) else [thread]",
+        "return [thread]",
+        "In a direct message incognito would hold for one message only: each is its own thread.",
+        (
+            "tests/integration/test_controls.py::test_incognito_covers_all_direct_messages",
+            "tests/integration/test_controls.py::test_the_incognito_command",
+        ),
+    ),
+    Break(
+        "what was said incognito stays so",
+        "bot/person/settings.py",
+        '" AND (i.spans @> said.at OR i.spans @> said.edited_at)"',
+        '" AND i.spans @> now()"',
+        "A message that waited until incognito was off would be remembered.",
+        (
+            "tests/integration/test_controls.py"
+            "::test_what_was_said_incognito_stays_so_when_it_is_answered_later",
+        ),
+    ),
+    Break(
+        "an edit while incognito is on",
+        "bot/turns.py",
+        "if off or await is_on(connection, person, scopes(channel_id, thread)):",
+        "if off:",
+        "What a message is edited to while incognito is on would be remembered.",
+        (
+            "tests/integration/test_controls.py"
+            "::test_what_was_said_incognito_stays_so_when_it_is_answered_later",
+        ),
+    ),
+    Break(
         "a change of a channel overtakes",
         "bot/audience.py",
         '" WHERE conversations.changed_at < %s",',
@@ -2186,8 +2219,8 @@ BREAKS = (
     Break(
         "said while paused",
         "bot/person/settings.py",
-        'kept=off in (None, "paused") and not said_paused)',
-        'kept=off in (None, "paused"))',
+        'kept=off in (None, "paused") and not said_paused,',
+        'kept=off in (None, "paused"),',
         "What was said while memory was paused would be remembered when the pause is over.",
         (
             "tests/integration/test_controls.py"
@@ -2296,8 +2329,8 @@ BREAKS = (
     Break(
         "the pause just ended",
         "bot/posting/outlet.py",
-        "        if not settings.paused:\n            self._standing = None",
-        "        if not settings.paused:\n            pass",
+        "            if not settings.paused:\n                self._standing = None",
+        "            if not settings.paused:\n                pass",
         "The reply that memory is on again would say below that it is paused.",
         ("tests/e2e/test_controls.py",),
     ),

@@ -10,13 +10,23 @@ from bot.config import Settings
 from bot.own.memories import OwnMemories
 from bot.own.permalinks import Permalinks, last_place
 from bot.person.admission import Admission
+from bot.person.incognito import read_incognito
 from bot.person.settings import PersonSettings
 from bot.policies import Policies
 from bot.surfaces.home import Flow, HomePage, Keeping, Where
 from bot.surfaces.home.listing import HOME_PAGE, Listing
 from bot.surfaces.home.view import CHANGES_SHOWN
 from bot.surfaces.memories import numbered
-from memory import Entry, Memory, Person, Pool, history, memory_page, open_questions
+from memory import (
+    Entry,
+    Memory,
+    Person,
+    Pool,
+    history,
+    memory_page,
+    open_questions,
+    person_transaction,
+)
 
 
 class HomeReading:
@@ -45,9 +55,12 @@ class HomeReading:
         questions = await open_questions(self._pool, person)
         links, of_changes = await self._linked(listing.memories, changes)
         policy = await self._policies.applies(person.team_id)
+        async with person_transaction(self._pool, person) as connection:
+            incognito = await read_incognito(connection, person)
         return HomePage(
             settings=chosen,
             off=chosen.off(self._settings.consent),
+            incognito=incognito,
             refusal=await self._admission.refuses_person(person),
             listing=replace(listing, links=links),
             changes=changes,

@@ -31,7 +31,12 @@ from bot.surfaces.forgetting import (
 from bot.surfaces.memories import PAGE_ACTION
 from bot.surfaces.refusals import STORE_ACTION
 from bot.surfaces.settings import RETENTION_ACTION
-from bot.surfaces.standing import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
+from bot.surfaces.standing import (
+    AGREE_ACTION,
+    INCOGNITO_OFF_ACTION,
+    REFUSE_ACTION,
+    RESUME_ACTION,
+)
 from bot.surfaces.transfer import EXPORT_ACTION
 from bot.surfaces.views import View
 from memory import Person
@@ -121,6 +126,15 @@ def register(
         ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
     ) -> None:
         await clicked(ack, respond, body, partial(_with_value, controls.kept_for, action))
+
+    @app.action(INCOGNITO_OFF_ACTION)
+    async def end_incognito(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await ack()
+        # The button stands below an answer, which stays.
+        work = partial(_with_value, controls.incognito_ended, action)
+        await answers.give(body, respond, work)
 
     switches: dict[str, Work] = {
         RESUME_ACTION: controls.resumed,

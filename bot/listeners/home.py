@@ -1,4 +1,4 @@
-"""Clicks in App Home that only change what it shows, and its two switches."""
+"""Clicks in App Home that only change what it shows, and its switches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.person.controls import Controls
 from bot.surfaces.home import Where, metadata_where, searched_words
 from bot.surfaces.home.data import LANGUAGE_ACTION
 from bot.surfaces.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_ACTION
-from bot.surfaces.home.standing import PAUSE_ACTION
+from bot.surfaces.home.standing import INCOGNITO_ACTION, PAUSE_ACTION
 from bot.surfaces.home.where import SEARCH_ACTION
 
 
@@ -54,6 +54,14 @@ def register(app: AsyncApp, *, controls: Controls, answers: PrivateAnswers) -> N
         await ack()
         chosen = str(action["selected_option"]["value"])
         await answers.give(body, respond, partial(controls.paused_in_home, chosen=chosen))
+
+    @app.action(INCOGNITO_ACTION)
+    async def incognito(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await ack()
+        chosen = str(action["value"])
+        await answers.give(body, respond, partial(controls.incognito_in_home, chosen=chosen))
 
     @app.action(LANGUAGE_ACTION)
     async def language(

@@ -55,6 +55,7 @@ class OwnCommands:
             "add": adding.added,
             "pause": self._pause,
             "resume": self._resume,
+            "incognito": controls.incognito_typed,
             "help": self._help,
             **(more or {}),
         }

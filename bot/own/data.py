@@ -85,7 +85,11 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
             connection, person, "SELECT opened_at, kind, words FROM home_views", "opened_at"
         )
         incognito = await _rows(
-            connection, person, "SELECT thread, since FROM incognito_threads", "since, thread"
+            connection,
+            person,
+            "SELECT thread, since, spans @> now() AS on, spans::text AS spans"
+            " FROM incognito_threads",
+            "since, thread",
         )
     return {
         "format": FORMAT,

@@ -74,6 +74,9 @@ MEMORIES: tuple[Subcommand, ...] = (
     ),
     Subcommand(words=("resume", "unpause", "再開"), usage="usage_resume", about="about_resume"),
     Subcommand(
+        words=("incognito", "シークレット"), usage="usage_incognito", about="about_incognito"
+    ),
+    Subcommand(
         words=("settings", "設定"),
         usage="usage_settings",
         about="about_settings",
@@ -112,7 +115,7 @@ HELP: dict[str, tuple[tuple[Subcommand, ...], ...]] = {
     "help_see": tuple((_NAMED[name],) for name in ("list", "search", "history", "preview")),
     "help_change": tuple((_NAMED[name],) for name in ("add", "edit")),
     "help_forget": ((NUMBER, WORDS), (*PERIODS, THREAD), (EVERYTHING,)),
-    "help_control": tuple((_NAMED[name],) for name in ("pause", "resume", "settings")),
+    "help_control": tuple((_NAMED[name],) for name in ("pause", "resume", "incognito", "settings")),
     "help_take": tuple((_NAMED[name],) for name in ("export", "import")),
 }
 COMMANDS: dict[str, tuple[Subcommand, ...]] = {"/memories": MEMORIES, "/forget": FORGET}
@@ -147,6 +150,14 @@ def forget_use(text: str) -> Subcommand:
     if past_period(text, datetime.now(UTC), UTC) is not None:
         return LENGTH
     return NUMBER if text.isdecimal() else WORDS
+
+
+def switch_word(words: str) -> bool | None:
+    """Return whether `words` say on or off; None where they are none of these."""
+    folded = _folded(words)
+    if folded in ("on", "オン"):
+        return True
+    return False if folded in ("off", "オフ") else None
 
 
 def use_opens_modal(command: str, text: str) -> bool:

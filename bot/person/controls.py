@@ -11,12 +11,21 @@ from typing import Any, Literal
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.kept_texts import drop_words, has_turn, last_turn, put_off_record, put_thread_off_record
+from bot.kept_texts import drop_words, has_turn, last_turn, put_off_record, put_scope_off_record
 from bot.learning import Learning
 from bot.locale import Language, say
 from bot.messages import Message
+from bot.own.subcommands import switch_word
 from bot.own.time_forms import may_end_pause, pause_end, tomorrow_morning
 from bot.person.admission import Admission
+from bot.person.incognito import (
+    DIRECT,
+    EVERYWHERE,
+    is_direct,
+    is_on,
+    switch_off,
+    switch_on,
+)
 from bot.person.people import People
 from bot.person.settings import (
     ConsentMode,
@@ -24,7 +33,6 @@ from bot.person.settings import (
     PersonSettings,
     choose,
     decide,
-    make_incognito,
     pause,
     read_settings,
     read_standing,
@@ -41,7 +49,7 @@ from bot.surfaces.settings import (
     settings_form,
     settings_payload,
 )
-from bot.surfaces.standing import consent_question, off_line, paused_notice
+from bot.surfaces.standing import consent_question, incognito_notice, off_line, paused_notice
 from bot.surfaces.views import View
 from bot.turns import Intent
 from memory import Memory, Person, Pool, list_memories, lock_for_forgetting, person_transaction
@@ -139,13 +147,20 @@ class Controls:
         self._people.forget(person)
         return settings
 
-    async def make_incognito(self, message: Message) -> None:
-        """Keep the message's thread out of its author's memory, for good; also what is queued."""
-        person = message.person
+    async def go_incognito(
+        self, person: Person, scope: str = DIRECT, *, since: str | None = None
+    ) -> None:
+        """Switch incognito on, see `bot.person.incognito`; `since` is the ts of who asks for it."""
         async with person_transaction(self._pool, person) as connection:
             await lock_for_forgetting(connection, person)
-            await make_incognito(connection, person, message.thread)
-            await put_thread_off_record(connection, person, message.thread)
+            begins = await switch_on(connection, person, scope, since=since)
+            await put_scope_off_record(connection, person, scope, begins)
+        log.info("a person switched incognito on")
+
+    async def end_incognito(self, person: Person, scope: str = DIRECT) -> bool:
+        """Switch incognito off; False where it was off."""
+        async with person_transaction(self._pool, person) as connection:
+            return await switch_off(connection, person, scope)
 
     async def be_quiet(self, message: Message) -> None:
         """Answer in the message's thread only where the app is mentioned, until it is."""
@@ -304,10 +319,54 @@ class Controls:
         del person
         return consent_question(language)
 
-    async def incognito_shown(self, person: Person, language: Language) -> Payload:
-        """Say what it means that a thread is incognito."""
-        del person
-        return private(say(language, "incognito"))
+    async def incognito_typed(
+        self, person: Person, language: Language, words: str, channel: str
+    ) -> Payload:
+        """Answer ``/memories incognito``: Slack does not tell a command which thread it is in."""
+        wanted = switch_word(words)
+        if words and wanted is None:
+            return private(say(language, "incognito_usage"))
+        if wanted is None:
+            async with person_transaction(self._pool, person) as connection:
+                wanted = not await is_on(connection, person, [DIRECT])
+        if wanted:
+            await self.go_incognito(person)
+        else:
+            await self.end_incognito(person)
+        return await self.incognito_shown(
+            person, language, on=wanted, elsewhere=not is_direct(channel)
+        )
+
+    async def incognito_shown(
+        self,
+        person: Person,
+        language: Language,
+        *,
+        on: bool,
+        scope: str = DIRECT,
+        elsewhere: bool = False,
+    ) -> Payload:
+        """Say that incognito is on or off, and what that means."""
+        off = None
+        if not on:
+            async with person_transaction(self._pool, person) as connection:
+                settings = await read_settings(connection, person)
+            if reason := settings.off(self._consent):
+                off = off_line(language, reason, settings)
+        return incognito_notice(language, scope, on=on, elsewhere=elsewhere, more=off)
+
+    async def incognito_ended(self, person: Person, language: Language, value: str) -> Payload:
+        """Answer the button below a reply; `value` names the switch."""
+        await self.end_incognito(person, value)
+        return await self.incognito_shown(person, language, on=False, scope=value)
+
+    async def incognito_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
+        """Switch it on in direct messages, or off wherever it is on; the page itself says so."""
+        del language
+        if chosen == "on":
+            await self.go_incognito(person)
+        else:
+            await self.end_incognito(person, EVERYWHERE)
 
     async def pause_shown(self, person: Person, language: Language) -> Payload:
         """Say how long memory is paused."""

@@ -16,6 +16,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language
 from bot.logs import fault
+from bot.messages import Message
+from bot.person.incognito import is_on, scopes
 from bot.person.settings import (
     PersonSettings,
     doubt_profile,
@@ -103,6 +105,12 @@ class People:
             self._asking[person] = task
             task.add_done_callback(lambda _: self._asking.pop(person, None))
         return self._asking[person]
+
+    async def is_incognito(self, message: Message) -> bool:
+        """Say whether incognito is on now where the message was written."""
+        where = scopes(message.channel_id, message.thread)
+        async with person_transaction(self._pool, message.person) as connection:
+            return await is_on(connection, message.person, where)
 
     def forget(self, person: Person) -> None:
         """Read anew next time: the person has changed something."""

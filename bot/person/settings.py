@@ -12,6 +12,7 @@ from psycopg.rows import DictRow
 
 from bot.locale import Language, language_of
 from bot.messages import Message
+from bot.person.incognito import COVERS_EVENT, scopes
 from memory import Person
 
 Consent: TypeAlias = Literal["unknown", "agreed", "refused"]
@@ -83,12 +84,14 @@ class Standing:
     """What memory may do for one message.
 
     `off` says why nothing is read and nothing is written while it is answered. `kept` says
-    whether its words may be formed, now or later, and its texts be kept as history.
+    whether its words may be formed, now or later, and its texts be kept as history. `incognito`
+    names the switch under which it was written, see `bot.person.incognito`.
     """
 
     settings: PersonSettings
     off: Off | None = None
     kept: bool = True
+    incognito: str | None = None
 
     @property
     def introduces(self) -> bool:
@@ -125,15 +128,20 @@ async def ask_standing(
 ) -> AsyncCursor[DictRow]:
     """Ask, in one statement, what memory may do for `message`; `standing_of` reads the one row."""
     return await connection.execute(
-        f"SELECT {_COLUMNS}, s.pauses @> to_timestamp(%(ts)s::float8) AS said_paused,"
-        " EXISTS (SELECT FROM incognito_threads WHERE team_id = %(team)s AND user_id = %(user)s"
-        " AND thread = %(thread)s) AS incognito, s.team_id IS NULL AS unknown"
-        " FROM (VALUES (1)) one LEFT JOIN person_settings s"
-        " ON s.team_id = %(team)s AND s.user_id = %(user)s",
+        f"SELECT {_COLUMNS}, s.pauses @> said.at OR s.pauses @> said.edited_at AS said_paused,"
+        " (SELECT i.thread FROM incognito_threads i WHERE i.team_id = %(team)s"
+        " AND i.user_id = %(user)s AND i.thread = ANY(%(scopes)s)"
+        " AND (i.spans @> said.at OR i.spans @> said.edited_at)"
+        " ORDER BY length(i.thread) LIMIT 1) AS incognito, s.team_id IS NULL AS unknown"
+        " FROM (SELECT to_timestamp(%(ts)s::text::float8) AS at,"
+        " (SELECT edited_at FROM inbox_events"
+        " WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s) AS edited_at) said"
+        " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s",
         {
             "team": message.team_id,
             "user": message.user_id,
-            "thread": message.thread,
+            "channel": message.channel_id,
+            "scopes": scopes(message.channel_id, message.thread),
             "ts": message.ts,
         },
     )
@@ -152,15 +160,20 @@ def standing_of(row: DictRow, mode: ConsentMode) -> Standing:
     incognito, said_paused = row.pop("incognito"), bool(row.pop("said_paused"))
     settings = PersonSettings() if row.pop("unknown") else PersonSettings(**row)
     off: Off | None = "incognito" if incognito else settings.off(mode)
-    return Standing(settings=settings, off=off, kept=off in (None, "paused") and not said_paused)
+    return Standing(
+        settings=settings,
+        off=off,
+        kept=off in (None, "paused") and not said_paused,
+        incognito=incognito,
+    )
 
 
 # Whether a message `e` of the inbox is not to be remembered, as far as is known before its turn.
 OFF_RECORD: LiteralString = (
-    "EXISTS (SELECT FROM incognito_threads i WHERE i.team_id = e.team_id"
-    " AND i.user_id = e.user_id AND i.thread = e.thread)"
+    f"EXISTS (SELECT FROM incognito_threads i WHERE {COVERS_EVENT})"
     " OR EXISTS (SELECT FROM person_settings s WHERE s.team_id = e.team_id"
-    " AND s.user_id = e.user_id AND s.pauses @> to_timestamp(e.ts::float8))"
+    " AND s.user_id = e.user_id"
+    " AND (s.pauses @> to_timestamp(e.ts::float8) OR s.pauses @> e.edited_at))"
     " OR EXISTS (SELECT FROM turns t WHERE t.team_id = e.team_id AND t.channel_id = e.channel_id"
     " AND t.question_ts = e.ts AND t.off_record)"
 )
@@ -229,15 +242,6 @@ async def note_told(connection: AsyncConnection[DictRow], person: Person) -> Non
     await connection.execute(
         "UPDATE person_settings SET told_at = now() WHERE team_id = %s AND user_id = %s",
         (person.team_id, person.user_id),
-    )
-
-
-async def make_incognito(connection: AsyncConnection[DictRow], person: Person, thread: str) -> None:
-    """Keep a thread out of this person's memory, for good."""
-    await connection.execute(
-        "INSERT INTO incognito_threads (team_id, user_id, thread) VALUES (%s, %s, %s)"
-        " ON CONFLICT DO NOTHING",
-        (person.team_id, person.user_id, thread),
     )
 
 

@@ -21,6 +21,7 @@ from bot.own.placing import Placing
 from bot.own.stretches import Period
 from bot.own.time_forms import MORNING, may_end_pause
 from bot.person.controls import Controls
+from bot.person.incognito import is_direct, scope_of
 from bot.person.settings import MAX_RETENTION_DAYS
 from bot.surfaces.blocks import Payload
 from bot.turns import Intent
@@ -44,13 +45,14 @@ shown to them privately; do not repeat it.
 pause: nothing is read or remembered until `until`; without it until resume.
 do_not_remember: never remember one message, as for "off the record"; scope: this_message, or \
 previous_message for what they wrote before.
-incognito_thread: no memory in this thread, for good.
+incognito_on: no memory in {where} until incognito_off.
 {quiet}forget_everything; forget_period: what they told you from `since` to `until`, or scope \
 this_thread; change_where_used: use what they told you about `about` (words of it) there. These \
 three are only proposed: they get a button and decide; say so.
 change: notices of what was remembered, language of commands, memory on or off, retention_days \
 (0: no end). retention_days and memory on are only proposed."""
 _QUIET = "quiet_thread: answer in this thread only when mentioned; say that a mention ends it.\n"
+_INCOGNITO_WHERE = {True: "all their direct messages with you", False: "this thread"}
 _VIEW = (
     "Read what the person looks at in Slack: a channel's newest messages or a message with its"
     ' thread. For "this channel", "this message" and the like, where it is not in this'
@@ -104,7 +106,8 @@ class ControlTools:
             "pause": self._pause,
             "resume": self._resume,
             "do_not_remember": self._do_not_remember,
-            "incognito_thread": self._make_incognito,
+            "incognito_on": self._go_incognito,
+            "incognito_off": self._end_incognito,
             **({} if self._in_dm else {"quiet_thread": self._be_quiet}),
             "forget_everything": self._forget_everything,
             "forget_period": self._forget_period,
@@ -182,11 +185,27 @@ class ControlTools:
         self._show_after(given, partial(self._own.proposed, memories=tuple(left)))
         return {"not_remembered": which, "done": False, "proposed": True}
 
-    async def _make_incognito(self, given: Arguments) -> Any:
-        await self._controls.make_incognito(self._message)
+    async def _go_incognito(self, given: Arguments) -> Any:
+        del given
+        message = self._message
+        scope = scope_of(message)
+        await self._controls.go_incognito(message.person, scope, since=message.ts)
         self.switched_off = True
-        self._show_after(given, self._controls.incognito_shown)
-        return {"incognito": True, "for_good": True}
+        shown = partial(self._controls.incognito_shown, on=True, scope=scope)
+        self._show_after({"action": "incognito"}, shown)
+        return {"incognito": "on", "where": self._where, "until": "they switch it off"}
+
+    async def _end_incognito(self, given: Arguments) -> Any:
+        del given
+        scope = scope_of(self._message)
+        await self._controls.end_incognito(self._message.person, scope)
+        shown = partial(self._controls.incognito_shown, on=False, scope=scope)
+        self._show_after({"action": "incognito"}, shown)
+        return {"incognito": "off", "where": self._where}
+
+    @property
+    def _where(self) -> str:
+        return _INCOGNITO_WHERE[is_direct(self._message.channel_id)]
 
     async def _be_quiet(self, given: Arguments) -> Any:
         del given
@@ -265,7 +284,10 @@ class ControlTools:
 def settings_tool(actions: Iterable[str]) -> Definition:
     """Return the definition of the tool with these actions."""
     offered = list(actions)
-    description = _SETTINGS.format(quiet=_QUIET if "quiet_thread" in offered else "")
+    in_channel = "quiet_thread" in offered
+    description = _SETTINGS.format(
+        quiet=_QUIET if in_channel else "", where=_INCOGNITO_WHERE[not in_channel]
+    )
     action = {"type": "string", "enum": offered}
     return _tool(SETTINGS_TOOL, description, {"action": action, **_PARAMETERS}, ["action"])
 

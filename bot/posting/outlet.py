@@ -94,18 +94,20 @@ class SlackOutlet(Delivery):
 
     async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
         """Deliver the whole answer. Raises `DeliveryFailed` when Slack takes it in no way."""
-        await self._look_at_pause()
+        await self._look_at_switches()
         if self._view.own.audience == DM and (self._message.opens_thread or self._stopped):
             # Beside the last calls of the answer, which does not wait for it.
             self._settling = asyncio.create_task(self._sessions.settle(self._message))
         await super().finish(await self._begun(text), drew_on=drew_on, rates=rates)
 
-    async def _look_at_pause(self) -> None:
-        """Say nothing of a pause that the person has ended meanwhile, perhaps by this message."""
-        if self._standing is None or self._standing.off != "paused":
-            return
-        settings = await self._people.settings(self._message.person)
-        if not settings.paused:
+    async def _look_at_switches(self) -> None:
+        """Say nothing of what the person has switched off meanwhile, perhaps by this message."""
+        off = self._standing.off if self._standing is not None else None
+        if off == "paused":
+            settings = await self._people.settings(self._message.person)
+            if not settings.paused:
+                self._standing = None
+        elif off == "incognito" and not await self._people.is_incognito(self._message):
             self._standing = None
 
     async def _begun(self, text: str) -> str:

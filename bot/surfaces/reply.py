@@ -17,7 +17,7 @@ from bot.surfaces.blocks import Block, note
 from bot.surfaces.dates import plain_moment
 from bot.surfaces.feedback import feedback_block
 from bot.surfaces.notices import ROOM, Told, notice_blocks
-from bot.surfaces.standing import off_line
+from bot.surfaces.standing import incognito_button, incognito_line, off_line
 from bot.surfaces.used import used_button
 from bot.written import Reply
 from memory import CredentialKind
@@ -121,14 +121,19 @@ def footer(
     are text; `told` what was remembered of it, in at most `room` characters.
     """
     lines = [say(language, "footer_stand_in" if stand_in else "footer")]
-    if standing is not None and standing.off:
+    incognito = standing.incognito if standing is not None else None
+    if incognito:
+        lines.append(incognito_line(language, incognito))
+    elif standing is not None and standing.off:
         lines.append(off_line(language, standing.off, standing.settings))
     elif standing is not None and standing.introduces:
         lines.append(say(language, "footer_memory"))
     if unlinked:
         lines.append(say(language, "footer_links"))
+    end = [incognito_button(language, incognito)] if incognito else []
     return [
         note(*lines),
+        *([{"type": "actions", "elements": end}] if end else []),
         *([feedback_block(language, rates)] if rates else []),
         *told_blocks(language, drew_on=drew_on, told=told, room=room, zone=zone),
     ]

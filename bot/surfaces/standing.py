@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bot.locale import Language, say
+from bot.person.incognito import DIRECT
 from bot.person.settings import Off, PersonSettings
 from bot.surfaces.blocks import Block, Payload, button, private, section
 from bot.surfaces.dates import minute
 
 RESUME_ACTION = "resume_memory"
+INCOGNITO_OFF_ACTION = "incognito_off"
 AGREE_ACTION = "agree_to_memory"
 REFUSE_ACTION = "refuse_memory"
 
@@ -33,6 +35,39 @@ def paused_notice(language: Language, settings: PersonSettings) -> Payload:
     text = f"{line}\n{say(language, 'paused_means')}"
     resume = button(RESUME_ACTION, say(language, "resume_button"), "resume")
     return private(text, [section(text), {"type": "actions", "elements": [resume]}])
+
+
+def incognito_line(language: Language, scope: str) -> str:
+    """Return the line below a reply to what was written incognito."""
+    return say(language, "off_incognito_dm" if scope == DIRECT else "off_incognito")
+
+
+def incognito_button(language: Language, scope: str) -> Block:
+    """Return the button that ends incognito where `scope` says."""
+    return button(INCOGNITO_OFF_ACTION, say(language, "incognito_off_button"), scope)
+
+
+def incognito_notice(
+    language: Language, scope: str, *, on: bool, elsewhere: bool = False, more: str | None = None
+) -> Payload:
+    """Return what incognito means, now that it is on or off.
+
+    `elsewhere`: it was asked for in a channel, where it is another switch. `more`: memory is off
+    for another reason as well.
+    """
+    keys = ("incognito_on_dm", "incognito_off_dm")
+    if scope != DIRECT:
+        keys = ("incognito_on_thread", "incognito_off_thread")
+    lines = [say(language, keys[0] if on else keys[1])]
+    if elsewhere:
+        lines.append(say(language, "incognito_elsewhere"))
+    if more:
+        lines.append(more)
+    text = "\n".join(lines)
+    if not on:
+        return private(text)
+    actions: Block = {"type": "actions", "elements": [incognito_button(language, scope)]}
+    return private(text, [section(text), actions])
 
 
 def consent_question(language: Language) -> Payload:

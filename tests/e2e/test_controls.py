@@ -106,12 +106,24 @@ def test_an_incognito_thread_in_plain_words(world: World) -> None:
     root = world.say(ann, "<@BOT> make this thread incognito", channel=general)
     world.reply(root)
     [notice] = world.until(lambda: world.notices(root), "a word about it")
-    assert say("en", "incognito") in shown(notice)
+    assert say("en", "incognito_on_thread") in shown(notice)
     assert world.notices(root, bo) == []
     later = world.say(ann, "I love sushi. What shall I eat?", under=root)
     world.reply(later)
     assert "ramen" not in prompt(world, "I love sushi. What shall I eat?")
     assert [content["food_name"] for content in world.formed_contents(ann)] == ["ramen"]
+    [reply] = world.reply(later).messages
+    [end] = [b for b in buttons(reply) if b["action_id"] == "incognito_off"]
+    pressed_there = {"action_id": end["action_id"], "block_id": end["block_id"]}
+    world.playground(
+        "actions",
+        {"user": ann.id, "channel": general, "message_ts": reply["ts"], **pressed_there},
+    )
+    off = say("en", "incognito_off_thread")
+    world.until(lambda: off in json.dumps(world.notices(root)), "a word about its end")
+    again = world.say(ann, "What shall I eat?", under=root)
+    world.reply(again)
+    assert "ramen" in prompt(world, "What shall I eat?")
 
 
 @pytest.mark.parametrize("text", ["forget everything I told you today", "今日話したことを忘れて"])

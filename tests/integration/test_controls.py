@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +16,9 @@ import pytest
 from bot.learning import FORM
 from bot.locale import Language, say
 from bot.messages import Message
+from bot.person.incognito import Incognito, read_incognito
 from bot.person.settings import PersonSettings, erase_settings, read_settings
+from bot.surfaces.standing import INCOGNITO_OFF_ACTION
 from memory import Person, Pool, person_transaction
 from playground.blocks import view_errors
 from tests.conftest import Server
@@ -172,29 +176,153 @@ async def test_a_pause_wins_over_a_formation_under_way(app: Wired) -> None:
     assert await app.form(said)
 
 
-async def test_an_incognito_thread_leaves_nothing(app: Wired) -> None:
-    """In an incognito thread nothing is read or kept, its beginning included; elsewhere it is."""
+async def test_incognito_covers_all_direct_messages(app: Wired) -> None:
+    """Switched on in one thread of a direct message, it is on in all of them, until switched off.
+
+    What was said before is remembered all the same; what is said meanwhile never is.
+    """
     place = app.slack.place()
     assert await app.form(await app.ask(place, "I love ramen"))
-    app.script("Noted.")
-    root = await app.ask(place, "I love okonomiyaki")
-    app.script_calls(("memory_settings", {"action": "incognito_thread"}))
-    switch = await app.ask(place, "Keep this thread incognito", thread_ts=root.ts)
-    assert app.outputs() == [{"incognito": True, "for_good": True}]
-    assert say("en", "incognito") in json.dumps(app.shown(switch))
-    later = await app.ask(place, "I love tempura. What shall I eat?", thread_ts=root.ts)
-    prompt = app.prompts()[-1]
-    assert "ramen" not in prompt
-    # The conversation itself is read from Slack, as everybody in it sees it.
-    assert "I love okonomiyaki" in prompt
-    assert say("en", "off_incognito") in footer(app, later)
-    for message in (root, switch, later):
-        assert nothing_kept(app, message)
-    assert len(await app.form(later)) == 1
-    await app.ask(place, "What shall I eat?")
-    assert "ramen" in app.prompts()[-1]
+    before = await app.ask(place, "I love okonomiyaki")
+    switch = await app.ask(place, "Make this thread incognito")
+    assert say("en", "incognito_on_dm") in json.dumps(app.shown(switch))
+    later = await app.ask(place, "I love tempura. What shall I eat?")
+    assert "ramen" not in app.prompts()[-1]
     assert "okonomiyaki" not in app.prompts()[-1]
+    assert say("en", "off_incognito_dm") in footer(app, later)
+    assert INCOGNITO_OFF_ACTION in buttons(app, later)
+    assert app.turn(later)["recalled"] == []
+    for message in (switch, later):
+        assert nothing_kept(app, message)
+    off = await app.ask(place, "Turn incognito off")
+    assert say("en", "incognito_off_dm") in json.dumps(app.shown(off))
+    assert say("en", "off_incognito_dm") not in footer(app, off)
+    assert nothing_kept(app, off)
+    foods = [content["food_name"] for content in await app.form(before)]
+    assert sorted(foods) == ["okonomiyaki", "ramen"]
+    again = await app.ask(place, "What shall I eat?")
+    assert "ramen" in app.prompts()[-1]
     assert "tempura" not in app.prompts()[-1]
+    assert say("en", "off_incognito_dm") not in footer(app, again)
+    assert len(await app.form(again)) == 2
+
+
+async def test_incognito_in_a_channel_covers_the_thread(app: Wired) -> None:
+    """In a channel it is the thread's; elsewhere the same person is answered with memory."""
+    place, bot = app.slack.place(channel="public"), f"<@{app.slack.bot_user_id}>"
+    assert await app.form(await app.ask(place, f"{bot} I love ramen"), "public")
+    root = await app.ask(place, f"{bot} hello")
+    app.script_calls(("memory_settings", {"action": "incognito_on"}))
+    switch = await app.ask(place, f"{bot} go incognito", thread_ts=root.ts)
+    assert app.outputs() == [
+        {"incognito": "on", "where": "this thread", "until": "they switch it off"}
+    ]
+    later = await app.ask(place, f"{bot} What shall I eat?", thread_ts=root.ts)
+    assert "ramen" not in app.prompts()[-1]
+    assert say("en", "off_incognito") in footer(app, later)
+    assert nothing_kept(app, switch)
+    assert nothing_kept(app, later)
+    assert app.turn(root)["words"] == "hello"
+    await app.ask(place, f"{bot} What shall I eat?")
+    assert "ramen" in app.prompts()[-1]
+    [switched] = {
+        e["value"]
+        for one in app.shown(later)
+        for b in one["blocks"]
+        if b["type"] == "actions"
+        for e in b["elements"]
+        if e["action_id"] == INCOGNITO_OFF_ACTION
+    }
+    who = person(place, app)
+    payload = await app.wiring.controls.incognito_ended(who, "en", switched)
+    assert say("en", "incognito_off_thread") in payload["text"]
+    await app.ask(place, f"{bot} What shall I eat?", thread_ts=root.ts)
+    assert "ramen" in app.prompts()[-1]
+
+
+async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: Wired) -> None:
+    """A message that waited, and one edited meanwhile, are not remembered after it is off."""
+    place = app.slack.place()
+    who = person(place, app)
+    formed = await app.ask(place, "I love ramen")
+    assert await app.form(formed)
+    edited = await app.told(place, "I love soba")
+    answered = await app.ask(place, "I love udon")
+    await app.wiring.controls.go_incognito(who, since=app.slack.say(place.user)["ts"])
+    queued = await app.told(place, "I love tempura. What shall I eat?")
+    for message in (edited, answered):
+        where = message.team_id, message.channel_id, message.ts, message.thread
+        await app.wiring.inbox.edit(*where, "I love natto")
+        await app.wiring.turns.reword(*where, question="I love natto", words="I love natto")
+    await app.wiring.inbox.reopen(replace(answered, event_id="Ev2", text="I love natto"))
+    assert await app.wiring.controls.end_incognito(who)
+    for message in (edited, answered, queued):
+        await app.answering.drain(message.thread)
+        assert nothing_kept(app, message)
+        assert say("en", "off_incognito_dm") not in footer(app, message)
+    assert "ramen" not in app.prompts()[-1]
+    assert [content["food_name"] for content in await app.form(queued)] == ["ramen"]
+
+
+async def test_a_thread_made_incognito_for_good_can_be_switched_off(app: Wired) -> None:
+    """A row of a version that knew no end covers its whole thread until the person ends it."""
+    place = app.slack.place()
+    who = person(place, app)
+    assert await app.form(await app.ask(place, "I love ramen"))
+    root = await app.told(place, "I love udon")
+    async with person_transaction(app.pool, who) as connection:
+        await connection.execute(
+            "INSERT INTO incognito_threads (team_id, user_id, thread) VALUES (%s, %s, %s)",
+            (who.team_id, who.user_id, root.thread),
+        )
+    await app.answering.drain(root.thread)
+    assert nothing_kept(app, root)
+    other = await app.ask(place, "I love soba")
+    assert app.turn(other)["words"] == "I love soba"
+    payload = await app.wiring.own_commands.memories(who, "en", "incognito off", place.channel)
+    assert payload["text"] == say("en", "incognito_off_dm")
+    below = await app.ask(place, "What shall I eat?", thread_ts=root.ts)
+    assert "ramen" in app.prompts()[-1]
+    assert app.turn(below)["words"]
+
+
+async def test_the_incognito_command(app: Wired) -> None:
+    """The command switches direct messages; typed in a channel it says so, and what to do there."""
+    place, channel = app.slack.place(), app.slack.place(channel="public").channel
+    who = person(place, app)
+    typed = app.wiring.own_commands.memories
+    on = await typed(who, "en", "incognito", place.channel)
+    assert on["text"] == say("en", "incognito_on_dm")
+    assert on["blocks"][-1]["elements"][0]["action_id"] == INCOGNITO_OFF_ACTION
+    said = await app.ask(place, "I love ramen")
+    assert nothing_kept(app, said)
+    off = await typed(who, "en", "incognito", channel)
+    assert off["text"].split("\n") == [
+        say("en", "incognito_off_dm"),
+        say("en", "incognito_elsewhere"),
+    ]
+    assert (await typed(who, "ja", "シークレット オン", place.channel))["text"] == say(
+        "ja", "incognito_on_dm"
+    )
+    assert (await typed(who, "en", "incognito maybe", place.channel))["text"] == say(
+        "en", "incognito_usage"
+    )
+    async with person_transaction(app.pool, who) as connection:
+        assert await read_incognito(connection, who) == Incognito(direct=True)
+
+
+async def test_no_prompt_is_suggested_from_memory_while_incognito(app: Wired) -> None:
+    """The Messages tab suggests what it does to somebody whose memory is off."""
+    place = app.slack.place()
+    who = person(place, app)
+    assert await app.form(await app.ask(place, "I love ramen"))
+    suggest = partial(app.wiring.suggesting.suggest, who.team_id, who.user_id, place.channel)
+    await suggest()
+    method = "assistant.threads.setSuggestedPrompts"
+    assert "ramen" in json.dumps(app.slack.calls(method)[-1]["args"])
+    await app.wiring.controls.go_incognito(who)
+    await suggest()
+    assert "ramen" not in json.dumps(app.slack.calls(method)[-1]["args"])
 
 
 async def test_incognito_is_one_persons_own(app: Wired) -> None:
@@ -203,7 +331,7 @@ async def test_incognito_is_one_persons_own(app: Wired) -> None:
     other, team = app.slack.person()
     app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
     root = await app.ask(place, "<@BOT> hello")
-    await app.wiring.controls.make_incognito(root)
+    await app.wiring.controls.go_incognito(root.person, root.thread)
     theirs = Place(other, team, place.channel, "", root.ts)
     said = await app.ask(theirs, "I love tempura", thread_ts=root.ts)
     assert app.turn(said)["words"] == "I love tempura"
@@ -217,13 +345,15 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: Wired, why: 
     await app.told(place, "I love soba")
     root = await app.ask(place, "hello")
     if why == "incognito":
-        await app.wiring.controls.make_incognito(root)
+        await app.wiring.controls.go_incognito(who, since=app.slack.say(place.user)["ts"])
     if why == "paused":
         await app.wiring.controls.pause(who)
         begin_now(app, place)
     secret = await app.told(place, "I love natto", thread_ts=root.ts)
     if why == "paused":
         await app.wiring.controls.resume(who)
+    if why == "incognito":
+        assert await app.wiring.controls.end_incognito(who)
     if why == "not to be remembered":
         waiting = await app.wiring.inbox.next(secret.thread)
         assert waiting is not None
@@ -260,7 +390,8 @@ async def test_settings_can_be_erased(app: Wired) -> None:
     """Erasing leaves no row of a person's settings, and says how many there were."""
     place = app.slack.place()
     who = person(place, app)
-    await app.wiring.controls.make_incognito(await app.ask(place, "hello"))
+    await app.wiring.controls.pause(who)
+    await app.wiring.controls.go_incognito(who)
     async with person_transaction(app.pool, who) as connection:
         assert await erase_settings(connection, who) == {
             "person_settings": 1,

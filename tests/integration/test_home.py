@@ -20,6 +20,7 @@ from bot.listeners.privately import PrivateAnswers
 from bot.locale import say
 from bot.own.data import erase_person
 from bot.own.openings import ADD_ACTION, ERASE_ACTION, MENU_ACTION
+from bot.person.incognito import EVERYWHERE
 from bot.running.front import build_app
 from bot.running.queue import HOMES
 from bot.running.web import create_web_app
@@ -28,7 +29,7 @@ from bot.surfaces.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.surfaces.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
 from bot.surfaces.home.data import LANGUAGE_ACTION
 from bot.surfaces.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_ACTION
-from bot.surfaces.home.standing import PAUSE_ACTION
+from bot.surfaces.home.standing import INCOGNITO_ACTION, PAUSE_ACTION
 from bot.surfaces.home.where import SEARCH_ACTION
 from bot.surfaces.standing import RESUME_ACTION
 from memory import DM, Person, add_memory, forget
@@ -378,6 +379,24 @@ async def test_pause_resume_and_language(visit: Visit) -> None:
     await visit.click(LANGUAGE_ACTION, value="ja")
     assert say("ja", "memories_title") in await visit.text()
     assert "記憶はオンです。" in await visit.text()
+
+
+async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
+    """Home says whether it is on and where, switches it, and follows a change made elsewhere."""
+    await visit.open()
+    assert say("en", "home_incognito_off") in await visit.text()
+    await visit.click(INCOGNITO_ACTION, value="on")
+    where = say("en", "home_incognito_dm")
+    assert say("en", "home_incognito_on", where=where) in await visit.text()
+    controls = visit.app.wiring.controls
+    await visit.work()
+    await controls.go_incognito(visit.person, f"{visit.person.team_id}.C1.1.0")
+    await visit.work()
+    where += say("en", "listed") + say("en", "home_incognito_threads", count=1)
+    assert say("en", "home_incognito_on", where=where) in await visit.text()
+    await visit.click(INCOGNITO_ACTION, value="off")
+    assert say("en", "home_incognito_off") in await visit.text()
+    assert not await controls.end_incognito(visit.person, EVERYWHERE)
 
 
 async def test_the_end_of_a_pause_is_shown(visit: Visit) -> None:

@@ -28,6 +28,7 @@ FIELDS: dict[str, tuple[int, str]] = {
         "memories_next memories_previous home_add home_show_all home_all_changes forget_button"
         " forget_all_button forget_period_button forget_everything_button erase_button"
         " export_button import_title undo_button resume_button consent_agree consent_refuse"
+        " incognito_on_button incognito_off_button"
         " move_dm_button move_public_button move_here_button ask_replace ask_keep_both"
         " ask_keep_old ask_remove ask_keep ask_store ask_not_store refused_store ask_widen"
         " ask_keep_narrow view_button history_newest history_older used_button"

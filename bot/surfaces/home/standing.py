@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.locale import Language, say
 from bot.own.openings import ADD_ACTION, SETTINGS_ACTION
+from bot.person.incognito import Incognito
 from bot.person.settings import Off, PersonSettings
 from bot.policies import Refusal
 from bot.surfaces.blocks import Block, button, plain_text, section
@@ -16,6 +17,7 @@ from bot.surfaces.standing import (
 )
 
 PAUSE_ACTION = "home_pause"
+INCOGNITO_ACTION = "home_incognito"
 _PAUSES = {
     "hour": "settings_memory_hour",
     "tomorrow": "settings_memory_tomorrow",
@@ -48,6 +50,25 @@ def standing_blocks(
         agree = button(AGREE_ACTION, say(language, "settings_turn_on"), "agree", style="primary")
         return [section(f"{text} {say(language, 'home_off_means')}"), _actions(agree, *more)]
     return [section(f"*{off_line(language, off, settings)}*")]
+
+
+def incognito_blocks(
+    language: Language, incognito: Incognito, off: Off | None, refusal: Refusal | None = None
+) -> list[Block]:
+    """Return where incognito is on, with its switch; nothing where there is no memory anyway."""
+    if refusal is not None or off not in (None, "paused"):
+        return []
+    if not incognito:
+        text, key, value = say(language, "home_incognito_off"), "incognito_on_button", "on"
+    else:
+        places = [say(language, "home_incognito_dm")] if incognito.direct else []
+        if incognito.threads:
+            places.append(say(language, "home_incognito_threads", count=incognito.threads))
+        where = say(language, "listed").join(places)
+        text = say(language, "home_incognito_on", where=where)
+        key, value = "incognito_off_button", "off"
+    switch = button(INCOGNITO_ACTION, say(language, key), value)
+    return [{**section(text), "accessory": switch}]
 
 
 def _paused(language: Language, settings: PersonSettings) -> str:

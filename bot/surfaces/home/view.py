@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bot.locale import Language, say
 from bot.own.openings import VIEW_ACTION
+from bot.person.incognito import Incognito
 from bot.person.settings import Off, PersonSettings
 from bot.policies import Refusal
 from bot.surfaces.blocks import Block, button, note, plain_text, section
@@ -14,7 +15,7 @@ from bot.surfaces.changes import can_be_undone, question_blocks, undo_button
 from bot.surfaces.history import ALL_CHANGES, entry_line
 from bot.surfaces.home.data import Keeping, control_blocks, keeping_blocks, language_block
 from bot.surfaces.home.listing import Listing, listing_blocks
-from bot.surfaces.home.standing import standing_blocks
+from bot.surfaces.home.standing import incognito_blocks, standing_blocks
 from bot.surfaces.views import View, said_blocks
 from memory import Entry, Question
 
@@ -33,6 +34,7 @@ class HomePage:
 
     settings: PersonSettings = field(default_factory=PersonSettings)
     off: Off | None = None
+    incognito: Incognito = field(default_factory=Incognito)
     refusal: Refusal | None = None
     listing: Listing = field(default_factory=Listing)
     changes: Sequence[Entry] = ()
@@ -49,6 +51,7 @@ def home_view(language: Language, page: HomePage, said: Sequence[Block] = ()) ->
     blocks += [
         _header(language, "memories_title"),
         *standing_blocks(language, page.settings, page.off, page.refusal),
+        *incognito_blocks(language, page.incognito, page.off, page.refusal),
         note(*_small_print(language, page)),
         _DIVIDER,
     ]
