@@ -12,7 +12,7 @@ from langgraph.pregel import Pregel
 from bot.absence.notices import Notices
 from bot.absence.outages import Outages
 from bot.absence.telling import Telling
-from bot.inbox import MAX_ATTEMPTS, Inbox, Waiting
+from bot.inbox import MAX_FAILURES, Inbox, Waiting
 from bot.interruptions import Edited, Superseded, Withdrawn
 from bot.logs import fault
 from bot.person.admission import Admission
@@ -20,12 +20,13 @@ from bot.person.shares import Shares, ShareUsedUp, UsedUp
 from bot.policies import Refusal
 from bot.posting.delivery import DeliveryFailed
 from bot.reply import ReplyFailed
+from bot.running.sweeping import MAX_LONE_CRASHES
 from bot.withdrawals import Withdrawals
 from memory import DM, is_away, measured
 
 log = logging.getLogger(__name__)
 
-_End: TypeAlias = Literal["ended", "look_again", "put_off"]
+_End: TypeAlias = Literal["ended", "look_again", "held", "put_off"]
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -61,7 +62,8 @@ class Answering:
     async def drain(self, thread: str) -> None:
         """Answer the waiting messages of `thread` in the order they were written.
 
-        A thread with many does not keep its place for long while others wait for one.
+        A thread with many does not keep its place for long while others wait for one. Behind a
+        message that waits for the model each of the others is told that it waits, too.
         """
         end = asyncio.get_running_loop().time() + _AT_A_STRETCH_SECONDS
         try:
@@ -70,7 +72,9 @@ class Answering:
                 if ended == "ended" and not waiting.more:
                     # What was stored meanwhile came with a job of its own.
                     return
-                if ended == "put_off":
+                if ended in ("held", "put_off"):
+                    if ended == "held" and waiting.more:
+                        await self._hold_others(thread)
                     break
                 if asyncio.get_running_loop().time() > end:
                     await self._inbox.queue_again(thread)
@@ -80,10 +84,19 @@ class Answering:
             return
         await self._withdrawals.clear(thread)
 
-    async def _answer(self, waiting: Waiting) -> _End:
-        """Answer a message or try to; put off, it waits for the model, its thread behind it."""
+    async def _hold_others(self, thread: str) -> None:
+        while waiting := await self._inbox.next(thread, untold=True):
+            if await self._answer(waiting, behind=True) == "put_off":
+                return
+
+    async def _answer(self, waiting: Waiting, *, behind: bool = False) -> _End:
+        """Answer a message or try to; held, it waits for the model, its thread behind it.
+
+        `behind`: another message of the thread is held, so this one is, too. Put off, its thread's
+        job runs again in a while.
+        """
         try:
-            return "ended" if await self._attempt(waiting) else "put_off"
+            return "ended" if await self._attempt(waiting, behind=behind) else "held"
         except Superseded:
             raise
         except Edited:
@@ -98,13 +111,15 @@ class Answering:
                 log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
                 await self._when_back(waiting)
                 return "look_again"
-            if waiting.failures > MAX_ATTEMPTS:
+            if waiting.failures > MAX_FAILURES:
                 log.exception("a message was given up after %d attempts", waiting.attempts)
                 await self._inbox.give_up(waiting)
                 return "look_again"
             log.warning("a turn failed and is begun again: %s", fault(error))
             pause = min(_FIRST_PAUSE_SECONDS * 2**waiting.failures, _LONGEST_PAUSE_SECONDS)
-            await asyncio.sleep(pause)
+            with suppress(Edited, Withdrawn):
+                await self._inbox.fail(waiting, pause)
+            return "put_off"
         return "look_again"
 
     async def _when_back(self, waiting: Waiting) -> None:
@@ -122,20 +137,25 @@ class Answering:
                 return
 
     @measured("turn")
-    async def _attempt(self, waiting: Waiting) -> bool:
+    async def _attempt(self, waiting: Waiting, *, behind: bool) -> bool:
+        if waiting.lone_crashes > MAX_LONE_CRASHES:
+            log.error("message %d was given up: even the apology ends the process", waiting.id)
+            await self._inbox.give_up(waiting)
+            return True
         if self._admission and (refusal := await self._admission.refuses(waiting.message)):
             await self._turn_away(self._admission, waiting, refusal)
             return True
-        if waiting.failures >= MAX_ATTEMPTS:
+        if waiting.failures >= MAX_FAILURES or waiting.lone_crashes >= MAX_LONE_CRASHES:
             await self._telling.instead(waiting, "turn_failed")
             return True
         if used_up := await self._shares.tokens_used_up(waiting.message.team_id):
             await self._refuse(waiting, used_up)
             return True
+        if behind:
+            await self._outages.hold(waiting)
+            return False
         if self._outages.known:
             return await self._outages.begin(waiting, "model_down")
-        if await self._outages.comes_later(waiting):
-            return False
         try:
             await self._turn.ainvoke(waiting)
         except ShareUsedUp as told:

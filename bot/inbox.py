@@ -18,16 +18,18 @@ from bot.logs import fault
 from bot.messages import Message
 from bot.person.settings import OFF_RECORD
 from bot.quiet import is_quiet, speak_again
+from bot.running.jobs import Limits
 from bot.running.queue import REPLIES, Queue
-from bot.running.sweeping import LATE_SECONDS
+from bot.running.sweeping import ALONE_AFTER_CRASHES, LATE_SECONDS
 from bot.words import storable
-from memory import DM, Pool, View, measured, transaction
+from memory import DM, Person, Pool, View, measured, transaction
 
 log = logging.getLogger(__name__)
 
 THREAD_SETTING = "kioku.thread"
 ANSWER = "answer_thread"
-MAX_ATTEMPTS = 5
+MAX_FAILURES = 5
+"""After so many attempts that ended in an error a message is answered with an apology."""
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: it does not stand still for long because of a flag.
 _FLAG_WAIT_SECONDS = 1.0
@@ -37,9 +39,10 @@ _FLAG_WAIT_SECONDS = 1.0
 class Waiting:
     """A stored message that is to be answered, and how often that was begun before.
 
-    `spared` of the `attempts` ended in good order, if without an answer. `revision` says which
-    edit of the text this is, `held_since` when the model was first found away for it, `late` that
-    it was written while nobody listened.
+    Of the `attempts`, `spared` ended without an answer and without an error, and `failures` in an
+    error; in `crashes` the process died, in `lone_crashes` with no other message in progress.
+    `revision` says which edit of the text this is, `held_since` when the model was first found
+    away for it, `late` that it was written while the app was away.
 
     `attempts` is also the fence: who finds another number stored is no longer the one to answer.
     `more` says that its thread held something else to see to when this was begun; what is stored
@@ -50,15 +53,18 @@ class Waiting:
     message: Message
     attempts: int
     spared: int = 0
+    failures: int = 0
+    crashes: int = 0
+    lone_crashes: int = 0
     revision: int = 0
     held_since: datetime | None = None
     late: bool = False
     more: bool = True
 
     @property
-    def failures(self) -> int:
-        """How many attempts broke off: of those it is not known how far they came."""
-        return self.attempts - self.spared
+    def runs_alone(self) -> bool:
+        """Whether the process that answers it starts no other meanwhile."""
+        return self.crashes >= ALONE_AFTER_CRASHES
 
 
 class Inbox:
@@ -104,6 +110,7 @@ class Inbox:
                 queue=REPLIES,
                 lock=f"{REPLIES}:{message.thread}",
                 behind=late,
+                limits=_limits(message.person, message.channel_id),
                 thread=message.thread,
             )
             if message.audience != DM and await overhearing.anything_after(connection, message):
@@ -124,18 +131,23 @@ class Inbox:
                 await _insert(connection, message, "withdrawn", late=False)
 
     @measured("claim")
-    async def next(self, thread: str) -> Waiting | None:
-        """Return the oldest message of `thread` that waits, and count the attempt at it."""
+    async def next(self, thread: str, *, untold: bool = False) -> Waiting | None:
+        """Return the oldest message of `thread` that waits, and count the attempt at it.
+
+        It is in progress in this process then, until its attempt ends. `untold`: the oldest of
+        those that were not held for the model yet.
+        """
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             found = await connection.execute(
-                "UPDATE inbox_events SET attempts = attempts + 1 WHERE id = ("
+                "UPDATE inbox_events SET attempts = attempts + 1, claimed_by = %s WHERE id = ("
                 " SELECT id FROM inbox_events WHERE thread = %s AND status = 'waiting'"
-                " ORDER BY ts LIMIT 1) AND status = 'waiting'"
-                " RETURNING id, message, attempts - 1 AS attempts, spared, revision, held_since,"
-                " late, EXISTS (SELECT FROM inbox_events other WHERE other.thread ="
-                " inbox_events.thread AND other.status IN ('waiting', 'withdrawn')"
+                " AND (held_since IS NULL OR NOT %s) ORDER BY ts LIMIT 1) AND status = 'waiting'"
+                " RETURNING id, message, attempts - 1 AS attempts, spared, failures, crashes,"
+                " lone_crashes, revision, held_since, late, EXISTS (SELECT FROM inbox_events other"
+                " WHERE other.thread = inbox_events.thread"
+                " AND other.status IN ('waiting', 'withdrawn')"
                 " AND other.id <> inbox_events.id) AS more",
-                (thread,),
+                (self._queue.process, thread, untold),
             )
             row = await found.fetchone()
         if row is None:
@@ -167,7 +179,8 @@ class Inbox:
             found = await connection.execute(
                 "UPDATE inbox_events e SET status = 'waiting', message = %(message)s,"
                 " event_id = %(event)s, revision = revision + 1, edited_at = now(),"
-                " spared = attempts,"
+                " spared = attempts, failures = 0, crashes = 0, lone_crashes = 0,"
+                " claimed_by = NULL,"
                 " interrupted = false, finished_at = NULL, held_since = NULL"
                 " WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s"
                 " AND user_id = %(user)s AND event_id <> %(event)s"
@@ -185,7 +198,7 @@ class Inbox:
                 },
             )
             if await found.fetchone() is not None:
-                await self._schedule(connection, message.thread)
+                await self._schedule(connection, message.thread, _limits(message.person))
 
     async def withdraw(self, team_id: str, channel_id: str, ts: str, thread: str) -> None:
         """Take a deleted message back: it is not answered, and what there is of an answer goes."""
@@ -200,7 +213,7 @@ class Inbox:
             )
             row = await found.fetchone()
             if row is not None and row["attempts"]:
-                await self._schedule(connection, thread)
+                await self._schedule(connection, thread, Limits())
 
     async def interrupt(self, thread: str) -> None:
         """Set the flag that a running turn of `thread` sees: the person pressed Stop."""
@@ -234,15 +247,45 @@ class Inbox:
         async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
             await _spare(connection, waiting)
 
+    async def hold(self, waiting: Waiting) -> None:
+        """Note that a message waits for the model, behind another one of its thread."""
+        async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
+            await _spare(connection, waiting, held=True)
+
     async def put_off(self, waiting: Waiting, delay: float) -> None:
         """Let a message, and its thread behind it, wait `delay` seconds: the model is away."""
         async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
-            await _spare(connection, waiting)
-            await connection.execute(
-                "UPDATE inbox_events SET held_since = COALESCE(held_since, now()) WHERE id = %s",
-                (waiting.id,),
+            await _spare(connection, waiting, held=True)
+            # The answer replaces the notice.
+            limits = _limits(waiting.message.person, alone=waiting.runs_alone)
+            await self._schedule(connection, waiting.message.thread, limits, delay)
+
+    async def fail(self, waiting: Waiting, delay: float) -> None:
+        """Note that this attempt ended in an error: the message is begun anew in `delay` seconds.
+
+        Raises as `begin_anew` does.
+        """
+        message = waiting.message
+        async with transaction(self._pool, {THREAD_SETTING: message.thread}) as connection:
+            failed = await connection.execute(
+                "UPDATE inbox_events SET failures = failures + 1, claimed_by = NULL"
+                " WHERE id = %s AND attempts = %s AND status = 'waiting'",
+                (waiting.id, waiting.attempts + 1),
             )
-            await self._schedule(connection, waiting.message.thread, delay)
+            if not failed.rowcount:
+                await _raise_if_changed(connection, waiting)
+            limits = _limits(message.person, message.channel_id, alone=waiting.runs_alone)
+            await self._schedule(connection, message.thread, limits, delay)
+
+    async def others_answered(self, waiting: Waiting, seconds: float) -> bool:
+        """Say whether, `seconds` ago and after it was first held, the model answered others."""
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                "SELECT model_answered(%s, %s, now() - make_interval(secs => %s)) AS answered",
+                (waiting.message.team_id, waiting.held_since, seconds),
+            )
+            row = await found.fetchone()
+        return bool(row and row["answered"])
 
     async def queue_again(self, thread: str) -> None:
         """Let what still waits in `thread` be answered after what others wrote meanwhile.
@@ -251,18 +294,21 @@ class Inbox:
         """
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             found = await connection.execute(
-                "SELECT received_at < now() - make_interval(secs => %s) AS late FROM inbox_events"
+                "SELECT received_at < now() - make_interval(secs => %s) AS late, team_id, user_id,"
+                " channel_id, crashes >= %s AS alone FROM inbox_events"
                 " WHERE thread = %s AND status = 'waiting' ORDER BY ts LIMIT 1",
-                (LATE_SECONDS, thread),
+                (LATE_SECONDS, ALONE_AFTER_CRASHES, thread),
             )
             row = await found.fetchone()
             if row is not None:
+                person = Person(row["team_id"], row["user_id"])
                 await self._queue.defer(
                     connection,
                     ANSWER,
                     queue=REPLIES,
                     lock=f"{REPLIES}:{thread}",
                     behind=row["late"],
+                    limits=_limits(person, row["channel_id"], alone=row["alone"]),
                     thread=thread,
                 )
 
@@ -287,12 +333,22 @@ class Inbox:
                 await finish(connection, waiting, "failed")
 
     async def _schedule(
-        self, connection: AsyncConnection[DictRow], thread: str, delay: float = 0.0
+        self,
+        connection: AsyncConnection[DictRow],
+        thread: str,
+        limits: Limits,
+        delay: float = 0.0,
     ) -> None:
         """Defer the thread's job; one that waits already waits until then."""
         lock = f"{REPLIES}:{thread}"
         if not await self._queue.defer(
-            connection, ANSWER, queue=REPLIES, lock=lock, delay=delay, thread=thread
+            connection,
+            ANSWER,
+            queue=REPLIES,
+            lock=lock,
+            delay=delay,
+            limits=limits,
+            thread=thread,
         ):
             await self._queue.postpone(connection, lock=lock, delay=delay)
 
@@ -300,6 +356,16 @@ class Inbox:
         scope = {THREAD_SETTING: thread}
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
             await connection.execute(statement, parameters)
+
+
+def _limits(person: Person, channel_id: str = "", *, alone: bool = False) -> Limits:
+    """Return what the answer to a person counts for.
+
+    Slack limits new messages by the channel, and changed ones by the workspace: for these an answer
+    without `channel_id` waits, which replaces what was posted.
+    """
+    budget = f"{person.team_id}.{channel_id or 'updates'}"
+    return Limits(person=person.scope, budget=budget, alone=alone)
 
 
 async def _insert(
@@ -343,7 +409,8 @@ async def finish(
     worker: the turn must not end so.
     """
     finished = await connection.execute(
-        "UPDATE inbox_events SET status = %s, message = NULL, finished_at = now()"
+        "UPDATE inbox_events SET status = %s, message = NULL, finished_at = now(),"
+        " claimed_by = NULL"
         " WHERE id = %s AND attempts = %s AND revision = %s AND status = 'waiting'",
         (status, waiting.id, waiting.attempts + 1, waiting.revision),
     )
@@ -379,11 +446,14 @@ def raise_if_changed(row: DictRow | None, waiting: Waiting) -> None:
         raise Stopped("The person pressed Stop.")
 
 
-async def _spare(connection: AsyncConnection[DictRow], waiting: Waiting) -> None:
+async def _spare(
+    connection: AsyncConnection[DictRow], waiting: Waiting, *, held: bool = False
+) -> None:
     spared = await connection.execute(
-        "UPDATE inbox_events SET spared = spared + 1"
+        "UPDATE inbox_events SET spared = spared + 1, claimed_by = NULL,"
+        " held_since = CASE WHEN %s THEN COALESCE(held_since, now()) ELSE held_since END"
         " WHERE id = %s AND attempts = %s AND status = 'waiting'",
-        (waiting.id, waiting.attempts + 1),
+        (held, waiting.id, waiting.attempts + 1),
     )
     if not spared.rowcount:
         await _raise_if_changed(connection, waiting)

@@ -131,7 +131,7 @@ class Replier:
             failed = error if isinstance(error, ReplyFailed) else ReplyFailed(_cause(error))
             log.warning("the model did not answer: %s", fault(error))
             if failed.passes:
-                self.breaker.failed()
+                self.breaker.failed(_digest(person, prompt))
             else:
                 self.breaker.answered()
             raise failed from error
@@ -279,6 +279,12 @@ async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Repl
         # Cancelled, it closes its connection to the model.
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _digest(person: Person, prompt: Prompt) -> str:
+    """Return what tells a request from others: who asks, and what."""
+    asked = json.dumps([person.scope, prompt.input[-1]["content"]], sort_keys=True)
+    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def _pseudonym(person: Person) -> str:

@@ -10,20 +10,20 @@ PROBE_SECONDS = 5.0
 
 
 class Breaker:
-    """Opens after `FAILURES` failures in a row; then lets one request through each `PROBE_SECONDS`.
+    """Opens after failures of `FAILURES` different requests, with no success between them.
 
-    There is one for each process.
+    Then it lets one request through each `PROBE_SECONDS`. There is one breaker for each process.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failures = 0
+        self._failed: set[str] = set()
         self._next_probe = 0.0
 
     @property
     def probing(self) -> bool:
         """Say whether the model was found away, so that a request is but a try."""
-        return self._failures >= FAILURES
+        return len(self._failed) >= FAILURES
 
     @property
     def open(self) -> bool:
@@ -38,11 +38,15 @@ class Breaker:
             self._next_probe = self._clock() + PROBE_SECONDS
         return True
 
-    def failed(self) -> None:
-        """Note that the model could not be reached, or did not answer."""
-        self._failures += 1
+    def failed(self, request: str) -> None:
+        """Note that the model did not answer a request, named by what distinguishes it.
+
+        One that is made again and fails again counts once: the fault may be its own.
+        """
+        if not self.probing:
+            self._failed.add(request)
         self._next_probe = self._clock() + PROBE_SECONDS
 
     def answered(self) -> None:
         """Note that the model is there, whatever it said."""
-        self._failures = 0
+        self._failed.clear()

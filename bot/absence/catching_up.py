@@ -16,6 +16,7 @@ from bot.absence.listening import CATCH_UP
 from bot.absence.reading import Place, Reading
 from bot.audience import Kind
 from bot.logs import fault
+from bot.running.jobs import Limits
 from bot.running.queue import REPLIES, Queue
 from bot.slack import SLACK_FAULTS, error_code, retry_after
 from memory import Pool, transaction
@@ -157,6 +158,7 @@ class CatchingUp:
             lock=f"{name}:{team}",
             delay=delay,
             behind=False,
+            limits=Limits(),
             team=team,
             **arguments,
         )

@@ -8,7 +8,7 @@ from bot.inbox import Waiting
 from memory import Pool, person_transaction
 
 # Or a refusal with the conversation it was said in.
-Kind: TypeAlias = Literal["outage", "share_messages", "share_tokens"] | str
+Kind: TypeAlias = Literal["share_messages", "share_tokens"] | str
 
 
 class Notices:
@@ -36,25 +36,3 @@ class Notices:
             )
             [row] = await claimed.fetchall()
         return bool(row["event_id"] == waiting.id)
-
-    async def is_ahead(self, waiting: Waiting, kind: Kind) -> bool:
-        """Say whether another message of the person gave the notice and still waits."""
-        person = waiting.message.person
-        async with person_transaction(self._pool, person) as connection:
-            found = await connection.execute(
-                "SELECT FROM notices JOIN inbox_events events ON events.id = notices.event_id"
-                " WHERE notices.team_id = %s AND notices.user_id = %s AND kind = %s"
-                " AND notices.expires_at > now() AND events.status = 'waiting'"
-                " AND notices.event_id <> %s",
-                (person.team_id, person.user_id, kind, waiting.id),
-            )
-            return await found.fetchone() is not None
-
-    async def over(self, waiting: Waiting, kind: Kind) -> None:
-        """Forget the notice: the next time is another one."""
-        person = waiting.message.person
-        async with person_transaction(self._pool, person) as connection:
-            await connection.execute(
-                "DELETE FROM notices WHERE team_id = %s AND user_id = %s AND kind = %s",
-                (person.team_id, person.user_id, kind),
-            )

@@ -34,14 +34,10 @@ class Telling:
         await self._show(waiting, view, intent, key, values)
         await self._parts.turns.end(waiting, intent, view, outcome, reply=None)
 
-    async def meanwhile(self, waiting: Waiting, key: str, *, anyway: bool) -> None:
-        """Tell the person that their answer takes longer; it will stand in the same message.
-
-        Unless it is to be told `anyway`, only where half an answer stands already.
-        """
+    async def meanwhile(self, waiting: Waiting, key: str) -> None:
+        """Tell the person that their answer takes longer; it will replace this message."""
         view, intent = await self._begin(waiting, remember=True)
-        if anyway or intent.reply_ts:
-            await self._show(waiting, view, intent, key, {})
+        await self._show(waiting, view, intent, key, {})
 
     async def _begin(self, waiting: Waiting, *, remember: bool) -> tuple[View, Intent]:
         parts, text = self._parts, waiting.message.text if remember else ""

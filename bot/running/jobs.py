@@ -1,14 +1,19 @@
-"""Procrastinate's jobs, as they are noted when PostgreSQL may be away."""
+"""Procrastinate's jobs: which one a worker takes, and how their end is stored."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 import procrastinate
 from procrastinate import exceptions
+from procrastinate.connector import BaseConnector
 from procrastinate.jobs import Job, Status
 from psycopg_pool import PoolClosed
 
@@ -17,28 +22,127 @@ from memory import is_away
 
 log = logging.getLogger(__name__)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a job counts for: its `person`, and the limit of Slack's its answer waits for, `budget`.
+
+    While one runs that is to run `alone`, the process that took it starts no other.
+    """
+
+    person: str | None = None
+    budget: str | None = None
+    alone: bool = False
+
+
+PERSON_AT_ONCE = 4
+"""Jobs of one person that run at a time, in all processes together."""
+BUDGET_AT_ONCE = 16
+"""Jobs whose answers wait for the same limit of Slack's that run at a time, in all processes."""
+ALONE_SECONDS = 120.0
+"""For how long at most a process starts no other job while one runs that is to run alone."""
+
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
-# The next of its lock is told on the channel that Procrastinate's workers listen to, as the
-# insertion of a job is: else what was stored just as this job ended would wait for the next poll.
-_FINISH_AND_WAKE = (
-    "SELECT procrastinate_finish_job_v1(%(job)s, %(status)s, %(delete)s),"
-    " (SELECT pg_notify('procrastinate_queue_v1#' || queue_name,"
-    " json_build_object('type', 'job_inserted', 'job_id', id)::text)"
-    " FROM procrastinate_jobs WHERE lock = %(lock)s AND status = 'todo'"
-    " AND (scheduled_at IS NULL OR scheduled_at <= now()) LIMIT 1)"
+_LOOK_SECONDS = 0.2
+# procrastinate_fetch_job_v2, which passes over what its person or its budget has no room for. Two
+# processes that fetch at the same moment may each take the last place: one job more runs.
+_FETCH: LiteralString = (
+    "WITH busy AS MATERIALIZED (SELECT person, budget FROM procrastinate_jobs"
+    "  WHERE status = 'doing' AND (person IS NOT NULL OR budget IS NOT NULL)),"
+    " candidate AS (SELECT jobs.id FROM procrastinate_jobs AS jobs"
+    "  WHERE jobs.status = 'todo' AND jobs.queue_name = ANY(%(queues)s)"
+    "  AND (jobs.scheduled_at IS NULL OR jobs.scheduled_at <= now())"
+    "  AND (jobs.person <> ALL(ARRAY(SELECT person FROM busy WHERE person IS NOT NULL"
+    "   GROUP BY person HAVING count(*) >= %(person_at_once)s))) IS NOT FALSE"
+    "  AND (jobs.budget <> ALL(ARRAY(SELECT budget FROM busy WHERE budget IS NOT NULL"
+    "   GROUP BY budget HAVING count(*) >= %(budget_at_once)s))) IS NOT FALSE"
+    "  AND NOT EXISTS (SELECT FROM procrastinate_jobs AS other WHERE jobs.lock IS NOT NULL"
+    "   AND other.lock = jobs.lock AND (other.status = 'doing' OR (other.status = 'todo'"
+    "   AND (other.priority > jobs.priority"
+    "   OR (other.priority = jobs.priority AND other.id < jobs.id)))))"
+    "  ORDER BY jobs.priority DESC, jobs.id LIMIT 1 FOR UPDATE OF jobs SKIP LOCKED)"
+    " UPDATE procrastinate_jobs AS taken SET status = 'doing', worker_id = %(worker)s"
+    " FROM candidate WHERE taken.id = candidate.id RETURNING taken.id, taken.status,"
+    " taken.task_name, taken.priority, taken.lock, taken.queueing_lock, taken.args,"
+    " taken.scheduled_at, taken.queue_name, taken.attempts, taken.worker_id, taken.alone"
+)
+# What had to wait for this job is told on the channel that Procrastinate's workers listen to, as
+# the insertion of a job is: else it would wait for the next poll.
+_FINISH_AND_WAKE: LiteralString = (
+    "SELECT procrastinate_finish_job_v1(ended.id, %(status)s, %(delete)s),"
+    " (SELECT pg_notify('procrastinate_queue_v1#' || next.queue_name,"
+    " json_build_object('type', 'job_inserted', 'job_id', next.id)::text)"
+    " FROM procrastinate_jobs AS next WHERE next.status = 'todo'"
+    " AND (next.scheduled_at IS NULL OR next.scheduled_at <= now()) AND (next.lock = ended.lock"
+    " OR next.person = ended.person OR next.budget = ended.budget OR ended.alone) LIMIT 1)"
+    " FROM procrastinate_jobs AS ended WHERE ended.id = %(job)s"
 )
 
 
 class Jobs(procrastinate.manager.JobManager):
-    """None is left as if it still ran, with its lock, until the worker ends.
+    """The jobs of this process's workers.
 
-    One that failed gives way to one that waits: at most one job of a queueing lock does, and
-    Procrastinate would raise. The end of a job is noted however often PostgreSQL has to be asked,
-    until the application is `stopping`: the next one frees the job.
+    A job is taken where its person and its budget have room, and none while this process runs one
+    that is to run alone. With `draining` a worker that finds nothing to take waits for what this
+    process still runs, so that it ends when nothing is left.
+
+    No job is left as if it still ran, with its lock, until the worker ends. One that failed gives
+    way to one that waits: at most one job of a queueing lock does, and Procrastinate would raise.
+    The end of a job is stored however often PostgreSQL has to be asked, until the application is
+    `stopping`: the next one frees the job.
     """
 
-    stopping: asyncio.Event
+    def __init__(self, connector: BaseConnector, stopping: asyncio.Event) -> None:
+        super().__init__(connector)
+        self.draining = False
+        self._stopping = stopping
+        self._running: set[int | None] = set()
+        self._ended = asyncio.Event()
+        self._alone: int | None = None
+        self._alone_until = 0.0
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        """Take the next job that may be begun now; None where there is none."""
+        while True:
+            self._ended.clear()
+            job = await self._taken(list(queues or ()), worker_id)
+            if job is not None or not (self.draining and self._running):
+                return job
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
+
+    async def _taken(self, queues: list[str], worker_id: int) -> Job | None:
+        if self._alone is not None and time.monotonic() < self._alone_until:
+            return None
+        rows = await self.connector.execute_query_all_async(
+            _FETCH,
+            queues=queues,
+            worker=worker_id,
+            person_at_once=PERSON_AT_ONCE,
+            budget_at_once=BUDGET_AT_ONCE,
+        )
+        if not rows:
+            return None
+        [row] = rows
+        self._running.add(row["id"])
+        if row["alone"]:
+            self._alone, self._alone_until = row["id"], time.monotonic() + ALONE_SECONDS
+        return Job.from_row(row)
+
+    async def retry_job(
+        self,
+        job: Job,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        """Let the job wait again."""
+        try:
+            await super().retry_job(job, retry_at, priority, queue, lock)
+        finally:
+            self._over(job)
 
     async def retry_job_by_id_async(
         self,
@@ -48,7 +152,7 @@ class Jobs(procrastinate.manager.JobManager):
         queue: str | None = None,
         lock: str | None = None,
     ) -> None:
-        """Let the job wait again, or go where another waits already."""
+        """Let the job wait again, or end it where another waits already."""
         again = super().retry_job_by_id_async
         try:
             await self._note(lambda: again(job_id, retry_at, priority, queue, lock))
@@ -57,17 +161,26 @@ class Jobs(procrastinate.manager.JobManager):
             await self.finish_job_by_id_async(job_id, status=Status.FAILED, delete_job=True)
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
-        """Note the end of a job, and wake a worker for the next one of its lock."""
-        if not job.lock or self.stopping.is_set():
-            await super().finish_job(job, status, delete_job)
-            return
-        values = {"job": job.id, "status": status.value, "delete": delete_job, "lock": job.lock}
-        await self._note(lambda: self.connector.execute_query_async(_FINISH_AND_WAKE, **values))
+        """Store the end of a job, and wake a worker for one that had to wait for it."""
+        try:
+            if not job.lock or self._stopping.is_set():
+                await super().finish_job(job, status, delete_job)
+                return
+            values = {"job": job.id, "status": status.value, "delete": delete_job}
+            await self._note(lambda: self.connector.execute_query_async(_FINISH_AND_WAKE, **values))
+        finally:
+            self._over(job)
 
     async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:
-        """Note the end of a job."""
+        """Store the end of a job."""
         finish = super().finish_job_by_id_async
         await self._note(lambda: finish(job_id, status, delete_job))
+
+    def _over(self, job: Job) -> None:
+        self._running.discard(job.id)
+        if self._alone == job.id:
+            self._alone = None
+        self._ended.set()
 
     async def _note(self, write: Callable[[], Awaitable[None]]) -> None:
         pause = _FIRST_PAUSE_SECONDS
@@ -76,7 +189,7 @@ class Jobs(procrastinate.manager.JobManager):
                 return await write()
             except exceptions.ConnectorException as error:
                 closed = isinstance(error.__cause__, PoolClosed)
-                if closed or not is_away(error.__cause__) or self.stopping.is_set():
+                if closed or not is_away(error.__cause__) or self._stopping.is_set():
                     raise
                 log.warning("the end of a job is noted again: %s", fault(error))
             await asyncio.sleep(pause)

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, LiteralString
+from uuid import uuid4
 
 import procrastinate
 from procrastinate import exceptions
@@ -19,7 +20,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from bot.logs import fault
-from bot.running.jobs import Jobs
+from bot.running.jobs import Jobs, Limits
 from bot.running.queue_migrations import queue_migrations
 from bot.running.sweeping import BEHIND, free_stalled, let_the_newest_through
 from memory import Migration, Pool, packaged_migrations, transaction
@@ -45,17 +46,21 @@ _SOON_SECONDS = 10.0
 _AGAIN_SECONDS = 0.2
 _LOOK_AGAIN_SECONDS = 60.0
 # Where no process stays to watch the clock: once in each hour and each minute that has any work.
+_NO_LIMITS = Limits()
 _CAUGHT_UP = {"hour": 3_600, "minute": 60}
 # One statement and no savepoint, in place of procrastinate's function and its exception. A job that
 # waits already is held until the caller commits: whoever takes it finds what the caller stored.
 _ADD: LiteralString = (
     "INSERT INTO procrastinate_jobs AS job"
-    " (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at)"
-    " VALUES (%(queue)s, %(name)s, %(priority)s, %(lock)s, %(lock)s, %(arguments)s,"
-    " CASE WHEN %(delay)s > 0 THEN clock_timestamp() + make_interval(secs => %(delay)s) END)"
+    " (queue_name, task_name, priority, lock, queueing_lock, args, person, budget, alone,"
+    " scheduled_at) VALUES (%(queue)s, %(name)s, %(priority)s, %(lock)s, %(lock)s, %(arguments)s,"
+    " %(person)s, %(budget)s, %(alone)s, CASE WHEN %(delay)s > 0"
+    " THEN clock_timestamp() + make_interval(secs => %(delay)s) END)"
     " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE"
 )
-_DEFER: LiteralString = f"{_ADD} SET task_name = job.task_name RETURNING xmax = 0 AS added"
+_DEFER: LiteralString = (
+    f"{_ADD} SET alone = job.alone OR excluded.alone RETURNING xmax = 0 AS added"
+)
 _DEFER_EACH: LiteralString = (
     "INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args)"
     " SELECT %(queue)s, %(name)s, lock, lock, arguments"
@@ -100,17 +105,20 @@ class _Waits(BaseRetryStrategy):
 
 
 class Queue:
-    """Deferring and running jobs. Arguments of jobs are opaque ids only."""
+    """Deferring and running jobs. Arguments of jobs are opaque ids only.
+
+    `process` identifies this process among all that work the queue.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.process = uuid4().hex
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
         self._repeated: list[Task[..., Any, Any]] = []
         self._running: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
-        jobs = Jobs(self._app.connector)
-        jobs.stopping = self._stopping
-        self._app.job_manager = jobs
+        self._jobs = Jobs(self._app.connector, self._stopping)
+        self._app.job_manager = self._jobs
         self._patience = 0.0
         self._stop_by = 0.0
 
@@ -160,15 +168,17 @@ class Queue:
         lock: str,
         delay: float = 0.0,
         behind: bool = False,
+        limits: Limits = _NO_LIMITS,
         **arguments: str,
     ) -> bool:
         """Add a job within the caller's transaction; False when one is waiting already.
 
         Jobs of one `lock` run one at a time, and at most one of them waits. This process need not
         be the one that can do the work: whoever works `queue` has to know `name`. `behind`: it is
-        late anyway, and lets what is new go first.
+        late anyway, and lets what is new go first. `limits` bound how many run at a time; one that
+        waits already keeps its own, but runs alone where this one is to.
         """
-        given = _given(name, queue, lock, delay, arguments)
+        given = _given(name, queue, lock, delay, arguments, limits)
         added = await connection.execute(_DEFER, {**given, "priority": BEHIND} if behind else given)
         [row] = await added.fetchall()
         return bool(row["added"])
@@ -228,7 +238,7 @@ class Queue:
         """Let the waiting jobs called `name` wait no longer."""
         await connection.execute(
             "UPDATE procrastinate_jobs SET scheduled_at = now()"
-            " WHERE task_name = %s AND status = 'todo' AND scheduled_at > now()",
+            " WHERE task_name = %s AND status = 'todo' AND scheduled_at > now() AND NOT alone",
             (name,),
         )
 
@@ -313,7 +323,9 @@ class Queue:
                 **_WORKER,
             )
         )
+        self._jobs.draining = True
         _, late = await asyncio.wait({work}, timeout=until - asyncio.get_running_loop().time())
+        self._jobs.draining = False
         for task in late:
             task.cancel()
         await asyncio.gather(work, return_exceptions=True)
@@ -388,10 +400,18 @@ class Queue:
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        seen, trusted = loop.time(), 0.0
         while not self._stopping.is_set():
             try:
-                await self.free_stalled()
                 await let_the_newest_through(self._pool, REPLIES)
+                # While PostgreSQL was away no worker's heartbeat could be stored: those that live
+                # get the time for one.
+                if loop.time() - seen > _STALLED_SECONDS:
+                    trusted = loop.time() + _STALLED_SECONDS
+                seen = loop.time()
+                if seen >= trusted:
+                    await self.free_stalled()
             except Exception as error:  # noqa: BLE001 - the database may be away; try again
                 log.warning("waiting jobs could not be looked after: %s", fault(error))
             await self._pause(_HEARTBEAT_SECONDS)
@@ -406,7 +426,12 @@ class Queue:
 
 
 def _given(
-    name: str, queue: str, lock: str, delay: float, arguments: Mapping[str, str]
+    name: str,
+    queue: str,
+    lock: str,
+    delay: float,
+    arguments: Mapping[str, str],
+    limits: Limits = _NO_LIMITS,
 ) -> dict[str, Any]:
     return {
         "name": name,
@@ -414,5 +439,8 @@ def _given(
         "lock": lock,
         "priority": 0,
         "delay": delay,
+        "person": limits.person,
+        "budget": limits.budget,
+        "alone": limits.alone,
         "arguments": Jsonb(arguments),
     }

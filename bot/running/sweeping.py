@@ -8,12 +8,18 @@ from psycopg.rows import DictRow
 from memory import Pool, transaction
 
 LATE_SECONDS = 60
+ALONE_AFTER_CRASHES = 2
+"""After so many crashes of a process that had a message in progress it runs alone."""
+MAX_LONE_CRASHES = 3
+"""After so many crashes of a process that had only this message in progress it is given up."""
 # Of 0, where new jobs stand, and 1, where the oldest few do.
 BEHIND = -1
 _SWEEP_LOCK = 0x6B696F6B75_01  # "kioku", 1
 # Every other second, by each worker: fewer than a worker begins, however slow its model is, so that
 # something is left for who writes now.
 _LATE_FIRST = 4
+# After the second of them: where something else ends the processes, it may end another one next.
+_CRASH_WAITS = {2: 10.0}
 
 # A job whose worker died; the one that waits for the same lock, if any, will do its work.
 _DEAD = (
@@ -27,11 +33,18 @@ _GIVE_WAY = (
 )
 _GIVE_BACK = (
     "UPDATE procrastinate_jobs SET status = 'todo', attempts = attempts + 1, scheduled_at = now()"
-    f" WHERE {_DEAD} AND NOT abort_requested RETURNING queue_name, id"
+    f" WHERE {_DEAD} AND NOT abort_requested RETURNING queue_name"
 )
 _WAKE = (
-    "SELECT pg_notify('procrastinate_queue_v1#' || %(queue_name)s,"
-    " json_build_object('type', 'job_inserted', 'job_id', %(id)s::bigint)::text)"
+    "SELECT pg_notify('procrastinate_queue_v1#' || queue_name,"
+    " json_build_object('type', 'job_inserted', 'job_id', 0)::text)"
+    " FROM unnest(%s::text[]) AS queue_name"
+)
+_CRASHED = (
+    "UPDATE procrastinate_jobs AS job SET alone = job.alone OR crashed.alone,"
+    " scheduled_at = GREATEST(job.scheduled_at, now() + make_interval(secs => crashed.seconds))"
+    " FROM unnest(%s::text[], %s::boolean[], %s::float8[]) AS crashed (lock, alone, seconds)"
+    " WHERE job.lock = crashed.lock AND job.status = 'todo'"
 )
 
 _WAITING = (
@@ -48,7 +61,9 @@ _STEP_BACK = (
 )
 _STEP_UP = (
     "UPDATE procrastinate_jobs SET priority = 1 WHERE id IN ("
-    f" SELECT id FROM procrastinate_jobs WHERE {_WAITING} AND priority = {BEHIND} ORDER BY id LIMIT"
+    f" SELECT id FROM procrastinate_jobs AS late WHERE {_WAITING} AND priority = {BEHIND}"
+    " AND NOT EXISTS (SELECT FROM procrastinate_jobs AS earlier WHERE earlier.status = 'todo'"
+    f" AND earlier.person = late.person AND earlier.id < late.id) ORDER BY id LIMIT"
     f" (SELECT GREATEST(0, %(first)s - count(*)) FROM procrastinate_jobs WHERE {_WAITING}"
     " AND priority = 1) FOR UPDATE SKIP LOCKED)"
 )
@@ -57,16 +72,31 @@ _STEP_UP = (
 async def free_stalled(pool: Pool, stalled_seconds: float) -> int:
     """Give back the jobs of workers that died; return how many there were.
 
-    Only one worker does so at a time: what another has just given back may run again already.
+    Messages they had in progress are charged with the crash first: see `count_crashes` in the
+    migrations. Only one worker does so at a time: what another has just given back may run again
+    already.
     """
+    parameters = {"stalled": stalled_seconds, "alone_after": ALONE_AFTER_CRASHES}
     async with transaction(pool) as connection:
-        if not await _is_my_turn(connection):
+        found = await connection.execute(
+            f"SELECT pg_try_advisory_xact_lock({_SWEEP_LOCK}) AND EXISTS"
+            f" (SELECT FROM procrastinate_jobs WHERE {_DEAD}) AS dead",
+            parameters,
+        )
+        row = await found.fetchone()
+        if not (row and row["dead"]):
             return 0
-        parameters = {"stalled": stalled_seconds}
+        counted = await connection.execute(
+            "SELECT * FROM count_crashes(%(stalled)s, %(alone_after)s)", parameters
+        )
+        crashed = await counted.fetchall()
         gone = await connection.execute(_GIVE_WAY, parameters)
         again = await connection.execute(_GIVE_BACK, parameters)
-        for job in await again.fetchall():
-            await connection.execute(_WAKE, job)
+        queues = {job["queue_name"] for job in await again.fetchall()}
+        waits = [_CRASH_WAITS.get(one["lone_crashes"], 0.0) for one in crashed]
+        values = ([one["lock"] for one in crashed], [one["alone"] for one in crashed], waits)
+        await connection.execute(_CRASHED, values)
+        await connection.execute(_WAKE, (list(queues),))
         return gone.rowcount + again.rowcount
 
 
@@ -75,6 +105,7 @@ async def let_the_newest_through(pool: Pool, queue: str) -> None:
 
     A job that has waited for a minute steps back behind those that have not; of those that
     stepped back the oldest few go ahead of all, so that they get their share however much comes.
+    One of each person's: others of theirs may not be taken yet, and would hold up other people's.
     """
     parameters = {"queue": queue, "late": LATE_SECONDS, "first": _LATE_FIRST}
     async with transaction(pool) as connection:

@@ -110,7 +110,7 @@ def create_answering(wiring: Wiring) -> Answering:
         wiring.inbox,
         create_turn(parts, wiring.open_outlet),
         telling,
-        Outages(wiring.inbox, notices, telling, parts.replier.breaker),
+        Outages(wiring.inbox, telling, parts.replier.breaker),
         Withdrawals(pool, parts.client, parts.bot_user_id),
         wiring.shares,
         notices,

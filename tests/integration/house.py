@@ -264,7 +264,7 @@ async def build(
     )
     telling = Telling(parts, open_outlet)
     notices = Notices(pool)
-    outages = Outages(inbox, notices, telling, parts.replier.breaker)
+    outages = Outages(inbox, telling, parts.replier.breaker)
     withdrawals = Withdrawals(pool, client, slack.bot_user_id)
     turn = create_turn(parts, open_outlet)
     answering = Answering(inbox, turn, telling, outages, withdrawals, shares, notices)

@@ -1,4 +1,4 @@
-"""While the model is away: one notice a person, and every answer in its place later."""
+"""While the model is away: each message gets a notice, which becomes its answer later."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bot.messages import Message
 from bot.running.worker import FORMATION_WAITS, register_work
 from memory import forget
 from tests.integration.house import House
+from tests.integration.playground_slack import Place
 from tests.integration.work import sql
 
 NOTICE = say("en", "held_down")
@@ -89,21 +90,17 @@ async def test_the_notice_becomes_the_answer(house: House, how: dict[str, Any], 
     assert due_in(house, asked) is None
 
 
-async def test_a_person_is_told_once_and_answered_in_order(house: House) -> None:
-    """Further messages of the person get no notice, and are answered after the first one."""
+async def test_every_message_is_told_once(house: House) -> None:
+    """Each message of a person says that it waits, once, and becomes its own answer."""
     place = house.slack.place()
     house.fault(status=500, times=-1)
     first = await house.told(place, "one")
     second = await house.told(place, "two")
-    for message in (first, second):
+    for message in (first, second, first, second):
         await drain(house, message)
-    assert [house.replies(place, m) for m in (first, second)] == [[NOTICE], []]
+    assert [house.replies(place, m) for m in (first, second)] == [[NOTICE], [NOTICE]]
+    assert len(house.slack.calls("chat.postMessage", "chat.update")) == 2
     back(house)
-    # Its turn comes first, but it is not the first.
-    await drain(house, second)
-    assert house.replies(place, second) == []
-    assert len(house.prompts()) == 2
-    assert (due_in(house, second) or 0) > 4
     await drain(house, first)
     assert due_in(house, second) == pytest.approx(0, abs=1.0)
     await drain(house, second)
@@ -113,7 +110,7 @@ async def test_a_person_is_told_once_and_answered_in_order(house: House) -> None
 
 
 async def test_another_person_and_another_outage_are_told_again(house: House) -> None:
-    """Each person is told; and whoever was answered meanwhile is told again the next time."""
+    """Each person is told; and who was answered meanwhile is told again the next time."""
     places = [house.slack.place(), house.slack.place()]
     for _ in range(2):
         house.fault(status=500, times=-1)
@@ -126,17 +123,98 @@ async def test_another_person_and_another_outage_are_told_again(house: House) ->
             await drain(house, message)
 
 
-async def test_half_an_answer_gives_way_though_the_person_knows(house: House) -> None:
-    """Where half an answer stands it says what happened, also to somebody who was told before."""
-    place = house.slack.place()
+async def test_everybody_who_waits_in_a_thread_is_told(house: House) -> None:
+    """Messages behind one that waits for the model tell their authors so, and keep their order."""
+    ann, team = house.slack.person()
+    bob, _ = house.slack.person()
+    channel = house.slack.channel("public", ann, bob)
+    places = [Place(user, team, channel, "", "") for user in (ann, bob)]
     house.fault(status=500, times=-1)
-    first = await house.told(place, "one")
-    await drain(house, first)
+    first = await house.told(places[0], "one")
+    second = await house.told(places[1], "two", thread_ts=first.ts)
+    third = await house.told(places[0], "three", thread_ts=first.ts)
+    asked = (first, second, third)
+    for _ in range(2):
+        await drain(house, first)
+    assert house.replies(places[0], first) == [NOTICE] * 3
+    assert len(house.slack.calls("chat.postMessage", "chat.update")) == 3
+    assert (due_in(house, first) or 0) > 8
+    shown = [house.row("turns", message)["reply_ts"] for message in asked]
     back(house)
-    house.fault(break_after_chars=20, times=-1)
-    second = await house.told(place, "Tell me something long about the weather in Kyoto")
-    await drain(house, second)
-    assert house.replies(place, second) == [NOTICE]
+    await drain(house, first)
+    assert [p[-1]["content"].split()[-1] for p in house.prompts()][-3:] == ["one", "two", "three"]
+    assert [house.row("turns", message)["reply_ts"] for message in asked] == shown
+    assert len(house.replies(places[0], first)) == 3
+    assert NOTICE not in house.replies(places[0], first)
+    assert house.row("turns", second)["user_id"] == bob
+
+
+POISON = "Tell me about the forbidden word"
+
+
+def poisoned(house: House) -> None:
+    """Let the model fail for one prompt, and answer all others."""
+    house.fault(status=500, times=-1, match=POISON)
+
+
+async def test_one_prompt_that_always_fails_harms_no_other(house: House) -> None:
+    """A prompt the model fails for opens nothing, and is given up when others were answered."""
+    place, others = house.slack.place(), house.slack.place()
+    poisoned(house)
+    asked = await house.told(place, POISON)
+    for number in range(FAILURES + 2):
+        await drain(house, asked)
+        other = await house.ask(others, f"Hello {number}")
+        assert house.row("turns", other)["status"] == "answered"
+    assert house.replies(place, asked) == [NOTICE]
+    sql(
+        house,
+        "UPDATE inbox_events SET held_since = held_since - interval '3 minutes' WHERE ts = %s",
+        asked.ts,
+    )
+    sql(
+        house,
+        "UPDATE turns SET intended_at = intended_at - interval '150 seconds',"
+        " ended_at = ended_at - interval '150 seconds' WHERE user_id = %s",
+        others.user,
+    )
+    await drain(house, asked)
+    assert house.replies(place, asked) == [say("en", "held_alone")]
+    event = house.row("inbox_events", asked)
+    assert (event["status"], event["message"]) == ("failed", None)
+    assert due_in(house, asked) is None
+    assert len(house.formations(asked.person)) == 1
+
+
+async def test_a_prompt_that_always_fails_keeps_its_waits(house: House) -> None:
+    """Answers to others do not hurry what fails alone: it is tried no more often than before."""
+    place, others = house.slack.place(), house.slack.place()
+    poisoned(house)
+    asked = await house.told(place, POISON)
+    waits = []
+    for number in range(4):
+        await drain(house, asked)
+        await house.ask(others, f"Hello {number}")
+        waits.append(due_in(house, asked))
+    # The first answer after it hurries it once: it may have been an outage.
+    assert waits == [pytest.approx(s, abs=1.5) for s in (0, 10, 20, 40)]
+
+
+async def test_what_fails_while_nothing_else_is_asked_waits_as_in_an_outage(house: House) -> None:
+    """Where the model has answered nobody meanwhile it may be away: half an hour is waited."""
+    place = house.slack.place()
+    poisoned(house)
+    sql(house, "UPDATE turns SET intended_at = intended_at - interval '1 hour'")
+    asked = await house.told(place, POISON)
+    await drain(house, asked)
+    sql(
+        house,
+        "UPDATE inbox_events SET held_since = held_since - interval '20 minutes' WHERE ts = %s",
+        asked.ts,
+    )
+    await drain(house, asked)
+    assert house.replies(place, asked) == [NOTICE]
+    assert house.row("inbox_events", asked)["status"] == "waiting"
 
 
 async def test_each_wait_is_longer_than_the_last(house: House) -> None:
@@ -245,10 +323,10 @@ async def test_a_notice_that_was_not_given_is_given_by_the_next_attempt(house: H
     asked = await house.told(place, "Hello")
     waiting = await house.inbox.next(asked.thread)
     assert waiting is not None
-    assert await house.notices.claim(waiting, "outage", 300)
+    assert await house.notices.claim(waiting, "share_tokens", 300)
     other = replace(waiting, id=waiting.id + 1)
-    assert not await house.notices.claim(other, "outage", 300)
-    assert await house.notices.claim(waiting, "outage", 300)
+    assert not await house.notices.claim(other, "share_tokens", 300)
+    assert await house.notices.claim(waiting, "share_tokens", 300)
 
 
 async def test_stop_ends_the_wait(house: House) -> None:

@@ -11,7 +11,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.running.queue import LEARNING, REPLIES, UPKEEP, Queue
+from bot.running.jobs import BUDGET_AT_ONCE, PERSON_AT_ONCE, Limits
+from bot.running.queue import _POLL_SECONDS, LEARNING, REPLIES, UPKEEP, Queue
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
 from tests.frozen import frozen
 
@@ -48,12 +49,26 @@ def cut_connections(database: str, condition: LiteralString = "true") -> None:
 
 
 async def put(
-    pool: Pool, queue: Queue, lock: str, *, to: str = REPLIES, delay: float = 0.0, **more: str
+    pool: Pool,
+    queue: Queue,
+    lock: str,
+    *,
+    to: str = REPLIES,
+    delay: float = 0.0,
+    limits: Limits | None = None,
+    **more: str,
 ) -> bool:
     """Add a job called ``work``."""
     async with transaction(pool) as connection:
         return await queue.defer(
-            connection, "work", queue=to, lock=lock, delay=delay, behind=False, **more
+            connection,
+            "work",
+            queue=to,
+            lock=lock,
+            delay=delay,
+            behind=False,
+            limits=limits or Limits(),
+            **more,
         )
 
 
@@ -520,6 +535,145 @@ async def test_what_is_repeated_runs_at_the_end_of_a_drain(
     assert times[0] % 3_600 == 0
     assert began - 3_600 <= times[0]
     assert 2 <= len(times) <= 2 + 2 * minutes
+    assert jobs(database) == []
+
+
+class _Held:
+    """Work that goes on until it is let go, and who begins it."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.ended = asyncio.Semaphore(0)
+
+    async def __call__(self, label: str) -> None:
+        self.begun.append(label)
+        await self.ended.acquire()
+
+
+async def test_one_person_leaves_room_for_others(pool: Pool, queue: Queue) -> None:
+    """So many jobs of a person run at a time, in all processes; the next when one has ended."""
+    other = Queue(pool)
+    await other.open()
+    work = _Held()
+    for label in range(3 * PERSON_AT_ONCE):
+        await put(pool, queue, f"A{label}", label=f"a{label}", limits=Limits(person="T1.A"))
+    await put(pool, queue, "B", label="b", limits=Limits(person="T1.B"))
+    await put(pool, queue, "N", label="n")
+    for one in (queue, other):
+        one.register("work", REPLIES, work.__call__, attempts=1, wait=1)
+        one.start(replies=64, learning=1)
+        # One after the other: two that take a job at the same moment may each take the last.
+        await until(lambda: len(work.begun) >= PERSON_AT_ONCE + 2)
+    first = [*(f"a{label}" for label in range(PERSON_AT_ONCE)), "b", "n"]
+    assert sorted(work.begun) == sorted(first)
+    for _ in range(3 * PERSON_AT_ONCE + 2):
+        work.ended.release()
+    await until(lambda: len(work.begun) == 3 * PERSON_AT_ONCE + 2)
+    for one in (queue, other):
+        await one.stop()
+    of_ann = [label for label in work.begun if label[0] == "a"]
+    assert len(set(work.begun)) == len(work.begun)
+    assert set(of_ann[:PERSON_AT_ONCE]) == set(first) - {"b", "n"}
+
+
+async def test_one_channel_leaves_room_for_others(pool: Pool, queue: Queue) -> None:
+    """However many people write in a channel, its answers hold so many places at most."""
+    work = _Held()
+    for number in range(2 * BUDGET_AT_ONCE):
+        limits = Limits(person=f"T1.U{number}", budget="T1.C1")
+        await put(pool, queue, f"C{number}", label=f"c{number}", limits=limits)
+    await put(pool, queue, "D", label="d", limits=Limits(person="T1.B", budget="T1.D1"))
+    queue.register("work", REPLIES, work.__call__, attempts=1, wait=1)
+    queue.start(replies=64, learning=1)
+    await until(lambda: "d" in work.begun)
+    assert sorted(work.begun) == sorted([*(f"c{n}" for n in range(BUDGET_AT_ONCE)), "d"])
+    for _ in range(2 * BUDGET_AT_ONCE + 1):
+        work.ended.release()
+    await until(lambda: len(work.begun) == 2 * BUDGET_AT_ONCE + 1)
+
+
+async def test_what_had_to_wait_for_a_person_does_not_wait_for_the_poll(
+    pool: Pool, queue: Queue
+) -> None:
+    """A person's next job is begun as one of theirs ends, though nobody looks for a minute."""
+    work = _Held()
+    queue.register("work", LEARNING, work.__call__, attempts=1, wait=1)
+    queue.start(replies=1, learning=64, poll_seconds=60)
+    for number in range(PERSON_AT_ONCE + 1):
+        limits = Limits(person="T1.A")
+        await put(pool, queue, f"A{number}", to=LEARNING, label=f"a{number}", limits=limits)
+    await put(pool, queue, "B", to=LEARNING, label="b")
+    await until(lambda: "b" in work.begun)
+    assert f"a{PERSON_AT_ONCE}" not in work.begun
+    work.ended.release()
+    await until(lambda: f"a{PERSON_AT_ONCE}" in work.begun)
+    for _ in range(PERSON_AT_ONCE + 1):
+        work.ended.release()
+
+
+async def test_while_a_job_runs_alone_no_other_is_begun(pool: Pool, queue: Queue) -> None:
+    """Its process begins nothing of any queue until it ends; another process does."""
+    other = Queue(pool)
+    await other.open()
+    here, there = _Held(), _Held()
+    for one, work in ((queue, here), (other, there)):
+        one.register("work", REPLIES, work.__call__, attempts=1, wait=1)
+        one.register("learn", LEARNING, work.__call__, attempts=1, wait=1)
+    await put(pool, queue, "L0", label="alone", limits=Limits(alone=True))
+    queue.start(replies=8, learning=8, poll_seconds=0.05)
+    await until(lambda: here.begun == ["alone"])
+    await put(pool, queue, "L1", label="one")
+    async with transaction(pool) as connection:
+        await queue.defer(connection, "learn", queue=LEARNING, lock="L2", label="two")
+    other.start(replies=8, learning=8, poll_seconds=0.05)
+    await until(lambda: sorted(there.begun) == ["one", "two"])
+    await put(pool, queue, "L3", label="three")
+    await until(lambda: "three" in there.begun)
+    there.ended.release()
+    there.ended.release()
+    there.ended.release()
+    await other.stop()
+    await put(pool, queue, "L4", label="four")
+    await asyncio.sleep(4 * _POLL_SECONDS)
+    assert here.begun == ["alone"]
+    here.ended.release()
+    await until(lambda: here.begun == ["alone", "four"])
+    here.ended.release()
+
+
+async def test_running_alone_has_an_end(
+    pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After two minutes other jobs are begun beside one that runs alone and does not end."""
+    monkeypatch.setattr("bot.running.jobs.ALONE_SECONDS", 0.6)
+    work = _Held()
+    queue.register("work", REPLIES, work.__call__, attempts=1, wait=1)
+    await put(pool, queue, "L0", label="alone", limits=Limits(alone=True))
+    await put(pool, queue, "L1", label="one")
+    queue.start(replies=8, learning=8)
+    await until(lambda: work.begun == ["alone", "one"])
+    work.ended.release()
+    work.ended.release()
+
+
+async def test_a_drain_ends_when_nothing_is_left(
+    database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drain waits for what it runs, also for long, and works off what had to wait for that."""
+    monkeypatch.setattr("bot.running.queue._HAND_BACK_SECONDS", 0.1)
+    begun: list[str] = []
+
+    async def work(label: str) -> None:
+        begun.append(label)
+        await asyncio.sleep(0.5)
+
+    queue.register("work", REPLIES, work, attempts=1, wait=1)
+    labels = [f"a{number}" for number in range(PERSON_AT_ONCE + 2)]
+    for label in labels:
+        await put(pool, queue, label, label=label, limits=Limits(person="T1.A"))
+    loop = asyncio.get_running_loop()
+    assert await queue.drain(loop.time() + SECONDS, replies=16, learning=1) is None
+    assert begun == labels
     assert jobs(database) == []
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
+from procrastinate import PsycopgConnector
+from procrastinate.jobs import Job
+from psycopg.rows import dict_row
 
+from bot.inbox import ANSWER
+from bot.running.jobs import Jobs, Limits
 from bot.running.queue import REPLIES, Queue
 from bot.running.sweeping import LATE_SECONDS, free_stalled, let_the_newest_through
 from memory import Pool, transaction
@@ -58,16 +63,118 @@ async def test_a_job_that_runs_again_is_left_alone(database: str, pool: Pool, qu
     assert [job["status"] for job in jobs(database)] == ["doing"]
 
 
-async def fetch(pool: Pool) -> dict[str, Any]:
+async def fetch(pool: Pool) -> Job:
     """Take the next job, as a worker that lives does."""
-    async with transaction(pool) as connection:
-        found = await connection.execute(
-            "WITH me AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
-            " SELECT job.id, job.lock FROM me, procrastinate_fetch_job_v2(%s, me.id) AS job",
-            ([REPLIES],),
-        )
-        [job] = await found.fetchall()
+    connector = PsycopgConnector()
+    await connector.open_async(cast(Any, pool))
+    taking = Jobs(connector, asyncio.Event())
+    job = await taking.fetch_job([REPLIES], await taking.register_worker())
+    assert job is not None
     return job
+
+
+async def test_one_persons_late_jobs_hold_up_no_others(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """Of those that wait too long one of each person goes ahead of all."""
+    async with transaction(pool) as connection:
+        for number in range(10):
+            limits = Limits(person="T1.A" if number < 8 else f"T1.B{number}")
+            lock = f"L{number}"
+            await queue.defer(connection, "work", queue=REPLIES, lock=lock, limits=limits)
+    age(database, LATE_SECONDS + 1)
+    await put(pool, queue, "new")
+    for _ in range(2):
+        await let_the_newest_through(pool, REPLIES)
+    taken = [(await fetch(pool)).lock for _ in range(4)]
+    assert taken == ["L0", "L8", "L9", "new"]
+
+
+def asked(database: str, *threads: str, process: str, status: str = "waiting") -> None:
+    """Store a message for each of these threads, in progress in a process."""
+    with psycopg.connect(database) as owner:
+        owner.execute(
+            "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread,"
+            " attempts, claimed_by, status) SELECT 'T1', 'Ev' || thread, 'U1', 'D1', thread,"
+            " thread, 1, %s, %s FROM unnest(%s::text[]) AS thread",
+            (process, status, list(threads)),
+        )
+
+
+def told(database: str) -> dict[str, tuple[int, int, str | None]]:
+    """Return crashes, those of the only message, and who has it in progress, by thread."""
+    with psycopg.connect(database) as owner:
+        found = owner.execute("SELECT thread, crashes, lone_crashes, claimed_by FROM inbox_events")
+        return {row[0]: (row[1], row[2], row[3]) for row in found}
+
+
+async def answers(pool: Pool, queue: Queue, *threads: str) -> None:
+    """Add the jobs that answer in these threads."""
+    async with transaction(pool) as connection:
+        for thread in threads:
+            lock = f"{REPLIES}:{thread}"
+            await queue.defer(connection, ANSWER, queue=REPLIES, lock=lock, thread=thread)
+
+
+async def test_a_crash_counts_against_the_only_message(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """A dead process's messages are charged; as its only one just one that was alone in it."""
+    threads = ("t1", "t2", "t3", "t4", "t5")
+    await answers(pool, queue, *threads)
+    leave_stalled(database)
+    asked(database, "t1", "t2", process="one")
+    asked(database, "t3", process="another")
+    asked(database, "t4", process="another", status="done")
+    with psycopg.connect(database) as owner:
+        # Its worker was taken off the list by another one that started.
+        owner.execute("DELETE FROM procrastinate_workers")
+    await answers(pool, queue, "t6")
+    asked(database, "t6", process="alive")
+    with psycopg.connect(database) as owner:
+        owner.execute(
+            "WITH me AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
+            " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM me)"
+            " WHERE args->>'thread' = 't6'"
+        )
+    assert await free_stalled(pool, 6) == len(threads)
+    assert told(database) == {
+        "t1": (1, 0, None),
+        "t2": (1, 0, None),
+        "t3": (1, 1, None),
+        "t4": (0, 0, "another"),
+        "t6": (0, 0, "alive"),
+    }
+    assert [job["alone"] for job in marks(database)] == [False] * 6
+
+
+def marks(database: str) -> list[dict[str, Any]]:
+    """Return what each waiting or running job says of how it runs."""
+    with psycopg.connect(database, row_factory=dict_row) as owner:
+        return owner.execute(
+            "SELECT args->>'thread' AS thread, alone,"
+            " extract(epoch FROM scheduled_at - now())::float AS due_in"
+            " FROM procrastinate_jobs ORDER BY id"
+        ).fetchall()
+
+
+async def test_after_two_crashes_a_message_runs_alone(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """It does so also where another job of its thread waits; the second time alone, it waits."""
+    await answers(pool, queue, "t1", "t2")
+    asked(database, "t1", "t2", process="one")
+    for crash in range(3):
+        leave_stalled(database)
+        if crash == 1:
+            await answers(pool, queue, "t2")
+        assert await free_stalled(pool, 6) == 2
+        assert [job["alone"] for job in marks(database)] == [crash > 0] * 2
+        with psycopg.connect(database) as owner:
+            owner.execute("UPDATE inbox_events SET claimed_by = 'one' WHERE thread = 't1'")
+            owner.execute("UPDATE inbox_events SET claimed_by = 'two' WHERE thread = 't2'")
+    assert told(database) == {"t1": (3, 2, "one"), "t2": (3, 2, "two")}
+    assert [job["due_in"] > 8 for job in marks(database)] == [True] * 2
 
 
 def age(database: str, seconds: int) -> None:
@@ -84,8 +191,9 @@ async def test_who_writes_now_does_not_wait_behind_an_outage(
     """Behind 10,000 that waited too long a few come first, then who writes now, then the others."""
     with psycopg.connect(database) as owner:
         owner.execute(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock)"
-            " SELECT %s, 'work', 'old' || n, 'old' || n FROM generate_series(1, %s) AS n",
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, person,"
+            " budget) SELECT %s, 'work', 'old' || n, 'old' || n, 'T1.U' || n, 'T1.D' || n"
+            " FROM generate_series(1, %s) AS n",
             (REPLIES, BACKLOG),
         )
     age(database, LATE_SECONDS + 1)
@@ -96,10 +204,10 @@ async def test_who_writes_now_does_not_wait_behind_an_outage(
         await let_the_newest_through(pool, REPLIES)
     # By an index: reading all that wait for each job would take minutes.
     async with asyncio.timeout(SECONDS):
-        taken = [(await fetch(pool))["lock"] for _ in range(8)]
+        taken = [(await fetch(pool)).lock for _ in range(8)]
     assert taken == [*(f"old{n}" for n in range(1, 5)), "new1", "new2", "old5", "old6"]
     # The share of those that have waited is theirs again and again.
     await put(pool, queue, "new3")
     await let_the_newest_through(pool, REPLIES)
-    taken = [(await fetch(pool))["lock"] for _ in range(5)]
+    taken = [(await fetch(pool)).lock for _ in range(5)]
     assert taken == [*(f"old{n}" for n in range(7, 11)), "new3"]

@@ -11,11 +11,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.inbox import MAX_ATTEMPTS
+from bot.inbox import MAX_FAILURES
 from bot.interruptions import Edited
 from bot.locale import say
 from bot.messages import Message
 from bot.posting.posts import Posts
+from bot.running.sweeping import MAX_LONE_CRASHES
 from memory import (
     FormationUnavailable,
 )
@@ -403,12 +404,15 @@ async def test_what_slack_does_not_take_is_given_up(house: House) -> None:
     assert house.replies(place, asked) == []
 
 
-async def test_a_message_begun_too_often_gets_an_apology(house: House) -> None:
-    """A message whose turn died too often is answered with one sentence instead."""
+@pytest.mark.parametrize(
+    "column", [f"failures = {MAX_FAILURES}", f"lone_crashes = {MAX_LONE_CRASHES}"]
+)
+async def test_a_message_that_failed_too_often_gets_an_apology(house: House, column: str) -> None:
+    """A message whose turn failed or ended its process too often gets one sentence instead."""
     place = house.slack.place()
     asked = await house.told(place, "Hello, I like ramen")
-    for _ in range(MAX_ATTEMPTS):
-        await house.inbox.next(asked.thread)
+    with psycopg.connect(house.database) as owner:
+        owner.execute(f"UPDATE inbox_events SET {column} WHERE ts = %s".encode(), (asked.ts,))
     await house.answering.drain(asked.thread)
     assert house.replies(place, asked) == [say("en", "turn_failed")]
     assert house.prompts() == []
@@ -416,22 +420,56 @@ async def test_a_message_begun_too_often_gets_an_apology(house: House) -> None:
     assert house.row("inbox_events", asked)["status"] == "failed"
 
 
-async def test_what_always_fails_is_given_up_in_the_end(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_attempts_that_were_cut_off_are_no_failures(house: House) -> None:
+    """However often an attempt was handed back, or its process died beside others, it is tried."""
+    place = house.slack.place()
+    asked = await house.told(place, "Hello")
+    for _ in range(3 * MAX_FAILURES):
+        await house.inbox.next(asked.thread)
+    with psycopg.connect(house.database) as owner:
+        owner.execute("UPDATE inbox_events SET crashes = 20 WHERE ts = %s", (asked.ts,))
+    await house.answering.drain(asked.thread)
+    assert house.row("turns", asked)["status"] == "answered"
+
+
+async def test_even_an_apology_that_ends_its_process_has_an_end(house: House) -> None:
+    """A message that ended its process while apologised for is failed without a word."""
+    place = house.slack.place()
+    asked = await house.told(place, "Hello")
+    with psycopg.connect(house.database) as owner:
+        owner.execute(
+            "UPDATE inbox_events SET lone_crashes = %s WHERE ts = %s",
+            (MAX_LONE_CRASHES + 1, asked.ts),
+        )
+    await house.answering.drain(asked.thread)
+    assert house.replies(place, asked) == []
+    assert house.row("inbox_events", asked)["status"] == "failed"
+
+
+async def test_what_always_fails_is_given_up_in_the_end(house: House) -> None:
     """Where not even the apology works the message is failed; the others are answered."""
-    monkeypatch.setattr("bot.answering._FIRST_PAUSE_SECONDS", 0.01)
     place = house.slack.place(channel="public")
     asked = await house.told(place, "<@BOT> hello")
     with psycopg.connect(house.database, autocommit=True) as owner:
         owner.execute("ALTER TABLE conversations RENAME TO away")
+    pauses = []
     try:
-        await house.answering.drain(asked.thread)
+        while (event := house.row("inbox_events", asked))["status"] == "waiting":
+            await house.answering.drain(asked.thread)
+            # Meanwhile it waits in the queue, and holds no place of a worker.
+            with psycopg.connect(house.database) as owner:
+                pauses += owner.execute(
+                    "SELECT round(extract(epoch FROM scheduled_at - now())::numeric, 1)"
+                    " FROM procrastinate_jobs WHERE args->>'thread' = %s AND scheduled_at > now()",
+                    (asked.thread,),
+                ).fetchall()
     finally:
         with psycopg.connect(house.database, autocommit=True) as owner:
             owner.execute("ALTER TABLE away RENAME TO conversations")
-    event = house.row("inbox_events", asked)
-    assert (event["status"], event["attempts"]) == ("failed", MAX_ATTEMPTS + 2)
+    assert [float(pause) for (pause,) in pauses[:MAX_FAILURES]] == pytest.approx(
+        [0.5, 1, 2, 4, 5], abs=0.4
+    )
+    assert (event["status"], event["attempts"]) == ("failed", MAX_FAILURES + 2)
     again = await house.ask(place, "<@BOT> hello again")
     assert house.row("turns", again)["status"] == "answered"
 

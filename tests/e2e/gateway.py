@@ -1,0 +1,67 @@
+"""A gateway to the model that can hold requests, and say which process asked what."""
+
+from __future__ import annotations
+
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Gateway:
+    """Passes requests on to `upstream`, when `open` is set; `seen` is called with each first."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = upstream
+        self.open = threading.Event()
+        self.open.set()
+        self.seen: Callable[[str], None] = lambda body: None
+        self.base_url = ""
+
+    def answer(self, path: str, body: bytes, headers: Message) -> tuple[int, str, bytes]:
+        """Return status, content type and body of what the model answers."""
+        self.seen(body.decode())
+        self.open.wait()
+        passed = {name: headers[name] for name in ("content-type", "authorization")}
+        url = f"{self.upstream.removesuffix('/v1')}{path}"
+        request = urllib.request.Request(url, body, passed)
+        with urllib.request.urlopen(request, timeout=60) as got:
+            return got.status, got.headers["content-type"], got.read()
+
+
+@contextmanager
+def gateway(upstream: str) -> Iterator[Gateway]:
+    """Serve a gateway on a free port of the loopback interface."""
+    passing = Gateway(upstream)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            try:
+                status, kind, answer = passing.answer(self.path, body, self.headers)
+                self.send_response(status)
+                self.send_header("content-type", kind)
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+            except (ConnectionError, TimeoutError):
+                # The process that asked has ended.
+                self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    passing.base_url = f"http://127.0.0.1:{server.server_port}/v1"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield passing
+    finally:
+        passing.open.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

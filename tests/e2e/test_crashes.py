@@ -1,0 +1,161 @@
+"""Processes that are killed: what was in progress is answered; only what kills them is given up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from bot.locale import say
+from bot.running.sweeping import ALONE_AFTER_CRASHES, MAX_LONE_CRASHES
+from memory import EmbeddedPostgres
+from tests.conftest import ROOT, fresh_database, json_server
+from tests.e2e.gateway import Gateway, gateway
+from tests.e2e.messages import Json, Said, markdown
+from tests.soak.replicas import Fleet, Replica, forked, running
+from tests.soak.workspace import Workspace
+
+MANY = 20
+POISON = "the word that ends the process"
+APOLOGY = say("en", "turn_failed")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A workspace, a front, workers that ask the model through a gateway each, and the database."""
+
+    workspace: Workspace
+    fleet: Fleet
+    gateways: list[Gateway]
+    conninfo: str
+
+    @property
+    def workers(self) -> list[Replica]:
+        """The processes that answer."""
+        return self.fleet.named("worker")
+
+    def say_many(self) -> list[Said]:
+        """Let as many people write one message each."""
+        people = self.workspace.people(MANY)
+        return [self.workspace.say(one, f"Hello from {one.name}") for one in people]
+
+    def rows(self, said: Said) -> Json:
+        """Return what the inbox holds of a message."""
+        with psycopg.connect(self.conninfo, row_factory=dict_row) as owner:
+            [row] = owner.execute(
+                "SELECT * FROM inbox_events WHERE channel_id = %s AND ts = %s",
+                (said.channel, said.ts),
+            ).fetchall()
+        return row
+
+    def count(self, condition: str) -> int:
+        """Return how many messages are so."""
+        with psycopg.connect(self.conninfo) as owner:
+            [[count]] = owner.execute(
+                f"SELECT count(*) FROM inbox_events WHERE {condition}".encode()
+            ).fetchall()
+        return int(count)
+
+    def shown(self, said: Said) -> list[str]:
+        """Return the app's messages to who wrote `said`."""
+        return [markdown(message) for message in self.workspace.answers([said])]
+
+    def until(self, check: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+        """Wait until something is so."""
+        end = time.monotonic() + seconds
+        while not check():
+            assert time.monotonic() < end, f"There was not {what} within {seconds:g} seconds."
+            threading.Event().wait(0.05)
+
+
+@contextmanager
+def stage(postgres: EmbeddedPostgres, folder: Path, workers: int) -> Iterator[Stage]:
+    """Open a playground with the app in it; processes that end are started again."""
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        slack = enter(json_server("playground", "--manifest", str(ROOT / "manifest.yml")))
+        conninfo = enter(fresh_database(postgres))
+        usual = {
+            "SLACK_BOT_TOKEN": slack.told["bot_token"],
+            "SLACK_API_URL": slack.told["slack_api_url"],
+            "OPENAI_API_KEY": "stand-in",
+            "KIOKU_REPLY_MODEL": "kioku-stand-in",
+            "KIOKU_MEMORY_MODEL": "kioku-stand-in",
+            "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
+            "DATABASE_URL": conninfo,
+            "PORT": "0",
+        }
+        gateways = [enter(gateway(slack.openai_base_url)) for _ in range(workers)]
+        front = {
+            **usual,
+            "OPENAI_BASE_URL": slack.openai_base_url,
+            "SLACK_APP_TOKEN": slack.told["app_token"],
+        }
+        folder.mkdir(exist_ok=True)
+        replicas = [Replica("front", ("run", "--role", "front"), front, folder)]
+        for number, passing in enumerate(gateways):
+            settings = {**usual, "OPENAI_BASE_URL": passing.base_url}
+            name = f"worker-{number}"
+            replicas.append(Replica(name, ("run", "--role", "worker"), settings, folder))
+        fleet = enter(running(replicas, forked))
+        fleet.begin("")
+        yield Stage(Workspace(slack), fleet, gateways, conninfo)
+
+
+@pytest.mark.timeout(300)
+def test_five_kills_cost_no_innocent_message_an_apology(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """Whatever was in progress when a process was killed, five times, is answered in the end."""
+    with stage(postgres, tmp_path / "app", workers=1) as staged:
+        [passing], [worker] = staged.gateways, staged.workers
+        passing.open.clear()
+        prompts: list[str] = []
+        passing.seen = prompts.append
+        said = staged.say_many()
+        for kill in range(5):
+            # All at once; after two crashes one at a time.
+            least = MANY if kill < ALONE_AFTER_CRASHES else 1
+            staged.until(lambda least=least: len(prompts) >= least, "prompts")  # type: ignore[misc]
+            staged.fleet.kill(worker)
+            prompts.clear()
+            staged.until(lambda: worker.look() == "runs", "a worker that runs again")
+        passing.open.set()
+        staged.until(lambda: staged.count("status = 'waiting'") == 0, "an end", 150)
+        assert [staged.rows(one)["status"] for one in said] == ["done"] * MANY
+        for one in said:
+            [answer] = staged.shown(one)
+            assert answer != APOLOGY
+
+
+def _kill(fleet: Fleet, worker: Replica, body: str) -> None:
+    if POISON in body:
+        fleet.kill(worker)
+
+
+@pytest.mark.timeout(300)
+def test_what_ends_its_process_each_time_gets_the_apology_alone(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """A message that kills its process is given up after a few crashes, the others are answered."""
+    with stage(postgres, tmp_path / "app", workers=2) as staged:
+        for passing, worker in zip(staged.gateways, staged.workers, strict=True):
+            passing.seen = partial(_kill, staged.fleet, worker)
+        [eve] = staged.workspace.people(1)
+        poison = staged.workspace.say(eve, f"Tell me {POISON}")
+        said = staged.say_many()
+        staged.until(lambda: staged.count("status = 'waiting'") == 0, "an end", 200)
+        assert staged.shown(poison) == [APOLOGY]
+        assert staged.rows(poison)["status"] == "failed"
+        assert [staged.rows(one)["status"] for one in said] == ["done"] * MANY
+        assert APOLOGY not in [text for one in said for text in staged.shown(one)]
+        kills = staged.fleet.happened["kill -9"]
+        assert MAX_LONE_CRASHES <= kills <= ALONE_AFTER_CRASHES + MAX_LONE_CRASHES + 1
