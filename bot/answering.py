@@ -138,6 +138,10 @@ class Answering:
 
     @measured("turn")
     async def _attempt(self, waiting: Waiting, *, behind: bool) -> bool:
+        if waiting.unserved:
+            log.info("a message of a workspace that is not served was passed over")
+            await self._inbox.pass_over(waiting)
+            return True
         if waiting.lone_crashes > MAX_LONE_CRASHES:
             log.error("message %d was given up: even the apology ends the process", waiting.id)
             await self._inbox.give_up(waiting)

@@ -11,11 +11,13 @@ from bot.audience import Audiences
 from bot.home.homes import Homes
 from bot.inbox import Inbox
 from bot.messages import found_message, installation_team
+from bot.offboarding import Offboarding
 from bot.person.people import People
 from bot.suggesting import Suggesting
 from bot.turns import Turns
 from bot.viewing import Viewing
 from bot.words import plain, storable, typed
+from bot.workspaces import Workspaces
 from memory import Person
 
 # Converting a channel is told by a message in it, everything else by an event of its own.
@@ -31,6 +33,7 @@ _CONVERSATION_CHANGES = frozenset(
         "channel_convert_to_public",
     }
 )
+DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 # Slack delivers the events of a moment in any order, and one that was not acked again.
 _ON_ITS_WAY_SECONDS = 120.0
 
@@ -52,6 +55,8 @@ class Changes:
         suggesting: Suggesting,
         viewing: Viewing,
         homes: Homes,
+        workspaces: Workspaces,
+        offboarding: Offboarding,
         follow: Follow,
         bot_user_id: str,
     ) -> None:
@@ -62,8 +67,19 @@ class Changes:
         self._suggesting = suggesting
         self._viewing = viewing
         self._homes = homes
+        self._workspaces = workspaces
+        self._offboarding = offboarding
         self._follow = follow
         self._bot_user_id = bot_user_id
+
+    async def serves(self, body: Mapping[str, Any]) -> bool:
+        """Say whether an ``event_callback`` is taken: not from a workspace that left.
+
+        Whether it leaves is always taken.
+        """
+        if body["event"].get("type") in DEPARTURES:
+            return True
+        return await self._workspaces.serves(installation_team(body))
 
     async def viewed(self, person: Person, event: Mapping[str, Any]) -> None:
         """Take note of what somebody looks at while they write, where Slack says so."""
@@ -80,6 +96,11 @@ class Changes:
             case "user_change", _:
                 user = event.get("user") or {}
                 await self._people.changed(Person(team, str(user.get("id"))), user)
+            case "app_uninstalled", _:
+                await self._offboarding.uninstalled(team, _told_at(body))
+            case "tokens_revoked", _:
+                bots = (event.get("tokens") or {}).get("bot") or []
+                await self._offboarding.tokens_revoked(team, _told_at(body), bots)
             case "app_context_changed", _ if user := _viewer(body):
                 await self._viewing.note(Person(team, user), event.get("context"))
             case "app_home_opened", _:
@@ -185,6 +206,11 @@ def _says_other(event: Mapping[str, Any], text: str) -> bool:
 def _shown(event: Mapping[str, Any]) -> str:
     """Return Slack's name for the Home it shows, ``""`` for none."""
     return str((event.get("view") or {}).get("hash") or "")
+
+
+def _told_at(body: Mapping[str, Any]) -> float:
+    """Return when an event happened, in seconds since 1970, by Slack's clock."""
+    return float(body.get("event_time") or time.time())
 
 
 def _viewer(body: Mapping[str, Any]) -> str:

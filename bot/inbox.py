@@ -22,6 +22,7 @@ from bot.running.jobs import Limits
 from bot.running.queue import REPLIES, Queue
 from bot.running.sweeping import ALONE_AFTER_CRASHES, LATE_SECONDS
 from bot.words import storable
+from bot.workspaces import AWAY
 from memory import DM, Person, Pool, View, measured, transaction
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class Waiting:
     `revision` says which edit of the text this is, `held_since` when the model was first found
     away for it, `late` that it was written while the app was away.
 
+    `unserved`: the workspace has removed the app since.
+
     `attempts` is also the fence: who finds another number stored is no longer the one to answer.
     `more` says that its thread held something else to see to when this was begun; what is stored
     later comes with a job of its own.
@@ -60,6 +63,7 @@ class Waiting:
     held_since: datetime | None = None
     late: bool = False
     more: bool = True
+    unserved: bool = False
 
     @property
     def runs_alone(self) -> bool:
@@ -146,7 +150,9 @@ class Inbox:
                 " lone_crashes, revision, held_since, late, EXISTS (SELECT FROM inbox_events other"
                 " WHERE other.thread = inbox_events.thread"
                 " AND other.status IN ('waiting', 'withdrawn')"
-                " AND other.id <> inbox_events.id) AS more",
+                " AND other.id <> inbox_events.id) AS more,"
+                " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = inbox_events.team_id"
+                f" AND {AWAY}) AS unserved",
                 (self._queue.process, thread, untold),
             )
             row = await found.fetchone()

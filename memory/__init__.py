@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from memory.own_schemas import checked_schemas, load_schemas
     from memory.pages import MemoryPage, memory_page
     from memory.proposals import Reason, Refused
+    from memory.purge import WorkspaceTable, purge_memories, purge_rows
     from memory.questions import Question, answer_question, open_questions
     from memory.recall import Recalled, ask_first, recall_memories
     from memory.redaction import (
@@ -221,6 +222,11 @@ _HOMES = {
         "Reason",
         "Refused",
     ),
+    "memory.purge": (
+        "WorkspaceTable",
+        "purge_memories",
+        "purge_rows",
+    ),
     "memory.questions": (
         "Question",
         "answer_question",
@@ -359,6 +365,7 @@ __all__ = [
     "Verifier",
     "View",
     "Words",
+    "WorkspaceTable",
     "add_memory",
     "answer_question",
     "ask_first",
@@ -404,6 +411,8 @@ __all__ = [
     "packaged_migrations",
     "person_transaction",
     "plan_import",
+    "purge_memories",
+    "purge_rows",
     "recall_memories",
     "recorded",
     "redact",

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
+from bot.doctor.departures import judge_departures, read_departures
 from bot.doctor.finding import Finding, fix, note, ok
 from bot.doctor.models import create_client
 from bot.doctor.policy import count_own_policies, judge_policy
@@ -49,6 +50,7 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
             facts = await database_facts(place.conninfo, migrations())
             work = await read_work(place.conninfo)
             policies = await count_own_policies(place.conninfo)
+            departures = await read_departures(place.conninfo)
     except EmbeddedPostgresError as problem:
         yield fix(PART, str(problem))
         return
@@ -68,6 +70,8 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
     for finding in judge(facts, place.name):
         yield finding
     for finding in judge_work(work) if work is not None else []:
+        yield finding
+    for finding in judge_departures(departures):
         yield finding
     if policies is not None:
         yield judge_policy(settings, policies)

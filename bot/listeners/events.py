@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from bot.changes import Changes
 from bot.inbox import Inbox
 from bot.messages import read_message
 from memory import impatiently
+
+log = logging.getLogger(__name__)
 
 # Every event of manifest.yml; one without a listener would be answered 404 and sent again.
 EVENTS = (
@@ -51,7 +54,9 @@ def register(app: AsyncApp, *, inbox: Inbox, changes: Changes, bot_user_id: str)
         if isinstance(event, dict):
             message = read_message(body, bot_user_id)
             with impatiently(_DATABASE_SECONDS):
-                if message is not None:
+                if not await changes.serves(body):
+                    log.info("an event of a workspace that is not served was dropped")
+                elif message is not None:
                     await changes.viewed(message.person, event)
                     await inbox.store(message)
                 else:

@@ -132,6 +132,29 @@ class People:
             else:
                 await doubt_profile(connection, person)
 
+    async def is_active(self, person: Person) -> bool | None:
+        """Ask Slack whether a person's account is active, and note it; None: it did not answer.
+
+        Somebody Slack does not know is not.
+        """
+        allowed = await self._budgets.take(person.team_id, PROFILE)
+        if not allowed:
+            return None
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                answer = await self._client.users_info(user=person.user_id)
+        except SLACK_FAULTS as error:
+            if error_code(error) == "user_not_found":
+                return False
+            log.info("a person could not be looked up: %s", error_code(error) or fault(error))
+            return None
+        active = not (answer.get("user") or {}).get("deleted")
+        if active:
+            self.forget(person)
+            async with person_transaction(self._pool, person) as connection:
+                await note_presence(connection, person, gone=False)
+        return active
+
     def _keep(self, person: Person, settings: PersonSettings, seconds: float) -> PersonSettings:
         self._known[person] = (time.monotonic() + seconds, settings)
         while len(self._known) > _KEPT:
@@ -166,6 +189,7 @@ class People:
                     await note_profile(
                         connection, person, locale=locale, time_zone=zone, guest=guest
                     )
+                    await note_presence(connection, person, gone=bool(user.get("deleted")))
                     settings = await read_settings(connection, person)
         except OperationalError as error:
             log.warning("a person's profile could not be kept: %s", fault(error))

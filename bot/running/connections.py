@@ -12,9 +12,11 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
+from bot.offboarding import installation_of, purge_due
 from bot.running.queue import migrations
-from bot.running.start import StartError, insistently
+from bot.running.start import StartError, TokenRefused, insistently
 from bot.slack import create_client, create_session
+from bot.workspaces import token_accepted
 from memory import (
     Conninfo,
     EmbeddingSpace,
@@ -40,6 +42,12 @@ class Connections:
     pool: Pool
     slack: AsyncWebClient
     identity: AuthorizeResult
+
+    @property
+    def installations(self) -> list[str]:
+        """The workspace's id, and that of its organisation, which may have installed the app."""
+        identity = self.identity
+        return [one for one in (identity.team_id, identity.enterprise_id) if one]
 
     async def database_problem(self) -> str | None:
         """Return one sentence about what is wrong with the database, if anything is."""
@@ -80,7 +88,7 @@ async def connected(
             space=space,
             pool=pool,
             slack=slack,
-            identity=identity or await _identify(slack),
+            identity=identity or await _identify(slack, pool),
         )
 
 
@@ -114,8 +122,14 @@ async def _open_pool(
     return pool
 
 
-async def _identify(client: AsyncWebClient) -> AuthorizeResult:
-    answer = await insistently("SLACK_BOT_TOKEN", client.auth_test)
+async def _identify(client: AsyncWebClient, pool: Pool) -> AuthorizeResult:
+    try:
+        answer = await insistently("SLACK_BOT_TOKEN", client.auth_test)
+    except TokenRefused:
+        # The workspace may have left for good: nothing else would run its purge.
+        await purge_due(pool)
+        raise
+    await token_accepted(pool, installation_of(answer.data), answer.get("user_id"))
     return AuthorizeResult.from_auth_test_response(
         auth_test_response=answer, bot_token=client.token
     )

@@ -73,6 +73,8 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
             suggesting=wiring.suggesting,
             viewing=wiring.viewing,
             homes=wiring.homes,
+            workspaces=wiring.workspaces,
+            offboarding=wiring.offboarding,
             follow=wiring.sources.message_changed,
             bot_user_id=str(identity.bot_user_id),
         ),
@@ -89,13 +91,14 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
 
 
 def _listening(wiring: Wiring, front: Front) -> Listening:
-    async def connected() -> bool:
-        return await front.problem() is None
-
     connections = wiring.connections
-    return Listening(
-        connections.pool, wiring.queue, str(connections.identity.team_id), connected=connected
-    )
+
+    async def connected() -> bool:
+        # What is written while the workspace is not served is caught up with when it is again.
+        return await front.problem() is None and await wiring.workspaces.serves(team_id)
+
+    team_id = str(connections.identity.team_id)
+    return Listening(connections.pool, wiring.queue, team_id, connected=connected)
 
 
 def _ask(wiring: Wiring) -> Handler | None:

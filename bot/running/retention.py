@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
+from bot.logs import fault
+from bot.own.data import erase_person
+from bot.person.people import People
 from memory import Person, Pool, end_old, person_transaction, transaction
 
 log = logging.getLogger(__name__)
 
+DEACTIVATED_DAYS = 30
 _PEOPLE_AT_ONCE = 200
 _TEXTS_AT_ONCE = 5_000
 _MOST_BATCHES = 20
@@ -62,3 +66,30 @@ async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -
             total["waiting"],
         )
     return total["turns"]
+
+
+async def erase_deactivated(pool: Pool, people: People) -> int:
+    """Erase people whose account has been deactivated for 30 days; return how many.
+
+    Slack is asked first whether the account is active again. While it does not answer nobody is
+    erased; one person's failure does not keep the next from it. Some people at a time.
+    """
+    async with transaction(pool) as connection:
+        found = await connection.execute(
+            "SELECT * FROM people_deactivated_for(%s, %s)", (DEACTIVATED_DAYS, _PEOPLE_AT_ONCE)
+        )
+        due = [Person(row["team_id"], row["user_id"]) for row in await found.fetchall()]
+    erased = 0
+    for person in due:
+        try:
+            active = await people.is_active(person)
+            if active is None:
+                break
+            if not active:
+                await erase_person(pool, person)
+                erased += 1
+        except Exception as error:  # noqa: BLE001 - tried again in an hour; the next are not kept
+            log.warning("a deactivated person could not be erased: %s", fault(error))
+    if erased:
+        log.info("erased %d people deactivated for %d days", erased, DEACTIVATED_DAYS)
+    return erased

@@ -8,7 +8,7 @@ from typing import Literal, Self, TypeAlias
 from aiohttp import web
 
 from bot.config import Settings
-from bot.running.connections import Connections, connected
+from bot.running.connections import connected
 from bot.running.front import Front, open_front
 from bot.running.start import cannot_open
 from bot.running.web import create_web_app
@@ -66,12 +66,18 @@ class Service:
         if self._role != "worker":
             front = await self._stack.enter_async_context(open_front(wiring))
         if self._serve_http:
-            await self._listen(connections, front)
+            await self._listen(wiring, front)
 
-    async def _listen(self, connections: Connections, front: Front | None) -> None:
+    async def _listen(self, wiring: Wiring, front: Front | None) -> None:
+        connections = wiring.connections
+
         async def ready() -> str | None:
             problem = await front.problem() if front is not None else None
-            return problem or await connections.database_problem()
+            return (
+                problem
+                or await connections.database_problem()
+                or await wiring.offboarding.problem(connections.installations)
+            )
 
         secret = self._settings.slack_signing_secret
         runner = web.AppRunner(

@@ -30,6 +30,10 @@ class StartError(Exception):
     """The application cannot start; the message says what to do."""
 
 
+class TokenRefused(StartError):
+    """Slack does not accept a token."""
+
+
 def cannot_open(port: int, error: OSError) -> StartError:
     """Return what to tell when `port` cannot be listened on."""
     why = os.strerror(error.errno) if error.errno else type(error).__name__
@@ -41,7 +45,7 @@ async def insistently(
 ) -> T:
     """Call Slack with the token of `setting`, and again for `seconds` while Slack has troubles.
 
-    Raises `StartError` at once where Slack refuses the token.
+    Raises `TokenRefused` at once where Slack refuses the token, else `StartError`.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -52,7 +56,7 @@ async def insistently(
         except SLACK_FAULTS as error:
             code = error_code(error)
             if code not in ("", "ratelimited"):
-                raise StartError(
+                raise TokenRefused(
                     f"Slack refused {setting} ({code}): copy it again from your app's"
                     f" {_WHERE[setting]}."
                 ) from None

@@ -10,8 +10,10 @@ from psycopg.rows import DictRow
 
 from bot.inbox import ANSWER
 from bot.logs import fault
+from bot.offboarding import Offboarding
+from bot.person.people import People
 from bot.running.queue import REPLIES, Queue
-from bot.running.retention import end_history, end_what_is_old
+from bot.running.retention import end_history, end_what_is_old, erase_deactivated
 from memory import Pool, expire_due, transaction
 
 log = logging.getLogger(__name__)
@@ -49,11 +51,15 @@ class Upkeep:
         *,
         history_days: int = 30,
         retention_days: int | None = None,
+        offboarding: Offboarding | None = None,
+        people: People | None = None,
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._history_days = history_days
         self._retention_days = retention_days
+        self._offboarding = offboarding
+        self._people = people
 
     async def keep_up(self, timestamp: int) -> None:
         """Do all of it; `timestamp` is the minute it was due. What fails is tried in a minute."""
@@ -62,12 +68,16 @@ class Upkeep:
             if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
                 await end_history(self._pool, self._history_days)
                 await end_what_is_old(self._pool, self._retention_days)
+                if self._people is not None:
+                    await erase_deactivated(self._pool, self._people)
         except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
             log.warning("the upkeep failed: %s", fault(error))
 
     async def _do_all(self) -> None:
         await self._end_poison()
         await self._find_lost_work()
+        if self._offboarding is not None:
+            await self._offboarding.schedule_due()
         for statement in (*_EXPIRED, _OLD_JOBS):
             async with transaction(self._pool) as connection:
                 await connection.execute(statement)

@@ -15,6 +15,7 @@ from bot.home.homes import Homes
 from bot.home.reading import HomeReading
 from bot.inbox import Inbox, Waiting
 from bot.learning import Learning
+from bot.offboarding import Offboarding
 from bot.own.adding import Adding
 from bot.own.commands import OwnCommands
 from bot.own.erasing import Erasing
@@ -46,6 +47,7 @@ from bot.toolbox import open_tools
 from bot.turn import OpenOutlet, Parts
 from bot.turns import Intent, Turns
 from bot.viewing import Viewing
+from bot.workspaces import Workspaces
 from memory import Embedder, Former, Verifier, View, load_schemas, memory_model
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ class Wiring:
     shares: Shares
     policies: Policies
     admission: Admission
+    workspaces: Workspaces
+    offboarding: Offboarding
     reading: Reading
     suggesting: Suggesting
     viewing: Viewing
@@ -110,6 +114,7 @@ def wire(connections: Connections) -> Wiring:
     people = People(pool, slack)
     policies = Policies(pool, policy_of(settings))
     admission = Admission(policies, people, slack)
+    workspaces = Workspaces(pool)
     notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
     own = OwnMemories(pool, embedder, stand_in=settings.stand_in, withdraw=notices.withdraw)
     verifier = _verifier(settings)
@@ -234,6 +239,10 @@ def wire(connections: Connections) -> Wiring:
         shares=shares,
         policies=policies,
         admission=admission,
+        workspaces=workspaces,
+        offboarding=Offboarding(
+            pool, queue, slack, workspaces, str(connections.identity.bot_user_id)
+        ),
         reading=Reading(
             pool, queue, inbox, audiences, slack, str(connections.identity.bot_user_id)
         ),

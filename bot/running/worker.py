@@ -20,6 +20,7 @@ from bot.home.homes import PUBLISH
 from bot.inbox import ANSWER
 from bot.learning import FORM
 from bot.locale import LANGUAGES, say
+from bot.offboarding import PURGE
 from bot.running.queue import HOMES, LEARNING, REPLIES, UPKEEP
 from bot.running.upkeep import EVERY_MINUTE, KEEP_UP, Upkeep
 from bot.running.wiring import Wiring
@@ -44,27 +45,32 @@ def register_work(wiring: Wiring) -> None:
     queue = wiring.queue
     answering = create_answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
-    queue.register(FOLLOW, LEARNING, wiring.sources.follow, attempts=8, wait=4)
-    queue.register(FOLLOW_MESSAGE, LEARNING, wiring.sources.follow_message, attempts=8, wait=4)
-    queue.register(SHOW, REPLIES, wiring.notices.show, attempts=6, wait=2)
-    queue.register(SUGGEST, REPLIES, wiring.suggesting.suggest, attempts=2, wait=2)
-    queue.register(PUBLISH, HOMES, wiring.homes.publish, attempts=8, wait=2)
     catching_up = CatchingUp(
         wiring.connections.pool, queue, wiring.reading, wiring.connections.slack
     )
-    for name, read in (
-        (overhearing.READ, wiring.reading.overheard),
-        (CATCH_UP, catching_up.plan),
-        (READ_ON, catching_up.read_on),
+    for name, work, kind, attempts, wait in (
+        (FOLLOW, wiring.sources.follow, LEARNING, 8, 4),
+        (FOLLOW_MESSAGE, wiring.sources.follow_message, LEARNING, 8, 4),
+        (SHOW, wiring.notices.show, REPLIES, 6, 2),
+        (SUGGEST, wiring.suggesting.suggest, REPLIES, 2, 2),
+        (PUBLISH, wiring.homes.publish, HOMES, 8, 2),
+        (overhearing.READ, wiring.reading.overheard, REPLIES, 6, 2),
+        (CATCH_UP, catching_up.plan, REPLIES, 6, 2),
+        (READ_ON, catching_up.read_on, REPLIES, 6, 2),
     ):
-        queue.register(name, REPLIES, read, attempts=6, wait=2)
-    queue.register(FORM, LEARNING, wiring.learning.form, waits=FORMATION_WAITS)
+        served = wiring.offboarding.while_served(work)
+        queue.register(name, kind, served, attempts=attempts, wait=wait)
+    form = wiring.offboarding.while_served(wiring.learning.form)
+    queue.register(FORM, LEARNING, form, waits=FORMATION_WAITS)
+    queue.register(PURGE, LEARNING, wiring.offboarding.purge, attempts=8, wait=4)
     settings = wiring.connections.settings
     upkeep = Upkeep(
         wiring.connections.pool,
         queue,
         history_days=settings.history_days,
         retention_days=settings.retention_days,
+        offboarding=wiring.offboarding,
+        people=wiring.people,
     )
     queue.repeat(KEEP_UP, UPKEEP, upkeep.keep_up, cron=EVERY_MINUTE)
 

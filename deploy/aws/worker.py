@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeAlias
 from slack_bolt.async_app import AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 
+from bot.changes import DEPARTURES
 from bot.listeners.privately import PrivateAnswers
 from bot.own.openings import OPENED
 from bot.running.ask import Asks, answer_call
@@ -104,16 +105,35 @@ async def _handle(envelope: Envelope, context: Context) -> dict[str, Any]:
 @asynccontextmanager
 async def _opened(envelope: Envelope) -> AsyncIterator[Wiring]:
     known = await asyncio.to_thread(_known)
+    told: AuthorizeResult | None = None
     async with told_while_waking(known.settings, envelope) as awake:
         opening = connected(
-            known.settings, known.database, min_connections=0, identity=known.identity
+            known.settings,
+            known.database,
+            min_connections=0,
+            identity=known.identity or (told := _departed(envelope)),
         )
         async with opening as connections:
             awake()
-            known.identity = connections.identity
+            if told is None:
+                known.identity = connections.identity
             wiring = wire(connections)
             await wiring.queue.open()
             yield wiring
+
+
+def _departed(envelope: Envelope) -> AuthorizeResult | None:
+    """Return who the app was in a workspace that tells that it left: Slack no longer would."""
+    sent = envelopes.read(envelope) if envelope["kind"] == "slack" else {}
+    event = sent.get("event")
+    if not isinstance(event, dict) or event.get("type") not in DEPARTURES:
+        return None
+    first = (sent.get("authorizations") or [{}])[0]
+    return AuthorizeResult(
+        enterprise_id=first.get("enterprise_id"),
+        team_id=first.get("team_id") or sent.get("team_id"),
+        bot_user_id=first.get("user_id"),
+    )
 
 
 async def _dispatch(wiring: Wiring, envelope: Envelope) -> None:

@@ -16,6 +16,9 @@ _KINDS: dict[str, Kind] = {
     "connect": "public",
 }
 
+# What Slack sends when an app is uninstalled; whether it names the tokens that were revoked.
+_DEPARTURES = {"tokens_revoked": True, "app_uninstalled": False}
+
 
 class People:
     """Users, channels, installation."""
@@ -28,6 +31,7 @@ class People:
             "channels": self.add_channel,
             "channels/update": self.update_channel,
             "uninstall": self.uninstall,
+            "install": self.install,
         }
 
     @staticmethod
@@ -162,10 +166,22 @@ class People:
             {"type": event, "channel": channel.id, "event_ts": ts, **extra}, channel
         )
 
-    async def uninstall(self, _given: Input) -> Json:
-        """Take the app out of the workspace: its token stops working and it is told."""
+    async def uninstall(self, given: Input) -> Json:
+        """Take the app out of the workspace: its token stops working and it is told.
+
+        `events` names which of the two events are sent, in their order.
+        """
+        events = given.strings("events", default=list(_DEPARTURES))
+        if unknown := sorted(set(events) - _DEPARTURES.keys()):
+            raise BadRequestError(f"{unknown[0]!r} is none of {', '.join(_DEPARTURES)}.")
         self._slack.revoked = True
         bot = self._slack.workspace.identity.bot_user_id
-        self._slack.events.emit({"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [bot]}})
-        self._slack.events.emit({"type": "app_uninstalled"})
+        for name in events:
+            tokens = {"tokens": {"oauth": [], "bot": [bot]}} if _DEPARTURES[name] else {}
+            self._slack.events.emit({"type": name, **tokens})
         return {"revoked": BOT_TOKEN}
+
+    async def install(self, _given: Input) -> Json:
+        """Install the app again: its token works."""
+        self._slack.revoked = False
+        return {"token": BOT_TOKEN}

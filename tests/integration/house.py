@@ -27,6 +27,7 @@ from bot.config import STAND_IN_MODEL
 from bot.inbox import ANSWER, Inbox, Waiting
 from bot.learning import FORM, Learning
 from bot.messages import Message
+from bot.offboarding import Offboarding
 from bot.own.memories import OwnMemories
 from bot.own.periods import PeriodForgetting
 from bot.own.placing import Placing
@@ -49,6 +50,7 @@ from bot.turn import Parts, create_turn
 from bot.turns import Intent, Turns
 from bot.viewing import Viewing
 from bot.withdrawals import Withdrawals
+from bot.workspaces import Workspaces
 from memory import (
     SCHEMAS,
     Embedder,
@@ -249,6 +251,7 @@ async def build(
             stand_in=True,
         )
 
+    workspaces = Workspaces(pool)
     changes = Changes(
         inbox=inbox,
         turns=turns,
@@ -257,6 +260,8 @@ async def build(
         suggesting=Suggesting(pool, queue, client, people, consent="notice"),
         viewing=viewing,
         homes=homes_of(pool, queue, client, people, embedder),
+        workspaces=workspaces,
+        offboarding=Offboarding(pool, queue, client, workspaces, slack.bot_user_id),
         follow=Sources(
             pool, queue, embedder, announce_nothing, learning.schedule, client
         ).message_changed,

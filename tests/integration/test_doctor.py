@@ -386,6 +386,26 @@ def test_work_that_waits_or_failed_is_told(tmp_path: Path, slack: Server, databa
     }
 
 
+def test_a_workspace_that_left_is_told(tmp_path: Path, slack: Server, database: str) -> None:
+    """A revoked token has to be mended while there is something to lose; an uninstall is noted."""
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO workspaces (team_id, reason, left_at, purge_at) VALUES"
+            " ('T1', 'token_revoked', '2026-01-02', '2026-01-16')"
+        )
+        done = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        assert done["Workspaces"] == (
+            "FIX Slack revoked the bot token of workspace T1 on 2026-01-02 and its data is deleted"
+            " on 2026-01-16: install the app again, set the new SLACK_BOT_TOKEN and restart."
+        )
+        owner.execute("UPDATE workspaces SET reason = 'uninstalled', purged_at = now()")
+        done = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        assert done["Workspaces"].startswith("NOTE Workspace T1 uninstalled the app on 2026-01-02:")
+        owner.execute("UPDATE workspaces SET returned_at = now()")
+        done = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        assert "Workspaces" not in done
+
+
 def test_a_database_that_cannot_be_used_is_told(
     tmp_path: Path, slack: Server, database: str
 ) -> None:

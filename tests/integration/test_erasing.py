@@ -47,6 +47,7 @@ NOBODYS = {
     "token_use",
     "operator_actions",
     "workspace_policies",
+    "workspaces",
     "store_migrations",
     "vector_migrations",
 }

@@ -26,6 +26,7 @@ from bot.inbox import ANSWER, Inbox
 from bot.learning import Learning
 from bot.listeners.privately import PrivateAnswers, person_of
 from bot.locale import say
+from bot.offboarding import Offboarding
 from bot.own.adding import Adding
 from bot.own.commands import OwnCommands
 from bot.own.erasing import Erasing
@@ -45,6 +46,7 @@ from bot.sources import Sources
 from bot.suggesting import Suggesting
 from bot.turns import Turns
 from bot.viewing import Viewing
+from bot.workspaces import Workspaces
 from memory import Embedder, Former, InvalidNamespace, Person, Pool
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.homes import homes_of
@@ -201,6 +203,7 @@ async def door(
         Erasing(pool, people),
     )
     previews = Previews(pool, embedder, audiences, stand_in=False)
+    workspaces = Workspaces(pool)
     app = create_app(
         client=client,
         identity=AuthorizeResult.from_auth_test_response(
@@ -215,6 +218,8 @@ async def door(
             suggesting=Suggesting(pool, queue, client, people, consent="ask"),
             viewing=Viewing(pool, client, None, slack.bot_user_id),
             homes=homes,
+            workspaces=workspaces,
+            offboarding=Offboarding(pool, queue, client, workspaces, slack.bot_user_id),
             follow=Sources(
                 pool, queue, embedder, announce_nothing, no_formation, client
             ).message_changed,
@@ -301,7 +306,6 @@ async def test_what_cannot_be_stored_is_not_acked(door: Door, pool: Pool) -> Non
     "event",
     [
         {"type": "app_home_opened", "user": "U1", "channel": "D1", "tab": "messages"},
-        {"type": "app_uninstalled"},
         {"type": "tokens_revoked", "tokens": {"bot": ["UBOT"]}},
         {"type": "channel_archive", "channel": "C1", "user": "U1"},
         {"type": "user_change", "user": {"id": "U1"}},

@@ -9,9 +9,12 @@ import pytest
 
 from bot.audience import Audiences
 from bot.changes import Changes
+from bot.offboarding import Offboarding
 from bot.person.people import People
+from bot.running.retention import erase_deactivated
 from bot.suggesting import Suggesting
 from bot.viewing import Viewing
+from bot.workspaces import Workspaces
 from memory import PUBLIC, Embedder
 from tests.integration.homes import homes_of
 from tests.integration.house import House
@@ -30,7 +33,7 @@ async def nobody_follows(*_: object) -> None:
 def changes(house: House, embedder: Embedder) -> Changes:
     """What is tested."""
     client = house.slack.client()
-    people = People(house.pool, client)
+    people, workspaces = People(house.pool, client), Workspaces(house.pool)
     return Changes(
         inbox=house.inbox,
         turns=house.turns,
@@ -39,6 +42,10 @@ def changes(house: House, embedder: Embedder) -> Changes:
         suggesting=Suggesting(house.pool, house.queue, client, people, consent="notice"),
         viewing=Viewing(house.pool, client, None, house.slack.bot_user_id),
         homes=homes_of(house.pool, house.queue, house.slack.client(), people, embedder),
+        workspaces=workspaces,
+        offboarding=Offboarding(
+            house.pool, house.queue, client, workspaces, house.slack.bot_user_id
+        ),
         follow=nobody_follows,
         bot_user_id=house.slack.bot_user_id,
     )
@@ -148,3 +155,65 @@ async def test_what_was_said_in_public_stays_public(house: House, changes: Chang
     prompt = json.dumps(house.prompts()[-1])
     assert "ramen" in prompt
     assert "sushi" not in prompt
+
+
+async def gone_for(house: House, changes: Changes, place: Place, days: float) -> None:
+    """Let somebody's account be deactivated, so many days ago."""
+    house.slack.control("users/update", {"user": place.user, "deleted": True})
+    user = {"id": place.user, "deleted": True}
+    await changes.note(told(house, type="user_change", user=user))
+    sql(
+        house,
+        "UPDATE person_settings SET deactivated_at = now() - make_interval(secs => %s)"
+        " WHERE user_id = %s",
+        days * 86_400,
+        place.user,
+    )
+
+
+async def remembered(house: House, user: str) -> list[str]:
+    """Return the tables that hold something of a person, but where it was said."""
+    tables = ("store", "turns", "person_settings", "memory_changes")
+    about = "SELECT 1 FROM {} t WHERE strpos(t::text, %s) > 0"
+    return [table for table in tables if sql(house, about.format(table), user)]
+
+
+async def test_who_was_deactivated_is_erased_after_thirty_days(
+    house: House, changes: Changes
+) -> None:
+    """Thirty days after the deactivation nothing of the person is left; a day before, all of it."""
+    gone, leaving, back, unheard = (house.slack.place() for _ in range(4))
+    for place in (gone, leaving, back, unheard):
+        message = await house.ask(place, "I love ramen")
+        await house.learning.form(message.team_id, message.user_id, "dm")
+    await gone_for(house, changes, gone, 30.1)
+    await gone_for(house, changes, leaving, 29.9)
+    await gone_for(house, changes, back, 30.1)
+    user = {"id": back.user, "deleted": False}
+    await changes.note(told(house, type="user_change", user=user))
+    await gone_for(house, changes, unheard, 30.1)
+    # Where nothing wakes the database for it, an account that is active again is not heard of.
+    house.slack.control("users/update", {"user": unheard.user, "deleted": False})
+    people = People(house.pool, house.slack.client())
+    house.slack.fault("users.info", error="internal_error", times=1)
+    assert await erase_deactivated(house.pool, people) == 0
+    assert await remembered(house, gone.user)
+    assert await erase_deactivated(house.pool, people) == 1
+    assert await remembered(house, gone.user) == []
+    for place in (leaving, back, unheard):
+        assert {"store", "turns", "person_settings"} <= set(await remembered(house, place.user))
+    assert await erase_deactivated(house.pool, people) == 0
+    [row] = sql(
+        house, "SELECT deactivated_at FROM person_settings WHERE user_id = %s", unheard.user
+    )
+    assert row["deactivated_at"] is None
+
+
+async def test_users_info_tells_of_a_deactivation(house: House) -> None:
+    """Where the event was missed, asking Slack for a profile finds the account deactivated."""
+    place = house.slack.place()
+    await house.ask(place, "I love ramen")
+    sql(house, "UPDATE person_settings SET profile_at = NULL WHERE user_id = %s", place.user)
+    house.slack.control("users/update", {"user": place.user, "deleted": True})
+    person = house.slack.message(place).person
+    assert (await People(house.pool, house.slack.client()).settings(person)).deactivated

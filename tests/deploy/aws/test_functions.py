@@ -24,6 +24,7 @@ from tests.collector import TRUE_NAMES, Collector
 from tests.deploy.aws.conftest import API_TOKEN, Aws, asleep
 from tests.e2e.messages import Human, error_sentences
 from tests.e2e.test_changes_shown import Seen
+from tests.e2e.test_offboarding import left_of
 from tests.e2e.world import World
 
 INTERESTS = (
@@ -209,6 +210,30 @@ def test_a_worker_killed_by_its_time_limit(aws: Aws, step: str) -> None:
     world.until(done, "an end of all that was left", 60)
     world.reply(said)
     assert len(world.answers(said)) == 1
+    assert len(world.memories(ann)) == 1
+    aws.let_go()
+
+
+def test_an_uninstall_is_heard_by_a_cold_start(aws: Aws) -> None:
+    """The token is dead when the event arrives: nothing of the workspace is left all the same."""
+    world = aws.world
+    ann = world.human("Ann")
+    world.ask(ann, "I love ramen")
+    aws.quiet()
+    assert world.memories(ann)
+    aws.worker.end_idle()
+    world.playground("uninstall", {"events": ["app_uninstalled"]})
+    try:
+        world.until(lambda: not left_of(world, world.team) or None, "the purge")
+        aws.quiet()
+        assert aws.schedules()
+    finally:
+        world.playground("install", {})
+    world.rows("UPDATE workspaces SET purge_started_at = now() - interval '1 h' RETURNING 1")
+    aws.worker.end_idle()
+    aws.run_schedule()
+    world.ask(ann, "I love sushi")
+    aws.quiet()
     assert len(world.memories(ann)) == 1
     aws.let_go()
 

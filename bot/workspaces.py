@@ -1,0 +1,245 @@
+"""Workspaces that installed the app, and those that removed it: the `workspaces` table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, LiteralString, TypeAlias
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory import Pool, transaction
+
+Reason: TypeAlias = Literal["uninstalled", "token_revoked"]
+
+REVOKED_DAYS = 14
+# Another process's note takes this long to be seen here.
+_TRUSTED_SECONDS = 10.0
+AWAY: LiteralString = "left_at IS NOT NULL AND returned_at IS NULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """A workspace that is not served: why, since when, and when its rows are deleted.
+
+    `purged_at` is None until they are.
+    """
+
+    team_id: str
+    reason: Reason
+    left_at: datetime
+    purge_at: datetime
+    purged_at: datetime | None
+
+    def sentence(self) -> str:
+        """Return what an operator is told of it."""
+        since, due = f"{self.left_at:%Y-%m-%d}", f"{self.purge_at:%Y-%m-%d}"
+        if self.reason == "uninstalled":
+            return (
+                f"Workspace {self.team_id} uninstalled the app on {since}: to serve it again,"
+                " install the app, set the new SLACK_BOT_TOKEN and restart."
+            )
+        then = "its data is deleted" if self.purged_at else f"its data is deleted on {due}"
+        return (
+            f"Slack revoked the bot token of workspace {self.team_id} on {since} and {then}:"
+            " install the app again, set the new SLACK_BOT_TOKEN and restart."
+        )
+
+
+class Workspaces:
+    """Whether a workspace is served; what was read is trusted for ten seconds."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._known: dict[str, tuple[float, bool]] = {}
+
+    async def serves(self, team_id: str) -> bool:
+        """Say whether a workspace still has the app; raises `psycopg.OperationalError`."""
+        known = self._known.get(team_id)
+        if known is not None and time.monotonic() < known[0]:
+            return known[1]
+        serves = not await self.departures([team_id])
+        self._known[team_id] = (time.monotonic() + _TRUSTED_SECONDS, serves)
+        return serves
+
+    def forget(self, team_id: str) -> None:
+        """Read the workspace's row again the next time."""
+        self._known.pop(team_id, None)
+
+    async def departures(self, team_ids: Sequence[str]) -> list[Departure]:
+        """Return those of these workspaces that are not served."""
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                f"SELECT team_id, reason, left_at, purge_at, purged_at FROM workspaces"
+                f" WHERE team_id = ANY(%s) AND {AWAY} ORDER BY team_id",
+                (list(team_ids),),
+            )
+            return [Departure(**row) for row in await found.fetchall()]
+
+
+async def token_accepted(pool: Pool, team_id: str, bot_user_id: str | None) -> None:
+    """Note that Slack accepts the token of a workspace: it is served from now on.
+
+    A purge that waits because the token was revoked is cancelled. One that follows an uninstall, or
+    has begun, goes on for the rows written until now.
+    """
+    values = {"team": team_id, "bot": bot_user_id}
+    async with transaction(pool) as connection:
+        await connection.execute(
+            "INSERT INTO workspaces (team_id, bot_user_id, token_checked_at)"
+            " VALUES (%(team)s, %(bot)s, now()) ON CONFLICT (team_id) DO UPDATE SET"
+            " bot_user_id = excluded.bot_user_id, token_checked_at = now()",
+            values,
+        )
+        await connection.execute(
+            f"{_FORGET_DEPARTURE} AND (purged_at IS NOT NULL"
+            " OR reason = 'token_revoked' AND purge_started_at IS NULL)",
+            values,
+        )
+        await connection.execute(
+            f"UPDATE workspaces SET returned_at = now() WHERE team_id = %(team)s AND {AWAY}", values
+        )
+
+
+_FORGET_DEPARTURE: LiteralString = (
+    "UPDATE workspaces SET left_at = NULL, reason = NULL, purge_at = NULL,"
+    " purge_started_at = NULL, purged_at = NULL, returned_at = NULL WHERE team_id = %(team)s"
+)
+
+# Slack delivers an event late or twice, and both events of one uninstall in any order. One that is
+# older than the workspace's return belongs to the departure before it.
+_NEW_DEPARTURE: LiteralString = (
+    "(w.left_at IS NULL OR w.returned_at IS NOT NULL AND excluded.left_at > w.returned_at)"
+)
+
+
+async def note_uninstalled(
+    connection: AsyncConnection[DictRow], team_id: str, at: float
+) -> datetime | None:
+    """Note that a workspace uninstalled the app at a time (seconds); None where that is known.
+
+    Returns when its rows are to be deleted: now. Where Slack has accepted a token since, the app
+    was installed again: the workspace stays served, and only older rows are deleted.
+    """
+    found = await connection.execute(
+        "INSERT INTO workspaces AS w (team_id, reason, left_at, purge_at)"
+        " VALUES (%(team)s, 'uninstalled', to_timestamp(%(at)s), now())"
+        " ON CONFLICT (team_id) DO UPDATE SET reason = 'uninstalled', left_at = excluded.left_at,"
+        " purge_at = now(), purge_started_at = NULL, purged_at = NULL, returned_at ="
+        " CASE WHEN w.token_checked_at > excluded.left_at THEN excluded.left_at END"
+        f" WHERE {_NEW_DEPARTURE} OR w.reason = 'token_revoked' RETURNING purge_at",
+        {"team": team_id, "at": at},
+    )
+    row = await found.fetchone()
+    return row["purge_at"] if row else None
+
+
+async def note_revoked(
+    connection: AsyncConnection[DictRow],
+    team_id: str,
+    at: float,
+    bots: Sequence[str],
+    bot_user_id: str,
+) -> datetime | None:
+    """Note that tokens of these bot users were revoked at a time (seconds); None if not ours.
+
+    Returns when the workspace's rows are to be deleted: in 14 days. None also where the workspace
+    has left already, or Slack has accepted a token since. `bot_user_id` is the app's, as far as
+    this process knows it.
+    """
+    found = await connection.execute(
+        "INSERT INTO workspaces AS w (team_id, reason, left_at, purge_at)"
+        " SELECT %(team)s, 'token_revoked', to_timestamp(%(at)s),"
+        " to_timestamp(%(at)s) + make_interval(days => %(days)s)"
+        " WHERE %(bot)s = ANY(%(bots)s::text[]) OR EXISTS (SELECT FROM workspaces AS known"
+        " WHERE known.team_id = %(team)s AND known.bot_user_id = ANY(%(bots)s::text[]))"
+        " ON CONFLICT (team_id) DO UPDATE SET reason = 'token_revoked',"
+        " left_at = excluded.left_at, purge_at = excluded.purge_at, purge_started_at = NULL,"
+        " purged_at = NULL, returned_at = NULL"
+        f" WHERE {_NEW_DEPARTURE} AND COALESCE(w.token_checked_at, '-infinity') < excluded.left_at"
+        " RETURNING purge_at",
+        {
+            "team": team_id,
+            "at": at,
+            "days": REVOKED_DAYS,
+            "bots": list(bots),
+            "bot": bot_user_id,
+        },
+    )
+    row = await found.fetchone()
+    return row["purge_at"] if row else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A workspace whose rows are to be deleted now, those written before a moment."""
+
+    team_id: str
+    before: datetime
+
+
+async def begin_due_purges(
+    connection: AsyncConnection[DictRow], team_id: str | None = None
+) -> list[Due]:
+    """Return the workspaces whose purge is due, or this one if it is, and note its beginning.
+
+    While a workspace is not served nothing new of it is kept: `before` is now. Afterwards it is the
+    moment of its return.
+    """
+    found = await connection.execute(
+        "UPDATE workspaces SET purge_started_at = COALESCE(purge_started_at, now())"
+        f" WHERE {_DUE} AND (%(team)s::text IS NULL OR team_id = %(team)s)"
+        " RETURNING team_id, COALESCE(returned_at, now()) AS before",
+        {"team": team_id},
+    )
+    return [Due(**row) for row in await found.fetchall()]
+
+
+_DUE: LiteralString = "left_at IS NOT NULL AND purged_at IS NULL AND purge_at <= now()"
+
+
+async def due_purges(connection: AsyncConnection[DictRow]) -> list[str]:
+    """Return the workspaces whose purge is due."""
+    found = await connection.execute(f"SELECT team_id FROM workspaces WHERE {_DUE}")
+    return [str(row["team_id"]) for row in await found.fetchall()]
+
+
+async def end_purge(
+    connection: AsyncConnection[DictRow], team_id: str, removed: int, again_seconds: float
+) -> float | None:
+    """Note a purge's end; return in how many seconds it is repeated, None for not at all.
+
+    It is repeated until one finds nothing, at least `again_seconds` after the first: work that was
+    under way when the workspace left may have written a last row.
+    """
+    values = {"team": team_id, "removed": removed, "again": again_seconds}
+    found = await connection.execute(
+        "UPDATE workspaces SET purged_at = CASE WHEN %(removed)s = 0 AND"
+        " purge_started_at <= now() - make_interval(secs => %(again)s) THEN now() END,"
+        " purge_at = now() + make_interval(secs => %(again)s)"
+        " WHERE team_id = %(team)s AND purge_started_at IS NOT NULL AND purged_at IS NULL"
+        " RETURNING purged_at",
+        values,
+    )
+    row = await found.fetchone()
+    if row is None:
+        return None
+    if row["purged_at"] is None:
+        return again_seconds
+    await connection.execute(f"{_FORGET_DEPARTURE} AND returned_at IS NOT NULL", values)
+    return None
+
+
+async def awaits_token(connection: AsyncConnection[DictRow], team_id: str) -> float | None:
+    """Return in how many seconds a revoked workspace's purge is due; None for any other state."""
+    found = await connection.execute(
+        "SELECT extract(epoch FROM purge_at - now())::float8 AS seconds FROM workspaces"
+        f" WHERE team_id = %s AND {AWAY} AND reason = 'token_revoked'"
+        " AND purge_started_at IS NULL",
+        (team_id,),
+    )
+    row = await found.fetchone()
+    return float(row["seconds"]) if row else None

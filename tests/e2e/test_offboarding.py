@@ -1,0 +1,104 @@
+"""The app is uninstalled from a workspace: killed in the middle of the purge, nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from memory import EmbeddedPostgres
+from tests.conftest import fresh_database, json_server
+from tests.e2e.app import App, running
+from tests.e2e.conftest import PLAYGROUND
+from tests.e2e.world import World
+from tests.integration.kioku_process import ended
+
+OTHER = "TOTHER"
+TURNS = 60_000
+
+
+@pytest.fixture
+def app(postgres: EmbeddedPostgres, tmp_path: Path) -> Iterator[App]:
+    """An app, a playground and a database of one test."""
+    with (
+        json_server(*PLAYGROUND) as slack,
+        fresh_database(postgres) as conninfo,
+        running(slack, conninfo, "http", tmp_path / "log") as started,
+    ):
+        yield started
+
+
+def left_of(world: World, team: str) -> dict[str, int]:
+    """Count the rows that name a workspace, by table, but the note that it left and the queue's."""
+    tables = world.rows(
+        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'"
+        " AND table_type = 'BASE TABLE' AND table_name NOT IN ('workspaces', 'procrastinate_jobs')"
+    )
+    counts = {}
+    for table in tables:
+        statement = f"SELECT count(*) AS n FROM {table['name']} t WHERE strpos(t::text, %s) > 0"
+        [row] = world.rows(statement, team)
+        counts[table["name"]] = int(row["n"])
+    return {table: n for table, n in counts.items() if n}
+
+
+def remembers(world: World) -> bool:
+    """Let somebody teach the app something; say whether it is remembered."""
+    ann = world.human()
+    world.ask(ann, "I love ramen")
+    world.until(lambda: world.contents(ann), "the memory")
+    return True
+
+
+def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> None:
+    """Each row of the workspace goes though the app is killed; the app works when it is back."""
+    with closing(World(app.slack, app)) as world:
+        assert remembers(world)
+        for team in (world.team, OTHER):
+            world.rows(
+                "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience,"
+                " question_ts, question, words) SELECT gen_random_uuid(), %s, 'U1', 'D1',"
+                " %s || '.D1.1', 'dm', n::text, 'QUESTION', '' FROM generate_series(1, %s) n"
+                " RETURNING 1",
+                team,
+                team,
+                TURNS,
+            )
+        world.playground("uninstall", {})
+        world.until(lambda: left_of(world, world.team).get("turns", 0) < TURNS, "the purge begins")
+        app.kill()
+        assert left_of(world, world.team)["turns"] > 0
+        # Nothing starts with a token that is refused; the purge goes on all the same.
+        told = ended(tmp_path, "run", **app.settings())
+        assert told.code == 1
+        assert "Slack refused SLACK_BOT_TOKEN (account_inactive)" in told.err
+        assert left_of(world, world.team) == {}
+        [row] = world.rows("SELECT count(*) AS n FROM turns WHERE team_id = %s", OTHER)
+        assert row["n"] == TURNS
+        world.playground("install", {})
+        app.start()
+        assert app.get("/readyz")[0] == 200
+        assert remembers(world)
+
+
+def test_an_uninstalled_workspace_is_not_ready(app: App) -> None:
+    """While it runs, /readyz says so and nothing new of the workspace is kept."""
+    with closing(World(app.slack, app)) as world:
+        assert remembers(world)
+        world.playground("uninstall", {"events": ["app_uninstalled", "tokens_revoked"]})
+        world.until(lambda: left_of(world, world.team) == {}, "the purge")
+        status, text = app.get("/readyz")
+        assert status == 503
+        assert text.startswith(f"Workspace {world.team} uninstalled the app on ")
+        before = world.playground("deliveries")["last"]
+        world.say(world.human(), "I love sushi")
+        world.until(
+            lambda: (
+                (told := world.playground(f"deliveries?since={before}"))["deliveries"]
+                and not told["waiting"]
+            ),
+            "an answer to the event",
+        )
+        assert left_of(world, world.team) == {}
