@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from collections import Counter
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TextIO
 
-# Below WARNING these tell of every request, at DEBUG with its contents.
-_TALKATIVE = (
-    "aiohttp",
-    "httpcore2",
-    "httpx2",
-    "openai",
-    "procrastinate",
-    "slack_bolt",
-    "slack_sdk",
-)
+# Below WARNING only our own packages are logged: libraries log each request, at DEBUG its contents.
+_OURS = ("bot", "memory", "playground", "deploy", "bench", "root", "__main__")
+# A warning or error is written so often in a minute; then only how often more it came.
+_MOST_ALIKE = 20
+_MOST_KINDS = 500
+_MINUTE = 60.0
 # What these log on errors can quote what they were given.
 _INDISCREET = ("langchain", "langchain_core", "langgraph", "langmem", "trustcall")
 # These put the text of an exception they report into their own message.
@@ -73,14 +70,56 @@ class _Discreet(logging.Filter):
         library = record.name.split(".", 1)[0]
         if library in _INDISCREET or (record.exc_info and library in _QUOTING):
             record.msg, record.args = "a fault was reported; its text is withheld", ()
-        if str(record.msg).startswith(_EXPECTED):
+        if str(record.msg).startswith(_EXPECTED) or _from_broken_client(record):
             return False
-        return library not in _TALKATIVE or record.levelno >= logging.WARNING
+        return library in _OURS or record.levelno >= logging.WARNING
+
+
+def _from_broken_client(record: logging.LogRecord) -> bool:
+    """Return whether aiohttp reports a request that is not HTTP: it was answered with 400."""
+    error = record.exc_info[1] if record.exc_info else None
+    return type(error).__module__ == "aiohttp.http_exceptions"
+
+
+class _Limited(logging.StreamHandler[TextIO]):
+    """Writes equal warnings and errors 20 times a minute, then only how many more there were.
+
+    Equal are records of one logger and level with the same unformatted message and the same fault.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: Counter[tuple[str, int, str]] = Counter()
+        self._began = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.created - self._began >= _MINUTE:
+            self._end_minute(record.created)
+        if record.levelno >= logging.WARNING:
+            kind = (record.name, record.levelno, f"{record.msg}{_exception(record)}")
+            if len(self._seen) >= _MOST_KINDS and kind not in self._seen:
+                kind = (record.name, record.levelno, "other messages")
+            self._seen[kind] += 1
+            if self._seen[kind] > _MOST_ALIKE:
+                return
+        super().emit(record)
+
+    def close(self) -> None:
+        self._end_minute(self._began)
+        super().close()
+
+    def _end_minute(self, now: float) -> None:
+        left_out = {kind: n - _MOST_ALIKE for kind, n in self._seen.items() if n > _MOST_ALIKE}
+        self._seen.clear()
+        self._began = now
+        for (name, level, message), count in left_out.items():
+            text = f"{count} more within a minute: {message}"
+            super().emit(logging.LogRecord(name, level, "", 0, text, None, None))
 
 
 def set_up_logging(level: str, style: Literal["text", "json"]) -> None:
     """Send all logs to standard error in one format."""
-    handler = logging.StreamHandler()
+    handler = _Limited()
     handler.setFormatter(_Json() if style == "json" else _Text())
     handler.addFilter(_Discreet())
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -5,18 +5,14 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import Literal, Self, TypeAlias
 
-from aiohttp import web
-
 from bot.config import Settings
 from bot.running.connections import connected
 from bot.running.front import Front, open_front
-from bot.running.start import cannot_open
+from bot.running.serving import serving
 from bot.running.web import create_web_app
 from bot.running.wiring import Wiring, wire
 from bot.running.worker import open_worker
 from memory import Conninfo
-
-_LAST_REQUESTS_SECONDS = 10.0
 
 Role: TypeAlias = Literal["all", "front", "worker"]
 
@@ -80,21 +76,10 @@ class Service:
             )
 
         secret = self._settings.slack_signing_secret
-        runner = web.AppRunner(
-            create_web_app(
-                ready=ready,
-                app=front.app if front is not None and front.socket is None else None,
-                signing_secret=secret.get_secret_value() if secret else None,
-                ask=front.ask if front is not None else None,
-            ),
-            access_log=None,
-            shutdown_timeout=_LAST_REQUESTS_SECONDS,
+        application = create_web_app(
+            ready=ready,
+            app=front.app if front is not None and front.socket is None else None,
+            signing_secret=secret.get_secret_value() if secret else None,
+            ask=front.ask if front is not None else None,
         )
-        await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, "0.0.0.0", self._settings.port)  # noqa: S104 - a server's door
-        try:
-            await site.start()
-        except OSError as error:
-            raise cannot_open(self._settings.port, error) from None
-        self.port = runner.addresses[0][1]
+        self.port = await self._stack.enter_async_context(serving(application, self._settings.port))

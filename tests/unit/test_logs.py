@@ -7,8 +7,10 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from aiohttp.http_exceptions import BadStatusLine
 
 from bot.logs import fault, set_up_logging
 
@@ -34,6 +36,28 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     root.handlers = []
     yield Lines(capsys)
     root.handlers, root.level = handlers, level
+
+
+class Clock:
+    """The time that records are created at."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """A time that only the test moves on."""
+    at, made = Clock(), logging.getLogRecordFactory()
+
+    def make(*arguments: Any, **named: Any) -> logging.LogRecord:
+        record = made(*arguments, **named)
+        record.created = at.now
+        return record
+
+    logging.setLogRecordFactory(make)
+    yield at
+    logging.setLogRecordFactory(made)
 
 
 def fail(text: str) -> None:
@@ -107,7 +131,8 @@ def test_json_format(lines: Lines) -> None:
 
 TALKATIVE = [
     *("aiohttp.access", "httpcore2.http11", "httpx2", "openai._base_client"),
-    *("procrastinate.worker", "slack_bolt.AsyncApp", "slack_sdk.web"),
+    *("procrastinate.worker", "slack_bolt.AsyncApp", "slack_sdk.web", "anthropic._base_client"),
+    *("langsmith.client", "a_dependency_of_tomorrow"),
 ]
 
 
@@ -162,3 +187,39 @@ def test_setting_up_twice_logs_once(lines: Lines) -> None:
     logging.getLogger("bot").info("once")
     [line] = lines.getvalue().splitlines()
     assert json.loads(line)["message"] == "once"
+
+
+def test_equal_errors_are_counted_after_twenty(lines: Lines, clock: Clock) -> None:
+    """A thousand equal errors a minute are twenty lines and a count; others are written."""
+    set_up_logging("INFO", "text")
+    log = logging.getLogger("bot.running")
+    for number in range(1_000):
+        log.error("could not serve %d", number)
+        log.info("served %d", number)
+    log.error("something else")
+    found = lines.getvalue()
+    assert found.count("could not serve") == 20
+    assert found.count("served") == 1_000
+    assert found.count("something else") == 1
+    clock.now += 61
+    log.error("could not serve %d", 7)
+    *_, count, line = lines.getvalue().splitlines()
+    assert count.endswith("error   bot.running: 980 more within a minute: could not serve %d")
+    assert line.endswith("could not serve 7")
+
+
+def test_a_flood_of_different_errors_is_limited_too(lines: Lines) -> None:
+    """Messages that differ in their text, as libraries format it themselves, do not add up."""
+    set_up_logging("INFO", "json")
+    log = logging.getLogger("asyncio")
+    for number in range(5_000):
+        log.error(f"socket.accept() out of resources {number}")
+    assert len(lines.getvalue().splitlines()) <= 521
+
+
+def test_a_request_that_is_no_http_is_no_error(lines: Lines) -> None:
+    """aiohttp logs a traceback for each; it is the client's fault, and answered with 400."""
+    set_up_logging("INFO", "text")
+    error = BadStatusLine("SECRET")
+    logging.getLogger("aiohttp.server").error("Error handling request", exc_info=error)
+    assert lines.getvalue() == ""
