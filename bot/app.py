@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from slack_bolt.async_app import AsyncApp
+import logging
+
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.changes import Changes
@@ -20,7 +23,23 @@ from bot.own.modals import Modals
 from bot.own.periods import PeriodForgetting
 from bot.own.placing import Placing
 from bot.own.previews import Previews
+from bot.payloads import cleaned
 from bot.person.controls import Controls
+from memory import InvalidNamespace
+
+log = logging.getLogger(__name__)
+
+
+class _CheckedApp(AsyncApp):
+    """Refuses payloads that Slack does not send, whichever way they come, with status 400."""
+
+    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
+        body = cleaned(req.body)
+        if body is None:
+            log.warning("a payload was refused: it is none that Slack sends")
+            return BoltResponse(status=400, body="The body is none that Slack sends.\n")
+        req.body = body
+        return await super().async_dispatch(req)
 
 
 def create_app(
@@ -50,7 +69,19 @@ def create_app(
 
     # Bolt puts the token of `identity` in for each request.
     tokenless = AsyncWebClient(base_url=client.base_url, retry_handlers=[])
-    app = AsyncApp(client=tokenless, authorize=authorize, request_verification_enabled=False)
+    app = _CheckedApp(client=tokenless, authorize=authorize, request_verification_enabled=False)
+
+    @app.error
+    async def failed(error: Exception, response: BoltResponse | None) -> None:
+        # There is no response where a listener has acknowledged already. Status 500, which it has
+        # otherwise, lets Slack deliver an event again.
+        if not isinstance(error, InvalidNamespace):
+            log.error("a request from Slack was not carried out", exc_info=error)
+            return
+        log.warning("a payload was refused: it lacks the ids of a person")
+        if response is not None:
+            response.status, response.body = 400, "The body lacks the ids of a person.\n"
+
     events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
     commands.register(app, commands=own_commands, modals=modals, answers=answers)
     actions.register(

@@ -32,4 +32,4 @@ def read_call(body: str) -> tuple[str, str] | None:
         return None
     if not (isinstance(prompt, str) and prompt.replace("\x00", "").strip()):
         return None
-    return user_id, prompt
+    return user_id, prompt.replace("\x00", "").encode("utf-8", "replace").decode()

@@ -48,7 +48,10 @@ def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
         view = body["view"]
         chosen = str(action["selected_option"]["value"])
         blank = modals.editing.blank(language_of_view(view), chosen)
-        await client.views_update(view_id=view["id"], view=blank)
+        try:
+            await client.views_update(view_id=view["id"], view=blank)
+        except SLACK_FAULTS as error:
+            log.warning("a modal was not updated: %s", error_code(error) or fault(error))
 
     async def stored(
         ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], work: Content

@@ -10,14 +10,14 @@ from typing import Any, TypeAlias
 
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncRespond
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.home.homes import Homes
 from bot.locale import Language, say
+from bot.logs import fault
 from bot.own.openings import in_home
 from bot.person.people import People
-from bot.slack import error_code, patiently
+from bot.slack import SLACK_FAULTS, error_code, patiently
 from bot.surfaces.blocks import Block, Payload, private
 from bot.surfaces.home import Where, metadata_where
 from bot.surfaces.places import sentence_view
@@ -51,6 +51,12 @@ def _cause(error: Exception) -> str:
     if isinstance(error, OutcomeUnknown):
         return "command_uncertain"
     return "command_failed" if isinstance(error, OperationalError) else "command_broke"
+
+
+def _log_failure(what: str, error: Exception) -> None:
+    """Log a database that is away or busy as a warning, anything else as an error of ours."""
+    away = isinstance(error, OperationalError | OutcomeUnknown)
+    log.log(logging.WARNING if away else logging.ERROR, what, exc_info=error)
 
 
 class PrivateAnswers:
@@ -95,18 +101,18 @@ class PrivateAnswers:
             try:
                 with impatiently(_DATABASE_SECONDS):
                     view = await work(person, language)
-            except Exception as error:
-                log.exception("what a modal asked for was not carried out")
+            except Exception as error:  # noqa: BLE001 - logged, and the person is told
+                _log_failure("what a modal asked for was not carried out", error)
                 view = sentence_view(language, "memory_title", say(language, _cause(error)))
             if in_home(body):
                 await self._homes.in_use(person)
             await emptied
             try:
                 await patiently(lambda: client.views_update(view_id=view_id, view=view))
-            except SlackApiError as error:
+            except SLACK_FAULTS as error:
                 # Closed meanwhile: there is nobody to show it to.
                 if error_code(error) != "not_found":
-                    raise
+                    log.warning("a modal was not filled: %s", error_code(error) or fault(error))
 
     async def look(self, body: Mapping[str, Any], where: Where) -> None:
         """Show a person another part of their Home."""
@@ -120,11 +126,14 @@ class PrivateAnswers:
         try:
             with impatiently(_DATABASE_SECONDS):
                 await self._homes.show(person, where, said)
-        except Exception as error:
-            log.exception("a Home could not be shown")
+        except Exception as error:  # noqa: BLE001 - logged, and the person is told
+            _log_failure("a Home could not be shown", error)
             language = await self._people.language(person)
             failure = private(say(language, _cause(error)))
-            await self._homes.say_above(person, body["view"], failure)
+            try:
+                await self._homes.say_above(person, body["view"], failure)
+            except SLACK_FAULTS as fault_of_slack:
+                log.warning("a Home could not be updated: %s", fault(fault_of_slack))
 
     async def all_given(self, seconds: float) -> None:
         """Wait, so long at most, until everybody who was acknowledged has been answered."""
@@ -153,8 +162,8 @@ class PrivateAnswers:
         try:
             with impatiently(_DATABASE_SECONDS):
                 payload = await work(person, language)
-        except Exception as error:
-            log.exception("a command or click was not carried out")
+        except Exception as error:  # noqa: BLE001 - logged, and the person is told
+            _log_failure("a command or click was not carried out", error)
             payload, replace = private(say(language, _cause(error))), False
         if in_home(body):
             said = payload["blocks"] if payload else ()
@@ -169,4 +178,10 @@ class PrivateAnswers:
         # A shortcut has no container: it comes with the message itself.
         elif thread_ts := (body.get("container") or body.get("message") or {}).get("thread_ts"):
             payload = {**payload, "thread_ts": thread_ts}
-        await respond(**payload, replace_original=replace)
+        if respond.response_url is None:
+            log.warning("an answer was not shown: the click was in a view")
+            return
+        try:
+            await respond(**payload, replace_original=replace)
+        except SLACK_FAULTS as error:
+            log.warning("an answer was not shown: %s", fault(error))

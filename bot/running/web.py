@@ -62,10 +62,9 @@ def _slack(app: AsyncApp, verifier: SignatureVerifier) -> Handler:
 
 def _read(body: bytes, request: web.Request) -> AsyncBoltRequest | None:
     try:
-        read = AsyncBoltRequest(
+        return AsyncBoltRequest(
             body=body.decode(), query=request.query_string, headers=dict(request.headers)
         )
     # Bolt looks for ids in the envelope: this one is no JSON object, or holds them elsewhere.
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
         return None
-    return read if isinstance(read.body.get("event", {}), dict) else None

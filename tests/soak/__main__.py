@@ -2,7 +2,7 @@
 
 Two fronts, by Socket Mode and HTTP, and two workers serve a playground as processes of their own.
 The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``load``, ``backlog``,
-``hostile`` (every end-to-end test with a model that attacks);
+``hostile`` (every end-to-end test with a model that attacks), ``fuzz`` (mutated payloads);
 all of them where none is named. One table at the end; the exit code is 1 on any violation.
 ``SOAK_SEED`` repeats the choices, though not the timing; ``SOAK_LOGS`` names a folder for the app's
 logs; ``SOAK_SCALE`` (1) makes all of it shorter.
@@ -24,13 +24,16 @@ from typing import Any, NoReturn
 from bot.running.queue import migrations
 from memory import EmbeddedPostgres, migrate
 from tests import fork_server
-from tests.conftest import SPACE
+from tests.conftest import ROOT, SPACE, json_server
+from tests.e2e.app import running
 from tests.soak import load
+from tests.soak.fuzz import SETTINGS, Fuzz
 from tests.soak.hostile import hostile
 from tests.soak.replicas import fresh
 from tests.soak.stage import Stage, stage
 from tests.soak.table import Table, tell
 from tests.soak.trouble import Plan, Trouble
+from tests.soak.workspace import Workspace
 
 TROUBLE = Plan(
     people=50, messages=1050, writing=300.0, kills=24, restarts=6, settling=120.0, quiet=8.0
@@ -51,6 +54,7 @@ class Runs:
             "turns": self.turns,
             "load": self.load,
             "backlog": self.backlog,
+            "fuzz": self.fuzz,
             "hostile": self.hostile,
         }
 
@@ -92,6 +96,29 @@ class Runs:
         """The end-to-end tests with a hostile model."""
         tell("-- hostile")
         hostile(self.table)
+
+    def fuzz(self) -> None:
+        """Twenty thousand mutated requests at every HTTP entry point of one process."""
+        self._postgres.ensure_database("fuzz")
+        conninfo = self._postgres.dsn("fuzz")
+        migrate(conninfo, SPACE, migrations())
+        (self._folder / "fuzz").mkdir(exist_ok=True)
+        log = self._folder / "fuzz" / "app.log"
+        with (
+            json_server("playground", "--manifest", str(ROOT / "manifest.yml")) as slack,
+            running(slack, conninfo, "http", log, **SETTINGS) as app,
+        ):
+            self.table.part("Fuzz: mutated payloads at every entry point")
+            fuzz = Fuzz(
+                workspace=Workspace(slack),
+                address=f"http://127.0.0.1:{app.port}",
+                secret=str(slack.told["signing_secret"]),
+                database=conninfo,
+                log=app.said,
+                alive=app.pause,
+                seed=self._seed,
+            )
+            fuzz.run(self.table, round(20_000 * self._scale))
 
     @contextmanager
     def _stage(self, name: str, **settings: str) -> Iterator[Stage]:
