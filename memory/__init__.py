@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from memory.confirming import Confirmed, judge_instructions
     from memory.credentials import Credential, find_credentials, holds_secret
     from memory.database import (
         PERSON_SETTING,
@@ -104,6 +105,10 @@ if TYPE_CHECKING:
     from memory.writing import Change
 
 _HOMES = {
+    "memory.confirming": (
+        "Confirmed",
+        "judge_instructions",
+    ),
     "memory.credentials": (
         "Credential",
         "find_credentials",
@@ -312,6 +317,7 @@ __all__ = [
     "Change",
     "ChangeGone",
     "ChangedSince",
+    "Confirmed",
     "Conninfo",
     "Credential",
     "CredentialKind",
@@ -398,6 +404,7 @@ __all__ = [
     "is_away",
     "is_redacted",
     "is_source",
+    "judge_instructions",
     "list_memories",
     "load_schemas",
     "lock_for_forgetting",

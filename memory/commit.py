@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Literal
 
+from memory.dates import EARLIEST, LATEST
 from memory.namespace import DM, Namespace
 from memory.proposals import ProposedWrite, Reason, Refused
 from memory.rows import Place, Row, with_source
@@ -138,11 +139,11 @@ def _asks(
 
 
 def _end_of(day: date, zone: tzinfo) -> datetime | None:
-    """Return the end (UTC) of `day` in `zone`; None if it is out of range of datetime."""
-    try:
-        return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
-    except OverflowError:
+    """Return the end (UTC) of `day` in `zone`; None, for no end, for one after 2099."""
+    if day.year >= LATEST.year:
         return None
+    day = max(day, EARLIEST.date())
+    return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
 def _same_end(row: Row | None, value: dict[str, Any] | None) -> bool:
@@ -313,7 +314,7 @@ class _Run:
         superseded = [
             entry
             for entry in (value or {}).get("supersedes") or []
-            if (self._own.person.namespace(entry["audience"]).prefix, entry["key"]) in self._rows
+            if (f"{self._own.person.prefix}.{entry['audience']}", entry["key"]) in self._rows
         ]
         if not superseded:
             self._values[row.key] = None

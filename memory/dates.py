@@ -15,15 +15,19 @@ def storable(moment: datetime) -> bool:
     return EARLIEST <= moment < LATEST
 
 
+class DateOutOfRange(ValueError):
+    """The date is not between 2000 and 2100."""
+
+
 def dated(text: str) -> datetime:
     """Read an ISO 8601 date and time, UTC where it names no zone.
 
-    Raises `ValueError` for anything else and for a date outside 2000 to 2100.
+    Raises `DateOutOfRange`, and `ValueError` for what is no date.
     """
     moment = datetime.fromisoformat(text)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if not storable(moment):
-        raise ValueError("The date is not between 2000 and 2100.")
+        raise DateOutOfRange("The date is not between 2000 and 2100.")
     return moment
 
 

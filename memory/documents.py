@@ -15,13 +15,13 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from memory.credentials import holds_secret
+from memory.dates import DateOutOfRange, dated, is_slack_ts
 from memory.edits import validated
 from memory.errors import InvalidContent, InvalidNamespace, NotAnExport
-from memory.memories import ends_at
 from memory.namespace import DM, Namespace, Person
 from memory.redaction import redact
 from memory.rows import Row
-from memory.schemas import level
+from memory.schemas import INSTRUCTION_KIND, level
 from memory.text import MAX_TEXT, clean_content, texts
 
 FORMAT = "kioku-export"
@@ -51,12 +51,23 @@ class Imported:
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
+    @property
+    def reference(self) -> str:
+        """The `Memory.reference` it is stored under."""
+        return f"{self.namespace.audience}/{self.key}"
+
+    @property
+    def is_instruction(self) -> bool:
+        """Whether it says how to answer: it is imported only where the person confirms it."""
+        return str(self.value["kind"]) == INSTRUCTION_KIND
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """What a document holds for this person; `refused` counts the rest by reason.
 
-    Reasons: ``shape``, ``unknown_kind``, ``content``, ``secret``, ``ended``, ``too_many``.
+    Reasons: ``shape``, ``date`` (outside 2000 to 2100), ``unknown_kind``, ``content``, ``secret``,
+    ``ended``, ``too_many``.
     """
 
     memories: tuple[Imported, ...]
@@ -132,6 +143,9 @@ def _read_memory(
         namespace = person.namespace(str(entry.get("audience")))
         created, updated = _date(entry.get("created_at")), _date(entry.get("updated_at"))
         confirmed = _date(entry.get("confirmed_at")) or updated
+        end = None if entry.get("expires_at") is None else dated(str(entry["expires_at"]))
+    except DateOutOfRange:
+        return "date"
     except (InvalidNamespace, ValueError):
         return "shape"
     key = str(entry.get("key"))
@@ -139,7 +153,7 @@ def _read_memory(
         return "shape"
     kind = str(entry.get("kind"))
     value: dict[str, Any] = {"kind": kind, "content": entry["content"]}
-    if supersedes := _supersedes(entry.get("supersedes")):
+    if supersedes := _supersedes(entry.get("supersedes"), person):
         value["supersedes"] = supersedes
     content = _content(kind, entry["content"], schemas, hides=bool(supersedes))
     if isinstance(content, str):
@@ -148,7 +162,7 @@ def _read_memory(
     value["sources"] = _sources(entry.get("sources"))
     if confirmed is not None:
         value["confirmed_at"] = str(entry.get("confirmed_at") or confirmed.isoformat())
-    if (end := ends_at(entry)) is not None:
+    if end is not None:
         if end <= datetime.now(UTC):
             return "ended"
         value["expires_at"] = str(entry["expires_at"])
@@ -180,21 +194,27 @@ def _content(
 def _date(value: object) -> datetime | None:
     if value is None:
         return None
-    moment = datetime.fromisoformat(str(value))
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     # Nothing was stored in the future; a later date would win over whatever comes.
-    return min(moment, datetime.now(UTC))
+    return min(dated(str(value)), datetime.now(UTC))
 
 
-def _supersedes(entries: object) -> list[dict[str, str]]:
+def _supersedes(entries: object, person: Person) -> list[dict[str, str]]:
     found = entries if isinstance(entries, list) else []
     return [
         {"audience": str(one["audience"]), "key": str(one["key"])}
         for one in found[:MAX_SOURCES]
         if isinstance(one, dict)
-        and _PLACE.match(str(one.get("audience")))
+        and _is_audience(str(one.get("audience")), person)
         and _KEY.match(str(one.get("key")))
     ]
+
+
+def _is_audience(name: str, person: Person) -> bool:
+    try:
+        person.namespace(name)
+    except InvalidNamespace:
+        return False
+    return True
 
 
 def _sources(entries: object) -> list[dict[str, Any]]:
@@ -207,8 +227,10 @@ def _sources(entries: object) -> list[dict[str, Any]]:
         for name, value in one.items():
             if name == "kind":
                 source[name] = value
-            elif name in ("channel", "ts"):
+            elif name == "channel":
                 source[name] = value if value and _PLACE.match(str(value)) else None
+            elif name == "ts":
+                source[name] = value if value and is_slack_ts(str(value)) else None
             elif name == "permalink":
                 source[name] = value if value and _PERMALINK.match(str(value)) else None
             elif name == "evidence":

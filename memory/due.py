@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import groupby
+from typing import LiteralString
 
 from memory import rows
-from memory.database import Pool, person_transaction, transaction
+from memory.database import Pool, is_away, person_transaction, transaction
 from memory.ledger import note_ends
 from memory.locks import lock_for_writing
 from memory.memories import COLUMNS
 from memory.namespace import Namespace
 from memory.writing import Change
 
+_log = logging.getLogger(__name__)
+
+# Of each namespace in turn: one that fails every time, with many rows, leaves room for the others.
+_DUE: LiteralString = (
+    "SELECT prefix, key FROM (SELECT prefix, key, expires_at,"
+    " row_number() OVER (PARTITION BY prefix ORDER BY expires_at) AS number"
+    " FROM memory_expiries WHERE expires_at <= now()) AS due ORDER BY number, expires_at LIMIT %s"
+)
+
 
 async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
     """Delete what has ended, of everybody: row, vector, the ledger's texts and open questions.
 
     The ledger keeps that something ended, not what. Questions that nobody answered in time go too.
-    Safe to run from any number of processes; `limit` memories at a time, the longest due first.
+    Safe to run from any number of processes; `limit` memories at a time, of every namespace the
+    longest due first. Where one namespace fails, that is logged, and the others are done.
     """
     async with transaction(pool) as connection:
         await connection.execute("SELECT delete_expired_questions()")
-        found = await connection.execute(
-            "SELECT prefix, key FROM memory_expiries WHERE expires_at <= now()"
-            " ORDER BY expires_at LIMIT %s",
-            (limit,),
-        )
-        due = [(Namespace.from_prefix(row["prefix"]), row["key"]) for row in await found.fetchall()]
-    due.sort(key=lambda place: (place[0].prefix, place[1]))
+        found = await connection.execute(_DUE, (limit,))
+        due = [(row["prefix"], row["key"]) for row in await found.fetchall()]
     ended: list[Change] = []
-    for namespace, places in groupby(due, key=lambda place: place[0]):
-        ended += await _end(pool, namespace, [key for _, key in places])
+    for prefix, places in groupby(sorted(due), key=lambda place: place[0]):
+        keys = [key for _, key in places]
+        try:
+            ended += await _end(pool, Namespace.from_prefix(prefix), keys)
+        except Exception as error:
+            if is_away(error):
+                raise
+            # One person's rows are no reason to keep everybody else's.
+            whose = ".".join(prefix.split(".")[1:3])
+            _log.warning(
+                "%d memories of %s did not end: %s", len(keys), whose, type(error).__name__
+            )
     return ended
 
 

@@ -20,6 +20,7 @@ from itertools import pairwise
 
 import regex
 
+from memory.dates import is_slack_ts
 from memory.text import MAX_TEXT, clean, lettered, letters, name_of, texts
 
 MAX_MESSAGE = 8_000  # characters of one message that are read
@@ -69,10 +70,9 @@ class Words:
     @property
     def said_at(self) -> datetime:
         """The time of `ts`; the current time for words without one, such as a command's."""
-        try:
-            return datetime.fromtimestamp(float(self.ts), UTC)
-        except (ValueError, OverflowError, OSError):
+        if not is_slack_ts(self.ts):
             return datetime.now(UTC)
+        return datetime.fromtimestamp(float(self.ts), UTC)
 
 
 @dataclass(slots=True)

@@ -5,8 +5,9 @@ The document's shape is described in docs/reference/export.md; `VERSION` names i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
@@ -19,9 +20,9 @@ from memory.database import Pool, person_transaction
 from memory.documents import Imported
 from memory.embeddings import Embedder
 from memory.memories import COLUMNS, OF_PERSON, person_range
-from memory.namespace import Person
-from memory.rows import Row
-from memory.schemas import SCHEMAS, same_thing
+from memory.namespace import Namespace, Person
+from memory.rows import Place, Row
+from memory.schemas import SCHEMAS, thing
 from memory.writing import Change, Step, Written, carry_out
 
 Fate: TypeAlias = Literal["added", "updated", "unchanged"]
@@ -46,6 +47,17 @@ class Plan:
     def of(self, fate: Fate) -> list[Planned]:
         """Return what has this fate, in the document's order."""
         return [one for one in self.planned if one.fate == fate]
+
+    @property
+    def changes(self) -> list[Planned]:
+        """What is added or updated without asking, in that order."""
+        found = [*self.of("added"), *self.of("updated")]
+        return [one for one in found if not one.memory.is_instruction]
+
+    @property
+    def instructions(self) -> list[Planned]:
+        """What says how to answer and would be added or updated: each is to be confirmed."""
+        return [p for p in self.planned if p.fate != "unchanged" and p.memory.is_instruction]
 
 
 async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
@@ -96,10 +108,10 @@ async def plan_import(
     `text` is an exported document, or what another assistant prints when it is asked what it
     remembers: one memory a line. Raises `NotAnExport`.
     """
-    found = documents.read(text, person, schemas)
+    found = await asyncio.to_thread(documents.read, text, person, schemas)
     async with person_transaction(pool, person) as connection:
         stored = await _rows(connection, person)
-    return _plan(found, stored)
+    return await asyncio.to_thread(_plan, found, stored)
 
 
 async def import_memories(
@@ -109,32 +121,97 @@ async def import_memories(
     text: str,
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
+    instructions: Collection[str] = (),
     in_commit: Written | None = None,
 ) -> list[Change]:
     """Import `text` as `plan_import` says of the memories as they stand then; return the changes.
 
-    Memories come back under their keys, with their bytes and dates; what is known already is not
-    doubled, and of two versions the newer stays. All in one transaction, in the ledger, so that
-    each can be undone; what `in_commit`, awaited last, raises keeps all of it from happening.
-    Raises `NotAnExport` and `EmbeddingsUnavailable`.
+    Of what says how to answer (kind ``UserInstruction``) only the `Imported.reference`s in
+    `instructions` are stored: the person has confirmed them one by one. Memories come back under
+    their keys, with their bytes and dates; what is known already is not doubled, and of two
+    versions the newer stays. All in one transaction, in the ledger, so that each can be undone;
+    what `in_commit`, awaited last, raises keeps all of it from happening. Raises `NotAnExport` and
+    `EmbeddingsUnavailable`.
     """
-    found = documents.read(text, person, schemas)
+    found = await asyncio.to_thread(documents.read, text, person, schemas)
+    taken = [
+        one for one in found.memories if not one.is_instruction or one.reference in instructions
+    ]
+    found = replace(found, memories=tuple(taken))
     namespaces = list({one.namespace.prefix: one.namespace for one in found.memories}.values())
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        plan = _plan(found, await _rows(connection, person))
-        return [_step(one) for one in plan.planned if one.fate != "unchanged"]
+        return await asyncio.to_thread(_steps, found, await _rows(connection, person))
 
     return await carry_out(pool, embedder, person, namespaces, decide, in_commit=in_commit)
 
 
+def _steps(found: documents.Document, stored: Sequence[Row]) -> list[Step]:
+    return [_step(one) for one in _plan(found, stored).planned if one.fate != "unchanged"]
+
+
 def _plan(found: documents.Document, stored: Sequence[Row]) -> Plan:
-    places = {row.place: row for row in stored}
-    planned: list[Planned] = []
+    """Plan in time proportional to the document and what is stored."""
+    plan = _Planning(stored)
     for one in found.memories:
-        now = places.get((one.namespace.prefix, one.key)) or _same(one, stored, planned)
-        planned.append(Planned(fate=_fate(one, now), memory=one, now=now))
-    return Plan(planned=tuple(planned), refused=found.refused)
+        plan.add(one)
+    return Plan(planned=tuple(plan.planned), refused=found.refused)
+
+
+class _Planning:
+    """What is known at each memory of a document: what is stored, and what is planned so far.
+
+    Each row is written once: of two memories of the document about the same thing the newer stays.
+    """
+
+    def __init__(self, stored: Sequence[Row]) -> None:
+        self.planned: list[Planned] = []
+        self._moment = datetime.now(UTC)
+        self._places: dict[Place, Row] = {}
+        self._things: dict[tuple[str, str, str], Row] = {}
+        self._writes: dict[Place, int] = {}
+        for row in stored:
+            self._places[row.place] = row
+            self._things.setdefault(_thing(row.namespace, row.value), row)
+
+    def add(self, one: Imported) -> None:
+        """Plan one more memory of the document."""
+        stored = self._places.get((one.namespace.prefix, one.key))
+        now = stored or self._things.get(_thing(one.namespace, one.value))
+        fate = _fate(one, now)
+        number = self._writes.get(now.place) if now else None
+        if fate == "unchanged" or now is None or number is None:
+            self.planned.append(Planned(fate=fate, memory=one, now=now))
+        else:
+            # It takes the place of an earlier memory of the document.
+            earlier = self.planned[number]
+            self.planned[number] = replace(earlier, fate="unchanged")
+            if earlier.now is None:
+                fate, one = "added", replace(one, key=earlier.memory.key)
+            self.planned.append(Planned(fate=fate, memory=one, now=earlier.now))
+        if fate != "unchanged":
+            self._note(self.planned[-1])
+
+    def _note(self, planned: Planned) -> None:
+        memory, now = planned.memory, planned.now
+        row = Row(
+            namespace=memory.namespace,
+            key=now.key if now else memory.key,
+            value=memory.value,
+            created_at=memory.created_at or self._moment,
+            updated_at=memory.updated_at or self._moment,
+        )
+        if now is not None:
+            self._things.pop(_thing(now.namespace, now.value), None)
+        self._places[row.place] = row
+        self._things[_thing(row.namespace, row.value)] = row
+        self._writes[row.place] = len(self.planned) - 1
+
+
+def _thing(namespace: Namespace, value: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return what two memories have in common that are about the same thing in one place."""
+    kind = str(value["kind"])
+    return (namespace.prefix, kind, thing(kind, value["content"]))
 
 
 def _fate(one: Imported, now: Row | None) -> Fate:
@@ -145,33 +222,6 @@ def _fate(one: Imported, now: Row | None) -> Fate:
     same = (one.value, one.updated_at) == (now.value, now.updated_at)
     older = one.updated_at is None or one.updated_at <= now.updated_at
     return "unchanged" if same or older else "updated"
-
-
-def _same(one: Imported, stored: Sequence[Row], planned: Sequence[Planned]) -> Row | None:
-    """Return what is known of the same thing for the same ears, also from this very document."""
-    fresh = [
-        Row(
-            namespace=p.memory.namespace,
-            key=p.memory.key,
-            value=p.memory.value,
-            created_at=p.memory.created_at or datetime.now(UTC),
-            updated_at=p.memory.updated_at or datetime.now(UTC),
-        )
-        for p in planned
-        if p.fate == "added"
-    ]
-    kind, content = str(one.value["kind"]), one.value["content"]
-    return next(
-        (
-            row
-            for row in (*stored, *fresh)
-            if row.namespace == one.namespace
-            and row.kind == kind
-            and row.key != one.key
-            and same_thing(kind, row.content, content)
-        ),
-        None,
-    )
 
 
 def _step(one: Planned) -> Step:

@@ -29,6 +29,8 @@ Actor: TypeAlias = Literal[
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[None]]
 
 _ATTEMPTS = 4
+# Rows of one statement: what is sent is made without a break in the event loop.
+_BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,11 +163,11 @@ async def _write(
 
 
 def _batches(steps: Sequence[Step]) -> list[list[Step]]:
-    """Split steps, in order, so that no batch touches a row twice."""
+    """Split steps, in order, so that no batch touches a row twice or has more than a thousand."""
     batches: list[list[Step]] = []
     seen: set[rows.Place] = set()
     for step in steps:
-        if not batches or seen & step.places:
+        if not batches or seen & step.places or len(batches[-1]) == _BATCH:
             batches.append([])
             seen = set()
         batches[-1].append(step)

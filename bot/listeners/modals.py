@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from bot.surfaces.forms import FORM, KIND_ACTION
 from bot.surfaces.pausing import PAUSE_FORM, pause_form_errors
 from bot.surfaces.places import PLACE_FORM
 from bot.surfaces.settings import SETTINGS_FORM
-from bot.surfaces.transfer import IMPORT_FORM, IMPORT_PREVIEW
+from bot.surfaces.transfer import IMPORT_FORM, IMPORT_PREVIEW, PAGE_ACTION
 from bot.surfaces.views import language_of_view, loading_view
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,14 @@ def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
     @app.view(IMPORT_PREVIEW)
     async def import_agreed(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
         await stored(ack, client, body, partial(modals.importing.imported, view=body["view"]))
+
+    @app.action(re.compile(f"^{PAGE_ACTION}_[0-9]+$"))
+    async def import_page(
+        ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await ack()
+        work = partial(modals.importing.turned_to, view=body["view"], page=str(action["value"]))
+        await answers.fill(body, client, body["view"]["id"], work)
 
     @app.view(ERASE_FORM)
     async def erase(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:

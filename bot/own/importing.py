@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -13,16 +14,20 @@ from pydantic import BaseModel
 
 from bot.locale import Language, say
 from bot.person.settings import ConsentMode, PersonSettings, read_settings
+from bot.person.shares import Shares
 from bot.slack_files import FileScopeMissing, FileUnreadable, SlackFiles
 from bot.surfaces.places import sentence_view
 from bot.surfaces.standing import off_line
 from bot.surfaces.transfer import (
     Entered,
+    any_ticked,
     import_form,
+    import_page,
     import_preview,
     imported_view,
     not_an_export,
     read_import,
+    ticked,
 )
 from bot.surfaces.views import View, language_of_view, metadata_of
 from bot.words import storable
@@ -30,14 +35,19 @@ from memory import (
     SCHEMAS,
     Change,
     ChangedSince,
+    Confirmed,
     Embedder,
     EmbeddingsUnavailable,
+    FormationUnavailable,
     MemoryOff,
     NotAnExport,
     Person,
+    Plan,
     Pool,
+    Verifier,
     impatiently,
     import_memories,
+    judge_instructions,
     person_transaction,
     plan_import,
 )
@@ -47,6 +57,7 @@ log = logging.getLogger(__name__)
 MAX_BYTES = 40_000_000
 # A large document is many rows: nobody waits for it as for an answer.
 _DATABASE_SECONDS = 60.0
+_VERDICT_SECONDS = 60.0
 
 
 class Importing:
@@ -64,12 +75,18 @@ class Importing:
         *,
         schemas: Sequence[type[BaseModel]] = SCHEMAS,
         consent: ConsentMode,
+        verifier: Verifier | None = None,
+        shares: Shares | None = None,
     ) -> None:
         self._pool = pool
         self._embedder = embedder
         self._files = files
         self._schemas = schemas
         self._consent: ConsentMode = consent
+        self._verifier = verifier
+        self._shares = shares
+        # Reading a large document is seconds of processor time: one at a time in this process.
+        self._reading = asyncio.Semaphore(1)
 
     async def form(self, person: Person, language: Language) -> View:
         """Return the form; why there is none, where the person does not agree to memory."""
@@ -90,39 +107,91 @@ class Importing:
     async def previewed(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
         """Return what importing would do, to be agreed to; nothing is stored."""
         entered = read_import(view)
+        if limit := await self._over_limit(person, language):
+            return limit
         try:
             text = await self._text(entered)
             return await self._preview(person, language, entered, text)
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
             return await self._again(language, entered, problem)
 
+    async def page(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+        """Return the first page of all that the file of a preview would change."""
+        return await self.turned_to(person, language, view, "1")
+
+    async def turned_to(
+        self, person: Person, language: Language, view: Mapping[str, Any], page: str
+    ) -> View:
+        """Return another page of it; the file is read again."""
+        file = metadata_of(view).get("file", "")
+        try:
+            text = await self._text(Entered(text="", file=file, block=""))
+            plan = await self._plan(person, text)
+        except (NotAnExport, FileScopeMissing, FileUnreadable):
+            return sentence_view(language, "import_title", say(language, "import_unreadable"))
+        return import_page(language, plan, int(page) if page.isdecimal() else 1, file)
+
     async def imported(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
-        """Import what was shown; what was changed since, or the file, is shown anew."""
+        """Import what was shown; what was changed since, or the file, is shown anew.
+
+        Of the instructions those are imported that the person ticked and the verdicts allow.
+        """
         entered = read_import(view)
+        if limit := await self._over_limit(person, language):
+            return limit
         try:
             text = await self._text(entered)
             if _digest(text) != metadata_of(view).get("digest"):
                 return await self._preview(person, language, entered, text)
-            changes = await self._import(person, text)
+            confirmed = await self._confirmed(person, view, text)
+            changes = await self._import(person, text, confirmed.references)
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
             return await self._again(language, entered, problem)
         except MemoryOff:
             return sentence_view(language, "import_title", say(language, "off_refused"))
+        except (FormationUnavailable, TimeoutError):
+            return sentence_view(language, "import_title", say(language, "import_unchecked"))
         except (ChangedSince, EmbeddingsUnavailable):
             return sentence_view(language, "import_title", say(language, "command_failed"))
         log.info("a person imported %d memories", len(changes))
-        return imported_view(language, changes)
+        return imported_view(language, changes, confirmed.refused)
+
+    async def _over_limit(self, person: Person, language: Language) -> View | None:
+        if self._shares is None:
+            return None
+        used_up = await self._shares.admit(person)
+        if used_up is None:
+            return None
+        return sentence_view(language, "import_title", used_up.refusal(language))
+
+    async def _confirmed(self, person: Person, view: Mapping[str, Any], text: str) -> Confirmed:
+        """Return which of the ticked instructions may be stored; no connection is held."""
+        if not any_ticked(view):
+            return Confirmed(references=frozenset(), refused=0)
+        plan = await self._plan(person, text)
+        instructions = [one.memory for one in ticked(plan, view)]
+        async with asyncio.timeout(_VERDICT_SECONDS):
+            confirmed = await judge_instructions(self._verifier, instructions)
+        if self._shares is not None and confirmed.tokens:
+            await self._shares.spend(person.team_id, confirmed.tokens)
+        return confirmed
+
+    async def _plan(self, person: Person, text: str) -> Plan:
+        with impatiently(_DATABASE_SECONDS):
+            async with self._reading:
+                return await plan_import(self._pool, person, text, schemas=self._schemas)
 
     async def _preview(
         self, person: Person, language: Language, entered: Entered, text: str
     ) -> View:
         if line := await self._refused(person, language):
             return sentence_view(language, "import_title", line)
-        with impatiently(_DATABASE_SECONDS):
-            plan = await plan_import(self._pool, person, text, schemas=self._schemas)
+        plan = await self._plan(person, text)
         return import_preview(language, plan, entered, _digest(text))
 
-    async def _import(self, person: Person, text: str) -> list[Change]:
+    async def _import(
+        self, person: Person, text: str, instructions: Collection[str]
+    ) -> list[Change]:
         async def permitted(connection: AsyncConnection[DictRow], _: object) -> None:
             if self._disagrees(await read_settings(connection, person)):
                 raise MemoryOff("The person has switched memory off meanwhile.")
@@ -134,6 +203,7 @@ class Importing:
                 person,
                 text,
                 schemas=self._schemas,
+                instructions=instructions,
                 in_commit=permitted,
             )
 

@@ -23,6 +23,7 @@ from bot.own.openings import (
     ERASE_ACTION,
     FEEDBACK_ACTION,
     IMPORT_ACTION,
+    IMPORT_ALL_ACTION,
     MENU_ACTION,
     MY_MEMORIES,
     SETTINGS_ACTION,
@@ -95,6 +96,8 @@ class Modals:
             return await self.feedback.asked_why(person, language, str(action["value"]))
         if action["action_id"] == IMPORT_ACTION:
             return await self._import(person, language)
+        if action["action_id"] == IMPORT_ALL_ACTION:
+            return await self.importing.page(person, language, body["view"])
         if action["action_id"] == ADD_ACTION:
             return await self._blank(person, language)
         if action["action_id"] == MENU_ACTION:

@@ -24,6 +24,7 @@ FEEDBACK_ACTION = "feedback"
 GOOD, BAD = "good", "bad"
 ADD_ACTION = "add_memory"
 IMPORT_ACTION = "import_memories"
+IMPORT_ALL_ACTION = "import_see_all"
 # Where such a front says which modal it has opened.
 OPENED = "opened_view_id"
 ACTIONS = frozenset(
@@ -35,6 +36,7 @@ ACTIONS = frozenset(
         ERASE_ACTION,
         ADD_ACTION,
         IMPORT_ACTION,
+        IMPORT_ALL_ACTION,
     }
 )
 

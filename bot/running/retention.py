@@ -8,7 +8,7 @@ from collections import Counter
 from bot.logs import fault
 from bot.own.data import erase_person
 from bot.person.people import People
-from memory import Person, Pool, end_old, person_transaction, transaction
+from memory import Person, Pool, end_old, is_away, person_transaction, transaction
 
 log = logging.getLogger(__name__)
 
@@ -19,25 +19,38 @@ _MOST_BATCHES = 20
 
 
 async def end_what_is_old(pool: Pool, installation_days: int | None) -> int:
-    """Delete what is older than it is to be kept, of some people at a time; return how many."""
+    """Delete what is older than it is to be kept, of some people at a time; return of how many.
+
+    Where that fails for one person, it is logged, and the others' is deleted.
+    """
     async with transaction(pool) as connection:
         found = await connection.execute(
             "SELECT * FROM people_past_retention(%s, %s)", (installation_days, _PEOPLE_AT_ONCE)
         )
-        people = [
-            (Person(row["team_id"], row["user_id"]), int(row["days"]))
-            for row in await found.fetchall()
-        ]
-    for person, days in people:
-        async with person_transaction(pool, person) as connection:
-            ended = await end_old(connection, person, days)
-            gone = await connection.execute(
-                "DELETE FROM turns WHERE team_id = %s AND user_id = %s AND status <> 'answering'"
-                " AND intended_at < now() - make_interval(days => %s)",
-                (person.team_id, person.user_id, days),
-            )
-        log.info("%d memories and %d turns were too old", len(ended), gone.rowcount)
-    return len(people)
+        people = await found.fetchall()
+    done = 0
+    for row in people:
+        try:
+            await _end_of_person(pool, Person(row["team_id"], row["user_id"]), int(row["days"]))
+        except Exception as error:
+            if is_away(error):
+                raise
+            whose = f"{row['team_id']}.{row['user_id']}"
+            log.warning("what %s told was kept for too long: %s", whose, fault(error))
+        else:
+            done += 1
+    return done
+
+
+async def _end_of_person(pool: Pool, person: Person, days: int) -> None:
+    async with person_transaction(pool, person) as connection:
+        ended = await end_old(connection, person, days)
+        gone = await connection.execute(
+            "DELETE FROM turns WHERE team_id = %s AND user_id = %s AND status <> 'answering'"
+            " AND intended_at < now() - make_interval(days => %s)",
+            (person.team_id, person.user_id, days),
+        )
+    log.info("%d memories and %d turns were too old", len(ended), gone.rowcount)
 
 
 async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -> int:

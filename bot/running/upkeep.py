@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import LiteralString
-
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 
 from bot.inbox import ANSWER
 from bot.logs import fault
@@ -14,7 +13,7 @@ from bot.offboarding import Offboarding
 from bot.person.people import People
 from bot.running.queue import REPLIES, Queue
 from bot.running.retention import end_history, end_what_is_old, erase_deactivated
-from memory import Pool, expire_due, transaction
+from memory import Pool, expire_due, is_away, transaction
 
 log = logging.getLogger(__name__)
 
@@ -62,27 +61,37 @@ class Upkeep:
         self._people = people
 
     async def keep_up(self, timestamp: int) -> None:
-        """Do all of it; `timestamp` is the minute it was due. What fails is tried in a minute."""
-        try:
-            await self._do_all()
-            if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
-                await end_history(self._pool, self._history_days)
-                await end_what_is_old(self._pool, self._retention_days)
-                if self._people is not None:
-                    await erase_deactivated(self._pool, self._people)
-        except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
-            log.warning("the upkeep failed: %s", fault(error))
+        """Do each step; `timestamp` is the minute it was due.
 
-    async def _do_all(self) -> None:
-        await self._end_poison()
-        await self._find_lost_work()
+        A step that fails is logged and tried again in a minute; the others are done.
+        """
+        steps: list[Callable[[], Awaitable[object]]]
+        steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
         if self._offboarding is not None:
-            await self._offboarding.schedule_due()
-        for statement in (*_EXPIRED, _OLD_JOBS):
-            async with transaction(self._pool) as connection:
-                await connection.execute(statement)
+            steps.append(self._offboarding.schedule_due)
+        steps += [partial(self._delete, statement) for statement in (*_EXPIRED, _OLD_JOBS)]
+        if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
+            steps.append(partial(end_history, self._pool, self._history_days))
+            steps.append(partial(end_what_is_old, self._pool, self._retention_days))
+            if self._people is not None:
+                steps.append(partial(erase_deactivated, self._pool, self._people))
+        for step in steps:
+            try:
+                await step()
+            except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
+                log.warning("a step of the upkeep failed: %s", fault(error))
+                if is_away(error):
+                    return
+
+    async def _delete(self, statement: LiteralString) -> None:
+        async with transaction(self._pool) as connection:
+            await connection.execute(statement)
+
+    async def _end_what_is_due(self) -> None:
         if ended := await expire_due(self._pool):
             log.info("%d memories ended, as their words said", len(ended))
+
+    async def _clear_away(self) -> None:
         async with transaction(self._pool) as connection:
             found = await connection.execute("SELECT * FROM clear_away(%s)", (_AT_ONCE,))
             [row] = await found.fetchall()
@@ -102,11 +111,7 @@ class Upkeep:
         async with transaction(self._pool) as connection:
             found = await connection.execute("SELECT thread FROM threads_without_a_job()")
             threads = [row["thread"] for row in await found.fetchall()]
-            for thread in threads:
-                await self._see_to(connection, thread)
+            jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
+            await self._queue.defer_each(connection, ANSWER, jobs, queue=REPLIES)
         if threads:
             log.warning("found %d thread(s) that waited without a job", len(threads))
-
-    async def _see_to(self, connection: AsyncConnection[DictRow], thread: str) -> None:
-        lock = f"{REPLIES}:{thread}"
-        await self._queue.defer(connection, ANSWER, queue=REPLIES, lock=lock, thread=thread)

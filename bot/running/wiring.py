@@ -153,7 +153,15 @@ def wire(connections: Connections) -> Wiring:
         own,
         notices,
         controls,
-        Importing(pool, embedder, files, schemas=schemas, consent=settings.consent),
+        Importing(
+            pool,
+            embedder,
+            files,
+            schemas=schemas,
+            consent=settings.consent,
+            verifier=verifier,
+            shares=shares,
+        ),
         Erasing(pool, people),
         schemas=schemas,
     )

@@ -113,7 +113,7 @@ class World:
         self.pool, self.embedder, self.database = pool, embedder, database
         self.person = Person("T1", f"U{next(PEOPLE)}")
         self.model = Model()
-        self.clock = count(1)
+        self.clock = count(1_700_000_000)
 
     def bytes(self) -> list[Any]:
         """Return every byte of the person's rows, their dates and vectors."""

@@ -33,7 +33,7 @@ FIELDS: dict[str, tuple[int, str]] = {
         " ask_keep_old ask_remove ask_keep ask_store ask_not_store refused_store ask_widen"
         " ask_keep_narrow view_button history_newest history_older used_button"
         " settings_turn_off settings_turn_on settings_change"
-        " retention_button feedback_good feedback_bad",
+        " retention_button feedback_good feedback_bad import_see_all",
     ),
     "an accessibility label": (75, "used_label feedback_good_label feedback_bad_label"),
     "a dialogue's button": (
@@ -51,7 +51,7 @@ FIELDS: dict[str, tuple[int, str]] = {
         " place_choose_dm_more place_choose_public_more place_choose_own_more home_every_kind"
         " home_kind home_language_slack kind_food kind_tech kind_fact kind_instruction"
         " kind_episode kind_other feedback_wrong feedback_forgot feedback_memory feedback_asked"
-        " feedback_length feedback_other",
+        " feedback_length feedback_other import_tick",
     ),
     "a placeholder": (
         150,

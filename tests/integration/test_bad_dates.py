@@ -1,0 +1,218 @@
+"""Dates outside 2000 to 2100 never come in, and one person's bad rows stop nobody else's upkeep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from bot.inbox import ANSWER
+from bot.running.queue import REPLIES, Queue, migrations
+from bot.running.retention import end_what_is_old
+from bot.running.upkeep import Upkeep
+from memory import (
+    DM,
+    Embedder,
+    Person,
+    Pool,
+    Undo,
+    bring_back,
+    expire_due,
+    export_memories,
+    forget,
+    history,
+    import_memories,
+    list_memories,
+    migrate,
+    plan_import,
+)
+from memory.dates import is_slack_ts
+from memory.migrating import packaged_migrations
+from tests.conftest import SPACE
+
+ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
+OUTSIDE = (
+    "0001-01-01T00:00:00+14:00",
+    "1999-12-31T23:59:59+00:00",
+    "2100-01-01T00:00:00+00:00",
+    "9999-12-31T23:59:59-14:00",
+)
+BEFORE_CHRIST = "0001-12-31 10:00:00+00 BC"
+
+
+class Owner:
+    """The database as its owner sees it, without the check of dates if wanted."""
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+
+    def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        """Run a statement."""
+        with psycopg.connect(self.database, row_factory=dict_row, autocommit=True) as owner:
+            done = owner.execute(statement.encode(), values)
+            return done.fetchall() if done.description else []
+
+    def as_before(self) -> None:
+        """Drop the checks of dates, as in a database of an earlier version."""
+        self.rows("ALTER TABLE store DROP CONSTRAINT store_dates")
+        self.rows("ALTER TABLE memory_changes DROP CONSTRAINT memory_changes_dates")
+
+    def remember(self, person: Person, key: str, date: str, *, ends: bool = False) -> None:
+        """Store a memory with this date; `ends`: its time was over a minute ago."""
+        prefix = person.namespace(DM).prefix
+        value = {"kind": "UserFact", "content": {"fact": f"fact {key}"}, "sources": []}
+        self.rows(
+            "INSERT INTO store (prefix, key, value, created_at, updated_at)"
+            " VALUES (%s, %s, %s, %s::timestamptz, %s::timestamptz)",
+            *(prefix, key, Jsonb(value), date, date),
+        )
+        if ends:
+            self.rows(
+                "INSERT INTO memory_expiries VALUES (%s, %s, now() - interval '1 minute')",
+                *(prefix, key),
+            )
+
+
+@pytest.fixture
+def owner(database: str) -> Owner:
+    """The owner of an empty database."""
+    return Owner(database)
+
+
+@pytest.mark.parametrize("date", OUTSIDE)
+@pytest.mark.parametrize("name", ["created_at", "updated_at", "confirmed_at", "expires_at"])
+async def test_no_document_brings_one_in(
+    pool: Pool, embedder: Embedder, name: str, date: str
+) -> None:
+    """The entry is refused and counted by its reason; the good one beside it comes in."""
+    good = {"audience": "dm", "key": "k-1", "kind": "UserFact", "content": {"fact": "I have a cat"}}
+    entries = [{**good, "key": "k-2", "content": {"fact": "I have a dog"}, name: date}, good]
+    text = json.dumps({"format": "kioku-export", "version": 1, "memories": entries})
+    plan = await plan_import(pool, ANN, text)
+    assert plan.refused == {"date": 1}
+    await import_memories(pool, embedder, ANN, text)
+    assert [memory.key for memory in await list_memories(pool, ANN)] == ["k-1"]
+
+
+@pytest.mark.parametrize(
+    ("ts", "is_one"),
+    [
+        ("1700000000.000100", True),
+        ("1700000000", True),
+        ("abc", False),
+        ("nan", False),
+        ("1e9", False),
+        ("1.0", False),
+        ("99999999999.0", False),
+        ("1700000000.", False),
+        ("", False),
+    ],
+)
+async def test_a_ts_is_that_of_a_message(
+    pool: Pool, embedder: Embedder, ts: str, is_one: bool
+) -> None:
+    """What is no time of Slack's is left out of a source."""
+    assert is_slack_ts(ts) == is_one
+    source = {"kind": "message", "channel": "C1", "ts": ts, "evidence": "I have a cat"}
+    entry = {
+        "audience": "dm",
+        "key": "k-1",
+        "kind": "UserFact",
+        "content": {"fact": "I have a cat"},
+        "sources": [source],
+    }
+    text = json.dumps({"format": "kioku-export", "version": 1, "memories": [entry]})
+    await import_memories(pool, embedder, ANN, text)
+    [memory] = await list_memories(pool, ANN)
+    assert memory.sources[0]["ts"] == (ts if is_one else None)
+
+
+@pytest.mark.parametrize("date", [BEFORE_CHRIST, "infinity", "2100-01-01 00:00:00+00"])
+def test_postgresql_refuses_them_too(owner: Owner, date: str) -> None:
+    """Whichever tool writes to the store, such a row is not stored."""
+    with pytest.raises(psycopg.errors.CheckViolation):
+        owner.remember(ANN, "k", date)
+
+
+async def test_rows_of_an_earlier_version_are_repaired(
+    pool: Pool, embedder: Embedder, owner: Owner
+) -> None:
+    """The migration makes every read of the person's rows work again, and an Undo too."""
+    owner.as_before()
+    owner.remember(ANN, "old", BEFORE_CHRIST)
+    owner.remember(ANN, "late", "infinity")
+    owner.rows(
+        "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor,"
+        " created_at, updated_at) VALUES (gen_random_uuid(), 'T1', 'U1', 'dm', 'old', 'UserFact',"
+        f" 'updated', 'import', '{BEFORE_CHRIST}', 'infinity')"
+    )
+    with pytest.raises(psycopg.DataError):
+        await list_memories(pool, ANN)
+    name = next(m.name for m in packaged_migrations("memory") if m.name.endswith("_dates"))
+    owner.rows("DELETE FROM kioku_migrations WHERE name = %s", name)
+    assert migrate(owner.database, SPACE, migrations()) == [name]
+    assert {memory.key for memory in await list_memories(pool, ANN)} == {"old", "late"}
+    assert len((await export_memories(pool, ANN))["memories"]) == 2
+    assert len(await history(pool, ANN)) == 1
+    done = await forget(pool, ANN, None)
+    assert await list_memories(pool, ANN) == []
+    assert isinstance(done.undo, Undo)
+    assert len(await bring_back(pool, ANN, done.undo)) == 2
+
+
+async def test_expiry_goes_on_for_the_others(pool: Pool, owner: Owner) -> None:
+    """A person whose rows cannot be read, more than are done at a time, stops nobody."""
+    owner.as_before()
+    for number in range(9):
+        owner.remember(ANN, f"k{number}", BEFORE_CHRIST, ends=True)
+    owner.remember(BOB, "leave", "2026-01-01 00:00:00+00", ends=True)
+    owner.rows("INSERT INTO store (prefix, key, value) VALUES ('chat.T1.u-1.dm', 'k', '{}')")
+    owner.rows("INSERT INTO memory_expiries VALUES ('chat.T1.u-1.dm', 'k', '2020-01-01')")
+    assert [change.key for change in await expire_due(pool, limit=5)] == ["leave"]
+    assert await list_memories(pool, BOB) == []
+    assert len(owner.rows("SELECT key FROM store WHERE prefix = %s", ANN.namespace(DM).prefix)) == 9
+
+
+async def test_retention_goes_on_for_the_others(pool: Pool, owner: Owner) -> None:
+    """What the others told is deleted when it is too old, whoever's rows cannot be read."""
+    owner.as_before()
+    owner.remember(ANN, "k", BEFORE_CHRIST)
+    owner.remember(BOB, "k", "2020-01-01 00:00:00+00")
+    owner.rows(
+        "INSERT INTO store (prefix, key, value, created_at, updated_at)"
+        " VALUES ('chat.T1.u-1.dm', 'k', '{}', '2020-01-01', '2020-01-01')"
+    )
+    assert await end_what_is_old(pool, 30) == 1
+    assert await list_memories(pool, BOB) == []
+
+
+@pytest.fixture
+async def upkeep(pool: Pool) -> AsyncIterator[Upkeep]:
+    """The upkeep, with nobody at work."""
+
+    async def unused(**_: str) -> None:
+        raise LookupError
+
+    queue = Queue(pool)
+    await queue.open()
+    queue.register(ANSWER, REPLIES, unused, attempts=1, wait=0)
+    yield Upkeep(pool, queue, retention_days=30)
+    await queue.stop()
+
+
+async def test_a_step_of_the_upkeep_that_fails_stops_no_other(
+    pool: Pool, owner: Owner, upkeep: Upkeep
+) -> None:
+    """Each step is done whatever became of the one before."""
+    owner.remember(BOB, "leave", "2026-01-01 00:00:00+00", ends=True)
+    owner.remember(ANN, "old", "2020-01-01 00:00:00+00")
+    for function in ("fail_poison_events", "clear_away", "end_home_searches", "end_history"):
+        owner.rows(f"ALTER FUNCTION {function} RENAME TO {function}_away")
+    await upkeep.keep_up(3_600)
+    assert await list_memories(pool, BOB) == []
+    assert await list_memories(pool, ANN) == []
