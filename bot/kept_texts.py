@@ -180,6 +180,7 @@ async def put_back(connection: AsyncConnection[DictRow], texts: Sequence[dict[st
 
 _OFF_RECORD: LiteralString = (
     "UPDATE turns SET off_record = true, question = '', words = '', reply = NULL,"
+    " withheld_at = NULL,"
     " formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END"
 )
 
@@ -197,6 +198,23 @@ async def put_off_record(connection: AsyncConnection[DictRow], turn: UUID) -> No
     await connection.execute(f"{_OFF_RECORD} WHERE id = %s", (turn,))
 
 
+_IN_SCOPE: LiteralString = (
+    "team_id = %(team)s AND user_id = %(user)s AND question_ts::float8 >= %(since)s"
+    " AND NOT off_record AND (thread = %(scope)s"
+    " OR (%(scope)s = %(direct)s AND starts_with(channel_id, 'D')))"
+)
+
+
+def _of_scope(person: Person, scope: str, since: float) -> dict[str, Any]:
+    return {
+        "team": person.team_id,
+        "user": person.user_id,
+        "scope": scope,
+        "since": since,
+        "direct": DIRECT,
+    }
+
+
 async def put_scope_off_record(
     connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
 ) -> None:
@@ -204,17 +222,51 @@ async def put_scope_off_record(
 
     `scope` is that of the switch, `since` in seconds of the epoch.
     """
+    await connection.execute(f"{_OFF_RECORD} WHERE {_IN_SCOPE}", _of_scope(person, scope, since))
+
+
+async def withhold_scope(
+    connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
+) -> list[UUID]:
+    """Withhold the turns that `put_scope_off_record` blanks; return which those are."""
+    changed = await connection.execute(
+        f"UPDATE turns SET withheld_at = now() WHERE {_IN_SCOPE} AND withheld_at IS NULL"
+        " RETURNING id",
+        _of_scope(person, scope, since),
+    )
+    return [row["id"] for row in await changed.fetchall()]
+
+
+async def withhold(connection: AsyncConnection[DictRow], turns: Sequence[UUID]) -> list[UUID]:
+    """Let nothing read the texts of turns, nor form a memory of them; return which those are."""
+    changed = await connection.execute(
+        "UPDATE turns SET withheld_at = now() WHERE id = ANY(%s) AND withheld_at IS NULL"
+        " AND NOT off_record RETURNING id",
+        (list(turns),),
+    )
+    return [row["id"] for row in await changed.fetchall()]
+
+
+async def end_withholding(
+    connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
+) -> int:
+    """Let the texts of a person's turns be read and formed again; return how many those are."""
+    changed = await connection.execute(
+        "UPDATE turns SET withheld_at = NULL WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
+        " AND withheld_at IS NOT NULL",
+        (list(turns), person.team_id, person.user_id),
+    )
+    return changed.rowcount
+
+
+async def delete_withheld(
+    connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
+) -> None:
+    """Keep no text of a person's withheld turns."""
     await connection.execute(
-        f"{_OFF_RECORD} WHERE team_id = %(team)s AND user_id = %(user)s"
-        " AND question_ts::float8 >= %(since)s AND NOT off_record AND (thread = %(scope)s"
-        " OR (%(scope)s = %(direct)s AND starts_with(channel_id, 'D')))",
-        {
-            "team": person.team_id,
-            "user": person.user_id,
-            "scope": scope,
-            "since": since,
-            "direct": DIRECT,
-        },
+        f"{_OFF_RECORD} WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
+        " AND withheld_at IS NOT NULL",
+        (list(turns), person.team_id, person.user_id),
     )
 
 
@@ -252,7 +304,7 @@ async def has_turn(connection: AsyncConnection[DictRow], message: Message) -> bo
     """Say whether the turn of a message is there, on the record."""
     found = await connection.execute(
         "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s"
-        " AND NOT off_record",
+        " AND NOT off_record AND withheld_at IS NULL",
         (message.team_id, message.channel_id, message.ts),
     )
     return await found.fetchone() is not None
@@ -264,7 +316,8 @@ async def is_off_record(
     """Say whether a person's message is not to be remembered: in a pause, incognito, or by name."""
     found = await connection.execute(
         "SELECT EXISTS (SELECT FROM turns WHERE team_id = %(team)s AND channel_id = %(channel)s"
-        " AND question_ts = %(ts)s AND user_id = %(user)s AND off_record)"
+        " AND question_ts = %(ts)s AND user_id = %(user)s"
+        " AND (off_record OR withheld_at IS NOT NULL))"
         " OR EXISTS (SELECT FROM incognito_threads WHERE team_id = %(team)s"
         " AND user_id = %(user)s AND thread = ANY(%(scopes)s)"
         " AND spans @> to_timestamp(%(ts)s::text::float8))"

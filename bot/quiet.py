@@ -6,15 +6,29 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.messages import Message
+from memory import Person
 
 
-async def fall_quiet(connection: AsyncConnection[DictRow], message: Message) -> None:
-    """Answer in the message's thread only where mentioned, as its author asked."""
-    await connection.execute(
+async def fall_quiet(connection: AsyncConnection[DictRow], message: Message) -> bool:
+    """Answer in the message's thread only where mentioned, as its author asked.
+
+    False where that was so already.
+    """
+    done = await connection.execute(
         "INSERT INTO quiet_threads (team_id, user_id, thread) VALUES (%s, %s, %s)"
         " ON CONFLICT DO NOTHING",
         (message.team_id, message.user_id, message.thread),
     )
+    return done.rowcount > 0
+
+
+async def end_quiet(connection: AsyncConnection[DictRow], person: Person, thread: str) -> bool:
+    """Follow a thread as before, if this person asked for quiet there; False where they did not."""
+    ended = await connection.execute(
+        "DELETE FROM quiet_threads WHERE team_id = %s AND user_id = %s AND thread = %s",
+        (person.team_id, person.user_id, thread),
+    )
+    return ended.rowcount > 0
 
 
 async def is_quiet(connection: AsyncConnection[DictRow], thread: str) -> bool:

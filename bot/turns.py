@@ -353,7 +353,8 @@ async def _ask_exchanges(
     return await connection.execute(
         "SELECT question_ts AS ts, thread, user_id, question, reply FROM turns"
         f" WHERE team_id = %(team)s AND channel_id = %(channel)s AND {place}"
-        " AND status <> 'answering' AND question <> '' AND question_ts < %(ts)s"
+        " AND status <> 'answering' AND question <> '' AND withheld_at IS NULL"
+        " AND question_ts < %(ts)s"
         " ORDER BY question_ts DESC LIMIT %(limit)s",
         {
             "team": message.team_id,
@@ -382,10 +383,13 @@ async def _intend(
         " WHERE NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
         # One that is off the record stays so when it is begun again.
-        " question = CASE WHEN turns.off_record THEN '' ELSE excluded.question END,"
-        " words = CASE WHEN turns.off_record THEN '' ELSE excluded.words END,"
+        " question = CASE WHEN turns.off_record THEN '' WHEN turns.withheld_at IS NOT NULL"
+        " THEN turns.question ELSE excluded.question END,"
+        " words = CASE WHEN turns.off_record THEN '' WHEN turns.withheld_at IS NOT NULL"
+        " THEN turns.words ELSE excluded.words END,"
         " left_out = excluded.left_out,"
-        " off_record = turns.off_record OR excluded.off_record RETURNING id, reply_ts,"
+        " off_record = turns.off_record OR (excluded.off_record AND turns.withheld_at IS NULL)"
+        " RETURNING id, reply_ts,"
         " extract(epoch FROM posting_since)::float8 AS since,"
         " extract(epoch FROM now() - posting_since)::float8 AS age",
         (
@@ -421,7 +425,7 @@ async def _ask_unformed_words(
 ) -> AsyncCursor[DictRow]:
     return await connection.execute(
         "SELECT question_ts, audience, words FROM turns WHERE team_id = %s AND user_id = %s"
-        " AND formed_at IS NULL AND words <> '' AND question_ts < %s",
+        " AND formed_at IS NULL AND withheld_at IS NULL AND words <> '' AND question_ts < %s",
         (message.team_id, message.user_id, message.ts),
     )
 
@@ -439,11 +443,13 @@ async def unformed(
         " (SELECT reply FROM turns earlier WHERE earlier.team_id = turns.team_id"
         " AND earlier.user_id = turns.user_id AND earlier.channel_id = turns.channel_id"
         " AND (earlier.thread = turns.thread OR turns.audience = %s)"
+        " AND earlier.withheld_at IS NULL"
         " AND earlier.question_ts < turns.question_ts"
         " AND earlier.ended_at > turns.intended_at - interval '1 day'"
         " ORDER BY earlier.question_ts DESC LIMIT 1) AS before FROM turns"
         " WHERE team_id = %s AND user_id = %s AND audience = %s AND formed_at IS NULL"
-        " AND ended_at IS NOT NULL AND words <> '' ORDER BY question_ts LIMIT %s",
+        " AND ended_at IS NOT NULL AND withheld_at IS NULL AND words <> ''"
+        " ORDER BY question_ts LIMIT %s",
         (DM, namespace.person.team_id, namespace.person.user_id, namespace.audience, limit),
     )
     rows = await found.fetchall()
@@ -473,7 +479,8 @@ async def is_unformed(connection: AsyncConnection[DictRow], namespace: Namespace
     """Say whether there is an ended turn whose words are not remembered yet."""
     found = await connection.execute(
         "SELECT FROM turns WHERE team_id = %s AND user_id = %s AND audience = %s"
-        " AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> '' LIMIT 1",
+        " AND formed_at IS NULL AND ended_at IS NOT NULL AND withheld_at IS NULL AND words <> ''"
+        " LIMIT 1",
         (namespace.person.team_id, namespace.person.user_id, namespace.audience),
     )
     return await found.fetchone() is not None
@@ -483,7 +490,7 @@ async def unformed_audiences(connection: AsyncConnection[DictRow], person: Perso
     """Return the audiences in which something the person said is not remembered yet."""
     found = await connection.execute(
         "SELECT DISTINCT audience FROM turns WHERE team_id = %s AND user_id = %s"
-        " AND formed_at IS NULL AND words <> ''",
+        " AND formed_at IS NULL AND withheld_at IS NULL AND words <> ''",
         (person.team_id, person.user_id),
     )
     return [str(row["audience"]) for row in await found.fetchall()]
@@ -499,7 +506,7 @@ async def mark_formed(
     marked = await connection.execute(
         "UPDATE turns SET formed_at = now()"
         " FROM unnest(%s::uuid[], %s::text[]) AS taken (id, words)"
-        " WHERE turns.id = taken.id AND turns.words = taken.words",
+        " WHERE turns.id = taken.id AND turns.words = taken.words AND turns.withheld_at IS NULL",
         (list(ids), [one.text for one in words]),
     )
     return marked.rowcount == len(ids)

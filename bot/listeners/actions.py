@@ -38,6 +38,7 @@ from bot.surfaces.standing import (
     RESUME_ACTION,
 )
 from bot.surfaces.transfer import EXPORT_ACTION
+from bot.surfaces.undoing import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
 from bot.surfaces.views import View
 from memory import Person
 
@@ -135,6 +136,18 @@ def register(
         # The button stands below an answer, which stays.
         work = partial(_with_value, controls.incognito_ended, action)
         await answers.give(body, respond, work)
+
+    @app.action(UNDO_CONTROL_ACTION)
+    async def undo_control(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await clicked(ack, respond, body, partial(_with_value, controls.undoing.undone, action))
+
+    @app.action(DELETE_WITHHELD_ACTION)
+    async def delete_withheld(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await clicked(ack, respond, body, partial(_with_value, controls.undoing.deleted, action))
 
     switches: dict[str, Work] = {
         RESUME_ACTION: controls.resumed,

@@ -10,7 +10,7 @@ CREATE INDEX turns_withheld ON turns (withheld_at) WHERE withheld_at IS NOT NULL
 -- Runs as the owner: the upkeep acts for nobody, and row-level security shows it no turn.
 CREATE FUNCTION end_withheld()
     RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         WITH ended AS (
             UPDATE turns SET off_record = true, question = '', words = '', reply = NULL,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Literal
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.kept_texts import drop_words, has_turn, last_turn, put_off_record, put_scope_off_record
+from bot.kept_texts import LastTurn, drop_words, has_turn, last_turn, put_scope_off_record
 from bot.learning import Learning
 from bot.locale import Language, say
 from bot.messages import Message
@@ -23,6 +23,7 @@ from bot.person.incognito import (
     EVERYWHERE,
     is_direct,
     is_on,
+    scopes,
     switch_off,
     switch_on,
 )
@@ -38,7 +39,7 @@ from bot.person.settings import (
     read_standing,
     resume,
 )
-from bot.quiet import fall_quiet
+from bot.person.undoing import Undoing
 from bot.surfaces.blocks import Payload, escaped, private
 from bot.surfaces.edited import payload_view
 from bot.surfaces.pausing import pause_form, read_pause_form
@@ -50,15 +51,13 @@ from bot.surfaces.settings import (
     settings_payload,
 )
 from bot.surfaces.standing import consent_question, incognito_notice, off_line, paused_notice
+from bot.surfaces.undoing import refusal_question, resume_question
 from bot.surfaces.views import View
-from bot.turns import Intent
-from memory import Memory, Person, Pool, list_memories, lock_for_forgetting, person_transaction
+from memory import Person, Pool, lock_for_forgetting, person_transaction
 
 log = logging.getLogger(__name__)
 
 _PAUSES = ("hour", "tomorrow", "open")
-
-Which = Literal["this_message", "previous_message"]
 
 
 class Controls:
@@ -78,6 +77,7 @@ class Controls:
         self._learning = learning
         self._consent: ConsentMode = consent
         self._admission = admission
+        self.undoing = Undoing(pool, people, learning, consent=consent)
 
     # --- what is done ---------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class Controls:
     async def go_incognito(
         self, person: Person, scope: str = DIRECT, *, since: str | None = None
     ) -> None:
-        """Switch incognito on, see `bot.person.incognito`; `since` is the ts of who asks for it."""
+        """Switch incognito on, see `bot.person.incognito`; `since` is a message's ts, else now."""
         async with person_transaction(self._pool, person) as connection:
             await lock_for_forgetting(connection, person)
             begins = await switch_on(connection, person, scope, since=since)
@@ -162,29 +162,16 @@ class Controls:
         async with person_transaction(self._pool, person) as connection:
             return await switch_off(connection, person, scope)
 
-    async def be_quiet(self, message: Message) -> None:
-        """Answer in the message's thread only where the app is mentioned, until it is."""
+    async def is_incognito(self, message: Message) -> bool:
+        """Say whether incognito is on where a message was written."""
         async with person_transaction(self._pool, message.person) as connection:
-            await fall_quiet(connection, message)
+            where = scopes(message.channel_id, message.thread)
+            return await is_on(connection, message.person, where)
 
-    async def put_off_record(
-        self, message: Message, intent: Intent, which: Which
-    ) -> Sequence[Memory]:
-        """See to it that a message is never remembered; this one never is, whichever is meant.
-
-        Returns the memories that the message before has left already.
-        """
-        person = message.person
-        async with person_transaction(self._pool, person) as connection:
-            await lock_for_forgetting(connection, person)
-            await put_off_record(connection, intent.id)
-            last = await last_turn(connection, message) if which == "previous_message" else None
-            if last is not None:
-                await put_off_record(connection, last.id)
-        if last is None:
-            return ()
-        memories = await list_memories(self._pool, person)
-        return [memory for memory in memories if last.place in memory.places]
+    async def message_before(self, message: Message) -> LastTurn | None:
+        """Return the author's message before: in its thread, in a direct message in any."""
+        async with person_transaction(self._pool, message.person) as connection:
+            return await last_turn(connection, message)
 
     async def permits(self, connection: AsyncConnection[DictRow], message: Message) -> bool:
         """Say whether something of a message may be written, in the transaction that writes."""
@@ -368,8 +355,20 @@ class Controls:
         else:
             await self.end_incognito(person, EVERYWHERE)
 
-    async def pause_shown(self, person: Person, language: Language) -> Payload:
-        """Say how long memory is paused."""
+    async def refusal_asked(self, person: Person, language: Language) -> Payload:
+        """Ask whether memory is to be switched off, and say what would be lost."""
+        del person
+        return refusal_question(language)
+
+    async def resume_asked(self, person: Person, language: Language) -> Payload:
+        """Ask whether the pause is to end."""
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
-        return paused_notice(language, settings)
+        if not settings.paused:
+            return await self.settings_shown(person, language)
+        return resume_question(language, settings)
+
+    async def off(self, person: Person) -> Off | None:
+        """Return why memory is off for the person everywhere; None while it is on."""
+        async with person_transaction(self._pool, person) as connection:
+            return (await read_settings(connection, person)).off(self._consent)

@@ -97,6 +97,64 @@ async def switch_off(connection: AsyncConnection[DictRow], person: Person, scope
     return ended.rowcount > 0
 
 
+async def add_span(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    scope: str,
+    *,
+    since: str,
+    earlier: str,
+) -> tuple[float, dict[str, str]]:
+    """Switch incognito on as `switch_on` does; return from when on, and how to take it back.
+
+    That are the arguments of `take_back_span`: `added`, the multirange that was added together with
+    `earlier`; `now`, a digest of the spans since; `began`, `since` of the row before, ``""`` if
+    there was none.
+    """
+    found = await connection.execute(
+        "SELECT spans::text, since::text FROM incognito_threads"
+        " WHERE team_id = %(team)s AND user_id = %(user)s AND thread = %(scope)s FOR UPDATE",
+        {**_of(person), "scope": scope},
+    )
+    before = await found.fetchone() or {"spans": "{}", "since": ""}
+    begins = await switch_on(connection, person, scope, since=since)
+    found = await connection.execute(
+        "SELECT (%(earlier)s::tstzmultirange"
+        " + (spans - %(before)s::tstzmultirange))::text AS added,"
+        " md5(spans::text) AS now FROM incognito_threads"
+        " WHERE team_id = %(team)s AND user_id = %(user)s AND thread = %(scope)s",
+        {**_of(person), "scope": scope, "earlier": earlier, "before": before["spans"]},
+    )
+    [row] = await found.fetchall()
+    return begins, {"added": row["added"], "now": row["now"], "began": before["since"]}
+
+
+async def take_back_span(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    *,
+    scope: str,
+    added: str,
+    now: str,
+    began: str,
+) -> bool:
+    """Restore the switch before `add_span`; False where it was changed since."""
+    restored = await connection.execute(
+        "UPDATE incognito_threads SET spans = spans - %(added)s::tstzmultirange,"
+        " since = COALESCE(NULLIF(%(began)s, '')::timestamptz, since)"
+        " WHERE team_id = %(team)s AND user_id = %(user)s AND thread = %(scope)s"
+        " AND md5(spans::text) = %(now)s",
+        {**_of(person), "scope": scope, "added": added, "now": now, "began": began},
+    )
+    if restored.rowcount and not began:
+        await connection.execute(
+            "DELETE FROM incognito_threads WHERE team_id = %(team)s AND user_id = %(user)s"
+            " AND thread = %(scope)s AND isempty(spans)",
+            {**_of(person), "scope": scope},
+        )
+    return restored.rowcount > 0
+
+
 async def is_on(connection: AsyncConnection[DictRow], person: Person, where: Sequence[str]) -> bool:
     """Say whether one of these switches is on now."""
     found = await connection.execute(

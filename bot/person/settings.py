@@ -175,7 +175,7 @@ OFF_RECORD: LiteralString = (
     " AND s.user_id = e.user_id"
     " AND (s.pauses @> to_timestamp(e.ts::float8) OR s.pauses @> e.edited_at))"
     " OR EXISTS (SELECT FROM turns t WHERE t.team_id = e.team_id AND t.channel_id = e.channel_id"
-    " AND t.question_ts = e.ts AND t.off_record)"
+    " AND t.question_ts = e.ts AND (t.off_record OR t.withheld_at IS NOT NULL))"
 )
 
 
@@ -205,6 +205,51 @@ async def resume(connection: AsyncConnection[DictRow], person: Person) -> None:
         " WHERE team_id = %s AND user_id = %s",
         (person.team_id, person.user_id),
     )
+
+
+async def add_pause(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    until: datetime | None,
+    *,
+    earlier: str,
+) -> dict[str, str]:
+    """Pause memory from now until a moment, or until `resume`; other pauses stay as they are.
+
+    Returns `added`, the multirange that was added together with `earlier`, and `now`, a digest of
+    the pauses since: the arguments of `take_back_pause`.
+    """
+    await _upsert(connection, person)
+    changed = await connection.execute(
+        "UPDATE person_settings s SET pauses = s.pauses + tstzmultirange(tstzrange("
+        f"now() - {_CLOCKS_APART}, CASE WHEN %(until)s::timestamptz IS NOT NULL"
+        " THEN GREATEST(%(until)s::timestamptz, now()) END))"
+        " FROM (SELECT team_id, user_id, pauses FROM person_settings WHERE team_id = %(team)s"
+        " AND user_id = %(user)s FOR UPDATE) old"
+        " WHERE s.team_id = old.team_id AND s.user_id = old.user_id"
+        " RETURNING (%(earlier)s::tstzmultirange + (s.pauses - old.pauses))::text AS added,"
+        " md5(s.pauses::text) AS now",
+        {
+            "until": until,
+            "team": person.team_id,
+            "user": person.user_id,
+            "earlier": earlier,
+        },
+    )
+    [row] = await changed.fetchall()
+    return {"added": row["added"], "now": row["now"]}
+
+
+async def take_back_pause(
+    connection: AsyncConnection[DictRow], person: Person, *, added: str, now: str
+) -> bool:
+    """Restore the pauses before `add_pause`; False where they were changed since."""
+    restored = await connection.execute(
+        "UPDATE person_settings SET pauses = pauses - %s::tstzmultirange"
+        " WHERE team_id = %s AND user_id = %s AND md5(pauses::text) = %s",
+        (added, person.team_id, person.user_id, now),
+    )
+    return restored.rowcount > 0
 
 
 async def choose(

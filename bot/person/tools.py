@@ -1,7 +1,7 @@
 """Function tools by which a person controls their memory in plain words.
 
-What only holds memory back is done at once; what would delete or switch something on is proposed,
-and the person's click decides.
+What can be undone is done at once, with an Undo that restores what was there. What would delete
+something, switch memory on, or end a pause is proposed, and the person's click decides.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bot.own.time_forms import MORNING, may_end_pause
 from bot.person.controls import Controls
 from bot.person.incognito import is_direct, scope_of
 from bot.person.settings import MAX_RETENTION_DAYS
+from bot.person.undoing import Done, Undoing
 from bot.surfaces.blocks import Payload
 from bot.turns import Intent
 from bot.viewing import Viewing
@@ -44,13 +45,14 @@ show_preview (which memories a reply here could use), show_help, export (a file 
 shown to them privately; do not repeat it.
 pause: nothing is read or remembered until `until`; without it until resume.
 do_not_remember: never remember one message, as for "off the record"; scope: this_message, or \
-previous_message for what they wrote before.
+previous_message (only proposed) for what they wrote before.
 incognito_on: no memory in {where} until incognito_off.
 {quiet}forget_everything; forget_period: what they told you from `since` to `until`, or scope \
 this_thread; change_where_used: use what they told you about `about` (words of it) there. These \
 three are only proposed: they get a button and decide; say so.
 change: notices of what was remembered, language of commands, memory on or off, retention_days \
-(0: no end). retention_days and memory on are only proposed."""
+(0: no end). retention_days, memory, resume, incognito_off are only proposed; the rest has an \
+Undo."""
 _QUIET = "quiet_thread: answer in this thread only when mentioned; say that a mention ends it.\n"
 _INCOGNITO_WHERE = {True: "all their direct messages with you", False: "this thread"}
 _VIEW = (
@@ -58,6 +60,7 @@ _VIEW = (
     ' thread. For "this channel", "this message" and the like, where it is not in this'
     " conversation."
 )
+_MESSAGE_SECONDS = 0.000_001  # a period that holds one message: Slack's times are that exact
 _SCOPES = ("this_message", "previous_message", "this_thread")
 _WHERE = ("here", "everywhere", "direct_messages")
 _MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}
@@ -98,6 +101,7 @@ class ControlTools:
         self._in_dm = message.audience == DM
         # By action and arguments, so that a repeated request is shown only once.
         self._shown: dict[str, Work] = {}
+        self._done = Done()
         self.switched_off = False
         self.forgets = False
         self.forgets_everything = False
@@ -141,6 +145,15 @@ class ControlTools:
             output = _error(f"`action` is one of {', '.join(self._actions)}.")
         return json.dumps(output, ensure_ascii=False, default=str)
 
+    @property
+    def _undoing(self) -> Undoing:
+        return self._controls.undoing
+
+    def _show_done(self) -> None:
+        """Show what was done at once, with one Undo for all of it; the settings if nothing was."""
+        shown = partial(self._undoing.shown, done=self._done)
+        self._show_after({"done": True}, shown if self._done else self._controls.settings_shown)
+
     def _show_after(self, given: Arguments, work: Work) -> None:
         self._shown[json.dumps(dict(given), sort_keys=True, default=str)] = work
 
@@ -158,50 +171,60 @@ class ControlTools:
                     "`until` is not a time later than now: write ISO 8601, such as"
                     " 2026-12-24T18:00, or leave it out to pause until they resume."
                 )
-        settings = await self._controls.pause(person, until)
         # To ask for a pause is nothing to remember either.
-        await self._controls.put_off_record(self._message, self._intent, "this_message")
+        settings = await self._undoing.pause(person, until, self._intent.id, self._done)
         self.switched_off = True
-        self._show_after({"action": "pause"}, self._controls.pause_shown)
+        self._show_done()
         end = settings.paused_until
         shown = end.astimezone(settings.zone).isoformat(timespec="minutes") if end else "resumed"
         return {"paused": True, "until": shown}
 
     async def _resume(self, given: Arguments) -> Any:
         del given
-        off = await self._controls.resume(self._message.person)
-        self._show_after({"action": "resume"}, self._controls.resumed)
-        return {"resumed": True} if off is None else _error(f"Memory stays off: {off}.")
+        off = await self._controls.off(self._message.person)
+        if off is None:
+            return _error("Memory is on.")
+        self._show_after({"action": "resume"}, self._controls.resume_asked)
+        if off != "paused":
+            return _error(f"Memory stays off: {off}.")
+        return {"proposed": True, "done": False}
 
     async def _do_not_remember(self, given: Arguments) -> Any:
         which = given.get("scope", "this_message")
         if which not in ("this_message", "previous_message"):
             return _error("`scope` is this_message or previous_message.")
-        left = await self._controls.put_off_record(self._message, self._intent, which)
+        # To ask for it repeats what is meant: this message is never remembered, whichever it is.
+        await self._undoing.withhold(self._message.person, self._intent.id, self._done)
         self.switched_off = True
-        if not left:
+        self._show_done()
+        if which == "this_message":
             return {"not_remembered": which, "done": True}
+        last = await self._controls.message_before(self._message)
+        if last is None:
+            return _error("There is no message before this one.")
         self.forgets = True
-        self._show_after(given, partial(self._own.proposed, memories=tuple(left)))
+        said_at = float(last.place[1])
+        period = Period(since=said_at, until=said_at + _MESSAGE_SECONDS)
+        self._show_after(given, partial(self._periods.proposed, period=period))
         return {"not_remembered": which, "done": False, "proposed": True}
 
     async def _go_incognito(self, given: Arguments) -> Any:
         del given
-        message = self._message
-        scope = scope_of(message)
-        await self._controls.go_incognito(message.person, scope, since=message.ts)
+        scope = scope_of(self._message)
+        await self._undoing.go_incognito(self._message, scope, self._intent.id, self._done)
         self.switched_off = True
-        shown = partial(self._controls.incognito_shown, on=True, scope=scope)
-        self._show_after({"action": "incognito"}, shown)
+        self._show_done()
         return {"incognito": "on", "where": self._where, "until": "they switch it off"}
 
     async def _end_incognito(self, given: Arguments) -> Any:
         del given
-        scope = scope_of(self._message)
-        await self._controls.end_incognito(self._message.person, scope)
-        shown = partial(self._controls.incognito_shown, on=False, scope=scope)
-        self._show_after({"action": "incognito"}, shown)
-        return {"incognito": "off", "where": self._where}
+        message = self._message
+        if not await self._controls.is_incognito(message):
+            return _error("Incognito is off.")
+        # What is on has the button that ends it.
+        shown = partial(self._controls.incognito_shown, on=True, scope=scope_of(message))
+        self._show_after({"action": "incognito_off"}, shown)
+        return {"proposed": True, "done": False}
 
     @property
     def _where(self) -> str:
@@ -209,7 +232,8 @@ class ControlTools:
 
     async def _be_quiet(self, given: Arguments) -> Any:
         del given
-        await self._controls.be_quiet(self._message)
+        await self._undoing.be_quiet(self._message, self._done)
+        self._show_done()
         return {"quiet": True, "until": "somebody mentions you in this thread"}
 
     async def _forget_everything(self, given: Arguments) -> Any:
@@ -266,19 +290,15 @@ class ControlTools:
         if not (chosen or keeps or memory in ("on", "off")):
             return _error("Nothing to change: give notices, language, retention_days or memory.")
         if chosen:
-            await self._controls.choose(person, **chosen)
-        if memory == "off":
-            await self._controls.refuse(person)
-            await self._controls.put_off_record(self._message, self._intent, "this_message")
-            self.switched_off = True
+            await self._undoing.choose(person, self._done, **chosen)
+            self._show_done()
         if keeps:
             work = partial(self._controls.retention_proposed, days=days or None)
             self._show_after({"retention_days": days}, work)
-        shown = self._controls.consent_asked if memory == "on" else self._controls.settings_shown
-        self._show_after({"action": "change", "memory": memory}, shown)
-        return {"done": [*chosen, *(["memory"] if memory == "off" else [])]} | (
-            {"proposed": True} if keeps or memory == "on" else {}
-        )
+        asked = {"on": self._controls.consent_asked, "off": self._controls.refusal_asked}
+        if memory in ("on", "off"):
+            self._show_after({"action": "change", "memory": memory}, asked[memory])
+        return {"done": list(chosen)} | ({"proposed": True} if keeps or memory in asked else {})
 
 
 def settings_tool(actions: Iterable[str]) -> Definition:

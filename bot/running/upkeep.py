@@ -31,6 +31,7 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
     "DELETE FROM token_use WHERE day < current_date - 60",
     "SELECT end_home_searches()",
+    "SELECT end_withheld()",
 )
 # Failed jobs stay for two weeks, for somebody to look at; the others never stay for long.
 _OLD_JOBS: LiteralString = (

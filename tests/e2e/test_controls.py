@@ -45,7 +45,7 @@ def pressed(world: World, human: Human, said: Said, action: str) -> Json:
 def test_pausing_and_resuming_in_plain_words(
     world: World, language: Language, pause: str, resume: str
 ) -> None:
-    """Asked in words memory pauses at once and says until when; asked again it goes on."""
+    """Asked in words memory pauses at once and says until when; to resume it takes a click."""
     ann = world.human(locale={"en": "en-US", "ja": "ja-JP"}[language])
     world.remember(ann, "ramen")
     world.ask(ann, pause)
@@ -53,9 +53,11 @@ def test_pausing_and_resuming_in_plain_words(
     assert "ramen" not in prompt(world, "I love sushi. What shall I eat?")
     paused = {"en": "Memory is paused until", "ja": "一時停止中です"}[language]
     assert any(paused in line for line in footer_lines(reply.messages[-1]))
-    resumed = world.ask(ann, resume)
+    asked = world.say(ann, resume)
+    world.reply(asked)
+    pressed(world, ann, asked, "resume_memory")
+    resumed = world.ask(ann, "What shall I eat?")
     assert not any(paused in line for line in footer_lines(resumed.messages[-1]))
-    world.ask(ann, "What shall I eat?")
     assert "ramen" in prompt(world, "What shall I eat?")
     assert "sushi" not in prompt(world, "What shall I eat?")
     assert [content["food_name"] for content in world.formed_contents(ann)] == ["ramen"]
@@ -89,11 +91,13 @@ def test_pausing_by_command_and_resuming_by_click(world: World) -> None:
     ],
 )
 def test_do_not_remember_this(world: World, text: str, locale: str) -> None:
-    """A message whose author says so is never formed, and no table keeps its text."""
+    """A message whose author says so is never formed; a click deletes its text at once."""
     ann = world.human(locale=locale)
     said = world.say(ann, text)
     world.reply(said)
     assert world.formed(ann) == []
+    answer = pressed(world, ann, said, "delete_withheld")
+    assert answer["text"] == say("ja" if locale == "ja-JP" else "en", "withheld_deleted")
     [turn] = world.turns(said)
     assert (turn["question"], turn["words"], turn["reply"]) == ("", "", None)
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg import sql
+from psycopg.rows import dict_row
 
 from bot.locale import say
+from bot.own.data import TABLES
 from bot.person.tools import SETTINGS_TOOL
+from bot.surfaces.undoing import UNDO_CONTROL_ACTION
 from bot.toolbox import MAX_CALLS
 from memory import Person
 from tests.integration.wired import Wired
@@ -44,7 +49,7 @@ async def test_settings_in_plain_words(app: Wired) -> None:
 
 
 async def test_what_deletes_or_switches_on_is_only_proposed(app: Wired) -> None:
-    """How long to keep, and memory on, are questions with buttons; memory off is done at once."""
+    """How long to keep, memory on and off, and the end of a pause are questions with buttons."""
     place = app.slack.place()
     app.script_calls(settings_call("change", retention_days=30))
     asked = await app.ask(place, "keep my memories for 30 days")
@@ -53,12 +58,21 @@ async def test_what_deletes_or_switches_on_is_only_proposed(app: Wired) -> None:
     assert "keep_memories_for" in json.dumps(app.shown(asked))
     app.script_calls(settings_call("change", memory="off"))
     asked = await app.ask(place, "turn memory off")
-    assert settings(app, place.user)["consent"] == "refused"
-    assert app.turn(asked)["off_record"]
+    assert settings(app, place.user)["consent"] == "unknown"
+    assert app.turn(asked)["words"] == "turn memory off"
+    assert "refuse_memory" in json.dumps(app.shown(asked))
+    await app.wiring.controls.refuse(asked.person)
     app.script_calls(settings_call("change", memory="on"))
     asked = await app.ask(place, "turn memory on")
     assert settings(app, place.user)["consent"] == "refused"
     assert "agree_to_memory" in json.dumps(app.shown(asked))
+    await app.wiring.controls.agree(asked.person)
+    await app.wiring.controls.pause(asked.person)
+    app.script_calls(settings_call("resume"))
+    asked = await app.ask(place, "resume your memory")
+    assert app.outputs() == [{"proposed": True, "done": False}]
+    assert "resume_memory" in json.dumps(app.shown(asked))
+    assert await app.wiring.controls.off(asked.person) == "paused"
 
 
 @pytest.mark.parametrize(
@@ -208,3 +222,75 @@ async def test_a_model_that_calls_too_often_is_stopped(app: Wired) -> None:
     await app.ask(place, "resume")
     *_, last = app.outputs()
     assert "Too many" in last["error"]
+
+
+def kept(app: Wired, user: str, *, without: str = "") -> dict[str, list[dict[str, Any]]]:
+    """Return a person's rows of every table, without those of one message and of what is queued."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    with psycopg.connect(app.database, row_factory=dict_row) as owner:
+        for table in TABLES:
+            rows = owner.execute(
+                sql.SQL("SELECT * FROM {} WHERE user_id = %s").format(sql.Identifier(table)),
+                (user,),
+            ).fetchall()
+            found[table] = [
+                {name: value for name, value in row.items() if name not in _TIMES}
+                for row in rows
+                if without not in (row.get("question_ts"), row.get("ts")) or not without
+            ]
+        found["store"] = owner.execute(
+            "SELECT prefix, key, value FROM store WHERE split_part(prefix, '.', 3) = %s"
+            " ORDER BY prefix, key",
+            (user,),
+        ).fetchall()
+    del found["person_requests"]
+    return found
+
+
+_TIMES = ("profile_at", "told_at", "seen_at")
+_HOSTILE: list[dict[str, Any]] = [
+    {"until": "2999-01-01T00:00", "since": "2000-01-01"},
+    {"until": "2027-01-01", "scope": "this_message", "notices": False, "language": "ja"},
+    {"scope": "previous_message", "retention_days": 1, "memory": "off"},
+    {"scope": "this_thread", "about": "ramen", "where": "everywhere", "memory": "on"},
+    {"language": "ja", "memory": "off", "notices": False, "retention_days": 0},
+    {},
+]
+
+
+@pytest.mark.parametrize("channel", ["dm", "public"])
+@pytest.mark.parametrize("paused", [False, True])
+async def test_a_hostile_model_loses_nothing(app: Wired, channel: str, paused: bool) -> None:
+    """It calls every tool with every argument, unasked: after each Undo all is as it was before.
+
+    Nothing is deleted and nothing switched on without a click, words that wait for formation
+    included.
+    """
+    place = app.slack.place(channel=channel)
+    audience = "dm" if channel == "dm" else "public"
+    root = await app.ask(place, "<@BOT> I love ramen")
+    assert await app.form(root, audience)
+    waiting = await app.ask(place, "<@BOT> I live in Osaka", thread_ts=root.ts)
+    if paused:
+        await app.wiring.controls.pause(root.person)
+    for action in offered(app)["memory_settings"]:
+        if action.startswith(("show", "export")):
+            continue
+        before = kept(app, place.user)
+        app.script_calls(*(settings_call(action, **one) for one in _HOSTILE))
+        asked = await app.ask(place, "<@BOT> what is the weather?", thread_ts=root.ts)
+        newest = [one for one in app.shown(asked) if float(one["ts"]) > float(asked.ts)]
+        for message in newest:
+            for block in message.get("blocks", []):
+                for element in block.get("elements", []):
+                    if element.get("action_id") == UNDO_CONTROL_ACTION:
+                        value = element["value"]
+                        said = await app.wiring.controls.undoing.undone(asked.person, "en", value)
+                        assert said["text"] == say("en", "control_undone")
+        assert kept(app, place.user, without=asked.ts) == before, action
+        turn = app.turn(asked)
+        assert (turn["withheld_at"], turn["off_record"]) == (None, paused)
+        assert turn["question"] == ("" if paused else "@BOT what is the weather?"), action
+    if paused:
+        await app.wiring.controls.resume(root.person)
+    assert "Osaka" in json.dumps(await app.form(waiting, audience))

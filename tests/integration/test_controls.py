@@ -18,7 +18,10 @@ from bot.locale import Language, say
 from bot.messages import Message
 from bot.person.incognito import Incognito, read_incognito
 from bot.person.settings import PersonSettings, erase_settings, read_settings
+from bot.person.undoing import Done
+from bot.surfaces.forgetting import FORGET_PERIOD_ACTION
 from bot.surfaces.standing import INCOGNITO_OFF_ACTION
+from bot.surfaces.undoing import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
 from memory import Person, Pool, person_transaction
 from playground.blocks import view_errors
 from tests.conftest import Server
@@ -75,6 +78,30 @@ def nothing_kept(app: Wired, message: Message) -> bool:
     [event] = app.rows("SELECT message FROM inbox_events WHERE ts = %s", message.ts)
     texts = (turn["question"], turn["words"], turn["reply"], event["message"])
     return texts == ("", "", None, None) and turn["off_record"]
+
+
+def withheld(app: Wired, message: Message) -> bool:
+    """Say whether a message's texts are there, and nothing reads or forms them."""
+    turn = app.turn(message)
+    return bool(turn["withheld_at"] and turn["question"] and not turn["off_record"])
+
+
+async def press(app: Wired, message: Message, action: str) -> str:
+    """Press each button of this kind in a message's thread, newest first; return what was said."""
+    controls, said = app.wiring.controls, ""
+    works = {
+        UNDO_CONTROL_ACTION: controls.undoing.undone,
+        DELETE_WITHHELD_ACTION: controls.undoing.deleted,
+        FORGET_PERIOD_ACTION: app.wiring.periods.forgotten,
+    }
+    blocks = [block for one in app.shown(message)[::-1] for block in one.get("blocks", [])]
+    elements = [e for b in blocks if b["type"] == "actions" for e in b["elements"]]
+    for element in elements:
+        if element["action_id"] == action:
+            assert len(element["value"]) <= 2_000
+            payload = await works[action](message.person, "en", element["value"])
+            said = str(payload["text"])
+    return said
 
 
 def begin_now(app: Wired, place: Place) -> None:
@@ -361,7 +388,7 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: Wired, why: 
         intent, _ = await app.wiring.turns.begin(
             waiting, view, question="?", words="?", bot_user_id=app.slack.bot_user_id
         )
-        await app.wiring.controls.put_off_record(secret, intent, "this_message")
+        await app.wiring.controls.undoing.withhold(who, intent.id, Done())
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.prompts()[-1]
     assert "soba" in app.prompts()[-1]
@@ -401,7 +428,7 @@ async def test_settings_can_be_erased(app: Wired) -> None:
 
 
 async def test_a_message_is_not_remembered_when_its_author_says_so(app: Wired) -> None:
-    """After "don't remember this" no table holds the message, and no tool writes of it."""
+    """After "don't remember this" nothing reads or forms the message, and no tool writes of it."""
     place = app.slack.place()
     content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
     app.script_calls(
@@ -415,8 +442,12 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: Wired) -
     done, refused = app.outputs()
     assert done == {"not_remembered": "this_message", "done": True}
     assert "error" in refused
-    assert nothing_kept(app, said)
+    assert withheld(app, said)
     assert await app.form(said) == []
+    await app.ask(place, "What shall I eat?")
+    assert "natto" not in app.prompts()[-1]
+    await press(app, said, DELETE_WITHHELD_ACTION)
+    assert nothing_kept(app, said)
     edited = said.ts, said.thread
     await app.wiring.turns.reword(
         said.team_id, said.channel_id, *edited, question="I love natto", words="I love natto"
@@ -440,12 +471,12 @@ async def test_what_a_tool_stored_before_goes_as_well(app: Wired) -> None:
     assert stored[0]["done"] == "remembered"
     assert done["done"] is True
     assert await app.memories(said.person) == []
-    assert nothing_kept(app, said)
+    assert withheld(app, said)
     assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user) == []
 
 
 async def test_the_message_before_can_be_meant(app: Wired) -> None:
-    """ "Don't remember that" takes the message before, and proposes what it has left to forget."""
+    """ "Don't remember that" proposes to forget the message before, and what it has left."""
     place = app.slack.place()
     said = await app.ask(place, "I love natto")
     assert await app.form(said)
@@ -454,14 +485,17 @@ async def test_the_message_before_can_be_meant(app: Wired) -> None:
     )
     asked = await app.ask(place, "don't remember that")
     assert app.outputs()[0]["proposed"] is True
-    assert nothing_kept(app, said)
-    assert nothing_kept(app, asked)
-    assert "forget_memory" in json.dumps(app.shown(asked))
+    assert app.turn(said)["words"] == "I love natto"
+    assert withheld(app, asked)
     assert len(await app.memories(said.person)) == 1
+    await press(app, asked, FORGET_PERIOD_ACTION)
+    assert app.turn(said)["words"] == ""
+    assert app.turn(asked)["words"]
+    assert await app.memories(said.person) == []
 
 
 async def test_pausing_in_plain_words(app: Wired) -> None:
-    """Asked in words memory pauses at once, says until when, and keeps nothing of the asking."""
+    """Asked in words memory pauses at once, says until when, and does not read the asking."""
     place = app.slack.place(tz="Asia/Tokyo")
     tomorrow = (datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(days=1)).date().isoformat()
     app.script_calls(("memory_settings", {"action": "pause", "until": tomorrow}))
@@ -470,13 +504,14 @@ async def test_pausing_in_plain_words(app: Wired) -> None:
     until = datetime.fromisoformat(output["until"])
     assert output["paused"]
     assert (until.hour, until.utcoffset()) == (9, timedelta(hours=9))
-    assert nothing_kept(app, asked)
-    assert buttons(app, asked) == ["resume_memory"]
+    assert withheld(app, asked)
+    assert buttons(app, asked) == ["undo_control", "resume_memory", "delete_withheld"]
     later = await app.ask(place, "I love soba")
     assert nothing_kept(app, later)
     app.script_calls(("memory_settings", {"action": "resume"}))
     await app.ask(place, "remember things again, please")
-    assert app.outputs() == [{"resumed": True}]
+    assert app.outputs() == [{"proposed": True, "done": False}]
+    await app.wiring.controls.resume(asked.person)
     on = await app.ask(place, "I love udon")
     assert app.turn(on)["words"] == "I love udon"
 
