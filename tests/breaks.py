@@ -445,6 +445,44 @@ BREAKS = (
         ("tests/integration/test_redaction.py::test_a_tool_stores_nothing_of_it",),
     ),
     Break(
+        "a withheld message is not formed",
+        "bot/turns.py",
+        '" AND ended_at IS NOT NULL AND withheld_at IS NULL AND words <> \'\'"\n        " ORDER BY',
+        '" AND ended_at IS NOT NULL AND words <> \'\'"\n        " ORDER BY',
+        "A memory would be formed of what the person asked not to remember.",
+        (
+            "tests/integration/test_controls.py"
+            "::test_a_message_is_not_remembered_when_its_author_says_so",
+        ),
+    ),
+    Break(
+        "a withheld message is in no prompt",
+        "bot/turns.py",
+        "AND question <> '' AND withheld_at IS NULL\"",
+        "AND question <> ''\"",
+        "What the person asked not to remember would be read in the next prompt.",
+        (
+            "tests/integration/test_controls.py"
+            "::test_a_message_is_not_remembered_when_its_author_says_so",
+        ),
+    ),
+    Break(
+        "an undo keeps what was changed since",
+        "bot/person/settings.py",
+        '" WHERE team_id = %s AND user_id = %s AND md5(pauses::text) = %s",',
+        "\" WHERE team_id = %s AND user_id = %s AND %s <> ''\",",
+        "An old Undo would end a pause that the person has chosen meanwhile.",
+        ("tests/integration/test_controls.py::test_an_undo_leaves_what_was_changed_since",),
+    ),
+    Break(
+        "memory off is only proposed",
+        "bot/person/tools.py",
+        'asked = {"on": self._controls.consent_asked, "off": self._controls.refusal_asked}',
+        'asked = {"on": self._controls.consent_asked, "off": self._controls.refused}',
+        "A model could switch memory off, and words not formed yet would be lost.",
+        ("tests/integration/test_control_tools.py::test_a_hostile_model_loses_nothing",),
+    ),
+    Break(
         "tokens of known forms",
         "memory/credentials.py",
         "chain(_formats(folded), _numbers",
@@ -2116,8 +2154,8 @@ BREAKS = (
     Break(
         "words that changed while they were formed",
         "bot/turns.py",
-        '" WHERE turns.id = taken.id AND turns.words = taken.words",',
-        "\" WHERE turns.id = taken.id AND taken.words <> ''\",",
+        "AND turns.words = taken.words AND turns.withheld_at IS NULL",
+        "AND taken.words <> ''",
         "What was edited or forgotten at that moment would be remembered all the same.",
         ("tests/integration/test_forgetting.py::test_words_forgotten_while_they_are_formed",),
     ),

@@ -16,13 +16,13 @@ import pytest
 from bot.learning import FORM
 from bot.locale import Language, say
 from bot.messages import Message
-from bot.person.incognito import Incognito, read_incognito
+from bot.person.incognito import DIRECT, Incognito, read_incognito
 from bot.person.settings import PersonSettings, erase_settings, read_settings
 from bot.person.undoing import Done
 from bot.surfaces.forgetting import FORGET_PERIOD_ACTION
 from bot.surfaces.standing import INCOGNITO_OFF_ACTION
 from bot.surfaces.undoing import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
-from memory import Person, Pool, person_transaction
+from memory import Person, Pool, person_transaction, transaction
 from playground.blocks import view_errors
 from tests.conftest import Server
 from tests.integration.playground_slack import Place, PlaygroundSlack
@@ -219,12 +219,13 @@ async def test_incognito_covers_all_direct_messages(app: Wired) -> None:
     assert say("en", "off_incognito_dm") in footer(app, later)
     assert INCOGNITO_OFF_ACTION in buttons(app, later)
     assert app.turn(later)["recalled"] == []
-    for message in (switch, later):
-        assert nothing_kept(app, message)
+    assert withheld(app, switch)
+    assert nothing_kept(app, later)
     off = await app.ask(place, "Turn incognito off")
-    assert say("en", "incognito_off_dm") in json.dumps(app.shown(off))
-    assert say("en", "off_incognito_dm") not in footer(app, off)
+    assert say("en", "off_incognito_dm") in footer(app, off)
     assert nothing_kept(app, off)
+    ended = await app.wiring.controls.incognito_ended(off.person, "en", DIRECT)
+    assert say("en", "incognito_off_dm") in ended["text"]
     foods = [content["food_name"] for content in await app.form(before)]
     assert sorted(foods) == ["okonomiyaki", "ramen"]
     again = await app.ask(place, "What shall I eat?")
@@ -247,7 +248,7 @@ async def test_incognito_in_a_channel_covers_the_thread(app: Wired) -> None:
     later = await app.ask(place, f"{bot} What shall I eat?", thread_ts=root.ts)
     assert "ramen" not in app.prompts()[-1]
     assert say("en", "off_incognito") in footer(app, later)
-    assert nothing_kept(app, switch)
+    assert withheld(app, switch)
     assert nothing_kept(app, later)
     assert app.turn(root)["words"] == "hello"
     await app.ask(place, f"{bot} What shall I eat?")
@@ -658,3 +659,64 @@ async def test_a_tool_writes_nothing_once_memory_is_off(app: Wired) -> None:
     output = await tools.call("memory_change", json.dumps(given))
     assert "switched memory off" in output
     assert await app.memories(who) == []
+
+
+async def test_an_undo_leaves_what_was_changed_since(app: Wired) -> None:
+    """A pause and a language that the person has chosen meanwhile stay; they are told so."""
+    place = app.slack.place()
+    who = person(place, app)
+    calls: list[dict[str, Any]] = [
+        {"action": "pause"},
+        {"action": "change", "language": "ja", "notices": False},
+    ]
+    app.script_calls(*(("memory_settings", one) for one in calls))
+    asked = await app.ask(place, "what is the weather?")
+    await app.wiring.controls.pause(who, datetime.now(UTC) + timedelta(hours=2))
+    await app.wiring.controls.choose(who, language="en")
+    assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone_partly")
+    async with person_transaction(app.pool, who) as connection:
+        settings = await read_settings(connection, who)
+    assert settings.paused_until is not None
+    assert (settings.language, settings.notices) == ("en", True)
+    assert app.turn(asked)["withheld_at"] is None
+
+
+async def test_another_persons_undo_changes_nothing(app: Wired) -> None:
+    """The value of a button names turns and threads: only those of whoever clicks are touched."""
+    place, other = app.slack.place(), app.slack.place()
+    calls = [{"action": "do_not_remember"}, {"action": "incognito_on"}]
+    app.script_calls(*(("memory_settings", one) for one in calls))
+    asked = await app.ask(place, "what is the weather?")
+    await app.ask(other, "hello")
+    theirs = replace(asked, user_id=other.user)
+    blocks = [block for one in app.shown(asked) for block in one.get("blocks", [])]
+    values = {
+        e["action_id"]: e["value"]
+        for b in blocks
+        if b["type"] == "actions"
+        for e in b["elements"]
+        if "value" in e
+    }
+    undoing = app.wiring.controls.undoing
+    told = await undoing.undone(theirs.person, "en", values[UNDO_CONTROL_ACTION])
+    assert told["text"] == say("en", "control_undone_partly")
+    await undoing.deleted(theirs.person, "en", values[DELETE_WITHHELD_ACTION])
+    assert withheld(app, asked)
+
+
+async def test_withheld_texts_are_deleted_in_a_day(app: Wired) -> None:
+    """The upkeep ends what nobody has taken back; a day before it does not."""
+    place = app.slack.place()
+    app.script_calls(("memory_settings", {"action": "do_not_remember"}))
+    asked = await app.ask(place, "I love natto, but don't remember this")
+    for hours, gone in ((23, False), (25, True)):
+        app.rows(
+            "UPDATE turns SET withheld_at = now() - make_interval(hours => %s) WHERE id = %s"
+            " RETURNING 1",
+            hours,
+            app.turn(asked)["id"],
+        )
+        async with transaction(app.pool) as connection:
+            await connection.execute("SELECT end_withheld()")
+        assert nothing_kept(app, asked) is gone
+    assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone_partly")
