@@ -73,7 +73,7 @@ async def test_it_is_not_formed_a_second_time(app: Wired) -> None:
         ("You like ramen.", {"bot_id": "B1"}, "remember_not_own"),
         ("&gt; I love ramen", {}, "remember_no_words"),
         ("", {"files": [{"id": "F1"}]}, "remember_no_words"),
-        ("password=hunter2hunter2", {}, "add_refused"),
+        ("password=hunter2hunter2", {}, "add_refused_secret"),
     ],
 )
 async def test_what_teaches_nothing_is_said(
@@ -81,7 +81,7 @@ async def test_what_teaches_nothing_is_said(
 ) -> None:
     """Others' messages, the bot's, quotes, files and secrets are one sentence and no row."""
     place = app.slack.place(channel="public")
-    assert await pointed_at(app, place, text, **more) == say("en", key)
+    assert await pointed_at(app, place, text, **more) == say("en", key, what="a password")
     assert await app.memories(person(place, app)) == []
 
 
