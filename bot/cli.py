@@ -16,7 +16,7 @@ from bot.config import Settings, SettingsError, load_settings
 from bot.logs import set_up_logging
 from bot.telemetry import disable_telemetry
 
-_ENDING = ("export", "erase", "reembed", "policy", "feedback", "eval")
+_ENDING = ("export", "erase", "purge", "reembed", "policy", "feedback", "eval")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,6 +80,10 @@ def _add_person(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     for command in (export, erase):
         command.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
         command.add_argument("--user", required=True, metavar="U…", help="the person's id")
+    purge_text = "delete every row of a workspace that uninstalled the app; it cannot be undone"
+    purge = commands.add_parser("purge", help=purge_text, description=purge_text)
+    purge.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
+    purge.add_argument("--yes", action="store_true", help="without typing the id again")
 
 
 def _add_feedback(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -195,6 +199,10 @@ def _run(chosen: argparse.Namespace, settings: Settings) -> int:
             operating.export(settings, chosen.team, chosen.user, chosen.out)
         elif chosen.command == "erase":
             operating.erase(settings, chosen.team, chosen.user, agreed=chosen.yes)
+        elif chosen.command == "purge":
+            from bot.running.purging import purge
+
+            purge(settings, chosen.team, agreed=chosen.yes)
         elif chosen.command == "reembed":
             operating.reembed(settings, again=chosen.again)
         elif chosen.command == "feedback":

@@ -7,6 +7,7 @@ after 14 days, unless Slack accepts the token again before.
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.running.queue import LEARNING, Queue
 from bot.slack import error_code
 from bot.workspaces import (
+    Due,
     Workspaces,
     awaits_token,
     begin_due_purges,
@@ -206,19 +208,30 @@ async def purge_due(pool: Pool, team_id: str | None = None) -> dict[str, float |
     """
     async with transaction(pool) as connection:
         due = await begin_due_purges(connection, team_id)
-    again: dict[str, float | None] = {}
+    return {one.team_id: (await _purge(pool, one))[1] for one in due}
+
+
+async def purge_now(pool: Pool, team_id: str) -> Counter[str]:
+    """Purge a workspace as if it uninstalled the app at this moment; return counts by table."""
+    async with transaction(pool) as connection:
+        await note_uninstalled(connection, team_id, time.time())
+        due = await begin_due_purges(connection, team_id)
+    counts: Counter[str] = Counter()
     for one in due:
-        counts = await purge_rows(pool, TABLES, one.team_id, one.before, batch=_BATCH)
-        # After the turns: no formation writes a memory whose words are gone.
-        counts += await purge_memories(pool, one.team_id, one.before, batch=_BATCH)
-        counts += await _purge_jobs(pool, one.team_id, one.before)
-        rows = ", ".join(f"{table} {count}" for table, count in sorted(counts.items()) if count)
-        log.info("purged workspace %s: %s", one.team_id, rows or "nothing was left")
-        async with transaction(pool) as connection:
-            again[one.team_id] = await end_purge(
-                connection, one.team_id, counts.total(), AGAIN_SECONDS
-            )
-    return again
+        counts += (await _purge(pool, one))[0]
+    return counts
+
+
+async def _purge(pool: Pool, due: Due) -> tuple[Counter[str], float | None]:
+    counts = await purge_rows(pool, TABLES, due.team_id, due.before, batch=_BATCH)
+    # After the turns: no formation writes a memory whose words are gone.
+    counts += await purge_memories(pool, due.team_id, due.before, batch=_BATCH)
+    counts += await _purge_jobs(pool, due.team_id, due.before)
+    rows = ", ".join(f"{table} {count}" for table, count in sorted(counts.items()) if count)
+    log.info("purged workspace %s: %s", due.team_id, rows or "nothing was left")
+    async with transaction(pool) as connection:
+        again = await end_purge(connection, due.team_id, counts.total(), AGAIN_SECONDS)
+    return counts, again
 
 
 async def _purge_jobs(pool: Pool, team_id: str, before: Any) -> Counter[str]:

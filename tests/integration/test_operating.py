@@ -77,6 +77,24 @@ async def test_nobody_is_erased_by_mistake(
     assert len(await list_memories(pool, ANN)) == 1
 
 
+async def test_an_operator_purges_a_workspace(
+    pool: Pool, embedder: Embedder, database: str, tmp_path: Path
+) -> None:
+    """Once its id is typed again every row of a workspace goes, and of no other."""
+    ann, bob = Person("TONE", "U1"), Person("TONE2", "U1")
+    for person in (ann, bob):
+        await remember(pool, embedder, person, "soba")
+    refused = ended(tmp_path, "purge", "--team", "T1", DATABASE_URL=database)
+    assert "--team is a workspace's id" in refused.err
+    refused = ended(tmp_path, "purge", "--team", "TONE", DATABASE_URL=database)
+    assert refused.err.startswith("kioku: Nothing was deleted: the id was not typed again.")
+    done = ended(tmp_path, "purge", "--team", "TONE", "--yes", DATABASE_URL=database)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[0] == "Deleted 3 rows of workspace TONE."
+    assert await list_memories(pool, ann) == []
+    assert len(await list_memories(pool, bob)) == 1
+
+
 @pytest.mark.parametrize(
     ("own", "installation", "kept"),
     [

@@ -1,0 +1,39 @@
+"""``kioku purge``: what an operator does for a workspace whose uninstall was not delivered."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from bot.config import Settings
+from bot.offboarding import purge_now
+from bot.running.operating import Ask, operators_pool, tell
+from bot.running.start import StartError
+
+
+def purge(settings: Settings, team: str, *, agreed: bool, ask: Ask = input) -> None:
+    """Delete every row of a workspace, once the operator has typed its id again; print counts.
+
+    Until a process starts with a token that works the workspace is not served. Raises `StartError`.
+    """
+    if not re.fullmatch(r"[TE][A-Z0-9]{2,}", team):
+        raise StartError("--team is a workspace's id, such as T0123ABCD.")
+    if not agreed and _typed(ask, team) != team:
+        raise StartError("Nothing was deleted: the id was not typed again. (--yes does without.)")
+
+    async def go() -> None:
+        async with operators_pool(settings) as pool:
+            counts = await purge_now(pool, team)
+        tell(f"Deleted {counts.total()} rows of workspace {team}.")
+        for table, count in sorted(counts.items()):
+            if count:
+                tell(f"  {table:20}{count:8}")
+
+    asyncio.run(go())
+
+
+def _typed(ask: Ask, team: str) -> str:
+    try:
+        return ask(f"Type {team} to delete everything of this workspace: ").strip()
+    except EOFError:  # nobody is there to type
+        return ""
