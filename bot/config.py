@@ -55,7 +55,9 @@ class Settings(BaseModel):
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
+    database_owner_url: SecretStr | None = Field(None, alias="DATABASE_OWNER_URL")
     database_secret_arn: str | None = Field(None, alias="DATABASE_SECRET_ARN")
+    database_owner_secret_arn: str | None = Field(None, alias="DATABASE_OWNER_SECRET_ARN")
     slack_secret_arn: str | None = Field(None, alias="SLACK_SECRET_ARN")
     openai_secret_arn: str | None = Field(None, alias="OPENAI_SECRET_ARN")
     pool_size: int = Field(12, alias="KIOKU_POOL_SIZE", ge=1, le=1000)
@@ -123,7 +125,7 @@ class Settings(BaseModel):
             raise ValueError("an http(s) address is needed")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_owner_url")
     @classmethod
     def _conninfo(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
@@ -159,6 +161,7 @@ _ALIASES: dict[str, str] = {
 
 _HINTS = {
     "DATABASE_URL": "an address such as postgresql://USER:PASSWORD@HOST:5432/DATABASE",
+    "DATABASE_OWNER_URL": "an address such as postgresql://OWNER:PASSWORD@HOST:5432/DATABASE",
     "KIOKU_POOL_SIZE": "a number of connections from 1 to 1000",
     "PORT": "a port number from 0 to 65535",
     "SLACK_API_URL": "an address such as https://slack.com/api/",

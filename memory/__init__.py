@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Pool,
         PoolTimeout,
         create_pool,
+        execute_alone,
         impatiently,
         is_away,
         person_transaction,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     )
     from memory.reembedding import reembed
     from memory.retention import end_old
+    from memory.roles import Login
     from memory.rotation import Conninfo
     from memory.schemas import (
         EPISODE_KIND,
@@ -120,6 +122,7 @@ _HOMES = {
         "Pool",
         "PoolTimeout",
         "create_pool",
+        "execute_alone",
         "impatiently",
         "is_away",
         "person_transaction",
@@ -254,6 +257,7 @@ _HOMES = {
     ),
     "memory.reembedding": ("reembed",),
     "memory.retention": ("end_old",),
+    "memory.roles": ("Login",),
     "memory.rotation": ("Conninfo",),
     "memory.schemas": (
         "EPISODE_KIND",
@@ -340,6 +344,7 @@ __all__ = [
     "InvalidNamespace",
     "InvalidSchemas",
     "KiokuMemoryError",
+    "Login",
     "Memory",
     "MemoryOff",
     "MemoryPage",
@@ -391,6 +396,7 @@ __all__ = [
     "embedding_space",
     "end_old",
     "erase",
+    "execute_alone",
     "expire_due",
     "export_memories",
     "find_credentials",

@@ -1,4 +1,4 @@
-"""One pool, one role, the one way to a person's rows; and how PostgreSQL is when it is away."""
+"""The pool, transactions with role and row-level-security context, and PostgreSQL's outages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, LiteralString, TypeAlias
 
 import psycopg
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncClientCursor, AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -22,6 +22,7 @@ from memory.rotation import Conninfo, connection_class
 
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
 APP_ROLE: LiteralString = "kioku_app"
+_AS_APP: LiteralString = f"SELECT set_config('role', '{APP_ROLE}', true); "
 PERSON_SETTING = "kioku.person"
 
 # A PostgreSQL that takes no writes is not the one to talk to; a peer that has vanished without a
@@ -65,10 +66,8 @@ class _WritablePool(AsyncConnectionPool[AsyncConnection[DictRow]]):
         await super().putconn(conn)
 
 
-async def act_as_app(connection: AsyncConnection[DictRow]) -> None:
-    """Let a new connection commit by itself and act as the DML-only role."""
+async def _configure(connection: AsyncConnection[DictRow]) -> None:
     await connection.set_autocommit(True)
-    await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(APP_ROLE)))
 
 
 async def _try_on(pool: AsyncConnectionPool[Any]) -> None:
@@ -83,11 +82,13 @@ def create_pool(
     timeout: float = 30.0,
     max_idle: float = 600.0,
 ) -> Pool:
-    """Return a closed pool whose connections act as the DML-only role.
+    """Return a closed pool of connections that act as the user of `conninfo`.
 
-    `timeout` and `max_idle` are seconds. The row factory, autocommit by `configure` and the
-    absence of prepared statements are what LangGraph, procrastinate and PgBouncer agree on. What
-    `conninfo` says of connecting wins over what is usual here.
+    They act as the application's role within `transaction` only; outside of one they have that
+    user's own rights, of which a user that serves has none on a table of people. `timeout` and
+    `max_idle` are seconds. The row factory, autocommit by `configure` and the absence of prepared
+    statements are what LangGraph, procrastinate and PgBouncer agree on. What `conninfo` says of
+    connecting wins over what is usual here.
     """
     address = conninfo if isinstance(conninfo, str) else ""
     given = conninfo_to_dict(address)
@@ -95,7 +96,7 @@ def create_pool(
     return _WritablePool(
         address,
         open=False,
-        configure=act_as_app,
+        configure=_configure,
         kwargs={"row_factory": dict_row, "prepare_threshold": None, **usual},
         min_size=min_size,
         max_size=max_size,
@@ -165,7 +166,7 @@ async def _begun(
         alarm = None if end is None else _Alarm(connection, end)
         try:
             try:
-                await connection.execute(_begin(*scope.items()))
+                await connection.execute(begin(*scope.items()))
             except psycopg.OperationalError:
                 if spare and (end is None or loop.time() < end):
                     continue
@@ -179,19 +180,26 @@ async def _begun(
 
 
 @lru_cache(maxsize=1_000)
-def _begin(*scope: tuple[str, str]) -> bytes:
-    # Without parameters of its own one message can hold both: one round trip, and not three.
-    settings = [sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in scope]
-    begun = sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(settings)
-    return begun.as_bytes(None) if settings else b"BEGIN"
+def begin(*scope: tuple[str, str]) -> bytes:
+    """Return one message that begins a transaction as the application's role, with these settings.
+
+    Role and settings hold until the transaction's end, however it comes. Without parameters of its
+    own a message may hold several statements: this takes one round trip.
+    """
+    settings = [
+        sql.SQL("set_config({}, {}, true)").format(name, value)
+        for name, value in (("role", APP_ROLE), *scope)
+    ]
+    return (sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(settings)).as_bytes(None)
 
 
 @asynccontextmanager
 async def transaction(
     pool: Pool, scope: dict[str, str] | None = None, *, wait: float | None = None
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
-    """Open a transaction in which each setting of `scope` holds, and only there.
+    """Open a transaction as the application's role, in which each setting of `scope` holds.
 
+    Before and after it the connection has neither.
     `wait` bounds it, in seconds, from the wait for a connection to the end of the commit. Raises
     `psycopg_pool.PoolTimeout` when no connection comes free, `DatabaseReadOnly`, `OutcomeUnknown`,
     and `psycopg.OperationalError` when PostgreSQL cannot be reached.
@@ -218,6 +226,22 @@ async def _commit(connection: AsyncConnection[DictRow]) -> None:
         raise OutcomeUnknown("The connection was lost during the commit.") from lost
 
 
+async def execute_alone(
+    pool: Pool, statement: LiteralString, values: Mapping[str, object], *, wait: float
+) -> list[DictRow]:
+    """Execute one statement as the application's role, in a transaction of its own.
+
+    Returns its rows. One message and one round trip: PostgreSQL runs the statements of a message as
+    one transaction. `wait` (seconds) bounds the wait for a connection. Raises
+    `psycopg_pool.PoolTimeout` and `psycopg.Error`.
+    """
+    async with pool.connection(wait) as connection:
+        cursor = AsyncClientCursor(connection, row_factory=dict_row)
+        await cursor.execute(_AS_APP + statement, values)
+        cursor.nextset()
+        return await cursor.fetchall() if cursor.description else []
+
+
 @asynccontextmanager
 async def person_transaction(
     pool: Pool, person: Person, *, wait: float | None = None
@@ -237,8 +261,9 @@ __all__ = [
     "OutcomeUnknown",
     "Pool",
     "PoolTimeout",
-    "act_as_app",
+    "begin",
     "create_pool",
+    "execute_alone",
     "impatiently",
     "is_away",
     "person_transaction",

@@ -13,6 +13,7 @@ from psycopg.rows import DictRow, dict_row
 
 from memory.database import APP_ROLE
 from memory.migrating import EmbeddingSpace, Migration, packaged_migrations
+from memory.roles import UNBOUND
 
 _PROTECTED = re.compile(r"ALTER TABLE (\w+) ENABLE ROW LEVEL SECURITY", re.IGNORECASE)
 
@@ -22,10 +23,12 @@ class DatabaseFacts:
     """What one user of a database finds in it.
 
     `server_version` is PostgreSQL's number (160004 is 16.4). `pgvector` is "installed",
-    "available" (to be installed in this database) or "missing". `app_role_bypasses` says that the
-    application's role reaches all rows, whatever row-level security says: it is a superuser, has
-    BYPASSRLS, or owns the tables. The steps are None where this user may not read which were
-    taken. `column_dimensions` is the size of the stored vectors' column.
+    "available" (to be installed in this database) or "missing". `app_role_bypasses` says that
+    the application's role reaches all rows, whatever row-level security says: it is a
+    superuser, has BYPASSRLS, or owns the tables. `login_bypasses` says the same of this user,
+    `login_inherits` that it has the application's rights outside of a transaction, too. The
+    steps are None where this user may not read which were taken. `column_dimensions` is the
+    size of the stored vectors' column.
     """
 
     server_version: int
@@ -35,6 +38,8 @@ class DatabaseFacts:
     app_role_exists: bool
     app_role_allowed: bool
     app_role_bypasses: bool
+    login_bypasses: bool
+    login_inherits: bool
     unprotected_tables: tuple[str, ...]
     space: EmbeddingSpace | None
     column_dimensions: int | None
@@ -67,6 +72,9 @@ async def database_facts(
             app_role_exists=role is not None,
             app_role_allowed=role is not None and await _may_act(connection),
             app_role_bypasses=role is not None and await _bypasses(connection, role),
+            login_bypasses=await _holds(connection, UNBOUND),
+            login_inherits=role is not None
+            and await _holds(connection, "pg_has_role('kioku_app', 'USAGE')"),
             unprotected_tables=await _unprotected(connection, steps),
             space=await _space(connection),
             column_dimensions=await _column_dimensions(connection),
@@ -75,6 +83,11 @@ async def database_facts(
 
 async def _row(connection: AsyncConnection[DictRow], statement: LiteralString) -> DictRow | None:
     return await (await connection.execute(statement)).fetchone()
+
+
+async def _holds(connection: AsyncConnection[DictRow], condition: LiteralString) -> bool:
+    row = await _row(connection, f"SELECT {condition} AS holds")
+    return bool(row and row["holds"])
 
 
 async def _exists(connection: AsyncConnection[DictRow], table: str) -> bool:

@@ -1,4 +1,4 @@
-"""The schema's steps, the application's role, and whether a database is what this version needs."""
+"""The schema's steps, roles and rights, and whether a database is what this version needs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import psycopg
-from psycopg import Connection, sql
+from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 
-from memory.database import Pool, act_as_app, transaction
+from memory.database import Pool, begin, transaction
 from memory.errors import DatabaseNotReady, EmbeddingSpaceMismatch
-from memory.rotation import Conninfo, connection_class
+from memory.roles import UNBOUND, Login, create_app_role, grant_rows, revoke_temporary, settle_login
+from memory.rotation import Conninfo, address_of, connection_class
 
 _CONNECT_SECONDS = 30
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
@@ -51,18 +52,24 @@ def packaged_migrations(package: str) -> list[Migration]:
 
 
 def migrate(
-    conninfo: Conninfo, space: EmbeddingSpace, migrations: Iterable[Migration] = ()
+    conninfo: Conninfo,
+    space: EmbeddingSpace,
+    migrations: Iterable[Migration] = (),
+    *,
+    login: Login | None = None,
 ) -> list[str]:
     """Bring the database up to this version; return the names of the steps just applied.
 
     Needs a role that owns the schema. Safe to run from any number of processes at once: an
     advisory lock lets one through at a time. `migrations` are further steps, after our own.
+    `login` is created where there is no such user, and may then act as the application's role; the
+    password of one that exists is not changed.
     Raises `EmbeddingSpaceMismatch` when the stored vectors are of another model or size.
     """
-    address = conninfo if isinstance(conninfo, str) else conninfo.current()
+    address = address_of(conninfo)
     with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
         _wait_for_turn(connection)
-        _create_app_role(connection)
+        create_app_role(connection)
         connection.execute(
             "CREATE TABLE IF NOT EXISTS kioku_migrations"
             " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
@@ -80,8 +87,10 @@ def migrate(
                         _record(connection, name, done)
         _settle_embedding_space(connection, space)
         if done:
-            _grant(connection)
-        _revoke_temporary(connection)
+            grant_rows(connection)
+        revoke_temporary(connection)
+        if login is not None:
+            settle_login(connection, login)
     return done
 
 
@@ -91,17 +100,6 @@ def _wait_for_turn(connection: Connection[DictRow]) -> None:
     statement = "SELECT pg_try_advisory_lock(%s) AS taken"
     while not connection.execute(statement, (_MIGRATION_LOCK,)).fetchall()[0]["taken"]:
         time.sleep(_MIGRATION_POLL_SECONDS)
-
-
-def _create_app_role(connection: Connection[DictRow]) -> None:
-    # Roles belong to the whole cluster, the lock to one database: two may come at once.
-    connection.execute(
-        "DO $$ BEGIN CREATE ROLE kioku_app NOLOGIN;"
-        " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-    )
-    row = connection.execute("SELECT pg_has_role('kioku_app', 'MEMBER') AS member").fetchone()
-    if not (row and row["member"]):
-        connection.execute("GRANT kioku_app TO CURRENT_USER")
 
 
 def _create_langgraph_store(conninfo: str, space: EmbeddingSpace) -> None:
@@ -145,41 +143,13 @@ def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
         )
 
 
-def _grant(connection: Connection[DictRow]) -> None:
-    for statement in (
-        "GRANT USAGE ON SCHEMA public TO kioku_app",
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO kioku_app",
-        "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO kioku_app",
-        "REVOKE INSERT, UPDATE, DELETE ON kioku_migrations, kioku_embedding_space,"
-        " store_migrations, vector_migrations FROM kioku_app",
-    ):
-        connection.execute(statement)
-
-
-def _revoke_temporary(connection: Connection[DictRow]) -> None:
-    """Let nobody but the owner create temporary tables: their names would hide ours.
-
-    Checked at each run, as neither a dump nor a copy of a database keeps the rights on it. Where
-    this user does not own the database, PostgreSQL changes nothing and warns.
-    """
-    row = connection.execute(
-        "SELECT current_database() AS name,"
-        " has_database_privilege('public', current_database(), 'TEMPORARY')"
-        " OR has_database_privilege('kioku_app', current_database(), 'TEMPORARY') AS granted"
-    ).fetchone()
-    if row and row["granted"]:
-        connection.execute(
-            sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app").format(
-                sql.Identifier(row["name"])
-            )
-        )
-
-
-async def check_access(conninfo: Conninfo) -> None:
+async def check_access(conninfo: Conninfo) -> bool:
     """Raise unless PostgreSQL answers and lets this user act as the application's role.
 
-    A pool would try for as long as it may, and log each time. Raises `DatabaseNotReady`, and
-    `psycopg.OperationalError` when PostgreSQL cannot be reached.
+    Returns whether row-level security binds the user outside of a transaction, too: it does not
+    where the user owns the tables, is a superuser or has BYPASSRLS. A pool would try for as long as
+    it may, and log each time. Raises `DatabaseNotReady`, and `psycopg.OperationalError` when
+    PostgreSQL cannot be reached.
     """
     try:
         # A database that was paused takes its time to answer.
@@ -188,13 +158,16 @@ async def check_access(conninfo: Conninfo) -> None:
             connect_timeout=_CONNECT_SECONDS,
             row_factory=dict_row,
         ) as connection:
-            await act_as_app(connection)
+            await connection.execute(begin())
+            found = await connection.execute(f"SELECT NOT {UNBOUND} AS bound")
+            [row] = await found.fetchall()
+            return bool(row["bound"])
     except psycopg.errors.InvalidParameterValue as missing:
         raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
     except psycopg.errors.InsufficientPrivilege as missing:
         raise DatabaseNotReady(
-            "The user of DATABASE_URL may not act as kioku_app: run `GRANT kioku_app TO` that"
-            " user, as the owner of the database."
+            "The user of DATABASE_URL may not act as kioku_app: run `kioku migrate`, with the"
+            " address of the database's owner in DATABASE_OWNER_URL."
         ) from missing
 
 

@@ -22,6 +22,11 @@ class Renewable(Protocol):
 Conninfo: TypeAlias = str | Renewable
 
 
+def address_of(conninfo: Conninfo) -> str:
+    """Return a conninfo as it is now."""
+    return conninfo if isinstance(conninfo, str) else conninfo.current()
+
+
 def connection_class(conninfo: Conninfo) -> type[AsyncConnection[DictRow]]:
     """Return a connection that reads `conninfo` again, and tries once more, where it is refused.
 

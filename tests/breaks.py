@@ -109,14 +109,33 @@ BREAKS = (
         ("tests/security/test_two_roles.py",),
     ),
     Break(
-        "role of the pool",
+        "role of a transaction",
         "memory/database.py",
-        'await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(APP_ROLE)))',
-        "",
-        "The application would act as the owner, whom row-level security does not bind.",
+        '(("role", APP_ROLE), *scope)',
+        "scope",
+        "A transaction would act as the user that connects: where that is the owner, unbound.",
         (
-            "tests/security/test_two_roles.py::test_the_application_changes_no_schema",
-            "tests/security/test_two_roles.py::test_the_pool_acts_as_the_application",
+            "tests/security/test_two_roles.py::test_a_transaction_acts_as_the_application",
+            "tests/security/test_two_roles.py::test_a_query_without_where_finds_the_persons_own_rows_only",
+        ),
+    ),
+    Break(
+        "a user that serves inherits no rows",
+        "memory/roles.py",
+        "((APP_ROLE, False), *(",
+        "((APP_ROLE, True), *(",
+        "A statement outside of a transaction could read people's rows, of whom it likes.",
+        ("tests/security/test_two_roles.py::test_the_user_that_serves_reads_no_table_of_people",),
+    ),
+    Break(
+        "role of one statement alone",
+        "memory/database.py",
+        "'{APP_ROLE}', true); ",
+        "'{APP_ROLE}', false); ",
+        "The next user of the pooled connection would act as the application.",
+        (
+            "tests/security/test_two_roles.py"
+            "::test_after_a_transaction_the_connection_has_neither_role_nor_person",
         ),
     ),
     Break(
@@ -147,7 +166,7 @@ BREAKS = (
     ),
     Break(
         "no temporary tables",
-        "memory/migrating.py",
+        "memory/roles.py",
         """    if row and row["granted"]:""",
         """    if row and row["granted"] and False:""",
         "Whoever gets SQL into the application could put tables in front of ours.",

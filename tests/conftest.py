@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
+import sys
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,13 +18,18 @@ from uuid import uuid4
 import openai
 import psycopg
 import pytest
-from psycopg import sql
+from psycopg import AsyncCursor, sql
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
+from psycopg_pool import AsyncConnectionPool
 
 from bot.running.queue import migrations
+from bot.running.queue_migrations import QUEUE_ROLE
 from memory import (
     EmbeddedPostgres,
     Embedder,
     EmbeddingSpace,
+    Login,
     Pool,
     create_pool,
     migrate,
@@ -133,6 +140,55 @@ def payloads() -> Iterator[None]:
     assert PAYLOADS.violations() == []
 
 
+_CONTEXT = (
+    "SELECT current_user = session_user, COALESCE(current_setting('kioku.person', true), ''),"
+    " COALESCE(current_setting('kioku.thread', true), '')"
+)
+_NOTICED: list[object] = []
+
+
+async def _inspect(connection: psycopg.AsyncConnection[Any]) -> None:
+    if connection.closed or connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        return
+    try:
+        async with asyncio.timeout(5):
+            cursor = AsyncCursor(connection, row_factory=tuple_row)
+            row = await (await cursor.execute(_CONTEXT)).fetchone()
+    except (psycopg.Error, TimeoutError):
+        return
+    if row != (True, "", ""):
+        _NOTICED.append(row)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def inspected_pools() -> Iterator[None]:
+    """Every connection that a transaction of any test gives back is looked at: see `returned`.
+
+    Not those that procrastinate gives back: a worker that takes longer misses notifications.
+    """
+    give_back = AsyncConnectionPool.putconn
+
+    async def inspect_first(pool: Any, connection: Any) -> None:
+        try:
+            if sys._getframe(2).f_code.co_name != "connection":
+                await _inspect(connection)
+        finally:
+            await give_back(pool, connection)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(AsyncConnectionPool, "putconn", inspect_first)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def returned() -> Iterator[None]:
+    """No connection comes back with the application's role, a person or a thread still set."""
+    yield
+    noticed = [*_NOTICED]
+    _NOTICED.clear()
+    assert noticed == []
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL of this test process, with a migrated template database."""
@@ -143,7 +199,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
                 connection.execute(f"ALTER SYSTEM SET {setting} = off")
             connection.execute("SELECT pg_reload_conf()")
         server.ensure_database(_TEMPLATE)
-        migrate(server.dsn(_TEMPLATE), SPACE, migrations())
+        login = Login(server.login_dsn(_TEMPLATE), (QUEUE_ROLE,))
+        migrate(server.dsn(_TEMPLATE), SPACE, migrations(), login=login)
         yield server
 
 
@@ -157,9 +214,18 @@ def fresh_database(server: EmbeddedPostgres, template: str = _TEMPLATE) -> Itera
                 sql.Identifier(name), sql.Identifier(template)
             )
         )
+        # A copy has PostgreSQL's usual rights on the database, whatever its template has.
+        connection.execute(
+            sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name))
+        )
     yield server.dsn(name)
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def login_of(conninfo: str) -> str:
+    """Return the conninfo of the user that serves a database of these tests."""
+    return psycopg.conninfo.make_conninfo(conninfo, user="kioku_login")
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +261,7 @@ def empty_database(postgres: EmbeddedPostgres) -> Iterator[str]:
 @pytest.fixture
 async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool on `database`."""
-    opened = create_pool(database, min_size=1, max_size=6, timeout=10)
+    opened = create_pool(login_of(database), min_size=1, max_size=6, timeout=10)
     await opened.open()
     yield opened
     await opened.close()

@@ -94,13 +94,16 @@ async def _database(settings: Settings) -> AsyncIterator[_Place]:
     server = EmbeddedPostgres(folder)
     try:
         # A `kioku up` may be running: its server is looked at, not started again.
-        async with await psycopg.AsyncConnection.connect(server.dsn("kioku"), connect_timeout=5):
+        async with await psycopg.AsyncConnection.connect(
+            server.login_dsn("kioku"), connect_timeout=5
+        ):
             pass
     except psycopg.OperationalError:
         async with _started(folder) as server:
-            yield _Place(conninfo=server.dsn("kioku"), name=f"embedded in {folder}")
+            await asyncio.to_thread(server.ensure_login)
+            yield _Place(conninfo=server.login_dsn("kioku"), name=f"embedded in {folder}")
     else:
-        yield _Place(conninfo=server.dsn("kioku"), name=f"embedded in {folder}")
+        yield _Place(conninfo=server.login_dsn("kioku"), name=f"embedded in {folder}")
 
 
 @asynccontextmanager
@@ -206,8 +209,26 @@ def _roles(facts: DatabaseFacts) -> list[Finding]:
         found.append(
             fix(
                 part,
-                "the user of DATABASE_URL may not act as kioku_app: run `GRANT kioku_app TO` that"
-                " user, as the owner of the database.",
+                "the user of DATABASE_URL may not act as kioku_app: run `kioku migrate`, with the"
+                " address of the database's owner in DATABASE_OWNER_URL.",
+            )
+        )
+    if facts.login_bypasses:
+        found.append(
+            fix(
+                part,
+                "the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write"
+                " its address into DATABASE_OWNER_URL and another user's into DATABASE_URL, then"
+                " run `kioku migrate`, which creates that user.",
+            )
+        )
+    elif facts.login_inherits:
+        found.append(
+            note(
+                part,
+                "the user of DATABASE_URL has kioku_app's rights outside of transactions, too: run"
+                " `kioku migrate`, with the address of the database's owner in"
+                " DATABASE_OWNER_URL.",
             )
         )
     if facts.app_role_bypasses:
@@ -219,7 +240,13 @@ def _roles(facts: DatabaseFacts) -> list[Finding]:
             )
         )
     if not found:
-        found.append(ok(part, "kioku_app can be acted as, and is bound by row-level security."))
+        found.append(
+            ok(
+                part,
+                "the user of DATABASE_URL owns nothing and may act as kioku_app, which row-level"
+                " security binds.",
+            )
+        )
     if tables := facts.unprotected_tables:
         statements = " ".join(f"ALTER TABLE {one} ENABLE ROW LEVEL SECURITY;" for one in tables)
         found.append(

@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 from psycopg import Error
 
 from bot.logs import fault
-from memory import Pool, measured
+from memory import Pool, execute_alone, measured
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,8 @@ _EMPTY: LiteralString = (
     " refilled_at = GREATEST(b.refilled_at, now() + make_interval(secs => %(seconds)s))"
     " RETURNING tokens AS said"
 )
+
+_CLEAR: LiteralString = "DELETE FROM slack_budgets WHERE refilled_at < now() - interval '10 min'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +149,10 @@ class Budgets:
             **more,
         }
         try:
-            async with self._pool.connection(_WAIT_SECONDS) as connection:
-                self._asked += 1
-                if self._asked % _CLEARED_EVERY == 0:
-                    await connection.execute(
-                        "DELETE FROM slack_budgets WHERE refilled_at < now() - interval '10 min'"
-                    )
-                [row] = await (await connection.execute(statement, values)).fetchall()
+            self._asked += 1
+            if self._asked % _CLEARED_EVERY == 0:
+                await execute_alone(self._pool, _CLEAR, {}, wait=_WAIT_SECONDS)
+            [row] = await execute_alone(self._pool, statement, values, wait=_WAIT_SECONDS)
         except Error as error:
             # An answer does not fail for its budget, whatever befell the table.
             log.info("a budget could not be asked: %s", fault(error))

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from memory import Conninfo
 
 _UP_FORMATION_DELAY = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where the database is: as the user that serves (`login`), and as its owner."""
+
+    login: Conninfo
+    owner: Conninfo
 
 
 async def run(settings: Settings, stop: asyncio.Event, role: Role = "all") -> None:
@@ -44,10 +53,10 @@ async def run(settings: Settings, stop: asyncio.Event, role: Role = "all") -> No
             " for HTTP, besides SLACK_BOT_TOKEN."
         )
     async with contextlib.AsyncExitStack() as stack:
-        conninfo = await stack.enter_async_context(database(settings))
+        addresses = await stack.enter_async_context(database(settings))
         from bot.running.service import Service
 
-        service = Service(settings, conninfo, role=role, serve_http=True)
+        service = Service(settings, addresses.login, role=role, serve_http=True)
         if not await _unless_stopped(stop, stack.enter_async_context(service)):
             return
         _tell(f"Kioku is ready on port {service.port}.")
@@ -79,7 +88,7 @@ async def up(settings: Settings, stop: asyncio.Event) -> None:
     in_slack = settings.slack_bot_token is not None and settings.slack_app_token is not None
     async with contextlib.AsyncExitStack() as stack:
         # The database first: its lock lets one `kioku up` into the data directory.
-        conninfo = await stack.enter_async_context(database(settings))
+        addresses = await stack.enter_async_context(database(settings))
         ready = None
         if not in_slack or not settings.has_model:
             ready = await stack.enter_async_context(
@@ -89,8 +98,8 @@ async def up(settings: Settings, stop: asyncio.Event) -> None:
 
         playground = await ready() if ready is not None else None
         adapted = _adapted(settings, playground, in_slack=in_slack)
-        await migrated(adapted, conninfo)
-        service = Service(adapted, conninfo, serve_http=False)
+        await migrated(adapted, addresses)
+        service = Service(adapted, addresses.login, serve_http=False)
         if not await _unless_stopped(stop, stack.enter_async_context(service)):
             return
         _welcome(adapted, playground, in_slack=in_slack)
@@ -102,8 +111,8 @@ def migrate_database(settings: Settings) -> None:
     """Bring the database of `settings` up to this version and say what was done."""
 
     async def go() -> list[str]:
-        async with database(settings) as conninfo:
-            return await migrated(_with_secrets(settings), conninfo)
+        async with database(settings) as addresses:
+            return await migrated(_with_secrets(settings), addresses)
 
     done = asyncio.run(go())
     _tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
@@ -139,32 +148,55 @@ def _with_secrets(settings: Settings) -> Settings:
 
 
 @asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[Conninfo]:
-    """Give the address of the database of `settings`; an embedded one runs meanwhile."""
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
+async def database(settings: Settings) -> AsyncIterator[Addresses]:
+    """Give the addresses of the database of `settings`; an embedded one runs meanwhile.
+
+    Without an owner's address the user that serves is taken for the owner. Raises `StartError`.
+    """
+    if (url := settings.database_url) is not None:
+        owner = settings.database_owner_url or url
+        yield Addresses(login=url.get_secret_value(), owner=owner.get_secret_value())
         return
     if settings.database_secret_arn is not None:
-        from bot.running.secrets import DatabaseSecret
-
-        yield DatabaseSecret(settings.database_secret_arn)
+        yield secret_addresses(settings.database_secret_arn, settings.database_owner_secret_arn)
         return
+    if settings.database_owner_url is not None:
+        raise StartError(
+            "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
+            " serves into DATABASE_URL."
+        )
     server = EmbeddedPostgres(settings.data_dir.resolve())
     await asyncio.to_thread(server.start)
     try:
         await asyncio.to_thread(server.ensure_database, "kioku")
-        yield server.dsn("kioku")
+        await asyncio.to_thread(server.ensure_login)
+        yield Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
     finally:
         await asyncio.to_thread(server.stop)
 
 
-async def migrated(settings: Settings, conninfo: Conninfo) -> list[str]:
-    """Bring the database up to date; return the steps just applied. Raises `StartError`."""
+def secret_addresses(login: str, owner: str | None) -> Addresses:
+    """Return the addresses that two secrets of AWS's hold, by their ARNs."""
+    from bot.running.secrets import DatabaseSecret
+
+    served = DatabaseSecret(login)
+    return Addresses(
+        login=served,
+        owner=served if owner is None else DatabaseSecret(owner, "DATABASE_OWNER_SECRET_ARN"),
+    )
+
+
+async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
+    """Bring the database up to date, with the user that serves; return the steps just applied.
+
+    Raises `StartError`.
+    """
     import psycopg
 
     from bot.running.connections import create_openai_client
     from bot.running.queue import migrations
-    from memory import embedding_space, migrate
+    from bot.running.queue_migrations import QUEUE_ROLE
+    from memory import Login, embedding_space, migrate
 
     client = create_openai_client(settings)
     try:
@@ -172,10 +204,12 @@ async def migrated(settings: Settings, conninfo: Conninfo) -> list[str]:
     finally:
         await client.close()
     try:
-        return await asyncio.to_thread(migrate, conninfo, space, migrations())
+        login = Login(addresses.login, (QUEUE_ROLE,))
+        return await asyncio.to_thread(migrate, addresses.owner, space, migrations(), login=login)
     except psycopg.errors.InsufficientPrivilege:
         raise StartError(
-            "This database user may not create tables or roles: run `kioku migrate` as the owner."
+            "This database user may not create tables or roles: write the address of the"
+            " database's owner into DATABASE_OWNER_URL, then run `kioku migrate`."
         ) from None
     except psycopg.errors.FeatureNotSupported:
         raise StartError(

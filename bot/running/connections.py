@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.config import Settings
 from bot.offboarding import installation_of, purge_due
 from bot.running.queue import migrations
+from bot.running.queue_migrations import may_use_queue
 from bot.running.start import StartError, TokenRefused, insistently
 from bot.slack import create_client, create_session
 from bot.workspaces import token_accepted
@@ -27,6 +29,8 @@ from memory import (
     create_pool,
     embedding_space,
 )
+
+log = logging.getLogger(__name__)
 
 _READY_WAIT_SECONDS = 2.0
 _CLOSE_SECONDS = 2.0
@@ -111,14 +115,25 @@ async def _open_pool(
 ) -> Pool:
     pool = create_pool(conninfo, min_size=min_connections, max_size=settings.pool_size)
     try:
-        await check_access(conninfo)
+        bound = await check_access(conninfo)
         stack.push_async_callback(pool.close, _CLOSE_SECONDS)
         await pool.open()
         await check_database(pool, space, migrations())
+        if not await may_use_queue(pool):
+            raise StartError(
+                "The user of DATABASE_URL may not use the queue: run `kioku migrate`, with the"
+                " address of the database's owner in DATABASE_OWNER_URL."
+            )
     except OperationalError:
         raise StartError(
             "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
         ) from None
+    if not bound:
+        log.warning(
+            "the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write its"
+            " address into DATABASE_OWNER_URL and another user's into DATABASE_URL, then run"
+            " `kioku migrate`, which creates that user"
+        )
     return pool
 
 

@@ -44,8 +44,9 @@ def feedback(settings: Settings, since: datetime | None, to: Format) -> None:
     """
 
     async def go() -> list[dict[str, Any]]:
-        async with database(settings) as conninfo:
-            address = conninfo if isinstance(conninfo, str) else conninfo.current()
+        async with database(settings) as addresses:
+            owner = addresses.owner
+            address = owner if isinstance(owner, str) else owner.current()
             return await asyncio.to_thread(_read, address, since)
 
     try:
@@ -58,7 +59,8 @@ def feedback(settings: Settings, since: datetime | None, to: Format) -> None:
         raise StartError("The database is not set up for this: run `kioku migrate`.") from None
     except InsufficientPrivilege:
         raise StartError(
-            "This database user sees no rows of people: run `kioku feedback` as the owner."
+            "This database user sees no rows of people: write the address of the database's owner"
+            " into DATABASE_OWNER_URL, then run `kioku feedback`."
         ) from None
     _WRITERS[to](rows, sys.stdout)
 

@@ -93,11 +93,12 @@ def reembed(settings: Settings, *, again: bool) -> None:
 
     async def go() -> None:
         async with contextlib.AsyncExitStack() as stack:
-            conninfo = await stack.enter_async_context(database(settings))
+            addresses = await stack.enter_async_context(database(settings))
             model = create_openai_client(settings)
             stack.push_async_callback(model.close)
             space = await embedding_space(model, settings.embedding_model)
-            address = conninfo if isinstance(conninfo, str) else conninfo.current()
+            owner = addresses.owner
+            address = owner if isinstance(owner, str) else owner.current()
             made = await embed_anew(address, Embedder(model, space), progress=bar.show, again=again)
         bar.end()
         if made:
@@ -116,7 +117,8 @@ def reembed(settings: Settings, *, again: bool) -> None:
         raise StartError("The database is not set up: run `kioku migrate`.") from None
     except InsufficientPrivilege:
         raise StartError(
-            "This database user may not change tables: run `kioku reembed` as the owner."
+            "This database user may not change tables: write the address of the database's owner"
+            " into DATABASE_OWNER_URL, then run `kioku reembed`."
         ) from None
 
 
@@ -141,7 +143,7 @@ def _person(team: str, user: str) -> Person:
 async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
     """Open a small pool on a database that is set up; raises `StartError`."""
     async with contextlib.AsyncExitStack() as stack:
-        conninfo = await stack.enter_async_context(database(settings))
+        conninfo = (await stack.enter_async_context(database(settings))).login
         pool = create_pool(conninfo, min_size=1, max_size=2)
         try:
             await check_access(conninfo)

@@ -12,11 +12,41 @@ from pathlib import Path
 
 from procrastinate.schema import SchemaManager
 
-from memory import Migration
+from memory import Migration, Pool, transaction
 
 # The first schema of ours, and the last of procrastinate's migrations that it contains.
 _FIRST = "procrastinate/3.10"
 _CONTAINED = "03.04.00_50_post_add_retry_failed_job_procedure"
+
+QUEUE_ROLE = "kioku_queue"
+"""Works on the queue's tables; the user that serves inherits it: procrastinate knows no roles."""
+_RIGHTS = """
+DO $$
+DECLARE
+    relation record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'kioku_queue') THEN
+        BEGIN
+            CREATE ROLE kioku_queue NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+    END IF;
+    GRANT USAGE ON SCHEMA public TO kioku_queue;
+    FOR relation IN
+        SELECT oid::regclass AS name, relkind FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relname LIKE 'procrastinate%'
+            AND relkind IN ('r', 'S')
+    LOOP
+        IF relation.relkind = 'r' THEN
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO kioku_queue',
+                relation.name);
+        ELSE
+            EXECUTE format('GRANT USAGE, SELECT ON SEQUENCE %s TO kioku_queue', relation.name);
+        END IF;
+    END LOOP;
+END
+$$;
+"""
 
 
 def queue_migrations(first: str = _FIRST, contained: str = _CONTAINED) -> list[Migration]:
@@ -27,11 +57,24 @@ def queue_migrations(first: str = _FIRST, contained: str = _CONTAINED) -> list[M
     """
     folder = Path(SchemaManager.get_migrations_path())
     later = [
-        Migration(f"procrastinate/{file.stem}", file.read_text("utf-8"))
+        Migration(f"procrastinate/{file.stem}", f"{file.read_text('utf-8')}\n;{_RIGHTS}")
         for file in sorted(folder.glob("*.sql"))
         if file.stem > contained
     ]
     schema = Migration(
         first, SchemaManager.get_schema(), includes=tuple(step.name for step in later)
     )
-    return [schema, *later]
+    return [schema, *later, Migration("procrastinate/rights", _RIGHTS)]
+
+
+async def may_use_queue(pool: Pool) -> bool:
+    """Return whether the user that connects may work on the queue's tables.
+
+    Raises `psycopg.OperationalError` when PostgreSQL cannot be reached.
+    """
+    async with transaction(pool) as connection:
+        found = await connection.execute(
+            "SELECT has_table_privilege(session_user, 'procrastinate_jobs', 'INSERT') AS allowed"
+        )
+        [row] = await found.fetchall()
+    return bool(row["allowed"])

@@ -30,8 +30,9 @@ class DatabaseSecret:
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
     """
 
-    def __init__(self, arn: str) -> None:
+    def __init__(self, arn: str, setting: str = "DATABASE_SECRET_ARN") -> None:
         self._arn = arn
+        self._setting = setting
         self._conninfo = ""
 
     def current(self) -> str:
@@ -46,7 +47,7 @@ class DatabaseSecret:
         return self._conninfo != before
 
     def _read(self) -> str:
-        secret = _secret(self._arn, "DATABASE_SECRET_ARN")
+        secret = _secret(self._arn, self._setting)
         try:
             return make_conninfo(
                 host=secret["host"],
@@ -57,8 +58,8 @@ class DatabaseSecret:
             )
         except (KeyError, TypeError, ValueError):
             raise StartError(
-                "The secret of DATABASE_SECRET_ARN lacks host, username or password: name the"
-                " one that Amazon RDS made for the cluster."
+                f"The secret of {self._setting} lacks host, username or password: name one that"
+                " is attached to the cluster."
             ) from None
 
 

@@ -6,22 +6,24 @@ from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from deploy.aws.acknowledged import acknowledge
 from deploy.aws.network import Network
 
 NAME = "kioku"
+LOGIN = "kioku_login"
 VERSION = rds.AuroraPostgresEngineVersion.VER_17_9
 PAUSES_AFTER = Duration.minutes(5)
 ROTATES_EVERY = Duration.days(30)
 
 
 class Database(Construct):
-    """The cluster, its generated credentials and their rotation.
+    """The cluster, the generated credentials of its owner and of the user that serves.
 
     Source of the shape: the second article's listing (see examples/README.md). Beyond it: TLS is
-    required, storage is encrypted, the password rotates, deletion is protected.
+    required, storage is encrypted, the passwords rotate, deletion is protected, and the worker is
+    not the owner.
     """
 
     def __init__(
@@ -84,12 +86,33 @@ class Database(Construct):
         self.cluster.add_rotation_single_user(
             automatically_after=ROTATES_EVERY, vpc_subnets=network.worker_subnets
         )
+        # The migration creates the user that serves, with this password.
+        made = rds.DatabaseSecret(self, "Login", username=LOGIN, dbname=NAME)
+        self.login_secret: secretsmanager.ISecret = made.attach(self.cluster)
+        self._network = network
         if not deletion_protection:
             acknowledge(self.cluster, {"RDS10": "Switched off by the operator, for teardown."})
 
+    def rotate_login(self, *, after: IDependable) -> None:
+        """Rotate the password of the user that serves; `after` is what creates that user."""
+        secretsmanager.SecretRotation(
+            self,
+            "LoginRotation",
+            application=secretsmanager.SecretRotationApplication.POSTGRES_ROTATION_SINGLE_USER,
+            secret=self.login_secret,
+            target=self.cluster,
+            vpc=self._network.vpc,
+            vpc_subnets=self._network.worker_subnets,
+            automatically_after=ROTATES_EVERY,
+        )
+        # The schedule, which begins with a rotation, is made below the secret.
+        for below in self.login_secret.node.children:
+            if isinstance(below, secretsmanager.RotationSchedule):
+                below.node.add_dependency(after)
+
     @property
     def secret(self) -> secretsmanager.ISecret:
-        """Host, port, user, password and database, as JSON."""
+        """The owner's host, port, user, password and database, as JSON."""
         secret = self.cluster.secret
         if secret is None:
             raise ValueError("The cluster has no secret: give it generated credentials.")

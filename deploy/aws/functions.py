@@ -54,10 +54,10 @@ class Functions(Construct):
         super().__init__(scope, name)
         self._network = network
         whole = lambda_.Code.from_asset(str(package / "worker"))
-        database_access = [_read_secret(database.secret.secret_arn)]
+        login, owner = database.login_secret.secret_arn, database.secret.secret_arn
         shared = {
             **settings,
-            "DATABASE_SECRET_ARN": database.secret.secret_arn,
+            "DATABASE_SECRET_ARN": login,
             "OPENAI_SECRET_ARN": credentials.openai.secret_arn,
             # The authorities of RDS, which the package brings along: the server is verified.
             "PGSSLMODE": "verify-full",
@@ -85,8 +85,7 @@ class Functions(Construct):
                 "SCHEDULE_ROLE": schedule_role.role_arn,
             },
             may=[
-                *database_access,
-                _read_secret(credentials.slack.secret_arn, credentials.openai.secret_arn),
+                _read_secret(login, credentials.slack.secret_arn, credentials.openai.secret_arn),
                 iam.PolicyStatement(
                     actions=["scheduler:CreateSchedule", "scheduler:UpdateSchedule"],
                     resources=[self._schedule_arn(group)],
@@ -122,8 +121,9 @@ class Functions(Construct):
             handler="deploy.aws.migration.handler",
             timeout=Duration.minutes(10),
             memory=1024,
-            environment=shared,
-            may=[*database_access, _read_secret(credentials.openai.secret_arn)],
+            # It alone is the owner.
+            environment={**shared, "DATABASE_OWNER_SECRET_ARN": owner},
+            may=[_read_secret(login, owner, credentials.openai.secret_arn)],
             inside=True,
         )
         self.migrated = CustomResource(

@@ -39,8 +39,8 @@ def handler(event: dict[str, Any], context: object = None) -> None:
 
 
 async def _migrate() -> list[str]:
-    settings, database = read_settings()
-    return await migrated(settings, database)
+    settings, addresses = read_settings()
+    return await migrated(settings, addresses)
 
 
 def _respond(event: dict[str, Any], problem: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bot.config import Settings, load_settings
 from bot.logs import set_up_logging
-from bot.running.secrets import DatabaseSecret, with_secrets
+from bot.running.commands import Addresses, secret_addresses
+from bot.running.secrets import with_secrets
 from bot.running.start import StartError
 from bot.telemetry import disable_telemetry
 
 
-def read_settings() -> tuple[Settings, DatabaseSecret]:
+def read_settings() -> tuple[Settings, Addresses]:
     """Return the settings and where the database is; set up logs, switch telemetry off.
 
     Raises `StartError` and `bot.config.SettingsError`.
@@ -18,5 +19,6 @@ def read_settings() -> tuple[Settings, DatabaseSecret]:
     settings = load_settings(dotenv=None)
     set_up_logging(settings.log_level, settings.log_format)
     if settings.database_secret_arn is None:
-        raise StartError("DATABASE_SECRET_ARN is not set: name the cluster's secret.")
-    return with_secrets(settings), DatabaseSecret(settings.database_secret_arn)
+        raise StartError("DATABASE_SECRET_ARN is not set: name the secret of the user that serves.")
+    addresses = secret_addresses(settings.database_secret_arn, settings.database_owner_secret_arn)
+    return with_secrets(settings), addresses

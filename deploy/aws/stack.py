@@ -103,6 +103,7 @@ class KiokuStack(Stack):
             package=choices.package,
             settings=choices.settings,
         )
+        self.database.rotate_login(after=self.functions.migrated)
         Alarms(self, "Alarms", functions=self.functions, email=choices.alarm_email)
         for output, value in {
             "Url": self.functions.url.url,

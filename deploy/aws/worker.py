@@ -63,7 +63,8 @@ class _Known:
     """What one cold start learns and later invocations use again."""
 
     def __init__(self) -> None:
-        settings, self.database = read_settings()
+        settings, addresses = read_settings()
+        self.database = addresses.login
         given = settings.model_fields_set
         changes: dict[str, object] = {} if "pool_size" in given else {"pool_size": POOL_SIZE}
         # After the last reply of its loop, and not a while later: nothing waits here.

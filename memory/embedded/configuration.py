@@ -5,6 +5,7 @@ from pathlib import Path
 from memory.embedded.sockets import PORT
 
 SUPERUSER = "kioku"
+LOGIN = "kioku_login"
 
 _SETTINGS = {
     "listen_addresses": "",

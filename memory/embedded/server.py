@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from memory.embedded.account import Account, choose_account
 from memory.embedded.binaries import MAJOR_VERSION, find_binaries
-from memory.embedded.configuration import SUPERUSER, initdb_options, server_options
+from memory.embedded.configuration import LOGIN, SUPERUSER, initdb_options, server_options
 from memory.embedded.failure import EmbeddedPostgresError
 from memory.embedded.locks import FileLock
 from memory.embedded.processes import POLL, attach, end, ended, left_behind
@@ -58,8 +58,12 @@ class EmbeddedPostgres:
         return None if self._server is None or ended(self._server) else self._server.pid
 
     def dsn(self, database: str = "postgres") -> str:
-        """Return the libpq connection string of a database; the same in every run."""
+        """Return the libpq connection string of a database's owner; the same in every run."""
         return make_conninfo(host=str(self._socket), port=PORT, user=SUPERUSER, dbname=database)
+
+    def login_dsn(self, database: str = "postgres") -> str:
+        """Return the connection string of the user that serves: it owns nothing."""
+        return make_conninfo(self.dsn(database), user=LOGIN)
 
     def start(self) -> None:
         """Return with the server answering; the first start makes the cluster.
@@ -114,6 +118,13 @@ class EmbeddedPostgres:
                 return False
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             return True
+
+    def ensure_login(self) -> None:
+        """Create the user that serves if it is missing; `memory.migrate` grants it its rights."""
+        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+            found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [LOGIN])
+            if found.rowcount == 0:
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(LOGIN)))
 
     def __enter__(self) -> "EmbeddedPostgres":
         self.start()

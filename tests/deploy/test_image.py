@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ from tests.conftest import ROOT, SPACE, json_server, read_line
 from tests.deploy.dockerfile import Stage, Step, build, moved, read_dockerfile
 
 PACKAGES = ("bot", "memory", "playground")
+LOGIN = "kioku_served"
 START_SECONDS = 90  # its first start, on a machine that has just installed all of it
 POWERLESS = Path(__file__).with_name("powerless.py")
 
@@ -118,18 +120,31 @@ def test_compose_takes_its_secrets_from_dotenv(compose: dict[str, Any]) -> None:
     """No password is written down: a missing one stops the start and says what to write."""
     services = compose["services"]
     wanted = "${POSTGRES_PASSWORD:?write POSTGRES_PASSWORD into .env}"
-    assert services["database"]["environment"]["POSTGRES_PASSWORD"] == wanted
+    database = services["database"]["environment"]
+    assert database["POSTGRES_PASSWORD"] == wanted
     for name in ("migrate", "app"):
-        environment = services[name]["environment"]
-        assert environment["PGPASSWORD"] == wanted
-        told = psycopg.conninfo.conninfo_to_dict(environment["DATABASE_URL"])
-        database = services["database"]["environment"]
-        assert (told["host"], told["dbname"], told["user"]) == (
-            "database",
-            database["POSTGRES_DB"],
-            database["POSTGRES_USER"],
-        )
-        assert "password" not in told
+        told = address(services[name]["environment"]["DATABASE_URL"])
+        assert (told["host"], told["dbname"]) == ("database", database["POSTGRES_DB"])
+        assert told["user"] == "kioku_login" != database["POSTGRES_USER"]
+        assert told["password"] == "POSTGRES_LOGIN_PASSWORD"
+
+
+def test_compose_gives_the_owners_password_to_the_migration_alone(compose: dict[str, Any]) -> None:
+    """What serves gets neither the owner's address nor its password, which .env holds, too."""
+    services = compose["services"]
+    migrate, app = (services[name]["environment"] for name in ("migrate", "app"))
+    told = address(migrate["DATABASE_OWNER_URL"])
+    assert told["user"] == services["database"]["environment"]["POSTGRES_USER"]
+    assert "password" not in told
+    assert migrate["PGPASSWORD"] == services["database"]["environment"]["POSTGRES_PASSWORD"]
+    assert app["POSTGRES_PASSWORD"] == ""
+    assert not {"DATABASE_OWNER_URL", "PGPASSWORD"} & app.keys()
+
+
+def address(written: str) -> dict[str, Any]:
+    """Read an address of compose.yaml; a password is the name of the variable that holds it."""
+    named = re.sub(r"\$\{(\w+):\?write \1 into \.env\}", r"\1", written)
+    return dict(psycopg.conninfo.conninfo_to_dict(named))
 
 
 @contextmanager
@@ -270,35 +285,27 @@ def use(image: Stage, root: Path, owner: str) -> None:
             "SLACK_APP_TOKEN": slack.told["app_token"],
             "OPENAI_BASE_URL": slack.openai_base_url,
             "KIOKU_EMBEDDING_MODEL": SPACE.model,
-            "DATABASE_URL": psycopg.conninfo.make_conninfo(owner, host="127.0.0.1", port=door),
+            "DATABASE_URL": psycopg.conninfo.make_conninfo(
+                owner, host="127.0.0.1", port=door, user=LOGIN, password="of-the-login"
+            ),
             "PORT": str(free_port()),
         }
         container = Container(image, root, settings)
+        above = psycopg.conninfo.make_conninfo(owner, host="127.0.0.1", port=door)
+        migrating = Container(image, root, {**settings, "DATABASE_OWNER_URL": above})
         assert container.run("touch", "/opt/kioku/note")[0] != 0, "It could be written to."
         code, said = container.run(*kioku, "--version")
         assert (code, said.split()[0]) == (0, "kioku")
-        code, said = container.run(*kioku, "migrate")
-        assert code == 0, said
-        code, said = container.run(*kioku, "doctor")
-        assert code == 0, said
-        with login(owner) as user:
-            settings["DATABASE_URL"] = psycopg.conninfo.make_conninfo(
-                owner, host="127.0.0.1", port=door, user=user
-            )
-            check_served(Container(image, root, settings), image, settings["PORT"])
-
-
-@contextmanager
-def login(owner: str) -> Iterator[str]:
-    """Make a user who owns nothing and may act as the application: docs/how-to/docker.md."""
-    with psycopg.connect(owner, autocommit=True) as connection:
-        connection.execute("CREATE ROLE kioku_login LOGIN")
-        connection.execute("GRANT kioku_app TO kioku_login")
-    try:
-        yield "kioku_login"
-    finally:
-        with psycopg.connect(owner, autocommit=True) as connection:
-            connection.execute("DROP ROLE kioku_login")
+        try:
+            code, said = migrating.run(*kioku, "migrate")
+            assert code == 0, said
+            code, said = container.run(*kioku, "doctor")
+            assert code == 0, said
+            assert "Roles: the user of DATABASE_URL owns nothing" in said
+            check_served(container, image, settings["PORT"])
+        finally:
+            with psycopg.connect(owner, autocommit=True) as connection:
+                connection.execute(f"DROP ROLE IF EXISTS {LOGIN}".encode())
 
 
 def check_served(container: Container, image: Stage, port: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from tests import fork_server
-from tests.conftest import ROOT, Server, json_server
+from tests.conftest import ROOT, Server, json_server, login_of
 from tests.fork_server import Process
 
 Mode: TypeAlias = Literal["socket", "http"]
@@ -78,7 +78,7 @@ class App:
             "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
             "KIOKU_FORMATION_DELAY": "0.05",
             "KIOKU_LOG_LEVEL": "DEBUG",
-            "DATABASE_URL": self.conninfo,
+            "DATABASE_URL": login_of(self.conninfo),
             "PORT": "0",
         }
 

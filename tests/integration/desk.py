@@ -21,7 +21,8 @@ from bot.posting.delivery import Delivery
 from bot.posting.posts import Posts
 from bot.posting.status import StatusLines
 from bot.turns import Turns
-from memory import DM, Namespace, Pool, create_pool, view
+from memory import DM, Namespace, Pool, create_pool, transaction, view
+from tests.conftest import login_of
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
 FOOTER = say("en", "footer")
@@ -30,8 +31,8 @@ FOOTER = say("en", "footer")
 @asynccontextmanager
 async def open_desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
     """Open everything an answer is delivered with; Slack's budgets are full."""
-    async with create_pool(database, min_size=1, max_size=4, timeout=5) as pool:
-        async with pool.connection() as connection:
+    async with create_pool(login_of(database), min_size=1, max_size=4, timeout=5) as pool:
+        async with transaction(pool) as connection:
             await connection.execute("DELETE FROM slack_budgets")
         workspace = Workspace(slack.client(), slack.bot_user_id, Budgets(pool))
         opened = Desk(slack, database, pool, workspace, StatusLines(workspace))

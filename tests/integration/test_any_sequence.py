@@ -43,7 +43,7 @@ from memory.database import Pool
 from memory.evidence import TypedMessage
 from memory.schemas import SCHEMAS
 from memory.user_store import UserStore
-from tests.conftest import SPACE
+from tests.conftest import SPACE, login_of
 from tests.integration.scripted_model import scripted_model
 
 NAMES = ("ramen", "soba")
@@ -327,7 +327,7 @@ def test_any_sequence_leaves_what_the_model_says(runner: asyncio.Runner, databas
         serving = scripted_model()
         served = await serving.__aenter__()
         client = openai.AsyncOpenAI(api_key="none", base_url=served.base_url, max_retries=0)
-        pool = create_pool(database, min_size=1, max_size=2, timeout=10)
+        pool = create_pool(login_of(database), min_size=1, max_size=2, timeout=10)
         await pool.open()
         return serving, pool, Embedder(client, SPACE), client
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from memory import EmbeddedPostgres, packaged_migrations
-from tests.conftest import SPACE, Server, json_server
+from tests.conftest import SPACE, Server, json_server, login_of
 from tests.integration.kioku_process import (
     PYTHON_M_BOT,
     Ended,
@@ -123,7 +123,7 @@ def test_a_kind_of_memory_that_cannot_work_is_refused(tmp_path: Path, command: s
 
 def test_run_says_which_token_slack_refused(tmp_path: Path, slack: Server, database: str) -> None:
     """A missing token and a wrong one of each kind are told apart."""
-    good = {**slack_settings(slack), "DATABASE_URL": database}
+    good = {**slack_settings(slack), "DATABASE_URL": login_of(database)}
     for change, sentence in [
         ({"SLACK_BOT_TOKEN": ""}, "SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token"),
         ({"SLACK_BOT_TOKEN": "xoxb-no"}, "Slack refused SLACK_BOT_TOKEN (invalid_auth): copy it"),
@@ -138,7 +138,7 @@ def test_run_says_that_its_port_is_taken(tmp_path: Path, slack: Server, database
     """A port that another server has is named, with what to set."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        settings = {**slack_settings(slack), "DATABASE_URL": database, "PORT": port}
+        settings = {**slack_settings(slack), "DATABASE_URL": login_of(database), "PORT": port}
         told = refused(ended(tmp_path, "run", **settings))
     assert told == f"Port {port} cannot be opened (Address already in use): set PORT to a free one."
 
@@ -189,15 +189,40 @@ def stranger(postgres: EmbeddedPostgres, database: str) -> Iterator[str]:
         connection.execute("DROP ROLE stranger")
 
 
-def test_rights_that_are_missing_are_named(tmp_path: Path, slack: Server, stranger: str) -> None:
+def test_rights_that_are_missing_are_named(
+    tmp_path: Path, slack: Server, database: str, stranger: str
+) -> None:
     """A user who may not migrate, or not act as the application, learns who has to do what."""
     settings = {**slack_settings(slack), "DATABASE_URL": stranger}
     assert refused(ended(tmp_path, "migrate", **settings)) == (
-        "This database user may not create tables or roles: run `kioku migrate` as the owner."
+        "This database user may not create tables or roles: write the address of the database's"
+        " owner into DATABASE_OWNER_URL, then run `kioku migrate`."
     )
-    assert refused(ended(tmp_path, "run", **settings)).startswith(
-        "The user of DATABASE_URL may not act as kioku_app: run `GRANT kioku_app TO`"
+    advice = "run `kioku migrate`, with the address of the database's owner in DATABASE_OWNER_URL."
+    assert refused(ended(tmp_path, "run", **settings)) == (
+        f"The user of DATABASE_URL may not act as kioku_app: {advice}"
     )
+    with psycopg.connect(database) as owner:
+        owner.execute("GRANT kioku_app TO stranger WITH INHERIT FALSE")
+    assert refused(ended(tmp_path, "run", **settings)) == (
+        f"The user of DATABASE_URL may not use the queue: {advice}"
+    )
+    lost = {"DATABASE_URL": "", "DATABASE_OWNER_URL": database}
+    assert refused(ended(tmp_path, "migrate", **{**settings, **lost})) == (
+        "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that serves"
+        " into DATABASE_URL."
+    )
+
+
+def test_run_warns_of_an_owner_that_serves(tmp_path: Path, slack: Server, database: str) -> None:
+    """An installation with the owner's address alone works, and its log says what to do."""
+    for address, warned in ((database, True), (login_of(database), False)):
+        folder = tmp_path / str(warned)
+        folder.mkdir()
+        settings = {**slack_settings(slack), "DATABASE_URL": address, "PORT": "0"}
+        with running(folder, "run", **settings) as kioku:
+            ready(kioku)
+            assert ("the user of DATABASE_URL owns the tables" in kioku.errors) is warned
 
 
 def test_migrate_says_what_is_missing(tmp_path: Path, empty_database: str) -> None:

@@ -47,7 +47,7 @@ def settings_for(slack: Server, database: str) -> dict[str, str]:
         "OPENAI_BASE_URL": slack.openai_base_url,
         "OPENAI_API_KEY": "sk-secret",
         "KIOKU_EMBEDDING_MODEL": SPACE.model,
-        "DATABASE_URL": database,
+        "DATABASE_URL": database.replace("user=kioku ", "user=kioku_login "),
     }
 
 
@@ -424,7 +424,8 @@ def test_a_database_that_cannot_be_used_is_told(
             "FIX this PostgreSQL lacks the extension: install it (the package postg",
         ),
     ]:
-        found = told(ended(tmp_path, "doctor", **settings_for(slack, conninfo)))
+        settings = {**settings_for(slack, database), "DATABASE_URL": conninfo}
+        found = told(ended(tmp_path, "doctor", **settings))
         assert sentence in found[part]
         assert found[part].startswith("FIX ")
 
@@ -446,8 +447,8 @@ def test_roles_that_do_not_guard_are_told(tmp_path: Path, slack: Server, databas
     with done_and_undone(database, "CREATE ROLE stranger LOGIN", "DROP ROLE stranger"):
         stranger = psycopg.conninfo.make_conninfo(database, user="stranger")
         assert told(ended(tmp_path, "doctor", **settings_for(slack, stranger))) == {
-            "Roles": "FIX the user of DATABASE_URL may not act as kioku_app: run `GRANT kioku_app"
-            " TO` that user, as the owner of the database."
+            "Roles": "FIX the user of DATABASE_URL may not act as kioku_app: run `kioku migrate`,"
+            " with the address of the database's owner in DATABASE_OWNER_URL."
         }
         with psycopg.connect(database) as connection:
             connection.execute("REVOKE SELECT ON pg_extension FROM PUBLIC")
@@ -470,6 +471,30 @@ def test_roles_that_do_not_guard_are_told(tmp_path: Path, slack: Server, databas
     found = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
     assert found["Roles"].startswith("FIX kioku_app reaches everybody's rows")
     assert found["Row-level security"].startswith("FIX is off for turns, so that one person's rows")
+
+
+def test_a_user_with_too_many_rights_is_told(tmp_path: Path, slack: Server, database: str) -> None:
+    """The owner is not to serve; a user that inherits the application's rights is a note."""
+    settings = settings_for(slack, database)
+    assert "Roles" not in told(ended(tmp_path, "doctor", **settings))
+    owner = told(ended(tmp_path, "doctor", **{**settings, "DATABASE_URL": database}))
+    assert owner == {
+        "Roles": "FIX the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS:"
+        " write its address into DATABASE_OWNER_URL and another user's into DATABASE_URL, then run"
+        " `kioku migrate`, which creates that user."
+    }
+    with done_and_undone(
+        database, "CREATE ROLE stranger LOGIN IN ROLE kioku_app", "DROP ROLE stranger"
+    ):
+        stranger = psycopg.conninfo.make_conninfo(database, user="stranger")
+        assert told(ended(tmp_path, "doctor", **settings_for(slack, stranger))) == {
+            "Roles": "NOTE the user of DATABASE_URL has kioku_app's rights outside of transactions,"
+            " too: run `kioku migrate`, with the address of the database's owner in"
+            " DATABASE_OWNER_URL."
+        }
+        both = {"DATABASE_URL": stranger, "DATABASE_OWNER_URL": database}
+        assert ended(tmp_path, "migrate", **{**settings, **both}).code == 0
+        assert "Roles" not in told(ended(tmp_path, "doctor", **settings_for(slack, stranger)))
 
 
 def test_another_embedding_than_the_stored_one_is_told(
@@ -507,6 +532,8 @@ def test_an_old_postgresql_is_told() -> None:
         app_role_exists=True,
         app_role_allowed=True,
         app_role_bypasses=False,
+        login_bypasses=False,
+        login_inherits=False,
         unprotected_tables=(),
         space=EmbeddingSpace("m", 4),
         column_dimensions=4,

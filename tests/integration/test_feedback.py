@@ -184,4 +184,4 @@ async def test_an_operator_lists_and_exports(
         refused = await asyncio.to_thread(kioku, address=reader)
         owner.execute(f"DROP ROLE {name}".encode())
     assert refused.code == 1
-    assert "run `kioku feedback` as the owner" in refused.err
+    assert "into DATABASE_OWNER_URL, then run `kioku feedback`" in refused.err

@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from pydantic import BaseModel, Field
 
-from memory.database import Pool
+from memory.database import Pool, transaction
 from memory.embeddings import Embedder
 from memory.errors import FormationUnavailable
 from memory.evidence import TypedMessage
@@ -559,7 +559,7 @@ async def test_row_level_security_hides_the_rest(
 ) -> None:
     """Outside a person's transaction the application's role sees no row at all."""
     await know(former, model, ALICE_DM, RAMEN)
-    async with pool.connection() as connection:
+    async with transaction(pool) as connection:
         for table in ("store", "store_vectors"):
             cursor = await connection.execute(f"SELECT count(*) AS n FROM {table}")
             assert await cursor.fetchone() == {"n": 0}

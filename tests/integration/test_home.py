@@ -32,7 +32,7 @@ from bot.surfaces.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_
 from bot.surfaces.home.standing import INCOGNITO_ACTION, PAUSE_ACTION
 from bot.surfaces.home.where import SEARCH_ACTION
 from bot.surfaces.standing import RESUME_ACTION
-from memory import DM, Person, add_memory, forget
+from memory import DM, Person, add_memory, forget, transaction
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.wired import Wired
@@ -306,7 +306,7 @@ async def test_search(visit: Visit) -> None:
     # Kept while it is looked at, and for ten minutes at the most.
     await visit.kept("words", "Ramen")
     await visit.as_owner("UPDATE home_views SET words_until = now() WHERE user_id = %s", visit.user)
-    async with visit.app.pool.connection() as connection:
+    async with transaction(visit.app.pool) as connection:
         await connection.execute("SELECT end_home_searches()")
     await visit.kept("words", "")
 

@@ -93,6 +93,16 @@ def foods(folder: Path) -> list[str]:
     return [row[0] for row in rows]
 
 
+def serving(folder: Path) -> set[str]:
+    """Return the users that are connected to the database of `folder`, besides this one."""
+    with psycopg.connect(EmbeddedPostgres(folder / ".kioku").dsn("kioku")) as connection:
+        rows = connection.execute(
+            "SELECT usename FROM pg_stat_activity WHERE datname = 'kioku'"
+            " AND pid <> pg_backend_pid()"
+        ).fetchall()
+    return {row[0] for row in rows}
+
+
 def working_in(folder: Path) -> list[int]:
     """Return the ids of all processes that name `folder`."""
     return [
@@ -114,6 +124,7 @@ def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> N
         wait_for(lambda: "パスタ" in foods(tmp_path), 3.0)
         told = say("ja", "change_remembered", what="").strip()
         wait_for(lambda: str(slack.messages()).count(told) == 2)
+        assert serving(tmp_path) == {"kioku_login"}
         first = slack.messages()
         below = kioku.children
         assert len(working_in(tmp_path)) >= 2

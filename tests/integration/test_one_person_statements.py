@@ -30,6 +30,7 @@ from memory import (
     move_memory,
     undo_change,
 )
+from tests.conftest import login_of
 from tests.integration.house import House
 
 HOT = ("store", "store_vectors", "memory_changes", "memory_expiries", "memory_questions")
@@ -68,7 +69,7 @@ class Connection(AsyncConnection[DictRow]):
 @pytest.fixture
 async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool, whose statements are noted."""
-    opened = create_pool(database, min_size=1, max_size=6, timeout=10)
+    opened = create_pool(login_of(database), min_size=1, max_size=6, timeout=10)
     opened.connection_class = Connection
     Sent.statements.clear()
     async with opened:

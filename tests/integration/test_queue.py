@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from bot.running.jobs import BUDGET_AT_ONCE, PERSON_AT_ONCE, Limits
 from bot.running.queue import _POLL_SECONDS, LEARNING, REPLIES, UPKEEP, Queue
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
+from tests.conftest import login_of
 from tests.frozen import frozen
 
 SECONDS = 20.0
@@ -485,7 +486,7 @@ async def test_stopping_has_an_end_while_postgresql_says_nothing(
     """Work that waits for a silent PostgreSQL holds nobody up; its job is found by others later."""
     begun = asyncio.Event()
     silent = asyncio.Event()
-    pool = create_pool(database, min_size=1, max_size=2)
+    pool = create_pool(login_of(database), min_size=1, max_size=2)
     await pool.open()
     queue = Queue(pool)
     await queue.open()

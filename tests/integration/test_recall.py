@@ -25,11 +25,12 @@ from memory import (
     list_memories,
     person_transaction,
     recall_memories,
+    transaction,
     view,
 )
 from memory.embeddings import literal
 from memory.recall import NEAREST, SMALL_SET
-from tests.conftest import fresh_database
+from tests.conftest import fresh_database, login_of
 from tests.integration.scripted_model import ScriptedModel
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -45,7 +46,7 @@ def database(postgres: EmbeddedPostgres) -> Iterator[str]:
 @pytest.fixture
 async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool."""
-    async with create_pool(database, min_size=1, max_size=4, timeout=10) as opened:
+    async with create_pool(login_of(database), min_size=1, max_size=4, timeout=10) as opened:
         yield opened
 
 
@@ -343,12 +344,12 @@ async def test_no_recall_reads_a_whole_table(
     before = scans(database)
     model.embeddings_status = 500 if down else 200
     own = twenty_thousand.namespace(audience)
-    async with create_pool(database, min_size=1, max_size=1, timeout=10) as pool:
+    async with create_pool(login_of(database), min_size=1, max_size=1, timeout=10) as pool:
         found = await recall_memories(pool, model_embedder, view(own), "q")
         assert len(await list_memories(pool, twenty_thousand)) == 200
         await counted(pool)
         assert scans(database) == before
-        async with pool.connection() as connection:
+        async with transaction(pool) as connection:
             # Of the values: a count of rows may be read from an index alone.
             await connection.execute("SELECT count(value) FROM store")
         await counted(pool)

@@ -29,7 +29,7 @@ from memory import (
     view,
 )
 from memory.recall import INSTRUCTIONS, NEAREST
-from tests.conftest import SPACE, fresh_database
+from tests.conftest import SPACE, fresh_database, login_of
 from tests.integration.scripted_model import ScriptedModel
 from tests.integration.scripted_model import vector as vector_of
 
@@ -124,7 +124,7 @@ class Recorded(AsyncConnection[DictRow]):
 @pytest.fixture
 async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool, whose connections note what they send."""
-    opened = create_pool(database, min_size=1, max_size=2, timeout=10)
+    opened = create_pool(login_of(database), min_size=1, max_size=2, timeout=10)
     opened.connection_class = Recorded
     Recorded.sent.clear()
     async with opened:

@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from tests.conftest import SPACE, Server, json_server
+from tests.conftest import SPACE, Server, json_server, login_of
 from tests.integration.kioku_process import Running, ended, fetched, running, wait_for
 
 
@@ -31,7 +31,7 @@ def settings(slack: Server, database: str) -> dict[str, str]:
         "KIOKU_EMBEDDING_MODEL": SPACE.model,
         "SLACK_API_URL": slack.told["slack_api_url"],
         "SLACK_BOT_TOKEN": slack.told["bot_token"],
-        "DATABASE_URL": database,
+        "DATABASE_URL": login_of(database),
         "PORT": "0",
     }
 

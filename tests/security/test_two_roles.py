@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -17,12 +17,14 @@ from memory import (
     Person,
     Pool,
     create_pool,
+    execute_alone,
     list_memories,
     person_transaction,
     transaction,
 )
+from memory.database import begin
 from memory.embeddings import literal
-from tests.conftest import SPACE, fresh_database
+from tests.conftest import SPACE, fresh_database, login_of
 
 ALICE = Person("T1", "U1")
 # Each is next to Alice in some way: by prefix, by team, by letters a pattern would match.
@@ -137,7 +139,7 @@ async def test_a_crooked_scope_sees_nobody(filled: str, pool: Pool, scope: str) 
 
 async def test_the_scope_ends_with_its_transaction(filled: str, pool: Pool) -> None:
     """The next user of the same connection sees nothing of the one before, after errors too."""
-    single = create_pool(filled, min_size=1, max_size=1, timeout=10)
+    single = create_pool(login_of(filled), min_size=1, max_size=1, timeout=10)
     async with single:
         async with person_transaction(single, ALICE) as connection:
             pid = connection.info.backend_pid
@@ -148,7 +150,7 @@ async def test_the_scope_ends_with_its_transaction(filled: str, pool: Pool) -> N
         with pytest.raises(RuntimeError):
             async with transaction(single, {"kioku.thread": "T1.D0.1.0"}):
                 raise RuntimeError
-        async with single.connection() as connection:
+        async with transaction(single) as connection:
             assert connection.info.backend_pid == pid
             for table in TABLES:
                 assert await owners(connection, table) == set()
@@ -256,7 +258,10 @@ async def test_a_thread_shows_its_own_rows_only(filled: str, pool: Pool) -> None
     ],
 )
 async def test_the_application_changes_no_schema(pool: Pool, statement: str) -> None:
-    """The application's role cannot create, alter, drop or empty anything."""
+    """Neither the application's role nor the user that serves can create, alter or drop."""
+    refused = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ActiveSqlTransaction)
+    with pytest.raises(refused):
+        await _execute(pool, statement)
     async with pool.connection() as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await connection.execute(statement.encode())
@@ -264,10 +269,14 @@ async def test_the_application_changes_no_schema(pool: Pool, statement: str) -> 
 
 async def test_row_security_cannot_be_switched_off(filled: str, pool: Pool) -> None:
     """With row_security off a query is refused; it does not see everything."""
-    async with pool.connection() as connection:
-        await connection.execute("SET row_security = off")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            await connection.execute("SELECT * FROM store")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await _execute(pool, "SET LOCAL row_security = off", "SELECT * FROM store")
+
+
+async def _execute(pool: Pool, *statements: str) -> None:
+    async with transaction(pool) as connection:
+        for statement in statements:
+            await connection.execute(statement.encode())
 
 
 async def test_every_table_of_people_is_protected(pool: Pool) -> None:
@@ -287,19 +296,165 @@ async def test_every_table_of_people_is_protected(pool: Pool) -> None:
     ] == []
 
 
-async def test_the_pool_acts_as_the_application(pool: Pool) -> None:
-    """Every connection of the pool acts as the role that may not create, and sees to no bypass."""
+_RIGHTS = (
+    "SELECT current_user AS name, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolcanlogin"
+    " FROM pg_roles WHERE rolname = current_user"
+)
+_NONE = dict.fromkeys(("rolsuper", "rolbypassrls", "rolcreaterole", "rolcreatedb"), False)
+
+
+async def test_a_transaction_acts_as_the_application(pool: Pool) -> None:
+    """Within a transaction the role is the application's, before and after it the user's."""
+    async with transaction(pool) as connection:
+        row = await (await connection.execute(_RIGHTS)).fetchone()
+    assert row == {"name": "kioku_app", "rolcanlogin": False, **_NONE}
+    async with pool.connection() as connection:
+        row = await (await connection.execute(_RIGHTS)).fetchone()
+    assert row == {"name": "kioku_login", "rolcanlogin": True, **_NONE}
+
+
+async def test_the_user_that_serves_reads_no_table_of_people(filled: str, pool: Pool) -> None:
+    """Outside of a transaction the connection reads the queue's tables, and no other one."""
     async with pool.connection() as connection:
         found = await connection.execute(
-            "SELECT current_user AS name, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb,"
-            " rolcanlogin FROM pg_roles WHERE rolname = current_user"
+            "SELECT relname FROM pg_class WHERE relkind = 'r'"
+            " AND relnamespace = 'public'::regnamespace AND has_table_privilege(oid,"
+            " 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER') ORDER BY relname"
         )
-        row = await found.fetchone()
-    assert row == {
-        "name": "kioku_app",
-        "rolsuper": False,
-        "rolbypassrls": False,
-        "rolcreaterole": False,
-        "rolcreatedb": False,
-        "rolcanlogin": False,
-    }
+        readable = [row["relname"] for row in await found.fetchall()]
+        owned = await connection.execute(
+            "SELECT relname FROM pg_class WHERE relowner = current_user::regrole"
+        )
+        assert await owned.fetchall() == []
+        # As an SQL injection would, whose person it likes.
+        await connection.execute("SELECT set_config('kioku.person', 'T1.U1', false)")
+        try:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await connection.execute("SELECT * FROM store")
+        finally:
+            await connection.execute("RESET kioku.person")
+    assert readable == [
+        *("procrastinate_events", "procrastinate_jobs"),
+        *("procrastinate_periodic_defers", "procrastinate_workers"),
+    ]
+
+
+@asynccontextmanager
+async def one_connection(conninfo: str) -> AsyncIterator[Pool]:
+    """A pool of one connection, so that the next use is that of the one before."""
+    async with create_pool(login_of(conninfo), min_size=1, max_size=1, timeout=10) as single:
+        yield single
+
+
+async def commit(pool: Pool) -> None:
+    """Commit a change of Alice's."""
+    async with person_transaction(pool, ALICE) as connection:
+        await connection.execute("UPDATE person_settings SET notices = true WHERE user_id = 'U1'")
+
+
+async def roll_back(pool: Pool) -> None:
+    """Roll back by hand, within the transaction."""
+    async with person_transaction(pool, ALICE) as connection:
+        await connection.execute("SELECT 1")
+        await connection.rollback()
+
+
+async def raise_an_error(pool: Pool) -> None:
+    """Leave by an exception of ours."""
+    with suppress(TakenBackError):
+        async with person_transaction(pool, ALICE):
+            raise TakenBackError
+
+
+async def fail_in_sql(pool: Pool) -> None:
+    """Leave by an error of PostgreSQL's."""
+    with suppress(psycopg.errors.DivisionByZero):
+        async with person_transaction(pool, ALICE) as connection:
+            await connection.execute("SELECT 1/0")
+
+
+async def fail_at_the_commit(pool: Pool) -> None:
+    """Leave by an error that only the COMMIT raises."""
+    with suppress(psycopg.errors.ForeignKeyViolation):
+        async with person_transaction(pool, ALICE) as connection:
+            await connection.execute(
+                "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+                " VALUES ('chat.T1.U1.dm', 'none', 'x', %s)",
+                (literal([0.0] * SPACE.dimensions),),
+            )
+
+
+async def cancel(pool: Pool) -> None:
+    """Be cancelled in the middle of a statement."""
+    begun = asyncio.Event()
+
+    async def sleep() -> None:
+        async with person_transaction(pool, ALICE) as connection:
+            begun.set()
+            await connection.execute("SELECT pg_sleep(60)")
+
+    task = asyncio.create_task(sleep())
+    await begun.wait()
+    await asyncio.sleep(0)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def run_out_of_time(pool: Pool) -> None:
+    """Be hung up on when the time of the transaction is over."""
+    with suppress(psycopg.OperationalError):
+        async with person_transaction(pool, ALICE, wait=0.2) as connection:
+            await connection.execute("SELECT pg_sleep(60)")
+
+
+async def lose_the_connection(pool: Pool) -> None:
+    """Lose the connection in the middle."""
+    with suppress(psycopg.OperationalError):
+        async with person_transaction(pool, ALICE) as connection:
+            connection.pgconn.finish()
+            await connection.execute("SELECT 1")
+
+
+async def one_statement(pool: Pool) -> None:
+    """Execute one statement alone, which needs the application's role."""
+    rows = await execute_alone(
+        pool, "SELECT current_user AS name, count(*) AS n FROM store", {}, wait=5
+    )
+    assert rows == [{"name": "kioku_app", "n": 0}]
+
+
+async def fail_in_one_statement(pool: Pool) -> None:
+    """Fail in a statement that is executed alone."""
+    with suppress(psycopg.errors.DivisionByZero):
+        await execute_alone(pool, "SELECT 1/%(zero)s", {"zero": 0}, wait=5)
+
+
+WAYS_OUT = (
+    *(commit, roll_back, raise_an_error, fail_in_sql, fail_at_the_commit, cancel),
+    *(run_out_of_time, lose_the_connection, one_statement, fail_in_one_statement),
+)
+
+
+@pytest.mark.parametrize("leave", WAYS_OUT, ids=lambda leave: leave.__name__)
+async def test_after_a_transaction_the_connection_has_neither_role_nor_person(
+    filled: str, leave: Callable[[Pool], Awaitable[None]]
+) -> None:
+    """However a transaction ends, the next use of its connection has no role and no person."""
+    async with one_connection(filled) as single:
+        await leave(single)
+        async with single.connection() as connection:
+            found = await connection.execute(
+                "SELECT current_user = session_user AS alone, current_user AS name,"
+                " COALESCE(current_setting('kioku.person', true), '') AS person"
+            )
+            row = await found.fetchone()
+    assert row == {"alone": True, "name": "kioku_login", "person": ""}
+
+
+async def test_role_and_person_are_set_in_one_message(filled: str) -> None:
+    """A transaction's beginning is one message: BEGIN, the role and the person."""
+    assert begin(("kioku.person", "T1.U1")) == (
+        b"BEGIN; SELECT set_config('role', 'kioku_app', true),"
+        b" set_config('kioku.person', 'T1.U1', true)"
+    )

@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 from psycopg.conninfo import conninfo_to_dict
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, Server, fresh_database, json_server
+from tests.conftest import ROOT, Server, fresh_database, json_server, login_of
 from tests.deploy.aws.cloud import Cloud, Function
 from tests.e2e.app import App
 from tests.e2e.world import World
@@ -163,7 +163,7 @@ def aws(deployed: Deployed) -> Iterator[Aws]:
     url = f"{deployed.cloud.url}/slack/events"
     slack = deployed.app.slack
     slack.call("/_playground/delivery", {"mode": "http", "url": url, "verify": True})
-    write_database_secret(deployed.secrets, deployed.app.conninfo)
+    write_database_secret(deployed.secrets, login_of(deployed.app.conninfo))
     deployed.cloud.functions["worker"].end_idle()
     with closing(World(slack, deployed.app)) as world:
         world.calm()

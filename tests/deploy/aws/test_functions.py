@@ -137,9 +137,12 @@ def rotating(aws: Aws, postgres: EmbeddedPostgres) -> Iterator[Callable[[], None
                 psycopg.conninfo.make_conninfo(aws.database, user=login, password=password)
             )
 
-        owner.execute(
-            sql.SQL("CREATE ROLE {} LOGIN IN ROLE kioku_app").format(sql.Identifier(login))
-        )
+        for statement in (
+            "CREATE ROLE {} LOGIN",
+            "GRANT kioku_app TO {} WITH INHERIT FALSE",
+            "GRANT kioku_queue TO {}",
+        ):
+            owner.execute(sql.SQL(statement).format(sql.Identifier(login)))
         owner.execute("SELECT pg_reload_conf()")
         try:
             yield rotate

@@ -116,8 +116,10 @@ def test_the_database(template: Template) -> None:
 
 def test_its_credentials(template: Template) -> None:
     """They are generated, rotate, and no password or key stands in the template."""
-    rotation = template.one("AWS::SecretsManager::RotationSchedule")
-    assert rotation["RotationRules"]["ScheduleExpression"] == "rate(30 days)"
+    rotations = template.all("AWS::SecretsManager::RotationSchedule")
+    assert len(rotations) == 2
+    for rotation in rotations:
+        assert rotation["RotationRules"]["ScheduleExpression"] == "rate(30 days)"
     secrets = template.all("AWS::SecretsManager::Secret")
     assert all("GenerateSecretString" in secret for secret in secrets)
     assert all("SecretString" not in secret for secret in secrets)
@@ -209,6 +211,41 @@ def test_the_migration(template: Template) -> None:
     [worker] = [r for r in resources.values() if "aws.worker" in json.dumps(r.get("Properties"))]
     [name] = [n for n in worker["DependsOn"] if n.startswith("FunctionsMigrated")]
     assert resources[name]["Type"] == "AWS::CloudFormation::CustomResource"
+
+
+def test_the_worker_is_not_the_owner(template: Template) -> None:
+    """The migration alone can read the owner's secret; the worker has a user that owns nothing."""
+    worker = template.function("deploy.aws.worker.handler")
+    migration = template.function("deploy.aws.migration.handler")
+    served, owner = (
+        json.dumps(_environment(migration)[name])
+        for name in ("DATABASE_SECRET_ARN", "DATABASE_OWNER_SECRET_ARN")
+    )
+    assert json.dumps(_environment(worker)["DATABASE_SECRET_ARN"]) == served != owner
+    assert "DATABASE_OWNER_SECRET_ARN" not in _environment(worker)
+    for policy in template.all("AWS::IAM::Policy"):
+        readable = json.dumps(policy["PolicyDocument"])
+        role = policy["Roles"][0]["Ref"]
+        assert (owner in readable) == ("MigrationRole" in role or "Rotation" in role), role
+        if "WorkerRole" in role:
+            assert served in readable
+    written = [
+        json.loads(secret["GenerateSecretString"]["SecretStringTemplate"])
+        for secret in template.all("AWS::SecretsManager::Secret")
+    ]
+    names = [one["username"] for one in written if "username" in one]
+    assert sorted(names) == ["kioku_login", "kioku_owner"]
+
+
+def test_the_logins_password_rotates_once_the_login_is_there(template: Template) -> None:
+    """A rotation begins at once: the migration has created the user by then."""
+    resources = template.content["Resources"]
+    [rotation] = [
+        resource
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::SecretsManager::RotationSchedule" and "Login" in name
+    ]
+    assert any(name.startswith("FunctionsMigrated") for name in rotation["DependsOn"])
 
 
 def test_other_choices(other: Template) -> None:

@@ -1,0 +1,139 @@
+"""The user that serves: made by the migration, bound by row-level security, never the owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from bot.running.queue import Queue, migrations
+from bot.running.queue_migrations import QUEUE_ROLE, may_use_queue
+from memory import (
+    EmbeddedPostgres,
+    Login,
+    Person,
+    check_access,
+    create_pool,
+    list_memories,
+    migrate,
+    transaction,
+)
+from tests.conftest import SPACE
+from tests.integration.kioku_process import ended
+
+
+@pytest.fixture
+def name(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A name of no user; a user made with it is gone afterwards."""
+    made = f"login_{uuid4().hex[:8]}"
+    yield made
+    with psycopg.connect(postgres.dsn(), autocommit=True) as owner:
+        owner.execute(f"DROP ROLE IF EXISTS {made}".encode())
+
+
+@pytest.fixture
+def checked(database: str, name: str) -> Iterator[str]:
+    """The name, whose password PostgreSQL asks for."""
+    rules = Path(one(database, "SHOW hba_file")[0])
+    kept = rules.read_text()
+    rules.write_text(f"local all {name} scram-sha-256\n{kept}")
+    one(database, "SELECT pg_reload_conf()")
+    yield name
+    rules.write_text(kept)
+    one(database, "SELECT pg_reload_conf()")
+
+
+def address(conninfo: str, user: str, **more: str) -> str:
+    """Return where a user finds the database."""
+    return psycopg.conninfo.make_conninfo(conninfo, user=user, **more)
+
+
+def settled(conninfo: str, login: str) -> None:
+    """Migrate with a user that serves."""
+    migrate(conninfo, SPACE, migrations(), login=Login(login, (QUEUE_ROLE,)))
+
+
+def one(conninfo: str, query: str, *values: object) -> tuple[Any, ...]:
+    """Return the one row of a query of the owner's."""
+    with psycopg.connect(conninfo) as owner:
+        [row] = owner.execute(query.encode(), values).fetchall()
+        return tuple(row)
+
+
+async def serves(login: str) -> bool:
+    """Use a database as the application does; return whether row-level security binds the user."""
+    bound = await check_access(login)
+    async with create_pool(login, min_size=1, max_size=2, timeout=10) as pool:
+        assert await may_use_queue(pool)
+        assert await list_memories(pool, Person("T1", "U1")) == []
+        queue = Queue(pool)
+        await queue.open()
+        async with transaction(pool) as connection:
+            assert await queue.defer(connection, "work", queue="q", lock=uuid4().hex)
+        assert await queue.free_stalled() == 0
+        queue.start(replies=1, learning=1)
+        await queue.stop()
+    return bound
+
+
+async def test_the_migration_makes_the_user_that_serves(database: str, checked: str) -> None:
+    """With its password, of which only a verifier is stored; a later migration leaves it alone."""
+    first = address(database, checked, password='it\'s "first"')
+    settled(database, first)
+    assert await serves(first)
+    second = address(database, checked, password="second")
+    settled(database, second)
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(second)
+    stored = one(database, "SELECT rolpassword FROM pg_authid WHERE rolname = %s", checked)[0]
+    assert str(stored).startswith("SCRAM-SHA-256$")
+
+
+async def test_a_user_that_inherited_the_applications_rights_loses_them(
+    database: str, name: str
+) -> None:
+    """A user granted kioku_app as the documentation said before serves on, without its rights."""
+    with psycopg.connect(database) as owner:
+        owner.execute(f"CREATE ROLE {name} LOGIN IN ROLE kioku_app".encode())
+    login = address(database, name)
+    inherits = "SELECT pg_has_role(%s, 'kioku_app', 'USAGE'), pg_has_role(%s, 'kioku_app', 'SET')"
+    assert one(database, inherits, name, name) == (True, True)
+    assert await serves(login)
+    settled(database, login)
+    assert one(database, inherits, name, name) == (False, True)
+    assert await serves(login)
+
+
+async def test_an_owner_that_is_no_superuser(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One who may create roles migrates, as on a managed PostgreSQL, and may serve, too."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("managed")) as server:
+        with psycopg.connect(server.dsn(), autocommit=True) as superuser:
+            superuser.execute("CREATE ROLE boss LOGIN CREATEROLE")
+            superuser.execute("CREATE DATABASE kioku OWNER boss")
+        with psycopg.connect(server.dsn("kioku")) as superuser:
+            superuser.execute("CREATE EXTENSION vector")
+        boss = address(server.dsn("kioku"), "boss")
+        settled(boss, boss)
+        assert await serves(boss) is False
+        settled(boss, address(boss, "kioku_login"))
+        assert await serves(address(boss, "kioku_login"))
+        temporary = "SELECT has_database_privilege('kioku_login', 'kioku', 'TEMPORARY')"
+        assert one(boss, temporary) == (False,)
+
+
+async def test_the_embedded_database_has_a_user_that_serves(tmp_path: Path) -> None:
+    """`kioku migrate` makes it: no superuser, no owner; one of an older version gets it, too."""
+    data = tmp_path / ".kioku"
+    with EmbeddedPostgres(data) as server:
+        server.ensure_database("kioku")
+        migrate(server.dsn("kioku"), SPACE, migrations())
+    assert ended(tmp_path, "migrate", KIOKU_EMBEDDING_MODEL=SPACE.model).code == 0
+    with EmbeddedPostgres(data) as server:
+        assert server.login_dsn("kioku") != server.dsn("kioku")
+        assert await serves(server.login_dsn("kioku"))
+        owned = "SELECT count(*) FROM pg_shdepend WHERE refobjid = 'kioku_login'::regrole"
+        assert one(server.dsn("kioku"), f"{owned} AND deptype = 'o'") == (0,)
