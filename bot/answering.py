@@ -119,7 +119,7 @@ class Answering:
             pause = min(_FIRST_PAUSE_SECONDS * 2**waiting.failures, _LONGEST_PAUSE_SECONDS)
             with suppress(Edited, Withdrawn):
                 await self._inbox.fail(waiting, pause)
-            return "put_off"
+                return "put_off"
         return "look_again"
 
     async def _when_back(self, waiting: Waiting) -> None:

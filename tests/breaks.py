@@ -1419,8 +1419,8 @@ BREAKS = (
     Break(
         "the next job of a thread",
         "bot/running/jobs.py",
-        "            if not job.lock or self._stopping.is_set():",
-        "            if True:",
+        "AND (next.lock = ended.lock",
+        "AND (next.lock = ended.lock || 'x'",
         "A message stored just as an answer ends would wait for the next poll.",
         (
             "tests/integration/test_queue.py::test_what_came_as_a_job_ended_does_not_wait_for_the_poll",
@@ -1972,6 +1972,17 @@ BREAKS = (
         ("tests/integration/test_queue.py::test_one_channel_leaves_room_for_others",),
     ),
     Break(
+        "a job that another worker has",
+        "bot/running/jobs.py",
+        '" AND (ended.worker_id = %(worker)s OR ended.worker_id IS NULL)"',
+        '" AND (true OR ended.worker_id = %(worker)s)"',
+        "A worker that was taken for dead would delete the job that answers its message now.",
+        (
+            "tests/integration/test_queue.py"
+            "::test_a_job_that_was_given_to_another_worker_is_left_to_it",
+        ),
+    ),
+    Break(
         "a message that runs alone",
         "bot/running/jobs.py",
         "        if self._alone is not None and time.monotonic() < self._alone_until:",
@@ -1981,7 +1992,7 @@ BREAKS = (
     ),
     Break(
         "a crash counts against the only message",
-        "bot/migrations/0017_replies_at_once.sql",
+        "bot/migrations/0026_processes.sql",
         "count(*) OVER (PARTITION BY events.claimed_by) = 1 AS lone",
         "true AS lone",
         "Messages that ran beside what ended the process would be given up with it.",

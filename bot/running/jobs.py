@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,6 +67,15 @@ _FETCH: LiteralString = (
     " taken.task_name, taken.priority, taken.lock, taken.queueing_lock, taken.args,"
     " taken.scheduled_at, taken.queue_name, taken.attempts, taken.worker_id, taken.alone"
 )
+# A worker that was taken for dead ends its job late: by then it waits again, or is another's.
+_OWN: LiteralString = (
+    " FROM procrastinate_jobs AS ended WHERE ended.id = %(job)s AND ended.status = 'doing'"
+    " AND (ended.worker_id = %(worker)s OR ended.worker_id IS NULL)"
+)
+_RETRY: LiteralString = (
+    "SELECT procrastinate_retry_job_v2(ended.id, COALESCE(%(at)s::timestamptz, now()),"
+    f" %(priority)s, %(queue)s, %(next_lock)s){_OWN}"
+)
 # What had to wait for this job is told on the channel that Procrastinate's workers listen to, as
 # the insertion of a job is: else it would wait for the next poll.
 _FINISH_AND_WAKE: LiteralString = (
@@ -76,7 +85,7 @@ _FINISH_AND_WAKE: LiteralString = (
     " FROM procrastinate_jobs AS next WHERE next.status = 'todo'"
     " AND (next.scheduled_at IS NULL OR next.scheduled_at <= now()) AND (next.lock = ended.lock"
     " OR next.person = ended.person OR next.budget = ended.budget OR ended.alone) LIMIT 1)"
-    " FROM procrastinate_jobs AS ended WHERE ended.id = %(job)s"
+    f"{_OWN}"
 )
 
 
@@ -138,43 +147,22 @@ class Jobs(procrastinate.manager.JobManager):
         queue: str | None = None,
         lock: str | None = None,
     ) -> None:
-        """Let the job wait again."""
-        try:
-            await super().retry_job(job, retry_at, priority, queue, lock)
-        finally:
-            self._over(job)
-
-    async def retry_job_by_id_async(
-        self,
-        job_id: int,
-        retry_at: datetime,
-        priority: int | None = None,
-        queue: str | None = None,
-        lock: str | None = None,
-    ) -> None:
         """Let the job wait again, or end it where another waits already."""
-        again = super().retry_job_by_id_async
+        values = {"at": retry_at, "priority": priority, "queue": queue, "next_lock": lock}
         try:
-            await self._note(lambda: again(job_id, retry_at, priority, queue, lock))
+            await self._note(_RETRY, job, **values)
         except exceptions.UniqueViolation:
             # The one that waits will do this one's work.
-            await self.finish_job_by_id_async(job_id, status=Status.FAILED, delete_job=True)
+            await self._note(_FINISH_AND_WAKE, job, status=Status.FAILED.value, delete=True)
+        finally:
+            self._over(job)
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Store the end of a job, and wake a worker for one that had to wait for it."""
         try:
-            if not job.lock or self._stopping.is_set():
-                await super().finish_job(job, status, delete_job)
-                return
-            values = {"job": job.id, "status": status.value, "delete": delete_job}
-            await self._note(lambda: self.connector.execute_query_async(_FINISH_AND_WAKE, **values))
+            await self._note(_FINISH_AND_WAKE, job, status=status.value, delete=delete_job)
         finally:
             self._over(job)
-
-    async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:
-        """Store the end of a job."""
-        finish = super().finish_job_by_id_async
-        await self._note(lambda: finish(job_id, status, delete_job))
 
     def _over(self, job: Job) -> None:
         self._running.discard(job.id)
@@ -182,15 +170,19 @@ class Jobs(procrastinate.manager.JobManager):
             self._alone = None
         self._ended.set()
 
-    async def _note(self, write: Callable[[], Awaitable[None]]) -> None:
+    async def _note(self, statement: LiteralString, job: Job, **values: object) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                return await write()
+                await self.connector.execute_query_async(
+                    statement, job=job.id, worker=job.worker_id, **values
+                )
             except exceptions.ConnectorException as error:
                 closed = isinstance(error.__cause__, PoolClosed)
                 if closed or not is_away(error.__cause__) or self._stopping.is_set():
                     raise
                 log.warning("the end of a job is noted again: %s", fault(error))
+            else:
+                return
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

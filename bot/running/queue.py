@@ -22,7 +22,7 @@ from psycopg.types.json import Jsonb
 from bot.logs import fault
 from bot.running.jobs import Jobs, Limits
 from bot.running.queue_migrations import queue_migrations
-from bot.running.sweeping import BEHIND, free_stalled, let_the_newest_through
+from bot.running.sweeping import BEHIND, free_stalled, let_the_newest_through, note_process
 from memory import Migration, Pool, packaged_migrations, transaction
 
 log = logging.getLogger(__name__)
@@ -404,6 +404,7 @@ class Queue:
         seen, trusted = loop.time(), 0.0
         while not self._stopping.is_set():
             try:
+                await note_process(self._pool, self.process)
                 await let_the_newest_through(self._pool, REPLIES)
                 # While PostgreSQL was away no worker's heartbeat could be stored: those that live
                 # get the time for one.

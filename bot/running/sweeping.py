@@ -69,6 +69,15 @@ _STEP_UP = (
 )
 
 
+async def note_process(pool: Pool, process: str) -> None:
+    """Note that a process lives."""
+    async with transaction(pool) as connection:
+        await connection.execute(
+            "INSERT INTO processes (id) VALUES (%s) ON CONFLICT (id) DO UPDATE SET seen_at = now()",
+            (process,),
+        )
+
+
 async def free_stalled(pool: Pool, stalled_seconds: float) -> int:
     """Give back the jobs of workers that died; return how many there were.
 
@@ -97,6 +106,7 @@ async def free_stalled(pool: Pool, stalled_seconds: float) -> int:
         values = ([one["lock"] for one in crashed], [one["alone"] for one in crashed], waits)
         await connection.execute(_CRASHED, values)
         await connection.execute(_WAKE, (list(queues),))
+        await connection.execute("DELETE FROM processes WHERE seen_at < now() - interval '1 hour'")
         return gone.rowcount + again.rowcount
 
 

@@ -61,6 +61,7 @@ def gateway(upstream: str) -> Iterator[Gateway]:
     try:
         yield passing
     finally:
+        passing.seen = lambda body: None
         passing.open.set()
         server.shutdown()
         server.server_close()

@@ -642,6 +642,37 @@ async def test_while_a_job_runs_alone_no_other_is_begun(pool: Pool, queue: Queue
     here.ended.release()
 
 
+@pytest.mark.parametrize("ends", ["well", "badly"])
+@pytest.mark.parametrize("status", ["todo", "doing"])
+async def test_a_job_that_was_given_to_another_worker_is_left_to_it(
+    database: str, pool: Pool, queue: Queue, status: str, ends: str
+) -> None:
+    """Who was taken for dead and ends its job late changes nothing of it."""
+    begun, finish = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await finish.wait()
+        if ends == "badly":
+            raise RuntimeError
+
+    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    await put(pool, queue, "L1")
+    queue.start(replies=1, learning=1)
+    await asyncio.wait_for(begun.wait(), SECONDS)
+    with psycopg.connect(database) as owner:
+        owner.execute(
+            "WITH other AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
+            " UPDATE procrastinate_jobs SET status = %s::text::procrastinate_job_status,"
+            " scheduled_at = now() + interval '9 s', worker_id = (SELECT id FROM other)",
+            (status,),
+        )
+    finish.set()
+    await queue.stop()
+    [job] = jobs(database)
+    assert (job["status"], job["attempts"]) == (status, 0)
+
+
 async def test_running_alone_has_an_end(
     pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

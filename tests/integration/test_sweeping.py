@@ -14,7 +14,12 @@ from psycopg.rows import dict_row
 from bot.inbox import ANSWER
 from bot.running.jobs import Jobs, Limits
 from bot.running.queue import REPLIES, Queue
-from bot.running.sweeping import LATE_SECONDS, free_stalled, let_the_newest_through
+from bot.running.sweeping import (
+    LATE_SECONDS,
+    free_stalled,
+    let_the_newest_through,
+    note_process,
+)
 from memory import Pool, transaction
 from tests.integration.test_queue import jobs, leave_stalled
 
@@ -126,6 +131,9 @@ async def test_a_crash_counts_against_the_only_message(
     asked(database, "t1", "t2", process="one")
     asked(database, "t3", process="another")
     asked(database, "t4", process="another", status="done")
+    # One whose worker starts anew, as after a restart of PostgreSQL, lives on.
+    asked(database, "t5", process="lives")
+    await note_process(pool, "lives")
     with psycopg.connect(database) as owner:
         # Its worker was taken off the list by another one that started.
         owner.execute("DELETE FROM procrastinate_workers")
@@ -143,6 +151,7 @@ async def test_a_crash_counts_against_the_only_message(
         "t2": (1, 0, None),
         "t3": (1, 1, None),
         "t4": (0, 0, "another"),
+        "t5": (0, 0, "lives"),
         "t6": (0, 0, "alive"),
     }
     assert [job["alone"] for job in marks(database)] == [False] * 6
