@@ -21,7 +21,7 @@ from pydantic import (
     field_validator,
 )
 
-_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
+_HOST = re.compile(r"\A(?:(?!-)[a-z0-9-]++(?<!-)\.)++[a-z][a-z0-9-]++(?<!-)")
 
 STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"

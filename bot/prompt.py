@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from openai.types.responses import EasyInputMessageParam
 
+from bot.addresses import links_in
 from bot.attachments import Attached
-from bot.links import links_in
 from bot.messages import Message
 from bot.turns import Exchange
 from memory import EPISODE_KIND, INSTRUCTION_KIND, Memory, subject
@@ -24,6 +24,7 @@ HISTORY_TOKENS = 3_000
 RECENT_TOKENS = 1_000
 THREAD_TOKENS = 2_000
 QUESTION_TOKENS = 12_000
+_LEFT_OUT_TOKENS = 20  # of the line that takes the place of what `shortened` leaves out
 
 INSTRUCTIONS = """\
 You are Kioku, an assistant in Slack that remembers what each person tells it.
@@ -155,7 +156,8 @@ def compose(
         memories=tuple(kept),
         newest_only=newest_only,
         shows_files=any(file.content for file in files),
-        links=links_in(_own(question, user_id, kept, recent_words, exchanges)),
+        links=links_in(_own(question, user_id, kept, recent_words, exchanges))
+        | links_in(_answered(user_id, exchanges), with_scheme=True),
     )
 
 
@@ -193,7 +195,7 @@ def _own(
     recent_words: Sequence[str],
     exchanges: Sequence[Exchange],
 ) -> Iterator[str]:
-    """Give what the person wrote, here or where it was remembered, and what we answered them."""
+    """Yield what the person wrote, here or where it was remembered."""
     yield question
     yield from recent_words
     for memory in memories:
@@ -201,7 +203,11 @@ def _own(
     for exchange in exchanges:
         if exchange.user_id == user_id:
             yield exchange.question
-            yield exchange.reply or ""
+
+
+def _answered(user_id: str, exchanges: Sequence[Exchange]) -> Iterator[str]:
+    """Yield the earlier answers to the person: an address with a scheme in them was allowed."""
+    yield from (one.reply or "" for one in exchanges if one.user_id == user_id)
 
 
 def evidence_of(memory: Memory) -> list[str]:
@@ -261,6 +267,8 @@ def _history(exchanges: Sequence[Exchange], user_id: str) -> list[EasyInputMessa
     budget = HISTORY_TOKENS
     for exchange in reversed(exchanges):
         own = exchange.user_id == user_id
+        if own and not kept:
+            exchange = _fitted(exchange, budget)
         texts = [exchange.question, exchange.reply or ""] if own else map(framed, _quoted(exchange))
         budget -= sum(map(estimated_tokens, texts))
         if budget < 0:
@@ -277,6 +285,17 @@ def _history(exchanges: Sequence[Exchange], user_id: str) -> list[EasyInputMessa
             if exchange.reply:
                 items.append(_message("assistant", exchange.reply))
     return items
+
+
+def _fitted(exchange: Exchange, budget: int) -> Exchange:
+    """Return the newest exchange with both texts shortened to `budget` tokens, for "go on"."""
+    reply = exchange.reply or ""
+    if estimated_tokens(exchange.question) + estimated_tokens(reply) <= budget:
+        return exchange
+    room = budget - 2 * _LEFT_OUT_TOKENS
+    question = shortened(exchange.question, room // 3)
+    reply = shortened(reply, room - estimated_tokens(question))
+    return replace(exchange, question=question, reply=reply or None)
 
 
 def _quoted(exchange: Exchange) -> list[dict[str, str]]:

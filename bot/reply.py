@@ -14,7 +14,20 @@ import openai
 from bot.absence.breaker import Breaker
 from bot.links import Links
 from bot.logs import fault
-from bot.prompt import Prompt
+from bot.model_events import (
+    Event,
+    Events,
+    Malformed,
+    TimeIsUp,
+    add_item,
+    delta_of,
+    next_event,
+    raise_if_late,
+    sent_back,
+    tokens_of,
+    within,
+)
+from bot.prompt import Prompt, estimated_tokens
 from bot.tasks import WEB_SEARCH, State, Task
 from bot.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
 from bot.written import OnTask, OnText, Reply, Written
@@ -22,16 +35,21 @@ from memory import Person, measured
 
 log = logging.getLogger(__name__)
 
-MAX_ROUNDS = 5
+MAX_ROUNDS = 5  # requests to the model for one answer
+MAX_SEARCHES = 5  # web searches for one answer
+ANSWER_SECONDS = 300.0  # for one answer, over all rounds and their tools
+# Of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
+MAX_OUTPUT_TOKENS = 25_000
 QUIET_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 # Request timeout, conflict, too early: the same request can succeed later.
 _PASSING = frozenset({408, 409, 425})
 
-_Events: TypeAlias = openai.AsyncStream[dict[str, Any]]
 _PLAIN: Any = object  # what the SDK takes for "as it came"
 
-Cause: TypeAlias = Literal["model_down", "model_busy", "model_refused", "model_empty"]
+Cause: TypeAlias = Literal[
+    "model_down", "model_busy", "model_refused", "model_empty", "model_malformed", "model_slow"
+]
 
 
 class ReplyFailed(Exception):
@@ -74,7 +92,8 @@ class Replier:
 
     `spend` is awaited with the workspace and the tokens that each response took. `searches` says
     for a workspace whether the model may search the web, else `web_search` does. Addresses of
-    `link_hosts` may be links in any answer.
+    `link_hosts` may be links in any answer. After `answer_seconds`, or `bot.written.MAX_ANSWER`
+    characters, an answer ends where it is.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
@@ -88,6 +107,7 @@ class Replier:
         spend: Callable[[str, int], Awaitable[None]] | None = None,
         searches: Callable[[str], Awaitable[bool]] | None = None,
         link_hosts: Collection[str] = (),
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         # The SDK waits as long as a 429 tells it; whoever waits here takes a worker's place.
         self._client = client.with_options(max_retries=0)
@@ -97,6 +117,7 @@ class Replier:
         self._web_search = web_search
         self._searches = searches
         self._link_hosts = link_hosts
+        self._answer_seconds = answer_seconds
         self.breaker = Breaker()
 
     @measured("model")
@@ -118,7 +139,8 @@ class Replier:
         called as each response of the model begins, `on_task` is told of tools. The model may call
         those of `toolbox`, and search the web, at most `MAX_ROUNDS` times in a row. A request that
         fails is made once more, unless this is `again` for the same message or the model was found
-        away before. Raises `ReplyFailed`; pieces may have been handed over by then.
+        away before. Raises `ReplyFailed`; pieces may have been passed on by then. A response that
+        is not one of the Responses API fails at once and is not asked for again.
         """
         if not self.breaker.admit():
             raise ReplyFailed("model_down")
@@ -147,24 +169,32 @@ class Replier:
         toolbox: Toolbox | None,
         on_begun: Callable[[], None],
     ) -> Reply:
+        deadline = asyncio.get_running_loop().time() + self._answer_seconds
         conversation: list[Any] = list(prompt.input)
         tools = [DEFINITION] if await self._may_search(person.team_id) else []
         tools += toolbox.definitions() if toolbox else []
-        for number in range(MAX_ROUNDS):
-            # In the last round there is nothing left but to answer.
-            offered = tools if number < MAX_ROUNDS - 1 else []
-            output = await self._round(retries, person, conversation, offered, written, on_begun)
-            calls = [item for item in output if item["type"] == "function_call"]
-            if not (tools and calls):
-                return _whole(written)
-            written.response_over()
-            conversation += _sent_back(output)
-            for call in calls:
-                answer = await self._called(call, person, tools, toolbox, written)
-                conversation.append(
-                    {"type": "function_call_output", "call_id": call["call_id"], "output": answer}
+        try:
+            for number in range(MAX_ROUNDS):
+                # In the last round there is nothing left but to answer.
+                offered = tools if number < MAX_ROUNDS - 1 else []
+                output = await self._round(
+                    retries, person, conversation, offered, written, on_begun, deadline
                 )
-        written.cut_short = True
+                calls = [item for item in output if item["type"] == "function_call"]
+                if written.is_full or not (tools and calls):
+                    return _whole(written)
+                written.response_over()
+                conversation += sent_back(output)
+                for call in calls:
+                    raise_if_late(deadline)
+                    answer = await self._called(call, person, tools, toolbox, written)
+                    answered = {"call_id": call["call_id"], "output": answer}
+                    conversation.append({"type": "function_call_output", **answered})
+        except TimeIsUp:
+            log.warning("an answer was ended after %.0f s", self._answer_seconds)
+            written.cut = "cut_slow"
+            return _whole(written, "model_slow")
+        written.cut = "cut_short"
         return _whole(written)
 
     async def _called(
@@ -176,13 +206,16 @@ class Replier:
         written: Written,
     ) -> str:
         """Run a tool call of the model and return its output."""
-        identity, name = str(call["call_id"]), str(call["name"])
+        identity, name, arguments = call["call_id"], call["name"], call["arguments"]
         if name == SEARCH_TOOL and DEFINITION in tools:
-            return await self._searched(identity, str(call["arguments"]), person, written)
+            if written.searches == MAX_SEARCHES:
+                return json.dumps({"error": "Too many searches for one answer. Answer now."})
+            written.searches += 1
+            return await self._searched(identity, arguments, person, written)
         if toolbox is None:
             return json.dumps({"error": f"There is no tool {name[:40]!r}."})
         await written.task(identity, name, "in_progress")
-        answer = await toolbox.call(name, call["arguments"])
+        answer = await toolbox.call(name, arguments)
         await written.task(identity, name, "complete")
         written.links.know(toolbox.own_words)
         return answer
@@ -208,30 +241,54 @@ class Replier:
         tools: Sequence[Mapping[str, Any]],
         written: Written,
         on_begun: Callable[[], None],
-    ) -> list[dict[str, Any]]:
-        """Read one response of the model; return its output."""
-        output: list[dict[str, Any]] = []
-        async with await self._begun(person, conversation, tools, retries) as stream:
-            on_begun()
-            async for event in stream:
-                match event.get("type"):
-                    case "response.output_text.delta":
-                        await written.text(event["delta"])
-                    case "response.refusal.delta":
-                        await written.text(event["delta"], refuses=True)
-                    case "response.output_text.done":
-                        await written.settle()
-                    case "response.output_item.done":
-                        output.append(event["item"])
-                    case "response.completed" | "response.incomplete" as kind:
-                        await written.settle()
-                        written.cut_short = kind == "response.incomplete"
-                        if self._spend is not None and (usage := event["response"].get("usage")):
-                            await self._spend(person.team_id, int(usage.get("total_tokens") or 0))
+        deadline: float,
+    ) -> list[Event]:
+        """Read one response of the model; return its output.
+
+        Raises `TimeIsUp` after the deadline.
+        """
+        output: list[Event] = []
+        tokens, before = 0, written.characters
+        async with within(deadline):
+            begun = await self._begun(person, conversation, tools, retries)
+        try:
+            async with begun as stream:
+                on_begun()
+                while (event := await next_event(stream, deadline)) is not None:
+                    match event.get("type"):
+                        case "response.output_text.delta":
+                            await written.text(delta_of(event))
+                        case "response.refusal.delta":
+                            await written.text(delta_of(event), refuses=True)
+                        case "response.output_text.done":
+                            await written.settle()
+                        case "response.output_item.done":
+                            add_item(output, event)
+                        case "response.completed" | "response.incomplete" as kind:
+                            await written.settle()
+                            written.cut = "cut_short" if kind == "response.incomplete" else None
+                            tokens = tokens_of(event)
+                            return output
+                        case _:
+                            _raise_if_failed(event)
+                    if written.is_full:
+                        written.cut = "cut_short"
                         return output
-                    case _:
-                        _raise_if_failed(event)
-        raise ReplyFailed("model_down")
+            raise ReplyFailed("model_down")
+        except Malformed as error:
+            raise ReplyFailed("model_malformed") from error
+        finally:
+            await self._count(person, tokens, conversation, written.characters - before)
+
+    async def _count(
+        self, person: Person, tokens: int, conversation: Sequence[Any], characters: int
+    ) -> None:
+        """Count the tokens of a response; estimate them where it was left before its end."""
+        if self._spend is None or not (tokens or characters):
+            return
+        texts = [one["content"] for one in conversation if isinstance(one.get("content"), str)]
+        estimated = sum(map(estimated_tokens, texts)) + characters // 4
+        await self._spend(person.team_id, tokens or estimated)
 
     async def _may_search(self, team_id: str) -> bool:
         return await self._searches(team_id) if self._searches else self._web_search
@@ -243,11 +300,12 @@ class Replier:
         conversation: list[Any],
         tools: Sequence[Mapping[str, Any]],
         retries: int,
-    ) -> _Events:
+    ) -> Events:
         body = {
             "model": self.model,
             "input": conversation,
             "tools": tools,
+            "max_output_tokens": MAX_OUTPUT_TOKENS,
             "store": False,
             "safety_identifier": _pseudonym(person),
             "stream": True,
@@ -256,7 +314,7 @@ class Replier:
             # The typed method checks the body and each event against its types, key by key: for a
             # short answer that was a quarter of all the time this process needed.
             return await self._client.post(
-                "/responses", body=body, cast_to=_PLAIN, stream=True, stream_cls=_Events
+                "/responses", body=body, cast_to=_PLAIN, stream=True, stream_cls=Events
             )
         except openai.APIError as error:
             if not retries or _cause(error) == "model_refused" or _asks_for_patience(error):
@@ -292,44 +350,24 @@ def _pseudonym(person: Person) -> str:
     return hashlib.sha256(person.scope.encode()).hexdigest()[:40]
 
 
-def _sent_back(output: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what the model said and called as input for its next response.
-
-    Without ids and reasoning: nothing was stored there that they could refer to.
-    """
-    said = [
-        {"role": "assistant", "content": content["text"]}
-        for item in output
-        if item["type"] == "message"
-        for content in item["content"]
-        if content["type"] == "output_text" and content["text"]
-    ]
-    called = [
-        {
-            "type": "function_call",
-            "call_id": item["call_id"],
-            "name": item["name"],
-            "arguments": item["arguments"],
-        }
-        for item in output
-        if item["type"] == "function_call"
-    ]
-    return [*said, *called]
-
-
-def _whole(written: Written) -> Reply:
+def _whole(written: Written, without_text: Cause = "model_empty") -> Reply:
     reply = written.whole()
     if not reply.text.strip():
-        raise ReplyFailed("model_empty")
+        raise ReplyFailed(without_text)
     return reply
 
 
-def _raise_if_failed(event: dict[str, Any]) -> None:
-    kind = event.get("type")
-    if kind in ("response.failed", "error"):
-        problem = event if kind == "error" else event["response"].get("error") or {}
-        busy = problem.get("code") == "rate_limit_exceeded"
-        raise ReplyFailed("model_busy" if busy else "model_down")
+def _raise_if_failed(event: Event) -> None:
+    match event:
+        case {"type": "error"}:
+            problem: object = event
+        case {"type": "response.failed"}:
+            response = event.get("response")
+            problem = response.get("error") if isinstance(response, dict) else None
+        case _:
+            return
+    busy = isinstance(problem, dict) and problem.get("code") == "rate_limit_exceeded"
+    raise ReplyFailed("model_busy" if busy else "model_down")
 
 
 def _cause(error: openai.OpenAIError) -> Cause:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -38,6 +37,7 @@ from memory import (
     Verifier,
     View,
     Words,
+    read_arguments,
     redact_json,
 )
 
@@ -135,18 +135,14 @@ class Toolbox:
         self._calls += 1
         if self._calls > MAX_CALLS:
             return _error("Too many tool calls for one message. Answer now.")
+        given = read_arguments(arguments)
+        if given is None:
+            return _error("The arguments are not a JSON object.")
         if self._removed:
             # The model sees the message as it was typed; what tools store and send is redacted.
-            with suppress(ValueError):
-                arguments = json.dumps(redact_json(json.loads(arguments), self._removed))
+            given = redact_json(given, self._removed)
         if name not in self._controls:
-            return await self._call_memory(name, arguments)
-        try:
-            given = json.loads(arguments or "{}")
-        except ValueError:
-            given = None
-        if not isinstance(given, dict):
-            return _error("The arguments are not a JSON object.")
+            return await self._call_memory(name, json.dumps(given))
         output = await self._controls.call(name, given)
         if self._controls.switched_off:
             self._memory.switch_off()

@@ -243,7 +243,7 @@ async def _answer(
                 # Not every model reads images and PDFs: what can be said without them is said.
                 blind = "\n\n" + say(await outlet.language(), "files_model")
                 prompt = prompt.without_files()
-            elif not outlet.taken:
+            elif not (outlet.taken and failed.passes):
                 raise
             # It broke off in the middle: ask once more, and put the whole in place of the half.
             outlet.start_over()

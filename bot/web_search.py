@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,9 +10,13 @@ from typing import Any
 
 import openai
 
+from bot.addresses import is_web_address
 from bot.logs import fault
+from bot.model_events import tokens_of
 from bot.prompt import framed, shortened
+from bot.words import printable
 from bot.written import Citation
+from memory import read_arguments
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +37,11 @@ DEFINITION: dict[str, Any] = {
     "strict": False,
 }
 MAX_SOURCES = 10
-_QUERY_CHARACTERS = 400
+QUERY_CHARACTERS = 200  # as many as its task shows
+MAX_URL = 2_000  # characters of a cited address
 _RESULT_TOKENS = 3_000
-_SECONDS = 60.0
+_SECONDS = 60.0  # for the whole search
+_MAX_OUTPUT_TOKENS = 8_000  # reasoning included
 _DICT: Any = object  # makes the SDK return the parsed JSON unchanged
 
 
@@ -62,24 +68,30 @@ async def search_web(
         return _failed("`query` is empty: write what to search for.")
     body = {
         "model": model,
-        "input": query[:_QUERY_CHARACTERS],
+        "input": query,
         "tools": [{"type": "web_search"}],
+        "max_output_tokens": _MAX_OUTPUT_TOKENS,
         "store": False,
         "safety_identifier": identifier,
     }
     try:
-        response = await client.with_options(timeout=_SECONDS).post(
-            "/responses", body=body, cast_to=_DICT
-        )
-    except openai.OpenAIError as error:
+        async with asyncio.timeout(_SECONDS):
+            response = await client.with_options(timeout=_SECONDS).post(
+                "/responses", body=body, cast_to=_DICT
+            )
+    except (openai.OpenAIError, TimeoutError, ValueError, RecursionError) as error:
         log.warning("a web search failed: %s", fault(error))
         return _failed("The web search failed. Answer without it, and say so.")
     response = response if isinstance(response, dict) else {}
-    tokens = int((response.get("usage") or {}).get("total_tokens") or 0)
-    parts = list(_texts(response))
-    text = "\n\n".join(str(part["text"]) for part in parts if part["text"])
+    tokens = tokens_of({"response": response})
+    items = _items(response)
+    parts = [part for item in items for part in _parts(item)]
+    text = printable("\n\n".join(part["text"] for part in parts if part["text"]))
     if not text:
         return _failed("The web search found nothing. Answer without it, and say so.", tokens)
+    if not any(item["type"] == "web_search_call" for item in items):
+        # The model answered without a search: what it cites is its own invention.
+        parts = []
     citations: dict[str, Citation] = {}
     for citation in (one for part in parts for one in _cited(part)):
         citations.setdefault(citation.url, citation)
@@ -90,27 +102,41 @@ async def search_web(
 
 
 def query_in(arguments: str) -> str:
-    """Return the query in the arguments of a tool call, or ""."""
-    try:
-        given = json.loads(arguments or "{}")
-    except ValueError:
-        return ""
-    return str(given.get("query") or "").strip() if isinstance(given, dict) else ""
+    """Return the query in the arguments of a tool call, as it is shown and sent, or ""."""
+    query = (read_arguments(arguments) or {}).get("query")
+    return " ".join(query.split())[:QUERY_CHARACTERS].strip() if isinstance(query, str) else ""
 
 
 def _failed(sentence: str, tokens: int = 0) -> Found:
     return Found(output=framed({"error": sentence}), tokens=tokens, failed=True)
 
 
-def _texts(response: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the text parts of a response."""
-    for item in response.get("output") or ():
-        if item.get("type") == "message":
-            yield from (part for part in item["content"] if part.get("type") == "output_text")
+def _items(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the output items of a response, leaving out what is none."""
+    output = response.get("output")
+    given = output if isinstance(output, list) else []
+    return [item for item in given if isinstance(item, dict) and isinstance(item.get("type"), str)]
+
+
+def _parts(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the text parts of an output item."""
+    content = item.get("content") if item["type"] == "message" else None
+    given = content if isinstance(content, list) else []
+    return [
+        part
+        for part in given
+        if isinstance(part, dict)
+        and part.get("type") == "output_text"
+        and isinstance(part.get("text"), str)
+    ]
 
 
 def _cited(part: Mapping[str, Any]) -> Iterator[Citation]:
-    for annotation in part.get("annotations") or ():
-        url = str(annotation.get("url") or "")
-        if annotation.get("type") == "url_citation" and url.startswith(("http://", "https://")):
-            yield Citation(url=url, title=str(annotation.get("title") or url))
+    annotations = part.get("annotations")
+    for annotation in annotations if isinstance(annotations, list) else ():
+        match annotation:
+            case {"type": "url_citation", "url": str(url)} if len(url) <= MAX_URL:
+                if is_web_address(url):
+                    title = annotation.get("title")
+                    named = printable(title) if isinstance(title, str) else ""
+                    yield Citation(url=url, title=named or url)

@@ -7,11 +7,12 @@ import re
 
 from memory import OMITTED
 
-_MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")
-_CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|([^>]*))?>")
-_SPECIAL = re.compile(r"<!(?:subteam\^[A-Z0-9]+\|)?@?([^>|^]+)(?:\|[^>]*)?>")
-_GROUP_FIRST = re.compile(r"\s*<!(?:subteam\^|here|channel|everyone)")
-_LINK = re.compile(r"<((?:https?|mailto|tel):[^>|]+)(?:\|([^>]*))?>")
+# Slack escapes < and > in what a person typed: no < is part of a mention or link.
+_MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
+_CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|([^<>]*))?>")
+_SPECIAL = re.compile(r"<!(?:subteam\^[A-Z0-9]+\|)?@?([^<>|^]+)(?:\|[^<>]*)?>")
+_GROUP_FIRST = re.compile(r"\A\s*+<!(?:subteam\^|here|channel|everyone)")
+_LINK = re.compile(r"<((?:https?|mailto|tel):[^<>|]+)(?:\|([^<>]*))?>")
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
 _REST_QUOTED = re.compile(r"(?:^|\n)&gt;&gt;&gt;.*", re.DOTALL)
@@ -23,13 +24,21 @@ _STRUCK = re.compile(r"(?<![\w~])~(?=\S)[^~\n]+(?<=\S)~(?![\w~])")
 _SLANTED = re.compile(r"(?<![\w_])_(?=\S)([^_\n]+)(?<=\S)_(?![\w_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _CUT = "\ue000"
-_CUTS = re.compile(rf"[ \t]*{_CUT}(?:\s*{_CUT})*[ \t]*")
-_ENDS = re.compile(rf"\A(?:\s|{re.escape(OMITTED)})+|(?:\s|{re.escape(OMITTED)})+\Z")
+# A run of white space is tried once, from its start.
+_CUTS = re.compile(rf"(?<![ \t])[ \t]*+{_CUT}(?:\s*+{_CUT})*+[ \t]*+")
+_EMPTY = rf"(?:\s|{re.escape(OMITTED)})++"
+_ENDS = re.compile(rf"\A{_EMPTY}|(?<!\s)(?<!{re.escape(OMITTED)}){_EMPTY}\Z")
 
 
 def storable(text: str) -> str:
     """Return `text` without what PostgreSQL cannot hold: NUL, and halves of characters."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def printable(text: str) -> str:
+    """Return a model's text without control characters; halves of characters become U+FFFD."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _CONTROL.sub("", whole)
 
 
 def mentions(text: str) -> set[str]:

@@ -1,16 +1,24 @@
-"""An answer as the model writes it: words, citations and tools, handed on as they may be shown."""
+"""An answer as the model writes it: text, citations and tools, passed on as they may be shown."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from bot.links import Links
+from bot.posting.splitting import closing_fence, open_fence
 from bot.tasks import State, Task
+from bot.words import printable
 
 OnText: TypeAlias = Callable[[str], Awaitable[None]]
 OnTask: TypeAlias = Callable[[Task], Awaitable[None]]
+Cut: TypeAlias = Literal["cut_short", "cut_slow"]
+
+MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
+_NEAR_THE_END = 2_000  # of these characters: the first sentence that ends there is the last
+_BOUNDARY = re.compile(r"\n|[.!?][\"')\]*_]{0,4}\s|[。！？]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,24 +33,34 @@ class Citation:
 class Reply:
     """A whole answer in Markdown.
 
-    `cut_short` says that the model ran into its length limit, `refused` that it would not answer.
+    `cut` is set if the answer ended before the model did, at a limit of length (``cut_short``) or
+    of time (``cut_slow``); `refused` if the model declined to answer.
     """
 
     text: str
     citations: tuple[Citation, ...] = ()
-    cut_short: bool = False
+    cut: Cut | None = None
     refused: bool = False
 
 
 class Written:
-    """What has come of one answer, over all responses of the model that it takes."""
+    """What has come of one answer, over all responses of the model that it takes.
+
+    `is_full`: the text has reached `MAX_ANSWER`; what follows is not taken. `characters` counts all
+    that the model wrote, shown or not; `searches` its web searches.
+    """
 
     def __init__(self, links: Links, on_text: OnText, on_task: OnTask) -> None:
         self.links = links
-        self.cut_short = False
+        self.cut: Cut | None = None
+        self.is_full = False
+        self.characters = 0
+        self.searches = 0
         self._on_text = on_text
         self._on_task = on_task
         self._parts: list[str] = []
+        self._shown = 0
+        self._half = ""
         self._citations: dict[str, Citation] = {}
         self._gap = False
         self._refused = False
@@ -50,7 +68,11 @@ class Written:
     async def text(self, piece: str, *, refuses: bool = False) -> None:
         """Take a piece of text."""
         self._refused |= refuses
-        await self._show(self.links.feed(piece))
+        self.characters += len(piece)
+        piece = self._half + piece
+        # JSON can cut a character outside the basic plane into two escapes, one in each piece.
+        self._half = piece[-1:] if "\ud800" <= piece[-1:] < "\udc00" else ""
+        await self._show(self.links.feed(printable(piece.removesuffix(self._half))))
 
     def cite(self, citations: Sequence[Citation]) -> None:
         """Allow links to the pages that a web search cites in the text that follows."""
@@ -63,25 +85,44 @@ class Written:
         await self._on_task(Task(id=identity, name=name, state=state, detail=detail))
 
     async def settle(self) -> None:
-        """No more is said of the text so far: show what was held of it."""
+        """Show the held text; the text so far has ended."""
+        self._half = ""
         await self._show(self.links.settle())
 
     def response_over(self) -> None:
-        """What comes next is another response of the model: a paragraph of its own."""
+        """Start a new paragraph: the text that follows is of the next response."""
         self._gap = bool(self._parts)
 
     def whole(self) -> Reply:
-        """Return all that has come."""
+        """Return all that has come; a code block that was cut off is closed."""
+        text = "".join(self._parts)
+        if self.cut and (fence := open_fence(text)):
+            text = f"{text.rstrip()}\n{closing_fence(fence)}"
         return Reply(
-            text="".join(self._parts),
+            text=text,
             citations=tuple(self._citations.values()),
-            cut_short=self.cut_short,
+            cut=self.cut,
             refused=self._refused,
         )
 
     async def _show(self, text: str) -> None:
-        if not text:
+        if not text or self.is_full:
             return
         text, self._gap = f"\n\n{text}" if self._gap else text, False
+        text = self._fitting(text)
+        self._shown += len(text)
         self._parts.append(text)
         await self._on_text(text)
+
+    def _fitting(self, text: str) -> str:
+        """Return as much of `text` as the answer may still take."""
+        room = MAX_ANSWER - self._shown
+        boundary = _BOUNDARY.search(text, max(room - _NEAR_THE_END, 0))
+        if boundary and room - _NEAR_THE_END < boundary.end() <= room:
+            self.is_full = True
+            return text[: boundary.end()]
+        if len(text) <= room:
+            return text
+        self.is_full = True
+        at = text.rfind(" ", 0, room)
+        return text[: at if at > 0 else room]

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from memory.arguments import read_arguments
     from memory.confirming import Confirmed, judge_instructions
     from memory.credentials import Credential, find_credentials, holds_secret
     from memory.database import (
@@ -111,6 +112,7 @@ _HOMES = {
         "Confirmed",
         "judge_instructions",
     ),
+    "memory.arguments": ("read_arguments",),
     "memory.credentials": (
         "Credential",
         "find_credentials",
@@ -426,6 +428,7 @@ __all__ = [
     "plan_import",
     "purge_memories",
     "purge_rows",
+    "read_arguments",
     "recall_memories",
     "recorded",
     "redact",

@@ -10,7 +10,7 @@ from memory.errors import InvalidNamespace
 DM = "dm"
 PUBLIC = "public"
 
-_ID = re.compile(r"[A-Z0-9]+\Z")
+_ID = re.compile(r"\A[A-Z0-9]+\Z")
 
 
 def _checked(name: str, value: str) -> str:

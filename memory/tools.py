@@ -14,6 +14,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from memory.arguments import read_arguments
 from memory.database import Pool
 from memory.embeddings import Embedder
 from memory.errors import EmbeddingsUnavailable, MemoryOff
@@ -134,11 +135,8 @@ class MemoryTools:
         self._calls += 1
         if self._calls > MAX_CALLS:
             return _error("Too many tool calls for one message. Answer now.")
-        try:
-            given = json.loads(arguments or "{}")
-        except ValueError:
-            given = None
-        if not isinstance(given, dict):
+        given = read_arguments(arguments)
+        if given is None:
             return _error("The arguments are not a JSON object.")
         if name not in (SEARCH_TOOL, CHANGE_TOOL):
             return _error(f"There is no tool {name[:40]!r}.")

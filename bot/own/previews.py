@@ -10,7 +10,7 @@ from bot.surfaces.blocks import Payload, private
 from bot.surfaces.memories import numbered, preview_list
 from memory import DM, PUBLIC, Embedder, Person, Pool, list_memories, recall_memories
 
-_MENTIONED = re.compile(r"<#([A-Z0-9]+)(?:\|[^>]*)?>")
+_MENTIONED = re.compile(r"<#([A-Z0-9]+)(?:\|[^<>]*)?>")
 _ALL = 100_000
 
 

@@ -42,8 +42,8 @@ _CREDENTIALS: dict[CredentialKind, str] = {
 def reply_text(language: Language, reply: Reply) -> str:
     """Return a reply's whole Markdown, citations as links below it."""
     text = reply.text.rstrip()
-    if reply.cut_short:
-        text += "\n\n" + say(language, "cut_short")
+    if reply.cut:
+        text += "\n\n" + say(language, reply.cut)
     if reply.citations:
         links = "\n".join(f"- [{_label(c.title)}]({_target(c.url)})" for c in reply.citations)
         text += f"\n\n**{say(language, 'sources')}**\n{links}"

@@ -79,6 +79,7 @@ class Fault:
     drop: bool = False
     break_after_chars: int | None = None
     event: Event | None = None
+    malformed: bool = False
     retry_after: float | None = None
     times: int = 1
     chance: float = 1.0
@@ -238,7 +239,7 @@ class Control:
         if set(known) <= {"endpoint", "kind", "match", "times", "retry_after", "chance"}:
             raise ControlError(
                 "A fault needs one of status, error_code, delay_ms, drop, "
-                "break_after_chars or event."
+                "break_after_chars, event or malformed."
             )
         self.faults.append(Fault(**known))
 

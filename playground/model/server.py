@@ -271,6 +271,7 @@ class _Server:
     ) -> web.StreamResponse:
         settings, fault = self._control.settings, exchange.fault
         limit = fault.break_after_chars if fault and fault.event is None else None
+        malformed = fault is not None and fault.malformed
         response = web.StreamResponse(headers={"cache-control": "no-cache"})
         response.content_type = "text/event-stream"
         response.charset = "utf-8"
@@ -281,6 +282,9 @@ class _Server:
             if piece:
                 await self._pause(settings.first_token_ms if first else settings.token_ms)
                 first = False
+                if malformed and sent + len(piece) > (limit or 0):
+                    await response.write(b'data: {"type": oops\n\n')
+                    return response
                 if limit is not None and sent + len(piece) > limit:
                     _reset(request)
                 sent += len(piece)

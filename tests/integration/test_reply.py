@@ -66,7 +66,7 @@ async def test_an_answer_comes_in_pieces(replier: Replier, stand_in: Server) -> 
     reply = await replier.reply(ALICE, PROMPT, heard)
     assert reply.text == "".join(heard.pieces) == "Have some ramen. " * 20
     assert len(heard.pieces) > 5
-    assert not reply.cut_short
+    assert reply.cut is None
     assert reply.citations == ()
 
 
@@ -174,6 +174,7 @@ async def test_a_search_sees_the_query_alone(
         "model": STAND_IN_MODEL,
         "input": "weather in Kyoto",
         "tools": [{"type": "web_search"}],
+        "max_output_tokens": 8_000,
         "store": False,
         "safety_identifier": asked["safety_identifier"],
     }
@@ -263,7 +264,7 @@ async def test_an_answer_at_its_limit_is_cut_short(replier: Replier, stand_in: S
     script(stand_in, text="A very long answer indeed.")
     fault(stand_in, event="incomplete", break_after_chars=12)
     reply = await replier.reply(ALICE, PROMPT, Heard())
-    assert reply.cut_short
+    assert reply.cut == "cut_short"
     assert reply.text
     assert "A very long answer indeed.".startswith(reply.text)
 

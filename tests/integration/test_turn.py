@@ -157,6 +157,39 @@ async def test_a_model_that_refuses_is_one_sentence(
     assert house.row("turns", again)["status"] == "answered"
 
 
+@pytest.mark.parametrize("shown", [None, 400], ids=["at once", "in the middle"])
+async def test_a_stream_that_cannot_be_read_is_one_sentence(
+    house: House, shown: int | None
+) -> None:
+    """Malformed data ends the turn at its first request; what was shown gives way to a sentence."""
+    place = house.slack.place()
+    house.script(text="A long answer. " * 200)
+    house.fault(malformed=True, times=9, break_after_chars=shown)
+    asked = await house.ask(place, "Tell me")
+    assert house.replies(place, asked) == [say("en", "model_malformed")]
+    assert len(house.prompts()) == 1
+    turn = house.row("turns", asked)
+    assert (turn["status"], turn["reply"]) == ("failed", None)
+
+
+async def test_a_very_long_answer_is_cut_and_goes_on(house: House) -> None:
+    """A megabyte becomes four messages that end with a sentence; the next turn knows the end."""
+    place = house.slack.place()
+    text = "".join(f"This is line {number} of a very long story.\n" for number in range(25_000))
+    assert len(text) > 1_000_000
+    house.script(text=text)
+    asked = await house.ask(place, "Tell me a story")
+    replies = house.replies(place, asked)
+    assert len(replies) == 4
+    assert replies[-1].endswith(say("en", "cut_short"))
+    stored = house.row("turns", asked)["reply"]
+    assert "".join(replies).replace("\n", "") == stored.replace("\n", "")
+    house.script(text="It goes on.")
+    await house.ask(place, "Go on", thread_ts=asked.ts)
+    earlier = [one["content"] for one in house.prompts()[-1] if one["role"] == "assistant"]
+    assert earlier[-1].endswith(stored[-500:])
+
+
 async def test_an_answer_that_breaks_off_is_asked_for_again(house: House) -> None:
     """An answer that broke in the middle is asked for once more, and comes whole."""
     place = house.slack.place()

@@ -12,6 +12,7 @@ from tests.soak.questions import MARKER, Question
 
 APOLOGIES = (
     *("turn_failed", "model_down", "model_busy", "model_refused", "model_empty"),
+    *("model_malformed", "model_slow"),
     *("held_down", "held_busy", "held_too_long"),
 )
 

@@ -6,10 +6,11 @@ import itertools
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.links import Links, has_unlinked, links_in, normal
+from bot.addresses import links_in, normal
+from bot.links import Links, has_unlinked
 
 OWN = links_in(
     [
@@ -49,6 +50,11 @@ def through(text: str, cuts: tuple[int, ...] = ()) -> str:
         "<div class='a'>x</div> a < b > c &amp; 👨‍👩‍👧 می‌خواهم",
         "| a | b |\n|---|:-:|\n| [ ] | 1: 2 |\n",
         "- [ ] to do\n- [x] done [1, 2) and [note]: soon",
+        "Python 3.11, 10.0.0.0/8, 1.2.3.4, e.g. and/or, Booking.com, self.id and evil.com.",
+        "Run `self.user.name`, `os.environ.get` and `a.b.com/x` now, `x = a.b.name`.",
+        "```\nself.user.name = a.config.info[0](self.id)\n```\n",
+        "1. First\n   ```py\n   self.user.name\n   ```\n",
+        "詳細はfoo.net/path を、メールはme@home.org へ",
     ],
 )
 def test_what_may_stand_stands_to_the_letter(text: str) -> None:
@@ -111,6 +117,29 @@ def test_what_may_stand_stands_to_the_letter(text: str) -> None:
             "`https://evil.com` ```\nget https://evil.com\n```",
             "`evil[.]com` ```\nget evil[.]com\n```",
         ),
+        ("x.evil.de x.evil.co.jp", "x[.]evil[.]de x[.]evil[.]co[.]jp"),
+        ("x.github.io", "x[.]github[.]io"),
+        ("evil.pl/S (evil.sh?S) x=evil.md#S", "evil[.]pl/S (evil[.]sh?S) x=evil[.]md#S"),
+        ("[x](evil.pl/S) [x](<evil.pl/S>)", "x (evil[.]pl/S) x (evil[.]pl/S)"),
+        ("[x](1234567/S) [x](/S)", "x (1234567/S) x (/S)"),
+        ("[1]: evil.pl/S", "1: evil[.]pl/S"),
+        ("<img src=evil.pl/S>", "<img src=evil[.]pl/S>"),
+        ("1.2.3.4/S 1.2.3.4:80/S", "1[.]2[.]3[.]4/S 1[.]2[.]3[.]4:80/S"),
+        ("x.münchen.com 例え.jp/S", "x[.]münchen[.]com 例え[.]jp/S"),
+        ("evil.рф/S x.evil.中国", "evil[.]рф/S x[.]evil[.]中国"),
+        ("evil．com/S evil｡com/S", "evil[.]com/S evil[.]com/S"),
+        ("इति.com/S e\u0301.com/S", "इति[.]com/S e\u0301[.]com/S"),
+        ("C:\\evil.com/S", "C:\\evil[.]com/S"),
+        ("x.evil.de:/ x.evil.de:80", "x[.]evil[.]de:/ x[.]evil[.]de:80"),
+        ("tel:+811 sms:5", "tel: +811 sms: 5"),
+        ("https://own.site/page?x=1。com/S", "https://own.site/page?x=1。 com/S"),
+        # Code that a client could read otherwise is no code.
+        ("`x `a.evil.de` `", "`x `a[.]evil[.]de` `"),
+        ("> ```\na.evil.de\n", "> ```\na[.]evil[.]de\n"),
+        ("```\n```js\n```\na.evil.de", "```\n```js\n```\na[.]evil[.]de"),
+        (" ```\na.evil.de\n", " ```\na[.]evil[.]de\n"),
+        ("x ```\na.evil.de\n", "x ```\na[.]evil[.]de\n"),
+        ("```\nhttps://evil.de/S [x](https://evil.de)\n", "```\nevil[.]de/S x (evil[.]de)\n"),
         ("<!channel> <!subteam^S1|@team> <@U1> <#C1|general>", "@channel @@team @U1 #general"),
     ],
 )
@@ -137,6 +166,27 @@ def test_hosts_that_are_trusted(text: str, is_link: bool) -> None:
     """What whoever runs Kioku trusts is a link, with what is below it; what looks so is not."""
     links = Links(hosts={"docs.site"})
     assert (links.feed(text) + links.settle() == text) is is_link
+
+
+@settings(deadline=None)
+@given(st.integers(1, 60), st.sampled_from(["a", "a.com/", "[a](", "漢", "a@b.c", "`"]), st.data())
+def test_a_word_of_any_length_is_shown_without_links(
+    size: int, unit: str, data: st.DataObject
+) -> None:
+    """A word that is too long to be held contains no address, however it is cut into pieces."""
+    text = f"{unit * (size * 200)}https://evil.com/x.evil.de/S a.evil.de "
+    cuts = tuple(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    shown = through(text, cuts)
+    assert shown == through(text)
+    assert not LINK.search(shown)
+    assert "evil.de" not in shown
+    assert shown.endswith(" a[.]evil[.]de ")
+
+
+def test_an_earlier_answer_gives_addresses_with_a_scheme_only() -> None:
+    """What was left as text or code in an answer does not become the person's own."""
+    links = links_in(["`x.evil.de` evil.com a@evil.com https://own.site/a"], with_scheme=True)
+    assert links == {"https://own.site/a"}
 
 
 PIECES = st.lists(

@@ -308,10 +308,10 @@ def test_reply_text() -> None:
             Citation(url="https://b.example", title="  "),
             Citation(url="https://c.example/(a) b", title="<!channel> https://evil.com"),
         ),
-        cut_short=True,
+        cut="cut_short",
     )
     assert reply_text("en", reply) == (
-        "Yes.\n\n_The answer was cut off at the model’s length limit. Ask me to go on._"
+        "Yes.\n\n_The answer was cut here because it got very long. Ask me to go on._"
         "\n\n**Sources**\n- [A (draft) of x](https://a.example/?q=[1])\n- [link](https://b.example)"
         "\n- [@channel evil(.)com](https://c.example/%28a%29%20b)"
     )

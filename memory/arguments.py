@@ -1,0 +1,56 @@
+"""Arguments of a tool call, as a model writes them: JSON that may be malformed."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any
+
+MAX_ARGUMENTS = 50_000  # characters
+MAX_DEPTH = 16  # objects and lists within each other
+
+
+def read_arguments(arguments: object) -> dict[str, Any] | None:
+    """Return the arguments of a tool call, or None if they are no JSON object that can be used.
+
+    That is also the case for more than `MAX_ARGUMENTS` characters, for more than `MAX_DEPTH` levels
+    and for numbers that JSON does not have (NaN, infinity). NULs and lone surrogates are removed
+    from all texts, because PostgreSQL stores neither.
+    """
+    if not isinstance(arguments, str) or len(arguments) > MAX_ARGUMENTS:
+        return None
+    try:
+        given = json.loads(arguments or "{}", parse_constant=_number, parse_float=_number)
+    except (ValueError, RecursionError):
+        return None
+    return _cleaned(given) if isinstance(given, dict) and _depth_of(given) <= MAX_DEPTH else None
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("JSON has no such number.")
+    return number
+
+
+def _depth_of(value: object) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [
+            one
+            for outer in level
+            if isinstance(outer, dict | list)
+            for one in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return depth - 1
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "ignore").decode()
+    if isinstance(value, dict):
+        return {_cleaned(name): _cleaned(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(one) for one in value]
+    return value

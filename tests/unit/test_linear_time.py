@@ -1,0 +1,319 @@
+"""The time of every pattern and text function grows in proportion to the text, whatever it is."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeAlias
+
+import pytest
+import regex
+
+from bot.addresses import links_in
+from bot.links import Links
+from bot.posting.splitting import break_point, open_table, split_markdown
+from bot.prompt import shortened
+from memory.evidence import TypedMessage, Words, find_evidence, links_not_typed
+
+Pattern: TypeAlias = "re.Pattern[str] | regex.Pattern[str]"
+TextFunction: TypeAlias = Callable[[str], object]
+
+SHORT, LONG = 8_000, 40_000
+QUICK_SECONDS = 0.02  # below this for SHORT, even quadratic growth costs little for LONG
+# Five times the text may take eight times the processor time; quadratic growth takes 25 times.
+GROWTH = LONG / SHORT * 1.6
+MOST_SECONDS = 0.5  # for SHORT: more is too slow, however it grows
+UNITS = [
+    *("\n", " ", "\t", "\r\n", "a", "1", "A", "é", "e\u0301", "\u0301", "あ", "漢字", "ア、", "。"),
+    *("\u200b", "\u200d", "👍🏽", "\u202e", "\ue000", "\ud800"),
+    *("(", ")", "[", "]", "{", "<", ">", "](", "[a](", "[](", "[[", "](a", "[a]: ", "]:", "](\n"),
+    *(
+        "`",
+        "```",
+        "``` ",
+        "`a",
+        "\n```\n",
+        "\n~~~",
+        "~",
+        "~a ",
+        "_",
+        "_a ",
+        "*",
+        "**a",
+        "#",
+        "\n# a",
+    ),
+    *(".", ". ", "a.", "a. ", "1.", "..", "a.b", "a..", ".a/", "a.com/", "a-", "-", "- ", "--"),
+    *(":", "::", ":\n", "a:\n", ": ", "：\n", "/", "//", "://", "a://", "http://", "https://a.b/"),
+    *(
+        "@",
+        "a@",
+        "@a.",
+        "a@b.c ",
+        "mailto:",
+        "tel:1",
+        "www.",
+        "%",
+        "%41",
+        "&",
+        "&#",
+        "&#0",
+        "&amp;",
+    ),
+    *(
+        "|",
+        "|-",
+        "| - ",
+        "a|b\n",
+        "|\n",
+        "-|",
+        "---\n",
+        "> ",
+        "&gt;",
+        "\n> ",
+        "\n&gt; ",
+        "&gt;&gt;&gt;",
+    ),
+    *(
+        "<@U1",
+        "<@U1|",
+        "<@U1|a> ",
+        "<#C1|",
+        "<!",
+        "<!here|",
+        "<http:a|",
+        "<http:",
+        "<mailto:a@b|c> ",
+    ),
+    *(
+        "\\",
+        "\\.",
+        "a\\.",
+        "\\:\\/",
+        '"',
+        "'",
+        '"a ',
+        "=",
+        "a=",
+        "+",
+        "1 ",
+        "1-",
+        "1,",
+        "0x",
+        "\x00",
+    ),
+    *(
+        "password: ",
+        "token=",
+        "パスワードは",
+        "AAAA ",
+        "aaaa-",
+        "sk-",
+        "-----BEGIN ",
+        "a " * 8,
+        "!? ",
+    ),
+]
+
+
+def texts(seeds: list[str]) -> Iterator[tuple[str, Callable[[int], str]]]:
+    """Yield named ways to make a text of a given length, ended so that a match fails late."""
+    for unit in [*UNITS, *seeds]:
+        yield repr(unit), partial(repeated, "", unit, "\x01\n")
+    for seed in seeds:
+        for unit in ("a", " ", "\n", "1", "-", ".", "あ"):
+            yield f"{seed!r}, {unit!r}", partial(repeated, seed, unit, "")
+
+
+def repeated(start: str, unit: str, end: str, size: int) -> str:
+    """Return a text of `size` characters: a unit over and over, between a start and an end."""
+    return start + (unit * size)[: size - len(start) - len(end)] + end
+
+
+def took(work: TextFunction, text: str) -> float:
+    """Return the seconds of processor time that a call takes."""
+    began = time.process_time()
+    with suppress(ValueError, KeyError, IndexError, RecursionError):
+        result = work(text)
+        if inspect.isgenerator(result):
+            list(result)
+    return time.process_time() - began
+
+
+def slow(work: TextFunction, seeds: list[str]) -> list[str]:
+    """Return the texts for which the time of `work` grows faster than the text."""
+    found = []
+    for name, made in texts(seeds):
+        first = took(work, made(SHORT))
+        if first < QUICK_SECONDS:
+            continue
+        if first > MOST_SECONDS:
+            found.append(f"{name}: {first:.1f} s for {SHORT} characters")
+            continue
+        short, long = first, took(work, made(LONG))
+        for _ in range(3):
+            if long <= short * GROWTH:
+                break
+            short = max(short, took(work, made(SHORT)))
+            long = min(long, took(work, made(LONG)))
+        else:
+            found.append(f"{name}: {short:.3f} s, then {long:.3f} s")
+    return found
+
+
+def modules() -> Iterator[Any]:
+    """Yield every module of the bot and of memory."""
+    for package in ("memory", "bot"):
+        for found in pkgutil.walk_packages(
+            importlib.import_module(package).__path__, f"{package}."
+        ):
+            if not found.name.endswith("__main__"):
+                yield importlib.import_module(found.name)
+
+
+def reached(value: Any, depth: int = 4) -> Iterator[Pattern]:
+    """Yield the patterns in a value, in what it contains, and in the attributes of a class."""
+    contained: list[Any] = []
+    if isinstance(value, re.Pattern | regex.Pattern):
+        if isinstance(value.pattern, str):
+            yield value
+    elif isinstance(value, dict):
+        contained = list(value.values())
+    elif isinstance(value, tuple | list | set | frozenset):
+        contained = list(value)
+    elif inspect.isclass(value) and value.__module__.startswith(("bot", "memory")):
+        contained = [one for name, one in vars(value).items() if not name.startswith("__")]
+    for one in contained if depth else ():
+        yield from reached(one, depth - 1)
+
+
+def written_inline(module: Any) -> Iterator[Pattern]:
+    """Yield the patterns that a module's functions pass to `re` or `regex` as literals."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="re" | "regex" as library)),
+                args=[ast.Constant(value=str() as pattern), *_],
+            ):
+                yield (re if library == "re" else regex).compile(pattern)
+
+
+def patterns() -> dict[str, Pattern]:
+    """Return every pattern by the name of its module and its text."""
+    found: dict[str, Pattern] = {}
+    for module in modules():
+        values = [value for name, value in vars(module).items() if not name.startswith("__")]
+        for pattern in [*reached(values), *written_inline(module)]:
+            found.setdefault(f"{module.__name__} {pattern.pattern[:60]}", pattern)
+    unique = {(one.pattern, one.flags): (name, one) for name, one in reversed(found.items())}
+    return dict(sorted(unique.values()))
+
+
+TEXT_PARAMETERS = frozenset(
+    {"text", "url", "address", "word", "words", "reply", "title", "question", "arguments", "body"}
+    | {"target", "value", "link", "sentence", "line", "query", "label", "typed"}
+)
+REQUIRED = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.KEYWORD_ONLY,
+)
+# It prints its text.
+NOT_OF_TEXT = frozenset({"tell"})
+
+
+def of_text(function: Any) -> bool:
+    """Return whether a function takes a text, and nothing else that is required."""
+    if inspect.iscoroutinefunction(function) or function.__name__ in NOT_OF_TEXT:
+        return False
+    given = list(inspect.signature(function).parameters.values())
+    return (
+        bool(given)
+        and given[0].name in TEXT_PARAMETERS
+        and str(given[0].annotation) == "str"
+        and not any(one.default is one.empty and one.kind in REQUIRED for one in given[1:])
+    )
+
+
+def functions() -> dict[str, TextFunction]:
+    """Return every function of one text, and those of more parameters with some of them."""
+    found: dict[str, TextFunction] = {
+        f"{module.__name__}.{name}": value
+        for module in modules()
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and of_text(value)
+    }
+    other = TypedMessage(Words(text="I like https://a.example/x and tea.", channel="D1", ts="1.0"))
+    found |= {
+        "Links.feed": lambda text: (one := Links()).feed(text) + one.settle(),
+        "Links.feed, in pieces": in_pieces,
+        "links_in": lambda text: links_in([text]),
+        "TypedMessage": typed_message,
+        "find_evidence": lambda text: find_evidence(text, [other, typed_message(text)]),
+        "links_not_typed": lambda text: links_not_typed({"fact": text}, [other]),
+        "links typed": lambda text: links_not_typed("https://b.example/", [typed_message(text)]),
+        "split_markdown": lambda text: split_markdown(text, 3_000),
+        "break_point": lambda text: break_point(text, len(text) - 1),
+        "open_table": lambda text: open_table(f"{text}|\n", "a|b"),
+        "open_table, a rule": lambda text: open_table(f"h|h\n{text}x|\n", "a|b"),
+        "shortened": lambda text: shortened(text, 1_000),
+    }
+    return found
+
+
+def in_pieces(text: str) -> str:
+    """Return what `Links` shows of a text that comes in small pieces."""
+    links = Links()
+    shown = [links.feed(text[at : at + 10]) for at in range(0, len(text), 10)]
+    return "".join(shown) + links.settle()
+
+
+def typed_message(text: str) -> TypedMessage:
+    """Return a text as a message that formation reads."""
+    return TypedMessage(Words(text=text, channel="D1", ts="1.0"))
+
+
+PATTERNS, FUNCTIONS = patterns(), functions()
+
+
+def test_all_are_found() -> None:
+    """The search reaches patterns and functions of both packages."""
+    names = " ".join([*PATTERNS, *FUNCTIONS])
+    for part in ("bot.words", "bot.links", "bot.posting.splitting", "memory.credentials"):
+        assert part in names
+    assert {"bot.words.typed", "memory.text.letters", "memory.text.clean"} <= set(FUNCTIONS)
+    assert len(PATTERNS) > 50
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_pattern_takes_linear_time(name: str) -> None:
+    """Searching, and matching from the start, take time in proportion to the text."""
+    pattern = PATTERNS[name]
+    seeds = sorted(set(re.findall(r"[A-Za-z]{2,12}|[\u3041-\u9fff]{1,6}", pattern.pattern)))[:6]
+
+    def searched(text: str) -> None:
+        for _ in pattern.finditer(text):
+            pass
+        pattern.fullmatch(text)
+
+    assert slow(searched, seeds) == []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_text_function_takes_linear_time(name: str) -> None:
+    """A text function takes time in proportion to its text."""
+    assert slow(FUNCTIONS[name], []) == []
+
+
+def test_a_megabyte_without_a_space_is_read_at_once() -> None:
+    """What `Links` holds back is limited: small pieces of one endless word are not read again."""
+    assert took(in_pieces, "x" * 1_000_000) < 5.0
+    assert took(in_pieces, "a.com/" * 40_000) < 5.0
