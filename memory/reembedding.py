@@ -9,11 +9,12 @@ import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow, dict_row
 
-from memory.embeddings import Embedder, literal
+from memory.embeddings import Embedder
 from memory.errors import AlreadyUnderWay
 from memory.migrating import EmbeddingSpace
 from memory.rows import VECTOR_FIELD
 from memory.schemas import searchable_text
+from memory.vectors import packed, vector_array
 
 BATCH = 64
 _LOCK = 0x6B696F6B75_02  # "kioku", 2
@@ -141,17 +142,24 @@ async def _write(
     batch: Sequence[DictRow],
     vectors: Sequence[Sequence[float]],
 ) -> None:
-    for row, vector in zip(batch, vectors, strict=True):
-        # A row that was forgotten or changed meanwhile is not written: it is found again, or gone.
-        await connection.execute(
-            "INSERT INTO store_vectors_next"
-            " (prefix, key, field_name, embedding, created_at, updated_at)"
-            " SELECT prefix, key, %s, %s::vector, updated_at, updated_at FROM store"
-            " WHERE prefix = %s AND key = %s AND updated_at = %s"
-            " ON CONFLICT (prefix, key, field_name)"
-            " DO UPDATE SET embedding = EXCLUDED.embedding, updated_at = EXCLUDED.updated_at",
-            (VECTOR_FIELD, literal(vector), row["prefix"], row["key"], row["updated_at"]),
-        )
+    # A row that was forgotten or changed meanwhile is not written: it is found again, or gone.
+    await connection.execute(
+        "INSERT INTO store_vectors_next"
+        " (prefix, key, field_name, embedding, created_at, updated_at)"
+        " SELECT s.prefix, s.key, %(field)s, made.embedding, s.updated_at, s.updated_at"
+        " FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(times)s::timestamptz[],"
+        " %(vectors)b::vector[]) AS made (prefix, key, updated_at, embedding)"
+        " JOIN store s ON s.prefix = made.prefix AND s.key = made.key"
+        " AND s.updated_at = made.updated_at ON CONFLICT (prefix, key, field_name)"
+        " DO UPDATE SET embedding = EXCLUDED.embedding, updated_at = EXCLUDED.updated_at",
+        {
+            "field": VECTOR_FIELD,
+            "prefixes": [row["prefix"] for row in batch],
+            "keys": [row["key"] for row in batch],
+            "times": [row["updated_at"] for row in batch],
+            "vectors": await vector_array(connection, list(map(packed, vectors))),
+        },
+    )
 
 
 async def _swap(connection: AsyncConnection[DictRow], space: EmbeddingSpace) -> bool:
