@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,14 +58,24 @@ class SlackFiles:
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
 
-    async def send(self, user: str, name: str, content: bytes, text: str) -> None:
+    async def send(
+        self,
+        user: str,
+        name: str,
+        content: bytes,
+        text: str,
+        *,
+        noted: Callable[[str], Awaitable[None]],
+    ) -> None:
         """Send a file to a person's direct messages with the app, below a message with `text`.
 
-        Raises `FileScopeMissing`, `FilesForbidden` and `FileNotSent`.
+        `noted` is awaited with its id before anybody can see it. Raises `FileScopeMissing`,
+        `FilesForbidden` and `FileNotSent`.
         """
         note: dict[str, str] = {}
         try:
             file = await self._upload(name, content)
+            await noted(file)
             posted = await patiently(
                 lambda: self._client.chat_postMessage(
                     channel=user, text=text, unfurl_links=False, metadata=NOTICE_METADATA

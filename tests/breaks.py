@@ -2220,6 +2220,50 @@ BREAKS = (
         ("tests/integration/test_catching_up.py::test_a_shared_direct_message_is_looked_up",),
     ),
     Break(
+        "an exported file goes with the person",
+        "bot/own/slack_deletions.py",
+        "await self._client.files_delete(file=ref)",
+        "del ref",
+        "The file with everything about a person would stay in Slack after they were erased.",
+        (
+            "tests/integration/test_erasing_everywhere.py"
+            "::test_the_exported_file_is_deleted_in_slack",
+        ),
+    ),
+    Break(
+        "a failed job of an erased person",
+        "bot/own/data.py",
+        "DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND",
+        "DELETE FROM procrastinate_jobs WHERE status = 'todo' AND",
+        "A failed job would keep the id of an erased person for two weeks.",
+        (
+            "tests/integration/test_erasing_everywhere.py"
+            "::test_no_column_names_the_person_but_what_the_receipt_says",
+        ),
+    ),
+    Break(
+        "what is delivered again has no author",
+        "bot/own/data.py",
+        'await connection.execute("SELECT forget_author_of_events()")',
+        "pass",
+        "The inbox would name an erased person for two weeks.",
+        (
+            "tests/integration/test_erasing_everywhere.py"
+            "::test_no_column_names_the_person_but_what_the_receipt_says",
+        ),
+    ),
+    Break(
+        "messages after the erasing stay",
+        "bot/own/slack_deletions.py",
+        'more: dict[str, Any] = {"latest": begun["before"], "limit": _PAGE}',
+        'more: dict[str, Any] = {"limit": _PAGE}',
+        "Answers that a person got after they were erased would be deleted as well.",
+        (
+            "tests/integration/test_erasing_everywhere.py"
+            "::test_what_is_written_after_the_erasing_stays",
+        ),
+    ),
+    Break(
         "incognito covers every thread of a direct message",
         "bot/person/incognito.py",
         "return [thread, DIRECT] if is_direct(channel_id) else [thread]",

@@ -111,7 +111,8 @@ def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
         if errors := modals.erasing.errors(body["view"]):
             await ack(response_action="errors", errors=errors)
             return
-        await stored(ack, client, body, modals.erasing.erased)
+        work = partial(modals.erasing.erased, view=body["view"])
+        await stored(ack, client, body, work)
 
     @app.view(FORGET_FORM)
     async def forget(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:

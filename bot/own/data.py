@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -10,6 +11,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.config import Settings
+from bot.locale import Language
+from bot.own.slack_deletions import plan_deletions
+from bot.running.queue import Queue
 from memory import (
     Erased,
     Person,
@@ -41,6 +45,7 @@ TABLES: tuple[LiteralString, ...] = (
     "quiet_threads",
     "viewed",
     "prompted",
+    "sent_files",
     "person_requests",
 )
 # Slack delivers an event again for some minutes: what was answered is not to be answered again.
@@ -91,6 +96,9 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
             " FROM incognito_threads",
             "since, thread",
         )
+        files = await _rows(
+            connection, person, "SELECT file_id AS id, sent_at FROM sent_files", "sent_at"
+        )
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -104,6 +112,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         "settings": chosen[0] if chosen else {},
         "incognito_threads": incognito,
         "home": home[0] if home else {},
+        "files": files,
     }
 
 
@@ -128,24 +137,83 @@ def providers(settings: Settings) -> dict[str, str]:
     }
 
 
-async def erase_person(pool: Pool, person: Person) -> Erased:
-    """Erase everything of a person: memories, ledger, conversation, queue, settings.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonErased(Erased):
+    """The receipt, with what goes in Slack and what stays under the person's id.
 
-    What has just been delivered keeps its id, without its text, until Slack has stopped delivering
-    it again. Wins against whatever runs for the person at that moment; twice is once.
+    `files` of the app's are going to be deleted in Slack, and, with `messages`, its messages in
+    direct messages. `places` are of messages that are never to be learned from again; `operator`
+    counts what operators did with the person's data, `listed` says that the workspace's policy
+    names them.
     """
 
+    files: int
+    messages: bool
+    places: int
+    operator: int
+    listed: bool
+
+
+async def erase_person(
+    pool: Pool,
+    person: Person,
+    *,
+    language: Language = "en",
+    messages: bool = False,
+    direct: str | None = None,
+) -> PersonErased:
+    """Erase everything of a person: memories, ledger, conversation, queue, settings.
+
+    Files that the app has sent them are deleted in Slack by jobs, and with `messages` also its own
+    messages in their direct messages, `direct` where that is known. What has just been delivered
+    keeps its ids, without text or author, until Slack has stopped delivering it again. Wins against
+    whatever runs for the person at that moment; twice is once.
+    """
+    queue = Queue(pool)
+    going: tuple[int, bool] = (0, False)
+    kept: DictRow = {}
+
     async def ours(connection: AsyncConnection[DictRow]) -> dict[str, int]:
+        nonlocal going
+        going = await plan_deletions(
+            connection, queue, person, language, messages=messages, direct=direct
+        )
         return await _erase_ours(connection, person)
 
     async def left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
+        nonlocal kept
+        found = await connection.execute(_KEPT, _values(person))
+        [kept] = await found.fetchall()
         conditions = dict.fromkeys(TABLES, _OF_PERSON)
-        conditions["inbox_events"] += " AND message IS NOT NULL"
-        return await count_each(connection, conditions, _values(person))
+        counts = await count_each(connection, conditions, _values(person))
+        return {**counts, "procrastinate_jobs": kept["jobs"]}
 
     erased = await erase(pool, person, also=ours, left=left)
     log.info("erased a person: %d row(s), %d left", erased.total, sum(erased.left.values()))
-    return erased
+    return PersonErased(
+        at=erased.at,
+        counts=erased.counts,
+        left=erased.left,
+        files=going[0],
+        messages=going[1],
+        places=kept["places"],
+        operator=kept["operator"],
+        listed=kept["listed"],
+    )
+
+
+# What stays under a person's id, and of what is erased the jobs that came in meanwhile. Those with
+# `erased` show them that they are unknown, and are gone when they have.
+_KEPT: LiteralString = (
+    "SELECT (SELECT count(*) FROM forgotten_sources WHERE team_id = %(team)s"
+    " AND user_id = %(user)s) AS places,"
+    " (SELECT count(*) FROM operator_actions WHERE team_id = %(team)s AND user_id = %(user)s)"
+    " AS operator,"
+    " EXISTS (SELECT FROM workspace_policies WHERE team_id = %(team)s"
+    " AND %(user)s = ANY(people)) AS listed,"
+    " (SELECT count(*) FROM procrastinate_jobs WHERE status <> 'doing'"
+    " AND args->>'team' = %(team)s AND args->>'user' = %(user)s AND NOT args ? 'erased') AS jobs"
+)
 
 
 async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
@@ -158,7 +226,7 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
         values,
     )
     jobs = await connection.execute(
-        "DELETE FROM procrastinate_jobs WHERE status = 'todo' AND args->>'team' = %(team)s"
+        "DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND args->>'team' = %(team)s"
         " AND args->>'user' = %(user)s",
         values,
     )
@@ -167,6 +235,7 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
     conditions["inbox_events"] += f" AND received_at < now() - interval '{_DELIVERED_AGAIN}'"
     counts |= await delete_each(connection, conditions, values)
     counts["inbox_events"] += blanked.rowcount
+    await connection.execute("SELECT forget_author_of_events()")
     return counts
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
+from functools import partial
 
 from bot.config import Settings
 from bot.locale import Language, say
 from bot.own.data import export_person
+from bot.own.slack_deletions import note_file
 from bot.slack_files import FileNotSent, FileScopeMissing, FilesForbidden, SlackFiles
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.transfer import export_offer
-from memory import Person, Pool, impatiently
+from memory import Person, Pool, impatiently, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,9 @@ class Exporting:
         content = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
         name = f"kioku-{datetime.now(UTC).date().isoformat()}.json"
         try:
-            await self._files.send(person.user_id, name, content.encode(), text)
+            await self._files.send(
+                person.user_id, name, content.encode(), text, noted=partial(self._note, person)
+            )
         except FileScopeMissing:
             return private(say(language, "export_no_scope"))
         except FilesForbidden:
@@ -55,3 +59,7 @@ class Exporting:
             return private(say(language, key))
         log.info("a person exported what is kept of them")
         return private(say(language, "exported"))
+
+    async def _note(self, person: Person, file: str) -> None:
+        async with person_transaction(self._pool, person) as connection:
+            await note_file(connection, person, file)

@@ -83,6 +83,8 @@ STATUS = Budget("status", burst=60, per_minute=500)
 """``assistant.threads.setStatus``."""
 SESSION = Budget("session", burst=10, per_minute=40)
 """``agents.sessions.setStatus``, Tier 3."""
+DELETE = Budget("delete", burst=10, per_minute=40)
+"""``chat.delete`` and ``files.delete``, Tier 3 each."""
 PROFILE = Budget("profile", burst=20, per_minute=80)
 """``users.info``, Tier 4."""
 

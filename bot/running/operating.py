@@ -16,7 +16,7 @@ from psycopg import OperationalError
 from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
 from bot.config import Settings
-from bot.own.data import erase_person, export_person
+from bot.own.data import PersonErased, erase_person, export_person
 from bot.running.commands import database
 from bot.running.connections import create_openai_client
 from bot.running.progress import ProgressBar
@@ -78,10 +78,27 @@ def erase(settings: Settings, team: str, user: str, *, agreed: bool, ask: Ask = 
         tell(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
         for table, count in sorted(erased.counts.items()):
             tell(f"  {table:20}{count:8} erased{erased.left.get(table, 0):8} left")
+        for line in _also(erased):
+            tell(line)
         if any(erased.left.values()):
             raise StartError("Something came in meanwhile: run the command again.")
 
     asyncio.run(go())
+
+
+def _also(erased: PersonErased) -> list[str]:
+    """Return what goes in Slack, and what stays under the person's id."""
+    lines = []
+    if erased.files:
+        lines.append(f"The running application deletes {erased.files} file(s) in Slack.")
+    lines.append(
+        "Messages in Slack stay; the person can have Kioku's own deleted (Erase for Good)."
+    )
+    lines.append(f"Stays: {erased.places} place(s) of messages never to be learned from again,")
+    lines.append(f"{erased.operator + 1} line(s) of operator_actions, with this one.")
+    if erased.listed:
+        lines.append("The id is in the workspace's policy: `kioku policy` changes that.")
+    return lines
 
 
 def reembed(settings: Settings, *, again: bool) -> None:

@@ -26,6 +26,7 @@ from bot.own.modals import Modals, create_modals
 from bot.own.periods import PeriodForgetting
 from bot.own.placing import Placing
 from bot.own.previews import Previews
+from bot.own.slack_deletions import SlackDeletions
 from bot.person.admission import Admission
 from bot.person.controls import Controls
 from bot.person.people import People
@@ -83,6 +84,7 @@ class Wiring:
     workspaces: Workspaces
     offboarding: Offboarding
     reading: Reading
+    slack_deletions: SlackDeletions
     suggesting: Suggesting
     viewing: Viewing
     parts: Parts
@@ -162,7 +164,7 @@ def wire(connections: Connections) -> Wiring:
             verifier=verifier,
             shares=shares,
         ),
-        Erasing(pool, people),
+        Erasing(pool, people, slack),
         schemas=schemas,
     )
     placing = Placing(pool, embedder, audiences)
@@ -254,6 +256,7 @@ def wire(connections: Connections) -> Wiring:
         reading=Reading(
             pool, queue, inbox, audiences, slack, str(connections.identity.bot_user_id)
         ),
+        slack_deletions=SlackDeletions(pool, queue, slack, workspace.bot_user_id),
         viewing=viewing,
         suggesting=Suggesting(
             pool, queue, slack, people, consent=settings.consent, admission=admission

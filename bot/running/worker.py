@@ -21,6 +21,7 @@ from bot.inbox import ANSWER
 from bot.learning import FORM
 from bot.locale import LANGUAGES, say
 from bot.offboarding import PURGE
+from bot.own.slack_deletions import DELETE_IN_SLACK
 from bot.running.queue import HOMES, LEARNING, REPLIES, UPKEEP
 from bot.running.upkeep import EVERY_MINUTE, KEEP_UP, Upkeep
 from bot.running.wiring import Wiring
@@ -57,6 +58,7 @@ def register_work(wiring: Wiring) -> None:
         (overhearing.READ, wiring.reading.overheard, REPLIES, 6, 2),
         (CATCH_UP, catching_up.plan, REPLIES, 6, 2),
         (READ_ON, catching_up.read_on, REPLIES, 6, 2),
+        (DELETE_IN_SLACK, wiring.slack_deletions.work, LEARNING, 8, 2),
     ):
         served = wiring.offboarding.while_served(work)
         queue.register(name, kind, served, attempts=attempts, wait=wait)

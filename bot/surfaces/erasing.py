@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bot.locale import Language, say
 from bot.own.openings import ERASE_ACTION
 from bot.surfaces.blocks import Block, button, note, plain_text, section
 from bot.surfaces.views import View, asking_view, reading_view
-from memory import Erased
+
+if TYPE_CHECKING:
+    from bot.own.data import PersonErased
 
 ERASE_FORM = "erase_person"
 _WORD = "erase.word"
+_MESSAGES = "erase.messages"
 # Of the tables of a receipt, those a person knows by name; the others are counted together.
 _NAMED = {
     "store": "erased_memories",
@@ -38,6 +41,20 @@ def erase_form(language: Language) -> View:
             "label": plain_text(say(language, "erase_type", word=word)),
             "element": {"type": "plain_text_input", "action_id": "value", "max_length": 20},
         },
+        {
+            "type": "input",
+            "block_id": _MESSAGES,
+            "optional": True,
+            "label": plain_text(say(language, "erase_messages")),
+            "hint": plain_text(say(language, "erase_messages_hint")),
+            "element": {
+                "type": "checkboxes",
+                "action_id": "value",
+                "options": [
+                    {"text": plain_text(say(language, "erase_messages_too")), "value": "yes"}
+                ],
+            },
+        },
     ]
     return asking_view(
         language, "erase_title", blocks, callback=ERASE_FORM, submit="erase_submit", metadata={}
@@ -50,19 +67,43 @@ def typed_word(view: Mapping[str, Any]) -> tuple[str, str]:
     return _WORD, str(held.get("value") or "")
 
 
-def erased_view(language: Language, erased: Erased) -> View:
-    """Return the receipt: what went, and what a search still found."""
+def wants_messages(view: Mapping[str, Any]) -> bool:
+    """Say whether the app's messages in direct messages are to be deleted as well."""
+    held = view["state"]["values"].get(_MESSAGES, {}).get("value") or {}
+    return bool(held.get("selected_options"))
+
+
+def erased_view(language: Language, erased: PersonErased) -> View:
+    """Return the receipt: what went, what goes in Slack now, and what stays and why."""
     named = sum(erased.counts.get(table, 0) for table in _NAMED)
     lines = [say(language, key, count=erased.counts.get(table, 0)) for table, key in _NAMED.items()]
     lines.append(say(language, "erased_rest", count=erased.total - named))
     left = sum(erased.left.values())
     end = say(language, "erased_left", count=left) if left else say(language, "erased_none_left")
-    return reading_view(
-        language,
-        "erase_title",
-        [
-            section(say(language, "erased")),
-            section("\n".join(f"• {line}" for line in lines)),
-            section(end),
-        ],
-    )
+    blocks = [section(say(language, "erased")), section(_listed(lines))]
+    if going := _going(language, erased):
+        blocks += [section(say(language, "erased_going")), section(_listed(going))]
+    stays = say(language, "erased_stays")
+    blocks += [section(end), section(stays), section(_listed(_staying(language, erased)))]
+    return reading_view(language, "erase_title", blocks)
+
+
+def _going(language: Language, erased: PersonErased) -> list[str]:
+    lines = [say(language, "erased_files", count=erased.files)] if erased.files else []
+    return lines + ([say(language, "erased_messages")] if erased.messages else [])
+
+
+def _staying(language: Language, erased: PersonErased) -> list[str]:
+    own = "erased_stays_yours" if erased.messages else "erased_stays_ours"
+    lines = [say(language, own), say(language, "erased_stays_ids")]
+    if erased.places:
+        lines.append(say(language, "erased_stays_places", count=erased.places))
+    if erased.operator:
+        lines.append(say(language, "erased_stays_operator", count=erased.operator))
+    if erased.listed:
+        lines.append(say(language, "erased_stays_policy"))
+    return [*lines, say(language, "erased_stays_backups")]
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return "\n".join(f"• {line}" for line in lines)

@@ -79,8 +79,31 @@ def info(call: Call) -> Json:
     return {"file": file_object(call.slack, file), "comments": []}
 
 
+def delete(call: Call) -> Json:
+    """files.delete: a file of the app's own, which leaves a tombstone in its messages."""
+    workspace = call.slack.workspace
+    file = workspace.files.get(call.text("file"))
+    if file is None:
+        raise SlackError("file_not_found")
+    if file.owner != call.bot.id:
+        raise SlackError("cant_delete_file")
+    if file.content is None:
+        raise SlackError("file_deleted")
+    file.content = None
+    workspace.save(file)
+    gone = {"id": file.id, "mode": "tombstone"}
+    for channel in file.channels:
+        for message in list(workspace.messages[channel].values()):
+            shown = message.body.get("files") or []
+            if any(one["id"] == file.id for one in shown):
+                files = [gone if one["id"] == file.id else one for one in shown]
+                call.slack.posting.change(message, {"files": files})
+    return {}
+
+
 HANDLERS: dict[str, Callable[[Call], Json]] = {
     "files.getUploadURLExternal": get_upload_url,
     "files.completeUploadExternal": complete_upload,
     "files.info": info,
+    "files.delete": delete,
 }

@@ -48,6 +48,8 @@ NOBODYS = {
     "operator_actions",
     "workspace_policies",
     "workspaces",
+    "slack_deletions",
+    "slack_erasures",
     "store_migrations",
     "vector_migrations",
 }

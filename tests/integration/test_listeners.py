@@ -200,7 +200,7 @@ async def door(
         notices,
         controls,
         Importing(pool, embedder, files, consent="ask"),
-        Erasing(pool, people),
+        Erasing(pool, people, client),
     )
     previews = Previews(pool, embedder, audiences, stand_in=False)
     workspaces = Workspaces(pool)

@@ -98,6 +98,7 @@ def test_what_is_optional_is_only_for_files(manifest: dict[str, Any], called: se
         "files.getUploadURLExternal",
         "files.completeUploadExternal",
         "files.info",
+        "files.delete",
     }
     assert not set(scopes["bot"]) & set(scopes["bot_optional"])
 

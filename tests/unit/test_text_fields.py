@@ -51,7 +51,7 @@ FIELDS: dict[str, tuple[int, str]] = {
         " place_choose_dm_more place_choose_public_more place_choose_own_more home_every_kind"
         " home_kind home_language_slack kind_food kind_tech kind_fact kind_instruction"
         " kind_episode kind_other feedback_wrong feedback_forgot feedback_memory feedback_asked"
-        " feedback_length feedback_other import_tick",
+        " feedback_length feedback_other import_tick erase_messages_too",
     ),
     "a placeholder": (
         150,
@@ -68,11 +68,13 @@ FIELDS: dict[str, tuple[int, str]] = {
         " field_food_name field_cuisine field_preference field_fact field_instruction"
         " field_observation field_action field_result settings_memory settings_notices"
         " settings_language_label settings_retention place_where place_channel erase_type"
+        " erase_messages"
         " import_text import_file feedback_why feedback_comment pause_until",
     ),
     "a hint": (
         2_000,
-        "place_channel_hint settings_retention_hint import_text_hint form_range form_lines",
+        "place_channel_hint settings_retention_hint import_text_hint form_range form_lines"
+        " erase_messages_hint",
     ),
     "a status line": (
         50,

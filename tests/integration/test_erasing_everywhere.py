@@ -1,0 +1,254 @@
+"""What is left of a person who was erased: in every column of the database, and in Slack."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from bot.locale import say
+from bot.own.data import erase_person
+from bot.own.slack_deletions import DELETE_IN_SLACK
+from bot.surfaces.erasing import erase_form, erased_view
+from memory import Person, person_transaction
+from tests.integration.playground_slack import Place
+from tests.integration.wired import Wired
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+# Each is on the receipt; jobs with `erased` show the person that they are unknown, and end.
+NAMED = {"forgotten_sources", "operator_actions", "workspace_policies"}
+
+
+def naming(app: Wired, person: Person) -> dict[str, int]:
+    """Count the rows of each table, the queue's too, in which any column names the person.
+
+    The catalogue says which tables and columns there are, so that a new one is among them.
+    """
+    counts: dict[str, int] = {}
+    with psycopg.connect(app.database) as owner:
+        columns = owner.execute(
+            "SELECT c.table_name, array_agg(c.column_name::text) FROM information_schema.columns c"
+            " JOIN information_schema.tables t USING (table_schema, table_name)"
+            " WHERE t.table_schema = 'public' AND t.table_type = 'BASE TABLE' GROUP BY 1"
+        ).fetchall()
+        for table, names in columns:
+            text = sql.SQL(" || ' ' || ").join(
+                sql.SQL("coalesce({}::text, '')").format(sql.Identifier(name)) for name in names
+            )
+            query = sql.SQL("SELECT count(*) FROM {} WHERE strpos({}, %s) > 0").format(
+                sql.Identifier(table), text
+            )
+            [row] = owner.execute(query, (person.user_id,)).fetchall()
+            if row[0]:
+                counts[table] = row[0]
+    return counts
+
+
+async def lived(app: Wired, place: Place) -> Person:
+    """Let somebody use all that keeps something of them."""
+    person = Person(app.slack.team_id, place.user)
+    wiring = app.wiring
+    asked = await app.ask(place, "I love ramen and I live in Osaka")
+    await app.form(asked)
+    await app.ask(place, "What shall I eat?")
+    await app.told(place, "what else?")
+    await wiring.own_commands.memories(person, "en", "export", place.channel)
+    await wiring.homes.opened(person, slack_hash="")
+    await wiring.suggesting.suggest(person.team_id, person.user_id, place.channel)
+    await wiring.controls.go_incognito(person)
+    await wiring.controls.pause(person)
+    app.rows(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status) VALUES"
+        " ('learning', 'form_memories', %s, %s::jsonb, 'failed') RETURNING 1",
+        f"learning:{person.namespace('dm').prefix}",
+        json.dumps({"team": person.team_id, "user": person.user_id, "audience": "dm"}),
+    )
+    app.rows(
+        "INSERT INTO operator_actions (operator, action, team_id, user_id, rows)"
+        " VALUES ('ops', 'export', %s, %s, 3) RETURNING 1",
+        person.team_id,
+        person.user_id,
+    )
+    return person
+
+
+def jobs(app: Wired, name: str = "") -> list[dict[str, Any]]:
+    """Take the waiting jobs, of a name if one is given; return their names and arguments."""
+    return app.rows(
+        "DELETE FROM procrastinate_jobs WHERE status = 'todo' AND (task_name = %s OR %s = '')"
+        " RETURNING task_name, args",
+        name,
+        name,
+    )
+
+
+async def deleted(app: Wired) -> int:
+    """Work off what is to be deleted in Slack; return how many jobs that took."""
+    count = 0
+    while waiting := jobs(app, DELETE_IN_SLACK):
+        for job in waiting:
+            app.rows("DELETE FROM slack_budgets RETURNING 1")
+            await app.wiring.slack_deletions.work(**job["args"])
+            count += 1
+    return count
+
+
+def seen(app: Wired, place: Place) -> list[dict[str, Any]]:
+    """Return what stands in a person's direct message, as they see it."""
+    path = f"channels/{place.channel}/messages?as={place.user}"
+    found: list[dict[str, Any]] = app.slack.control(path)["messages"]
+    return found
+
+
+async def test_no_column_names_the_person_but_what_the_receipt_says(app: Wired) -> None:
+    """Every column of every table is searched; what is left of the person is on the receipt."""
+    place = app.slack.place()
+    person = await lived(app, place)
+    before = naming(app, person)
+    assert before.keys() >= {"turns", "inbox_events", "sent_files", "procrastinate_jobs", "store"}
+    erased = await erase_person(app.pool, person)
+    assert not any(erased.left.values())
+    left = naming(app, person)
+    # Home and the suggested prompts are shown anew, once: these jobs hold the id for seconds.
+    assert left.keys() <= NAMED | {"procrastinate_jobs"}
+    await deleted(app)
+    again = [job for job in jobs(app) if person.user_id in json.dumps(job["args"])]
+    assert {job["task_name"] for job in again} <= {"publish_home", "suggest_prompts"}
+    assert all("erased" in job["args"] for job in again)
+    left = naming(app, person)
+    assert left.pop("forgotten_sources") == erased.places > 0
+    assert left.pop("operator_actions") == erased.operator == 1
+    assert left == {}
+    receipt = json.dumps(erased_view("en", erased), ensure_ascii=False)
+    assert say("en", "erased_stays_places", count=erased.places) in receipt
+    assert say("en", "erased_stays_operator", count=1) in receipt
+
+
+async def test_what_was_just_delivered_loses_its_author_and_goes_soon(app: Wired) -> None:
+    """Its ids stay for a quarter of an hour, so that it is not answered anew; then nothing does."""
+    place = app.slack.place()
+    message = await app.ask(place, "I love ramen")
+    await erase_person(app.pool, message.person)
+    assert not await app.wiring.inbox.store(message)
+    [row] = app.rows("SELECT user_id, message, status FROM inbox_events WHERE ts = %s", message.ts)
+    assert row == {"user_id": "", "message": None, "status": "done"}
+    app.rows(
+        "UPDATE inbox_events SET finished_at = finished_at - interval '16 minutes'"
+        " WHERE ts = %s RETURNING 1",
+        message.ts,
+    )
+    app.rows("SELECT * FROM clear_away(1000)")
+    assert app.rows("SELECT 1 FROM inbox_events WHERE ts = %s", message.ts) == []
+
+
+async def test_the_exported_file_is_deleted_in_slack(app: Wired) -> None:
+    """The file with everything goes; messages stay where nobody asked for their end."""
+    place = app.slack.place()
+    person = await lived(app, place)
+    [file] = [one for message in seen(app, place) for one in message.get("files", [])]
+    replies = [m for m in seen(app, place) if m["user"] == app.slack.bot_user_id]
+    erased = await erase_person(app.pool, person)
+    assert (erased.files, erased.messages) == (1, False)
+    assert person.user_id not in str(app.rows("SELECT * FROM slack_deletions"))
+    await deleted(app)
+    [gone] = [one for message in seen(app, place) for one in message.get("files", [])]
+    assert gone == {"id": file["id"], "mode": "tombstone"}
+    assert len([m for m in seen(app, place) if m["user"] == app.slack.bot_user_id]) == len(replies)
+    assert app.rows("SELECT 1 FROM slack_erasures") == []
+
+
+async def test_the_apps_messages_are_deleted_on_request(app: Wired) -> None:
+    """All of its messages of the direct message go, in threads and notices too; none of the rest.
+
+    A job that Slack limits goes on later where it was, and the end is told with counts.
+    """
+    place, channel = app.slack.place(), app.slack.place(channel="public")
+    bot = app.slack.bot_user_id
+    person = await lived(app, place)
+    for number in range(3):
+        await app.ask(place, f"number {number}")
+    theirs = [m["ts"] for m in seen(app, place) if m["user"] == place.user]
+    own = [m["ts"] for m in seen(app, place) if m["user"] == bot]
+    assert len(own) >= 7
+    here = Place(place.user, channel.team, channel.channel, channel.ts, channel.root)
+    app.slack.control("channels/update", {"channel": channel.channel, "add": [place.user]})
+    answered = await app.ask(here, f"<@{bot}> hello")
+    erased = await erase_person(app.pool, person, messages=True)
+    assert (erased.files, erased.messages) == (1, True)
+    app.slack.fault("chat.delete", error="ratelimited", retry_after=1)
+    app.slack.fault("conversations.history", status=503)
+    assert await deleted(app) >= 3
+    left = [m for m in seen(app, place) if m["user"] == bot]
+    [told] = left
+    assert say("en", "erase_deleted_messages", count=len(own)) in told["text"]
+    assert say("en", "erase_deleted_files", count=1) in told["text"]
+    assert [m["ts"] for m in seen(app, place) if m["user"] == place.user] == theirs
+    assert app.shown(answered)
+    for table in ("slack_erasures", "slack_deletions"):
+        with psycopg.connect(app.database) as owner:
+            query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+            assert owner.execute(query).fetchone() == (0,)
+
+
+async def test_what_is_written_after_the_erasing_stays(app: Wired) -> None:
+    """A new conversation is none of what was erased, however late the deleting comes."""
+    place = app.slack.place()
+    message = await app.ask(place, "hello")
+    await erase_person(app.pool, message.person, messages=True)
+    later = await app.ask(place, "hello again")
+    await deleted(app)
+    assert app.shown(later)
+    assert not app.shown(message)
+
+
+async def test_the_direct_message_is_found_when_nothing_is_known_any_more(app: Wired) -> None:
+    """Erasing again, to have the messages deleted after all, works: Slack is asked where."""
+    place = app.slack.place()
+    message = await app.ask(place, "hello")
+    await erase_person(app.pool, message.person)
+    values = {
+        "erase.word": {"value": {"value": "ERASE"}},
+        "erase.messages": {"value": {"selected_options": [{"value": "yes"}]}},
+    }
+    view = await app.wiring.modals.erasing.erased(
+        message.person, "en", view={"state": {"values": values}}
+    )
+    assert say("en", "erased_messages") in json.dumps(view)
+    assert say("en", "erased_stays_yours") in json.dumps(view)
+    await deleted(app)
+    assert not app.shown(message)
+
+
+async def test_what_slack_refuses_is_told(app: Wired) -> None:
+    """Where Slack refuses for good the rest goes on, and the end says that something stays."""
+    place = app.slack.place()
+    person = await lived(app, place)
+    app.slack.fault("files.delete", error="missing_scope")
+    await erase_person(app.pool, person)
+    await deleted(app)
+    texts = [m["text"] for m in seen(app, place) if m["user"] == app.slack.bot_user_id]
+    assert any(say("en", "erase_deleted_not") in text for text in texts)
+    assert app.rows("SELECT 1 FROM slack_erasures") == []
+
+
+async def test_files_are_noted_as_the_persons_own(app: Wired) -> None:
+    """Nobody else's transaction sees which files were sent to a person."""
+    place = app.slack.place()
+    person = await lived(app, place)
+    other = Person(person.team_id, f"{person.user_id}2")
+    for who, count in ((person, 1), (other, 0)):
+        async with person_transaction(app.pool, who) as connection:
+            found = await connection.execute("SELECT count(*) AS n FROM sent_files")
+            assert await found.fetchone() == {"n": count}
+
+
+def test_the_form_says_what_goes_in_slack() -> None:
+    """Before the word is typed: files go, messages only where the box is ticked."""
+    form = json.dumps(erase_form("en"))
+    assert say("en", "erase_stays") in form
+    assert say("en", "erase_messages_too") in form
