@@ -55,6 +55,8 @@ TABLES = (
     WorkspaceTable("incognito_threads", "since"),
     WorkspaceTable("quiet_threads", "since"),
     WorkspaceTable("viewed", "seen_at"),
+    WorkspaceTable("sent_files", "sent_at"),
+    WorkspaceTable("slack_erasures", "begun_at"),
     WorkspaceTable("conversations", "looked_up_at"),
     WorkspaceTable("catching_up", "created_at"),
     WorkspaceTable("listening", "heard_at"),

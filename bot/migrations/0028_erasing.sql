@@ -29,10 +29,10 @@ CREATE TABLE slack_erasures (
 CREATE TABLE slack_deletions (
     erasure uuid NOT NULL REFERENCES slack_erasures (id) ON DELETE CASCADE,
     kind text NOT NULL CHECK (kind IN ('file', 'message', 'thread', 'conversation')),
-    channel_id text NOT NULL DEFAULT '',
+    channel text NOT NULL DEFAULT '',
     ref text NOT NULL,
     cursor text NOT NULL DEFAULT '',
-    PRIMARY KEY (erasure, kind, channel_id, ref)
+    PRIMARY KEY (erasure, kind, channel, ref)
 );
 -- They are of nobody in particular, so every row may be read.
 ALTER TABLE slack_erasures ENABLE ROW LEVEL SECURITY;

@@ -170,7 +170,7 @@ class SlackDeletions:
             return await found.fetchone(), begun
 
     async def _do(self, erasure: UUID, begun: DictRow, row: DictRow) -> None:
-        channel, ref = row["channel_id"], row["ref"]
+        channel, ref = row["channel"], row["ref"]
         if row["kind"] == "file":
             await self._client.files_delete(file=ref)
             await self._done(erasure, row, files=1)
@@ -191,7 +191,7 @@ class SlackDeletions:
 
     async def _look(self, erasure: UUID, begun: DictRow, row: DictRow) -> None:
         """List the app's own messages of a page, and the threads in it."""
-        channel, root = row["channel_id"], row["ref"]
+        channel, root = row["channel"], row["ref"]
         more: dict[str, Any] = {"latest": begun["before"], "limit": _PAGE}
         if row["cursor"]:
             more["cursor"] = row["cursor"]
@@ -203,7 +203,7 @@ class SlackDeletions:
         listed = list(self._listed(channel, root, answer.get("messages") or []))
         async with transaction(self._pool) as connection:
             await _list(connection, erasure, listed)
-            where = "WHERE erasure = %s AND kind = %s AND channel_id = %s AND ref = %s"
+            where = "WHERE erasure = %s AND kind = %s AND channel = %s AND ref = %s"
             key = (erasure, row["kind"], channel, root)
             if cursor:
                 await connection.execute(
@@ -234,14 +234,14 @@ class SlackDeletions:
         async with transaction(self._pool) as connection:
             await connection.execute(
                 "WITH gone AS (DELETE FROM slack_deletions WHERE erasure = %(id)s"
-                " AND kind = %(kind)s AND channel_id = %(channel)s AND ref = %(ref)s)"
+                " AND kind = %(kind)s AND channel = %(channel)s AND ref = %(ref)s)"
                 " UPDATE slack_erasures SET files = files + %(files)s,"
                 " messages = messages + %(messages)s, failed = failed + %(failed)s"
                 " WHERE id = %(id)s",
                 {
                     "id": erasure,
                     "kind": row["kind"],
-                    "channel": row["channel_id"],
+                    "channel": row["channel"],
                     "ref": row["ref"],
                     "files": files,
                     "messages": messages,
@@ -289,7 +289,7 @@ async def _list(
 ) -> None:
     kinds, channels, refs = zip(*listed, strict=True) if listed else ((), (), ())
     await connection.execute(
-        "INSERT INTO slack_deletions (erasure, kind, channel_id, ref)"
+        "INSERT INTO slack_deletions (erasure, kind, channel, ref)"
         " SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING",
         (erasure, list(kinds), list(channels), list(refs)),
     )
