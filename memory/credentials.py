@@ -39,7 +39,64 @@ _VENDOR_TOKENS = [
         r"[A-Za-z0-9._-]{16,512}"
     ),
     re.compile(r"https://discord(?:app)?\.com/api/webhooks/[0-9]{15,25}/[A-Za-z0-9_-]{40,120}"),
+    re.compile(r"sk-[A-Za-z0-9]{40,64}|sq0atp-[A-Za-z0-9_-]{22,64}|key-[0-9a-f]{32}"),
+    re.compile(r"AGE-SECRET-KEY-1[A-Z0-9]{50,64}"),
+    re.compile(r"(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)[A-Za-z0-9/+=]{40,1000}"),  # AWS session tokens
+    re.compile(r"[A-Za-z0-9_.~-]{3}[78]Q~[A-Za-z0-9_.~-]{31,34}"),  # Azure client secrets
+    re.compile(r"[?&]sig=([A-Za-z0-9%/+]{40,120})"),  # Azure shared access signatures
+    re.compile(r"[Aa]uthorization: ?(?:[Bb]asic|[Bb]earer) ([A-Za-z0-9+/=._~-]{16,1000})"),
+    re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://:([^\s/@:]{6,128})@"),
+    re.compile(
+        r"otpauth://[a-z]{4}/[^\s?]{0,200}\?(?:[^\s&]{1,100}&){0,5}secret=([A-Z2-7]{16,128})"
+    ),
 ]
+# Values that are too short or too plain to be found without the name before or after them.
+_IS = r"\s{0,3}(?:is|[:：=]|は)?\s{0,3}"
+_NAMED: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "identity number",
+        re.compile(
+            rf"(?i:\b(?:SSN|social security (?:number|no\.?))){_IS}"
+            r"([0-9]{3}([ -]?)[0-9]{2}\2[0-9]{4})(?![0-9-])"
+            rf"|(?i:\bpassport (?:number|no\.?)|パスポート番号){_IS}"
+            r"([A-Z]{0,2}[0-9]{6,9}[A-Z]?[0-9]?)\b"
+            rf"|免許証番号{_IS}([0-9]{{12}})(?![0-9])"
+        ),
+    ),
+    (
+        "security code",
+        re.compile(rf"(?i:\b(?:CVV2?|CVC2?)|セキュリティコード){_IS}([0-9]{{3,4}})(?![0-9])"),
+    ),
+    (
+        "security code",
+        re.compile(
+            r"(?:\bPIN(?: code| number)?\s{0,3}(?: is|[:=])|暗証番号\s?(?:は|[:：=])"
+            r"|(?i:\b(?:door code|one-time (?:code|password)|OTP|verification code)"
+            r"\s{0,3}(?: is|[:=]))"
+            r"|(?:認証コード|ワンタイム(?:コード|パスワード))\s?(?:は|[:：=]))"
+            r"\s{0,3}([0-9]{4,8})(?![0-9A-Za-z/.,:-]?[0-9])"
+        ),
+    ),
+    (
+        "bank account",
+        re.compile(r"口座番号\s?(?:は|[:：=])\s{0,3}([0-9]{6,8})(?![0-9])"),
+    ),
+    (
+        "labelled secret",
+        re.compile(
+            r"(?<!\S)(?=[^\s]{0,63}[0-9])(?=[^\s]{0,63}[A-Za-z])([A-Za-z0-9!#$%&*+?@^_~-]{6,64})"
+            r"(?: (?i:(?:is|as) my (?:password|passcode|passphrase))\b"
+            r"|\s?が(?:パスワード|暗証番号))"
+        ),
+    ),
+    (
+        "seed phrase",
+        re.compile(
+            r"(?i:\b(?:seed|recovery|mnemonic) phrase)(?: is|:)\s{1,3}"
+            r"((?:[a-z]{3,8} ){11,23}[a-z]{3,8})\b"
+        ),
+    ),
+)
 
 # Full-width ASCII, hyphens and spaces map to one ASCII character each; invisible ones are removed.
 _FOLD: dict[int, int | str] = {
@@ -115,7 +172,9 @@ def find_credentials(text: str) -> list[Credential]:
     """Return the credentials in `text`, in order and without overlaps."""
     folded, offsets = _folded(text)
     found = sorted(
-        chain(_formats(folded), _numbers(folded), _ibans(folded), _labelled(folded)),
+        chain(
+            _formats(folded), _numbers(folded), _ibans(folded), _labelled(folded), _named(folded)
+        ),
         key=lambda credential: (credential.start, -credential.end),
     )
     merged: list[Credential] = []
@@ -292,6 +351,14 @@ def _ibans(text: str) -> Iterator[Credential]:
         digits = "".join(str(int(letter, 36)) for letter in account[4:] + account[:4])
         if len(_DIGIT.findall(account)) >= 8 and int(digits) % 97 == 1:
             yield Credential("IBAN", match.start(), end)
+
+
+def _named(text: str) -> Iterator[Credential]:
+    """Yield values that directly follow or precede their name."""
+    for kind, pattern in _NAMED:
+        for match in pattern.finditer(text):
+            group = next(n for n in range(1, pattern.groups + 1) if (match[n] or "").strip(" -"))
+            yield Credential(kind, match.start(group), match.end(group))
 
 
 def _labelled(text: str) -> Iterator[Credential]:

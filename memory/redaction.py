@@ -15,10 +15,21 @@ from typing import Any, Literal, TypeAlias, get_args
 from memory.credentials import Credential, find_credentials
 
 CredentialKind: TypeAlias = Literal[
-    "access_key", "bank_account", "card_number", "my_number", "password", "private_key"
+    "access_key",
+    "bank_account",
+    "card_number",
+    "id_number",
+    "my_number",
+    "password",
+    "private_key",
+    "security_code",
 ]
 _KINDS: Mapping[str, CredentialKind] = {
     "IBAN": "bank_account",
+    "bank account": "bank_account",
+    "identity number": "id_number",
+    "security code": "security_code",
+    "seed phrase": "private_key",
     "My Number": "my_number",
     "Private Key": "private_key",
     "payment card": "card_number",
@@ -27,8 +38,9 @@ _KINDS: Mapping[str, CredentialKind] = {
 }
 """The kind of each `Credential.kind`; every other one is a token format, ``access_key``."""
 _NAMES: Mapping[CredentialKind, str] = {
-    kind: "My Number" if kind == "my_number" else kind.replace("_", " ")
-    for kind in get_args(CredentialKind)
+    **{kind: kind.replace("_", " ") for kind in get_args(CredentialKind)},
+    "id_number": "ID number",
+    "my_number": "My Number",
 }
 _PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(_NAMES.values())}) removed\]")
 _ASSIGNED = re.compile(r"\A[A-Za-z_]{1,40}=(?=[^=]{8})")  # some formats include their name

@@ -33,9 +33,11 @@ _CREDENTIALS: dict[CredentialKind, str] = {
     "access_key": "credential_access_key",
     "bank_account": "credential_bank_account",
     "card_number": "credential_card_number",
+    "id_number": "credential_id_number",
     "my_number": "credential_my_number",
     "password": "credential_password",
     "private_key": "credential_private_key",
+    "security_code": "credential_security_code",
 }
 
 

@@ -107,12 +107,12 @@ async def test_add_survives_a_memory_model_that_is_away(app: Wired) -> None:
 
 @pytest.mark.parametrize(
     ("text", "key"),
-    [("add", "add_usage"), ("add password=hunter2hunter2", "add_refused")],
+    [("add", "add_usage"), ("add password=hunter2hunter2", "add_refused_secret")],
 )
 async def test_add_says_why_nothing_was_stored(app: Wired, text: str, key: str) -> None:
     """Nothing typed, or a secret, is one sentence and no row."""
     place = app.slack.place()
-    assert (await memories(app, place, text))["text"] == say("en", key)
+    assert (await memories(app, place, text))["text"] == say("en", key, what="a password")
     assert await contents(app, place) == "[]"
 
 

@@ -393,13 +393,10 @@ def test_formats_the_library_does_not_know_are_found_by_their_prefix(secret: str
 @pytest.mark.parametrize(
     "template",
     [
-        "my PIN is 4821",
-        "暗証番号は4821です",
         "my password is abc12",
         "my password is correcthorse",
         "my password for the wifi is {}",
         "I changed my password to {}",
-        "{} is my password",
         "the spinning token ring, {}",
         "the token is https://example.com/{}",
         "the token is <@U{}>",
@@ -409,6 +406,55 @@ def test_formats_the_library_does_not_know_are_found_by_their_prefix(secret: str
 def test_the_rule_of_labels_is_narrow(template: str) -> None:
     """Label, "is" and token follow each other; the token has six characters and a digit."""
     assert _found(template.replace("{}", _word())) == []
+
+
+@pytest.mark.parametrize(
+    ("template", "secret"),
+    [
+        ("my PIN is {}", "4821"),
+        ("暗証番号は{}です", "4821"),
+        ("the door code is {}", "48213"),
+        ("my one-time code is {}", "482913"),
+        ("認証コード：{}", "482913"),
+        ("exp 12/27 cvc {}", "123"),
+        ("my SSN is {}", "078-05-1120"),
+        ("my social security number is {}", "078 05 1120"),
+        ("my passport number is {}", "L898902" + "C3"),
+        ("パスポート番号は {} です", "TK1234567"),
+        ("免許証番号は {}", "123456789012"),
+        ("口座番号は {}", "1234567"),
+        ("{} is my password", "hunter2x"),
+        ("I log in with {} as my password", "hunter2x"),
+        ("{} がパスワードです", "hunter2x"),
+        ("my seed phrase is {}", " ".join(["abandon", "ability", "absent"] * 4)),
+        ("redis://:{}@cache:6379", "hunter2secret"),
+        ("Authorization: Basic {}", "dXNlcjpwYXNz" + "d29yZDEyMw=="),
+        ("https://x.blob.core.windows.net/c?sv=2022&sig={}", _draw(43)),
+    ],
+)
+def test_a_short_value_is_found_beside_its_name(template: str, secret: str) -> None:
+    """Exactly the value, where the name stands directly before or after it."""
+    assert _found(template.replace("{}", secret)) == [secret]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PIN is 4 digits",
+        "the PIN is 2026-11-20",
+        "the OTP is wrong",
+        "the SSN field has 9 digits",
+        "my passport number is on the form",
+        "口座番号は後で送ります",
+        "v2 is my password manager",
+        "the seed phrase is twelve words",
+        "security code review at 10",
+        f"tx 0x{_draw(64, _HEX)}",
+    ],
+)
+def test_a_name_without_its_value_is_no_credential(text: str) -> None:
+    """Lengths, dates and talk about the thing are not the thing."""
+    assert _found(text) == []
 
 
 def test_a_wrong_check_digit_is_no_credential() -> None:
@@ -486,7 +532,9 @@ _HOSTILE = [
     "a", "a.", "1 ", "-", "1", "1-1", "1234 ", "4111 1111 ", "de12 ", "DE12abcd", "eyJ", "eyJ.",
     "sk-", "sk-a1", "//", "://", "://a:", "0:", "AKIA1234567890123456-", "xoxb-1-", "\n", "\u200b",
     "password", "password:", "password: ", "password is a1", 'token="1"', "pw:1,,,,,,,", "\"'`*",
-    "パスワードは", "mot de passe ", f"-----BEGIN {_KEY}-----", f"BEGIN {_KEY} {'A' * 20} ",
+    "パスワードは", "mot de passe ", "PIN is ", "abandon ", "seed phrase is a ", "a1b2c3 is my ",
+    "otpauth://totp/x?a=b&", "?sig=", "SSN 123-45-", "Authorization: Basic ", "x://:",
+    f"-----BEGIN {_KEY}-----", f"BEGIN {_KEY} {'A' * 20} ",
     f"BEGIN {_KEY} {'A' * 20}\nA: b\n",
 ]  # fmt: skip
 
