@@ -23,7 +23,7 @@ from bot.own.modals import Modals
 from bot.own.periods import PeriodForgetting
 from bot.own.placing import Placing
 from bot.own.previews import Previews
-from bot.payloads import cleaned
+from bot.payloads import UNREADABLE, cleaned
 from bot.person.controls import Controls
 from memory import InvalidNamespace
 
@@ -75,12 +75,12 @@ def create_app(
     async def failed(error: Exception, response: BoltResponse | None) -> None:
         # There is no response where a listener has acknowledged already. Status 500, which it has
         # otherwise, lets Slack deliver an event again.
-        if not isinstance(error, InvalidNamespace):
+        if not isinstance(error, InvalidNamespace | UNREADABLE):
             log.error("a request from Slack was not carried out", exc_info=error)
             return
-        log.warning("a payload was refused: it lacks the ids of a person")
+        log.warning("a payload could not be read", exc_info=error)
         if response is not None:
-            response.status, response.body = 400, "The body lacks the ids of a person.\n"
+            response.status, response.body = 400, "The body could not be read.\n"
 
     events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
     commands.register(app, commands=own_commands, modals=modals, answers=answers)

@@ -25,6 +25,9 @@ from bot.words import storable
 MAX_DEPTH = 60
 """Levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""
 
+UNREADABLE = LookupError | TypeError | ValueError
+"""What reading a value raises that has another form: of a button, a form's state, or a payload."""
+
 _Id = Annotated[str, Field(pattern=r"\A[A-Z0-9]{1,64}\z")]
 _Ts = Annotated[str, Field(pattern=r"\A[0-9]{1,20}(\.[0-9]{1,20})?\z")]
 _Address = Annotated[str, Field(pattern=r"\Ahttps?://[^\s/]")]
@@ -136,7 +139,7 @@ def _object(text: str) -> str:
 
 class _View(_Part):
     id: str
-    type: str | None = None
+    type: str
     callback_id: str | None = None
     # Written by this app: see bot.surfaces.views.
     private_metadata: Annotated[str, AfterValidator(_object)] | None = None

@@ -16,6 +16,7 @@ from bot.home.homes import Homes
 from bot.locale import Language, say
 from bot.logs import fault
 from bot.own.openings import in_home
+from bot.payloads import UNREADABLE
 from bot.person.people import People
 from bot.slack import SLACK_FAULTS, error_code, patiently
 from bot.surfaces.blocks import Block, Payload, private
@@ -54,9 +55,12 @@ def _cause(error: Exception) -> str:
 
 
 def _log_failure(what: str, error: Exception) -> None:
-    """Log a database that is away or busy as a warning, anything else as an error of ours."""
-    away = isinstance(error, OperationalError | OutcomeUnknown)
-    log.log(logging.WARNING if away else logging.ERROR, what, exc_info=error)
+    """Log as a warning a database that is away or busy, and values that cannot be read.
+
+    Buttons and forms hold values of this app: another version's, or a payload that was changed.
+    """
+    expected = isinstance(error, OperationalError | OutcomeUnknown | UNREADABLE)
+    log.log(logging.WARNING if expected else logging.ERROR, what, exc_info=error)
 
 
 class PrivateAnswers:

@@ -20,7 +20,17 @@ def read(envelope: dict[str, Any]) -> dict[str, Any]:
         if "payload" not in form:
             return {**form}
         body = form["payload"]
-    sent = json.loads(body)
-    if not isinstance(sent, dict):
-        raise TypeError("An object was expected.")
+    try:
+        sent = json.loads(body)
+    except RecursionError:
+        raise ValueError("The body is nested too deeply.") from None
+    if not isinstance(sent, dict) or not _is_shaped(sent):
+        raise TypeError("Objects were expected.")
     return sent
+
+
+def _is_shaped(sent: dict[str, Any]) -> bool:
+    """Return whether the parts that the front reads have Slack's types; the app checks the rest."""
+    actions = sent.get("actions") or []
+    parts = [sent.get(name) or {} for name in ("view", "user", "event")]
+    return isinstance(actions, list) and all(isinstance(one, dict) for one in (*parts, *actions))

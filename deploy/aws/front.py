@@ -109,7 +109,9 @@ def handler(event: Event, context: object = None) -> Response:
 
 def _body(event: Event) -> bytes:
     body = event.get("body") or ""
-    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    if event.get("isBase64Encoded"):
+        return base64.b64decode(body)
+    return str(body).encode(errors="surrogatepass")
 
 
 def _text(status: int, text: str) -> Response:
@@ -132,11 +134,11 @@ def _slack(body: bytes, headers: dict[str, str]) -> Response:
     try:
         envelope = {"kind": "slack", "body": body.decode(), "content_type": content_type}
         sent = envelopes.read(envelope)
+        method = opens_modal(sent)
     except (ValueError, TypeError, AttributeError):
         return _text(400, "The body is none that Slack sends.\n")
     if sent.get("type") == "url_verification":
         return _text(200, str(sent.get("challenge") or ""))
-    method = opens_modal(sent)
     view_id = _open_loading(method, sent) if method else None
     if view_id:
         envelope["view_id"] = view_id

@@ -16,6 +16,7 @@ from bot.logs import fault
 from bot.messages import read_message
 from bot.slack import SLACK_FAULTS, create_client
 from deploy.aws import envelopes
+from memory import InvalidNamespace
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,10 @@ def needs_database(envelope: dict[str, Any]) -> bool:
         "message_deleted",
     ):
         return True
-    return read_message(sent, _bot_user_id(sent)) is not None
+    try:
+        return read_message(sent, _bot_user_id(sent)) is not None
+    except InvalidNamespace:
+        return False
 
 
 @asynccontextmanager

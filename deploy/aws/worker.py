@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from http import HTTPStatus
 from typing import Any, Protocol, TypeAlias
 
 from slack_bolt.async_app import AsyncBoltRequest
@@ -22,6 +23,7 @@ from slack_bolt.authorization import AuthorizeResult
 from bot.changes import DEPARTURES
 from bot.listeners.privately import PrivateAnswers
 from bot.own.openings import OPENED
+from bot.payloads import cleaned
 from bot.running.ask import Asks, answer_call
 from bot.running.connections import connected
 from bot.running.front import build_app
@@ -88,6 +90,10 @@ def handler(envelope: Envelope, context: Context) -> dict[str, Any]:
 async def _handle(envelope: Envelope, context: Context) -> dict[str, Any]:
     until = asyncio.get_running_loop().time() - _RESERVE_SECONDS
     until += context.get_remaining_time_in_millis() / 1000
+    if not _is_readable(envelope):
+        # Once more would be no better: it is not invoked again with the same event.
+        log.warning("a payload was refused: it is none that Slack sends")
+        return {"statusCode": 400, "body": ""}
     if not needs_database(envelope):
         return {"statusCode": 200, "body": ""}
     answer: dict[str, Any] = {"statusCode": 200, "body": ""}
@@ -137,6 +143,15 @@ def _departed(envelope: Envelope) -> AuthorizeResult | None:
     )
 
 
+def _is_readable(envelope: Envelope) -> bool:
+    if envelope["kind"] != "slack":
+        return True
+    try:
+        return cleaned(envelopes.read(envelope)) is not None
+    except (ValueError, TypeError):
+        return False
+
+
 async def _dispatch(wiring: Wiring, envelope: Envelope) -> None:
     sent = envelopes.read(envelope)
     if view_id := envelope.get("view_id"):
@@ -146,7 +161,8 @@ async def _dispatch(wiring: Wiring, envelope: Envelope) -> None:
     if response.status >= 500:
         # Lambda invokes this function again with the same event.
         raise RuntimeError("An event could not be stored; it is delivered again.")
-    errors = json.loads(response.body or "{}").get("errors") if sent.get("view") else None
+    acked = response.status == HTTPStatus.OK and sent.get("view")
+    errors = json.loads(response.body or "{}").get("errors") if acked else None
     if errors:
         # The front has answered for it already: the form comes back in the modal's place.
         view = sent["view"]

@@ -76,7 +76,7 @@ def event(**fields: Any) -> dict[str, Any]:
         event(subtype="message_deleted", deleted_ts="1.1", previous_message={"ts": "1.1"}),
         event(type="user_change", user={"id": "U1", "team_id": "T1", "deleted": False}),
         event(type="tokens_revoked", tokens={"oauth": ["U1"]}, user=None),
-        event(type="app_home_opened", tab="home", view={"id": "V1"}),
+        event(type="app_home_opened", tab="home", view={"id": "V1", "type": "home"}),
         event(subtype="bot_message", user=None, bot_id="B1", username="hook"),
         {k: v for k, v in CALLBACK.items() if k != "authorizations"},
         {**CALLBACK, "team_id": "E1", "is_ext_shared_channel": True, "a_new_field": {"x": [1]}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from bot.locale import say
 from bot.own.openings import ADD_ACTION
 from bot.surfaces.home.standing import PAUSE_ACTION
 from memory import EmbeddedPostgres
+from playground.http_delivery import sign
 from tests.collector import TRUE_NAMES, Collector
 from tests.deploy.aws.conftest import API_TOKEN, Aws, asleep
 from tests.e2e.messages import Human, error_sentences
@@ -290,6 +292,47 @@ def test_modals_are_opened_by_the_front(aws: Aws) -> None:
     ann.modal("Remembered: I live in Osaka")
     aws.quiet()
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
+
+
+def test_malformed_payloads_are_refused(aws: Aws) -> None:
+    """What Slack would never send is answered 400 or nothing is done; no invocation fails."""
+    world = aws.world
+    secret = str(world.slack.told["signing_secret"])
+    deep = b"[" * 100_000 + b"]" * 100_000
+    click = {"type": "block_actions", "user": {"id": world.human().id}, "team": {"id": world.team}}
+    callback = {"type": "event_callback", "team_id": world.team, "event_id": "Ev1"}
+    message = {"type": "message", "channel": "D1", "channel_type": "im", "ts": "1.2", "text": "a"}
+    for body, expected in (
+        (b'{"type": "event_callback", "event": ' + deep + b"}", {400}),
+        (b"[]", {400}),
+        (b"\xff\xfe", {401}),
+        (json.dumps({**click, "actions": 7}).encode(), {400}),
+        (json.dumps({**click, "view": "x"}).encode(), {400}),
+        (json.dumps({**callback, "event": [message]}).encode(), {400}),
+        (json.dumps({**callback, "event": {**message, "user": "../U1"}}).encode(), {200}),
+        (json.dumps({**callback, "event": message, "authorizations": 7}).encode(), {200}),
+        (json.dumps({**click, "actions": [{"action_id": 7}]}).encode(), {200}),
+    ):
+        at = str(int(time.time()))
+        request = urllib.request.Request(
+            f"{aws.cloud.url}/slack/events",
+            body,
+            {
+                "content-type": "application/json",
+                "x-slack-request-timestamp": at,
+                "x-slack-signature": sign(secret, at, body),
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                status = answer.status
+        except urllib.error.HTTPError as refused:
+            with refused:
+                status = refused.code
+        assert status in expected, body[:80]
+    aws.quiet()
+    assert aws.worker.dead_letters == []
+    assert world.ask(world.human(), "I love ramen").text
 
 
 def test_no_name_switches_tracing_on(aws: Aws) -> None:
