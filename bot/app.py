@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from psycopg import OperationalError
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
@@ -25,7 +26,7 @@ from bot.own.placing import Placing
 from bot.own.previews import Previews
 from bot.payloads import UNREADABLE, cleaned
 from bot.person.controls import Controls
-from memory import InvalidNamespace
+from memory import InvalidNamespace, OutcomeUnknown
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +74,13 @@ def create_app(
 
     @app.error
     async def failed(error: Exception, response: BoltResponse | None) -> None:
-        # There is no response where a listener has acknowledged already. Status 500, which it has
-        # otherwise, lets Slack deliver an event again.
+        # There is no response where a listener has acknowledged already. Any other status than 200
+        # lets Slack deliver an event again.
+        if isinstance(error, OperationalError | OutcomeUnknown):
+            log.warning("PostgreSQL did not answer a request from Slack in time", exc_info=error)
+            if response is not None:
+                response.status, response.body = 503, "Please send it again.\n"
+            return
         if not isinstance(error, InvalidNamespace | UNREADABLE):
             log.error("a request from Slack was not carried out", exc_info=error)
             return

@@ -67,7 +67,7 @@ class _User(_Part):
 class _Event(_Message):
     type: str
     user: _Id | _User | None = None  # type: ignore[assignment]
-    channel: _Id | dict[str, Any] | None = None
+    channel: _Id | None = None
     channel_type: str | None = None
     message: _Message | None = None
     previous_message: _Message | None = None

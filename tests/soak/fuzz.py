@@ -39,6 +39,7 @@ API_TOKEN = "token-of-the-fuzz"
 SETTINGS = {"KIOKU_API_TOKEN": API_TOKEN, "KIOKU_POOL_SIZE": "20"}
 SECRET_WORD = "xylophone"
 SENDERS = 4
+RETRIES = 4
 SETTLE_SECONDS = 120.0
 DEEP = "@deep@"
 _NESTED = "[" * 100_000 + "]" * 100_000
@@ -366,6 +367,16 @@ class Fuzz:
             await asyncio.gather(*(sender() for _ in range(SENDERS)))
 
     async def _one(self, session: aiohttp.ClientSession, sent: Sent) -> None:
+        for _ in range(RETRIES):
+            status = await self._status(session, sent)
+            # PostgreSQL was too busy to store it in time: Slack sends it again, too.
+            if status != "503":
+                break
+        self.answers[status] += 1
+        if not status.isdigit() or int(status) >= 500:
+            self.failures.append(f"{status} {_name(sent)} {sent.body[:300]!r}")
+
+    async def _status(self, session: aiohttp.ClientSession, sent: Sent) -> str:
         at = str(int(time.time()))
         headers = {
             "content-type": sent.kind,
@@ -377,12 +388,9 @@ class Fuzz:
             url = f"{self.address}{sent.path}"
             async with session.post(url, data=sent.body, headers=headers) as answer:
                 await answer.read()
-                status = str(answer.status)
+                return str(answer.status)
         except (aiohttp.ClientError, TimeoutError) as error:
-            status = type(error).__name__
-        self.answers[status] += 1
-        if not status.isdigit() or int(status) >= 500:
-            self.failures.append(f"{status} {_name(sent)} {sent.body[:300]!r}")
+            return type(error).__name__
 
     def _settle(self) -> None:
         end = time.monotonic() + SETTLE_SECONDS
