@@ -15,9 +15,11 @@ from typing import Any
 
 import aiohttp
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from bot.running.queue import migrations
-from memory import EmbeddedPostgres, EmbeddingSpace, migrate
+from bot.running.queue_migrations import QUEUE_ROLE
+from memory import EmbeddedPostgres, EmbeddingSpace, Login, migrate
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "gpt-6-luna"
@@ -85,13 +87,13 @@ class Ground:
     def app_database(self, name: str) -> str:
         """Return the address of a database with the app's tables."""
         address = self.database(name)
-        migrate(address, SPACE, migrations())
+        migrate(address, SPACE, migrations(), login=Login(_served(address), (QUEUE_ROLE,)))
         return address
 
     def app_settings(self, address: str, **more: str) -> dict[str, str]:
         """Return the settings of an app as its operator would write them."""
         return {
-            "DATABASE_URL": address,
+            "DATABASE_URL": _served(address),
             "SLACK_API_URL": self.told["slack_api_url"],
             "SLACK_BOT_TOKEN": self.told["bot_token"],
             "SLACK_APP_TOKEN": self.told["app_token"],
@@ -139,6 +141,11 @@ class Ground:
                 await asyncio.sleep(0.15)
                 row = await (await connection.execute(_WAITING)).fetchone()
                 calm = calm + 1 if row is not None and row[0] == 0 else 0
+
+
+def _served(address: str) -> str:
+    """Return the address of the user that serves a database, made from its owner's."""
+    return make_conninfo(address, user="kioku_login")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from typing import Any
 import aiohttp
 
 from bot.running.queue import migrations
-from memory import EmbeddedPostgres, EmbeddingSpace, migrate
+from bot.running.queue_migrations import QUEUE_ROLE
+from memory import EmbeddedPostgres, EmbeddingSpace, Login, migrate
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
@@ -75,7 +76,8 @@ async def running_app(
     """
     with EmbeddedPostgres(folder / "postgres") as postgres:
         postgres.ensure_database("bench")
-        migrate(postgres.dsn("bench"), SPACE, migrations())
+        login = postgres.login_dsn("bench")
+        migrate(postgres.dsn("bench"), SPACE, migrations(), login=Login(login, (QUEUE_ROLE,)))
         playground = _process(
             *("-m", "playground", "--port", "0", "--manifest", str(ROOT / "manifest.yml"))
         )
@@ -85,7 +87,7 @@ async def running_app(
             await stack.control("/_model/settings", {"first_token_ms": first_token_ms})
             app = _process(
                 *run,
-                DATABASE_URL=postgres.dsn("bench"),
+                DATABASE_URL=login,
                 SLACK_API_URL=told["slack_api_url"],
                 SLACK_BOT_TOKEN=told["bot_token"],
                 SLACK_APP_TOKEN=told["app_token"],
