@@ -282,6 +282,7 @@ async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: W
         where = message.team_id, message.channel_id, message.ts, message.thread
         await app.wiring.inbox.edit(*where, "I love natto")
         await app.wiring.turns.reword(*where, question="I love natto", words="I love natto")
+    assert nothing_kept(app, answered)
     await app.wiring.inbox.reopen(replace(answered, event_id="Ev2", text="I love natto"))
     assert await app.wiring.controls.end_incognito(who)
     for message in (edited, answered, queued):
