@@ -144,10 +144,11 @@ async def test_a_message_that_waits_shows_no_credential_to_another_turn(app: Wir
 async def test_a_tool_stores_nothing_of_it(app: Wired) -> None:
     """A model that copies the password into a memory, with a sentence about something else."""
     place = app.slack.place()
-    content = {"kind": "UserFact", "fact": f"Osaka, {_WORD}", "evidence": "I live in Osaka"}
-    app.script_calls(("memory_change", {"action": "create", "content": content}))
-    asked = await app.ask(place, f"My password is {_WORD}. Remember that I live in Osaka")
-    assert "error" in json.dumps(app.outputs())
+    content = {"kind": "UserFact", "fact": f"Lives in Osaka, {_WORD}"}
+    change = {"action": "create", "evidence": "I live in Osaka", "content": content}
+    app.script_calls(("memory_change", change))
+    asked = await app.ask(place, f"My password is {_WORD}.\nRemember that I live in Osaka")
+    assert app.outputs()[0]["refused"] == "secret"
     assert await app.memories(asked.person) == []
     assert _WORD not in stored(app)
 
