@@ -411,9 +411,10 @@ async def test_a_model_that_was_found_away_is_asked_once(
     """A probe is one request, and between probes there is none."""
     fault(stand_in, times=-1, status=500)
     counts = []
-    for _ in range(5):
+    for number in range(5):
+        asked = compose(question=f"What about number {number}?", user_id="U1", memories=[])
         with pytest.raises(ReplyFailed) as raised:
-            await patient_replier.reply(ALICE, PROMPT, Heard())
+            await patient_replier.reply(ALICE, asked, Heard())
         assert raised.value.passes
         counts.append(len(stand_in.call("/_model/journal")["entries"]))
     assert counts == [2, 4, 6, 6, 6]

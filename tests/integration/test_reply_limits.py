@@ -17,6 +17,7 @@ from bot.model_events import MAX_ITEMS
 from bot.prompt import HISTORY_TOKENS, compose, estimated_tokens
 from bot.reply import MAX_OUTPUT_TOKENS, MAX_ROUNDS, MAX_SEARCHES, Replier, ReplyFailed
 from bot.surfaces.reply import reply_text
+from bot.surfaces.tasks import task_chunk
 from bot.toolbox import Toolbox
 from bot.turns import Exchange
 from bot.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL, query_in
@@ -352,7 +353,7 @@ async def test_the_query_that_is_sent_is_the_one_that_is_shown() -> None:
     details: list[str] = []
 
     async def told(task: Any) -> None:
-        details.append(task.detail)
+        details.append(task_chunk("en", task)["details"])
 
     model = Model(searching("weather\nin  Kyoto " + "x" * 500), FOUND)
     async with served(model) as client:
