@@ -2469,10 +2469,7 @@ BREAKS = (
         '_ENDS = re.compile(rf"\\A{_EMPTY}|(?<!\\s)',
         '_ENDS = re.compile(rf"\\A{_EMPTY}|',
         "A message of line feeds would stop the process for seconds.",
-        (
-            "tests/unit/test_linear_time.py"
-            "::test_a_text_function_takes_linear_time[bot.words.typed]",
-        ),
+        ("tests/unit/test_linear_time.py::test_a_text_function_takes_linear_time",),
     ),
     Break(
         "a long answer can be continued",
