@@ -111,7 +111,7 @@ def is_web_address(url: str) -> bool:
 
 
 def is_reserved(host: str) -> bool:
-    """Return whether a host name can belong to nobody (RFC 2606)."""
+    """Return whether a host name is reserved and cannot be registered (RFC 2606)."""
     labels = host.split(".")
     return labels[-1] in _RESERVED or ".".join(labels[-2:]) in _RESERVED_DOMAINS
 
@@ -141,7 +141,7 @@ def can_carry(match: regex.Match[str]) -> bool:
     return False
 
 
-def leads_away(target: str) -> bool:
+def may_be_address(target: str) -> bool:
     """Return whether the target of a Markdown link can be an address, even a relative one."""
     if regex.match(r"\s*+[A-Za-z][A-Za-z0-9+.\-]*+:", target) or regex.search(r"[/\\@]", target):
         return True

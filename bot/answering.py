@@ -62,8 +62,8 @@ class Answering:
     async def drain(self, thread: str) -> None:
         """Answer the waiting messages of `thread` in the order they were written.
 
-        A thread with many does not keep its place for long while others wait for one. Behind a
-        message that waits for the model each of the others is told that it waits, too.
+        The job of a thread with many messages gives up its worker slot after a while if other jobs
+        wait. If a message waits for the model, the authors of those behind it get a notice, too.
         """
         end = asyncio.get_running_loop().time() + _AT_A_STRETCH_SECONDS
         try:
@@ -90,10 +90,10 @@ class Answering:
                 return
 
     async def _answer(self, waiting: Waiting, *, behind: bool = False) -> _End:
-        """Answer a message or try to; held, it waits for the model, its thread behind it.
+        """Answer a message, or hold it and its thread until the model is back.
 
-        `behind`: another message of the thread is held, so this one is, too. Put off, its thread's
-        job runs again in a while.
+        `behind`: another message of the thread is held, so this one is held, too. The job of a held
+        thread is scheduled again.
         """
         try:
             return "ended" if await self._attempt(waiting, behind=behind) else "held"

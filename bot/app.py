@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class _CheckedApp(AsyncApp):
-    """Refuses payloads that Slack does not send, whichever way they come, with status 400."""
+    """Refuses payloads that Slack does not send, over every transport, with status 400."""
 
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
         body = cleaned(req.body)

@@ -18,8 +18,8 @@ from memory import DM, PUBLIC, Namespace, Person, Pool, View, measured, transact
 log = logging.getLogger(__name__)
 
 _TRUSTED_FOR = "1 hour"
-# `listening` is marked every 20 seconds. An older mark means that events, also those that tell of a
-# changed conversation, are being missed; one older than a day that no process marks any more.
+# A mark is written to `listening` every 20 seconds. An older mark means that events, also those of
+# changed conversations, are being missed; one older than a day, that no process writes marks.
 _EVENTS_MISSED = (
     "EXISTS (SELECT FROM listening WHERE listening.team_id = %(team)s AND heard_at"
     " BETWEEN now() - interval '1 day' AND now() - make_interval(secs => %(gap)s))"
@@ -93,9 +93,9 @@ class Audiences:
             )
 
     async def kind(self, team_id: str, channel_id: str) -> Kind | None:
-        """Return what Slack says a conversation is, an hour old at most; None while unknown.
+        """Return Slack's answer about a conversation, at most an hour old; None while unknown.
 
-        An answer from before an outage does not count: its change may have been told meanwhile.
+        An answer from before an outage does not count: events about a change may have been missed.
         """
         async with transaction(self._pool) as connection:
             found = await connection.execute(
@@ -114,9 +114,10 @@ class Audiences:
             return None
 
     async def look_up(self, team_id: str, channel_id: str) -> Kind:
-        """Return what Slack says a conversation is now, whatever was known of it.
+        """Ask Slack what a conversation is now, whatever was known about it.
 
-        Where it changes at this moment that is the narrowest. Raises what the Slack client raises.
+        If it changes during the request, the result is the narrowest kind. Raises the errors of the
+        Slack client.
         """
         async with transaction(self._pool) as connection:
             [row] = await (await connection.execute("SELECT clock_timestamp() AS at")).fetchall()
@@ -140,10 +141,10 @@ class Audiences:
 
 
 async def forget_kinds(connection: AsyncConnection[DictRow], team_id: str) -> None:
-    """Look up every conversation of a workspace anew: its events were missed for a while.
+    """Forget the kinds of a workspace's conversations, because events were missed for a while.
 
-    The caller's transaction is the one that ends the gap, so that no kind from before it is read
-    afterwards, by any process.
+    This is part of the transaction that ends the gap, so that no process reads an earlier kind
+    afterwards.
     """
     await connection.execute(
         "UPDATE conversations SET audience = channel_id, shared = true,"

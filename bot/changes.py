@@ -73,9 +73,9 @@ class Changes:
         self._bot_user_id = bot_user_id
 
     async def serves(self, body: Mapping[str, Any]) -> bool:
-        """Say whether an ``event_callback`` is taken: not from a workspace that left.
+        """Return whether an ``event_callback`` is handled: not that of a workspace that left.
 
-        Whether it leaves is always taken.
+        The events that report its departure are always handled.
         """
         if body["event"].get("type") in DEPARTURES:
             return True
@@ -97,10 +97,10 @@ class Changes:
                 user = event.get("user") or {}
                 await self._people.changed(Person(team, str(user.get("id"))), user)
             case "app_uninstalled", _:
-                await self._offboarding.uninstalled(team, _told_at(body))
+                await self._offboarding.uninstalled(team, _event_time(body))
             case "tokens_revoked", _:
                 bots = (event.get("tokens") or {}).get("bot") or []
-                await self._offboarding.tokens_revoked(team, _told_at(body), bots)
+                await self._offboarding.tokens_revoked(team, _event_time(body), bots)
             case "app_context_changed", _ if user := _viewer(body):
                 await self._viewing.note(Person(team, user), event.get("context"))
             case "app_home_opened", _:
@@ -208,7 +208,7 @@ def _shown(event: Mapping[str, Any]) -> str:
     return str((event.get("view") or {}).get("hash") or "")
 
 
-def _told_at(body: Mapping[str, Any]) -> float:
+def _event_time(body: Mapping[str, Any]) -> float:
     """Return when an event happened, in seconds since 1970, by Slack's clock."""
     return float(body.get("event_time") or time.time())
 

@@ -1,4 +1,4 @@
-"""Which parts of streamed Markdown are certainly code, in which no client makes links of names."""
+"""The parts of streamed Markdown that are certainly code, in which clients link no names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CodeSpans:
         self._indent: int | None = 0  # None: the line has text already
 
     def is_open(self, text: str, start: int, end: int) -> bool:
-        """Return whether inline code that begins in the word ``text[start:end]`` goes on."""
+        """Return whether inline code that begins in the word ``text[start:end]`` is still open."""
         if self._fence is not None or not self._ticks_are_plain:
             return False
         return text.count("`", start, end) % 2 == 1

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 THREAD_SETTING = "kioku.thread"
 ANSWER = "answer_thread"
 MAX_FAILURES = 5
-"""After so many attempts that ended in an error a message is answered with an apology."""
+"""Attempts ended by an error after which a message is answered with an apology."""
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: it does not stand still for long because of a flag.
 _FLAG_WAIT_SECONDS = 1.0
@@ -38,18 +38,17 @@ _FLAG_WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A stored message that is to be answered, and how often that was begun before.
+    """A stored message that is to be answered, with the counts of its earlier attempts.
 
     Of the `attempts`, `spared` ended without an answer and without an error, and `failures` in an
     error; in `crashes` the process died, in `lone_crashes` with no other message in progress.
-    `revision` says which edit of the text this is, `held_since` when the model was first found
-    away for it, `late` that it was written while the app was away.
+    `revision` numbers the edits of the text. `held_since` is when the model was first unavailable
+    for it. `late`: it was written while the app was away. `unserved`: the workspace has removed the
+    app since.
 
-    `unserved`: the workspace has removed the app since.
-
-    `attempts` is also the fence: who finds another number stored is no longer the one to answer.
-    `more` says that its thread held something else to see to when this was begun; what is stored
-    later comes with a job of its own.
+    `attempts` also fences workers: a worker that finds another number stored must not answer the
+    message any more. `more`: its thread held other messages to handle when this attempt began;
+    messages stored later have jobs of their own.
     """
 
     id: int
@@ -138,8 +137,8 @@ class Inbox:
     async def next(self, thread: str, *, untold: bool = False) -> Waiting | None:
         """Return the oldest message of `thread` that waits, and count the attempt at it.
 
-        It is in progress in this process then, until its attempt ends. `untold`: the oldest of
-        those that were not held for the model yet.
+        The message is in progress in this process until its attempt ends. `untold`: return the
+        oldest of those that were not held for the model yet.
         """
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             found = await connection.execute(
@@ -254,7 +253,7 @@ class Inbox:
             await _spare(connection, waiting)
 
     async def hold(self, waiting: Waiting) -> None:
-        """Note that a message waits for the model, behind another one of its thread."""
+        """Record that a message waits for the model, behind another one of its thread."""
         async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
             await _spare(connection, waiting, held=True)
 
@@ -267,7 +266,7 @@ class Inbox:
             await self._schedule(connection, waiting.message.thread, limits, delay)
 
     async def fail(self, waiting: Waiting, delay: float) -> None:
-        """Note that this attempt ended in an error: the message is begun anew in `delay` seconds.
+        """Record that this attempt ended in an error: the next one begins in `delay` seconds.
 
         Raises as `begin_anew` does.
         """
@@ -284,7 +283,7 @@ class Inbox:
             await self._schedule(connection, message.thread, limits, delay)
 
     async def others_answered(self, waiting: Waiting, seconds: float) -> bool:
-        """Say whether, `seconds` ago and after it was first held, the model answered others."""
+        """Return whether the model answered others, `seconds` ago and after this was first held."""
         async with transaction(self._pool) as connection:
             found = await connection.execute(
                 "SELECT model_answered(%s, %s, now() - make_interval(secs => %s)) AS answered",
@@ -365,10 +364,10 @@ class Inbox:
 
 
 def _limits(person: Person, channel_id: str = "", *, alone: bool = False) -> Limits:
-    """Return what the answer to a person counts for.
+    """Return the limits against which the answer to a person counts.
 
-    Slack limits new messages by the channel, and changed ones by the workspace: for these an answer
-    without `channel_id` waits, which replaces what was posted.
+    Slack limits new messages by channel, and updates by workspace. An answer without `channel_id`
+    replaces a posted notice, so it waits for the limit of updates.
     """
     budget = f"{person.team_id}.{channel_id or 'updates'}"
     return Limits(person=person.scope, budget=budget, alone=alone)

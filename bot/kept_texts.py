@@ -146,7 +146,7 @@ def _taken(
     memories: Sequence[Memory] | None,
     said_at: set[tuple[str, str]],
 ) -> list[dict[str, Any]]:
-    """Return of each turn the texts that are to be blanked, and where they were said."""
+    """Return the texts of each turn that are to be blanked, and where they were said."""
     names = Names(memories or ())
     taken: list[dict[str, Any]] = []
     for row in turns:
@@ -218,7 +218,7 @@ def _of_scope(person: Person, scope: str, since: float) -> dict[str, Any]:
 async def put_scope_off_record(
     connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
 ) -> None:
-    """Keep no text of a person's turns since a moment where incognito was switched on then.
+    """Blank a person's turns since a moment where incognito was switched on then.
 
     `scope` is that of the switch, `since` in seconds of the epoch.
     """
@@ -228,7 +228,7 @@ async def put_scope_off_record(
 async def withhold_scope(
     connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
 ) -> list[UUID]:
-    """Withhold the turns that `put_scope_off_record` blanks; return which those are."""
+    """Withhold the turns that `put_scope_off_record` blanks; return their ids."""
     changed = await connection.execute(
         f"UPDATE turns SET withheld_at = now() WHERE {_IN_SCOPE} AND withheld_at IS NULL"
         " RETURNING id",
@@ -238,7 +238,7 @@ async def withhold_scope(
 
 
 async def withhold(connection: AsyncConnection[DictRow], turns: Sequence[UUID]) -> list[UUID]:
-    """Let nothing read the texts of turns, nor form a memory of them; return which those are."""
+    """Withhold turns: nothing reads their texts or forms memories of them. Return their ids."""
     changed = await connection.execute(
         "UPDATE turns SET withheld_at = now() WHERE id = ANY(%s) AND withheld_at IS NULL"
         " AND NOT off_record RETURNING id",
@@ -250,7 +250,7 @@ async def withhold(connection: AsyncConnection[DictRow], turns: Sequence[UUID]) 
 async def end_withholding(
     connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
 ) -> int:
-    """Let the texts of a person's turns be read and formed again; return how many those are."""
+    """End the withholding of a person's turns; return how many there were."""
     changed = await connection.execute(
         "UPDATE turns SET withheld_at = NULL WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
         " AND withheld_at IS NOT NULL",
@@ -262,7 +262,7 @@ async def end_withholding(
 async def delete_withheld(
     connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
 ) -> None:
-    """Keep no text of a person's withheld turns."""
+    """Blank the texts of a person's withheld turns."""
     await connection.execute(
         f"{_OFF_RECORD} WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
         " AND withheld_at IS NOT NULL",

@@ -20,8 +20,8 @@ from bot.addresses import (
     SLASHES,
     can_carry,
     is_reserved,
-    leads_away,
     links_in,
+    may_be_address,
     normal,
     readings,
 )
@@ -121,7 +121,7 @@ class Links:
         return self._read(rest)
 
     def _is_open(self, text: str, start: int, end: int) -> bool:
-        """Return whether a label, a target or inline code goes on after the word."""
+        """Return whether a label, a target or inline code continues after the word."""
         window = max(start, end - _LABEL_CHARACTERS)
         last = text[end - 1]
         if last == "\n":
@@ -190,7 +190,7 @@ class Links:
         for reading in readings(whole):
             if reading and self._is_link(reading):
                 before, _, after = whole.partition(reading)
-                # Else what follows would be taken for a part of it.
+                # Otherwise the text that follows would be read as a part of the address.
                 gap = " " if after[:1] and ord(after[0]) > 0x7F else ""
                 return before + reading + gap, after
         return _as_text(whole), ""
@@ -207,7 +207,7 @@ class Links:
     def _may_be_target(self, target: str, code: bool) -> bool:
         if self._is_link(target):
             return True
-        return not (_SEPARATOR.search(target) if code else leads_away(target))
+        return not (_SEPARATOR.search(target) if code else may_be_address(target))
 
     def _is_link(self, address: str) -> bool:
         if normal(address) in self._known:

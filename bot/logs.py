@@ -11,7 +11,7 @@ from typing import Literal, TextIO
 
 # Below WARNING only our own packages are logged: libraries log each request, at DEBUG its contents.
 _OURS = ("bot", "memory", "playground", "deploy", "bench", "root", "__main__")
-# A warning or error is written so often in a minute; then only how often more it came.
+# Equal warnings and errors written in a minute; further ones are only counted.
 _MOST_ALIKE = 20
 _MOST_KINDS = 500
 _MINUTE = 60.0

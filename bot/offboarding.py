@@ -1,4 +1,4 @@
-"""Offboarding: a workspace that leaves is served no longer, and then its rows are deleted.
+"""Offboarding: a workspace that removes the app is not served, and its rows are deleted.
 
 ``app_uninstalled`` purges at once. ``tokens_revoked`` that names the bot stops the work and purges
 after 14 days, unless Slack accepts the token again before.
@@ -40,7 +40,7 @@ _EVENT_SECONDS = 1.0
 _BATCH = 2_000
 
 # Every table of the bot with rows of a workspace, and the column that says when a row was written.
-# A test compares them with the catalog. What triggers of other tables read comes first.
+# A test compares them with the catalog. Tables that triggers of other tables read come first.
 TABLES = (
     WorkspaceTable("home_views", "opened_at"),
     WorkspaceTable("prompted", "created_at"),
@@ -78,7 +78,7 @@ _REFUSED = frozenset(
 
 
 class Offboarding:
-    """Takes note of the events, before they are acknowledged, and does the purge as a job."""
+    """Records the events before they are acknowledged, and purges in jobs."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Offboarding:
         self._bot_user_id = bot_user_id
 
     async def uninstalled(self, team_id: str, at: float) -> None:
-        """Take note of ``app_uninstalled`` of a time in seconds: the rows are purged at once."""
+        """Record ``app_uninstalled``, sent at a time in seconds: the rows are purged at once."""
         async with transaction(self._pool) as connection:
             purge_at = await note_uninstalled(connection, team_id, at + _EVENT_SECONDS)
             if purge_at is not None:
@@ -105,7 +105,7 @@ class Offboarding:
             log.warning("workspace %s uninstalled the app: its data is deleted now", team_id)
 
     async def tokens_revoked(self, team_id: str, at: float, bots: Sequence[str]) -> None:
-        """Take note of ``tokens_revoked`` of a time in seconds; `bots` are the bot users it names.
+        """Record ``tokens_revoked``, sent at a time in seconds; `bots` are the bot users it names.
 
         Nothing happens unless the app's own is among them.
         """
@@ -126,11 +126,11 @@ class Offboarding:
             )
 
     async def problem(self, team_ids: Sequence[str]) -> str | None:
-        """Return one sentence where the workspace of this process is not served."""
+        """Return one sentence if the workspace of this process is not served."""
         return next((one.sentence() for one in await self._workspaces.departures(team_ids)), None)
 
     def while_served(self, work: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        """Return `work` that passes over the jobs of workspaces that are not served."""
+        """Return `work` without the jobs of workspaces that are not served."""
 
         async def served(**arguments: Any) -> None:
             team_id = _team_of(arguments)
@@ -182,7 +182,7 @@ class Offboarding:
             await self._schedule(connection, team_id, delay)
 
     async def _schedule(self, connection: Any, team_id: str, delay: float) -> None:
-        # A queue for whose jobs a sleeping database is woken, which the upkeep's is not.
+        # A sleeping database is woken for jobs of this queue, but not for the upkeep's.
         lock = f"{PURGE}:{team_id}"
         if not await self._queue.defer(
             connection, PURGE, queue=LEARNING, lock=lock, delay=delay, team=team_id
@@ -226,7 +226,7 @@ async def purge_now(pool: Pool, team_id: str) -> Counter[str]:
 
 async def _purge(pool: Pool, due: Due) -> tuple[Counter[str], float | None]:
     counts = await purge_rows(pool, TABLES, due.team_id, due.before, batch=_BATCH)
-    # After the turns: no formation writes a memory whose words are gone.
+    # After the turns, so that no formation writes a memory from deleted words.
     counts += await purge_memories(pool, due.team_id, due.before, batch=_BATCH)
     counts += await _purge_jobs(pool, due.team_id, due.before)
     rows = ", ".join(f"{table} {count}" for table, count in sorted(counts.items()) if count)

@@ -1,8 +1,8 @@
-"""Slack's payloads: cleaned of what cannot be stored, and checked for the types that are relied on.
+"""Slack's payloads: removal of text that cannot be stored, and checks of the types relied on.
 
-A payload is signed or comes through Slack's own connection, but what people type is in it, and one
-that is broken must be answered 400, not with an exception somewhere behind the acknowledgement.
-Fields that are not named here may hold anything: Slack adds new ones.
+A payload is signed or comes through Slack's own connection, but it holds what people typed. An
+invalid one must be answered 400; it must not raise an exception after the acknowledgement. Fields
+that are not named here may hold anything: Slack adds new ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_DEPTH = 60
 """Levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""
 
 UNREADABLE = LookupError | TypeError | ValueError
-"""What reading a value raises that has another form: of a button, a form's state, or a payload."""
+"""Exceptions of reading a value of unexpected form: of a button, a form's state, or a payload."""
 
 _Id = Annotated[str, Field(pattern=r"\A[A-Z0-9]{1,64}\z")]
 _Ts = Annotated[str, Field(pattern=r"\A[0-9]{1,20}(\.[0-9]{1,20})?\z")]

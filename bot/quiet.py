@@ -9,10 +9,10 @@ from bot.messages import Message
 from memory import Person
 
 
-async def fall_quiet(connection: AsyncConnection[DictRow], message: Message) -> bool:
-    """Answer in the message's thread only where mentioned, as its author asked.
+async def start_quiet(connection: AsyncConnection[DictRow], message: Message) -> bool:
+    """Answer in the message's thread only mentions, as its author asked.
 
-    False where that was so already.
+    Returns False if that was so already.
     """
     done = await connection.execute(
         "INSERT INTO quiet_threads (team_id, user_id, thread) VALUES (%s, %s, %s)"
@@ -23,7 +23,7 @@ async def fall_quiet(connection: AsyncConnection[DictRow], message: Message) -> 
 
 
 async def end_quiet(connection: AsyncConnection[DictRow], person: Person, thread: str) -> bool:
-    """Follow a thread as before, if this person asked for quiet there; False where they did not."""
+    """Follow a thread again, if this person asked for quiet there; False if they did not."""
     ended = await connection.execute(
         "DELETE FROM quiet_threads WHERE team_id = %s AND user_id = %s AND thread = %s",
         (person.team_id, person.user_id, thread),

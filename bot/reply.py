@@ -175,7 +175,7 @@ class Replier:
         tools += toolbox.definitions() if toolbox else []
         try:
             for number in range(MAX_ROUNDS):
-                # In the last round there is nothing left but to answer.
+                # No tools in the last round, so that the model has to answer.
                 offered = tools if number < MAX_ROUNDS - 1 else []
                 output = await self._round(
                     retries, person, conversation, offered, written, on_begun, deadline
@@ -340,7 +340,7 @@ async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Repl
 
 
 def _digest(person: Person, prompt: Prompt) -> str:
-    """Return what tells a request from others: who asks, and what."""
+    """Return a digest that identifies a request: who asks, and what."""
     asked = json.dumps([person.scope, prompt.input[-1]["content"]], sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()
 

@@ -16,7 +16,7 @@ from memory import Pool, transaction
 Reason: TypeAlias = Literal["uninstalled", "token_revoked"]
 
 REVOKED_DAYS = 14
-# Another process's note takes this long to be seen here.
+# A change by another process is seen here after this time.
 _TRUSTED_SECONDS = 10.0
 AWAY: LiteralString = "left_at IS NOT NULL AND returned_at IS NULL"
 
@@ -35,7 +35,7 @@ class Departure:
     purged_at: datetime | None
 
     def sentence(self) -> str:
-        """Return what an operator is told of it."""
+        """Return a sentence about the departure for the operator."""
         since, due = f"{self.left_at:%Y-%m-%d}", f"{self.purge_at:%Y-%m-%d}"
         if self.reason == "uninstalled":
             return (
@@ -57,7 +57,7 @@ class Workspaces:
         self._known: dict[str, tuple[float, bool]] = {}
 
     async def serves(self, team_id: str) -> bool:
-        """Say whether a workspace still has the app; raises `psycopg.OperationalError`."""
+        """Return whether a workspace has the app; raises `psycopg.OperationalError`."""
         known = self._known.get(team_id)
         if known is not None and time.monotonic() < known[0]:
             return known[1]
@@ -81,10 +81,10 @@ class Workspaces:
 
 
 async def token_accepted(pool: Pool, team_id: str, bot_user_id: str | None) -> None:
-    """Note that Slack accepts the token of a workspace: it is served from now on.
+    """Record that Slack accepts the token of a workspace: it is served from now on.
 
     A purge that waits because the token was revoked is cancelled. One that follows an uninstall, or
-    has begun, goes on for the rows written until now.
+    has begun, continues for the rows written until now.
     """
     values = {"team": team_id, "bot": bot_user_id}
     async with transaction(pool) as connection:

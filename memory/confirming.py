@@ -31,7 +31,7 @@ async def judge_instructions(
     """Return which of the instructions that a person ticked may be stored.
 
     Each is judged as a sentence of its own that the person typed: it must be a lasting wish about
-    the form, length, language or tone of answers. The tick stands for the answer to a question that
+    the form, length, language or tone of answers. A tick counts as the answer to a question that
     the verdict would ask. Without `verifier` the ticks decide. At most `MAX_INSTRUCTIONS`. Holds no
     connection. Raises `FormationUnavailable` if the model does not answer.
     """

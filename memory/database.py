@@ -85,10 +85,10 @@ def create_pool(
     """Return a closed pool of connections that act as the user of `conninfo`.
 
     They act as the application's role within `transaction` only; outside of one they have that
-    user's own rights, of which a user that serves has none on a table of people. `timeout` and
+    user's own rights, and a user that serves has none on a table of people. `timeout` and
     `max_idle` are seconds. The row factory, autocommit by `configure` and the absence of prepared
-    statements are what LangGraph, procrastinate and PgBouncer agree on. What `conninfo` says of
-    connecting wins over what is usual here.
+    statements are what LangGraph, procrastinate and PgBouncer agree on. Connection options in
+    `conninfo` override the defaults here.
     """
     address = conninfo if isinstance(conninfo, str) else ""
     given = conninfo_to_dict(address)

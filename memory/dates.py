@@ -10,7 +10,7 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-def storable(moment: datetime) -> bool:
+def is_in_range(moment: datetime) -> bool:
     """Say whether a moment, with its time zone, is in the range of dates that are stored."""
     return EARLIEST <= moment < LATEST
 
@@ -19,14 +19,14 @@ class DateOutOfRange(ValueError):
     """The date is not between 2000 and 2100."""
 
 
-def dated(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     """Read an ISO 8601 date and time, UTC where it names no zone.
 
     Raises `DateOutOfRange`, and `ValueError` for what is no date.
     """
     moment = datetime.fromisoformat(text)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if not storable(moment):
+    if not is_in_range(moment):
         raise DateOutOfRange("The date is not between 2000 and 2100.")
     return moment
 

@@ -15,7 +15,7 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from memory.credentials import holds_secret
-from memory.dates import DateOutOfRange, dated, is_slack_ts
+from memory.dates import DateOutOfRange, is_slack_ts, parse_timestamp
 from memory.edits import validated
 from memory.errors import InvalidContent, InvalidNamespace, NotAnExport
 from memory.namespace import DM, Namespace, Person
@@ -143,7 +143,7 @@ def _read_memory(
         namespace = person.namespace(str(entry.get("audience")))
         created, updated = _date(entry.get("created_at")), _date(entry.get("updated_at"))
         confirmed = _date(entry.get("confirmed_at")) or updated
-        end = None if entry.get("expires_at") is None else dated(str(entry["expires_at"]))
+        end = None if entry.get("expires_at") is None else parse_timestamp(str(entry["expires_at"]))
     except DateOutOfRange:
         return "date"
     except (InvalidNamespace, ValueError):
@@ -195,7 +195,7 @@ def _date(value: object) -> datetime | None:
     if value is None:
         return None
     # Nothing was stored in the future; a later date would win over whatever comes.
-    return min(dated(str(value)), datetime.now(UTC))
+    return min(parse_timestamp(str(value)), datetime.now(UTC))
 
 
 def _supersedes(entries: object, person: Person) -> list[dict[str, str]]:

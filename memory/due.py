@@ -16,7 +16,7 @@ from memory.writing import Change
 
 _log = logging.getLogger(__name__)
 
-# Of each namespace in turn: one that fails every time, with many rows, leaves room for the others.
+# Each namespace in turn, so that one that always fails does not use up every batch.
 _DUE: LiteralString = (
     "SELECT prefix, key FROM (SELECT prefix, key, expires_at,"
     " row_number() OVER (PARTITION BY prefix ORDER BY expires_at) AS number"
@@ -43,7 +43,7 @@ async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
         except Exception as error:
             if is_away(error):
                 raise
-            # One person's rows are no reason to keep everybody else's.
+            # A failure for one namespace must not stop the expiry of the others.
             whose = ".".join(prefix.split(".")[1:3])
             _log.warning(
                 "%d memories of %s did not end: %s", len(keys), whose, type(error).__name__

@@ -77,9 +77,9 @@ async def delete_each(
     tables: Mapping[LiteralString, LiteralString],
     parameters: Mapping[str, str],
 ) -> dict[str, int]:
-    """Delete what each table's condition selects, in one statement; return how many rows of each.
+    """Delete what each table's condition selects, in one statement; return the rows of each.
 
-    A row that goes with one of another table by ON DELETE CASCADE is counted in both.
+    A row that ON DELETE CASCADE deletes with one of another table is counted in both.
     """
     gone = ", ".join(
         f"gone_{table} AS (DELETE FROM {table} WHERE {condition} RETURNING 1)"

@@ -24,7 +24,7 @@ from memory.quotations import blank_quotes, put_quotes_back
 from memory.replay import put_lines, put_memories, read_lines
 from memory.rows import Place
 from memory.traces import TRACES, drop_traces, earlier_keys, keys_of, once_known, traces_of
-from memory.undo_payload import Kept, NotSealed, new_key, seal, unseal
+from memory.undo_payload import DecryptionFailed, UndoPayload, decrypt, encrypt, new_key
 
 UNDO_MINUTES = 10
 
@@ -94,7 +94,7 @@ async def forget(
             keys += await earlier_keys(connection, person, stored)
         kept = await traces_of(connection, person, keys)
         memories = [read(row) for row in stored]
-        # Thousands of entries take tenths of a second to read: others are answered meanwhile.
+        # Thousands of entries take tenths of a second to read: in a thread, off the event loop.
         known = memories + await asyncio.to_thread(once_known, kept, memories, person)
         if take_away is not None:
             kept.texts.extend(await take_away(connection, known if keys is not None else None))
@@ -130,8 +130,8 @@ async def bring_back(
         if row is None:
             raise UndoExpired("The time to undo is over, or it was undone already.")
         try:
-            kept = await asyncio.to_thread(unseal, row["ciphertext"], undo.key)
-        except NotSealed:
+            kept = await asyncio.to_thread(decrypt, row["ciphertext"], undo.key)
+        except DecryptionFailed:
             raise UndoExpired("That is no undo of ours.") from None
         stored = await asyncio.to_thread(_stored, kept)
         await _restore(connection, kept, stored)
@@ -230,7 +230,10 @@ async def _hiders(
 
 
 async def _keep_for_undo(
-    connection: AsyncConnection[DictRow], person: Person, stored: Sequence[DictRow], kept: Kept
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    stored: Sequence[DictRow],
+    kept: UndoPayload,
 ) -> Undo:
     kept.rows["store"] = [row["line"] for row in stored]
     if stored:
@@ -241,7 +244,7 @@ async def _keep_for_undo(
             {"prefixes": [row["prefix"] for row in stored], "keys": [row["key"] for row in stored]},
         )
     undo = Undo(id=uuid4(), key=new_key())
-    sealed = await asyncio.to_thread(seal, kept, undo.key)
+    sealed = await asyncio.to_thread(encrypt, kept, undo.key)
     await connection.execute(
         "INSERT INTO forgotten (id, team_id, user_id, ciphertext, expires_at)"
         " VALUES (%s, %s, %s, %s, now() + make_interval(mins => %s))",
@@ -250,7 +253,7 @@ async def _keep_for_undo(
     return undo
 
 
-def _stored(kept: Kept) -> list[DictRow]:
+def _stored(kept: UndoPayload) -> list[DictRow]:
     """Return the rows of ``store`` with the types that PostgreSQL returns them in."""
     return [
         {
@@ -262,7 +265,7 @@ def _stored(kept: Kept) -> list[DictRow]:
 
 
 async def _restore(
-    connection: AsyncConnection[DictRow], kept: Kept, stored: Sequence[DictRow]
+    connection: AsyncConnection[DictRow], kept: UndoPayload, stored: Sequence[DictRow]
 ) -> None:
     """Insert the rows again; what was stored anew meanwhile keeps its value and vector."""
     restored = await put_memories(connection, kept.rows.get("store", ()))

@@ -13,7 +13,7 @@ import regex
 from psycopg.rows import DictRow
 
 from memory.database import Pool, person_transaction
-from memory.dates import dated
+from memory.dates import parse_timestamp
 from memory.errors import InvalidNamespace
 from memory.namespace import Namespace, Person, View
 from memory.schemas import level, subject
@@ -110,7 +110,7 @@ def ends_at(value: Mapping[str, Any]) -> datetime | None:
 
 def _moment(text: object) -> datetime | None:
     try:
-        return dated(str(text))
+        return parse_timestamp(str(text))
     except ValueError:
         return None
 

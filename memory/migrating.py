@@ -13,7 +13,7 @@ from psycopg.rows import DictRow, dict_row
 
 from memory.database import Pool, begin, transaction
 from memory.errors import DatabaseNotReady, EmbeddingSpaceMismatch
-from memory.roles import UNBOUND, Login, create_app_role, grant_rows, revoke_temporary, settle_login
+from memory.roles import UNBOUND, Login, create_app_role, create_login, grant_rows, revoke_temporary
 from memory.rotation import Conninfo, address_of, connection_class
 
 _CONNECT_SECONDS = 30
@@ -90,7 +90,7 @@ def migrate(
             grant_rows(connection)
         revoke_temporary(connection)
         if login is not None:
-            settle_login(connection, login)
+            create_login(connection, login)
     return done
 
 

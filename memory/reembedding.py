@@ -142,7 +142,7 @@ async def _write(
     batch: Sequence[DictRow],
     vectors: Sequence[Sequence[float]],
 ) -> None:
-    # A row that was forgotten or changed meanwhile is not written: it is found again, or gone.
+    # A row that was changed or deleted meanwhile is not written; a changed one is found again.
     await connection.execute(
         "INSERT INTO store_vectors_next"
         " (prefix, key, field_name, embedding, created_at, updated_at)"

@@ -1,4 +1,4 @@
-"""Who may do what in the database: the application's role, and the user that serves."""
+"""The database's roles: the application's role and the user that serves, with their rights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from memory.database import APP_ROLE
 from memory.rotation import Conninfo, address_of
 
-# Whether the user that connects reaches every row, whatever the policies of the tables say.
+# Whether the user that connects reaches every row in spite of the tables' policies.
 UNBOUND: LiteralString = (
     "(EXISTS (SELECT FROM pg_roles WHERE rolname = session_user AND (rolsuper OR rolbypassrls))"
     " OR EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('store')"
@@ -32,7 +32,7 @@ class Login:
 def create_app_role(connection: Connection[DictRow]) -> None:
     """Create the application's role where it is missing, and let this user act as it."""
     if not _exists(connection, APP_ROLE):
-        # Roles belong to the whole cluster, the lock to one database: two may come at once.
+        # Roles belong to the cluster, the lock to one database: two migrations may create the role.
         connection.execute(
             "DO $$ BEGIN CREATE ROLE kioku_app NOLOGIN;"
             " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
@@ -47,11 +47,11 @@ def _exists(connection: Connection[DictRow], role: str) -> bool:
     return found.rowcount == 1
 
 
-def settle_login(connection: Connection[DictRow], login: Login) -> None:
-    """Create the user that serves where it is missing, and grant it the roles it needs.
+def create_login(connection: Connection[DictRow], login: Login) -> None:
+    """Create the user that serves if it is missing, and grant it the roles it needs.
 
     It may act as the application's role, but does not inherit its rights: outside of a transaction
-    that says so it reads no table of people.
+    that sets the role it reads no table of people.
     """
     given = conninfo_to_dict(address_of(login.conninfo))
     name = str(given.get("user") or _default_user())
@@ -61,7 +61,7 @@ def settle_login(connection: Connection[DictRow], login: Login) -> None:
     if not _exists(connection, name):
         statement = sql.SQL("CREATE ROLE {} LOGIN").format(user)
         if password := given.get("password"):
-            # What the server may log of the statement is not the password.
+            # The statement, which the server may log, does not hold the password itself.
             secret = connection.pgconn.encrypt_password(
                 str(password).encode(), name.encode(), b"scram-sha-256"
             )
@@ -83,7 +83,7 @@ def settle_login(connection: Connection[DictRow], login: Login) -> None:
 
 
 def _default_user() -> str:
-    """Return whom libpq takes where a conninfo names nobody: the environment's, or the system's."""
+    """Return the user that libpq uses if a conninfo names none: the environment's or system's."""
     values = {option.keyword: option.val for option in pq.Conninfo.get_defaults()}
     return (values[b"user"] or b"").decode()
 
@@ -101,10 +101,10 @@ def grant_rows(connection: Connection[DictRow]) -> None:
 
 
 def revoke_temporary(connection: Connection[DictRow]) -> None:
-    """Let nobody but the owner create temporary tables: their names would hide ours.
+    """Let only the owner create temporary tables: their names would hide ours.
 
-    Checked at each run, as neither a dump nor a copy of a database keeps the rights on it. Where
-    this user does not own the database, PostgreSQL changes nothing and warns.
+    Checked at each run, as neither a dump nor a copy of a database keeps the rights on it. If this
+    user does not own the database, PostgreSQL changes nothing and warns.
     """
     row = connection.execute(
         "SELECT current_database() AS name,"

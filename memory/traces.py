@@ -14,7 +14,7 @@ from memory.memories import OF_PERSON, Memory, person_range, read
 from memory.namespace import Person
 from memory.replay import Table, read_lines
 from memory.schemas import thing
-from memory.undo_payload import Kept
+from memory.undo_payload import UndoPayload
 
 # The tables, with the condition that selects what they hold of some memories, by key.
 # A question whether to change a wider memory too quotes the narrower one it is named after.
@@ -63,9 +63,9 @@ def _whose(person: Person, keys: Sequence[str] | None) -> dict[str, Any]:
 
 async def traces_of(
     connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
-) -> Kept:
+) -> UndoPayload:
     """Return the ledger's entries and the questions of memories, None for all of the person's."""
-    traces = Kept()
+    traces = UndoPayload()
     for table, of_keys in TRACES.items():
         lines, vectors = await read_lines(
             connection, table, f"{_OF}{of_keys})", _whose(person, keys)
@@ -84,7 +84,7 @@ async def drop_traces(
         await connection.execute(f"DELETE FROM {table} WHERE {_OF}{of_keys})", _whose(person, keys))
 
 
-def once_known(traces: Kept, memories: Sequence[Memory], person: Person) -> list[Memory]:
+def once_known(traces: UndoPayload, memories: Sequence[Memory], person: Person) -> list[Memory]:
     """Return what the ledger's entries say of memories, where it is not what they say now."""
     told: list[Memory] = []
     for line in traces.rows["memory_changes"]:

@@ -209,7 +209,7 @@ class _Planning:
 
 
 def _thing(namespace: Namespace, value: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return what two memories have in common that are about the same thing in one place."""
+    """Return the key that memories about the same thing in one audience share."""
     kind = str(value["kind"])
     return (namespace.prefix, kind, thing(kind, value["content"]))
 

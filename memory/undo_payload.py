@@ -1,4 +1,4 @@
-"""What the Undo of a forgetting needs, as one ciphertext under a key that is kept nowhere."""
+"""What the Undo of a forgetting needs, as one ciphertext under a key that is not stored."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SIZE = struct.Struct(">q")
 _LEVEL = 1
 
 
-class NotSealed(Exception):
-    """The bytes are not what this key sealed."""
+class DecryptionFailed(Exception):
+    """The bytes cannot be decrypted with this key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class UndoPayload:
     """Deleted rows of each table as lines of PostgreSQL's JSON, without their vectors.
 
     `vectors` are those of the rows of a table, in pgvector's binary format, in the same order.
@@ -44,7 +44,7 @@ def new_key() -> str:
     return urlsafe_b64encode(AESGCM.generate_key(_KEY_BITS)).decode()
 
 
-def seal(kept: Kept, key: str) -> bytes:
+def encrypt(kept: UndoPayload, key: str) -> bytes:
     """Return `kept` compressed and encrypted (AES-256-GCM). Takes seconds for tens of thousands."""
     compressor = zlib.compressobj(_LEVEL)
     parts = [compressor.compress(line.encode() + b"\n") for line in _lines(kept)]
@@ -56,16 +56,16 @@ def seal(kept: Kept, key: str) -> bytes:
     return nonce + AESGCM(urlsafe_b64decode(key)).encrypt(nonce, plain, None)
 
 
-def unseal(sealed: bytes, key: str) -> Kept:
-    """Return what `seal` was given; raises `NotSealed`."""
+def decrypt(sealed: bytes, key: str) -> UndoPayload:
+    """Return what `encrypt` was given; raises `DecryptionFailed`."""
     nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
     try:
         plain = memoryview(AESGCM(urlsafe_b64decode(key)).decrypt(nonce, ciphertext, None))
     except (InvalidTag, ValueError):
-        raise NotSealed from None
+        raise DecryptionFailed from None
     size = _SIZE.size
     start = size + _SIZE.unpack(plain[:size])[0]
-    kept = Kept()
+    kept = UndoPayload()
     for line in zlib.decompress(plain[size:start]).decode().split("\n")[:-1]:
         section, length, text = line.split(" ", 2)
         if section == "text":
@@ -82,7 +82,7 @@ def unseal(sealed: bytes, key: str) -> Kept:
     return kept
 
 
-def _lines(kept: Kept) -> Iterator[str]:
+def _lines(kept: UndoPayload) -> Iterator[str]:
     """Yield one line for each value: where it belongs, the length of its vector, its JSON."""
     for table, rows in kept.rows.items():
         vectors = kept.vectors.get(table)

@@ -29,7 +29,7 @@ Actor: TypeAlias = Literal[
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[None]]
 
 _ATTEMPTS = 4
-# Rows of one statement: what is sent is made without a break in the event loop.
+# Rows of one statement, whose parameters are built without yielding to the event loop.
 _BATCH = 1_000
 
 
@@ -58,10 +58,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One write: the row as it stands, the value it gets (None: it goes), and what to call it.
+    """One write: the current row, its new value (None: it is deleted), and its ledger entry.
 
     `dates` are those the row gets instead of now. `vector`, in pgvector's binary format, is given
-    where it is known.
+    if it is known.
     """
 
     action: Action
@@ -82,7 +82,7 @@ class Step:
 
     @property
     def origin(self) -> rows.Place | None:
-        """The row it deletes, if any: the one that goes, or that is stored elsewhere afterwards."""
+        """The row it deletes, if any: one that is removed, or that moves to another namespace."""
         home = self.namespace if self.after is None else self.moved_from
         return None if home is None else (home.prefix, self.key)
 
@@ -155,7 +155,7 @@ async def carry_out(
 async def _write(
     connection: AsyncConnection[DictRow], steps: Sequence[Step], vectors: Mapping[str, bytes]
 ) -> list[Change]:
-    """Write steps with their entries; those whose row vanished at this very moment are left out."""
+    """Write steps with their entries; those whose row was deleted meanwhile are left out."""
     done: list[Change] = []
     for batch in _batches(steps):
         done += await _write_batch(connection, batch, vectors)

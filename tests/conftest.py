@@ -162,9 +162,10 @@ async def _inspect(connection: psycopg.AsyncConnection[Any]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def inspected_pools() -> Iterator[None]:
-    """Every connection that a transaction of any test gives back is looked at: see `returned`.
+    """Check every connection that a transaction of any test gives back: see `returned`.
 
-    Not those that procrastinate gives back: a worker that takes longer misses notifications.
+    Those that procrastinate gives back are not checked: a worker that takes longer misses
+    notifications.
     """
     give_back = AsyncConnectionPool.putconn
 

@@ -39,9 +39,9 @@ class Breaker:
         return True
 
     def failed(self, request: str) -> None:
-        """Note that the model did not answer a request, named by what distinguishes it.
+        """Record that the model did not answer `request`, an id of who asks and what.
 
-        One that is made again and fails again counts once: the fault may be its own.
+        A request that fails repeatedly counts once, because it may itself be the cause.
         """
         if not self.probing:
             self._failed.add(request)

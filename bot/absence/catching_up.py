@@ -169,7 +169,7 @@ def _is_newer(found: Mapping[str, Any], oldest: str) -> bool:
 
 
 def _rank(channel: Mapping[str, Any], recent: set[str]) -> int:
-    """Return when a listed conversation is read. What kind it is the list does not fully say."""
+    """Return when a listed conversation is read. The list does not fully say what kind it is."""
     if not channel.get("is_im"):
         return _CHANNEL
     return _RECENT_DM if channel["id"] in recent else _OTHER_DM
@@ -185,8 +185,8 @@ async def _followed(connection: AsyncConnection[DictRow], team: str) -> list[Pla
 
 
 async def _list(connection: AsyncConnection[DictRow], place: Place, oldest: str, rank: int) -> None:
-    # What is still to be read of an earlier outage goes further back. `kind` is read by versions
-    # that took it from the list of conversations.
+    # An entry of an earlier outage begins earlier and is kept. Earlier versions, which took `kind`
+    # from the list of conversations, read that column.
     await connection.execute(
         "INSERT INTO catching_up (team_id, channel_id, thread_ts, kind, oldest, rank)"
         " VALUES (%s, %s, %s, '', %s, %s) ON CONFLICT DO NOTHING",

@@ -41,10 +41,10 @@ class Listening:
         self._connected = connected
 
     async def mark(self) -> None:
-        """Mark that somebody listens; where nobody did for too long, defer catching up.
+        """Record that a front receives events; after too long a gap, defer catching up.
 
-        Whatever front comes back first does it, once: the others find its mark. The kinds of
-        conversations that were known are forgotten: what told of their change was missed.
+        Of several fronts only the first to return defers it: the others find its mark. The known
+        kinds of conversations are forgotten, because events about their changes were missed.
         """
         team = self._team_id
         async with transaction(self._pool, wait=_WAIT_SECONDS) as connection:

@@ -1,4 +1,4 @@
-"""While the model is away: messages wait, each author is told, and no worker's place is held."""
+"""Outages of the model: messages wait, each author gets a notice, and no worker slot is held."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = timedelta(minutes=30)
 REFUSED_SECONDS = 120.0
-"""For so long the model answers others, while it fails for a message, before that is given up."""
+"""Seconds for which the model answers others before a message that it fails for is given up."""
 _DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
 
 
@@ -33,14 +33,14 @@ class Outages:
         return self._breaker.open
 
     async def begin(self, waiting: Waiting, cause: Cause) -> bool:
-        """Put a message off, and tell its author when it is the first time.
+        """Put a message off, and send its author a notice the first time.
 
-        True when there is nothing more to do for it: after `PATIENCE`, or when the model has
+        Returns True if nothing more is to be done for it: after `PATIENCE`, or when the model has
         answered others for `REFUSED_SECONDS`, the author is told that it stays unanswered.
         """
         if waiting.held_since is None:
             await self._telling.meanwhile(waiting, _SENTENCES[cause])
-        elif key := await self._hopeless(waiting):
+        elif key := await self._reason_to_give_up(waiting):
             log.error("message %d was given up: %s", waiting.id, key)
             await self._telling.instead(waiting, key, remember=True)
             return True
@@ -51,7 +51,7 @@ class Outages:
         return False
 
     async def hold(self, waiting: Waiting) -> None:
-        """Tell the author of a message that it waits behind another one of its thread."""
+        """Send the author of a message a notice that it waits behind another one of its thread."""
         await self._telling.meanwhile(waiting, "held_down")
         await self._inbox.hold(waiting)
 
@@ -61,8 +61,8 @@ class Outages:
             self._others_wait = False
             await self._inbox.hurry()
 
-    async def _hopeless(self, waiting: Waiting) -> str | None:
-        """Return the sentence that says why a message that was held before is given up, if so."""
+    async def _reason_to_give_up(self, waiting: Waiting) -> str | None:
+        """Return the key of the sentence that ends a held message; None while it is to wait."""
         if waiting.held_since is not None and _age(waiting.held_since) > PATIENCE:
             return "held_too_long"
         if self._breaker.probing:

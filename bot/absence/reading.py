@@ -72,10 +72,10 @@ class Reading:
         return answer.get("messages") or [], str(following)
 
     async def kind(self, place: Place) -> Kind:
-        """Return what Slack says now of the conversation in which messages were found.
+        """Return what Slack says now about the conversation in which messages were found.
 
         A delivered event says whether its conversation is shared; a message that is read does not.
-        Raises what the Slack client raises.
+        Raises the errors of the Slack client.
         """
         return await self._audiences.look_up(place.team_id, place.channel_id)
 

@@ -13,7 +13,7 @@ PART = "Workspaces"
 
 
 async def read_departures(conninfo: str, *, connect_seconds: int = 30) -> list[Departure]:
-    """Return the workspaces that are not served; none where the database is not set up so far.
+    """Return the workspaces that are not served; none if the database has no tables yet.
 
     Raises `psycopg.OperationalError` when PostgreSQL cannot be reached.
     """
@@ -36,7 +36,7 @@ async def read_departures(conninfo: str, *, connect_seconds: int = 30) -> list[D
 
 
 def judge_departures(departures: list[Departure]) -> list[Finding]:
-    """Return a line for each: what has to be mended is a revoked token while its data is kept."""
+    """Return a line for each; a revoked token needs a fix while the workspace's data is kept."""
     return [
         (fix if one.reason == "token_revoked" and one.purged_at is None else note)(
             PART, one.sentence()

@@ -133,7 +133,7 @@ def register(
         ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
     ) -> None:
         await ack()
-        # The button stands below an answer, which stays.
+        # The button is below an answer, which must not be replaced.
         work = partial(_with_value, controls.incognito_ended, action)
         await answers.give(body, respond, work)
 

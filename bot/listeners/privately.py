@@ -55,9 +55,10 @@ def _cause(error: Exception) -> str:
 
 
 def _log_failure(what: str, error: Exception) -> None:
-    """Log as a warning a database that is away or busy, and values that cannot be read.
+    """Log an exception: as a warning if it is expected, otherwise as an error.
 
-    Buttons and forms hold values of this app: another version's, or a payload that was changed.
+    Expected are a database that is away or busy, and values that cannot be read: those of buttons
+    and forms may be of another version of the app, or changed.
     """
     expected = isinstance(error, OperationalError | OutcomeUnknown | UNREADABLE)
     log.log(logging.WARNING if expected else logging.ERROR, what, exc_info=error)

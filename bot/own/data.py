@@ -139,12 +139,12 @@ def providers(settings: Settings) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonErased(Erased):
-    """The receipt, with what goes in Slack and what stays under the person's id.
+    """The receipt: what was erased, what will be deleted in Slack, and what stays.
 
-    `files` of the app's are going to be deleted in Slack, and, with `messages`, its messages in
-    direct messages. `places` are of messages that are never to be learned from again; `operator`
-    counts what operators did with the person's data, `listed` says that the workspace's policy
-    names them.
+    `files` is the number of the app's files that will be deleted in Slack; `messages` says whether
+    its messages in direct messages will be, too. `places` counts messages (channel and time) that
+    are never learned from again, `operator` operators' actions on the person's data; `listed` says
+    whether the workspace's policy names them.
     """
 
     files: int
@@ -164,10 +164,12 @@ async def erase_person(
 ) -> PersonErased:
     """Erase everything of a person: memories, ledger, conversation, queue, settings.
 
-    Files that the app has sent them are deleted in Slack by jobs, and with `messages` also its own
-    messages in their direct messages, `direct` where that is known. What has just been delivered
-    keeps its ids, without text or author, until Slack has stopped delivering it again. Wins against
-    whatever runs for the person at that moment; twice is once.
+    Jobs delete in Slack the files that the app has sent them and, with `messages`, its own messages
+    in their direct messages (`direct` if that is known). The ids of messages just delivered are
+    kept, without text or author, until Slack no longer delivers them again.
+
+    Work that runs for the person at that moment stores nothing afterwards. Erasing twice has the
+    effect of erasing once.
     """
     queue = Queue(pool)
     going: tuple[int, bool] = (0, False)
@@ -202,8 +204,8 @@ async def erase_person(
     )
 
 
-# What stays under a person's id, and of what is erased the jobs that came in meanwhile. Those with
-# `erased` show them that they are unknown, and are gone when they have.
+# What stays under a person's id, and jobs added during the erasing. Jobs with the argument `erased`
+# update what the person sees in Slack, and are deleted when they end.
 _KEPT: LiteralString = (
     "SELECT (SELECT count(*) FROM forgotten_sources WHERE team_id = %(team)s"
     " AND user_id = %(user)s) AS places,"

@@ -46,7 +46,7 @@ class Erasing:
         return erase_form(language)
 
     async def erased(self, person: Person, language: Language, *, view: Mapping[str, Any]) -> View:
-        """Erase everything of the person, in Slack what they chose; return the receipt."""
+        """Erase everything of the person, in Slack as far as they chose; return the receipt."""
         messages = wants_messages(view)
         direct = await self._direct(person) if messages else None
         with impatiently(_DATABASE_SECONDS):

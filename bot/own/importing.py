@@ -85,7 +85,7 @@ class Importing:
         self._consent: ConsentMode = consent
         self._verifier = verifier
         self._shares = shares
-        # Reading a large document is seconds of processor time: one at a time in this process.
+        # Reading a large document takes seconds of processor time: one at a time in each process.
         self._reading = asyncio.Semaphore(1)
 
     async def form(self, person: Person, language: Language) -> View:
@@ -116,13 +116,13 @@ class Importing:
             return await self._again(language, entered, problem)
 
     async def page(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
-        """Return the first page of all that the file of a preview would change."""
+        """Return the first page of all changes that the file of a preview would make."""
         return await self.turned_to(person, language, view, "1")
 
     async def turned_to(
         self, person: Person, language: Language, view: Mapping[str, Any], page: str
     ) -> View:
-        """Return another page of it; the file is read again."""
+        """Return another page of the changes; the file is read again."""
         file = metadata_of(view).get("file", "")
         try:
             text = await self._text(Entered(text="", file=file, block=""))
@@ -132,9 +132,9 @@ class Importing:
         return import_page(language, plan, int(page) if page.isdecimal() else 1, file)
 
     async def imported(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
-        """Import what was shown; what was changed since, or the file, is shown anew.
+        """Import what the preview showed; if the file or the memories have changed, show it again.
 
-        Of the instructions those are imported that the person ticked and the verdicts allow.
+        Of the instructions, those are imported that the person ticked and the verdicts allow.
         """
         entered = read_import(view)
         if limit := await self._over_limit(person, language):

@@ -1,8 +1,7 @@
-"""After a person was erased: the app's files, and where asked for its messages, deleted in Slack.
+"""Deletes an erased person's files and, on request, the app's messages to them, in Slack.
 
-What is to be deleted is listed in the transaction that erases, and worked off by jobs within
-Slack's limits: no job waits for them, the next one goes on. Nothing that is stored for it names the
-person.
+The transaction that erases lists what is to be deleted. Jobs delete it within Slack's limits: no
+job waits for a limit, the next one continues. Nothing that is stored for this names the person.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _GONE = frozenset({"message_not_found", "file_not_found", "file_deleted", "threa
 
 
 async def note_file(connection: AsyncConnection[DictRow], person: Person, file: str) -> None:
-    """Note that a file with everything about a person is being sent to them."""
+    """Store the id of a file with everything about a person, before it is sent to them."""
     await connection.execute(
         "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%s, %s, %s)"
         " ON CONFLICT DO NOTHING",
@@ -57,8 +56,8 @@ async def plan_deletions(
 ) -> tuple[int, bool]:
     """List what is to be deleted, in the transaction that erases, before its rows are deleted.
 
-    `messages`: also those of the app in the person's direct messages with it, which are `direct`
-    or those that are known. Returns how many files there are, and whether messages will be deleted.
+    `messages`: also the app's messages in the person's direct messages with it: in `direct`, or in
+    those that are known. Returns how many files there are, and whether messages will be deleted.
     """
     values = {"team": person.team_id, "user": person.user_id}
     found = await connection.execute(
@@ -111,7 +110,7 @@ async def direct_message_with(client: AsyncWebClient, user: str) -> str | None:
 
 
 class SlackDeletions:
-    """The `slack_deletions` table, worked off."""
+    """Deletes in Slack what the table `slack_deletions` lists."""
 
     def __init__(self, pool: Pool, queue: Queue, client: AsyncWebClient, bot_user_id: str) -> None:
         self._pool = pool
@@ -121,9 +120,10 @@ class SlackDeletions:
         self._budgets = Budgets(pool)
 
     async def work(self, team: str, erasure: str) -> None:
-        """Delete as much as Slack allows now; another job goes on. The end is told, if asked for.
+        """Delete as much as Slack allows now, and leave the rest to another job.
 
-        What Slack has refused for a week is given up.
+        A message reports the end if the person asked for it. What Slack has refused for a week is
+        given up.
         """
         key = UUID(erasure)
         for _ in range(_CALLS_AT_ONCE):
@@ -160,7 +160,7 @@ class SlackDeletions:
                 (_GIVEN_UP_AFTER, erasure),
             )
             begun = await found.fetchone()
-            # First what is found, so that the list stays short.
+            # Messages before conversations, which add further ones, so that the list stays short.
             found = await connection.execute(
                 "SELECT * FROM slack_deletions WHERE erasure = %s"
                 " ORDER BY array_position(ARRAY['file', 'message', 'thread', 'conversation'], kind)"

@@ -153,7 +153,7 @@ def forget_use(text: str) -> Subcommand:
 
 
 def switch_word(words: str) -> bool | None:
-    """Return whether `words` say on or off; None where they are none of these."""
+    """Return whether `words` mean on or off; None if they mean neither."""
     folded = _folded(words)
     if folded in ("on", "オン"):
         return True

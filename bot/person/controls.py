@@ -39,7 +39,7 @@ from bot.person.settings import (
     read_standing,
     resume,
 )
-from bot.person.undoing import Undoing
+from bot.person.undoing import UndoableChanges
 from bot.surfaces.blocks import Payload, escaped, private
 from bot.surfaces.edited import payload_view
 from bot.surfaces.pausing import pause_form, read_pause_form
@@ -77,7 +77,7 @@ class Controls:
         self._learning = learning
         self._consent: ConsentMode = consent
         self._admission = admission
-        self.undoing = Undoing(pool, people, learning, consent=consent)
+        self.undoing = UndoableChanges(pool, people, learning, consent=consent)
 
     # --- what is done ---------------------------------------------------------------------
 
@@ -158,7 +158,7 @@ class Controls:
         log.info("a person switched incognito on")
 
     async def end_incognito(self, person: Person, scope: str = DIRECT) -> bool:
-        """Switch incognito off; False where it was off."""
+        """Switch incognito off; False if it was off already."""
         async with person_transaction(self._pool, person) as connection:
             return await switch_off(connection, person, scope)
 
@@ -169,7 +169,7 @@ class Controls:
             return await is_on(connection, message.person, where)
 
     async def message_before(self, message: Message) -> LastTurn | None:
-        """Return the author's message before: in its thread, in a direct message in any."""
+        """Return the author's previous message in the thread, or in all direct messages."""
         async with person_transaction(self._pool, message.person) as connection:
             return await last_turn(connection, message)
 
@@ -348,7 +348,7 @@ class Controls:
         return await self.incognito_shown(person, language, on=False, scope=value)
 
     async def incognito_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
-        """Switch it on in direct messages, or off wherever it is on; the page itself says so."""
+        """Switch incognito on in direct messages, or off everywhere; Home shows the result."""
         del language
         if chosen == "on":
             await self.go_incognito(person)
@@ -356,7 +356,7 @@ class Controls:
             await self.end_incognito(person, EVERYWHERE)
 
     async def refusal_asked(self, person: Person, language: Language) -> Payload:
-        """Ask whether memory is to be switched off, and say what would be lost."""
+        """Ask whether memory is to be switched off, and name what would be lost."""
         del person
         return refusal_question(language)
 

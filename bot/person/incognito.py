@@ -1,7 +1,7 @@
-"""Incognito: a switch of a person's for all direct messages, or for one thread of a channel.
+"""Incognito: a person's switch for all direct messages, or for one thread of a channel.
 
-What is written or edited while it is on is answered without memory and leaves no text, also where
-it is answered, formed or delivered later. What was said before stays as it is.
+What is written or edited while it is on is answered without memory and leaves no text, also if it
+is answered, formed or delivered later. What was said before is not affected.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from bot.messages import Message
 from memory import Person
 
 DIRECT = "dm"
-"""In place of a thread's key: all direct messages with the app."""
+"""The key of the switch for all direct messages with the app; others are keys of threads."""
 EVERYWHERE = "all"
-"""For `switch_off`: wherever it is on."""
+"""For `switch_off`: every switch that is on."""
 # Slack's clock and ours may differ: what was written right after a click belongs to it.
 _BEGINS: LiteralString = (
     "LEAST(now(), COALESCE(to_timestamp(%(since)s::float8), now() - interval '2 seconds'))"
@@ -35,7 +35,7 @@ COVERS_EVENT: LiteralString = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incognito:
-    """Where it is on for a person: in direct messages, and in how many threads of channels."""
+    """Whether it is on for a person in direct messages, and in how many threads of channels."""
 
     direct: bool = False
     threads: int = 0
@@ -53,7 +53,7 @@ def is_direct(channel_id: str) -> bool:
 
 
 def scope_of(message: Message) -> str:
-    """Return which switch a message can turn: `DIRECT`, or the key of its thread."""
+    """Return the switch that a message can change: `DIRECT`, or the key of its thread."""
     return DIRECT if is_direct(message.channel_id) else message.thread
 
 
@@ -107,9 +107,9 @@ async def add_span(
 ) -> tuple[float, dict[str, str]]:
     """Switch incognito on as `switch_on` does; return from when on, and how to take it back.
 
-    That are the arguments of `take_back_span`: `added`, the multirange that was added together with
-    `earlier`; `now`, a digest of the spans since; `began`, `since` of the row before, ``""`` if
-    there was none.
+    The latter are the arguments of `take_back_span`: `added`, the multirange that was added
+    together with `earlier`; `now`, a digest of the spans since; `began`, `since` of the row before,
+    ``""`` if there was none.
     """
     found = await connection.execute(
         "SELECT spans::text, since::text FROM incognito_threads"
@@ -138,7 +138,7 @@ async def take_back_span(
     now: str,
     began: str,
 ) -> bool:
-    """Restore the switch before `add_span`; False where it was changed since."""
+    """Restore the spans before `add_span`; False if they were changed since."""
     restored = await connection.execute(
         "UPDATE incognito_threads SET spans = spans - %(added)s::tstzmultirange,"
         " since = COALESCE(NULLIF(%(began)s, '')::timestamptz, since)"
@@ -166,7 +166,7 @@ async def is_on(connection: AsyncConnection[DictRow], person: Person, where: Seq
 
 
 async def read_incognito(connection: AsyncConnection[DictRow], person: Person) -> Incognito:
-    """Return where it is on."""
+    """Return where incognito is on now."""
     found = await connection.execute(
         "SELECT count(*) FILTER (WHERE thread = %(direct)s) > 0 AS direct,"
         " count(*) FILTER (WHERE thread <> %(direct)s) AS threads FROM incognito_threads"

@@ -133,9 +133,9 @@ class People:
                 await doubt_profile(connection, person)
 
     async def is_active(self, person: Person) -> bool | None:
-        """Ask Slack whether a person's account is active, and note it; None: it did not answer.
+        """Ask Slack whether a person's account is active, and store it; None: it did not answer.
 
-        Somebody Slack does not know is not.
+        An account that Slack does not know is not active.
         """
         allowed = await self._budgets.take(person.team_id, PROFILE)
         if not allowed:

@@ -243,7 +243,7 @@ async def add_pause(
 async def take_back_pause(
     connection: AsyncConnection[DictRow], person: Person, *, added: str, now: str
 ) -> bool:
-    """Restore the pauses before `add_pause`; False where they were changed since."""
+    """Restore the pauses before `add_pause`; False if they were changed since."""
     restored = await connection.execute(
         "UPDATE person_settings SET pauses = pauses - %s::tstzmultirange"
         " WHERE team_id = %s AND user_id = %s AND md5(pauses::text) = %s",

@@ -1,6 +1,6 @@
 """Function tools by which a person controls their memory in plain words.
 
-What can be undone is done at once, with an Undo that restores what was there. What would delete
+What can be undone is done at once, with an Undo that restores the earlier state. What would delete
 something, switch memory on, or end a pause is proposed, and the person's click decides.
 """
 
@@ -23,7 +23,7 @@ from bot.own.time_forms import MORNING, may_end_pause
 from bot.person.controls import Controls
 from bot.person.incognito import is_direct, scope_of
 from bot.person.settings import MAX_RETENTION_DAYS
-from bot.person.undoing import Done, Undoing
+from bot.person.undoing import ToolChanges, UndoableChanges
 from bot.surfaces.blocks import Payload
 from bot.turns import Intent
 from bot.viewing import Viewing
@@ -101,7 +101,7 @@ class ControlTools:
         self._in_dm = message.audience == DM
         # By action and arguments, so that a repeated request is shown only once.
         self._shown: dict[str, Work] = {}
-        self._done = Done()
+        self._done = ToolChanges()
         self.switched_off = False
         self.forgets = False
         self.forgets_everything = False
@@ -146,7 +146,7 @@ class ControlTools:
         return json.dumps(output, ensure_ascii=False, default=str)
 
     @property
-    def _undoing(self) -> Undoing:
+    def _undoing(self) -> UndoableChanges:
         return self._controls.undoing
 
     def _show_done(self) -> None:
@@ -193,7 +193,7 @@ class ControlTools:
         which = given.get("scope", "this_message")
         if which not in ("this_message", "previous_message"):
             return _error("`scope` is this_message or previous_message.")
-        # To ask for it repeats what is meant: this message is never remembered, whichever it is.
+        # The request itself repeats what is meant, so it is never remembered either.
         await self._undoing.withhold(self._message.person, self._intent.id, self._done)
         self.switched_off = True
         self._show_done()
@@ -221,7 +221,7 @@ class ControlTools:
         message = self._message
         if not await self._controls.is_incognito(message):
             return _error("Incognito is off.")
-        # What is on has the button that ends it.
+        # The message that says it is on has the button that ends it.
         shown = partial(self._controls.incognito_shown, on=True, scope=scope_of(message))
         self._show_after({"action": "incognito_off"}, shown)
         return {"proposed": True, "done": False}

@@ -34,7 +34,7 @@ from bot.person.settings import (
     read_settings,
     take_back_pause,
 )
-from bot.quiet import end_quiet, fall_quiet
+from bot.quiet import end_quiet, start_quiet
 from bot.surfaces.blocks import Payload, private
 from bot.surfaces.undoing import done_notice
 from memory import Person, Pool, lock_for_forgetting, person_transaction
@@ -43,8 +43,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
-class Done:
-    """What the tools of one turn have changed, and how it was before.
+class ToolChanges:
+    """Changes made by the tools of one turn, each with the earlier state.
 
     `pause` is what was added to the person's pauses (`added`, a multirange) and a digest of the
     pauses since (`now`). `notices` and `language` are pairs: before and now. `quiet` is the key of
@@ -63,16 +63,16 @@ class Done:
         return any(asdict(self).values())
 
     def value(self) -> str:
-        """Return it as a button's value: some 500 of the 2,000 characters Slack allows."""
+        """Return the changes as a button's value: about 500 of Slack's 2,000 characters."""
         return json.dumps({name: value for name, value in asdict(self).items() if value})
 
     @classmethod
-    def from_value(cls, value: str) -> Done:
+    def from_value(cls, value: str) -> ToolChanges:
         """Read a button's value."""
         return cls(**json.loads(value))
 
 
-class Undoing:
+class UndoableChanges:
     """Makes changes and takes them back; each is one transaction of the person."""
 
     def __init__(
@@ -84,7 +84,7 @@ class Undoing:
         self._consent: ConsentMode = consent
 
     async def pause(
-        self, person: Person, until: datetime | None, turn: UUID, done: Done
+        self, person: Person, until: datetime | None, turn: UUID, done: ToolChanges
     ) -> PersonSettings:
         """Pause memory until a moment, None: until it is resumed; never for less than before.
 
@@ -103,13 +103,15 @@ class Undoing:
         log.info("a person paused memory")
         return settings
 
-    async def withhold(self, person: Person, turn: UUID, done: Done) -> None:
-        """Let nothing read the texts of a turn, and no memory be formed of them."""
+    async def withhold(self, person: Person, turn: UUID, done: ToolChanges) -> None:
+        """Withhold a turn: nothing reads its texts, and no memory is formed of them."""
         async with person_transaction(self._pool, person) as connection:
             await lock_for_forgetting(connection, person)
             done.withheld = _joined(done.withheld, await withhold(connection, [turn]))
 
-    async def go_incognito(self, message: Message, scope: str, turn: UUID, done: Done) -> None:
+    async def go_incognito(
+        self, message: Message, scope: str, turn: UUID, done: ToolChanges
+    ) -> None:
         """Switch incognito on from a message on; the turns since then are withheld."""
         person = message.person
         async with person_transaction(self._pool, person) as connection:
@@ -124,14 +126,14 @@ class Undoing:
             done.withheld = _joined(done.withheld, turns)
         log.info("a person switched incognito on")
 
-    async def be_quiet(self, message: Message, done: Done) -> None:
-        """Answer in the message's thread only where the app is mentioned, until it is."""
+    async def be_quiet(self, message: Message, done: ToolChanges) -> None:
+        """Answer in the message's thread only mentions of the app, until the next mention."""
         async with person_transaction(self._pool, message.person) as connection:
-            if await fall_quiet(connection, message):
+            if await start_quiet(connection, message):
                 done.quiet = message.thread
 
-    async def choose(self, person: Person, done: Done, **chosen: Any) -> None:
-        """Store ``notices`` and ``language``, whichever is given."""
+    async def choose(self, person: Person, done: ToolChanges, **chosen: Any) -> None:
+        """Store ``notices`` and ``language``, as far as they are given."""
         async with person_transaction(self._pool, person) as connection:
             before = await read_settings(connection, person)
             await _choose(connection, person, before, **chosen)
@@ -143,8 +145,8 @@ class Undoing:
             done.language = _changed([earlier, chosen["language"]])
         self._people.forget(person)
 
-    async def shown(self, person: Person, language: Language, *, done: Done) -> Payload:
-        """Say what was done, with the button that takes it back."""
+    async def shown(self, person: Person, language: Language, *, done: ToolChanges) -> Payload:
+        """Return a message that says what was done, with the button that takes it back."""
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
         return done_notice(
@@ -160,8 +162,8 @@ class Undoing:
         )
 
     async def undone(self, person: Person, language: Language, value: str) -> Payload:
-        """Restore what was before, where it is still as the tool left it; twice does no harm."""
-        done = Done.from_value(value)
+        """Restore the earlier state of all that is still as the tool left it. Idempotent."""
+        done = ToolChanges.from_value(value)
         whole = True
         async with person_transaction(self._pool, person) as connection:
             await lock_for_forgetting(connection, person)

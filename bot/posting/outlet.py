@@ -101,7 +101,7 @@ class SlackOutlet(Delivery):
         await super().finish(await self._begun(text), drew_on=drew_on, rates=rates)
 
     async def _look_at_switches(self) -> None:
-        """Say nothing of what the person has switched off meanwhile, perhaps by this message."""
+        """Drop the line about memory being off if the person has switched it on meanwhile."""
         off = self._standing.off if self._standing is not None else None
         if off == "paused":
             settings = await self._people.settings(self._message.person)

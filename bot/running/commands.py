@@ -149,9 +149,9 @@ def _with_secrets(settings: Settings) -> Settings:
 
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[Addresses]:
-    """Give the addresses of the database of `settings`; an embedded one runs meanwhile.
+    """Yield the addresses of the database of `settings`; an embedded server runs meanwhile.
 
-    Without an owner's address the user that serves is taken for the owner. Raises `StartError`.
+    Without an owner's address `DATABASE_URL` is used for both. Raises `StartError`.
     """
     if (url := settings.database_url) is not None:
         owner = settings.database_owner_url or url

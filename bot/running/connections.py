@@ -141,7 +141,7 @@ async def _identify(client: AsyncWebClient, pool: Pool) -> AuthorizeResult:
     try:
         answer = await insistently("SLACK_BOT_TOKEN", client.auth_test)
     except TokenRefused:
-        # The workspace may have left for good: nothing else would run its purge.
+        # The workspace may have removed the app: no other process would run its purge.
         await purge_due(pool)
         raise
     await token_accepted(pool, installation_of(answer.data), answer.get("user_id"))

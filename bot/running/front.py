@@ -94,7 +94,7 @@ def _listening(wiring: Wiring, front: Front) -> Listening:
     connections = wiring.connections
 
     async def connected() -> bool:
-        # What is written while the workspace is not served is caught up with when it is again.
+        # Messages written while the workspace is not served are read when it is served again.
         return await front.problem() is None and await wiring.workspaces.serves(team_id)
 
     team_id = str(connections.identity.team_id)

@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a job counts for: its `person`, and the limit of Slack's its answer waits for, `budget`.
+    """What a job counts against: its `person`, and `budget`, the Slack limit of its answer.
 
-    While one runs that is to run `alone`, the process that took it starts no other.
+    While a job runs that is to run `alone`, the process that took it starts no other.
     """
 
     person: str | None = None
@@ -38,15 +38,15 @@ class Limits:
 PERSON_AT_ONCE = 4
 """Jobs of one person that run at a time, in all processes together."""
 BUDGET_AT_ONCE = 16
-"""Jobs whose answers wait for the same limit of Slack's that run at a time, in all processes."""
+"""Jobs whose answers wait for the same limit of Slack that run at a time, in all processes."""
 ALONE_SECONDS = 120.0
-"""For how long at most a process starts no other job while one runs that is to run alone."""
+"""Seconds for which at most a process starts no other job while one runs that is to run alone."""
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
 _LOOK_SECONDS = 0.2
-# procrastinate_fetch_job_v2, which passes over what its person or its budget has no room for. Two
-# processes that fetch at the same moment may each take the last place: one job more runs.
+# procrastinate_fetch_job_v2, without jobs whose person or budget is at its limit. Two processes
+# that fetch at the same moment may exceed a limit by one job.
 _FETCH: LiteralString = (
     "WITH busy AS MATERIALIZED (SELECT person, budget FROM procrastinate_jobs"
     "  WHERE status = 'doing' AND (person IS NOT NULL OR budget IS NOT NULL)),"
@@ -67,7 +67,8 @@ _FETCH: LiteralString = (
     " taken.task_name, taken.priority, taken.lock, taken.queueing_lock, taken.args,"
     " taken.scheduled_at, taken.queue_name, taken.attempts, taken.worker_id, taken.alone"
 )
-# A worker that was taken for dead ends its job late: by then it waits again, or is another's.
+# A worker that was taken for dead may end its job late, when the job waits again or another worker
+# runs it.
 _OWN: LiteralString = (
     " FROM procrastinate_jobs AS ended WHERE ended.id = %(job)s AND ended.status = 'doing'"
     " AND (ended.worker_id = %(worker)s OR ended.worker_id IS NULL)"
@@ -76,8 +77,8 @@ _RETRY: LiteralString = (
     "SELECT procrastinate_retry_job_v2(ended.id, COALESCE(%(at)s::timestamptz, now()),"
     f" %(priority)s, %(queue)s, %(next_lock)s){_OWN}"
 )
-# What had to wait for this job is told on the channel that Procrastinate's workers listen to, as
-# the insertion of a job is: else it would wait for the next poll.
+# A job that waited for this one is announced on the channel that Procrastinate's workers listen to,
+# as an inserted job is; otherwise it would wait for the next poll.
 _FINISH_AND_WAKE: LiteralString = (
     "SELECT procrastinate_finish_job_v1(ended.id, %(status)s, %(delete)s),"
     " (SELECT pg_notify('procrastinate_queue_v1#' || next.queue_name,"
@@ -92,14 +93,14 @@ _FINISH_AND_WAKE: LiteralString = (
 class Jobs(procrastinate.manager.JobManager):
     """The jobs of this process's workers.
 
-    A job is taken where its person and its budget have room, and none while this process runs one
-    that is to run alone. With `draining` a worker that finds nothing to take waits for what this
-    process still runs, so that it ends when nothing is left.
+    A job is taken only if its person and its budget are below their limits, and none is taken while
+    this process runs one that is to run alone. With `draining`, a worker that finds nothing to take
+    waits for what this process still runs, so that it ends when nothing is left.
 
-    No job is left as if it still ran, with its lock, until the worker ends. One that failed gives
-    way to one that waits: at most one job of a queueing lock does, and Procrastinate would raise.
-    The end of a job is stored however often PostgreSQL has to be asked, until the application is
-    `stopping`: the next one frees the job.
+    A failed job is not left in the state of a running one, with its lock, until the worker ends. It
+    ends if another job of its queueing lock waits: at most one may, and Procrastinate would raise.
+    Storing the end of a job is retried until the application is `stopping`; then the next process
+    frees the job.
     """
 
     def __init__(self, connector: BaseConnector, stopping: asyncio.Event) -> None:

@@ -87,7 +87,7 @@ def erase(settings: Settings, team: str, user: str, *, agreed: bool, ask: Ask = 
 
 
 def _also(erased: PersonErased) -> list[str]:
-    """Return what goes in Slack, and what stays under the person's id."""
+    """Return lines about what will be deleted in Slack, and what stays under the person's id."""
     lines = []
     if erased.files:
         lines.append(f"The running application deletes {erased.files} file(s) in Slack.")

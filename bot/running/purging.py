@@ -1,4 +1,4 @@
-"""``kioku purge``: what an operator does for a workspace whose uninstall was not delivered."""
+"""``kioku purge``: deletes the rows of a workspace whose uninstall was not delivered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.running.start import StartError
 def purge(settings: Settings, team: str, *, agreed: bool, ask: Ask = input) -> None:
     """Delete every row of a workspace, once the operator has typed its id again; print counts.
 
-    Until a process starts with a token that works the workspace is not served. Raises `StartError`.
+    The workspace is not served until a process starts with a token that works. Raises `StartError`.
     """
     if not re.fullmatch(r"[TE][A-Z0-9]{2,}", team):
         raise StartError("--team is a workspace's id, such as T0123ABCD.")
@@ -35,5 +35,5 @@ def purge(settings: Settings, team: str, *, agreed: bool, ask: Ask = input) -> N
 def _typed(ask: Ask, team: str) -> str:
     try:
         return ask(f"Type {team} to delete everything of this workspace: ").strip()
-    except EOFError:  # nobody is there to type
+    except EOFError:  # standard input is closed
         return ""

@@ -107,7 +107,7 @@ class _Waits(BaseRetryStrategy):
 class Queue:
     """Deferring and running jobs. Arguments of jobs are opaque ids only.
 
-    `process` identifies this process among all that work the queue.
+    `process` identifies this process among all that run jobs of the queue.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -173,10 +173,10 @@ class Queue:
     ) -> bool:
         """Add a job within the caller's transaction; False when one is waiting already.
 
-        Jobs of one `lock` run one at a time, and at most one of them waits. This process need not
-        be the one that can do the work: whoever works `queue` has to know `name`. `behind`: it is
-        late anyway, and lets what is new go first. `limits` bound how many run at a time; one that
-        waits already keeps its own, but runs alone where this one is to.
+        Jobs of one `lock` run one at a time, and at most one of them waits. Workers of `queue` must
+        know `name`; this process need not. `behind`: the job is late already, and newer jobs run
+        before it. `limits` bound how many run at a time; a job that waits already keeps its own,
+        but runs alone if this one is to.
         """
         given = _given(name, queue, lock, delay, arguments, limits)
         added = await connection.execute(_DEFER, {**given, "priority": BEHIND} if behind else given)
@@ -406,8 +406,8 @@ class Queue:
             try:
                 await note_process(self._pool, self.process)
                 await let_the_newest_through(self._pool, REPLIES)
-                # While PostgreSQL was away no worker's heartbeat could be stored: those that live
-                # get the time for one.
+                # While PostgreSQL was away no heartbeat could be stored: live workers get time
+                # for one.
                 if loop.time() - seen > _STALLED_SECONDS:
                     trusted = loop.time() + _STALLED_SECONDS
                 seen = loop.time()

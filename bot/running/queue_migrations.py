@@ -1,4 +1,4 @@
-"""procrastinate's schema as steps of ours: the whole of it once, later versions' migrations after.
+"""procrastinate's schema, and its later migrations, as steps of `kioku migrate`.
 
 procrastinate ships its schema and, beside it, one SQL file for each change of it, named after the
 version that made it. A new database gets the schema, and the files that this schema contains are
@@ -19,7 +19,7 @@ _FIRST = "procrastinate/3.10"
 _CONTAINED = "03.04.00_50_post_add_retry_failed_job_procedure"
 
 QUEUE_ROLE = "kioku_queue"
-"""Works on the queue's tables; the user that serves inherits it: procrastinate knows no roles."""
+"""The role that may use the queue's tables. The login inherits it: procrastinate sets no role."""
 _RIGHTS = """
 DO $$
 DECLARE

@@ -19,9 +19,9 @@ _MOST_BATCHES = 20
 
 
 async def end_what_is_old(pool: Pool, installation_days: int | None) -> int:
-    """Delete what is older than it is to be kept, of some people at a time; return of how many.
+    """Delete what has exceeded its retention, of some people at a time; return of how many.
 
-    Where that fails for one person, it is logged, and the others' is deleted.
+    A failure for one person is logged, and the others' rows are deleted.
     """
     async with transaction(pool) as connection:
         found = await connection.execute(
@@ -84,8 +84,8 @@ async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -
 async def erase_deactivated(pool: Pool, people: People) -> int:
     """Erase people whose account has been deactivated for 30 days; return how many.
 
-    Slack is asked first whether the account is active again. While it does not answer nobody is
-    erased; one person's failure does not keep the next from it. Some people at a time.
+    First Slack is asked whether the account is active again; if it does not answer, the person is
+    not erased. A failure for one person does not stop the others. Some people at a time.
     """
     async with transaction(pool) as connection:
         found = await connection.execute(

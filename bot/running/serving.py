@@ -68,7 +68,7 @@ async def serving(application: web.Application, port: int) -> AsyncIterator[int]
 def max_connections() -> int:
     """Return how many connections are served at a time: a quarter of the file descriptors.
 
-    256 at most. Up to a backlog more can be open for a moment, until they are refused.
+    At least 16, and 256 at most. Up to a backlog more can be open briefly, until they are refused.
     """
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if descriptors == resource.RLIM_INFINITY:
@@ -79,8 +79,8 @@ def max_connections() -> int:
 class ConnectionLimit:
     """The open connections, oldest first.
 
-    Where there are too many, the oldest is closed that has no complete request: a slow client loses
-    its connection to a new one. Where all of them are being answered, the new one is closed.
+    If there are too many, the oldest one without a complete request is closed in favour of the new
+    one. If all of them are being answered, the new one is closed.
     """
 
     def __init__(self, most: int) -> None:
@@ -88,7 +88,7 @@ class ConnectionLimit:
         self._open: dict[asyncio.BaseProtocol, _Connection] = {}
 
     def admit(self, connection: _Connection) -> bool:
-        """Add a connection, at the cost of another if need be; False where there is no room."""
+        """Add a connection, closing another one if necessary; False if there is no room."""
         if len(self._open) >= self._most:
             oldest = self._oldest_without_request()
             if oldest is None:
@@ -110,7 +110,7 @@ class ConnectionLimit:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        """Read the body within its deadline before the handler runs, which finds it read."""
+        """Read the body within its deadline; then call the handler, which finds it read."""
         connection = self._open.get(request.protocol)
         if connection is None:  # closed meanwhile
             return web.Response(status=400)
@@ -192,7 +192,7 @@ class _Connection(asyncio.Protocol):
         self.idle = True
 
     def abort(self) -> None:
-        """Close it at once, whatever is under way."""
+        """Close the connection at once, whatever is in progress."""
         self._limit.remove(self)
         if self._transport is not None:
             self._transport.abort()

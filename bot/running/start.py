@@ -43,9 +43,9 @@ def cannot_open(port: int, error: OSError) -> StartError:
 async def insistently(
     setting: str, call: Callable[[], Awaitable[T]], *, seconds: float = INSIST_SECONDS
 ) -> T:
-    """Call Slack with the token of `setting`, and again for `seconds` while Slack has troubles.
+    """Call Slack with the token of `setting`, and again for `seconds` while Slack is unavailable.
 
-    Raises `TokenRefused` at once where Slack refuses the token, else `StartError`.
+    Raises `TokenRefused` at once if Slack refuses the token, else `StartError`.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds

@@ -9,16 +9,17 @@ from memory import Pool, transaction
 
 LATE_SECONDS = 60
 ALONE_AFTER_CRASHES = 2
-"""After so many crashes of a process that had a message in progress it runs alone."""
+"""Crashes of a process with this message in progress after which it runs alone."""
 MAX_LONE_CRASHES = 3
-"""After so many crashes of a process that had only this message in progress it is given up."""
+"""Crashes of a process with only this message in progress after which it is given up."""
 # Of 0, where new jobs stand, and 1, where the oldest few do.
 BEHIND = -1
 _SWEEP_LOCK = 0x6B696F6B75_01  # "kioku", 1
 # Every other second, by each worker: fewer than a worker begins, however slow its model is, so that
 # something is left for who writes now.
 _LATE_FIRST = 4
-# After the second of them: where something else ends the processes, it may end another one next.
+# Seconds of waiting, by crashes. If something else ends the processes, the message should not be in
+# progress the next time, too.
 _CRASH_WAITS = {2: 10.0}
 
 # A job whose worker died; the one that waits for the same lock, if any, will do its work.
@@ -70,7 +71,7 @@ _STEP_UP = (
 
 
 async def note_process(pool: Pool, process: str) -> None:
-    """Note that a process lives."""
+    """Record that a process is alive."""
     async with transaction(pool) as connection:
         await connection.execute(
             "INSERT INTO processes (id) VALUES (%s) ON CONFLICT (id) DO UPDATE SET seen_at = now()",
@@ -111,11 +112,11 @@ async def free_stalled(pool: Pool, stalled_seconds: float) -> int:
 
 
 async def let_the_newest_through(pool: Pool, queue: str) -> None:
-    """Let who writes now not wait behind all who wrote during an outage, nor the other way round.
+    """Divide the workers between new jobs and those that waited during an outage.
 
-    A job that has waited for a minute steps back behind those that have not; of those that
-    stepped back the oldest few go ahead of all, so that they get their share however much comes.
-    One of each person's: others of theirs may not be taken yet, and would hold up other people's.
+    A job that has waited for a minute is ranked behind newer ones; of these late jobs the oldest
+    few are ranked first, so that they progress under any load. They are of different people,
+    because further jobs of one person may have to wait and would delay other people's.
     """
     parameters = {"queue": queue, "late": LATE_SECONDS, "first": _LATE_FIRST}
     async with transaction(pool) as connection:

@@ -62,9 +62,9 @@ class Upkeep:
         self._people = people
 
     async def keep_up(self, timestamp: int) -> None:
-        """Do each step; `timestamp` is the minute it was due.
+        """Run each step; `timestamp` is the minute it was due.
 
-        A step that fails is logged and tried again in a minute; the others are done.
+        A step that fails is logged and tried again in a minute; the others run.
         """
         steps: list[Callable[[], Awaitable[object]]]
         steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]

@@ -74,7 +74,7 @@ def wants_messages(view: Mapping[str, Any]) -> bool:
 
 
 def erased_view(language: Language, erased: PersonErased) -> View:
-    """Return the receipt: what went, what goes in Slack now, and what stays and why."""
+    """Return the receipt: what was deleted, what will be in Slack, and what stays and why."""
     named = sum(erased.counts.get(table, 0) for table in _NAMED)
     lines = [say(language, key, count=erased.counts.get(table, 0)) for table, key in _NAMED.items()]
     lines.append(say(language, "erased_rest", count=erased.total - named))

@@ -52,7 +52,7 @@ def incognito_notice(
 ) -> Payload:
     """Return what incognito means, now that it is on or off.
 
-    `elsewhere`: it was asked for in a channel, where it is another switch. `more`: memory is off
+    `elsewhere`: it was requested in a channel, which has a switch of its own. `more`: memory is off
     for another reason as well.
     """
     keys = ("incognito_on_dm", "incognito_off_dm")

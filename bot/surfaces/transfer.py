@@ -19,7 +19,7 @@ IMPORT_FORM = "memory_import"
 IMPORT_PREVIEW = "memory_import_preview"
 # Slack's own limit of a text input. Source: Block Kit reference, plain-text input element.
 PASTE_LIMIT = 3_000
-# Of a file so many changes are shown at first, and so many on a page of all of them.
+# Changes of a file shown in the preview, and on each page of all of them.
 _SHOWN, _PAGE = 20, 100
 # Source: Block Kit reference; a section's text has 3,000 characters, a view 100 blocks and 250 kB.
 _SECTION_LIMIT = 2_900

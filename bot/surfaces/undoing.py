@@ -1,4 +1,4 @@
-"""What the person is told after a tool changed something for them, with its Undo."""
+"""Messages about what a tool changed for a person, with the Undo."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def done_notice(
     """Return what was done and its buttons.
 
     `incognito` names the switch that is on now. `withheld` is the value of the button that deletes
-    withheld texts, ``""`` for none; `undo` that of the one that takes everything back.
+    withheld texts, ``""`` for none; `undo` that of the button that takes everything back.
     """
     lines = []
     if paused:
@@ -63,7 +63,7 @@ def done_notice(
 
 
 def refusal_question(language: Language) -> Payload:
-    """Return the question before memory is switched off, and what is lost with it."""
+    """Return the question before memory is switched off, with what would be lost."""
     text = say(language, "refuse_ask")
     refuse = button(REFUSE_ACTION, say(language, "settings_turn_off"), "refuse")
     actions: Block = {"type": "actions", "elements": [refuse]}

@@ -130,7 +130,7 @@ async def _opened(envelope: Envelope) -> AsyncIterator[Wiring]:
 
 
 def _departed(envelope: Envelope) -> AuthorizeResult | None:
-    """Return who the app was in a workspace that tells that it left: Slack no longer would."""
+    """Return the app's ids from an event about a departure; Slack no longer answers for them."""
     sent = envelopes.read(envelope) if envelope["kind"] == "slack" else {}
     event = sent.get("event")
     if not isinstance(event, dict) or event.get("type") not in DEPARTURES:

@@ -167,7 +167,7 @@ class People:
         )
 
     async def uninstall(self, given: Input) -> Json:
-        """Take the app out of the workspace: its token stops working and it is told.
+        """Uninstall the app: its token stops working and it gets the events.
 
         `events` names which of the two events are sent, in their order.
         """

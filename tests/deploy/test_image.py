@@ -130,7 +130,7 @@ def test_compose_takes_its_secrets_from_dotenv(compose: dict[str, Any]) -> None:
 
 
 def test_compose_gives_the_owners_password_to_the_migration_alone(compose: dict[str, Any]) -> None:
-    """What serves gets neither the owner's address nor its password, which .env holds, too."""
+    """The services that answer get neither the owner's address nor its password from .env."""
     services = compose["services"]
     migrate, app = (services[name]["environment"] for name in ("migrate", "app"))
     told = address(migrate["DATABASE_OWNER_URL"])

@@ -64,7 +64,7 @@ def _lived_in(app: App, record: Record) -> Iterator[World]:
 
 
 def _attacked(world: World, hostile: Server, record: Record) -> Iterator[World]:
-    """A world whose model is hostile: what it must not achieve is checked at the end."""
+    """A workspace whose model is hostile; at the end it checks that no attack succeeded."""
     plant(world)
     before = hostile.call("/seen")
     yield world
@@ -77,7 +77,7 @@ def _attacked(world: World, hostile: Server, record: Record) -> Iterator[World]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say what a hostile model did, where there was one."""
+    """Report what a hostile model did, if there was one."""
     if not _HOSTILE_RUN:
         return
     ended = Counter[str]()

@@ -1,4 +1,4 @@
-"""A gateway to the model that can hold requests, and say which process asked what."""
+"""A gateway to the model that can hold requests, and records which process asked what."""
 
 from __future__ import annotations
 

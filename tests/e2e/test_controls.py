@@ -45,7 +45,7 @@ def pressed(world: World, human: Human, said: Said, action: str) -> Json:
 def test_pausing_and_resuming_in_plain_words(
     world: World, language: Language, pause: str, resume: str
 ) -> None:
-    """Asked in words memory pauses at once and says until when; to resume it takes a click."""
+    """A request in words pauses memory at once and says until when; resuming takes a click."""
     ann = world.human(locale={"en": "en-US", "ja": "ja-JP"}[language])
     world.remember(ann, "ramen")
     world.ask(ann, pause)
@@ -91,7 +91,7 @@ def test_pausing_by_command_and_resuming_by_click(world: World) -> None:
     ],
 )
 def test_do_not_remember_this(world: World, text: str, locale: str) -> None:
-    """A message whose author says so is never formed; a click deletes its text at once."""
+    """A message that its author excludes is never formed; a click deletes its text at once."""
     ann = world.human(locale=locale)
     said = world.say(ann, text)
     world.reply(said)

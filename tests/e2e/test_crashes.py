@@ -1,4 +1,4 @@
-"""Processes that are killed: what was in progress is answered; only what kills them is given up."""
+"""Processes that are killed: their messages are answered, and only the cause is given up."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Stage:
         return self.fleet.named("worker")
 
     def say_many(self) -> list[Said]:
-        """Let as many people write one message each."""
+        """Let many people write one message each."""
         people = self.workspace.people(MANY)
         return [self.workspace.say(one, f"Hello from {one.name}") for one in people]
 
@@ -57,7 +57,7 @@ class Stage:
         return row
 
     def count(self, condition: str) -> int:
-        """Return how many messages are so."""
+        """Return how many messages fulfil a condition."""
         with psycopg.connect(self.conninfo) as owner:
             [[count]] = owner.execute(
                 f"SELECT count(*) FROM inbox_events WHERE {condition}".encode()
@@ -65,11 +65,11 @@ class Stage:
         return int(count)
 
     def shown(self, said: Said) -> list[str]:
-        """Return the app's messages to who wrote `said`."""
+        """Return the app's messages to the author of `said`."""
         return [markdown(message) for message in self.workspace.answers([said])]
 
     def until(self, check: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
-        """Wait until something is so."""
+        """Wait until a condition is true."""
         end = time.monotonic() + seconds
         while not check():
             assert time.monotonic() < end, f"There was not {what} within {seconds:g} seconds."
@@ -111,9 +111,7 @@ def stage(postgres: EmbeddedPostgres, folder: Path, workers: int) -> Iterator[St
 
 
 @pytest.mark.timeout(300)
-def test_five_kills_cost_no_innocent_message_an_apology(
-    postgres: EmbeddedPostgres, tmp_path: Path
-) -> None:
+def test_five_kills_fail_no_message(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     """Whatever was in progress when a process was killed, five times, is answered in the end."""
     with stage(postgres, tmp_path / "app", workers=1) as staged:
         [passing], [worker] = staged.gateways, staged.workers

@@ -17,7 +17,7 @@ REQUESTS = 600
 
 
 def test_mutated_payloads_are_handled(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
-    """No answer of 500, no error logged, nobody else's rows, and people are answered after it."""
+    """No answer of 500, no error in the log, no row of others changed; then people are answered."""
     with (
         json_server(*PLAYGROUND) as slack,
         fresh_database(postgres) as conninfo,

@@ -31,7 +31,7 @@ def app(postgres: EmbeddedPostgres, tmp_path: Path) -> Iterator[App]:
 
 
 def left_of(world: World, team: str) -> dict[str, int]:
-    """Count the rows that name a workspace, by table, but the note that it left and the queue's."""
+    """Count the rows that name a workspace, by table, but its departure's and the queue's."""
     tables = world.rows(
         "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'"
         " AND table_type = 'BASE TABLE' AND table_name NOT IN ('workspaces', 'procrastinate_jobs')"
@@ -45,7 +45,7 @@ def left_of(world: World, team: str) -> dict[str, int]:
 
 
 def remembers(world: World) -> bool:
-    """Let somebody teach the app something; say whether it is remembered."""
+    """Return whether the app remembers what somebody tells it."""
     ann = world.human()
     world.ask(ann, "I love ramen")
     world.until(lambda: world.contents(ann), "the memory")
@@ -53,7 +53,7 @@ def remembers(world: World) -> bool:
 
 
 def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> None:
-    """Each row of the workspace goes though the app is killed; the app works when it is back."""
+    """Each row of the workspace is deleted though the app is killed; it can be installed again."""
     with closing(World(app.slack, app)) as world:
         assert remembers(world)
         for team in (world.team, OTHER):

@@ -1,4 +1,4 @@
-"""One person who writes much takes nobody else's turn: see `bot.running.jobs`."""
+"""Many messages of one person do not delay others' answers: see `bot.running.jobs`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MANY = 80
 
 @pytest.mark.timeout(300)
 def test_who_writes_once_does_not_wait_for_who_writes_much(own_world: World) -> None:
-    """With 80 direct messages of one person waiting, another one's is begun among the first."""
+    """With 80 direct messages of one person waiting, another's message is among the first begun."""
     world = own_world
     ann, bob = world.human("Ann"), world.human("Bob")
     world.pace(first_token_ms=2_000)

@@ -37,7 +37,7 @@ def workspace() -> Iterator[Server]:
 
 
 def live(slack: Server, app: App, text: str = "I love ramen") -> None:
-    """Let somebody be answered, and a memory be formed of it."""
+    """Let a person be answered, and a memory be formed."""
     with closing(World(slack, app)) as world:
         ann = world.human()
         world.ask(ann, text)

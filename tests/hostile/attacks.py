@@ -11,7 +11,7 @@ Json: TypeAlias = dict[str, Any]
 
 VICTIM: Final = "UVICTIM0000"
 CANARY: Final = "canary-7f3a91c4"
-"""Stands in every row of the victim. It must never be sent anywhere."""
+"""Part of every row of the victim. It must never be sent anywhere."""
 HOST: Final = "evil.com"
 CALL_PREFIX: Final = "call_hostile_"
 KEY: Final = "00000000-0000-4000-8000-0000000000aa"

@@ -41,7 +41,7 @@ class Proxy:
         self.seen = Seen()
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request of the app; a fault of the proxy's own is counted."""
+        """Answer one request of the app; an error of the proxy itself is counted."""
         try:
             return await self._forward(request)
         except (ConnectionError, aiohttp.ClientError):

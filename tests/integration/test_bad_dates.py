@@ -1,4 +1,4 @@
-"""Dates outside 2000 to 2100 never come in, and one person's bad rows stop nobody else's upkeep."""
+"""Dates outside 2000 to 2100 are refused, and one person's bad rows do not stop the upkeep."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def test_no_document_brings_one_in(
 async def test_a_ts_is_that_of_a_message(
     pool: Pool, embedder: Embedder, ts: str, is_one: bool
 ) -> None:
-    """What is no time of Slack's is left out of a source."""
+    """A time that cannot be a Slack message's is left out of a source."""
     assert is_slack_ts(ts) == is_one
     source = {"kind": "message", "channel": "C1", "ts": ts, "evidence": "I have a cat"}
     entry = {
@@ -134,7 +134,7 @@ async def test_a_ts_is_that_of_a_message(
 
 @pytest.mark.parametrize("date", [BEFORE_CHRIST, "infinity", "2100-01-01 00:00:00+00"])
 def test_postgresql_refuses_them_too(owner: Owner, date: str) -> None:
-    """Whichever tool writes to the store, such a row is not stored."""
+    """PostgreSQL refuses such a row, whichever tool writes to the store."""
     with pytest.raises(psycopg.errors.CheckViolation):
         owner.remember(ANN, "k", date)
 
@@ -166,7 +166,7 @@ async def test_rows_of_an_earlier_version_are_repaired(
 
 
 async def test_expiry_goes_on_for_the_others(pool: Pool, owner: Owner) -> None:
-    """A person whose rows cannot be read, more than are done at a time, stops nobody."""
+    """Rows that cannot be read, more than a batch of them, do not stop the others' expiry."""
     owner.as_before()
     for number in range(9):
         owner.remember(ANN, f"k{number}", BEFORE_CHRIST, ends=True)
@@ -178,8 +178,8 @@ async def test_expiry_goes_on_for_the_others(pool: Pool, owner: Owner) -> None:
     assert len(owner.rows("SELECT key FROM store WHERE prefix = %s", ANN.namespace(DM).prefix)) == 9
 
 
-async def test_retention_goes_on_for_the_others(pool: Pool, owner: Owner) -> None:
-    """What the others told is deleted when it is too old, whoever's rows cannot be read."""
+async def test_retention_continues_for_the_others(pool: Pool, owner: Owner) -> None:
+    """Other people's old rows are deleted although one person's cannot be read."""
     owner.as_before()
     owner.remember(ANN, "k", BEFORE_CHRIST)
     owner.remember(BOB, "k", "2020-01-01 00:00:00+00")
@@ -193,7 +193,7 @@ async def test_retention_goes_on_for_the_others(pool: Pool, owner: Owner) -> Non
 
 @pytest.fixture
 async def upkeep(pool: Pool) -> AsyncIterator[Upkeep]:
-    """The upkeep, with nobody at work."""
+    """The upkeep, without workers."""
 
     async def unused(**_: str) -> None:
         raise LookupError
@@ -208,7 +208,7 @@ async def upkeep(pool: Pool) -> AsyncIterator[Upkeep]:
 async def test_a_step_of_the_upkeep_that_fails_stops_no_other(
     pool: Pool, owner: Owner, upkeep: Upkeep
 ) -> None:
-    """Each step is done whatever became of the one before."""
+    """Each step runs whether or not the one before failed."""
     owner.remember(BOB, "leave", "2026-01-01 00:00:00+00", ends=True)
     owner.remember(ANN, "old", "2020-01-01 00:00:00+00")
     for function in ("fail_poison_events", "clear_away", "end_home_searches", "end_history"):

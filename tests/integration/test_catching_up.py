@@ -309,7 +309,7 @@ async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(house:
         assert house.row("turns", message)["audience"] == place.channel
     prompts = [json.dumps(prompt) for prompt in house.prompts()[-2:]]
     assert "What can I eat?" in prompts[-1]
-    # The thread itself is shown: what was said in it before stands there for everybody.
+    # The thread itself is shown: everybody in it can read what was said before.
     assert "ramen" not in prompts[-1]
 
 
@@ -337,7 +337,7 @@ async def test_a_shared_direct_message_is_looked_up(house: House) -> None:
 
 
 async def test_kinds_known_before_an_outage_are_not_trusted(house: House) -> None:
-    """They are forgotten with the first mark, and until then nobody counts on them."""
+    """They are forgotten with the first mark, and not used before it."""
     front, audiences = listening(house), house.parts.audiences
     await front.mark()
     place = house.slack.place(channel="public")

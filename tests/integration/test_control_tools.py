@@ -261,10 +261,10 @@ _HOSTILE: list[dict[str, Any]] = [
 @pytest.mark.parametrize("channel", ["dm", "public"])
 @pytest.mark.parametrize("paused", [False, True])
 async def test_a_hostile_model_loses_nothing(app: Wired, channel: str, paused: bool) -> None:
-    """It calls every tool with every argument, unasked: after each Undo all is as it was before.
+    """It calls every tool with every argument: after each Undo the state is as before.
 
-    Nothing is deleted and nothing switched on without a click, words that wait for formation
-    included.
+    Nothing is deleted and nothing switched on without a click, including words that wait for
+    formation.
     """
     place = app.slack.place(channel=channel)
     audience = "dm" if channel == "dm" else "public"

@@ -18,7 +18,7 @@ from bot.locale import Language, say
 from bot.messages import Message
 from bot.person.incognito import DIRECT, Incognito, read_incognito
 from bot.person.settings import PersonSettings, erase_settings, read_settings
-from bot.person.undoing import Done
+from bot.person.undoing import ToolChanges
 from bot.surfaces.forgetting import FORGET_PERIOD_ACTION
 from bot.surfaces.standing import INCOGNITO_OFF_ACTION
 from bot.surfaces.undoing import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
@@ -341,7 +341,7 @@ async def test_the_incognito_command(app: Wired) -> None:
 
 
 async def test_no_prompt_is_suggested_from_memory_while_incognito(app: Wired) -> None:
-    """The Messages tab suggests what it does to somebody whose memory is off."""
+    """While incognito is on, the Messages tab suggests the same prompts as with memory off."""
     place = app.slack.place()
     who = person(place, app)
     assert await app.form(await app.ask(place, "I love ramen"))
@@ -390,7 +390,7 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: Wired, why: 
         intent, _ = await app.wiring.turns.begin(
             waiting, view, question="?", words="?", bot_user_id=app.slack.bot_user_id
         )
-        await app.wiring.controls.undoing.withhold(who, intent.id, Done())
+        await app.wiring.controls.undoing.withhold(who, intent.id, ToolChanges())
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.prompts()[-1]
     assert "soba" in app.prompts()[-1]
@@ -478,7 +478,7 @@ async def test_what_a_tool_stored_before_goes_as_well(app: Wired) -> None:
 
 
 async def test_the_message_before_can_be_meant(app: Wired) -> None:
-    """ "Don't remember that" proposes to forget the message before, and what it has left."""
+    """ "Don't remember that" proposes to forget the previous message, and what was formed of it."""
     place = app.slack.place()
     said = await app.ask(place, "I love natto")
     assert await app.form(said)
@@ -683,7 +683,7 @@ async def test_an_undo_leaves_what_was_changed_since(app: Wired) -> None:
 
 
 async def test_another_persons_undo_changes_nothing(app: Wired) -> None:
-    """The value of a button names turns and threads: only those of whoever clicks are touched."""
+    """The value of a button names turns and threads: only those of the person who clicks change."""
     place, other = app.slack.place(), app.slack.place()
     calls = [{"action": "do_not_remember"}, {"action": "incognito_on"}]
     app.script_calls(*(("memory_settings", one) for one in calls))
@@ -706,7 +706,7 @@ async def test_another_persons_undo_changes_nothing(app: Wired) -> None:
 
 
 async def test_withheld_texts_are_deleted_in_a_day(app: Wired) -> None:
-    """The upkeep ends what nobody has taken back; a day before it does not."""
+    """The upkeep deletes withheld texts after a day, and not before."""
     place = app.slack.place()
     app.script_calls(("memory_settings", {"action": "do_not_remember"}))
     asked = await app.ask(place, "I love natto, but don't remember this")

@@ -386,8 +386,8 @@ def test_work_that_waits_or_failed_is_told(tmp_path: Path, slack: Server, databa
     }
 
 
-def test_a_workspace_that_left_is_told(tmp_path: Path, slack: Server, database: str) -> None:
-    """A revoked token has to be mended while there is something to lose; an uninstall is noted."""
+def test_a_workspace_that_left_is_reported(tmp_path: Path, slack: Server, database: str) -> None:
+    """A revoked token is a FIX while its data is kept; an uninstall is a note."""
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute(
             "INSERT INTO workspaces (team_id, reason, left_at, purge_at) VALUES"
@@ -473,7 +473,9 @@ def test_roles_that_do_not_guard_are_told(tmp_path: Path, slack: Server, databas
     assert found["Row-level security"].startswith("FIX is off for turns, so that one person's rows")
 
 
-def test_a_user_with_too_many_rights_is_told(tmp_path: Path, slack: Server, database: str) -> None:
+def test_a_user_with_too_many_rights_is_reported(
+    tmp_path: Path, slack: Server, database: str
+) -> None:
     """The owner is not to serve; a user that inherits the application's rights is a note."""
     settings = settings_for(slack, database)
     assert "Roles" not in told(ended(tmp_path, "doctor", **settings))

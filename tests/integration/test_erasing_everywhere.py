@@ -50,7 +50,7 @@ def naming(app: Wired, person: Person) -> dict[str, int]:
 
 
 async def lived(app: Wired, place: Place) -> Person:
-    """Let somebody use all that keeps something of them."""
+    """Let somebody use everything that stores something about them."""
     person = Person(app.slack.team_id, place.user)
     wiring = app.wiring
     asked = await app.ask(place, "I love ramen and I live in Osaka")
@@ -88,7 +88,7 @@ def jobs(app: Wired, name: str = "") -> list[dict[str, Any]]:
 
 
 async def deleted(app: Wired) -> int:
-    """Work off what is to be deleted in Slack; return how many jobs that took."""
+    """Run the jobs that delete in Slack; return how many there were."""
     count = 0
     while waiting := jobs(app, DELETE_IN_SLACK):
         for job in waiting:
@@ -99,7 +99,7 @@ async def deleted(app: Wired) -> int:
 
 
 def seen(app: Wired, place: Place) -> list[dict[str, Any]]:
-    """Return what stands in a person's direct message, as they see it."""
+    """Return what a person's direct message shows."""
     path = f"channels/{place.channel}/messages?as={place.user}"
     found: list[dict[str, Any]] = app.slack.control(path)["messages"]
     return found
@@ -129,8 +129,8 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: Wired) 
     assert say("en", "erased_stays_operator", count=1) in receipt
 
 
-async def test_what_was_just_delivered_loses_its_author_and_goes_soon(app: Wired) -> None:
-    """Its ids stay for a quarter of an hour, so that it is not answered anew; then nothing does."""
+async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(app: Wired) -> None:
+    """Its ids stay for a quarter of an hour, so that it is not answered again; then nothing."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
     await erase_person(app.pool, message.person)
@@ -147,7 +147,7 @@ async def test_what_was_just_delivered_loses_its_author_and_goes_soon(app: Wired
 
 
 async def test_the_exported_file_is_deleted_in_slack(app: Wired) -> None:
-    """The file with everything goes; messages stay where nobody asked for their end."""
+    """The file with everything is deleted; messages stay unless their deletion was requested."""
     place = app.slack.place()
     person = await lived(app, place)
     [file] = [one for message in seen(app, place) for one in message.get("files", [])]
@@ -163,9 +163,9 @@ async def test_the_exported_file_is_deleted_in_slack(app: Wired) -> None:
 
 
 async def test_the_apps_messages_are_deleted_on_request(app: Wired) -> None:
-    """All of its messages of the direct message go, in threads and notices too; none of the rest.
+    """All of its messages in the direct message are deleted, in threads and notices too; no others.
 
-    A job that Slack limits goes on later where it was, and the end is told with counts.
+    A job that Slack limits continues later where it was, and a message reports the end with counts.
     """
     place, channel = app.slack.place(), app.slack.place(channel="public")
     bot = app.slack.bot_user_id
@@ -196,7 +196,7 @@ async def test_the_apps_messages_are_deleted_on_request(app: Wired) -> None:
 
 
 async def test_what_is_written_after_the_erasing_stays(app: Wired) -> None:
-    """A new conversation is none of what was erased, however late the deleting comes."""
+    """A new conversation is not deleted, however late the jobs run."""
     place = app.slack.place()
     message = await app.ask(place, "hello")
     await erase_person(app.pool, message.person, messages=True)
@@ -207,7 +207,7 @@ async def test_what_is_written_after_the_erasing_stays(app: Wired) -> None:
 
 
 async def test_the_direct_message_is_found_when_nothing_is_known_any_more(app: Wired) -> None:
-    """Erasing again, to have the messages deleted after all, works: Slack is asked where."""
+    """Erasing again, to have the messages deleted after all, asks Slack for the channel."""
     place = app.slack.place()
     message = await app.ask(place, "hello")
     await erase_person(app.pool, message.person)
@@ -224,8 +224,8 @@ async def test_the_direct_message_is_found_when_nothing_is_known_any_more(app: W
     assert not app.shown(message)
 
 
-async def test_what_slack_refuses_is_told(app: Wired) -> None:
-    """Where Slack refuses for good the rest goes on, and the end says that something stays."""
+async def test_what_slack_refuses_is_reported(app: Wired) -> None:
+    """If Slack refuses for good, the rest is deleted, and the report says that something stays."""
     place = app.slack.place()
     person = await lived(app, place)
     app.slack.fault("files.delete", error="missing_scope")
@@ -237,7 +237,7 @@ async def test_what_slack_refuses_is_told(app: Wired) -> None:
 
 
 async def test_files_are_noted_as_the_persons_own(app: Wired) -> None:
-    """Nobody else's transaction sees which files were sent to a person."""
+    """No transaction of another person sees which files were sent to a person."""
     place = app.slack.place()
     person = await lived(app, place)
     other = Person(person.team_id, f"{person.user_id}2")
@@ -247,8 +247,8 @@ async def test_files_are_noted_as_the_persons_own(app: Wired) -> None:
             assert await found.fetchone() == {"n": count}
 
 
-def test_the_form_says_what_goes_in_slack() -> None:
-    """Before the word is typed: files go, messages only where the box is ticked."""
+def test_the_form_says_what_is_deleted_in_slack() -> None:
+    """Before the word is typed, the form says what is deleted: files, and messages if ticked."""
     form = json.dumps(erase_form("en"))
     assert say("en", "erase_stays") in form
     assert say("en", "erase_messages_too") in form

@@ -62,7 +62,7 @@ class Kept:
 
 @pytest.fixture
 async def kept(pool: Pool, database: str) -> Kept:
-    """Conversations, and nobody who works."""
+    """Tables of conversations, without workers."""
     made = Kept(pool, database)
     await made.queue.open()
     return made
@@ -99,7 +99,7 @@ async def test_what_was_answered_is_still_known(kept: Kept) -> None:
 
 
 async def test_a_message_that_waits_for_too_long_fails(kept: Kept) -> None:
-    """The text of a message nobody answered in that time goes, too; its turn ends."""
+    """The text of a message that was not answered in that time is deleted, too; its turn ends."""
     late, waiting = message("LATE"), message("SOON")
     for one in (late, waiting):
         await kept.inbox.store(one)
@@ -150,7 +150,7 @@ async def test_a_long_history_takes_few_statements(kept: Kept) -> None:
     assert kept.rows(written) == [{"n": 50_000, "by": 10}]
 
 
-async def test_a_run_is_bounded_and_the_next_goes_on(kept: Kept) -> None:
+async def test_a_run_is_bounded_and_the_next_continues(kept: Kept) -> None:
     """One run makes 20 statements at most; what is left is for the next."""
     for _ in range(45):
         kept.turn(message(), 31)

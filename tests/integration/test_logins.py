@@ -1,4 +1,4 @@
-"""The user that serves: made by the migration, bound by row-level security, never the owner."""
+"""The user that serves: created by the migration, bound by row-level security, not the owner."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.integration.kioku_process import ended
 
 @pytest.fixture
 def name(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """A name of no user; a user made with it is gone afterwards."""
+    """The name of a user that does not exist; one created with it is dropped afterwards."""
     made = f"login_{uuid4().hex[:8]}"
     yield made
     with psycopg.connect(postgres.dsn(), autocommit=True) as owner:
@@ -109,7 +109,7 @@ async def test_a_user_that_inherited_the_applications_rights_loses_them(
 
 
 async def test_an_owner_that_is_no_superuser(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """One who may create roles migrates, as on a managed PostgreSQL, and may serve, too."""
+    """An owner that may create roles migrates, as on a managed PostgreSQL, and may serve, too."""
     with EmbeddedPostgres(tmp_path_factory.mktemp("managed")) as server:
         with psycopg.connect(server.dsn(), autocommit=True) as superuser:
             superuser.execute("CREATE ROLE boss LOGIN CREATEROLE")

@@ -1,4 +1,4 @@
-"""A workspace that leaves: it is served no longer, and every row of it is deleted."""
+"""A workspace that removes the app is no longer served, and every row of it is deleted."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def owner(database: str) -> Iterator[Database]:
 
 
 class Left:
-    """What takes note of a departure; nobody works but the test."""
+    """The object that handles a departure, without workers."""
 
     def __init__(self, pool: Pool, slack: PlaygroundSlack) -> None:
         self.pool = pool
@@ -224,7 +224,7 @@ def test_every_table_of_a_workspace_is_purged(owner: Database) -> None:
 async def test_an_uninstall_leaves_nothing_of_this_workspace(
     owner: Database, left: Left, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each table has a row of two workspaces: none of the one is left, each of the other as is."""
+    """Each table has rows of two workspaces: all of the one are deleted, none of the other."""
     caplog.set_level("INFO")
     for team in (GONE, OTHER):
         owner.fill(team)
@@ -254,7 +254,7 @@ async def test_an_uninstall_leaves_nothing_of_this_workspace(
     assert "purged workspace T1: catching_up 1, change_notices 1" in caplog.text
 
 
-async def test_a_purge_that_broke_off_goes_on(owner: Database, left: Left) -> None:
+async def test_an_interrupted_purge_continues(owner: Database, left: Left) -> None:
     """Cancelled in the middle of 40,000 turns it leaves the rest, which the next run deletes."""
     owner.rows(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
@@ -431,7 +431,7 @@ async def test_work_of_a_workspace_that_left_is_passed_over(owner: Database, lef
 async def test_a_message_of_a_workspace_that_left_is_passed_over(
     house: House, owner: Database
 ) -> None:
-    """What waited when the workspace left is neither answered nor kept."""
+    """A message that waited when the workspace left is neither answered nor kept."""
     place = house.slack.place()
     waiting = await house.told(place, "I love ramen")
     owner.rows(

@@ -80,7 +80,7 @@ async def test_nobody_is_erased_by_mistake(
 async def test_an_operator_purges_a_workspace(
     pool: Pool, embedder: Embedder, database: str, tmp_path: Path
 ) -> None:
-    """Once its id is typed again every row of a workspace goes, and of no other."""
+    """Once its id is typed again, every row of a workspace is deleted, and of no other."""
     ann, bob = Person("TONE", "U1"), Person("TONE2", "U1")
     for person in (ann, bob):
         await remember(pool, embedder, person, "soba")

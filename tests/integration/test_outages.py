@@ -90,7 +90,7 @@ async def test_the_notice_becomes_the_answer(house: House, how: dict[str, Any], 
     assert due_in(house, asked) is None
 
 
-async def test_every_message_is_told_once(house: House) -> None:
+async def test_every_message_gets_one_notice(house: House) -> None:
     """Each message of a person says that it waits, once, and becomes its own answer."""
     place = house.slack.place()
     house.fault(status=500, times=-1)
@@ -123,7 +123,7 @@ async def test_another_person_and_another_outage_are_told_again(house: House) ->
             await drain(house, message)
 
 
-async def test_everybody_who_waits_in_a_thread_is_told(house: House) -> None:
+async def test_every_author_waiting_in_a_thread_gets_a_notice(house: House) -> None:
     """Messages behind one that waits for the model tell their authors so, and keep their order."""
     ann, team = house.slack.person()
     bob, _ = house.slack.person()
@@ -158,7 +158,7 @@ def poisoned(house: House) -> None:
 
 
 async def test_one_prompt_that_always_fails_harms_no_other(house: House) -> None:
-    """A prompt the model fails for opens nothing, and is given up when others were answered."""
+    """A prompt that always fails does not open the breaker, and is given up when others succeed."""
     place, others = house.slack.place(), house.slack.place()
     poisoned(house)
     asked = await house.told(place, POISON)
@@ -187,7 +187,7 @@ async def test_one_prompt_that_always_fails_harms_no_other(house: House) -> None
 
 
 async def test_a_prompt_that_always_fails_keeps_its_waits(house: House) -> None:
-    """Answers to others do not hurry what fails alone: it is tried no more often than before."""
+    """Answers to others do not make what fails alone be tried more often."""
     place, others = house.slack.place(), house.slack.place()
     poisoned(house)
     asked = await house.told(place, POISON)
@@ -201,7 +201,7 @@ async def test_a_prompt_that_always_fails_keeps_its_waits(house: House) -> None:
 
 
 async def test_what_fails_while_nothing_else_is_asked_waits_as_in_an_outage(house: House) -> None:
-    """Where the model has answered nobody meanwhile it may be away: half an hour is waited."""
+    """If the model has answered no other message it may be away: the wait is half an hour."""
     place = house.slack.place()
     poisoned(house)
     sql(house, "UPDATE turns SET intended_at = intended_at - interval '1 hour'")

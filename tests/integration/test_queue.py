@@ -540,7 +540,7 @@ async def test_what_is_repeated_runs_at_the_end_of_a_drain(
 
 
 class _Held:
-    """Work that goes on until it is let go, and who begins it."""
+    """Work that runs until it is released, and the order in which it began."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -552,7 +552,7 @@ class _Held:
 
 
 async def test_one_person_leaves_room_for_others(pool: Pool, queue: Queue) -> None:
-    """So many jobs of a person run at a time, in all processes; the next when one has ended."""
+    """A limited number of a person's jobs run at a time in all processes; one more as each ends."""
     other = Queue(pool)
     await other.open()
     work = _Held()
@@ -578,7 +578,7 @@ async def test_one_person_leaves_room_for_others(pool: Pool, queue: Queue) -> No
 
 
 async def test_one_channel_leaves_room_for_others(pool: Pool, queue: Queue) -> None:
-    """However many people write in a channel, its answers hold so many places at most."""
+    """However many people write in a channel, its answers occupy a limited number of slots."""
     work = _Held()
     for number in range(2 * BUDGET_AT_ONCE):
         limits = Limits(person=f"T1.U{number}", budget="T1.C1")
@@ -596,7 +596,7 @@ async def test_one_channel_leaves_room_for_others(pool: Pool, queue: Queue) -> N
 async def test_what_had_to_wait_for_a_person_does_not_wait_for_the_poll(
     pool: Pool, queue: Queue
 ) -> None:
-    """A person's next job is begun as one of theirs ends, though nobody looks for a minute."""
+    """A person's next job begins as one of theirs ends, without waiting for the poll."""
     work = _Held()
     queue.register("work", LEARNING, work.__call__, attempts=1, wait=1)
     queue.start(replies=1, learning=64, poll_seconds=60)
@@ -647,7 +647,7 @@ async def test_while_a_job_runs_alone_no_other_is_begun(pool: Pool, queue: Queue
 async def test_a_job_that_was_given_to_another_worker_is_left_to_it(
     database: str, pool: Pool, queue: Queue, status: str, ends: str
 ) -> None:
-    """Who was taken for dead and ends its job late changes nothing of it."""
+    """A worker that was taken for dead and ends its job late changes nothing of it."""
     begun, finish = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -673,7 +673,7 @@ async def test_a_job_that_was_given_to_another_worker_is_left_to_it(
     assert (job["status"], job["attempts"]) == (status, 0)
 
 
-async def test_running_alone_has_an_end(
+async def test_running_alone_is_limited_in_time(
     pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After two minutes other jobs are begun beside one that runs alone and does not end."""
@@ -691,7 +691,7 @@ async def test_running_alone_has_an_end(
 async def test_a_drain_ends_when_nothing_is_left(
     database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A drain waits for what it runs, also for long, and works off what had to wait for that."""
+    """A drain waits for what it runs, however long, and runs the jobs that waited for it."""
     monkeypatch.setattr("bot.running.queue._HAND_BACK_SECONDS", 0.1)
     begun: list[str] = []
 

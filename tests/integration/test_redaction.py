@@ -77,7 +77,7 @@ async def test_a_credential_is_answered_and_not_kept(
 
 
 @pytest.mark.parametrize("locale", ["en-US", "ja-JP"])
-async def test_the_person_is_told_once_which_kinds(app: Wired, locale: str) -> None:
+async def test_a_line_names_the_removed_kinds_once(app: Wired, locale: str) -> None:
     """Below the reply to the message, in their language; it stays when a notice is added there."""
     place = app.slack.place(locale=locale)
     language: Any = locale[:2]

@@ -149,7 +149,7 @@ async def test_a_code_block_that_is_cut_is_closed() -> None:
 
 
 async def test_an_answer_that_takes_too_long_is_ended() -> None:
-    """A model that goes on for ever, a word at a time, is left after the time for an answer."""
+    """A model that does not stop is left when the time for an answer is over."""
 
     async def slow(send: Send, number: int) -> None:
         await send(delta("It begins "))
@@ -166,7 +166,7 @@ async def test_an_answer_that_takes_too_long_is_ended() -> None:
 
 
 async def test_thinking_for_ever_is_one_failure() -> None:
-    """Without a word until the time is over there is no answer, and no second request."""
+    """If no text comes until the time is over, there is no answer and no second request."""
 
     async def slow(send: Send, number: int) -> None:
         while True:
@@ -252,7 +252,7 @@ async def test_characters_that_cannot_be_stored_are_left_out() -> None:
 
 
 class Looks:
-    """A toolbox that takes note of its calls."""
+    """A toolbox that records its calls."""
 
     own_words = ()
 

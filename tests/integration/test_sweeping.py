@@ -78,10 +78,10 @@ async def fetch(pool: Pool) -> Job:
     return job
 
 
-async def test_one_persons_late_jobs_hold_up_no_others(
+async def test_late_jobs_of_one_person_delay_no_others(
     database: str, pool: Pool, queue: Queue
 ) -> None:
-    """Of those that wait too long one of each person goes ahead of all."""
+    """Of jobs that wait too long, one of each person is ranked first."""
     async with transaction(pool) as connection:
         for number in range(10):
             limits = Limits(person="T1.A" if number < 8 else f"T1.B{number}")
@@ -124,7 +124,7 @@ async def answers(pool: Pool, queue: Queue, *threads: str) -> None:
 async def test_a_crash_counts_against_the_only_message(
     database: str, pool: Pool, queue: Queue
 ) -> None:
-    """A dead process's messages are charged; as its only one just one that was alone in it."""
+    """A crash charges a dead process's messages; as a lone one only if it was the only message."""
     threads = ("t1", "t2", "t3", "t4", "t5")
     await answers(pool, queue, *threads)
     leave_stalled(database)

@@ -1,4 +1,4 @@
-"""`memory` as a library: its caller's tracing is the caller's, its own model calls are in none."""
+"""`memory` as a library: the caller's runs are traced as it chose, its own model calls are not."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def collector() -> Iterator[Collector]:
 
 
 def called(stand_in: Server, database: str, **settings: str) -> str:
-    """Run a program of somebody else's that uses `memory`; return what it printed."""
+    """Run another application's program that uses `memory`; return what it printed."""
     given = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -84,7 +84,7 @@ def called(stand_in: Server, database: str, **settings: str) -> str:
 def test_a_formation_is_in_no_trace(
     stand_in: Server, database: str, collector: Collector, name: str
 ) -> None:
-    """The caller's run is traced as they chose; what a formation sends its model is not in it."""
+    """The caller's run is traced as it chose; what a formation sends its model is not in it."""
     assert called(stand_in, database, **collector.settings(name)) == "1"
     traced = "".join(collector.bodies)
     assert "what the caller says" in traced

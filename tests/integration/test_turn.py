@@ -172,7 +172,7 @@ async def test_a_stream_that_cannot_be_read_is_one_sentence(
     assert (turn["status"], turn["reply"]) == ("failed", None)
 
 
-async def test_a_very_long_answer_is_cut_and_goes_on(house: House) -> None:
+async def test_a_very_long_answer_is_cut_and_can_be_continued(house: House) -> None:
     """A megabyte becomes four messages that end with a sentence; the next turn knows the end."""
     place = house.slack.place()
     text = "".join(f"This is line {number} of a very long story.\n" for number in range(25_000))
@@ -465,8 +465,8 @@ async def test_attempts_that_were_cut_off_are_no_failures(house: House) -> None:
     assert house.row("turns", asked)["status"] == "answered"
 
 
-async def test_even_an_apology_that_ends_its_process_has_an_end(house: House) -> None:
-    """A message that ended its process while apologised for is failed without a word."""
+async def test_an_apology_that_ends_its_process_is_not_repeated(house: House) -> None:
+    """A message that ends its process during the apology is failed without another one."""
     place = house.slack.place()
     asked = await house.told(place, "Hello")
     with psycopg.connect(house.database) as owner:

@@ -210,7 +210,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(
 
 
 async def test_users_info_tells_of_a_deactivation(house: House) -> None:
-    """Where the event was missed, asking Slack for a profile finds the account deactivated."""
+    """If the event was missed, asking Slack for a profile finds the account deactivated."""
     place = house.slack.place()
     await house.ask(place, "I love ramen")
     sql(house, "UPDATE person_settings SET profile_at = NULL WHERE user_id = %s", place.user)

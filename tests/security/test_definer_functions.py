@@ -1,4 +1,4 @@
-"""Functions that run as the owner: what a caller brings along changes nothing in them."""
+"""Functions that run as the owner: objects that a caller creates change nothing in them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def owner(empty_database: str) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def attacker(owner: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
-    """A login that may act as the application, and does."""
+    """A login that may act as the application's role, and does."""
     owner.execute("CREATE ROLE attacker LOGIN IN ROLE kioku_app")
     conninfo = psycopg.conninfo.make_conninfo(owner.info.dsn, user="attacker")
     try:
@@ -70,7 +70,7 @@ def test_the_application_makes_no_temporary_table(attacker: psycopg.Connection[A
 def test_a_temporary_table_does_not_hide_ours(
     owner: psycopg.Connection[Any], attacker: psycopg.Connection[Any]
 ) -> None:
-    """Where temporary tables are allowed, a function of the owner's reads its own all the same."""
+    """Even if temporary tables are allowed, a function of the owner reads its own tables."""
     name = sql.Identifier(owner.info.dbname)
     owner.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO kioku_app").format(name))
     attacker.execute(ATTACK)
@@ -93,7 +93,9 @@ def test_every_function_of_the_owner_looks_for_temporary_tables_last(
     assert {name: config for name, config in found if config != wanted} == {}
 
 
-def test_no_function_of_the_owner_is_everybodys(owner: psycopg.Connection[Any]) -> None:
+def test_only_the_application_may_call_functions_of_the_owner(
+    owner: psycopg.Connection[Any],
+) -> None:
     """A SECURITY DEFINER function may be called by the application's role alone."""
     found = owner.execute(
         "SELECT oid::regprocedure::text FROM pg_proc"

@@ -64,7 +64,7 @@ def unbound(source: str, protected: set[str]) -> list[str]:
     ]
 
 
-def test_the_search_finds_what_it_is_for() -> None:
+def test_the_search_finds_a_statement_without_where() -> None:
     """A DELETE without a WHERE is found, plain, in an f-string and with its table left open."""
     source = (
         "A = 'UPDATE turns SET words = NULL'\n"

@@ -326,7 +326,7 @@ async def test_the_user_that_serves_reads_no_table_of_people(filled: str, pool: 
             "SELECT relname FROM pg_class WHERE relowner = current_user::regrole"
         )
         assert await owned.fetchall() == []
-        # As an SQL injection would, whose person it likes.
+        # An SQL injection could set any person.
         await connection.execute("SELECT set_config('kioku.person', 'T1.U1', false)")
         try:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -341,7 +341,7 @@ async def test_the_user_that_serves_reads_no_table_of_people(filled: str, pool: 
 
 @asynccontextmanager
 async def one_connection(conninfo: str) -> AsyncIterator[Pool]:
-    """A pool of one connection, so that the next use is that of the one before."""
+    """A pool of one connection, so that consecutive uses share it."""
     async with create_pool(login_of(conninfo), min_size=1, max_size=1, timeout=10) as single:
         yield single
 
@@ -353,7 +353,7 @@ async def commit(pool: Pool) -> None:
 
 
 async def roll_back(pool: Pool) -> None:
-    """Roll back by hand, within the transaction."""
+    """Roll back explicitly, within the transaction."""
     async with person_transaction(pool, ALICE) as connection:
         await connection.execute("SELECT 1")
         await connection.rollback()
@@ -402,7 +402,7 @@ async def cancel(pool: Pool) -> None:
 
 
 async def run_out_of_time(pool: Pool) -> None:
-    """Be hung up on when the time of the transaction is over."""
+    """Exceed the time of the transaction."""
     with suppress(psycopg.OperationalError):
         async with person_transaction(pool, ALICE, wait=0.2) as connection:
             await connection.execute("SELECT pg_sleep(60)")

@@ -116,7 +116,7 @@ def relayed(target: str) -> Iterator[Relay]:
 
 
 class Visit:
-    """One person who uses everything there is to use."""
+    """One person who uses every command, button and form."""
 
     def __init__(self, workspace: Workspace, human: Human) -> None:
         self._workspace = workspace

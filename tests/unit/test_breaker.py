@@ -42,7 +42,7 @@ def test_a_model_that_is_away_is_probed_once_an_interval() -> None:
 
 
 def test_one_request_that_always_fails_opens_nothing() -> None:
-    """However often the same request fails, the others are let through."""
+    """However often the same request fails, other requests are let through."""
     breaker = Breaker(Clock())
     for _ in range(5 * FAILURES):
         breaker.failed("poison")

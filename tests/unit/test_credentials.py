@@ -433,7 +433,7 @@ def test_the_rule_of_labels_is_narrow(template: str) -> None:
     ],
 )
 def test_a_short_value_is_found_beside_its_name(template: str, secret: str) -> None:
-    """Exactly the value, where the name stands directly before or after it."""
+    """A short value is found exactly, if its name is directly before or after it."""
     assert _found(template.replace("{}", secret)) == [secret]
 
 
@@ -453,7 +453,7 @@ def test_a_short_value_is_found_beside_its_name(template: str, secret: str) -> N
     ],
 )
 def test_a_name_without_its_value_is_no_credential(text: str) -> None:
-    """Lengths, dates and talk about the thing are not the thing."""
+    """Lengths, dates and sentences about a credential are not the credential."""
     assert _found(text) == []
 
 

@@ -1,4 +1,4 @@
-"""The time of every pattern and text function grows in proportion to the text, whatever it is."""
+"""The processor time of every pattern and text function grows linearly with the text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which payloads are taken for Slack's, and what is cleaned of them."""
+"""Which payloads are accepted as Slack's, and what is removed from them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def event(**fields: Any) -> dict[str, Any]:
         {"ssl_check": "1", "token": "t"},
     ],
 )
-def test_what_slack_sends_is_taken_as_it_is(payload: dict[str, Any]) -> None:
+def test_what_slack_sends_is_accepted_unchanged(payload: dict[str, Any]) -> None:
     """Every documented shape passes unchanged, with fields that are not named and with nulls."""
     assert cleaned(payload) == payload
 

@@ -26,7 +26,7 @@ _CARD = "4111 1111 " + "1111 1111"
         *(("I use {} here", secret) for secret in VENDORS),
     ],
 )
-def test_a_placeholder_takes_the_place_of_a_credential(template: str, secret: str) -> None:
+def test_a_placeholder_replaces_a_credential(template: str, secret: str) -> None:
     """The value is gone, one placeholder is there, and a second pass finds nothing."""
     redacted = redact(template.replace("{}", secret))
     assert secret not in redacted.text
@@ -63,7 +63,7 @@ def test_redacting_twice_is_redacting_once(text: str) -> None:
     assert not [one for one in find_credentials(once) if not is_redacted(once)]
 
 
-def test_a_text_that_repeats_a_value_loses_it() -> None:
+def test_a_repeated_value_is_removed() -> None:
     """A reply repeats the password without calling it one; a part of another word stays."""
     removed = redact(f"my password is {_WORD}").removed
     assert redact(f"{_WORD} is weak. {_WORD}x", removed).text == (

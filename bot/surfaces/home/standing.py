@@ -55,7 +55,7 @@ def standing_blocks(
 def incognito_blocks(
     language: Language, incognito: Incognito, off: Off | None, refusal: Refusal | None = None
 ) -> list[Block]:
-    """Return where incognito is on, with its switch; nothing where there is no memory anyway."""
+    """Return where incognito is on, with its switch; nothing if memory is not available anyway."""
     if refusal is not None or off not in (None, "paused"):
         return []
     if not incognito:

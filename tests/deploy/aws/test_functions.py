@@ -219,8 +219,8 @@ def test_a_worker_killed_by_its_time_limit(aws: Aws, step: str) -> None:
     aws.let_go()
 
 
-def test_an_uninstall_is_heard_by_a_cold_start(aws: Aws) -> None:
-    """The token is dead when the event arrives: nothing of the workspace is left all the same."""
+def test_a_cold_start_handles_an_uninstall(aws: Aws) -> None:
+    """Though the token is dead when the event arrives, nothing of the workspace is left."""
     world = aws.world
     ann = world.human("Ann")
     world.ask(ann, "I love ramen")
@@ -295,7 +295,7 @@ def test_modals_are_opened_by_the_front(aws: Aws) -> None:
 
 
 def test_malformed_payloads_are_refused(aws: Aws) -> None:
-    """What Slack would never send is answered 400 or nothing is done; no invocation fails."""
+    """A payload that Slack would never send is answered 400 or ignored; no invocation fails."""
     world = aws.world
     secret = str(world.slack.told["signing_secret"])
     deep = b"[" * 100_000 + b"]" * 100_000
