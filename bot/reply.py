@@ -134,13 +134,13 @@ class Replier:
     ) -> Reply:
         """Return the model's answer; `on_text` is awaited for each piece of it as it comes.
 
-        Links in it are the person's own or citations of a web search: see `bot.links`. About once
-        a second `on_text` is awaited with ``""``; what it raises ends the request. `on_begun` is
-        called as each response of the model begins, `on_task` is told of tools. The model may call
-        those of `toolbox`, and search the web, at most `MAX_ROUNDS` times in a row. A request that
-        fails is made once more, unless this is `again` for the same message or the model was found
-        away before. Raises `ReplyFailed`; pieces may have been passed on by then. A response that
-        is not one of the Responses API fails at once and is not asked for again.
+        Links in it are the person's own or citations of a web search: see `bot.links`. About once a
+        second `on_text` is awaited with ``""``; what it raises ends the request. `on_begun` is
+        called as each response of the model begins, `on_task` is called for tools. The model may
+        call those of `toolbox`, and search the web, at most `MAX_ROUNDS` times in a row. A request
+        that fails is made once more, unless this is `again` for the same message or the model was
+        found away before. Raises `ReplyFailed`; pieces may have been passed on by then. A response
+        that is not one of the Responses API fails at once and is not asked for again.
         """
         if not self.breaker.admit():
             raise ReplyFailed("model_down")

@@ -154,10 +154,10 @@ class Turns:
 
         History is the thread's (in a DM: the last day's across its threads). Recent words are the
         person's own that no formation has taken up: of turns the view may see, and of messages
-        still waiting. Nobody else's, ever. Where memory is off all of that is empty; what is not
-        to be kept is not stored, and credentials never are. Raises `Superseded` when another worker
-        answers it and, where it is `limited`, `bot.person.shares.ShareUsedUp`: then nothing is
-        stored.
+        still waiting. Never those of other people. Where memory is off all of that is empty; what
+        is not to be kept is not stored, and credentials never are. Raises `Superseded` when another
+        worker answers it and, where it is `limited`, `bot.person.shares.ShareUsedUp`: then nothing
+        is stored.
         """
         message = waiting.message
         asked_in, typed_in = await redact_texts(question, words)
@@ -260,9 +260,8 @@ class Turns:
 
         `asked`: the person was asked to confirm a forgetting, so the words remove nothing.
         `learned` are changes of memories made while it was answered, `questions` what these left
-        open: the person is told of them.
-        `note` is the key of a line that stands below the reply. `made` says how the model made it,
-        where it can be rated.
+        open: they are shown to the person. `note` is the key of a line below the reply. `made` says
+        how the model made it, where it can be rated.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `bot.interruptions.Interrupted` where the message was edited or deleted meanwhile: then it

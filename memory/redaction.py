@@ -97,9 +97,9 @@ def redact(text: str, known: Iterable[Removed] = ()) -> Redacted:
 
 
 async def redact_texts(*texts: str, known: Iterable[Removed] = ()) -> list[Redacted]:
-    """Redact texts of one message; what one of them names as a credential goes from all of them.
+    """Redact texts of one message; what one of them names as a credential is removed from all.
 
-    Long texts are read in a thread: the event loop goes on meanwhile.
+    Long texts are read in a thread, so that the event loop is not blocked.
     """
     if sum(map(len, texts)) < _THREAD_FROM:
         return _redact_all(texts, tuple(known))
@@ -136,7 +136,7 @@ def is_redacted(text: str) -> bool:
 
 
 def kind_of(credential: Credential) -> CredentialKind:
-    """Return the kind by which a person is told of a credential."""
+    """Return the kind of a credential that is shown to the person."""
     return _KINDS.get(credential.kind, "access_key")
 
 

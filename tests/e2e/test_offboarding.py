@@ -70,7 +70,7 @@ def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> Non
         world.until(lambda: left_of(world, world.team).get("turns", 0) < TURNS, "the purge begins")
         app.kill()
         assert left_of(world, world.team)["turns"] > 0
-        # Nothing starts with a token that is refused; the purge goes on all the same.
+        # A start with a refused token fails, but continues the purge.
         told = ended(tmp_path, "run", **app.settings())
         assert told.code == 1
         assert "Slack refused SLACK_BOT_TOKEN (account_inactive)" in told.err

@@ -279,7 +279,7 @@ async def test_an_interrupted_purge_continues(owner: Database, left: Left) -> No
 
 
 async def test_a_purge_is_finished_when_nothing_more_is_found(owner: Database, left: Left) -> None:
-    """It is repeated until nothing is found ten minutes after it began; told twice is told once."""
+    """It is repeated until a run ten minutes later finds nothing; events are idempotent."""
     at = time.time()
     await left.offboarding.uninstalled(GONE, at)
     assert await purge_due(left.pool) == {GONE: AGAIN_SECONDS}

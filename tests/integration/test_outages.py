@@ -110,7 +110,7 @@ async def test_every_message_gets_one_notice(house: House) -> None:
 
 
 async def test_another_person_and_another_outage_are_told_again(house: House) -> None:
-    """Each person is told; and who was answered meanwhile is told again the next time."""
+    """Each person gets a notice; after an answer, the next outage gives another one."""
     places = [house.slack.place(), house.slack.place()]
     for _ in range(2):
         house.fault(status=500, times=-1)

@@ -185,7 +185,7 @@ async def test_a_person_is_erased_in_a_few_statements(pool: Pool, database: str)
 
 
 async def test_retention_is_set_based(pool: Pool, database: str) -> None:
-    """What is too old goes, with the ledger's texts, in as many statements as one memory."""
+    """Old memories and the ledger's texts are deleted in as many statements as one memory."""
     fill(database, memories=1_000, turns=0)
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute("UPDATE store SET updated_at = now() - interval '40 days'")
@@ -237,7 +237,7 @@ async def test_an_import_and_its_undo_are_set_based(
 
 
 async def test_a_deleted_message_is_set_based(pool: Pool, embedder: Embedder) -> None:
-    """All that rests on one message goes in as many statements as one memory."""
+    """All that rests on one message is deleted in as many statements as one memory."""
     counts = []
     own = ANN.namespace(DM)
     for size in (1, 30):

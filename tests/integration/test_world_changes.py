@@ -192,7 +192,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(
     user = {"id": back.user, "deleted": False}
     await changes.note(told(house, type="user_change", user=user))
     await gone_for(house, changes, unheard, 30.1)
-    # Where nothing wakes the database for it, an account that is active again is not heard of.
+    # If nothing wakes the database, the event that the account is active again is missed.
     house.slack.control("users/update", {"user": unheard.user, "deleted": False})
     people = People(house.pool, house.slack.client())
     house.slack.fault("users.info", error="internal_error", times=1)

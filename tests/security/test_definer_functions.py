@@ -13,8 +13,8 @@ from bot.running.queue import migrations
 from memory import migrate
 from tests.conftest import SPACE
 
-# What a caller would put in the way of the function: a table of the same name, whose trigger reads
-# everybody's memories as whoever deletes from it.
+# A temporary table that hides the function's own, whose trigger reads everybody's memories with the
+# rights of the user that deletes from it.
 ATTACK = """
 CREATE FUNCTION pg_temp.loot() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
     PERFORM set_config('loot.who', current_user, false);

@@ -86,7 +86,7 @@ def test_a_short_value_is_not_searched_for_elsewhere() -> None:
 
 
 async def test_texts_of_one_message_agree() -> None:
-    """What one text names as a credential goes from the other, which does not name it."""
+    """What one text names as a credential is removed from the other, which does not name it."""
     named, bare = await redact_texts(f"my password is {_WORD}", f"x {_WORD} y")
     assert (named.text, bare.text) == (
         "my password is [password removed]",
