@@ -259,13 +259,12 @@ async def end_withholding(
     return changed.rowcount
 
 
-async def delete_withheld(
+async def delete_texts(
     connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
 ) -> None:
-    """Blank the texts of a person's withheld turns."""
+    """Blank the texts of a person's turns, withheld or not."""
     await connection.execute(
-        f"{_OFF_RECORD} WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
-        " AND withheld_at IS NOT NULL",
+        f"{_OFF_RECORD} WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
         (list(turns), person.team_id, person.user_id),
     )
 

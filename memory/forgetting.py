@@ -64,10 +64,14 @@ class Undo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """What was forgotten; `undo` is None where nothing was there."""
+    """What was forgotten; `undo` is None where nothing was there.
+
+    `just_now`: nothing was there because it was forgotten in the last minute, with an Undo.
+    """
 
     memories: tuple[Memory, ...]
     undo: Undo | None
+    just_now: bool = False
 
 
 async def forget(
@@ -99,7 +103,8 @@ async def forget(
         if take_away is not None:
             kept.texts.extend(await take_away(connection, known if keys is not None else None))
         if not memories and not kept.texts and not any(kept.rows.values()):
-            return Forgotten(memories=(), undo=None)
+            just_now = await _forgotten_just_now(connection, person)
+            return Forgotten(memories=(), undo=None, just_now=just_now)
         if keys is not None:
             kept.quotes.extend(await blank_quotes(connection, person, known, keys))
         undo = await _keep_for_undo(connection, person, stored, kept)
@@ -170,6 +175,15 @@ async def _note_places(
             "times": [ts for _, ts in places],
         },
     )
+
+
+async def _forgotten_just_now(connection: AsyncConnection[DictRow], person: Person) -> bool:
+    found = await connection.execute(
+        "SELECT FROM forgotten WHERE team_id = %s AND user_id = %s"
+        " AND expires_at > now() + make_interval(mins => %s) LIMIT 1",
+        (person.team_id, person.user_id, UNDO_MINUTES - 1),
+    )
+    return await found.fetchone() is not None
 
 
 async def _still_forgotten(

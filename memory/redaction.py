@@ -39,12 +39,15 @@ _KINDS: Mapping[str, CredentialKind] = {
 """The kind of each `Credential.kind`; every other one is a token format, ``access_key``."""
 _NAMES: Mapping[CredentialKind, str] = {
     **{kind: kind.replace("_", " ") for kind in get_args(CredentialKind)},
+    "bank_account": "bank account number",
     "id_number": "ID number",
     "my_number": "My Number",
 }
 _PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(_NAMES.values())}) removed\]")
 _ASSIGNED = re.compile(r"\A[A-Za-z_]{1,40}=(?=[^=]{8})")  # some formats include their name
 _MIN_VALUE = 4  # characters of a value that is also removed where nothing names it
+# Such as the password of postgres://postgres:postgres@localhost.
+_WORD = re.compile(r"\A[A-Za-z]?(?:[a-z]{0,10}|[A-Z]{0,10})\Z")
 _THREAD_FROM = 2_000  # characters; the scan of a longer text takes milliseconds
 
 
@@ -77,6 +80,7 @@ def redact(text: str, known: Iterable[Removed] = ()) -> Redacted:
     """Return `text` with a placeholder for each credential, and for each value of `known` in it.
 
     `known` are credentials of another text: this one may repeat a password without naming it.
+    A value that is spelled like a short word stays: ordinary sentences contain it, too.
     """
     parts: list[str] = []
     removed: list[Removed] = []
@@ -89,7 +93,7 @@ def redact(text: str, known: Iterable[Removed] = ()) -> Redacted:
     redacted = "".join(parts) + text[end:]
     for one in known:
         value = _ASSIGNED.sub("", one.value.strip())
-        if len(value) >= _MIN_VALUE and value in redacted:
+        if len(value) >= _MIN_VALUE and not _WORD.match(value) and value in redacted:
             whole = rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])"
             redacted, count = re.subn(whole, _placeholder(one.kind), redacted)
             removed += [one] * bool(count)

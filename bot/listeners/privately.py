@@ -80,7 +80,7 @@ class PrivateAnswers:
 
         With None nothing is sent. A payload with ``replace_original`` says for itself whether it
         takes the place of what was clicked; a failure never does. In App Home it stands at the top
-        of the page, which is published anew in any case.
+        of the page, which is published anew. With ``stays`` the message or page stays as it is.
         """
         with self._counted():
             await self._give(body, respond, work, replace=replace)
@@ -170,13 +170,16 @@ class PrivateAnswers:
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             _log_failure("a command or click was not carried out", error)
             payload, replace = private(say(language, _cause(error))), False
+        stays = bool(payload and payload.pop("stays", False))
         if in_home(body):
+            if stays:
+                return
             said = payload["blocks"] if payload else ()
             await self._show_home(body, metadata_where(body["view"]), said)
             return
         if payload is None:
             return
-        replace = bool(payload.pop("replace_original", replace))
+        replace = bool(payload.pop("replace_original", replace)) and not stays
         if replace:
             # In a direct message the clicked message may be an ordinary one: it keeps its kind.
             payload = {name: value for name, value in payload.items() if name != "response_type"}

@@ -15,6 +15,7 @@ from bot.surfaces.blocks import Payload, private
 from bot.surfaces.forgetting import (
     forget_everything_question,
     forget_question,
+    forgotten_already,
     forgotten_notice,
     nothing_to_forget,
 )
@@ -166,7 +167,7 @@ class OwnMemories:
                 take_away=partial(take_away, person=person, withdraw=self._withdraw),
             )
         if done.undo is None:
-            return private(say(language, "forgotten_already"))
+            return forgotten_already(language, stays=done.just_now)
         log.info("a person forgot %d memories", len(done.memories))
         return forgotten_notice(language, done.memories, done.undo.token())
 

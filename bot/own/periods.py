@@ -14,7 +14,7 @@ from bot.own.stretches import Period, told_in
 from bot.own.time_forms import past_period
 from bot.person.people import People
 from bot.surfaces.blocks import Payload, private
-from bot.surfaces.forgetting import forget_period_question, forgotten_notice
+from bot.surfaces.forgetting import forget_period_question, forgotten_already, forgotten_notice
 from bot.surfaces.memories import numbered
 from memory import (
     Memory,
@@ -82,7 +82,7 @@ class PeriodForgetting:
                 take_away=partial(take_away, person=person, period=period, withdraw=self._withdraw),
             )
         if done.undo is None:
-            return private(say(language, "forgotten_already"))
+            return forgotten_already(language, stays=done.just_now)
         log.info("a person forgot a period: %d memories", len(done.memories))
         return forgotten_notice(language, done.memories, done.undo.token())
 

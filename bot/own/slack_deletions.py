@@ -259,10 +259,13 @@ class SlackDeletions:
         language: Language = "ja" if begun["language"] == "ja" else "en"
         unfinished = begun["failed"] or begun["over"]
         if begun["channel_id"] and (begun["before"] or unfinished):
-            lines = [say(language, "erase_deleted_messages", count=begun["messages"])]
-            lines.append(say(language, "erase_deleted_files", count=begun["files"]))
+            lines = []
+            if begun["before"]:
+                lines.append(say(language, "erase_deleted_messages", count=begun["messages"]))
+            if begun["files"]:
+                lines.append(say(language, "erase_deleted_files", count=begun["files"]))
             key = "erase_deleted_not" if unfinished else "erase_deleted_yours"
-            text = " ".join([*lines, say(language, key)])
+            text = "\n".join([*lines, say(language, key)])
             await self._client.chat_postMessage(
                 channel=begun["channel_id"], text=text, metadata=NOTICE_METADATA
             )

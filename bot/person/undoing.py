@@ -19,7 +19,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.kept_texts import delete_withheld, end_withholding, withhold, withhold_scope
+from bot.kept_texts import delete_texts, end_withholding, withhold, withhold_scope
 from bot.learning import Learning
 from bot.locale import Language, say
 from bot.messages import Message
@@ -164,38 +164,41 @@ class UndoableChanges:
     async def undone(self, person: Person, language: Language, value: str) -> Payload:
         """Restore the earlier state of all that is still as the tool left it. Idempotent."""
         done = ToolChanges.from_value(value)
-        whole = True
+        parts: list[bool] = []
         async with person_transaction(self._pool, person) as connection:
             await lock_for_forgetting(connection, person)
             settings = await read_settings(connection, person)
             if done.pause:
-                whole &= await take_back_pause(connection, person, **done.pause)
+                parts.append(await take_back_pause(connection, person, **done.pause))
             chosen: dict[str, Any] = {}
             if done.notices and settings.notices == done.notices[1]:
                 chosen["notices"] = done.notices[0]
             if done.language and settings.language == done.language[1]:
                 chosen["language"] = done.language[0]
-            whole &= len(chosen) == bool(done.notices) + bool(done.language)
+            asked = [name for name in ("notices", "language") if getattr(done, name)]
+            parts += [name in chosen for name in asked]
             if chosen:
                 await _choose(connection, person, settings, **chosen)
             if done.incognito:
-                whole &= await take_back_span(connection, person, **done.incognito)
+                parts.append(await take_back_span(connection, person, **done.incognito))
             if done.quiet:
-                whole &= await end_quiet(connection, person, done.quiet)
+                parts.append(await end_quiet(connection, person, done.quiet))
             turns = [UUID(one) for one in done.withheld]
-            whole &= await end_withholding(connection, person, turns) == len(turns)
+            ended = await end_withholding(connection, person, turns)
+            parts += [number < ended for number in range(len(turns))]
             if (await read_settings(connection, person)).off(self._consent) is None:
                 await self._learning.catch_up(connection, person)
         self._people.forget(person)
         log.info("a person took back what a tool had changed")
-        return private(say(language, "control_undone" if whole else "control_undone_partly"))
+        left = "control_undone_partly" if any(parts) else "control_undone_already"
+        return private(say(language, "control_undone" if all(parts) else left))
 
     async def deleted(self, person: Person, language: Language, value: str) -> Payload:
-        """Delete the withheld texts that a button names, now and for good."""
+        """Delete the texts of the turns that a button names, now and for good."""
         turns = [UUID(str(one)) for one in json.loads(value)]
         async with person_transaction(self._pool, person) as connection:
             await lock_for_forgetting(connection, person)
-            await delete_withheld(connection, person, turns)
+            await delete_texts(connection, person, turns)
         return private(say(language, "withheld_deleted"))
 
 

@@ -128,6 +128,15 @@ def forgotten_notice(language: Language, memories: Sequence[Memory], undo: str) 
     return private(text, blocks)
 
 
+def forgotten_already(language: Language, *, stays: bool) -> Payload:
+    """Return that nothing is left to forget.
+
+    `stays`: what was clicked shows the Undo of a click before, and is not replaced.
+    """
+    payload = private(say(language, "forgotten_already"))
+    return {**payload, "stays": True} if stays else payload
+
+
 def _forget_button(language: Language, memories: Sequence[Memory]) -> Block:
     what = "\n".join(describe(language, memory.kind, memory.content) for memory in memories)
     return button(

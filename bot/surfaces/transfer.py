@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +21,12 @@ IMPORT_PREVIEW = "memory_import_preview"
 # Slack's own limit of a text input. Source: Block Kit reference, plain-text input element.
 PASTE_LIMIT = 3_000
 # Changes of a file shown in the preview, and on each page of all of them.
-_SHOWN, _PAGE = 20, 100
+_SHOWN, _PAGE = 20, 50
 # Source: Block Kit reference; a section's text has 3,000 characters, a view 100 blocks and 250 kB.
 _SECTION_LIMIT = 2_900
-_INSTRUCTIONS, _INSTRUCTION_CHARACTERS = 40, 20_000
+# JSON escapes each Japanese character as 6 bytes.
+_INSTRUCTIONS, _INSTRUCTION_BYTES = 40, 120_000
+_WAS_LIMIT = 100
 _TICK = "import.tick."
 ALL_ACTION = "import_see_all"
 PAGE_ACTION = "import_page"
@@ -167,9 +170,9 @@ def import_page(language: Language, plan: Plan, page: int, file: str) -> View:
 def shown_instructions(plan: Plan) -> list[Planned]:
     """Return the instructions that fit into a preview, each in full."""
     shown: list[Planned] = []
-    room = _INSTRUCTION_CHARACTERS
+    room = _INSTRUCTION_BYTES
     for one in plan.instructions[:_INSTRUCTIONS]:
-        room -= len(_instruction(one))
+        room -= len(json.dumps(_instruction(one)))
         if room < 0:
             break
         shown.append(one)
@@ -225,7 +228,9 @@ def _instruction(one: Planned) -> str:
 def _tick_box(language: Language, one: Planned) -> Block:
     option = {"text": plain_text(say(language, "import_tick")), "value": "yes"}
     was = subject(one.now.kind, one.now.content) if one.now else ""
-    more = {"hint": plain_text(say(language, "import_tick_was", was=was)[:2_000])} if was else {}
+    if len(was) > _WAS_LIMIT:
+        was = f"{was[: _WAS_LIMIT - 1]}…"
+    more = {"hint": plain_text(say(language, "import_tick_was", was=was))} if was else {}
     return {
         "type": "input",
         "block_id": f"{_TICK}{_tick(one)}",

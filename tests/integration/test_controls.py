@@ -682,6 +682,27 @@ async def test_an_undo_leaves_what_was_changed_since(app: Wired) -> None:
     assert app.turn(asked)["withheld_at"] is None
 
 
+async def test_an_undo_twice_says_that_nothing_is_left(app: Wired) -> None:
+    """The second of two clicks changes nothing, and does not say that something was changed."""
+    place = app.slack.place()
+    calls: list[dict[str, Any]] = [{"action": "pause"}, {"action": "change", "notices": False}]
+    app.script_calls(*(("memory_settings", one) for one in calls))
+    asked = await app.ask(place, "what is the weather?")
+    assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone")
+    assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone_already")
+    assert app.turn(asked)["words"]
+
+
+async def test_delete_now_deletes_after_an_undo_too(app: Wired) -> None:
+    """Of two clicks at once the deletion counts: no text is left when the person reads so."""
+    place = app.slack.place()
+    app.script_calls(("memory_settings", {"action": "do_not_remember"}))
+    asked = await app.ask(place, "I love natto, but don't remember this")
+    await press(app, asked, UNDO_CONTROL_ACTION)
+    assert await press(app, asked, DELETE_WITHHELD_ACTION) == say("en", "withheld_deleted")
+    assert nothing_kept(app, asked)
+
+
 async def test_another_persons_undo_changes_nothing(app: Wired) -> None:
     """The value of a button names turns and threads: only those of the person who clicks change."""
     place, other = app.slack.place(), app.slack.place()
@@ -700,7 +721,7 @@ async def test_another_persons_undo_changes_nothing(app: Wired) -> None:
     }
     undoing = app.wiring.controls.undoing
     told = await undoing.undone(theirs.person, "en", values[UNDO_CONTROL_ACTION])
-    assert told["text"] == say("en", "control_undone_partly")
+    assert told["text"] == say("en", "control_undone_already")
     await undoing.deleted(theirs.person, "en", values[DELETE_WITHHELD_ACTION])
     assert withheld(app, asked)
 
@@ -720,4 +741,4 @@ async def test_withheld_texts_are_deleted_in_a_day(app: Wired) -> None:
         async with transaction(app.pool) as connection:
             await connection.execute("SELECT end_withheld()")
         assert nothing_kept(app, asked) is gone
-    assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone_partly")
+    assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone_already")

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from aiohttp import web
 from psycopg.rows import dict_row
+from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackApiError
 
 from bot.home.homes import PUBLISH
@@ -428,6 +429,25 @@ async def test_forget_everything_and_undo(visit: Visit) -> None:
     text = await visit.text()
     assert "I remember 2 memories again." in text
     assert "Likes ramen" in text
+
+
+async def test_a_second_click_leaves_the_undo(visit: Visit) -> None:
+    """A second click before the first is answered finds nothing, and the Undo stays on the page."""
+    await visit.remember("ramen")
+    view = await visit.open()
+    answers = PrivateAnswers(visit.app.wiring.people, visit.app.wiring.homes)
+    person = {"user": {"id": visit.user}, "team": {"id": visit.person.team_id}}
+    for _ in range(2):
+        await answers.give(
+            {**person, "view": view},
+            AsyncRespond(response_url=None),
+            visit.app.wiring.own.everything_forgotten,
+            replace=True,
+        )
+    assert say("en", "forgotten", what="Likes ramen") in await visit.text()
+    undo = visit.element(await visit.view(), UNDO_ACTION)
+    await visit.click(UNDO_ACTION, block_id=undo["block_id"], value=undo["value"])
+    assert "Likes ramen" in await visit.text()
 
 
 async def test_a_change_made_elsewhere(visit: Visit) -> None:

@@ -414,7 +414,7 @@ async def test_what_cannot_be_forgotten(door: Door, words: str, text: str) -> No
 
 
 async def test_a_click_forgets_and_a_second_does_no_harm(door: Door) -> None:
-    """Only the click forgets; it says what; a second click says it is gone already."""
+    """Only the click forgets; it says what; a second click says so beside the first's Undo."""
     user, _ = door.slack.person()
     door.remember(user, "ramen", "sushi")
     asked = await door.command(user, "/forget", "ramen")
@@ -430,8 +430,9 @@ async def test_a_click_forgets_and_a_second_does_no_harm(door: Door) -> None:
     await asyncio.gather(door.control("actions", click), door.control("actions", click))
     ends = {say("en", "forgotten", what="Likes ramen"), say("en", "forgotten_already")}
     async with asyncio.timeout(15):
-        while not ends & {m["text"] for m in await door.seen(user)}:  # noqa: ASYNC110
+        while not ends <= {m["text"] for m in await door.seen(user)}:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+    assert "undo_forget" in json.dumps(await door.seen(user))
     assert door.remembered(user) == ["key-sushi"]
 
 

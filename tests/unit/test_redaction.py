@@ -41,6 +41,7 @@ def test_a_placeholder_replaces_a_credential(template: str, secret: str) -> None
         (f"I pay with {_CARD}.", "I pay with [card number removed]."),
         (f"my password is {_WORD}, ok?", "my password is [password removed], ok?"),
         (f"パスワードは「{_WORD}」です", "パスワードは「[password removed]」です"),
+        ("口座番号は1234567です", "口座番号は[bank account number removed]です"),
         (f"GH: {'gh' + 'p_'}{'a1' * 18}", "GH: [access key removed]"),
     ],
 )
@@ -83,6 +84,16 @@ def test_a_value_is_found_without_its_name() -> None:
 def test_a_short_value_is_not_searched_for_elsewhere() -> None:
     """Three digits occur in other numbers."""
     assert redact("chapter 123", [Removed(kind="password", value="123")]).text == "chapter 123"
+
+
+async def test_a_password_that_is_a_word_goes_from_its_address_only() -> None:
+    """“postgres” and “password” occur in other sentences, and in placeholders."""
+    for word in ("postgres", "password", "Removed", "CARD"):
+        address = f"postgres://app:{word}@localhost:5432/app, {_CARD}"
+        [asked, typed] = await redact_texts(address, f"{address}?")
+        text = "postgres://app:[password removed]@localhost:5432/app, [card number removed]"
+        assert (asked.text, typed.text) == (text, f"{text}?")
+        assert redact(f"{word} is a word", asked.removed).text == f"{word} is a word"
 
 
 async def test_texts_of_one_message_agree() -> None:

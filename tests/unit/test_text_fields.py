@@ -74,7 +74,7 @@ FIELDS: dict[str, tuple[int, str]] = {
     "a hint": (
         2_000,
         "place_channel_hint settings_retention_hint import_text_hint form_range form_lines"
-        " erase_messages_hint",
+        " erase_messages_hint import_tick_was",
     ),
     "a status line": (
         50,
@@ -90,7 +90,7 @@ FIELDS: dict[str, tuple[int, str]] = {
 }
 # How many characters stand, at the most, in the place of a name that is filled in.
 ROOM = {"count": 6, "what": 40, "kind": 40, "topic": 30, "other": 30, "food": 30, "word": 5}
-ROOM |= {"low": 12, "high": 12}
+ROOM |= {"low": 12, "high": 12, "was": 100}
 LIMITED = {key for _, keys in FIELDS.values() for key in keys.split()}
 
 

@@ -1,0 +1,51 @@
+"""What an import shows stays within Slack's limits for a view."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.locale import LANGUAGES, Language
+from bot.surfaces.transfer import Entered, import_page, import_preview, shown_instructions
+from memory import Person, Plan, Planned
+from memory.documents import Imported
+from memory.rows import Row
+from playground.blocks import view_errors
+
+# Source: Block Kit reference; the playground refuses a larger one.
+VIEW_BYTES = 250_000
+NAMESPACE = Person("T1", "U1").namespace("dm")
+
+
+def update(kind: str, field: str, now: str, then: str) -> Planned:
+    """Return a change of one memory by an import."""
+    value = {"kind": kind, "content": {field: then}}
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    row = Row(
+        namespace=NAMESPACE,
+        key=then,
+        value={"kind": kind, "content": {field: now}},
+        created_at=when,
+        updated_at=when,
+    )
+    return Planned(
+        fate="updated", memory=Imported(namespace=NAMESPACE, key=then, value=value), now=row
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_file_of_long_japanese_texts_fits(language: Language) -> None:
+    """Each character is six bytes of JSON, in what is shown and in what it takes the place of."""
+    facts = [update("UserFact", "fact", "憶" * 2_000, f"{n:03}" + "記" * 1_997) for n in range(100)]
+    wishes = [
+        update("UserInstruction", "instruction", "長" * 2_000, f"{n:02}" + "短" * 998)
+        for n in range(45)
+    ]
+    plan = Plan(planned=(*facts, *wishes))
+    preview = import_preview(language, plan, Entered(text="", file="F1", block=""), "digest")
+    for view in (preview, import_page(language, plan, 1, "F1")):
+        assert len(json.dumps(view)) < VIEW_BYTES
+        assert not view_errors(view)
+    assert 15 < len(shown_instructions(plan)) <= 40
