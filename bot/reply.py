@@ -118,6 +118,7 @@ class Replier:
         self._searches = searches
         self._link_hosts = link_hosts
         self._answer_seconds = answer_seconds
+        self._limits_output = True
         self.breaker = Breaker()
 
     @measured("model")
@@ -305,11 +306,12 @@ class Replier:
             "model": self.model,
             "input": conversation,
             "tools": tools,
-            "max_output_tokens": MAX_OUTPUT_TOKENS,
             "store": False,
             "safety_identifier": _pseudonym(person),
             "stream": True,
         }
+        if self._limits_output:
+            body["max_output_tokens"] = MAX_OUTPUT_TOKENS
         try:
             # The typed method checks the body and each event against its types, key by key: for a
             # short answer that was a quarter of all the time this process needed.
@@ -317,6 +319,10 @@ class Replier:
                 "/responses", body=body, cast_to=_PLAIN, stream=True, stream_cls=Events
             )
         except openai.APIError as error:
+            if "max_output_tokens" in body and _refuses_limit(error):
+                log.warning("the model does not take a limit of %d tokens", MAX_OUTPUT_TOKENS)
+                self._limits_output = False
+                return await self._begun(person, conversation, tools, retries)
             if not retries or _cause(error) == "model_refused" or _asks_for_patience(error):
                 raise
             log.info("the model is asked once more: %s", fault(error))
@@ -376,6 +382,17 @@ def _cause(error: openai.OpenAIError) -> Cause:
     if isinstance(error, openai.APIStatusError) and error.status_code < 500:
         return "model_down" if error.status_code in _PASSING else "model_refused"
     return "model_down"
+
+
+def _refuses_limit(error: openai.APIError) -> bool:
+    """Say whether a request was refused for its ``max_output_tokens``.
+
+    A model whose own limit is lower refuses a higher one, and hosts can have no such parameter. The
+    answer is still bounded in characters and time.
+    """
+    if not isinstance(error, openai.BadRequestError):
+        return False
+    return error.param == "max_output_tokens" or "max_output_tokens" in error.message
 
 
 def _asks_for_patience(error: openai.APIError) -> bool:

@@ -1427,11 +1427,31 @@ BREAKS = (
     Break(
         "the next job of a thread",
         "bot/running/jobs.py",
-        "AND (next.lock = ended.lock",
-        "AND (next.lock = ended.lock || 'x'",
+        "AND next.lock = ended.lock LIMIT 1)",
+        "AND next.lock = ended.lock || 'x' LIMIT 1)",
         "A message stored just as an answer ends would wait for the next poll.",
         (
             "tests/integration/test_queue.py::test_what_came_as_a_job_ended_does_not_wait_for_the_poll",
+        ),
+    ),
+    Break(
+        "one late job of each person",
+        "bot/running/sweeping.py",
+        "AND ahead.priority = 1 AND ahead.person",
+        "AND ahead.id < late.id AND ahead.person",
+        "Many late jobs of one person would be compared with each other, for minutes.",
+        (
+            "tests/integration/test_sweeping.py::test_late_jobs_of_one_person_are_not_compared_with_each_other",
+        ),
+    ),
+    Break(
+        "a limit that the model refuses",
+        "bot/reply.py",
+        '            if "max_output_tokens" in body and _refuses_limit(error):',
+        "            if False:",
+        "A model whose own limit of tokens is lower would answer nobody.",
+        (
+            "tests/integration/test_reply_limits.py::test_a_model_that_does_not_take_the_limit_answers",
         ),
     ),
     Break(

@@ -78,14 +78,20 @@ _RETRY: LiteralString = (
     f" %(priority)s, %(queue)s, %(next_lock)s){_OWN}"
 )
 # A job that waited for this one is announced on the channel that Procrastinate's workers listen to,
-# as an inserted job is; otherwise it would wait for the next poll.
+# as an inserted job is; otherwise it would wait for the next poll. One statement for each condition:
+# no index serves all of them together.
+_DUE: LiteralString = (
+    "SELECT next.id, next.queue_name FROM procrastinate_jobs AS next WHERE next.status = 'todo'"
+    " AND (next.scheduled_at IS NULL OR next.scheduled_at <= now())"
+)
 _FINISH_AND_WAKE: LiteralString = (
     "SELECT procrastinate_finish_job_v1(ended.id, %(status)s, %(delete)s),"
-    " (SELECT pg_notify('procrastinate_queue_v1#' || next.queue_name,"
-    " json_build_object('type', 'job_inserted', 'job_id', next.id)::text)"
-    " FROM procrastinate_jobs AS next WHERE next.status = 'todo'"
-    " AND (next.scheduled_at IS NULL OR next.scheduled_at <= now()) AND (next.lock = ended.lock"
-    " OR next.person = ended.person OR next.budget = ended.budget OR ended.alone) LIMIT 1)"
+    " (SELECT pg_notify('procrastinate_queue_v1#' || due.queue_name,"
+    " json_build_object('type', 'job_inserted', 'job_id', due.id)::text) FROM ("
+    f"({_DUE} AND next.lock = ended.lock LIMIT 1)"
+    f" UNION ALL ({_DUE} AND next.person = ended.person LIMIT 1)"
+    f" UNION ALL ({_DUE} AND next.budget = ended.budget LIMIT 1)"
+    f" UNION ALL ({_DUE} AND ended.alone LIMIT 1)) AS due LIMIT 1)"
     f"{_OWN}"
 )
 

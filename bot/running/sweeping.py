@@ -62,11 +62,13 @@ _STEP_BACK = (
 )
 _STEP_UP = (
     "UPDATE procrastinate_jobs SET priority = 1 WHERE id IN ("
-    f" SELECT id FROM procrastinate_jobs AS late WHERE {_WAITING} AND priority = {BEHIND}"
-    " AND NOT EXISTS (SELECT FROM procrastinate_jobs AS earlier WHERE earlier.status = 'todo'"
-    f" AND earlier.person = late.person AND earlier.id < late.id) ORDER BY id LIMIT"
+    " SELECT id FROM procrastinate_jobs WHERE status = 'todo' AND id IN ("
+    f" SELECT min(late.id) FROM procrastinate_jobs AS late WHERE {_WAITING}"
+    f" AND priority = {BEHIND} AND NOT EXISTS (SELECT FROM procrastinate_jobs AS ahead"
+    " WHERE ahead.status = 'todo' AND ahead.priority = 1 AND ahead.person = late.person)"
+    " GROUP BY COALESCE(late.person, late.id::text) ORDER BY min(late.id) LIMIT"
     f" (SELECT GREATEST(0, %(first)s - count(*)) FROM procrastinate_jobs WHERE {_WAITING}"
-    " AND priority = 1) FOR UPDATE SKIP LOCKED)"
+    " AND priority = 1)) FOR UPDATE SKIP LOCKED)"
 )
 
 

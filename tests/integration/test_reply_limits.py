@@ -34,10 +34,14 @@ Send: TypeAlias = Callable[[str | dict[str, Any]], Awaitable[None]]
 
 @dataclass(slots=True)
 class Model:
-    """A server of the Responses API; `answer` writes each stream, `found` answers a search."""
+    """A server of the Responses API; `answer` writes each stream, `found` answers a search.
+
+    `refused` is the error for a request with ``max_output_tokens``.
+    """
 
     answer: Callable[[Send, int], Awaitable[None]]
     found: dict[str, Any] = field(default_factory=dict)
+    refused: dict[str, Any] | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -47,6 +51,8 @@ class Model:
         self.requests.append(body)
         if not body.get("stream"):
             return web.json_response(self.found)
+        if self.refused and "max_output_tokens" in body:
+            return web.json_response({"error": self.refused}, status=400)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
 
@@ -133,6 +139,34 @@ async def test_an_answer_without_an_end_is_ended(piece: str, ending: str) -> Non
     assert model.requests[0]["max_output_tokens"] == MAX_OUTPUT_TOKENS
     assert len(model.requests) == len(spent) == 1
     assert spent[0] >= MAX_ANSWER // 8
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        {
+            "message": "Invalid 'max_output_tokens': integer above maximum value.",
+            "type": "invalid_request_error",
+            "param": "max_output_tokens",
+            "code": "integer_above_max_value",
+        },
+        {"message": "Unsupported parameter: max_output_tokens", "param": None},
+    ],
+)
+async def test_a_model_that_does_not_take_the_limit_answers(problem: dict[str, Any]) -> None:
+    """One whose own limit is lower is asked without it, once more for the first answer only."""
+
+    async def answer(send: Send, number: int) -> None:
+        await send(delta("Hello."))
+        await send(DONE)
+
+    model = Model(answer, refused=problem)
+    async with served(model) as client:
+        replier = Replier(client, model="m", web_search=False)
+        replies = [await replier.reply(ALICE, PROMPT, silent) for _ in range(2)]
+    assert [reply.text for reply in replies] == ["Hello."] * 2
+    limits = [request.get("max_output_tokens") for request in model.requests]
+    assert limits == [MAX_OUTPUT_TOKENS, None, None]
 
 
 async def test_a_code_block_that_is_cut_is_closed() -> None:

@@ -12,9 +12,10 @@ from procrastinate.jobs import Job
 from psycopg.rows import dict_row
 
 from bot.inbox import ANSWER
-from bot.running.jobs import Jobs, Limits
-from bot.running.queue import REPLIES, Queue
+from bot.running.jobs import _FINISH_AND_WAKE, Jobs, Limits
+from bot.running.queue import REPLIES, UPKEEP, Queue
 from bot.running.sweeping import (
+    _STEP_UP,
     LATE_SECONDS,
     free_stalled,
     let_the_newest_through,
@@ -68,12 +69,12 @@ async def test_a_job_that_runs_again_is_left_alone(database: str, pool: Pool, qu
     assert [job["status"] for job in jobs(database)] == ["doing"]
 
 
-async def fetch(pool: Pool) -> Job:
+async def fetch(pool: Pool, name: str = REPLIES) -> Job:
     """Take the next job, as a worker that lives does."""
     connector = PsycopgConnector()
     await connector.open_async(cast(Any, pool))
     taking = Jobs(connector, asyncio.Event())
-    job = await taking.fetch_job([REPLIES], await taking.register_worker())
+    job = await taking.fetch_job([name], await taking.register_worker())
     assert job is not None
     return job
 
@@ -93,6 +94,58 @@ async def test_late_jobs_of_one_person_delay_no_others(
         await let_the_newest_through(pool, REPLIES)
     taken = [(await fetch(pool)).lock for _ in range(4)]
     assert taken == ["L0", "L8", "L9", "new"]
+
+
+def backlog(database: str, person: str) -> None:
+    """Add 10,000 jobs that waited too long, of a person that is an expression of their number n."""
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, person,"
+            " budget, priority) SELECT %s, 'work', 'old' || n, 'old' || n,"
+            f" {person}, 'T1.D' || n, -1 FROM generate_series(1, %s) AS n".encode(),
+            (REPLIES, BACKLOG),
+        )
+        owner.execute("ANALYZE procrastinate_jobs")
+
+
+async def read_in_vain(pool: Pool, statement: str, values: dict[str, Any]) -> int:
+    """Execute a statement; return how many rows, or pairs of rows, it read in vain."""
+    async with transaction(pool) as connection:
+        found = await connection.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), values
+        )
+        [row] = await found.fetchall()
+    return removed_rows(row["QUERY PLAN"][0]["Plan"])
+
+
+def removed_rows(plan: dict[str, Any]) -> int:
+    """Return how many rows a plan and its parts removed."""
+    filters = ("Rows Removed by Filter", "Rows Removed by Join Filter")
+    own = sum(plan.get(name, 0) for name in filters) * plan["Actual Loops"]
+    return int(own) + sum(removed_rows(part) for part in plan.get("Plans", []))
+
+
+async def test_late_jobs_of_one_person_are_not_compared_with_each_other(
+    database: str, pool: Pool
+) -> None:
+    """That took minutes for 100,000 of them, in which no other process could sweep."""
+    backlog(database, "'T1.A'")
+    values = {"queue": REPLIES, "late": LATE_SECONDS, "first": 4}
+    assert await read_in_vain(pool, _STEP_UP, values) < BACKLOG
+    assert [(await fetch(pool)).lock for _ in range(3)] == ["old1", "old2", "old3"]
+
+
+async def test_a_jobs_end_does_not_read_all_that_wait(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """What waited for it is found by indexes, also where nothing did."""
+    backlog(database, "'T1.U' || n")
+    async with transaction(pool) as connection:
+        limits = Limits(person="T1.A", budget="T1.D")
+        await queue.defer(connection, "work", queue=UPKEEP, lock="other", limits=limits)
+    job = await fetch(pool, UPKEEP)
+    values = {"job": job.id, "worker": job.worker_id, "status": "succeeded", "delete": True}
+    assert await read_in_vain(pool, _FINISH_AND_WAKE, values) < 100
 
 
 def asked(database: str, *threads: str, process: str, status: str = "waiting") -> None:
