@@ -1435,6 +1435,16 @@ BREAKS = (
         ),
     ),
     Break(
+        "an erased person's failed jobs",
+        "bot/own/data.py",
+        '"UPDATE procrastinate_jobs SET person = NULL WHERE person',
+        '"UPDATE procrastinate_jobs SET person = NULL WHERE NOT person',
+        "For two weeks a failed job would name a person who was erased.",
+        (
+            "tests/integration/test_erasing_everywhere.py::test_no_column_names_the_person_but_what_the_receipt_says",
+        ),
+    ),
+    Break(
         "one late job of each person",
         "bot/running/sweeping.py",
         "AND ahead.priority = 1 AND ahead.person",

@@ -233,6 +233,11 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
         values,
     )
     counts = {"procrastinate_jobs": jobs.rowcount}
+    # Jobs of threads stay: they take back what is being answered. A failed one stays for two weeks.
+    await connection.execute(
+        "UPDATE procrastinate_jobs SET person = NULL WHERE person = %(team)s || '.' || %(user)s",
+        values,
+    )
     conditions = dict.fromkeys(TABLES, _OF_PERSON)
     conditions["inbox_events"] += f" AND received_at < now() - interval '{_DELIVERED_AGAIN}'"
     counts |= await delete_each(connection, conditions, values)

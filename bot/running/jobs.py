@@ -78,8 +78,8 @@ _RETRY: LiteralString = (
     f" %(priority)s, %(queue)s, %(next_lock)s){_OWN}"
 )
 # A job that waited for this one is announced on the channel that Procrastinate's workers listen to,
-# as an inserted job is; otherwise it would wait for the next poll. Each condition has a statement of
-# its own: no index serves all of them together.
+# as an inserted job is; otherwise it would wait for the next poll. Each condition is asked for by
+# itself: no index serves all of them together.
 _DUE: LiteralString = (
     "SELECT next.id, next.queue_name FROM procrastinate_jobs AS next WHERE next.status = 'todo'"
     " AND (next.scheduled_at IS NULL OR next.scheduled_at <= now())"

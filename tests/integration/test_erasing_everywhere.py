@@ -69,6 +69,13 @@ async def lived(app: Wired, place: Place) -> Person:
         json.dumps({"team": person.team_id, "user": person.user_id, "audience": "dm"}),
     )
     app.rows(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, person, status) VALUES"
+        " ('replies', 'answer_thread', %s, %s::jsonb, %s, 'failed') RETURNING 1",
+        f"replies:{asked.thread}",
+        json.dumps({"thread": asked.thread}),
+        person.scope,
+    )
+    app.rows(
         "INSERT INTO operator_actions (operator, action, team_id, user_id, rows)"
         " VALUES ('ops', 'export', %s, %s, 3) RETURNING 1",
         person.team_id,
