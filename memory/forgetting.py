@@ -125,19 +125,7 @@ async def bring_back(
     forgotten stays away. Raises `UndoExpired`.
     """
     async with person_transaction(pool, person) as connection:
-        found = await connection.execute(
-            "DELETE FROM forgotten WHERE id = %s AND team_id = %s AND user_id = %s"
-            " AND expires_at >= now() RETURNING ciphertext",
-            (undo.id, person.team_id, person.user_id),
-            binary=True,
-        )
-        row = await found.fetchone()
-        if row is None:
-            raise UndoExpired("The time to undo is over, or it was undone already.")
-        try:
-            kept = await asyncio.to_thread(decrypt, row["ciphertext"], undo.key)
-        except DecryptionFailed:
-            raise UndoExpired("That is no undo of ours.") from None
+        kept = await _taken_payload(connection, person, undo)
         stored = await asyncio.to_thread(_stored, kept)
         await _restore(connection, kept, stored)
         await put_quotes_back(connection, person, kept.quotes)
@@ -148,6 +136,25 @@ async def bring_back(
             left = await _still_forgotten(connection, person)
             await put_back(connection, [one for one in kept.texts if not left & _places(one)])
     return [memory for memory in map(read, stored) if not memory.hides]
+
+
+async def _taken_payload(
+    connection: AsyncConnection[DictRow], person: Person, undo: Undo
+) -> UndoPayload:
+    """Delete the ciphertext and return its content; the ciphertext is freed on return."""
+    found = await connection.execute(
+        "DELETE FROM forgotten WHERE id = %s AND team_id = %s AND user_id = %s"
+        " AND expires_at >= now() RETURNING ciphertext",
+        (undo.id, person.team_id, person.user_id),
+        binary=True,
+    )
+    row = await found.fetchone()
+    if row is None:
+        raise UndoExpired("The time to undo is over, or it was undone already.")
+    try:
+        return await asyncio.to_thread(decrypt, row["ciphertext"], undo.key)
+    except DecryptionFailed:
+        raise UndoExpired("That is no undo of ours.") from None
 
 
 def _places(text: dict[str, Any]) -> set[tuple[str, str]]:

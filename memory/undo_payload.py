@@ -9,10 +9,14 @@ import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 _KEY_BITS = 256
 _NONCE_BYTES = 12
@@ -44,21 +48,27 @@ def new_key() -> str:
     return urlsafe_b64encode(AESGCM.generate_key(_KEY_BITS)).decode()
 
 
-def encrypt(kept: UndoPayload, key: str) -> bytes:
-    """Return `kept` compressed and encrypted (AES-256-GCM). Takes seconds for tens of thousands."""
+def encrypt(kept: UndoPayload, key: str) -> bytearray:
+    """Return `kept` compressed and encrypted (AES-256-GCM). Takes seconds for tens of thousands.
+
+    Encrypts piece by piece: the peak of memory is `kept` and the ciphertext, once each.
+    """
     compressor = zlib.compressobj(_LEVEL)
     parts = [compressor.compress(line.encode() + b"\n") for line in _lines(kept)]
     parts.append(compressor.flush())
-    texts = b"".join(parts)
-    vectors = [vector for table in kept.vectors.values() for vector in table if vector is not None]
-    nonce = os.urandom(_NONCE_BYTES)
-    plain = b"".join([_SIZE.pack(len(texts)), texts, *vectors])
-    return nonce + AESGCM(urlsafe_b64decode(key)).encrypt(nonce, plain, None)
+    vectors = (vector for table in kept.vectors.values() for vector in table if vector is not None)
+    sealed = bytearray(os.urandom(_NONCE_BYTES))
+    encryptor = Cipher(AES(urlsafe_b64decode(key)), GCM(bytes(sealed))).encryptor()
+    for piece in chain([_SIZE.pack(sum(map(len, parts)))], parts, vectors):
+        sealed += encryptor.update(piece)
+    sealed += encryptor.finalize()
+    sealed += encryptor.tag
+    return sealed
 
 
-def decrypt(sealed: bytes, key: str) -> UndoPayload:
+def decrypt(sealed: bytes | bytearray, key: str) -> UndoPayload:
     """Return what `encrypt` was given; raises `DecryptionFailed`."""
-    nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+    nonce, ciphertext = sealed[:_NONCE_BYTES], memoryview(sealed)[_NONCE_BYTES:]
     try:
         plain = memoryview(AESGCM(urlsafe_b64decode(key)).decrypt(nonce, ciphertext, None))
     except (InvalidTag, ValueError):

@@ -1,0 +1,49 @@
+"""The payload of an Undo: what is encrypted comes back, with little memory besides it."""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+
+import pytest
+
+from memory.undo_payload import DecryptionFailed, UndoPayload, decrypt, encrypt, new_key
+
+_VECTOR_BYTES = 6_148  # 1,536 dimensions in pgvector's binary format
+
+
+def payload(count: int) -> UndoPayload:
+    """Return so many memories with their vectors; one has none."""
+    return UndoPayload(
+        rows={
+            "store": [f'{{"key": "k{number}"}}' for number in range(count)],
+            "store_vectors": [f'{{"key": "k{number}"}}' for number in range(count)],
+        },
+        vectors={"store_vectors": [None, *(os.urandom(_VECTOR_BYTES) for _ in range(count - 1))]},
+        texts=[{"words": "覚えて"}],
+        quotes=[{"key": "k0"}],
+    )
+
+
+def test_what_is_encrypted_comes_back() -> None:
+    """With its key only, and only unchanged."""
+    kept, key = payload(3), new_key()
+    sealed = encrypt(kept, key)
+    assert decrypt(bytes(sealed), key) == kept
+    with pytest.raises(DecryptionFailed):
+        decrypt(bytes(sealed), new_key())
+    sealed[-20] ^= 1
+    with pytest.raises(DecryptionFailed):
+        decrypt(bytes(sealed), key)
+
+
+def test_encrypting_copies_once() -> None:
+    """The peak is the ciphertext and a part of it, not several copies of a long history."""
+    kept, key = payload(3_000), new_key()
+    tracemalloc.start()
+    try:
+        sealed = encrypt(kept, key)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.6 * len(sealed)
