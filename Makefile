@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test coverage lint mutants gallery bench profile soak aws-package clean
+.PHONY: help install up test coverage lint mutants gallery bench profile soak aws-package sbom audit clean
 
 help:  ## List these verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -50,6 +50,19 @@ soak: install  ## The long fault runs, about 20 minutes; one table at the end
 
 aws-package: install  ## Build what the AWS functions run, into build/aws; checks the size
 	$(BIN)/python -m deploy.aws.package
+
+SUPPLY := build/supply-chain
+
+$(SUPPLY)/.installed: deploy/supply-chain/requirements.lock
+	$(PYTHON) -m venv --clear $(SUPPLY)
+	$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+sbom: $(SUPPLY)/.installed  ## List every package of a server with its hashes: build/sbom.cdx.json (CycloneDX)
+	$(SUPPLY)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o build/sbom.cdx.json
+
+audit: $(SUPPLY)/.installed  ## Ask PyPI for known vulnerabilities of these packages (needs the internet)
+	$(SUPPLY)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
 
 clean:  ## Remove what was built here (your data in .kioku/ stays)
 	rm -rf $(VENV) build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

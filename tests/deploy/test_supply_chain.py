@@ -1,0 +1,34 @@
+"""The bill of materials lists what a server installs, with its hashes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+_PINNED = re.compile(r"^([a-z0-9._-]+)==([^\s;\\]+)", re.M)
+_NEEDED = ("Makefile", "pyproject.toml", "requirements.lock", "README.md", "LICENSE")
+
+
+def test_the_bill_of_materials_is_the_lock(tmp_path: Path) -> None:
+    """`make sbom` writes a CycloneDX document with each package of the lock, and no other."""
+    for name in _NEEDED:
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "deploy" / "supply-chain", tmp_path / "deploy" / "supply-chain")
+    command = ["make", "sbom", f"PYTHON={sys.executable}"]
+    made = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    found = json.loads((tmp_path / "build" / "sbom.cdx.json").read_text("utf-8"))
+    assert found["bomFormat"] == "CycloneDX"
+    assert found["metadata"]["component"]["name"] == "kioku"
+    listed = {(one["name"], one["version"]) for one in found["components"]}
+    pinned = set(_PINNED.findall((ROOT / "requirements.lock").read_text("utf-8")))
+    assert len(pinned) > 50
+    assert listed == pinned
+    hashes = [one["externalReferences"][0]["hashes"] for one in found["components"]]
+    assert all(hashes)
