@@ -179,7 +179,7 @@ async def _begun(
             await pool.putconn(connection)
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=128)
 def begin(*scope: tuple[str, str]) -> bytes:
     """Return one message that begins a transaction as the application's role, with these settings.
 
