@@ -178,7 +178,7 @@ async def test_ten_messages_cost_twelve_calls(house: House) -> None:
     for food in foods:
         message = await house.ask(place, f"I love {food}.")
     [due] = house.formations(message.person)
-    assert due["due_in"] > 18
+    assert due["due_in"] > 10
     await house.learning.form(message.team_id, message.user_id, "dm")
     entries = house.stand_in.call("/_model/journal")["entries"]
     calls = [entry["kind"] for entry in entries if entry["endpoint"] != "embeddings"]

@@ -76,7 +76,7 @@ async def test_the_notice_becomes_the_answer(house: House, how: dict[str, Any], 
     await drain(house, asked)
     assert house.replies(place, asked) == [say("en", key)]
     assert house.row("inbox_events", asked)["status"] == "waiting"
-    assert 4 < (due_in(house, asked) or 0) <= 5
+    assert 1 < (due_in(house, asked) or 0) <= 5
     shown = house.row("turns", asked)["reply_ts"]
     back(house)
     house.script(text="Sushi, of course.")
@@ -102,7 +102,7 @@ async def test_every_message_gets_one_notice(house: House) -> None:
     assert len(house.slack.calls("chat.postMessage", "chat.update")) == 2
     back(house)
     await drain(house, first)
-    assert due_in(house, second) == pytest.approx(0, abs=1.0)
+    assert due_in(house, second) == pytest.approx(0, abs=4.0)
     await drain(house, second)
     assert [p[-1]["content"] for p in house.prompts()][-2:] == ["one", "two"]
     assert len(house.replies(place, first)) == len(house.replies(place, second)) == 1
@@ -138,7 +138,7 @@ async def test_every_author_waiting_in_a_thread_gets_a_notice(house: House) -> N
         await drain(house, first)
     assert house.replies(places[0], first) == [NOTICE] * 3
     assert len(house.slack.calls("chat.postMessage", "chat.update")) == 3
-    assert (due_in(house, first) or 0) > 8
+    assert (due_in(house, first) or 0) > 4
     shown = [house.row("turns", message)["reply_ts"] for message in asked]
     back(house)
     await drain(house, first)
