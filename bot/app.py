@@ -31,10 +31,11 @@ from memory import InvalidNamespace, OutcomeUnknown
 log = logging.getLogger(__name__)
 
 
-class _CheckedApp(AsyncApp):
+class CheckedApp(AsyncApp):
     """Refuses payloads that Slack does not send, over every transport, with status 400."""
 
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
+        """Dispatch a request whose payload was cleaned and checked."""
         body = cleaned(req.body)
         if body is None:
             log.warning("a payload was refused: it is none that Slack sends")
@@ -70,7 +71,7 @@ def create_app(
 
     # Bolt puts the token of `identity` in for each request.
     tokenless = AsyncWebClient(base_url=client.base_url, retry_handlers=[])
-    app = _CheckedApp(client=tokenless, authorize=authorize, request_verification_enabled=False)
+    app = CheckedApp(client=tokenless, authorize=authorize, request_verification_enabled=False)
 
     @app.error
     async def failed(error: Exception, response: BoltResponse | None) -> None:

@@ -247,7 +247,7 @@ def kept(app: Wired, user: str, *, without: str = "") -> dict[str, list[dict[str
     return found
 
 
-_TIMES = ("profile_at", "told_at", "seen_at")
+_TIMES = ("profile_at", "told_at", "seen_at", "changed_at")
 _HOSTILE: list[dict[str, Any]] = [
     {"until": "2999-01-01T00:00", "since": "2000-01-01"},
     {"until": "2027-01-01", "scope": "this_message", "notices": False, "language": "ja"},

@@ -46,6 +46,7 @@ NOBODYS = {
     "slack_budgets",
     "token_use",
     "operator_actions",
+    "processes",
     "workspace_policies",
     "workspaces",
     "slack_deletions",

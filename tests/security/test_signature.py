@@ -14,14 +14,15 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.app import CheckedApp
 from bot.running.web import create_web_app
 
 SECRET = "a signing secret of a test"
-BODY = json.dumps({"type": "event_callback", "event": {"type": "message"}}).encode()
+EVENT = {"type": "event_callback", "event_id": "Ev1", "event": {"type": "message"}}
+BODY = json.dumps(EVENT).encode()
 
 
 def signed(body: bytes, *, at: str | None = None, secret: str = SECRET) -> dict[str, str]:
@@ -62,7 +63,9 @@ async def door() -> AsyncIterator[Door]:
             enterprise_id=None, team_id="T1", bot_token="xoxb-1", bot_user_id="UBOT", bot_id="B1"
         )
 
-    app = AsyncApp(client=AsyncWebClient(), authorize=authorize, request_verification_enabled=False)
+    app = CheckedApp(
+        client=AsyncWebClient(), authorize=authorize, request_verification_enabled=False
+    )
 
     @app.event("message")
     async def note(body: dict[str, Any]) -> None:

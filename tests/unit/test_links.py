@@ -245,7 +245,8 @@ PIECES = st.lists(
 CUTS = st.lists(st.integers(0, 400), max_size=20).map(tuple)
 # Found by other rules than the module's own.
 LINK = re.compile(
-    r"[a-z][a-z0-9+.-]*://[^\s/?#]|(?<![a-z0-9.])www\.[a-z0-9][a-z0-9-]*\.[a-z]{2,}(?![a-z0-9@])",
+    r"[a-z][a-z0-9+.-]*://[^\s/?#]"
+    r"|(?<![a-z0-9.])www\.[a-z0-9][a-z0-9-]*\.(?:com|site|org|jp)(?![a-z0-9@-])",
     re.IGNORECASE,
 )
 
