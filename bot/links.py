@@ -184,7 +184,9 @@ class Links:
         """Return an address in the form that may be shown, and what of it is not read yet."""
         whole = match[0]
         if match["name"] is not None and (code or not can_carry(match)):
-            return whole, ""
+            # What follows the name can hold an address of its own, as in "www./https://a.example".
+            name, tail = whole.removesuffix(match["tail"]), match["tail"]
+            return (name, tail) if _SEPARATOR.search(tail) else (whole, "")
         if (match["scheme"] or "").lower() in _CODE_SCHEMES:
             return whole, ""
         for reading in readings(whole):
@@ -227,7 +229,9 @@ class Links:
 def _as_text(address: str) -> str:
     """Return an address in a form that no client makes a link of."""
     for _ in range(3):
-        address = _WEB.sub("", address)
+        # Slashes that are left could join a scheme before them, as in "http:https:////a.example".
+        if (bare := _WEB.sub("", address)) != address:
+            address = bare.lstrip("/\\")
     address = _CALL.sub(r"\1 ", _SEPARATOR.sub(": ", address))
     host, mark, tail = _parted(address)
     return _DOT.sub("[.]", host) + mark + _DOT_IN_TAIL.sub("[.]", tail)

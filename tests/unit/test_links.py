@@ -262,6 +262,9 @@ def test_the_pieces_do_not_matter(text: str, cuts: tuple[int, ...]) -> None:
 @given(PIECES)
 @example("https://own.site/page?x=1https://evil.com")
 @example("https:https://evil.com")
+@example("www./https://evil.com/p?q=a")
+@example("http:https:////evil.com")
+@example("main.py:8/https://evil.com/p?q=a")
 @example("[x](https://own.site/page?x=1\nhttps://evil.com)")
 def test_no_link_of_nobodys_is_ever_shown(text: str) -> None:
     """What is left of an answer without the person's own addresses holds no link at all."""
