@@ -27,7 +27,8 @@ ADDRESS = regex.compile(
     rf"(?P<rest>(?:\[[0-9A-Fa-f:.]{{2,45}}\])?{_RUN}*+)"
     rf"|(?<![A-Za-z0-9])(?P<call>(?:mailto|tel|sms|callto|facetime|skype):{_RUN}++)"
     rf"|(?<![{_NAME}.@{_DOTS}])(?P<name>[{_NAME}]*+[.@{_DOTS}][{_NAME}.@{_DOTS}]*+)(?!{SLASHES})"
-    rf"(?P<tail>(?::\d++)?(?:[/?#]{_RUN}*+)?)",
+    # Digits after a colon are a port, unless they begin a scheme.
+    rf"(?P<tail>(?::\d++(?![{_SCHEME}]*+{SLASHES}))?(?:[/?#]{_RUN}*+)?)",
     regex.IGNORECASE,
 )
 _NOT_IN_LABELS = regex.compile(r"[^\p{L}\p{N}\p{M}.\-]+|\.{2,}")
@@ -129,12 +130,15 @@ def can_carry(match: regex.Match[str]) -> bool:
         return True
     before = match.string[max(0, match.start() - 6) : match.start()].replace("\\", "")
     for piece in pieces:
+        # A client can end the name before the first letter that is not ASCII.
+        if piece.startswith("www."):
+            return True
         if not is_domain(piece):
             if piece is pieces[-1] and goes_on and _is_ipv4(piece):
                 return not _PREFIX_LENGTH.fullmatch(tail)
             continue
         is_last = piece is pieces[-1]
-        if piece.startswith("www.") or before.endswith("//") or (is_last and goes_on):
+        if before.endswith("//") or (is_last and goes_on):
             return True
         if _suffixes().privatesuffix(_ascii(piece)) != _ascii(piece):
             return True

@@ -186,7 +186,7 @@ class Links:
         if match["name"] is not None and (code or not can_carry(match)):
             # What follows the name can hold an address of its own, as in "www./https://a.example".
             name, tail = whole.removesuffix(match["tail"]), match["tail"]
-            return (name, tail) if _SEPARATOR.search(tail) else (whole, "")
+            return (whole, "") if code and not _SEPARATOR.search(tail) else (name, tail)
         if (match["scheme"] or "").lower() in _CODE_SCHEMES:
             return whole, ""
         for reading in readings(whole):
