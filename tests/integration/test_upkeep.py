@@ -126,6 +126,22 @@ async def test_what_is_over_is_deleted_in_its_time(house: House) -> None:
     assert await left(14.1) == ({"waiting"}, 0)
 
 
+async def test_rows_without_an_owner_are_deleted_in_their_time(house: House) -> None:
+    """A process that no longer runs, and deletions that Slack refused for two weeks."""
+    house.rows(
+        "INSERT INTO processes (id, seen_at) VALUES"
+        " ('old', now() - interval '2 days'), ('new', now() - interval '1 hour')"
+    )
+    house.rows(
+        "INSERT INTO slack_erasures (id, team_id, language, begun_at) VALUES"
+        " (gen_random_uuid(), 'TOLD', 'en', now() - interval '15 days'),"
+        " (gen_random_uuid(), 'TNEW', 'en', now() - interval '13 days')"
+    )
+    await house.upkeep.keep_up(0)
+    assert house.rows("SELECT id FROM processes") == [{"id": "new"}]
+    assert house.rows("SELECT team_id FROM slack_erasures") == [{"team_id": "TNEW"}]
+
+
 async def test_a_memory_ends_when_its_words_said(house: House) -> None:
     """What was said to hold until now is deleted; what holds longer is not."""
     value = '{"kind": "UserFact", "content": {"fact": "x"}}'
