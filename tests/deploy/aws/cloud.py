@@ -204,7 +204,8 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
 
         def _function_url(self, body: bytes) -> None:
             begin = time.monotonic()
-            encoded = cloud.encode
+            # What is no text can only come encoded.
+            encoded = cloud.encode or not _is_text(body)
             event = {
                 "version": "2.0",
                 "rawPath": self.path,
@@ -214,7 +215,7 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
                 "isBase64Encoded": encoded,
             }
             # Lambda encodes what it takes for binary; which that is, is nothing to rely on.
-            cloud.encode = not encoded
+            cloud.encode = not cloud.encode
             answer = cloud.functions["front"].run(event).get("result")
             cloud.front_seconds.append(time.monotonic() - begin)
             if answer is None:
@@ -234,3 +235,11 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             return None
 
     return Handler
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
