@@ -194,13 +194,14 @@ def test_instructions_are_ticked_one_by_one(world: World, language: Language) ->
     found = instructions_in(preview)
     assert found.keys() == {short, evil}
     ann.click(preview, **button(preview, "import_see_all"))
-    first = modal(ann, say(language, "import_page", page=1, pages=2))
-    assert "I own book number 99" in shown(first)
-    ann.click(first, **button(first, "import_page_2"))
-    second = modal(ann, say(language, "import_page", page=2, pages=2))
-    assert "I own book number 129" in shown(second)
+    page = modal(ann, say(language, "import_page", page=1, pages=3))
+    assert "I own book number 49" in shown(page)
+    for number, last in ((2, 99), (3, 129)):
+        ann.click(page, **button(page, f"import_page_{number}"))
+        page = modal(ann, say(language, "import_page", page=number, pages=3))
+        assert f"I own book number {last}" in shown(page)
     assert world.memories(ann.human) == []
-    world.playground("views/close", {"view_id": second["id"], "user": ann.human.id})
+    world.playground("views/close", {"view_id": page["id"], "user": ann.human.id})
     ticks: Any = {found[short]: ["yes"]}
     assert ann.submit(modal(ann, say(language, "import_not_yet")), **ticks)["ok"]
     modal(ann, say(language, "imported", added=131, updated=0))
