@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bot.running.queue import migrations
-from memory import EmbeddedPostgres, migrate
+from bot.running.queue_migrations import QUEUE_ROLE
+from memory import EmbeddedPostgres, Login, migrate
 from tests import fork_server
 from tests.conftest import ROOT, SPACE, json_server
 from tests.e2e.app import running
@@ -101,7 +102,8 @@ class Runs:
         """Twenty thousand mutated requests at every HTTP entry point of one process."""
         self._postgres.ensure_database("fuzz")
         conninfo = self._postgres.dsn("fuzz")
-        migrate(conninfo, SPACE, migrations())
+        login = Login(self._postgres.login_dsn("fuzz"), (QUEUE_ROLE,))
+        migrate(conninfo, SPACE, migrations(), login=login)
         (self._folder / "fuzz").mkdir(exist_ok=True)
         log = self._folder / "fuzz" / "app.log"
         with (
