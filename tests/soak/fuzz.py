@@ -9,6 +9,7 @@ foreign ids and broken encodings. A seed repeats the choices.
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import random
 import re
@@ -269,7 +270,7 @@ def _broken(seed: Sent, chance: random.Random) -> Sent:
 def _changed(payload: Any, chance: random.Random) -> Any:
     places = list(_places(payload))
     if not places:
-        return chance.choice(_WRONG)
+        return copy.deepcopy(chance.choice(_WRONG))
     holder, key = chance.choice(places)
     match chance.randrange(8):
         case 0:
@@ -286,7 +287,8 @@ def _changed(payload: Any, chance: random.Random) -> Any:
             other, name = chance.choice(places)
             holder[key] = json.loads(json.dumps(other[name]))
         case _:
-            holder[key] = chance.choice(_WRONG)
+            # A copy: a later change would alter the list of wrong values, or nest it in itself.
+            holder[key] = copy.deepcopy(chance.choice(_WRONG))
     return payload
 
 
