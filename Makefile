@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test coverage lint mutants gallery bench profile soak aws-package sbom audit clean
+.PHONY: help install up test coverage lint mutants conformance gallery bench profile soak aws-package sbom audit clean
 
 help:  ## List these verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -35,6 +35,9 @@ lint: install  ## ruff, mypy --strict, import-linter
 
 mutants: install  ## Break one listed line at a time; each break must fail a test
 	$(BIN)/python -m tests.mutants
+
+conformance: install  ## Copy the published specifications anew and print what changed (FROM=folder: from clones)
+	$(BIN)/python -m tests.conformance $(if $(FROM),--from $(FROM))
 
 gallery: install  ## Picture every surface anew, into docs/gallery.md
 	$(BIN)/python -m tests.browser.gallery

@@ -15,6 +15,9 @@ _TIMEOUT_SECONDS = 180.0
 Place = tuple[str, str]
 """Conversation and the ts of the message asked."""
 
+# What shows, before there are words, that a reply is on its way.
+_SIGNS = ("agents.sessions.setStatus", "assistant.threads.setStatus")
+
 
 @dataclass(slots=True)
 class Reply:
@@ -94,11 +97,11 @@ class Replies:
             self._streams[channel, str(call["result"]["ts"])] = place
         elif method in ("chat.appendStream", "chat.stopStream"):
             place = self._streams.get((channel, str(args["ts"])), place)
-        elif method not in ("chat.postMessage", "assistant.threads.setStatus"):
+        elif method != "chat.postMessage" and method not in _SIGNS:
             return
         reply = self._found.setdefault(place, Reply())
         passed = (call["time"] + call["ms"] / 1000 - float(place[1] or 0)) * 1000
-        if method == "assistant.threads.setStatus":
+        if method in _SIGNS:
             reply.sign = reply.sign or passed
             return
         if text := _text(args):

@@ -19,7 +19,8 @@ from bot.person.admission import Admission
 from bot.person.shares import Shares, ShareUsedUp, UsedUp
 from bot.policies import Refusal
 from bot.posting.delivery import DeliveryFailed
-from bot.reply import ReplyFailed
+from bot.posting.sessions import Sessions
+from bot.reply_errors import ReplyFailed
 from bot.running.sweeping import MAX_LONE_CRASHES
 from bot.withdrawals import Withdrawals
 from memory import DM, is_away, measured
@@ -47,6 +48,7 @@ class Answering:
         withdrawals: Withdrawals,
         shares: Shares,
         notices: Notices,
+        sessions: Sessions,
         admission: Admission | None = None,
     ) -> None:
         self._inbox = inbox
@@ -56,6 +58,7 @@ class Answering:
         self._withdrawals = withdrawals
         self._shares = shares
         self._notices = notices
+        self._sessions = sessions
         self._admission = admission
 
     @measured("drain")
@@ -66,6 +69,7 @@ class Answering:
         wait. If a message waits for the model, the authors of those behind it get a notice, too.
         """
         end = asyncio.get_running_loop().time() + _AT_A_STRETCH_SECONDS
+        waiting: Waiting | None = None
         try:
             while waiting := await self._inbox.next(thread):
                 ended = await self._answer(waiting)
@@ -81,6 +85,9 @@ class Answering:
                     break
         except Superseded:
             log.info("a thread was taken over by another worker")
+            if waiting is not None and not await self._inbox.waits(waiting):
+                # It was erased: no other worker answers it.
+                await self._activate(waiting)
             return
         await self._withdrawals.clear(thread)
 
@@ -103,8 +110,11 @@ class Answering:
             await self._inbox.begin_anew(waiting)
         except Withdrawn:
             log.info("a message was deleted while it was answered")
-        except DeliveryFailed:
-            log.exception("a reply could not be delivered")
+        except DeliveryFailed as failed:
+            if failed.is_expected:
+                log.warning("a conversation takes no answer from the app: %s", failed.code)
+            else:
+                log.exception("a reply could not be delivered: %s", failed.code)
             await self._inbox.give_up(waiting)
         except Exception as error:
             if is_away(error) and waiting.attempts < _MOST_ATTEMPTS:
@@ -144,6 +154,7 @@ class Answering:
             return True
         if waiting.lone_crashes > MAX_LONE_CRASHES:
             log.error("message %d was given up: even the apology ends the process", waiting.id)
+            await self._activate(waiting)
             await self._inbox.give_up(waiting)
             return True
         if self._admission and (refusal := await self._admission.refuses(waiting.message)):
@@ -170,6 +181,12 @@ class Answering:
         await self._outages.answered(waiting)
         return True
 
+    async def _activate(self, waiting: Waiting) -> None:
+        """End what a process that died at this message may have left in `processing`."""
+        if waiting.attempts:
+            message = waiting.message
+            await self._sessions.activate(message.team_id, message.channel_id, message.thread_ts)
+
     async def _turn_away(self, admission: Admission, waiting: Waiting, refusal: Refusal) -> None:
         """Say why there is no answer: always in a direct message, elsewhere once a day, to them.
 
@@ -181,11 +198,13 @@ class Answering:
             message.addressed and await self._notices.claim(waiting, told, _DAY_SECONDS)
         ):
             await admission.tell(message, refusal)
+        await self._activate(waiting)
         await self._inbox.pass_over(waiting)
 
     async def _refuse(self, waiting: Waiting, used_up: UsedUp) -> None:
         """Say once in the hour, or day, why nothing is answered and when it will be again."""
         if not await self._notices.claim(waiting, used_up.sentence, max(used_up.seconds, 60.0)):
+            await self._activate(waiting)
             await self._inbox.pass_over(waiting)
             return
         await self._telling.instead(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from psycopg import OperationalError
-from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.changes import Changes
 from bot.inbox import Inbox
+from bot.intake import CheckedApp, Malformed
 from bot.listeners import actions, commands, events, home, shortcuts
 from bot.listeners import changes as changed
 from bot.listeners import feedback as rated
 from bot.listeners import modals as opened
 from bot.listeners.privately import PrivateAnswers
+from bot.logs import fault
 from bot.own.commands import OwnCommands
 from bot.own.exporting import Exporting
 from bot.own.memories import OwnMemories
@@ -24,24 +26,11 @@ from bot.own.modals import Modals
 from bot.own.periods import PeriodForgetting
 from bot.own.placing import Placing
 from bot.own.previews import Previews
-from bot.payloads import UNREADABLE, cleaned
+from bot.payloads import UNREADABLE
 from bot.person.controls import Controls
 from memory import InvalidNamespace, OutcomeUnknown
 
 log = logging.getLogger(__name__)
-
-
-class CheckedApp(AsyncApp):
-    """Refuses payloads that Slack does not send, over every transport, with status 400."""
-
-    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
-        """Dispatch a request whose payload was cleaned and checked."""
-        body = cleaned(req.body)
-        if body is None:
-            log.warning("a payload was refused: it is none that Slack sends")
-            return BoltResponse(status=400, body="The body is none that Slack sends.\n")
-        req.body = body
-        return await super().async_dispatch(req)
 
 
 def create_app(
@@ -59,7 +48,7 @@ def create_app(
     modals: Modals,
     previews: Previews,
     placing: Placing,
-) -> AsyncApp:
+) -> CheckedApp:
     """Return the app with every listener of manifest.yml.
 
     Requests are verified at the door (`bot.running.web`), Socket Mode by its connection; who the
@@ -71,10 +60,16 @@ def create_app(
 
     # Bolt puts the token of `identity` in for each request.
     tokenless = AsyncWebClient(base_url=client.base_url, retry_handlers=[])
-    app = CheckedApp(client=tokenless, authorize=authorize, request_verification_enabled=False)
+    malformed = Malformed(client)
+    app = CheckedApp(
+        malformed=malformed,
+        client=tokenless,
+        authorize=authorize,
+        request_verification_enabled=False,
+    )
 
     @app.error
-    async def failed(error: Exception, response: BoltResponse | None) -> None:
+    async def failed(error: Exception, response: BoltResponse | None, body: dict[str, Any]) -> None:
         # There is no response where a listener has acknowledged already. Any other status than 200
         # lets Slack deliver an event again.
         if isinstance(error, OperationalError | OutcomeUnknown):
@@ -85,9 +80,10 @@ def create_app(
         if not isinstance(error, InvalidNamespace | UNREADABLE):
             log.error("a request from Slack was not carried out", exc_info=error)
             return
-        log.warning("a payload could not be read", exc_info=error)
+        answer = await malformed.acknowledge(body, fault(error))
         if response is not None:
-            response.status, response.body = 400, "The body could not be read.\n"
+            response.status, response.body = answer.status, answer.body
+            response.headers.update(answer.headers)
 
     events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
     commands.register(app, commands=own_commands, modals=modals, answers=answers)

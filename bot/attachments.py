@@ -14,8 +14,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.locale import Language, say
 from bot.logs import fault
 from bot.messages import Message
-from bot.slack import SLACK_FAULTS, error_code
-from bot.slack_files import FileScopeMissing, FileUnreadable, SlackFiles
+from bot.slack import (
+    SLACK_FAULTS,
+    TURN_PATIENCE_SECONDS,
+    error_code,
+    is_passing,
+    patiently,
+)
+from bot.slack_files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
 from bot.words import storable
 
 log = logging.getLogger(__name__)
@@ -46,9 +52,16 @@ Trouble: TypeAlias = Literal[
     "files_large",
     "files_many",
     "files_gone",
+    "files_not_now",
     "files_elsewhere",
     "files_connect",
+    "files_model",
 ]
+
+
+_REASONS: Mapping[str, str] = {
+    "files_not_now": "could not be read just now; it is not gone, and may be read in a minute"
+}
 
 
 class _Unseen(Exception):
@@ -74,7 +87,8 @@ class Attached:
     def line(self) -> dict[str, Any]:
         """What the model is told about it besides its content."""
         if self.trouble:
-            return {"name": self.name, "not_shown": self.trouble.removeprefix("files_")}
+            reason = _REASONS.get(self.trouble, self.trouble.removeprefix("files_"))
+            return {"name": self.name, "not_shown": reason}
         when = {"sent": "earlier"} if self.earlier else {}
         return {"name": self.name, "type": self.kind, "bytes": self.size, **when}
 
@@ -105,9 +119,10 @@ class Attachments:
         return [replace(file, earlier=True) for file in found if file.content]
 
     async def _all(self, message: Message, ts: str) -> list[Attached]:
-        found = await self._of(message, ts)
-        if found is None:
-            return [Attached(name="", trouble="files_gone")]
+        try:
+            found = await self._of(message, ts)
+        except _Unseen as unseen:
+            return [Attached(name="", trouble=unseen.trouble)]
         read: list[Attached] = []
         left = ALL_BYTES
         async with self._room:
@@ -122,23 +137,26 @@ class Attachments:
         )
         return read
 
-    async def _of(self, message: Message, ts: str) -> list[dict[str, Any]] | None:
+    async def _of(self, message: Message, ts: str) -> list[dict[str, Any]]:
         try:
-            answer = await self._client.conversations_replies(
-                channel=message.channel_id,
-                ts=message.thread_ts,
-                oldest=ts,
-                latest=ts,
-                inclusive=True,
-                limit=10,
+            answer = await patiently(
+                lambda: self._client.conversations_replies(
+                    channel=message.channel_id,
+                    ts=message.thread_ts,
+                    oldest=ts,
+                    latest=ts,
+                    inclusive=True,
+                    limit=10,
+                ),
+                seconds=TURN_PATIENCE_SECONDS,
             )
         except SLACK_FAULTS as error:
             log.warning("a message's files were not found: %s", error_code(error) or fault(error))
-            return None
+            raise _Unseen("files_not_now" if is_passing(error) else "files_gone") from error
         for found in answer.get("messages") or []:
             if found.get("ts") == ts:
                 return list(found.get("files") or [])
-        return None
+        raise _Unseen("files_gone")
 
     async def _read(self, file: Mapping[str, Any], left: int, *, beyond: bool) -> Attached:
         if not self._enabled or beyond:
@@ -158,9 +176,14 @@ class Attachments:
         if file.get("file_access") != "check_file_info":
             return file
         try:
-            answer = await self._client.files_info(file=str(file.get("id")))
+            answer = await patiently(
+                lambda: self._client.files_info(file=str(file.get("id"))),
+                seconds=TURN_PATIENCE_SECONDS,
+            )
         except SLACK_FAULTS as error:
             log.warning("a shared file was not found: %s", error_code(error) or fault(error))
+            if is_passing(error):
+                raise _Unseen("files_not_now") from error
             missing = error_code(error) == "missing_scope"
             raise _Unseen("files_scope" if missing else "files_connect") from error
         return dict(answer.get("file") or {})
@@ -182,6 +205,8 @@ class Attachments:
             content = await self._files.read(url, most=most)
         except FileScopeMissing:
             raise _Unseen("files_scope") from None
+        except FileNotNow:
+            raise _Unseen("files_not_now") from None
         except FileUnreadable:
             raise _Unseen("files_gone") from None
         kind = kind_of(content)

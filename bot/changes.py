@@ -13,6 +13,7 @@ from bot.inbox import Inbox
 from bot.messages import found_message, installation_team
 from bot.offboarding import Offboarding
 from bot.person.people import People
+from bot.posting.sessions import Sessions
 from bot.suggesting import Suggesting
 from bot.turns import Turns
 from bot.viewing import Viewing
@@ -57,6 +58,7 @@ class Changes:
         homes: Homes,
         workspaces: Workspaces,
         offboarding: Offboarding,
+        sessions: Sessions,
         follow: Follow,
         bot_user_id: str,
     ) -> None:
@@ -69,6 +71,7 @@ class Changes:
         self._homes = homes
         self._workspaces = workspaces
         self._offboarding = offboarding
+        self._sessions = sessions
         self._follow = follow
         self._bot_user_id = bot_user_id
 
@@ -92,7 +95,9 @@ class Changes:
         team, channel = installation_team(body), str(event.get("channel"))
         match event.get("type"), event.get("subtype"):
             case "agent_session_stopped", _:
-                await self._inbox.interrupt(f"{team}.{channel}.{event.get('thread_ts')}")
+                await self._stopped(team, channel, str(event.get("thread_ts")))
+            case "agent_session_title_changed", _:
+                await self._sessions.note_renamed(f"{team}.{channel}.{event.get('thread_ts')}")
             case "user_change", _:
                 user = event.get("user") or {}
                 await self._people.changed(Person(team, str(user.get("id"))), user)
@@ -131,6 +136,11 @@ class Changes:
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
                     await self._audiences.forget(team, str(event.get(name)))
+
+    async def _stopped(self, team: str, channel: str, thread_ts: str) -> None:
+        """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
+        if not await self._inbox.interrupt(f"{team}.{channel}.{thread_ts}"):
+            await self._sessions.activate(team, channel, thread_ts, wait=False)
 
     async def _if_first_heard_of(self, body: Mapping[str, Any], text: str | None) -> None:
         """Store a message whose change, to `text` or to nothing, was delivered before itself."""

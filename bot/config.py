@@ -64,6 +64,7 @@ class Settings(BaseModel):
     port: int = Field(3000, alias="PORT", ge=0, le=65535)
     reply_model: str = Field("gpt-6-luna", alias="KIOKU_REPLY_MODEL", min_length=1)
     memory_model: str = Field("gpt-6-luna", alias="KIOKU_MEMORY_MODEL", min_length=1)
+    memory_api: Literal["responses", "chat"] = Field("responses", alias="KIOKU_MEMORY_API")
     embedding_model: str = Field(
         "text-embedding-3-small", alias="KIOKU_EMBEDDING_MODEL", min_length=1
     )
@@ -166,6 +167,7 @@ _HINTS = {
     "PORT": "a port number from 0 to 65535",
     "SLACK_API_URL": "an address such as https://slack.com/api/",
     "OPENAI_BASE_URL": "an address such as https://api.openai.com/v1",
+    "KIOKU_MEMORY_API": "responses or chat",
     "KIOKU_VERIFY": "on or off",
     "KIOKU_SENSITIVE": "store, ask or never, or nothing for the default",
     "KIOKU_FORMATION": "background, hot or off",

@@ -220,14 +220,26 @@ class Inbox:
             if row is not None and row["attempts"]:
                 await self._schedule(connection, thread, Limits())
 
-    async def interrupt(self, thread: str) -> None:
-        """Set the flag that a running turn of `thread` sees: the person pressed Stop."""
-        await self._touch(
+    async def interrupt(self, thread: str) -> bool:
+        """Set the flag that a running turn of `thread` sees: the person pressed Stop.
+
+        Returns whether a message is being answered there, or will be again.
+        """
+        return await self._touch(
             "UPDATE inbox_events SET interrupted = true WHERE thread = %s AND status = 'waiting'"
             " AND attempts > 0",
             (thread,),
             thread,
         )
+
+    async def waits(self, waiting: Waiting) -> bool:
+        """Return whether a message is still to be answered, be it by another worker."""
+        scope = {THREAD_SETTING: waiting.message.thread}
+        async with transaction(self._pool, scope) as connection:
+            found = await connection.execute(
+                "SELECT FROM inbox_events WHERE id = %s AND status = 'waiting'", (waiting.id,)
+            )
+            return await found.fetchone() is not None
 
     @measured("check")
     async def check(self, waiting: Waiting) -> bool:
@@ -357,10 +369,11 @@ class Inbox:
         ):
             await self._queue.postpone(connection, lock=lock, delay=delay)
 
-    async def _touch(self, statement: Any, parameters: tuple[str, ...], thread: str) -> None:
+    async def _touch(self, statement: Any, parameters: tuple[str, ...], thread: str) -> bool:
         scope = {THREAD_SETTING: thread}
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
-            await connection.execute(statement, parameters)
+            done = await connection.execute(statement, parameters)
+        return done.rowcount > 0
 
 
 def _limits(person: Person, channel_id: str = "", *, alone: bool = False) -> Limits:

@@ -22,6 +22,7 @@ from bot.turns import is_unformed, mark_formed, unformed, unformed_audiences
 from memory import (
     Formed,
     Former,
+    MemoryModelRefused,
     Namespace,
     Person,
     Pool,
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 FORM = "form_memories"
 LONGEST_IN_QUIETS = 3
 """How many times the seconds of quiet somebody who never pauses waits for formation, at most."""
+REFUSED_SECONDS = 3_600.0
+"""Seconds until the next attempt, unless the person writes, where the model refuses requests."""
 _TURNS_AT_ONCE = 20
 
 
@@ -125,8 +128,9 @@ class Learning:
 
         Nothing happens while the person has memory switched off. Where the workspace has used up
         its tokens for the day the words stay until the next.
-        Raises `memory.FormationUnavailable` while the model is away: the words stay and the job
-        is tried again.
+        Where the model refuses every request, which only the operator can change, the words stay
+        too, and the next attempt is in an hour. Raises `memory.FormationUnavailable` while the
+        model is away: the words stay and the job is tried again.
         """
         namespace = Person(team, user).namespace(audience)
         if self._shares and (used_up := await self._shares.tokens_used_up(team)):
@@ -167,6 +171,12 @@ class Learning:
                 )
             except _Overtaken:
                 continue
+            except MemoryModelRefused:
+                # Logged where it happened. Nothing but another setup ends it, or the person's next
+                # message, which brings the next attempt forward.
+                async with person_transaction(self._pool, namespace.person) as connection:
+                    await self._defer(connection, namespace, REFUSED_SECONDS)
+                return
             log.info(
                 "formed memories from %d message(s): %d change(s), refused: %s",
                 len(words),

@@ -87,6 +87,10 @@ class Links:
         self._is_long = False
         self._after_link = False
 
+    def another(self) -> Links:
+        """Return one for a text beside this one; it knows the same addresses."""
+        return Links(self._known, hosts=self._hosts)
+
     def know(self, texts: Iterable[str]) -> None:
         """Allow links to the addresses in these texts, which are the person's own."""
         self._known |= links_in(texts)
@@ -118,7 +122,7 @@ class Links:
     def settle(self) -> str:
         """Return the held text; the current word has ended."""
         rest, self._held, self._is_long = self._held, "", False
-        return self._read(rest)
+        return self._read(rest) if rest else ""
 
     def _is_open(self, text: str, start: int, end: int) -> bool:
         """Return whether a label, a target or inline code continues after the word."""

@@ -24,11 +24,15 @@ def manifest_path() -> Path:
 
 def manifest_scopes() -> frozenset[str]:
     """Return the bot scopes that ``manifest.yml`` asks for and the app cannot do without."""
-    return _scopes("bot")
+    return _scopes("bot") - _scopes("bot_optional")
 
 
 def optional_scopes() -> frozenset[str]:
-    """Return the bot scopes without which single controls do not work: those for files."""
+    """Return the bot scopes that the person who installs the app may decline: those for files.
+
+    They are in ``bot`` too, where Slack wants them.
+    Source: https://docs.slack.dev/reference/app-manifest#oauth
+    """
     return _scopes("bot_optional")
 
 

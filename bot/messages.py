@@ -9,6 +9,8 @@ from typing import Any
 from bot import words
 from memory import DM, InvalidNamespace, Person
 
+# The team of the people whom a caller of POST /ask names: no workspace of Slack's.
+API_TEAM = "API"
 _PERSONAL_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ Event: TypeAlias = dict[str, Any]
 Events: TypeAlias = openai.AsyncStream[Event]
 
 MAX_ITEMS = 64  # output items of one response
+_PHASES = ("commentary", "final_answer")
 
 
 class Malformed(Exception):
@@ -103,29 +104,43 @@ def tokens_of(event: Event) -> int:
     return 0
 
 
-def sent_back(output: Sequence[Event]) -> list[Event]:
-    """Return the texts and calls of a response as input for the next one.
+def text_of(item: Event) -> str:
+    """Return the text of a message item, its parts joined by blank lines."""
+    return "\n\n".join(
+        part["text"] for part in item["content"] if part["type"] == "output_text" and part["text"]
+    )
 
-    Ids and reasoning are left out: the model's host stored nothing that they could refer to.
+
+def sent_back(output: Sequence[Event]) -> list[Event]:
+    """Return the reasoning, messages and calls of a response as input for the next one, in order.
+
+    Messages keep their ``phase``. A reasoning item goes with its encrypted content only: the host
+    of the model stored nothing that an id could refer to.
+
+    Source: https://platform.openai.com/docs/guides/reasoning, and the schema ``MessagePhase`` of
+    https://github.com/openai/openai-openapi
     """
-    said = [
-        {"role": "assistant", "content": storable(content["text"])}
-        for item in output
-        if item["type"] == "message"
-        for content in item["content"]
-        if content["type"] == "output_text" and content["text"]
-    ]
-    called = [
-        {
-            "type": "function_call",
-            "call_id": item["call_id"],
-            "name": item["name"],
-            "arguments": item["arguments"],
-        }
-        for item in output
-        if item["type"] == "function_call"
-    ]
-    return [*said, *called]
+    return [one for item in output for one in _as_input(item)]
+
+
+def _as_input(item: Event) -> Iterator[Event]:
+    match item:
+        case {"type": "reasoning", "id": str(identity), "encrypted_content": str(content)}:
+            given = item.get("summary")
+            summary = [
+                {"type": "summary_text", "text": storable(part["text"])}
+                for part in (given if isinstance(given, list) else [])
+                if isinstance(part, dict) and isinstance(part.get("text"), str)
+            ]
+            encrypted = {"id": storable(identity), "encrypted_content": storable(content)}
+            yield {"type": "reasoning", **encrypted, "summary": summary}
+        case {"type": "message"}:
+            phase = {"phase": item["phase"]} if item.get("phase") in _PHASES else {}
+            if text := text_of(item):
+                yield {"role": "assistant", "content": storable(text), **phase}
+        case {"type": "function_call"}:
+            called = ("type", "call_id", "name", "arguments")
+            yield {name: item[name] for name in called}
 
 
 def _is_part(part: object) -> bool:

@@ -1,14 +1,16 @@
 """Slack's payloads: removal of text that cannot be stored, and checks of the types relied on.
 
-A payload is signed or comes through Slack's own connection, but it holds what people typed. An
-invalid one must be answered 400; it must not raise an exception after the acknowledgement. Fields
-that are not named here may hold anything: Slack adds new ones.
+A payload is signed or comes through Slack's own connection, but it holds what people typed. A
+malformed one must not raise an exception in a listener: `bot.intake` acknowledges and counts it.
+Fields that are not named here may hold anything: Slack adds new ones.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+import time
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -29,8 +31,28 @@ UNREADABLE = LookupError | TypeError | ValueError
 """Exceptions of reading a value of unexpected form: of a button, a form's state, or a payload."""
 
 _Id = Annotated[str, Field(pattern=r"\A[A-Z0-9]{1,64}\z")]
-_Ts = Annotated[str, Field(pattern=r"\A[0-9]{1,20}(\.[0-9]{1,20})?\z")]
-_Address = Annotated[str, Field(pattern=r"\Ahttps?://[^\s/]")]
+ADDRESS = re.compile(r"\Ahttps?://[^\s/]")
+
+_TS = re.compile(r"\A[0-9]{10}\.[0-9]{1,6}\Z")
+_EARLIEST = 1_000_000_000.0
+_AHEAD_SECONDS = 86_400.0
+
+
+def _ts(text: str) -> str:
+    # Compared as text in the database: right only for numbers of the same length.
+    if not _TS.match(text) or not _EARLIEST <= float(text) <= time.time() + _AHEAD_SECONDS:
+        raise ValueError("A timestamp of Slack's was expected.")
+    return text
+
+
+def _address(text: str) -> str:
+    if not ADDRESS.match(text):
+        raise ValueError("An address was expected.")
+    return text
+
+
+_Ts = Annotated[str, AfterValidator(_ts)]
+_Address = Annotated[str, AfterValidator(_address)]
 
 
 class _Part(BaseModel):
@@ -45,26 +67,56 @@ class _Authorization(_Part):
 
 
 class _Message(_Part):
+    type: str | None = None
     user: _Id | None = None
+    team: _Id | None = None
+    user_team: _Id | None = None
+    bot_id: str | None = None
     ts: _Ts | None = None
     thread_ts: _Ts | None = None
     text: str | None = None
     subtype: str | None = None
+    hidden: bool | None = None
     files: list[dict[str, Any]] | None = None
     blocks: list[dict[str, Any]] | None = None
     attachments: list[dict[str, Any]] | None = None
 
 
+class _MessageContext(_Part):
+    channel_id: _Id | None = None
+    message_ts: _Ts | None = None
+
+
+class _Entity(_Part):
+    type: str | None = None
+    value: str | _MessageContext | None = None
+
+
 class _Context(_Part):
-    entities: list[dict[str, Any]] | None = None
+    entities: list[_Entity] | None = None
 
 
 class _User(_Part):
     id: _Id
     team_id: _Id | None = None
+    locale: Annotated[str, Field(max_length=100)] | None = None
+    tz: Annotated[str, Field(max_length=100)] | None = None
+    deleted: bool | None = None
+    is_restricted: bool | None = None
+    is_ultra_restricted: bool | None = None
+
+
+class _Tokens(_Part):
+    bot: list[str] | None = None
+
+
+class _HomeView(_Part):
+    hash: str | None = None
 
 
 class _Event(_Message):
+    """The event in an ``event_callback``, of a type that the app subscribes to."""
+
     type: str
     user: _Id | _User | None = None  # type: ignore[assignment]
     channel: _Id | None = None
@@ -72,10 +124,40 @@ class _Event(_Message):
     message: _Message | None = None
     previous_message: _Message | None = None
     deleted_ts: _Ts | None = None
-    view: dict[str, Any] | None = None
+    old_channel_id: _Id | None = None
+    new_channel_id: _Id | None = None
+    tokens: _Tokens | None = None
+    view: _HomeView | None = None
     context: _Context | None = None
     app_context: _Context | None = None
     tab: str | None = None
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        for name in _REQUIRED.get(self.type, ()):
+            if getattr(self, name) is None:
+                raise ValueError("A field is missing.")
+        if isinstance(self.user, _User) is not (self.type == "user_change") and self.user:
+            raise ValueError("Only a user_change holds a user object.")
+        return self
+
+
+_REQUIRED: Mapping[str, Sequence[str]] = {
+    "message": ("channel", "ts"),
+    "app_mention": ("channel", "ts", "user"),
+    "app_home_opened": ("user",),
+    "agent_session_stopped": ("channel", "thread_ts"),
+    "agent_session_title_changed": ("channel", "thread_ts"),
+    "channel_shared": ("channel",),
+    "channel_unshared": ("channel",),
+    "channel_archive": ("channel",),
+    "channel_unarchive": ("channel",),
+    "channel_left": ("channel",),
+    "group_left": ("channel",),
+    "channel_id_changed": ("old_channel_id", "new_channel_id"),
+    "user_change": ("user",),
+    "tokens_revoked": ("tokens",),
+}
 
 
 class _EventCallback(_Part):
@@ -83,8 +165,16 @@ class _EventCallback(_Part):
     team_id: _Id | None = None
     enterprise_id: _Id | None = None
     event_id: Annotated[str, Field(min_length=1, max_length=255)]
+    event_time: Annotated[int, Field(ge=0, lt=10**10)] | None = None
+    is_ext_shared_channel: bool | None = None
     event: _Event
     authorizations: list[_Authorization] | None = None
+
+    @model_validator(mode="after")
+    def _names_a_workspace(self) -> Self:
+        if not (self.team_id or self.enterprise_id or self.authorizations):
+            raise ValueError("A workspace's id is missing.")
+        return self
 
 
 class _Command(_Part):
@@ -197,14 +287,22 @@ _INTERACTIONS: Mapping[str, type[_Interaction]] = {
 }
 
 
+_SLACKS = frozenset({"type", "event", "event_id", "command", "ssl_check"})
+
+
 def cleaned(payload: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return a payload without NULs and lone surrogates; None for one that Slack does not send."""
+    """Return a payload without NULs and lone surrogates; None for a malformed one."""
     try:
         clean: dict[str, Any] = _clean(payload, 0)
         _model(clean).model_validate(clean)
     except (ValidationError, _TooDeep):
         return None
     return clean
+
+
+def is_slacks(payload: Mapping[str, Any]) -> bool:
+    """Return whether a payload, however malformed, is of a kind that Slack sends."""
+    return not _SLACKS.isdisjoint(payload)
 
 
 def _model(payload: Mapping[str, Any]) -> type[_Part]:

@@ -52,6 +52,10 @@ Memory is off for this message: the person has switched it off, or has not agree
 remember nothing of them, and nothing they write now will be remembered; say so if they ask. \
 <thread> is this conversation so far.
 """
+THREAD_UNREAD = """\
+Slack did not let all earlier messages of this thread be read just now. If the question is about \
+them, say that you could not read them just now; never that they are gone or were deleted.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,23 +63,37 @@ class Prompt:
     """The input of one Responses API call, and which memories are in it.
 
     `newest_only`: the newest of them, because what bears on the question could not be told.
-    `shows_files`: the content of files is in it.
+    `thread_unread`: earlier messages of its thread could not be read just now.
+    `files` are those that it names, with the content of those that are shown.
     `links` are the addresses in it that are the person's own, in their normal form.
     """
 
     input: list[EasyInputMessageParam]
     memories: tuple[Memory, ...] = field(default=())
     newest_only: bool = False
-    shows_files: bool = False
+    thread_unread: bool = False
+    files: tuple[Attached, ...] = ()
     links: frozenset[str] = frozenset()
 
+    @property
+    def shows_files(self) -> bool:
+        """Whether the content of files is in it."""
+        return any(file.content for file in self.files)
+
     def without_files(self) -> Prompt:
-        """Return the same without what is in the files; their names stay."""
+        """Return the same without what is in the files, which it names as not readable."""
         last = self.input[-1]["content"]
         parts: list[Any] = [] if isinstance(last, str) else list(last)
         words = [str(part["text"]) for part in parts if part["type"] == "input_text"]
         said = _message("user", "\n".join(words) or FILES_ALONE)
-        return replace(self, input=[*self.input[:-1], said], shows_files=False)
+        files = tuple(
+            replace(file, content=None, trouble="files_model") if file.content else file
+            for file in self.files
+        )
+        # The last section; a "<" in what others wrote is escaped.
+        above = str(self.input[0]["content"]).rpartition("\n<files>\n")[0]
+        first = _message("developer", "\n".join([above, *_section("files", _lines(files))]))
+        return replace(self, input=[first, *self.input[1:-1], said], files=files)
 
 
 def estimated_tokens(text: str) -> int:
@@ -127,6 +145,7 @@ def compose(
     recent_words: Sequence[str] = (),
     exchanges: Sequence[Exchange] = (),
     thread: Sequence[dict[str, str]] = (),
+    thread_unread: bool = False,
     memory_off: bool = False,
     files: Sequence[Attached] = (),
     now: datetime | None = None,
@@ -146,7 +165,8 @@ def compose(
         sections += _section(name, lines, always=name == "memories" and not memory_off)
     sections += _section("recent_words", _newest(map(framed, recent_words), RECENT_TOKENS))
     sections += _section("thread", _newest(map(framed, thread), THREAD_TOKENS))
-    sections += _section("files", [framed(file.line) for file in files])
+    sections += [THREAD_UNREAD] if thread_unread else []
+    sections += _section("files", _lines(files))
     return Prompt(
         input=[
             _message("developer", "\n".join(sections)),
@@ -155,7 +175,8 @@ def compose(
         ],
         memories=tuple(kept),
         newest_only=newest_only,
-        shows_files=any(file.content for file in files),
+        thread_unread=thread_unread,
+        files=tuple(files),
         links=links_in(_own(question, user_id, kept, recent_words, exchanges))
         | links_in(_answered(user_id, exchanges), with_scheme=True),
     )
@@ -251,6 +272,10 @@ def _message(
 
 def _section(name: str, lines: Sequence[str], *, always: bool = False) -> list[str]:
     return [f"<{name}>", *lines, f"</{name}>"] if lines or always else []
+
+
+def _lines(files: Iterable[Attached]) -> list[str]:
+    return [framed(file.line) for file in files]
 
 
 def _newest(lines: Iterable[str], budget: int) -> list[str]:

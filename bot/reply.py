@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import openai
 
@@ -16,18 +16,17 @@ from bot.links import Links
 from bot.logs import fault
 from bot.model_events import (
     Event,
-    Events,
     Malformed,
     TimeIsUp,
-    add_item,
-    delta_of,
     next_event,
     raise_if_late,
     sent_back,
-    tokens_of,
     within,
 )
+from bot.model_request import ModelRequests
 from bot.prompt import Prompt, estimated_tokens
+from bot.reply_errors import Cause, ReplyFailed, failure_of
+from bot.response_reader import ResponseReader
 from bot.tasks import WEB_SEARCH, State, Task
 from bot.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
 from bot.written import OnTask, OnText, Reply, Written
@@ -38,31 +37,7 @@ log = logging.getLogger(__name__)
 MAX_ROUNDS = 5  # requests to the model for one answer
 MAX_SEARCHES = 5  # web searches for one answer
 ANSWER_SECONDS = 300.0  # for one answer, over all rounds and their tools
-# Of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
-MAX_OUTPUT_TOKENS = 25_000
 QUIET_SECONDS = 1.0
-_RETRY_SECONDS = 0.5
-# Request timeout, conflict, too early: the same request can succeed later.
-_PASSING = frozenset({408, 409, 425})
-
-_PLAIN: Any = object  # what the SDK takes for "as it came"
-
-Cause: TypeAlias = Literal[
-    "model_down", "model_busy", "model_refused", "model_empty", "model_malformed", "model_slow"
-]
-
-
-class ReplyFailed(Exception):
-    """The model gave no whole answer; `cause` names the sentence the person is told."""
-
-    def __init__(self, cause: Cause) -> None:
-        super().__init__(f"The model gave no whole answer: {cause}.")
-        self.cause: Cause = cause
-
-    @property
-    def passes(self) -> bool:
-        """Say whether the same request can succeed later."""
-        return self.cause in ("model_down", "model_busy")
 
 
 class Toolbox(Protocol):
@@ -109,16 +84,13 @@ class Replier:
         link_hosts: Collection[str] = (),
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
-        # The SDK waits as long as a 429 tells it; whoever waits here takes a worker's place.
-        self._client = client.with_options(max_retries=0)
-        self._retries = min(client.max_retries, 1)
+        self._requests = ModelRequests(client, model=model)
         self._spend = spend
         self.model = model
         self._web_search = web_search
         self._searches = searches
         self._link_hosts = link_hosts
         self._answer_seconds = answer_seconds
-        self._limits_output = True
         self.breaker = Breaker()
 
     @measured("model")
@@ -137,22 +109,23 @@ class Replier:
 
         Links in it are the person's own or citations of a web search: see `bot.links`. About once a
         second `on_text` is awaited with ``""``; what it raises ends the request. `on_begun` is
-        called as each response of the model begins, `on_task` is called for tools. The model may
-        call those of `toolbox`, and search the web, at most `MAX_ROUNDS` times in a row. A request
-        that fails is made once more, unless this is `again` for the same message or the model was
-        found away before. Raises `ReplyFailed`; pieces may have been passed on by then. A response
-        that is not one of the Responses API fails at once and is not asked for again.
+        called as each response of the model begins, `on_task` is called for tools and commentary.
+        The model may call those of `toolbox`, and search the web, at most `MAX_ROUNDS` times in a
+        row. A request that fails is made once more, unless this is `again` for the same message or
+        the model was found away before. Raises `ReplyFailed`; pieces may have been passed on by
+        then. A response that is not one of the Responses API fails at once and is not asked for
+        again. Only failures that can pass count for the breaker.
         """
         if not self.breaker.admit():
             raise ReplyFailed("model_down")
-        retries = 0 if again or self.breaker.probing else self._retries
+        retries = 0 if again or self.breaker.probing else self._requests.retries
         try:
             written = Written(Links(prompt.links, hosts=self._link_hosts), on_text, on_task)
             answer = self._answer(retries, person, prompt, written, toolbox, on_begun)
             reply = await _attended(answer, on_text)
         except (openai.OpenAIError, ReplyFailed) as error:
-            failed = error if isinstance(error, ReplyFailed) else ReplyFailed(_cause(error))
-            log.warning("the model did not answer: %s", fault(error))
+            failed = error if isinstance(error, ReplyFailed) else failure_of(error)
+            _log_failure(failed, error)
             if failed.passes:
                 self.breaker.failed(_digest(person, prompt))
             else:
@@ -184,7 +157,6 @@ class Replier:
                 calls = [item for item in output if item["type"] == "function_call"]
                 if written.is_full or not (tools and calls):
                     return _whole(written)
-                written.response_over()
                 conversation += sent_back(output)
                 for call in calls:
                     raise_if_late(deadline)
@@ -226,7 +198,8 @@ class Replier:
     ) -> str:
         query, identifier = query_in(arguments), _pseudonym(person)
         await written.task(identity, WEB_SEARCH, "in_progress", query)
-        found = await search_web(self._client, query, model=self.model, identifier=identifier)
+        client = self._requests.client
+        found = await search_web(client, query, model=self.model, identifier=identifier)
         state: State = "error" if found.failed else "complete"
         await written.task(identity, WEB_SEARCH, state, query)
         if self._spend is not None and found.tokens:
@@ -248,38 +221,26 @@ class Replier:
 
         Raises `TimeIsUp` after the deadline.
         """
-        output: list[Event] = []
-        tokens, before = 0, written.characters
+        reader, before = ResponseReader(written), written.characters
         async with within(deadline):
-            begun = await self._begun(person, conversation, tools, retries)
+            begun = await self._requests.begin(
+                conversation, tools, identifier=_pseudonym(person), retries=retries
+            )
         try:
             async with begun as stream:
                 on_begun()
                 while (event := await next_event(stream, deadline)) is not None:
-                    match event.get("type"):
-                        case "response.output_text.delta":
-                            await written.text(delta_of(event))
-                        case "response.refusal.delta":
-                            await written.text(delta_of(event), refuses=True)
-                        case "response.output_text.done":
-                            await written.settle()
-                        case "response.output_item.done":
-                            add_item(output, event)
-                        case "response.completed" | "response.incomplete" as kind:
-                            await written.settle()
-                            written.cut = "cut_short" if kind == "response.incomplete" else None
-                            tokens = tokens_of(event)
-                            return output
-                        case _:
-                            _raise_if_failed(event)
+                    if await reader.read(event):
+                        return reader.output
                     if written.is_full:
                         written.cut = "cut_short"
-                        return output
+                        return reader.output
             raise ReplyFailed("model_down")
         except Malformed as error:
             raise ReplyFailed("model_malformed") from error
         finally:
-            await self._count(person, tokens, conversation, written.characters - before)
+            written_here = written.characters - before
+            await self._count(person, reader.tokens, conversation, written_here)
 
     async def _count(
         self, person: Person, tokens: int, conversation: Sequence[Any], characters: int
@@ -293,41 +254,6 @@ class Replier:
 
     async def _may_search(self, team_id: str) -> bool:
         return await self._searches(team_id) if self._searches else self._web_search
-
-    @measured("model answers")
-    async def _begun(
-        self,
-        person: Person,
-        conversation: list[Any],
-        tools: Sequence[Mapping[str, Any]],
-        retries: int,
-    ) -> Events:
-        body = {
-            "model": self.model,
-            "input": conversation,
-            "tools": tools,
-            "store": False,
-            "safety_identifier": _pseudonym(person),
-            "stream": True,
-        }
-        if self._limits_output:
-            body["max_output_tokens"] = MAX_OUTPUT_TOKENS
-        try:
-            # The typed method checks the body and each event against its types, key by key: for a
-            # short answer that was a quarter of all the time this process needed.
-            return await self._client.post(
-                "/responses", body=body, cast_to=_PLAIN, stream=True, stream_cls=Events
-            )
-        except openai.APIError as error:
-            if "max_output_tokens" in body and _refuses_limit(error):
-                log.warning("the model does not take a limit of %d tokens", MAX_OUTPUT_TOKENS)
-                self._limits_output = False
-                return await self._begun(person, conversation, tools, retries)
-            if not retries or _cause(error) == "model_refused" or _asks_for_patience(error):
-                raise
-            log.info("the model is asked once more: %s", fault(error))
-        await asyncio.sleep(_RETRY_SECONDS)
-        return await self._begun(person, conversation, tools, retries - 1)
 
 
 async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Reply:
@@ -345,6 +271,13 @@ async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Repl
         await asyncio.gather(task, return_exceptions=True)
 
 
+def _log_failure(failed: ReplyFailed, error: Exception) -> None:
+    named = f" ({failed.code})" if failed.code else ""
+    if failed.needs_operator:
+        log.error("ALERT: the model refuses every request%s: check its key, name and quota", named)
+    log.warning("the model did not answer: %s%s", fault(error), named)
+
+
 def _digest(person: Person, prompt: Prompt) -> str:
     """Return a digest that identifies a request: who asks, and what."""
     asked = json.dumps([person.scope, prompt.input[-1]["content"]], sort_keys=True)
@@ -359,47 +292,5 @@ def _pseudonym(person: Person) -> str:
 def _whole(written: Written, without_text: Cause = "model_empty") -> Reply:
     reply = written.whole()
     if not reply.text.strip():
-        raise ReplyFailed(without_text)
+        raise ReplyFailed("model_policy" if reply.cut == "cut_filtered" else without_text)
     return reply
-
-
-def _raise_if_failed(event: Event) -> None:
-    match event:
-        case {"type": "error"}:
-            problem: object = event
-        case {"type": "response.failed"}:
-            response = event.get("response")
-            problem = response.get("error") if isinstance(response, dict) else None
-        case _:
-            return
-    busy = isinstance(problem, dict) and problem.get("code") == "rate_limit_exceeded"
-    raise ReplyFailed("model_busy" if busy else "model_down")
-
-
-def _cause(error: openai.OpenAIError) -> Cause:
-    if isinstance(error, openai.RateLimitError):
-        return "model_refused" if error.code == "insufficient_quota" else "model_busy"
-    if isinstance(error, openai.APIStatusError) and error.status_code < 500:
-        return "model_down" if error.status_code in _PASSING else "model_refused"
-    return "model_down"
-
-
-def _refuses_limit(error: openai.APIError) -> bool:
-    """Say whether a request was refused for its ``max_output_tokens``.
-
-    A model whose own limit is lower refuses a higher one, and hosts can have no such parameter. The
-    answer is still bounded in characters and time.
-    """
-    if not isinstance(error, openai.BadRequestError):
-        return False
-    return error.param == "max_output_tokens" or "max_output_tokens" in error.message
-
-
-def _asks_for_patience(error: openai.APIError) -> bool:
-    """Say whether the model asks for a wait that is too long to be waited out here."""
-    if not isinstance(error, openai.APIStatusError):
-        return False
-    try:
-        return float(error.response.headers.get("retry-after") or 0) > _RETRY_SECONDS
-    except ValueError:
-        return True

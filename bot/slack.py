@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -16,6 +16,9 @@ SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 GAP_SECONDS = 300.0
 """An app that receives no events for so long misses some: one of the first minute is delivered
 again, for the last time, after five more. Source: https://docs.slack.dev/apis/events-api/#retries"""
+
+TURN_PATIENCE_SECONDS = 15.0
+"""How long one turn waits in all for a rate-limited read of a thread or a file."""
 
 _TIMEOUT_SECONDS = 30
 _LONGEST_WAIT_SECONDS = 600.0
@@ -52,9 +55,17 @@ def error_code(error: BaseException) -> str:
     # Not every answer is JSON: a proxy's error page comes as text, or with no data at all.
     said = getattr(error.response, "data", None)
     code = str(said.get("error") or "") if isinstance(said, dict) else ""
-    if code == "ratelimited" or _status(error) == 429:
+    if code in ("ratelimited", "rate_limited") or _status(error) == 429:
         return "ratelimited"
     return "" if _status(error) >= 500 or code in _PASSING else code
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return whether a read that failed may succeed later: a rate limit, a 5xx, a lost connection.
+
+    Any other error of Slack's says something of what was to be read.
+    """
+    return error_code(error) in ("ratelimited", "")
 
 
 def _status(error: SlackApiError) -> int:
@@ -64,9 +75,14 @@ def _status(error: SlackApiError) -> int:
 
 def retry_after(error: SlackApiError) -> float:
     """Return the seconds Slack asks to wait, at least one, at most ten minutes."""
-    headers = {name.lower(): value for name, value in (error.response.headers or {}).items()}
+    return seconds_to_wait(error.response.headers or {})
+
+
+def seconds_to_wait(headers: Mapping[str, str]) -> float:
+    """Return the seconds of a ``Retry-After`` header, at least one, at most ten minutes."""
+    lower = {name.lower(): value for name, value in headers.items()}
     try:
-        seconds = float(headers.get("retry-after", 1))
+        seconds = float(lower.get("retry-after", 1))
     except (TypeError, ValueError):
         seconds = 1.0
     return min(max(seconds, 1.0), _LONGEST_WAIT_SECONDS)
@@ -99,3 +115,17 @@ async def patiently(
                 raise
         # Whoever was refused at the same moment comes back at another.
         await asyncio.sleep(wait + random.uniform(0, _SPREAD_SECONDS))  # noqa: S311
+
+
+async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:
+    """Delete a message of the app; one that still streams is ended first. Raises as `patiently`.
+
+    Source: https://docs.slack.dev/reference/methods/chat.update, `streaming_state_conflict`
+    """
+    try:
+        await patiently(lambda: client.chat_delete(channel=channel, ts=ts))
+    except SlackApiError as error:
+        if error_code(error) != "streaming_state_conflict":
+            raise
+        await patiently(lambda: client.chat_stopStream(channel=channel, ts=ts))
+        await patiently(lambda: client.chat_delete(channel=channel, ts=ts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +14,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
 from bot.posting.posts import NOTICE_METADATA
-from bot.slack import SLACK_FAULTS, error_code, patiently
+from bot.slack import (
+    SLACK_FAULTS,
+    TURN_PATIENCE_SECONDS,
+    error_code,
+    patiently,
+    seconds_to_wait,
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +57,16 @@ class FileNotSent(Exception):
 
 class FileUnreadable(Exception):
     """The file cannot be read: it is gone, too large, or not kept by Slack."""
+
+
+class FileNotNow(FileUnreadable):
+    """The file could not be read just now: Slack limits the requests, or is in trouble."""
+
+
+class _Limited(Exception):
+    def __init__(self, seconds: float) -> None:
+        super().__init__("Slack limits the requests.")
+        self.seconds = seconds
 
 
 class SlackFiles:
@@ -110,19 +127,36 @@ class SlackFiles:
         headers = {key.lower(): value for key, value in (answer.headers or {}).items()}
         return "files:read" in str(headers.get("x-oauth-scopes", "")).replace(" ", "").split(",")
 
-    async def read(self, url: str, *, most: int) -> bytes:
+    async def read(self, url: str, *, most: int, patience: float = TURN_PATIENCE_SECONDS) -> bytes:
         """Return the bytes of a file of Slack's, `most` at the most.
 
-        The app's token goes nowhere else. Raises `FileScopeMissing` and `FileUnreadable`.
+        A rate-limited request is repeated after ``Retry-After``, as long as the waits come to no
+        more than `patience` seconds. The app's token goes nowhere else. Raises `FileScopeMissing`,
+        `FileNotNow` and `FileUnreadable`.
         """
         if not self._is_slacks(url):
             raise FileUnreadable
+        while True:
+            try:
+                return await self._download(url, most)
+            except _Limited as limited:
+                patience -= limited.seconds
+                if patience < 0:
+                    log.warning("a file was not read: ratelimited")
+                    raise FileNotNow from limited
+                await asyncio.sleep(limited.seconds)
+
+    async def _download(self, url: str, most: int) -> bytes:
         headers = {"Authorization": f"Bearer {self._client.token}"}
         try:
-            # Whoever may not read it is sent to a page to sign in.
+            # A token that may not read the file is redirected to a page to sign in.
             async with self._session("GET", url, headers=headers, allow_redirects=False) as answer:
                 if 300 <= answer.status < 400 or answer.status in (401, 403):
                     raise FileScopeMissing
+                if answer.status == 429:
+                    raise _Limited(seconds_to_wait(answer.headers))
+                if answer.status >= 500:
+                    raise FileNotNow
                 if answer.status != 200:
                     raise FileUnreadable
                 content = bytearray()
@@ -133,7 +167,7 @@ class SlackFiles:
                 return bytes(content)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             log.warning("a file was not read: %s", fault(error))
-            raise FileUnreadable from error
+            raise FileNotNow from error
 
     async def _upload(self, name: str, content: bytes) -> str:
         begun = await patiently(

@@ -8,13 +8,15 @@ from typing import Literal, TypeAlias
 State: TypeAlias = Literal["in_progress", "complete", "error"]
 
 WEB_SEARCH = "web_search"
+COMMENTARY = "commentary"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One call of a tool: `id` names it within an answer, `name` is the tool's.
 
-    `detail` is what it is about: the query of a web search.
+    `detail` is what it is about: the query of a web search, or the text of commentary, which the
+    model writes on its way to the answer.
     """
 
     id: str
@@ -25,4 +27,4 @@ class Task:
     @property
     def takes_long(self) -> bool:
         """Whether the person waits for it noticeably: it is shown before there is text."""
-        return self.name == WEB_SEARCH
+        return self.name in (WEB_SEARCH, COMMENTARY)

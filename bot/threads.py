@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -11,7 +12,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.logs import fault
 from bot.messages import Message
 from bot.person.settings import Off
-from bot.slack import SLACK_FAULTS, error_code
+from bot.slack import (
+    SLACK_FAULTS,
+    TURN_PATIENCE_SECONDS,
+    error_code,
+    is_passing,
+    patiently,
+)
 from bot.turns import Context
 from bot.words import plain, storable
 from memory import DM, redact
@@ -25,6 +32,14 @@ _KEPT = 50
 _CHARACTERS = 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Messages in order, ``{from, text}``; `unread`: some of them could not be read just now."""
+
+    messages: Sequence[dict[str, str]] = ()
+    unread: bool = False
+
+
 async def read_thread(
     client: AsyncWebClient,
     message: Message,
@@ -32,21 +47,21 @@ async def read_thread(
     bot_user_id: str,
     *,
     off: Off | None = None,
-) -> list[dict[str, str]]:
-    """Return the newest fifty messages of the thread before `message`, in order: ``{from, text}``.
+) -> Thread:
+    """Return the newest fifty messages of the thread before `message`.
 
     Empty in a direct message, where the thread is the bot's own already (its history is known) or
     just begins. Where memory is off there is no history of ours, and the thread is read anyway.
     These words are context, without credentials, and never form a memory. Of more than 10,000
-    replies the first 10,000 are read; where Slack refuses a page, the newest of those before it are
-    returned.
+    replies the first 10,000 are read. A rate-limited page is waited for, within
+    `TURN_PATIENCE_SECONDS`; where one cannot be read, the newest of those before it are returned.
     """
     known = message.audience == DM or any(e.thread == message.thread for e in context.exchanges)
     if message.opens_thread or (known and not off):
-        return []
+        return Thread()
     left_out = {message.ts, *context.forgotten}
     newest: dict[str, Mapping[str, Any]] = {}
-    cursor = ""
+    cursor, unread = "", False
     try:
         for _ in range(_PAGES):
             page, cursor = await _page(client, message, cursor)
@@ -62,24 +77,29 @@ async def read_thread(
                 break
     except SLACK_FAULTS as error:
         log.warning("a thread could not be read: %s", error_code(error) or fault(error))
-    return [
+        unread = is_passing(error)
+    messages = [
         {
             "from": str(found.get("user") or found.get("bot_id") or "unknown"),
             "text": redact(plain(storable(str(found["text"])), bot_user_id)).text[:_CHARACTERS],
         }
         for found in newest.values()
     ]
+    return Thread(tuple(messages), unread)
 
 
 async def _page(
     client: AsyncWebClient, message: Message, cursor: str
 ) -> tuple[Sequence[Mapping[str, Any]], str]:
-    answer = await client.conversations_replies(
-        channel=message.channel_id,
-        ts=message.thread_ts,
-        latest=message.ts,
-        limit=_PAGE,
-        cursor=cursor or None,
+    answer = await patiently(
+        lambda: client.conversations_replies(
+            channel=message.channel_id,
+            ts=message.thread_ts,
+            latest=message.ts,
+            limit=_PAGE,
+            cursor=cursor or None,
+        ),
+        seconds=TURN_PATIENCE_SECONDS,
     )
     following = (answer.get("response_metadata") or {}).get("next_cursor") or ""
     return answer.get("messages") or [], str(following)

@@ -21,7 +21,8 @@ from bot.interruptions import Stopped
 from bot.locale import Language, say
 from bot.messages import Message
 from bot.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
-from bot.reply import Replier, ReplyFailed
+from bot.reply import Replier
+from bot.reply_errors import ReplyFailed
 from bot.surfaces.reply import Note, noted, reply_text
 from bot.tasks import Task
 from bot.threads import read_thread
@@ -122,8 +123,9 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
                 if outlet.interactive:
                     asked_before = _question_before(context, message)
                     tools = parts.tools(waiting, view, intent, intent.words, asked_before)
-                outcome, text, whole = await _answer(parts, waiting, prompt, outlet, tools)
-                if whole:
+                answered = await _answer(parts, waiting, prompt, outlet, tools)
+                outcome, text = answered.outcome, answered.text
+                if answered.whole:
                     made = Made(
                         model=parts.replier.model,
                         milliseconds=round((time.monotonic() - began) * 1000),
@@ -131,7 +133,9 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
                 if tools is not None:
                     recalled = list(dict.fromkeys([*recalled, *tools.recalled]))
                 if outcome == "answered":
-                    text = await _told_unseen(outlet, text, files)
+                    text = await _told_unseen(
+                        outlet, text, answered.files, thread_unread=prompt.thread_unread
+                    )
                 note = _note(outcome, prompt)
                 left_out = credential_kinds(intent.removed) if intent.standing.kept else ()
                 shown = noted(await outlet.language(), text, note, left_out)
@@ -174,8 +178,13 @@ async def _nothing_asked(outlet: Outlet, files: Sequence[Attached]) -> str:
     return told or say(await outlet.language(), "nothing_said")
 
 
-async def _told_unseen(outlet: Outlet, text: str, files: Sequence[Attached]) -> str:
-    lines = unseen_lines(await outlet.language(), files)
+async def _told_unseen(
+    outlet: Outlet, text: str, files: Sequence[Attached], *, thread_unread: bool = False
+) -> str:
+    language = await outlet.language()
+    lines = unseen_lines(language, files)
+    if thread_unread:
+        lines.append(say(language, "thread_not_now"))
     return "\n\n".join([text, *lines] if text else lines)
 
 
@@ -201,7 +210,8 @@ async def _prompt(
             newest_only=recalled.newest_only,
             recent_words=context.recent_words,
             exchanges=context.exchanges,
-            thread=thread,
+            thread=thread.messages,
+            thread_unread=thread.unread,
             memory_off=off is not None,
             files=files,
             now=datetime.now(intent.standing.settings.zone),
@@ -222,16 +232,28 @@ async def _recalled(
     return await recall_memories(parts.pool, parts.embedder, view, question, first=context.memories)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answered:
+    """What came of a question. `whole`: `text` is the model's own answer, to its end.
+
+    `files` came with the message; those that the model could not read say so.
+    """
+
+    outcome: Outcome
+    text: str
+    whole: bool = False
+    files: Sequence[Attached] = ()
+
+
 async def _answer(
     parts: Parts, waiting: Waiting, prompt: Prompt, outlet: Outlet, tools: Toolbox | None
-) -> tuple[Outcome, str, bool]:
-    """Return what came of the question, its text, and whether that is the model's own answer."""
+) -> _Answered:
 
     async def show(piece: str) -> None:
         # While the model is silent there is nothing to show, but Stop counts all the same.
         await (outlet.write(piece) if piece else outlet.check())
 
-    person, blind = waiting.message.person, ""
+    person = waiting.message.person
     try:
         await outlet.check()
         try:
@@ -239,9 +261,8 @@ async def _answer(
                 person, prompt, show, tools, outlet.expect, on_task=outlet.task
             )
         except ReplyFailed as failed:
-            if prompt.shows_files and failed.cause == "model_refused":
-                # Not every model reads images and PDFs: what can be said without them is said.
-                blind = "\n\n" + say(await outlet.language(), "files_model")
+            if prompt.shows_files and failed.may_be_files:
+                # Not every model reads images and PDFs, nor each of them.
                 prompt = prompt.without_files()
             elif not (outlet.taken and failed.passes):
                 raise
@@ -254,8 +275,10 @@ async def _answer(
         if failed.passes and outlet.patient:
             raise
         outlet.start_over()
-        return "failed", say(await outlet.language(), failed.cause), False
+        return _Answered(outcome="failed", text=say(await outlet.language(), failed.cause))
     except Stopped:
         note = say(await outlet.language(), "stopped")
-        return "stopped", f"{outlet.taken.rstrip()}\n\n{note}".strip(), False
-    return "answered", reply_text(await outlet.language(), reply) + blind, not reply.refused
+        return _Answered(outcome="stopped", text=f"{outlet.taken.rstrip()}\n\n{note}".strip())
+    text = reply_text(await outlet.language(), reply)
+    whole = not reply.refused
+    return _Answered(outcome="answered", text=text, whole=whole, files=prompt.files)

@@ -119,8 +119,9 @@ def _items(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _parts(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the text parts of an output item."""
-    content = item.get("content") if item["type"] == "message" else None
+    """Return the text parts of an output item; commentary is no part of what was found."""
+    says = item["type"] == "message" and item.get("phase") != "commentary"
+    content = item.get("content") if says else None
     given = content if isinstance(content, list) else []
     return [
         part

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
 
 from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
@@ -12,7 +10,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.inbox import THREAD_SETTING
 from bot.logs import fault
 from bot.posting.posts import claimed, own_among
-from bot.slack import SLACK_FAULTS, error_code, patiently
+from bot.posting.sessions import Sessions
+from bot.slack import SLACK_FAULTS, delete_message, error_code, patiently
 from memory import Pool, measured, transaction
 
 log = logging.getLogger(__name__)
@@ -21,17 +20,20 @@ log = logging.getLogger(__name__)
 class Withdrawals:
     """Leaves nothing of a withdrawn message's answer, in Slack or in `turns`."""
 
-    def __init__(self, pool: Pool, client: AsyncWebClient, bot_user_id: str) -> None:
+    def __init__(
+        self, pool: Pool, client: AsyncWebClient, bot_user_id: str, sessions: Sessions
+    ) -> None:
         self._pool = pool
         self._client = client
         self._bot_user_id = bot_user_id
+        self._sessions = sessions
 
     @measured("withdrawals")
     async def clear(self, thread: str) -> None:
         """Take away what stands in `thread` for messages that were withdrawn while answered."""
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             found = await connection.execute(
-                "SELECT turns.id, turns.channel_id, question_ts, reply_ts,"
+                "SELECT turns.id, turns.team_id, turns.channel_id, question_ts, reply_ts,"
                 " extract(epoch FROM posting_since)::float8 AS since"
                 " FROM turns JOIN inbox_events events"
                 " ON events.team_id = turns.team_id AND events.channel_id = turns.channel_id"
@@ -44,7 +46,10 @@ class Withdrawals:
         for row in rows:
             thread_ts = thread.rpartition(f"{row['channel_id']}.")[2]
             times = [*row["reply_ts"], *await self._lost(row, thread_ts, known)]
-            await self._take_away(row["channel_id"], thread_ts, times)
+            for ts in times:
+                await self._delete(row["channel_id"], ts)
+            # The worker that answered may have died.
+            await self._sessions.activate(row["team_id"], row["channel_id"], thread_ts)
             async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
                 await connection.execute(
                     "UPDATE turns SET status = 'stopped', question = '', words = '', reply = NULL,"
@@ -77,21 +82,8 @@ class Withdrawals:
             claimed=known,
         )
 
-    async def _take_away(self, channel: str, thread_ts: str, times: Sequence[str]) -> None:
-        for ts in times:
-            await self._delete(channel, ts)
-        if not times:
-            # Only a reply clears the status line by itself.
-            with suppress(*SLACK_FAULTS):
-                await self._client.assistant_threads_setStatus(
-                    channel_id=channel, thread_ts=thread_ts, status=""
-                )
-
     async def _delete(self, channel: str, ts: str) -> None:
-        # What still streams cannot be deleted; what does not cannot be stopped.
-        with suppress(*SLACK_FAULTS):
-            await patiently(lambda: self._client.chat_stopStream(channel=channel, ts=ts))
         try:
-            await patiently(lambda: self._client.chat_delete(channel=channel, ts=ts))
+            await delete_message(self._client, channel, ts)
         except SLACK_FAULTS as error:
             log.warning("a reply was not deleted: %s", error_code(error) or fault(error))

@@ -9,12 +9,12 @@ from typing import Literal, TypeAlias
 
 from bot.links import Links
 from bot.posting.splitting import closing_fence, open_fence
-from bot.tasks import State, Task
+from bot.tasks import COMMENTARY, State, Task
 from bot.words import printable
 
 OnText: TypeAlias = Callable[[str], Awaitable[None]]
 OnTask: TypeAlias = Callable[[Task], Awaitable[None]]
-Cut: TypeAlias = Literal["cut_short", "cut_slow"]
+Cut: TypeAlias = Literal["cut_short", "cut_slow", "cut_filtered"]
 
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 _NEAR_THE_END = 2_000  # of these characters: the first sentence that ends there is the last
@@ -34,7 +34,8 @@ class Reply:
     """A whole answer in Markdown.
 
     `cut` is set if the answer ended before the model did, at a limit of length (``cut_short``) or
-    of time (``cut_slow``); `refused` if the model declined to answer.
+    of time (``cut_slow``), or at the provider's content filter (``cut_filtered``); `refused` if the
+    model declined to answer.
     """
 
     text: str
@@ -46,8 +47,8 @@ class Reply:
 class Written:
     """What has come of one answer, over all responses of the model that it takes.
 
-    `is_full`: the text has reached `MAX_ANSWER`; what follows is not taken. `characters` counts all
-    that the model wrote, shown or not; `searches` its web searches.
+    `is_full`: the text, commentary included, has reached `MAX_ANSWER`; what follows is not taken.
+    `characters` counts all that the model wrote, shown or not; `searches` its web searches.
     """
 
     def __init__(self, links: Links, on_text: OnText, on_task: OnTask) -> None:
@@ -59,7 +60,8 @@ class Written:
         self._on_text = on_text
         self._on_task = on_task
         self._parts: list[str] = []
-        self._shown = 0
+        self._used = 0
+        self._comments = 0
         self._half = ""
         self._citations: dict[str, Citation] = {}
         self._gap = False
@@ -72,7 +74,13 @@ class Written:
         piece = self._half + piece
         # JSON can cut a character outside the basic plane into two escapes, one in each piece.
         self._half = piece[-1:] if "\ud800" <= piece[-1:] < "\udc00" else ""
-        await self._show(self.links.feed(printable(piece.removesuffix(self._half))))
+        text = printable(piece.removesuffix(self._half))
+        if self._gap:
+            text = text.lstrip("\n")
+            if not text:
+                return
+            text, self._gap = self._blank_line() + text, False
+        await self._show(self.links.feed(text))
 
     def cite(self, citations: Sequence[Citation]) -> None:
         """Allow links to the pages that a web search cites in the text that follows."""
@@ -89,9 +97,34 @@ class Written:
         self._half = ""
         await self._show(self.links.settle())
 
-    def response_over(self) -> None:
-        """Start a new paragraph: the text that follows is of the next response."""
+    async def new_paragraph(self) -> None:
+        """Separate the text that follows by a blank line: it is another message, or part of one."""
+        await self.settle()
         self._gap = bool(self._parts)
+
+    @property
+    def mark(self) -> int:
+        """The place that the text has reached, for `retract`."""
+        return len(self._parts)
+
+    def retract(self, mark: int) -> None:
+        """Take the text since `mark` out of the answer: it has turned out to be commentary."""
+        del self._parts[mark:]
+        self._gap = bool(self._parts)
+
+    def count(self, piece: str) -> None:
+        """Count a piece of commentary."""
+        self.characters += len(piece)
+        self._used += len(piece)
+        self.is_full |= self._used >= MAX_ANSWER
+
+    async def comment(self, text: str) -> None:
+        """Tell a whole message of commentary as a task; links in it follow the same rules."""
+        links = self.links.another()
+        shown = " ".join((links.feed(printable(text)) + links.settle()).split())
+        if shown:
+            self._comments += 1
+            await self.task(f"commentary-{self._comments}", COMMENTARY, "complete", shown)
 
     def whole(self) -> Reply:
         """Return all that has come; a code block that was cut off is closed."""
@@ -108,15 +141,19 @@ class Written:
     async def _show(self, text: str) -> None:
         if not text or self.is_full:
             return
-        text, self._gap = f"\n\n{text}" if self._gap else text, False
         text = self._fitting(text)
-        self._shown += len(text)
+        self._used += len(text)
         self._parts.append(text)
         await self._on_text(text)
 
+    def _blank_line(self) -> str:
+        """Return what makes the text so far end in a blank line."""
+        end = "".join(self._parts[-2:])[-2:]
+        return "\n" * (2 - len(end) + len(end.rstrip("\n")))
+
     def _fitting(self, text: str) -> str:
         """Return as much of `text` as the answer may still take."""
-        room = MAX_ANSWER - self._shown
+        room = MAX_ANSWER - self._used
         boundary = _BOUNDARY.search(text, max(room - _NEAR_THE_END, 0))
         if boundary and room - _NEAR_THE_END < boundary.end() <= room:
             self.is_full = True

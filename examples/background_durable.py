@@ -2,7 +2,8 @@
 
 Article: 「LangMemの長期記憶の概要と使い方を理解する」 (noboru-kudo, 2025-02-26),
 "バックグラウンドシナリオ": background.py shows its idea with `ReflectionExecutor`, this file the
-way in which Kioku does it (`bot/running/queue.py`, `bot/learning.py`, `memory/formation.py`).
+way in which Kioku does it (`bot/running/queue.py`, `bot/learning.py`,
+`memory/formation/former.py`).
 
 - A message and the job to remember it are stored in one transaction: both, or neither.
 - At most one job of a user waits, so three messages in a row cost one run.

@@ -4,8 +4,9 @@ Article: 「LangMemの長期記憶の概要と使い方を理解する」 (nobor
 says that other callers need a conversion and has no listing; this follows LangMem's guide
 "Use Tools in Custom Agents", which it links to.
 
-Kioku converts the same tools (`memory/tools.py`) and guards them: an unknown id is an error for the
-model, what is stored must be in the person's own words, and a delete only asks the person.
+Kioku converts the same tools (`memory/tools/memory_tools.py`) and guards them: an unknown id is an
+error for the model, what is stored must be in the person's own words, and a delete only asks the
+person.
 """
 
 import json

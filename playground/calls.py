@@ -1,5 +1,6 @@
 """The record of every Web API call."""
 
+import time
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +16,8 @@ class CallRecord:
     """One call: what was asked and what came of it.
 
     `outcome` is "ok", Slack's error name, "status 500" or "dropped before" / "dropped after";
-    `executed` says whether the call did its work, whatever the caller was told.
+    `executed` says whether the call did its work, whatever the caller was told. `ordered` says that
+    the outcome was asked for: by a fault, or by rate limits that are switched on.
     """
 
     number: int
@@ -26,22 +28,58 @@ class CallRecord:
     status: int = 200
     outcome: str = ""
     executed: bool = False
+    ordered: bool = False
     result: Json | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A call that failed and was not ordered to; `messages` is what Slack says beside the error."""
+
+    number: int
+    method: str
+    error: str
+    messages: list[str]
+
+
 class Calls:
-    """The last 50,000 calls, numbered from 1."""
+    """The last 50,000 calls, numbered from 1, and every failure."""
 
     def __init__(self) -> None:
         self._record: deque[CallRecord] = deque(maxlen=KEPT)
+        self._failures: list[Failure] = []
         self.count = 0
 
-    def start(self, method: str, args: dict[str, Any], time: float) -> CallRecord:
+    def start(self, method: str, args: dict[str, Any]) -> CallRecord:
         """Begin the record of a call."""
         self.count += 1
-        call = CallRecord(number=self.count, method=method, args=args, time=time)
+        call = CallRecord(number=self.count, method=method, args=args, time=time.time())
         self._record.append(call)
         return call
+
+    def finish(self, call: CallRecord) -> None:
+        """End the record of a call that has its outcome."""
+        call.ms = round((time.time() - call.time) * 1000, 2)
+        if call.outcome == "ok" or call.ordered:
+            return
+        metadata = (call.result or {}).get("response_metadata", {})
+        self._failures.append(
+            Failure(
+                number=self.failed + 1,
+                method=call.method,
+                error=call.outcome,
+                messages=metadata.get("messages", []),
+            )
+        )
+
+    @property
+    def failed(self) -> int:
+        """How many failures there are."""
+        return len(self._failures)
+
+    def failures(self, number: int) -> list[Failure]:
+        """The failures after number `number`, in the order they were answered."""
+        return self._failures[number:]
 
     def since(self, number: int) -> list[CallRecord]:
         """The calls after number `number`, oldest first."""

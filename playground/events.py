@@ -7,6 +7,7 @@ from typing import Any
 from playground.delivery import Deliveries
 from playground.manifest import Manifest
 from playground.records import Channel, Json, User
+from playground.rich_text import as_read
 from playground.workspace import Workspace, new_id
 
 VERIFICATION_TOKEN = "playground-verification-token"  # noqa: S105
@@ -68,7 +69,7 @@ class Events:
     def message(self, channel: Channel, body: Json, **extra: Any) -> None:
         """A `message` event for a message object, its metadata included."""
         event = {
-            **body,
+            **as_read(body),
             **extra,
             "channel": channel.id,
             "event_ts": body["ts"],
@@ -89,8 +90,8 @@ class Events:
             {
                 "type": "message",
                 "subtype": "message_changed",
-                "message": now,
-                "previous_message": before,
+                "message": as_read(now),
+                "previous_message": as_read(before),
                 "channel": channel.id,
                 "hidden": True,
                 "ts": ts,
@@ -107,7 +108,7 @@ class Events:
             {
                 "type": "message",
                 "subtype": "message_deleted",
-                "previous_message": before,
+                "previous_message": as_read(before),
                 "channel": channel.id,
                 "hidden": True,
                 "deleted_ts": before["ts"],

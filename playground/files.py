@@ -12,6 +12,8 @@ from playground.records import File, Json
 from playground.slack import BOT_TOKEN, Slack
 from playground.workspace import NotFoundError, Workspace, new_id
 
+DOWNLOAD = "url_private"
+"""What faults of downloads are ordered under."""
 FILE_BYTES = 15 * 1024 * 1024
 _PLAIN = re.compile(r"[^\w.() -]")
 
@@ -105,9 +107,13 @@ class FileRoutes:
         team, _, file_id = request.match_info["file"].partition("-")
         slack = self._slack
         bearer = request.headers.get("Authorization", "")
-        allowed = bearer == f"Bearer {BOT_TOKEN}" and "files:read" in slack.manifest.scopes
+        allowed = bearer == f"Bearer {BOT_TOKEN}" and "files:read" in slack.granted
         if not allowed or slack.revoked or team != slack.workspace.identity.team_id:
             raise web.HTTPFound("/")
+        fault = slack.faults.take(DOWNLOAD)
+        if fault is not None and fault.status:
+            after = {"Retry-After": str(fault.retry_after)} if fault.retry_after else None
+            return web.Response(status=fault.status, text="a fault on order", headers=after)
         file = slack.workspace.files.get(file_id)
         bot = slack.workspace.identity.bot_user_id
         if file is None or not (file.shown_to_app or may_see(slack.workspace, bot, file)):

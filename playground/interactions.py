@@ -13,8 +13,9 @@ from playground.form_values import element_in, state_of
 from playground.guidance import message_advice, view_advice
 from playground.posting import Posting
 from playground.records import Channel, Json, Message, User, View
+from playground.rich_text import as_read
 from playground.updates import Updates
-from playground.violations import Violations
+from playground.violations import UNSEEN, Violations
 from playground.workspace import Workspace, new_id
 
 TRIGGER_SECONDS = 3.0
@@ -144,7 +145,10 @@ class Interactions:
             return self._posting.by_app(
                 channel, shown, thread_ts=thread_ts, metadata=content.get("metadata")
             )
-        return self._posting.ephemeral(channel, target.user, shown, thread_ts=thread_ts)
+        message = self._posting.ephemeral(channel, target.user, shown, thread_ts=thread_ts)
+        if message.unseen:
+            self._violations.add("a response URL", [UNSEEN])
+        return message
 
     async def click(
         self,
@@ -216,7 +220,7 @@ class Interactions:
             "response_url": self._response_url("actions", target),
         }
         if not message.only_for:
-            part["message"] = message.body
+            part["message"] = as_read(message.body)
         return part
 
     async def shortcut(
@@ -228,7 +232,7 @@ class Interactions:
         body["action_ts"] = self._workspace.next_ts()
         if message is not None:
             part = self._from_message(user, message)
-            body |= {"message_ts": message.ts, "message": message.body}
+            body |= {"message_ts": message.ts, "message": as_read(message.body)}
             body |= {"channel": part["channel"], "response_url": part["response_url"]}
         return await self._deliveries.send_request("interactive", callback_id, body)
 

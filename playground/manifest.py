@@ -38,6 +38,7 @@ class Manifest:
     bot_name: str
     scopes: frozenset[str]
     events: frozenset[str]
+    optional_scopes: frozenset[str] = frozenset()
     commands: dict[str, Command] = field(default_factory=dict)
     shortcuts: dict[str, Shortcut] = field(default_factory=dict)
     home_tab: bool = False
@@ -65,16 +66,27 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def manifest_from(content: dict[str, Any]) -> Manifest:
-    """Build a Manifest from the parsed content of a manifest file."""
+    """Build a Manifest from the parsed content of a manifest file.
+
+    Raises ManifestError when a scope is optional that is not asked for: "Optional scopes must also
+    be listed in the corresponding bot fields" (https://docs.slack.dev/reference/app-manifest#oauth).
+    """
     features = content.get("features", {})
     settings = content.get("settings", {})
     home = features.get("app_home", {})
     name = content["display_information"]["name"]
-    scopes = content.get("oauth_config", {}).get("scopes", {})
+    asked = content.get("oauth_config", {}).get("scopes", {})
+    scopes, optional = frozenset(asked.get("bot", [])), frozenset(asked.get("bot_optional", []))
+    if missing := sorted(optional - scopes):
+        raise ManifestError(
+            f"The manifest lists {', '.join(missing)} under bot_optional only: list optional scopes"
+            " under bot as well."
+        )
     return Manifest(
         name=name,
         bot_name=features.get("bot_user", {}).get("display_name", name),
-        scopes=frozenset([*scopes.get("bot", []), *scopes.get("bot_optional", [])]),
+        scopes=scopes,
+        optional_scopes=optional,
         events=frozenset(settings.get("event_subscriptions", {}).get("bot_events", [])),
         commands={
             entry["command"]: Command(

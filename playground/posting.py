@@ -91,11 +91,15 @@ class Posting:
     def ephemeral(
         self, channel: Channel, user: str, content: Json, *, thread_ts: str | None
     ) -> Message:
-        """A message of the app that only one person sees; no event tells of it."""
+        """A message of the app that only one person sees; no event tells of it.
+
+        In a thread without replies nobody sees it.
+        """
         ts = self._workspace.next_ts()
+        unseen = bool(thread_ts) and not self._workspace.replies(channel.id, str(thread_ts))
         body = {**self._as_app(ts), **content, "is_ephemeral": True}
         self._in_thread(body, channel, thread_ts)
-        message = Message(channel=channel.id, ts=ts, body=body, only_for=user)
+        message = Message(channel=channel.id, ts=ts, body=body, only_for=user, unseen=unseen)
         self._workspace.add_message(message)
         self._published(message)
         return message
@@ -130,7 +134,15 @@ class Posting:
         if thread is not None and thread.status and own:
             thread.status, thread.loading_messages = "", []
             self._workspace.save(thread)
+        if own and message.stream != "live":
+            self._worked(message)
         self._published(message)
+
+    def _worked(self, message: Message) -> None:
+        thread = self._workspace.threads.get((message.channel, message.thread_ts))
+        if thread is not None:
+            thread.worked = time.time()
+            self._workspace.save(thread)
 
     def change(self, message: Message, changes: Json, *, editor: str | None = None) -> None:
         """Change a message's object; with `editor` it is marked as edited. None removes a field."""
@@ -147,6 +159,8 @@ class Posting:
             self._events.message_changed(
                 channel, {**copy.deepcopy(message.body), **facts}, {**before, **facts}
             )
+        if message.body.get("user") == self._workspace.identity.bot_user_id:
+            self._worked(message)
         self._published(message)
 
     def edit(self, message: Message, typed_text: str) -> None:
@@ -163,7 +177,11 @@ class Posting:
         message.body = self._as_app(message.ts)
         self._in_thread(message.body, channel, thread_ts)
         self._render(message, [])
+        message.stream_opened = copy.deepcopy(message.body) if message.stream_for else {}
         self.add(channel, message)
+        root = self._workspace.messages.get(channel.id, {}).get(thread_ts)
+        author = "" if root is None else str(root.body.get("user", ""))
+        self.set_session(channel, thread_ts, "processing", initiator=author)
 
     def extend_stream(self, message: Message, text: str, chunks: list[Json]) -> None:
         """Add to a live stream; no event tells of it."""
@@ -174,9 +192,15 @@ class Posting:
         self._published(message)
 
     def close_stream(
-        self, message: Message, text: str, chunks: list[Json], blocks: list[Json]
+        self,
+        message: Message,
+        text: str,
+        chunks: list[Json],
+        blocks: list[Json],
+        *,
+        session: str = "active",
     ) -> None:
-        """End a stream with its last pieces and the blocks below it."""
+        """End a stream with its last pieces and the blocks below it; set its thread's session."""
         before = copy.deepcopy(message.body)
         message.stream = "stopped"
         message.stream_text += text
@@ -185,6 +209,8 @@ class Posting:
         self._workspace.save(message)
         channel = self._workspace.channel(message.channel)
         self._events.message_changed(channel, copy.deepcopy(message.body), before)
+        self.set_session(channel, message.thread_ts, session)
+        self._worked(message)
         self._published(message)
 
     def settle(self, message: Message, stream_seconds: float) -> None:
@@ -192,6 +218,7 @@ class Posting:
         if message.stream == "live" and time.time() - message.stream_started > stream_seconds:
             message.stream = "expired"
             self._workspace.save(message)
+            self.set_session(self._workspace.channel(message.channel), message.thread_ts, "active")
             self._published(message)
 
     def stop_stream(self, message: Message) -> None:
@@ -220,10 +247,14 @@ class Posting:
         if blocks:
             message.body["blocks"] = blocks
 
-    def set_session(self, channel: Channel, thread_ts: str, status: str) -> Thread:
-        """Set the status of a thread's agent session, made when it is new."""
+    def set_session(
+        self, channel: Channel, thread_ts: str, status: str, *, title: str = "", initiator: str = ""
+    ) -> Thread:
+        """Set the status of a thread's agent session; a new one gets the title and initiator."""
         thread = self._workspace.thread(channel.id, thread_ts)
-        thread.session = status
+        if not thread.session:
+            thread.session_title, thread.session_initiator = title, initiator
+        thread.session, thread.session_set = status, time.time()
         self._workspace.save(thread)
         self._updates.publish({"changed": "messages", "channel": channel.id, "ts": thread_ts})
         return thread

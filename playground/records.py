@@ -67,6 +67,10 @@ class Message:
 
     `only_for` is the one person who sees an ephemeral message. A streamed message keeps its
     pieces; `stream` is "live", "stopped" (by the app), "stopped_by_user", "expired" or "".
+    `stream_mode` is the argument that the stream's first content came in, "markdown_text" or
+    "chunks", "" before there is any. `stream_for` is the recipient of a stream in a channel;
+    until it ends everybody else sees it as `stream_opened`, what it was opened with. `unseen`: an
+    ephemeral message that Slack takes and shows to nobody.
     """
 
     channel: str
@@ -75,9 +79,13 @@ class Message:
     metadata: Json | None = None
     only_for: str = ""
     stream: str = ""
+    stream_mode: str = ""
     stream_started: float = 0.0
     stream_text: str = ""
     stream_chunks: list[Json] = field(default_factory=list)
+    stream_for: str = ""
+    stream_opened: Json = field(default_factory=dict)
+    unseen: bool = False
 
     @property
     def thread_ts(self) -> str:
@@ -106,6 +114,9 @@ class View:
 class Thread:
     """What the app set on a thread: status line, title, prompts, agent session.
 
+    `session` is the session's status, "" where there is none; `session_set` says when it was set,
+    and `worked` when the app last posted, updated or ended a message, in seconds since 1970.
+
     `ts` is "" for the prompts of a whole Messages tab.
     """
 
@@ -119,6 +130,9 @@ class Thread:
     prompts_title: str = ""
     session: str = ""
     session_title: str = ""
+    session_initiator: str = ""
+    session_set: float = 0.0
+    worked: float = 0.0
 
 
 @dataclass(kw_only=True)

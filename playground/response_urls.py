@@ -35,16 +35,17 @@ class ResponseUrls:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one POST and record it as a call of "response_url"."""
-        record = self._slack.calls.start(METHOD, {}, time.time())
+        record = self._slack.calls.start(METHOD, {})
         try:
             body = json.loads(await request.text())
         except ValueError:
             record.outcome, record.status = "invalid_payload", 400
+            self._slack.calls.finish(record)
             return web.Response(status=400, text="invalid_payload")
         record.args = body
         error, status = self._respond(request.path.lstrip("/"), body)
         record.outcome, record.status, record.executed = error or "ok", status, not error
-        record.ms = round((time.time() - record.time) * 1000, 2)
+        self._slack.calls.finish(record)
         self._slack.updates.publish({"changed": "calls", "method": METHOD})
         if error:
             return web.json_response({"ok": False, "error": error}, status=status)
@@ -62,8 +63,7 @@ class ResponseUrls:
             return "invalid_payload", 400
         if not any(body.get(k) for k in ("text", "blocks", "attachments", "delete_original")):
             return "no_text", 400
-        if "blocks" in body and (errors := block_errors(body["blocks"])):
-            self._slack.violations.add(METHOD, errors)
+        if "blocks" in body and block_errors(body["blocks"]):
             return "invalid_blocks", 400
         self._slack.violations.add(METHOD, message_advice(body))
         target.uses += 1

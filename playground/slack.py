@@ -30,6 +30,7 @@ class Settings:
     """What a test may turn: limits in seconds and characters."""
 
     rate_limits: bool = False
+    reading_limits: bool = False
     stream_seconds: float = 300.0
     stream_characters: int = 12_000
 
@@ -53,7 +54,13 @@ class Slack:
     rate_limits: RateLimits = field(default_factory=RateLimits)
     settings: Settings = field(default_factory=Settings)
     revoked: bool = False
+    declined: frozenset[str] = frozenset()
     url: str = ""
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """The scopes of the bot token: the manifest's, without declined optional ones."""
+        return self.manifest.scopes - self.declined
 
 
 @asynccontextmanager

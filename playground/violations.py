@@ -1,28 +1,10 @@
-"""What the app sent that Slack, or Slack's guidance, does not want, whatever became of it."""
+"""What the app sent that lacks what Slack's guidance asks for, or that an ack got wrong."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-PAYLOAD_ERRORS = frozenset(
-    {
-        "invalid_arguments",
-        "invalid_attachments",
-        "invalid_blocks",
-        "invalid_chunks",
-        "invalid_metadata_format",
-        "invalid_metadata_schema",
-        "markdown_text_conflict",
-        "metadata_too_large",
-        "missing_argument",
-        "missing_recipient_team_id",
-        "missing_recipient_user_id",
-        "msg_blocks_too_long",
-        "msg_blocks_too_many",
-        "no_text",
-        "too_many_attachments",
-        "view_too_large",
-    }
-)
+UNSEEN = "an ephemeral message in a thread without replies is shown to nobody"
+"""Slack takes such a call and answers ok."""
 
 
 @dataclass(frozen=True, kw_only=True)

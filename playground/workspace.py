@@ -11,6 +11,7 @@ from playground.storage import Storage
 
 _ALPHABET = string.ascii_uppercase + string.digits
 STATUS_SECONDS = 120.0
+PROCESSING_SECONDS = 3_600.0
 
 
 class NotFoundError(Exception):
@@ -238,10 +239,12 @@ class Workspace:
         return [stored[ts] for ts in self._replies.get((channel_id, thread_ts), [])]
 
     def thread(self, channel_id: str, ts: str) -> Thread:
-        """What the app set on a thread, with an outdated status line gone."""
+        """What the app set on a thread: Slack ends an old status line, and `processing`, itself."""
         thread = self.threads.get((channel_id, ts)) or Thread(channel=channel_id, ts=ts)
         if thread.status and time.time() - thread.status_set > STATUS_SECONDS:
             thread.status, thread.loading_messages = "", []
+        if thread.session == "processing" and time.time() - thread.session_set > PROCESSING_SECONDS:
+            thread.session = "active"
         return thread
 
     def threads_in(self, channel_id: str) -> Iterator[Thread]:

@@ -44,7 +44,7 @@ BREAKS = (
     # --- whose memory -------------------------------------------------------------------------
     Break(
         "namespace id check",
-        "memory/namespace.py",
+        "memory/model/namespace.py",
         "if not isinstance(value, str) or not _ID.match(value):",
         "if not isinstance(value, str):",
         "An id with a dot or a wildcard would reach into another person's namespace.",
@@ -52,7 +52,7 @@ BREAKS = (
     ),
     Break(
         "view of a public channel",
-        "memory/namespace.py",
+        "memory/model/namespace.py",
         "return View(own=own, audiences=(PUBLIC,))",
         "return View(own=own, audiences=None)",
         "What was told in a direct message would be shown to a whole channel.",
@@ -60,7 +60,7 @@ BREAKS = (
     ),
     Break(
         "view of a Slack Connect channel",
-        "memory/namespace.py",
+        "memory/model/namespace.py",
         "(own.audience,) if shared else (PUBLIC, own.audience)",
         "(PUBLIC, own.audience)",
         "What was told inside the company would be shown to another company.",
@@ -76,7 +76,7 @@ BREAKS = (
     ),
     Break(
         "prefix range bound",
-        "memory/memories.py",
+        "memory/store/memories.py",
         '"high": f"{person.prefix}/"}',
         '"high": f"{person.prefix}~"}',
         "The range of U1 would hold the memories of U12.",
@@ -84,7 +84,7 @@ BREAKS = (
     ),
     Break(
         "row-level security of memories",
-        "memory/migrations/0001_people.sql",
+        "memory/postgres/migrations/0001_people.sql",
         "ALTER TABLE store ENABLE ROW LEVEL SECURITY;",
         "",
         "A query that forgets its WHERE would return everybody's memories.",
@@ -92,7 +92,7 @@ BREAKS = (
     ),
     Break(
         "whose memories may be reached",
-        "memory/migrations/0007_policies_once.sql",
+        "memory/postgres/migrations/0007_policies_once.sql",
         """ALTER POLICY own_memories ON store
     USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true) || '.'))""",
         """ALTER POLICY own_memories ON store
@@ -110,7 +110,7 @@ BREAKS = (
     ),
     Break(
         "role of a transaction",
-        "memory/database.py",
+        "memory/postgres/database.py",
         '(("role", APP_ROLE), *scope)',
         "scope",
         "A transaction would act as the user that connects: where that is the owner, unbound.",
@@ -121,7 +121,7 @@ BREAKS = (
     ),
     Break(
         "a user that serves inherits no rows",
-        "memory/roles.py",
+        "memory/postgres/roles.py",
         "((APP_ROLE, False), *(",
         "((APP_ROLE, True), *(",
         "A statement outside of a transaction could read the rows of any person.",
@@ -129,7 +129,7 @@ BREAKS = (
     ),
     Break(
         "role of one statement alone",
-        "memory/database.py",
+        "memory/postgres/database.py",
         "'{APP_ROLE}', true); ",
         "'{APP_ROLE}', false); ",
         "The next user of the pooled connection would act as the application.",
@@ -140,7 +140,7 @@ BREAKS = (
     ),
     Break(
         "scope of one transaction",
-        "memory/database.py",
+        "memory/postgres/database.py",
         "set_config({}, {}, true)",
         "set_config({}, {}, false)",
         "The next user of the pooled connection would act as the person before.",
@@ -166,7 +166,7 @@ BREAKS = (
     ),
     Break(
         "no temporary tables",
-        "memory/roles.py",
+        "memory/postgres/roles.py",
         """    if row and row["granted"]:""",
         """    if row and row["granted"] and False:""",
         "An SQL injection could create temporary tables whose names hide ours.",
@@ -177,7 +177,7 @@ BREAKS = (
     ),
     Break(
         "expired questions only",
-        "memory/migrations/0011_expired_questions.sql",
+        "memory/postgres/migrations/0011_expired_questions.sql",
         "DELETE FROM memory_questions WHERE expires_at < now() RETURNING 1",
         "DELETE FROM memory_questions RETURNING 1",
         "The upkeep would delete every question before anybody could answer it.",
@@ -193,7 +193,7 @@ BREAKS = (
     ),
     Break(
         "migrations that the queue's schema contains",
-        "memory/migrating.py",
+        "memory/postgres/migrate.py",
         "for name in (step.name, *step.includes):",
         "for name in (step.name,):",
         "A new database would be migrated a second time, and fail.",
@@ -201,7 +201,7 @@ BREAKS = (
     ),
     Break(
         "lock of the migration",
-        "memory/migrating.py",
+        "memory/postgres/migrate.py",
         '.fetchall()[0]["taken"]:',
         '.fetchall()[0]["taken"] and False:',
         "Two replicas that start at once would both create the tables.",
@@ -209,7 +209,7 @@ BREAKS = (
     ),
     Break(
         "a silent PostgreSQL",
-        "memory/database.py",
+        "memory/postgres/database.py",
         "        line.shutdown(socket.SHUT_RDWR)",
         "        line.getpeername()",
         "A command or an event would wait for as long as PostgreSQL says nothing.",
@@ -217,7 +217,7 @@ BREAKS = (
     ),
     Break(
         "a PostgreSQL that takes no writes",
-        "memory/database.py",
+        "memory/postgres/database.py",
         "            await conn.close()",
         "            pass",
         "After a failover every write would go to the old server, and fail, for ever.",
@@ -225,7 +225,7 @@ BREAKS = (
     ),
     Break(
         "a commit without an answer",
-        "memory/database.py",
+        "memory/postgres/database.py",
         "        raise OutcomeUnknown(",
         "        raise psycopg.OperationalError(",
         "A person would be told that nothing was forgotten when perhaps all was.",
@@ -251,7 +251,7 @@ BREAKS = (
     ),
     Break(
         "stored embedding space",
-        "memory/migrating.py",
+        "memory/postgres/migrate.py",
         "if stored != space:",
         "if stored.model != space.model:",
         "Vectors of another size would be compared with the stored ones.",
@@ -259,7 +259,7 @@ BREAKS = (
     ),
     Break(
         "dimensions of an answer",
-        "memory/embeddings.py",
+        "memory/embeddings/embedder.py",
         "any(len(v) != self.space.dimensions for v in vectors)",
         "False",
         "A vector of another size would fail inside PostgreSQL, in the middle of a turn.",
@@ -267,7 +267,7 @@ BREAKS = (
     ),
     Break(
         "forgetting",
-        "memory/forgetting.py",
+        "memory/store/forgetting.py",
         '        await rows.delete(connection, [(row["prefix"], row["key"]) for row in stored])\n',
         "",
         "A memory that was reported as forgotten would still be there, its vector too.",
@@ -275,7 +275,7 @@ BREAKS = (
     ),
     Break(
         "a tool ends no memory",
-        "memory/tools.py",
+        "memory/tools/memory_tools.py",
         "if level(schema.__name__, valid) == 0:",
         "if False:",
         "A model could remove a memory without a click, by a score of 0.",
@@ -283,7 +283,7 @@ BREAKS = (
     ),
     Break(
         "one run of a data directory",
-        "memory/embedded/server.py",
+        "memory/postgres/embedded/server.py",
         "if not self._run_lock.acquire():",
         "if False:",
         "A second `kioku up` would take the first one's PostgreSQL down with it.",
@@ -294,7 +294,7 @@ BREAKS = (
     # --- what may be remembered: the evidence rule ----------------------------------------------
     Break(
         "a quote was typed",
-        "memory/evidence.py",
+        "memory/formation/evidence.py",
         "        if position < 0 or (",
         "        if position < -1 or (",
         "Whatever the model makes up would be remembered of the person.",
@@ -305,7 +305,7 @@ BREAKS = (
     ),
     Break(
         "a letter is no quote",
-        "memory/evidence.py",
+        "memory/formation/evidence.py",
         "(len(wanted) < 2 and not self._may_be_short(wanted, quote))",
         "not wanted",
         "The letter I of any sentence would be evidence for anything.",
@@ -313,7 +313,7 @@ BREAKS = (
     ),
     Break(
         "evidence is the typed sentence",
-        "memory/evidence.py",
+        "memory/formation/evidence.py",
         "            text=_window(message, first, last, start, end),",
         "            text=quote[:MAX_TEXT],",
         "Half a sentence, in the model's spelling, would be kept as what the person said.",
@@ -321,7 +321,7 @@ BREAKS = (
     ),
     Break(
         "a stop within a word ends no sentence",
-        "memory/evidence.py",
+        "memory/formation/evidence.py",
         'or (found["space"] and not',
         "or (not",
         "The verdict would read half a sentence with a version number in it.",
@@ -329,7 +329,7 @@ BREAKS = (
     ),
     Break(
         "the newest message is the source",
-        "memory/evidence.py",
+        "memory/formation/evidence.py",
         "    for index in reversed(range(len(messages))):",
         "    for index in range(len(messages)):",
         "A memory would go with an older message than the one that said it last.",
@@ -339,7 +339,7 @@ BREAKS = (
     ),
     Break(
         "so much of a message counts",
-        "memory/evidence.py",
+        "memory/formation/evidence.py",
         "        self.text = clean(self.words.text)[:MAX_MESSAGE]",
         "        self.text = clean(self.words.text)",
         "What was cut off before it was asked about would be evidence.",
@@ -347,7 +347,7 @@ BREAKS = (
     ),
     Break(
         "an emoji alone forms nothing",
-        "memory/formation.py",
+        "memory/formation/former.py",
         "        messages = [one for one in messages if one.says_something]\n",
         "",
         "The memory model would be paid for every thumbs-up.",
@@ -355,7 +355,7 @@ BREAKS = (
     ),
     Break(
         "marks are parts of words",
-        "memory/text.py",
+        "memory/model/text.py",
         'if unicodedata.category(c)[0] in "LMN")',
         'if unicodedata.category(c)[0] in "LN")',
         "In Hindi or Thai other words than the person's would pass for theirs.",
@@ -363,7 +363,7 @@ BREAKS = (
     ),
     Break(
         "punctuation is no difference",
-        "memory/text.py",
+        "memory/model/text.py",
         'if unicodedata.category(c)[0] in "LMN")',
         "if not c.isspace())",
         "A quote without the person's full stop would not be found.",
@@ -374,7 +374,7 @@ BREAKS = (
     ),
     Break(
         "width is no difference",
-        "memory/text.py",
+        "memory/model/text.py",
         'unicodedata.normalize("NFKC", cluster.group())',
         'unicodedata.normalize("NFC", cluster.group())',
         "What was typed in one width would not be found in another.",
@@ -382,7 +382,7 @@ BREAKS = (
     ),
     Break(
         "C++ is not C",
-        "memory/text.py",
+        "memory/model/text.py",
         'or unicodedata.category(c)[0] in "LMNS")',
         'or unicodedata.category(c)[0] in "LMN")',
         "An interest in C++ would overwrite one in C.",
@@ -390,7 +390,7 @@ BREAKS = (
     ),
     Break(
         "C# is not C",
-        "memory/text.py",
+        "memory/model/text.py",
         '_IN_NAMES = frozenset("#")',
         '_IN_NAMES = frozenset("")',
         "An interest in C# would overwrite one in C.",
@@ -398,7 +398,7 @@ BREAKS = (
     ),
     Break(
         "invisible marks are not stored",
-        "memory/text.py",
+        "memory/model/text.py",
         'not in ("Cc", "Cf", "Cs", "Co")',
         'not in ("Cc", "Cs", "Co")',
         "A memory could be shown in another order than it is written in.",
@@ -406,7 +406,7 @@ BREAKS = (
     ),
     Break(
         "links nobody typed",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         "    if links_not_typed(content, messages):",
         "    if links_not_typed({}, messages):",
         "A model could be talked into remembering somebody's link.",
@@ -414,7 +414,7 @@ BREAKS = (
     ),
     Break(
         "a sentence with a credential",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         "    quoted = [evidence.text, *texts(content)]",
         "    quoted = [*texts(content)]",
         "A password told in passing would be kept, as what a memory was said in.",
@@ -422,7 +422,7 @@ BREAKS = (
     ),
     Break(
         "a memory with a credential",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         "    if any(holds_secret(text) or is_redacted(text) for text in quoted):",
         "    if any(holds_secret(text) or is_redacted(text) for text in quoted[:1]):",
         "A password of another sentence would be kept, and repeated.",
@@ -503,7 +503,7 @@ BREAKS = (
     ),
     Break(
         "tokens of known forms",
-        "memory/credentials.py",
+        "memory/credentials/detection.py",
         "            _formats(folded), _numbers",
         "            _numbers",
         "An access token would be remembered.",
@@ -511,7 +511,7 @@ BREAKS = (
     ),
     Break(
         "short values beside their name",
-        "memory/credentials.py",
+        "memory/credentials/detection.py",
         "_labelled(folded), _named(folded)",
         "_labelled(folded)",
         "A PIN or a one-time code would be stored.",
@@ -519,7 +519,7 @@ BREAKS = (
     ),
     Break(
         "labelled values",
-        "memory/credentials.py",
+        "memory/credentials/detection.py",
         "_ibans(folded), _labelled(folded), _named",
         "_ibans(folded), _named",
         "A password that is called one would be remembered.",
@@ -527,7 +527,7 @@ BREAKS = (
     ),
     Break(
         "the check digit of a card",
-        "memory/credentials.py",
+        "memory/credentials/detection.py",
         "for value in doubled) % 10 == 0",
         "for value in doubled) >= 0",
         "An order number would be refused as a payment card.",
@@ -535,7 +535,7 @@ BREAKS = (
     ),
     Break(
         "credentials in full width",
-        "memory/credentials.py",
+        "memory/credentials/detection.py",
         "    folded = text.translate(_FOLD)",
         "    folded = text.translate({})",
         "A card number typed in full-width digits would be remembered.",
@@ -551,7 +551,7 @@ BREAKS = (
     ),
     Break(
         "fields that fit their kind",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         'schema.model_validate(clean_content(content)).model_dump(mode="json")',
         'schema.model_construct(**clean_content(content)).model_dump(mode="json")',
         "A score of 1,000, or a memory of nothing, would be stored and break what reads it.",
@@ -559,7 +559,7 @@ BREAKS = (
     ),
     Break(
         "a memory is of something",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         '    if content.get(SUBJECT_FIELDS.get(kind, "")) == "":',
         "    if not content:",
         "A memory without a name would be stored, and every other one would be taken for it.",
@@ -567,7 +567,7 @@ BREAKS = (
     ),
     Break(
         "a memory keeps its kind",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         "(target is not None and target.kind != kind)",
         "(target is None and False)",
         "A liking would become a fact with the fields of both.",
@@ -575,7 +575,7 @@ BREAKS = (
     ),
     Break(
         "eight of one message",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         "        if (new[place] > MAX_NEW and",
         "        if (new[place] > MAX_NEW + 1 and",
         "One message could fill a person's memory.",
@@ -583,7 +583,7 @@ BREAKS = (
     ),
     Break(
         "eight of each message",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         "        place = (one.evidence.words.channel, one.evidence.words.ts)",
         '        place = ("", "")',
         "Who says much in a burst would be remembered by its first message alone.",
@@ -591,7 +591,7 @@ BREAKS = (
     ),
     Break(
         "three removals at most",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         "in_excess=removals > MAX_REMOVALS)",
         "in_excess=removals > MAX_REMOVALS + 1)",
         "One message could empty a person's memory.",
@@ -599,7 +599,7 @@ BREAKS = (
     ),
     Break(
         "a new memory is for here",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         "    if target is None and tuple(write.namespace) != own.parts:",
         "    if target is None and not write.namespace:",
         "What a model proposes for another audience, or person, would be stored.",
@@ -607,7 +607,7 @@ BREAKS = (
     ),
     Break(
         "a request to forget waits for its click",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         "if not one.words.asked), None)",
         "if one.words), None)",
         "Formation would forget what the person was only asked about.",
@@ -618,7 +618,7 @@ BREAKS = (
     ),
     Break(
         "a level of 0 waits for its click too",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         "    if proposal.removes and evidence.words.asked:",
         "    if proposal.removes and not evidence.text:",
         "Formation would forget, by a score of 0, what the person was only asked about.",
@@ -628,7 +628,7 @@ BREAKS = (
     ),
     Break(
         "an insert empties no field",
-        "memory/proposals.py",
+        "memory/formation/proposals.py",
         "(value is not None or patches)",
         "(patches or True)",
         "What is said again in fewer words would lose what was said before.",
@@ -640,7 +640,7 @@ BREAKS = (
     # --- what may be remembered: the verdict ----------------------------------------------------
     Break(
         "what is known is paired before the verdict",
-        "memory/user_store.py",
+        "memory/formation/user_store.py",
         "cap(await self._paired(proposals))",
         "cap(proposals)",
         "The verdict would be about something new where something known is changed.",
@@ -648,7 +648,7 @@ BREAKS = (
     ),
     Break(
         "pairs in a large memory",
-        "memory/user_store.py",
+        "memory/formation/user_store.py",
         "        if not self._whole and (",
         "        if self._whole and (",
         "Of many memories what is said again would be asked about instead of changed.",
@@ -656,7 +656,7 @@ BREAKS = (
     ),
     Break(
         "no verdict is no approval",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "    if verdict is None or not verdict.supported:\n",
         "    if verdict is None:\n        return None\n    if not verdict.supported:\n",
         "What the model passes over in its verdicts would be remembered.",
@@ -666,7 +666,7 @@ BREAKS = (
     ),
     Break(
         "the sentence says it",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "    if verdict is None or not verdict.supported:",
         "    if verdict is None:",
         "The opposite of what was said would be remembered.",
@@ -676,7 +676,7 @@ BREAKS = (
     ),
     Break(
         "a removal needs the verdict",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "    if verdict is None or not verdict.supported:",
         "    if verdict is None or not (verdict.supported or proposal.removes):",
         "The model could remove memories that nobody took back.",
@@ -684,7 +684,7 @@ BREAKS = (
     ),
     Break(
         "of the person themself",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         '    if verdict.about == "other" and verdict.sensitive == "none":',
         '    if verdict.about == "nobody":',
         "A colleague's leave would be remembered as the person's.",
@@ -692,7 +692,7 @@ BREAKS = (
     ),
     Break(
         "asserted as true now",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         '    if verdict.modality != "asserted" and not (asked_for or ended):',
         '    if verdict.modality == "past" and not ended:',
         "Questions, jokes and daydreams would be remembered as facts.",
@@ -700,7 +700,7 @@ BREAKS = (
     ),
     Break(
         "what is over is not remembered",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         '    ended = proposal.removes and verdict.modality == "past"',
         '    ended = verdict.modality == "past"',
         "Where somebody used to live would be remembered as where they live.",
@@ -708,7 +708,7 @@ BREAKS = (
     ),
     Break(
         "what is over is removed",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         '    ended = proposal.removes and verdict.modality == "past"',
         "    ended = False",
         '"I used to like pasta" would not end the liking.',
@@ -716,7 +716,7 @@ BREAKS = (
     ),
     Break(
         "a request may remove",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "    wish = proposal.removes or proposal.kind == INSTRUCTION_KIND",
         "    wish = proposal.kind == INSTRUCTION_KIND",
         '"Please forget that I like pasta" would be refused as a mere request.',
@@ -724,7 +724,7 @@ BREAKS = (
     ),
     Break(
         "a request may be about answers",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "    wish = proposal.removes or proposal.kind == INSTRUCTION_KIND",
         "    wish = proposal.removes",
         "How somebody asks to be answered would not be remembered.",
@@ -732,7 +732,7 @@ BREAKS = (
     ),
     Break(
         "a request is no fact",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         '    asked_for = wish and verdict.modality == "request"',
         '    asked_for = verdict.modality == "request"',
         "What somebody asks to have done would be remembered of them.",
@@ -743,7 +743,7 @@ BREAKS = (
     ),
     Break(
         "what is over by its date",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "        if end is not None and end <= at:",
         "        if end is not None and end <= datetime.min.replace(tzinfo=UTC):",
         "A visit that ended last week would be remembered.",
@@ -751,7 +751,7 @@ BREAKS = (
     ),
     Break(
         "the last day counts whole",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "day + timedelta(days=1), time(), zone)",
         "day, time(), zone)",
         "A visit until Monday would be forgotten as Monday begins.",
@@ -761,7 +761,7 @@ BREAKS = (
     ),
     Break(
         "a day ends where the person is",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "day + timedelta(days=1), time(), zone)",
         "day + timedelta(days=1), time(), UTC)",
         "What holds for a day would go at midnight of another country.",
@@ -771,7 +771,7 @@ BREAKS = (
     ),
     Break(
         "an end is kept",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "        elif restated:",
         "        elif content:",
         "A detail added to what holds until Monday would make it hold for ever.",
@@ -782,7 +782,7 @@ BREAKS = (
     ),
     Break(
         "an end is dropped",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "        elif restated:",
         "        elif not content:",
         "What is said anew, without an end, would still be deleted.",
@@ -790,7 +790,7 @@ BREAKS = (
     ),
     Break(
         "another fact has an end of its own",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "subject(proposal.kind, content) != subject(proposal.kind, before)",
         'subject(proposal.kind, content) == ""',
         "Where somebody lives now would be deleted on the day their visit there ended.",
@@ -798,7 +798,7 @@ BREAKS = (
     ),
     Break(
         "what is unclear is asked",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         '    if verdict.conflict == "unclear":',
         '    if verdict.conflict == "both":',
         "A visit to Tokyo would overwrite a home in Osaka.",
@@ -806,7 +806,7 @@ BREAKS = (
     ),
     Break(
         "an unclear removal is asked",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         'or (verdict is not None and verdict.conflict == "unclear")',
         "or False",
         "What somebody may still like would be removed unasked.",
@@ -814,7 +814,7 @@ BREAKS = (
     ),
     Break(
         "sensitive and never",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         '    if verdict.sensitive != "none" and sensitive == "never":',
         '    if verdict.sensitive == sensitive == "never":',
         "An operator's KIOKU_SENSITIVE=never would have no effect.",
@@ -822,7 +822,7 @@ BREAKS = (
     ),
     Break(
         "sensitive and asked",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         '    return sensitive == "ask" or verdict',
         "    return verdict",
         "An operator's KIOKU_SENSITIVE=ask would have no effect in direct messages.",
@@ -830,7 +830,7 @@ BREAKS = (
     ),
     Break(
         "sensitive and stored",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         '(sensitive == "store" and verdict.about == "speaker")',
         '(sensitive == "keep" and verdict.about == "speaker")',
         "An operator's KIOKU_SENSITIVE=store would have no effect in channels.",
@@ -838,7 +838,7 @@ BREAKS = (
     ),
     Break(
         "sensitive and of somebody else",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         '(sensitive == "store" and verdict.about == "speaker")',
         '(sensitive == "store")',
         "A child's illness would be stored without a question.",
@@ -846,7 +846,7 @@ BREAKS = (
     ),
     Break(
         "sensitive and of somebody else in a direct message",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         ' or verdict.about == "other" or',
         " or",
         "A child's illness would be stored without a question where no policy is set.",
@@ -854,7 +854,7 @@ BREAKS = (
     ),
     Break(
         "sensitive and in a channel",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         " or own.audience != DM",
         "",
         "An illness told in a channel would be stored there without a question.",
@@ -862,7 +862,7 @@ BREAKS = (
     ),
     Break(
         "a malformed verdict is asked for again",
-        "memory/verdicts.py",
+        "memory/formation/verdicts.py",
         "            for _ in range(2):",
         "            for _ in range(1):",
         "One slip of the model's would lose what a person said.",
@@ -870,7 +870,7 @@ BREAKS = (
     ),
     Break(
         "two malformed verdicts approve nothing",
-        "memory/verdicts.py",
+        "memory/formation/verdicts.py",
         '        return Judged(tokens=tokens, problem="unusable_verdict")',
         "        return Judged(tokens=tokens)",
         "What nobody could judge would be refused as not said.",
@@ -878,7 +878,7 @@ BREAKS = (
     ),
     Break(
         "who declines is not asked again",
-        "memory/verdicts.py",
+        "memory/formation/verdicts.py",
         '                if answer.additional_kwargs.get("refusal"):',
         '                if answer.additional_kwargs.get("refused"):',
         "A model that declines would be paid for twice.",
@@ -886,7 +886,7 @@ BREAKS = (
     ),
     Break(
         "a refusal is seen in chat completions",
-        "memory/chat_model.py",
+        "memory/formation/chat_model.py",
         '    return bool(answer.additional_kwargs.get("refusal")) or any(',
         "    return any(",
         "A refusal would be taken for a malformed answer, and asked for again.",
@@ -894,7 +894,7 @@ BREAKS = (
     ),
     Break(
         "a refusal is seen in the Responses API",
-        "memory/chat_model.py",
+        "memory/formation/chat_model.py",
         'block.get("type") == "refusal" for block',
         'block.get("type") == "refused" for block',
         "A refusal would be taken for a malformed answer, and asked for again.",
@@ -902,7 +902,7 @@ BREAKS = (
     ),
     Break(
         "without verdicts the words wait",
-        "memory/verdicts.py",
+        "memory/formation/verdicts.py",
         "                except ModelDown as fault:\n",
         "                except ModelDown as fault:\n                    return Judged()\n",
         "What was said while the model was away would never be remembered.",
@@ -910,7 +910,7 @@ BREAKS = (
     ),
     Break(
         "a deadline of formation",
-        "memory/formation.py",
+        "memory/formation/former.py",
         "async with asyncio.timeout(deadline):",
         "async with asyncio.timeout(None):",
         "A command would wait for as long as the model likes.",
@@ -918,7 +918,7 @@ BREAKS = (
     ),
     Break(
         "a deadline of the tool",
-        "memory/tool_store.py",
+        "memory/tools/store.py",
         "async with asyncio.timeout(JUDGED_WITHIN):",
         "async with asyncio.timeout(None):",
         "An answer would wait for as long as the verdict takes.",
@@ -926,7 +926,7 @@ BREAKS = (
     ),
     Break(
         "late is not done",
-        "memory/formation.py",
+        "memory/formation/former.py",
         "tokens=sum(spent), late=True)",
         "tokens=sum(spent))",
         "Words whose formation took too long would count as formed.",
@@ -934,7 +934,7 @@ BREAKS = (
     ),
     Break(
         "what appeared since the verdict is asked about",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "asked for.\n                self._ask(proposal, verdict, row, ",
         "\n                self._merge(proposal, verdict, key, ",
         "A verdict on something new would overwrite what another run has just stored.",
@@ -945,7 +945,7 @@ BREAKS = (
     ),
     Break(
         "what changed since the verdict is asked about",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "        elif row.content != target.content:",
         "        elif row.kind != target.kind:",
         "An edit made during a formation would be overwritten.",
@@ -953,7 +953,7 @@ BREAKS = (
     ),
     Break(
         "what changed since the verdict is not removed",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "asks=asks or row.content != target.content)",
         "asks=asks)",
         "An edit made during a formation would be removed with what it changed.",
@@ -963,7 +963,7 @@ BREAKS = (
     ),
     Break(
         "what it says already is no question",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "        if row is not None and content == row.content:",
         "        if row is None and not content:",
         "Who says the same twice at once would be asked whether to replace it by itself.",
@@ -971,7 +971,7 @@ BREAKS = (
     ),
     Break(
         "what wider ears know stays",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "        elif target.namespace != self._own:",
         "        elif target.namespace.person != self._own.person:",
         "A change for a private channel would not stand before what was told in public.",
@@ -979,7 +979,7 @@ BREAKS = (
     ),
     Break(
         "an excess removal asks about nothing wider",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         "        if proposal.removes and asks:",
         '        if proposal.removes and asks and row.key == "":',
         "Who taps Yes would remove for everybody what they took back here.",
@@ -987,7 +987,7 @@ BREAKS = (
     ),
     Break(
         "an update keeps its key",
-        "memory/commit.py",
+        "memory/formation/commit.py",
         'verdict, row.key, {**current["content"]',
         'verdict, str(uuid.uuid4()), {**current["content"]',
         "A change of mind would stand beside what it replaced.",
@@ -995,7 +995,7 @@ BREAKS = (
     ),
     Break(
         "one message is one source",
-        "memory/rows.py",
+        "memory/store/rows.py",
         "    return known if new in known else [*others, dict(new)]",
         "    return [*known, dict(new)]",
         "A memory formed twice of one message would outlive that message.",
@@ -1003,7 +1003,7 @@ BREAKS = (
     ),
     Break(
         "nothing closes a frame of the verdict",
-        "memory/verdicts.py",
+        "memory/formation/verdicts.py",
         '    shut = [line.replace("<", "\\\\u003c").replace(">", "\\\\u003e") for line in lines]',
         "    shut = lines",
         "A message could end its frame and approve itself.",
@@ -1011,7 +1011,7 @@ BREAKS = (
     ),
     Break(
         "the verdict reads the person's letters",
-        "memory/verdicts.py",
+        "memory/formation/verdicts.py",
         "json.dumps(value, ensure_ascii=False, default=str)",
         "json.dumps(value, default=str)",
         "Whoever does not write in ASCII would be judged by escapes, at several times the tokens.",
@@ -1019,7 +1019,7 @@ BREAKS = (
     ),
     Break(
         "the verdict knows the question",
-        "memory/verdicts.py",
+        "memory/formation/verdicts.py",
         '        "question": words.reply_to,',
         '        "question": None,',
         'What a "yes" answers would be anybody\'s guess.',
@@ -1027,7 +1027,7 @@ BREAKS = (
     ),
     Break(
         "what was typed is sent for removals alone",
-        "memory/verdicts.py",
+        "memory/formation/verdicts.py",
         "    if any(one.removes for one in proposals):",
         "    if proposals:",
         "Every verdict would be paid for by all that was typed.",
@@ -1035,7 +1035,7 @@ BREAKS = (
     ),
     Break(
         "a removal is judged by all that was typed",
-        "memory/verdicts.py",
+        "memory/formation/verdicts.py",
         "    if any(one.removes for one in proposals):",
         "    if not proposals:",
         "Nobody could tell whether something was taken back.",
@@ -1043,7 +1043,7 @@ BREAKS = (
     ),
     Break(
         "a removal is not judged by what was asked",
-        "memory/verdicts.py",
+        "memory/formation/verdicts.py",
         "for one in messages if not one.words.asked])",
         "for one in messages])",
         "Words about which the person was asked would remove something else.",
@@ -1053,7 +1053,7 @@ BREAKS = (
     ),
     Break(
         "verdicts are not kept by the model's host",
-        "memory/chat_model.py",
+        "memory/formation/chat_model.py",
         "        store=False,",
         "        store=True,",
         "What people say of themselves would be kept elsewhere, out of reach of forgetting.",
@@ -1064,7 +1064,7 @@ BREAKS = (
     ),
     Break(
         "no verdict on nothing",
-        "memory/user_store.py",
+        "memory/formation/user_store.py",
         "        if not proposals or verifier is None:",
         "        if verifier is None:",
         "Small talk would be paid for twice.",
@@ -1072,7 +1072,7 @@ BREAKS = (
     ),
     Break(
         "without a verifier the quote decides",
-        "memory/user_store.py",
+        "memory/formation/user_store.py",
         "                verified=verifier is not None,",
         "                verified=True,",
         "With KIOKU_VERIFY=off nothing would ever be remembered.",
@@ -1082,7 +1082,7 @@ BREAKS = (
     ),
     Break(
         "verdicts can be switched off",
-        "bot/running/wiring.py",
+        "bot/running/forming.py",
         "    model = settings.verdict_model\n",
         "    model = settings.memory_model\n",
         "An operator's KIOKU_VERIFY=off would have no effect.",
@@ -1090,15 +1090,15 @@ BREAKS = (
     ),
     Break(
         "a policy for sensitive matters",
-        "bot/running/wiring.py",
-        ", sensitive=settings.sensitive)",
-        ")",
+        "bot/running/forming.py",
+        ", sensitive=settings.sensitive\n",
+        "\n",
         "An operator's KIOKU_SENSITIVE would have no effect.",
         ("tests/integration/test_store_anyway.py::test_the_settings_reach_the_verdicts",),
     ),
     Break(
         "tokens of verdicts count",
-        "memory/verdicts.py",
+        "memory/formation/verdicts.py",
         "                tokens += counted_tokens(answer)",
         "                tokens = 0",
         "A workspace's limit would not see half of what memory costs.",
@@ -1106,7 +1106,7 @@ BREAKS = (
     ),
     Break(
         "may I remember this, once",
-        "memory/questions.py",
+        "memory/formation/questions.py",
         " AND audience = %s AND (key = %s OR kind = 'store') AND",
         " AND audience = %s AND key = %s AND",
         "Who does not answer would be asked about the same illness again and again.",
@@ -1114,7 +1114,7 @@ BREAKS = (
     ),
     Break(
         "yes, remember this",
-        "memory/questions.py",
+        "memory/formation/questions.py",
         "            return [_beside(question, question.key)]\n",
         "            return []\n",
         "What somebody agreed to would not be remembered.",
@@ -1122,7 +1122,7 @@ BREAKS = (
     ),
     Break(
         "no, do not remember this",
-        "memory/questions.py",
+        "memory/formation/questions.py",
         '        if answer == "no" or (answer',
         "        if (answer",
         "What somebody declined would be remembered.",
@@ -1131,15 +1131,118 @@ BREAKS = (
     # --- what the memory model is asked -----------------------------------------------------------
     Break(
         "nothing to remember",
-        "memory/chat_model.py",
+        "memory/formation/chat_model.py",
         'kwargs["tool_choice"] = "auto"',
         'kwargs["tool_choice"] = "any"',
         'The model would have to write something about "ok thanks".',
         ("tests/integration/test_formation.py::test_ok_thanks_writes_nothing",),
     ),
     Break(
+        "the Responses API for every name of OpenAI's",
+        "memory/formation/chat_model.py",
+        '        use_responses_api=api == "responses",\n',
+        '        use_responses_api=None if api == "responses" else False,\n',
+        "gpt-5.6-luna and others would be asked through /chat/completions, which refuses tools.",
+        ("tests/integration/test_memory_models.py::test_formation_and_verdict_use_the_chosen_api",),
+    ),
+    Break(
+        "the setting for another API",
+        "bot/running/forming.py",
+        "        api=settings.memory_api,\n",
+        "",
+        "KIOKU_MEMORY_API=chat would have no effect.",
+        ("tests/integration/test_memory_models.py::test_the_setting_reaches_the_memory_model",),
+    ),
+    Break(
+        "no temperature for o1",
+        "memory/formation/chat_model.py",
+        "        temperature=None,",
+        "",
+        "ChatOpenAI would send o1 a temperature, which the Responses API refuses for it.",
+        ("tests/integration/test_memory_models.py::test_formation_and_verdict_use_the_chosen_api",),
+    ),
+    Break(
+        "fine-tuned models are OpenAI's",
+        "memory/formation/chat_model.py",
+        ' if colon and provider != "ft" else ',
+        " if colon else ",
+        "A fine-tuned memory model would be looked for at a provider called ft.",
+        (
+            "tests/integration/test_memory_models.py"
+            "::test_the_provider_is_what_precedes_the_first_colon",
+        ),
+    ),
+    Break(
+        "tools that are not strict",
+        "memory/formation/chat_model.py",
+        '{**tool["function"], "strict": False} if says_strict',
+        'tool["function"] if says_strict',
+        "The Responses API takes a missing strict for true, and refuses optional fields then.",
+        ("tests/integration/test_memory_models.py::test_every_tool_says_that_it_is_not_strict",),
+    ),
+    Break(
+        "a refused request is no outage",
+        "memory/formation/chat_model.py",
+        "    return ModelDown(name, refused=refused)",
+        "    return ModelDown(name)",
+        "A wrong setup would be retried like an outage, and no log line would name it.",
+        ("tests/integration/test_memory_models.py::test_a_refused_request_is_no_outage",),
+    ),
+    Break(
+        "codes of a failed response",
+        "memory/formation/chat_model.py",
+        "final=bool(code) and code not in _PASSING_CODES",
+        "final=False",
+        "Words that are refused for what they say would be sent again for a week.",
+        ("tests/integration/test_memory_models.py::test_a_failed_response_is_judged_by_its_code",),
+    ),
+    Break(
+        "texts are cut by what they cost",
+        "memory/embeddings/embedder.py",
+        'return encoded[:MAX_BYTES].decode("utf-8", "ignore") or " "',
+        'return encoded.decode() or " "',
+        "A long text of kanji or emoji would be refused by the embedding model.",
+        (
+            "tests/integration/test_embeddings.py::test_long_texts_in_any_script_are_embedded",
+            "tests/integration/test_embeddings.py"
+            "::test_what_is_embedded_fits_every_tokenizer_of_bytes",
+        ),
+    ),
+    Break(
+        "requests for embeddings have limits",
+        "memory/embeddings/embedder.py",
+        "len(request) == REQUEST_TEXTS or size + length > REQUEST_BYTES",
+        "len(request) == REQUEST_TEXTS",
+        "Many long texts at once would be refused: a request takes 300,000 tokens.",
+        ("tests/integration/test_embeddings.py::test_many_texts_are_divided_into_requests",),
+    ),
+    Break(
+        "the doctor asks the memory model for a verdict",
+        "bot/doctor/remembering.py",
+        "        if not await gives_verdicts(create_chat_model(settings, model)):\n",
+        "        if not model:\n",
+        "A model that judges nothing would be found only when nothing is remembered.",
+        ("tests/integration/test_doctor.py::test_a_model_that_calls_no_tools_is_told",),
+    ),
+    Break(
+        "the doctor looks at what was stored",
+        "memory/formation/model_check.py",
+        "    return bool(await store.asearch(_OWN.parts))",
+        "    return True",
+        "A model that calls no tools would be called well.",
+        ("tests/integration/test_doctor.py::test_a_model_that_calls_no_tools_is_told",),
+    ),
+    Break(
+        "words wait while requests are refused",
+        "bot/learning.py",
+        "await self._defer(connection, namespace, REFUSED_SECONDS)",
+        "await self._defer(connection, namespace, 0.0)",
+        "A wrong setup would be asked without a pause.",
+        ("tests/integration/test_turn.py::test_words_stay_while_the_model_refuses_requests",),
+    ),
+    Break(
         "a short definition of patches",
-        "memory/chat_model.py",
+        "memory/formation/chat_model.py",
         '    if function["name"] == "PatchDoc":',
         '    if function["name"] == "Patch":',
         "A thousand tokens would be sent with every formation, to ask for the same.",
@@ -1147,7 +1250,7 @@ BREAKS = (
     ),
     Break(
         "a patch has a path",
-        "memory/chat_model.py",
+        "memory/formation/chat_model.py",
         '                    "required": ["op", "path"],\n',
         '                    "required": ["op"],\n',
         "A model that leaves the path out would be told nothing of it.",
@@ -1155,7 +1258,7 @@ BREAKS = (
     ),
     Break(
         "a field may be empty",
-        "memory/chat_model.py",
+        "memory/formation/chat_model.py",
         'kept = {**other, **kept, "type": [other["type"], "null"]}',
         "kept = {**other, **kept}",
         "The model would fill in what nobody said.",
@@ -1163,7 +1266,7 @@ BREAKS = (
     ),
     Break(
         "a field called title",
-        "memory/chat_model.py",
+        "memory/formation/chat_model.py",
         '    if isinstance(properties := schema.get("properties"), dict):',
         '    if isinstance(properties := schema.get("fields"), dict):',
         "An operator's kind with a field called title would lose it.",
@@ -1203,7 +1306,7 @@ BREAKS = (
     ),
     Break(
         "the memory model sees our question",
-        "memory/formation.py",
+        "memory/formation/former.py",
         '    before = [{"role": "assistant", "content": clean(asked)}] if asked else []',
         "    before: list[dict[str, str]] = []",
         'The memory model would make nothing of a "yes".',
@@ -1238,7 +1341,7 @@ BREAKS = (
     # --- what is written --------------------------------------------------------------------------
     Break(
         "lock of a formation",
-        "memory/locks.py",
+        "memory/postgres/locks.py",
         '"SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (prefix,)',
         '"SELECT %s", (prefix,)',
         "Two runs at once would remember the same thing twice, or lose a change.",
@@ -1250,7 +1353,7 @@ BREAKS = (
     ),
     Break(
         "formed words are marked in the same transaction",
-        "memory/user_store.py",
+        "memory/formation/user_store.py",
         "            if in_commit is not None:",
         "            if in_commit is None:",
         "Words would be formed again and again, or marked without being formed.",
@@ -1261,7 +1364,7 @@ BREAKS = (
     ),
     Break(
         "one request for an outage",
-        "memory/chat_model.py",
+        "memory/formation/chat_model.py",
         "class ModelDown(BaseException):",
         "class ModelDown(Exception):",
         "trustcall would ask a model that is down 25 times.",
@@ -1307,7 +1410,7 @@ BREAKS = (
     ),
     Break(
         "a patch is of the memory it names",
-        "memory/store_manager.py",
+        "memory/formation/store_manager.py",
         'content.json_doc_id if removes else about.get("json_doc_id")',
         "None",
         "What changes would stand beside what it changes.",
@@ -1456,9 +1559,9 @@ BREAKS = (
     ),
     Break(
         "a limit that the model refuses",
-        "bot/reply.py",
-        '            if "max_output_tokens" in body and _refuses_limit(error):',
-        "            if False:",
+        "bot/model_request.py",
+        '    if "max_output_tokens" in body and "max_output_tokens" in named:',
+        "    if False:",
         "A model whose own limit of tokens is lower would answer nobody.",
         (
             "tests/integration/test_reply_limits.py::test_a_model_that_does_not_take_the_limit_answers",
@@ -1554,7 +1657,7 @@ BREAKS = (
     # --- what becomes of memories -------------------------------------------------------------
     Break(
         "undo of what changed since",
-        "memory/ledger.py",
+        "memory/store/ledger.py",
         "    if (current.value if current else None) != entry.after:",
         "    if current is None and entry.after:",
         "Undo of an old change would throw away what was said since.",
@@ -1562,7 +1665,7 @@ BREAKS = (
     ),
     Break(
         "dates come back",
-        "memory/ledger.py",
+        "memory/store/ledger.py",
         'dates=(record["created_at"], record["updated_at"]) if entry.before else None,',
         "dates=None,",
         "What is taken back would look as if it was said just now.",
@@ -1570,7 +1673,7 @@ BREAKS = (
     ),
     Break(
         "many rows in one statement",
-        "memory/writing.py",
+        "memory/store/unit_of_work.py",
         "        if not batches or seen & step.places or len(batches[-1]) == _BATCH:",
         "        if True:",
         "An import of a thousand lines would be thousands of statements.",
@@ -1578,7 +1681,7 @@ BREAKS = (
     ),
     Break(
         "a row changed twice",
-        "memory/writing.py",
+        "memory/store/unit_of_work.py",
         "        if not batches or seen & step.places or len(batches[-1]) == _BATCH:",
         "        if not batches:",
         "Of two changes of one memory in a run the second would be lost.",
@@ -1586,7 +1689,7 @@ BREAKS = (
     ),
     Break(
         "the ledger is forgotten too",
-        "memory/forgetting.py",
+        "memory/store/forgetting.py",
         "        await drop_traces(connection, person, keys)",
         "        assert keys is None or keys",
         "What was forgotten could be read in the history, and brought back from there.",
@@ -1594,7 +1697,7 @@ BREAKS = (
     ),
     Break(
         "what has ended is shown nowhere",
-        "memory/memories.py",
+        "memory/store/memories.py",
         "if not m.hides and (m.expires_at is None or m.expires_at > now)]",
         "if not m.hides or now is None]",
         "A visit until Friday would be talked of on Saturday.",
@@ -1602,7 +1705,7 @@ BREAKS = (
     ),
     Break(
         "questions are forgotten too",
-        "memory/traces.py",
+        "memory/store/dependents.py",
         '"(key = ANY(%(keys)s) OR narrow_key = ANY(%(keys)s))"',
         '"key = ANY(%(keys)s)"',
         "A question would go on quoting what was forgotten.",
@@ -1613,7 +1716,7 @@ BREAKS = (
     ),
     Break(
         "how to answer is always recalled",
-        "memory/recall.py",
+        "memory/recall/search.py",
         "            rows += await found.fetchall()",
         "            await found.fetchall()",
         "Who has told a lot would have to say again how they want to be answered.",
@@ -1621,7 +1724,7 @@ BREAKS = (
     ),
     Break(
         "a person's rows by the index",
-        "memory/memories.py",
+        "memory/store/memories.py",
         '"prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"',
         "\"prefix LIKE %(low)s || '%%'\"",
         "Each recall would read everybody's memories, and be slower with every new person.",
@@ -1632,7 +1735,7 @@ BREAKS = (
     ),
     Break(
         "the nearest are the nearest",
-        "memory/recall.py",
+        "memory/recall/search.py",
         "WHERE {where} ORDER BY d LIMIT {NEAREST}) nearest",
         "WHERE {where} LIMIT {NEAREST}) nearest",
         "Of many memories just any would be recalled.",
@@ -1640,7 +1743,7 @@ BREAKS = (
     ),
     Break(
         "a question is embedded once",
-        "memory/embeddings.py",
+        "memory/embeddings/embedder.py",
         " if key not in self._cache}",
         "}",
         "The same question would be paid for, and waited for, again and again.",
@@ -1664,7 +1767,7 @@ BREAKS = (
     ),
     Break(
         "own kinds are examined",
-        "memory/own_schemas.py",
+        "memory/model/custom_schemas.py",
         "        if fault := _fault(schema):",
         "        if fault := None:",
         "A kind that cannot work would fail at the first message, not at the start.",
@@ -1700,6 +1803,26 @@ BREAKS = (
             "tests/integration/test_conversation_kinds.py"
             "::test_the_newest_of_a_very_long_thread_are_read",
         ),
+    ),
+    Break(
+        "a stream keeps the mode it opened in",
+        "bot/posting/calls.py",
+        "    words = [text_chunk(text)] if text else []\n",
+        '    if not tasks:\n        return {"markdown_text": text}\n'
+        "    words = [text_chunk(text)] if text else []\n",
+        "Slack would refuse the end of every stream that began with a task.",
+        (
+            "tests/integration/test_delivery.py::test_all_content_of_a_stream_comes_in_chunks",
+            "tests/e2e/test_streaming.py::test_an_answer_that_begins_with_a_task_ends_as_a_stream",
+        ),
+    ),
+    Break(
+        "white space at the end of what was streamed",
+        "bot/posting/stream.py",
+        "            taken = taken.rstrip()\n",
+        "",
+        "An answer that ends in white space would be stopped and replaced by an update.",
+        ("tests/integration/test_delivery.py::test_white_space_at_the_end_does_not_end_a_stream",),
     ),
     Break(
         "stream → post",
@@ -1857,6 +1980,113 @@ BREAKS = (
         ("tests/integration/test_reply.py::test_a_search_sees_the_query_alone",),
     ),
     Break(
+        "a final code is no outage",
+        "bot/reply_errors.py",
+        'return self.cause in ("model_down", "model_busy")',
+        'return self.cause in ("model_down", "model_busy", "model_policy")',
+        "A refused prompt would wait half an hour, and three of them would stop all answers.",
+        (
+            "tests/integration/test_reply_errors.py::test_only_three_codes_can_pass",
+            "tests/integration/test_reply_errors.py::test_final_errors_do_not_open_the_breaker",
+        ),
+    ),
+    Break(
+        "a nested error has its code",
+        "bot/reply_errors.py",
+        "        return _failure(error.code, error.type)\n    return",
+        '        return ReplyFailed("model_down")\n    return',
+        "A stream that names its error in an object would always count as an outage.",
+        ("tests/integration/test_reply_errors.py::test_only_three_codes_can_pass",),
+    ),
+    Break(
+        "an unknown code is final",
+        "bot/reply_errors.py",
+        '        return ReplyFailed("model_failed", code)',
+        '        return ReplyFailed("model_down", code)',
+        "A message that the model can never answer would wait for half an hour.",
+        ("tests/integration/test_reply_errors.py::test_an_unknown_code_is_final",),
+    ),
+    Break(
+        "a code in the log is an identifier",
+        "bot/reply_errors.py",
+        "named = isinstance(code, str) and _IDENTIFIER.fullmatch(code)",
+        "named = isinstance(code, str)",
+        "A model's server could write what people said into the log.",
+        ("tests/integration/test_reply_errors.py::test_an_unknown_code_is_final",),
+    ),
+    Break(
+        "commentary is no part of the answer",
+        "bot/response_reader.py",
+        '                self._comments = fields.get("phase") == _COMMENTARY',
+        "                self._comments = False",
+        "What the model says on its way would be streamed as its answer.",
+        ("tests/integration/test_commentary.py",),
+    ),
+    Break(
+        "late commentary is taken out",
+        "bot/response_reader.py",
+        "                self._written.retract(self._begun_at)",
+        "                pass",
+        "Commentary whose phase comes late would be stored as the answer.",
+        ("tests/integration/test_commentary.py",),
+    ),
+    Break(
+        "messages are paragraphs",
+        "bot/written.py",
+        "        await self.settle()\n        self._gap = bool(self._parts)",
+        "        await self.settle()",
+        "Two messages of one response would run together in the middle of a line.",
+        ("tests/integration/test_commentary.py",),
+    ),
+    Break(
+        "links in commentary",
+        "bot/written.py",
+        "(links.feed(printable(text)) + links.settle())",
+        "printable(text)",
+        "A model could be made to show a link with what it knows as commentary.",
+        ("tests/integration/test_commentary.py",),
+    ),
+    Break(
+        "commentary counts",
+        "bot/written.py",
+        "        self.is_full |= self._used >= MAX_ANSWER",
+        "        pass",
+        "Commentary without an end would be paid for until the time is up.",
+        ("tests/integration/test_commentary.py",),
+    ),
+    Break(
+        "phases go back",
+        "bot/model_events.py",
+        'phase = {"phase": item["phase"]} if item.get("phase") in _PHASES else {}',
+        "phase = dict[str, str]()",
+        "The model would take its own commentary for an answer that it has given.",
+        ("tests/integration/test_commentary.py",),
+    ),
+    Break(
+        "reasoning is asked for",
+        "bot/model_request.py",
+        '            optional["include"] = [ENCRYPTED_REASONING]',
+        "            pass",
+        "A model would think anew after each tool call, at the person's cost.",
+        ("tests/integration/test_encrypted_reasoning.py",),
+    ),
+    Break(
+        "a refused include is left out",
+        "bot/model_request.py",
+        '    return "include" if reasons and _REASONING.search(named) else None',
+        "    return None",
+        "A model that does not reason would answer nobody.",
+        ("tests/integration/test_encrypted_reasoning.py",),
+    ),
+    Break(
+        "files that could not be read are named",
+        "bot/prompt.py",
+        'replace(file, content=None, trouble="files_model") if file.content else file',
+        "replace(file, content=None)",
+        "An answer without the file would pass for one about it.",
+        ("tests/integration/test_attachments.py",),
+    ),
+    Break(
         "a search that was not offered",
         "bot/reply.py",
         "        if name == SEARCH_TOOL and DEFINITION in tools:",
@@ -1909,7 +2139,7 @@ BREAKS = (
     ),
     Break(
         "answers are not kept by the model's host",
-        "bot/reply.py",
+        "bot/model_request.py",
         '"store": False,',
         '"store": True,',
         "What people ask would be kept elsewhere, out of reach of forgetting.",
@@ -2170,11 +2400,92 @@ BREAKS = (
     ),
     Break(
         "payloads are checked",
-        "bot/app.py",
+        "bot/intake.py",
         "        if body is None:",
-        "        if body is None and (body := dict(req.body)) is None:",
-        "A malformed payload would raise an exception after the acknowledgement.",
-        ("tests/e2e/test_fuzz.py::test_mutated_payloads_are_handled",),
+        "        if body is None and (body := dict(sent)) is None:",
+        "A malformed payload would raise an exception in a listener.",
+        ("tests/integration/test_event_shapes.py::test_mutated_shapes_are_acknowledged",),
+    ),
+    Break(
+        "unknown event types are acknowledged",
+        "bot/intake.py",
+        "return isinstance(kind, str) and kind not in EVENTS",
+        "return isinstance(kind, str) and kind not in EVENTS and False",
+        "Slack would deliver most of its published events again, and log them as malformed here.",
+        ("tests/integration/test_event_shapes.py::test_unknown_types_are_not_malformed",),
+    ),
+    Break(
+        "malformed events are acknowledged",
+        "bot/intake.py",
+        "        if not is_slacks(sent):",
+        "        if is_slacks(sent):",
+        "Slack would deliver a malformed event four times, and switch deliveries off in the end.",
+        (
+            "tests/integration/test_event_shapes.py",
+            "tests/e2e/test_event_shapes.py::test_malformed_events_are_acknowledged",
+        ),
+    ),
+    Break(
+        "malformed events are logged once by type",
+        "bot/intake.py",
+        '        if now - self._logged.get(kind, float("-inf")) < _LOG_AGAIN_SECONDS:',
+        "        if now < 0:",
+        "A client that sends malformed events would fill the log.",
+        ("tests/integration/test_event_shapes.py::test_mutated_shapes_are_acknowledged",),
+    ),
+    Break(
+        "timestamps are in range",
+        "bot/payloads.py",
+        "<= float(text) <= time.time() + _AHEAD_SECONDS",
+        "<= float(text)",
+        "A message of the year 2286 would stay the newest of its thread.",
+        ("tests/unit/test_payloads.py::test_what_slack_does_not_send_is_refused",),
+    ),
+    Break(
+        "a busy Slack is not a deleted file",
+        "bot/attachments.py",
+        '_Unseen("files_not_now" if is_passing(error) else "files_gone")',
+        '_Unseen("files_gone")',
+        "A person whose file Slack did not show in time would be told to send it once more.",
+        (
+            "tests/integration/test_attachments.py"
+            "::test_a_file_that_cannot_be_read_just_now_is_not_gone",
+        ),
+    ),
+    Break(
+        "a download waits as it is told",
+        "bot/slack_files.py",
+        "                await asyncio.sleep(limited.seconds)",
+        "                raise FileNotNow from limited",
+        "Each rate limit, also one of a second, would cost a file.",
+        ("tests/integration/test_attachments.py::test_a_file_is_waited_for",),
+    ),
+    Break(
+        "an unread thread is said",
+        "bot/threads.py",
+        "        unread = is_passing(error)",
+        "        unread = False",
+        "The model would answer about a thread as if nothing had been written in it.",
+        (
+            "tests/integration/test_attachments.py"
+            "::test_a_thread_that_cannot_be_read_just_now_is_said",
+        ),
+    ),
+    Break(
+        "the reading limits of unlisted apps",
+        "playground/web_api/call.py",
+        "            limit = min(limit, READING_OBJECTS)",
+        "            limit = max(limit, READING_OBJECTS)",
+        "No test would notice an app that needs more than 15 messages of a thread.",
+        ("tests/playground/test_web_api.py::test_reading_limits_of_unlisted_apps",),
+    ),
+    Break(
+        "a closed conversation is no error",
+        "bot/answering.py",
+        "            if failed.is_expected:",
+        "            if not failed.is_expected:",
+        "Each archived channel would report an error of the app.",
+        ("tests/integration/test_turn.py::test_what_slack_does_not_take_is_given_up",),
     ),
     Break(
         "equal errors are counted",
@@ -2210,6 +2521,44 @@ BREAKS = (
             "tests/integration/test_change_notices.py::test_a_job_that_runs_twice_shows_the_same",
             "tests/integration/test_audiences.py::test_lists_notices_and_history_are_for_one",
         ),
+    ),
+    Break(
+        "a refusal is seen where nobody has replied",
+        "bot/changed/privately.py",
+        "    return thread_ts if has_reply else None\n",
+        "    return thread_ts\n",
+        "Slack would show a refused mention's answer to nobody.",
+        ("tests/integration/test_policies.py::test_a_refused_mention_is_seen_by_its_author",),
+    ),
+    Break(
+        "a notice is seen where nobody has replied",
+        "bot/changed/places.py",
+        "return bool(self.reply_ts) or self.question_ts != self.thread_ts",
+        "return bool(self.thread_ts)",
+        "Slack would show the notice to nobody.",
+        (
+            "tests/integration/test_change_notices.py"
+            "::test_a_notice_without_an_answer_above_it_is_seen",
+        ),
+    ),
+    Break(
+        "the text of an answer that is read back",
+        "bot/changed/places.py",
+        'return fallback(str(message.get("text") or "")), [',
+        'return str(message.get("text") or ""), [',
+        "Below a long answer no notice would be shown: Slack refuses the update.",
+        (
+            "tests/integration/test_change_notices.py"
+            "::test_a_long_answer_that_is_read_back_keeps_its_notice",
+        ),
+    ),
+    Break(
+        "the length of rich text",
+        "bot/surfaces/reply.py",
+        "        return len(text) if isinstance(text, str) else text_length([*blocks.values()])\n",
+        "        return len(str(text))\n",
+        "A notice below a long answer would make the message longer than Slack takes.",
+        ("tests/unit/test_change_surfaces.py::test_an_answer_read_back_leaves_as_much_room_below",),
     ),
     Break(
         "a notice once",
@@ -2409,7 +2758,7 @@ BREAKS = (
     ),
     Break(
         "a link needs the same address in the person's message",
-        "memory/evidence.py",
+        "memory/formation/evidence.py",
         "    return [link for link in map(_trimmed, found) if _address(link) not in typed]",
         "    return [link for link in map(_trimmed, found) if _address(link) in typed]",
         "A link that the model made up would be stored as a memory.",
@@ -2441,7 +2790,7 @@ BREAKS = (
     ),
     Break(
         "deeply nested arguments are refused",
-        "memory/arguments.py",
+        "memory/tools/arguments.py",
         " and _depth_of(given) <= MAX_DEPTH else None",
         " else None",
         "Arguments nested a thousand times would end the turn with an error.",
@@ -2631,7 +2980,7 @@ BREAKS = (
     ),
     Break(
         "an instruction needs a tick",
-        "memory/transfer.py",
+        "memory/store/transfer.py",
         "one for one in found.memories if not one.is_instruction or one.reference in instructions",
         "one for one in found.memories if one.reference or instructions",
         "A file could tell the app how to answer, hidden among harmless memories.",
@@ -2642,7 +2991,7 @@ BREAKS = (
     ),
     Break(
         "a ticked instruction is judged",
-        "memory/confirming.py",
+        "memory/formation/imported_instructions.py",
         "and refusal(proposal, judged.verdicts.get(number), now, verifier.sensitive) is None",
         "and proposal.kind",
         "An imported instruction could be anything, if only the person ticks it.",
@@ -2661,7 +3010,7 @@ BREAKS = (
     ),
     Break(
         "dates that Python cannot read",
-        "memory/dates.py",
+        "memory/model/dates.py",
         "    if not is_in_range(moment):",
         "    if moment.year > 3_000:",
         "One date before the year 1 would make every read of its person's rows fail.",
@@ -2669,7 +3018,7 @@ BREAKS = (
     ),
     Break(
         "expiry of the others",
-        "memory/due.py",
+        "memory/store/expiry.py",
         "            if is_away(error):",
         "            if True:",
         "One person's unreadable row would stop the expiry of all others.",
@@ -2677,7 +3026,7 @@ BREAKS = (
     ),
     Break(
         "expiry in turn",
-        "memory/due.py",
+        "memory/store/expiry.py",
         "AS due ORDER BY number, expires_at LIMIT %s",
         "AS due ORDER BY expires_at LIMIT %s",
         "Every batch could consist of one person's unreadable rows.",
@@ -2693,10 +3042,10 @@ BREAKS = (
     ),
     Break(
         "embeddings in batches",
-        "memory/embeddings.py",
-        "BATCH = 128  # texts of one request",
+        "memory/embeddings/embedder.py",
+        "BATCH = 128  # texts that are embedded before others may be",
         "BATCH = 10_000",
-        "An import of more than 2,048 lines would fail: the API takes no more in one request.",
+        "Nobody would be answered while thousands of vectors of an import are read.",
         ("tests/integration/test_import_size.py::test_others_are_answered_during_an_import",),
     ),
     Break(
@@ -2733,7 +3082,7 @@ BREAKS = (
     ),
     Break(
         "words find what is about them",
-        "memory/memories.py",
+        "memory/store/memories.py",
         "return found(values) or found(said)",
         "return found(said)",
         "Forgetting ramen would offer to forget all that was said in the same message.",
@@ -2796,9 +3145,94 @@ BREAKS = (
         ("tests/integration/test_attachments.py",),
     ),
     Break(
+        "a post ends its session",
+        "bot/posting/sessions.py",
+        'if turn.method == "session" or turn.begun:',
+        "if False:",
+        "After every answer that is no stream there would be a Stop button for an hour.",
+        ("tests/integration/test_sessions.py::test_a_posted_answer_ends_its_session",),
+    ),
+    Break(
+        "a session of an earlier attempt",
+        "bot/posting/delivery.py",
+        "again=posts.again",
+        "again=False",
+        "After a crash under load a session could stay in processing for an hour.",
+        (
+            "tests/integration/test_sessions.py"
+            "::test_a_later_attempt_ends_what_an_earlier_one_began",
+        ),
+    ),
+    Break(
+        "an answer in parts goes on",
+        "bot/posting/stream.py",
+        "await self._shown.stop(part, text, last=False)",
+        "await self._shown.stop(part, text)",
+        "A long answer would lose its Stop button after its first message.",
+        (
+            "tests/integration/test_sessions.py::test_an_answer_in_parts_stays_in_processing_until_its_end",
+        ),
+    ),
+    Break(
+        "a session after a crash",
+        "bot/answering.py",
+        "        if waiting.attempts:\n            message",
+        "        if False:\n            message",
+        "A message given up after a crash would leave its session in processing.",
+        ("tests/integration/test_sessions.py::test_who_takes_over_ends_the_session",),
+    ),
+    Break(
+        "a person's title",
+        "bot/posting/sessions.py",
+        "if not await self._titles.was_renamed(message.thread):",
+        "if True:",
+        "A title that a person gave would be overwritten.",
+        ("tests/integration/test_sessions.py::test_a_title_is_the_persons_from_then_on",),
+    ),
+    Break(
+        "workspaces without sessions",
+        "bot/posting/sessions.py",
+        "self._without[team_id] = time.monotonic() + _ASK_AGAIN_SECONDS",
+        "self._without[team_id] = 0.0",
+        "A workspace without sessions would be asked for one with each message.",
+        ("tests/integration/test_sessions.py::test_without_sessions_there_is_a_status_line",),
+    ),
+    Break(
+        "a limit kept for ends",
+        "bot/posting/sessions.py",
+        "await self._budgets.take_spare(team_id, SESSION)",
+        "await self._budgets.take(team_id, SESSION)",
+        "When many write at once, sessions would be left in processing for Slack's limit.",
+        ("tests/integration/test_sessions.py::test_half_the_limit_is_kept_for_ends",),
+    ),
+    Break(
+        "Stop without a turn",
+        "bot/changes.py",
+        'if not await self._inbox.interrupt(f"{team}.{channel}.{thread_ts}"):',
+        "if await self._inbox.interrupt(thread_ts):",
+        "Stop would not end a session that a crash has left in processing.",
+        ("tests/integration/test_sessions.py::test_stop_ends_a_session_without_a_turn",),
+    ),
+    Break(
+        "loading lines of fifty characters",
+        "playground/web_api/agents.py",
+        "array(string(50), 10)",
+        "array(string(), 10)",
+        "A status line that Slack refuses would pass every test.",
+        ("tests/playground/test_web_api.py::test_what_slack_refuses_is_refused",),
+    ),
+    Break(
+        "sessions left in processing",
+        "playground/sessions.py",
+        "and thread.worked > thread.session_set",
+        "and thread.session_set < 0",
+        "No test would fail for a session that is left in processing.",
+        ("tests/playground/test_sessions.py",),
+    ),
+    Break(
         "a title where there is a session",
         "bot/posting/sessions.py",
-        'if title and answer.get("title") != title:',
+        'if title and not answer.get("title"):',
         "if False:",
         "A thread whose session a stream has made would have no title.",
         ("tests/integration/test_following.py",),
@@ -2806,7 +3240,7 @@ BREAKS = (
     Break(
         "words are answered without the files",
         "bot/turn.py",
-        'if prompt.shows_files and failed.cause == "model_refused":',
+        "if prompt.shows_files and failed.may_be_files:",
         "if False:",
         "A model that reads no images would answer nothing at all.",
         ("tests/integration/test_attachments.py",),
@@ -2861,7 +3295,7 @@ BREAKS = (
     ),
     Break(
         "no quotes of what was forgotten",
-        "memory/quotations.py",
+        "memory/store/quotations.py",
         '    return {**value, "sources": left} if left != sources else None',
         "    return None",
         "Another memory of the same message would go on quoting what was forgotten.",
@@ -2869,7 +3303,7 @@ BREAKS = (
     ),
     Break(
         "quotes come back",
-        "memory/forgetting.py",
+        "memory/store/forgetting.py",
         "        await put_quotes_back(connection, person, kept.quotes)\n",
         "",
         "Undo of a forgetting would leave other memories without their quotes.",
@@ -2909,7 +3343,7 @@ BREAKS = (
     ),
     Break(
         "a purge of one workspace",
-        "memory/migrations/0013_purge.sql",
+        "memory/postgres/migrations/0013_purge.sql",
         "WHERE team_id = $1 AND %2$I < $2",
         "WHERE (team_id = $1 OR true) AND %2$I < $2",
         "An uninstall would delete the rows of every workspace.",
@@ -2919,7 +3353,7 @@ BREAKS = (
     ),
     Break(
         "a purge of one workspace's memories",
-        "memory/migrations/0013_purge.sql",
+        "memory/postgres/migrations/0013_purge.sql",
         "AND kept.prefix ~<~ ('chat.' || team || '/')",
         "AND kept.prefix ~<~ ('chat.' || team || 'Z')",
         "The memories of a workspace with a longer id would be deleted, too.",
@@ -3086,7 +3520,7 @@ BREAKS = (
     ),
     Break(
         "what only hides a memory is not on a page",
-        "memory/pages.py",
+        "memory/store/pages.py",
         "({_HIDES}) IS NOT TRUE AND",
         "true AND",
         "A Home would list what says nothing of its own.",
@@ -3102,12 +3536,98 @@ BREAKS = (
         ("tests/playground/test_violations.py",),
     ),
     Break(
-        "refused payloads are kept",
-        "playground/web_api/dispatch.py",
-        "if error.error in PAYLOAD_ERRORS:",
-        "if not PAYLOAD_ERRORS:",
-        "A payload Slack refuses would go unnoticed where the app swallows the error.",
-        ("tests/playground/test_violations.py::test_what_is_refused_is_kept",),
+        "failed calls are kept",
+        "playground/calls.py",
+        'if call.outcome == "ok" or call.ordered:',
+        "if call.status == 200 or call.ordered:",
+        "A call that Slack refuses would go unnoticed where the app swallows the error.",
+        ("tests/playground/test_violations.py::test_what_fails_is_kept",),
+    ),
+    Break(
+        "an answer that has ended is not ended again",
+        "bot/posting/shown.py",
+        "self.parts = [Part(ts, live=False) for ts in posts.times]",
+        "self.parts = [Part(ts) for ts in posts.times]",
+        "Each edit of an answered message would make a call of chat.stopStream that must fail.",
+        ("tests/integration/test_order.py::test_an_edit_after_the_answer_is_answered_once",),
+    ),
+    Break(
+        "no text for a stream that the person stopped",
+        "bot/posting/delivery.py",
+        """            self._may_stream = False
+            raise
+        finally:""",
+        """            raise
+        finally:""",
+        "Each Stop would be followed by a call of chat.stopStream that Slack refuses.",
+        ("tests/integration/test_delivery.py::test_stop_ends_the_answer",),
+    ),
+    Break(
+        "an interrupted answer ends its stream",
+        "bot/posting/shown.py",
+        "if replaced and self.live is not None:",
+        "if replaced and self.live is None:",
+        "Slack would refuse the first update of an answer to an edited message.",
+        ("tests/e2e/test_changes_of_mind.py",),
+    ),
+    Break(
+        "fields that are read exist",
+        "bot/messages.py",
+        'is_dm = event.get("channel_type") == "im"',
+        'is_dm = event.get("channel_kind") == "im"',
+        "A misspelt field would read as missing for ever, unless the playground sends it, too.",
+        ("tests/unit/test_slack_reads.py::test_every_field_that_is_read_is_published",),
+    ),
+    Break(
+        "answers have the published fields",
+        "playground/web_api/agents.py",
+        '"agent_status": thread.session,',
+        '"agent_state": thread.session,',
+        "The app could come to read a field that Slack does not send.",
+        ("tests/playground/test_streams.py",),
+    ),
+    Break(
+        "a session is a thread's",
+        "playground/web_api/agents.py",
+        'if not call.args.get("thread_ts"):',
+        'if call.args.get("thread_ts") == "":',
+        "The playground would take a call that Slack answers with thread_ts_required.",
+        ("tests/playground/test_web_api.py::test_what_slack_refuses_is_refused",),
+    ),
+    Break(
+        "the mode of a stream",
+        "playground/web_api/streams.py",
+        "    if named and opened and named != [opened]:",
+        "    if not named and opened:",
+        "Streams that Slack refuses would pass every test.",
+        ("tests/playground/test_streams.py::test_a_stream_keeps_the_mode_it_opened_in",),
+    ),
+    Break(
+        "an ephemeral message that nobody sees",
+        "playground/posting.py",
+        "unseen = bool(thread_ts) and not",
+        "unseen = not bool(thread_ts) and not",
+        "A message that Slack shows to nobody would be seen in every test.",
+        (
+            "tests/playground/test_violations.py"
+            "::test_an_ephemeral_message_in_a_thread_needs_a_reply_there",
+        ),
+    ),
+    Break(
+        "who sees a channel stream grow",
+        "playground/control/seen.py",
+        'message.stream == "live" and message.stream_for not in ("", user)',
+        'message.stream == "" and message.stream_for not in ("", user)',
+        "What only the recipient sees in Slack would be shown to the whole channel.",
+        ("tests/playground/test_streams.py::test_only_the_recipient_sees_a_channel_stream_grow",),
+    ),
+    Break(
+        "Markdown comes back as rich text",
+        "playground/rich_text.py",
+        '    if block["type"] != "markdown":\n',
+        '    if block["type"] != "none":\n',
+        "What the app reads back would look as it does nowhere in Slack.",
+        ("tests/playground/test_rich_text.py",),
     ),
     Break(
         "an emptied field",
@@ -3135,7 +3655,7 @@ BREAKS = (
     ),
     Break(
         "a word that is a password elsewhere",
-        "memory/redaction.py",
+        "memory/credentials/redaction.py",
         "and not _WORD.match(value) and value in redacted",
         "and value in redacted",
         "postgres://postgres:postgres@localhost would take a word out of every sentence.",
@@ -3159,5 +3679,98 @@ BREAKS = (
         "room -= len(_instruction(one))",
         "Slack would refuse the preview of a file with long Japanese wishes.",
         ("tests/unit/test_import_views.py::test_a_file_of_long_japanese_texts_fits",),
+    ),
+    Break(
+        "optional scopes are asked for",
+        "manifest.yml",
+        "      - files:read\n      - files:write\n      - groups:history",
+        "      - groups:history",
+        "Slack would refuse the manifest, or never ask for the scopes for files.",
+        ("tests/unit/test_manifest_matches_code.py::test_optional_scopes_are_asked_for_too",),
+    ),
+    Break(
+        "an optional scope that is not in bot",
+        "playground/manifest.py",
+        "if missing := sorted(optional - scopes):",
+        "if missing := sorted(scopes - scopes):",
+        "The playground would take a manifest that Slack refuses.",
+        ("tests/playground/test_server.py::test_an_optional_scope_is_asked_for_too",),
+    ),
+    Break(
+        "the migration reads its secret again",
+        "bot/running/commands.py",
+        "if isinstance(owner, str) or not await owner.renewed():",
+        "if owner is not None:",
+        "A rotation during a deployment would roll the stack back.",
+        ("tests/deploy/aws/test_migration.py",),
+    ),
+    Break(
+        "the first rotation waits",
+        "deploy/aws/database.py",
+        "            rotate_immediately_on_update=False,\n            vpc_subnets",
+        "            vpc_subnets",
+        "Secrets Manager would change the owner's password while the migration connects.",
+        ("tests/deploy/aws/test_stack.py::test_its_credentials",),
+    ),
+    Break(
+        "a version of Aurora that cannot pause",
+        "deploy/aws/stack.py",
+        "_PAUSES_FROM = (16, 3)",
+        "_PAUSES_FROM = (16, 0)",
+        "A version that has no capacity of 0 would fail after half an hour of deployment.",
+        ("tests/deploy/aws/test_stack.py::test_a_choice_that_is_none",),
+    ),
+    Break(
+        "a stream that changes its mode",
+        "bot/doctor/live_stream.py",
+        'chunks=[text_chunk("and stops.")],',
+        'markdown_text="and stops.",',
+        "The doctor would call Slack's streaming broken where its own call is wrong.",
+        ("tests/integration/test_doctor_live.py::test_what_is_tried_is_what_kioku_needs",),
+    ),
+    Break(
+        "the doctor's ephemeral message without a thread",
+        "bot/doctor/live.py",
+        'self._ephemeral("below a message without replies", _UNDER, None)',
+        'self._ephemeral("below a message without replies", _UNDER, self.root)',
+        "Slack shows it to nobody, and the doctor would say that it works.",
+        ("tests/integration/test_doctor_live.py::test_what_is_tried_is_what_kioku_needs",),
+    ),
+    Break(
+        "the doctor's session ends",
+        "bot/doctor/live.py",
+        "            if self.processing:",
+        "            if not self.processing:",
+        "A trial that was broken off would leave the session processing for an hour.",
+        ("tests/integration/test_doctor_live.py::test_what_is_broken_off_is_taken_away",),
+    ),
+    Break(
+        "declined scopes are said",
+        "bot/doctor/access.py",
+        "if lacking := sorted(wanted - granted):",
+        "if lacking := sorted(granted - granted):",
+        "An export that cannot be sent would surprise the person who asks for it.",
+        ("tests/integration/test_doctor_live.py::test_scopes_that_were_declined_are_said",),
+    ),
+    # --- conformance --------------------------------------------------------------------------
+    Break(
+        "a tool that leaves out strict",
+        "playground/model/responses.py",
+        """{"strict": True, **tool} if""",
+        """{"strict": False, **tool} if""",
+        "The stand-in would hide that OpenAI takes such a tool for strict.",
+        (
+            "tests/playground_model/test_traffic.py"
+            "::test_a_function_tool_without_strict_is_taken_for_strict",
+        ),
+    ),
+    Break(
+        "the stand-in records no events",
+        "playground/model/server.py",
+        """            self._control.record("event", exchange.endpoint, data)
+""",
+        "",
+        "What the stand-in streams would not be validated.",
+        ("tests/playground_model/test_traffic.py::test_what_is_received_and_sent_is_recorded",),
     ),
 )

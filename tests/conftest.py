@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
+import hypothesis
 import openai
 import psycopg
 import pytest
@@ -35,6 +36,8 @@ from memory import (
     migrate,
 )
 from tests import fork_server
+from tests.conformance import plugin
+from tests.conformance.traffic import TRAFFIC
 from tests.fork_server import Process
 from tests.payloads import PAYLOADS
 
@@ -45,8 +48,12 @@ _READY_SECONDS = 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the settings of whoever runs the tests out of them."""
-    del config
+    """Check the traffic of models, and keep the settings of the shell out of the tests."""
+    config.pluginmanager.register(plugin)
+    # No test depends on an idle machine.
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("kioku", deadline=None, suppress_health_check=slow)
+    hypothesis.settings.load_profile("kioku")
     for name in list(os.environ):
         if name.startswith(("KIOKU_", "SLACK_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "PG")) or (
             name in ("DATABASE_URL", "PORT")
@@ -123,6 +130,8 @@ def json_server(*arguments: str) -> Iterator[Server]:
             if arguments[0] == "playground":
                 alive = PAYLOADS.watched(server.url, lambda: process.poll() is None)
                 watching.enter_context(alive)
+            if server.told.get("openai_base_url"):
+                watching.enter_context(TRAFFIC.watched(server.url, lambda: process.poll() is None))
             yield server
     finally:
         process.terminate()
@@ -138,6 +147,21 @@ def payloads() -> Iterator[None]:
     """
     yield
     assert PAYLOADS.violations() == []
+
+
+@pytest.fixture(autouse=True)
+def failed_calls(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every call of Slack succeeds, or the test says which ones fail and why.
+
+    A call also fails the test where the app recovered. What a fault or Slack's limits let fail was
+    asked for; the rest is named by ``@pytest.mark.failed_calls("METHOD: ERROR", because=…)``.
+    """
+    yield
+    expected = set[str]()
+    for mark in request.node.iter_markers("failed_calls"):
+        assert mark.kwargs.keys() == {"because"}, "A mark of failed calls says why they fail."
+        expected.update(mark.args)
+    assert PAYLOADS.failures(expected) == []
 
 
 _CONTEXT = (
@@ -278,6 +302,7 @@ def stand_in_process() -> Iterator[Server]:
 @pytest.fixture
 def stand_in(stand_in_process: Server) -> Server:
     """The stand-in model, with nothing scripted and an empty journal."""
+    stand_in_process.call("/_model/settings", {"reasoning": False, "unsupported_parameters": []})
     for path in ("/_model/faults", "/_model/script", "/_model/journal"):
         stand_in_process.call(path, method="DELETE")
     return stand_in_process

@@ -16,9 +16,7 @@ from memory import EmbeddedPostgres
 def frozen(server: EmbeddedPostgres) -> Iterator[None]:
     """Stop every process of `server` where it is; they go on afterwards as if nothing had been."""
     with psycopg.connect(server.dsn()) as connection:
-        found = connection.execute("SELECT pid FROM pg_stat_activity").fetchall()
-        backend = psutil.Process(next(pid for (pid,) in found if pid != 0))
-    postmaster = backend.parent()
+        postmaster = psutil.Process(connection.info.backend_pid).parent()
     processes = [postmaster, *postmaster.children(recursive=True)]
     try:
         _send(processes, signal.SIGSTOP)

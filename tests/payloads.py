@@ -1,42 +1,118 @@
-"""What was sent to the running playgrounds that Slack or its guidance does not want."""
+"""What the app sent to running playgrounds that Slack or its guidance does not want."""
 
 from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+CALLS, EXPECTED, VIOLATIONS = "slack_calls", "slack_failures", "slack_violations"
+_KINDS = ("violations", "failures")
+_SETTLE_SECONDS = 5
+
 
 class Payloads:
-    """Asks every playground that is watched; each violation is told once."""
+    """Asks every playground that is watched; each violation and each failure is returned once."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, dict[str, int]] = {}
         self._alive: dict[str, Callable[[], bool]] = {}
+        self._left: dict[str, list[str]] = {kind: [] for kind in _KINDS}
+        self._processing: set[tuple[str, str, str]] = set()
+        self.counts = Counter[str]()
 
     @contextmanager
     def watched(self, url: str, alive: Callable[[], bool]) -> Iterator[None]:
         """Watch the playground at `url` meanwhile; `alive` says whether it still runs."""
-        self._seen[url], self._alive[url] = 0, alive
+        self._seen[url], self._alive[url] = dict.fromkeys(_KINDS, 0), alive
         try:
             yield
         finally:
+            if alive():
+                for kind in _KINDS:
+                    self._left[kind] += self._new(url, kind)
+                made = _get(f"{url}/_playground/calls?since=999999999")["last"]
+                self.counts[CALLS] += int(made)
             del self._seen[url], self._alive[url]
 
     def violations(self) -> list[str]:
         """Return what is wrong with what was sent since this was last asked."""
-        found = []
-        for url in [url for url, alive in self._alive.items() if alive()]:
-            told = _get(f"{url}/_playground/violations?since={self._seen[url]}")
-            self._seen[url] = told["last"]
-            found += [f"{one['where']}: {one['what']}" for one in told["violations"]]
+        found = self._all("violations")
+        self.counts[VIOLATIONS] += len(found)
         return found
+
+    def failures(self, expected: Collection[str] = ()) -> list[str]:
+        """Return the calls that failed without having been ordered to, since this was last asked.
+
+        Each is "METHOD: ERROR", with what Slack says beside the error. Those of `expected` are left
+        out: "METHOD: ERROR" each, or "*" for any.
+        """
+        found = self._all("failures")
+        wrong = unexpected(found, expected)
+        self.counts[EXPECTED] += len(found) - len(wrong)
+        self.counts[VIOLATIONS] += len(wrong)
+        return wrong
+
+    def _all(self, kind: str) -> list[str]:
+        found, self._left[kind] = self._left[kind], []
+        for url in [url for url, alive in self._alive.items() if alive()]:
+            found += self._new(url, kind)
+        return found
+
+    def _new(self, url: str, kind: str) -> list[str]:
+        since = self._seen[url]
+        told = _get(f"{url}/_playground/{kind}?since={since[kind]}")
+        since[kind] = told["last"]
+        found = [_sentence(one) for one in told[kind]]
+        return found if kind == "failures" else found + self._left_processing(url)
+
+    def _left_processing(self, url: str) -> list[str]:
+        """Return the sessions that the app left in `processing` when it had answered.
+
+        The call that sets one to `active` can be under way when a test ends: it is waited for.
+        """
+        told = _post(f"{url}/_playground/sessions/settle", {"seconds": _SETTLE_SECONDS})
+        new = {(url, one["channel"], one["thread_ts"]) for one in told["left_processing"]}
+        new -= self._processing
+        self._processing |= new
+        return [f"agents.sessions.setStatus: {one[1:]} was left in processing" for one in new]
+
+
+def unexpected(failures: Iterable[str], expected: Collection[str]) -> list[str]:
+    """Return the failures that are none of `expected`."""
+    if "*" in expected:
+        return []
+    return [one for one in failures if " ".join(one.split(" ")[:2]) not in expected]
+
+
+def summary(counts: Mapping[str, int]) -> str:
+    """Return one line with the counts."""
+    calls, expected, wrong = (counts.get(name, 0) for name in (CALLS, EXPECTED, VIOLATIONS))
+    return (
+        f"Slack's reference: {calls:,} calls validated, of which {expected:,} failed as their tests"
+        f" say; {wrong:,} violations"
+    )
+
+
+def _sentence(one: dict[str, Any]) -> str:
+    if "error" not in one:
+        return f"{one['where']}: {one['what']}"
+    return " ".join([f"{one['method']}: {one['error']}", *one["messages"]])
 
 
 def _get(url: str) -> Any:
     with urllib.request.urlopen(url, timeout=20) as answer:
+        return json.loads(answer.read())
+
+
+def _post(url: str, body: Any) -> Any:
+    request = urllib.request.Request(
+        url, data=json.dumps(body).encode(), headers={"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
         return json.loads(answer.read())
 
 

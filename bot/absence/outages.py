@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bot.absence.breaker import Breaker
 from bot.absence.telling import Telling
 from bot.inbox import Inbox, Waiting
-from bot.reply import Cause
+from bot.reply_errors import Cause
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.changed.places import Later, NoticePlaces
+from bot.messages import API_TEAM
 from bot.person.people import People
 from bot.running.queue import REPLIES, Queue
 from bot.surfaces.notices import Told, notice_payload
@@ -53,8 +54,11 @@ class ChangeNotices:
         changes: Sequence[UUID],
         questions: Sequence[UUID] = (),
     ) -> None:
-        """Let the person be told of changes and questions, if the caller's transaction commits."""
-        if not (changes or questions):
+        """Show the person changes and questions once the caller's transaction is committed.
+
+        Callers of POST /ask are shown none: they are in no conversation of Slack.
+        """
+        if not (changes or questions) or person.team_id == API_TEAM:
             return
         notice = uuid4()
         await connection.execute(

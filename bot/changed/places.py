@@ -11,6 +11,7 @@ from uuid import UUID
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.changed.privately import ephemeral_thread
 from bot.links import has_unlinked
 from bot.person.settings import PersonSettings, Standing
 from bot.posting.budgets import UPDATE, Budgets
@@ -26,6 +27,7 @@ from bot.surfaces.reply import (
     message_blocks,
     noted,
     room_below,
+    text_length,
     told_blocks,
     without_told,
 )
@@ -70,6 +72,11 @@ class ToldTurn:
     def in_dm_reply(self) -> bool:
         """Whether the notice can stand below the reply: nobody else sees that."""
         return self.audience == DM and bool(self.reply_ts)
+
+    @property
+    def has_reply(self) -> bool:
+        """Whether the turn's thread has a reply: its answer, or its question if that is one."""
+        return bool(self.reply_ts) or self.question_ts != self.thread_ts
 
 
 class Later(Exception):
@@ -178,10 +185,9 @@ class NoticePlaces:
         if turn.text is None:
             message = await self._standing_there(turn)
             kept = without_told(message.get("blocks") or [])
-            length = sum(len(str(block.get("text"))) for block in kept)
-            room = room_below("x" * length)
+            room = room_below(text_length(kept))
             new = told_blocks(language, drew_on=drew_on, told=told, room=room, zone=settings.zone)
-            return str(message.get("text") or ""), [*kept, *new] if kept else []
+            return fallback(str(message.get("text") or "")), [*kept, *new] if kept else []
         text = noted(language, turn.text, turn.note, turn.left_out)
         if turn.late:
             text = f"{late_line(language, turn.question_ts, settings.time_zone)}\n\n{text}"
@@ -193,7 +199,7 @@ class NoticePlaces:
             rates=turn.id if turn.rates else None,
             unlinked=has_unlinked(text),
             told=told,
-            room=room_below(text),
+            room=room_below(len(text)),
             zone=settings.zone,
         )
         return fallback(text), message_blocks(text, below)
@@ -214,13 +220,16 @@ class NoticePlaces:
         return dict(found[0]) if found else {}
 
     async def alone(self, person: Person, turn: ToldTurn, payload: Payload) -> None:
-        """Show a notice in the turn's thread, to its person alone; once for each call."""
+        """Show a notice to the turn's person alone, in its thread if that has a reply.
+
+        Each call shows it once.
+        """
         try:
             await patiently(
                 lambda: self._client.chat_postEphemeral(
                     channel=turn.channel,
                     user=person.user_id,
-                    thread_ts=turn.thread_ts,
+                    thread_ts=ephemeral_thread(turn.thread_ts, has_reply=turn.has_reply),
                     text=payload["text"],
                     blocks=payload["blocks"],
                 )

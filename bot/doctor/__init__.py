@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 
@@ -35,6 +36,8 @@ async def run_doctor(trial: Trial | None, tell: Callable[[str], None]) -> int:
 
     With a `trial`, what Slack's documentation leaves open is tried in a direct message instead.
     """
+    # A finding says what the library would log of a refused call.
+    logging.getLogger("memory.formation.chat_model").setLevel(logging.CRITICAL)
     settings, found = read_settings()
     if trial is None:
         found_now = examine(settings)

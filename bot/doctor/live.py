@@ -1,4 +1,4 @@
-"""`kioku doctor --live`: trying in a person's own direct message what documentation leaves open."""
+"""`kioku doctor --live`: tries in a person's own direct message what documentation leaves open."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
+from bot.doctor.access import judge_optional, judge_person
+from bot.doctor.attempt import attempt
 from bot.doctor.finding import Finding, fix, ok
+from bot.doctor.live_stream import StreamTrial, thread
 from bot.doctor.room import NoRoom, Room, Trial, find_room
 from bot.doctor.slack import Client, unreachable
 from bot.logs import fault
-from bot.slack import SLACK_FAULTS, error_code, patiently
-from bot.surfaces.reply import footer, message_blocks
+from bot.slack import SLACK_FAULTS, delete_message, error_code, patiently
 
 Ask = Callable[[str], Awaitable[bool]]
 
@@ -25,9 +27,9 @@ EVENT_TYPE = "kioku_doctor"
 _PART = "Live"
 _FIRST = "Kioku's doctor is trying what it needs here; this message goes in a moment."
 _TITLE = "Kioku's doctor"
-_STREAMED = ("Kioku's doctor ", "streams, ", "and stops.")
-_UPDATED = "Kioku's doctor has updated this."
-_EPHEMERAL = "Kioku's doctor: only you see this. It goes when you reload Slack."
+_UNDER = "Kioku's doctor: only you see this, below a message without replies."
+_IN_THREAD = "Kioku's doctor: only you see this, in a thread."
+_LOOK = "Slack took it; look in the {where} for “{text}”."
 
 
 def ask_on_terminal(terminal: TextIO) -> Ask:
@@ -60,13 +62,13 @@ async def try_live(settings: Settings, trial: Trial, ask: Ask) -> AsyncIterator[
     ):
         yield fix(_PART, "not agreed to, so nothing was tried: answer y, or give --yes.")
         return
-    attempt = _Attempt(client, room)
+    running = _Attempt(client, room)
     try:
-        async for finding in attempt.run():
+        async for finding in running.run():
             yield finding
     finally:
         # Also when it is broken off: nothing is to stay.
-        cleaned = await asyncio.shield(attempt.clean_up())
+        cleaned = await asyncio.shield(running.clean_up())
     yield cleaned
 
 
@@ -79,6 +81,7 @@ class _Attempt:
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     root: str = ""
     status_shown: bool = False
+    processing: bool = False
 
     @property
     def _metadata(self) -> dict[str, Any]:
@@ -87,7 +90,14 @@ class _Attempt:
     async def run(self) -> AsyncIterator[Finding]:
         """Try one thing after the other; what needs something that failed is left out."""
         room, client = self.room, self.client
-        finding, posted = await _attempt(
+        yield judge_optional(room.granted)
+        finding, found = await attempt(
+            "users.info",
+            "guests cannot be told from members",
+            lambda: client.users_info(user=room.user),
+        )
+        yield finding if found is None else judge_person(found["user"])
+        finding, posted = await attempt(
             "chat.postMessage",
             "Kioku cannot answer at all",
             lambda: client.chat_postMessage(
@@ -98,7 +108,10 @@ class _Attempt:
         if posted is None:
             return
         self.root = str(posted["ts"])
-        finding, shown = await _attempt(
+        # In a thread it is shown only if the thread has a reply, and there is none yet.
+        yield await self._ephemeral("below a message without replies", _UNDER, None)
+        yield await self._session("processing", "there may be no Stop button")
+        finding, shown = await attempt(
             "assistant.threads.setStatus",
             "no status line is shown while the model thinks",
             lambda: client.assistant_threads_setStatus(
@@ -107,109 +120,51 @@ class _Attempt:
         )
         self.status_shown = shown is not None
         yield finding
-        finding, _ = await _attempt(
-            "agents.sessions.setStatus",
-            "threads in the Messages tab have no title",
-            lambda: client.agents_sessions_setStatus(
-                channel_id=room.channel,
-                thread_ts=self.root,
-                status="active",
-                title=_TITLE,
-                initiator_user_id=room.user,
-            ),
-        )
-        yield finding
-        stream = ""
-        async for finding, ts in self._stream():
+        stream = StreamTrial(client=client, room=room, root=self.root, metadata=self._metadata)
+        async for finding in stream.run():
             yield finding
-            stream = ts
-        if stream:
-            async for finding in self._update_and_read(stream):
-                yield finding
-        finding, _ = await _attempt(
-            "chat.postEphemeral in a thread",
-            "a list asked for in a channel cannot be shown to the asker alone",
-            lambda: client.chat_postEphemeral(
-                channel=room.channel, user=room.user, thread_ts=self.root, text=_EPHEMERAL
-            ),
-        )
-        yield finding
+        yield await self._session("active", "a finished answer goes on showing as being written")
+        if stream.replied:
+            yield await self._ephemeral("in a thread with a reply", _IN_THREAD, self.root)
 
-    async def _stream(self) -> AsyncIterator[tuple[Finding, str]]:
-        """Yield each finding with the stream's ts, which is "" unless it came to a good end."""
-        room, client = self.room, self.client
-        plain = "answers come in one piece"
-        finding, started = await _attempt(
-            "chat.startStream",
-            plain,
-            lambda: client.chat_startStream(
-                channel=room.channel,
-                thread_ts=self.root,
-                recipient_team_id=room.team_id,
-                recipient_user_id=room.user,
-                markdown_text=_STREAMED[0],
-            ),
+    async def _session(self, status: Literal["processing", "active"], otherwise: str) -> Finding:
+        finding, done = await attempt(
+            f"agents.sessions.setStatus {status}",
+            otherwise,
+            lambda: self._set_session(status),
         )
-        yield finding, ""
-        if started is None:
-            return
-        ts = str(started["ts"])
-        finding, _ = await _attempt(
-            "chat.appendStream",
-            plain,
-            lambda: client.chat_appendStream(
-                channel=room.channel, ts=ts, markdown_text=_STREAMED[1]
-            ),
-        )
-        yield finding, ""
-        finding, stopped = await _attempt(
-            "chat.stopStream with a footer and metadata",
-            "a finished answer has no footer",
-            lambda: client.chat_stopStream(
-                channel=room.channel,
-                ts=ts,
-                markdown_text=_STREAMED[2],
-                blocks=footer("en", stand_in=False),
-                metadata=self._metadata,
-            ),
-        )
-        yield finding, "" if stopped is None else ts
+        if done is not None:
+            self.processing = status == "processing"
+        return finding
 
-    async def _update_and_read(self, ts: str) -> AsyncIterator[Finding]:
-        room, client = self.room, self.client
-        finding, _ = await _attempt(
-            "chat.update of what was streamed",
-            "an answer that broke off cannot be made whole",
-            lambda: client.chat_update(
-                channel=room.channel,
-                ts=ts,
-                text=_UPDATED,
-                blocks=message_blocks(_UPDATED, footer("en", stand_in=False)),
-                metadata=self._metadata,
-            ),
+    async def _set_session(self, status: str) -> AsyncSlackResponse:
+        return await self.client.agents_sessions_setStatus(
+            channel_id=self.room.channel,
+            thread_ts=self.root,
+            status=status,
+            title=_TITLE,
+            initiator_user_id=self.room.user,
         )
-        yield finding
-        what, lost = (
-            "Reading metadata back",
-            "an answer may be posted twice after a lost connection",
-        )
-        finding, read = await _attempt(what, lost, self._thread)
-        if read is not None:
-            found = [m for m in read["messages"] if m.get("ts") == ts]
-            if [m.get("metadata") for m in found] != [self._metadata]:
-                finding = fix(what, f"Slack returned it without its metadata: {lost}.")
-        yield finding
 
-    async def _thread(self) -> AsyncSlackResponse:
-        return await self.client.conversations_replies(
-            channel=self.room.channel, ts=self.root, include_all_metadata=True, limit=100
+    async def _ephemeral(self, where: str, text: str, thread_ts: str | None) -> Finding:
+        """Post to one person; Slack's answer does not say whether the message was shown."""
+        finding, _ = await attempt(
+            f"chat.postEphemeral {where}",
+            "what is meant for the asker alone cannot be shown",
+            lambda: self.client.chat_postEphemeral(
+                channel=self.room.channel, user=self.room.user, text=text, thread_ts=thread_ts
+            ),
+            worked=_LOOK.format(where="thread" if thread_ts else "direct message", text=text),
         )
+        return finding
 
     async def clean_up(self) -> Finding:
         """Delete every message of this run, also one whose posting was never confirmed."""
         part = "Cleaning up"
         try:
             left = await self._posted()
+            if self.processing:
+                await patiently(lambda: self._set_session("active"))
             if self.status_shown:
                 await patiently(
                     lambda: self.client.assistant_threads_setStatus(
@@ -224,7 +179,7 @@ class _Attempt:
                 f"failed ({error_code(error) or fault(error)}): delete Kioku's newest messages in"
                 f" {self.room.channel} by hand (More actions, Delete message).",
             )
-        return ok(part, f"{len(left)} messages deleted; the ephemeral one goes with a reload.")
+        return ok(part, f"{len(left)} messages deleted; the ephemeral ones go with a reload.")
 
     async def _posted(self) -> list[str]:
         """Return the messages of this run, replies first."""
@@ -238,33 +193,13 @@ class _Attempt:
             if not roots:
                 return []
             self.root = str(roots[0])
-        answer = await patiently(self._thread)
+        answer = await patiently(lambda: thread(self.client, self.room, self.root))
         own = [m["ts"] for m in answer["messages"] if m.get("user") == self.room.bot_user]
         return sorted(own, reverse=True)
 
     async def _delete(self, ts: str) -> None:
-        for last in (False, True):
-            try:
-                await patiently(lambda: self.client.chat_delete(channel=self.room.channel, ts=ts))
-            except SlackApiError as error:
-                if error_code(error) == "message_not_found":
-                    return
-                if last or error_code(error) != "streaming_state_conflict":
-                    raise
-                await patiently(
-                    lambda: self.client.chat_stopStream(channel=self.room.channel, ts=ts)
-                )
-            else:
-                return
-
-
-async def _attempt(
-    what: str, otherwise: str, call: Callable[[], Awaitable[AsyncSlackResponse]]
-) -> tuple[Finding, AsyncSlackResponse | None]:
-    """Make one call; say that it worked, or what follows from its failing."""
-    try:
-        answer = await patiently(call)
-    except SLACK_FAULTS as error:
-        said = error_code(error) or fault(error)
-        return fix(what, f"did not work ({said}): {otherwise}."), None
-    return ok(what, "worked."), answer
+        try:
+            await delete_message(self.client, self.room.channel, ts)
+        except SlackApiError as error:
+            if error_code(error) != "message_not_found":
+                raise

@@ -10,6 +10,8 @@ import openai
 
 from bot.config import Settings
 from bot.doctor.finding import Finding, fix, note, ok, without_secrets
+from bot.doctor.remembering import examine_remembering
+from memory import provider_and_name
 
 # OpenAI announces most shutdowns a quarter ahead or more.
 SOON_DAYS = 90
@@ -44,21 +46,25 @@ async def examine_models(settings: Settings) -> AsyncIterator[Finding]:
         in_slack = settings.slack_bot_token is not None
         yield fix("Model", sentence) if in_slack else note("Model", sentence)
         return
+    forms = settings.formation != "off"
     async with create_client(settings) as client:
         for model, names in _named(settings).items():
             finding, goes_on = await _examine(client, settings, model, names)
             yield finding
             if not goes_on:
                 return
+            forms = forms and not (finding.level == "FIX" and _CHAT.intersection(names))
+    if forms:
+        yield await examine_remembering(settings)
 
 
 def _named(settings: Settings) -> dict[str, list[str]]:
     """Return each model that is used, and the settings that name it."""
     chosen = {"KIOKU_REPLY_MODEL": settings.reply_model}
     if settings.formation != "off":
-        chosen["KIOKU_MEMORY_MODEL"] = settings.memory_model.removeprefix("openai:")
+        chosen["KIOKU_MEMORY_MODEL"] = _plain(settings.memory_model)
     if settings.verify and settings.verify_model:
-        chosen["KIOKU_VERIFY_MODEL"] = settings.verify_model.removeprefix("openai:")
+        chosen["KIOKU_VERIFY_MODEL"] = _plain(settings.verify_model)
     chosen["KIOKU_EMBEDDING_MODEL"] = settings.embedding_model
     named: dict[str, list[str]] = {}
     for name, model in chosen.items():
@@ -66,13 +72,19 @@ def _named(settings: Settings) -> dict[str, list[str]]:
     return named
 
 
+def _plain(model: str) -> str:
+    """Return the name of an OpenAI model without its provider; any other as it is."""
+    provider, name = provider_and_name(model)
+    return name if provider == "openai" else model
+
+
 async def _examine(
     client: openai.AsyncOpenAI, settings: Settings, model: str, names: list[str]
 ) -> tuple[Finding, bool]:
     """Return the finding, and whether it makes sense to ask for another model."""
     part = f"Model {model}"
-    provider, _, _ = model.rpartition(":")
-    if _CHAT.issuperset(names) and provider:
+    provider, _ = provider_and_name(model)
+    if _CHAT.issuperset(names) and provider != "openai":
         return _of_another_provider(part, provider, names), True
     key = "OPENAI_API_KEY"
     server = without_secrets(str(client.base_url))
@@ -125,7 +137,7 @@ def _of_another_provider(part: str, provider: str, names: list[str]) -> Finding:
             f"{package.replace('_', '-')} is not installed: install it"
             f" (`pip install {package.replace('_', '-')}`), or set {_or(names)} to another.",
         )
-    return note(part, f"is asked through {package.replace('_', '-')}; only a memory can try it.")
+    return ok(part, f"is asked through {package.replace('_', '-')}.")
 
 
 def _lifetime(part: str, names: list[str], shutdown: object, today: date) -> Finding:

@@ -8,7 +8,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from bot.config import Settings
-from bot.doctor.slack import Client, open_client
+from bot.doctor.slack import Client, granted_scopes, open_client
 from bot.slack import error_code, patiently
 
 
@@ -34,6 +34,7 @@ class Room:
     team_id: str
     team: str
     bot_user: str
+    granted: frozenset[str] | None
 
 
 async def find_room(settings: Settings, trial: Trial) -> tuple[Client, Room]:
@@ -64,6 +65,7 @@ async def find_room(settings: Settings, trial: Trial) -> tuple[Client, Room]:
         team_id=str(me["team_id"]),
         team=str(me["team"]),
         bot_user=str(me["user_id"]),
+        granted=granted_scopes(me),
     )
     return client, room
 

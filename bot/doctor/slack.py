@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
+from bot.doctor.access import examine_access
 from bot.doctor.finding import Finding, fix, note, ok, without_secrets
 from bot.manifest import manifest_scopes, optional_scopes
 from bot.slack import SLACK_FAULTS, error_code, patiently
@@ -35,8 +36,16 @@ class Answered:
     @property
     def granted(self) -> frozenset[str] | None:
         """The scopes of the token, or None where Slack did not say."""
-        value = _header(self.response.headers, "x-oauth-scopes")
-        return None if value is None else frozenset(value.replace(" ", "").split(",")) - {""}
+        return granted_scopes(self.response)
+
+
+def granted_scopes(response: AsyncSlackResponse) -> frozenset[str] | None:
+    """Return the scopes of the token that an answer names, or None where it names none.
+
+    Source: https://docs.slack.dev/authentication/installing-with-oauth
+    """
+    value = _header(response.headers, "x-oauth-scopes")
+    return None if value is None else frozenset(value.replace(" ", "").split(",")) - {""}
 
 
 def _header(headers: Mapping[str, Any], name: str) -> str | None:
@@ -89,6 +98,8 @@ async def examine_slack(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     if answered is not None:
         yield _scopes(answered)
+        for finding in examine_access(settings):
+            yield finding
     async for finding in _way_in(settings):
         yield finding
     if answered is not None:

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from langchain_core.language_models import BaseChatModel
-
 from bot.config import STAND_IN_MODEL, Settings
 from bot.evaluation.cases import Case, chosen_cases, load_cases
 from bot.evaluation.report import STAND_IN, Report, Result
 from bot.evaluation.scoring import Outcome, Stored, score
 from bot.evaluation.usage import Prices, Usage, UsageCounter
 from bot.running.connections import create_openai_client
+from bot.running.forming import create_former, create_verifier
 from bot.running.operating import operators_pool, tell
 from bot.running.progress import ProgressBar
 from bot.running.queue import migrations
@@ -35,7 +34,6 @@ from memory import (
     Person,
     Pool,
     Question,
-    Verifier,
     Words,
     add_memory,
     check_database,
@@ -43,7 +41,6 @@ from memory import (
     erase,
     list_memories,
     load_schemas,
-    memory_model,
     view,
 )
 
@@ -226,27 +223,15 @@ class _Runner:
     def _former(self, language: str) -> Former:
         if language not in self._formers:
             counter = UsageCounter(self.usage.setdefault(language, Usage()))
-            verdicts = self._settings.verdict_model
-            self._formers[language] = Former(
+            self._formers[language] = create_former(
+                self._settings,
                 self._pool,
                 self._embedder,
-                self._model(self._settings.memory_model, counter),
                 schemas=self._schemas,
-                verifier=Verifier(
-                    self._model(verdicts, counter), sensitive=self._settings.sensitive
-                )
-                if verdicts
-                else None,
+                verifier=create_verifier(self._settings, [counter]),
+                callbacks=[counter],
             )
         return self._formers[language]
-
-    def _model(self, name: str, counter: UsageCounter) -> BaseChatModel:
-        settings = self._settings
-        model = memory_model(
-            model=name, api_key=settings.model_key(), base_url=settings.openai_base_url
-        )
-        model.callbacks = [counter]
-        return model
 
 
 def _stored(memory: Memory, zone: ZoneInfo) -> Stored:

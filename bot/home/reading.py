@@ -26,6 +26,7 @@ from memory import (
     memory_page,
     open_questions,
     person_transaction,
+    provider_and_name,
 )
 
 
@@ -135,9 +136,8 @@ def flows(settings: Settings) -> list[Flow]:
     host = urlsplit(settings.openai_base_url or "https://api.openai.com").hostname or ""
 
     def named(purpose: str, name: str) -> Flow:
-        service, _, model = name.rpartition(":")
-        elsewhere = service not in ("", "openai")
-        return Flow(purpose=purpose, model=model, host=service if elsewhere else host)
+        provider, model = provider_and_name(name)
+        return Flow(purpose=purpose, model=model, host=host if provider == "openai" else provider)
 
     checks = settings.verdict_model not in (None, settings.memory_model)
     return [

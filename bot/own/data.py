@@ -23,6 +23,7 @@ from memory import (
     erase,
     export_memories,
     person_transaction,
+    provider_and_name,
     redact_json,
 )
 
@@ -121,8 +122,8 @@ def providers(settings: Settings) -> dict[str, str]:
     address = settings.openai_base_url or "https://api.openai.com/v1"
 
     def reached(model: str) -> str:
-        service, _, _ = model.rpartition(":")
-        return model if service not in ("", "openai") else f"{model} at {address}"
+        provider, name = provider_and_name(model)
+        return model if provider != "openai" else f"{name} at {address}"
 
     checking = settings.verdict_model
     return {
@@ -233,7 +234,8 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
         values,
     )
     counts = {"procrastinate_jobs": jobs.rowcount}
-    # Jobs of threads stay: they take back what is being answered. A failed one stays for two weeks.
+    # Jobs that answer a thread are kept, because a running one deletes the answer it began to post.
+    # They no longer name the person: a failed job is kept for two weeks.
     await connection.execute(
         "UPDATE procrastinate_jobs SET person = NULL WHERE person = %(team)s || '.' || %(user)s",
         values,

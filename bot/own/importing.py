@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from bot.locale import Language, say
 from bot.person.settings import ConsentMode, PersonSettings, read_settings
 from bot.person.shares import Shares
-from bot.slack_files import FileScopeMissing, FileUnreadable, SlackFiles
+from bot.slack_files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
 from bot.surfaces.places import sentence_view
 from bot.surfaces.standing import off_line
 from bot.surfaces.transfer import (
@@ -127,8 +127,8 @@ class Importing:
         try:
             text = await self._text(Entered(text="", file=file, block=""))
             plan = await self._plan(person, text)
-        except (NotAnExport, FileScopeMissing, FileUnreadable):
-            return sentence_view(language, "import_title", say(language, "import_unreadable"))
+        except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
+            return sentence_view(language, "import_title", say(language, _unread(problem)))
         return import_page(language, plan, int(page) if page.isdecimal() else 1, file)
 
     async def imported(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
@@ -222,7 +222,7 @@ class Importing:
             text = not_an_export(language, problem.cause)
         else:
             missing = isinstance(problem, FileScopeMissing)
-            text = say(language, "import_no_scope" if missing else "import_unreadable")
+            text = say(language, "import_no_scope" if missing else _unread(problem))
         with_file = await self._files.may_read()
         return import_form(language, with_file=with_file, text=entered.text, problem=text)
 
@@ -239,3 +239,7 @@ class Importing:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _unread(problem: Exception) -> str:
+    return "import_not_now" if isinstance(problem, FileNotNow) else "import_unreadable"

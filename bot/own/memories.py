@@ -134,10 +134,10 @@ class OwnMemories:
             ids = [change.id for change in changes]
             undone = await undo_changes(self._pool, self._embedder, person, ids)
         except KiokuMemoryError as problem:
-            log.warning("changes could not be taken back: %s", type(problem).__name__)
+            log.warning("changes could not be undone: %s", type(problem).__name__)
         else:
             if len(undone) < len(ids):
-                log.warning("%d change(s) could not be taken back", len(ids) - len(undone))
+                log.warning("%d change(s) could not be undone", len(ids) - len(undone))
         if new := [change.reference for change in changes if change.before is None]:
             await forget(self._pool, person, new)
 

@@ -52,8 +52,8 @@ class Admission:
     async def tell(self, message: Message, refusal: Refusal) -> None:
         """Tell a message's author why there is no answer, outside of any turn: nothing is kept.
 
-        Below their message where it is a direct one, else before their eyes only. Raises
-        `SlackApiError` where Slack gives no reason.
+        In the thread of their message where it is a direct one, else in an ephemeral message.
+        Raises `SlackApiError` where Slack gives no reason.
         """
         language = await self._people.language(message.person, message.text)
         payload, in_dm = private(say(language, refusal)), message.audience == DM

@@ -194,7 +194,7 @@ class UndoableChanges:
         return private(say(language, "control_undone" if all(parts) else left))
 
     async def deleted(self, person: Person, language: Language, value: str) -> Payload:
-        """Delete the texts of the turns that a button names, now and for good."""
+        """Delete the texts of the turns that a button names, without an Undo."""
         turns = [UUID(str(one)) for one in json.loads(value)]
         async with person_transaction(self._pool, person) as connection:
             await lock_for_forgetting(connection, person)

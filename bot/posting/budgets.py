@@ -81,8 +81,9 @@ HOMES = Budget("homes", burst=20, per_minute=80)
 """``views.publish``, Tier 4."""
 STATUS = Budget("status", burst=60, per_minute=500)
 """``assistant.threads.setStatus``."""
-SESSION = Budget("session", burst=10, per_minute=40)
-"""``agents.sessions.setStatus``, Tier 3."""
+SESSION = Budget("session", burst=25, per_minute=25)
+"""``agents.sessions.setStatus``, Tier 3: a call a message, and one more where its end is no
+stream's."""
 DELETE = Budget("delete", burst=10, per_minute=40)
 """``chat.delete`` and ``files.delete``, Tier 3 each."""
 PROFILE = Budget("profile", burst=20, per_minute=80)

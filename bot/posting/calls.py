@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -17,7 +17,7 @@ from bot.posting.budgets import APPEND, STREAM, UPDATE, Budget, Budgets, posts
 from bot.slack import error_code, patiently, retry_after
 from bot.surfaces.blocks import Block
 from bot.surfaces.reply import fallback, message_blocks
-from bot.surfaces.tasks import Chunk
+from bot.surfaces.tasks import Chunk, text_chunk
 from memory import measured
 
 Metadata: TypeAlias = dict[str, Any]
@@ -93,9 +93,11 @@ class Calls:
         *,
         below: Sequence[Block] = (),
         metadata: Metadata | None = None,
+        session: Literal["active", "processing"] = "active",
     ) -> None:
-        """End a stream, with its last words."""
+        """End a stream, with its last words; set the thread's session to `session`."""
         more: dict[str, Any] = _content(text, tasks) if text or tasks else {}
+        more["session_status"] = session
         if metadata:
             more["metadata"] = metadata
         if below:
@@ -212,8 +214,9 @@ class Calls:
 
 
 def _content(text: str, tasks: Sequence[Chunk]) -> dict[str, Any]:
-    """Return what a call of a stream adds to it: tasks come before the words that follow them."""
-    if not tasks:
-        return {"markdown_text": text}
-    words = [{"type": "markdown_text", "text": text}] if text else []
+    """Return what a call of a stream adds to it: tasks come before the words that follow them.
+
+    Always in ``chunks``: Slack refuses ``markdown_text`` in a stream that was opened with them.
+    """
+    words = [text_chunk(text)] if text else []
     return {"chunks": [*tasks, *words]}

@@ -9,16 +9,16 @@ from contextlib import suppress
 from typing import Any, Self
 from uuid import UUID
 
-from bot.interruptions import Stopped
+from bot.interruptions import Edited, Stopped, Superseded, Withdrawn
 from bot.links import has_unlinked
 from bot.locale import Language
 from bot.messages import Message
 from bot.person.settings import Standing
 from bot.posting.calls import Calls, Workspace
 from bot.posting.posts import Posts
+from bot.posting.sessions import Sessions
 from bot.posting.shown import DeliveryFailed, Shown
 from bot.posting.splitting import split_markdown
-from bot.posting.status import StatusLines
 from bot.posting.stream import Stream, StreamLost
 from bot.surfaces.blocks import Block
 from bot.surfaces.reply import PART_LIMIT, footer
@@ -49,7 +49,7 @@ class Delivery:
     def __init__(
         self,
         workspace: Workspace,
-        statuses: StatusLines,
+        sessions: Sessions,
         message: Message,
         posts: Posts,
         *,
@@ -73,9 +73,10 @@ class Delivery:
         self._shown = Shown(calls, posts, workspace.bot_user_id)
         self._stream = Stream(self._shown, least=FLUSH_SECONDS)
         self._may_stream = not (posts.times or posts.unknown)
-        # Only a new message clears the status line; otherwise one is going to be updated.
-        self._statuses = statuses
-        self._status = statuses.begin(message, self.language) if self._may_stream else None
+        self._sessions = sessions
+        self._session = sessions.begin(
+            message, self.language, posts=self._may_stream, again=posts.again
+        )
         self._taken = ""
         self._sure_at = time.monotonic()
         self._looked_at = self._sure_at if unchanged else float("-inf")
@@ -86,9 +87,12 @@ class Delivery:
 
     async def __aexit__(self, kind: object = None, *_: object) -> None:
         # Nothing of this delivery goes on when it is left, whatever happened.
-        if self._status is not None:
-            await self._statuses.end(self._status, replied=kind is None)
-        await self._shown.leave()
+        if isinstance(kind, type) and issubclass(kind, Superseded):
+            self._sessions.leave(self._session)
+        else:
+            await self._sessions.end(self._session, replied=kind is None)
+        replaced = isinstance(kind, type) and issubclass(kind, Edited | Withdrawn)
+        await self._shown.leave(replaced=replaced)
         self._language.cancel()
         await asyncio.gather(self._language, return_exceptions=True)
 
@@ -111,6 +115,10 @@ class Delivery:
         known = True
         try:
             known = await self._check()
+        except Stopped:
+            # Slack has ended the stream, and refuses more text for it: `stopped_by_user`.
+            self._may_stream = False
+            raise
         finally:
             self._checked_at = time.monotonic()
             if known:
@@ -138,11 +146,12 @@ class Delivery:
         waits = time.monotonic() - self._shown_at < self._stream.interval
         if waits or not (self._may_stream and self._stream.waits and self._is_sure):
             return
-        await self._settle_status()
+        await self._session.settle()
         try:
             await self._stream.show()
         except StreamLost:
             self._may_stream = False
+        self._session.begun |= bool(self._shown.parts)
         self._shown_at = time.monotonic()
 
     def expect(self) -> None:
@@ -168,10 +177,11 @@ class Delivery:
         self._rates = self._turn_id if rates else None
         self._unlinked = has_unlinked(text)
         await self._confirm()
-        if self._may_stream and self._shown.parts and text.startswith(self._taken):
-            self._stream.pending += text[len(self._taken) :]
+        if self._may_stream and self._shown.parts and self._stream.complete(self._taken, text):
             with suppress(StreamLost):
+                was_set = self._session.is_set
                 await self._stream.end(await self._below())
+                self._session.active = was_set
                 return
         await self._replace(split_markdown(text, PART_LIMIT))
 
@@ -191,10 +201,6 @@ class Delivery:
                 raise Unsure("The database is away: nobody knows who answers this message.")
             await asyncio.sleep(FLUSH_SECONDS)
 
-    async def _settle_status(self) -> None:
-        if self._status is not None:
-            await self._status.settle()
-
     async def _below(self) -> list[Block]:
         return footer(
             await self.language(),
@@ -207,7 +213,7 @@ class Delivery:
 
     async def _replace(self, texts: Sequence[str]) -> None:
         """Make the thread show exactly `texts`: update what stands, post the rest."""
-        await self._settle_status()
+        await self._session.settle()
         await self._shown.look()
         shown = list(self._shown.parts)
         kept = 0

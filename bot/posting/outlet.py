@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from functools import partial
 
 from bot.changed.privately import Work, show_privately
 from bot.inbox import Inbox, Waiting
-from bot.interruptions import Stopped
 from bot.logs import fault
 from bot.person.people import People
 from bot.posting.calls import Workspace
 from bot.posting.delivery import Delivery
 from bot.posting.posts import Posts
 from bot.posting.sessions import Sessions
-from bot.posting.status import StatusLines
 from bot.slack import SLACK_FAULTS, error_code
 from bot.surfaces.reply import late_line
 from bot.turns import Intent
@@ -34,7 +31,6 @@ class SlackOutlet(Delivery):
     def __init__(
         self,
         workspace: Workspace,
-        statuses: StatusLines,
         sessions: Sessions,
         waiting: Waiting,
         view: View,
@@ -47,7 +43,7 @@ class SlackOutlet(Delivery):
     ) -> None:
         super().__init__(
             workspace,
-            statuses,
+            sessions,
             waiting.message,
             posts,
             # Asked of Slack while the model thinks: the first words do not wait for it.
@@ -64,24 +60,6 @@ class SlackOutlet(Delivery):
         self._standing_settings = intent.standing.settings
         self._people = people
         self._preface = ""
-        self._sessions = sessions
-        self._settling: asyncio.Task[None] | None = None
-        self._stopped = False
-
-    async def __aexit__(self, kind: object = None, *more: object) -> None:
-        try:
-            await super().__aexit__(kind, *more)
-        finally:
-            if self._settling is not None:
-                await self._settling
-
-    async def check(self) -> None:
-        """Raise where the answer is not to go on; that is looked up once a second."""
-        try:
-            await super().check()
-        except Stopped:
-            self._stopped = True
-            raise
 
     @property
     def taken(self) -> str:
@@ -95,9 +73,6 @@ class SlackOutlet(Delivery):
     async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
         """Deliver the whole answer. Raises `DeliveryFailed` when Slack takes it in no way."""
         await self._look_at_switches()
-        if self._view.own.audience == DM and (self._message.opens_thread or self._stopped):
-            # Beside the last calls of the answer, which does not wait for it.
-            self._settling = asyncio.create_task(self._sessions.settle(self._message))
         await super().finish(await self._begun(text), drew_on=drew_on, rates=rates)
 
     async def _look_at_switches(self) -> None:
@@ -126,6 +101,8 @@ class SlackOutlet(Delivery):
             language = await self._people.language(person, self._message.text)
             payload = await work(person, language)
             try:
-                await show_privately(self._client, self._message, payload, in_dm=in_dm)
+                await show_privately(
+                    self._client, self._message, payload, in_dm=in_dm, replied=True
+                )
             except SLACK_FAULTS as error:
                 log.warning("a proposal was not shown: %s", error_code(error) or fault(error))

@@ -81,7 +81,7 @@ class Posts:
 
     `times` are those known, in order. `unknown` says that one more may stand in the thread since
     `since` (seconds of the epoch): a worker died, or a call was lost, before its ts was stored.
-    A worker that died did so at most `age` seconds ago.
+    A worker that died did so at most `age` seconds ago. `again`: this is not the first attempt.
     """
 
     def __init__(self, pool: Pool, waiting: Waiting, intent: Intent) -> None:
@@ -92,6 +92,7 @@ class Posts:
         self.unknown = intent.since is not None
         self.since = intent.since or 0.0
         self.age = math.inf if intent.since is None else intent.age
+        self.again = waiting.attempts > 0
 
     @measured("intend")
     async def intend(self) -> None:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from psycopg import OperationalError
 
@@ -31,8 +32,36 @@ SETTLED_SECONDS = 8.0
 _LEAST_ROOM = 200
 
 
+_NOT_WRITABLE = frozenset(
+    {
+        "cannot_reply_to_message",
+        "channel_not_found",
+        "is_archived",
+        "not_in_channel",
+        "restricted_action",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_locked",
+        "restricted_action_thread_only_channel",
+        "thread_not_found",
+    }
+)
+
+
 class DeliveryFailed(Exception):
-    """Slack does not take the answer: the conversation is archived, or the app was removed."""
+    """Slack refused the answer with the error `code`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__("Slack refused the answer.")
+        self.code = code
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether nothing can be written there: archived, left, restricted, or a deleted thread.
+
+        Source: "Errors" at https://docs.slack.dev/reference/methods/chat.postMessage
+        """
+        return self.code in _NOT_WRITABLE
 
 
 class NoStreamNow(Exception):
@@ -70,7 +99,9 @@ class Shown:
         self._calls = calls
         self._posts = posts
         self._bot_user_id = bot_user_id
-        self.parts = [Part(ts) for ts in posts.times]
+        # Usually ended: the answer to a message that was edited, or a notice. If one still streams,
+        # because its worker died, its first update or deletion gets `streaming_state_conflict`.
+        self.parts = [Part(ts, live=False) for ts in posts.times]
         self._ready: asyncio.Task[bool | None] | None = None
         self._noting: asyncio.Task[None] | None = None
 
@@ -124,9 +155,10 @@ class Shown:
         if noting is not None:
             await noting
 
-    async def leave(self) -> None:
+    async def leave(self, *, replaced: bool = False) -> None:
         """Let nothing of this go on; what was made ready, and never begun, is not intended.
 
+        With `replaced` the message is going to be changed or deleted: its stream is ended.
         The answer has ended already, one way or another: what goes wrong here changes nothing.
         """
         ready, self._ready = self._ready, None
@@ -134,6 +166,8 @@ class Shown:
             await self.settle()
             if ready is not None and await ready:
                 await self._posts.unintend()
+            if replaced and self.live is not None:
+                await self._end(self.live)
         except (Interrupted, OperationalError) as error:
             log.info("an answer was left as it was: %s", fault(error))
 
@@ -157,10 +191,15 @@ class Shown:
         text: str,
         below: Sequence[Block] = (),
         tasks: Sequence[Chunk] = (),
+        *,
+        last: bool = True,
     ) -> None:
-        """End a stream with its last words."""
+        """End a stream with its last words; without `last`, another message follows."""
         metadata = turn_metadata(self._posts.turn_id, self.parts.index(part))
-        await self._calls.stop(part.ts, text, tasks, below=below, metadata=metadata)
+        session: Literal["active", "processing"] = "active" if last else "processing"
+        await self._calls.stop(
+            part.ts, text, tasks, below=below, metadata=metadata, session=session
+        )
         part.text += text
         part.live = False
         await self.settle()
@@ -201,8 +240,8 @@ class Shown:
             except SLACK_FAULTS as error:
                 if error_code(error) == "ratelimited":
                     raise
-                if error_code(error):
-                    raise DeliveryFailed("Slack did not take the reply.") from error
+                if code := error_code(error):
+                    raise DeliveryFailed(code) from error
                 problem = error
                 self._posts.unknown = True
             else:
@@ -229,7 +268,7 @@ class Shown:
         """Take a message away, if Slack lets it be."""
         await self._end(part)
         try:
-            await self._calls.delete(part.ts)
+            await self._delete(part)
         except SLACK_FAULTS as error:
             log.warning("a message was not deleted: %s", error_code(error) or fault(error))
             if error_code(error) != "message_not_found":
@@ -237,6 +276,16 @@ class Shown:
         if part in self.parts:
             self.parts.remove(part)
             await self._posts.gone(part.ts)
+
+    async def _delete(self, part: Part) -> None:
+        try:
+            await self._calls.delete(part.ts)
+        except SLACK_FAULTS as error:
+            if error_code(error) != "streaming_state_conflict" or part.live:
+                raise
+            part.live = True
+            await self._end(part)
+            await self._calls.delete(part.ts)
 
     async def _begun(self, part: Part) -> None:
         await self._note(part)

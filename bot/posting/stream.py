@@ -47,6 +47,20 @@ class Stream:
         """Show a task, or that it goes on otherwise, with what is shown next."""
         self._tasks[str(chunk["id"])] = chunk
 
+    def complete(self, taken: str, text: str) -> bool:
+        """Make pending what `text` has beyond the words `taken` so far; False if it differs.
+
+        White space at the end of `taken` is not compared, and is dropped where it is not shown yet:
+        the text of a whole answer has none there.
+        """
+        if not text.startswith(taken):
+            taken = taken.rstrip()
+            if not text.startswith(taken):
+                return False
+            self.pending = self.pending.rstrip()
+        self.pending += text[len(taken) :]
+        return True
+
     def start_over(self) -> None:
         """Drop what is not shown yet."""
         self.pending = ""
@@ -121,7 +135,7 @@ class Stream:
             self.pending = f"{fence}\n{self.pending}"
         elif (head := open_table(part.text + text, self.pending)) and len(head) < _MOST_REPEATED:
             self.pending = f"{head}\n{self.pending}"
-        await self._shown.stop(part, text)
+        await self._shown.stop(part, text, last=False)
 
     def _cut(self, room: int) -> str:
         at = break_point(self.pending, room)

@@ -17,13 +17,12 @@ from bot.changed.privately import Work
 from bot.inbox import Waiting
 from bot.locale import Language, language_of
 from bot.logs import fault
-from bot.messages import Message
+from bot.messages import API_TEAM, Message
 from bot.person.shares import Shares
 from bot.tasks import Task
 from bot.turns import Intent, Outcome
 from memory import DM, Person, View
 
-TEAM = "API"
 log = logging.getLogger(__name__)
 
 _DOWN = "The memory cannot be reached just now: please ask again in a minute.\n"
@@ -104,9 +103,9 @@ class Asks:
         ts = f"{time.time():.6f}"
         message = Message(
             event_id=event_id,
-            team_id=TEAM,
+            team_id=API_TEAM,
             user_id=user_id,
-            user_team_id=TEAM,
+            user_team_id=API_TEAM,
             channel_id=f"API{user_id}",
             ts=ts,
             thread_ts=ts,
@@ -149,7 +148,7 @@ async def answer_call(
 ) -> tuple[int, str]:
     """Answer one call, as `bot.call.read_call` read it; return the HTTP status and the text."""
     try:
-        if used_up := await asks.shares.admit(Person(TEAM, user_id)):
+        if used_up := await asks.shares.admit(Person(API_TEAM, user_id)):
             return 429, used_up.refusal(language_of(None, prompt)) + "\n"
         outcome, text = await asks.ask(turn, user_id, prompt)
     except OperationalError as error:

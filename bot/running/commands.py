@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.running.local import Playground, open_playground
-from bot.running.start import StartError
+from bot.running.start import StartError, cannot_connect
 from memory import EmbeddedPostgres, load_schemas
 
 if TYPE_CHECKING:
@@ -189,7 +189,8 @@ def secret_addresses(login: str, owner: str | None) -> Addresses:
 async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
     """Bring the database up to date, with the user that serves; return the steps just applied.
 
-    Raises `StartError`.
+    Where PostgreSQL refuses the owner of a secret, the secret is read again, once. Raises
+    `StartError`.
     """
     import psycopg
 
@@ -203,9 +204,19 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
         space = await embedding_space(client, settings.embedding_model)
     finally:
         await client.close()
+    owner, login = addresses.owner, Login(addresses.login, (QUEUE_ROLE,))
+
+    async def apply() -> list[str]:
+        return await asyncio.to_thread(migrate, owner, space, migrations(), login=login)
+
     try:
-        login = Login(addresses.login, (QUEUE_ROLE,))
-        return await asyncio.to_thread(migrate, addresses.owner, space, migrations(), login=login)
+        try:
+            return await apply()
+        except psycopg.OperationalError:
+            # Its password may have been rotated since the secret was read.
+            if isinstance(owner, str) or not await owner.renewed():
+                raise
+            return await apply()
     except psycopg.errors.InsufficientPrivilege:
         raise StartError(
             "This database user may not create tables or roles: write the address of the"
@@ -216,10 +227,8 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
             "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
             " brings it."
         ) from None
-    except psycopg.OperationalError:
-        raise StartError(
-            "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
-        ) from None
+    except psycopg.OperationalError as error:
+        raise cannot_connect(error) from None
 
 
 def _welcome(settings: Settings, playground: Playground | None, *, in_slack: bool) -> None:

@@ -16,7 +16,7 @@ from bot.config import Settings
 from bot.offboarding import installation_of, purge_due
 from bot.running.queue import migrations
 from bot.running.queue_migrations import may_use_queue
-from bot.running.start import StartError, TokenRefused, insistently
+from bot.running.start import StartError, TokenRefused, cannot_connect, insistently
 from bot.slack import create_client, create_session
 from bot.workspaces import token_accepted
 from memory import (
@@ -124,10 +124,8 @@ async def _open_pool(
                 "The user of DATABASE_URL may not use the queue: run `kioku migrate`, with the"
                 " address of the database's owner in DATABASE_OWNER_URL."
             )
-    except OperationalError:
-        raise StartError(
-            "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
-        ) from None
+    except OperationalError as error:
+        raise cannot_connect(error) from None
     if not bound:
         log.warning(
             "the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write its"

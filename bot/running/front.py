@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from bot.absence.listening import Listening
 from bot.app import create_app
 from bot.changes import Changes
+from bot.intake import CheckedApp
 from bot.listeners.privately import PrivateAnswers
 from bot.running.ask import Asks, ask_handler
 from bot.running.socket_mode import socket_mode
@@ -26,7 +26,7 @@ _ANSWER_SECONDS = 5.0
 class Front:
     """The Bolt app, and Slack's Socket Mode where that delivers; else ``/slack/events`` does."""
 
-    app: AsyncApp
+    app: CheckedApp
     socket: SocketModeClient | None
     ask: Handler | None
 
@@ -58,7 +58,7 @@ async def open_front(wiring: Wiring) -> AsyncIterator[Front]:
         yield front
 
 
-def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
+def build_app(wiring: Wiring, answers: PrivateAnswers) -> CheckedApp:
     """Return the Bolt app; what only the person sees is given by `answers`."""
     identity = wiring.connections.identity
     return create_app(
@@ -75,6 +75,7 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> AsyncApp:
             homes=wiring.homes,
             workspaces=wiring.workspaces,
             offboarding=wiring.offboarding,
+            sessions=wiring.sessions,
             follow=wiring.sources.message_changed,
             bot_user_id=str(identity.bot_user_id),
         ),

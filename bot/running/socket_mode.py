@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+from typing import Any
 
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.adapter.socket_mode.async_internals import send_async_response
+from slack_bolt.adapter.socket_mode.internals import build_headers
+from slack_bolt.async_app import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.intake import CheckedApp
 from bot.running.ending import ended
 from bot.running.start import insistently
 
@@ -19,12 +28,32 @@ PING_SECONDS = 5.0
 _CONNECT_SECONDS = 30.0
 
 
+class _Handler(AsyncSocketModeHandler):
+    """Acknowledges also what Bolt cannot read: Bolt's own handler leaves it without an answer."""
+
+    def __init__(self, app: CheckedApp, *arguments: Any, **more: Any) -> None:
+        super().__init__(app, *arguments, **more)
+        self._checked = app
+
+    async def handle(  # type: ignore[override]
+        self, client: SocketModeClient, req: SocketModeRequest
+    ) -> None:
+        begin, payload = time.time(), req.payload
+        make_request = partial(
+            AsyncBoltRequest, mode="socket_mode", body=payload, headers=build_headers(req)
+        )
+        response = await self._checked.receive(payload, make_request)
+        if response.status == HTTPStatus.BAD_REQUEST:
+            response = BoltResponse(status=HTTPStatus.OK)
+        await send_async_response(client, req, response, begin)
+
+
 @asynccontextmanager
 async def socket_mode(
-    app: AsyncApp, token: str, slack: AsyncWebClient, *, ping_seconds: float = PING_SECONDS
+    app: CheckedApp, token: str, slack: AsyncWebClient, *, ping_seconds: float = PING_SECONDS
 ) -> AsyncIterator[SocketModeClient]:
     """Let Slack deliver to `app` while this is open. Raises `bot.running.start.StartError`."""
-    handler = AsyncSocketModeHandler(app, token, web_client=slack, ping_interval=ping_seconds)
+    handler = _Handler(app, token, web_client=slack, ping_interval=ping_seconds)
     client = handler.client
     keeper = asyncio.create_task(_keep_fresh(client, ping_seconds / 2), name="socket mode")
 

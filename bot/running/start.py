@@ -8,6 +8,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from psycopg import OperationalError
 from slack_sdk.errors import SlackApiError
 
 from bot.logs import fault
@@ -38,6 +39,19 @@ def cannot_open(port: int, error: OSError) -> StartError:
     """Return what to tell when `port` cannot be listened on."""
     why = os.strerror(error.errno) if error.errno else type(error).__name__
     return StartError(f"Port {port} cannot be opened ({why}): set PORT to a free one.")
+
+
+def cannot_connect(error: OperationalError) -> StartError:
+    """Return what to tell when PostgreSQL was not reached, or refused the connection."""
+    if error.pgconn is None or not error.pgconn.used_password:
+        return StartError(
+            "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
+        )
+    return StartError(
+        "PostgreSQL asked for the password and then refused the connection: check user, password"
+        " and database in DATABASE_URL and DATABASE_OWNER_URL, or in the secrets that"
+        " DATABASE_SECRET_ARN and DATABASE_OWNER_SECRET_ARN name."
+    )
 
 
 async def insistently(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeAlias
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
-from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.async_app import AsyncBoltRequest
+from slack_bolt.request.internals import parse_body
 from slack_sdk.signature import SignatureVerifier
 
+from bot.intake import CheckedApp
 from bot.signature import is_signed
 
 Ready: TypeAlias = Callable[[], Awaitable[str | None]]
@@ -19,7 +22,7 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 def create_web_app(
     *,
     ready: Ready,
-    app: AsyncApp | None = None,
+    app: CheckedApp | None = None,
     signing_secret: str | None = None,
     ask: Handler | None = None,
 ) -> web.Application:
@@ -47,24 +50,26 @@ def create_web_app(
     return application
 
 
-def _slack(app: AsyncApp, verifier: SignatureVerifier) -> Handler:
+def _slack(app: CheckedApp, verifier: SignatureVerifier) -> Handler:
     async def events(request: web.Request) -> web.Response:
         body = await request.read()
         if not is_signed(verifier, body, dict(request.headers)):
             return web.Response(status=401, text="The request is not signed by Slack.\n")
-        bolt_request = _read(body, request)
-        if bolt_request is None:
-            return web.Response(status=400, text="The body is none that Slack sends.\n")
-        return await to_aiohttp_response(await app.async_dispatch(bolt_request))
+        try:
+            sent: object = parse_body(body.decode(), request.content_type)
+        except RecursionError:
+            app.malformed.count("of no known type", "nested too deeply")
+            return web.Response()
+        except ValueError:
+            return web.Response(status=400, text="Slack sends no such body.\n")
+        if not isinstance(sent, dict):
+            return web.Response(status=400, text="Slack sends no such body.\n")
+        make_request = partial(
+            AsyncBoltRequest,
+            body=body.decode(),
+            query=request.query_string,
+            headers=dict(request.headers),
+        )
+        return await to_aiohttp_response(await app.receive(sent, make_request))
 
     return events
-
-
-def _read(body: bytes, request: web.Request) -> AsyncBoltRequest | None:
-    try:
-        return AsyncBoltRequest(
-            body=body.decode(), query=request.query_string, headers=dict(request.headers)
-        )
-    # Bolt looks for ids in the envelope: this one is no JSON object, or holds them elsewhere.
-    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
-        return None

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
 
 from bot.absence.reading import Reading
 from bot.attachments import Attachments
 from bot.audience import Audiences
 from bot.changed.notices import ChangeNotices
-from bot.config import Settings
 from bot.home.homes import Homes
 from bot.home.reading import HomeReading
 from bot.inbox import Inbox, Waiting
@@ -37,9 +34,10 @@ from bot.posting.calls import Workspace
 from bot.posting.outlet import SlackOutlet
 from bot.posting.posts import Posts
 from bot.posting.sessions import Sessions
-from bot.posting.status import StatusLines
+from bot.posting.titles import Titles
 from bot.reply import Replier
 from bot.running.connections import Connections
+from bot.running.forming import create_former, create_verifier
 from bot.running.queue import Queue
 from bot.slack_files import SlackFiles
 from bot.sources import Sources
@@ -49,10 +47,7 @@ from bot.turn import OpenOutlet, Parts
 from bot.turns import Intent, Turns
 from bot.viewing import Viewing
 from bot.workspaces import Workspaces
-from memory import Embedder, Former, Verifier, View, load_schemas, memory_model
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
+from memory import Embedder, View, load_schemas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +65,7 @@ class Wiring:
     controls: Controls
     exporting: Exporting
     turns: Turns
-    statuses: StatusLines
+    sessions: Sessions
     learning: Learning
     notices: ChangeNotices
     sources: Sources
@@ -91,20 +86,6 @@ class Wiring:
     open_outlet: OpenOutlet
 
 
-def _chat(settings: Settings, model: str) -> BaseChatModel:
-    return memory_model(
-        model=model, api_key=settings.model_key(), base_url=settings.openai_base_url
-    )
-
-
-def _verifier(settings: Settings) -> Verifier | None:
-    """Return the verifier of proposals; None with ``KIOKU_VERIFY=off``."""
-    model = settings.verdict_model
-    if model is None:
-        return None
-    return Verifier(partial(_chat, settings, model), sensitive=settings.sensitive)
-
-
 def wire(connections: Connections) -> Wiring:
     """Return the parts, joined; nothing is asked of a network yet."""
     settings, pool, slack = connections.settings, connections.pool, connections.slack
@@ -119,14 +100,8 @@ def wire(connections: Connections) -> Wiring:
     workspaces = Workspaces(pool)
     notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
     own = OwnMemories(pool, embedder, stand_in=settings.stand_in, withdraw=notices.withdraw)
-    verifier = _verifier(settings)
-    former = Former(
-        pool,
-        embedder,
-        partial(_chat, settings, settings.memory_model),
-        schemas=schemas,
-        verifier=verifier,
-    )
+    verifier = create_verifier(settings)
+    former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
     shares = Shares(
         pool,
         messages_per_hour=settings.person_messages_per_hour,
@@ -198,8 +173,7 @@ def wire(connections: Connections) -> Wiring:
         offers={"export": exporting.offered},
     )
     workspace = Workspace(slack, str(connections.identity.bot_user_id), Budgets(pool))
-    statuses = StatusLines(workspace)
-    sessions = Sessions(workspace)
+    sessions = Sessions(workspace, Titles(pool))
     viewing = Viewing(pool, slack, policies, workspace.bot_user_id)
     sources = Sources(pool, queue, embedder, notices.announce, learning.schedule, slack)
     turns = Turns(
@@ -215,7 +189,6 @@ def wire(connections: Connections) -> Wiring:
     def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
         return SlackOutlet(
             workspace,
-            statuses,
             sessions,
             waiting,
             view,
@@ -238,7 +211,7 @@ def wire(connections: Connections) -> Wiring:
         controls=controls,
         exporting=exporting,
         turns=turns,
-        statuses=statuses,
+        sessions=sessions,
         learning=learning,
         notices=notices,
         modals=modals,

@@ -96,7 +96,7 @@ async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
         yield
     finally:
         await queue.stop()
-        await wiring.statuses.close()
+        await wiring.sessions.close()
 
 
 def _make_ready() -> None:
@@ -119,8 +119,9 @@ def create_answering(wiring: Wiring) -> Answering:
         create_turn(parts, wiring.open_outlet),
         telling,
         Outages(wiring.inbox, telling, parts.replier.breaker),
-        Withdrawals(pool, parts.client, parts.bot_user_id),
+        Withdrawals(pool, parts.client, parts.bot_user_id, wiring.sessions),
         wiring.shares,
         notices,
+        wiring.sessions,
         wiring.admission,
     )

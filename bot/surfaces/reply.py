@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Literal, TypeAlias
 from uuid import UUID
@@ -169,9 +169,21 @@ def _mark(place: int, block: Block) -> str:
     return f"{_TOLD}{place}.{digest.hexdigest()}"
 
 
-def room_below(text: str) -> int:
-    """Return how many characters of notices fit below an answer in one message."""
-    return max(MESSAGE_LIMIT - len(text) - _FOOTER_ROOM, 0)
+def text_length(blocks: object) -> int:
+    """Return how many characters the texts in blocks have.
+
+    Markdown comes back from Slack as ``rich_text``, whose texts are in elements of elements.
+    Source: https://docs.slack.dev/reference/block-kit/blocks/markdown-block
+    """
+    if isinstance(blocks, Mapping):
+        text = blocks.get("text")
+        return len(text) if isinstance(text, str) else text_length([*blocks.values()])
+    return sum(map(text_length, blocks)) if isinstance(blocks, list) else 0
+
+
+def room_below(length: int) -> int:
+    """Return how many characters of notices fit in one message with an answer of `length`."""
+    return max(MESSAGE_LIMIT - length - _FOOTER_ROOM, 0)
 
 
 def message_blocks(text: str, below: list[Block]) -> list[Block]:

@@ -1,11 +1,11 @@
-"""Task updates of a streamed answer: what the model is doing, in plain words."""
+"""The chunks of a streamed answer: its text, and task updates that say what the model does."""
 
 from __future__ import annotations
 
 from typing import Any, TypeAlias
 
 from bot.locale import Language, say
-from bot.tasks import WEB_SEARCH, State, Task
+from bot.tasks import COMMENTARY, WEB_SEARCH, State, Task
 
 Chunk: TypeAlias = dict[str, Any]
 
@@ -13,10 +13,16 @@ _DETAIL_LIMIT = 200
 
 _TITLES = {
     WEB_SEARCH: "task_web_search",
+    COMMENTARY: "task_commentary",
     "memory_search": "task_recall",
     "memory_change": "task_note",
     "read_current_view": "task_look",
 }
+
+
+def text_chunk(text: str) -> Chunk:
+    """Return the chunk of a stream that adds Markdown."""
+    return {"type": "markdown_text", "text": text}
 
 
 def task_chunk(language: Language, task: Task) -> Chunk:
@@ -26,7 +32,11 @@ def task_chunk(language: Language, task: Task) -> Chunk:
     """
     title = say(language, _TITLES.get(task.name, "task_memory"))
     chunk = {"type": "task_update", "id": task.id, "title": title, "status": task.state}
-    return {**chunk, "details": task.detail[:_DETAIL_LIMIT]} if task.detail else chunk
+    return {**chunk, "details": _shortened(task.detail)} if task.detail else chunk
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _DETAIL_LIMIT else f"{text[: _DETAIL_LIMIT - 1].rstrip()}…"
 
 
 def ended(chunk: Chunk, state: State) -> Chunk:

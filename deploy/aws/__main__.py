@@ -12,7 +12,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "build" / "aws"
-CHOICES = ("egress", "maxCapacity", "reader", "deletionProtection", "alarmEmail")
+CHOICES = (
+    "egress",
+    "engineVersion",
+    "maxCapacity",
+    "reader",
+    "deletionProtection",
+    "alarmEmail",
+)
 
 
 def use_packaged_node() -> None:

@@ -13,7 +13,6 @@ from deploy.aws.network import Network
 
 NAME = "kioku"
 LOGIN = "kioku_login"
-VERSION = rds.AuroraPostgresEngineVersion.VER_17_9
 PAUSES_AFTER = Duration.minutes(5)
 ROTATES_EVERY = Duration.days(30)
 
@@ -32,12 +31,15 @@ class Database(Construct):
         name: str,
         *,
         network: Network,
+        version: str,
         max_capacity: float,
         reader: bool,
         deletion_protection: bool,
     ) -> None:
         super().__init__(scope, name)
-        engine = rds.DatabaseClusterEngine.aurora_postgres(version=VERSION)
+        engine = rds.DatabaseClusterEngine.aurora_postgres(
+            version=rds.AuroraPostgresEngineVersion.of(version, version.partition(".")[0])
+        )
         identifier = f"{Stack.of(self).stack_name.lower()}-database"
         # Made here, so that it keeps a month and not for ever.
         log_group = logs.LogGroup(
@@ -83,8 +85,12 @@ class Database(Construct):
             cloudwatch_logs_exports=["postgresql"],
         )
         self.cluster.node.add_dependency(log_group)
+        # A rotation that began at once would change the password while the migration connects.
+        # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-rotationschedule.html
         self.cluster.add_rotation_single_user(
-            automatically_after=ROTATES_EVERY, vpc_subnets=network.worker_subnets
+            automatically_after=ROTATES_EVERY,
+            rotate_immediately_on_update=False,
+            vpc_subnets=network.worker_subnets,
         )
         # The migration creates the user that serves, with this password.
         made = rds.DatabaseSecret(self, "Login", username=LOGIN, dbname=NAME)
@@ -104,8 +110,9 @@ class Database(Construct):
             vpc=self._network.vpc,
             vpc_subnets=self._network.worker_subnets,
             automatically_after=ROTATES_EVERY,
+            rotate_immediately_on_update=False,
         )
-        # The schedule, which begins with a rotation, is made below the secret.
+        # The schedule, whose creation tests the rotation, is made below the secret.
         for below in self.login_secret.node.children:
             if isinstance(below, secretsmanager.RotationSchedule):
                 below.node.add_dependency(after)

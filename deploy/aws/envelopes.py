@@ -12,7 +12,7 @@ FORM = "application/x-www-form-urlencoded"
 def read(envelope: dict[str, Any]) -> dict[str, Any]:
     """Return the event, the command, or the payload of a click or form.
 
-    Raises `ValueError` or `TypeError` for a body that Slack does not send.
+    Raises `ValueError` for a body that is no payload of Slack's, `TypeError` for a malformed one.
     """
     body = str(envelope["body"])
     if str(envelope["content_type"]).startswith(FORM):
@@ -23,8 +23,10 @@ def read(envelope: dict[str, Any]) -> dict[str, Any]:
     try:
         sent = json.loads(body)
     except RecursionError:
-        raise ValueError("The body is nested too deeply.") from None
-    if not isinstance(sent, dict) or not _is_shaped(sent):
+        raise TypeError("The body is nested too deeply.") from None
+    if not isinstance(sent, dict):
+        raise ValueError("An object was expected.")  # noqa: TRY004 - see above
+    if not _is_shaped(sent):
         raise TypeError("Objects were expected.")
     return sent
 

@@ -135,8 +135,11 @@ def _slack(body: bytes, headers: dict[str, str]) -> Response:
         envelope = {"kind": "slack", "body": body.decode(), "content_type": content_type}
         sent = envelopes.read(envelope)
         method = opens_modal(sent)
-    except (ValueError, TypeError, AttributeError):
-        return _text(400, "The body is none that Slack sends.\n")
+    except ValueError:
+        return _text(400, "Slack sends no such body.\n")
+    except (TypeError, AttributeError):
+        log.warning("a malformed request of Slack's was acknowledged and ignored")
+        return _text(200, "")
     if sent.get("type") == "url_verification":
         return _text(200, str(sent.get("challenge") or ""))
     view_id = _open_loading(method, sent) if method else None

@@ -17,6 +17,10 @@ from deploy.aws.database import Database
 from deploy.aws.functions import Functions
 from deploy.aws.network import Egress, Network
 
+# The first version that Kioku's migrations run on (PostgreSQL 16) and that scales to zero.
+# Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html
+_PAUSES_FROM = (16, 3)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
@@ -28,6 +32,7 @@ class Choices:
 
     package: Path
     egress: Egress = "gateway"
+    engine_version: str = "17.9"
     max_capacity: float = 4.0
     reader: bool = False
     deletion_protection: bool = True
@@ -40,6 +45,12 @@ def read_choices(context: Mapping[str, Any], package: Path) -> Choices:
     egress = context.get("egress", "gateway")
     if egress not in ("gateway", "instance"):
         raise ValueError("egress is gateway or instance.")
+    version = str(context.get("engineVersion", "17.9"))
+    if not _pauses(version):
+        raise ValueError(
+            "engineVersion is a version of Aurora PostgreSQL that can pause, 16.3 or later, such as"
+            " 17.9."
+        )
     try:
         capacity = float(context.get("maxCapacity", 4))
     except ValueError:
@@ -49,6 +60,7 @@ def read_choices(context: Mapping[str, Any], package: Path) -> Choices:
     return Choices(
         package=package,
         egress=egress,
+        engine_version=version,
         max_capacity=capacity,
         reader=_yes(context, "reader", default=False),
         deletion_protection=_yes(context, "deletionProtection", default=True),
@@ -70,6 +82,15 @@ def read_settings(given: object) -> dict[str, str]:
     return {name: str(value) for name, value in found.items()}
 
 
+def _pauses(version: str) -> bool:
+    parts = version.split(".")
+    return (
+        len(parts) == 2
+        and all(part.isdecimal() for part in parts)
+        and tuple(int(part) for part in parts) >= _PAUSES_FROM
+    )
+
+
 def _yes(context: Mapping[str, Any], name: str, *, default: bool) -> bool:
     value = str(context.get(name, default)).lower()
     if value not in ("true", "false"):
@@ -89,6 +110,7 @@ class KiokuStack(Stack):
             self,
             "Database",
             network=network,
+            version=choices.engine_version,
             max_capacity=choices.max_capacity,
             reader=choices.reader,
             deletion_protection=choices.deletion_protection,

@@ -11,6 +11,7 @@ from typing import Any
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.config import Settings
+from bot.listeners.events import EVENTS
 from bot.locale import language_of, say
 from bot.logs import fault
 from bot.messages import read_message
@@ -34,6 +35,8 @@ def needs_database(envelope: dict[str, Any]) -> bool:
     event = sent.get("event")
     if not isinstance(event, dict):
         return True
+    if event.get("type") not in EVENTS:
+        return False
     if event.get("type") in _NOT_WORTH_WAKING:
         user = event.get("user")
         return isinstance(user, dict) and bool(user.get("deleted"))

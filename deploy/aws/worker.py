@@ -21,7 +21,9 @@ from slack_bolt.async_app import AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.changes import DEPARTURES
+from bot.intake import Malformed
 from bot.listeners.privately import PrivateAnswers
+from bot.logs import fault
 from bot.own.openings import OPENED
 from bot.payloads import cleaned
 from bot.running.ask import Asks, answer_call
@@ -29,6 +31,7 @@ from bot.running.connections import connected
 from bot.running.front import build_app
 from bot.running.wiring import Wiring, wire
 from bot.running.worker import register_work
+from bot.slack import SLACK_FAULTS, create_client, error_code
 from bot.surfaces.returned import returned_form
 from bot.turn import create_turn
 from deploy.aws import envelopes
@@ -91,9 +94,9 @@ async def _handle(envelope: Envelope, context: Context) -> dict[str, Any]:
     until = asyncio.get_running_loop().time() - _RESERVE_SECONDS
     until += context.get_remaining_time_in_millis() / 1000
     if not _is_readable(envelope):
-        # Once more would be no better: it is not invoked again with the same event.
-        log.warning("a payload was refused: it is none that Slack sends")
-        return {"statusCode": 400, "body": ""}
+        # Not an error: Lambda would invoke this function again with the same event.
+        await _acknowledge(envelope)
+        return {"statusCode": 200, "body": ""}
     if not needs_database(envelope):
         return {"statusCode": 200, "body": ""}
     answer: dict[str, Any] = {"statusCode": 200, "body": ""}
@@ -150,6 +153,25 @@ def _is_readable(envelope: Envelope) -> bool:
         return cleaned(envelopes.read(envelope)) is not None
     except (ValueError, TypeError):
         return False
+
+
+async def _acknowledge(envelope: Envelope) -> None:
+    """Count a malformed payload, and tell its person, without opening the database."""
+    try:
+        sent = envelopes.read(envelope)
+    except (ValueError, TypeError):
+        log.warning("a malformed request of Slack's was acknowledged and ignored")
+        return
+    settings = (await asyncio.to_thread(_known)).settings
+    token = settings.slack_bot_token
+    client = create_client(token.get_secret_value() if token else "", settings.slack_api_url)
+    response = await Malformed(client).acknowledge(sent, "malformed")
+    view = json.loads(response.body or "{}").get("view")
+    if view:
+        try:
+            await client.views_update(view_id=sent["view"].get("id"), view=view)
+        except SLACK_FAULTS as error:
+            log.info("a form was not replaced: %s", error_code(error) or fault(error))
 
 
 async def _dispatch(wiring: Wiring, envelope: Envelope) -> None:

@@ -12,6 +12,8 @@ from playground.files import FILE_BYTES, add_file, file_object, own_file, shared
 from playground.records import Channel, Json, Message, View
 from playground.slack import Slack
 
+_TITLE_CHARACTERS = 200
+
 
 class Acts:
     """What people do."""
@@ -29,6 +31,7 @@ class Acts:
             "views/submit": self.submit,
             "views/close": self.close,
             "stop": self.stop,
+            "sessions/rename": self.rename,
             "home/open": self.open_home,
             "context": self.look,
         }
@@ -51,7 +54,7 @@ class Acts:
         ts = given.text(name)
         own = self._slack.workspace.ephemerals.get(channel.id, {}).get(ts)
         if own is not None:
-            if own.only_for != user:
+            if own.only_for != user or own.unseen:
                 raise PermissionError(f"{user} cannot see that message.")
             return own
         return self._slack.workspace.message(channel.id, ts)
@@ -213,7 +216,7 @@ class Acts:
             for message in slack.workspace.replies(channel.id, thread_ts)
             if message.stream == "live"
         ]
-        if not live and thread.session != "processing" and not thread.status:
+        if thread.session != "processing":
             raise BadRequestError("There is no Stop button: the app is not working in that thread.")
         for message in live:
             slack.posting.stop_stream(message)
@@ -230,6 +233,33 @@ class Acts:
             channel,
         )
         return {"streaming_message_ts": stopped}
+
+    async def rename(self, given: Input) -> Json:
+        """Somebody renames the agent session of a thread."""
+        slack = self._slack
+        user = slack.workspace.user(given.text("user"))
+        channel = self._place(given, user.id)
+        thread_ts, title = given.text("thread_ts"), given.text("title")
+        if not 1 <= len(title) <= _TITLE_CHARACTERS:
+            raise BadRequestError(f"title must have 1 to {_TITLE_CHARACTERS} characters.")
+        thread = slack.workspace.thread(channel.id, thread_ts)
+        if not thread.session:
+            raise BadRequestError("The app has made no session in that thread.")
+        previous, thread.session_title = thread.session_title, title
+        slack.workspace.save(thread)
+        slack.updates.publish({"changed": "messages", "channel": channel.id, "ts": thread_ts})
+        event = {
+            "type": "agent_session_title_changed",
+            "channel": channel.id,
+            "user": user.id,
+            "team_id": slack.workspace.identity.team_id,
+            "thread_ts": thread_ts,
+            "title": title,
+            "event_ts": slack.workspace.next_ts(),
+        }
+        if previous:
+            event["previous_title"] = previous
+        return {"sent": slack.events.emit(event, channel)}
 
     async def open_home(self, given: Input) -> Json:
         """Somebody opens the app's Home or Messages tab."""

@@ -181,7 +181,11 @@ class People:
             self._slack.events.emit({"type": name, **tokens})
         return {"revoked": BOT_TOKEN}
 
-    async def install(self, _given: Input) -> Json:
-        """Install the app again: its token works."""
+    async def install(self, given: Input) -> Json:
+        """Install the app again: its token works, without the optional scopes in `declined`."""
+        declined = frozenset(given.strings("declined", default=[]))
+        if needed := sorted(declined - self._slack.manifest.optional_scopes):
+            raise BadRequestError(f"{needed[0]} is not an optional scope of the manifest.")
         self._slack.revoked = False
+        self._slack.declined = declined
         return {"token": BOT_TOKEN}

@@ -24,6 +24,7 @@ class Seen:
             "calls": self.calls,
             "deliveries": self.deliveries,
             "violations": self.violations,
+            "failures": self.failures,
             "faults": self.faults,
             "settings": self.settings,
         }
@@ -94,7 +95,8 @@ class Seen:
             raise PermissionError(f"{user} is not in {channel.id}.")
         everyone = slack.workspace.history(channel.id)
         mine = slack.workspace.ephemerals.get(channel.id, {}).values()
-        seen = [*everyone, *(message for message in mine if message.only_for == user)]
+        shown = (one for one in mine if one.only_for == user and not one.unseen)
+        seen = [*everyone, *shown]
         threads = list(slack.workspace.threads_in(channel.id))
         if "only" in request.query:
             only = set(request.query["only"].split(","))
@@ -104,13 +106,15 @@ class Seen:
         seen.sort(key=lambda message: message.ts)
         return {
             "channel": channel.id,
-            "messages": [self._shown(message) for message in seen],
+            "messages": [self._shown(message, user) for message in seen],
             "threads": [vars(thread) for thread in threads],
         }
 
-    def _shown(self, message: Message) -> Json:
+    def _shown(self, message: Message, user: str) -> Json:
         self._slack.posting.settle(message, self._slack.settings.stream_seconds)
-        body = {**message.body, **self._slack.workspace.thread_facts(message)}
+        grows = message.stream == "live" and message.stream_for not in ("", user)
+        body = message.stream_opened if grows else message.body
+        body = {**body, **self._slack.workspace.thread_facts(message)}
         if message.metadata is not None:
             body["metadata"] = message.metadata
         if message.stream:
@@ -152,6 +156,12 @@ class Seen:
         since = Input({"since": request.query.get("since", "0")}).integer("since")
         kept = self._slack.violations
         return {"violations": [vars(one) for one in kept.since(since)], "last": kept.count}
+
+    def failures(self, request: web.Request) -> Json:
+        """Every call after failure number `since` that failed without having been ordered to."""
+        since = Input({"since": request.query.get("since", "0")}).integer("since")
+        calls = self._slack.calls
+        return {"failures": [vars(one) for one in calls.failures(since)], "last": calls.failed}
 
     def faults(self, _request: web.Request) -> Json:
         """The faults still to come."""

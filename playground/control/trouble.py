@@ -6,6 +6,7 @@ from typing import Literal
 from playground.control.input import BadRequestError, Input
 from playground.faults import Fault
 from playground.records import Json
+from playground.sessions import settle_sessions
 from playground.slack import Slack
 from playground.workspace import new_id
 
@@ -24,6 +25,7 @@ class Trouble:
             "settings": self.set_settings,
             "socket/disconnect": self.disconnect,
             "settle": self.settle,
+            "sessions/settle": self.settle_sessions,
         }
 
     async def event(self, given: Input) -> Json:
@@ -110,6 +112,7 @@ class Trouble:
         if unknown := sorted(given.content.keys() - known):
             raise BadRequestError(f"There is no setting {unknown[0]!r}; there are {sorted(known)}.")
         settings.rate_limits = given.flag("rate_limits", default=settings.rate_limits)
+        settings.reading_limits = given.flag("reading_limits", default=settings.reading_limits)
         settings.stream_seconds = given.number("stream_seconds", default=settings.stream_seconds)
         settings.stream_characters = given.integer(
             "stream_characters", default=settings.stream_characters
@@ -123,6 +126,11 @@ class Trouble:
         """Wait until every event was acked or given up."""
         settled = await self._slack.deliveries.settle(given.number("seconds", default=10))
         return {"settled": settled}
+
+    async def settle_sessions(self, given: Input) -> Json:
+        """Wait until the app has set the sessions of all threads it answered to `active`."""
+        left = await settle_sessions(self._slack, given.number("seconds", default=10))
+        return {"left_processing": left}
 
     async def disconnect(self, given: Input) -> Json:
         """End every Socket Mode connection."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
+
+Phase: TypeAlias = Literal["commentary", "final_answer"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +24,56 @@ def call(name: str, arguments: Mapping[str, Any]) -> Call:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reasoning:
+    """A reasoning item; its content is never shown, only returned in encrypted form."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """A call of OpenAI's own web search."""
+
+    query: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """A message item with one or more text parts.
+
+    `annotations` are url citations of the last part: url, title, start_index, end_index.
+    """
+
+    parts: tuple[str, ...]
+    phase: Phase | None = None
+    annotations: tuple[dict[str, Any], ...] = ()
+
+
+Item: TypeAlias = Reasoning | Search | Message | Call
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Text, calls, or both. `annotations` are url citations: url, title, start_index, end_index."""
+    """Text, calls, or both. `annotations` are url citations: url, title, start_index, end_index.
+
+    `items` are the output items of a response in their order, in place of the other fields; `text`
+    and `calls` then hold what of them a chat completion can hold.
+    """
 
     text: str = ""
     calls: tuple[Call, ...] = ()
     annotations: tuple[dict[str, Any], ...] = ()
     web_search: bool = False
+    items: tuple[Item, ...] = ()
+
+    @property
+    def output(self) -> tuple[Item, ...]:
+        """The output items of a response, in their order."""
+        if self.items:
+            return self.items
+        queries = [annotation["title"] for annotation in self.annotations]
+        search = (Search(query=(queries or ["news"])[0]),) if self.web_search else ()
+        said = self.text or not self.calls
+        message = (Message(parts=(self.text,), annotations=self.annotations),) if said else ()
+        return (*search, *message, *self.calls)
 
     def summary(self) -> dict[str, Any]:
         """What the journal keeps of it."""
@@ -39,4 +84,6 @@ class Answer:
             kept["annotations"] = list(self.annotations)
         if self.web_search:
             kept["web_search"] = True
+        if self.items:
+            kept["items"] = [type(item).__name__.lower() for item in self.items]
         return kept

@@ -83,7 +83,6 @@ class ChatWriter:
             "created": self._created,
             "model": self._body["model"],
             "service_tier": "default",
-            "system_fingerprint": None,
         }
 
     def _chunk(self, delta: dict[str, Any], *, finish: str | None = None) -> dict[str, Any]:

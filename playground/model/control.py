@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
-import time
-from collections import deque
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Literal, TypeVar, get_args
 
-from playground.model.answer import Answer, Call
-from playground.model.errors import STATUS_OF_CODE, ApiError
+from playground.model.answer import Answer
+from playground.model.errors import RESPONSE_ERROR_CODES, STATUS_OF_CODE, ApiError, error_type
+from playground.model.journal import Journal
 from playground.model.prompt import Kind
 from playground.model.request_types import Endpoint
+from playground.model.scripts import ControlError, answer_in, known_fields
+from playground.model.traffic import Traffic, What
 
-JOURNAL_ENTRIES: Final = 2_000
-JOURNAL_CHARS: Final = 32_000_000
 FOREVER: Final = -1
 _SCRIPT_FIELDS: Final = {"endpoint", "kind", "match", "pattern", "output", "times"}
-
-
-class ControlError(ValueError):
-    """A control request names something that does not exist; the message says what."""
 
 
 @dataclass(kw_only=True)
@@ -31,7 +25,9 @@ class Settings:
 
     Milliseconds: `first_token_ms` before an answer begins, `token_ms` between two
     pieces, `embedding_ms` before embeddings. `chunk_chars` is the length of a piece.
-    `shutdown_dates` maps a model to a YYYY-MM-DD date for ``/v1/models``.
+    `shutdown_dates` maps a model to a YYYY-MM-DD date for ``/v1/models``. With `reasoning` each
+    response begins with a reasoning item. `unsupported_parameters` of a request are refused.
+    `record_traffic` keeps every body for ``/_model/traffic``.
     """
 
     first_token_ms: float = 0
@@ -39,6 +35,9 @@ class Settings:
     embedding_ms: float = 0
     chunk_chars: int = 12
     shutdown_dates: dict[str, str] = field(default_factory=dict)
+    reasoning: bool = False
+    unsupported_parameters: list[str] = field(default_factory=list)
+    record_traffic: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """All of them by name."""
@@ -46,10 +45,14 @@ class Settings:
 
     def update(self, changes: Any) -> None:
         """Take over `changes`, or raise `ControlError` and change nothing."""
-        known = _known(changes, {one.name for one in fields(self)}, "setting")
+        known = known_fields(changes, {one.name for one in fields(self)}, "setting")
         for name, value in known.items():
             if name == "shutdown_dates":
                 good = isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+            elif name == "unsupported_parameters":
+                good = isinstance(value, list) and all(isinstance(one, str) for one in value)
+            elif name in {"reasoning", "record_traffic"}:
+                good = isinstance(value, bool)
             elif name == "chunk_chars":
                 good = type(value) is int and value > 0
             else:
@@ -61,13 +64,16 @@ class Settings:
 
 
 Event = Literal["failed", "incomplete", "error"]
+Reason = Literal["max_output_tokens", "content_filter"]
 
 
 @dataclass(kw_only=True)
 class Fault:
     """One way to fail, for the next `times` requests (-1: until it is deleted).
 
-    `chance` (0 to 1) picks fitting requests at random.
+    `chance` (0 to 1) picks fitting requests at random. With `event`, `error_code` is the code in
+    that event; `nested` puts it into an ``error`` object, `reason` says why a response is
+    incomplete.
     """
 
     endpoint: Endpoint
@@ -79,6 +85,8 @@ class Fault:
     drop: bool = False
     break_after_chars: int | None = None
     event: Event | None = None
+    nested: bool = False
+    reason: Reason | None = None
     malformed: bool = False
     retry_after: float | None = None
     times: int = 1
@@ -87,7 +95,7 @@ class Fault:
     @property
     def error(self) -> ApiError | None:
         """The HTTP error it stands for, if it is one."""
-        if self.status is None and self.error_code is None:
+        if self.status is None and (self.error_code is None or self.event is not None):
             return None
         code = self.error_code or (
             {429: "rate_limit_exceeded", 500: "server_error"}.get(self.status or 0)
@@ -103,6 +111,19 @@ class Fault:
         if status < 500 and status != 429:
             message = f"The request was refused: {code or status}."
         return ApiError(status=status, message=message, code=code, headers=headers)
+
+    @property
+    def response_error(self) -> dict[str, Any]:
+        """The ``error`` of a response that failed."""
+        code = self.error_code or "server_error"
+        return {"code": code, "message": f"The model failed to generate a response: {code}."}
+
+    @property
+    def error_fields(self) -> dict[str, Any]:
+        """The fields of an ``error`` event: flat, or those of an HTTP error's body."""
+        code = self.error_code or "server_error"
+        fields = {"code": code, "message": f"The request failed: {code}.", "param": None}
+        return {"error": {**fields, "type": error_type(code)}} if self.nested else fields
 
 
 @dataclass(kw_only=True)
@@ -121,98 +142,6 @@ class Script:
     times: int = 1
 
 
-@dataclass(kw_only=True)
-class Entry:
-    """One request and what was answered to it."""
-
-    number: int
-    endpoint: Endpoint
-    kind: Kind
-    time: float
-    ms: float
-    status: int
-    body: str
-    answer: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """With the request's body parsed again."""
-        try:
-            body = json.loads(self.body) if self.body else None
-        except ValueError:
-            body = self.body
-        return {
-            "n": self.number,
-            "endpoint": self.endpoint,
-            "kind": self.kind,
-            "time": self.time,
-            "ms": round(self.ms, 3),
-            "status": self.status,
-            "body": body,
-            "answer": self.answer,
-        }
-
-
-class Journal:
-    """The newest requests, at most 2,000 of them and 32 million characters."""
-
-    def __init__(self) -> None:
-        self._entries: deque[Entry] = deque()
-        self._chars = 0
-        self._last = 0
-        self._cleared = float("-inf")
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def add(
-        self,
-        *,
-        endpoint: Endpoint,
-        kind: Kind,
-        started: float,
-        status: int,
-        body: str,
-        answer: dict[str, Any],
-    ) -> None:
-        """Write one down. `started` is `time.perf_counter()` at its arrival."""
-        if started < self._cleared:
-            return
-        self._last += 1
-        ms = (time.perf_counter() - started) * 1000
-        self._entries.append(
-            Entry(
-                number=self._last,
-                endpoint=endpoint,
-                kind=kind,
-                time=time.time() - ms / 1000,
-                ms=ms,
-                status=status,
-                body=body,
-                answer=answer,
-            )
-        )
-        self._chars += len(body)
-        while len(self._entries) > JOURNAL_ENTRIES or (
-            self._chars > JOURNAL_CHARS and len(self._entries) > 1
-        ):
-            self._chars -= len(self._entries.popleft().body)
-
-    def since(self, number: int) -> list[dict[str, Any]]:
-        """The entries after `number`, oldest first."""
-        return [entry.as_json() for entry in self._entries if entry.number > number]
-
-    @property
-    def last(self) -> int:
-        """The number of the newest entry ever written."""
-        return self._last
-
-    def clear(self) -> None:
-        """Forget the entries, those of requests under way too; the numbers go on."""
-        self._entries.clear()
-        self._chars = 0
-        self._cleared = time.perf_counter()
-
-
 class Control:
     """All of it, for one server."""
 
@@ -221,16 +150,35 @@ class Control:
         self.faults: list[Fault] = []
         self.scripts: list[Script] = []
         self.journal = Journal()
+        self.traffic = Traffic()
+
+    def record(self, what: What, endpoint: Endpoint, body: str) -> None:
+        """Record a body, which is JSON text, if that is switched on."""
+        if self.settings.record_traffic:
+            self.traffic.add(what, endpoint, body)
 
     def add_fault(self, given: Any) -> None:
         """Add a fault from its JSON form."""
-        known = _known(given, {one.name for one in fields(Fault)}, "fault field")
+        known = known_fields(given, {one.name for one in fields(Fault)}, "fault field")
         _check_where(known)
         for name in ("status", "break_after_chars"):
             if type(known.get(name)) not in {int, type(None)}:
                 raise ControlError(f"Fault field {name!r} must be an integer.")
         if known.get("event") not in {None, *get_args(Event)}:
             raise ControlError(f"Fault event must be one of {', '.join(get_args(Event))}.")
+        if known.get("reason") not in {None, *get_args(Reason)}:
+            raise ControlError(
+                f"Fault field 'reason' must be one of {', '.join(get_args(Reason))}."
+            )
+        code = known.get("error_code")
+        if known.get("event") == "failed" and code not in {None, *RESPONSE_ERROR_CODES}:
+            raise ControlError(
+                f"A failed response cannot have the code {code!r}: use event 'error', or one of"
+                f" {', '.join(RESPONSE_ERROR_CODES)}."
+            )
+        for name, event in (("nested", "error"), ("reason", "incomplete")):
+            if known.get(name) and known.get("event") != event:
+                raise ControlError(f"Fault field {name!r} needs event {event!r}.")
         chance = known.get("chance", 1)
         if type(chance) not in {int, float} or not 0 <= chance <= 1:
             raise ControlError("Fault field 'chance' must be a number from 0 to 1.")
@@ -245,29 +193,10 @@ class Control:
 
     def add_script(self, given: Any) -> None:
         """Add a scripted answer from its JSON form."""
-        known = _known(given, _SCRIPT_FIELDS, "script field")
+        known = known_fields(given, _SCRIPT_FIELDS, "script field")
         _check_where(known)
         pattern = known.pop("pattern", None)
-        output = _known(
-            known.pop("output", None),
-            {"text", "function_calls", "tool_calls", "annotations", "web_search"},
-            "output field",
-        )
-        calls = tuple(
-            Call(
-                name=call["name"],
-                arguments=call["arguments"]
-                if isinstance(call["arguments"], str)
-                else json.dumps(call["arguments"], ensure_ascii=False),
-            )
-            for call in [*output.get("function_calls", []), *output.get("tool_calls", [])]
-        )
-        answer = Answer(
-            text=output.get("text", ""),
-            calls=calls,
-            annotations=tuple(output.get("annotations", [])),
-            web_search=output.get("web_search", False),
-        )
+        answer = answer_in(known.pop("output", None))
         self.scripts.append(Script(answer=answer, pattern=_compiled(pattern, answer), **known))
 
     def take_fault(self, endpoint: Endpoint, kind: Kind, text: str) -> Fault | None:
@@ -317,15 +246,6 @@ def _compiled(pattern: Any, answer: Answer) -> re.Pattern[str] | None:
     except (re.error, TypeError, IndexError) as error:
         raise ControlError(f"Script field 'pattern' cannot be used: {error}.") from None
     return compiled
-
-
-def _known(given: Any, names: set[str], what: str) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise ControlError("Send a JSON object.")
-    for name in given:
-        if name not in names:
-            raise ControlError(f"Unknown {what} {name!r}: use {', '.join(sorted(names))}.")
-    return dict(given)
 
 
 def _check_where(known: dict[str, Any]) -> None:

@@ -120,8 +120,13 @@ def answer(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
             param="dimensions",
         )
     texts = list(_texts(body["input"]))
-    if not 1 <= len(texts) <= MAX_INPUTS:
-        raise _bad_input(f"must hold between 1 and {MAX_INPUTS} texts")
+    if not texts:
+        raise _bad_input("it must hold at least one text")
+    if len(texts) > MAX_INPUTS:
+        raise _bad_input(
+            f"at most {MAX_INPUTS} texts are allowed, there are {len(texts)}",
+            code="array_above_max_length",
+        )
     total = 0
     for _, tokens in texts:
         if not tokens:
@@ -151,7 +156,7 @@ def answer(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
 def _texts(given: Any) -> Iterable[tuple[str, int]]:
     """Each text with its tokens; token ids stand for themselves."""
     if isinstance(given, str):
-        yield given, max(count_tokens(given), 1 if given else 0)
+        yield given, most_tokens(given)
     elif given and isinstance(given[0], int):
         yield " ".join(f"token{number}" for number in given), len(given)
     else:
@@ -159,10 +164,18 @@ def _texts(given: Any) -> Iterable[tuple[str, int]]:
             yield from _texts(one)
 
 
-def _bad_input(why: str) -> ApiError:
-    return ApiError(
-        status=400, message=f"Invalid 'input': {why}.", code="invalid_value", param="input"
-    )
+def most_tokens(text: str) -> int:
+    """Return how many tokens a text can have at most, for common words of ASCII letters.
+
+    A byte-level tokenizer needs up to one token for each byte of any other character.
+    """
+    rest = sum(len(char.encode("utf-8", "replace")) for char in text if not char.isascii())
+    latin = count_tokens("".join(char if char.isascii() else " " for char in text))
+    return max(latin + rest, 1 if text else 0)
+
+
+def _bad_input(why: str, *, code: str = "invalid_value") -> ApiError:
+    return ApiError(status=400, message=f"Invalid 'input': {why}.", code=code, param="input")
 
 
 def _as_base64(vector: bytes) -> str:

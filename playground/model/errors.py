@@ -8,6 +8,33 @@ from typing import Any, Final
 
 from aiohttp import web
 
+RESPONSE_ERROR_CODES: Final = (
+    "server_error",
+    "rate_limit_exceeded",
+    "invalid_prompt",
+    "data_residency_mismatch",
+    "bio_policy",
+    "vector_store_timeout",
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_base64_image",
+    "invalid_image_url",
+    "image_too_large",
+    "image_too_small",
+    "image_parse_error",
+    "image_content_policy_violation",
+    "invalid_image_mode",
+    "image_file_too_large",
+    "unsupported_image_media_type",
+    "empty_image_file",
+    "failed_to_download_image",
+    "image_file_not_found",
+)
+"""The codes of a failed response: the schema ``ResponseErrorCode`` of OpenAI's OpenAPI document.
+
+Source: https://github.com/openai/openai-openapi at f85dbe22 (2026-08-21), MIT.
+"""
+
 STATUS_OF_CODE: Final = {
     "invalid_api_key": 401,
     "model_not_found": 404,
@@ -26,6 +53,15 @@ _TYPE_OF_STATUS: Final = {
 }
 
 
+def error_type(code: str | None, status: int = 400) -> str:
+    """Return the ``type`` that OpenAI sends with an error's code and HTTP status."""
+    if code == "insufficient_quota":
+        return "insufficient_quota"
+    if status >= 500 or code == "server_error":
+        return "server_error"
+    return _TYPE_OF_STATUS.get(status, "invalid_request_error")
+
+
 @dataclass(kw_only=True, eq=False)
 class ApiError(Exception):
     """The request is answered with an OpenAI error of this status."""
@@ -38,16 +74,10 @@ class ApiError(Exception):
 
     def body(self) -> dict[str, Any]:
         """The JSON body of the answer."""
-        if self.code == "insufficient_quota":
-            kind = "insufficient_quota"
-        elif self.status >= 500:
-            kind = "server_error"
-        else:
-            kind = _TYPE_OF_STATUS.get(self.status, "invalid_request_error")
         return {
             "error": {
                 "message": self.message,
-                "type": kind,
+                "type": error_type(self.code, self.status),
                 "param": self.param,
                 "code": self.code,
             }

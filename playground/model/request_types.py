@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Endpoint = Literal["responses", "chat", "embeddings", "models"]
 
 _OPTIONAL: Final = {
-    "FunctionToolParam": ("strict", "parameters"),
+    "FunctionToolParam": ("strict",),
     "ResponseOutputMessageParam": ("id", "status"),
     "ResponseOutputTextParam": ("annotations",),
 }

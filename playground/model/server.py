@@ -1,4 +1,4 @@
-"""The HTTP side: routes, bearer check, faults, streams, the journal and the controls."""
+"""The HTTP side: OpenAI's routes, with faults, streams and the journal."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from playground.model import embeddings, prompt, request_types, thinking
+from playground.model import embeddings, families, prompt, reasoning, request_types, thinking
 from playground.model.answer import Answer
 from playground.model.chat import ChatWriter
-from playground.model.control import Control, ControlError, Fault
-from playground.model.errors import ApiError, missing_key, model_not_found
+from playground.model.checks import (
+    MODELS,
+    check_bearer,
+    check_model,
+    check_supported,
+    check_tool_choice,
+    input_tokens,
+)
+from playground.model.control import Control, Fault
+from playground.model.control_routes import ControlRoutes
+from playground.model.errors import STATUS_OF_CODE, ApiError, model_not_found
 from playground.model.prompt import Kind, Prompt
 from playground.model.request_types import Endpoint, RequestType
 from playground.model.responses import ResponseWriter
-from playground.model.tokens import count_tokens
-
-MODELS: Final = {
-    "gpt-6-luna": "openai",
-    "gpt-6.1-sol": "openai",
-    "text-embedding-3-small": "openai",
-    "text-embedding-3-large": "openai",
-    "kioku-stand-in": "kioku",
-    "kioku-stand-in-embedding": "kioku",
-}
-"""Every model it answers for, with its owner."""
 
 _MAX_BODY: Final = 32 * 1024 * 1024
 _CREATED: Final = 1_767_225_600
@@ -63,7 +61,8 @@ def create_model_app() -> web.Application:
 
 def add_model_routes(app: web.Application) -> None:
     """Add OpenAI's routes under ``/v1`` and the controls under ``/_model`` to `app`."""
-    server = _Server(Control())
+    control = Control()
+    server = _Server(control)
     app.cleanup_ctx.append(server.lifetime)
     for endpoint, path, handler in (
         ("responses", "/v1/responses", server.responses),
@@ -73,14 +72,7 @@ def add_model_routes(app: web.Application) -> None:
         app.router.add_post(path, server.exchange(endpoint, handler))  # type: ignore[arg-type]
     app.router.add_get("/v1/models", server.exchange("models", server.models))
     app.router.add_get("/v1/models/{id:.+}", server.exchange("models", server.model))
-    app.router.add_get("/_model/settings", server.get_settings)
-    app.router.add_post("/_model/settings", server.post_settings)
-    app.router.add_post("/_model/faults", server.post_fault)
-    app.router.add_delete("/_model/faults", server.delete_faults)
-    app.router.add_post("/_model/script", server.post_script)
-    app.router.add_delete("/_model/script", server.delete_script)
-    app.router.add_get("/_model/journal", server.get_journal)
-    app.router.add_delete("/_model/journal", server.delete_journal)
+    ControlRoutes(control).add_to(app)
 
 
 Answering = Callable[[web.Request, Exchange], Awaitable[web.StreamResponse]]
@@ -109,15 +101,19 @@ class _Server:
         async def handle(request: web.Request) -> web.StreamResponse:
             exchange, started, status = Exchange(endpoint), time.perf_counter(), 0
             try:
-                _check_bearer(request)
+                check_bearer(request)
                 response = await answering(request, exchange)
                 status = response.status
             except ApiError as error:
                 status, exchange.answer = error.status, error.body()
                 response = error.response()
+                self._control.record("error", endpoint, json.dumps(exchange.answer))
             except (_Dropped, ConnectionResetError):
                 exchange.answer["dropped"] = True
                 response = web.Response()
+            else:
+                if isinstance(response, web.Response):
+                    self._control.record("object", endpoint, response.text or "")
             finally:
                 self._control.journal.add(
                     endpoint=endpoint,
@@ -138,21 +134,23 @@ class _Server:
         writer = ResponseWriter(
             body,
             answer,
-            input_tokens=_input_tokens(asked),
-            event=fault.event if fault else None,
-            after_chars=fault.break_after_chars if fault else None,
+            input_tokens=input_tokens(asked),
+            fault=fault,
+            reasons=self._control.settings.reasoning,
         )
         if body.get("stream"):
             return await self._stream(request, exchange, writer, named=True)
         if fault and fault.event == "error":
-            raise ApiError(status=500, message="The server had an error.", code="server_error")
+            code = fault.error_code or "server_error"
+            status = STATUS_OF_CODE.get(code, 400)
+            raise ApiError(status=status, message=f"The request failed: {code}.", code=code)
         await self._pause(self._duration(writer.text))
         return web.json_response(writer.whole())
 
     async def chat(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         """`POST /v1/chat/completions`."""
         body, asked, answer = await self._think(request, exchange, prompt.from_chat)
-        writer = ChatWriter(body, answer, input_tokens=_input_tokens(asked))
+        writer = ChatWriter(body, answer, input_tokens=input_tokens(asked))
         if body.get("stream"):
             return await self._stream(request, exchange, writer, named=False)
         await self._pause(self._duration(writer.text))
@@ -161,7 +159,7 @@ class _Server:
     async def embeddings(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         """`POST /v1/embeddings`."""
         body = await self._read(request, exchange)
-        _check_model(body, embeddings=True)
+        check_model(body, embeddings=True)
         answer, tokens = embeddings.answer(body)
         exchange.answer = {"embeddings": len(answer["data"]), "tokens": tokens}
         await self._pause(self._control.settings.embedding_ms)
@@ -179,7 +177,7 @@ class _Server:
         asked = request.match_info["id"]
         exchange.raw = json.dumps({"model": asked})
         await self._fail_or_wait(request, exchange, asked)
-        if asked not in MODELS:
+        if asked not in MODELS and not await asyncio.to_thread(families.is_known, asked):
             raise model_not_found(asked)
         exchange.answer = self._model(asked)
         return web.json_response(exchange.answer)
@@ -189,7 +187,7 @@ class _Server:
             "id": model,
             "object": "model",
             "created": _CREATED,
-            "owned_by": MODELS[model],
+            "owned_by": MODELS.get(model, "openai"),
             "shutdown_date": self._control.settings.shutdown_dates.get(model),
         }
 
@@ -200,9 +198,15 @@ class _Server:
         read_prompt: Callable[[dict[str, Any]], Prompt],
     ) -> tuple[dict[str, Any], Prompt, Answer]:
         body = await self._read(request, exchange, read_prompt)
-        _check_model(body, embeddings=False)
+        check_model(body, embeddings=False)
+        check_supported(body, self._control.settings.unsupported_parameters)
+        if exchange.endpoint == "responses":
+            families.check_responses(body)
+            reasoning.check_items(body)
+        else:
+            families.check_chat(body)
         asked = read_prompt(body)
-        _check_tool_choice(asked)
+        check_tool_choice(asked)
         answer = self._control.take_script(
             exchange.endpoint, asked.kind, asked.last_user_text
         ) or thinking.answer_to(asked)
@@ -224,6 +228,7 @@ class _Server:
                 status=400,
                 message="We could not parse the JSON body of your request.",
             ) from None
+        self._control.record("request", exchange.endpoint, exchange.raw)
         if self._types is None:
             self._types = await asyncio.to_thread(request_types.load)
         refused, text = None, ""
@@ -288,67 +293,15 @@ class _Server:
                 if limit is not None and sent + len(piece) > limit:
                     _reset(request)
                 sent += len(piece)
-            await response.write(_as_sse(event, named=named))
+            data = json.dumps(event, ensure_ascii=False)
+            self._control.record("event", exchange.endpoint, data)
+            await response.write(_as_sse(data, event["type"] if named else None))
         if limit is not None:
             _reset(request)
         if not named:
             await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
         return response
-
-    # The controls
-
-    async def get_settings(self, _request: web.Request) -> web.Response:
-        """`GET /_model/settings`."""
-        return web.json_response(self._control.settings.as_json())
-
-    async def post_settings(self, request: web.Request) -> web.Response:
-        """`POST /_model/settings`."""
-        return await _control(request, self._control.settings.update, self.get_settings)
-
-    async def post_fault(self, request: web.Request) -> web.Response:
-        """`POST /_model/faults`."""
-        return await _control(request, self._control.add_fault)
-
-    async def delete_faults(self, _request: web.Request) -> web.Response:
-        """`DELETE /_model/faults`."""
-        self._control.faults.clear()
-        return web.json_response({"ok": True})
-
-    async def post_script(self, request: web.Request) -> web.Response:
-        """`POST /_model/script`."""
-        return await _control(request, self._control.add_script)
-
-    async def delete_script(self, _request: web.Request) -> web.Response:
-        """`DELETE /_model/script`."""
-        self._control.scripts.clear()
-        return web.json_response({"ok": True})
-
-    async def get_journal(self, request: web.Request) -> web.Response:
-        """`GET /_model/journal[?since=N]`."""
-        since = request.query.get("since", "0")
-        if not since.isdecimal():
-            return web.json_response({"error": "'since' must be a number."}, status=400)
-        journal = self._control.journal
-        return web.json_response({"entries": journal.since(int(since)), "last": journal.last})
-
-    async def delete_journal(self, _request: web.Request) -> web.Response:
-        """`DELETE /_model/journal`."""
-        self._control.journal.clear()
-        return web.json_response({"ok": True})
-
-
-async def _control(
-    request: web.Request,
-    take: Callable[[Any], None],
-    then: Callable[[web.Request], Awaitable[web.Response]] | None = None,
-) -> web.Response:
-    try:
-        take(json.loads(await request.read()))
-    except (ControlError, ValueError, KeyError, TypeError) as error:
-        reason = str(error) if isinstance(error, ControlError) else f"Bad value: {error!r}."
-        return web.json_response({"error": reason}, status=400)
-    return await then(request) if then else web.json_response({"ok": True})
 
 
 async def _read_all(request: web.Request) -> bytes:
@@ -357,54 +310,6 @@ async def _read_all(request: web.Request) -> bytes:
     if len(data) > _MAX_BODY:
         raise ApiError(status=413, message="The request body is larger than 32 MiB.")
     return data
-
-
-def _check_bearer(request: web.Request) -> None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise missing_key()
-
-
-def _check_model(body: dict[str, Any], *, embeddings: bool) -> None:
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise ApiError(
-            status=400,
-            message="Missing required parameter: 'model'.",
-            code="missing_required_parameter",
-            param="model",
-        )
-    if model not in MODELS:
-        raise model_not_found(model)
-    if ("embedding" in model) != embeddings:
-        raise ApiError(
-            status=400,
-            message=f"The model `{model}` cannot be used with this endpoint.",
-            code="unsupported_model",
-            param="model",
-        )
-
-
-def _check_tool_choice(asked: Prompt) -> None:
-    choice = asked.tool_choice
-    if choice in {"auto", "none"}:
-        return
-    if choice == "required" and asked.tools:
-        return
-    if choice not in {tool.name for tool in asked.tools}:
-        raise ApiError(
-            status=400,
-            message=f"Tool choice '{choice}' not found in 'tools' parameter.",
-            code="invalid_value",
-            param="tool_choice",
-        )
-
-
-def _input_tokens(asked: Prompt) -> int:
-    texts = [asked.instructions, *(turn.text for turn in asked.turns)]
-    tools = (json.dumps(tool.parameters, ensure_ascii=False) for tool in asked.tools)
-    results = (result.arguments + result.output for result in asked.results)
-    return sum(count_tokens(text) + 4 for text in (*texts, *tools, *results))
 
 
 def _text_in(event: dict[str, Any]) -> str:
@@ -420,9 +325,9 @@ def _text_in(event: dict[str, Any]) -> str:
     return ""
 
 
-def _as_sse(event: dict[str, Any], *, named: bool) -> bytes:
-    head = f"event: {event['type']}\n" if named else ""
-    return f"{head}data: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
+def _as_sse(data: str, name: str | None) -> bytes:
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {data}\n\n".encode()
 
 
 def _reset(request: web.Request) -> None:

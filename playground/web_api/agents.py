@@ -10,7 +10,7 @@ from playground.web_api.call import Call, SlackError
 from playground.web_api.chat import need_customize
 
 STATUSES = ("active", "processing", "suspended", "closed")
-_LOADING_MESSAGES = array(string(), 10, least=0)
+_LOADING_MESSAGES = array(string(50), 10)
 _PROMPTS = array(fields({"title": string(), "message": string()}), 4)
 _TITLE = 200
 
@@ -36,7 +36,8 @@ def set_status(call: Call) -> Json:
     """assistant.threads.setStatus; an empty status clears the line."""
     need_customize(call)
     loading = call.args.get("loading_messages", [])
-    _check(_LOADING_MESSAGES, loading, "/loading_messages")
+    if "loading_messages" in call.args:
+        _check(_LOADING_MESSAGES, loading, "/loading_messages")
     thread = _thread(call, call.channel("channel_id"))
     thread.status = call.text("status")
     thread.loading_messages = list(loading) if thread.status else []
@@ -64,39 +65,50 @@ def set_suggested_prompts(call: Call) -> Json:
     return {}
 
 
+def _session_channel(call: Call) -> Channel:
+    """The conversation of a session: the app is in it, and the call names a thread of it."""
+    channel = call.channel("channel_id", member=False)
+    if call.bot.id not in channel.members:
+        raise SlackError("not_authorized")
+    if not call.args.get("thread_ts"):
+        raise SlackError("thread_ts_required")
+    return channel
+
+
 def session_status(call: Call) -> Json:
     """agents.sessions.setStatus; makes the session when it is new."""
     need_customize(call)
-    channel = call.channel("channel_id")
-    if call.text("status") not in STATUSES:
-        raise SlackError("invalid_arguments", f"must be one of: {', '.join(STATUSES)}")
-    _check_title(call)
-    initiator = call.args.get("initiator_user_id")
-    if initiator is not None and initiator not in channel.members:
+    channel = _session_channel(call)
+    status = call.text("status")
+    if status not in STATUSES:
+        raise SlackError("invalid_status")
+    _check_title(call, least=0)
+    initiator = call.text("initiator_user_id")
+    if initiator and initiator not in channel.members:
         raise SlackError("user_not_found")
-    thread = _thread(call, channel)
-    if not thread.session and "title" in call.args:
-        thread.session_title = call.text("title")
-    call.slack.workspace.save(thread)
-    call.slack.posting.set_session(channel, thread.ts, call.text("status"))
-    answer: Json = {"agent_status": thread.session, "title": thread.session_title}
+    thread = call.slack.posting.set_session(
+        channel, call.text("thread_ts"), status, title=call.text("title"), initiator=initiator
+    )
+    answer: Json = {
+        "status": thread.session,
+        "agent_status": thread.session,
+        "title": thread.session_title,
+    }
     if "agent_session_stopped" not in call.slack.manifest.events:
         answer["warning"] = "missing_agent_session_stopped_event_subscription"
     return answer
 
 
-def _check_title(call: Call) -> None:
-    if len(call.text("title")) > _TITLE:
-        raise SlackError(
-            "invalid_arguments",
-            f"must be less than {_TITLE + 1} characters [json-pointer:/title]",
-        )
+def _check_title(call: Call, *, least: int) -> None:
+    _check(string(_TITLE, least=least), call.text("title"), "/title")
 
 
 def rename(call: Call) -> Json:
     """agents.sessions.rename."""
-    channel = call.channel("channel_id")
-    _check_title(call)
+    channel = _session_channel(call)
+    if channel.archived:
+        raise SlackError("is_archived")
+    _check_title(call, least=1)
     thread = call.slack.workspace.thread(channel.id, call.text("thread_ts"))
     if not thread.session:
         raise SlackError("session_not_found")

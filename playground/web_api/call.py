@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from playground.rate_limits import READING_METHODS, READING_OBJECTS
 from playground.records import SCOPE_PREFIXES, Channel, Json, Message, User
 from playground.slack import Slack
 from playground.web_api.methods import Method
@@ -48,7 +49,7 @@ class Call:
 
     def need_scope(self, *any_of: str) -> None:
         """Refuse with missing_scope unless one of these scopes was granted."""
-        granted = self.slack.manifest.scopes
+        granted = self.slack.granted
         if not granted.intersection(any_of):
             raise SlackError(
                 "missing_scope", needed=",".join(any_of), provided=",".join(sorted(granted))
@@ -104,6 +105,8 @@ class Call:
     def page(self, items: list[Any], *, default: int, most: int = 1000) -> tuple[list[Any], Json]:
         """The slice of `items` that limit and cursor ask for, and its response_metadata."""
         limit = int(self.args.get("limit", default))
+        if self.slack.settings.reading_limits and self.method.name in READING_METHODS:
+            limit = min(limit, READING_OBJECTS)
         if not 0 < limit <= most:
             known = "invalid_limit" in self.method.errors
             raise SlackError("invalid_limit" if known else "invalid_arguments", "invalid limit")

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from playground.records import Channel, Json, Message
+from playground.rich_text import as_read
+from playground.violations import UNSEEN
 from playground.web_api.call import Call, SlackError
 from playground.web_api.content import read_content, read_metadata
 
@@ -53,14 +55,14 @@ def post_message(call: Call) -> Json:
 
 def shown(message: Message) -> Json:
     """The message object in an answer."""
-    body = dict(message.body)
+    body = dict(as_read(message.body))
     if message.metadata is not None:
         body["metadata"] = message.metadata
     return body
 
 
 def post_ephemeral(call: Call) -> Json:
-    """chat.postEphemeral."""
+    """chat.postEphemeral: in a thread it is shown only if that has a reply already."""
     need_customize(call)
     channel = call.channel()
     check_open(call, channel)
@@ -70,6 +72,8 @@ def post_ephemeral(call: Call) -> Json:
     message = call.slack.posting.ephemeral(
         channel, call.text("user"), read_content(call), thread_ts=thread_ts
     )
+    if message.unseen:
+        call.slack.violations.add(call.method.name, [UNSEEN])
     return {"message_ts": message.ts}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from playground.records import SCOPE_PREFIXES, Channel, Json, Message
+from playground.rich_text import as_read
 from playground.web_api.call import Call, SlackError
 from playground.workspace import Workspace
 
@@ -170,7 +171,7 @@ def _between(call: Call, messages: list[Message]) -> list[Message]:
 def _objects(call: Call, messages: list[Message]) -> list[Json]:
     shown = []
     for message in messages:
-        body = {**message.body, **call.slack.workspace.thread_facts(message)}
+        body = {**as_read(message.body), **call.slack.workspace.thread_facts(message)}
         if message.metadata is not None and call.args.get("include_all_metadata"):
             body["metadata"] = message.metadata
         shown.append(body)

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +10,9 @@ from aiohttp import web
 from playground.calls import CallRecord
 from playground.faults import Fault
 from playground.guidance import block_advice, message_advice, view_advice
+from playground.rate_limits import READING_METHODS
 from playground.records import Json
 from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
-from playground.violations import PAYLOAD_ERRORS
 from playground.web_api import agents, chat, conversations, files, people, streams, views
 from playground.web_api.arguments import check_arguments, read_arguments
 from playground.web_api.call import Call, SlackError
@@ -44,7 +43,6 @@ class WebApi:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one call and record it."""
         name = request.match_info["method"]
-        started = time.time()
         arguments: dict[str, Any] = {}
         problem: SlackError | None = None
         try:
@@ -52,14 +50,14 @@ class WebApi:
         except SlackError as error:
             problem = error
         token = _token(request, arguments)
-        record = self._slack.calls.start(name, arguments, started)
+        record = self._slack.calls.start(name, arguments)
         try:
             return await self._answer(request, record, token, problem)
         except Exception:
             record.status, record.outcome = 500, "status 500"
             raise
         finally:
-            record.ms = round((time.time() - started) * 1000, 2)
+            self._slack.calls.finish(record)
             self._slack.updates.publish({"changed": "calls", "method": name})
 
     async def _answer(
@@ -71,12 +69,13 @@ class WebApi:
                 await asyncio.sleep(fault.delay_ms / 1000)
             response = self._fail(request, record, fault)
             if response is not None:
+                record.ordered = True
                 return response
         body, status, headers = self._run(record, token, problem)
         record.result, record.status = body, status
         record.outcome = "ok" if body["ok"] else str(body["error"])
         if fault is not None and fault.drop == "after":
-            record.outcome = "dropped after"
+            record.outcome, record.ordered = "dropped after", True
             return _drop(request)
         return web.json_response(body, status=status, headers=headers)
 
@@ -99,12 +98,21 @@ class WebApi:
             return web.json_response(record.result, status=record.status, headers=headers)
         return None
 
+    def _wait(self, method: Method, record: CallRecord) -> int:
+        """Return the seconds to wait before the call is allowed."""
+        settings, limits = self._slack.settings, self._slack.rate_limits
+        if settings.reading_limits and method.name in READING_METHODS:
+            return limits.wait_to_read(method.name)
+        if not settings.rate_limits:
+            return 0
+        return limits.wait(method.name, method.tier, str(record.args.get("channel", "")))
+
     def _run(
         self, record: CallRecord, token: str, problem: SlackError | None
     ) -> tuple[Json, int, dict[str, str]]:
         headers = {
             "x-slack-req-id": secrets.token_hex(16),
-            "x-oauth-scopes": ",".join(sorted(self._slack.manifest.scopes)),
+            "x-oauth-scopes": ",".join(sorted(self._slack.granted)),
         }
         method = self.methods.get(record.method)
         if method is None or record.method not in self.handlers:
@@ -115,12 +123,10 @@ class WebApi:
                 raise problem
             headers["x-accepted-oauth-scopes"] = ",".join(method.scopes)
             self._authorize(method, token)
-            if self._slack.settings.rate_limits:
-                channel = str(record.args.get("channel", ""))
-                wait = self._slack.rate_limits.wait(method.name, method.tier, channel)
-                if wait:
-                    headers["Retry-After"] = str(wait)
-                    return {"ok": False, "error": "ratelimited"}, 429, headers
+            if wait := self._wait(method, record):
+                record.ordered = True
+                headers["Retry-After"] = str(wait)
+                return {"ok": False, "error": "ratelimited"}, 429, headers
             if method.name == "api.test":
                 return self._api_test(record.args), 200, headers
             call = Call(slack=self._slack, method=method, args=check_arguments(method, record.args))
@@ -129,8 +135,6 @@ class WebApi:
         except SlackError as error:
             if error.error not in method.errors:
                 raise RuntimeError(f"{method.name} knows no error {error.error!r}.") from error
-            if error.error in PAYLOAD_ERRORS:
-                self._slack.violations.add(method.name, error.messages or [error.error])
             return error.body(), 200, headers
         record.executed = True
         self._slack.violations.add(method.name, _advice(method.name, call.args))
@@ -163,7 +167,7 @@ class WebApi:
             raise SlackError("not_allowed_token_type")
         if self._slack.revoked and token == BOT_TOKEN:
             raise SlackError("account_inactive")
-        granted = self._slack.manifest.scopes
+        granted = self._slack.granted
         if len(method.scopes) == 1 and method.scopes[0] not in granted:
             raise SlackError(
                 "missing_scope",

@@ -7,7 +7,7 @@ from typing import Any
 from playground.files import FILE_BYTES, add_file, file_object, may_see
 from playground.records import File, Json
 from playground.web_api.call import Call, SlackError
-from playground.web_api.chat import check_open
+from playground.web_api.chat import check_open, need_customize
 
 
 def get_upload_url(call: Call) -> Json:
@@ -27,6 +27,7 @@ def get_upload_url(call: Call) -> Json:
 
 def complete_upload(call: Call) -> Json:
     """files.completeUploadExternal: shares what was uploaded, as one message, once."""
+    need_customize(call)
     files = [_uploaded(call, entry) for entry in call.args["files"]]
     if not files:
         raise SlackError("invalid_arguments", "no less than 1 items allowed [json-pointer:/files]")

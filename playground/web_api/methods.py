@@ -42,15 +42,6 @@ def load_methods() -> dict[str, Method]:
     }
     for difference in overlay["difference"]:
         name = difference["method"]
-        if "scopes" in difference:
-            methods[name] = Method(
-                name=name,
-                scopes=difference["scopes"],
-                tier=difference["tier"],
-                errors=set(reference["common_errors"]),
-            )
-    for difference in overlay["difference"]:
-        name = difference["method"]
         for method in methods.values() if name == "*" else [methods[name]]:
             if "argument" in difference:
                 method.args[difference["argument"]] = Argument(

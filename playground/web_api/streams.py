@@ -15,6 +15,8 @@ from playground.web_api.content import (
 )
 
 _MOST_CHUNKS = 1000
+# Source: https://microsoft.github.io/Agents-for-js, TaskUpdateChunk and PlanUpdateChunk
+_TASK_CHARACTERS = 256
 _SESSION_STATUSES = ("active", "processing", "suspended", "closed")
 _CHUNK = typed(
     {
@@ -22,12 +24,16 @@ _CHUNK = typed(
         "task_update": fields(
             {
                 "id": string(),
-                "title": string(),
+                "title": string(_TASK_CHARACTERS),
                 "status": one_of("pending", "in_progress", "complete", "error"),
             },
-            {"details": string(least=0), "output": string(least=0), "sources": anything},
+            {
+                "details": string(_TASK_CHARACTERS, least=0),
+                "output": string(_TASK_CHARACTERS, least=0),
+                "sources": anything,
+            },
         ),
-        "plan_update": fields({"title": string()}),
+        "plan_update": fields({"title": string(_TASK_CHARACTERS)}),
         "blocks": fields({"blocks": anything}),
     }
 )
@@ -41,8 +47,8 @@ def start(call: Call) -> Json:
     thread_ts = call.thread(channel, missing="thread_not_found")
     if channel.kind != "im":
         _check_recipient(call)
-    if call.args.get("task_display_mode", "timeline") not in ("timeline", "plan", "dense"):
-        raise SlackError("invalid_arguments", "must be one of: timeline, plan, dense")
+    if call.args.get("task_display_mode", "timeline") not in ("timeline", "plan"):
+        raise SlackError("invalid_arguments", "must be one of: timeline, plan")
     text, chunks = _pieces(call)
     workspace = call.slack.workspace
     message = Message(
@@ -50,9 +56,11 @@ def start(call: Call) -> Json:
         ts=workspace.next_ts(),
         body={},
         stream="live",
+        stream_mode=_mode(call, ""),
         stream_started=time.time(),
         stream_text=text,
         stream_chunks=chunks,
+        stream_for="" if channel.kind == "im" else call.text("recipient_user_id"),
     )
     _check_length(call, text)
     call.slack.posting.open_stream(channel, message, thread_ts=str(thread_ts))
@@ -94,6 +102,17 @@ def _pieces(call: Call) -> tuple[str, list[Json]]:
     return text, chunks
 
 
+def _mode(call: Call, opened: str) -> str:
+    """The mode of a stream that was opened in mode `opened`; raises SlackError for the other one.
+
+    Each stream takes its content in one argument only, the one its first content came in.
+    """
+    named = [name for name in ("markdown_text", "chunks") if call.args.get(name)]
+    if named and opened and named != [opened]:
+        raise SlackError("streaming_mode_mismatch")
+    return opened or "".join(named)
+
+
 def _check_length(call: Call, text: str) -> None:
     if len(text) > call.slack.settings.stream_characters:
         raise SlackError("msg_too_long")
@@ -118,6 +137,7 @@ def append(call: Call) -> Json:
     text, chunks = _pieces(call)
     if not text and not chunks:
         raise SlackError("no_text")
+    message.stream_mode = _mode(call, message.stream_mode)
     _check_length(call, message.stream_text + text)
     call.slack.posting.extend_stream(message, text, chunks)
     return {"channel": channel.id, "ts": message.ts}
@@ -137,6 +157,7 @@ def stop(call: Call) -> Json:
             raise SlackError("stopped_by_user")
     elif message.stream != "live":
         raise SlackError("message_not_in_streaming_state")
+    _mode(call, message.stream_mode)
     status = call.args.get("session_status")
     if status is not None and status not in _SESSION_STATUSES:
         raise SlackError("invalid_arguments", f"must be one of: {', '.join(_SESSION_STATUSES)}")
@@ -147,9 +168,7 @@ def stop(call: Call) -> Json:
     metadata = read_metadata(call)
     if metadata is not None:
         message.metadata = metadata
-    call.slack.posting.close_stream(message, text, chunks, blocks)
-    if status is not None:
-        call.slack.posting.set_session(channel, message.thread_ts, status)
+    call.slack.posting.close_stream(message, text, chunks, blocks, session=status or "active")
     return {"channel": channel.id, "ts": message.ts, "message": shown(message)}
 
 

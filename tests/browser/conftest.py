@@ -13,6 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from tests.browser.setup import system_chromium
 from tests.browser.showcase import Showcase, showcase
 from tests.browser.visitor import Playground, Visitor
+from tests.conformance.traffic import TRAFFIC
 from tests.integration.kioku_process import running
 from tests.payloads import PAYLOADS
 
@@ -28,7 +29,11 @@ def kioku(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playground]:
         line = process.line()
         assert line.startswith("Kioku is ready at http://"), process.errors
         url = line.rsplit(" ", 1)[1].rstrip("/")
-        with PAYLOADS.watched(url, lambda: process.process.poll() is None):
+
+        def alive() -> bool:
+            return process.process.poll() is None
+
+        with PAYLOADS.watched(url, alive), TRAFFIC.watched(url, alive):
             yield Playground(url)
 
 

@@ -26,6 +26,9 @@ async def close(one: Visitor) -> None:
     await expect(one.page.get_by_role("dialog")).to_have_count(0)
 
 
+@pytest.mark.failed_calls(
+    "views.update: not_found", because="a modal is closed while its list is read"
+)
 async def test_a_day_with_kioku(kioku: Playground, visit: Visit, tmp_path: Path) -> None:
     """Prompt, stream, Stop, edit, feedback; Home: search, edit, undo, pause, forget; take along."""
     ann = await visit(kioku, kioku.person(), reduced_motion="reduce")

@@ -20,7 +20,14 @@ from tests.hostile.invariants import plant, violations
 PLAYGROUND = ("playground", "--manifest", str(ROOT / "manifest.yml"))
 _MORE: dict[Mode, dict[str, str]] = {"socket": {}, "http": {"KIOKU_POOL_SIZE": "1"}}
 _IN_BOTH_MODES = frozenset(
-    {"test_stories", "test_door", "test_listening", "test_remembering", "test_ends"}
+    {
+        "test_stories",
+        "test_door",
+        "test_event_shapes",
+        "test_listening",
+        "test_remembering",
+        "test_ends",
+    }
 )
 _HOSTILE_RUN = bool(os.environ.get(HOSTILE))
 _RETRIES = ("--retry-delays", "0.2,1,3,5")

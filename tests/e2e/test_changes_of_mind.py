@@ -47,7 +47,7 @@ def test_stop_before_the_first_word_ends_the_answer(world: World) -> None:
     ann = world.human()
     world.pace(first_token_ms=20_000)
     said = world.say(ann, "Tell me a story")
-    world.until(lambda: world.calls("assistant.threads.setStatus"), "a status line")
+    world.until(lambda: world.calls("agents.sessions.setStatus"), "a status line")
     press_stop(world, said)
     assert world.reply(said, 10).text == say("en", "stopped")
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from bot.locale import say
-from tests.e2e.messages import Human, Json, Said, buttons
+from tests.e2e.messages import Human, Json, Said, buttons, markdown
 from tests.e2e.world import World
 
 
@@ -130,14 +130,14 @@ def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
     ann = Seen(world, world.human())
     said = world.say(ann.human, "I love ramen")
     world.reply(said)
-    text = ann.below(said, "Remembered: Likes ramen")["blocks"][0]["text"]
+    text = markdown(ann.below(said, "Remembered: Likes ramen"))
     asked = world.command(ann.human, "/forget", "ramen")
     world.click(ann.human, asked, "dm", buttons(asked)[0])
     world.until(
         lambda: "Remembered" not in shown(world.answers(said)[-1]) or None, "nothing below it"
     )
     [answer] = world.answers(said)
-    assert answer["blocks"][0]["text"] == text
+    assert markdown(answer) == text
     assert say("en", "footer_stand_in") in shown(answer)
     where = {"user": ann.human.id, "channel": said.channel, "ts": said.ts}
     world.playground("messages/edit", {**where, "text": "I love ramen so much"})

@@ -57,7 +57,7 @@ def test_line_5_postgresql_restarted_while_answering(
 def test_line_5_postgresql_restarted_while_forming(world: World, server: EmbeddedPostgres) -> None:
     """Line 5: a crash of PostgreSQL in the middle of a formation loses and doubles no memory."""
     ann = world.human()
-    world.model_fault("chat", kind="formation", delay_ms=1_000)
+    world.model_fault(kind="formation", delay_ms=1_000)
     world.ask(ann, "I love ramen")
     world.until(
         lambda: world.rows("SELECT 1 FROM procrastinate_jobs WHERE status = 'doing'"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from memory import EmbeddedPostgres
 from tests.conftest import fresh_database, json_server
 from tests.e2e.app import running
 from tests.e2e.conftest import PLAYGROUND
-from tests.payloads import PAYLOADS
 from tests.soak.fuzz import SETTINGS, Fuzz
 from tests.soak.table import Table
 from tests.soak.workspace import Workspace
@@ -16,6 +17,7 @@ from tests.soak.workspace import Workspace
 REQUESTS = 600
 
 
+@pytest.mark.failed_calls("*", because="The payloads name users and channels that do not exist.")
 def test_mutated_payloads_are_handled(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     """No answer of 500, no error in the log, no row of others changed; then people are answered."""
     with (
@@ -35,5 +37,3 @@ def test_mutated_payloads_are_handled(postgres: EmbeddedPostgres, tmp_path: Path
         ).run(table, REQUESTS)
         table.show()
         assert table.violations == 0
-        # Ids that were made up are no fault of the app's calls.
-        PAYLOADS.violations()

@@ -28,7 +28,7 @@ def nothing_came_of(world: World, channel: str) -> bool:
     stored = world.rows("SELECT 1 FROM inbox_events WHERE channel_id = %s", channel)
     posted = [
         call
-        for method in ("chat.startStream", "chat.postMessage", "assistant.threads.setStatus")
+        for method in ("chat.startStream", "chat.postMessage", "agents.sessions.setStatus")
         for call in world.calls(method)
         if channel in (call["args"].get("channel"), call["args"].get("channel_id"))
     ]

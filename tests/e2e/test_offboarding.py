@@ -52,6 +52,7 @@ def remembers(world: World) -> bool:
     return True
 
 
+@pytest.mark.failed_calls("auth.test: account_inactive", because="The app is uninstalled.")
 def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> None:
     """Each row of the workspace is deleted though the app is killed; it can be installed again."""
     with closing(World(app.slack, app)) as world:
@@ -83,6 +84,12 @@ def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> Non
         assert remembers(world)
 
 
+@pytest.mark.failed_calls(
+    "auth.test: account_inactive",
+    "chat.update: account_inactive",
+    "chat.postEphemeral: account_inactive",
+    because="The app is uninstalled.",
+)
 def test_an_uninstalled_workspace_is_not_ready(app: App) -> None:
     """While it runs, /readyz says so and nothing new of the workspace is kept."""
     with closing(World(app.slack, app)) as world:

@@ -29,7 +29,7 @@ def refuse(world: World) -> None:
     verdict = {"index": 0, "supported": True, "about": "other", "modality": "asserted"}
     verdict |= {"valid_until": None, "conflict": "none", "sensitive": "none"}
     call = {"name": "MemoryVerdicts", "arguments": {"verdicts": [verdict]}}
-    script = {"endpoint": "chat", "kind": "verdict", "output": {"function_calls": [call]}}
+    script = {"endpoint": "responses", "kind": "verdict", "output": {"function_calls": [call]}}
     world._model("script", script)
 
 
@@ -38,7 +38,7 @@ def test_what_was_refused_is_stored_by_a_click_and_taken_back(world: World) -> N
     """The refusal gives way to what was stored, and Undo takes that back."""
     ann = world.human()
     call = {"name": "UserFact", "arguments": {**CONTENT, "evidence": LEAVE}}
-    formed = {"endpoint": "chat", "kind": "formation", "output": {"function_calls": [call]}}
+    formed = {"endpoint": "responses", "kind": "formation", "output": {"function_calls": [call]}}
     world._model("script", formed)
     refuse(world)
     refused = world.command(ann, "/memories", f"add {LEAVE}")

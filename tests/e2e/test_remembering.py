@@ -22,7 +22,7 @@ def test_line_2_thanks_write_nothing(world: World) -> None:
 def test_line_1_memories_are_formed_after_the_reply(world: World) -> None:
     """Line 1: a formation that takes long keeps nobody waiting, and begins after the reply."""
     ann = world.human()
-    world.model_fault("chat", kind="formation", delay_ms=1_500)
+    world.model_fault(kind="formation", delay_ms=1_500)
     said = world.say(ann, "I love ramen")
     reply = world.reply(said)
     assert "ramen" in reply.text
@@ -54,7 +54,7 @@ def test_line_2_a_burst_costs_one_formation(own_world: World) -> None:
         world.reply(said)
     world.formed(ann)
     assert {content["food_name"] for content in world.contents(ann)} == set(foods)
-    model_calls = world.journal(endpoint="responses") + world.journal(endpoint="chat")
+    model_calls = world.journal(endpoint="responses")
     assert len(model_calls) <= 12
     assert len(world.journal("formation")) == 1
     assert len(world.journal("verdict")) == 1

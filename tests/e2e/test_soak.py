@@ -17,6 +17,15 @@ from tests.soak.trouble import Plan, Trouble
 PLAN = Plan(people=12, messages=150, writing=20.0, kills=4, restarts=1, settling=100.0, quiet=2.0)
 
 
+@pytest.mark.failed_calls(
+    "chat.update: streaming_state_conflict",
+    "chat.stopStream: message_not_in_streaming_state",
+    "chat.delete: streaming_state_conflict",
+    "chat.update: message_not_found",
+    "chat.delete: message_not_found",
+    "chat.appendStream: message_not_in_streaming_state",
+    because="Workers that were killed leave streams that run, and two may end one.",
+)
 @pytest.mark.timeout(240)
 def test_nothing_is_lost_or_done_twice_while_everything_breaks(
     postgres: EmbeddedPostgres, tmp_path: Path

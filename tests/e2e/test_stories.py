@@ -170,7 +170,7 @@ def test_line_3_words_not_yet_formed_keep_to_their_audience_too(world: World) ->
     """Line 3: what was said in a direct message just now is not in a channel's prompt either."""
     ann = world.human()
     general = world.channel("public", ann)
-    world.model_fault("chat", status=500, times=-1)
+    world.model_fault(kind="formation", status=500, times=-1)
     world.ask(ann, "I love sushi")
     world.ask(ann, "<@BOT> What shall I eat today?", channel=general)
     world.ask(ann, "What shall I eat tonight?")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from tests.e2e.answers import STORY, live, slowly
 from tests.e2e.app import App
 from tests.e2e.world import World
@@ -12,6 +14,9 @@ from tests.e2e.world import World
 _WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
 
 
+@pytest.mark.failed_calls(
+    "chat.update: streaming_state_conflict", because="the first worker left its stream live"
+)
 def test_line_1_a_worker_that_stood_still_stops_when_it_wakes(own_world: World) -> None:
     """Line 1: what another took over meanwhile is answered by that one alone."""
     world = own_world

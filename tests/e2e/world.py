@@ -55,12 +55,20 @@ class World(Stored):
         self.playground("faults", {"method": method, **fault})
 
     def model_fault(self, endpoint: str = "responses", **fault: Any) -> None:
-        """Let the next requests of a model endpoint fail."""
+        """Let the next requests of a model endpoint fail; of responses, those for replies."""
+        if endpoint == "responses":
+            fault.setdefault("kind", "reply")
         self._model("faults", {"endpoint": endpoint, **fault})
 
     def script(self, text: str, **where: Any) -> None:
-        """Say what the model answers next."""
+        """Say what the model replies next."""
+        where.setdefault("kind", "reply")
         self._model("script", {"endpoint": "responses", "output": {"text": text}, **where})
+
+    def script_items(self, *items: Json) -> None:
+        """Say what output items the model's next reply consists of."""
+        output = {"items": items}
+        self._model("script", {"endpoint": "responses", "kind": "reply", "output": output})
 
     def script_calls(self, match: str, *rounds: list[tuple[str, Json | str]], text: str) -> None:
         """Say which tools the model calls, round by round, when asked `match`, and what it says."""

@@ -2,7 +2,7 @@
 
 ``python -m tests.hostile.model URL`` prints one line of JSON, ``{"url": …, "openai_base_url": …}``.
 ``GET /seen`` returns how many requests it saw, how many attacks it added, and each request that
-held the victim's words.
+held the victim's words; ``GET /_model/traffic`` the requests, as the stand-in does.
 """
 
 from __future__ import annotations
@@ -16,9 +16,16 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from playground.model.request_types import Endpoint
+from playground.model.traffic import Traffic
 from tests.hostile import attacks
 from tests.hostile.attacks import Json
 
+_ENDPOINTS: dict[str, Endpoint] = {
+    "/v1/responses": "responses",
+    "/v1/chat/completions": "chat",
+    "/v1/embeddings": "embeddings",
+}
 _MAX_BODY = 32 * 1024 * 1024
 
 
@@ -39,6 +46,7 @@ class Proxy:
         self._upstream = upstream.rstrip("/")
         self._http = http
         self.seen = Seen()
+        self.traffic = Traffic()
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
         """Answer one request of the app; an error of the proxy itself is counted."""
@@ -59,6 +67,8 @@ class Proxy:
             body = json.loads(raw)
         except ValueError:
             return await self._plain(request, raw)
+        if endpoint := _ENDPOINTS.get(request.path):
+            self.traffic.add("request", endpoint, json.dumps(body))
         if request.path.endswith("/responses") and body.get("stream"):
             return await self._reply(request, body)
         if tools := {name for tool in body.get("tools", []) if (name := _name(tool))}:
@@ -197,8 +207,17 @@ async def serve(upstream: str) -> None:
         async def seen(_: web.Request) -> web.Response:
             return web.json_response(asdict(proxy.seen))
 
+        async def settings(_: web.Request) -> web.Response:
+            return web.json_response({})
+
+        async def traffic(asked: web.Request) -> web.Response:
+            text = proxy.traffic.after(int(asked.query["since"]))
+            return web.Response(text=text, content_type="application/json")
+
         application = web.Application(client_max_size=_MAX_BODY)
         application.router.add_get("/seen", seen)
+        application.router.add_post("/_model/settings", settings)
+        application.router.add_get("/_model/traffic", traffic)
         application.router.add_route("*", "/v1/{path:.*}", proxy.forward)
         runner = web.AppRunner(application)
         await runner.setup()

@@ -19,7 +19,8 @@ from bot.posting.budgets import Budgets
 from bot.posting.calls import Workspace
 from bot.posting.delivery import Delivery
 from bot.posting.posts import Posts
-from bot.posting.status import StatusLines
+from bot.posting.sessions import Sessions
+from bot.posting.titles import Titles
 from bot.turns import Turns
 from memory import DM, Namespace, Pool, create_pool, transaction, view
 from tests.conftest import login_of
@@ -35,9 +36,9 @@ async def open_desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk
         async with transaction(pool) as connection:
             await connection.execute("DELETE FROM slack_budgets")
         workspace = Workspace(slack.client(), slack.bot_user_id, Budgets(pool))
-        opened = Desk(slack, database, pool, workspace, StatusLines(workspace))
+        opened = Desk(slack, database, pool, workspace, Sessions(workspace, Titles(pool)))
         yield opened
-        await opened.statuses.close()
+        await opened.sessions.close()
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Desk:
     conninfo: str
     pool: Pool
     workspace: Workspace
-    statuses: StatusLines
+    sessions: Sessions
 
     async def begin(self, place: Place, *, event: int = -1, attempts: int = 0) -> Posts:
         """Begin the turn of `place`, or begin it again."""
@@ -110,7 +111,7 @@ async def answering(
 
     delivery = Delivery(
         desk.workspace,
-        desk.statuses,
+        desk.sessions,
         desk.slack.message(place),
         posts,
         language=known(),

@@ -39,7 +39,7 @@ from bot.posting.calls import Workspace
 from bot.posting.outlet import SlackOutlet
 from bot.posting.posts import Posts
 from bot.posting.sessions import Sessions
-from bot.posting.status import StatusLines
+from bot.posting.titles import Titles
 from bot.reply import Replier
 from bot.running.queue import LEARNING, REPLIES, Queue
 from bot.slack_files import SlackFiles
@@ -88,6 +88,7 @@ class House:
     catching_up: CatchingUp
     changes: Changes
     former: Former
+    sessions: Sessions
 
     async def ask(self, place: Place, text: str, **more: Any) -> Message:
         """Let the person of `place` write, and answer all that waits in that thread."""
@@ -234,13 +235,11 @@ async def build(
         ),
     )
     workspace = Workspace(client, slack.bot_user_id, Budgets(pool))
-    statuses = StatusLines(workspace)
-    sessions = Sessions(workspace)
+    sessions = Sessions(workspace, Titles(pool))
 
     def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
         return SlackOutlet(
             workspace,
-            statuses,
             sessions,
             waiting,
             view,
@@ -262,6 +261,7 @@ async def build(
         homes=homes_of(pool, queue, client, people, embedder),
         workspaces=workspaces,
         offboarding=Offboarding(pool, queue, client, workspaces, slack.bot_user_id),
+        sessions=sessions,
         follow=Sources(
             pool, queue, embedder, announce_nothing, learning.schedule, client
         ).message_changed,
@@ -270,9 +270,9 @@ async def build(
     telling = Telling(parts, open_outlet)
     notices = Notices(pool)
     outages = Outages(inbox, telling, parts.replier.breaker)
-    withdrawals = Withdrawals(pool, client, slack.bot_user_id)
+    withdrawals = Withdrawals(pool, client, slack.bot_user_id, sessions)
     turn = create_turn(parts, open_outlet)
-    answering = Answering(inbox, turn, telling, outages, withdrawals, shares, notices)
+    answering = Answering(inbox, turn, telling, outages, withdrawals, shares, notices, sessions)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=1, wait=1)
     queue.register(FORM, LEARNING, learning.form, attempts=1, wait=1)
     reading = Reading(pool, queue, inbox, audiences, client, slack.bot_user_id)
@@ -297,4 +297,5 @@ async def build(
         catching_up,
         changes,
         former,
+        sessions,
     )

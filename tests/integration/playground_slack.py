@@ -80,7 +80,12 @@ class PlaygroundSlack:
         self._server.call("/_playground/faults", method="DELETE")
         self.control(
             "settings",
-            {"rate_limits": False, "stream_seconds": 300, "stream_characters": 12000},
+            {
+                "rate_limits": False,
+                "reading_limits": False,
+                "stream_seconds": 300,
+                "stream_characters": 12000,
+            },
         )
 
     def forget_calls(self) -> None:

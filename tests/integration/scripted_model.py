@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
+from tests.conformance.traffic import recorded
+
 DIMENSIONS = 256
 Call: TypeAlias = tuple[str, dict[str, Any]]
 # Tool calls, a status to fail with, or a function of the shown memories that gives the calls.
@@ -53,6 +55,7 @@ class ScriptedModel:
     held: asyncio.Event | None = None
     usage: int = 0
     error_code: str | None = None
+    failed_response: str | None = None
     paths: list[str] = field(default_factory=list)
     embedding_requests: list[list[str]] = field(default_factory=list)
     embeddings_status: int = 200
@@ -94,6 +97,13 @@ class ScriptedModel:
         calls, failed = await self._next(request)
         if failed:
             return failed
+        if self.failed_response:
+            return web.json_response(
+                {"id": "resp_x", "object": "response", "created_at": 1, "model": "m"}
+                | {"error": {"code": self.failed_response, "message": "no"}, "output": []}
+                | {"parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
+                | {"status": "failed"}
+            )
         output: list[dict[str, Any]] = [{"type": "reasoning", "id": "rs_1", "summary": []}]
         output += [
             {"type": "function_call", "id": f"fc_{i}", "call_id": f"call_{i}"}
@@ -104,6 +114,7 @@ class ScriptedModel:
             {"id": "resp_x", "object": "response", "created_at": 1, "model": "m"}
             | {"output": output, "parallel_tool_calls": True, "tool_choice": "auto"}
             | {"tools": [], "status": "completed"}
+            | _response_usage(self.usage)
         )
 
     async def embeddings(self, request: web.Request) -> web.Response:
@@ -131,7 +142,8 @@ class ScriptedModel:
         if self.barrier:
             await self.barrier.wait()
         if isinstance(step, int):
-            return [], web.json_response({"error": {"message": "no"}}, status=step)
+            error = {"message": "no", "code": self.error_code}
+            return [], web.json_response({"error": error}, status=step)
         calls = step(_shown(body)) if callable(step) else step
         return [(name, json.dumps(arguments)) for name, arguments in calls], None
 
@@ -202,6 +214,15 @@ def _usage(tokens: int) -> dict[str, Any]:
     return {"usage": used}
 
 
+def _response_usage(tokens: int) -> dict[str, Any]:
+    if not tokens:
+        return {}
+    details = {"input_tokens_details": {"cached_tokens": 0}}
+    details |= {"output_tokens_details": {"reasoning_tokens": 0}}
+    used = {"input_tokens": tokens - 1, "output_tokens": 1, "total_tokens": tokens}
+    return {"usage": {**used, **details}}
+
+
 def _shown(body: dict[str, Any]) -> Shown:
     text = "\n".join(
         message["content"]
@@ -225,7 +246,7 @@ def vector(text: str) -> list[float]:
 async def scripted_model() -> AsyncIterator[ScriptedModel]:
     """Serve a scripted model on a free port of the loopback interface."""
     model = ScriptedModel()
-    application = web.Application()
+    application = web.Application(middlewares=[recorded])
     application.router.add_post("/v1/chat/completions", model.chat)
     application.router.add_post("/openai/deployments/{name}/chat/completions", model.chat)
     application.router.add_post("/v1/responses", model.responses)

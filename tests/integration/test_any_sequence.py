@@ -39,10 +39,10 @@ from memory import (
     undo_change,
     view,
 )
-from memory.database import Pool
-from memory.evidence import TypedMessage
-from memory.schemas import SCHEMAS
-from memory.user_store import UserStore
+from memory.formation.evidence import TypedMessage
+from memory.formation.user_store import UserStore
+from memory.model.schemas import SCHEMAS
+from memory.postgres.database import Pool
 from tests.conftest import SPACE, login_of
 from tests.integration.scripted_model import scripted_model
 
@@ -345,9 +345,7 @@ def test_any_sequence_leaves_what_the_model_says(runner: asyncio.Runner, databas
 
     serving, pool, embedder, client = runner.run(opened())
 
-    @settings(
-        max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
-    )
+    @settings(max_examples=25, suppress_health_check=list(HealthCheck), database=None)
     @given(SEQUENCES)
     def sequences(acts: list[tuple[str, str, int]]) -> None:
         runner.run(play(acts))

@@ -119,6 +119,9 @@ async def test_a_follow_up_is_about_the_same_files(app: Wired) -> None:
     assert "files" not in reply(app, later).casefold()
 
 
+@pytest.mark.failed_calls(
+    "files.info: file_not_found", because="A file of another workspace is not known in this one."
+)
 @pytest.mark.parametrize(
     ("file", "key"),
     [
@@ -169,6 +172,99 @@ async def test_a_file_of_slack_connect_is_looked_up(app: Wired) -> None:
     assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
 
 
+LIMITED = {"error": "ratelimited", "retry_after": 600}
+BUSY: dict[str, tuple[str, dict[str, Any], bool]] = {
+    "the message": ("conversations.replies", LIMITED, False),
+    "what the file is": ("files.info", LIMITED, True),
+    "the file": ("url_private", {"status": 429, "retry_after": 600}, True),
+    "the file, without Slack": ("url_private", {"status": 503}, True),
+    "the message, without Slack": ("conversations.replies", {"status": 503}, False),
+}
+
+
+@pytest.mark.parametrize(("method", "fault", "named"), BUSY.values(), ids=BUSY)
+async def test_a_file_that_cannot_be_read_just_now_is_not_gone(
+    app: Wired, method: str, fault: dict[str, Any], named: bool
+) -> None:
+    """A rate limit or an outage of Slack's is said to pass, to the person and to the model."""
+    place = app.slack.place()
+    identity = uploaded(app, place, "cat.png", PNG)
+    more: dict[str, Any] = {"file_ids": [identity]}
+    if method == "files.info":
+        # Its bytes are there, but Slack sends nothing but its id.
+        await sent(app, place, "First.", file_ids=[identity])
+        shared = {"id": identity, "name": "cat.png", "file_access": "check_file_info"}
+        more = {"files": [shared]}
+    app.slack.fault(method, **fault)
+    message = await sent(app, place, "What is in it?", **more)
+    names = "`cat.png`" if named else say("en", "files_nameless")
+    assert reply(app, message).endswith(say("en", "files_not_now", names=names))
+    assert say("en", "files_gone", names=names) not in reply(app, message)
+    assert "could not be read just now; it is not gone" in app.prompts()[-1]
+
+
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [
+        ("conversations.replies", {"error": "ratelimited", "retry_after": 1}),
+        ("url_private", {"status": 429, "retry_after": 1}),
+    ],
+)
+async def test_a_file_is_waited_for(app: Wired, method: str, fault: dict[str, Any]) -> None:
+    """Where Slack asks to wait for a second, the file is shown a second later."""
+    place = app.slack.place()
+    identity = uploaded(app, place, "cat.png", PNG)
+    app.slack.fault(method, **fault)
+    await sent(app, place, "What is in it?", file_ids=[identity])
+    assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
+
+
+async def running_thread(app: Wired, messages: int) -> tuple[Place, Message]:
+    """Let a person write in a channel, then ask the app under it; nothing is answered yet."""
+    place = app.slack.place(channel="public", text="The release is called Kingfisher.")
+    for number in range(messages):
+        app.slack.say(place.user, place.channel, f"line {number}", thread_ts=place.root)
+    message = await app.told(place, "<@BOT> What was said here?", thread_ts=place.root)
+    return place, message
+
+
+@pytest.mark.parametrize(
+    ("fault", "unread"),
+    [
+        (LIMITED, True),
+        ({"status": 503}, True),
+        ({"error": "ratelimited", "retry_after": 1}, False),
+        ({"error": "thread_not_found"}, False),
+    ],
+    ids=str,
+)
+async def test_a_thread_that_cannot_be_read_just_now_is_said(
+    app: Wired, fault: dict[str, Any], unread: bool
+) -> None:
+    """The person and the model hear that the thread was not read just now; a short wait is made."""
+    _, message = await running_thread(app, 2)
+    app.slack.fault("conversations.replies", **fault)
+    await app.answering.drain(message.thread)
+    assert (say("en", "thread_not_now") in reply(app, message)) is unread
+    assert ("could not read them just now" in app.prompts()[-1]) is unread
+    assert ("Kingfisher" in app.prompts()[-1]) is (fault.get("retry_after") == 1)
+
+
+async def test_the_limits_of_an_unlisted_app_suffice(app: Wired) -> None:
+    """15 messages a minute: a long thread is read in part, which is said; its own needs no call."""
+    app.slack.control("settings", {"reading_limits": True})
+    place, message = await running_thread(app, 30)
+    await app.answering.drain(message.thread)
+    assert reply(app, message).endswith(say("en", "thread_not_now"))
+    assert "Kingfisher" in app.prompts()[-1]
+    app.slack.forget_calls()
+    later = await app.ask(place, "<@BOT> And what do you think?", thread_ts=place.root)
+    assert app.turn(later)["status"] == "answered"
+    assert say("en", "thread_not_now") not in reply(app, later)
+    assert "What was said here?" in app.prompts()[-1]
+    assert app.slack.calls("conversations.replies", "conversations.history") == []
+
+
 async def test_the_name_of_a_file_does_not_say_what_it_is(app: Wired) -> None:
     """Bytes that are no image are not sent as one, whatever they are called."""
     place = app.slack.place()
@@ -190,17 +286,31 @@ async def test_the_fifth_file_is_not_read(app: Wired) -> None:
     assert reply(app, message).endswith(told)
 
 
-async def test_a_model_that_reads_no_files_answers_without_them(app: Wired) -> None:
-    """Where the model refuses the files the words are answered, and the reply says so."""
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"status": 400},
+        {"status": 400, "error_code": "invalid_image_format"},
+        {"event": "failed", "error_code": "image_parse_error"},
+        {"event": "error", "error_code": "image_too_large"},
+        {"event": "error", "nested": True, "error_code": "unsupported_image_media_type"},
+    ],
+    ids=str,
+)
+async def test_a_model_that_reads_no_files_answers_without_them(
+    app: Wired, how: dict[str, Any]
+) -> None:
+    """Where the model refuses a file the words are answered, once; the reply names the file."""
     place = app.slack.place()
     identity = uploaded(app, place, "cat.png", PNG)
-    app.stand_in.call(
-        "/_model/faults", {"endpoint": "responses", "kind": "reply", "status": 400, "times": 1}
-    )
+    app.stand_in.call("/_model/faults", {"endpoint": "responses", "kind": "reply", **how})
     message = await sent(app, place, "I am interested in AWS. Look!", file_ids=[identity])
-    assert reply(app, message).endswith(say("en", "files_model"))
+    assert reply(app, message).endswith(say("en", "files_model", names="`cat.png`"))
     assert "AWS" in reply(app, message)
     assert [part["type"] for part in shown(app)] == ["input_text"]
+    told = app.stand_in.call("/_model/journal")["entries"][-1]["body"]["input"][0]["content"]
+    assert '{"name": "cat.png", "not_shown": "model"}' in told
+    assert '"type": "image/png"' not in told
 
 
 @pytest.fixture

@@ -28,11 +28,11 @@ from memory import (
     history,
     import_memories,
     list_memories,
+    memory_migrations,
     migrate,
     plan_import,
 )
-from memory.dates import is_slack_ts
-from memory.migrating import packaged_migrations
+from memory.model.dates import is_slack_ts
 from tests.conftest import SPACE
 
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
@@ -153,7 +153,7 @@ async def test_rows_of_an_earlier_version_are_repaired(
     )
     with pytest.raises(psycopg.DataError):
         await list_memories(pool, ANN)
-    name = next(m.name for m in packaged_migrations("memory") if m.name.endswith("_dates"))
+    name = next(m.name for m in memory_migrations() if m.name.endswith("_dates"))
     owner.rows("DELETE FROM kioku_migrations WHERE name = %s", name)
     assert migrate(owner.database, SPACE, migrations()) == [name]
     assert {memory.key for memory in await list_memories(pool, ANN)} == {"old", "late"}

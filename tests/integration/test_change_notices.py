@@ -111,6 +111,27 @@ async def test_where_the_reply_is_gone_the_person_alone_is_told(
     assert message["is_ephemeral"]
 
 
+@pytest.mark.parametrize("in_thread", [False, True], ids=["alone", "in a thread"])
+async def test_a_notice_without_an_answer_above_it_is_seen(
+    house: House, notices: ChangeNotices, in_thread: bool
+) -> None:
+    """In a channel it is shown in the thread only where that has a reply, else beside it."""
+    place = house.slack.place(channel="public")
+    job = await formed(house, notices, place)
+    [answer] = _answers(house, place)
+    house.slack.as_app("chat.delete", channel=place.channel, ts=answer["ts"])
+    sql(house, "UPDATE turns SET reply_ts = '{}' WHERE reply_ts = %s", [answer["ts"]])
+    root = answer["thread_ts"]
+    if in_thread:
+        said = house.slack.say(place.user, place.channel, "more", thread_ts=root)
+        moved = "UPDATE turns SET question_ts = %s WHERE question_ts = %s"
+        sql(house, moved, said["ts"], root)
+    await notices.show(**job)
+    [message] = told(house, place)
+    assert message["is_ephemeral"]
+    assert message.get("thread_ts") == (root if in_thread else None)
+
+
 async def test_what_may_succeed_later_is_tried_again(house: House, notices: ChangeNotices) -> None:
     """While Slack is in trouble the job fails, to be run again; then it shows the notice."""
     place = house.slack.place()
@@ -147,6 +168,7 @@ async def test_a_notice_waits_while_answers_need_what_is_left(
     assert len(told(house, place)) == 1
 
 
+@pytest.mark.failed_calls("chat.postEphemeral: is_archived", because="The channel is archived.")
 async def test_in_an_archived_channel_nobody_is_told(house: House, notices: ChangeNotices) -> None:
     """Where nothing can be posted any more the notice is given up; the history has it."""
     place = house.slack.place(channel="public")
@@ -181,13 +203,30 @@ async def test_an_answer_in_several_messages_keeps_its_last_part(
     place = house.slack.place()
     house.script(text="word " * 4_000)
     job = await formed(house, notices, place)
-    before = [_markdown(m) for m in _answers(house, place)]
+    before = [_words(m) for m in _answers(house, place)]
     assert len(before) > 1
     await notices.show(**job)
-    assert [_markdown(m) for m in _answers(house, place)] == before
+    assert [_words(m) for m in _answers(house, place)] == before
     [message] = told(house, place)
     assert message["ts"] == _answers(house, place)[-1]["ts"]
     assert message["metadata"]["event_payload"]["part"] == len(before) - 1
+
+
+async def test_a_long_answer_that_is_read_back_keeps_its_notice(
+    house: House, notices: ChangeNotices
+) -> None:
+    """Its text in Slack may be longer than an update takes; the notice stands below it."""
+    place = house.slack.place()
+    house.script(text="word " * 1_500)
+    job = await formed(house, notices, place)
+    [answer] = _answers(house, place)
+    words = _words(answer)
+    assert len(answer["text"]) > 4_000
+    sql(house, "UPDATE turns SET reply = NULL WHERE reply_ts = %s", [answer["ts"]])
+    await notices.show(**job)
+    [message] = told(house, place)
+    assert (message["ts"], _words(message)) == (answer["ts"], words)
+    assert len(message["text"]) <= 4_000
 
 
 def _answers(house: House, place: Place) -> list[dict[str, Any]]:
@@ -195,8 +234,12 @@ def _answers(house: House, place: Place) -> list[dict[str, Any]]:
     return [m for m in seen if m.get("user") == house.slack.bot_user_id]
 
 
-def _markdown(message: dict[str, Any]) -> str:
-    return "".join(b["text"] for b in message["blocks"] if b["type"] == "markdown")
+def _words(message: dict[str, Any]) -> str:
+    """Return what an answer says; read back from Slack, it is rich text."""
+    rich = [b for b in message["blocks"] if b["type"] == "rich_text"]
+    parts = [part for b in rich for element in b["elements"] for part in element["elements"]]
+    markdown = [b for b in message["blocks"] if b["type"] == "markdown"]
+    return "".join(str(one["text"]) for one in [*markdown, *parts])
 
 
 def _nameless(message: dict[str, Any]) -> list[dict[str, Any]]:

@@ -121,6 +121,11 @@ def test_a_kind_of_memory_that_cannot_work_is_refused(tmp_path: Path, command: s
     )
 
 
+@pytest.mark.failed_calls(
+    "auth.test: invalid_auth",
+    "apps.connections.open: invalid_auth",
+    because="The tokens are wrong.",
+)
 def test_run_says_which_token_slack_refused(tmp_path: Path, slack: Server, database: str) -> None:
     """A missing token and a wrong one of each kind are told apart."""
     good = {**slack_settings(slack), "DATABASE_URL": login_of(database)}

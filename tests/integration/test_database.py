@@ -24,8 +24,8 @@ from memory import (
     check_access,
     check_database,
     create_pool,
+    memory_migrations,
     migrate,
-    packaged_migrations,
     person_transaction,
     transaction,
 )
@@ -54,13 +54,13 @@ def test_migrations_come_in_order() -> None:
     ours = [name for name in names if not name.startswith("procrastinate/")]
     assert names[0] == "procrastinate/3.10"
     assert names[-len(ours) :] == ours == sorted(ours)
-    assert all(step.statements.strip() for step in [*packaged_migrations("memory"), *migrations()])
+    assert all(step.statements.strip() for step in [*memory_migrations(), *migrations()])
 
 
 def test_migrate_says_what_it_did_and_does_it_once(empty_database: str) -> None:
     """The first run applies every step and names it; the second applies none."""
     done = migrate(empty_database, SPACE, migrations())
-    wanted = [*packaged_migrations("memory"), *migrations()]
+    wanted = [*memory_migrations(), *migrations()]
     assert done == ["langgraph/store", *(step.name for step in wanted)]
     assert migrate(empty_database, SPACE, migrations()) == []
 
@@ -71,7 +71,7 @@ def test_eight_at_once_migrate_once(empty_database: str) -> None:
         runs = [threads.submit(migrate, empty_database, SPACE, migrations()) for _ in range(8)]
     done = sorted(len(run.result()) for run in runs)
     assert done[:7] == [0] * 7
-    assert done[7] == 1 + len(packaged_migrations("memory")) + len(migrations())
+    assert done[7] == 1 + len(memory_migrations()) + len(migrations())
 
 
 def test_a_vector_stands_in_its_row(empty_database: str) -> None:

@@ -18,7 +18,7 @@ from memory import (
     is_away,
     transaction,
 )
-from memory.database import DatabaseReadOnly
+from memory.postgres.database import DatabaseReadOnly
 from tests.conftest import fresh_database
 from tests.frozen import frozen
 

@@ -70,7 +70,8 @@ def told(done: Ended) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in lines:
         part, _, text = line[6:].partition(": ")
-        if not line.startswith("OK"):
+        # The note on the plan is there whenever a bot token works.
+        if not line.startswith("OK") and part != "Plan":
             found[part] = f"{line[:4].strip()} {text}"
     return found
 
@@ -87,12 +88,27 @@ def test_a_healthy_installation_has_nothing_to_mend(
     done = ended(tmp_path, "doctor", **settings_for(slack, database))
     assert told(done) == {}
     assert parts(done) == [
-        *("Settings", "Data folder", "Bot token", "Scopes", "Events", "Clock"),
+        *("Settings", "Data folder", "Bot token", "Scopes", "Plan", "Events", "Clock"),
         *("Database", "pgvector", "Migration", "Roles", "Work", "Policy", "Embedding"),
-        *("Model gpt-6-luna", f"Model {SPACE.model}"),
+        *("Model gpt-6-luna", f"Model {SPACE.model}", "Remembering"),
     ]
     assert "Events: come by Socket Mode." in done.out
+    assert (
+        "NOTE  Plan: Slack does not tell Kioku the workspace's plan: check that it is a paid one,"
+        " which some agent features need. Slack does not let guests use apps with agent features."
+    ) in done.out
     assert not list(tmp_path.iterdir())
+
+
+def test_guests_who_are_let_in_are_not_promised(
+    tmp_path: Path, slack: Server, database: str
+) -> None:
+    """With KIOKU_GUESTS=on a note says that Slack keeps guests from apps with agent features."""
+    found = told(ended(tmp_path, "doctor", **settings_for(slack, database), KIOKU_GUESTS="on"))
+    assert found == {
+        "Guests": "NOTE KIOKU_GUESTS is on, but Slack does not let guests use apps with agent"
+        " features: expect no messages of theirs."
+    }
 
 
 def test_that_nothing_is_checked_is_told(tmp_path: Path, slack: Server, database: str) -> None:
@@ -197,6 +213,11 @@ BROKEN: list[tuple[dict[str, str], dict[str, str]]] = [
 ]
 
 
+@pytest.mark.failed_calls(
+    "auth.test: invalid_auth",
+    "apps.connections.open: invalid_auth",
+    because="The tokens are wrong.",
+)
 @pytest.mark.parametrize(("change", "sentences"), BROKEN)
 def test_what_is_wrong_with_slack_or_the_model_is_said(
     tmp_path: Path,
@@ -212,6 +233,11 @@ def test_what_is_wrong_with_slack_or_the_model_is_said(
         assert found[part].startswith(f"FIX {sentence}")
 
 
+@pytest.mark.failed_calls(
+    "apps.connections.open: access_denied",
+    "auth.test: account_inactive",
+    because="Socket Mode is off in the manifest, and the app is uninstalled at the end.",
+)
 def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: str) -> None:
     """An app installed from an older manifest is told what to add; more than needed is a note."""
     manifest = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
@@ -227,14 +253,13 @@ def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: str) -
             "FIX assistant:write, im:history not granted: put manifest.yml into your app's App"
         )
     scopes += ["assistant:write", "im:history"]
-    optional = manifest["oauth_config"]["scopes"].pop("bot_optional")
     older.write_text(yaml.safe_dump(manifest), "utf-8")
     with json_server("playground", "--manifest", str(older)) as slack:
+        slack.call("/_playground/install", {"declined": ["files:read", "files:write"]})
         found = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
         assert found["Scopes"].startswith(
             "NOTE all needed are granted; without files:read, files:w"
         )
-    manifest["oauth_config"]["scopes"]["bot_optional"] = optional
     manifest["settings"]["socket_mode_enabled"] = False
     older.write_text(yaml.safe_dump(manifest), "utf-8")
     with json_server("playground", "--manifest", str(older)) as slack:
@@ -312,6 +337,127 @@ def test_a_shutdown_date_is_told_with_the_days_left(
     )
     later = f"it will be shut down on {dates['gpt-6.1-sol']}, 400 days from now."
     assert f"OK    Model gpt-6.1-sol: is there; {later}" in done.out
+
+
+def asked_to_remember(slack: Server) -> list[tuple[str, str]]:
+    """Return the API and kind of each request that concerned memories."""
+    entries = slack.call("/_model/journal")["entries"]
+    return [(e["endpoint"], e["kind"]) for e in entries if e["endpoint"] in ("responses", "chat")]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"KIOKU_MEMORY_MODEL": "gpt-5.6-luna"},
+        {"KIOKU_MEMORY_MODEL": "openai:ft:gpt-5.6-terra:acme::x"},
+        {"KIOKU_MEMORY_MODEL": "gpt-4.1-mini", "KIOKU_MEMORY_API": "chat"},
+        {"KIOKU_VERIFY_MODEL": "gpt-5.4-mini"},
+    ],
+)
+def test_the_memory_model_is_tried(
+    tmp_path: Path, slack: Server, database: str, chosen: dict[str, str]
+) -> None:
+    """The memory model gets one request with tools and the verdict model one; nothing is stored."""
+    slack.call("/_model/journal", method="DELETE")
+    done = ended(tmp_path, "doctor", **{**settings_for(slack, database), **chosen})
+    assert told(done) == {}
+    forms = chosen.get("KIOKU_MEMORY_MODEL", "gpt-6-luna")
+    judges = chosen.get("KIOKU_VERIFY_MODEL", forms)
+    line = f"OK    Remembering: {forms} called a memory tool, and {judges} gave a verdict.\n"
+    assert line in done.out
+    api = chosen.get("KIOKU_MEMORY_API", "responses")
+    assert asked_to_remember(slack) == [(api, "formation"), (api, "verdict")]
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM store").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "fault", "sentence"),
+    [
+        (
+            {"KIOKU_MEMORY_MODEL": "gpt-5.6-luna", "KIOKU_MEMORY_API": "chat"},
+            None,
+            "gpt-5.6-luna refuses requests (HTTP 400, reasoning_effort), so no memories are formed:"
+            " set KIOKU_MEMORY_API to responses, or KIOKU_MEMORY_MODEL to another model.",
+        ),
+        (
+            {},
+            {"kind": "formation", "status": 404},
+            "gpt-6-luna refuses requests (HTTP 404), so no memories are formed: set"
+            " KIOKU_MEMORY_API to chat if the server has no /responses, or KIOKU_MEMORY_MODEL to"
+            " another model.",
+        ),
+        (
+            {},
+            {"kind": "formation", "status": 400},
+            "gpt-6-luna refuses requests (HTTP 400), so no memories are formed: set"
+            " KIOKU_MEMORY_MODEL to a model that takes function tools through /responses, or"
+            " KIOKU_MEMORY_API to chat.",
+        ),
+        (
+            {},
+            {"kind": "formation", "error_code": "invalid_api_key"},
+            "gpt-6-luna refuses requests (HTTP 401, invalid_api_key), so no memories are formed:"
+            " write a valid key into OPENAI_API_KEY.",
+        ),
+        (
+            {"KIOKU_VERIFY_MODEL": "gpt-5.5"},
+            {"kind": "verdict", "error_code": "insufficient_quota"},
+            "gpt-5.5 refuses requests (HTTP 429, insufficient_quota), so no memories are formed: no"
+            " quota is left: add credit to the provider's account.",
+        ),
+        (
+            {},
+            {"kind": "verdict", "status": 403},
+            "gpt-6-luna refuses requests (HTTP 403), so no memories are formed: allow the model for"
+            " OPENAI_API_KEY, or set KIOKU_MEMORY_MODEL to another.",
+        ),
+        (
+            {},
+            {"kind": "formation", "status": 500},
+            "gpt-6-luna: The memory model did not answer (OpenAIAPIError); try again later.",
+        ),
+    ],
+)
+def test_a_memory_model_that_cannot_be_used_is_told(
+    tmp_path: Path,
+    slack: Server,
+    database: str,
+    chosen: dict[str, str],
+    fault: dict[str, Any] | None,
+    sentence: str,
+) -> None:
+    """Each way in which the memory model fails gets one sentence with what to change."""
+    if fault:
+        slack.call("/_model/faults", {"endpoint": "responses", **fault})
+    done = ended(tmp_path, "doctor", **{**settings_for(slack, database), **chosen})
+    assert told(done) == {"Remembering": f"FIX {sentence}"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (
+            "formation",
+            "FIX gpt-6-luna answers without a usable tool call, so it forms no memories: set"
+            " KIOKU_MEMORY_MODEL to a model that calls tools.",
+        ),
+        (
+            "verdict",
+            "FIX gpt-6-luna gives no verdict that can be read, so nothing it is asked about is"
+            " stored: set KIOKU_MEMORY_MODEL to a model that calls tools.",
+        ),
+    ],
+)
+def test_a_model_that_calls_no_tools_is_told(
+    tmp_path: Path, slack: Server, database: str, kind: str, sentence: str
+) -> None:
+    """A memory model that only writes text is found before somebody relies on it."""
+    script = {"endpoint": "responses", "kind": kind, "output": {"text": "Hello."}, "times": 2}
+    slack.call("/_model/script", script)
+    done = ended(tmp_path, "doctor", **settings_for(slack, database))
+    slack.call("/_model/script", method="DELETE")
+    assert told(done) == {"Remembering": sentence}
 
 
 def test_faults_of_the_model_server_are_told_apart(

@@ -22,7 +22,7 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
-from memory.embedded import (
+from memory.postgres.embedded import (
     EmbeddedPostgres,
     EmbeddedPostgresError,
     account,
@@ -39,7 +39,7 @@ AS_ROOT = os.geteuid() == 0
 RUN = """
 import os, signal, sys
 from pathlib import Path
-from memory.embedded import EmbeddedPostgres
+from memory.postgres.embedded import EmbeddedPostgres
 postgres = EmbeddedPostgres(Path(sys.argv[1]))
 interrupts = []
 signal.signal(signal.SIGINT, lambda *_: interrupts.append(1))
@@ -586,7 +586,7 @@ def test_without_the_package_the_operator_learns_what_to_set(
 def test_the_package_is_found_but_never_run() -> None:
     """Starting imports psutil at most, and nothing of the package with the programs."""
     script = (
-        "import sys, memory.embedded.binaries as b; b.find_binaries();"
+        "import sys, memory.postgres.embedded.binaries as b; b.find_binaries();"
         "sys.exit(any(m.split('.')[0] in {b.PACKAGE, 'psutil'} for m in sys.modules))"
     )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)

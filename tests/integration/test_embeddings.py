@@ -12,7 +12,8 @@ import pytest
 from aiohttp import web
 
 from memory import Embedder, EmbeddingSpace, EmbeddingsUnavailable, embedding_space
-from memory.embeddings import MAX_CHARACTERS, clean, literal
+from memory.embeddings.embedder import MAX_BYTES, beginning, clean, literal, requests_of
+from tests.conformance.traffic import recorded
 from tests.conftest import SPACE, Server
 
 
@@ -52,9 +53,55 @@ async def test_the_cache_is_bounded(model_client: openai.AsyncOpenAI, stand_in: 
 
 async def test_odd_texts_are_embedded(embedder: Embedder, stand_in: Server) -> None:
     """NUL bytes are taken out, long texts cut, and an empty text is no error."""
-    await embedder.embed(["a\x00b", "", "あ" * (MAX_CHARACTERS + 9)])
-    assert asked(stand_in) == [["ab", " ", "あ" * MAX_CHARACTERS]]
+    await embedder.embed(["a\x00b", "", "あ" * 9_000, "half \ud83d"])
+    assert asked(stand_in) == [["ab", " ", "あ" * 2_730, "half ?"]]
     assert clean("\x00a\x00") == "a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 9_000,
+        "word " * 9_000,
+        "あ" * 9_000,
+        "鷗" * 3_000,
+        "🍜" * 3_000,
+        "a" + "🍜" * 3_000,
+        "ab" + "é" * 9_000,
+        "👩‍👩‍👧‍👦" * 1_000,
+        "\x00" * 9_000 + "é",
+        "\ud83d" * 9_000,
+        "",
+    ],
+)
+def test_what_is_embedded_fits_every_tokenizer_of_bytes(text: str) -> None:
+    """At most `MAX_BYTES` of a text, whole characters and as many as fit; twice the same."""
+    cut = beginning(text)
+    assert cut == beginning(text) == beginning(cut)
+    assert 1 <= len(cut.encode()) <= MAX_BYTES
+    whole = clean(text).encode("utf-8", "replace").decode() or " "
+    assert whole.startswith(cut)
+    rest = whole[len(cut) :]
+    assert not rest or len((cut + rest[0]).encode()) > MAX_BYTES
+
+
+async def test_long_texts_in_any_script_are_embedded(embedder: Embedder) -> None:
+    """No text is refused for its length, whatever its characters cost in tokens."""
+    vectors = await embedder.embed(["鷗" * 6_000, "🍜" * 6_000, "word " * 6_000])
+    assert [len(vector) for vector in vectors] == [SPACE.dimensions] * 3
+
+
+async def test_many_texts_are_divided_into_requests(embedder: Embedder, stand_in: Server) -> None:
+    """A request holds at most 2,048 texts and 300,000 bytes; the vectors keep their order."""
+    short = [f"text {number}" for number in range(2_100)]
+    long = ["word " * 1_600 + str(number) for number in range(40)]
+    vectors = await embedder.embed([*short, *long])
+    sent = asked(stand_in)
+    assert [text for request in sent for text in request] == [*short, *long]
+    assert [len(request) for request in sent] == [2_048, 89, 3]
+    [last] = await embedder.embed(long[-1:])
+    assert vectors[-1] == last
+    assert list(requests_of([])) == []
 
 
 @pytest.mark.parametrize(
@@ -84,7 +131,7 @@ async def answering(body: dict[str, Any]) -> AsyncIterator[openai.AsyncOpenAI]:
     async def answer(_: web.Request) -> web.Response:
         return web.json_response({"object": "list", "model": "own", **body})
 
-    app = web.Application()
+    app = web.Application(middlewares=[recorded])
     app.router.add_post("/v1/embeddings", answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -28,9 +28,9 @@ from memory import (
     person_transaction,
     view,
 )
-from memory.evidence import TypedMessage
-from memory.schemas import UserFoodPreference
-from memory.user_store import UserStore
+from memory.formation.evidence import TypedMessage
+from memory.formation.user_store import UserStore
+from memory.model.schemas import UserFoodPreference
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
 

@@ -53,7 +53,7 @@ def streamed_by_app(desk: Desk, place: Place, text: str) -> str:
         thread_ts=place.root,
         recipient_team_id=place.team,
         recipient_user_id=place.user,
-        markdown_text=text,
+        chunks=[{"type": "markdown_text", "text": text}],
     )
     return str(done["ts"])
 
@@ -79,12 +79,16 @@ async def test_a_turn_that_died_before_it_posted_asks_slack_nothing_more(desk: D
     await answer_again(desk, place)
     whole(desk.slack, place, "The whole answer.")
     assert [call["method"] for call in desk.slack.calls()] == [
-        "assistant.threads.setStatus",
+        "agents.sessions.setStatus",
         "chat.startStream",
         "chat.stopStream",
     ]
 
 
+@pytest.mark.failed_calls(
+    "chat.stopStream: message_not_in_streaming_state",
+    because="Whether a message that was found still streams is not known.",
+)
 @pytest.mark.parametrize("end", ["live", "expired", "stopped by the person", "ended"])
 async def test_a_stream_whose_ts_was_not_stored_is_finished(desk: Desk, end: str) -> None:
     """Whatever became of a stream that nobody noted, it becomes the one whole answer."""
@@ -104,6 +108,10 @@ async def test_a_stream_whose_ts_was_not_stored_is_finished(desk: Desk, end: str
     assert len(desk.slack.calls("conversations.replies")) == 1
 
 
+@pytest.mark.failed_calls(
+    "chat.stopStream: message_not_in_streaming_state",
+    because="Whether a message that was found still streams is not known.",
+)
 async def test_a_post_whose_ts_was_not_stored_is_finished(desk: Desk) -> None:
     """A post that nobody noted is found by its metadata and set to the answer of now."""
     place = desk.slack.place()
@@ -281,6 +289,9 @@ async def test_what_another_has_adopted_is_not_taken_back(desk: Desk) -> None:
     assert message["ts"] == ts
 
 
+@pytest.mark.failed_calls(
+    "chat.delete: streaming_state_conflict", because="The stream whose ts was lost still runs."
+)
 async def test_a_lost_message_of_a_withdrawn_question_goes_too(desk: Desk) -> None:
     """Where the question was deleted, what nobody noted of its answer does not stay either."""
     place = desk.slack.place()
@@ -288,7 +299,7 @@ async def test_a_lost_message_of_a_withdrawn_question_goes_too(desk: Desk) -> No
     await dies_at_its_start(desk, place)
     with psycopg.connect(desk.conninfo) as owner:
         owner.execute("UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", (event,))
-    gone = Withdrawals(desk.pool, desk.slack.client(), desk.slack.bot_user_id)
+    gone = Withdrawals(desk.pool, desk.slack.client(), desk.slack.bot_user_id, desk.sessions)
     await gone.clear(desk.slack.message(place).thread)
     assert desk.slack.thread(place) == []
 

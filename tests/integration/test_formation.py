@@ -17,15 +17,17 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from pydantic import BaseModel, Field
 
-from memory.database import Pool, transaction
-from memory.embeddings import Embedder
-from memory.errors import FormationUnavailable
-from memory.evidence import TypedMessage
-from memory.formation import INSTRUCTIONS, Formed, Former, Words, memory_model, warm_up
-from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
-from memory.schemas import SCHEMAS, with_evidence
-from memory.store_manager import load
-from memory.user_store import NEIGHBOURS, UserStore
+from memory import memory_model
+from memory.embeddings.embedder import Embedder
+from memory.formation.chat_model import Api
+from memory.formation.evidence import TypedMessage
+from memory.formation.former import INSTRUCTIONS, Formed, Former, Words, warm_up
+from memory.formation.store_manager import load
+from memory.formation.user_store import NEIGHBOURS, UserStore
+from memory.model.errors import FormationUnavailable
+from memory.model.namespace import DM, PUBLIC, Namespace, Person, View, view
+from memory.model.schemas import SCHEMAS, with_evidence
+from memory.postgres.database import Pool, transaction
 from tests.integration.scripted_model import Call, ScriptedModel, Shown
 
 ALICE = Person("T1", "U1")
@@ -178,7 +180,7 @@ async def test_a_patch_is_asked_for_in_few_words(
     formed = await former.form(ALICE_DM, words(said))
     assert [change.action for change in formed.changes] == ["updated"]
     [request] = model.requests
-    tools = {one["function"]["name"]: one["function"] for one in request["tools"]}
+    tools = {one["name"]: one for one in request["tools"]}
     assert len(json.dumps(tools["PatchDoc"])) < 900
     parameters = tools["PatchDoc"]["parameters"]
     assert parameters["required"] == ["json_doc_id", "patches"]
@@ -196,7 +198,7 @@ async def test_kinds_are_told_in_few_words(
     await know(former, model, ALICE_DM, ("Film", {"title": "Ran", "evidence": "I like Ran"}))
     await former.form(ALICE_DM, words("I like Kagemusha"))
     [request] = model.requests
-    [film] = [one["function"] for one in request["tools"] if one["function"]["name"] == "Film"]
+    [film] = [one for one in request["tools"] if one["name"] == "Film"]
     assert film["description"] == "A film."
     fields = film["parameters"]["properties"]
     evidence = fields.pop("evidence")
@@ -290,7 +292,7 @@ def _what_was_said(shown: Shown) -> Call:
     return food(f"soup {number}", 90, f"I love soup {number}")
 
 
-@pytest.mark.parametrize("status", [500, 429, 401])
+@pytest.mark.parametrize("status", [500, 429, 408])
 @pytest.mark.parametrize("known", [False, True])
 async def test_an_outage_costs_one_request(
     former: Former, model: ScriptedModel, database: str, status: int, known: bool
@@ -334,18 +336,18 @@ def fix(**fields: Any) -> Call:
     )
 
 
-@pytest.mark.parametrize("name", ["scripted", "gpt-6-luna"])
+@pytest.mark.parametrize("api", ["responses", "chat"])
 @pytest.mark.parametrize("known", [False, True])
 async def test_bad_arguments_are_repaired(
     pool: Pool,
     model_embedder: Embedder,
     model: ScriptedModel,
     database: str,
-    name: str,
+    api: Api,
     known: bool,
 ) -> None:
     """A bad tool call costs one more request, over either of OpenAI's interfaces."""
-    chat = memory_model(model=name, api_key="none", base_url=model.base_url)
+    chat = memory_model(model="scripted", api_key="none", base_url=model.base_url, api=api)
     former = Former(pool, model_embedder, chat)
     if known:
         await know(former, model, ALICE_DM, PASTA)
@@ -359,7 +361,7 @@ async def test_bad_arguments_are_repaired(
     assert model.requests[-1]["tool_choice"] in ("required", "any")
     assert model.requests[-1].get("store") is False
     assert not any(i.get("type") == "reasoning" for i in model.requests[-1].get("input", []))
-    path = "/v1/responses" if name == "gpt-6-luna" else "/v1/chat/completions"
+    path = "/v1/responses" if api == "responses" else "/v1/chat/completions"
     assert set(model.paths) == {path}
 
 

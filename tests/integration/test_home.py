@@ -358,7 +358,7 @@ async def test_a_question_is_answered_there(visit: Visit) -> None:
     call = {"name": "MemoryVerdicts", "arguments": {"verdicts": [sensitive]}}
     visit.app.stand_in.call(
         "/_model/script",
-        {"endpoint": "chat", "kind": "verdict", "output": {"function_calls": [call]}},
+        {"endpoint": "responses", "kind": "verdict", "output": {"function_calls": [call]}},
     )
     await visit.say("I love ramen")
     assert await visit.app.memories(visit.person) == []

@@ -8,8 +8,8 @@ from typing import Any
 
 from bot.words import typed
 from memory import Former
-from memory.evidence import Words
-from memory.namespace import DM, PUBLIC, Person, view
+from memory.formation.evidence import Words
+from memory.model.namespace import DM, PUBLIC, Person, view
 from tests.integration.scripted_model import Call, ScriptedModel, Shown
 from tests.integration.test_formation import patch, reasons, remove, rows
 

@@ -44,9 +44,9 @@ from memory import (
     undo_change,
     view,
 )
-from memory.evidence import TypedMessage
-from memory.schemas import UserFact, UserFoodPreference
-from memory.user_store import UserStore
+from memory.formation.evidence import TypedMessage
+from memory.formation.user_store import UserStore
+from memory.model.schemas import UserFact, UserFoodPreference
 from tests.integration.scripted_model import ScriptedModel
 
 ALICE = Person("T1", "U1")

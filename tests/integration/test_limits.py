@@ -49,7 +49,8 @@ async def test_beyond_the_streams_of_a_minute_answers_are_posted(desk: Desk) -> 
     assert len(desk.slack.calls("chat.startStream")) == 10
     assert len(desk.slack.calls("chat.stopStream")) == 10
     assert len(desk.slack.calls("chat.postMessage")) == 3
-    assert len(desk.slack.calls("assistant.threads.setStatus")) == 13
+    signs = desk.slack.calls("agents.sessions.setStatus", "assistant.threads.setStatus")
+    assert len({call["args"]["thread_ts"] for call in signs}) == 13
     assert all(call["outcome"] == "ok" for call in desk.slack.calls())
 
 
@@ -142,6 +143,7 @@ async def test_those_refused_together_come_back_one_by_one(desk: Desk) -> None:
 async def test_a_status_line_that_came_late_is_cleared(desk: Desk) -> None:
     """A status line that Slack sets after the reply, since it was asked before, does not stand."""
     place = desk.slack.place()
+    desk.slack.fault("agents.sessions.setStatus", error="unknown_method")
     desk.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
     async with answering(desk, place) as answer:
         await answer.delivery.finish("Hello.")
@@ -158,6 +160,7 @@ async def test_a_status_line_that_came_late_is_cleared(desk: Desk) -> None:
 async def test_a_late_status_line_is_left_to_the_next_reply(desk: Desk) -> None:
     """Where the thread's next message is being answered already, its own line is not cleared."""
     place = desk.slack.place()
+    desk.slack.fault("agents.sessions.setStatus", error="unknown_method")
     desk.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
     async with answering(desk, place) as answer:
         await answer.delivery.finish("Hello.")
@@ -176,6 +179,7 @@ async def test_a_late_status_line_is_left_to_the_next_reply(desk: Desk) -> None:
 async def test_without_a_status_budget_the_answer_comes_without_its_line(desk: Desk) -> None:
     """Where the status lines of a minute are used up there is none, and the answer comes."""
     place = desk.slack.place()
+    desk.slack.fault("agents.sessions.setStatus", error="unknown_method")
     desk.slack.fault("assistant.threads.setStatus", error="ratelimited", retry_after=30)
     for one in (place, desk.slack.place()):
         async with answering(desk, one) as answer:

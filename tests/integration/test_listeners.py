@@ -39,6 +39,10 @@ from bot.own.placing import Placing
 from bot.own.previews import Previews
 from bot.person.controls import Controls
 from bot.person.people import People
+from bot.posting.budgets import Budgets
+from bot.posting.calls import Workspace
+from bot.posting.sessions import Sessions
+from bot.posting.titles import Titles
 from bot.running.queue import REPLIES, Queue
 from bot.running.web import create_web_app
 from bot.slack_files import SlackFiles
@@ -220,6 +224,7 @@ async def door(
             homes=homes,
             workspaces=workspaces,
             offboarding=Offboarding(pool, queue, client, workspaces, slack.bot_user_id),
+            sessions=Sessions(Workspace(client, slack.bot_user_id, Budgets(pool)), Titles(pool)),
             follow=Sources(
                 pool, queue, embedder, announce_nothing, no_formation, client
             ).message_changed,

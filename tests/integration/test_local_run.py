@@ -113,9 +113,10 @@ def working_in(folder: Path) -> list[int]:
 
 
 def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> None:
-    """The first start is ready by itself; Ctrl-C leaves nothing behind and loses nothing."""
+    """The first start is ready by itself, asks no model; Ctrl-C loses nothing, leaves nothing."""
     with running_fresh(tmp_path, "up", PORT="0", KIOKU_LOG_LEVEL="warning") as kioku:
         slack = Playground.of(kioku)
+        assert slack.server.call("/_model/journal")["entries"] == []
         slack.say(LIKES)
         wait_for(slack.answers)
         wait_for(lambda: foods(tmp_path) == ["ラーメン"])

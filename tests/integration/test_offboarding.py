@@ -340,6 +340,7 @@ async def test_installed_again_it_is_served_at_once(owner: Database, left: Left)
     assert owner.rows("SELECT key FROM store") == [{"key": "new"}]
 
 
+@pytest.mark.failed_calls("auth.test: account_inactive", because="The token is revoked.")
 @pytest.mark.parametrize("order", ["together", "late"])
 async def test_a_revoked_token_stops_the_work_and_waits(
     owner: Database,

@@ -286,7 +286,7 @@ async def test_instructions_that_cannot_be_judged(app: Wired) -> None:
     text = exported(fact(1), wish("w", WISHES["short"]))
     view = await importing.previewed(who, "en", submitted(text))
     for _ in range(9):
-        app.stand_in.call("/_model/faults", {"endpoint": "chat", "status": 500})
+        app.stand_in.call("/_model/faults", {"endpoint": "responses", "status": 500})
     done = await importing.imported(who, "en", with_ticks(text, view, WISHES["short"]))
     assert done["blocks"][0]["text"]["text"] == say("en", "import_unchecked")
     assert await list_memories(app.pool, who) == []

@@ -111,6 +111,25 @@ async def test_who_is_not_named_is_not_answered(allow: Allow) -> None:
     assert told(app, direct) == [f"chat.postMessage {say('en', 'policy_person')}"]
 
 
+@pytest.mark.parametrize("in_thread", [False, True], ids=["alone", "in a thread"])
+async def test_a_refused_mention_is_seen_by_its_author(allow: Allow, in_thread: bool) -> None:
+    """Beside a message without replies, else in its thread; nobody else sees the refusal."""
+    app = await allow(people=frozenset({"U0NOBODY"}))
+    place = app.slack.place(channel="public")
+    other, _ = app.slack.person()
+    app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
+    more = {"thread_ts": place.root} if in_thread else {}
+    await app.ask(place, "<@BOT> hello", **more)
+
+    def refusals(user: str) -> list[str | None]:
+        seen = app.slack.control(f"channels/{place.channel}/messages?as={user}")["messages"]
+        text = say("en", "policy_person")
+        return [one.get("thread_ts") for one in seen if one["text"] == text]
+
+    assert refusals(place.user) == [more.get("thread_ts")]
+    assert refusals(other) == []
+
+
 async def test_channels_that_are_not_listed_are_closed(
     allow: Allow, slack: PlaygroundSlack
 ) -> None:

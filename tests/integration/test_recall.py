@@ -28,8 +28,8 @@ from memory import (
     transaction,
     view,
 )
-from memory.embeddings import literal
-from memory.recall import NEAREST, SMALL_SET
+from memory.embeddings.embedder import literal
+from memory.recall.search import NEAREST, SMALL_SET
 from tests.conftest import fresh_database, login_of
 from tests.integration.scripted_model import ScriptedModel
 

@@ -28,7 +28,7 @@ from memory import (
     recall_memories,
     view,
 )
-from memory.recall import INSTRUCTIONS, NEAREST
+from memory.recall.search import INSTRUCTIONS, NEAREST
 from tests.conftest import SPACE, fresh_database, login_of
 from tests.integration.scripted_model import ScriptedModel
 from tests.integration.scripted_model import vector as vector_of

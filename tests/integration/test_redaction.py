@@ -172,7 +172,9 @@ async def test_a_thread_that_is_read_is_redacted(app: Wired) -> None:
     later = app.slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
     message = app.slack.message(place, ts=later["ts"])
     nothing = Context(exchanges=(), recent_words=())
-    found = await read_thread(app.slack.client(), message, nothing, app.slack.bot_user_id)
+    found = (
+        await read_thread(app.slack.client(), message, nothing, app.slack.bot_user_id)
+    ).messages
     assert [line["text"] for line in found] == ["our card is [card number removed]"]
 
 

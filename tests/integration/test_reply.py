@@ -15,12 +15,14 @@ from aiohttp import web
 
 from bot.config import STAND_IN_MODEL
 from bot.prompt import Prompt, compose
-from bot.reply import Replier, ReplyFailed
+from bot.reply import Replier
+from bot.reply_errors import ReplyFailed
 from bot.tasks import Task
 from bot.toolbox import Toolbox
 from bot.web_search import DEFINITION, SEARCH_TOOL
 from bot.written import Citation
 from memory import Person
+from tests.conformance.traffic import recorded
 from tests.conftest import Server
 
 ALICE = Person("T1", "U1")
@@ -239,7 +241,8 @@ class OneTool:
     own_words = ()
 
     def definitions(self) -> list[dict[str, Any]]:
-        return [{"type": "function", "name": "look", "parameters": {"type": "object"}}]
+        tool = {"type": "function", "name": "look", "parameters": {"type": "object"}}
+        return [{**tool, "strict": False}]
 
     async def call(self, name: str, arguments: str) -> str:
         del arguments
@@ -286,9 +289,9 @@ async def test_an_answer_at_its_limit_is_cut_short(replier: Replier, stand_in: S
         ({"event": "error", "error_code": "rate_limit_exceeded"}, "model_busy"),
         ({"status": 429}, "model_busy"),
         ({"error_code": "rate_limit_exceeded"}, "model_busy"),
-        ({"error_code": "insufficient_quota"}, "model_refused"),
+        ({"error_code": "insufficient_quota"}, "model_quota"),
         ({"error_code": "invalid_api_key"}, "model_refused"),
-        ({"error_code": "context_length_exceeded"}, "model_refused"),
+        ({"error_code": "context_length_exceeded"}, "model_too_long"),
         ({"error_code": "server_error"}, "model_down"),
     ],
     ids=str,
@@ -339,12 +342,13 @@ async def test_what_stops_the_reader_stops_the_answer(replier: Replier, stand_in
     assert len(heard) == 1
 
 
+@pytest.mark.nonconforming
 async def test_an_invalid_prompt_is_refused(replier: Replier) -> None:
     """A prompt that the API does not take is a refusal, not a crash."""
     bad = Prompt(input=[{"role": "nobody", "content": "x"}])  # type: ignore[typeddict-item]
     with pytest.raises(ReplyFailed) as raised:
         await replier.reply(ALICE, bad, Heard())
-    assert raised.value.cause == "model_refused"
+    assert raised.value.cause == "model_failed"
 
 
 @asynccontextmanager
@@ -359,7 +363,7 @@ async def streaming(*events: dict[str, Any]) -> AsyncIterator[openai.AsyncOpenAI
             await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
         return response
 
-    app = web.Application()
+    app = web.Application(middlewares=[recorded])
     app.router.add_post("/v1/responses", answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

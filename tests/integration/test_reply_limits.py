@@ -14,8 +14,10 @@ import pytest
 from aiohttp import web
 
 from bot.model_events import MAX_ITEMS
+from bot.model_request import MAX_OUTPUT_TOKENS
 from bot.prompt import HISTORY_TOKENS, compose, estimated_tokens
-from bot.reply import MAX_OUTPUT_TOKENS, MAX_ROUNDS, MAX_SEARCHES, Replier, ReplyFailed
+from bot.reply import MAX_ROUNDS, MAX_SEARCHES, Replier
+from bot.reply_errors import ReplyFailed
 from bot.surfaces.reply import reply_text
 from bot.surfaces.tasks import task_chunk
 from bot.toolbox import Toolbox
@@ -23,6 +25,7 @@ from bot.turns import Exchange
 from bot.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL, query_in
 from bot.written import MAX_ANSWER
 from memory import Person
+from tests.conformance.traffic import recorded
 
 ALICE = Person("T1", "U1")
 PROMPT = compose(question="Tell me everything", user_id="U1", memories=[])
@@ -70,7 +73,7 @@ class Model:
 @asynccontextmanager
 async def served(model: Model) -> AsyncIterator[openai.AsyncOpenAI]:
     """Serve the model on loopback and yield a client of it."""
-    app = web.Application()
+    app = web.Application(middlewares=[recorded])
     app.router.add_post("/v1/responses", model.serve)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
@@ -269,7 +272,7 @@ async def test_a_failure_without_its_details_is_a_failure(events: list[dict[str,
     async with served(Model(answer)) as client:
         with pytest.raises(ReplyFailed) as raised:
             await Replier(client, model="m", web_search=False).reply(ALICE, PROMPT, silent)
-    assert raised.value.cause == "model_down"
+    assert raised.value.cause == "model_failed"
 
 
 async def test_characters_that_cannot_be_stored_are_left_out() -> None:
@@ -294,7 +297,8 @@ class Looks:
         self.calls: list[str] = []
 
     def definitions(self) -> list[dict[str, Any]]:
-        return [{"type": "function", "name": "look", "parameters": {"type": "object"}}]
+        tool = {"type": "function", "name": "look", "parameters": {"type": "object"}}
+        return [{**tool, "strict": False}]
 
     async def call(self, name: str, arguments: str) -> str:
         self.calls.append(arguments)

@@ -37,7 +37,7 @@ from memory import (
     source_deleted,
     undo_changes,
 )
-from memory.namespace import Person
+from memory.model.namespace import Person
 from tests.integration.counted import count_statements, counted
 
 ANN = Person("T1", "U1")

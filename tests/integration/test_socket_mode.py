@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
-from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
+from bot.intake import CheckedApp, Malformed
 from bot.running.socket_mode import socket_mode
 from bot.slack import create_client
 
@@ -77,7 +77,12 @@ async def _nobody() -> AuthorizeResult:
 async def test_a_lost_connection_is_opened_anew_at_another_address(slack: Slack) -> None:
     """An address that leads nowhere is dropped, at the start and after a connection was lost."""
     client = create_client("xoxb-1", f"{slack.url}/api/")
-    app = AsyncApp(client=client, authorize=_nobody, request_verification_enabled=False)
+    app = CheckedApp(
+        malformed=Malformed(client),
+        client=client,
+        authorize=_nobody,
+        request_verification_enabled=False,
+    )
     slack.dead = 1
     async with socket_mode(app, "xapp-1", client, ping_seconds=0.1) as connection:
         assert await connection.is_connected()

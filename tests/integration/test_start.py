@@ -32,6 +32,7 @@ async def test_a_passing_trouble_does_not_end_the_start(
     assert len(slack.calls("auth.test")) == len(faults) + 1
 
 
+@pytest.mark.failed_calls("auth.test: invalid_auth", because="The token is wrong.")
 async def test_a_refusal_ends_the_start_at_once(slack: PlaygroundSlack) -> None:
     """A token that Slack refuses is named, without a second try."""
     with pytest.raises(StartError, match=r"Slack refused SLACK_BOT_TOKEN \(invalid_auth\): copy"):

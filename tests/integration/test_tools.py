@@ -32,8 +32,8 @@ from memory import (
     open_questions,
     view,
 )
-from memory.schemas import declare
-from memory.tools import MAX_CALLS, SEARCH_LIMIT
+from memory.model.schemas import declare
+from memory.tools.memory_tools import MAX_CALLS, SEARCH_LIMIT
 from tests.conftest import Server
 from tests.integration.scripted_model import ScriptedModel
 
@@ -420,7 +420,7 @@ async def test_a_verdict_that_takes_too_long_waits(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Past the deadline nothing is stored, and the model says that it will be."""
-    monkeypatch.setattr("memory.tool_store.JUDGED_WITHIN", 0.2)
+    monkeypatch.setattr("memory.tools.store.JUDGED_WITHIN", 0.2)
     desk.model.verdict_delay = 2.0
     tools = desk.tools("Remember that I love ramen")
     async with desk.unchanged():

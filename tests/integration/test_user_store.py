@@ -12,14 +12,14 @@ from langgraph.store.base import ListNamespacesOp
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel
 
-from memory.database import Pool
-from memory.embeddings import Embedder
-from memory.errors import EmbeddingsUnavailable, InvalidNamespace
-from memory.evidence import TypedMessage, Words
-from memory.namespace import DM, PUBLIC, Namespace, Person, View, view
-from memory.rows import rows_within
-from memory.schemas import UserFoodPreference, UserTechInterest, declare
-from memory.user_store import NEIGHBOURS, Formed, UserStore
+from memory.embeddings.embedder import Embedder
+from memory.formation.evidence import TypedMessage, Words
+from memory.formation.user_store import NEIGHBOURS, Formed, UserStore
+from memory.model.errors import EmbeddingsUnavailable, InvalidNamespace
+from memory.model.namespace import DM, PUBLIC, Namespace, Person, View, view
+from memory.model.schemas import UserFoodPreference, UserTechInterest, declare
+from memory.postgres.database import Pool
+from memory.store.rows import rows_within
 
 ALICE = Person("T1", "U1")
 OWN = ALICE.namespace(DM)

@@ -14,12 +14,13 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 
 from memory import Former, Verifier, answer_question, memory_model
-from memory.database import Pool
-from memory.embeddings import Embedder
-from memory.errors import FormationUnavailable
-from memory.evidence import Words
-from memory.namespace import DM, PUBLIC, Person, view
-from memory.user_store import Formed
+from memory.embeddings.embedder import Embedder
+from memory.formation.chat_model import Api
+from memory.formation.evidence import Words
+from memory.formation.user_store import Formed
+from memory.model.errors import FormationUnavailable
+from memory.model.namespace import DM, PUBLIC, Person, view
+from memory.postgres.database import Pool
 from tests.integration.scripted_model import (
     Call,
     ScriptedModel,
@@ -56,12 +57,12 @@ def fact(text: str, evidence: str, **more: Any) -> Call:
 
 
 def verifying(
-    pool: Pool, embedder: Embedder, model: ScriptedModel, name: str = "scripted", **options: Any
+    pool: Pool, embedder: Embedder, model: ScriptedModel, api: Api = "responses", **options: Any
 ) -> Former:
     """Return a former with the verifier that a test wants."""
 
     def chat() -> BaseChatModel:
-        return memory_model(model=name, api_key="none", base_url=model.base_url)
+        return memory_model(model="scripted", api_key="none", base_url=model.base_url, api=api)
 
     return Former(pool, embedder, chat, verifier=Verifier(chat, **options))
 
@@ -165,9 +166,9 @@ async def test_what_the_verdict_sees(former: Former, model: ScriptedModel) -> No
     model.verdict_requests.clear()
     await former.form(ALICE_DM, said)
     (request,) = model.verdict_requests
-    assert "MemoryVerdicts" in request["messages"][0]["content"]
-    assert request["messages"][0]["role"] == "system"
-    assert request["tool_choice"] == {"type": "function", "function": {"name": "MemoryVerdicts"}}
+    assert "MemoryVerdicts" in request["input"][0]["content"]
+    assert request["input"][0]["role"] == "system"
+    assert request["tool_choice"] == {"type": "function", "name": "MemoryVerdicts"}
     assert request["store"] is False
     text = asked_text(request)
     assert '{"date": "2027-01-15", "weekday": "Friday", "zone": "Asia/Tokyo"}' in text
@@ -517,12 +518,12 @@ async def test_malformed_is_asked_once_more(
     assert await facts(database) == ["I play chess"]
 
 
-@pytest.mark.parametrize("name", ["scripted", "gpt-6-luna"])
+@pytest.mark.parametrize("api", ["responses", "chat"])
 async def test_a_refusal_drops_the_proposals(
-    pool: Pool, model_embedder: Embedder, model: ScriptedModel, database: str, name: str
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel, database: str, api: Api
 ) -> None:
     """A model that declines, over either of OpenAI's interfaces, is not asked again."""
-    former = verifying(pool, model_embedder, model, name)
+    former = verifying(pool, model_embedder, model, api)
     model.answer([fact("I play chess", "I play chess")])
     model.verdicts.append("refusal")
     formed = await former.form(ALICE_DM, typed("I play chess"))

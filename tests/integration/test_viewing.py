@@ -122,6 +122,9 @@ async def test_it_comes_with_a_message_too(app: Wired) -> None:
     assert row["channel_id"] == channel
 
 
+@pytest.mark.failed_calls(
+    "conversations.info: channel_not_found", because="The app is not in the private channel."
+)
 @pytest.mark.parametrize("members", ["person", "app", "nobody"])
 async def test_nothing_is_read_for_who_may_not_see_it(app: Wired, members: str) -> None:
     """Where the app or the person is no member, the model is told so and gets no word."""

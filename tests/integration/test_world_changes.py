@@ -46,6 +46,7 @@ def changes(house: House, embedder: Embedder) -> Changes:
         offboarding=Offboarding(
             house.pool, house.queue, client, workspaces, house.slack.bot_user_id
         ),
+        sessions=house.sessions,
         follow=nobody_follows,
         bot_user_id=house.slack.bot_user_id,
     )

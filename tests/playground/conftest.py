@@ -17,6 +17,7 @@ from playground.manifest import Manifest, read_manifest
 from playground.server import serve
 from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
 from tests.playground.driver import Driver
+from tests.playground.shapes import unpublished
 
 ROOT = Path(__file__).parents[2]
 MORE_SCOPES = {"im:write", "mpim:write", "reactions:write", "channels:join", "team:read"}
@@ -31,9 +32,13 @@ def manifest() -> Manifest:
 
 @pytest.fixture
 async def slack(manifest: Manifest) -> AsyncIterator[Slack]:
-    """A playground that grants exactly what the manifest asks for."""
+    """A playground that grants exactly what the manifest asks for.
+
+    All it sends has the fields and types that Slack publishes.
+    """
     async with serve(manifest, with_model=False, retry_delays=(0.0, 0.05, 0.1)) as running:
         yield running
+        assert unpublished(running) == []
 
 
 @pytest.fixture
@@ -42,6 +47,7 @@ async def generous(manifest: Manifest) -> AsyncIterator[Slack]:
     more = dataclasses.replace(manifest, scopes=manifest.scopes | MORE_SCOPES, home_tab=True)
     async with serve(more, with_model=False) as running:
         yield running
+        assert unpublished(running) == []
 
 
 @pytest.fixture

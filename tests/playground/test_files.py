@@ -103,10 +103,12 @@ async def test_an_upload_is_as_it_was_announced(granted: Manifest) -> None:
 
 
 async def test_files_need_their_scopes(manifest: Manifest) -> None:
-    """Without files:write there is no upload, without files:read no form for a file."""
-    none = dataclasses.replace(manifest, scopes=manifest.scopes - {"files:read", "files:write"})
-    async with serve(none) as slack, aiohttp.ClientSession() as session:
+    """An app whose optional file scopes were declined can neither upload nor ask for a file."""
+    async with serve(manifest) as slack, aiohttp.ClientSession() as session:
         driver, client = Driver(slack.url, session), web_client(slack)
+        await driver.post("install", declined=["files:read", "files:write"])
+        granted = (await client.auth_test()).headers["x-oauth-scopes"].split(",")
+        assert set(granted) == manifest.scopes - {"files:read", "files:write"}
         with pytest.raises(SlackApiError, match="missing_scope"):
             await client.files_getUploadURLExternal(filename="a.txt", length=1)
         trigger = slack.interactions._trigger(slack.workspace.user(await driver.user()))

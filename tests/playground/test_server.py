@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import yaml
 
 from playground.manifest import Manifest, ManifestError, read_manifest
 from playground.server import serve
@@ -193,4 +194,14 @@ def test_a_manifest_must_be_one(tmp_path: Path) -> None:
     path = tmp_path / "manifest.yml"
     path.write_text("- a\n", encoding="utf-8")
     with pytest.raises(ManifestError, match="not a Slack app manifest"):
+        read_manifest(path)
+
+
+def test_an_optional_scope_is_asked_for_too(tmp_path: Path) -> None:
+    """A scope that is only in bot_optional makes the manifest invalid, as in Slack."""
+    content = yaml.safe_load(Path("manifest.yml").read_text("utf-8"))
+    content["oauth_config"]["scopes"]["bot"].remove("files:write")
+    path = tmp_path / "manifest.yml"
+    path.write_text(yaml.safe_dump(content), "utf-8")
+    with pytest.raises(ManifestError, match="files:write under bot_optional only: list optional"):
         read_manifest(path)

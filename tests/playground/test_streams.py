@@ -23,13 +23,13 @@ async def begin(client: AsyncWebClient, said: Json, **more: Any) -> Json:
 
 async def test_a_stream_can_be_watched(driver: Driver, client: AsyncWebClient) -> None:
     """A live stream shows its text so far; when stopped, its blocks and metadata too."""
-    stream = await begin(client, await driver.say("hi"), markdown_text="one ")
+    stream = await begin(client, await driver.say("hi"), chunks=[MarkdownTextChunk(text="one ")])
     await client.chat_appendStream(**stream, chunks=[MarkdownTextChunk(text="two ")])
     live = (await driver.messages())[-1]
     assert (live["text"], live["streaming"]) == ("one two ", True)
     await client.chat_stopStream(
         **stream,
-        markdown_text="three",
+        chunks=[MarkdownTextChunk(text="three")],
         blocks=[{"type": "divider"}],
         metadata={"event_type": "turn", "event_payload": {"id": "1"}},
         session_status="active",
@@ -55,6 +55,38 @@ async def test_tasks_and_blocks_are_chunks(driver: Driver, client: AsyncWebClien
     assert blocks[0]["status"] == "complete"
 
 
+_TASK = {"type": "task_update", "id": "1", "title": "Recall", "status": "in_progress"}
+_CONTENT: dict[str, Json] = {
+    "markdown_text": {"markdown_text": "words"},
+    "text chunks": {"chunks": [{"type": "markdown_text", "text": "words"}]},
+    "tasks": {"chunks": [_TASK]},
+    "blocks": {"chunks": [{"type": "blocks", "blocks": [{"type": "divider"}]}]},
+}
+
+
+@pytest.mark.parametrize("opened", _CONTENT)
+@pytest.mark.parametrize("method", ["chat.appendStream", "chat.stopStream"])
+@pytest.mark.parametrize("later", _CONTENT)
+@pytest.mark.parametrize("bare", [False, True])
+async def test_a_stream_keeps_the_mode_it_opened_in(
+    driver: Driver, client: AsyncWebClient, method: str, opened: str, later: str, bare: bool
+) -> None:
+    """A stream takes its content in markdown_text or in chunks, as its first content came."""
+    said = await driver.say("hi")
+    stream = await begin(client, said, **({} if bare else _CONTENT[opened]))
+    if bare:
+        await client.chat_appendStream(**stream, **_CONTENT[opened])
+    before = (await driver.messages())[-1]
+    same = (opened == "markdown_text") == (later == "markdown_text")
+    if same:
+        await client.api_call(method, json={**stream, **_CONTENT[later]})
+        return
+    error = await error_of(client, method, {**stream, **_CONTENT[later]})
+    assert error == "streaming_mode_mismatch"
+    assert (await driver.messages())[-1] == before
+    await client.chat_stopStream(**stream, blocks=[{"type": "divider"}])
+
+
 @pytest.mark.parametrize(
     ("more", "error"),
     [
@@ -65,6 +97,10 @@ async def test_tasks_and_blocks_are_chunks(driver: Driver, client: AsyncWebClien
             {"chunks": [{"type": "task_update", "id": "1", "title": "t", "status": "?"}]},
             "invalid_chunks",
         ),
+        ({"chunks": [{**_TASK, "details": "x" * 257}]}, "invalid_chunks"),
+        ({"chunks": [{**_TASK, "output": "x" * 257}]}, "invalid_chunks"),
+        ({"chunks": [{**_TASK, "title": "x" * 257}]}, "invalid_chunks"),
+        ({"chunks": [{"type": "plan_update", "title": "x" * 257}]}, "invalid_chunks"),
         ({"chunks": [{"type": "blocks", "blocks": [{"type": "blink"}]}]}, "invalid_chunks"),
         ({"metadata": {"event_type": "a", "event_payload": {}}}, "invalid_arguments"),
         ({"unfurl_links": False}, "invalid_arguments"),
@@ -104,6 +140,36 @@ async def test_a_stream_in_a_channel_needs_its_recipient(
         assert await error_of(client, "chat.startStream", {**target, **more}) == error
     for user, home in ((aya, team), (guest["id"], guest["team"])):
         await client.chat_startStream(**target, recipient_user_id=user, recipient_team_id=home)
+
+
+@pytest.mark.parametrize("ends", ["stopped", "stopped_by_user", "expired"])
+async def test_only_the_recipient_sees_a_channel_stream_grow(
+    slack: Slack, driver: Driver, client: AsyncWebClient, ends: str
+) -> None:
+    """Others see what it was opened with until it ends, however it ends; then all see the whole."""
+    aya, general = await driver.user(), await driver.channel()
+    said = await driver.say("@Kioku hi", channel=general)
+    stream = await begin(
+        client,
+        said,
+        chunks=[MarkdownTextChunk(text="one ")],
+        recipient_user_id=aya,
+        recipient_team_id=slack.workspace.identity.team_id,
+    )
+    await client.chat_appendStream(**stream, chunks=[MarkdownTextChunk(text="two ")])
+
+    async def texts() -> list[tuple[str, bool]]:
+        seen = [(await driver.messages(general, name))[-1] for name in ("Aya", "Ben")]
+        return [(message["text"], message["streaming"]) for message in seen]
+
+    assert await texts() == [("one two ", True), ("one ", True)]
+    if ends == "stopped":
+        await client.chat_stopStream(**stream)
+    elif ends == "stopped_by_user":
+        await driver.post("stop", user=aya, channel=general, thread_ts=said["ts"])
+    else:
+        await driver.post("settings", stream_seconds=0)
+    assert await texts() == [("one two ", False)] * 2
 
 
 async def test_a_stream_ends_once(driver: Driver, client: AsyncWebClient) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 
+import aiohttp
 import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.errors import SlackApiError
@@ -11,7 +13,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.guidance import MOST_INPUTS, block_advice, message_advice, view_advice
 from playground.slack import Slack
-from tests.payloads import Payloads
+from playground.violations import UNSEEN
+from tests.payloads import CALLS, Payloads, summary, unexpected
 from tests.playground.conftest import Connect
 from tests.playground.driver import Driver, Json
 from tests.playground.test_blocks import INPUT, actions, button, modal, plain, select
@@ -68,14 +71,71 @@ def test_advice_on_the_whole() -> None:
     assert view_advice({"type": "home", "blocks": [INPUT] * (MOST_INPUTS + 1)}) == []
 
 
-async def test_what_is_refused_is_kept(slack: Slack, client: AsyncWebClient) -> None:
-    """A call with blocks Slack refuses fails, and stays known when the app swallows the error."""
+async def test_an_ephemeral_message_in_a_thread_needs_a_reply_there(
+    slack: Slack, driver: Driver, client: AsyncWebClient
+) -> None:
+    """Under a message without replies it is taken, kept as wrong, and shown to nobody."""
+    general, aya = await driver.channel(), await driver.user()
+    said = await driver.say("hello", channel=general)
+    place = {"channel": general, "user": aya, "thread_ts": said["ts"]}
+    lost = await client.chat_postEphemeral(**place, text="lost")
+    [kept] = slack.violations.since(0)
+    assert (kept.where, kept.what) == ("chat.postEphemeral", UNSEEN)
+    assert [message["text"] for message in await driver.messages(general)] == ["hello"]
+    click = {"channel": general, "message_ts": lost["message_ts"], "action_id": "forget"}
+    assert (await driver.try_post("actions", user=aya, **click))[0] == 403
+    await client.chat_postEphemeral(channel=general, user=aya, text="beside it")
+    await driver.say("a reply", name="Ben", channel=general, thread_ts=said["ts"])
+    await client.chat_postEphemeral(**place, text="in the thread")
+    texts = [message["text"] for message in await driver.messages(general)]
+    assert texts == ["hello", "beside it", "a reply", "in the thread"]
+    assert slack.violations.count == 1
+
+
+async def test_what_fails_is_kept(slack: Slack, client: AsyncWebClient, driver: Driver) -> None:
+    """A call that Slack refuses is a failure with Slack's messages; an ordered fault is none."""
     dm = direct_message(slack)
     with pytest.raises(SlackApiError, match="invalid_blocks"):
         await client.chat_postMessage(channel=dm, text="x", blocks=[{"type": "marquee"}])
-    [kept] = slack.violations.since(0)
-    assert (kept.number, kept.where) == (1, "chat.postMessage")
-    assert kept.what.startswith("unsupported type: marquee")
+    await driver.post("faults", method="chat.postMessage", error="fatal_error")
+    with pytest.raises(SlackApiError, match="fatal_error"):
+        await client.chat_postMessage(channel=dm, text="x")
+    await client.chat_postMessage(channel=dm, text="x")
+    [kept] = (await driver.get("failures"))["failures"]
+    assert (kept["number"], kept["method"], kept["error"]) == (
+        1,
+        "chat.postMessage",
+        "invalid_blocks",
+    )
+    assert kept["messages"][0].startswith("[ERROR] unsupported type: marquee")
+    assert (await driver.get("failures", since="1"))["failures"] == []
+
+
+async def test_what_slack_limits_is_no_failure(
+    slack: Slack, client: AsyncWebClient, driver: Driver
+) -> None:
+    """A call beyond a rate limit that was switched on was asked for, as a fault is."""
+    await driver.post("settings", rate_limits=True)
+    dm = direct_message(slack)
+    calls = (client.chat_postMessage(channel=dm, text="x") for _ in range(5))
+    refused = [
+        one
+        for one in await asyncio.gather(*calls, return_exceptions=True)
+        if "ratelimited" in str(one)
+    ]
+    assert refused
+    assert slack.calls.failed == 0
+
+
+async def test_a_refused_answer_to_a_response_url_is_kept(
+    slack: Slack, session: aiohttp.ClientSession
+) -> None:
+    """A POST to a response URL that does not exist is a failure like a call."""
+    async with session.post(f"{slack.url}/commands/T1/nowhere", json={"text": "x"}) as answer:
+        assert answer.status == 404
+    assert [(one.method, one.error) for one in slack.calls.failures(0)] == [
+        ("response_url", "expired_url")
+    ]
 
 
 async def test_what_is_taken_is_looked_at(slack: Slack, client: AsyncWebClient) -> None:
@@ -107,6 +167,28 @@ async def test_acks_and_response_urls_are_looked_at(
     found = (await driver.get("violations"))["violations"]
     assert {one["where"] for one in found} == {"ack of /memories", "response_url"}
     assert (await driver.get("violations", since="2"))["violations"] == []
+
+
+async def test_the_suite_asks_for_failures(slack: Slack, client: AsyncWebClient) -> None:
+    """A failure is returned once, also after its playground was left, and only if unexpected."""
+    watch, watching = Payloads(), ExitStack()
+    watching.enter_context(watch.watched(slack.url, lambda: True))
+    with pytest.raises(SlackApiError):
+        await client.chat_postMessage(channel="C0NOWHERE", text="x")
+    assert await asyncio.to_thread(watch.failures) == ["chat.postMessage: channel_not_found"]
+    assert await asyncio.to_thread(watch.failures) == []
+    with pytest.raises(SlackApiError):
+        await client.chat_postMessage(channel=direct_message(slack), blocks=[{}], text="x")
+    await asyncio.to_thread(watching.close)
+    assert watch.counts[CALLS] == 2
+    assert summary(watch.counts) == (
+        "Slack's reference: 2 calls validated, of which 0 failed as their tests say; 1 violations"
+    )
+    [told] = watch.failures()
+    assert told.startswith("chat.postMessage: invalid_blocks [ERROR]")
+    assert unexpected([told], {"chat.postMessage: invalid_blocks"}) == []
+    assert unexpected([told], {"*"}) == []
+    assert unexpected([told], {"chat.update: invalid_blocks"}) == [told]
 
 
 async def test_the_suite_asks_for_violations(slack: Slack, client: AsyncWebClient) -> None:

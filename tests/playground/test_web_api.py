@@ -154,6 +154,21 @@ REFUSALS: list[tuple[str, Json, str]] = [
         "invalid_arguments",
     ),
     (
+        "assistant.threads.setStatus",
+        {
+            "channel_id": "GENERAL",
+            "thread_ts": "TOP",
+            "status": "x",
+            "loading_messages": ["x" * 51],
+        },
+        "invalid_arguments",
+    ),
+    (
+        "assistant.threads.setStatus",
+        {"channel_id": "GENERAL", "thread_ts": "TOP", "status": "x", "loading_messages": [""]},
+        "invalid_arguments",
+    ),
+    (
         "assistant.threads.setSuggestedPrompts",
         {"channel_id": "GENERAL", "prompts": [{"title": "a", "message": "b"}] * 5},
         "invalid_arguments",
@@ -166,7 +181,37 @@ REFUSALS: list[tuple[str, Json, str]] = [
     (
         "agents.sessions.setStatus",
         {"channel_id": "GENERAL", "thread_ts": "TOP", "status": "busy"},
-        "invalid_arguments",
+        "invalid_status",
+    ),
+    (
+        "agents.sessions.setStatus",
+        {"channel_id": "GENERAL", "status": "active"},
+        "thread_ts_required",
+    ),
+    (
+        "agents.sessions.rename",
+        {"channel_id": "GENERAL", "title": "x"},
+        "thread_ts_required",
+    ),
+    (
+        "agents.sessions.setStatus",
+        {"channel_id": "OUTSIDE", "thread_ts": "1.1", "status": "active"},
+        "not_authorized",
+    ),
+    (
+        "agents.sessions.setStatus",
+        {"channel_id": "CNONE", "thread_ts": "1.1", "status": "active"},
+        "channel_not_found",
+    ),
+    (
+        "agents.sessions.setStatus",
+        {
+            "channel_id": "GENERAL",
+            "thread_ts": "TOP",
+            "status": "active",
+            "initiator_user_id": "UNONE",
+        },
+        "user_not_found",
     ),
     (
         "agents.sessions.setStatus",
@@ -177,6 +222,11 @@ REFUSALS: list[tuple[str, Json, str]] = [
         "agents.sessions.rename",
         {"channel_id": "GENERAL", "thread_ts": "TOP", "title": "x"},
         "session_not_found",
+    ),
+    (
+        "agents.sessions.rename",
+        {"channel_id": "GENERAL", "thread_ts": "TOP", "title": "x" * 201},
+        "invalid_arguments",
     ),
     ("chat.teleport", {}, "unknown_method"),
     ("files.upload", {}, "unknown_method"),
@@ -522,6 +572,33 @@ async def test_rate_limits_are_slacks_when_asked_for(
     assert (await refused()).response["error"] == "invalid_arguments"
 
 
+@pytest.mark.parametrize("method", ["conversations.history", "conversations.replies"])
+async def test_reading_limits_of_unlisted_apps(
+    driver: Driver, client: AsyncWebClient, method: str
+) -> None:
+    """With reading limits a call returns 15 messages at most, and the next in a minute is 429."""
+    general = await driver.channel()
+    root = (await client.chat_postMessage(channel=general, text="root"))["ts"]
+    for number in range(20):
+        in_thread = {"thread_ts": root} if method == "conversations.replies" else {}
+        await client.chat_postMessage(channel=general, text=f"{number}", **in_thread)
+    await driver.post("settings", reading_limits=True)
+    asked = {"channel": general, "ts": root, "limit": 200}
+    if method == "conversations.history":
+        del asked["ts"]
+    found = await client.api_call(method, params=asked)
+    assert len([one for one in found["messages"] if one["text"] != "root"]) == 15
+    assert found["response_metadata"]["next_cursor"]
+    with pytest.raises(SlackApiError) as caught:
+        await client.api_call(method, params=asked)
+    response = caught.value.response
+    assert (response.status_code, response["error"]) == (429, "ratelimited")
+    assert 50 < int(response.headers["Retry-After"]) <= 60
+    await client.auth_test()
+    await driver.post("settings", reading_limits=False)
+    assert len((await client.api_call(method, params=asked))["messages"]) >= 20
+
+
 async def test_a_channel_takes_a_post_a_second(driver: Driver, client: AsyncWebClient) -> None:
     """After a burst of three a channel wants a second for each post; other channels do not."""
     await driver.post("settings", rate_limits=True)
@@ -548,20 +625,32 @@ async def test_the_sdk_and_the_playground_name_the_same_arguments(slack: Slack) 
     assert served.handlers.keys() == served.methods.keys()
 
 
-def test_every_difference_has_a_reason() -> None:
-    """Each entry of the overlay changes something and says why."""
-    path = ROOT / "playground" / "slack_methods_overlay.toml"
-    differences = tomllib.loads(path.read_text(encoding="utf-8"))["difference"]
-    assert all(len(difference["reason"]) > 20 for difference in differences)
-    assert all(difference.keys() & {"argument", "error", "scopes"} for difference in differences)
+def test_every_difference_has_a_reason_and_a_source() -> None:
+    """Each entry of the overlay changes what the reference says, and names why and by whom."""
+    folder = ROOT / "playground"
+    overlay = tomllib.loads((folder / "slack_methods_overlay.toml").read_text(encoding="utf-8"))
+    reference = json.loads((folder / "slack_methods.json").read_text(encoding="utf-8"))
+    for difference in overlay["difference"]:
+        assert len(difference["reason"]) > 20
+        assert difference["source"].startswith(("https://", "a rule of the playground"))
+        name = difference["method"]
+        methods = reference["methods"] if name == "*" else {name: reference["methods"][name]}
+        if "error" in difference:
+            listed = [
+                *reference["common_errors"],
+                *(methods[name]["errors"] if name != "*" else []),
+            ]
+            assert difference["error"] not in listed, difference
+        else:
+            argument = {key: difference[key] for key in ("type", "required")}
+            known = [method["args"].get(difference["argument"]) for method in methods.values()]
+            assert any(one != argument for one in known), difference
 
 
 def test_the_known_differences_are_applied() -> None:
     """The arguments that the reference has wrong are as the SDK has them."""
     methods = load_methods()
-    assert methods["assistant.threads.setSuggestedPrompts"].args["thread_ts"].required is False
     assert methods["chat.appendStream"].args["markdown_text"].required is False
     assert "session_status" in methods["chat.stopStream"].args
-    assert methods["agents.sessions.setStatus"].scopes == ["chat:write"]
     assert methods["chat.startStream"].args["thread_ts"].required is True
     assert not methods["chat.startStream"].args.keys() & {"metadata", "unfurl_links"}

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from playground.model import create_model_app
+from tests.conformance.traffic import TRAFFIC
 from tests.playground_model.controls import Controls
 
 
@@ -19,7 +20,12 @@ async def url() -> AsyncIterator[str]:
     runner = web.AppRunner(create_model_app(), access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as http:
+        await http.post(f"{address}/_model/settings", json={"record_traffic": True})
+        yield address
+        async with http.get(f"{address}/_model/traffic") as answer:
+            TRAFFIC.take(await answer.json())
     await runner.cleanup()
 
 

@@ -102,10 +102,10 @@ async def test_a_json_object_is_answered_with_json(client: openai.AsyncOpenAI) -
 @pytest.mark.parametrize(
     "change",
     [
-        {"messages": [{"role": "user"}]},
-        {"messages": "hello"},
+        pytest.param({"messages": [{"role": "user"}]}, marks=pytest.mark.nonconforming),
+        pytest.param({"messages": "hello"}, marks=pytest.mark.nonconforming),
         {"tool_choice": {"type": "function", "function": {"name": "other"}}, "tools": [TOOL]},
-        {"max_tokens": "many"},
+        pytest.param({"max_tokens": "many"}, marks=pytest.mark.nonconforming),
     ],
 )
 async def test_a_bad_request_gets_400(client: openai.AsyncOpenAI, change: dict[str, Any]) -> None:
@@ -113,3 +113,35 @@ async def test_a_bad_request_gets_400(client: openai.AsyncOpenAI, change: dict[s
     body = {"model": MODEL, "messages": HELLO, **change}
     with pytest.raises(openai.BadRequestError):
         await client.post("/chat/completions", body=body, cast_to=object)
+
+
+@pytest.mark.parametrize(
+    ("model", "change", "status"),
+    [
+        ("gpt-5.6-luna", {"tools": [TOOL]}, 400),
+        ("gpt-6-luna", {"tools": [TOOL]}, 400),
+        ("ft:gpt-5.6-terra:acme::x", {"tools": [TOOL]}, 400),
+        ("gpt-5.6-luna", {"tools": [TOOL], "reasoning_effort": "low"}, 400),
+        ("gpt-5.6-luna", {"tools": [TOOL], "reasoning_effort": "none"}, 200),
+        ("gpt-5.6-luna", {}, 200),
+        ("gpt-5.4", {"tools": [TOOL]}, 200),
+        ("gpt-5.4", {"tools": [TOOL], "reasoning_effort": "low"}, 400),
+        ("gpt-5-chat-latest", {"temperature": 0.2}, 200),
+        ("gpt-4.1", {"tools": [TOOL], "temperature": 0.2}, 200),
+        ("o3-mini", {"temperature": 1}, 400),
+        ("o3-pro", {}, 404),
+        ("gpt-5-none", {}, 404),
+        ("ft:gpt-5-none:acme::x", {}, 404),
+    ],
+)
+async def test_a_model_is_served_as_its_family_is(
+    client: openai.AsyncOpenAI, model: str, change: dict[str, Any], status: int
+) -> None:
+    """Tools, temperature and the endpoint itself are refused where OpenAI refuses them."""
+    body = {"model": model, "messages": HELLO, **change}
+    if status == 200:
+        await client.post("/chat/completions", body=body, cast_to=object)
+        return
+    with pytest.raises(openai.APIStatusError) as refused:
+        await client.post("/chat/completions", body=body, cast_to=object)
+    assert refused.value.status_code == status

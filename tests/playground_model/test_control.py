@@ -14,7 +14,7 @@ import httpx
 import openai
 import pytest
 
-from playground.model.control import JOURNAL_CHARS, JOURNAL_ENTRIES, Journal
+from playground.model.journal import JOURNAL_CHARS, JOURNAL_ENTRIES, Journal
 from tests.playground_model.controls import Controls
 
 MODEL = "gpt-6-luna"

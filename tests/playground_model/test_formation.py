@@ -16,6 +16,7 @@ from langgraph.store.memory import InMemoryStore
 from pydantic import BaseModel, Field, SecretStr
 
 from tests.playground_model.controls import Controls
+from tests.playground_model.loose import Loose
 
 with warnings.catch_warnings():
     # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
@@ -51,7 +52,7 @@ class UserFoodPreference(BaseModel):
 SCHEMAS: tuple[type[BaseModel], ...] = (UserTechInterest, UserFoodPreference)
 
 
-class Willing(ChatOpenAI):
+class Willing(Loose):
     """A chat model that may decide to call nothing, as the app's own does."""
 
     def bind_tools(
@@ -67,7 +68,7 @@ class Willing(ChatOpenAI):
 def model(url: str, kind: type[ChatOpenAI] = Willing, *, responses: bool = False) -> ChatOpenAI:
     """LangChain's model against the stand-in: by chat completions unless `responses`."""
     return kind(
-        model="gpt-6-luna",
+        model="kioku-stand-in",
         base_url=f"{url}/v1",
         api_key=SecretStr("x"),
         max_retries=0,

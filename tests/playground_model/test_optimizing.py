@@ -6,10 +6,10 @@ import warnings
 from typing import Any, Literal, get_args
 
 import pytest
-from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from tests.playground_model.controls import Controls
+from tests.playground_model.loose import Loose
 
 with warnings.catch_warnings():
     # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
@@ -29,10 +29,10 @@ TALK = [
 ]
 
 
-def model(url: str, *, responses: bool) -> ChatOpenAI:
+def model(url: str, *, responses: bool) -> Loose:
     """LangChain's model against the stand-in."""
-    return ChatOpenAI(
-        model="gpt-6-luna",
+    return Loose(
+        model="kioku-stand-in",
         base_url=f"{url}/v1",
         api_key=SecretStr("x"),
         max_retries=0,

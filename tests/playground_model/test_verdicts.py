@@ -49,7 +49,7 @@ async def judged(client: openai.AsyncOpenAI, *proposals: Any, typed: str = "") -
     """The verdicts, by a forced tool of chat completions."""
     tool: Any = {"type": "function", "function": {"name": "MemoryVerdicts", "parameters": {}}}
     answer = await client.chat.completions.create(
-        model="gpt-6-luna",
+        model="kioku-stand-in",
         messages=[
             {"role": "system", "content": "Call MemoryVerdicts."},
             {"role": "user", "content": request(*proposals, typed=typed)},
@@ -153,7 +153,7 @@ async def test_each_proposal_gets_its_verdict(
     verdicts = await judged(client, *asked)
     assert [(one["index"], one["supported"]) for one in verdicts] == [(0, True), (4, False)]
     response = await client.responses.create(
-        model="gpt-6-luna",
+        model="kioku-stand-in",
         instructions="Answer as MemoryVerdicts.",
         input=request(proposal("I like ramen")),
     )

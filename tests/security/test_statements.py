@@ -16,7 +16,7 @@ _BOUND = re.compile(r"\bWHERE\b|\{\w*where\w*\}", re.IGNORECASE)
 
 def tables() -> set[str]:
     """Return the tables that row-level security protects, by the migrations."""
-    files = [*(ROOT / "bot/migrations").iterdir(), *(ROOT / "memory/migrations").iterdir()]
+    files = [*(ROOT / "bot/migrations").iterdir(), *(ROOT / "memory/postgres/migrations").iterdir()]
     return {name for file in files for name in _PROTECTED.findall(file.read_text("utf-8"))}
 
 

@@ -22,8 +22,8 @@ from memory import (
     person_transaction,
     transaction,
 )
-from memory.database import begin
-from memory.embeddings import literal
+from memory.embeddings.embedder import literal
+from memory.postgres.database import begin
 from tests.conftest import SPACE, fresh_database, login_of
 
 ALICE = Person("T1", "U1")

@@ -35,7 +35,8 @@ MODEL_FAULTS: tuple[Json, ...] = (
     {"endpoint": "responses", "drop": True, "chance": 0.015},
     {"endpoint": "responses", "break_after_chars": 150, "chance": 0.015},
     {"endpoint": "responses", "event": "failed", "break_after_chars": 150, "chance": 0.01},
-    {"endpoint": "chat", "status": 500, "chance": 0.06},
+    {"endpoint": "responses", "kind": "formation", "status": 500, "chance": 0.06},
+    {"endpoint": "responses", "kind": "verdict", "status": 500, "chance": 0.06},
     {"endpoint": "embeddings", "status": 500, "chance": 0.05},
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from memory import read_arguments
-from memory.arguments import MAX_ARGUMENTS, MAX_DEPTH
+from memory.tools.arguments import MAX_ARGUMENTS, MAX_DEPTH
 
 
 @pytest.mark.parametrize(

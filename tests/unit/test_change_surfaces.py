@@ -23,11 +23,12 @@ from bot.surfaces.menus import chosen, with_menu
 from bot.surfaces.notices import Told, notice_blocks, notice_payload
 from bot.surfaces.places import place_form
 from bot.surfaces.refusals import STORE_ACTION, Quoted, read_quoted, refusal_payload
-from bot.surfaces.reply import PART_LIMIT, footer, message_blocks, room_below
+from bot.surfaces.reply import PART_LIMIT, footer, message_blocks, room_below, text_length
 from bot.surfaces.used import Used, nothing_used_view, used_view
 from bot.surfaces.views import loading_view
 from memory import Entry, Memory, Person, Question, Reason
-from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors
+from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors, with_ids
+from playground.rich_text import as_read
 
 PERSON = Person("T1", "U1")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -220,6 +221,15 @@ def test_a_change_taken_back_has_no_undo() -> None:
     assert nothing["text"] == say("en", "notice_gone")
 
 
+def test_an_answer_read_back_leaves_as_much_room_below() -> None:
+    """The characters of an answer are counted in rich text, too, as Slack returns Markdown."""
+    text = "word " * 200 + "\n\n- **one**\n- [two](https://example.com)\n```\nthree\n```"
+    blocks = with_ids(message_blocks(text, footer("en", stand_in=True)))
+    plain = "word " * 200 + "one" + "two" + "three"
+    below = text_length(blocks) - len(text)
+    assert text_length(as_read({"blocks": blocks})["blocks"]) == len(plain) + below > 1_000
+
+
 @given(LANGUAGE, st.lists(TEXTS, max_size=12), st.lists(TEXTS, max_size=5))
 def test_every_notice_fits_below_the_longest_reply(
     language: Language, texts: list[str], asked: list[str]
@@ -239,7 +249,7 @@ def test_every_notice_fits_below_the_longest_reply(
     for length in (10, PART_LIMIT):
         text = "あ" * length
         below = footer(
-            language, stand_in=True, drew_on=UUID(int=1), told=told, room=room_below(text)
+            language, stand_in=True, drew_on=UUID(int=1), told=told, room=room_below(len(text))
         )
         blocks = message_blocks(text, below)
         assert block_errors(blocks) == []

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.credentials import find_credentials, holds_secret
+from memory.credentials.detection import find_credentials, holds_secret
 
 # Every secret is made here at run time: no scanner finds one in the repository.
 _RANDOM = random.Random(13)
@@ -559,7 +559,7 @@ def test_time_grows_with_the_length_and_no_faster(part: str) -> None:
 def test_the_library_is_imported_when_first_needed() -> None:
     """Importing the module does not import detect-secrets."""
     program = (
-        "import sys, memory.credentials as c\n"
+        "import sys, memory.credentials.detection as c\n"
         "assert 'detect_secrets' not in sys.modules\n"
         "c.find_credentials('hello')\n"
         "assert 'detect_secrets' in sys.modules"

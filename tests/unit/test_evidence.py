@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.words import typed
-from memory.evidence import TypedMessage, Words, find_evidence, links_not_typed, whole
-from memory.memories import Memory, Names
-from memory.namespace import DM, Person
-from memory.text import letters
+from memory.formation.evidence import TypedMessage, Words, find_evidence, links_not_typed, whole
+from memory.model.namespace import DM, Person
+from memory.model.text import letters
+from memory.store.memories import Memory, Names
 
 QUOTES: dict[str, list[dict[str, str]]] = tomllib.loads(
     (Path(__file__).parent.parent / "data" / "mangled_quotes.toml").read_text("utf-8")

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
@@ -146,7 +146,6 @@ def test_what_is_wrong_is_said_at_its_field(values: dict[str, str], errors: dict
     assert read_form("en", UserFoodPreference, state(**values)).errors == errors
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(LANGUAGES),
     st.dictionaries(

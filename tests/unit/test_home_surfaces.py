@@ -135,7 +135,7 @@ def elements(view: View) -> dict[str, Block]:
     return found
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(language=LANGUAGE, text=TEXTS, words=TEXTS)
 def test_the_fullest_home_fits(language: Language, text: str, words: str) -> None:
     """Whatever it holds, Slack takes it: a hundred blocks, and every text within its limit."""

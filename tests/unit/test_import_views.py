@@ -10,8 +10,8 @@ import pytest
 from bot.locale import LANGUAGES, Language
 from bot.surfaces.transfer import Entered, import_page, import_preview, shown_instructions
 from memory import Person, Plan, Planned
-from memory.documents import Imported
-from memory.rows import Row
+from memory.store.documents import Imported
+from memory.store.rows import Row
 from playground.blocks import view_errors
 
 # Source: Block Kit reference; the playground refuses a larger one.

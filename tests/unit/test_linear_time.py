@@ -20,7 +20,7 @@ from bot.addresses import links_in
 from bot.links import Links
 from bot.posting.splitting import break_point, open_table, split_markdown
 from bot.prompt import shortened
-from memory.evidence import TypedMessage, Words, find_evidence, links_not_typed
+from memory.formation.evidence import TypedMessage, Words, find_evidence, links_not_typed
 
 Pattern: TypeAlias = "re.Pattern[str] | regex.Pattern[str]"
 TextFunction: TypeAlias = Callable[[str], object]
@@ -287,9 +287,11 @@ PATTERNS, FUNCTIONS = patterns(), functions()
 def test_all_are_found() -> None:
     """The search reaches patterns and functions of both packages."""
     names = " ".join([*PATTERNS, *FUNCTIONS])
-    for part in ("bot.words", "bot.links", "bot.posting.splitting", "memory.credentials"):
+    for part in ("bot.words", "bot.links", "bot.posting.splitting", "memory.credentials.detection"):
         assert part in names
-    assert {"bot.words.typed", "memory.text.letters", "memory.text.clean"} <= set(FUNCTIONS)
+    assert {"bot.words.typed", "memory.model.text.letters", "memory.model.text.clean"} <= set(
+        FUNCTIONS
+    )
     assert len(PATTERNS) > 50
 
 

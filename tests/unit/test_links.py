@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.addresses import links_in, normal
@@ -168,7 +168,6 @@ def test_hosts_that_are_trusted(text: str, is_link: bool) -> None:
     assert (links.feed(text) + links.settle() == text) is is_link
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), st.sampled_from(["a", "a.com/", "[a](", "漢", "a@b.c", "`"]), st.data())
 def test_a_word_of_any_length_is_shown_without_links(
     size: int, unit: str, data: st.DataObject

@@ -16,6 +16,7 @@ SCHEMA = ROOT / "tests" / "data" / "manifest.schema.1.0.0.json"
 # The schema takes any event name. Source: Events API reference.
 EVENT_SCOPES = {
     "agent_session_stopped": "chat:write",
+    "agent_session_title_changed": "chat:write",
     "app_context_changed": "assistant:write",
     "app_home_opened": None,
     "app_mention": "app_mentions:read",

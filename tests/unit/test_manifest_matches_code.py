@@ -14,6 +14,7 @@ import bot
 from bot.listeners.commands import COMMANDS
 from bot.listeners.events import EVENTS
 from bot.listeners.shortcuts import SHORTCUTS
+from bot.manifest import manifest_scopes, optional_scopes
 from playground.web_api.methods import load_methods
 
 ROOT = Path(__file__).parents[2]
@@ -81,18 +82,17 @@ def bot_events(manifest: dict[str, Any]) -> list[str]:
 
 def all_scopes(manifest: dict[str, Any]) -> set[str]:
     """Return the scopes that are asked for, the optional ones too."""
-    scopes = manifest["oauth_config"]["scopes"]
-    return {*scopes["bot"], *scopes["bot_optional"]}
+    return set(manifest["oauth_config"]["scopes"]["bot"])
 
 
 def test_what_is_optional_is_only_for_files(manifest: dict[str, Any], called: set[str]) -> None:
     """A workspace that grants no optional scope loses what is done with files, nothing else."""
-    scopes = manifest["oauth_config"]["scopes"]
+    required = all_scopes(manifest) - set(manifest["oauth_config"]["scopes"]["bot_optional"])
     methods = load_methods()
     lost = {
         name
         for name in called - APP_LEVEL
-        if methods[name].scopes and not set(scopes["bot"]) & set(methods[name].scopes)
+        if methods[name].scopes and not required & set(methods[name].scopes)
     }
     assert lost == {
         "files.getUploadURLExternal",
@@ -100,7 +100,16 @@ def test_what_is_optional_is_only_for_files(manifest: dict[str, Any], called: se
         "files.info",
         "files.delete",
     }
-    assert not set(scopes["bot"]) & set(scopes["bot_optional"])
+
+
+def test_optional_scopes_are_asked_for_too(manifest: dict[str, Any]) -> None:
+    """Every optional scope is also in `bot`, as Slack's manifest reference demands."""
+    # https://docs.slack.dev/reference/app-manifest#oauth
+    scopes = manifest["oauth_config"]["scopes"]
+    assert scopes["bot_optional"] == ["files:read", "files:write"]
+    assert set(scopes["bot_optional"]) <= set(scopes["bot"])
+    assert manifest_scopes() | optional_scopes() == set(scopes["bot"])
+    assert not manifest_scopes() & optional_scopes()
 
 
 def test_events_are_those_the_code_hears(manifest: dict[str, Any]) -> None:

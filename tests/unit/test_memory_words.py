@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory import DM, PUBLIC, InvalidNamespace, Memory, Person, folded, matching, view
-from memory.memories import checked, person_range, read
+from memory.store.memories import checked, person_range, read
 
 ALICE = Person("T1", "U1")
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

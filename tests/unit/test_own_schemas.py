@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from bot.config import Settings
 from bot.doctor.machine import kinds_of_memory
 from memory import SCHEMAS, Episode, UserFact, UserInstruction, load_schemas, subject
-from memory.errors import InvalidSchemas
-from memory.own_schemas import checked_schemas
-from memory.schemas import level, with_evidence
+from memory.model.custom_schemas import checked_schemas
+from memory.model.errors import InvalidSchemas
+from memory.model.schemas import level, with_evidence
 
 
 class Project(BaseModel):

@@ -9,6 +9,7 @@ import pytest
 
 from bot.payloads import MAX_DEPTH, cleaned
 
+TS = "1355517523.000005"
 USER = {"id": "U1", "username": "ann", "team_id": "T1"}
 TEAM = {"id": "T1", "domain": "acme"}
 EVENT: dict[str, Any] = {
@@ -16,7 +17,7 @@ EVENT: dict[str, Any] = {
     "channel": "D1",
     "user": "U1",
     "text": "hello",
-    "ts": "1355517523.000005",
+    "ts": TS,
     "channel_type": "im",
 }
 CALLBACK = {
@@ -36,7 +37,7 @@ ACTION = {
     "team": TEAM,
     "enterprise": None,
     "channel": {"id": "D1", "name": "directmessage"},
-    "container": {"type": "message", "message_ts": "1.2", "thread_ts": "1.1"},
+    "container": {"type": "message", "message_ts": TS, "thread_ts": TS},
     "response_url": "https://hooks.slack.com/actions/T1/1/x",
     "trigger_id": "1.2.abc",
     "actions": [{"type": "button", "action_id": "undo", "block_id": "b", "value": "1"}],
@@ -71,9 +72,9 @@ def event(**fields: Any) -> dict[str, Any]:
     "payload",
     [
         CALLBACK,
-        event(type="app_mention", thread_ts="1.1", blocks=[{"type": "rich_text"}], files=[{}]),
+        event(type="app_mention", thread_ts=TS, blocks=[{"type": "rich_text"}], files=[{}]),
         event(subtype="message_changed", message=EVENT, previous_message=EVENT),
-        event(subtype="message_deleted", deleted_ts="1.1", previous_message={"ts": "1.1"}),
+        event(subtype="message_deleted", deleted_ts=TS, previous_message={"ts": TS}),
         event(type="user_change", user={"id": "U1", "team_id": "T1", "deleted": False}),
         event(type="tokens_revoked", tokens={"oauth": ["U1"]}, user=None),
         event(type="app_home_opened", tab="home", view={"id": "V1", "type": "home"}),
@@ -108,6 +109,24 @@ def test_what_slack_sends_is_accepted_unchanged(payload: dict[str, Any]) -> None
         event(user="u1"),
         event(channel=["D1"]),
         event(ts="nan"),
+        event(ts="1.1"),
+        event(ts="0000000000.000000"),
+        event(ts="9999999999.000000"),
+        event(ts="1355517523"),
+        event(ts="1355517523.0000050"),
+        event(ts=1355517523.000005),
+        event(ts=None),
+        event(channel=None),
+        event(type="app_mention", user=None),
+        event(type="agent_session_stopped", thread_ts=None),
+        event(type="agent_session_title_changed", thread_ts=None),
+        event(type="user_change", user="U1"),
+        event(type="tokens_revoked", tokens={"bot": "U1"}),
+        event(user={"id": "U1"}),
+        event(app_context={"entities": [{"type": "slack#/types/channel_id", "value": 7}]}),
+        {**CALLBACK, "event_time": "now"},
+        {**CALLBACK, "is_ext_shared_channel": "no"},
+        {**CALLBACK, "team_id": None, "authorizations": []},
         event(text={"text": "x"}),
         event(message="x"),
         {**ACTION, "actions": []},

@@ -331,7 +331,7 @@ def test_the_oldest_of_everything_else_is_dropped() -> None:
         assert 0 < sum(estimated_tokens(line) for line in kept) <= most
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(TEXTS, st.lists(TEXTS, max_size=5), st.lists(TEXTS, max_size=5), st.lists(TEXTS, max_size=5))
 def test_the_whole_prompt_is_bounded(
     question: str, foods: list[str], words: list[str], asked: list[str]

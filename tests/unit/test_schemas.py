@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from memory import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest, subject
-from memory.schemas import (
+from memory.model.schemas import (
     LEVEL_FIELDS,
     SUBJECT_FIELDS,
     level,

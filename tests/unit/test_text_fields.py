@@ -10,6 +10,7 @@ from string import Formatter
 import pytest
 
 from bot.locale import LANGUAGES, Language
+from bot.posting.status import LOADING
 from tests.unit.test_locale import TEXTS, sources
 
 # Where each short text is shown, with Slack's limit of characters. What is not named here stands in
@@ -109,6 +110,12 @@ def test_texts_fit_where_they_are_shown(language: Language, field: str) -> None:
     limit, keys = FIELDS[field]
     too_long = {key: longest(language, key) for key in keys.split()}
     assert {key: length for key, length in too_long.items() if length > limit} == {}
+
+
+def test_no_more_loading_lines_than_slack_takes() -> None:
+    """Slack takes at most ten, and each is checked as a status line."""
+    assert 1 < len(LOADING) <= 10
+    assert set(LOADING) <= set(FIELDS["a status line"][1].split())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from memory.undo_payload import DecryptionFailed, UndoPayload, decrypt, encrypt, new_key
+from memory.store.undo_payload import DecryptionFailed, UndoPayload, decrypt, encrypt, new_key
 
 _VECTOR_BYTES = 6_148  # 1,536 dimensions in pgvector's binary format
 

@@ -73,6 +73,7 @@ export const upload = async (file) => post("files", { user: store.me, name: file
 export const edit = (message, channel, text) => attempt(() => post("messages/edit", { user: store.me, channel, ts: message.ts, text }));
 export const remove = (message, channel) => attempt(() => post("messages/delete", { user: store.me, channel, ts: message.ts }));
 export const stop = (channel, thread_ts) => attempt(() => post("stop", { user: store.me, channel, thread_ts }));
+export const rename = (channel, thread_ts, title) => attempt(() => post("sessions/rename", { user: store.me, channel, thread_ts, title }));
 export const shortcut = (callback_id, where = {}) => attempt(() => post("shortcuts", { user: store.me, callback_id, ...where }));
 export const lookAt = (channel, ts) => attempt(() => post("context", { user: store.me, channel, ...(ts ? { ts } : {}) }));
 export const changeMe = (changes) => post("users/update", { user: store.me, ...changes });

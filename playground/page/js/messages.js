@@ -97,11 +97,11 @@ function caret(shown) {
   else end.append(mark);
 }
 
-export function stopRow(channel, root, label, waiting) {
+export function stopRow(channel, root, label, waiting, canStop = true) {
   return make("div", { class: "working" },
     waiting ? make("span", { class: "pulse", "aria-hidden": "true" }, make("i"), make("i"), make("i")) : null,
     make("span", { class: waiting ? "working-text" : "unseen" }, label),
-    store.workspace.stop_button ? button({ class: "stop", "aria-label": t("stopLong"), "data-focus": `stop-${root}`, onclick: () => acts.stop(channel, root) }, icon("stop", 16), t("stop")) : null);
+    canStop && store.workspace.stop_button ? button({ class: "stop", "aria-label": t("stopLong"), "data-focus": `stop-${root}`, onclick: () => acts.stop(channel, root) }, icon("stop", 16), t("stop")) : null);
 }
 
 function attachment(part, act) {

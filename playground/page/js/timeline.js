@@ -1,6 +1,7 @@
 // The order of a conversation: days, groups, status lines; the same for the main pane and a thread.
 
-import { icon, make } from "./dom.js";
+import * as acts from "./acts.js";
+import { button, icon, make } from "./dom.js";
 import { avatar } from "./faces.js";
 import { editing, messageItem, pendingItem, stopRow } from "./messages.js";
 import { asPlain } from "./mrkdwn.js";
@@ -27,7 +28,7 @@ export function items(kept, channel, { root, shown = Infinity, open }) {
     const day = dayKey(message.ts);
     if (!root && (!last || dayKey(last.ts) !== day)) found.push(divider(day, message.ts));
     const title = titleBeside(kept, message);
-    if (whole && !root && title) found.push({ key: `title-${message.ts}`, sign: title, build: () => make("li", { class: "thread-title" }, icon("reply", 14), make("span", {}, title)) });
+    if (whole && !root && title) found.push({ key: `title-${message.ts}`, sign: title, build: () => make("li", { class: "thread-title" }, icon("reply", 14), make("span", {}, title), renameButton(channel.id, message.ts, title)) });
     const grouped = Boolean(last) && !title && dayKey(last.ts) === day && together(last, message);
     found.push(entry(message, channel.id, { grouped, inThread: Boolean(root), replies: whole ? [] : replies.get(message.ts) ?? [], open }));
     last = message;
@@ -79,20 +80,32 @@ function entry(message, channel, options) {
 function working(kept, ts) {
   const thread = kept.threads.get(ts);
   if (!thread) return null;
+  // Below a stream its own Stop button is shown.
+  if (thread.session === "processing") return [...kept.messages.values()].some((one) => one.streaming && rootOf(one) === ts) ? null : thread;
   if (thread.status && Date.now() / 1000 - thread.status_set < STATUS_SECONDS) return thread;
   return null;
+}
+
+function renameButton(channel, root, title) {
+  return button({ class: "quiet", "aria-label": t("rename"), title: t("rename"), "data-focus": `rename-${root}`, onclick: () => renameAsked(channel, root, title) }, icon("edit", 14));
+}
+
+function renameAsked(channel, root, title) {
+  const given = window.prompt(t("renameAs"), title)?.trim();
+  if (given) acts.rename(channel, root, given);
 }
 
 function status(kept, channel, root) {
   const thread = working(kept, root);
   if (!thread) return [];
+  const processing = thread.session === "processing";
   const lines = thread.loading_messages.length ? thread.loading_messages : [thread.status];
   const line = lines[Math.floor((Date.now() / 1000 - thread.status_set) / LOADING_SECONDS) % lines.length];
   const bot = store.workspace.bot_user_id;
-  const label = thread.loading_messages.length ? line : t("thinking", { name: nameOf(bot), status: line });
+  const label = processing ? t("working") : thread.loading_messages.length ? line : t("thinking", { name: nameOf(bot), status: line });
   return [{
     key: `status-${root}`, sign: `${root}`,
-    build: () => make("li", { class: "message status" }, avatar(bot), make("div", { class: "message-body" }, stopRow(channel, root, label, true))),
+    build: () => make("li", { class: "message status" }, avatar(bot), make("div", { class: "message-body" }, stopRow(channel, root, label, true, processing))),
     label,
   }];
 }

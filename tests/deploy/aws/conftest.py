@@ -113,8 +113,14 @@ class Aws:
 
 def write_database_secret(secrets: Any, conninfo: str) -> None:
     """Write what Amazon RDS would."""
+    content = json.dumps(database_secret(conninfo))
+    secrets.put_secret_value(SecretId="database", SecretString=content)
+
+
+def database_secret(conninfo: str) -> dict[str, Any]:
+    """Return what Amazon RDS writes into a secret."""
     parts = conninfo_to_dict(conninfo)
-    content = {
+    return {
         "host": parts["host"],
         "port": int(parts.get("port") or 5432),
         "username": parts["user"],
@@ -122,7 +128,6 @@ def write_database_secret(secrets: Any, conninfo: str) -> None:
         "dbname": parts["dbname"],
         "engine": "postgres",
     }
-    secrets.put_secret_value(SecretId="database", SecretString=json.dumps(content))
 
 
 @pytest.fixture(scope="session")
@@ -264,9 +269,9 @@ def asleep(conninfo: str, folder: Path, seconds: float) -> Iterator[str]:
             resumed.wait()
             with connection, socket.socket(socket.AF_UNIX) as server:
                 server.connect(target)
-                back = threading.Thread(target=_pump, args=(server, connection), daemon=True)
+                back = threading.Thread(target=pump, args=(server, connection), daemon=True)
                 back.start()
-                _pump(connection, server)
+                pump(connection, server)
                 back.join()
 
         threading.Thread(target=serve, daemon=True).start()
@@ -277,7 +282,8 @@ def asleep(conninfo: str, folder: Path, seconds: float) -> Iterator[str]:
             first.set()
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
+def pump(source: socket.socket, target: socket.socket) -> None:
+    """Copy what `source` sends to `target` until it ends."""
     try:
         while data := source.recv(65_536):
             target.sendall(data)

@@ -181,6 +181,9 @@ def test_the_secret_rotates_in_mid_flight(aws: Aws, rotating: Callable[[], None]
 
 
 @pytest.mark.parametrize("step", ["before the model", "in the stream", "before the end", "forming"])
+@pytest.mark.failed_calls(
+    "chat.update: streaming_state_conflict", because="the killed worker left its stream live"
+)
 def test_a_worker_killed_by_its_time_limit(aws: Aws, step: str) -> None:
     """Whatever it was doing, the next invocation finishes it: one reply, one memory."""
     world = aws.world
@@ -243,6 +246,9 @@ def test_a_cold_start_handles_an_uninstall(aws: Aws) -> None:
     aws.let_go()
 
 
+@pytest.mark.failed_calls(
+    "views.publish: hash_conflict", because="two functions publish a Home at once"
+)
 def test_what_cannot_be_handed_over(aws: Aws) -> None:
     """An event comes again; whoever types a command, or clicks in a modal or Home, is told."""
     world = aws.world
@@ -294,8 +300,8 @@ def test_modals_are_opened_by_the_front(aws: Aws) -> None:
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
 
 
-def test_malformed_payloads_are_refused(aws: Aws) -> None:
-    """A payload that Slack would never send is answered 400 or ignored; no invocation fails."""
+def test_malformed_payloads_are_acknowledged(aws: Aws) -> None:
+    """A malformed payload is acknowledged, what is no payload answered 400; no invocation fails."""
     world = aws.world
     secret = str(world.slack.told["signing_secret"])
     deep = b"[" * 100_000 + b"]" * 100_000
@@ -303,15 +309,16 @@ def test_malformed_payloads_are_refused(aws: Aws) -> None:
     callback = {"type": "event_callback", "team_id": world.team, "event_id": "Ev1"}
     message = {"type": "message", "channel": "D1", "channel_type": "im", "ts": "1.2", "text": "a"}
     for body, expected in (
-        (b'{"type": "event_callback", "event": ' + deep + b"}", {400}),
+        (b'{"type": "event_callback", "event": ' + deep + b"}", {200}),
         (b"[]", {400}),
         (b"\xff\xfe", {401}),
-        (json.dumps({**click, "actions": 7}).encode(), {400}),
-        (json.dumps({**click, "view": "x"}).encode(), {400}),
-        (json.dumps({**callback, "event": [message]}).encode(), {400}),
+        (json.dumps({**click, "actions": 7}).encode(), {200}),
+        (json.dumps({**click, "view": "x"}).encode(), {200}),
+        (json.dumps({**callback, "event": [message]}).encode(), {200}),
         (json.dumps({**callback, "event": {**message, "user": "../U1"}}).encode(), {200}),
         (json.dumps({**callback, "event": message, "authorizations": 7}).encode(), {200}),
         (json.dumps({**click, "actions": [{"action_id": 7}]}).encode(), {200}),
+        (json.dumps({**callback, "event": {"type": "reaction_added"}}).encode(), {200}),
     ):
         at = str(int(time.time()))
         request = urllib.request.Request(

@@ -80,6 +80,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Template:
         egress="instance",
         reader="true",
         deletionProtection="false",
+        engineVersion="16.11",
         maxCapacity="8",
         alarmEmail="ops@example.com",
         settings='{"KIOKU_CONSENT": "ask"}',
@@ -99,7 +100,7 @@ def test_the_database(template: Template) -> None:
     """Aurora PostgreSQL 17 pauses at zero, is encrypted, takes TLS only and is protected."""
     cluster = template.one("AWS::RDS::DBCluster")
     assert cluster["Engine"] == "aurora-postgresql"
-    assert float(cluster["EngineVersion"]) >= 16.3
+    assert cluster["EngineVersion"] == "17.9"
     scaling = cluster["ServerlessV2ScalingConfiguration"]
     assert scaling["MinCapacity"] == 0
     assert scaling["SecondsUntilAutoPause"] == 300
@@ -120,6 +121,7 @@ def test_its_credentials(template: Template) -> None:
     assert len(rotations) == 2
     for rotation in rotations:
         assert rotation["RotationRules"]["ScheduleExpression"] == "rate(30 days)"
+        assert rotation["RotateImmediatelyOnUpdate"] is False, "It races with the migration."
     secrets = template.all("AWS::SecretsManager::Secret")
     assert all("GenerateSecretString" in secret for secret in secrets)
     assert all("SecretString" not in secret for secret in secrets)
@@ -139,6 +141,13 @@ def test_the_front(template: Template) -> None:
     assert "VpcConfig" not in front
     assert "DATABASE_SECRET_ARN" not in _environment(front)
     assert template.one("AWS::Lambda::Url")["AuthType"] == "NONE"
+    # A Function URL made since October 2025 needs both.
+    # Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+    allowed = {
+        p["Action"]: p for p in template.all("AWS::Lambda::Permission") if p["Principal"] == "*"
+    }
+    assert allowed.keys() == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
+    assert allowed["lambda:InvokeFunction"]["InvokedViaFunctionUrl"] is True
     policy = next(
         p for p in template.all("AWS::IAM::Policy") if "FrontRole" in p["Roles"][0]["Ref"]
     )
@@ -238,7 +247,7 @@ def test_the_worker_is_not_the_owner(template: Template) -> None:
 
 
 def test_the_logins_password_rotates_once_the_login_is_there(template: Template) -> None:
-    """A rotation begins at once: the migration has created the user by then."""
+    """Secrets Manager tests the rotation at once: the migration has created the user by then."""
     resources = template.content["Resources"]
     [rotation] = [
         resource
@@ -262,13 +271,22 @@ def test_other_choices(other: Template) -> None:
     environment = _environment(other.function("deploy.aws.worker.handler"))
     assert environment["KIOKU_CONSENT"] == "ask"
     cluster = other.one("AWS::RDS::DBCluster")
+    assert cluster["EngineVersion"] == "16.11"
+    assert other.one("AWS::RDS::DBClusterParameterGroup")["Family"] == "aurora-postgresql16"
     assert cluster["DeletionProtection"] is False
     assert cluster["ServerlessV2ScalingConfiguration"]["MaxCapacity"] == 8
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("egress", "none"), ("maxCapacity", "much"), ("maxCapacity", "0"), ("reader", "perhaps")],
+    [
+        ("egress", "none"),
+        ("maxCapacity", "much"),
+        ("maxCapacity", "0"),
+        ("reader", "perhaps"),
+        ("engineVersion", "16.2"),
+        ("engineVersion", "newest"),
+    ],
 )
 def test_a_choice_that_is_none(name: str, value: str) -> None:
     """One sentence says what to write instead."""

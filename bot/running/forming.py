@@ -1,0 +1,65 @@
+"""The chat models that form memories, made from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from bot.config import Settings
+from memory import Embedder, Former, Pool, Verifier, memory_model
+
+if TYPE_CHECKING:
+    from langchain_core.callbacks import BaseCallbackHandler
+    from langchain_core.language_models import BaseChatModel
+
+
+def create_chat_model(
+    settings: Settings, model: str, callbacks: Sequence[BaseCallbackHandler] = ()
+) -> BaseChatModel:
+    """Return the LangChain chat model called `model`; LangChain is imported only here.
+
+    `callbacks` are told of each call. Raises what `memory.memory_model` raises.
+    """
+    chat = memory_model(
+        model=model,
+        api_key=settings.model_key(),
+        base_url=settings.openai_base_url,
+        api=settings.memory_api,
+    )
+    if callbacks:
+        chat.callbacks = list(callbacks)
+    return chat
+
+
+def create_verifier(
+    settings: Settings, callbacks: Sequence[BaseCallbackHandler] = ()
+) -> Verifier | None:
+    """Return the verifier of proposals; None with ``KIOKU_VERIFY=off``."""
+    model = settings.verdict_model
+    if model is None:
+        return None
+    return Verifier(
+        partial(create_chat_model, settings, model, callbacks), sensitive=settings.sensitive
+    )
+
+
+def create_former(
+    settings: Settings,
+    pool: Pool,
+    embedder: Embedder,
+    *,
+    schemas: Sequence[type[BaseModel]],
+    verifier: Verifier | None,
+    callbacks: Sequence[BaseCallbackHandler] = (),
+) -> Former:
+    """Return what forms memories with the memory model; the model is made at first use."""
+    return Former(
+        pool,
+        embedder,
+        partial(create_chat_model, settings, settings.memory_model, callbacks),
+        schemas=schemas,
+        verifier=verifier,
+    )

@@ -1,0 +1,218 @@
+from .credentials.detection import (
+    Credential as Credential,
+    find_credentials as find_credentials,
+    holds_secret as holds_secret,
+)
+from .credentials.redaction import (
+    CredentialKind as CredentialKind,
+    Redacted as Redacted,
+    Removed as Removed,
+    credential_kinds as credential_kinds,
+    is_redacted as is_redacted,
+    redact as redact,
+    redact_json as redact_json,
+    redact_texts as redact_texts,
+)
+from .embeddings.embedder import (
+    Embedder as Embedder,
+    embedding_space as embedding_space,
+)
+from .formation.chat_model import (
+    memory_model as memory_model,
+    provider_and_name as provider_and_name,
+)
+from .formation.evidence import (
+    OMITTED as OMITTED,
+    Words as Words,
+)
+from .formation.former import (
+    Formed as Formed,
+    Former as Former,
+    warm_up as warm_up,
+)
+from .formation.imported_instructions import (
+    Confirmed as Confirmed,
+    judge_instructions as judge_instructions,
+)
+from .formation.model_check import (
+    calls_memory_tools as calls_memory_tools,
+    gives_verdicts as gives_verdicts,
+)
+from .formation.proposals import (
+    Reason as Reason,
+    Refused as Refused,
+)
+from .formation.questions import (
+    Question as Question,
+    answer_question as answer_question,
+    open_questions as open_questions,
+)
+from .formation.source_changes import (
+    is_source as is_source,
+    source_deleted as source_deleted,
+    source_edited as source_edited,
+)
+from .formation.verdicts import (
+    SensitivePolicy as SensitivePolicy,
+    Verifier as Verifier,
+)
+from .model.custom_schemas import (
+    checked_schemas as checked_schemas,
+    load_schemas as load_schemas,
+)
+from .model.embedding_space import EmbeddingSpace as EmbeddingSpace
+from .model.errors import (
+    AlreadyUnderWay as AlreadyUnderWay,
+    ChangedSince as ChangedSince,
+    ChangeGone as ChangeGone,
+    DatabaseNotReady as DatabaseNotReady,
+    EmbeddingSpaceMismatch as EmbeddingSpaceMismatch,
+    EmbeddingsUnavailable as EmbeddingsUnavailable,
+    FormationUnavailable as FormationUnavailable,
+    InvalidContent as InvalidContent,
+    InvalidNamespace as InvalidNamespace,
+    InvalidSchemas as InvalidSchemas,
+    KiokuMemoryError as KiokuMemoryError,
+    MemoryModelRefused as MemoryModelRefused,
+    MemoryOff as MemoryOff,
+    NotAnExport as NotAnExport,
+)
+from .model.namespace import (
+    DM as DM,
+    PUBLIC as PUBLIC,
+    Namespace as Namespace,
+    Person as Person,
+    View as View,
+    view as view,
+)
+from .model.schemas import (
+    EPISODE_KIND as EPISODE_KIND,
+    INSTRUCTION_KIND as INSTRUCTION_KIND,
+    SCHEMAS as SCHEMAS,
+    Episode as Episode,
+    UserFact as UserFact,
+    UserFoodPreference as UserFoodPreference,
+    UserInstruction as UserInstruction,
+    UserTechInterest as UserTechInterest,
+    subject as subject,
+)
+from .postgres.database import (
+    PERSON_SETTING as PERSON_SETTING,
+    OutcomeUnknown as OutcomeUnknown,
+    Pool as Pool,
+    PoolTimeout as PoolTimeout,
+    create_pool as create_pool,
+    execute_alone as execute_alone,
+    impatiently as impatiently,
+    is_away as is_away,
+    person_transaction as person_transaction,
+    transaction as transaction,
+)
+from .postgres.diagnosis import (
+    DatabaseFacts as DatabaseFacts,
+    database_facts as database_facts,
+)
+from .postgres.embedded import (
+    EmbeddedPostgres as EmbeddedPostgres,
+    EmbeddedPostgresError as EmbeddedPostgresError,
+)
+from .postgres.locks import (
+    lock_for_forgetting as lock_for_forgetting,
+)
+from .postgres.migrate import (
+    Migration as Migration,
+    check_access as check_access,
+    check_database as check_database,
+    memory_migrations as memory_migrations,
+    migrate as migrate,
+    packaged_migrations as packaged_migrations,
+)
+from .postgres.roles import (
+    Login as Login,
+)
+from .postgres.rotation import (
+    Conninfo as Conninfo,
+)
+from .recall.search import (
+    Recalled as Recalled,
+    ask_first as ask_first,
+    recall_memories as recall_memories,
+)
+from .store.edits import (
+    add_memory as add_memory,
+    edit_memory as edit_memory,
+    move_memory as move_memory,
+    validated as validated,
+)
+from .store.erasing import (
+    Erased as Erased,
+    count_each as count_each,
+    delete_each as delete_each,
+    erase as erase,
+)
+from .store.expiry import (
+    expire_due as expire_due,
+)
+from .store.forgetting import (
+    Forgotten as Forgotten,
+    Undo as Undo,
+    UndoExpired as UndoExpired,
+    ask_forgotten as ask_forgotten,
+    bring_back as bring_back,
+    forget as forget,
+    forgotten_places as forgotten_places,
+)
+from .store.ledger import (
+    Entry as Entry,
+    changes_named as changes_named,
+    history as history,
+    undo_change as undo_change,
+    undo_changes as undo_changes,
+)
+from .store.memories import (
+    Memory as Memory,
+    Names as Names,
+    folded as folded,
+    list_memories as list_memories,
+    matching as matching,
+)
+from .store.pages import (
+    MemoryPage as MemoryPage,
+    memory_page as memory_page,
+)
+from .store.purge import (
+    WorkspaceTable as WorkspaceTable,
+    purge_memories as purge_memories,
+    purge_rows as purge_rows,
+)
+from .store.reembedding import (
+    reembed as reembed,
+)
+from .store.retention import (
+    end_old as end_old,
+)
+from .store.transfer import (
+    Plan as Plan,
+    Planned as Planned,
+    export_memories as export_memories,
+    import_memories as import_memories,
+    plan_import as plan_import,
+)
+from .store.unit_of_work import (
+    Change as Change,
+)
+from .tools.arguments import (
+    read_arguments as read_arguments,
+)
+from .tools.memory_tools import (
+    MemoryTools as MemoryTools,
+)
+from .tracing import (
+    Span as Span,
+    current_step as current_step,
+    measured as measured,
+    recorded as recorded,
+    step as step,
+)
+
+__all__: list[str]

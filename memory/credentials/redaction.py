@@ -1,0 +1,148 @@
+"""Replace credentials in text by placeholders that name their kind, as ``[card number removed]``.
+
+The placeholders are stored, so they are the same in every language.
+docs/decisions/0025-redaction.md lists where text is redacted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+from memory.credentials.detection import Credential, find_credentials
+
+CredentialKind: TypeAlias = Literal[
+    "access_key",
+    "bank_account",
+    "card_number",
+    "id_number",
+    "my_number",
+    "password",
+    "private_key",
+    "security_code",
+]
+_KINDS: Mapping[str, CredentialKind] = {
+    "IBAN": "bank_account",
+    "bank account": "bank_account",
+    "identity number": "id_number",
+    "security code": "security_code",
+    "seed phrase": "private_key",
+    "My Number": "my_number",
+    "Private Key": "private_key",
+    "payment card": "card_number",
+    "labelled secret": "password",
+    "Basic Auth Credentials": "password",
+}
+"""The kind of each `Credential.kind`; every other one is a token format, ``access_key``."""
+_NAMES: Mapping[CredentialKind, str] = {
+    **{kind: kind.replace("_", " ") for kind in get_args(CredentialKind)},
+    "bank_account": "bank account number",
+    "id_number": "ID number",
+    "my_number": "My Number",
+}
+_PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(_NAMES.values())}) removed\]")
+_ASSIGNED = re.compile(r"\A[A-Za-z_]{1,40}=(?=[^=]{8})")  # some formats include their name
+_MIN_VALUE = 4  # characters of a value that is also removed where nothing names it
+# Such as the password of postgres://postgres:postgres@localhost.
+_WORD = re.compile(r"\A[A-Za-z]?(?:[a-z]{0,10}|[A-Z]{0,10})\Z")
+_THREAD_FROM = 2_000  # characters; the scan of a longer text takes milliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """A credential that was removed: its kind, and its value, which is never stored or logged."""
+
+    kind: CredentialKind
+    value: str
+
+    def __repr__(self) -> str:
+        """Return the kind only."""
+        return f"Removed({self.kind})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redacted:
+    """A text without its credentials, and those that were removed, in order."""
+
+    text: str
+    removed: tuple[Removed, ...] = ()
+
+
+def credential_kinds(removed: Iterable[Removed]) -> tuple[CredentialKind, ...]:
+    """Return the kinds of what was removed, each once, in order."""
+    return tuple(dict.fromkeys(one.kind for one in removed))
+
+
+def redact(text: str, known: Iterable[Removed] = ()) -> Redacted:
+    """Return `text` with a placeholder for each credential, and for each value of `known` in it.
+
+    `known` are credentials of another text: this one may repeat a password without naming it.
+    A value that is spelled like a short word stays: ordinary sentences contain it, too.
+    """
+    parts: list[str] = []
+    removed: list[Removed] = []
+    end = 0
+    for found in find_credentials(text):
+        one = Removed(kind=kind_of(found), value=text[found.start : found.end])
+        parts += [text[end : found.start], _placeholder(one.kind)]
+        removed.append(one)
+        end = found.end
+    redacted = "".join(parts) + text[end:]
+    for one in known:
+        value = _ASSIGNED.sub("", one.value.strip())
+        if len(value) >= _MIN_VALUE and not _WORD.match(value) and value in redacted:
+            whole = rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])"
+            redacted, count = re.subn(whole, _placeholder(one.kind), redacted)
+            removed += [one] * bool(count)
+    return Redacted(text=redacted, removed=tuple(removed))
+
+
+async def redact_texts(*texts: str, known: Iterable[Removed] = ()) -> list[Redacted]:
+    """Redact texts of one message; what one of them names as a credential is removed from all.
+
+    Long texts are read in a thread, so that the event loop is not blocked.
+    """
+    if sum(map(len, texts)) < _THREAD_FROM:
+        return _redact_all(texts, tuple(known))
+    return await asyncio.to_thread(_redact_all, texts, tuple(known))
+
+
+def _redact_all(texts: tuple[str, ...], known: tuple[Removed, ...]) -> list[Redacted]:
+    first = [redact(text, known) for text in dict.fromkeys(texts)]
+    if len(first) > 1 and (found := [one for each in first for one in each.removed]):
+        first = [
+            Redacted(text=again.text, removed=(*one.removed, *again.removed))
+            for one in first
+            for again in [redact(one.text, found)]
+        ]
+    by_text = dict(zip(dict.fromkeys(texts), first, strict=True))
+    return [by_text[text] for text in texts]
+
+
+def redact_json(value: Any, known: Iterable[Removed] = ()) -> Any:
+    """Return a JSON value with its strings redacted; names of fields stay."""
+    known = tuple(known)
+    if isinstance(value, str):
+        return redact(value, known).text
+    if isinstance(value, list):
+        return [redact_json(one, known) for one in value]
+    if isinstance(value, dict):
+        return {name: redact_json(one, known) for name, one in value.items()}
+    return value
+
+
+def is_redacted(text: str) -> bool:
+    """Return whether `text` contains a placeholder."""
+    return _PLACEHOLDER.search(text) is not None
+
+
+def kind_of(credential: Credential) -> CredentialKind:
+    """Return the kind of a credential that is shown to the person."""
+    return _KINDS.get(credential.kind, "access_key")
+
+
+def _placeholder(kind: CredentialKind) -> str:
+    return f"[{_NAMES[kind]} removed]"

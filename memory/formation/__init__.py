@@ -1,0 +1,1 @@
+"""New memories from what a person typed: extraction, evidence, verdict, commit."""

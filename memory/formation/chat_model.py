@@ -1,0 +1,256 @@
+"""The chat model that forms memories: one try, and nothing made twice."""
+
+from __future__ import annotations
+
+import logging
+import re
+import types
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from weakref import WeakKeyDictionary
+
+from pydantic import SecretStr
+
+from memory.model.errors import FormationUnavailable, MemoryModelRefused
+from memory.model.text import clean_content
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+
+_log = logging.getLogger(__name__)
+
+MODEL_TIMEOUT = 60.0  # seconds
+# A call now and then: a connection that is kept would outlive its event loop.
+_ONE_CALL = {"Connection": "close"}
+
+Api: TypeAlias = Literal["responses", "chat"]
+"""OpenAI's API that a memory model is called through: /responses or /chat/completions."""
+
+# Error codes that concern the text of one request: the same text is always refused.
+_FINAL = frozenset(
+    {
+        "bio_policy",
+        "content_filter",
+        "context_length_exceeded",
+        "cyber_policy",
+        "invalid_prompt",
+        "string_above_max_length",
+    }
+)
+# Codes of a failed response (`ResponseErrorCode` of OpenAI's OpenAPI document) that can pass.
+_PASSING_CODES = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
+# Request timeout, conflict, too early, too many requests: the same request can succeed later.
+_PASSING_STATUSES = frozenset({408, 409, 425, 429})
+_NAME = re.compile(r"[\w.\[\]-]{1,60}")
+
+
+class ModelDown(BaseException):
+    """The model failed; not an Exception, because trustcall asks again after every Exception.
+
+    `final`: the same text would be refused again. `refused`: every request would be.
+    """
+
+    def __init__(
+        self, fault: str, *, final: bool = False, refused: MemoryModelRefused | None = None
+    ) -> None:
+        super().__init__(fault)
+        self.final = final
+        self.refused = refused
+
+    def error(self) -> FormationUnavailable:
+        """Return the error to raise in its place."""
+        return self.refused or FormationUnavailable(f"The memory model did not answer ({self}).")
+
+
+def provider_and_name(model: str) -> tuple[str, str]:
+    """Return the provider and the model's own name of a LangChain model name.
+
+    The provider is what precedes the first colon, as `init_chat_model` reads it. Names without one
+    are OpenAI's, and so are those of fine-tuned models (``ft:gpt-4.1-mini:acme::abc``). Source:
+    https://reference.langchain.com/python/langchain/chat_models/base/init_chat_model
+    """
+    provider, colon, name = model.partition(":")
+    return (provider, name) if colon and provider != "ft" else ("openai", model)
+
+
+def memory_model(
+    *, model: str, api_key: SecretStr | str, base_url: str | None, api: Api = "responses"
+) -> BaseChatModel:
+    """Return the chat model that forms memories; fails once and for good where others retry.
+
+    `model` is an OpenAI model, or ``provider:model`` as LangChain's `init_chat_model` takes it
+    (that provider's package and key must be there; ImportError or ValueError otherwise). OpenAI
+    models are called through `api`, also behind `base_url`. No parameter is sent that only some
+    families of models accept, such as a temperature.
+    """
+    provider, name = provider_and_name(model)
+    if provider != "openai":
+        from langchain.chat_models import init_chat_model
+
+        chat = type(init_chat_model(model, max_retries=0))
+        own = {"default_headers": _ONE_CALL} if "default_headers" in chat.model_fields else {}
+        return _steady(chat, model)(model=name, max_retries=0, timeout=MODEL_TIMEOUT, **own)
+    from langchain_openai import ChatOpenAI
+
+    return _steady(ChatOpenAI, model, says_strict=api == "responses")(
+        model=name,
+        api_key=SecretStr(api_key) if isinstance(api_key, str) else api_key,
+        base_url=base_url,
+        use_responses_api=api == "responses",
+        temperature=None,  # ChatOpenAI would send 1 to models called o1…
+        max_retries=0,
+        timeout=MODEL_TIMEOUT,
+        store=False,
+        default_headers=_ONE_CALL,
+    )
+
+
+def counted_tokens(answer: AIMessage) -> int:
+    """Return the number of tokens a call used, as reported by the model."""
+    return answer.usage_metadata["total_tokens"] if answer.usage_metadata else 0
+
+
+# trustcall's own definition takes 4,300 characters of every request that shows memories.
+_PATCH: dict[str, Any] = {
+    "description": "Change an existing memory by JSON Patch operations.",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "json_doc_id": {"type": "string", "description": "The id of the instance."},
+            "patches": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "op": {"type": "string", "enum": ["replace", "add", "remove"]},
+                        "path": {"type": "string", "description": "A field, such as /evidence."},
+                        "value": {},
+                    },
+                    "required": ["op", "path"],
+                },
+            },
+        },
+        "required": ["json_doc_id", "patches"],
+    },
+}
+
+
+def _compact_tool(tool: dict[str, Any], *, says_strict: bool) -> dict[str, Any]:
+    """Return a tool's definition without the parts that a model does not need.
+
+    `says_strict`: the Responses API wants `strict` and takes a missing one for true, with which
+    optional fields are refused. Source: https://platform.openai.com/docs/guides/function-calling
+    """
+    function = {**tool["function"], "strict": False} if says_strict else tool["function"]
+    if function["name"] == "PatchDoc":
+        return {**tool, "function": {**function, **_PATCH}}
+    parameters = _compact(function["parameters"])
+    parameters.pop("description", None)
+    return {**tool, "function": {**function, "parameters": parameters}}
+
+
+def _compact(schema: Any) -> Any:
+    """Return a JSON schema without titles and empty defaults; "X or null" as one type."""
+    if isinstance(schema, list):
+        return [_compact(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(properties := schema.get("properties"), dict):
+        named = {name: _compact(one) for name, one in properties.items()}
+        rest = {k: v for k, v in schema.items() if k not in ("title", "properties")}
+        return {**{k: _compact(v) for k, v in rest.items()}, "properties": named}
+    kept = {
+        k: _compact(v) for k, v in schema.items() if k != "title" and (k, v) != ("default", None)
+    }
+    options = kept.get("anyOf")
+    if isinstance(options, list) and len(options) == 2 and {"type": "null"} in options:
+        [other] = [one for one in options if one != {"type": "null"}]
+        if isinstance(other.get("type"), str) and "enum" not in other:
+            del kept["anyOf"]
+            kept = {**other, **kept, "type": [other["type"], "null"]}
+    return kept
+
+
+def _declines(answer: AIMessage) -> bool:
+    """Return whether the model declined, in chat completions or the Responses API."""
+    blocks = answer.content if isinstance(answer.content, list) else []
+    return bool(answer.additional_kwargs.get("refusal")) or any(
+        isinstance(block, dict) and block.get("type") == "refusal" for block in blocks
+    )
+
+
+def _down(fault: Exception, model: str) -> ModelDown:
+    """Return what a failed call means for the request, from its status and its code alone.
+
+    The text of the fault may hold the person's words, so neither it nor a long code is passed on.
+    A response that failed comes from LangChain as a ValueError with the API's error object.
+    """
+    from langchain_core.exceptions import ContextOverflowError
+
+    failed = fault.args[0] if isinstance(fault, ValueError) and fault.args else None
+    status, code, param = (
+        getattr(fault, "status_code", None),
+        _name(getattr(fault, "code", None) or getattr(failed, "code", None)),
+        _name(getattr(fault, "param", None)),
+    )
+    name = type(fault).__name__
+    if code in _FINAL or isinstance(fault, ContextOverflowError):
+        return ModelDown(name, final=True)
+    if not isinstance(status, int):
+        return ModelDown(name, final=bool(code) and code not in _PASSING_CODES)
+    passes = status in _PASSING_STATUSES and code != "insufficient_quota"
+    if passes or not 400 <= status < 500:
+        return ModelDown(name)
+    refused = MemoryModelRefused(model, status=status, code=code, param=param)
+    _log.error("%s", refused)
+    return ModelDown(name, refused=refused)
+
+
+def _name(value: object) -> str:
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else ""
+
+
+def _steady(
+    chat: type[BaseChatModel], model: str, *, says_strict: bool = False
+) -> Callable[..., BaseChatModel]:
+    """Return `chat` with one try, an answer trustcall can send back, and leave to do nothing."""
+    from langchain_core.utils.function_calling import convert_to_openai_tool
+
+    definitions: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
+
+    def definition(tool: Any) -> Any:
+        # trustcall binds the same classes for every run; half a millisecond each to convert.
+        if not isinstance(tool, type):
+            return _compact_tool(convert_to_openai_tool(tool), says_strict=says_strict)
+        if tool not in definitions:
+            made = _compact_tool(convert_to_openai_tool(tool), says_strict=says_strict)
+            definitions[tool] = made
+        return definitions[tool]
+
+    async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            answer = await chat.ainvoke(self, *args, **kwargs)
+        except Exception as fault:  # noqa: BLE001 (raised again, as what trustcall lets pass)
+            raise _down(fault, model) from None
+        # A reasoning item cannot be sent back unless it is stored: keep the text and the calls.
+        # Half a character in an argument could not be sent at all.
+        return answer.model_copy(
+            update={
+                "content": str(answer.text),
+                "additional_kwargs": {"refusal": True} if _declines(answer) else {},
+                "tool_calls": [
+                    {**call, "args": clean_content(call["args"], None)}
+                    for call in answer.tool_calls
+                ],
+            }
+        )
+
+    def bind_tools(self: Any, tools: Sequence[Any], **kwargs: Any) -> Any:
+        names = [getattr(tool, "__name__", "") for tool in tools]
+        if kwargs.get("tool_choice") == "any" and "PatchFunctionErrors" not in names:
+            kwargs["tool_choice"] = "auto"
+        return chat.bind_tools(self, [definition(tool) for tool in tools], **kwargs)
+
+    members = {"ainvoke": ainvoke, "bind_tools": bind_tools, "__module__": __name__}
+    return types.new_class(chat.__name__, (chat,), exec_body=lambda body: body.update(members))

@@ -1,0 +1,365 @@
+"""Decide on judged proposals, given the current rows. Pure: no database, no model.
+
+The verdict decides whether a proposal is stored or refused, or whether the person is asked. The
+rows decide whether it adds, changes or removes a memory. If the commit finds another row than the
+verdict was about, or another version of it, the person is asked.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any, Literal
+
+from memory.formation.proposals import ProposedWrite, Reason, Refused
+from memory.formation.verdicts import SensitivePolicy, Verdict
+from memory.model.dates import EARLIEST, LATEST
+from memory.model.namespace import DM, Namespace
+from memory.model.schemas import INSTRUCTION_KIND, LEVEL_FIELDS, level, subject, thing
+from memory.store.rows import Place, Row, with_source
+
+_REFUSED_MODALITIES: Mapping[str, Reason] = {
+    "past": "past",
+    "hypothetical": "hypothetical",
+    "question": "question",
+    "joke": "joke",
+    "request": "request",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredChange:
+    """One change in the own namespace; `row` and `value` are what is stored before and after.
+
+    `before` and `after` are the contents that the person sees. For a memory that supersedes a wider
+    one, `before` is the content of the wider one. A row that only hides a wider memory has none.
+    """
+
+    action: Literal["remembered", "updated", "confirmed", "removed"]
+    key: str
+    kind: str
+    row: Row | None
+    value: dict[str, Any] | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenQuestion:
+    """A question to the person: whether `row` gets `value` (None: whether it is removed).
+
+    Without `row` the question is whether to remember `value` at all. `narrow` is the key, in the
+    own namespace, of the memory that supersedes a wider `row`.
+    """
+
+    kind: Literal["replace", "remove", "widen", "store"]
+    row: Row | None
+    value: dict[str, Any] | None
+    narrow: str | None = None
+
+
+@dataclass(slots=True)
+class Decisions:
+    """The changes to write in the own namespace, the questions to ask, and the refusals."""
+
+    changes: list[StoredChange] = field(default_factory=list)
+    questions: list[OpenQuestion] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
+def decide(
+    judged: Sequence[tuple[ProposedWrite, Verdict | None]],
+    rows: Sequence[Row],
+    *,
+    own: Namespace,
+    at: datetime,
+    sensitive: SensitivePolicy | None = None,
+    verified: bool = True,
+) -> Decisions:
+    """Decide what to write, given the current rows.
+
+    `rows` are the own namespace's rows of the kinds concerned, the targets, and the rows that the
+    targets supersede. With `verified` False there are no verdicts, and every proposal that passed
+    the evidence rule is stored.
+    """
+    run = _Run(own, {row.place: row for row in rows}, at)
+    for proposal, verdict in judged:
+        if verified:
+            refused = refusal(proposal, verdict, at, sensitive)
+            if refused is not None:
+                run.refuse(proposal, refused)
+                continue
+        run.take(proposal, verdict, _asks(proposal, verdict, own, sensitive))
+    return run.decisions()
+
+
+def refusal(
+    proposal: ProposedWrite,
+    verdict: Verdict | None,
+    at: datetime,
+    sensitive: SensitivePolicy | None,
+) -> Reason | None:
+    """Return why the verdict refuses a proposal; None: the proposal is stored or asked."""
+    if verdict is None or not verdict.supported:
+        return "unsupported"
+    wish = proposal.removes or proposal.kind == INSTRUCTION_KIND
+    ended = proposal.removes and verdict.modality == "past"
+    asked_for = wish and verdict.modality == "request"
+    if verdict.modality != "asserted" and not (asked_for or ended):
+        return _REFUSED_MODALITIES[verdict.modality]
+    if proposal.removes:
+        return None
+    if verdict.sensitive != "none" and sensitive == "never":
+        return "sensitive"
+    if verdict.about == "other" and verdict.sensitive == "none":
+        return "other_person"
+    if verdict.valid_until is not None:
+        end = _end_of(verdict.valid_until, proposal.evidence.words.zone)
+        if end is not None and end <= at:
+            return "ended"
+    return None
+
+
+def _asks(
+    proposal: ProposedWrite,
+    verdict: Verdict | None,
+    own: Namespace,
+    sensitive: SensitivePolicy | None,
+) -> bool:
+    """Return whether the person is asked before a proposal is stored."""
+    if verdict is None or proposal.removes:
+        return proposal.in_excess or (verdict is not None and verdict.conflict == "unclear")
+    if verdict.conflict == "unclear":
+        return True
+    if verdict.sensitive == "none" or (sensitive == "store" and verdict.about == "speaker"):
+        return False
+    return sensitive == "ask" or verdict.about == "other" or own.audience != DM
+
+
+def _end_of(day: date, zone: tzinfo) -> datetime | None:
+    """Return the end (UTC) of `day` in `zone`; None, for no end, for one after 2099."""
+    if day.year >= LATEST.year:
+        return None
+    day = max(day, EARLIEST.date())
+    return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
+
+
+def _same_end(row: Row | None, value: dict[str, Any] | None) -> bool:
+    """Say whether a memory ends when it did before; a wider one's end is its own."""
+    return row is None or row.value.get("expires_at") == (value or {}).get("expires_at")
+
+
+class _Run:
+    """The memories of the own namespace while the proposals are applied in order."""
+
+    def __init__(self, own: Namespace, rows: dict[Place, Row], at: datetime) -> None:
+        self._own = own
+        self._rows = rows
+        self._confirmed_at = at.isoformat()
+        self._stored = {row.key: row for row in rows.values() if row.namespace == own}
+        self._values: dict[str, dict[str, Any] | None] = {
+            key: row.value for key, row in self._stored.items()
+        }
+        self._keys = {
+            (row.kind, thing(row.kind, row.content)): key for key, row in self._stored.items()
+        }
+        self._wider: dict[str, Row] = {}
+        self._refused: list[Refused] = []
+        self._questions: list[OpenQuestion] = []
+
+    def refuse(self, proposal: ProposedWrite, reason: Reason) -> None:
+        self._refused.append(proposal.refused(reason))
+
+    def take(self, proposal: ProposedWrite, verdict: Verdict | None, asks: bool) -> None:
+        target = proposal.target
+        if target is None:
+            self._take_new(proposal, verdict, asks)
+            return
+        row = self._rows.get(target.place)
+        if row is None:
+            self.refuse(proposal, "deleted_meanwhile")
+        elif target.namespace != self._own:
+            self._supersede(proposal, verdict, row, asks or row.content != target.content)
+        elif proposal.removes:
+            self._remove(proposal, verdict, row, asks=asks or row.content != target.content)
+        elif row.content != target.content:
+            self._ask(proposal, verdict, row, {**row.content, **proposal.values})
+        elif asks and proposal.values:
+            hidden = level(row.kind, row.content) == 0
+            known = None if hidden else row
+            self._ask(proposal, verdict, known, {**row.content, **proposal.values})
+        else:
+            current = self._values.get(row.key) or row.value
+            self._merge(proposal, verdict, row.key, {**current["content"], **proposal.values})
+
+    def _take_new(self, proposal: ProposedWrite, verdict: Verdict | None, asks: bool) -> None:
+        key = self._keys.get((proposal.kind, thing(proposal.kind, proposal.content)))
+        value = self._values.get(key) if key is not None else None
+        if key is not None and value is not None:
+            row = self._stored.get(key)
+            if row is not None and not proposal.removes:
+                # It was stored after the verdict was asked for.
+                self._ask(proposal, verdict, row, {**row.content, **proposal.values})
+            elif row is not None:
+                self._remove(proposal, verdict, row, asks=True)
+            elif proposal.removes:
+                self._values[key] = None
+            else:
+                self._merge(proposal, verdict, key, {**value["content"], **proposal.values})
+            return
+        if proposal.removes:
+            self.refuse(proposal, "nothing_to_remove")
+        elif asks:
+            self._ask(proposal, verdict, None, proposal.content)
+        else:
+            self._merge(proposal, verdict, str(uuid.uuid4()))
+
+    def _merge(
+        self,
+        proposal: ProposedWrite,
+        verdict: Verdict | None,
+        key: str,
+        content: dict[str, Any] | None = None,
+        supersedes: Row | None = None,
+    ) -> None:
+        old = self._values.get(key) or {}
+        value = self._value(
+            proposal, verdict, old, proposal.content if content is None else content
+        )
+        if supersedes is not None:
+            entry = {"audience": supersedes.namespace.audience, "key": supersedes.key}
+            others = [e for e in old.get("supersedes") or [] if e != entry]
+            value["supersedes"] = [*others, entry]
+            self._wider.setdefault(key, supersedes)
+        if {**value, "confirmed_at": None} != {**old, "confirmed_at": None}:
+            self._values[key] = value
+            self._keys.setdefault((proposal.kind, thing(proposal.kind, value["content"])), key)
+
+    def _value(
+        self,
+        proposal: ProposedWrite,
+        verdict: Verdict | None,
+        old: Mapping[str, Any],
+        content: dict[str, Any],
+    ) -> dict[str, Any]:
+        value = {
+            **old,
+            "kind": proposal.kind,
+            "content": content,
+            "sources": with_source(old.get("sources") or [], proposal.evidence.source()),
+            "confirmed_at": self._confirmed_at,
+        }
+        before = old.get("content") or {}
+        anew = proposal.evidence.source() not in (old.get("sources") or [])
+        restated = anew and (
+            content == before or subject(proposal.kind, content) != subject(proposal.kind, before)
+        )
+        day = verdict.valid_until if verdict is not None else None
+        end = _end_of(day, proposal.evidence.words.zone) if day is not None else None
+        if end is not None:
+            value["expires_at"] = end.isoformat()
+        elif restated:
+            value.pop("expires_at", None)  # the whole fact was restated without an end
+        return value
+
+    def _ask(
+        self,
+        proposal: ProposedWrite,
+        verdict: Verdict | None,
+        row: Row | None,
+        content: dict[str, Any],
+        supersedes: list[dict[str, Any]] | None = None,
+    ) -> None:
+        if row is not None and content == row.content:
+            self._merge(proposal, verdict, row.key, content)  # already stored: nothing to ask
+            return
+        old = row.value if row else {}
+        value = self._value(proposal, verdict, old, content)
+        if supersedes:
+            value["supersedes"] = supersedes
+        kind: Literal["replace", "store"] = "replace" if row else "store"
+        self._questions.append(OpenQuestion(kind=kind, row=row, value=value))
+
+    def _supersede(
+        self, proposal: ProposedWrite, verdict: Verdict | None, row: Row, asks: bool
+    ) -> None:
+        """Supersede a memory of another audience; the memory itself stays as it is."""
+        if proposal.removes and proposal.kind not in LEVEL_FIELDS:
+            self.refuse(proposal, "wider_audience")
+            return
+        if proposal.removes and asks:
+            # A yes would also remove the memory in the wider audience; the person did not ask that.
+            self.refuse(proposal, "wider_audience")
+            return
+        content = {**row.content, **proposal.values}
+        entry = {"audience": row.namespace.audience, "key": row.key}
+        if asks:
+            self._ask(proposal, verdict, None, content, supersedes=[entry])
+            return
+        key = next(
+            (k for k, v in self._values.items() if v and entry in (v.get("supersedes") or [])),
+            str(uuid.uuid4()),
+        )
+        self._merge(proposal, verdict, key, content, supersedes=row)
+
+    def _remove(
+        self, proposal: ProposedWrite, verdict: Verdict | None, row: Row, *, asks: bool
+    ) -> None:
+        if asks:
+            self._questions.append(OpenQuestion(kind="remove", row=row, value=None))
+            return
+        value = self._values[row.key]
+        superseded = [
+            entry
+            for entry in (value or {}).get("supersedes") or []
+            if (f"{self._own.person.prefix}.{entry['audience']}", entry["key"]) in self._rows
+        ]
+        if not superseded:
+            self._values[row.key] = None
+        elif proposal.kind in LEVEL_FIELDS:
+            # If this row were deleted, the wider memory would be visible again.
+            ended = {LEVEL_FIELDS[proposal.kind]: 0}
+            self._merge(proposal, verdict, row.key, {**row.content, **ended})
+        else:
+            self.refuse(proposal, "wider_audience")
+
+    def decisions(self) -> Decisions:
+        changes = [
+            self._change(key, self._stored.get(key), value)
+            for key, value in self._values.items()
+            if value is not (self._stored[key].value if key in self._stored else None)
+        ]
+        return Decisions(
+            changes=changes,
+            questions=[*self._questions, *self._widenings(changes)],
+            refused=self._refused,
+        )
+
+    def _widenings(self, changes: Sequence[StoredChange]) -> list[OpenQuestion]:
+        return [
+            OpenQuestion(
+                kind="widen", row=wide, value=one.value if one.after else None, narrow=one.key
+            )
+            for one in changes
+            if (wide := self._wider.get(one.key)) and one.action != "confirmed"
+        ]
+
+    def _change(self, key: str, row: Row | None, value: dict[str, Any] | None) -> StoredChange:
+        kind = str((value or (row.value if row else {}))["kind"])
+        wide = self._wider.get(key)
+        before = row.content if row else wide.content if wide else None
+        if before is not None and level(kind, before) == 0:
+            before = None  # the row only hid a wider memory
+        after = None if value is None else dict(value["content"])
+        action: Literal["remembered", "updated", "confirmed", "removed"]
+        if after is None or level(kind, after) == 0:
+            action, after = "removed", None
+        elif before is None:
+            action = "remembered"
+        else:
+            action = "confirmed" if after == before and _same_end(row, value) else "updated"
+        return StoredChange(
+            action=action, key=key, kind=kind, row=row, value=value, before=before, after=after
+        )

@@ -1,0 +1,259 @@
+"""Evidence: the sentences in a person's messages that a quote refers to.
+
+A language model proposes what to remember, each proposal with a quote. The evidence rule is the
+same in every language and does not judge meaning: the quote must be a substring of one message that
+the person typed, compared by letters (`memory.model.text.letters`). The stored evidence is not the
+model's quote but the whole sentence or sentences around it, as typed.
+
+A sentence ends at each line break, and after a full stop, a question mark or an exclamation mark of
+any script, by Unicode's sentence break rules (UAX #29).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
+
+import regex
+
+from memory.model.dates import is_slack_ts
+from memory.model.text import MAX_TEXT, clean, lettered, letters, name_of, texts
+
+MAX_MESSAGE = 8_000  # characters of one message that are read
+OMITTED = "[…]"
+"""Takes the place of what was left out of a message: code, struck-out text, a block quote."""
+_CONTEXT = 300  # characters of the sentences before and after the evidence
+_HAN = regex.compile(r"\p{Han}")
+# A run of terminal marks with closing marks, or line breaks; UAX #29, SB4 and SB8 to SB11.
+_BREAK = regex.compile(
+    r"(?P<marks>[\p{SB=STerm}\p{SB=ATerm}]++)[\p{Pe}\p{Pf}\"']*+(?P<space>\p{SB=Sp}*+)"
+    r"|[\n\r\x85\u2028\u2029]+"
+)
+_STERM = regex.compile(r"\p{SB=STerm}")
+_GOES_ON = regex.compile(r"\p{SB=SContinue}")
+_GOES_ON_AFTER_STOP = regex.compile(r"[\p{SB=Lower}\p{SB=SContinue}]")
+_AFTER = r"[^\s<>\"')\]]"
+# Possessive and with a lookbehind: each run of characters is tried once, from its start.
+_LINK = regex.compile(
+    rf"(?<![a-z0-9+.-])[a-z0-9+.-]++://{_AFTER}++"
+    rf"|(?<![\p{{L}}\p{{N}}.-])(?:www\.|mailto:){_AFTER}++"
+    rf"|(?<![\p{{L}}\p{{N}}.-])(?:[\p{{L}}\p{{N}}-]++\.)++\p{{L}}{{2,}}+/{_AFTER}*+",
+    regex.IGNORECASE,
+)
+_TOKEN = regex.compile(rf"(?:(?![、。]){_AFTER})++")
+_SCHEME = regex.compile(r"\A(?:https?://|mailto:)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """One message that the person typed: unescaped, without quotes, code and attachments.
+
+    `kind` is ``message``, ``command``, ``modal``, ``import`` or ``tool``; `ts` is the message's.
+    `asked`: Kioku asked the person to confirm a removal that these words requested; the click
+    decides, and the words themselves remove nothing. `zone` is the person's time zone. `reply_to`
+    is the question from Kioku that these words answer: context for "yes", never evidence by itself.
+    """
+
+    text: str
+    channel: str
+    ts: str
+    kind: str = "message"
+    permalink: str | None = None
+    asked: bool = False
+    zone: tzinfo = UTC
+    reply_to: str | None = None
+
+    @property
+    def said_at(self) -> datetime:
+        """The time of `ts`; the current time for words without one, such as a command's."""
+        if not is_slack_ts(self.ts):
+            return datetime.now(UTC)
+        return datetime.fromtimestamp(float(self.ts), UTC)
+
+
+@dataclass(slots=True)
+class TypedMessage:
+    """One message of the person, indexed for quotes.
+
+    `text` is the part that is read; `sentences` are the (start, end) offsets of its sentences.
+    """
+
+    words: Words
+    text: str = field(init=False)
+    sentences: list[tuple[int, int]] = field(init=False)
+    _letters: str = field(init=False)
+    _starts: list[int] = field(init=False, default_factory=list)
+    _ends: list[int] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.text = clean(self.words.text)[:MAX_MESSAGE]
+        pieces = sorted([*lettered(self.text), *_omissions(self.text)], key=lambda piece: piece[1])
+        self._letters = "".join(piece for piece, _, _ in pieces)
+        for piece, start, end in pieces:
+            self._starts += [start] * len(piece)
+            self._ends += [end] * len(piece)
+        borders = [0, *_breaks(self.text), len(self.text)]
+        self.sentences = [
+            (start, end) for start, end in pairwise(borders) if self.text[start:end].strip()
+        ]
+
+    @property
+    def says_something(self) -> bool:
+        """Whether the message contains a letter or number; an emoji alone forms no memory."""
+        return bool(self._letters)
+
+    def find(self, quote: str) -> tuple[int, int] | None:
+        """Return where `quote` begins and ends in `text`, or None.
+
+        A quote of a single letter counts if it is the whole message, a Han character, or a name
+        with signs, such as C++, that is in the text.
+        """
+        wanted = letters(quote)
+        position = self._letters.find(wanted) if wanted else -1
+        if position < 0 or (len(wanted) < 2 and not self._may_be_short(wanted, quote)):
+            return None
+        return self._starts[position], self._ends[position + len(wanted) - 1]
+
+    def _may_be_short(self, wanted: str, quote: str) -> bool:
+        name = name_of(quote)
+        signed = len(name) > 1 and name in name_of(self.text)
+        return signed or wanted == self._letters or bool(_HAN.match(wanted))
+
+    def around(self, start: int, end: int) -> tuple[int, int]:
+        """Return the numbers of the first and the last sentence between two offsets."""
+        first = bisect_right(self.sentences, start, key=lambda one: one[0]) - 1
+        last = bisect_left(self.sentences, end, key=lambda one: one[0]) - 1
+        return first, max(first, last)
+
+    def between(self, first: int, last: int) -> str:
+        """Return the sentences with the numbers `first` to `last`, as typed."""
+        return self.text[self.sentences[first][0] : self.sentences[last][1]].strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The sentences that a proposal quotes: `text`, as typed, and the ones `before` and `after`.
+
+    `message` contains `text`; `before` and `after` may come from the previous or next message.
+    """
+
+    message: TypedMessage
+    text: str
+    before: str = ""
+    after: str = ""
+
+    @property
+    def words(self) -> Words:
+        """The message that contains the evidence, with its channel and time."""
+        return self.message.words
+
+    def source(self) -> dict[str, object]:
+        """Return the evidence as an entry of a memory's `sources`."""
+        return {
+            "kind": self.words.kind,
+            "permalink": self.words.permalink,
+            "channel": self.words.channel,
+            "ts": self.words.ts,
+            "evidence": self.text,
+        }
+
+
+def _breaks(text: str) -> Iterator[int]:
+    """Yield the offsets of sentence ends; a full stop counts only before white space."""
+    for found in _BREAK.finditer(text):
+        end, marks = found.end(), found["marks"]
+        if (
+            marks is None
+            or (_STERM.search(marks) and not _GOES_ON.match(text, end))
+            or (found["space"] and not _GOES_ON_AFTER_STOP.match(text, end))
+        ):
+            yield end
+
+
+def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | None:
+    """Return the evidence for `quote` in the newest of `messages` that contains it, or None."""
+    for index in reversed(range(len(messages))):
+        message = messages[index]
+        found = message.find(quote)
+        if found is None:
+            continue
+        start, end = found
+        first, last = message.around(start, end)
+        before = message.between(first - 1, first - 1) if first else _end_of(messages[:index])
+        after = (
+            message.between(last + 1, last + 1)
+            if last + 1 < len(message.sentences)
+            else _start_of(messages[index + 1 :])
+        )
+        return Evidence(
+            message=message,
+            text=_window(message, first, last, start, end),
+            before=before[-_CONTEXT:],
+            after=after[:_CONTEXT],
+        )
+    return None
+
+
+def _window(message: TypedMessage, first: int, last: int, start: int, end: int) -> str:
+    """Return the sentences, or of very long ones the part around the quote."""
+    begin, close = message.sentences[first][0], message.sentences[last][1]
+    if close - begin > MAX_TEXT:
+        begin = max(begin, min(start, (start + end - MAX_TEXT) // 2))
+        close = min(close, begin + MAX_TEXT)
+    return message.text[begin:close].strip()
+
+
+def _omissions(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield a character that no quote contains for each place where something was left out."""
+    position = text.find(OMITTED)
+    while position >= 0:
+        yield "\x00", position + 1, position + 2
+        position = text.find(OMITTED, position + len(OMITTED))
+
+
+def whole(message: TypedMessage) -> Evidence:
+    """Return a whole message as evidence, for removals, which have no quote."""
+    return Evidence(message=message, text=message.text.strip()[:MAX_TEXT])
+
+
+def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[str]:
+    """Return the links in a JSON value that occur in none of `messages`."""
+    found = [link for text in texts(content) for link in _LINK.findall(_folded(text))]
+    if not found:
+        return []
+    said = [_folded(message.text) for message in messages]
+    typed = {
+        _address(run)
+        for text in said
+        for pattern in (_LINK, _TOKEN)
+        for run in pattern.findall(text)
+    }
+    return [link for link in map(_trimmed, found) if _address(link) not in typed]
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _trimmed(link: str) -> str:
+    return link.rstrip(".,;:!?。、")
+
+
+def _address(link: str) -> str:
+    """Return a link without its scheme: ``a.example/x`` and ``https://a.example/x`` are one."""
+    return _trimmed(_SCHEME.sub("", link.lstrip("("))).removesuffix("/")
+
+
+def _end_of(messages: Sequence[TypedMessage]) -> str:
+    if not messages or not messages[-1].sentences:
+        return ""
+    last = len(messages[-1].sentences) - 1
+    return messages[-1].between(last, last)
+
+
+def _start_of(messages: Sequence[TypedMessage]) -> str:
+    return messages[0].between(0, 0) if messages and messages[0].sentences else ""

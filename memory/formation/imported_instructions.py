@@ -1,0 +1,67 @@
+"""Imported instructions: judged like a typed one, after the person has ticked each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from memory.formation.commit import refusal
+from memory.formation.evidence import TypedMessage, Words, whole
+from memory.formation.proposals import MAX_PROPOSALS, ProposedWrite
+from memory.formation.verdicts import Verifier
+from memory.model.schemas import subject
+from memory.store.documents import Imported
+
+MAX_INSTRUCTIONS = MAX_PROPOSALS  # of one import: they are judged in one call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """`references` of the instructions that may be stored, how many may not, and tokens used."""
+
+    references: frozenset[str]
+    refused: int
+    tokens: int = 0
+
+
+async def judge_instructions(
+    verifier: Verifier | None, instructions: Sequence[Imported]
+) -> Confirmed:
+    """Return which of the instructions that a person ticked may be stored.
+
+    Each is judged as a sentence of its own that the person typed: it must be a lasting wish about
+    the form, length, language or tone of answers. A tick counts as the answer to a question that
+    the verdict would ask. Without `verifier` the ticks decide. At most `MAX_INSTRUCTIONS`. Holds no
+    connection. Raises `FormationUnavailable` if the model does not answer.
+    """
+    if verifier is None or not instructions:
+        return Confirmed(references=frozenset(one.reference for one in instructions), refused=0)
+    chosen = list(instructions)[:MAX_INSTRUCTIONS]
+    messages = [_message(one) for one in chosen]
+    proposals = [
+        ProposedWrite(
+            kind=str(one.value["kind"]),
+            content=dict(one.value["content"]),
+            evidence=whole(message),
+            target=None,
+            removes=False,
+        )
+        for one, message in zip(chosen, messages, strict=True)
+    ]
+    judged = await verifier.judge(proposals, messages)
+    now = datetime.now(UTC)
+    allowed = frozenset(
+        one.reference
+        for number, (one, proposal) in enumerate(zip(chosen, proposals, strict=True))
+        if judged.problem is None
+        and refusal(proposal, judged.verdicts.get(number), now, verifier.sensitive) is None
+    )
+    return Confirmed(
+        references=allowed, refused=len(instructions) - len(allowed), tokens=judged.tokens
+    )
+
+
+def _message(one: Imported) -> TypedMessage:
+    text = subject(str(one.value["kind"]), one.value["content"])
+    return TypedMessage(Words(text=text, channel="", ts="", kind="import"))

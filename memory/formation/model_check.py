@@ -1,0 +1,62 @@
+"""Whether a chat model can form memories: one tool call and one verdict, of an invented sentence.
+
+Both go through the code that forms memories, with a store in memory in place of the database.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memory.formation.chat_model import ModelDown
+from memory.formation.evidence import Evidence, TypedMessage, Words
+from memory.formation.former import INSTRUCTIONS
+from memory.formation.proposals import ProposedWrite
+from memory.formation.store_manager import StoreManager
+from memory.formation.user_store import NEIGHBOURS
+from memory.formation.verdicts import Verifier
+from memory.model.namespace import DM, Person
+from memory.model.schemas import SCHEMAS, UserFoodPreference, with_evidence
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+SENTENCE = "I love ramen."
+_OWN = Person("T0", "U0").namespace(DM)
+
+
+async def calls_memory_tools(model: BaseChatModel) -> bool:
+    """Return whether the model stores a memory of the sentence through LangMem's tools.
+
+    Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
+    """
+    from langgraph.errors import GraphRecursionError
+    from langgraph.store.memory import InMemoryStore
+
+    store = InMemoryStore()
+    schemas = [with_evidence(schema) for schema in SCHEMAS]
+    manager = StoreManager(model, schemas, instructions=INSTRUCTIONS, neighbours=NEIGHBOURS)
+    try:
+        await manager.run(store, _OWN, [{"role": "user", "content": SENTENCE}], callbacks=[])
+    except ModelDown as fault:
+        raise fault.error() from None
+    except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError):
+        # What `Former` takes for an unusable answer, too.
+        return False
+    return bool(await store.asearch(_OWN.parts))
+
+
+async def gives_verdicts(model: BaseChatModel) -> bool:
+    """Return whether the model gives a readable verdict on a memory of the sentence.
+
+    Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
+    """
+    message = TypedMessage(Words(text=SENTENCE, channel="D0", ts=""))
+    proposal = ProposedWrite(
+        kind=UserFoodPreference.__name__,
+        content={"food_name": "ramen", "preference": 90},
+        evidence=Evidence(message=message, text=SENTENCE),
+        target=None,
+        removes=False,
+    )
+    judged = await Verifier(model).judge([proposal], [message])
+    return 0 in judged.verdicts

@@ -1,0 +1,222 @@
+"""Check LangMem's writes against what the person typed. Pure: no database, no model.
+
+A proposal passes if it quotes the person (`memory.formation.evidence`), has a known kind with valid
+fields, contains no credentials and no link that the person did not type, and stays within the
+namespace. `memory.formation.verdicts` judges its meaning.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from langgraph.store.base import PutOp
+from pydantic import BaseModel, ValidationError
+
+from memory.credentials.detection import holds_secret
+from memory.credentials.redaction import is_redacted
+from memory.formation.evidence import Evidence, TypedMessage, find_evidence, links_not_typed, whole
+from memory.model.namespace import Namespace
+from memory.model.schemas import LEVEL_FIELDS, SUBJECT_FIELDS, level, thing
+from memory.model.text import clean_content, texts
+from memory.store.rows import Place, Row
+
+MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
+MAX_NEW = 8  # new memories from one message
+MAX_PROPOSALS = 40  # of a run
+
+Reason: TypeAlias = Literal[
+    # by the evidence rule
+    "no_evidence",
+    "link",
+    "invalid",
+    "unknown_kind",
+    "too_many",
+    "secret",
+    "wider_audience",
+    "nothing_to_remove",
+    "asked_already",
+    # by the verdict
+    "unsupported",
+    "other_person",
+    "past",
+    "hypothetical",
+    "question",
+    "joke",
+    "request",
+    "ended",
+    "sensitive",
+    # by the rows at the time of the commit
+    "deleted_meanwhile",
+    # for all proposals of a run
+    "unusable_answer",
+    "unusable_verdict",
+    "refused_verdict",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A proposal that was not stored: the reason, and the evidence, if it quoted any."""
+
+    reason: Reason
+    kind: str = ""
+    evidence: Evidence | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The person's sentence that the proposal quoted; "" if it quoted none."""
+        return self.evidence.text if self.evidence else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedWrite:
+    """A write or removal that passed the evidence rule.
+
+    `content` is the proposed content, `target` the row that it changes or removes (None: the memory
+    is new). `by_name`: the model proposed a new memory, and the row about the same thing was found
+    by its name. `in_excess`: the removal exceeds `MAX_REMOVALS`, and the person is asked.
+    """
+
+    kind: str
+    content: dict[str, Any]
+    evidence: Evidence
+    target: Row | None
+    removes: bool
+    by_name: bool = False
+    in_excess: bool = False
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The new or changed fields; only a patch of the row can set a field to None."""
+        patches = self.target is not None and not self.by_name
+        old = self.target.content if self.target else {}
+        return {
+            name: value
+            for name, value in self.content.items()
+            if value != old.get(name) and (value is not None or patches)
+        }
+
+    def refused(self, reason: Reason) -> Refused:
+        """Return this proposal as refused."""
+        return Refused(reason=reason, kind=self.kind, evidence=self.evidence)
+
+
+def read_writes(
+    writes: Iterable[PutOp],
+    rows: Mapping[Place, Row],
+    messages: Sequence[TypedMessage],
+    *,
+    own: Namespace,
+    schemas: Mapping[str, type[BaseModel]],
+) -> tuple[list[ProposedWrite], list[Refused]]:
+    """Return buffered writes as proposals, and those that the evidence rule refused."""
+    proposals: list[ProposedWrite] = []
+    refused: list[Refused] = []
+    removals = 0
+    for write in writes:
+        target = rows.get((".".join(write.namespace), write.key))
+        found = _read(write, target, messages, own=own, schemas=schemas)
+        if isinstance(found, Refused):
+            refused.append(found)
+            continue
+        if found.removes:
+            removals += 1
+            found = replace(found, in_excess=removals > MAX_REMOVALS)
+        proposals.append(found)
+    return proposals, refused
+
+
+def pair(proposals: Sequence[ProposedWrite], rows: Iterable[Row]) -> list[ProposedWrite]:
+    """Give each new proposal the row about the same thing, if there is one.
+
+    Of several rows about it the first of `rows` counts: those of the own namespace come first.
+    """
+    known: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        known.setdefault((row.kind, thing(row.kind, row.content)), row)
+
+    def paired(one: ProposedWrite) -> ProposedWrite:
+        if one.target is not None:
+            return one
+        target = known.get((one.kind, thing(one.kind, one.content)))
+        return replace(one, target=target, by_name=target is not None)
+
+    return [paired(one) for one in proposals]
+
+
+def cap(proposals: Sequence[ProposedWrite]) -> tuple[list[ProposedWrite], list[Refused]]:
+    """Return the proposals, without those of more than `MAX_NEW` new memories from one message.
+
+    A run has `MAX_PROPOSALS` at most: the request for their verdicts must fit a model's context.
+    """
+    kept: list[ProposedWrite] = []
+    refused: list[Refused] = []
+    new = Counter[tuple[str, str]]()
+    for one in proposals:
+        place = (one.evidence.words.channel, one.evidence.words.ts)
+        new[place] += one.target is None and not one.removes
+        if (new[place] > MAX_NEW and one.target is None) or len(kept) >= MAX_PROPOSALS:
+            refused.append(one.refused("too_many"))
+        else:
+            kept.append(one)
+    return kept, refused
+
+
+def _read(
+    write: PutOp,
+    target: Row | None,
+    messages: Sequence[TypedMessage],
+    *,
+    own: Namespace,
+    schemas: Mapping[str, type[BaseModel]],
+) -> ProposedWrite | Refused:
+    if target is None and tuple(write.namespace) != own.parts:
+        return Refused(reason="wider_audience")
+    if write.value is None:
+        return _removal(target, messages)
+    kind, content = str(write.value.get("kind")), dict(write.value.get("content") or {})
+    evidence = find_evidence(str(content.pop("evidence", "") or ""), messages)
+    if evidence is None:
+        return Refused(reason="no_evidence", kind=kind)
+    schema = schemas.get(kind)
+    if schema is None or (target is not None and target.kind != kind):
+        return Refused(reason="unknown_kind", kind=kind, evidence=evidence)
+    try:
+        content = schema.model_validate(clean_content(content)).model_dump(mode="json")
+    except ValidationError:
+        return Refused(reason="invalid", kind=kind, evidence=evidence)
+    if content.get(SUBJECT_FIELDS.get(kind, "")) == "":
+        return Refused(reason="invalid", kind=kind, evidence=evidence)
+    proposal = ProposedWrite(
+        kind=kind,
+        content=content,
+        evidence=evidence,
+        target=target,
+        removes=level(kind, content) == 0,
+    )
+    quoted = [evidence.text, *texts(content)]
+    if any(holds_secret(text) or is_redacted(text) for text in quoted):
+        return proposal.refused("secret")
+    if links_not_typed(content, messages):
+        return proposal.refused("link")
+    if proposal.removes and evidence.words.asked:
+        return proposal.refused("asked_already")
+    return proposal
+
+
+def _removal(target: Row | None, messages: Sequence[TypedMessage]) -> ProposedWrite | Refused:
+    """Return a removal, which has no quote: its source is the newest message that may remove."""
+    if target is None:
+        return Refused(reason="nothing_to_remove")
+    newest = next((one for one in reversed(messages) if not one.words.asked), None)
+    if newest is None:
+        return Refused(reason="asked_already", kind=target.kind)
+    content = target.content
+    if target.kind in LEVEL_FIELDS:
+        content[LEVEL_FIELDS[target.kind]] = 0
+    return ProposedWrite(
+        kind=target.kind, content=content, evidence=whole(newest), target=target, removes=True
+    )

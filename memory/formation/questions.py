@@ -1,0 +1,260 @@
+"""Questions: proposals of formation that the person decides on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, LiteralString, TypeAlias
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from memory.embeddings.embedder import Embedder
+from memory.formation.commit import OpenQuestion
+from memory.model.errors import ChangedSince, ChangeGone
+from memory.model.namespace import Namespace, Person
+from memory.postgres.database import Pool, person_transaction
+from memory.store import rows
+from memory.store.rows import Row
+from memory.store.unit_of_work import Change, Step, carry_out
+
+OPEN_DAYS = 14
+
+Answer: TypeAlias = Literal["yes", "no", "both"]
+_COLUMNS: LiteralString = (
+    "id, kind, audience, key, narrow_audience, narrow_key, before, after, at, expires_at"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the person is asked about the memory at `namespace` and `key`, and until when.
+
+    ``replace``: replace `before` by `after`? ``remove``: remove it? ``widen``: make a change of a
+    narrower audience there too (`after` None: remove it there too)? ``store``: remember `after` at
+    all? `before` then has empty content. Both are whole stored values.
+    """
+
+    id: UUID
+    kind: Literal["replace", "remove", "widen", "store"]
+    namespace: Namespace
+    key: str
+    before: dict[str, Any]
+    after: dict[str, Any] | None
+    at: datetime
+    expires_at: datetime
+
+    @property
+    def reference(self) -> str:
+        """The `Memory.reference` of the memory it is about."""
+        return f"{self.namespace.audience}/{self.key}"
+
+
+async def ask(
+    connection: AsyncConnection[DictRow], own: Namespace, asked: Iterable[OpenQuestion]
+) -> list[Question]:
+    """Store questions and return them; what is asked already stays the question it was.
+
+    Each takes the place of another one of its kind about the same memory.
+    """
+    made: list[Question] = []
+    person = own.person
+    for one in asked:
+        audience = one.row.namespace.audience if one.row else own.audience
+        key = one.row.key if one.row else str(uuid4())
+        before = one.row.value if one.row else {"kind": (one.value or {})["kind"], "content": {}}
+        if known := await _asked_already(connection, person, one, audience, before):
+            made.append(known)
+            continue
+        await connection.execute(
+            "DELETE FROM memory_questions WHERE team_id = %s AND user_id = %s AND kind = %s"
+            " AND audience = %s AND key = %s",
+            (person.team_id, person.user_id, one.kind, audience, key),
+        )
+        stored = await connection.execute(
+            "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key,"
+            " narrow_audience, narrow_key, before, after, expires_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            f" RETURNING {_COLUMNS}",
+            (
+                uuid4(),
+                person.team_id,
+                person.user_id,
+                one.kind,
+                audience,
+                key,
+                own.audience if one.narrow else None,
+                one.narrow,
+                Jsonb(before),
+                Jsonb(one.value) if one.value else None,
+                datetime.now(UTC) + timedelta(days=OPEN_DAYS),
+            ),
+        )
+        made += [_question(person, record) for record in await stored.fetchall()]
+    return made
+
+
+async def _asked_already(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    asked: OpenQuestion,
+    audience: str,
+    before: dict[str, Any],
+) -> Question | None:
+    found = await connection.execute(
+        f"SELECT {_COLUMNS} FROM memory_questions WHERE team_id = %s AND user_id = %s AND kind = %s"
+        " AND audience = %s AND (key = %s OR kind = 'store') AND expires_at > now()"
+        " AND before->'content' = %s AND after->'content' IS NOT DISTINCT FROM %s",
+        (
+            person.team_id,
+            person.user_id,
+            asked.kind,
+            audience,
+            asked.row.key if asked.row else "",
+            Jsonb(before["content"]),
+            Jsonb(asked.value["content"]) if asked.value else None,
+        ),
+    )
+    record = await found.fetchone()
+    return _question(person, record) if record else None
+
+
+def _question(person: Person, record: DictRow) -> Question:
+    return Question(
+        id=record["id"],
+        kind=record["kind"],
+        namespace=person.namespace(record["audience"]),
+        key=record["key"],
+        before=record["before"],
+        after=record["after"],
+        at=record["at"],
+        expires_at=record["expires_at"],
+    )
+
+
+async def open_questions(pool: Pool, person: Person) -> list[Question]:
+    """Return what the person has not answered yet, oldest first."""
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            f"SELECT {_COLUMNS} FROM memory_questions WHERE team_id = %s AND user_id = %s"
+            " AND expires_at > now() ORDER BY at, id",
+            (person.team_id, person.user_id),
+        )
+        return [_question(person, record) for record in await found.fetchall()]
+
+
+async def answer_question(
+    pool: Pool, embedder: Embedder, person: Person, question_id: UUID, answer: Answer
+) -> Change | None:
+    """Do what the person decides, and drop the question; None where nothing is to be done.
+
+    ``both``, of a ``replace``, keeps both as two memories; of the others it is a ``no``. Raises
+    `ChangeGone` (answered, forgotten or too old), `ChangedSince` (the memory is another meanwhile;
+    the question goes) and `EmbeddingsUnavailable` (the question stays).
+    """
+    async with person_transaction(pool, person) as connection:
+        record = await _open(connection, person, question_id)
+    question = _question(person, record)
+    narrow = record["narrow_audience"]
+    places = [question.namespace, *([person.namespace(narrow)] if narrow else [])]
+
+    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+        record = await _open(connection, person, question_id)
+        await _drop(connection, person, question_id)
+        if answer == "no" or (answer == "both" and question.kind != "replace"):
+            return []
+        if question.kind == "store":
+            return [_beside(question, question.key)]
+        current = await rows.fetch(connection, question.namespace, question.key)
+        if current is None or current.content != question.before["content"]:
+            raise ChangedSince("The memory is another meanwhile.")
+        if answer == "both":
+            return [_beside(question, str(uuid4()))]
+        return [*await _narrow(connection, person, record), _instead(question, current)]
+
+    try:
+        done = await carry_out(pool, embedder, person, places, decide)
+    except ChangedSince:
+        async with person_transaction(pool, person) as connection:
+            await _drop(connection, person, question_id)
+        raise
+    return done[-1] if done else None
+
+
+async def _open(connection: AsyncConnection[DictRow], person: Person, question_id: UUID) -> DictRow:
+    found = await connection.execute(
+        f"SELECT {_COLUMNS} FROM memory_questions WHERE id = %s AND team_id = %s AND user_id = %s"
+        " AND expires_at > now() FOR UPDATE",
+        (question_id, person.team_id, person.user_id),
+    )
+    record = await found.fetchone()
+    if record is None:
+        raise ChangeGone("That question was answered already, or is too old.")
+    return record
+
+
+async def _drop(connection: AsyncConnection[DictRow], person: Person, question_id: UUID) -> None:
+    await connection.execute(
+        "DELETE FROM memory_questions WHERE id = %s AND team_id = %s AND user_id = %s",
+        (question_id, person.team_id, person.user_id),
+    )
+
+
+def _new_sources(question: Question) -> list[dict[str, Any]]:
+    known = question.before.get("sources") or []
+    return [one for one in (question.after or {}).get("sources") or [] if one not in known]
+
+
+def _beside(question: Question, key: str) -> Step:
+    return Step(
+        action="remembered",
+        actor="question",
+        namespace=question.namespace,
+        key=key,
+        before=None,
+        after={**(question.after or {}), "sources": _new_sources(question)},
+    )
+
+
+def _instead(question: Question, current: Row) -> Step:
+    after = None
+    if question.after is not None:
+        known = current.value.get("sources") or []
+        after = {
+            **current.value,
+            **{k: v for k, v in question.after.items() if k != "supersedes"},
+            "sources": [*known, *(one for one in _new_sources(question) if one not in known)],
+        }
+    return Step(
+        action="removed" if after is None else "updated",
+        actor="question",
+        namespace=question.namespace,
+        key=question.key,
+        before=current,
+        after=after,
+    )
+
+
+async def _narrow(
+    connection: AsyncConnection[DictRow], person: Person, record: DictRow
+) -> list[Step]:
+    """Return the end of what stood before a wider memory that is changed itself now."""
+    if record["narrow_key"] is None:
+        return []
+    namespace = person.namespace(record["narrow_audience"])
+    current = await rows.fetch(connection, namespace, record["narrow_key"])
+    if current is None or len(current.supersedes) > 1:
+        return []
+    return [
+        Step(
+            action="removed",
+            actor="question",
+            namespace=namespace,
+            key=current.key,
+            before=current,
+            after=None,
+        )
+    ]

@@ -1,0 +1,139 @@
+"""LangMem's store manager, made once for all people; each run brings a store of its own.
+
+LangMem 0.0.30 makes its extractor, a graph and some twenty tool definitions, anew for every run:
+two thirds of the processor time of a formation. See docs/decisions/0011-formation-cost.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from langgraph.store.base import BaseStore, Op, Result
+from pydantic import BaseModel
+
+from memory.model.namespace import Namespace
+
+if TYPE_CHECKING:
+    from langchain_core.callbacks import BaseCallbackHandler
+    from langchain_core.language_models import BaseChatModel
+
+RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
+_NAMESPACE = ("chat", "{team}", "{user}", "{audience}")
+
+_open: ContextVar[BaseStore] = ContextVar("the store of this run")
+
+Shown: TypeAlias = Sequence[Mapping[str, str]]
+
+
+class StoreManager:
+    """Lets LangMem and `model` read and write one person's store at a time, of `schemas`.
+
+    `neighbours` is how many memories at most it keeps of those the store has found.
+    """
+
+    def __init__(
+        self,
+        model: BaseChatModel,
+        schemas: Sequence[type[BaseModel]],
+        *,
+        instructions: str,
+        neighbours: int,
+    ) -> None:
+        langmem, create_extractor = load()
+        asks: dict[str, Any] = {"enable_inserts": True, "enable_deletes": True}
+        self._manager = langmem.create_memory_store_manager(
+            model,
+            schemas=list(schemas),
+            instructions=instructions,
+            # It searches `query_limit // 4` spans of the messages, and keeps `query_limit` rows.
+            query_limit=neighbours + 4,
+            namespace=_NAMESPACE,
+            store=_OpenStore(),
+            **asks,
+        )
+        extractor = create_extractor(
+            model, tools=list(schemas), existing_schema_policy=False, **asks
+        )
+        self._manager.memory_manager = _OneStep(self._manager.memory_manager, extractor)
+
+    async def run(
+        self,
+        store: BaseStore,
+        namespace: Namespace,
+        messages: Shown,
+        *,
+        callbacks: Sequence[BaseCallbackHandler],
+    ) -> None:
+        """Form memories of `messages`. Raises what LangMem, trustcall and the model raise."""
+        from langsmith import tracing_context
+
+        person = namespace.person
+        place = {
+            "team": person.team_id,
+            "user": person.user_id,
+            "audience": namespace.audience,
+        }
+        token = _open.set(store)
+        try:
+            with tracing_context(enabled=False):
+                await self._manager.ainvoke(
+                    {"messages": messages},
+                    config={
+                        "recursion_limit": RECURSION_LIMIT,
+                        "callbacks": list(callbacks),
+                        "configurable": place,
+                    },
+                )
+        finally:
+            _open.reset(token)
+
+
+class _OpenStore(BaseStore):
+    """The store of the run that asks: there is none outside of one."""
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        return _open.get().batch(ops)
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        return await _open.get().abatch(ops)
+
+
+class _OneStep:
+    """LangMem's memory manager for one step, with an extractor that is made once."""
+
+    def __init__(self, manager: Any, extractor: Any) -> None:
+        self._manager = manager
+        self._extractor = extractor
+
+    async def ainvoke(self, input: Mapping[str, Any], config: Any = None) -> list[Any]:  # noqa: A002 - LangChain's name
+        from langmem.knowledge.extraction import (  # type: ignore[import-untyped]
+            ExtractedMemory,
+        )
+
+        messages = self._manager._prepare_messages(input["messages"])
+        answer = await self._extractor.ainvoke(
+            {"messages": messages, "existing": input["existing"]}, config=config
+        )
+        found: dict[str, BaseModel] = {}
+        for content, about in zip(answer["responses"], answer["response_metadata"], strict=True):
+            removes = type(content).__name__ == "RemoveDoc"
+            named = content.json_doc_id if removes else about.get("json_doc_id")
+            found[named or str(uuid.uuid4())] = content
+        return [ExtractedMemory(id=one, content=content) for one, content in found.items()]
+
+
+def load() -> tuple[Any, Any]:
+    """Import LangMem and trustcall, about a second; return LangMem and `create_extractor`."""
+    with warnings.catch_warnings():
+        # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import langmem  # type: ignore[import-untyped]
+        from trustcall import create_extractor
+    # trustcall logs the answers it cannot read, with the person's words in them.
+    logging.getLogger("extraction").setLevel(logging.CRITICAL)
+    return langmem, create_extractor

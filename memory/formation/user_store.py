@@ -1,0 +1,268 @@
+"""The store LangMem sees: one person's memories, read once, written in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from pydantic import BaseModel
+
+from memory.embeddings.embedder import Embedder
+from memory.formation.commit import Decisions, StoredChange, decide
+from memory.formation.evidence import TypedMessage
+from memory.formation.proposals import ProposedWrite, Refused, cap, pair, read_writes
+from memory.formation.questions import Question, ask
+from memory.formation.verdicts import Verdict, Verifier
+from memory.model.errors import ChangedSince, FormationUnavailable
+from memory.model.namespace import View
+from memory.postgres.database import Pool, person_transaction
+from memory.store import rows
+from memory.store.memories import Memory
+from memory.store.rows import Row
+from memory.store.unit_of_work import Actor, Change, Step, carry_out
+
+WHOLE = 50  # so many memories are shown whole,
+NEIGHBOURS = 60  # of a larger set this many are shown: the nearest to each sentence in turn
+_SENTENCES = 24
+_ACTORS: dict[str, Actor] = {
+    "tool": "tool",
+    "command": "command",
+    "modal": "modal",
+    "import": "import",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Formed:
+    """The result of a run.
+
+    `tokens` is the usage that the models reported. `late`: the model took longer than the deadline;
+    nothing was written, and `in_commit` was not called.
+    """
+
+    changes: tuple[Change, ...]
+    refused: tuple[Refused, ...]
+    questions: tuple[Question, ...] = ()
+    tokens: int = 0
+    late: bool = False
+
+
+InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], Formed], Awaitable[None]]
+
+
+class UserStore(BaseStore):
+    """LangGraph's store interface over what one person may be shown in one place.
+
+    Reads are answered from what `load` read; writes wait for `judge` and `commit`.
+    """
+
+    supports_ttl = False
+
+    def __init__(
+        self,
+        pool: Pool,
+        embedder: Embedder,
+        view: View,
+        messages: Sequence[TypedMessage],
+        shown: Sequence[Row],
+        *,
+        schemas: Sequence[type[BaseModel]],
+        whole: bool,
+    ) -> None:
+        self._pool = pool
+        self._embedder = embedder
+        self._view = view
+        self._messages = messages
+        self._rows = {row.place: row for row in shown}
+        self._schemas = {schema.__name__: schema for schema in schemas}
+        self._whole = whole
+        self._writes: list[PutOp] = []
+        self._verifier: Verifier | None = None
+        self._judged: list[tuple[ProposedWrite, Verdict | None]] = []
+        self._refused: list[Refused] = []
+
+    @classmethod
+    async def load(
+        cls,
+        pool: Pool,
+        embedder: Embedder,
+        view: View,
+        messages: Sequence[TypedMessage],
+        *,
+        schemas: Sequence[type[BaseModel]],
+        also: Iterable[Memory] = (),
+    ) -> UserStore:
+        """Read the memories of `schemas` to show: all, or the nearest to what was typed.
+
+        `also` are memories that are always included.
+
+        Makes at most one embedding call, with no connection held. Raises `EmbeddingsUnavailable`,
+        and `InvalidNamespace` should the database ever return a row outside `view`.
+        """
+        known = sorted(schema.__name__ for schema in schemas)
+        shown = await rows.newest(pool, view, known, WHOLE + 1)
+        whole = len(shown) <= WHOLE
+        if not whole:
+            vectors = await embedder.embed(_sentences(messages))
+            shown = await rows.nearest(pool, view, known, vectors, NEIGHBOURS)
+        wanted = {(memory.namespace.prefix, memory.key) for memory in also}
+        if missing := wanted - {row.place for row in shown}:
+            shown += await rows.named(pool, view, missing)
+        return cls(
+            pool,
+            embedder,
+            view,
+            messages,
+            _without_superseded(shown),
+            schemas=schemas,
+            whole=whole,
+        )
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Raise: everything here is asynchronous."""
+        raise NotImplementedError("A person's memories are read and written asynchronously only.")
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Answer reads from the loaded rows and buffer writes; any other operation is refused."""
+        return [self._answer(op) for op in ops]
+
+    def _answer(self, op: Op) -> Result:
+        if isinstance(op, SearchOp):
+            return [_item(row) for row in self._rows.values()]
+        if isinstance(op, GetOp):
+            row = self._rows.get((".".join(op.namespace), op.key))
+            return _item(row) if row else None
+        if isinstance(op, PutOp):
+            self._writes.append(op)
+            return None
+        raise NotImplementedError("A person's memories can be searched, read and written only.")
+
+    def discard(self) -> None:
+        """Drop the buffered writes."""
+        self._writes.clear()
+
+    async def judge(self, verifier: Verifier | None) -> int:
+        """Check the proposals by the evidence rule, then by `verifier`; return its tokens.
+
+        Without `verifier` only the evidence rule decides. No connection is held during the model
+        call. Raises `FormationUnavailable`.
+        """
+        proposals, self._refused = read_writes(
+            self._writes, self._rows, self._messages, own=self._view.own, schemas=self._schemas
+        )
+        proposals, too_many = cap(await self._paired(proposals))
+        self._refused += too_many
+        self._verifier = verifier
+        if not proposals or verifier is None:
+            self._judged = [(one, None) for one in proposals]
+            return 0
+        judged = await verifier.judge(proposals, self._messages)
+        if judged.problem is not None:
+            self._refused += [one.refused(judged.problem) for one in proposals]
+        else:
+            self._judged = [(one, judged.verdicts.get(i)) for i, one in enumerate(proposals)]
+        return judged.tokens
+
+    async def commit(self, in_commit: InCommit | None = None, *, at: datetime) -> Formed:
+        """Write what was judged, and run `in_commit` with what was written, in one transaction.
+
+        `at` is when the memories are confirmed. The rows are read again under a lock of this
+        namespace; no connection is held while texts are embedded. Raises `EmbeddingsUnavailable`.
+        """
+        own, verifier = self._view.own, self._verifier
+        proposals = [proposal for proposal, _ in self._judged]
+        decisions, formed = Decisions(), Formed(changes=(), refused=())
+        wanted = {one.target.place for one in proposals if one.target}
+        wanted |= {place for place, row in self._rows.items() if row.namespace != own}
+        wanted |= {place for row in self._rows.values() for place in row.supersedes}
+
+        async def steps(connection: AsyncConnection[DictRow]) -> list[Step]:
+            nonlocal decisions
+            if not proposals:
+                return []
+            current = await rows.reread(connection, own, [one.kind for one in proposals], wanted)
+            decisions = decide(
+                self._judged,
+                current,
+                own=own,
+                at=at,
+                sensitive=verifier.sensitive if verifier else None,
+                verified=verifier is not None,
+            )
+            return [self._step(change) for change in decisions.changes]
+
+        async def ask_and_commit(
+            connection: AsyncConnection[DictRow], changes: Sequence[Change]
+        ) -> None:
+            nonlocal formed
+            gone = [Refused(reason="deleted_meanwhile")] * (len(decisions.changes) - len(changes))
+            formed = Formed(
+                changes=tuple(_as_known(change, decisions) for change in changes),
+                refused=(*self._refused, *decisions.refused, *gone),
+                questions=tuple(await ask(connection, own, decisions.questions)),
+            )
+            if in_commit is not None:
+                await in_commit(connection, formed)
+
+        try:
+            await carry_out(
+                self._pool,
+                self._embedder,
+                own.person,
+                [own] if proposals else [],
+                steps,
+                in_commit=ask_and_commit,
+            )
+        except ChangedSince:
+            raise FormationUnavailable(
+                "These memories keep changing; the words stay waiting."
+            ) from None
+        return formed
+
+    async def _paired(self, proposals: Sequence[ProposedWrite]) -> list[ProposedWrite]:
+        """Pair new proposals with rows; for a large set, read the rows of the own namespace."""
+        known = sorted(self._rows.values(), key=lambda row: row.namespace != self._view.own)
+        if not self._whole and (kinds := [one.kind for one in proposals if one.target is None]):
+            async with person_transaction(self._pool, self._view.person) as connection:
+                stored = await rows.reread(connection, self._view.own, kinds, [])
+            known = [*stored, *known]
+        return pair(proposals, known)
+
+    def _step(self, change: StoredChange) -> Step:
+        kind = self._messages[0].words.kind if self._messages else "message"
+        return Step(
+            action=change.action,
+            actor=_ACTORS.get(kind, "formation"),
+            namespace=self._view.own,
+            key=change.key,
+            before=change.row,
+            after=change.value,
+        )
+
+
+def _as_known(change: Change, decisions: Decisions) -> Change:
+    """Return a change as the person sees it: superseding a wider memory is a change of it."""
+    [known] = [one for one in decisions.changes if one.key == change.key]
+    return replace(change, before=known.before, after=known.after)
+
+
+def _sentences(messages: Sequence[TypedMessage]) -> list[str]:
+    """Return the typed sentences that are looked up individually."""
+    found = [
+        one.between(number, number) for one in messages for number in range(len(one.sentences))
+    ]
+    return list(dict.fromkeys(found))[:_SENTENCES]
+
+
+def _item(row: Row) -> SearchItem:
+    return SearchItem(row.namespace.parts, row.key, row.shown(), row.created_at, row.updated_at)
+
+
+def _without_superseded(shown: Sequence[Row]) -> list[Row]:
+    hidden = {place for row in shown for place in row.supersedes if row.place != place}
+    return [row for row in shown if row.place not in hidden]

@@ -1,0 +1,1 @@
+"""Persons, namespaces, kinds of memory and errors: types without a database."""

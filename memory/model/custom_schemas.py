@@ -1,0 +1,114 @@
+"""An operator's own kinds of memory: Pydantic models named in a setting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib import import_module
+
+from pydantic import BaseModel
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
+
+from memory.model.errors import InvalidSchemas
+from memory.model.schemas import SCHEMAS, declaration, declare, first_text
+
+# Fields and tools of these names are LangMem's, trustcall's and ours.
+_RESERVED_FIELDS = ("kind", "evidence")
+_RESERVED_NAMES = frozenset(
+    {"PatchDoc", "RemoveDoc", "Done", "PatchFunctionErrors", "PatchFunctionName"}
+)
+_TOOL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
+
+
+def load_schemas(setting: str | None) -> tuple[type[BaseModel], ...]:
+    """Return the kinds that a setting like ``UserFact,my.models:Project`` names, ready for use.
+
+    Built-in kinds go by their bare names; None stands for all of them. Raises `InvalidSchemas` for
+    the first one that cannot work, with the reason in one sentence.
+    """
+    if setting is None:
+        return declare(SCHEMAS)
+    names = [name.strip() for name in setting.split(",") if name.strip()]
+    if not names:
+        raise InvalidSchemas(
+            "KIOKU_SCHEMAS names no kind of memory: write UserFact,package.module:Class or leave"
+            " it out."
+        )
+    return checked_schemas([_load(name) for name in names])
+
+
+def checked_schemas(schemas: Sequence[type[BaseModel]]) -> tuple[type[BaseModel], ...]:
+    """Return `schemas` ready for use; raises `InvalidSchemas` for the first that cannot work."""
+    seen: set[str] = set()
+    for schema in schemas:
+        name = schema.__name__
+        if name in seen or (_is_built_in(name) and schema not in SCHEMAS):
+            raise InvalidSchemas(
+                f"Two kinds of memory are called {name}: give one class another name."
+            )
+        seen.add(name)
+        if fault := _fault(schema):
+            raise InvalidSchemas(f"The kind of memory {name} cannot be used: {fault}")
+    return declare(schemas)
+
+
+def _is_built_in(name: str) -> bool:
+    return any(schema.__name__ == name for schema in SCHEMAS)
+
+
+def _load(name: str) -> type[BaseModel]:
+    if ":" not in name:
+        for schema in SCHEMAS:
+            if schema.__name__ == name:
+                return schema
+        known = ", ".join(schema.__name__ for schema in SCHEMAS)
+        raise InvalidSchemas(
+            f"KIOKU_SCHEMAS names {name}, which is none of {known}: write your own as"
+            " package.module:Class."
+        )
+    module_name, _, class_name = name.partition(":")
+    try:
+        module = import_module(module_name)
+    except Exception as fault:  # whatever an operator's module raises, it is not usable
+        raise InvalidSchemas(
+            f"KIOKU_SCHEMAS names {name}, but {module_name} cannot be imported"
+            f" ({type(fault).__name__}): install it where Kioku runs, or set PYTHONPATH."
+        ) from fault
+    found = getattr(module, class_name, None)
+    if found is None:
+        raise InvalidSchemas(f"KIOKU_SCHEMAS names {name}, but {module_name} has no {class_name}.")
+    if not (isinstance(found, type) and issubclass(found, BaseModel)):
+        raise InvalidSchemas(f"KIOKU_SCHEMAS names {name}, which is no Pydantic BaseModel class.")
+    return found
+
+
+def _fault(schema: type[BaseModel]) -> str | None:
+    name = schema.__name__
+    if name in _RESERVED_NAMES or not _TOOL_NAME.match(name):
+        return "its name is taken or no tool can have it: give the class another name."
+    for field, info in schema.model_fields.items():
+        if field in _RESERVED_FIELDS:
+            return f"the field {field} is Kioku's own: give it another name."
+        if info.alias is not None or info.validation_alias is not None:
+            return f"the field {field} has an alias: remove it."
+    if first_text(schema) is None:
+        return "it has no text field to be found by: add one of type str."
+    declared = declaration(schema)
+    for what, field in declared.items():
+        if what not in ("subject", "level") or field not in schema.model_fields:
+            return f"it declares {what} as {field}: name a field of it as subject or level."
+    try:
+        properties = schema.model_json_schema()["properties"]
+    except (PydanticInvalidForJsonSchema, PydanticUserError):
+        return "no JSON schema can be made of it: use types that JSON has."
+    if "level" in declared and not _takes(properties[declared["level"]], "integer", "number"):
+        return f"its level, {declared['level']}, is no number."
+    if "subject" in declared and not _takes(properties[declared["subject"]], "string"):
+        return f"its subject, {declared['subject']}, is no text."
+    return None
+
+
+def _takes(schema: dict[str, object], *types: str) -> bool:
+    options = schema.get("anyOf")
+    every = options if isinstance(options, list) else [schema]
+    return any(option.get("type") in types for option in every if isinstance(option, dict))

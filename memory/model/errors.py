@@ -1,0 +1,114 @@
+"""What can go wrong with memory, each said in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class KiokuMemoryError(Exception):
+    """Every error this package raises on purpose; its text is for the operator."""
+
+
+class InvalidNamespace(KiokuMemoryError):
+    """A team, user or audience id is missing or not one of Slack's ids."""
+
+
+class DatabaseNotReady(KiokuMemoryError):
+    """The database is not migrated to what this version needs: run `kioku migrate`."""
+
+
+class EmbeddingSpaceMismatch(KiokuMemoryError):
+    """The stored vectors were made by another embedding model or in another size."""
+
+
+class EmbeddingsUnavailable(KiokuMemoryError):
+    """The embedding model did not answer."""
+
+
+class FormationUnavailable(KiokuMemoryError):
+    """The memory model did not answer; the words stay waiting and are formed later."""
+
+
+class MemoryModelRefused(FormationUnavailable):
+    """The memory model refuses every request: the setup is wrong; the words stay waiting.
+
+    `status` is the HTTP status; `code` and `param` are the API's own, "" where it gave none.
+    """
+
+    def __init__(self, model: str, *, status: int, code: str = "", param: str = "") -> None:
+        self.status = status
+        self.code = code
+        self.param = param
+        why = ", ".join(filter(None, (f"HTTP {status}", code, param)))
+        super().__init__(
+            f"The memory model {model} refuses requests ({why}): the words stay waiting until the"
+            " setup is corrected; `kioku doctor` says how."
+        )
+
+
+class MemoryOff(KiokuMemoryError):
+    """The person has switched memory off: nothing was read or written."""
+
+
+class ChangeGone(KiokuMemoryError):
+    """That change or question is there no more: it was forgotten, has ended, or was dealt with."""
+
+
+class ChangedSince(KiokuMemoryError):
+    """The memory is no longer as that change or question left it: look at it again."""
+
+
+class AlreadyUnderWay(KiokuMemoryError):
+    """Another process embeds the memories anew: wait for its end."""
+
+
+class NotAnExport(KiokuMemoryError):
+    """What was to be imported is neither an export of Kioku nor lines of text.
+
+    `cause` says in one word why: ``large``, ``damaged``, ``foreign``, ``newer``, ``no_list``,
+    ``lines`` (this installation has no kind for them) or ``empty``.
+    """
+
+    def __init__(self, cause: str) -> None:
+        self.cause = cause
+        super().__init__(_NO_EXPORT[cause])
+
+
+class InvalidSchemas(KiokuMemoryError):
+    """A kind of memory that the operator named cannot be used."""
+
+
+class InvalidContent(KiokuMemoryError):
+    """A memory cannot be stored as written.
+
+    `fields` says for each field in one sentence what to write instead, and `codes` in one word what
+    was wrong: ``missing``, ``text``, ``number``, ``range``, ``long``, ``secret``, ``ended``,
+    ``unknown`` or ``invalid``.
+    """
+
+    def __init__(self, codes: Mapping[str, str]) -> None:
+        self.codes = dict(codes)
+        self.fields = {name: _SENTENCES[code] for name, code in codes.items()}
+        super().__init__(f"These fields cannot be stored as written: {', '.join(sorted(codes))}.")
+
+
+_SENTENCES = {
+    "missing": "Write something here.",
+    "text": "Write text here.",
+    "number": "Write a number here.",
+    "range": "Write a number from 1 to 100.",
+    "long": "Write less: 2,000 characters at most.",
+    "secret": "Leave out the password, key or card number.",
+    "ended": "At 0 it would end: forget it instead, or write a number from 1.",
+    "unknown": "There is no such kind of memory or field.",
+    "invalid": "Write something else here.",
+}
+_NO_EXPORT = {
+    "large": "The file is larger than 20 million characters: import it in parts.",
+    "damaged": "The file is cut off or damaged: export it again.",
+    "foreign": "The file is no export of Kioku: choose one that /memories export made.",
+    "newer": "The file was made by a newer Kioku: import it where that one runs.",
+    "no_list": "The file has no list of memories: export it again.",
+    "lines": "Lines of text cannot be imported here: import an export of Kioku.",
+    "empty": "There is nothing in it: paste one memory a line, or choose an export.",
+}

@@ -1,0 +1,119 @@
+"""Whose memory, and for which ears."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from memory.model.errors import InvalidNamespace
+
+DM = "dm"
+PUBLIC = "public"
+
+_ID = re.compile(r"\A[A-Z0-9]+\Z")
+
+
+def _checked(name: str, value: str) -> str:
+    if not isinstance(value, str) or not _ID.match(value):
+        raise InvalidNamespace(f"The {name} is missing or is not a Slack id; nothing was read.")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person of one installation.
+
+    `team_id` is the installation's id (the enterprise id of an organisation-wide install), never
+    the author's home team. Raises `InvalidNamespace` unless both ids match ``^[A-Z0-9]+$``.
+    """
+
+    team_id: str
+    user_id: str
+
+    def __post_init__(self) -> None:
+        _checked("team id", self.team_id)
+        _checked("user id", self.user_id)
+
+    @property
+    def scope(self) -> str:
+        """The value of the row-level-security setting, ``TEAM.USER``."""
+        return f"{self.team_id}.{self.user_id}"
+
+    @property
+    def prefix(self) -> str:
+        """What every namespace of this person starts with, ``chat.TEAM.USER``."""
+        return f"chat.{self.scope}"
+
+    def namespace(self, audience: str) -> Namespace:
+        """Return this person's namespace for one audience."""
+        return Namespace(person=self, audience=audience)
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """Where one person's memories for one audience live.
+
+    `audience` is ``dm``, ``public``, or the id of the private channel, group DM or Slack Connect
+    channel where it was said. Raises `InvalidNamespace` for anything else.
+    """
+
+    person: Person
+    audience: str
+
+    def __post_init__(self) -> None:
+        if self.audience not in (DM, PUBLIC):
+            _checked("audience", self.audience)
+
+    @property
+    def parts(self) -> tuple[str, str, str, str]:
+        """The LangGraph namespace, ``("chat", team, user, audience)``."""
+        return ("chat", self.person.team_id, self.person.user_id, self.audience)
+
+    @property
+    def prefix(self) -> str:
+        """The `prefix` column of `store`, the parts joined with dots."""
+        return ".".join(self.parts)
+
+    @classmethod
+    def from_prefix(cls, prefix: str) -> Namespace:
+        """Read a `prefix` column back; raises `InvalidNamespace` for a foreign one."""
+        parts = prefix.split(".")
+        if len(parts) != 4 or parts[0] != "chat":
+            raise InvalidNamespace("A stored memory lies outside every person's namespace.")
+        return cls(person=Person(parts[1], parts[2]), audience=parts[3])
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which of a person's audiences may be seen in one conversation.
+
+    `audiences` is None in a direct message: all of them.
+    """
+
+    own: Namespace
+    audiences: tuple[str, ...] | None
+
+    @property
+    def person(self) -> Person:
+        """Whose memories these are."""
+        return self.own.person
+
+    def allows(self, namespace: Namespace) -> bool:
+        """Say whether a memory of `namespace` may be shown here."""
+        return namespace.person == self.person and (
+            self.audiences is None or namespace.audience in self.audiences
+        )
+
+
+def view(own: Namespace, *, shared: bool = False) -> View:
+    """Return what may be seen where `own` is the place of the conversation.
+
+    A direct message sees everything; a public channel what was said in public; a private channel
+    or group DM the public and its own; with `shared` (a Slack Connect channel, or a conversation
+    whose kind is not known for certain) only its own.
+    """
+    if own.audience == DM:
+        return View(own=own, audiences=None)
+    if own.audience == PUBLIC:
+        return View(own=own, audiences=(PUBLIC,))
+    return View(own=own, audiences=(own.audience,) if shared else (PUBLIC, own.audience))

@@ -1,0 +1,199 @@
+"""What can be remembered: Pydantic models, field for field those of the two articles, and ours.
+
+Origin, both by noboru-kudo: ``UserTechInterest`` from
+"LangMemの長期記憶をPostgreSQL(pgvector)に永続化する" (2025-03-12),
+``UserFoodPreference`` from "LangMemの長期記憶の概要と使い方を理解する" (2025-02-26).
+``UserFact`` and ``UserInstruction`` are ours. ``Episode`` has the fields of LangMem's guide "How to
+Extract Episodic Memories" without the assistant's thoughts: only the person's words are evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType, new_class
+from typing import Annotated, Any, cast, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from memory.model.text import name_of
+
+Score = Annotated[int, Field(ge=0, le=100)]
+
+
+class UserTechInterest(BaseModel):
+    """ユーザーの技術に関する関心情報"""
+
+    topic: str = Field(
+        ..., description="技術トピック（例：プログラミング言語、クラウドサービスなど）"
+    )
+    category: str | None = Field(
+        None, description="技術の分野（例：フロントエンド、バックエンド、ネットワークなど）"
+    )
+    interest_level: Score | None = Field(None, description="関心度（0～100のスコアで表現）")
+    description: str | None = Field(None, description="その他の補足説明（具体例や詳細な知識など）")
+
+
+class UserFoodPreference(BaseModel):
+    """ユーザーの食の好みの詳細情報"""
+
+    food_name: str = Field(..., description="料理名")
+    cuisine: str | None = Field(None, description="料理のタイプ（和食、洋食、中華など）")
+    preference: Score | None = Field(None, description="好きの度合い（0～100のスコアで表現）")
+    description: str | None = Field(
+        None, description="その他の補足説明（例えば、特定の味付けや具材など）"
+    )
+
+
+class UserFact(BaseModel):
+    """ユーザー本人についてのその他の事実（アレルギー、住まい、仕事、予定など）"""
+
+    fact: str = Field(
+        ...,
+        description="本人が述べた事実を一文で（例：ピーナッツアレルギーがある、大阪に住んでいる）",
+    )
+    topic: str | None = Field(None, description="何についての事実か（例：健康、住まい、仕事）")
+
+
+class UserInstruction(BaseModel):
+    """アシスタントの答え方についての、ユーザー本人の継続的な希望（形式、長さ、言語、口調）"""
+
+    instruction: str = Field(
+        ...,
+        description="答え方の希望を本人の言葉で一文に（例：箇条書きで答える、敬語は使わない）",
+    )
+
+
+class Episode(BaseModel):
+    """ユーザー本人が語った経験：ある状況で何を試し、どうなったか（似た場面で例として思い出す）"""
+
+    observation: str = Field(
+        ..., description="どんな状況で、何が問題だったか（例：デプロイのたびに10分止まっていた）"
+    )
+    action: str | None = Field(None, description="何を試したか（例：マイグレーションを分けた）")
+    result: str | None = Field(None, description="どうなったか（例：停止なしで出せるようになった）")
+
+
+SCHEMAS: tuple[type[BaseModel], ...] = (
+    UserTechInterest,
+    UserFoodPreference,
+    UserFact,
+    UserInstruction,
+    Episode,
+)
+INSTRUCTION_KIND = UserInstruction.__name__
+EPISODE_KIND = Episode.__name__
+
+_level_fields = {"UserTechInterest": "interest_level", "UserFoodPreference": "preference"}
+_subject_fields = {
+    "UserTechInterest": "topic",
+    "UserFoodPreference": "food_name",
+    "UserFact": "fact",
+    "UserInstruction": "instruction",
+    "Episode": "observation",
+}
+# The field of each kind that says how much; at 0 the memory has ended and is removed.
+LEVEL_FIELDS: Mapping[str, str] = MappingProxyType(_level_fields)
+# The field of each kind that names what it is about.
+SUBJECT_FIELDS: Mapping[str, str] = MappingProxyType(_subject_fields)
+
+# What a kind says of itself in `model_config["json_schema_extra"]`, under this name.
+DECLARATION = "kioku"
+
+
+def declare(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel], ...]:
+    """Make kinds known to this process: which field names the thing, which says how much.
+
+    A model says so by ``json_schema_extra={"kioku": {"subject": "name", "level": "score"}}``; else
+    its first required text field names the thing, and nothing says how much. See
+    `memory.model.custom_schemas.load_schemas` for what is refused.
+    """
+    kinds = tuple(schemas)
+    for schema in kinds:
+        declared = declaration(schema)
+        if about := declared.get("subject") or first_text(schema):
+            _subject_fields[schema.__name__] = about
+        if "level" in declared:
+            _level_fields[schema.__name__] = declared["level"]
+    return kinds
+
+
+def declaration(schema: type[BaseModel]) -> dict[str, str]:
+    """Return what a model says of its fields."""
+    extra = schema.model_config.get("json_schema_extra")
+    said = extra.get(DECLARATION) if isinstance(extra, dict) else None
+    if not isinstance(said, dict):
+        return dict[str, str]() if schema.__name__ not in _subject_fields else _built_in(schema)
+    return {name: str(value) for name, value in said.items()}
+
+
+def _built_in(schema: type[BaseModel]) -> dict[str, str]:
+    name = schema.__name__
+    fields = {"subject": _subject_fields.get(name), "level": _level_fields.get(name)}
+    return {what: field for what, field in fields.items() if field and field in schema.model_fields}
+
+
+def first_text(schema: type[BaseModel]) -> str | None:
+    """Return the first required text field of a model, else its first one, if any."""
+    texts = [name for name, field in schema.model_fields.items() if _takes_text(field.annotation)]
+    required = [name for name in texts if schema.model_fields[name].is_required()]
+    return next(iter([*required, *texts]), None)
+
+
+def _takes_text(annotation: Any) -> bool:
+    return annotation is str or str in get_args(annotation)
+
+
+def subject(kind: str, content: Mapping[str, Any]) -> str:
+    """Return what a memory is about, in the person's words; the first text for unknown kinds."""
+    named = content.get(SUBJECT_FIELDS.get(kind, ""))
+    if isinstance(named, str) and named:
+        return named
+    return next((v for v in content.values() if isinstance(v, str) and v), "")
+
+
+def thing(kind: str, content: Mapping[str, Any]) -> str:
+    """Return the name of what a content is about, in the form in which names are compared."""
+    return name_of(subject(kind, content))
+
+
+def same_thing(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Say whether two contents of a kind are about the same thing, by its name."""
+    return thing(kind, one) == thing(kind, other)
+
+
+def searchable_text(content: Mapping[str, Any]) -> str:
+    """Return the text of a memory that is embedded: its values, without the field names."""
+    return " ".join(str(v) for v in content.values() if isinstance(v, str) and v)
+
+
+def level(kind: str, content: Mapping[str, Any]) -> Any:
+    """Return how much the person cares, 0 to 100, or None where nothing says so."""
+    return content.get(LEVEL_FIELDS.get(kind, ""))
+
+
+def for_models(schema: type[BaseModel]) -> type[BaseModel]:
+    """Return `schema` without what it declares to us: models' APIs take known keywords only."""
+    extra = schema.model_config.get("json_schema_extra")
+    if not isinstance(extra, dict) or DECLARATION not in extra:
+        return schema
+    others = {name: value for name, value in extra.items() if name != DECLARATION}
+    config = ConfigDict(json_schema_extra=others)
+    members = {"model_config": config, "__doc__": schema.__doc__, "__module__": schema.__module__}
+    made = new_class(schema.__name__, (schema,), exec_body=lambda body: body.update(members))
+    return cast("type[BaseModel]", made)
+
+
+def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
+    """Return `schema` as the memory model sees it: same name, with a required `evidence` text."""
+    return create_model(
+        schema.__name__,
+        __base__=for_models(schema),
+        __doc__=schema.__doc__,
+        evidence=(
+            str,
+            Field(
+                ...,
+                description="Verbatim quote of the person's own words in this session.",
+            ),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The database: connections, transactions of one person, roles and migrations."""

@@ -1,0 +1,58 @@
+"""How PostgreSQL is made and run on a laptop."""
+
+from pathlib import Path
+
+from memory.postgres.embedded.sockets import PORT
+
+SUPERUSER = "kioku"
+LOGIN = "kioku_login"
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "port": str(PORT),
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "64MB",
+    "max_wal_size": "256MB",
+    "min_wal_size": "32MB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
+    "io_method": "sync",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # Nobody's words in the log: no statements, no values, no ERROR lines (LOG ranks above them).
+    "logging_collector": "off",
+    "log_destination": "stderr",
+    "log_min_messages": "log",
+    "log_statement": "none",
+    "log_min_error_statement": "panic",
+    "log_min_duration_statement": "-1",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
+    "log_checkpoints": "off",
+}
+
+
+def initdb_options(folder: Path) -> list[str]:
+    """Return the options of ``initdb`` for a new cluster in the folder."""
+    return [
+        f"--pgdata={folder}",
+        f"--username={SUPERUSER}",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--auth-local=trust",  # whoever can enter the 0700 folder of the socket
+        "--auth-host=reject",
+        "--no-instructions",
+    ]
+
+
+def server_options(cluster: Path, socket_folder: Path) -> list[str]:
+    """Return the options of ``postgres`` for the cluster; they win over its files."""
+    settings = {**_SETTINGS, "unix_socket_directories": str(socket_folder)}
+    return ["-D", str(cluster), *(f"--{name}={value}" for name, value in settings.items())]

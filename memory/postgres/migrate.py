@@ -1,0 +1,209 @@
+"""The schema's steps, roles and rights, and whether a database is what this version needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import DictRow, dict_row
+
+from memory.model.embedding_space import EmbeddingSpace
+from memory.model.errors import DatabaseNotReady, EmbeddingSpaceMismatch
+from memory.postgres.database import Pool, begin, transaction
+from memory.postgres.roles import (
+    UNBOUND,
+    Login,
+    create_app_role,
+    create_login,
+    grant_rows,
+    revoke_temporary,
+)
+from memory.postgres.rotation import Conninfo, address_of, connection_class
+
+_CONNECT_SECONDS = 30
+_MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
+_MIGRATION_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema; `name` orders and identifies it, `statements` is its SQL.
+
+    `includes` are the names of later steps whose changes `statements` makes as well: they are
+    recorded with this step and not applied.
+    """
+
+    name: str
+    statements: str
+    includes: tuple[str, ...] = ()
+
+
+def packaged_migrations(package: str, *, prefix: str | None = None) -> list[Migration]:
+    """Read the ``migrations/*.sql`` files of `package`, in name order.
+
+    A migration is named ``prefix/file``; `prefix` is `package` unless given.
+    """
+    folder = files(package) / "migrations"
+    found = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return [
+        Migration(f"{prefix or package}/{f.name.removesuffix('.sql')}", f.read_text("utf-8"))
+        for f in found
+    ]
+
+
+def memory_migrations() -> list[Migration]:
+    """Return the migrations of this package's own tables."""
+    return packaged_migrations("memory.postgres", prefix="memory")
+
+
+def migrate(
+    conninfo: Conninfo,
+    space: EmbeddingSpace,
+    migrations: Iterable[Migration] = (),
+    *,
+    login: Login | None = None,
+) -> list[str]:
+    """Bring the database up to this version; return the names of the steps just applied.
+
+    Needs a role that owns the schema. Safe to run from any number of processes at once: an
+    advisory lock lets one through at a time. `migrations` are further steps, after our own.
+    `login` is created where there is no such user, and may then act as the application's role; the
+    password of one that exists is not changed.
+    Raises `EmbeddingSpaceMismatch` when the stored vectors are of another model or size.
+    """
+    address = address_of(conninfo)
+    with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
+        _wait_for_turn(connection)
+        create_app_role(connection)
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS kioku_migrations"
+            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        applied = {row["name"] for row in connection.execute("SELECT name FROM kioku_migrations")}
+        done: list[str] = []
+        if "langgraph/store" not in applied:
+            _create_langgraph_store(address, space)
+            _record(connection, "langgraph/store", done)
+        for step in [*memory_migrations(), *migrations]:
+            if step.name not in applied and step.name not in done:
+                with connection.transaction():
+                    connection.execute(step.statements)
+                    for name in (step.name, *step.includes):
+                        _record(connection, name, done)
+        _settle_embedding_space(connection, space)
+        if done:
+            grant_rows(connection)
+        revoke_temporary(connection)
+        if login is not None:
+            create_login(connection, login)
+    return done
+
+
+def _wait_for_turn(connection: Connection[DictRow]) -> None:
+    # A wait inside PostgreSQL holds a snapshot, for which LangGraph's CREATE INDEX CONCURRENTLY
+    # waits in turn: neither would ever end.
+    statement = "SELECT pg_try_advisory_lock(%s) AS taken"
+    while not connection.execute(statement, (_MIGRATION_LOCK,)).fetchall()[0]["taken"]:
+        time.sleep(_MIGRATION_POLL_SECONDS)
+
+
+def _create_langgraph_store(conninfo: str, space: EmbeddingSpace) -> None:
+    from langgraph.store.postgres import PostgresStore
+    from langgraph.store.postgres.base import PostgresIndexConfig
+
+    index: PostgresIndexConfig = {
+        "dims": space.dimensions,
+        "embed": lambda texts: [[0.0] * space.dimensions for _ in texts],
+        "ann_index_config": {"kind": "flat"},
+    }
+    with PostgresStore.from_conn_string(conninfo, index=index) as store:
+        store.setup()
+
+
+def _record(connection: Connection[DictRow], name: str, done: list[str]) -> None:
+    connection.execute("INSERT INTO kioku_migrations (name) VALUES (%s)", (name,))
+    done.append(name)
+
+
+def _settle_embedding_space(connection: Connection[DictRow], space: EmbeddingSpace) -> None:
+    connection.execute(
+        "INSERT INTO kioku_embedding_space (model, dimensions) VALUES (%s, %s)"
+        " ON CONFLICT DO NOTHING",
+        (space.model, space.dimensions),
+    )
+    row = connection.execute("SELECT model, dimensions FROM kioku_embedding_space").fetchone()
+    _compare(row, space)
+
+
+def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
+    if row is None:
+        raise DatabaseNotReady("The database has no memory tables yet: run `kioku migrate`.")
+    stored = EmbeddingSpace(row["model"], row["dimensions"])
+    if stored != space:
+        raise EmbeddingSpaceMismatch(
+            f"The stored memories were embedded with {stored.model} ({stored.dimensions}"
+            f" dimensions), but {space.model} ({space.dimensions}) is configured: set"
+            f" KIOKU_EMBEDDING_MODEL={stored.model}, or run `kioku reembed`, or use another"
+            " database or KIOKU_DATA_DIR."
+        )
+
+
+async def check_access(conninfo: Conninfo) -> bool:
+    """Raise unless PostgreSQL answers and lets this user act as the application's role.
+
+    Returns whether row-level security binds the user outside of a transaction, too: it does not
+    where the user owns the tables, is a superuser or has BYPASSRLS. A pool would try for as long as
+    it may, and log each time. Raises `DatabaseNotReady`, and `psycopg.OperationalError` when
+    PostgreSQL cannot be reached.
+    """
+    try:
+        # A database that was paused takes its time to answer.
+        async with await connection_class(conninfo).connect(
+            conninfo if isinstance(conninfo, str) else "",
+            connect_timeout=_CONNECT_SECONDS,
+            row_factory=dict_row,
+        ) as connection:
+            await connection.execute(begin())
+            found = await connection.execute(f"SELECT NOT {UNBOUND} AS bound")
+            [row] = await found.fetchall()
+            return bool(row["bound"])
+    except psycopg.errors.InvalidParameterValue as missing:
+        raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
+    except psycopg.errors.InsufficientPrivilege as missing:
+        raise DatabaseNotReady(
+            "The user of DATABASE_URL may not act as kioku_app: run `kioku migrate`, with the"
+            " address of the database's owner in DATABASE_OWNER_URL."
+        ) from missing
+
+
+async def check_database(
+    pool: Pool,
+    space: EmbeddingSpace | None,
+    migrations: Sequence[Migration] = (),
+    *,
+    wait: float | None = None,
+) -> None:
+    """Raise unless the database is reachable, migrated and embedded as `space`, if given, says.
+
+    `wait` (seconds) bounds the wait for a connection. Raises `DatabaseNotReady` or
+    `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` when PostgreSQL cannot be reached.
+    """
+    wanted = {"langgraph/store"} | {step.name for step in [*memory_migrations(), *migrations]}
+    try:
+        async with transaction(pool, wait=wait) as connection:
+            rows = await (await connection.execute("SELECT name FROM kioku_migrations")).fetchall()
+            spaces = await connection.execute("SELECT model, dimensions FROM kioku_embedding_space")
+            row = await spaces.fetchone()
+    except psycopg.errors.UndefinedTable as missing:
+        raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
+    if missing_steps := wanted - {row["name"] for row in rows}:
+        raise DatabaseNotReady(
+            f"The database is {len(missing_steps)} step(s) behind this version:"
+            " run `kioku migrate`."
+        )
+    if space is not None:
+        _compare(row, space)

@@ -1,0 +1,119 @@
+"""The database's roles: the application's role and the user that serves, with their rights."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import LiteralString
+
+from psycopg import Connection, errors, pq, sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import DictRow
+
+from memory.postgres.database import APP_ROLE
+from memory.postgres.rotation import Conninfo, address_of
+
+# Whether the user that connects reaches every row in spite of the tables' policies.
+UNBOUND: LiteralString = (
+    "(EXISTS (SELECT FROM pg_roles WHERE rolname = session_user AND (rolsuper OR rolbypassrls))"
+    " OR EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('store')"
+    " AND pg_has_role(session_user, relowner, 'USAGE')))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The user that serves: `conninfo` has its name and password; it inherits `roles`."""
+
+    conninfo: Conninfo
+    roles: tuple[str, ...] = ()
+
+
+def create_app_role(connection: Connection[DictRow]) -> None:
+    """Create the application's role where it is missing, and let this user act as it."""
+    if not _exists(connection, APP_ROLE):
+        # Roles belong to the cluster, the lock to one database: two migrations may create the role.
+        connection.execute(
+            "DO $$ BEGIN CREATE ROLE kioku_app NOLOGIN;"
+            " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        )
+    row = connection.execute("SELECT pg_has_role('kioku_app', 'SET') AS allowed").fetchone()
+    if not (row and row["allowed"]):
+        connection.execute("GRANT kioku_app TO CURRENT_USER WITH INHERIT FALSE, SET TRUE")
+
+
+def _exists(connection: Connection[DictRow], role: str) -> bool:
+    found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,))
+    return found.rowcount == 1
+
+
+def create_login(connection: Connection[DictRow], login: Login) -> None:
+    """Create the user that serves if it is missing, and grant it the roles it needs.
+
+    It may act as the application's role, but does not inherit its rights: outside of a transaction
+    that sets the role it reads no table of people.
+    """
+    given = conninfo_to_dict(address_of(login.conninfo))
+    name = str(given.get("user") or _default_user())
+    if name == connection.info.user:
+        return
+    user = sql.Identifier(name)
+    if not _exists(connection, name):
+        statement = sql.SQL("CREATE ROLE {} LOGIN").format(user)
+        if password := given.get("password"):
+            # The statement, which the server may log, does not hold the password itself.
+            secret = connection.pgconn.encrypt_password(
+                str(password).encode(), name.encode(), b"scram-sha-256"
+            )
+            statement += sql.SQL(" PASSWORD {}").format(secret.decode())
+        with suppress(errors.DuplicateObject, errors.UniqueViolation):
+            connection.execute(statement)
+    for role, inherit in ((APP_ROLE, False), *((role, True) for role in login.roles)):
+        granted = connection.execute(
+            "SELECT FROM pg_auth_members WHERE roleid = %s::regrole AND member = %s::regrole"
+            " AND inherit_option = %s AND set_option",
+            (role, user.as_string(connection), inherit),
+        )
+        if granted.rowcount == 0:
+            connection.execute(
+                sql.SQL("GRANT {} TO {} WITH INHERIT {}, SET TRUE").format(
+                    sql.Identifier(role), user, sql.SQL("TRUE" if inherit else "FALSE")
+                )
+            )
+
+
+def _default_user() -> str:
+    """Return the user that libpq uses if a conninfo names none: the environment's or system's."""
+    values = {option.keyword: option.val for option in pq.Conninfo.get_defaults()}
+    return (values[b"user"] or b"").decode()
+
+
+def grant_rows(connection: Connection[DictRow]) -> None:
+    """Let the application's role read and write rows, and nothing else."""
+    for statement in (
+        "GRANT USAGE ON SCHEMA public TO kioku_app",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO kioku_app",
+        "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO kioku_app",
+        "REVOKE INSERT, UPDATE, DELETE ON kioku_migrations, kioku_embedding_space,"
+        " store_migrations, vector_migrations FROM kioku_app",
+    ):
+        connection.execute(statement)
+
+
+def revoke_temporary(connection: Connection[DictRow]) -> None:
+    """Let only the owner create temporary tables: their names would hide ours.
+
+    Checked at each run, as neither a dump nor a copy of a database keeps the rights on it. If this
+    user does not own the database, PostgreSQL changes nothing and warns.
+    """
+    row = connection.execute(
+        "SELECT current_database() AS name,"
+        " has_database_privilege('public', current_database(), 'TEMPORARY')"
+        " OR has_database_privilege('kioku_app', current_database(), 'TEMPORARY') AS granted"
+    ).fetchone()
+    if row and row["granted"]:
+        connection.execute(
+            sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app").format(
+                sql.Identifier(row["name"])
+            )
+        )

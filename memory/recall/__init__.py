@@ -1,0 +1,1 @@
+"""The memories that are relevant to a message."""

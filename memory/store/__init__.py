@@ -1,0 +1,1 @@
+"""The rows of memories: written, undone, forgotten, exported and kept in order."""

@@ -1,0 +1,98 @@
+"""What else speaks of a memory, and is forgotten with it: the ledger's entries and questions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory.model.namespace import Person
+from memory.model.schemas import thing
+from memory.store.memories import OF_PERSON, Memory, person_range, read
+from memory.store.row_copies import Table, read_lines
+from memory.store.undo_payload import UndoPayload
+
+# The tables, with the condition that selects what they hold of some memories, by key.
+# A question whether to change a wider memory too quotes the narrower one it is named after.
+TRACES: Mapping[Table, LiteralString] = {
+    "memory_changes": "key = ANY(%(keys)s)",
+    "memory_questions": "(key = ANY(%(keys)s) OR narrow_key = ANY(%(keys)s))",
+}
+_OF: LiteralString = "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::text[] IS NULL OR "
+
+
+async def earlier_keys(
+    connection: AsyncConnection[DictRow], person: Person, forgotten: Sequence[DictRow]
+) -> list[str]:
+    """Return the keys under which the same things were remembered before, and removed."""
+    if not forgotten:
+        return []
+    found = await connection.execute(
+        "SELECT DISTINCT ON (key) key, kind, COALESCE(before, after)->'content' AS content"
+        " FROM memory_changes c WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND kind = ANY(%(kinds)s) AND COALESCE(before, after) IS NOT NULL"
+        f" AND NOT EXISTS (SELECT FROM store WHERE {OF_PERSON} AND store.key = c.key)",
+        {
+            "team": person.team_id,
+            "user": person.user_id,
+            "kinds": list({str(row["value"].get("kind")) for row in forgotten}),
+            **person_range(person),
+        },
+    )
+    things = {(one.kind, thing(one.kind, one.content)) for one in map(read, forgotten)}
+    return [
+        gone["key"]
+        for gone in await found.fetchall()
+        if (gone["kind"], thing(gone["kind"], gone["content"])) in things
+    ]
+
+
+def keys_of(references: Sequence[str]) -> list[str]:
+    """Return the keys within some `Memory.reference`s."""
+    return [key for _, _, key in (reference.partition("/") for reference in references)]
+
+
+def _whose(person: Person, keys: Sequence[str] | None) -> dict[str, Any]:
+    whole = None if keys is None else list(keys)
+    return {"team": person.team_id, "user": person.user_id, "keys": whole}
+
+
+async def traces_of(
+    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
+) -> UndoPayload:
+    """Return the ledger's entries and the questions of memories, None for all of the person's."""
+    traces = UndoPayload()
+    for table, of_keys in TRACES.items():
+        lines, vectors = await read_lines(
+            connection, table, f"{_OF}{of_keys})", _whose(person, keys)
+        )
+        traces.rows[table] = lines
+        if vectors:
+            traces.vectors[table] = vectors
+    return traces
+
+
+async def drop_traces(
+    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
+) -> None:
+    """Delete what `traces_of` returns."""
+    for table, of_keys in TRACES.items():
+        await connection.execute(f"DELETE FROM {table} WHERE {_OF}{of_keys})", _whose(person, keys))
+
+
+def once_known(traces: UndoPayload, memories: Sequence[Memory], person: Person) -> list[Memory]:
+    """Return what the ledger's entries say of memories, where it is not what they say now."""
+    told: list[Memory] = []
+    for line in traces.rows["memory_changes"]:
+        entry = json.loads(line)
+        at = datetime.fromisoformat(entry["at"])
+        for value in filter(None, (entry["before"], entry["after"])):
+            prefix = person.namespace(entry["audience"]).prefix
+            dates = {"created_at": at, "updated_at": at}
+            told.append(read({"prefix": prefix, "key": entry["key"], "value": value, **dates}))
+    now = {(memory.key, json.dumps(memory.content, sort_keys=True)) for memory in memories}
+    return [m for m in told if (m.key, json.dumps(m.content, sort_keys=True)) not in now]

@@ -1,0 +1,237 @@
+"""What a person does to their memories directly: add, edit, move to other ears."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from pydantic import BaseModel, ValidationError
+
+from memory.credentials.detection import holds_secret
+from memory.embeddings.embedder import Embedder
+from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, InvalidNamespace
+from memory.model.namespace import Namespace, Person
+from memory.model.schemas import SCHEMAS, level, same_thing
+from memory.model.text import MAX_TEXT, clean_content, texts
+from memory.postgres.database import Pool
+from memory.store import rows
+from memory.store.ledger import content_at
+from memory.store.rows import Row, with_source
+from memory.store.unit_of_work import Actor, Change, Decide, Step, carry_out
+
+_ACTORS: Mapping[str, Actor] = {
+    "command": "command",
+    "modal": "modal",
+    "import": "import",
+    "tool": "tool",
+}
+_CODES = {
+    "missing": "missing",
+    "string_type": "text",
+    "int_type": "number",
+    "int_parsing": "number",
+    "int_from_float": "number",
+    "float_type": "number",
+    "float_parsing": "number",
+    "greater_than_equal": "range",
+    "less_than_equal": "range",
+    "string_too_short": "missing",
+    "string_too_long": "long",
+    "extra_forbidden": "unknown",
+}
+
+
+def validated(
+    kind: str, content: Mapping[str, Any], schemas: Sequence[type[BaseModel]] = SCHEMAS
+) -> dict[str, Any]:
+    """Return `content` as its schema takes it; empty texts count as not given.
+
+    Raises `InvalidContent`.
+    """
+    schema = next((one for one in schemas if one.__name__ == kind), None)
+    if schema is None:
+        raise InvalidContent({"kind": "unknown"})
+    given = {k: v for k, v in clean_content(content, None).items() if v not in ("", None)}
+    wrong = {name: "unknown" for name in given if name not in schema.model_fields}
+    wrong |= {
+        name: "long" if any(len(text) > MAX_TEXT for text in texts(value)) else "secret"
+        for name, value in given.items()
+        if any(len(text) > MAX_TEXT or holds_secret(text) for text in texts(value))
+    }
+    try:
+        whole = schema.model_validate(given).model_dump(mode="json")
+    except ValidationError as problem:
+        for error in problem.errors(include_url=False, include_input=False):
+            name = str(error["loc"][0]) if error["loc"] else "kind"
+            wrong.setdefault(name, _CODES.get(error["type"], "invalid"))
+        whole = {}
+    if not wrong and level(kind, whole) == 0:
+        wrong = {name: "ended" for name, value in whole.items() if value == 0}
+    if wrong:
+        raise InvalidContent(wrong)
+    return whole
+
+
+async def add_memory(
+    pool: Pool,
+    embedder: Embedder,
+    namespace: Namespace,
+    kind: str,
+    content: Mapping[str, Any],
+    source: Mapping[str, Any],
+    *,
+    schemas: Sequence[type[BaseModel]] = SCHEMAS,
+) -> Change:
+    """Remember what the person wrote, in their own words; what is known of the same is updated.
+
+    `source` is an entry of `sources` (docs/explanation/memories.md), of kind ``command``,
+    ``modal``, ``tool`` or ``import``. Raises `InvalidContent` and `EmbeddingsUnavailable`.
+    """
+    whole = validated(kind, content, schemas)
+
+    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+        for one in await rows.reread(connection, namespace, [kind], []):
+            if same_thing(kind, one.content, whole):
+                given = {name: value for name, value in whole.items() if value is not None}
+                return [_edited(one, {**one.content, **given}, source)]
+        value = {
+            "kind": kind,
+            "content": whole,
+            "sources": [dict(source)],
+            "confirmed_at": _now(),
+        }
+        return [
+            Step(
+                action="remembered",
+                actor=_actor(source),
+                namespace=namespace,
+                key=str(uuid4()),
+                before=None,
+                after=value,
+            )
+        ]
+
+    return await _one(pool, embedder, namespace.person, [namespace], decide)
+
+
+async def edit_memory(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    reference: str,
+    content: Mapping[str, Any],
+    source: Mapping[str, Any],
+    *,
+    seen: datetime | None = None,
+    schemas: Sequence[type[BaseModel]] = SCHEMAS,
+) -> Change:
+    """Give a memory the whole content the person wrote.
+
+    `seen` is its `updated_at` as it was shown to the person: where it has changed since, only the
+    fields they changed are written. Raises `ChangeGone` (it is there no more), `ChangedSince` (not
+    even the ledger knows what they saw), `InvalidContent` and `EmbeddingsUnavailable`.
+    """
+    namespace, key = place_of(person, reference)
+
+    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+        current = await _there(connection, namespace, key)
+        whole = validated(current.kind, content, schemas)
+        if seen is not None and seen != current.updated_at:
+            base = await content_at(connection, person, key, seen)
+            own = {name: value for name, value in whole.items() if value != base.get(name)}
+            whole = {**current.content, **own}
+        return [_edited(current, whole, source)]
+
+    return await _one(pool, embedder, person, [namespace], decide)
+
+
+async def move_memory(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    reference: str,
+    audience: str,
+    *,
+    actor: Actor = "command",
+) -> Change:
+    """Let a memory be seen where `audience` is, and there only: wider or narrower than before.
+
+    Its key, value, dates and vector stay. Raises `ChangeGone` (it is there no more),
+    `ChangedSince` (it is there already) and `InvalidNamespace`.
+    """
+    origin, key = place_of(person, reference)
+    target = person.namespace(audience)
+
+    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+        current = await _there(connection, origin, key)
+        if target == origin or await rows.fetch(connection, target, key):
+            raise ChangedSince("The memory is there already.")
+        return [
+            Step(
+                action="moved",
+                actor=actor,
+                namespace=target,
+                key=key,
+                before=current,
+                after=current.value,
+                moved_from=origin,
+                dates=(current.created_at, current.updated_at),
+                vector=await rows.vector_of(connection, origin, key),
+            )
+        ]
+
+    return await _one(pool, embedder, person, [origin, target], decide)
+
+
+def place_of(person: Person, reference: str) -> tuple[Namespace, str]:
+    """Return where a `Memory.reference` of this person points; raises `ChangeGone` for nonsense."""
+    audience, _, key = reference.partition("/")
+    try:
+        return person.namespace(audience), key
+    except InvalidNamespace:
+        raise ChangeGone("There is no such memory.") from None
+
+
+async def _there(connection: AsyncConnection[DictRow], namespace: Namespace, key: str) -> Row:
+    current = await rows.fetch(connection, namespace, key)
+    if current is None:
+        raise ChangeGone("The memory was forgotten.")
+    return current
+
+
+def _edited(current: Row, content: dict[str, Any], source: Mapping[str, Any]) -> Step:
+    value = {
+        **current.value,
+        "content": content,
+        "sources": with_source(current.value.get("sources") or [], dict(source)),
+        "confirmed_at": _now(),
+    }
+    return Step(
+        action="confirmed" if content == current.content else "updated",
+        actor=_actor(source),
+        namespace=current.namespace,
+        key=current.key,
+        before=current,
+        after=value,
+    )
+
+
+async def _one(
+    pool: Pool, embedder: Embedder, person: Person, namespaces: Sequence[Namespace], decide: Decide
+) -> Change:
+    done = await carry_out(pool, embedder, person, namespaces, decide)
+    if not done:
+        raise ChangeGone("The memory was forgotten at this very moment.")
+    return done[0]
+
+
+def _actor(source: Mapping[str, Any]) -> Actor:
+    return _ACTORS.get(str(source.get("kind")), "command")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

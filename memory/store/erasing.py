@@ -1,0 +1,106 @@
+"""Erasing a person: everything, at once, with nothing left to undo."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import LiteralString, TypeAlias
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory.model.namespace import Person
+from memory.postgres.database import Pool, person_transaction
+from memory.postgres.locks import lock_for_forgetting
+from memory.store.memories import OF_PERSON, person_range
+
+# What the application erases of its own, in the same transaction: rows removed, by table.
+Also: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[dict[str, int]]]
+
+_OF_ID: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
+_TABLES: Mapping[LiteralString, LiteralString] = {
+    **dict.fromkeys(("memory_expiries", "store_vectors", "store"), OF_PERSON),
+    **dict.fromkeys(("memory_changes", "memory_questions", "forgotten"), _OF_ID),
+}
+# Where something was said that is never to be formed again: ids of messages, no text.
+_PLACES: LiteralString = (
+    "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
+    " SELECT gen_random_uuid(), %(team)s, %(user)s, place->>'channel', place->>'ts' FROM ("
+    " SELECT DISTINCT jsonb_build_object('channel', s->>'channel', 'ts', s->>'ts') AS place"
+    " FROM store, jsonb_array_elements(CASE jsonb_typeof(value->'sources') WHEN 'array'"
+    f" THEN value->'sources' ELSE '[]' END) AS s WHERE {OF_PERSON}"
+    " AND s->>'channel' IS NOT NULL AND s->>'ts' IS NOT NULL) AS said"
+    " WHERE NOT EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = %(team)s"
+    " AND f.user_id = %(user)s AND f.channel = place->>'channel' AND f.ts = place->>'ts')"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """The receipt: when, how many rows of each table went, and how many a search still found."""
+
+    at: datetime
+    counts: Mapping[str, int]
+    left: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """How many rows went."""
+        return sum(self.counts.values())
+
+
+async def erase(
+    pool: Pool, person: Person, *, also: Also | None = None, left: Also | None = None
+) -> Erased:
+    """Remove everything of a person, in one transaction, and search afterwards.
+
+    A formation that runs at that moment writes nothing: it waits for the same lock, and finds the
+    words it was made of gone. `also` removes what the application keeps, and `left` counts what is
+    still there of it. Twice is once: the second finds nothing. What stays is where something was
+    said (channel and ts), so that the same message is never formed again.
+    """
+    parameters = {**person_range(person), "team": person.team_id, "user": person.user_id}
+    async with person_transaction(pool, person) as connection:
+        await lock_for_forgetting(connection, person)
+        await connection.execute(_PLACES, parameters)
+        counts = await also(connection) if also is not None else {}
+        counts |= await delete_each(connection, _TABLES, parameters)
+    async with person_transaction(pool, person) as connection:
+        still = await left(connection) if left is not None else {}
+        still |= await count_each(connection, _TABLES, parameters)
+    return Erased(at=datetime.now(UTC), counts=counts, left=still)
+
+
+async def delete_each(
+    connection: AsyncConnection[DictRow],
+    tables: Mapping[LiteralString, LiteralString],
+    parameters: Mapping[str, str],
+) -> dict[str, int]:
+    """Delete what each table's condition selects, in one statement; return the rows of each.
+
+    A row that ON DELETE CASCADE deletes with one of another table is counted in both.
+    """
+    gone = ", ".join(
+        f"gone_{table} AS (DELETE FROM {table} WHERE {condition} RETURNING 1)"
+        for table, condition in tables.items()
+    )
+    counts = ", ".join(f"(SELECT count(*) FROM gone_{table}) AS {table}" for table in tables)
+    found = await connection.execute(f"WITH {gone} SELECT {counts}", dict(parameters))
+    [row] = await found.fetchall()
+    return {table: int(row[table]) for table in tables}
+
+
+async def count_each(
+    connection: AsyncConnection[DictRow],
+    tables: Mapping[LiteralString, LiteralString],
+    parameters: Mapping[str, str],
+) -> dict[str, int]:
+    """Return how many rows each table's condition selects, in one statement."""
+    counts = ", ".join(
+        f"(SELECT count(*) FROM {table} WHERE {condition}) AS {table}"
+        for table, condition in tables.items()
+    )
+    found = await connection.execute(f"SELECT {counts}", dict(parameters))
+    [row] = await found.fetchall()
+    return {table: int(row[table]) for table in tables}

@@ -1,0 +1,65 @@
+"""Memories that end by themselves: "until Friday", and Friday is over."""
+
+from __future__ import annotations
+
+import logging
+from itertools import groupby
+from typing import LiteralString
+
+from memory.model.namespace import Namespace
+from memory.postgres.database import Pool, is_away, person_transaction, transaction
+from memory.postgres.locks import lock_for_writing
+from memory.store import rows
+from memory.store.ledger import note_ends
+from memory.store.memories import COLUMNS
+from memory.store.unit_of_work import Change
+
+_log = logging.getLogger(__name__)
+
+# Each namespace in turn, so that one that always fails does not use up every batch.
+_DUE: LiteralString = (
+    "SELECT prefix, key FROM (SELECT prefix, key, expires_at,"
+    " row_number() OVER (PARTITION BY prefix ORDER BY expires_at) AS number"
+    " FROM memory_expiries WHERE expires_at <= now()) AS due ORDER BY number, expires_at LIMIT %s"
+)
+
+
+async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
+    """Delete what has ended, of everybody: row, vector, the ledger's texts and open questions.
+
+    The ledger keeps that something ended, not what. Questions that nobody answered in time go too.
+    Safe to run from any number of processes; `limit` memories at a time, of every namespace the
+    longest due first. Where one namespace fails, that is logged, and the others are done.
+    """
+    async with transaction(pool) as connection:
+        await connection.execute("SELECT delete_expired_questions()")
+        found = await connection.execute(_DUE, (limit,))
+        due = [(row["prefix"], row["key"]) for row in await found.fetchall()]
+    ended: list[Change] = []
+    for prefix, places in groupby(sorted(due), key=lambda place: place[0]):
+        keys = [key for _, key in places]
+        try:
+            ended += await _end(pool, Namespace.from_prefix(prefix), keys)
+        except Exception as error:
+            if is_away(error):
+                raise
+            # A failure for one namespace must not stop the expiry of the others.
+            whose = ".".join(prefix.split(".")[1:3])
+            _log.warning(
+                "%d memories of %s did not end: %s", len(keys), whose, type(error).__name__
+            )
+    return ended
+
+
+async def _end(pool: Pool, namespace: Namespace, keys: list[str]) -> list[Change]:
+    async with person_transaction(pool, namespace.person) as connection:
+        await lock_for_writing(connection, namespace.person, namespace)
+        found = await connection.execute(
+            f"SELECT {COLUMNS} FROM store WHERE prefix = %s AND key IN (SELECT key"
+            " FROM memory_expiries e WHERE e.prefix = %s AND key = ANY(%s)"
+            " AND e.expires_at <= now()) ORDER BY key",
+            (namespace.prefix, namespace.prefix, keys),
+        )
+        ended = [rows.row(record) for record in await found.fetchall()]
+        await rows.delete(connection, [row.place for row in ended])
+        return await note_ends(connection, ended)

@@ -1,0 +1,336 @@
+"""Forgetting for good, with ten minutes to take it back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString, TypeAlias
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.rows import DictRow
+
+from memory.model.errors import InvalidNamespace, KiokuMemoryError
+from memory.model.namespace import Person
+from memory.postgres.database import Pool, person_transaction
+from memory.postgres.locks import lock_for_forgetting
+from memory.store import rows
+from memory.store.dependents import (
+    TRACES,
+    drop_traces,
+    earlier_keys,
+    keys_of,
+    once_known,
+    traces_of,
+)
+from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read
+from memory.store.quotations import blank_quotes, put_quotes_back
+from memory.store.row_copies import put_lines, put_memories, read_lines
+from memory.store.rows import Place
+from memory.store.undo_payload import DecryptionFailed, UndoPayload, decrypt, encrypt, new_key
+
+UNDO_MINUTES = 10
+
+# Takes away, in the same transaction, what the application keeps of these memories' sources (None:
+# of the person altogether), and returns it as JSON values for Undo. `places` in such a value are
+# the (channel, ts) of the messages it was about.
+TakeAway: TypeAlias = Callable[
+    [AsyncConnection[DictRow], Sequence[Memory] | None], Awaitable[list[dict[str, Any]]]
+]
+PutBack: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[dict[str, Any]]], Awaitable[None]]
+
+
+class UndoExpired(KiokuMemoryError):
+    """What was forgotten cannot be brought back any more: ten minutes are over, or it was done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """What brings something forgotten back: its row and the only copy of its key."""
+
+    id: UUID
+    key: str
+
+    def token(self) -> str:
+        """Return it as one word, for a button."""
+        return f"{self.id.hex}.{self.key}"
+
+    @classmethod
+    def from_token(cls, token: str) -> Undo:
+        """Read a button's word; raises `UndoExpired` for anything else."""
+        name, _, key = token.partition(".")
+        try:
+            return cls(id=UUID(hex=name), key=key)
+        except ValueError:
+            raise UndoExpired("That is no undo of ours.") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What was forgotten; `undo` is None where nothing was there.
+
+    `just_now`: nothing was there because it was forgotten in the last minute, with an Undo.
+    """
+
+    memories: tuple[Memory, ...]
+    undo: Undo | None
+    just_now: bool = False
+
+
+async def forget(
+    pool: Pool,
+    person: Person,
+    references: Sequence[str] | None,
+    *,
+    take_away: TakeAway | None = None,
+) -> Forgotten:
+    """Remove memories for good: rows, vectors, ledger, questions, what `take_away` keeps of them.
+
+    `references` are `Memory.reference`s of this person, None means everything. Those of other
+    people's memories, or of none, match nothing; those of memories that the ledger alone still
+    knows take its entries. All in one transaction, and none of this person's memories is formed
+    meanwhile.
+    """
+    async with person_transaction(pool, person) as connection:
+        await lock_for_forgetting(connection, person)
+        await connection.execute("DELETE FROM forgotten WHERE expires_at < now()")
+        stored = await _rows(connection, person, references)
+        keys = None
+        if references is not None:
+            keys = [*keys_of(references), *(row["key"] for row in stored)]
+            keys += await earlier_keys(connection, person, stored)
+        kept = await traces_of(connection, person, keys)
+        memories = [read(row) for row in stored]
+        # Thousands of entries take tenths of a second to read: in a thread, off the event loop.
+        known = memories + await asyncio.to_thread(once_known, kept, memories, person)
+        if take_away is not None:
+            kept.texts.extend(await take_away(connection, known if keys is not None else None))
+        if not memories and not kept.texts and not any(kept.rows.values()):
+            just_now = await _forgotten_just_now(connection, person)
+            return Forgotten(memories=(), undo=None, just_now=just_now)
+        if keys is not None:
+            kept.quotes.extend(await blank_quotes(connection, person, known, keys))
+        undo = await _keep_for_undo(connection, person, stored, kept)
+        # The vectors and expiries of the rows are deleted with them: ON DELETE CASCADE.
+        await rows.delete(connection, [(row["prefix"], row["key"]) for row in stored])
+        await drop_traces(connection, person, keys)
+        places = {place for memory in known for place in memory.places}
+        await _note_places(connection, person, undo, places.union(*map(_places, kept.texts)))
+    return Forgotten(memories=tuple(m for m in memories if not m.hides), undo=undo)
+
+
+async def bring_back(
+    pool: Pool, person: Person, undo: Undo, *, put_back: PutBack | None = None
+) -> list[Memory]:
+    """Undo a `forget`: the same rows, bytes, dates and vectors. Works once.
+
+    A memory that was formed anew meanwhile stays as it is, and a text in which something else was
+    forgotten stays away. Raises `UndoExpired`.
+    """
+    async with person_transaction(pool, person) as connection:
+        kept = await _taken_payload(connection, person, undo)
+        stored = await asyncio.to_thread(_stored, kept)
+        await _restore(connection, kept, stored)
+        await put_quotes_back(connection, person, kept.quotes)
+        await connection.execute(
+            "DELETE FROM forgotten_sources WHERE forgotten_id = %s", (undo.id,)
+        )
+        if put_back is not None:
+            left = await _still_forgotten(connection, person)
+            await put_back(connection, [one for one in kept.texts if not left & _places(one)])
+    return [memory for memory in map(read, stored) if not memory.hides]
+
+
+async def _taken_payload(
+    connection: AsyncConnection[DictRow], person: Person, undo: Undo
+) -> UndoPayload:
+    """Delete the ciphertext and return its content; the ciphertext is freed on return."""
+    found = await connection.execute(
+        "DELETE FROM forgotten WHERE id = %s AND team_id = %s AND user_id = %s"
+        " AND expires_at >= now() RETURNING ciphertext",
+        (undo.id, person.team_id, person.user_id),
+        binary=True,
+    )
+    row = await found.fetchone()
+    if row is None:
+        raise UndoExpired("The time to undo is over, or it was undone already.")
+    try:
+        return await asyncio.to_thread(decrypt, row["ciphertext"], undo.key)
+    except DecryptionFailed:
+        raise UndoExpired("That is no undo of ours.") from None
+
+
+def _places(text: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(channel, ts) for channel, ts in text.get("places") or []}
+
+
+async def _note_places(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    undo: Undo,
+    places: Collection[tuple[str, str]],
+) -> None:
+    """Note where something was said that is not to be formed again."""
+    if not places:
+        return
+    await connection.execute(
+        "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
+        " SELECT %(id)s, %(team)s, %(user)s, channel, ts"
+        " FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)",
+        {
+            "id": undo.id,
+            "team": person.team_id,
+            "user": person.user_id,
+            "channels": [channel for channel, _ in places],
+            "times": [ts for _, ts in places],
+        },
+    )
+
+
+async def _forgotten_just_now(connection: AsyncConnection[DictRow], person: Person) -> bool:
+    found = await connection.execute(
+        "SELECT FROM forgotten WHERE team_id = %s AND user_id = %s"
+        " AND expires_at > now() + make_interval(mins => %s) LIMIT 1",
+        (person.team_id, person.user_id, UNDO_MINUTES - 1),
+    )
+    return await found.fetchone() is not None
+
+
+async def _still_forgotten(
+    connection: AsyncConnection[DictRow], person: Person
+) -> set[tuple[str, str]]:
+    found = await connection.execute(
+        "SELECT channel, ts FROM forgotten_sources WHERE team_id = %s AND user_id = %s",
+        (person.team_id, person.user_id),
+    )
+    return {(row["channel"], row["ts"]) for row in await found.fetchall()}
+
+
+_ROWS: LiteralString = f"SELECT {COLUMNS}, to_jsonb(store)::text AS line FROM store"
+
+
+async def _rows(
+    connection: AsyncConnection[DictRow], person: Person, references: Sequence[str] | None
+) -> list[DictRow]:
+    if references is None:
+        found = await connection.execute(
+            f"{_ROWS} WHERE {OF_PERSON} FOR UPDATE", person_range(person)
+        )
+        return await found.fetchall()
+    places: list[Place] = []
+    for reference in dict.fromkeys(references):
+        audience, _, key = reference.partition("/")
+        with suppress(InvalidNamespace):
+            places.append((person.namespace(audience).prefix, key))
+    if not places:
+        return []
+    found = await connection.execute(
+        f"{_ROWS} JOIN unnest(%(prefixes)s::text[], %(keys)s::text[]) WITH ORDINALITY"
+        " AS wanted (prefix, key, number) USING (prefix, key) ORDER BY number FOR UPDATE OF store",
+        {"prefixes": [prefix for prefix, _ in places], "keys": [key for _, key in places]},
+    )
+    stored = await found.fetchall()
+    return stored + await _hiders(connection, person, stored)
+
+
+async def _hiders(
+    connection: AsyncConnection[DictRow], person: Person, forgotten: Sequence[DictRow]
+) -> list[DictRow]:
+    """Return the rows of narrower ears whose one purpose was to hide one of these."""
+    if not forgotten:
+        return []
+    found = await connection.execute(
+        f"{_ROWS} WHERE {OF_PERSON} AND CASE jsonb_typeof(value->'supersedes') WHEN 'array'"
+        " THEN jsonb_array_length(value->'supersedes') = 1 END"
+        " AND value->'supersedes'->0->>'key' = ANY(%(keys)s) FOR UPDATE",
+        {**person_range(person), "keys": [row["key"] for row in forgotten]},
+    )
+    taken = {(row["prefix"], row["key"]) for row in forgotten}
+    return [
+        row
+        for row in await found.fetchall()
+        if read(row).hides and (row["prefix"], row["key"]) not in taken
+    ]
+
+
+async def _keep_for_undo(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    stored: Sequence[DictRow],
+    kept: UndoPayload,
+) -> Undo:
+    kept.rows["store"] = [row["line"] for row in stored]
+    if stored:
+        kept.rows["store_vectors"], kept.vectors["store_vectors"] = await read_lines(
+            connection,
+            "store_vectors",
+            "(t.prefix, t.key) IN (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))",
+            {"prefixes": [row["prefix"] for row in stored], "keys": [row["key"] for row in stored]},
+        )
+    undo = Undo(id=uuid4(), key=new_key())
+    sealed = await asyncio.to_thread(encrypt, kept, undo.key)
+    await connection.execute(
+        "INSERT INTO forgotten (id, team_id, user_id, ciphertext, expires_at)"
+        " VALUES (%s, %s, %s, %s, now() + make_interval(mins => %s))",
+        (undo.id, person.team_id, person.user_id, sealed, UNDO_MINUTES),
+    )
+    return undo
+
+
+def _stored(kept: UndoPayload) -> list[DictRow]:
+    """Return the rows of ``store`` with the types that PostgreSQL returns them in."""
+    return [
+        {
+            **row,
+            **{name: datetime.fromisoformat(row[name]) for name in ("created_at", "updated_at")},
+        }
+        for row in map(json.loads, kept.rows.get("store", ()))
+    ]
+
+
+async def _restore(
+    connection: AsyncConnection[DictRow], kept: UndoPayload, stored: Sequence[DictRow]
+) -> None:
+    """Insert the rows again; what was stored anew meanwhile keeps its value and vector."""
+    restored = await put_memories(connection, kept.rows.get("store", ()))
+    values = {(row["prefix"], row["key"]): row["value"] for row in stored}
+    await rows.note_expiries(connection, {place: values[place] for place in restored})
+    vectors = [
+        (line, vector)
+        for line, vector in zip(
+            kept.rows.get("store_vectors", ()), kept.vectors.get("store_vectors", ()), strict=True
+        )
+        if _place(line) in restored
+    ]
+    await put_lines(
+        connection, "store_vectors", [line for line, _ in vectors], [one for _, one in vectors]
+    )
+    for table in TRACES:
+        await put_lines(connection, table, kept.rows.get(table, ()), kept.vectors.get(table, ()))
+
+
+def _place(line: str) -> Place:
+    row = json.loads(line)
+    return (row["prefix"], row["key"])
+
+
+async def ask_forgotten(
+    connection: AsyncConnection[DictRow], person: Person, channel: str
+) -> AsyncCursor[DictRow]:
+    """Ask for the ``ts`` of messages in `channel` that this person had forgotten."""
+    return await connection.execute(
+        "SELECT ts FROM forgotten_sources WHERE team_id = %s AND user_id = %s AND channel = %s",
+        (person.team_id, person.user_id, channel),
+    )
+
+
+async def forgotten_places(
+    connection: AsyncConnection[DictRow], person: Person, channel: str
+) -> set[str]:
+    """Return the timestamps of messages in `channel` that this person had forgotten."""
+    found = await ask_forgotten(connection, person, channel)
+    return {row["ts"] for row in await found.fetchall()}

@@ -1,0 +1,320 @@
+"""The ledger: every change of a memory, who made it, and how it is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory.embeddings.embedder import Embedder
+from memory.model.errors import ChangedSince, ChangeGone
+from memory.model.namespace import Namespace, Person
+from memory.model.schemas import same_thing
+from memory.postgres.database import Pool, person_transaction
+from memory.store import rows
+from memory.store.dependents import drop_traces
+from memory.store.memories import ends_at
+from memory.store.rows import Place, Row
+from memory.store.unit_of_work import Action, Actor, Change, Step, carry_out
+
+_COLUMNS: LiteralString = (
+    "id, audience, key, kind, action, actor, moved_from, before, after, at, undone_at"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One change of one memory; `before` and `after` are whole stored values, None for none.
+
+    `moved_from` is where a moved memory was; `undone_at` when the change was taken back.
+    """
+
+    id: UUID
+    namespace: Namespace
+    key: str
+    kind: str
+    action: Action
+    actor: Actor
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    at: datetime
+    undone_at: datetime | None = None
+    moved_from: Namespace | None = None
+
+    @property
+    def reference(self) -> str:
+        """The `Memory.reference` of the memory that was changed."""
+        return f"{self.namespace.audience}/{self.key}"
+
+
+def _entry(person: Person, record: DictRow) -> Entry:
+    moved_from = record["moved_from"]
+    return Entry(
+        id=record["id"],
+        namespace=person.namespace(record["audience"]),
+        key=record["key"],
+        kind=record["kind"],
+        action=record["action"],
+        actor=record["actor"],
+        before=record["before"],
+        after=record["after"],
+        at=record["at"],
+        undone_at=record["undone_at"],
+        moved_from=person.namespace(moved_from) if moved_from else None,
+    )
+
+
+async def history(
+    pool: Pool,
+    person: Person,
+    *,
+    limit: int = 20,
+    before: datetime | None = None,
+    reference: str | None = None,
+) -> list[Entry]:
+    """Return a person's changes, newest first: of one memory, or of all; `before` a moment.
+
+    The entries of a memory that was moved are found by its reference of today.
+    """
+    key = None if reference is None else reference.partition("/")[2]
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            f"SELECT {_COLUMNS} FROM memory_changes WHERE team_id = %(team)s AND user_id = %(user)s"
+            " AND (%(before)s::timestamptz IS NULL OR at < %(before)s)"
+            " AND (%(key)s::text IS NULL OR key = %(key)s) ORDER BY at DESC, id LIMIT %(limit)s",
+            {
+                "team": person.team_id,
+                "user": person.user_id,
+                "before": before,
+                "key": key,
+                "limit": limit,
+            },
+        )
+        return [_entry(person, record) for record in await found.fetchall()]
+
+
+async def changes_named(pool: Pool, person: Person, ids: Sequence[UUID]) -> list[Entry]:
+    """Return the person's changes with these ids, oldest first; those forgotten are left out."""
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            f"SELECT {_COLUMNS} FROM memory_changes WHERE id = ANY(%s) AND team_id = %s"
+            " AND user_id = %s ORDER BY at, id",
+            (list(ids), person.team_id, person.user_id),
+        )
+        return [_entry(person, record) for record in await found.fetchall()]
+
+
+async def entries_of(
+    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str]
+) -> dict[str, list[Entry]]:
+    """Return the entries of some memories by key, oldest first."""
+    found = await connection.execute(
+        f"SELECT {_COLUMNS} FROM memory_changes WHERE team_id = %s AND user_id = %s"
+        " AND key = ANY(%s) ORDER BY at, id",
+        (person.team_id, person.user_id, list(keys)),
+    )
+    entries: dict[str, list[Entry]] = {key: [] for key in keys}
+    for record in await found.fetchall():
+        entries[record["key"]].append(_entry(person, record))
+    return entries
+
+
+async def content_at(
+    connection: AsyncConnection[DictRow], person: Person, key: str, updated_at: datetime
+) -> dict[str, Any]:
+    """Return what a memory said when it had this `updated_at`; raises `ChangedSince`."""
+    found = await connection.execute(
+        "SELECT before->'content' AS content FROM memory_changes WHERE team_id = %s"
+        " AND user_id = %s AND key = %s AND updated_at = %s LIMIT 1",
+        (person.team_id, person.user_id, key, updated_at),
+    )
+    record = await found.fetchone()
+    if record is None:
+        raise ChangedSince("The memory has changed since it was shown.")
+    return dict(record["content"])
+
+
+async def undo_change(pool: Pool, embedder: Embedder, person: Person, change_id: UUID) -> Entry:
+    """Take a change back: the same bytes, dates and vector as before it. Itself an entry.
+
+    Raises `ChangeGone` (forgotten, erased, ended or undone already), `ChangedSince` (the memory is
+    no longer as that change left it) and, after a change of the embedding model only,
+    `EmbeddingsUnavailable`.
+    """
+    done = await _undo(pool, embedder, person, [change_id], every=True)
+    if not done:
+        raise ChangedSince("The memory is gone.")
+    [entry] = await changes_named(pool, person, [done[0].id])
+    return entry
+
+
+async def undo_changes(
+    pool: Pool, embedder: Embedder, person: Person, ids: Sequence[UUID]
+) -> list[Change]:
+    """Take changes back as `undo_change` does, the newest first, in one transaction.
+
+    Those that cannot be taken back are left out. The number of statements does not grow with the
+    number of changes. Raises `EmbeddingsUnavailable` as `undo_change` does.
+    """
+    return await _undo(pool, embedder, person, ids, every=False)
+
+
+async def _undo(
+    pool: Pool, embedder: Embedder, person: Person, ids: Sequence[UUID], *, every: bool
+) -> list[Change]:
+    async with person_transaction(pool, person) as connection:
+        found = await _undoable(connection, person, ids, every=every)
+    homes = {home for entry, _ in found for home in (entry.namespace, entry.moved_from) if home}
+
+    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+        found = await _undoable(connection, person, ids, every=every)
+        steps = await _steps_back(connection, found, every=every)
+        await connection.execute(
+            "UPDATE memory_changes SET undone_at = now()"
+            " WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
+            (list(steps), person.team_id, person.user_id),
+        )
+        return list(steps.values())
+
+    return await carry_out(pool, embedder, person, list(homes), decide) if found else []
+
+
+async def _undoable(
+    connection: AsyncConnection[DictRow], person: Person, ids: Sequence[UUID], *, every: bool
+) -> list[tuple[Entry, DictRow]]:
+    """Return the entries that can be undone, the newest first; raise where `every` has to."""
+    found = await connection.execute(
+        f"SELECT {_COLUMNS}, created_at, updated_at, vector_send(vector) AS vector"
+        " FROM memory_changes WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
+        " ORDER BY at DESC, id DESC FOR UPDATE",
+        (list(ids), person.team_id, person.user_id),
+    )
+    records = [(_entry(person, record), record) for record in await found.fetchall()]
+    undoable = [(entry, record) for entry, record in records if _can_be_undone(entry)]
+    if every and len(undoable) < len(ids):
+        raise ChangeGone("That change was forgotten or undone already, or has ended meanwhile.")
+    return undoable
+
+
+def _can_be_undone(entry: Entry) -> bool:
+    ended = ends_at(entry.before or {})
+    return (
+        entry.undone_at is None
+        and not (entry.before is None and entry.after is None)
+        and (ended is None or ended > datetime.now(UTC))
+    )
+
+
+async def _steps_back(
+    connection: AsyncConnection[DictRow], found: Sequence[tuple[Entry, DictRow]], *, every: bool
+) -> dict[UUID, Step]:
+    """Return the step that undoes each entry; without those that something has changed since."""
+    homes = {entry.moved_from or entry.namespace for entry, _ in found}
+    places = {
+        (home.prefix, entry.key)
+        for entry, _ in found
+        for home in (entry.namespace, entry.moved_from)
+        if home is not None
+    }
+    current = await rows.fetch_all(connection, list(places))
+    kinds = [entry.kind for entry, _ in found if entry.after is None]
+    known = [
+        row for home in homes if kinds for row in await rows.reread(connection, home, kinds, [])
+    ]
+    steps: dict[UUID, Step] = {}
+    for entry, record in found:
+        try:
+            step = _back(entry, record, current, known)
+        except ChangedSince:
+            if every:
+                raise
+            continue
+        steps[entry.id] = step
+        current.pop((entry.namespace.prefix, entry.key), None)
+        if step.after is not None and step.dates is not None:
+            row = Row(
+                namespace=step.namespace,
+                key=step.key,
+                value=step.after,
+                created_at=step.dates[0],
+                updated_at=step.dates[1],
+            )
+            current[row.place] = row
+    return steps
+
+
+def _back(
+    entry: Entry, record: DictRow, rows_now: Mapping[Place, Row], known: Sequence[Row]
+) -> Step:
+    current = rows_now.get((entry.namespace.prefix, entry.key))
+    if (current.value if current else None) != entry.after:
+        raise ChangedSince("The memory has changed since.")
+    home = entry.moved_from or entry.namespace
+    if entry.moved_from and (home.prefix, entry.key) in rows_now:
+        raise ChangedSince("Another memory stands in its place.")
+    if current is None and entry.before and _is_known_anew(known, home, entry.before):
+        raise ChangedSince("The same was remembered anew.")
+    return Step(
+        action="restored" if entry.before else "removed",
+        actor="undo",
+        namespace=home,
+        key=entry.key,
+        before=current,
+        after=entry.before,
+        moved_from=entry.namespace if entry.moved_from else None,
+        dates=(record["created_at"], record["updated_at"]) if entry.before else None,
+        vector=bytes(record["vector"]) if record["vector"] else None,
+    )
+
+
+def _is_known_anew(known: Sequence[Row], home: Namespace, value: dict[str, Any]) -> bool:
+    return any(
+        row.namespace == home
+        and row.kind == value["kind"]
+        and same_thing(row.kind, row.content, value["content"])
+        for row in known
+    )
+
+
+async def note_ends(connection: AsyncConnection[DictRow], ended: Sequence[Row]) -> list[Change]:
+    """Enter that memories of one person have ended, and drop what is kept of what they said.
+
+    That is what their earlier entries and open questions hold.
+    """
+    if not ended:
+        return []
+    person = ended[0].namespace.person
+    await drop_traces(connection, person, [row.key for row in ended])
+    ids = [uuid4() for _ in ended]
+    await connection.execute(
+        "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor, at)"
+        f" SELECT id, %(team)s, %(user)s, audience, key, kind, 'removed', 'expiry', {rows.NOW}"
+        " FROM unnest(%(ids)s::uuid[], %(audiences)s::text[], %(keys)s::text[], %(kinds)s::text[])"
+        " WITH ORDINALITY AS new (id, audience, key, kind, number)",
+        {
+            "team": person.team_id,
+            "user": person.user_id,
+            "ids": ids,
+            "audiences": [row.namespace.audience for row in ended],
+            "keys": [row.key for row in ended],
+            "kinds": [row.kind for row in ended],
+        },
+    )
+    return [
+        Change(
+            id=identity,
+            action="removed",
+            namespace=row.namespace,
+            key=row.key,
+            kind=row.kind,
+            before=row.content,
+            after=None,
+            expires_at=ends_at(row.value),
+        )
+        for identity, row in zip(ids, ended, strict=True)
+    ]

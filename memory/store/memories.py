@@ -1,0 +1,235 @@
+"""One person's stored memories: read, find by words, forget."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+
+import regex
+from psycopg.rows import DictRow
+
+from memory.model.dates import parse_timestamp
+from memory.model.errors import InvalidNamespace
+from memory.model.namespace import Namespace, Person, View
+from memory.model.schemas import level, subject
+from memory.model.text import letters
+from memory.postgres.database import Pool, person_transaction
+
+COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
+# Ranges by the pattern operators use the index below row-level security; LIKE does not.
+OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """One thing remembered, as it is stored in LangGraph's `store` table."""
+
+    namespace: Namespace
+    key: str
+    kind: str
+    content: dict[str, Any]
+    sources: tuple[dict[str, Any], ...]
+    supersedes: tuple[tuple[str, str], ...]
+    created_at: datetime
+    updated_at: datetime
+    confirmed_at: datetime | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def hides(self) -> bool:
+        """Whether all it does is hide a wider memory, which ended for these ears only."""
+        return bool(self.supersedes) and level(self.kind, self.content) == 0
+
+    @property
+    def reference(self) -> str:
+        """Opaque to people, exact to us: ``AUDIENCE/KEY`` within the person's own namespaces."""
+        return f"{self.namespace.audience}/{self.key}"
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Where it was said: (channel, ts) of each source that has them."""
+        return [
+            (str(source["channel"]), str(source["ts"]))
+            for source in self.sources
+            if source.get("channel") and source.get("ts")
+        ]
+
+
+def person_range(person: Person) -> dict[str, str]:
+    """Return the parameters of `OF_PERSON`: every prefix that starts with the person's."""
+    return {"low": f"{person.prefix}.", "high": f"{person.prefix}/"}
+
+
+def seen_in(view: View) -> tuple[LiteralString, dict[str, Any]]:
+    """Return the condition on `prefix` for what `view` shows, and its parameters, for the index."""
+    if view.audiences is None:
+        return OF_PERSON, {**person_range(view.person)}
+    prefixes = [view.person.namespace(audience).prefix for audience in view.audiences]
+    return "prefix = ANY(%(prefixes)s)", {"prefixes": prefixes}
+
+
+def read(row: DictRow) -> Memory:
+    """Turn a `store` row into a `Memory`; raises `InvalidNamespace` for a foreign row."""
+    value = row["value"]
+    content = value.get("content")
+    return Memory(
+        namespace=Namespace.from_prefix(row["prefix"]),
+        key=row["key"],
+        kind=str(value.get("kind", "Memory")),
+        content=content if isinstance(content, dict) else {"content": content},
+        sources=tuple(one for one in _list(value.get("sources")) if isinstance(one, dict)),
+        supersedes=superseded(value),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        confirmed_at=_moment(value.get("confirmed_at")),
+        expires_at=ends_at(value),
+    )
+
+
+def superseded(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the (audience, key) of the memories that a stored value supersedes."""
+    return tuple(
+        (str(one.get("audience")), str(one.get("key")))
+        for one in _list(value.get("supersedes"))
+        if isinstance(one, dict)
+    )
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def ends_at(value: Mapping[str, Any]) -> datetime | None:
+    """Return when a stored value says that it ends."""
+    return _moment(value.get("expires_at"))
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return parse_timestamp(str(text))
+    except ValueError:
+        return None
+
+
+def _shown(memories: Iterable[Memory]) -> list[Memory]:
+    now = datetime.now(UTC)
+    return [m for m in memories if not m.hides and (m.expires_at is None or m.expires_at > now)]
+
+
+def checked(rows: Sequence[DictRow], view: View) -> list[Memory]:
+    """Read `rows`, keep what `view` allows, has not ended and nothing newer supersedes there.
+
+    Raises `InvalidNamespace` when a row is not this person's: the query was wrong.
+    """
+    memories = [read(row) for row in rows]
+    if any(memory.namespace.person != view.person for memory in memories):
+        raise InvalidNamespace("A query returned another person's memory; nothing was shown.")
+    seen = [memory for memory in memories if view.allows(memory.namespace)]
+    gone = {reference for memory in seen for reference in memory.supersedes}
+    return _shown(m for m in seen if (m.namespace.audience, m.key) not in gone)
+
+
+async def list_memories(pool: Pool, person: Person) -> list[Memory]:
+    """Return all of a person's memories, newest first."""
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} ORDER BY updated_at DESC, prefix, key",
+            person_range(person),
+        )
+        rows = await found.fetchall()
+    memories = [read(row) for row in rows]
+    if any(memory.namespace.person != person for memory in memories):
+        raise InvalidNamespace("A query returned another person's memory; nothing was shown.")
+    return _shown(memories)
+
+
+def folded(text: str) -> str:
+    """Return `text` for comparison: NFKC, case folded, everything but words a single space."""
+    return re.sub(r"\W+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+class Names:
+    """The terms of the subjects of some memories, to find in texts.
+
+    Terms are compared by letters: words by their first letters, so that "mushroom" matches
+    "mushrooms", and scripts without spaces by runs of two or three characters. Text that repeats
+    something forgotten is removed by it, so it matches too much rather than too little. The time
+    for one text does not depend on the number of memories.
+    """
+
+    def __init__(self, memories: Iterable[Memory]) -> None:
+        self._terms: set[str] = set()
+        self._subjects: dict[str, set[str]] = {}
+        for about in {subject(memory.kind, memory.content) for memory in memories}:
+            if whole := letters(about):
+                self._terms |= _terms(about)
+                self._subjects.setdefault(whole[:_STEM], set()).add(whole)
+        self._shorter = {start for start in self._subjects if len(start) < _STEM}
+
+    def found_in(self, text: str) -> bool:
+        """Return whether `text` contains a term of one of the subjects."""
+        if not self._subjects:
+            return False
+        return not self._terms.isdisjoint(_terms(text)) or self._holds(letters(text))
+
+    def _holds(self, folded: str) -> bool:
+        if any(short in folded for short in self._shorter):
+            return True
+        starts = (folded[place : place + _STEM] for place in range(len(folded)))
+        return any(
+            folded.startswith(whole, place)
+            for place, start in enumerate(starts)
+            for whole in self._subjects.get(start, ())
+        )
+
+
+_TERM = regex.compile(
+    r"(?P<run>[\p{Han}々]+|[\p{Katakana}ー]{2,}|[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]{3,})"
+    r"|(?P<word>[\p{L}\p{M}\p{N}--[\p{Han}\p{Katakana}\p{Hiragana}]]{3,})",
+    regex.VERSION1,
+)
+_STEM = 5  # letters by which words are compared; shorter words are compared whole
+# Words that a fact is put in, not what it is about.
+_COMMON = frozenset(
+    """about also always and are been called can does doing done for from goes going had has have
+    her his into its just know knows like likes live lived lives love loves make makes name named
+    not now often one our out really she some than that the their them there they this use uses used
+    very want wants was were what when where which who with work works would you your""".split()  # noqa: SIM905
+)
+
+
+def _terms(text: str) -> set[str]:
+    found: set[str] = set()
+    for match in _TERM.finditer(unicodedata.normalize("NFKC", text).casefold()):
+        if run := match["run"]:
+            size = min(len(run), 2 if regex.match(r"\p{Han}", run) else 3)
+            found |= {run[i : i + size] for i in range(len(run) - size + 1)}
+        elif match["word"] not in _COMMON:
+            found.add(match["word"][:_STEM].removesuffix("s"))
+    return found
+
+
+def matching(memories: Sequence[Memory], words: str) -> list[Memory]:
+    """Return the memories in whose content every one of `words` occurs; else, with its evidence.
+
+    One message can say several things: the words of one of them do not find the others.
+    """
+    wanted = folded(words).split()
+    if not wanted:
+        return []
+
+    def found(texts: Callable[[Memory], list[str]]) -> list[Memory]:
+        folds = [(memory, folded(" ".join(texts(memory)))) for memory in memories]
+        return [memory for memory, text in folds if all(word in text for word in wanted)]
+
+    def values(memory: Memory) -> list[str]:
+        return [str(value) for value in memory.content.values() if value is not None]
+
+    def said(memory: Memory) -> list[str]:
+        return values(memory) + [str(source.get("evidence", "")) for source in memory.sources]
+
+    return found(values) or found(said)

@@ -1,0 +1,75 @@
+"""Purging a workspace: every row of it that is older than a moment, in bounded batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from memory.postgres.database import Pool, transaction
+
+PURGE_BATCH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceTable:
+    """A table with a column ``team_id``; `age` is the column that says when a row was written."""
+
+    name: str
+    age: str
+
+
+# Beside store, store_vectors and memory_expiries, whose rows belong to a namespace.
+TABLES = (
+    WorkspaceTable("memory_questions", "at"),
+    WorkspaceTable("memory_changes", "at"),
+    WorkspaceTable("forgotten", "created_at"),
+    WorkspaceTable("forgotten_sources", "forgotten_at"),
+)
+
+
+async def purge_rows(
+    pool: Pool,
+    tables: Iterable[WorkspaceTable],
+    team_id: str,
+    before: datetime,
+    *,
+    batch: int = PURGE_BATCH,
+) -> Counter[str]:
+    """Delete a workspace's rows of these tables, written before a moment; return counts by table.
+
+    A statement deletes `batch` rows at most and is a transaction of its own, so a purge that was
+    interrupted continues where it was. Row-level security is passed by a function of the owner's
+    (``memory/postgres/migrations/0013_purge.sql``).
+    """
+    counts: Counter[str] = Counter()
+    for table in tables:
+        removed = batch
+        while removed >= batch:
+            async with transaction(pool) as connection:
+                found = await connection.execute(
+                    "SELECT purge_workspace_rows(%s, %s, %s, %s, %s) AS removed",
+                    (table.name, table.age, team_id, before, batch),
+                )
+                [row] = await found.fetchall()
+            removed = int(row["removed"])
+            counts[table.name] += removed
+    return counts
+
+
+async def purge_memories(
+    pool: Pool, team_id: str, before: datetime, *, batch: int = PURGE_BATCH
+) -> Counter[str]:
+    """Delete a workspace's memories, vectors, ledger and questions as `purge_rows` does."""
+    counts: Counter[str] = Counter()
+    removed = batch
+    while removed >= batch:
+        async with transaction(pool) as connection:
+            found = await connection.execute(
+                "SELECT * FROM purge_workspace_memories(%s, %s, %s)", (team_id, before, batch)
+            )
+            rows = {str(row["relation"]): int(row["removed"]) for row in await found.fetchall()}
+        counts.update(rows)
+        removed = rows["store"]
+    return counts + await purge_rows(pool, TABLES, team_id, before, batch=batch)

@@ -1,0 +1,130 @@
+"""Quotes other memories keep of a message, and that name what was forgotten: they go, too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from memory.model.namespace import Person
+from memory.store.memories import OF_PERSON, Memory, Names, person_range
+
+_OWN: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
+# Where stored values stand: the rows' identity, whose they are, the columns that hold values.
+_HOLDERS: tuple[
+    tuple[LiteralString, LiteralString, LiteralString, tuple[LiteralString, ...]], ...
+] = (
+    ("store", "prefix || '/' || key", OF_PERSON, ("value",)),
+    ("memory_changes", "id::text", _OWN, ("before", "after")),
+    ("memory_questions", "id::text", _OWN, ("before", "after")),
+)
+
+
+async def blank_quotes(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    forgotten: Sequence[Memory],
+    keys: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Blank the quotes that name one of `forgotten`, of the messages in which it was said.
+
+    `keys` are of memories that go altogether. Returns what was there, for `put_quotes_back`.
+    """
+    places = {place for memory in forgotten for place in memory.places}
+    if not places:
+        return []
+    names = await asyncio.to_thread(Names, forgotten)
+    parameters = {
+        **person_range(person),
+        "team": person.team_id,
+        "user": person.user_id,
+        "keys": list(keys),
+        "times": sorted({ts for _, ts in places}),
+    }
+    blanked: list[dict[str, Any]] = []
+    for table, identity, whose, columns in _HOLDERS:
+        for column in columns:
+            found = await connection.execute(
+                f"SELECT {identity} AS id, {column} AS value FROM {table} WHERE {whose}"
+                f" AND NOT key = ANY(%(keys)s) AND {column} IS NOT NULL"
+                " AND EXISTS (SELECT FROM jsonb_array_elements(CASE"
+                f" jsonb_typeof({column}->'sources') WHEN 'array' THEN {column}->'sources'"
+                " ELSE '[]' END) AS said WHERE said->>'ts' = ANY(%(times)s))",
+                parameters,
+            )
+            records = await found.fetchall()
+            blanked += await asyncio.to_thread(_blanked, table, column, records, places, names)
+    await _set(connection, person, blanked, old="before", new="after")
+    return blanked
+
+
+def _blanked(
+    table: str,
+    column: str,
+    records: Sequence[DictRow],
+    places: set[tuple[str, str]],
+    names: Names,
+) -> list[dict[str, Any]]:
+    where = {"table": table, "column": column}
+    return [
+        {**where, "id": record["id"], "before": record["value"], "after": after}
+        for record in records
+        if (after := _without(record["value"], places, names)) is not None
+    ]
+
+
+async def put_quotes_back(
+    connection: AsyncConnection[DictRow], person: Person, blanked: Sequence[dict[str, Any]]
+) -> None:
+    """Restore what `blank_quotes` blanked, where nothing has changed since."""
+    await _set(connection, person, blanked, old="after", new="before")
+
+
+async def _set(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    blanked: Sequence[dict[str, Any]],
+    *,
+    old: str,
+    new: str,
+) -> None:
+    for table, identity, whose, columns in _HOLDERS:
+        for column in columns:
+            those = [one for one in blanked if (one["table"], one["column"]) == (table, column)]
+            if not those:
+                continue
+            # The dates stay: nothing else of the memory has changed.
+            await connection.execute(
+                f"UPDATE {table} SET {column} = given.becomes FROM unnest(%(ids)s::text[],"
+                " %(olds)s::jsonb[], %(news)s::jsonb[]) AS given (place, was, becomes)"
+                f" WHERE {whose} AND {identity} = given.place AND {column} = given.was",
+                {
+                    **person_range(person),
+                    "team": person.team_id,
+                    "user": person.user_id,
+                    "ids": [one["id"] for one in those],
+                    "olds": [Jsonb(one[old]) for one in those],
+                    "news": [Jsonb(one[new]) for one in those],
+                },
+            )
+
+
+def _without(
+    value: dict[str, Any], places: set[tuple[str, str]], names: Names
+) -> dict[str, Any] | None:
+    """Return a stored value without those quotes; None where it has none."""
+    sources = value.get("sources")
+    if not isinstance(sources, list):
+        return None
+    left = [
+        {**source, "evidence": ""}
+        if (str(source.get("channel")), str(source.get("ts"))) in places
+        and names.found_in(str(source.get("evidence") or ""))
+        else source
+        for source in sources
+    ]
+    return {**value, "sources": left} if left != sources else None

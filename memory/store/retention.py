@@ -1,0 +1,36 @@
+"""Memories that nobody has confirmed for longer than they are to be kept."""
+
+from __future__ import annotations
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory.model.namespace import Person
+from memory.postgres.locks import lock_for_forgetting
+from memory.store import rows
+from memory.store.ledger import note_ends
+from memory.store.memories import COLUMNS, OF_PERSON, person_range
+from memory.store.unit_of_work import Change
+
+
+async def end_old(connection: AsyncConnection[DictRow], person: Person, days: int) -> list[Change]:
+    """Delete what was last changed or confirmed more than `days` ago, with the ledger's texts.
+
+    Within the caller's `person_transaction`. The ledger keeps that something ended, not what.
+    """
+    await lock_for_forgetting(connection, person)
+    found = await connection.execute(
+        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON}"
+        " AND updated_at < now() - make_interval(days => %(days)s) ORDER BY prefix, key",
+        {**person_range(person), "days": days},
+    )
+    old = [rows.row(record) for record in await found.fetchall()]
+    await rows.delete(connection, [row.place for row in old])
+    ended = await note_ends(connection, old)
+    for table in ("memory_changes", "memory_questions"):
+        await connection.execute(
+            f"DELETE FROM {table} WHERE team_id = %s AND user_id = %s"
+            " AND at < now() - make_interval(days => %s)",
+            (person.team_id, person.user_id, days),
+        )
+    return ended

@@ -1,0 +1,112 @@
+"""Rows of a person's tables as lines of JSON: read before they are deleted, inserted by Undo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, LiteralString, TypeAlias
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory.embeddings.vectors import vector_array
+from memory.store.rows import Place
+
+Table: TypeAlias = Literal["store", "store_vectors", "memory_changes", "memory_questions"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The columns of a table; a vector travels in binary beside the JSON of the others."""
+
+    columns: tuple[LiteralString, ...]
+    vector: LiteralString | None = None
+
+
+SHAPES: Mapping[Table, _Shape] = {
+    "store": _Shape(
+        ("prefix", "key", "value", "created_at", "updated_at", "expires_at", "ttl_minutes")
+    ),
+    "store_vectors": _Shape(
+        ("prefix", "key", "field_name", "created_at", "updated_at"), "embedding"
+    ),
+    "memory_changes": _Shape(
+        (
+            *("id", "team_id", "user_id", "audience", "key", "kind", "action", "actor"),
+            *("moved_from", "before", "after", "created_at", "updated_at", "at", "undone_at"),
+        ),
+        "vector",
+    ),
+    "memory_questions": _Shape(
+        (
+            *("id", "team_id", "user_id", "kind", "audience", "key", "narrow_audience"),
+            *("narrow_key", "before", "after", "at", "expires_at"),
+        )
+    ),
+}
+
+
+def _select(table: Table) -> LiteralString:
+    shape = SHAPES[table]
+    columns = ", ".join(f"t.{name}" for name in shape.columns)
+    vector = f", vector_send(t.{shape.vector}) AS vector" if shape.vector else ""
+    line = f"(SELECT to_jsonb(r)::text FROM (SELECT {columns}) AS r)"
+    return f"SELECT {line} AS line{vector} FROM {table} AS t"
+
+
+def _insert(table: Table) -> LiteralString:
+    shape = SHAPES[table]
+    columns = ", ".join(shape.columns)
+    values = ", ".join(f"r.{name}" for name in shape.columns)
+    lines = "unnest(%(lines)s::text[]) AS given (line)"
+    if shape.vector:
+        columns, values = f"{columns}, {shape.vector}", f"{values}, given.vector"
+        lines = "unnest(%(lines)s::text[], %(vectors)b::vector[]) AS given (line, vector)"
+    return (
+        f"INSERT INTO {table} ({columns}) SELECT {values} FROM {lines},"
+        f" jsonb_populate_record(NULL::{table}, given.line::jsonb) AS r ON CONFLICT DO NOTHING"
+    )
+
+
+_SELECT: Mapping[Table, LiteralString] = {table: _select(table) for table in SHAPES}
+_INSERT: Mapping[Table, LiteralString] = {table: _insert(table) for table in SHAPES}
+
+
+async def read_lines(
+    connection: AsyncConnection[DictRow],
+    table: Table,
+    condition: LiteralString,
+    parameters: Mapping[str, Any],
+) -> tuple[list[str], list[bytes | None]]:
+    """Return rows of `table`, which `condition` calls ``t``, and their vectors, if it has any."""
+    found = await connection.execute(
+        f"{_SELECT[table]} WHERE {condition}", dict(parameters), binary=True
+    )
+    records = await found.fetchall()
+    lines = [str(record["line"]) for record in records]
+    return lines, [record["vector"] for record in records] if SHAPES[table].vector else []
+
+
+async def put_lines(
+    connection: AsyncConnection[DictRow],
+    table: Table,
+    lines: Sequence[str],
+    vectors: Sequence[bytes | None],
+) -> None:
+    """Insert what `read_lines` returned; a row that exists again stays as it is."""
+    if not lines:
+        return
+    parameters: dict[str, Any] = {"lines": list(lines)}
+    if SHAPES[table].vector:
+        parameters["vectors"] = await vector_array(connection, vectors)
+    await connection.execute(_INSERT[table], parameters)
+
+
+async def put_memories(connection: AsyncConnection[DictRow], lines: Sequence[str]) -> set[Place]:
+    """Insert lines of ``store``; return the places of those that did not exist again already."""
+    if not lines:
+        return set()
+    found = await connection.execute(
+        f"{_INSERT['store']} RETURNING prefix, key", {"lines": list(lines)}
+    )
+    return {(record["prefix"], record["key"]) for record in await found.fetchall()}

@@ -1,0 +1,354 @@
+"""The rows of one person's memories: what LangGraph's `store` and `store_vectors` hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, LiteralString, TypeAlias
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from memory.embeddings.embedder import literal
+from memory.embeddings.vectors import vector_array
+from memory.model.errors import InvalidNamespace
+from memory.model.namespace import Namespace, Person, View
+from memory.postgres.database import Pool, person_transaction
+from memory.store.memories import COLUMNS, OF_PERSON, ends_at, person_range, seen_in, superseded
+
+Place: TypeAlias = tuple[str, str]  # prefix, key
+
+VECTOR_FIELD = "content"
+_PLACES: LiteralString = "unnest(%(prefixes)s::text[], %(keys)s::text[])"
+_VALUES: LiteralString = (
+    "unnest(%(prefixes)s::text[], %(keys)s::text[], %(values)s::jsonb[],"
+    " %(created)s::timestamptz[], %(updated)s::timestamptz[]) WITH ORDINALITY"
+    " AS new (prefix, key, value, created_at, updated_at, number)"
+)
+# Rows that one statement writes get different times, in their order.
+NOW: LiteralString = "clock_timestamp() + (new.number - 1) * interval '1 microsecond'"
+# Other LangMem tools write rows of other shapes here.
+_READABLE: LiteralString = (
+    "value->>'kind' = ANY(%(kinds)s) AND jsonb_typeof(value->'content') = 'object'"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One stored memory."""
+
+    namespace: Namespace
+    key: str
+    value: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def place(self) -> Place:
+        """What identifies it among all of a person's memories."""
+        return (self.namespace.prefix, self.key)
+
+    @property
+    def kind(self) -> str:
+        """The name of its schema."""
+        return str(self.value.get("kind", "Memory"))
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The schema's fields; a value of another shape, which other tools store, as one field."""
+        content = self.value.get("content")
+        return dict(content) if isinstance(content, dict) else {"content": content}
+
+    @property
+    def supersedes(self) -> list[Place]:
+        """The memories of other audiences that this one stands before."""
+        return [
+            (f"{self.namespace.person.prefix}.{audience}", key)
+            for audience, key in superseded(self.value)
+        ]
+
+    def shown(self) -> dict[str, Any]:
+        """The value as the memory model sees it: with the newest evidence, without the rest."""
+        sources = self.value.get("sources") or [{}]
+        evidence = str(sources[-1].get("evidence") or "")
+        return {"kind": self.kind, "content": {**self.content, "evidence": evidence}}
+
+
+def row(record: DictRow) -> Row:
+    """Read a record with the columns of `memory.store.memories.COLUMNS`."""
+    return Row(
+        namespace=Namespace.from_prefix(record["prefix"]),
+        key=record["key"],
+        value=record["value"],
+        created_at=record["created_at"],
+        updated_at=record["updated_at"],
+    )
+
+
+def rows_within(records: Iterable[DictRow], view: View) -> list[Row]:
+    """Read what has not expired; raises `InvalidNamespace` for a row that `view` forbids."""
+    rows = [row(record) for record in records]
+    if not all(view.allows(row.namespace) for row in rows):
+        raise InvalidNamespace("A query returned a memory for other ears; nothing was done.")
+    return _alive(rows)
+
+
+def _alive(rows: Iterable[Row]) -> list[Row]:
+    now = datetime.now(UTC)
+    return [one for one in rows if (end := ends_at(one.value)) is None or end > now]
+
+
+def with_source(
+    sources: Sequence[Mapping[str, Any]], new: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return `sources` with `new`; a message is one source, however often it is read."""
+    known = [dict(one) for one in sources]
+    place = (new.get("channel"), new.get("ts"))
+    if None in place:
+        return [*known, dict(new)]
+    others = [one for one in known if (one.get("channel"), one.get("ts")) != place]
+    return known if new in known else [*others, dict(new)]
+
+
+# --- reading -------------------------------------------------------------------------------
+
+
+async def newest(pool: Pool, view: View, kinds: Sequence[str], limit: int) -> list[Row]:
+    """Return the memories of `kinds` that `view` shows, newest first."""
+    where, values = seen_in(view)
+    async with person_transaction(pool, view.person) as connection:
+        cursor = await connection.execute(
+            f"SELECT {COLUMNS} FROM store WHERE {where} AND {_READABLE}"
+            " ORDER BY updated_at DESC, key LIMIT %(limit)s",
+            {**values, "kinds": kinds, "limit": limit},
+        )
+        return rows_within(await cursor.fetchall(), view)
+
+
+async def nearest(
+    pool: Pool, view: View, kinds: Sequence[str], vectors: Sequence[Sequence[float]], limit: int
+) -> list[Row]:
+    """Return the nearest to each of `vectors` in turn, at most `limit`, by exact distance."""
+    where, values = seen_in(view)
+    ranked: list[tuple[int, Row]] = []
+    async with person_transaction(pool, view.person) as connection:
+        for vector in vectors:
+            cursor = await connection.execute(
+                f"SELECT {COLUMNS} FROM ("
+                "SELECT prefix, key, embedding <=> %(vector)s::vector AS distance"
+                f" FROM store_vectors WHERE {where} ORDER BY distance LIMIT %(limit)s) near"
+                " JOIN store USING (prefix, key)"
+                f" WHERE {_READABLE}"
+                " ORDER BY distance",
+                {**values, "vector": literal(vector), "limit": limit, "kinds": kinds},
+            )
+            ranked += enumerate(rows_within(await cursor.fetchall(), view))
+    ranked.sort(key=lambda pair: pair[0])
+    return list({row.place: row for _, row in ranked}.values())[:limit]
+
+
+async def named(pool: Pool, view: View, places: Iterable[Place]) -> list[Row]:
+    """Return the memories at `places`."""
+    async with person_transaction(pool, view.person) as connection:
+        cursor = await connection.execute(
+            f"SELECT {COLUMNS} FROM store WHERE (prefix, key) IN"
+            " (SELECT * FROM unnest(%s::text[], %s::text[]))",
+            [[prefix for prefix, _ in places], [key for _, key in places]],
+        )
+        return rows_within(await cursor.fetchall(), view)
+
+
+async def reread(
+    connection: AsyncConnection[DictRow],
+    own: Namespace,
+    kinds: Sequence[str],
+    places: Iterable[Place],
+) -> list[Row]:
+    """Return the rows of `kinds` in `own`, and those at `places`, as they stand now."""
+    wanted = list(places)
+    cursor = await connection.execute(
+        f"SELECT {COLUMNS} FROM store WHERE prefix = %(own)s AND {_READABLE}"
+        " UNION "
+        f"SELECT {COLUMNS} FROM store WHERE (prefix, key) IN"
+        " (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))",
+        {
+            "own": own.prefix,
+            "kinds": kinds,
+            "prefixes": [prefix for prefix, _ in wanted],
+            "keys": [key for _, key in wanted],
+        },
+    )
+    return _alive([row(record) for record in await cursor.fetchall()])
+
+
+async def fetch(connection: AsyncConnection[DictRow], namespace: Namespace, key: str) -> Row | None:
+    """Return one row as it stands now, None where there is none or it has expired."""
+    place = (namespace.prefix, key)
+    return (await fetch_all(connection, [place])).get(place)
+
+
+async def fetch_all(
+    connection: AsyncConnection[DictRow], places: Sequence[Place]
+) -> dict[Place, Row]:
+    """Return the rows at `places` that exist and have not expired, locked against changes."""
+    cursor = await connection.execute(
+        f"SELECT {COLUMNS} FROM store JOIN {_PLACES} AS wanted (prefix, key) USING (prefix, key)"
+        " FOR UPDATE OF store",
+        _columns(places),
+    )
+    return {one.place: one for one in _alive(row(record) for record in await cursor.fetchall())}
+
+
+async def said_at(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
+) -> list[Row]:
+    """Return the rows that have the message as one of their sources, oldest first."""
+    cursor = await connection.execute(
+        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND value->'sources' @> %(source)s"
+        " ORDER BY created_at, key",
+        {**person_range(person), "source": Jsonb([{"channel": channel, "ts": ts}])},
+    )
+    return _alive([row(record) for record in await cursor.fetchall()])
+
+
+async def vector_of(
+    connection: AsyncConnection[DictRow], namespace: Namespace, key: str
+) -> bytes | None:
+    """Return a row's vector in pgvector's binary format."""
+    cursor = await connection.execute(
+        "SELECT vector_send(embedding) AS vector FROM store_vectors WHERE prefix = %s AND key = %s"
+        " ORDER BY field_name <> %s LIMIT 1",
+        (namespace.prefix, key, VECTOR_FIELD),
+    )
+    found = await cursor.fetchone()
+    return bytes(found["vector"]) if found else None
+
+
+# --- writing: any number of rows with the same number of statements --------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewValue:
+    """What a row gets: its value, its vector, and its created_at and updated_at, now unless given.
+
+    `vector` is in pgvector's binary format; None leaves the one that is stored.
+    """
+
+    namespace: Namespace
+    key: str
+    value: dict[str, Any]
+    vector: bytes | None
+    dates: tuple[datetime, datetime] | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where it is stored."""
+        return (self.namespace.prefix, self.key)
+
+
+async def insert(connection: AsyncConnection[DictRow], values: Sequence[NewValue]) -> None:
+    """Store new rows, with their vectors and expiries."""
+    if not values:
+        return
+    await connection.execute(
+        "INSERT INTO store (prefix, key, value, created_at, updated_at)"
+        f" SELECT prefix, key, value, COALESCE(created_at, {NOW}), COALESCE(updated_at, {NOW})"
+        f" FROM {_VALUES}",
+        _value_columns(values),
+    )
+    await note_expiries(connection, {one.place: one.value for one in values})
+    await _set_vectors(connection, values)
+
+
+async def update(connection: AsyncConnection[DictRow], values: Sequence[NewValue]) -> set[Place]:
+    """Change rows, with their vectors and expiries; return the places of those that exist."""
+    if not values:
+        return set()
+    cursor = await connection.execute(
+        "UPDATE store SET value = new.value, created_at = COALESCE(new.created_at,"
+        f" store.created_at), updated_at = COALESCE(new.updated_at, {NOW}) FROM {_VALUES}"
+        " WHERE store.prefix = new.prefix AND store.key = new.key"
+        " RETURNING store.prefix, store.key",
+        _value_columns(values),
+    )
+    found = {(record["prefix"], record["key"]) for record in await cursor.fetchall()}
+    there = [one for one in values if one.place in found]
+    if not there:
+        return found
+    places = _columns([one.place for one in there])
+    endless = [one.place for one in there if ends_at(one.value) is None]
+    await connection.execute(
+        f"DELETE FROM memory_expiries e USING {_PLACES} AS gone (prefix, key)"
+        " WHERE e.prefix = gone.prefix AND e.key = gone.key",
+        _columns(endless),
+    )
+    await connection.execute(
+        f"DELETE FROM store_vectors v USING {_PLACES} AS changed (prefix, key)"
+        " WHERE v.prefix = changed.prefix AND v.key = changed.key AND v.field_name <> %(field)s",
+        {**places, "field": VECTOR_FIELD},
+    )
+    await note_expiries(connection, {one.place: one.value for one in there})
+    await _set_vectors(connection, there)
+    return found
+
+
+async def delete(connection: AsyncConnection[DictRow], places: Sequence[Place]) -> set[Place]:
+    """Remove rows with their vectors and expiries; return the places of those that existed."""
+    if not places:
+        return set()
+    cursor = await connection.execute(
+        f"DELETE FROM store USING {_PLACES} AS gone (prefix, key) WHERE store.prefix = gone.prefix"
+        " AND store.key = gone.key RETURNING store.prefix, store.key",
+        _columns(places),
+    )
+    return {(record["prefix"], record["key"]) for record in await cursor.fetchall()}
+
+
+async def note_expiries(
+    connection: AsyncConnection[DictRow], values: Mapping[Place, Mapping[str, Any]]
+) -> None:
+    """Enter in `memory_expiries` when stored values end, of those that say so."""
+    ends = {place: end for place, value in values.items() if (end := ends_at(value)) is not None}
+    if not ends:
+        return
+    await connection.execute(
+        "INSERT INTO memory_expiries (prefix, key, expires_at) SELECT prefix, key, expires_at"
+        " FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(ends)s::timestamptz[])"
+        " AS new (prefix, key, expires_at)"
+        " ON CONFLICT (prefix, key) DO UPDATE SET expires_at = EXCLUDED.expires_at",
+        {**_columns(list(ends)), "ends": list(ends.values())},
+    )
+
+
+async def _set_vectors(connection: AsyncConnection[DictRow], values: Sequence[NewValue]) -> None:
+    given = [one for one in values if one.vector is not None]
+    if not given:
+        return
+    await connection.execute(
+        "INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)"
+        " SELECT prefix, key, %(field)s, embedding, clock_timestamp(), clock_timestamp()"
+        " FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(vectors)b::vector[])"
+        " AS new (prefix, key, embedding) ON CONFLICT (prefix, key, field_name)"
+        " DO UPDATE SET embedding = EXCLUDED.embedding, updated_at = EXCLUDED.updated_at",
+        {
+            **_columns([one.place for one in given]),
+            "field": VECTOR_FIELD,
+            "vectors": await vector_array(connection, [one.vector for one in given]),
+        },
+    )
+
+
+def _columns(places: Sequence[Place]) -> dict[str, Any]:
+    return {"prefixes": [prefix for prefix, _ in places], "keys": [key for _, key in places]}
+
+
+def _value_columns(values: Sequence[NewValue]) -> dict[str, Any]:
+    dates = [one.dates or (None, None) for one in values]
+    return {
+        **_columns([one.place for one in values]),
+        "values": [Jsonb(one.value) for one in values],
+        "created": [created for created, _ in dates],
+        "updated": [updated for _, updated in dates],
+    }

@@ -1,0 +1,261 @@
+"""Taking memories along: everything about a person as one document, and back again.
+
+The document's shape is described in docs/reference/export.md; `VERSION` names it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from pydantic import BaseModel
+
+from memory.embeddings.embedder import Embedder
+from memory.model.namespace import Namespace, Person
+from memory.model.schemas import SCHEMAS, thing
+from memory.postgres.database import Pool, person_transaction
+from memory.store import documents, rows
+from memory.store.documents import Imported
+from memory.store.memories import COLUMNS, OF_PERSON, person_range
+from memory.store.rows import Place, Row
+from memory.store.unit_of_work import Change, Step, Written, carry_out
+
+Fate: TypeAlias = Literal["added", "updated", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What an import does with one memory; `now` is what is known of the same thing already."""
+
+    fate: Fate
+    memory: Imported
+    now: Row | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What an import would do; `refused` counts what cannot be taken, by reason."""
+
+    planned: tuple[Planned, ...]
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, fate: Fate) -> list[Planned]:
+        """Return what has this fate, in the document's order."""
+        return [one for one in self.planned if one.fate == fate]
+
+    @property
+    def changes(self) -> list[Planned]:
+        """What is added or updated without asking, in that order."""
+        found = [*self.of("added"), *self.of("updated")]
+        return [one for one in found if not one.memory.is_instruction]
+
+    @property
+    def instructions(self) -> list[Planned]:
+        """What says how to answer and would be added or updated: each is to be confirmed."""
+        return [p for p in self.planned if p.fate != "unchanged" and p.memory.is_instruction]
+
+
+async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
+    """Return all that is stored of a person's memories, as the document's own keys.
+
+    `memories` (oldest first), `changes` (the ledger), `questions`, and `forgotten`: where something
+    was said that was forgotten since.
+    """
+    async with person_transaction(pool, person) as connection:
+        stored = await _rows(connection, person)
+        changes = await _all(
+            connection,
+            person,
+            "SELECT id, audience, key, kind, action, actor, moved_from, before, after,"
+            " created_at, updated_at, at, undone_at FROM memory_changes",
+            "at, id",
+        )
+        questions = await _all(
+            connection,
+            person,
+            "SELECT id, kind, audience, key, narrow_audience, narrow_key, before, after, at,"
+            " expires_at FROM memory_questions",
+            "at, id",
+        )
+        forgotten = await _all(
+            connection,
+            person,
+            "SELECT DISTINCT channel, ts, forgotten_at FROM forgotten_sources",
+            "forgotten_at, channel, ts",
+        )
+    return {
+        "memories": [documents.memory_entry(row) for row in stored],
+        "changes": [documents.plain(one) for one in changes],
+        "questions": [documents.plain(one) for one in questions],
+        "forgotten": [documents.plain(one) for one in forgotten],
+    }
+
+
+async def plan_import(
+    pool: Pool,
+    person: Person,
+    text: str,
+    *,
+    schemas: Sequence[type[BaseModel]] = SCHEMAS,
+) -> Plan:
+    """Say what importing `text` would do, and do nothing.
+
+    `text` is an exported document, or what another assistant prints when it is asked what it
+    remembers: one memory a line. Raises `NotAnExport`.
+    """
+    found = await asyncio.to_thread(documents.read, text, person, schemas)
+    async with person_transaction(pool, person) as connection:
+        stored = await _rows(connection, person)
+    return await asyncio.to_thread(_plan, found, stored)
+
+
+async def import_memories(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    text: str,
+    *,
+    schemas: Sequence[type[BaseModel]] = SCHEMAS,
+    instructions: Collection[str] = (),
+    in_commit: Written | None = None,
+) -> list[Change]:
+    """Import `text` as `plan_import` says of the memories as they stand then; return the changes.
+
+    Of what says how to answer (kind ``UserInstruction``) only the `Imported.reference`s in
+    `instructions` are stored: the person has confirmed them one by one. Memories come back under
+    their keys, with their bytes and dates; what is known already is not doubled, and of two
+    versions the newer stays. All in one transaction, in the ledger, so that each can be undone;
+    what `in_commit`, awaited last, raises keeps all of it from happening. Raises `NotAnExport` and
+    `EmbeddingsUnavailable`.
+    """
+    found = await asyncio.to_thread(documents.read, text, person, schemas)
+    taken = [
+        one for one in found.memories if not one.is_instruction or one.reference in instructions
+    ]
+    found = replace(found, memories=tuple(taken))
+    namespaces = list({one.namespace.prefix: one.namespace for one in found.memories}.values())
+
+    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+        return await asyncio.to_thread(_steps, found, await _rows(connection, person))
+
+    return await carry_out(pool, embedder, person, namespaces, decide, in_commit=in_commit)
+
+
+def _steps(found: documents.Document, stored: Sequence[Row]) -> list[Step]:
+    return [_step(one) for one in _plan(found, stored).planned if one.fate != "unchanged"]
+
+
+def _plan(found: documents.Document, stored: Sequence[Row]) -> Plan:
+    """Plan in time proportional to the document and what is stored."""
+    plan = _Planning(stored)
+    for one in found.memories:
+        plan.add(one)
+    return Plan(planned=tuple(plan.planned), refused=found.refused)
+
+
+class _Planning:
+    """What is known at each memory of a document: what is stored, and what is planned so far.
+
+    Each row is written once: of two memories of the document about the same thing the newer stays.
+    """
+
+    def __init__(self, stored: Sequence[Row]) -> None:
+        self.planned: list[Planned] = []
+        self._moment = datetime.now(UTC)
+        self._places: dict[Place, Row] = {}
+        self._things: dict[tuple[str, str, str], Row] = {}
+        self._writes: dict[Place, int] = {}
+        for row in stored:
+            self._places[row.place] = row
+            self._things.setdefault(_thing(row.namespace, row.value), row)
+
+    def add(self, one: Imported) -> None:
+        """Plan one more memory of the document."""
+        stored = self._places.get((one.namespace.prefix, one.key))
+        now = stored or self._things.get(_thing(one.namespace, one.value))
+        fate = _fate(one, now)
+        number = self._writes.get(now.place) if now else None
+        if fate == "unchanged" or now is None or number is None:
+            self.planned.append(Planned(fate=fate, memory=one, now=now))
+        else:
+            # It takes the place of an earlier memory of the document.
+            earlier = self.planned[number]
+            self.planned[number] = replace(earlier, fate="unchanged")
+            if earlier.now is None:
+                fate, one = "added", replace(one, key=earlier.memory.key)
+            self.planned.append(Planned(fate=fate, memory=one, now=earlier.now))
+        if fate != "unchanged":
+            self._note(self.planned[-1])
+
+    def _note(self, planned: Planned) -> None:
+        memory, now = planned.memory, planned.now
+        row = Row(
+            namespace=memory.namespace,
+            key=now.key if now else memory.key,
+            value=memory.value,
+            created_at=memory.created_at or self._moment,
+            updated_at=memory.updated_at or self._moment,
+        )
+        if now is not None:
+            self._things.pop(_thing(now.namespace, now.value), None)
+        self._places[row.place] = row
+        self._things[_thing(row.namespace, row.value)] = row
+        self._writes[row.place] = len(self.planned) - 1
+
+
+def _thing(namespace: Namespace, value: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return the key that memories about the same thing in one audience share."""
+    kind = str(value["kind"])
+    return (namespace.prefix, kind, thing(kind, value["content"]))
+
+
+def _fate(one: Imported, now: Row | None) -> Fate:
+    if now is None:
+        return "added"
+    if one.value["content"] == now.content and one.key != now.key:
+        return "unchanged"
+    same = (one.value, one.updated_at) == (now.value, now.updated_at)
+    older = one.updated_at is None or one.updated_at <= now.updated_at
+    return "unchanged" if same or older else "updated"
+
+
+def _step(one: Planned) -> Step:
+    memory, now = one.memory, one.now
+    created = memory.created_at or (now.created_at if now else datetime.now(UTC))
+    updated = memory.updated_at or datetime.now(UTC)
+    return Step(
+        action="updated" if now else "remembered",
+        actor="import",
+        namespace=memory.namespace,
+        key=now.key if now else memory.key,
+        before=now,
+        after=memory.value,
+        dates=(created, updated),
+    )
+
+
+async def _rows(connection: AsyncConnection[DictRow], person: Person) -> list[Row]:
+    found = await connection.execute(
+        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} ORDER BY created_at, prefix, key",
+        person_range(person),
+    )
+    return [
+        rows.row(record)
+        for record in await found.fetchall()
+        if isinstance(record["value"].get("content"), dict) and "kind" in record["value"]
+    ]
+
+
+async def _all(
+    connection: AsyncConnection[DictRow], person: Person, select: Any, order: Any
+) -> list[DictRow]:
+    found = await connection.execute(
+        f"{select} WHERE team_id = %s AND user_id = %s ORDER BY {order}",
+        (person.team_id, person.user_id),
+    )
+    return await found.fetchall()

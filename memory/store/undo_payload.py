@@ -1,0 +1,105 @@
+"""What the Undo of a forgetting needs, as one ciphertext under a key that is not stored."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import GCM
+
+_KEY_BITS = 256
+_NONCE_BYTES = 12
+_SIZE = struct.Struct(">q")
+# Text shrinks to a fifth at the fastest level; vectors do not shrink, and are not compressed.
+_LEVEL = 1
+
+
+class DecryptionFailed(Exception):
+    """The bytes cannot be decrypted with this key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoPayload:
+    """Deleted rows of each table as lines of PostgreSQL's JSON, without their vectors.
+
+    `vectors` are those of the rows of a table, in pgvector's binary format, in the same order.
+    `texts` and `quotes` are JSON values of `memory.store.forgetting.TakeAway` and
+    `memory.store.quotations`.
+    """
+
+    rows: dict[str, list[str]] = field(default_factory=dict)
+    vectors: dict[str, list[bytes | None]] = field(default_factory=dict)
+    texts: list[dict[str, Any]] = field(default_factory=list)
+    quotes: list[dict[str, Any]] = field(default_factory=list)
+
+
+def new_key() -> str:
+    """Return a random key as text that fits into a button's value."""
+    return urlsafe_b64encode(AESGCM.generate_key(_KEY_BITS)).decode()
+
+
+def encrypt(kept: UndoPayload, key: str) -> bytearray:
+    """Return `kept` compressed and encrypted (AES-256-GCM). Takes seconds for tens of thousands.
+
+    Encrypts piece by piece: the peak of memory is `kept` and the ciphertext, once each.
+    """
+    compressor = zlib.compressobj(_LEVEL)
+    parts = [compressor.compress(line.encode() + b"\n") for line in _lines(kept)]
+    parts.append(compressor.flush())
+    vectors = (vector for table in kept.vectors.values() for vector in table if vector is not None)
+    sealed = bytearray(os.urandom(_NONCE_BYTES))
+    encryptor = Cipher(AES(urlsafe_b64decode(key)), GCM(bytes(sealed))).encryptor()
+    for piece in chain([_SIZE.pack(sum(map(len, parts)))], parts, vectors):
+        sealed += encryptor.update(piece)
+    sealed += encryptor.finalize()
+    sealed += encryptor.tag
+    return sealed
+
+
+def decrypt(sealed: bytes | bytearray, key: str) -> UndoPayload:
+    """Return what `encrypt` was given; raises `DecryptionFailed`."""
+    nonce, ciphertext = sealed[:_NONCE_BYTES], memoryview(sealed)[_NONCE_BYTES:]
+    try:
+        plain = memoryview(AESGCM(urlsafe_b64decode(key)).decrypt(nonce, ciphertext, None))
+    except (InvalidTag, ValueError):
+        raise DecryptionFailed from None
+    size = _SIZE.size
+    start = size + _SIZE.unpack(plain[:size])[0]
+    kept = UndoPayload()
+    for line in zlib.decompress(plain[size:start]).decode().split("\n")[:-1]:
+        section, length, text = line.split(" ", 2)
+        if section == "text":
+            kept.texts.append(json.loads(text))
+        elif section == "quote":
+            kept.quotes.append(json.loads(text))
+        else:
+            kept.rows.setdefault(section, []).append(text)
+            if length:
+                end = start + max(int(length), 0)
+                vector = bytes(plain[start:end]) if end > start else None
+                kept.vectors.setdefault(section, []).append(vector)
+                start = end
+    return kept
+
+
+def _lines(kept: UndoPayload) -> Iterator[str]:
+    """Yield one line for each value: where it belongs, the length of its vector, its JSON."""
+    for table, rows in kept.rows.items():
+        vectors = kept.vectors.get(table)
+        for number, row in enumerate(rows):
+            length = "" if vectors is None else str(len(vectors[number] or b""))
+            yield f"{table} {length} {row}"
+    for section, values in (("text", kept.texts), ("quote", kept.quotes)):
+        for value in values:
+            yield f"{section}  {json.dumps(value, default=str)}"

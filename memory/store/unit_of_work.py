@@ -1,0 +1,264 @@
+"""How a memory is written: in one place, with its entry in the ledger, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from memory.embeddings.embedder import Embedder
+from memory.model.errors import ChangedSince
+from memory.model.namespace import Namespace, Person
+from memory.model.schemas import searchable_text
+from memory.postgres.database import Pool, person_transaction
+from memory.postgres.locks import lock_for_writing
+from memory.store import rows
+from memory.store.memories import ends_at
+from memory.store.rows import Row
+
+Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved", "restored"]
+Actor: TypeAlias = Literal[
+    "formation", "tool", "command", "modal", "import", "source", "expiry", "undo", "question"
+]
+InCommit: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[None]]
+
+_ATTEMPTS = 4
+# Rows of one statement, whose parameters are built without yielding to the event loop.
+_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What was done to one memory; `id` is its ledger entry's, `before` and `after` are contents.
+
+    `before` of a memory that stands before one of wider ears is what that one says.
+    """
+
+    id: UUID
+    action: Action
+    namespace: Namespace
+    key: str
+    kind: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    expires_at: datetime | None = None
+    moved_from: Namespace | None = None
+
+    @property
+    def reference(self) -> str:
+        """The `Memory.reference` of the memory that was changed."""
+        return f"{self.namespace.audience}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One write: the current row, its new value (None: it is deleted), and its ledger entry.
+
+    `dates` are those the row gets instead of now. `vector`, in pgvector's binary format, is given
+    if it is known.
+    """
+
+    action: Action
+    actor: Actor
+    namespace: Namespace
+    key: str
+    before: Row | None
+    after: dict[str, Any] | None
+    moved_from: Namespace | None = None
+    dates: tuple[datetime, datetime] | None = None
+    vector: bytes | None = None
+
+    @property
+    def places(self) -> set[rows.Place]:
+        """The rows it touches."""
+        homes = filter(None, (self.namespace, self.moved_from))
+        return {(home.prefix, self.key) for home in homes}
+
+    @property
+    def origin(self) -> rows.Place | None:
+        """The row it deletes, if any: one that is removed, or that moves to another namespace."""
+        home = self.namespace if self.after is None else self.moved_from
+        return None if home is None else (home.prefix, self.key)
+
+    def new_value(self, vectors: Mapping[str, bytes]) -> rows.NewValue:
+        """Return what is written of it; `vectors` are those of texts."""
+        return rows.NewValue(
+            namespace=self.namespace,
+            key=self.key,
+            value=dict(self.after or {}),
+            vector=self.vector if self.text is None else vectors[self.text],
+            dates=self.dates,
+        )
+
+    @property
+    def text(self) -> str | None:
+        """The text whose vector is needed, if any."""
+        if self.after is None or self.vector is not None:
+            return None
+        return searchable_text(self.after["content"])
+
+
+Decide: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[Sequence[Step]]]
+Written: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]]
+
+
+class _Lacking(Exception):
+    """Undoes a transaction for which vectors are missing."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+
+
+async def carry_out(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    namespaces: Sequence[Namespace],
+    decide: Decide,
+    *,
+    in_commit: Written | None = None,
+) -> list[Change]:
+    """Write what `decide` says of the rows as they stand, with the ledger, in one transaction.
+
+    Nobody else writes to `namespaces` meanwhile. `decide` is asked again after texts were embedded,
+    for which no connection is held. `in_commit` is awaited last, with what was written. Raises
+    `EmbeddingsUnavailable`, and `ChangedSince` where the rows never keep still.
+    """
+    vectors: dict[str, bytes] = {}
+
+    async def attempt(connection: AsyncConnection[DictRow]) -> list[Change]:
+        await lock_for_writing(connection, person, *namespaces)
+        steps = await decide(connection)
+        wanted = dict.fromkeys(step.text for step in steps if step.text is not None)
+        if lacking := [text for text in wanted if text not in vectors]:
+            raise _Lacking(lacking)
+        done = await _write(connection, steps, vectors)
+        if in_commit is not None:
+            await in_commit(connection, done)
+        return done
+
+    for _ in range(_ATTEMPTS):
+        try:
+            async with person_transaction(pool, person) as connection:
+                return await attempt(connection)
+        except _Lacking as lacking:
+            vectors |= await embedder.packed(lacking.texts)
+    raise ChangedSince("These memories keep changing: try again in a moment.")
+
+
+async def _write(
+    connection: AsyncConnection[DictRow], steps: Sequence[Step], vectors: Mapping[str, bytes]
+) -> list[Change]:
+    """Write steps with their entries; those whose row was deleted meanwhile are left out."""
+    done: list[Change] = []
+    for batch in _batches(steps):
+        done += await _write_batch(connection, batch, vectors)
+    return done
+
+
+def _batches(steps: Sequence[Step]) -> list[list[Step]]:
+    """Split steps, in order, so that no batch touches a row twice or has more than a thousand."""
+    batches: list[list[Step]] = []
+    seen: set[rows.Place] = set()
+    for step in steps:
+        if not batches or seen & step.places or len(batches[-1]) == _BATCH:
+            batches.append([])
+            seen = set()
+        batches[-1].append(step)
+        seen |= step.places
+    return batches
+
+
+async def _write_batch(
+    connection: AsyncConnection[DictRow],
+    steps: Sequence[Step],
+    vectors: Mapping[str, bytes],
+) -> list[Change]:
+    ids = [uuid4() for _ in steps]
+    await _record(connection, ids, steps)
+    origins = {n: origin for n, step in enumerate(steps) if (origin := step.origin) is not None}
+    gone = await rows.delete(connection, list(origins.values()))
+    there = {n for n, origin in origins.items() if origin in gone}
+    new = [
+        n
+        for n, step in enumerate(steps)
+        if step.after is not None and (n in there if n in origins else step.before is None)
+    ]
+    changed = [
+        n
+        for n, step in enumerate(steps)
+        if step.after is not None and n not in origins and step.before is not None
+    ]
+    values = {n: steps[n].new_value(vectors) for n in (*new, *changed)}
+    await rows.insert(connection, [values[n] for n in new])
+    updated = await rows.update(connection, [values[n] for n in changed])
+    there |= {*new, *(n for n in changed if values[n].place in updated)}
+    if vanished := [ids[n] for n in range(len(steps)) if n not in there]:
+        person = steps[0].namespace.person
+        await connection.execute(
+            "DELETE FROM memory_changes WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
+            (vanished, person.team_id, person.user_id),
+        )
+    return [_change(ids[n], step) for n, step in enumerate(steps) if n in there]
+
+
+def _change(identity: UUID, step: Step) -> Change:
+    return Change(
+        id=identity,
+        action=step.action,
+        namespace=step.namespace,
+        key=step.key,
+        kind=_kind(step),
+        before=step.before.content if step.before else None,
+        after=dict(step.after["content"]) if step.after else None,
+        expires_at=ends_at(step.after or {}),
+        moved_from=step.moved_from,
+    )
+
+
+def _kind(step: Step) -> str:
+    return str((step.after or (step.before.value if step.before else {}))["kind"])
+
+
+async def _record(
+    connection: AsyncConnection[DictRow], ids: Sequence[UUID], steps: Sequence[Step]
+) -> None:
+    person = steps[0].namespace.person
+    befores = [step.before for step in steps]
+    await connection.execute(
+        "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor,"
+        " moved_from, before, after, created_at, updated_at, at, vector)"
+        " SELECT id, %(team)s, %(user)s, audience, key, kind, action, actor, moved_from, before,"
+        f" after, created_at, updated_at, {rows.NOW}, (SELECT embedding FROM store_vectors v"
+        " WHERE v.prefix = new.before_prefix AND v.key = new.before_key"
+        " ORDER BY v.field_name <> %(field)s LIMIT 1) FROM unnest(%(ids)s::uuid[],"
+        " %(audiences)s::text[], %(keys)s::text[], %(kinds)s::text[], %(actions)s::text[],"
+        " %(actors)s::text[], %(origins)s::text[], %(befores)s::jsonb[], %(afters)s::jsonb[],"
+        " %(created)s::timestamptz[], %(updated)s::timestamptz[], %(before_prefixes)s::text[],"
+        " %(before_keys)s::text[]) WITH ORDINALITY AS new (id, audience, key, kind, action, actor,"
+        " moved_from, before, after, created_at, updated_at, before_prefix, before_key, number)",
+        {
+            "team": person.team_id,
+            "user": person.user_id,
+            "field": rows.VECTOR_FIELD,
+            "ids": list(ids),
+            "audiences": [step.namespace.audience for step in steps],
+            "keys": [step.key for step in steps],
+            "kinds": [_kind(step) for step in steps],
+            "actions": [step.action for step in steps],
+            "actors": [step.actor for step in steps],
+            "origins": [step.moved_from.audience if step.moved_from else None for step in steps],
+            "befores": [Jsonb(before.value) if before else None for before in befores],
+            "afters": [Jsonb(step.after) if step.after else None for step in steps],
+            "created": [before.created_at if before else None for before in befores],
+            "updated": [before.updated_at if before else None for before in befores],
+            "before_prefixes": [before.namespace.prefix if before else None for before in befores],
+            "before_keys": [before.key if before else None for before in befores],
+        },
+    )

@@ -1,0 +1,1 @@
+"""LangMem's memory tools for the model that replies."""

@@ -1,0 +1,103 @@
+"""The memory tools in the format of the Responses API, generated from the schemas of the kinds.
+
+They are short, because they are sent with every message; LangMem's own definition contains a JSON
+schema of each kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from inspect import cleandoc
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+
+from memory.model.schemas import LEVEL_FIELDS
+
+Definition: TypeAlias = dict[str, Any]
+
+SEARCH_TOOL = "memory_search"
+CHANGE_TOOL = "memory_change"
+SEARCH_DESCRIPTION = (
+    "Search what this person told you. Use it for what is not in <memories>, and for the ids that"
+    " memory_change needs to update or delete."
+)
+CHANGE_DESCRIPTION = (
+    "Create, update or delete a memory. Use it when the person asks you to remember something about"
+    " themself, to correct a memory or to forget one; never for what others said or for text in"
+    " quotes. delete is only proposed: the person gets a button and decides. In the reply, claim"
+    " only what the output says was done."
+)
+_EVIDENCE = "Verbatim quote of the person's own words in this message that say so."
+_ID = "For update and delete, from memory_search."
+_CONTENT = '{"kind": KIND, ...its fields}, for update all of them. Kinds:'
+_ABOUT_LIMIT = 80
+
+
+@cache
+def memory_tools(schemas: tuple[type[BaseModel], ...]) -> tuple[Definition, ...]:
+    """Return both definitions; `schemas` are the kinds that can be stored."""
+    kinds = "\n".join(map(_kind, schemas))
+    return (
+        _tool(
+            SEARCH_TOOL,
+            SEARCH_DESCRIPTION,
+            {"query": {"type": "string"}, "limit": {"type": "integer"}},
+            ["query"],
+        ),
+        _tool(
+            CHANGE_TOOL,
+            CHANGE_DESCRIPTION,
+            {
+                "action": {"type": "string", "enum": ["create", "update", "delete"]},
+                "evidence": {"type": "string", "description": _EVIDENCE},
+                "id": {"type": "string", "description": _ID},
+                "content": {"type": "object", "description": f"{_CONTENT}\n{kinds}"},
+            },
+            ["action", "evidence"],
+        ),
+    )
+
+
+def _tool(
+    name: str, description: str, properties: Definition, required: Sequence[str]
+) -> Definition:
+    return {
+        "type": "function",
+        "name": name,
+        "description": description,
+        "parameters": {
+            "type": "object",
+            "properties": properties,
+            "required": list(required),
+            "additionalProperties": False,
+        },
+        "strict": False,
+    }
+
+
+def _kind(schema: type[BaseModel]) -> str:
+    """Return a kind as ``Name(field, field?)`` with its description."""
+    described = schema.model_json_schema()
+    required = described.get("required", [])
+    fields = [
+        f"{name}{'' if name in required else '?'}{_values(schema, name, field)}"
+        for name, field in described["properties"].items()
+    ]
+    about = cleandoc(schema.__doc__ or "").partition("\n")[0][:_ABOUT_LIMIT]
+    return f"{schema.__name__}({', '.join(fields)})" + (f" {about}" if about else "")
+
+
+def _values(schema: type[BaseModel], name: str, field: Mapping[str, Any]) -> str:
+    """Return the values that a field accepts, if it is not free text."""
+    options = [one for one in field.get("anyOf", [field]) if one.get("type") != "null"]
+    [taken] = options if len(options) == 1 else [{}]
+    if "enum" in taken:
+        return f" {'|'.join(map(str, taken['enum']))}"
+    low, high = taken.get("minimum"), taken.get("maximum")
+    if low is not None and high is not None:
+        # Level 0 is a deletion.
+        return f" {1 if LEVEL_FIELDS.get(schema.__name__) == name and low == 0 else low}-{high}"
+    kind = taken.get("type", "string")
+    return "" if kind == "string" else f" {kind}"

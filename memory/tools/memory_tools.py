@@ -1,0 +1,285 @@
+"""LangMem's memory tools for a model that replies to one person: injected ids, checked writes.
+
+Origin of the tools: ``create_search_memory_tool`` and ``create_manage_memory_tool`` of LangMem
+(https://langchain-ai.github.io/langmem/reference/tools/), with shorter definitions.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+
+from memory.embeddings.embedder import Embedder
+from memory.formation.evidence import Words
+from memory.formation.proposals import Refused
+from memory.formation.questions import Question
+from memory.formation.user_store import Formed
+from memory.formation.verdicts import Verifier
+from memory.model.errors import EmbeddingsUnavailable, MemoryOff
+from memory.model.namespace import View
+from memory.model.schemas import SCHEMAS, level, subject
+from memory.postgres.database import Pool
+from memory.store.memories import Memory
+from memory.store.unit_of_work import Change, InCommit
+from memory.tools.arguments import read_arguments
+from memory.tools.definitions import (
+    CHANGE_DESCRIPTION,
+    CHANGE_TOOL,
+    SEARCH_DESCRIPTION,
+    SEARCH_TOOL,
+    Definition,
+    memory_tools,
+)
+from memory.tools.store import ToolStore
+
+SEARCH_LIMIT = 20
+MAX_CALLS = 12
+
+_ASKED = (
+    "The person is asked by buttons whether to store this: say so, and do not claim that anything"
+    " was changed."
+)
+_LATER = (
+    "Checking it took too long: the person's words wait and are remembered later. Say so, and do"
+    " not claim that it is remembered already."
+)
+_REFUSED = (
+    "The person is shown the reason privately and can store it anyway: say so in a few words, and"
+    " do not claim that you remembered it."
+)
+_NO_EVIDENCE = (
+    "The quote is not in the person's message: if they did say it, call again with their exact"
+    " words. Else do not claim that you remembered it."
+)
+_CREDENTIALS = "It holds a password, key or number that is never stored: say so."
+
+
+class MemoryTools:
+    """The tools for one message of one person.
+
+    `view` determines which memories are readable; `words` is the message, and a tool stores only
+    what it says. The model refers to memories only by id. `in_commit` is awaited inside each
+    transaction that writes; `MemoryOff` raised there undoes it. With `off` there are no tools;
+    without `verifier` only the evidence rule decides.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        embedder: Embedder,
+        view: View,
+        words: Words,
+        *,
+        schemas: Sequence[type[BaseModel]] = SCHEMAS,
+        in_commit: InCommit | None = None,
+        verifier: Verifier | None = None,
+        off: bool = False,
+    ) -> None:
+        self._store = ToolStore(pool, embedder, view, words, schemas, in_commit, verifier)
+        self._schemas = {schema.__name__: schema for schema in schemas}
+        self._view = view
+        self._off = off
+        self._calls = 0
+        self._refused: list[Refused] = []
+        self._tools: dict[str, Any] = {}
+
+    def switch_off(self) -> None:
+        """Stop reading and writing, because the person just asked for it."""
+        self._off = True
+        self._refused.clear()
+
+    @property
+    def to_forget(self) -> tuple[Memory, ...]:
+        """The memories whose deletion is proposed; the person decides."""
+        return tuple(self._store.to_forget.values())
+
+    @property
+    def shown(self) -> tuple[Memory, ...]:
+        """The memories that a search has shown the model."""
+        return tuple(self._store.shown.values())
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What the tools stored or updated."""
+        return tuple(self._store.changes)
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """The questions that the person is asked after the reply."""
+        return tuple(self._store.questions)
+
+    @property
+    def tokens(self) -> int:
+        """The tokens that the verdicts have used so far."""
+        return self._store.tokens
+
+    @property
+    def refused(self) -> tuple[Refused, ...]:
+        """The refused proposals, without those that a later call stored after all."""
+        return tuple(self._refused)
+
+    def definitions(self) -> list[Definition]:
+        """Return the tools as the Responses API takes them."""
+        return [] if self._off else list(memory_tools(tuple(self._schemas.values())))
+
+    async def call(self, name: str, arguments: str) -> str:
+        """Run one function call of the model; return its output, which may be an error for it.
+
+        Raises `psycopg.OperationalError` when the database is away; nothing else gets out.
+        """
+        self._calls += 1
+        if self._calls > MAX_CALLS:
+            return _error("Too many tool calls for one message. Answer now.")
+        given = read_arguments(arguments)
+        if given is None:
+            return _error("The arguments are not a JSON object.")
+        if name not in (SEARCH_TOOL, CHANGE_TOOL):
+            return _error(f"There is no tool {name[:40]!r}.")
+        if self._off:
+            return _error("Memory is switched off: nothing is read or stored. Say so.")
+        return await (self._search(given) if name == SEARCH_TOOL else self._change(given))
+
+    async def _search(self, given: Mapping[str, Any]) -> str:
+        query = str(given.get("query") or "")
+        limit = given.get("limit")
+        bounded = min(max(limit, 1), SEARCH_LIMIT) if isinstance(limit, int) else SEARCH_LIMIT
+        await self._langmem()[SEARCH_TOOL].ainvoke({"query": query, "limit": bounded})
+        return _json([_shown(memory) for memory in self._store.found])
+
+    async def _change(self, given: Mapping[str, Any]) -> str:
+        action, identity = given.get("action"), given.get("id")
+        if action not in ("create", "update", "delete"):
+            return _error("`action` is create, update or delete.")
+        if action == "create":
+            if identity is not None:
+                return _error("A new memory gets its id when it is stored: leave `id` out.")
+        elif not (_is_uuid(identity) and await self._store.knows(str(identity))):
+            return _error("There is no memory with that id. Search first and use its id.")
+        if action == "delete":
+            await self._langmem()[CHANGE_TOOL].ainvoke({"action": action, "id": identity})
+            return _json({"proposed": True, "done": False, "id": str(identity)})
+        content = self._content(given)
+        if isinstance(content, str):
+            return _error(content)
+        self._store.outcome = None
+        arguments = {"action": action, "content": content}
+        if identity is not None:
+            arguments["id"] = identity
+        try:
+            await self._langmem()[CHANGE_TOOL].ainvoke(arguments)
+        except MemoryOff:
+            return _error("Nothing was stored: the person has switched memory off. Say so.")
+        except EmbeddingsUnavailable:
+            return _error("Nothing was stored: the memory is not reachable. Say so.")
+        return self._told(self._store.outcome)
+
+    def _content(self, given: Mapping[str, Any]) -> dict[str, Any] | str:
+        """Return valid content with its evidence, or an error message."""
+        content, evidence = given.get("content"), given.get("evidence")
+        if not isinstance(evidence, str) or not evidence.strip():
+            return "`evidence` is empty: quote the person's own words from this message."
+        kind = content.get("kind") if isinstance(content, dict) else None
+        schema = self._schemas.get(kind) if isinstance(kind, str) else None
+        if not isinstance(content, dict) or schema is None:
+            kinds = ", ".join(self._schemas)
+            return f"`content` is an object with `kind`, one of {kinds}, and the fields of it."
+        fields = {name: value for name, value in content.items() if name in schema.model_fields}
+        try:
+            valid = schema.model_validate(fields).model_dump(mode="json")
+        except ValidationError as problem:
+            return f"`content` is not valid for {schema.__name__}: {_faults(problem)}."
+        if not subject(schema.__name__, valid).strip():
+            return f"`content` does not say what it is about: fill in the fields of {kind}."
+        if level(schema.__name__, valid) == 0:
+            # Level 0 removes a memory, and only a click by the person may do that.
+            return "To forget a memory use the action delete. A dislike is a low score above 0."
+        return {"kind": schema.__name__, **valid, "evidence": evidence}
+
+    def _told(self, outcome: Formed | None) -> str:
+        if outcome is None:
+            return _error("Nothing was stored. Do not claim that you remembered it.")
+        if outcome.late:
+            return _json({"done": False, "later": _LATER})
+        if outcome.changes:
+            stored = {change.kind for change in outcome.changes}
+            self._refused = [one for one in self._refused if one.kind not in stored]
+            return _json(
+                [
+                    {
+                        "done": change.action,
+                        "id": change.key,
+                        "kind": change.kind,
+                        "content": change.after,
+                    }
+                    for change in outcome.changes
+                ]
+            )
+        if outcome.questions:
+            return _json({"done": False, "asked": _ASKED})
+        self._refused += [one for one in outcome.refused if one not in self._refused]
+        reason = outcome.refused[0].reason if outcome.refused else "unsupported"
+        shown = {"no_evidence": _NO_EVIDENCE, "secret": _CREDENTIALS}.get(reason, _REFUSED)
+        return _json({"done": False, "refused": reason, "shown": shown})
+
+    def _langmem(self) -> dict[str, Any]:
+        if not self._tools:
+            self._tools = _langmem_tools(self._view.own.parts, self._store)
+        return self._tools
+
+
+def _langmem_tools(namespace: tuple[str, ...], store: ToolStore) -> dict[str, Any]:
+    with warnings.catch_warnings():
+        # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from langmem import (  # type: ignore[import-untyped]
+            create_manage_memory_tool,
+            create_search_memory_tool,
+        )
+    return {
+        SEARCH_TOOL: create_search_memory_tool(
+            namespace, instructions=SEARCH_DESCRIPTION, store=store, name=SEARCH_TOOL
+        ),
+        CHANGE_TOOL: create_manage_memory_tool(
+            namespace,
+            instructions=CHANGE_DESCRIPTION,
+            schema=dict[str, Any],  # already validated against its kind
+            store=store,
+            name=CHANGE_TOOL,
+        ),
+    }
+
+
+def _shown(memory: Memory) -> dict[str, Any]:
+    return {
+        "id": memory.key,
+        "kind": memory.kind,
+        "content": memory.content,
+        "since": memory.created_at.date().isoformat(),
+    }
+
+
+def _json(output: object) -> str:
+    return json.dumps(output, ensure_ascii=False, default=str)
+
+
+def _error(sentence: str) -> str:
+    return _json({"error": sentence})
+
+
+def _is_uuid(value: object) -> bool:
+    try:
+        UUID(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+def _faults(problem: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors()[:5]
+    )[:300]

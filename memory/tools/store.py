@@ -1,0 +1,136 @@
+"""The store of LangMem's tools: searches use recall, puts are judged, deletes are proposals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from pydantic import BaseModel
+
+from memory.embeddings.embedder import Embedder
+from memory.formation.evidence import TypedMessage, Words
+from memory.formation.proposals import Refused
+from memory.formation.questions import Question
+from memory.formation.user_store import Formed, UserStore
+from memory.formation.verdicts import Verifier
+from memory.model.errors import FormationUnavailable
+from memory.model.namespace import View
+from memory.postgres.database import Pool
+from memory.recall.search import recall_memories
+from memory.store.memories import Memory, list_memories
+from memory.store.unit_of_work import Change, InCommit
+
+JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on what a tool stores
+
+
+class ToolStore(BaseStore):
+    """The store for one message: what was found, changed, and proposed for deletion."""
+
+    supports_ttl = False
+
+    def __init__(
+        self,
+        pool: Pool,
+        embedder: Embedder,
+        view: View,
+        words: Words,
+        schemas: Sequence[type[BaseModel]],
+        in_commit: InCommit | None = None,
+        verifier: Verifier | None = None,
+    ) -> None:
+        self._pool = pool
+        self._embedder = embedder
+        self._view = view
+        self._words = words
+        self._in_commit = in_commit
+        self._schemas = schemas
+        self._verifier = verifier
+        self.found: list[Memory] = []
+        self.shown: dict[str, Memory] = {}
+        self.to_forget: dict[str, Memory] = {}
+        self.changes: list[Change] = []
+        self.questions: list[Question] = []
+        self.refused: list[Refused] = []
+        self.tokens = 0
+        self.outcome: Formed | None = None
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Raise: everything here is asynchronous."""
+        raise NotImplementedError("A person's memories are read and written asynchronously only.")
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Answer LangMem's operations one after the other."""
+        return [await self._answer(op) for op in ops]
+
+    async def knows(self, key: str) -> bool:
+        """Return whether the person may see a memory with that key here."""
+        return await self._memory(key) is not None
+
+    async def _memory(self, key: str) -> Memory | None:
+        memories = await list_memories(self._pool, self._view.person)
+        return next((m for m in memories if m.key == key and self._view.allows(m.namespace)), None)
+
+    async def _answer(self, op: Op) -> Result:
+        if isinstance(op, SearchOp):
+            recalled = await recall_memories(
+                self._pool, self._embedder, self._view, op.query or " ", always=False
+            )
+            self.found = list(recalled.memories)[: op.limit]
+            self.shown |= {memory.reference: memory for memory in self.found}
+            return [_item(memory) for memory in self.found]
+        if isinstance(op, PutOp) and op.value is None:
+            memory = await self._memory(op.key)
+            if memory is not None:
+                self.to_forget[memory.reference] = memory
+            return None
+        if isinstance(op, PutOp):
+            await self._put(op)
+            return None
+        if isinstance(op, GetOp):
+            return None
+        raise NotImplementedError("A person's memories can be searched and written only.")
+
+    async def _put(self, op: PutOp) -> None:
+        """Store the tool's content, which includes `evidence`, if the verdict accepts it."""
+        content = dict((op.value or {}).get("content") or {})
+        kind = str(content.pop("kind", ""))
+        message = TypedMessage(self._words)
+        memory = await self._memory(op.key)
+        store = await UserStore.load(
+            self._pool,
+            self._embedder,
+            self._view,
+            [message],
+            schemas=self._schemas,
+            also=[memory] if memory else [],
+        )
+        namespace = memory.namespace if memory else self._view.own
+        await store.aput(namespace.parts, op.key, {"kind": kind, "content": content})
+        try:
+            async with asyncio.timeout(JUDGED_WITHIN):
+                self.tokens += await store.judge(self._verifier)
+            self.outcome = await store.commit(self._within, at=datetime.now(UTC))
+        except (TimeoutError, FormationUnavailable):
+            self.outcome = Formed(changes=(), refused=(), late=True)
+            return
+        self.changes += self.outcome.changes
+        self.questions += self.outcome.questions
+        self.refused += self.outcome.refused
+
+    async def _within(self, connection: AsyncConnection[DictRow], _: Formed) -> None:
+        if self._in_commit is not None:
+            await self._in_commit(connection)
+
+
+def _item(memory: Memory) -> SearchItem:
+    return SearchItem(
+        memory.namespace.parts,
+        memory.key,
+        {"kind": memory.kind, "content": memory.content},
+        memory.created_at,
+        memory.updated_at,
+    )

@@ -1,0 +1,1 @@
+"""Copies of published specifications in ``tests/data``, and the checks of traffic against them."""

@@ -1,0 +1,219 @@
+"""Validates JSON against the copied OpenAI schemas, with errors that name the place and the rule.
+
+The verdict is JSON Schema's (draft 2020-12, by ``jsonschema``) with these readings of OpenAPI:
+
+- An object that lists its properties has no others, unless it says ``additionalProperties``:
+  OpenAI refuses unknown parameters (``unknown_parameter``).
+- ``oneOf`` means ``anyOf``: OpenAI's alternatives overlap (EasyInputMessage and InputMessage).
+- ``nullable: true`` allows null, as OpenAPI 3.0 defines; the file says 3.1, which lacks it.
+- ``allOf`` is one object with the properties of all parts.
+- Of alternatives that all fail, those with the value's own ``type`` and ``role`` are reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+
+from tests.conformance.departures import DEPARTURES, Departure
+from tests.conformance.document import Json, read
+from tests.conformance.openai_schemas import PATH
+
+_LOCAL: Final = "#/components/schemas/"
+_DISCRIMINATORS: Final = ("type", "role")
+_SHOWN: Final = 80
+
+
+class Schemas:
+    """The schemas of one copy, ready to validate with; each is prepared when it is first used."""
+
+    def __init__(self, given: Mapping[str, Any], departures: Sequence[Departure] = ()) -> None:
+        self.given = given
+        self._departures = departures
+        self._ready: dict[str, Json] = {}
+        kind: Any = extend(Draft202012Validator, {"$ref": self._reference, "anyOf": self._any_of})  # type: ignore[no-untyped-call]
+        self._validator = kind({})
+
+    def problems(self, name: str, value: Any) -> list[str]:
+        """Return what is wrong with `value` by the schema `name`, each with place and rule."""
+        validator = self._validator.evolve(schema={"$ref": _LOCAL + name})
+        return sorted({_sentence(error) for error in validator.iter_errors(value)})
+
+    def schema(self, name: str) -> Json:
+        """Return a schema as it is validated with."""
+        if name not in self._ready:
+            prepared = self._prepared(self.given[name], name)
+            for one in self._departures:
+                if one.schema == name:
+                    prepared = _departed(prepared, one)
+            self._ready[name] = prepared
+        return self._ready[name]
+
+    def _prepared(self, node: Any, name: str) -> Any:
+        if isinstance(node, list):
+            return [self._prepared(one, name) for one in node]
+        if not isinstance(node, dict):
+            return node
+        if node.get("nullable"):
+            rest = {key: value for key, value in node.items() if key != "nullable"}
+            return {"anyOf": [self._prepared(rest, name), {"type": "null"}]}
+        if "$recursiveRef" in node:
+            return {"$ref": _LOCAL + name}
+        if "allOf" in node:
+            return self._prepared(self._merged(node), name)
+        prepared = {
+            "anyOf" if key == "oneOf" else key: (
+                {field: self._prepared(one, name) for field, one in value.items()}
+                if key == "properties"
+                else self._prepared(value, name)
+            )
+            for key, value in node.items()
+        }
+        if "properties" in prepared:
+            prepared.setdefault("additionalProperties", False)
+        return prepared
+
+    def _merged(self, node: Json) -> Json:
+        """One object in place of ``allOf``."""
+        properties: Json = {}
+        required: list[str] = []
+        for part in node["allOf"]:
+            whole = self.given[part["$ref"].removeprefix(_LOCAL)] if "$ref" in part else part
+            if "allOf" in whole:
+                whole = self._merged(whole)
+            properties |= whole.get("properties", {})
+            required += whole.get("required", [])
+        return {"type": "object", "properties": properties, "required": required}
+
+    def _target(self, schema: Json) -> Json:
+        """The schema itself, or the one that it refers to."""
+        while "$ref" in schema:
+            schema = self.schema(schema["$ref"].removeprefix(_LOCAL))
+        return schema
+
+    def _reference(
+        self, validator: Any, reference: str, instance: Any, _: Json
+    ) -> Iterator[ValidationError]:
+        name = reference.removeprefix(_LOCAL)
+        yield from validator.descend(instance, self.schema(name), schema_path=_Named(name))
+
+    def _any_of(
+        self, validator: Any, _: list[Json], instance: Any, schema: Json
+    ) -> Iterator[ValidationError]:
+        branches = self._branches(schema)
+        fitting = [one for one in branches if self._has_type_of(one, instance)]
+        for name in _DISCRIMINATORS:
+            same = [one for one in fitting if self._may_have(one, name, instance)]
+            if fitting and not same:
+                allowed = {str(value) for one in fitting for value in self._values(one, name)}
+                yield _wrong_discriminator(name, instance, sorted(allowed))
+                return
+            fitting = same
+        found: list[list[ValidationError]] = []
+        for branch in fitting:
+            errors = list(validator.descend(instance, branch))
+            if not errors:
+                return
+            found.append(errors)
+        if found:
+            yield from min(found, key=len)
+        else:
+            names = sorted({str(self._target(one).get("type")) for one in branches})
+            yield ValidationError(f"is {_shown(instance)}; allowed: {', '.join(names)}")
+
+    def _branches(self, schema: Json) -> list[Json]:
+        """The alternatives, with those of an alternative that is only alternatives in its place."""
+        found: list[Json] = []
+        for branch in schema["anyOf"]:
+            target = self._target(branch)
+            found += self._branches(target) if "anyOf" in target else [branch]
+        return found
+
+    def _has_type_of(self, branch: Json, instance: Any) -> bool:
+        target = self._target(branch)
+        kind = target.get("type") or ("object" if "properties" in target else None)
+        return kind is None or self._validator.is_type(instance, kind)
+
+    def _may_have(self, branch: Json, name: str, instance: Any) -> bool:
+        if not isinstance(instance, dict):
+            return True
+        target = self._target(branch)
+        if name not in instance:
+            return name not in target.get("required", ())
+        if name not in target.get("properties", ()):
+            return target.get("additionalProperties") is not False
+        values = self._values(branch, name)
+        return not values or instance[name] in values
+
+    def _values(self, branch: Json, name: str) -> list[Any]:
+        schema = self._target(self._target(branch).get("properties", {}).get(name, {}))
+        inner = [self._target(one) for one in schema.get("anyOf", [schema])]
+        if any("enum" not in one and one.get("type") != "null" for one in inner):
+            return []
+        return [value for one in inner for value in one.get("enum", [None])]
+
+
+def _departed(prepared: Json, departure: Departure) -> Json:
+    """A prepared schema that also takes what `departure` says."""
+    if not departure.field:
+        return {"anyOf": [prepared, departure.accepts]}
+    fields = prepared["properties"]
+    known = [fields[departure.field]] if departure.field in fields else []
+    return {
+        **prepared,
+        "properties": {**fields, departure.field: {"anyOf": [*known, departure.accepts]}},
+    }
+
+
+class _Named(str):
+    """The name of a schema within the path of an error."""
+
+    __slots__ = ()
+
+
+@cache
+def openai_schemas() -> Schemas:
+    """The schemas of the copy in the repository."""
+    return Schemas(read(PATH).sections["schemas"], DEPARTURES)
+
+
+def _wrong_discriminator(name: str, instance: Json, allowed: list[str]) -> ValidationError:
+    given = f"is {_shown(instance[name])}" if name in instance else "is missing"
+    return ValidationError(f"{name!r} {given}; allowed here: {', '.join(allowed)}")
+
+
+def _sentence(error: ValidationError) -> str:
+    """The place, what is wrong with it, and the schema that says so."""
+    place = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in error.path)
+    names = [one for one in error.schema_path if isinstance(one, _Named)]
+    schema = f" (schema {names[-1]})" if names else ""
+    return f"{place.lstrip('.') or 'body'}: {_reason(error)}{schema}"
+
+
+def _reason(error: ValidationError) -> str:
+    given: Any = error.instance
+    rule: Any = error.validator_value
+    schema: Any = error.schema
+    match error.validator:
+        case "additionalProperties" if rule is False:
+            known = schema["properties"]
+            unknown = ", ".join(sorted(set(given) - set(known)))
+            return f"unknown field {unknown}; known: {', '.join(sorted(known))}"
+        case "required":
+            return f"missing field {', '.join(name for name in rule if name not in given)}"
+        case "enum":
+            return f"is {_shown(given)}; allowed: {', '.join(map(str, rule))}"
+        case "type":
+            return f"is {_shown(given)}, not of type {rule}"
+        case _:
+            return str(error.message)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

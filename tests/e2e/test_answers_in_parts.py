@@ -1,0 +1,52 @@
+"""Answers of several messages, and files that the model refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from bot.locale import say
+from tests.e2e.world import World
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.mark.one_mode
+def test_commentary_is_a_task_and_is_not_stored(world: World) -> None:
+    """It is in the stream while the answer comes; the message and the history have the answer."""
+    ann = world.human()
+    world.script_items(
+        {"type": "message", "text": "Let me look that up.", "phase": "commentary"},
+        {"type": "web_search", "query": "release"},
+        {"type": "message", "text": "It is on Monday.", "phase": "final_answer"},
+        {"type": "message", "text": "At noon."},
+    )
+    said = world.say(ann, "When is the release?")
+    assert world.reply(said).parts == ["It is on Monday.\n\nAt noon."]
+    streamed = [
+        call["args"]
+        for name in ("startStream", "appendStream", "stopStream")
+        for call in world.calls(f"chat.{name}")
+    ]
+    assert "Let me look that up." in json.dumps(streamed)
+    world.ask(ann, "Thanks", under=said)
+    [thanked] = world.prompts("Thanks")
+    assert "It is on Monday.\\n\\nAt noon." in json.dumps(thanked["body"]["input"])
+    assert "look that up" not in json.dumps(thanked["body"]["input"])
+
+
+@pytest.mark.one_mode
+def test_an_image_that_is_refused_is_named(world: World) -> None:
+    """The words are answered once more without the file, and the answer says which it was."""
+    ann = world.human()
+    content = base64.b64encode(PNG).decode()
+    file = world.playground("files", {"user": ann.id, "name": "cat.png", "content": content})
+    world.model_fault(event="failed", error_code="image_parse_error")
+    reply = world.ask(ann, "Hello", file_ids=[file["id"]])
+    assert reply.text.startswith("Hello!")
+    assert reply.text.endswith(say("en", "files_model", names="`cat.png`"))
+    assert len(world.journal("reply", "responses")) == 2

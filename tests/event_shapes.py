@@ -1,0 +1,130 @@
+"""Events made of the shapes that Slack publishes, and mutations of them.
+
+The shapes are those of slackapi/java-slack-sdk, with every value blanked: see the first lines of
+tests/data/slack/events.json.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from tests.conftest import ROOT
+
+PUBLISHED: dict[str, dict[str, Any]] = json.loads(
+    (ROOT / "tests/data/slack/events.json").read_text(encoding="utf-8")
+)["events"]
+TEAM, GONE, USER, CHANNEL = "T0SHAPE0001", "T0GONE00001", "U0SHAPE0001", "C0SHAPE0001"
+WORDS = "I collect xylophone records"
+_DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
+_OF_BOTS = ("bot_id", "bot_profile", "app_id", "username")
+_DEEP = "@deep@"
+_NESTED = "[" * 100_000 + "]" * 100_000
+_TYPES: tuple[Any, ...] = (True, 0, -1, 2**63, 1e308, [], {}, [[]], [None], {"": None}, ["x"])
+_TEXTS = ("", " ", "\x00", "\ud800", "../..", "<@U1>", "x" * 100_000, "ア" * 30_000)
+_TIMES = (
+    "9" * 30,
+    "9999999999.000001",
+    "0.0",
+    "-1",
+    "nan",
+    "1e9",
+    "1.2.3",
+    "１７００００００００.1",
+)
+
+
+def filled(name: str, number: int) -> dict[str, Any]:
+    """Return a published shape with values of the form that Slack sends, as delivery `number`."""
+    shape = copy.deepcopy(PUBLISHED[name])
+    event = shape["event"]
+    team = GONE if event["type"] in _DEPARTURES else TEAM
+    found: dict[str, Any] = _filled(shape, "", "", team, f"{time.time() - 60 + number / 1e4:.6f}")
+    found |= {"type": "event_callback", "event_id": f"Ev{number:09}", "enterprise_id": None}
+    found["event_time"] = int(time.time())
+    event = found["event"]
+    if event["type"] in ("message", "app_mention") and event.get("subtype") != "bot_message":
+        for field in _OF_BOTS:
+            event.pop(field, None)
+    return found
+
+
+def _filled(value: Any, key: str, parent: str, team: str, ts: str) -> Any:
+    if isinstance(value, dict):
+        parts = {k: _filled(v, k, key or parent, team, ts) for k, v in value.items()}
+        return {k: v for k, v in parts.items() if (k, v) != ("subtype", "")}
+    if isinstance(value, list):
+        return [_filled(one, key, parent, team, ts) for one in value]
+    if value != "":
+        return value
+    if key.endswith("ts") or key == "latest":
+        return ts
+    of = parent if key == "id" else key
+    for part, id_of in (("enterprise", "E0SHAPE0001"), ("team", team), ("user", USER)):
+        if part in of:
+            return id_of
+    if "channel" in of and key != "channel_type":
+        return CHANNEL
+    return {"channel_type": "im", "tab": "home", "text": WORDS, "subtype": ""}.get(key, "x")
+
+
+def mutations(count: int, seed: int, *kinds: str) -> Iterator[tuple[str, bytes]]:
+    """Yield names and bodies of `count` mutations, of events of these types only, if any is given.
+
+    They are the same for the same seed, but for the time.
+
+    Fields are deleted, set to null, to another type, to absurd texts and times, and nested deeply.
+    """
+    chance = random.Random(seed)
+    names = [
+        name
+        for name, shape in sorted(PUBLISHED.items())
+        if not kinds or shape["event"]["type"] in kinds
+    ]
+    for number in range(count):
+        name = names[number % len(names)]
+        payload = filled(name, seed * 10_000 + number)
+        for _ in range(chance.choice((1, 1, 2))):
+            # The event itself is what the app reads.
+            part = payload if chance.random() < 0.3 else payload.get("event")
+            _mutate(part if isinstance(part, dict) and part else payload, chance)
+        yield name, json.dumps(payload).replace(json.dumps(_DEEP), _NESTED).encode()
+
+
+def _mutate(payload: dict[str, Any], chance: random.Random) -> None:
+    holder, key = chance.choice(list(_places(payload)))
+    match chance.randrange(7):
+        case 0:
+            del holder[key]
+        case 1:
+            holder[key] = None
+        case 2:
+            holder[key] = copy.deepcopy(chance.choice(_TYPES))
+        case 3:
+            holder[key] = chance.choice(_TEXTS)
+        case 4:
+            holder[key] = chance.choice(_TIMES)
+        case 5:
+            holder[key] = [holder[key]] if chance.random() < 0.5 else {"value": holder[key]}
+        case _:
+            deep: Any = _DEEP
+            if chance.random() < 0.7:
+                for _ in range(chance.choice((10, 70, 300))):
+                    deep = [deep] if chance.random() < 0.5 else {"x": deep}
+                deep = json.loads(json.dumps(deep).replace(json.dumps(_DEEP), '"x"'))
+            holder[key] = deep
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield value, key
+            yield from _places(one)
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            yield value, index
+            yield from _places(one)

@@ -1,0 +1,207 @@
+"""Every event shape that Slack publishes, and mutations of them, at the app's HTTP endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import io
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from bot.intake import CheckedApp
+from bot.listeners.events import EVENTS
+from bot.listeners.privately import PrivateAnswers
+from bot.running.front import build_app
+from bot.running.web import create_web_app
+from tests.event_shapes import CHANNEL, GONE, PUBLISHED, TEAM, USER, WORDS, filled, mutations
+from tests.integration.wired import Wired
+
+# One migrated database for all of these tests.
+pytestmark = pytest.mark.one_database
+
+SECRET = "a signing secret of a test"
+MUTATIONS = 1_200
+SENDERS = 4
+TABLES: tuple[LiteralString, ...] = (
+    "inbox_events",
+    "turns",
+    "person_settings",
+    "viewed",
+    "home_views",
+    "prompted",
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The app's web server, as Slack sees it."""
+
+    url: str
+    bolt: CheckedApp
+    session: aiohttp.ClientSession
+
+    async def post(self, body: bytes) -> int:
+        """Deliver a signed body as Slack does; return the status of the response."""
+        at = str(int(time.time()))
+        signed = hmac.new(SECRET.encode(), b"v0:" + at.encode() + b":" + body, hashlib.sha256)
+        headers = {
+            "X-Slack-Request-Timestamp": at,
+            "X-Slack-Signature": f"v0={signed.hexdigest()}",
+            "Content-Type": "application/json",
+        }
+        async with self.session.post(self.url, data=io.BytesIO(body), headers=headers) as answer:
+            await answer.read()
+            return answer.status
+
+    async def statuses(self, bodies: Iterable[tuple[str, bytes]]) -> dict[str, Counter[int]]:
+        """Deliver bodies, a few at a time; return the statuses by name."""
+        found: dict[str, Counter[int]] = {}
+        waiting = iter(bodies)
+
+        async def send() -> None:
+            for name, body in waiting:
+                status = await self.post(body)
+                found.setdefault(name, Counter())[status] += 1
+
+        await asyncio.gather(*(send() for _ in range(SENDERS)))
+        return found
+
+
+@pytest.fixture
+async def endpoint(app: Wired) -> AsyncIterator[Endpoint]:
+    """The app behind aiohttp's server, with PostgreSQL; no worker runs."""
+    wiring = app.wiring
+    bolt = build_app(wiring, PrivateAnswers(wiring.people, wiring.homes))
+
+    async def ready() -> str | None:
+        return None
+
+    served = create_web_app(ready=ready, app=bolt, signing_secret=SECRET)
+    runner = web.AppRunner(served, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with aiohttp.ClientSession() as session:
+        yield Endpoint(f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events", bolt, session)
+    await runner.cleanup()
+
+
+def faults(records: Iterable[logging.LogRecord]) -> list[str]:
+    """Return what was logged of exceptions, and every line at ERROR."""
+    return [
+        record.getMessage()
+        for record in records
+        if record.levelno >= logging.ERROR or record.exc_info or "Error at" in record.getMessage()
+    ]
+
+
+async def test_all_96_published_shapes_are_acknowledged(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each published shape is answered 200 without an exception, blank and filled in."""
+    assert len(PUBLISHED) == 96
+    blank = [(name, json.dumps(shape).encode()) for name, shape in PUBLISHED.items()]
+    whole = [
+        (name, json.dumps(filled(name, number)).encode())
+        for number, name in enumerate(sorted(PUBLISHED))
+    ]
+    found = await endpoint.statuses([*blank, *whole])
+    assert {name: counts for name, counts in found.items() if counts != {200: 2}} == {}
+    assert faults(caplog.records) == []
+    blank_kinds = set(endpoint.bolt.malformed.counts)
+    assert blank_kinds <= {f"event {shape['event']['type']}" for shape in PUBLISHED.values()}
+
+
+async def test_unknown_types_are_not_malformed(endpoint: Endpoint) -> None:
+    """An event of a type that the app does not subscribe to is not counted as malformed."""
+    for number, (name, shape) in enumerate(sorted(PUBLISHED.items())):
+        if shape["event"]["type"] not in EVENTS:
+            assert await endpoint.post(json.dumps(filled(name, 900 + number)).encode()) == 200
+    assert endpoint.bolt.malformed.counts == {}
+
+
+async def test_a_filled_message_is_stored(endpoint: Endpoint, app: Wired) -> None:
+    """The filled shapes are valid: a direct message among them is stored as it was written."""
+    assert await endpoint.post(json.dumps(filled("MessagePayload", 777)).encode()) == 200
+    [row] = app.rows("SELECT message FROM inbox_events WHERE event_id = 'Ev000000777'")
+    assert row["message"]["text"] == WORDS
+    assert endpoint.bolt.malformed.counts == {}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "seed", "malformed_kinds"), [((), 15, 10), (EVENTS, 16, 12)], ids=["all", "handled"]
+)
+async def test_mutated_shapes_are_acknowledged(
+    endpoint: Endpoint,
+    app: Wired,
+    caplog: pytest.LogCaptureFixture,
+    kinds: Sequence[str],
+    seed: int,
+    malformed_kinds: int,
+) -> None:
+    """1,200 mutations: answered 200, no exception, one line for each kind, no rows of others."""
+    bystander = app.slack.place()
+    await app.ask(bystander, "I love ramen")
+    before = {table: rows_of(app, table, bystander.user) for table in TABLES}
+    caplog.clear()
+    found = await endpoint.statuses(mutations(MUTATIONS, seed, *kinds))
+    wrong = {name: counts for name, counts in found.items() if set(counts) != {200}}
+    assert wrong == {}
+    assert sum(counts.total() for counts in found.values()) == MUTATIONS
+    assert faults(caplog.records) == []
+    assert WORDS not in caplog.text
+    malformed = [r for r in caplog.records if "malformed" in r.getMessage()]
+    assert len(malformed) == len(endpoint.bolt.malformed.counts) >= malformed_kinds
+    assert {table: rows_of(app, table, bystander.user) for table in TABLES} == before
+    strangers = {
+        (table, str(row["user_id"]))
+        for table in TABLES
+        for row in app.rows(
+            f"SELECT DISTINCT user_id FROM {table} WHERE team_id = ANY(%s)", [TEAM, GONE]
+        )
+        if row["user_id"] != USER
+    }
+    assert strangers == set()
+    kept = app.rows("SELECT DISTINCT channel_id FROM inbox_events WHERE team_id = %s", TEAM)
+    assert kept == [{"channel_id": CHANNEL}]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{}", 400),
+        (b"[]", 400),
+        (b'{"text": "xylophone"}', 400),
+        (b'{"type": "event_callback"', 400),
+        (b'{"type": "event_callback"}', 200),
+        (b'{"event": "xylophone"}', 200),
+        (b'{"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1}', 200),
+        (b'{"type": "of_the_future", "event": {"type": "of_the_future"}}', 200),
+    ],
+)
+async def test_what_is_no_event_at_all(endpoint: Endpoint, body: bytes, status: int) -> None:
+    """A signed body that is no payload of Slack's is answered 400, a malformed event 200."""
+    assert await endpoint.post(body) == status
+
+
+async def test_slacks_rate_limit_is_logged(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The operator reads in the log that Slack left events out."""
+    limited: dict[str, Any] = {"type": "app_rate_limited", "team_id": TEAM}
+    await endpoint.post(json.dumps(limited).encode())
+    assert "events of a minute are missing" in caplog.text
+
+
+def rows_of(app: Wired, table: LiteralString, user: str) -> list[dict[str, Any]]:
+    """Return a person's rows in a table."""
+    return app.rows(f"SELECT * FROM {table} WHERE user_id = %s", user)

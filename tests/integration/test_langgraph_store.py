@@ -1,0 +1,329 @@
+"""LangGraph's own store on the tables that Kioku migrated, and where `UserStore` departs from it.
+
+The first part checks what LangGraph's tests of its PostgreSQL store check, in our words:
+https://github.com/langchain-ai/langgraph, libs/checkpoint-postgres/tests/test_async_store.py at
+f09cfe8 (2026-08-20; MIT). The second has one test for each line of docs/reference/user-store.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from langgraph.store.base import (
+    GetOp,
+    InvalidNamespaceError,
+    Item,
+    ListNamespacesOp,
+    MatchCondition,
+    PutOp,
+    SearchOp,
+)
+from langgraph.store.postgres import AsyncPostgresStore
+from langgraph.store.postgres.base import PostgresIndexConfig
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+
+from memory.model.namespace import PUBLIC
+from tests.conftest import ROOT, SPACE
+from tests.integration.test_user_store import ALICE, OWN, Room, food, put, quoted
+from tests.integration.test_user_store import room as room
+
+DOCUMENTS = ("test", "documents")
+PICTURES = ("test", "pictures")
+DIMENSIONS = SPACE.dimensions
+
+
+async def embed(texts: Sequence[str]) -> list[list[float]]:
+    """Return vectors in which a text is near those with the same words."""
+    found = []
+    for text in texts:
+        vector = [0.0] * DIMENSIONS
+        for word in re.findall(r"\w+", text.lower()):
+            vector[sum(word.encode()) % DIMENSIONS] += 1.0
+        found.append(vector)
+    return found
+
+
+@pytest.fixture
+async def connection(database: str) -> AsyncIterator[AsyncConnection[DictRow]]:
+    """A connection of the owner's to a database that Kioku migrated."""
+    async with await AsyncConnection.connect(
+        database, autocommit=True, prepare_threshold=0, row_factory=dict_row
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def store(connection: AsyncConnection[DictRow]) -> AsyncPostgresStore:
+    """LangGraph's store, set up by Kioku's migrations alone."""
+    return AsyncPostgresStore(connection)
+
+
+@pytest.fixture
+async def searchable(connection: AsyncConnection[DictRow]) -> AsyncPostgresStore:
+    """The same with vectors of the size that Kioku migrated."""
+    index = PostgresIndexConfig(dims=DIMENSIONS, embed=embed, fields=["text"])
+    return AsyncPostgresStore(connection, index=index)
+
+
+async def test_setup_has_nothing_left_to_do(
+    store: AsyncPostgresStore, connection: AsyncConnection[DictRow]
+) -> None:
+    """LangGraph's own `setup` after Kioku's migrations changes no table, and can be repeated."""
+    query = (
+        "SELECT table_name, column_name, data_type FROM information_schema.columns"
+        " WHERE table_name LIKE 'store%%' ORDER BY 1, 2"
+    )
+    before = await (await connection.execute(query)).fetchall()
+    await store.setup()
+    await store.setup()
+    assert await (await connection.execute(query)).fetchall() == before
+
+
+async def test_a_value_is_put_read_replaced_and_deleted(store: AsyncPostgresStore) -> None:
+    """A put is read as it was written; a second keeps the creation time; a deleted one is gone."""
+    value = {"title": "Plan", "tags": ["a", {"b": None}], "n": 1.5}
+    await store.aput(DOCUMENTS, "one", value)
+    first = await store.aget(DOCUMENTS, "one")
+    assert first is not None
+    assert (first.namespace, first.key, first.value) == (DOCUMENTS, "one", value)
+    await store.aput(DOCUMENTS, "one", {"title": "New"})
+    second = await store.aget(DOCUMENTS, "one")
+    assert second is not None
+    assert second.value == {"title": "New"}
+    assert second.created_at == first.created_at
+    assert second.updated_at > first.updated_at
+    await store.adelete(DOCUMENTS, "one")
+    assert await store.aget(DOCUMENTS, "one") is None
+
+
+async def test_a_batch_answers_in_its_order(store: AsyncPostgresStore) -> None:
+    """Each operation of a batch has its result at its own place; reads do not see its writes."""
+    await store.aput(DOCUMENTS, "one", {"data": "1"})
+    await store.aput(PICTURES, "two", {"data": "2"})
+    got, put_, found, names, none = await store.abatch(
+        [
+            GetOp(DOCUMENTS, "one"),
+            PutOp(PICTURES, "three", {"data": "3"}),
+            SearchOp(("test",), filter={"data": "1"}, limit=10, offset=0),
+            ListNamespacesOp(match_conditions=None, max_depth=None, limit=10, offset=0),
+            GetOp(("test",), "three"),
+        ]
+    )
+    assert isinstance(got, Item)
+    assert got.value == {"data": "1"}
+    assert put_ is None
+    assert isinstance(found, list)
+    assert [item.key for item in found if isinstance(item, Item)] == ["one"]
+    assert isinstance(names, list)
+    assert set(names) == {DOCUMENTS, PICTURES}
+    assert none is None
+
+
+async def test_the_last_of_equal_puts_counts(store: AsyncPostgresStore) -> None:
+    """Of several writes to one key in a batch the last is stored; None as a value deletes."""
+    await store.abatch(
+        [
+            PutOp(DOCUMENTS, "one", {"n": 1}),
+            PutOp(DOCUMENTS, "one", {"n": 2}),
+            PutOp(DOCUMENTS, "two", {"n": 3}),
+            PutOp(DOCUMENTS, "two", None),
+        ]
+    )
+    [item] = await store.asearch(DOCUMENTS)
+    assert (item.key, item.value) == ("one", {"n": 2})
+
+
+async def test_concurrent_calls(store: AsyncPostgresStore) -> None:
+    """Many calls at once are each answered with their own value."""
+    await asyncio.gather(*(store.aput(DOCUMENTS, str(n), {"n": n}) for n in range(60)))
+    found = await asyncio.gather(*(store.aget(DOCUMENTS, str(n)) for n in range(60)))
+    assert [item.value["n"] for item in found if item] == list(range(60))
+
+
+async def test_search_filters_and_pages(store: AsyncPostgresStore) -> None:
+    """A search stays below its prefix, filters by value, and has a limit and an offset."""
+    for n in range(6):
+        await store.aput(DOCUMENTS, str(n), {"n": n, "even": n % 2 == 0})
+    await store.aput(PICTURES, "other", {"n": 1, "even": True})
+    assert len(await store.asearch(("test",))) == 7
+    assert {i.key for i in await store.asearch(DOCUMENTS, filter={"even": True})} == set("024")
+    assert {i.key for i in await store.asearch(DOCUMENTS, filter={"n": {"$gte": 4}})} == set("45")
+    pages = [await store.asearch(DOCUMENTS, limit=2, offset=at) for at in (0, 2, 4, 6)]
+    assert [len(page) for page in pages] == [2, 2, 2, 0]
+    assert {item.key for page in pages for item in page} == set("012345")
+
+
+async def test_namespaces_are_listed(store: AsyncPostgresStore) -> None:
+    """Namespaces are matched by prefix, suffix and wildcard, and cut to a depth."""
+    for namespace in (("a", "b", "public"), ("a", "c", "public"), ("a", "c", "dm"), ("x", "dm")):
+        await store.aput(namespace, "k", {"v": 1})
+    assert await store.alist_namespaces(prefix=("a",), max_depth=2) == [("a", "b"), ("a", "c")]
+    assert await store.alist_namespaces(suffix=("dm",)) == [("a", "c", "dm"), ("x", "dm")]
+    assert await store.alist_namespaces(prefix=("a", "*", "public"), limit=1, offset=1) == [
+        ("a", "c", "public")
+    ]
+    [listed] = await store.abatch(
+        [ListNamespacesOp(match_conditions=(MatchCondition("prefix", ("x",)),))]
+    )
+    assert listed == [("x", "dm")]
+
+
+async def test_names_that_are_none(store: AsyncPostgresStore) -> None:
+    """An empty namespace, an empty part and a part with a dot are refused."""
+    for namespace in ((), ("",), ("a.b",), ("langgraph", "x")):
+        with pytest.raises(InvalidNamespaceError):
+            await store.aput(namespace, "k", {"v": 1})
+
+
+async def test_vectors_are_searched(searchable: AsyncPostgresStore) -> None:
+    """The nearest texts come first with a score; a filter and pages hold for them as well."""
+    await searchable.aput(DOCUMENTS, "cats", {"text": "cats sleep all day", "kind": "pet"})
+    await searchable.aput(DOCUMENTS, "dogs", {"text": "dogs run all day", "kind": "pet"})
+    await searchable.aput(DOCUMENTS, "tea", {"text": "green tea", "kind": "drink"})
+    found = await searchable.asearch(DOCUMENTS, query="cats sleep")
+    assert found[0].key == "cats"
+    scores = [item.score for item in found if item.score is not None]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+    drinks = await searchable.asearch(DOCUMENTS, query="cats sleep", filter={"kind": "drink"})
+    assert [item.key for item in drinks] == ["tea"]
+    second = await searchable.asearch(DOCUMENTS, query="cats sleep", limit=1, offset=1)
+    assert [item.key for item in second] == [found[1].key]
+
+
+async def test_vectors_follow_their_text(
+    searchable: AsyncPostgresStore, connection: AsyncConnection[DictRow]
+) -> None:
+    """A changed text has a new vector, a deleted one none, and one put with `index=False` none."""
+    query = "SELECT key FROM store_vectors WHERE prefix = 'test.documents' ORDER BY key"
+    await searchable.aput(DOCUMENTS, "one", {"text": "cats sleep"})
+    await searchable.aput(DOCUMENTS, "two", {"text": "cats sleep"}, index=False)
+    await searchable.aput(DOCUMENTS, "one", {"text": "green tea"})
+    [first, *_] = await searchable.asearch(DOCUMENTS, query="green tea")
+    assert first.key == "one"
+    assert await (await connection.execute(query)).fetchall() == [{"key": "one"}]
+    await searchable.adelete(DOCUMENTS, "one")
+    assert await (await connection.execute(query)).fetchall() == []
+
+
+async def test_memories_of_kioku_are_items_of_langgraphs(
+    store: AsyncPostgresStore, room: Room
+) -> None:
+    """What formation commits is found by LangGraph's store, by namespace, key and filter."""
+    key = "0b6c1a0e-0000-4000-8000-000000000001"
+    loaded = await room.load("I like ramen")
+    await loaded.aput(OWN.parts, key, quoted(food("ramen"), "I like ramen"))
+    formed = await room.commit(loaded)
+    assert len(formed.changes) == 1
+    item = await store.aget(OWN.parts, formed.changes[0].key)
+    assert item is not None
+    assert item.value["kind"] == "UserFoodPreference"
+    assert item.value["content"]["food_name"] == "ramen"
+    assert await store.alist_namespaces(prefix=("chat",)) == [OWN.parts]
+    assert len(await store.asearch(("chat",), filter={"kind": "UserFoodPreference"})) == 1
+
+
+# --- UserStore: one test for each departure of docs/reference/user-store.md ---------------------
+
+
+def test_the_page_names_these_tests() -> None:
+    """Each departure in the reference page names a test of this module, and each has a line."""
+    page = (ROOT / "docs/reference/user-store.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_departure_\w+)`", page))
+    assert named == {name for name in globals() if name.startswith("test_departure_")}
+
+
+async def two_memories(room: Room) -> Any:
+    """Return a loaded store of two memories."""
+    put(room.database, OWN, "a", food("ramen"))
+    put(room.database, OWN, "b", food("sushi"))
+    return await room.load("I like ramen")
+
+
+async def test_departure_search_returns_what_was_loaded(room: Room) -> None:
+    """A search returns all loaded memories: prefix, filter, limit and offset are not applied."""
+    loaded = await two_memories(room)
+    put(room.database, OWN, "c", food("udon"))
+    for found in (
+        await loaded.asearch(OWN.parts, limit=1),
+        await loaded.asearch(OWN.parts, offset=1),
+        await loaded.asearch(OWN.parts, filter={"kind": "Nothing"}),
+        await loaded.asearch(("other",)),
+    ):
+        assert {item.key for item in found} == {"a", "b"}
+
+
+async def test_departure_search_has_no_scores(room: Room) -> None:
+    """A query neither orders the result nor gives it scores."""
+    loaded = await two_memories(room)
+    found = await loaded.asearch(OWN.parts, query="sushi")
+    assert [item.score for item in found] == [None, None]
+
+
+async def test_departure_writes_are_not_read_back(room: Room) -> None:
+    """A write is buffered: until the commit reads return what was loaded."""
+    loaded = await two_memories(room)
+    await loaded.aput(OWN.parts, "c", quoted(food("udon"), "I like ramen"))
+    await loaded.adelete(OWN.parts, "a")
+    assert await loaded.aget(OWN.parts, "c") is None
+    assert await loaded.aget(OWN.parts, "a") is not None
+
+
+async def test_departure_writes_are_proposals(room: Room) -> None:
+    """A write without evidence in the person's words is refused by the commit, not by the call."""
+    loaded = await two_memories(room)
+    await loaded.aput(OWN.parts, "c", quoted(food("udon"), "I like udon"))
+    formed = await room.commit(loaded)
+    assert formed.changes == ()
+    assert len(formed.refused) == 1
+
+
+async def test_departure_only_the_own_namespace_is_written(room: Room) -> None:
+    """A write to any other namespace, also one that can be read, is refused by the commit."""
+    loaded = await two_memories(room)
+    other = ALICE.namespace(PUBLIC).parts
+    await loaded.aput(other, "c", quoted(food("ramen"), "I like ramen"))
+    assert (await room.commit(loaded)).changes == ()
+
+
+async def test_departure_keys_are_chosen_by_the_store(room: Room) -> None:
+    """A new memory gets the key that the commit gives it; a known thing keeps its row's key."""
+    loaded = await two_memories(room)
+    await loaded.aput(OWN.parts, "c", quoted(food("ramen", 20), "I like ramen"))
+    formed = await room.commit(loaded)
+    assert [change.key for change in formed.changes] == ["a"]
+
+
+async def test_departure_a_stored_value_is_not_the_shown_one(room: Room) -> None:
+    """An item shows `kind` and `content`; sources and times of the row are not in it."""
+    put(room.database, OWN, "a", food("ramen", confirmed_at="2026-01-01T00:00:00+00:00"))
+    loaded = await room.load("I like ramen")
+    item = await loaded.aget(OWN.parts, "a")
+    assert item is not None
+    assert set(item.value) == {"kind", "content"}
+
+
+async def test_departure_no_namespaces_are_listed(room: Room) -> None:
+    """Namespaces cannot be listed: there is one person's, known beforehand."""
+    loaded = await two_memories(room)
+    with pytest.raises(NotImplementedError):
+        await loaded.alist_namespaces()
+
+
+async def test_departure_no_synchronous_calls(room: Room) -> None:
+    """Synchronous calls raise an exception."""
+    loaded = await two_memories(room)
+    with pytest.raises(NotImplementedError):
+        loaded.batch([GetOp(OWN.parts, "a")])
+
+
+async def test_departure_no_time_to_live(room: Room) -> None:
+    """A time to live is refused: memories expire by the person's and the operator's settings."""
+    loaded = await two_memories(room)
+    with pytest.raises(NotImplementedError):
+        await loaded.aput(OWN.parts, "c", quoted(food("udon"), "I like ramen"), ttl=5)

@@ -1,0 +1,165 @@
+"""Which API a memory model is called through, with what, and what its refusals mean."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from bot.config import load_settings
+from bot.running.forming import create_chat_model
+from memory import (
+    Embedder,
+    FormationUnavailable,
+    Former,
+    MemoryModelRefused,
+    Pool,
+    Verifier,
+    memory_model,
+    provider_and_name,
+)
+from memory.formation.chat_model import Api
+from tests.integration.scripted_model import ScriptedModel
+from tests.integration.test_formation import ALICE_DM, food, words
+
+RAMEN = food("ラーメン", 90, "ラーメンが好きです")
+FINE_TUNED = "ft:gpt-4.1-mini-2025-04-14:acme:notes:abc123"
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("gpt-6-luna", ("openai", "gpt-6-luna")),
+        ("openai:gpt-6-luna", ("openai", "gpt-6-luna")),
+        (FINE_TUNED, ("openai", FINE_TUNED)),
+        (f"openai:{FINE_TUNED}", ("openai", FINE_TUNED)),
+        ("openai:qwen3:8b", ("openai", "qwen3:8b")),
+        ("anthropic:claude-x", ("anthropic", "claude-x")),
+        ("bedrock:vendor.model-v1:0", ("bedrock", "vendor.model-v1:0")),
+    ],
+)
+def test_the_provider_is_what_precedes_the_first_colon(
+    model: str, expected: tuple[str, str]
+) -> None:
+    """A name's own colons stay in it, and a fine-tuned model is OpenAI's."""
+    assert provider_and_name(model) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("gpt-5.6-luna", "gpt-5.6-luna"),
+        ("gpt-4.1-mini", "gpt-4.1-mini"),
+        ("o1", "o1"),
+        (FINE_TUNED, FINE_TUNED),
+        ("openai:qwen3:8b", "qwen3:8b"),
+    ],
+)
+@pytest.mark.parametrize("api", ["responses", "chat"])
+async def test_formation_and_verdict_use_the_chosen_api(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel, given: str, sent: str, api: Api
+) -> None:
+    """Behind a base URL every name goes to /responses, or with the setting to /chat/completions."""
+    chat = memory_model(model=given, api_key="none", base_url=model.base_url, api=api)
+    model.answer([RAMEN])
+    former = Former(pool, model_embedder, chat, verifier=Verifier(chat))
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert [change.action for change in formed.changes] == ["remembered"]
+    path = {"responses": "/v1/responses", "chat": "/v1/chat/completions"}[api]
+    assert model.paths == [path]
+    asked = [*model.requests, *model.verdict_requests]
+    assert [request["model"] for request in asked] == [sent, sent]
+    assert all("temperature" not in request and "reasoning" not in request for request in asked)
+
+
+@pytest.mark.parametrize("api", ["responses", "chat"])
+async def test_the_setting_reaches_the_memory_model(model: ScriptedModel, api: Api) -> None:
+    """KIOKU_MEMORY_API chooses the API for the memory model of the app and of `kioku eval`."""
+    given = {"OPENAI_BASE_URL": model.base_url, "KIOKU_MEMORY_API": api}
+    settings = load_settings(given, dotenv=None)
+    await create_chat_model(settings, settings.memory_model).ainvoke("I like ramen")
+    assert model.paths == [{"responses": "/v1/responses", "chat": "/v1/chat/completions"}[api]]
+
+
+async def test_every_tool_says_that_it_is_not_strict(former: Former, model: ScriptedModel) -> None:
+    """LangMem's tools and the verdict's say `strict: false`; a missing `strict` means true."""
+    model.answer([RAMEN], [])
+    await former.form(ALICE_DM, words("ラーメンが好きです"))
+    await former.form(ALICE_DM, words("and udon"))
+    asked = [*model.requests, *model.verdict_requests]
+    tools = [tool for request in asked for tool in request["tools"]]
+    assert {"UserFact", "PatchDoc", "RemoveDoc", "MemoryVerdicts"} <= {t["name"] for t in tools}
+    assert [tool["name"] for tool in tools if tool.get("strict") is not False] == []
+
+
+@pytest.mark.parametrize("judging", [False, True], ids=["formation", "verdict"])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, None),
+        (404, None),
+        (422, None),
+        (401, "invalid_api_key"),
+        (403, None),
+        (429, "insufficient_quota"),
+    ],
+)
+async def test_a_refused_request_is_no_outage(
+    former: Former,
+    model: ScriptedModel,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    code: str | None,
+    judging: bool,
+) -> None:
+    """A refusal that another setup ends is one request, one error of its own and one log line."""
+    model.error_code = code
+    model.answer([RAMEN] if judging else status)
+    model.verdicts.append(status)
+    with caplog.at_level(logging.WARNING), pytest.raises(MemoryModelRefused) as refused:
+        await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert (refused.value.status, refused.value.code) == (status, code or "")
+    assert len(model.requests) == 1
+    [line] = [one for one in caplog.records if one.name.startswith("memory")]
+    why = f"HTTP {status}" + (f", {code}" if code else "")
+    assert line.message == (
+        f"The memory model scripted refuses requests ({why}): the words stay waiting until the"
+        " setup is corrected; `kioku doctor` says how."
+    )
+    assert "ラーメン" not in caplog.text
+
+
+@pytest.mark.parametrize("code", ["content_filter", "invalid_prompt", "context_length_exceeded"])
+async def test_words_that_are_refused_are_not_sent_again(
+    former: Former, model: ScriptedModel, code: str
+) -> None:
+    """A refusal of this text alone ends its formation: the same text would be refused again."""
+    model.error_code = code
+    model.answer(400)
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert [one.reason for one in formed.refused] == ["unusable_answer"]
+
+
+@pytest.mark.parametrize(
+    ("code", "passes"),
+    [
+        ("server_error", True),
+        ("rate_limit_exceeded", True),
+        ("vector_store_timeout", True),
+        ("invalid_prompt", False),
+        ("bio_policy", False),
+        ("data_residency_mismatch", False),
+    ],
+)
+async def test_a_failed_response_is_judged_by_its_code(
+    former: Former, model: ScriptedModel, code: str, passes: bool
+) -> None:
+    """A response with status `failed` is an outage only for the three codes that can pass."""
+    model.failed_response = code
+    if passes:
+        with pytest.raises(FormationUnavailable) as failed:
+            await former.form(ALICE_DM, words("ラーメンが好きです"))
+        assert not isinstance(failed.value, MemoryModelRefused)
+        return
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert [one.reason for one in formed.refused] == ["unusable_answer"]

@@ -1,0 +1,170 @@
+"""Agent sessions: their status, title and Stop button, and which the app left in `processing`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from playground.slack import Slack
+from tests.payloads import Payloads
+from tests.playground.driver import Driver, Json
+
+
+async def thread(driver: Driver, said: Json) -> Json:
+    """Return what the app set on the thread of a message."""
+    found = await driver.get("channels/dm/messages", **{"as": await driver.user()})
+    return next(one for one in found["threads"] if one["ts"] == said["ts"])
+
+
+async def set_status(client: AsyncWebClient, said: Json, status: str, **more: Any) -> Any:
+    """Set the status of the session of a message's thread."""
+    return await client.agents_sessions_setStatus(
+        channel_id=said["channel"], thread_ts=said["ts"], status=status, **more
+    )
+
+
+async def begin(client: AsyncWebClient, said: Json) -> Json:
+    """Start a stream in answer to a message; the arguments of its end."""
+    started = await client.chat_startStream(
+        channel=said["channel"],
+        thread_ts=said["ts"],
+        chunks=[{"type": "markdown_text", "text": "part"}],
+    )
+    return {"channel": said["channel"], "ts": str(started["ts"])}
+
+
+async def test_a_stream_sets_the_session(driver: Driver, client: AsyncWebClient) -> None:
+    """A stream makes the session of its thread `processing`; its end makes it `active`."""
+    said = await driver.say("hi")
+    stream = await begin(client, said)
+    begun = await thread(driver, said)
+    assert (begun["session"], begun["session_initiator"]) == ("processing", await driver.user())
+    await client.chat_stopStream(**stream)
+    assert (await thread(driver, said))["session"] == "active"
+
+
+async def test_the_end_of_a_stream_may_set_another_status(
+    driver: Driver, client: AsyncWebClient
+) -> None:
+    """`session_status` of chat.stopStream is what the session is set to."""
+    said = await driver.say("hi")
+    await client.chat_stopStream(**await begin(client, said), session_status="processing")
+    assert (await thread(driver, said))["session"] == "processing"
+
+
+async def test_an_old_stream_ends_its_session(driver: Driver, client: AsyncWebClient) -> None:
+    """A stream that Slack ends after its time leaves the session `active`."""
+    said = await driver.say("hi")
+    await begin(client, said)
+    await driver.post("settings", stream_seconds=0.01)
+    async with asyncio.timeout(5):
+        while (await thread(driver, said))["session"] != "active":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_processing_ends_after_an_hour(
+    slack: Slack, driver: Driver, client: AsyncWebClient
+) -> None:
+    """A session that is `processing` for an hour is `active` again."""
+    said = await driver.say("hi")
+    await set_status(client, said, "processing")
+    slack.workspace.threads[said["channel"], said["ts"]].session_set -= 3_601
+    assert (await thread(driver, said))["session"] == "active"
+
+
+async def test_a_title_is_for_a_new_session(driver: Driver, client: AsyncWebClient) -> None:
+    """Title and initiator are taken when the session is made, and left out later."""
+    said, aya = await driver.say("hi"), await driver.user()
+    made = await set_status(client, said, "processing", title="Ramen", initiator_user_id=aya)
+    assert (made["status"], made["agent_status"], made["title"]) == (
+        "processing",
+        "processing",
+        "Ramen",
+    )
+    later = await set_status(client, said, "active", title="Soba")
+    assert later["title"] == "Ramen"
+    assert (await thread(driver, said))["session_initiator"] == aya
+
+
+async def test_a_person_renames_a_session(driver: Driver, client: AsyncWebClient) -> None:
+    """A session has its new title at once, and the app is told of it and of the old one."""
+    said, aya = await driver.say("hi"), await driver.user()
+    given = {"user": aya, "channel": "dm", "thread_ts": said["ts"], "title": "Lunch"}
+    status, _ = await driver.try_post("sessions/rename", **given)
+    assert status == 400
+    await set_status(client, said, "active")
+    for title in ("Lunch", "Dinner"):
+        await driver.post("sessions/rename", **{**given, "title": title})
+    assert (await thread(driver, said))["session_title"] == "Dinner"
+    told = [one["body"]["event"] for one in await driver.deliveries("agent_session_title_changed")]
+    assert [one["title"] for one in told] == ["Lunch", "Dinner"]
+    assert ["previous_title" in one for one in told] == [False, True]
+    assert {(one["user"], one["thread_ts"]) for one in told} == {(aya, said["ts"])}
+
+
+async def test_only_processing_has_a_stop_button(driver: Driver, client: AsyncWebClient) -> None:
+    """A status line alone, or a session that is `active`, cannot be stopped."""
+    said, aya = await driver.say("hi"), await driver.user()
+    press = {"user": aya, "channel": said["channel"], "thread_ts": said["ts"]}
+    await client.assistant_threads_setStatus(
+        channel_id=said["channel"], thread_ts=said["ts"], status="is thinking…"
+    )
+    assert (await driver.try_post("stop", **press))[0] == 400
+    await set_status(client, said, "processing")
+    assert (await driver.try_post("stop", **press))[0] == 200
+    await set_status(client, said, "active")
+    assert (await driver.try_post("stop", **press))[0] == 400
+
+
+async def left(driver: Driver) -> list[Json]:
+    """Return the sessions that the app left in `processing`."""
+    answer = await driver.post("sessions/settle", seconds=0)
+    found: list[Json] = answer["left_processing"]
+    return found
+
+
+async def test_a_session_left_in_processing_is_found(
+    driver: Driver, client: AsyncWebClient
+) -> None:
+    """It is listed once the app has posted in its thread, until it is `active`."""
+    said = await driver.say("hi")
+    await set_status(client, said, "processing")
+    assert await left(driver) == []
+    await client.chat_postMessage(channel=said["channel"], thread_ts=said["ts"], text="ho")
+    assert await left(driver) == [{"channel": said["channel"], "thread_ts": said["ts"]}]
+    await set_status(client, said, "active")
+    assert await left(driver) == []
+
+
+async def test_work_that_goes_on_leaves_no_session(driver: Driver, client: AsyncWebClient) -> None:
+    """A live stream has not ended, and a call to end it that was refused is not forgotten."""
+    said, more = await driver.say("hi"), await driver.say("hi")
+    stream = await begin(client, said)
+    assert await left(driver) == []
+    await client.chat_stopStream(**stream, session_status="processing")
+    assert len(await left(driver)) == 1
+    await client.chat_stopStream(**await begin(client, more), session_status="processing")
+    await driver.post("faults", method="agents.sessions.setStatus", error="internal_error", times=2)
+    for one in (said, more):
+        with pytest.raises(Exception, match="internal_error"):
+            await set_status(client, one, "active")
+    assert await left(driver) == []
+
+
+async def test_the_suite_fails_for_a_session_left_in_processing(
+    slack: Slack, driver: Driver, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check that follows each test names the thread, once."""
+    monkeypatch.setattr("tests.payloads._SETTLE_SECONDS", 0.1)
+    watch, alive = Payloads(), [True]
+    with watch.watched(slack.url, lambda: alive[0]):
+        said = await driver.say("hi")
+        await set_status(client, said, "processing")
+        await client.chat_postMessage(channel=said["channel"], thread_ts=said["ts"], text="ho")
+        [told] = await asyncio.to_thread(watch.violations)
+        assert said["ts"] in told
+        assert await asyncio.to_thread(watch.violations) == []
+        alive[0] = False

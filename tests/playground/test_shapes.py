@@ -1,0 +1,31 @@
+"""What the playground sends is compared with what was published; so is the comparison itself."""
+
+from __future__ import annotations
+
+from playground.slack import Slack
+from playground.web_api import WebApi
+from tests.playground.conftest import web_client
+from tests.playground.shapes import ADDITIONS, answers, unpublished
+
+
+async def test_what_nobody_published_is_named(slack: Slack) -> None:
+    """A field that no published answer has, and one of another type, fail the test."""
+    await web_client(slack).auth_test()
+    assert unpublished(slack) == []
+    [call] = slack.calls.since(0)
+    call.result = {"ok": True, "surprise": 1, "team_id": 7}
+    assert unpublished(slack) == [
+        "auth.test surprise: unknown",
+        "auth.test team_id: number, not string",
+    ]
+    call.result = None
+
+
+async def test_every_method_has_a_published_shape(slack: Slack) -> None:
+    """The answers of each method that the playground serves can be compared."""
+    assert WebApi(slack).handlers.keys() <= answers().keys()
+
+
+def test_every_addition_has_an_address() -> None:
+    """What is sent beyond the published shapes says where it is described."""
+    assert all(one.startswith("https://") for one in list(ADDITIONS.values())[:-1])

@@ -1,0 +1,157 @@
+"""Output items of `/v1/responses` beyond one text, how a response ends badly, and reasoning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import openai
+import pytest
+
+from playground.model.errors import RESPONSE_ERROR_CODES
+from tests.playground_model.controls import Controls
+
+MODEL = "gpt-6-luna"
+INCLUDE = ["reasoning.encrypted_content"]
+
+
+async def raw_events(client: openai.AsyncOpenAI, **arguments: Any) -> list[Any]:
+    """Return every event of one streamed response, each valid by the strict type it names."""
+    stream = await client.responses.create(stream=True, model=MODEL, **arguments)
+    events: list[Any] = [event async for event in stream]
+    for event in events:
+        assert type(event).model_validate(event.to_dict()).type == event.type
+        assert type(event).__name__ != "BaseModel"
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    return events
+
+
+async def test_items_of_every_type_come_in_their_order(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """A script can send reasoning, commentary, a search, several messages and parts, and a call."""
+    items = [
+        {"type": "reasoning"},
+        {"type": "message", "text": "Let me look that up.", "phase": "commentary"},
+        {"type": "web_search", "query": "release"},
+        {"type": "message", "parts": ["On Monday.", "At noon."], "phase": "final_answer"},
+        {"type": "message", "text": "Anything else?"},
+        {"type": "function_call", "name": "look", "arguments": {"a": 1}},
+    ]
+    await controls.post("script", {"endpoint": "responses", "output": {"items": items}})
+    events = await raw_events(client, input="When?", include=INCLUDE)
+    output = events[-1].response.output
+    assert [item.type for item in output] == [
+        *("reasoning", "message", "web_search_call", "message", "message", "function_call")
+    ]
+    assert output[0].encrypted_content
+    assert [getattr(item, "phase", None) for item in output] == [
+        *(None, "commentary", None, "final_answer", None, None)
+    ]
+    assert [part.text for part in output[3].content] == ["On Monday.", "At noon."]
+    deltas = [event for event in events if event.type == "response.output_text.delta"]
+    parts = sorted({(event.output_index, event.content_index) for event in deltas})
+    assert parts == [(1, 0), (3, 0), (3, 1), (4, 0)]
+
+
+async def test_a_chat_completion_has_the_final_messages_of_the_items(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """Commentary and reasoning have no place in a chat completion."""
+    items = [
+        {"type": "message", "text": "Let me see.", "phase": "commentary"},
+        {"type": "message", "text": "Monday."},
+        {"type": "message", "text": "At noon."},
+    ]
+    await controls.post("script", {"endpoint": "chat", "output": {"items": items}})
+    asked: Any = [{"role": "user", "content": "When?"}]
+    answer = await client.chat.completions.create(model=MODEL, messages=asked)
+    assert answer.choices[0].message.content == "Monday.\n\nAt noon."
+
+
+@pytest.mark.parametrize("code", RESPONSE_ERROR_CODES)
+async def test_a_response_fails_with_every_code(
+    client: openai.AsyncOpenAI, controls: Controls, code: str
+) -> None:
+    """`failed`, a flat and a nested `error` carry each code of the schema."""
+    for fault in ({"event": "failed"}, {"event": "error"}):
+        await controls.post("faults", {"endpoint": "responses", "error_code": code, **fault})
+        last = (await raw_events(client, input="hello"))[-1]
+        found = last.response.error if fault["event"] == "failed" else last
+        assert found.code == code
+    nested = {"event": "error", "nested": True, "error_code": code}
+    await controls.post("faults", {"endpoint": "responses", **nested})
+    with pytest.raises(openai.APIError) as raised:
+        await raw_events(client, input="hello")
+    assert (type(raised.value), raised.value.code) == (openai.APIError, code)
+
+
+async def test_a_response_can_end_at_the_content_filter(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """`incomplete` names `content_filter` as its reason, with or without text before it."""
+    fault = {"endpoint": "responses", "event": "incomplete", "reason": "content_filter"}
+    for characters in (0, 4):
+        await controls.post("faults", {**fault, "break_after_chars": characters})
+        last = (await raw_events(client, input="hello"))[-1]
+        assert last.response.incomplete_details.reason == "content_filter"
+        assert len(last.response.output_text) == characters
+
+
+async def test_reasoning_is_taken_back_as_it_was_sent(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """An item without its encrypted content, with another's, or alone at the end is refused."""
+    await controls.post("settings", {"reasoning": True})
+    response = await client.responses.create(model=MODEL, input="hello", include=INCLUDE)  # type: ignore[arg-type]
+    items: list[Any] = [item.to_dict() for item in response.output]
+    reasoning, message = items
+    assert reasoning["type"] == "reasoning"
+    again = {"role": "user", "content": "thanks"}
+    asked: list[Any] = [{"role": "user", "content": "hello"}, reasoning, message, again]
+    assert (await client.responses.create(model=MODEL, input=asked)).output_text
+    bare = {key: value for key, value in reasoning.items() if key != "encrypted_content"}
+    unknown: Any = [bare, message, again]
+    with pytest.raises(openai.NotFoundError):
+        await client.responses.create(model=MODEL, input=unknown)
+    wrong: list[Any]
+    for wrong in (
+        [{**reasoning, "id": "rs_other"}, message],
+        [again, reasoning],
+        [reasoning, again],
+    ):
+        with pytest.raises(openai.BadRequestError):
+            await client.responses.create(model=MODEL, input=wrong)
+
+
+async def test_a_parameter_can_be_unsupported(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """400 names the parameter; a request without it is answered."""
+    await controls.post("settings", {"unsupported_parameters": ["include"]})
+    with pytest.raises(openai.BadRequestError) as refused:
+        await client.responses.create(model=MODEL, input="hello", include=INCLUDE)  # type: ignore[arg-type]
+    assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "include")
+    assert (await client.responses.create(model=MODEL, input="hello")).output_text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("faults", {"event": "failed", "error_code": "cyber_policy"}, "cyber_policy"),
+        ("faults", {"event": "failed", "nested": True}, "nested"),
+        ("faults", {"event": "incomplete", "reason": "boredom"}, "content_filter"),
+        ("faults", {"event": "failed", "reason": "content_filter"}, "reason"),
+        ("script", {"output": {"items": [{"type": "thought"}]}}, "reasoning"),
+        ("script", {"output": {"items": [], "text": "x"}}, "items"),
+        (
+            "script",
+            {"output": {"items": [{"type": "message", "text": "x", "phase": "y"}]}},
+            "phase",
+        ),
+    ],
+)
+async def test_a_wrong_control_of_items_is_refused(
+    controls: Controls, path: str, body: dict[str, Any], words: str
+) -> None:
+    """The answer is 400 and one sentence that names what is wrong."""
+    assert words in await controls.refused(path, {"endpoint": "responses", **body})
