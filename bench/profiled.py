@@ -74,7 +74,7 @@ def count_sql(ledger: Ledger) -> None:
 
 def main() -> int:
     """Run the command; return its exit code."""
-    from bot.cli import main as kioku
+    from bot.runtime.cli import main as kioku
 
     path, arguments = Path(sys.argv[1]), sys.argv[2:]
     ledger = Ledger()

@@ -14,8 +14,8 @@ from typing import Any
 
 import aiohttp
 
-from bot.running.queue import migrations
-from bot.running.queue_migrations import QUEUE_ROLE
+from bot.queue.migrations import QUEUE_ROLE
+from bot.queue.queue import migrations
 from memory import EmbeddedPostgres, EmbeddingSpace, Login, migrate
 
 ROOT = Path(__file__).resolve().parent.parent

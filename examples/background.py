@@ -7,8 +7,8 @@ Article: 「LangMemの長期記憶の概要と使い方を理解する」 (nobor
 `ReflectionExecutor` waits in this process's memory: a crash loses what it holds, and a later
 `submit` for the same thread replaces the earlier one (so pass the whole conversation each time, as
 here). Kioku keeps the idea and lets PostgreSQL hold it: each turn's transaction also queues a job
-(`bot/learning.py`), which waits for a quiet moment, survives a crash, and sees every message since
-the last run (`memory/formation/former.py`).
+(`bot/pipeline/formation.py`), which waits for a quiet moment, survives a crash, and sees every
+message since the last run (`memory/formation/former.py`).
 """
 
 from typing import Any

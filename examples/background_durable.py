@@ -2,7 +2,7 @@
 
 Article: 「LangMemの長期記憶の概要と使い方を理解する」 (noboru-kudo, 2025-02-26),
 "バックグラウンドシナリオ": background.py shows its idea with `ReflectionExecutor`, this file the
-way in which Kioku does it (`bot/running/queue.py`, `bot/learning.py`,
+way in which Kioku does it (`bot/queue/queue.py`, `bot/pipeline/formation.py`,
 `memory/formation/former.py`).
 
 - A message and the job to remember it are stored in one transaction: both, or neither.

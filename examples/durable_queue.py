@@ -1,6 +1,6 @@
 """What background_durable.py keeps in PostgreSQL: messages, and at most one waiting job a user.
 
-The queue is procrastinate's, as in Kioku (`bot/running/queue.py`).
+The queue is procrastinate's, as in Kioku (`bot/queue/queue.py`).
 """
 
 import asyncio

@@ -13,7 +13,7 @@ Changed since then:
 - The secret's values are percent-encoded in the URL, and without SECRET_NAME the database is
   DATABASE_URL or one of this program's own.
 
-Kioku answers the same request at `POST /ask` (`bot/running/ask.py`): with one connection pool,
+Kioku answers the same request at `POST /ask` (`bot/runtime/ask.py`): with one connection pool,
 tables made beforehand, and remembering after the reply.
 """
 

@@ -27,7 +27,7 @@ BREAKS = (
     # --- what can wait --------------------------------------------------------------------------
     Break(
         "notices wait for answers",
-        "bot/changed/notices.py",
+        "bot/notices/change_notices.py",
         "settings, below, waits=False)",
         "settings, below)",
         "Notices of what was remembered would take what Slack allows, and answers would wait.",
@@ -35,7 +35,7 @@ BREAKS = (
     ),
     Break(
         "half a burst for answers",
-        "bot/posting/budgets.py",
+        "bot/slack/rate_limits.py",
         "least=1 + budget.burst / 2, most=1)",
         "least=1, most=1)",
         "The last call Slack allows would go to a notice, with an answer waiting.",
@@ -68,7 +68,7 @@ BREAKS = (
     ),
     Break(
         "kind of a shared channel",
-        "bot/audience.py",
+        "bot/slack/audiences.py",
         'if channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"):',
         'if channel.get("is_pending_ext_shared"):',
         "A channel shared with another company would count as an inner one.",
@@ -185,7 +185,7 @@ BREAKS = (
     ),
     Break(
         "the queue's later migrations",
-        "bot/running/queue_migrations.py",
+        "bot/queue/migrations.py",
         "        if file.stem > contained",
         "        if file.stem < contained",
         "A database made with an older procrastinate would lack what the installed one calls.",
@@ -235,7 +235,7 @@ BREAKS = (
     ),
     Break(
         "a lost cancellation",
-        "bot/running/ending.py",
+        "bot/cancellation.py",
         "    while not task.done():",
         "    if not task.done():",
         "Told to stop, the app would now and then never end.",
@@ -243,7 +243,7 @@ BREAKS = (
     ),
     Break(
         "an address that leads nowhere",
-        "bot/running/socket_mode.py",
+        "bot/runtime/socket_mode.py",
         "            client.wss_uri = None",
         "            continue",
         "After an outage of Slack's the app would try one old address for ever.",
@@ -430,7 +430,7 @@ BREAKS = (
     ),
     Break(
         "a message is stored without credentials",
-        "bot/turns.py",
+        "bot/conversation/turns.py",
         "redact_texts(question, words)\n        words = typed_in.text",
         "redact_texts('', '')\n        asked_in = Redacted(text=question)",
         "A password would be stored in the table of turns and be part of every later prompt.",
@@ -438,7 +438,7 @@ BREAKS = (
     ),
     Break(
         "an answer is stored without credentials",
-        "bot/turns.py",
+        "bot/conversation/turns.py",
         'await redact_texts(reply or "", known=intent.removed)',
         'await redact_texts(reply or "")',
         "An answer that repeats a password would keep it.",
@@ -446,7 +446,7 @@ BREAKS = (
     ),
     Break(
         "a message that waits is redacted in other prompts",
-        "bot/turns.py",
+        "bot/conversation/turns.py",
         'row["ts"]: redact(typed(row["text"], bot_user_id)).text',
         'row["ts"]: typed(row["text"], bot_user_id)',
         "A password would reach the prompt of another thread before it is answered.",
@@ -457,7 +457,7 @@ BREAKS = (
     ),
     Break(
         "tools write without credentials",
-        "bot/toolbox.py",
+        "bot/pipeline/tools/toolbox.py",
         "        if self._removed:\n",
         "        if False:\n",
         "A model could copy a password into a memory, in other words than it was named with.",
@@ -465,7 +465,7 @@ BREAKS = (
     ),
     Break(
         "a withheld message is not formed",
-        "bot/turns.py",
+        "bot/conversation/turns.py",
         '" AND ended_at IS NOT NULL AND withheld_at IS NULL AND words <> \'\'"\n        " ORDER BY',
         '" AND ended_at IS NOT NULL AND words <> \'\'"\n        " ORDER BY',
         "A memory would be formed of what the person asked not to remember.",
@@ -476,7 +476,7 @@ BREAKS = (
     ),
     Break(
         "a withheld message is in no prompt",
-        "bot/turns.py",
+        "bot/conversation/turns.py",
         "AND question <> '' AND withheld_at IS NULL\"",
         "AND question <> ''\"",
         "What the person asked not to remember would be read in the next prompt.",
@@ -487,7 +487,7 @@ BREAKS = (
     ),
     Break(
         "an undo keeps what was changed since",
-        "bot/person/settings.py",
+        "bot/users/settings.py",
         '" WHERE team_id = %s AND user_id = %s AND md5(pauses::text) = %s",',
         "\" WHERE team_id = %s AND user_id = %s AND %s <> ''\",",
         "An old Undo would end a pause that the person has chosen meanwhile.",
@@ -495,7 +495,7 @@ BREAKS = (
     ),
     Break(
         "memory off is only proposed",
-        "bot/person/tools.py",
+        "bot/pipeline/tools/controls.py",
         'asked = {"on": self._controls.consent_asked, "off": self._controls.refusal_asked}',
         'asked = {"on": self._controls.consent_asked, "off": self._controls.refused}',
         "A model could switch memory off, and words not formed yet would be lost.",
@@ -543,7 +543,7 @@ BREAKS = (
     ),
     Break(
         "no button for credentials",
-        "bot/surfaces/refusals.py",
+        "bot/views/refusals.py",
         '_WITHOUT_BUTTON = frozenset[Reason]({"secret", ',
         "_WITHOUT_BUTTON = frozenset[Reason]({",
         "People would be offered to store a password.",
@@ -1082,7 +1082,7 @@ BREAKS = (
     ),
     Break(
         "verdicts can be switched off",
-        "bot/running/forming.py",
+        "bot/runtime/memory_models.py",
         "    model = settings.verdict_model\n",
         "    model = settings.memory_model\n",
         "An operator's KIOKU_VERIFY=off would have no effect.",
@@ -1090,7 +1090,7 @@ BREAKS = (
     ),
     Break(
         "a policy for sensitive matters",
-        "bot/running/forming.py",
+        "bot/runtime/memory_models.py",
         ", sensitive=settings.sensitive\n",
         "\n",
         "An operator's KIOKU_SENSITIVE would have no effect.",
@@ -1147,7 +1147,7 @@ BREAKS = (
     ),
     Break(
         "the setting for another API",
-        "bot/running/forming.py",
+        "bot/runtime/memory_models.py",
         "        api=settings.memory_api,\n",
         "",
         "KIOKU_MEMORY_API=chat would have no effect.",
@@ -1218,7 +1218,7 @@ BREAKS = (
     ),
     Break(
         "the doctor asks the memory model for a verdict",
-        "bot/doctor/remembering.py",
+        "bot/runtime/doctor/formation.py",
         "        if not await gives_verdicts(create_chat_model(settings, model)):\n",
         "        if not model:\n",
         "A model that judges nothing would be found only when nothing is remembered.",
@@ -1234,7 +1234,7 @@ BREAKS = (
     ),
     Break(
         "words wait while requests are refused",
-        "bot/learning.py",
+        "bot/pipeline/formation.py",
         "await self._defer(connection, namespace, REFUSED_SECONDS)",
         "await self._defer(connection, namespace, 0.0)",
         "A wrong setup would be asked without a pause.",
@@ -1274,7 +1274,7 @@ BREAKS = (
     ),
     Break(
         "the question a reply ends with",
-        "bot/turns.py",
+        "bot/conversation/turns.py",
         '    if not sentences or not sentences[-1].endswith(("?", "？", "؟")):',
         "    if not sentences:",
         "Whatever we said last would be taken for a question that the person answers.",
@@ -1282,7 +1282,7 @@ BREAKS = (
     ),
     Break(
         "a question in another script",
-        "bot/turns.py",
+        "bot/conversation/turns.py",
         '.endswith(("?", "？", "؟"))',
         '.endswith("?")',
         "A yes in Japanese or Arabic would answer nothing.",
@@ -1290,7 +1290,7 @@ BREAKS = (
     ),
     Break(
         "a question to the words that answer it",
-        "bot/turns.py",
+        "bot/conversation/turns.py",
         'reply_to=final_question(row["before"] or ""),',
         "reply_to=None,",
         'A "yes" to our question would never be remembered.',
@@ -1298,7 +1298,7 @@ BREAKS = (
     ),
     Break(
         "the question we asked last",
-        "bot/turns.py",
+        "bot/conversation/turns.py",
         '" ORDER BY earlier.question_ts DESC LIMIT 1) AS before',
         '" ORDER BY earlier.question_ts LIMIT 1) AS before',
         "A yes would answer a question of long ago.",
@@ -1314,7 +1314,7 @@ BREAKS = (
     ),
     Break(
         "a memory model that is away",
-        "bot/running/worker.py",
+        "bot/runtime/worker.py",
         "FORMATION_WAITS = (4, 60, 3_600, *[_DAY] * 5)",
         "FORMATION_WAITS = (4, 60, 3_600, *[3_600] * 5)",
         "An outage would be paid for by the hour, and words be given up within a day.",
@@ -1322,7 +1322,7 @@ BREAKS = (
     ),
     Break(
         "each wait in its turn",
-        "bot/running/queue.py",
+        "bot/queue/queue.py",
         '{"seconds": self._seconds[job.attempts]}',
         '{"seconds": self._seconds[0]}',
         "A memory model that is away would be asked every few seconds.",
@@ -1332,7 +1332,7 @@ BREAKS = (
     ),
     Break(
         "waits of formation",
-        "bot/running/worker.py",
+        "bot/runtime/worker.py",
         "queue.register(FORM, LEARNING, form, waits=FORMATION_WAITS)",
         "queue.register(FORM, LEARNING, form, attempts=8, wait=4)",
         "A memory model that is away would be asked by the powers of four.",
@@ -1376,7 +1376,7 @@ BREAKS = (
     ),
     Break(
         "a long thread gives its place back",
-        "bot/answering.py",
+        "bot/pipeline/worker.py",
         "                    await self._inbox.queue_again(thread)\n",
         "",
         "What still waits in it would wait for the upkeep.",
@@ -1384,7 +1384,7 @@ BREAKS = (
     ),
     Break(
         "looks at people within Slack's limit",
-        "bot/person/people.py",
+        "bot/users/profiles.py",
         "        if not await self._budgets.take(person.team_id, PROFILE):",
         "        if not (await self._budgets.take(person.team_id, PROFILE) or True):",
         "A crowd of new people would use up the app's limit.",
@@ -1394,7 +1394,7 @@ BREAKS = (
     ),
     Break(
         "formation waits for quiet, not for ever",
-        "bot/running/queue.py",
+        "bot/queue/queue.py",
         '" + make_interval(secs => %(at_most)s))) END"',
         '" + make_interval(secs => %(at_most)s + 900))) END"',
         "Who never pauses would not be remembered.",
@@ -1402,7 +1402,7 @@ BREAKS = (
     ),
     Break(
         "a job that failed keeps its time",
-        "bot/running/queue.py",
+        "bot/queue/queue.py",
         '"CASE WHEN job.attempts > 0 THEN job.scheduled_at"',
         '"CASE WHEN job.attempts > 9 THEN job.scheduled_at"',
         "While a model is away each message would put off, or hasten, what waits for it.",
@@ -1419,7 +1419,7 @@ BREAKS = (
     # --- the door -----------------------------------------------------------------------------
     Break(
         "signature",
-        "bot/running/web.py",
+        "bot/runtime/http_routes.py",
         "if not is_signed(verifier, body, dict(request.headers)):",
         "if not request.headers:",
         "Anybody could speak in anybody's name.",
@@ -1427,7 +1427,7 @@ BREAKS = (
     ),
     Break(
         "timestamp that is no number",
-        "bot/signature.py",
+        "bot/slack/signature.py",
         "    except (ValueError, TypeError):",
         "    except KeyError:",
         "A malformed header would be a fault of the server instead of a refusal.",
@@ -1456,7 +1456,7 @@ BREAKS = (
     ),
     Break(
         "upkeep where nobody watches the clock",
-        "bot/running/queue.py",
+        "bot/queue/queue.py",
         "            await self._catch_up()\n",
         "",
         "On Lambda lost work would stay lost, and nothing that is over would be deleted.",
@@ -1464,7 +1464,7 @@ BREAKS = (
     ),
     Break(
         "upkeep once an hour with the hour",
-        "bot/running/queue.py",
+        "bot/queue/queue.py",
         '_CAUGHT_UP = {"hour": 3_600, "minute": 60}',
         '_CAUGHT_UP = {"minute": 60}',
         "On Lambda nothing would be deleted after the days that it is to be kept.",
@@ -1472,7 +1472,7 @@ BREAKS = (
     ),
     Break(
         "a job in its transaction",
-        "bot/running/queue.py",
+        "bot/queue/queue.py",
         "        added = await connection.execute(_DEFER,",
         "        added = await (await self._pool.getconn()).execute(_DEFER,",
         "A message would be stored without its job, or worked on before it is stored.",
@@ -1480,7 +1480,7 @@ BREAKS = (
     ),
     Break(
         "a waiting job is held",
-        "bot/running/queue.py",
+        "bot/queue/queue.py",
         'f"{_ADD} SET alone = job.alone OR excluded.alone RETURNING xmax = 0 AS added"',
         '_ADD.replace("DO UPDATE", "DO NOTHING") + " RETURNING xmax = 0 AS added"',
         "A message stored at the moment its thread's job is taken would wait for the upkeep.",
@@ -1491,7 +1491,7 @@ BREAKS = (
     ),
     Break(
         "a thread is drained to its end",
-        "bot/answering.py",
+        "bot/pipeline/worker.py",
         '                if ended == "ended" and not waiting.more:',
         '                if ended == "ended":',
         "Of messages sent in a row only the first would be answered.",
@@ -1499,7 +1499,7 @@ BREAKS = (
     ),
     Break(
         "just now is not a second ago",
-        "bot/posting/delivery.py",
+        "bot/delivery/delivery.py",
         "_JUST_NOW_SECONDS = 0.1",
         "_JUST_NOW_SECONDS = 10.0",
         "The model would be asked what another worker answers already, or nobody wants any more.",
@@ -1507,7 +1507,7 @@ BREAKS = (
     ),
     Break(
         "what was made ready is taken back",
-        "bot/posting/shown.py",
+        "bot/delivery/messages.py",
         "            if ready is not None and await ready:",
         "            if ready is None:",
         "A message tried again would first look for eight seconds for what nobody posted.",
@@ -1518,7 +1518,7 @@ BREAKS = (
     ),
     Break(
         "the end of a job is noted",
-        "bot/running/jobs.py",
+        "bot/queue/jobs.py",
         "                if closed or not is_away(error.__cause__) or self._stopping.is_set():",
         "                if True:",
         "A connection lost as a job ends would leave its thread locked for good.",
@@ -1529,7 +1529,7 @@ BREAKS = (
     ),
     Break(
         "the next job of a thread",
-        "bot/running/jobs.py",
+        "bot/queue/jobs.py",
         "AND next.lock = ended.lock LIMIT 1)",
         "AND next.lock = ended.lock || 'x' LIMIT 1)",
         "A message stored just as an answer ends would wait for the next poll.",
@@ -1539,7 +1539,7 @@ BREAKS = (
     ),
     Break(
         "an erased person's failed jobs",
-        "bot/own/data.py",
+        "bot/memories/person_data.py",
         '"UPDATE procrastinate_jobs SET person = NULL WHERE person',
         '"UPDATE procrastinate_jobs SET person = NULL WHERE NOT person',
         "For two weeks a failed job would name a person who was erased.",
@@ -1549,7 +1549,7 @@ BREAKS = (
     ),
     Break(
         "one late job of each person",
-        "bot/running/sweeping.py",
+        "bot/queue/sweep.py",
         "AND ahead.priority = 1 AND ahead.person",
         "AND ahead.id < late.id AND ahead.person",
         "Many late jobs of one person would be compared with each other, for minutes.",
@@ -1559,7 +1559,7 @@ BREAKS = (
     ),
     Break(
         "a limit that the model refuses",
-        "bot/model_request.py",
+        "bot/pipeline/responses/request.py",
         '    if "max_output_tokens" in body and "max_output_tokens" in named:',
         "    if False:",
         "A model whose own limit of tokens is lower would answer nobody.",
@@ -1569,7 +1569,7 @@ BREAKS = (
     ),
     Break(
         "a dead worker's job gives way",
-        "bot/running/sweeping.py",
+        "bot/queue/sweep.py",
         "        gone = await connection.execute(_GIVE_WAY, parameters)",
         '        gone = await connection.execute("SELECT")',
         "Where another job of the thread waits already, none would ever be freed again.",
@@ -1577,7 +1577,7 @@ BREAKS = (
     ),
     Break(
         "the newest are let through",
-        "bot/running/sweeping.py",
+        "bot/queue/sweep.py",
         '" AND event.at < now() - make_interval(secs => %(late)s))"',
         '" AND event.at < now() - make_interval(years => 9))"',
         "Who writes now would wait behind everybody who wrote during an outage.",
@@ -1585,7 +1585,7 @@ BREAKS = (
     ),
     Break(
         "lost work is found",
-        "bot/running/upkeep.py",
+        "bot/runtime/maintenance.py",
         "            await self._queue.defer_each(connection, ANSWER, jobs, queue=REPLIES)",
         "            assert jobs is not None",
         "A message whose job was lost would never be answered.",
@@ -1593,7 +1593,7 @@ BREAKS = (
     ),
     Break(
         "one job per thread",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         'lock=f"{REPLIES}:{message.thread}"',
         'lock=f"{REPLIES}:{message.ts}"',
         "Two workers would answer the same message at the same time.",
@@ -1604,7 +1604,7 @@ BREAKS = (
     ),
     Break(
         "the fence while answering",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         '    if row["attempts"] != waiting.attempts + 1:',
         '    if row["attempts"] < 1:',
         "A worker believed dead would write on beside the one that took over.",
@@ -1616,7 +1616,7 @@ BREAKS = (
     ),
     Break(
         "the fence at the end",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         "        (status, waiting.id, waiting.attempts + 1, waiting.revision),",
         "        (status, waiting.id, waiting.attempts + 2, waiting.revision),",
         "A worker believed dead would end the turn that another is answering.",
@@ -1624,7 +1624,7 @@ BREAKS = (
     ),
     Break(
         "oldest message first",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         "OR NOT %s) ORDER BY ts LIMIT 1)",
         "OR NOT %s) ORDER BY ts DESC LIMIT 1)",
         "Messages of a thread would be answered out of order.",
@@ -1632,7 +1632,7 @@ BREAKS = (
     ),
     Break(
         "bots are ignored",
-        "bot/messages.py",
+        "bot/slack/messages.py",
         'if event.get("bot_id") or event.get("bot_profile"):',
         "if event.get('bot_profile'):",
         "Two bots would talk to each other for ever.",
@@ -1640,7 +1640,7 @@ BREAKS = (
     ),
     Break(
         "a mention of somebody else",
-        "bot/messages.py",
+        "bot/slack/messages.py",
         "if not addressed and (thread_ts == ts or among_themselves):",
         "if not addressed and thread_ts == ts:",
         "The bot would answer what was said to another person.",
@@ -1648,7 +1648,7 @@ BREAKS = (
     ),
     Break(
         "a thread the bot has no part in",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         "                if not await _follows(connection, message.thread):",
         "                if False:",
         "The bot would read and answer what people say among themselves.",
@@ -1751,7 +1751,7 @@ BREAKS = (
     ),
     Break(
         "the newest only are told",
-        "bot/turn.py",
+        "bot/pipeline/turn.py",
         'if outcome == "answered" and prompt.newest_only else None',
         "if False else None",
         "An answer that missed what bears on the question would pass for a good one.",
@@ -1759,7 +1759,7 @@ BREAKS = (
     ),
     Break(
         "wishes take from the room of memories",
-        "bot/prompt.py",
+        "bot/pipeline/prompt.py",
         "left = MEMORY_TOKENS - sum(",
         "left = MEMORY_TOKENS + sum(",
         "Memories would take more than their 2,000 tokens of every reply.",
@@ -1776,7 +1776,7 @@ BREAKS = (
     # --- the answer ---------------------------------------------------------------------------
     Break(
         "memories cannot close their frame",
-        "bot/prompt.py",
+        "bot/pipeline/prompt.py",
         '.replace("<", "\\\\u003c").replace(">", "\\\\u003e")',
         "",
         "A memory could end the frame and speak as the developer.",
@@ -1787,7 +1787,7 @@ BREAKS = (
     ),
     Break(
         "others' words are data",
-        "bot/prompt.py",
+        "bot/pipeline/prompt.py",
         "        if not own:\n            lines =",
         "        if False:\n            lines =",
         "Another person of the thread could speak as the one who is answered.",
@@ -1795,7 +1795,7 @@ BREAKS = (
     ),
     Break(
         "the newest of a long thread",
-        "bot/threads.py",
+        "bot/pipeline/threads.py",
         "            if not cursor:\n",
         "            if True:\n",
         "A mention in a thread of a thousand replies would be answered from its beginning.",
@@ -1806,7 +1806,7 @@ BREAKS = (
     ),
     Break(
         "a stream keeps the mode it opened in",
-        "bot/posting/calls.py",
+        "bot/delivery/calls.py",
         "    words = [text_chunk(text)] if text else []\n",
         '    if not tasks:\n        return {"markdown_text": text}\n'
         "    words = [text_chunk(text)] if text else []\n",
@@ -1818,7 +1818,7 @@ BREAKS = (
     ),
     Break(
         "white space at the end of what was streamed",
-        "bot/posting/stream.py",
+        "bot/delivery/stream.py",
         "            taken = taken.rstrip()\n",
         "",
         "An answer that ends in white space would be stopped and replaced by an update.",
@@ -1826,7 +1826,7 @@ BREAKS = (
     ),
     Break(
         "stream → post",
-        "bot/posting/stream.py",
+        "bot/delivery/stream.py",
         "            await self._flush()\n        except (*SLACK_FAULTS, NoStreamNow) as error:",
         "            await self._flush()\n        except NoStreamNow as error:",
         "Where Slack takes no stream the person would get no answer.",
@@ -1837,7 +1837,7 @@ BREAKS = (
     ),
     Break(
         "update after a broken stream",
-        "bot/posting/delivery.py",
+        "bot/delivery/delivery.py",
         "if kept == index < len(shown) and await",
         "if kept > index < len(shown) and await",
         "The answer would jump: posted anew, and what people were reading taken away.",
@@ -1845,7 +1845,7 @@ BREAKS = (
     ),
     Break(
         "what cannot be updated is taken away",
-        "bot/posting/delivery.py",
+        "bot/delivery/delivery.py",
         "        for part in shown[kept:]:",
         "        for part in shown[kept + 1 :]:",
         "Half an answer would stay beside the whole one.",
@@ -1853,7 +1853,7 @@ BREAKS = (
     ),
     Break(
         "a post of unknown fate",
-        "bot/posting/shown.py",
+        "bot/delivery/messages.py",
         "if problem and (found := await self._unclaimed(marked_only=True)):",
         "if problem and (found := []):",
         "An answer that Slack took before the connection broke would be posted again.",
@@ -1861,7 +1861,7 @@ BREAKS = (
     ),
     Break(
         "a message is intended before it is begun",
-        "bot/posting/shown.py",
+        "bot/delivery/messages.py",
         "            await self._posts.intend()\n        metadata",
         "            pass\n        metadata",
         "A worker that dies as it posts would leave an answer that the next one doubles.",
@@ -1874,7 +1874,7 @@ BREAKS = (
     ),
     Break(
         "a look at the thread where something is unknown",
-        "bot/posting/posts.py",
+        "bot/delivery/outbox.py",
         "        self.unknown = intent.since is not None",
         "        self.unknown = False",
         "What a dying worker posted and did not note would stay beside the answer.",
@@ -1882,7 +1882,7 @@ BREAKS = (
     ),
     Break(
         "what other turns have claimed",
-        "bot/posting/posts.py",
+        "bot/delivery/outbox.py",
         'if message.get("user") != bot_user_id or ts in claimed:',
         'if message.get("user") != bot_user_id:',
         "One answer would be written over by another.",
@@ -1890,7 +1890,7 @@ BREAKS = (
     ),
     Break(
         "a stream's end is paid for",
-        "bot/posting/calls.py",
+        "bot/delivery/calls.py",
         "STREAM, 2)",
         "STREAM, 1)",
         "Streams would be begun that Slack's limit does not let end.",
@@ -1898,7 +1898,7 @@ BREAKS = (
     ),
     Break(
         "held words",
-        "bot/posting/stream.py",
+        "bot/delivery/stream.py",
         "            return True\n        self.pending = text + self.pending",
         "            return True\n        self.pending = self.pending",
         "Words that came while Slack's limit was reached would be lost.",
@@ -1906,7 +1906,7 @@ BREAKS = (
     ),
     Break(
         "a refusal counts for all replicas",
-        "bot/posting/calls.py",
+        "bot/delivery/calls.py",
         "                await self._empty(budget, retry_after(error))",
         "                pass",
         "Each replica would be refused on its own, again and again.",
@@ -1914,7 +1914,7 @@ BREAKS = (
     ),
     Break(
         "a stray message is taken back",
-        "bot/posting/shown.py",
+        "bot/delivery/messages.py",
         "        except Stray:\n",
         "        except ZeroDivisionError:\n",
         "A worker believed dead would leave a second answer.",
@@ -1925,7 +1925,7 @@ BREAKS = (
     ),
     Break(
         "a broken model stream is asked again",
-        "bot/turn.py",
+        "bot/pipeline/turn.py",
         "            elif not (outlet.taken and failed.passes):",
         "            elif True:",
         "A connection lost in the middle would cost the person the answer.",
@@ -1933,7 +1933,7 @@ BREAKS = (
     ),
     Break(
         "links of nobody's",
-        "bot/links.py",
+        "bot/pipeline/links.py",
         "        return _as_text(whole)",
         "        return whole",
         "A link the model was talked into would carry off what it knows.",
@@ -1941,7 +1941,7 @@ BREAKS = (
     ),
     Break(
         "trusted hosts",
-        "bot/links.py",
+        "bot/pipeline/links.py",
         'host.endswith(f".{one}")',
         "host.endswith(one)",
         "Whoever registers a name that ends like a trusted one could be linked to.",
@@ -1949,7 +1949,7 @@ BREAKS = (
     ),
     Break(
         "a cited page is a link",
-        "bot/links.py",
+        "bot/pipeline/links.py",
         "        self._known.add(normal(url))",
         "        normal(url)",
         "Every cited page would be shown as text.",
@@ -1957,7 +1957,7 @@ BREAKS = (
     ),
     Break(
         "a search sees the query alone",
-        "bot/web_search.py",
+        "bot/pipeline/responses/web_search.py",
         '        "input": query,',
         '        "input": f"{identifier} {query}",',
         "A web search would be made of more than the query that the person is shown.",
@@ -1965,7 +1965,7 @@ BREAKS = (
     ),
     Break(
         "a search is not kept by the model's host",
-        "bot/web_search.py",
+        "bot/pipeline/responses/web_search.py",
         '        "store": False,',
         '        "store": True,',
         "What was searched for would be kept elsewhere, out of reach of forgetting.",
@@ -1973,7 +1973,7 @@ BREAKS = (
     ),
     Break(
         "what a search finds is data",
-        "bot/web_search.py",
+        "bot/pipeline/responses/web_search.py",
         '    output = framed({"result"',
         '    output = json.dumps({"result"',
         "A web page could end its frame and speak as the developer.",
@@ -1981,7 +1981,7 @@ BREAKS = (
     ),
     Break(
         "a final code is no outage",
-        "bot/reply_errors.py",
+        "bot/pipeline/responses/errors.py",
         'return self.cause in ("model_down", "model_busy")',
         'return self.cause in ("model_down", "model_busy", "model_policy")',
         "A refused prompt would wait half an hour, and three of them would stop all answers.",
@@ -1992,7 +1992,7 @@ BREAKS = (
     ),
     Break(
         "a nested error has its code",
-        "bot/reply_errors.py",
+        "bot/pipeline/responses/errors.py",
         "        return _failure(error.code, error.type)\n    return",
         '        return ReplyFailed("model_down")\n    return',
         "A stream that names its error in an object would always count as an outage.",
@@ -2000,7 +2000,7 @@ BREAKS = (
     ),
     Break(
         "an unknown code is final",
-        "bot/reply_errors.py",
+        "bot/pipeline/responses/errors.py",
         '        return ReplyFailed("model_failed", code)',
         '        return ReplyFailed("model_down", code)',
         "A message that the model can never answer would wait for half an hour.",
@@ -2008,7 +2008,7 @@ BREAKS = (
     ),
     Break(
         "a code in the log is an identifier",
-        "bot/reply_errors.py",
+        "bot/pipeline/responses/errors.py",
         "named = isinstance(code, str) and _IDENTIFIER.fullmatch(code)",
         "named = isinstance(code, str)",
         "A model's server could write what people said into the log.",
@@ -2016,7 +2016,7 @@ BREAKS = (
     ),
     Break(
         "commentary is no part of the answer",
-        "bot/response_reader.py",
+        "bot/pipeline/responses/reader.py",
         '                self._comments = fields.get("phase") == _COMMENTARY',
         "                self._comments = False",
         "What the model says on its way would be streamed as its answer.",
@@ -2024,7 +2024,7 @@ BREAKS = (
     ),
     Break(
         "late commentary is taken out",
-        "bot/response_reader.py",
+        "bot/pipeline/responses/reader.py",
         "                self._written.retract(self._begun_at)",
         "                pass",
         "Commentary whose phase comes late would be stored as the answer.",
@@ -2032,7 +2032,7 @@ BREAKS = (
     ),
     Break(
         "messages are paragraphs",
-        "bot/written.py",
+        "bot/pipeline/responses/answer.py",
         "        await self.settle()\n        self._gap = bool(self._parts)",
         "        await self.settle()",
         "Two messages of one response would run together in the middle of a line.",
@@ -2040,7 +2040,7 @@ BREAKS = (
     ),
     Break(
         "links in commentary",
-        "bot/written.py",
+        "bot/pipeline/responses/answer.py",
         "(links.feed(printable(text)) + links.settle())",
         "printable(text)",
         "A model could be made to show a link with what it knows as commentary.",
@@ -2048,7 +2048,7 @@ BREAKS = (
     ),
     Break(
         "commentary counts",
-        "bot/written.py",
+        "bot/pipeline/responses/answer.py",
         "        self.is_full |= self._used >= MAX_ANSWER",
         "        pass",
         "Commentary without an end would be paid for until the time is up.",
@@ -2056,7 +2056,7 @@ BREAKS = (
     ),
     Break(
         "phases go back",
-        "bot/model_events.py",
+        "bot/pipeline/responses/events.py",
         'phase = {"phase": item["phase"]} if item.get("phase") in _PHASES else {}',
         "phase = dict[str, str]()",
         "The model would take its own commentary for an answer that it has given.",
@@ -2064,7 +2064,7 @@ BREAKS = (
     ),
     Break(
         "reasoning is asked for",
-        "bot/model_request.py",
+        "bot/pipeline/responses/request.py",
         '            optional["include"] = [ENCRYPTED_REASONING]',
         "            pass",
         "A model would think anew after each tool call, at the person's cost.",
@@ -2072,7 +2072,7 @@ BREAKS = (
     ),
     Break(
         "a refused include is left out",
-        "bot/model_request.py",
+        "bot/pipeline/responses/request.py",
         '    return "include" if reasons and _REASONING.search(named) else None',
         "    return None",
         "A model that does not reason would answer nobody.",
@@ -2080,7 +2080,7 @@ BREAKS = (
     ),
     Break(
         "files that could not be read are named",
-        "bot/prompt.py",
+        "bot/pipeline/prompt.py",
         'replace(file, content=None, trouble="files_model") if file.content else file',
         "replace(file, content=None)",
         "An answer without the file would pass for one about it.",
@@ -2088,7 +2088,7 @@ BREAKS = (
     ),
     Break(
         "a search that was not offered",
-        "bot/reply.py",
+        "bot/pipeline/reply.py",
         "        if name == SEARCH_TOOL and DEFINITION in tools:",
         "        if name == SEARCH_TOOL:",
         "A model could search the web where a workspace wants no web search.",
@@ -2096,7 +2096,7 @@ BREAKS = (
     ),
     Break(
         "another click",
-        "bot/own/feedback.py",
+        "bot/memories/feedback.py",
         "DO UPDATE SET rating = excluded.rating",
         "DO UPDATE SET rating = f.rating",
         "A rating could not be taken back.",
@@ -2104,7 +2104,7 @@ BREAKS = (
     ),
     Break(
         "a forgotten comment",
-        "bot/kept_texts.py",
+        "bot/conversation/history.py",
         "\"UPDATE feedback SET comment = '' WHERE",
         '"UPDATE feedback SET comment = comment WHERE',
         "What was forgotten would stand on in what was said of an answer.",
@@ -2112,7 +2112,7 @@ BREAKS = (
     ),
     Break(
         "an edit after the answer",
-        "bot/changes.py",
+        "bot/listeners/change_events.py",
         'return "text" in before and storable(str(before["text"])) != text',
         'return "text" in before',
         "An edit would stay unanswered, and every preview of a link would be an edit.",
@@ -2123,7 +2123,7 @@ BREAKS = (
     ),
     Break(
         "a table's head",
-        "bot/posting/splitting.py",
+        "bot/delivery/splitting.py",
         '            return f"{above}\\n{rule}"',
         "            return None",
         "The rows of a long table would be shown as bars.",
@@ -2131,7 +2131,7 @@ BREAKS = (
     ),
     Break(
         "no unfurling",
-        "bot/posting/calls.py",
+        "bot/delivery/calls.py",
         "unfurl_links=False,",
         "unfurl_links=True,",
         "A link the model made up would be fetched, with what stands in it, before any click.",
@@ -2139,7 +2139,7 @@ BREAKS = (
     ),
     Break(
         "answers are not kept by the model's host",
-        "bot/model_request.py",
+        "bot/pipeline/responses/request.py",
         '"store": False,',
         '"store": True,',
         "What people ask would be kept elsewhere, out of reach of forgetting.",
@@ -2147,7 +2147,7 @@ BREAKS = (
     ),
     Break(
         "hashed person",
-        "bot/reply.py",
+        "bot/pipeline/reply.py",
         "return hashlib.sha256(person.scope.encode()).hexdigest()[:40]",
         "return person.scope",
         "The model's host would learn who asks.",
@@ -2155,7 +2155,7 @@ BREAKS = (
     ),
     Break(
         "a deleted question takes its answer along",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         '    if row["status"] == "withdrawn":',
         '    if row["status"] == "gone":',
         "A message deleted while it is answered would be answered, and remembered.",
@@ -2163,7 +2163,7 @@ BREAKS = (
     ),
     Break(
         "an edit is seen",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         'row["revision"] != waiting.revision:',
         'row["revision"] < waiting.revision:',
         "The answer would be one to what the person had taken back.",
@@ -2174,7 +2174,7 @@ BREAKS = (
     ),
     Break(
         "an unfurled link is no edit",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         " AND message->>'text' <> %s",
         " AND message->>'text' <> %s || ' '",
         "Slack's previews of links would begin answers anew.",
@@ -2182,7 +2182,7 @@ BREAKS = (
     ),
     Break(
         "Stop counts while the model is silent",
-        "bot/reply.py",
+        "bot/pipeline/reply.py",
         '                await on_text("")',
         "                pass",
         "Stop would be without effect for as long as the model thinks.",
@@ -2190,7 +2190,7 @@ BREAKS = (
     ),
     Break(
         "one outage notice for each message",
-        "bot/absence/outages.py",
+        "bot/pipeline/outages.py",
         "        if waiting.held_since is None:\n            await self._telling.meanwhile",
         "        if True:\n            await self._telling.meanwhile",
         "A message would get another notice with each attempt.",
@@ -2198,7 +2198,7 @@ BREAKS = (
     ),
     Break(
         "every author in a held thread gets a notice",
-        "bot/answering.py",
+        "bot/pipeline/worker.py",
         '                    if ended == "held" and waiting.more:',
         "                    if False:",
         "People who write in a thread that waits for the model would get no notice.",
@@ -2206,7 +2206,7 @@ BREAKS = (
     ),
     Break(
         "a prompt that fails each time",
-        "bot/absence/breaker.py",
+        "bot/breaker/breaker.py",
         "            self._failed.add(request)",
         "            self._failed.add(str(self._clock()) + str(len(self._failed)))",
         "One person's prompt could keep everybody else from being answered.",
@@ -2217,7 +2217,7 @@ BREAKS = (
     ),
     Break(
         "what fails alone is given up",
-        "bot/absence/outages.py",
+        "bot/pipeline/outages.py",
         '        return "held_alone" if refused else None',
         "        return None",
         "A prompt that the model cannot take would be tried for half an hour.",
@@ -2225,7 +2225,7 @@ BREAKS = (
     ),
     Break(
         "a person's share of the worker slots",
-        "bot/running/jobs.py",
+        "bot/queue/jobs.py",
         "PERSON_AT_ONCE = 4",
         "PERSON_AT_ONCE = 400",
         "A hundred messages of one person would be answered before all others.",
@@ -2233,7 +2233,7 @@ BREAKS = (
     ),
     Break(
         "a channel's share of the worker slots",
-        "bot/running/jobs.py",
+        "bot/queue/jobs.py",
         "BUDGET_AT_ONCE = 16",
         "BUDGET_AT_ONCE = 400",
         "Answers that wait for Slack's limit of one channel could occupy all slots.",
@@ -2241,7 +2241,7 @@ BREAKS = (
     ),
     Break(
         "a job that another worker has",
-        "bot/running/jobs.py",
+        "bot/queue/jobs.py",
         '" AND (ended.worker_id = %(worker)s OR ended.worker_id IS NULL)"',
         '" AND (true OR ended.worker_id = %(worker)s)"',
         "A worker that was taken for dead would delete the job that answers its message now.",
@@ -2252,7 +2252,7 @@ BREAKS = (
     ),
     Break(
         "a message that runs alone",
-        "bot/running/jobs.py",
+        "bot/queue/jobs.py",
         "        if self._alone is not None and time.monotonic() < self._alone_until:",
         "        if False:",
         "A message that ends its process would end the attempts of others for ever.",
@@ -2268,7 +2268,7 @@ BREAKS = (
     ),
     Break(
         "a dead model is left alone",
-        "bot/absence/breaker.py",
+        "bot/breaker/breaker.py",
         "        return self.probing and self._clock() < self._next_probe",
         "        return False",
         "A model that is down would be asked for every message that waits.",
@@ -2279,7 +2279,7 @@ BREAKS = (
     ),
     Break(
         "a follow-up that overtakes its mention",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         "if message.audience != DM and await overhearing.anything_after(connection, message):",
         "if message.audience is not None and message.thread == message.ts:",
         "What is written right after a mention would be lost when Slack delivers it first.",
@@ -2290,7 +2290,7 @@ BREAKS = (
     ),
     Break(
         "mention and follow-up take turns",
-        "bot/absence/overhearing.py",
+        "bot/conversation/unrelated_replies.py",
         '"SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"',
         '"SELECT hashtextextended(%s, 0)"',
         "Delivered at the same moment, neither would see the other.",
@@ -2301,7 +2301,7 @@ BREAKS = (
     ),
     Break(
         "what was overheard goes",
-        "bot/absence/overhearing.py",
+        "bot/conversation/unrelated_replies.py",
         "WHERE received_at < now() - interval '2 minutes'",
         "WHERE received_at < now() - interval '2 days'",
         "Where people write among themselves would be kept.",
@@ -2309,7 +2309,7 @@ BREAKS = (
     ),
     Break(
         "an outage is noticed",
-        "bot/absence/listening.py",
+        "bot/pipeline/backfill/window.py",
         'if row is not None and row["gap"] > GAP_SECONDS:',
         "if row is None:",
         "What was written while the app was away would stay unanswered.",
@@ -2317,7 +2317,7 @@ BREAKS = (
     ),
     Break(
         "caught up with once",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         "            if late and await _was_answered(connection, message):",
         "            if late and not message.ts:",
         "A message answered long ago would be answered again after an outage.",
@@ -2328,7 +2328,7 @@ BREAKS = (
     ),
     Break(
         "a deletion that overtakes its message",
-        "bot/changes.py",
+        "bot/listeners/change_events.py",
         "            await self._inbox.store_withdrawn(message)",
         "            pass",
         "A deleted message would be answered because Slack delivered its deletion first.",
@@ -2336,7 +2336,7 @@ BREAKS = (
     ),
     Break(
         "a person's share",
-        "bot/person/shares.py",
+        "bot/users/quotas.py",
         'if row is not None and row["before"] >= self._messages_per_hour:',
         'if row is not None and row["before"] > self._messages_per_hour:',
         "One person could use up what everybody pays for.",
@@ -2344,7 +2344,7 @@ BREAKS = (
     ),
     Break(
         "requests count like messages",
-        "bot/person/shares.py",
+        "bot/users/quotas.py",
         "WHERE known.requests + {_WRITTEN} < %(limit)s RETURNING 1)",
         "WHERE known.requests < %(limit)s RETURNING 1)",
         "A person could use the model twice as often by alternating messages and commands.",
@@ -2352,7 +2352,7 @@ BREAKS = (
     ),
     Break(
         "a refused request calls no model",
-        "bot/own/adding.py",
+        "bot/memories/adding.py",
         "            return private(used_up.refusal(language))",
         "            pass",
         "/memories add would cost model tokens beyond every limit.",
@@ -2368,7 +2368,7 @@ BREAKS = (
     ),
     Break(
         "every command switches telemetry off",
-        "bot/cli.py",
+        "bot/runtime/cli.py",
         "    disable_telemetry()",
         "    pass",
         "A variable of the process would send every message to a tracing server.",
@@ -2376,7 +2376,7 @@ BREAKS = (
     ),
     Break(
         "a new connection replaces an incomplete one",
-        "bot/running/serving.py",
+        "bot/runtime/http_server.py",
         "            oldest.abort()",
         "            pass",
         "Half-open connections would use up the descriptors that PostgreSQL and Slack need.",
@@ -2384,7 +2384,7 @@ BREAKS = (
     ),
     Break(
         "a header has a deadline",
-        "bot/running/serving.py",
+        "bot/runtime/http_server.py",
         "        self._deadline = loop.call_later(HEADER_SECONDS, self.abort)",
         "        self._deadline = loop.call_later(3600.0, self.abort)",
         "A client that sends a byte a second would hold its connection for hours.",
@@ -2392,7 +2392,7 @@ BREAKS = (
     ),
     Break(
         "payloads are cleaned",
-        "bot/payloads.py",
+        "bot/slack/payloads.py",
         "        return storable(value)",
         "        return value",
         "A NUL anywhere in a payload would end in an error of PostgreSQL's.",
@@ -2400,7 +2400,7 @@ BREAKS = (
     ),
     Break(
         "payloads are checked",
-        "bot/intake.py",
+        "bot/listeners/intake.py",
         "        if body is None:",
         "        if body is None and (body := dict(sent)) is None:",
         "A malformed payload would raise an exception in a listener.",
@@ -2408,7 +2408,7 @@ BREAKS = (
     ),
     Break(
         "unknown event types are acknowledged",
-        "bot/intake.py",
+        "bot/listeners/intake.py",
         "return isinstance(kind, str) and kind not in EVENTS",
         "return isinstance(kind, str) and kind not in EVENTS and False",
         "Slack would deliver most of its published events again, and log them as malformed here.",
@@ -2416,7 +2416,7 @@ BREAKS = (
     ),
     Break(
         "malformed events are acknowledged",
-        "bot/intake.py",
+        "bot/listeners/intake.py",
         "        if not is_slacks(sent):",
         "        if is_slacks(sent):",
         "Slack would deliver a malformed event four times, and switch deliveries off in the end.",
@@ -2427,7 +2427,7 @@ BREAKS = (
     ),
     Break(
         "malformed events are logged once by type",
-        "bot/intake.py",
+        "bot/listeners/intake.py",
         '        if now - self._logged.get(kind, float("-inf")) < _LOG_AGAIN_SECONDS:',
         "        if now < 0:",
         "A client that sends malformed events would fill the log.",
@@ -2435,7 +2435,7 @@ BREAKS = (
     ),
     Break(
         "timestamps are in range",
-        "bot/payloads.py",
+        "bot/slack/payloads.py",
         "<= float(text) <= time.time() + _AHEAD_SECONDS",
         "<= float(text)",
         "A message of the year 2286 would stay the newest of its thread.",
@@ -2443,7 +2443,7 @@ BREAKS = (
     ),
     Break(
         "a busy Slack is not a deleted file",
-        "bot/attachments.py",
+        "bot/pipeline/attachments.py",
         '_Unseen("files_not_now" if is_passing(error) else "files_gone")',
         '_Unseen("files_gone")',
         "A person whose file Slack did not show in time would be told to send it once more.",
@@ -2454,7 +2454,7 @@ BREAKS = (
     ),
     Break(
         "a download waits as it is told",
-        "bot/slack_files.py",
+        "bot/slack/files.py",
         "                await asyncio.sleep(limited.seconds)",
         "                raise FileNotNow from limited",
         "Each rate limit, also one of a second, would cost a file.",
@@ -2462,7 +2462,7 @@ BREAKS = (
     ),
     Break(
         "an unread thread is said",
-        "bot/threads.py",
+        "bot/pipeline/threads.py",
         "        unread = is_passing(error)",
         "        unread = False",
         "The model would answer about a thread as if nothing had been written in it.",
@@ -2481,7 +2481,7 @@ BREAKS = (
     ),
     Break(
         "a closed conversation is no error",
-        "bot/answering.py",
+        "bot/pipeline/worker.py",
         "            if failed.is_expected:",
         "            if not failed.is_expected:",
         "Each archived channel would report an error of the app.",
@@ -2497,7 +2497,7 @@ BREAKS = (
     ),
     Break(
         "tokens are counted together",
-        "bot/person/shares.py",
+        "bot/users/quotas.py",
         "SET tokens = known.tokens + excluded.tokens",
         "SET tokens = excluded.tokens",
         "The workspace's limit would never be reached.",
@@ -2505,7 +2505,7 @@ BREAKS = (
     ),
     Break(
         "the model is back",
-        "bot/absence/outages.py",
+        "bot/pipeline/outages.py",
         "            await self._inbox.hurry()",
         "            pass",
         "Messages would wait for up to a minute after the model is back.",
@@ -2513,7 +2513,7 @@ BREAKS = (
     ),
     Break(
         "a notice for one pair of eyes",
-        "bot/changed/places.py",
+        "bot/notices/notice_messages.py",
         "return self.audience == DM and bool(self.reply_ts)",
         "return bool(self.reply_ts)",
         "What one person told would stand below a reply that the whole channel reads.",
@@ -2524,7 +2524,7 @@ BREAKS = (
     ),
     Break(
         "a refusal is seen where nobody has replied",
-        "bot/changed/privately.py",
+        "bot/delivery/ephemeral.py",
         "    return thread_ts if has_reply else None\n",
         "    return thread_ts\n",
         "Slack would show a refused mention's answer to nobody.",
@@ -2532,7 +2532,7 @@ BREAKS = (
     ),
     Break(
         "a notice is seen where nobody has replied",
-        "bot/changed/places.py",
+        "bot/notices/notice_messages.py",
         "return bool(self.reply_ts) or self.question_ts != self.thread_ts",
         "return bool(self.thread_ts)",
         "Slack would show the notice to nobody.",
@@ -2543,7 +2543,7 @@ BREAKS = (
     ),
     Break(
         "the text of an answer that is read back",
-        "bot/changed/places.py",
+        "bot/notices/notice_messages.py",
         'return fallback(str(message.get("text") or "")), [',
         'return str(message.get("text") or ""), [',
         "Below a long answer no notice would be shown: Slack refuses the update.",
@@ -2554,7 +2554,7 @@ BREAKS = (
     ),
     Break(
         "the length of rich text",
-        "bot/surfaces/reply.py",
+        "bot/views/reply.py",
         "        return len(text) if isinstance(text, str) else text_length([*blocks.values()])\n",
         "        return len(str(text))\n",
         "A notice below a long answer would make the message longer than Slack takes.",
@@ -2562,7 +2562,7 @@ BREAKS = (
     ),
     Break(
         "a notice once",
-        "bot/changed/notices.py",
+        "bot/notices/change_notices.py",
         "if not in_reply and not await self._was_shown(person, notice):",
         "if not in_reply:",
         "After a crash people would be told of the same thing twice.",
@@ -2570,7 +2570,7 @@ BREAKS = (
     ),
     Break(
         "words that changed while they were formed",
-        "bot/turns.py",
+        "bot/conversation/turns.py",
         "AND turns.words = taken.words AND turns.withheld_at IS NULL",
         "AND taken.words <> ''",
         "What was edited or forgotten at that moment would be remembered all the same.",
@@ -2578,7 +2578,7 @@ BREAKS = (
     ),
     Break(
         "kinds are forgotten after an outage",
-        "bot/absence/listening.py",
+        "bot/pipeline/backfill/window.py",
         "await forget_kinds(connection, team)",
         "pass",
         "A channel shared during an outage would be answered from public memories for an hour.",
@@ -2589,7 +2589,7 @@ BREAKS = (
     ),
     Break(
         "kinds are not trusted during an outage",
-        "bot/audience.py",
+        "bot/slack/audiences.py",
         "AND NOT {_EVENTS_MISSED}",
         "AND (true OR {_EVENTS_MISSED})",
         "The first message after an outage could be answered from what was public before it.",
@@ -2600,7 +2600,7 @@ BREAKS = (
     ),
     Break(
         "what is found says whether it is shared",
-        "bot/absence/reading.py",
+        "bot/pipeline/backfill/messages.py",
         "is_shared=kind.shared,",
         "is_shared=False,",
         "A message found in a shared direct message would be answered from everything.",
@@ -2608,7 +2608,7 @@ BREAKS = (
     ),
     Break(
         "an exported file is deleted with the person",
-        "bot/own/slack_deletions.py",
+        "bot/memories/slack_deletions.py",
         "await self._client.files_delete(file=ref)",
         "del ref",
         "The file with everything about a person would stay in Slack after they were erased.",
@@ -2619,7 +2619,7 @@ BREAKS = (
     ),
     Break(
         "a failed job of an erased person",
-        "bot/own/data.py",
+        "bot/memories/person_data.py",
         "DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND",
         "DELETE FROM procrastinate_jobs WHERE status = 'todo' AND",
         "A failed job would keep the id of an erased person for two weeks.",
@@ -2630,7 +2630,7 @@ BREAKS = (
     ),
     Break(
         "what is delivered again has no author",
-        "bot/own/data.py",
+        "bot/memories/person_data.py",
         'await connection.execute("SELECT forget_author_of_events()")',
         "pass",
         "The inbox would name an erased person for two weeks.",
@@ -2641,7 +2641,7 @@ BREAKS = (
     ),
     Break(
         "messages after the erasing stay",
-        "bot/own/slack_deletions.py",
+        "bot/memories/slack_deletions.py",
         'more: dict[str, Any] = {"latest": begun["before"], "limit": _PAGE}',
         'more: dict[str, Any] = {"limit": _PAGE}',
         "Answers that a person got after they were erased would be deleted as well.",
@@ -2652,7 +2652,7 @@ BREAKS = (
     ),
     Break(
         "incognito covers every thread of a direct message",
-        "bot/person/incognito.py",
+        "bot/users/incognito.py",
         "return [thread, DIRECT] if is_direct(channel_id) else [thread]",
         "return [thread]",
         "In a direct message incognito would hold for one message only: each is its own thread.",
@@ -2663,7 +2663,7 @@ BREAKS = (
     ),
     Break(
         "what was said incognito is never remembered",
-        "bot/person/settings.py",
+        "bot/users/settings.py",
         '" AND (i.spans @> said.at OR i.spans @> said.edited_at)"',
         '" AND i.spans @> now()"',
         "A message that waited until incognito was off would be remembered.",
@@ -2674,7 +2674,7 @@ BREAKS = (
     ),
     Break(
         "an edit while incognito is on",
-        "bot/turns.py",
+        "bot/conversation/turns.py",
         "if off or await is_on(connection, person, scopes(channel_id, thread)):",
         "if off:",
         "What a message is edited to while incognito is on would be remembered.",
@@ -2685,7 +2685,7 @@ BREAKS = (
     ),
     Break(
         "a change of a channel overtakes",
-        "bot/audience.py",
+        "bot/slack/audiences.py",
         '" WHERE conversations.changed_at < %s",',
         '" WHERE conversations.changed_at < %s OR true",',
         "A channel just shared with another company would count as an inner one for an hour.",
@@ -2696,7 +2696,7 @@ BREAKS = (
     ),
     Break(
         "a channel made private",
-        "bot/changes.py",
+        "bot/listeners/change_events.py",
         '        "channel_convert_to_private",',
         "",
         "What is said in a channel after it was made private would be kept as public.",
@@ -2704,7 +2704,7 @@ BREAKS = (
     ),
     Break(
         "somebody who has left",
-        "bot/person/settings.py",
+        "bot/users/settings.py",
         "        if self.deactivated:",
         "        if not self:",
         "Memories of somebody whose account is deactivated would go on being formed and used.",
@@ -2715,7 +2715,7 @@ BREAKS = (
     ),
     Break(
         "only visible to you",
-        "bot/surfaces/blocks.py",
+        "bot/views/blocks.py",
         '"response_type": "ephemeral"',
         '"response_type": "in_channel"',
         "A list of one person's memories would be posted to the channel.",
@@ -2734,7 +2734,7 @@ BREAKS = (
     ),
     Break(
         "PostgreSQL's troubles are no fault of the message",
-        "bot/answering.py",
+        "bot/pipeline/worker.py",
         "            if is_away(error) and waiting.attempts < _MOST_ATTEMPTS:",
         "            if False:",
         "A message would be given up because of an outage it has nothing to do with.",
@@ -2742,7 +2742,7 @@ BREAKS = (
     ),
     Break(
         "quoted lines are not one's own words",
-        "bot/words.py",
+        "bot/slack/text.py",
         "text = _QUOTED_LINE.sub(_CUT, text)",
         "text = text.strip()",
         "Another person's words, quoted, would become one's own memory.",
@@ -2750,7 +2750,7 @@ BREAKS = (
     ),
     Break(
         "an address is kept as it was typed",
-        "bot/words.py",
+        "bot/slack/text.py",
         "    if label and compared(label) == compared(address):",
         "    if label and False:",
         "An e-mail address would be stored as mailto:, which the person never typed.",
@@ -2766,7 +2766,7 @@ BREAKS = (
     ),
     Break(
         "an answer has an end",
-        "bot/written.py",
+        "bot/pipeline/responses/answer.py",
         "            self.is_full = True\n            return text[: boundary.end()]",
         "            return text",
         "A model that never stops would fill a thread with messages.",
@@ -2774,7 +2774,7 @@ BREAKS = (
     ),
     Break(
         "an answer has a time",
-        "bot/model_events.py",
+        "bot/pipeline/responses/events.py",
         "        async with within(deadline):",
         "        async with within(deadline + 9_000):",
         "A model that thinks for ever would hold a worker for ever.",
@@ -2782,7 +2782,7 @@ BREAKS = (
     ),
     Break(
         "a malformed stream is one failure",
-        "bot/model_events.py",
+        "bot/pipeline/responses/events.py",
         "    except (ValueError, RecursionError) as error:",
         "    except ZeroDivisionError as error:",
         "A message would be tried five times before the person gets a notice.",
@@ -2798,7 +2798,7 @@ BREAKS = (
     ),
     Break(
         "a citation needs a search",
-        "bot/web_search.py",
+        "bot/pipeline/responses/web_search.py",
         '    if not any(item["type"] == "web_search_call" for item in items):',
         "    if not items:",
         "A model could make a link of any address by citing it.",
@@ -2809,7 +2809,7 @@ BREAKS = (
     ),
     Break(
         "the whole query is shown",
-        "bot/web_search.py",
+        "bot/pipeline/responses/web_search.py",
         "QUERY_CHARACTERS = 200",
         "QUERY_CHARACTERS = 400",
         "A search could hold more than its task shows.",
@@ -2820,7 +2820,7 @@ BREAKS = (
     ),
     Break(
         "a subdomain carries text",
-        "bot/addresses.py",
+        "bot/pipeline/addresses.py",
         "        if _suffixes().privatesuffix(_ascii(piece)) != _ascii(piece):",
         "        if False:",
         "A secret could leave as a subdomain of a link.",
@@ -2828,7 +2828,7 @@ BREAKS = (
     ),
     Break(
         "doubtful code is no code",
-        "bot/code_spans.py",
+        "bot/pipeline/code_spans.py",
         "        self._fences_are_plain, self._fence = False, None",
         "        self._fence = None",
         "A link could hide behind backticks that a client reads otherwise.",
@@ -2836,7 +2836,7 @@ BREAKS = (
     ),
     Break(
         "the held part of an answer is limited",
-        "bot/links.py",
+        "bot/pipeline/links.py",
         "        if self._is_long or len(self._held) > MAX_WORD:",
         "        if False:",
         "One endless word would be held and read again with each piece.",
@@ -2844,7 +2844,7 @@ BREAKS = (
     ),
     Break(
         "white space is tried once",
-        "bot/words.py",
+        "bot/slack/text.py",
         '_ENDS = re.compile(rf"\\A{_EMPTY}|(?<!\\s)',
         '_ENDS = re.compile(rf"\\A{_EMPTY}|',
         "A message of line feeds would stop the process for seconds.",
@@ -2852,7 +2852,7 @@ BREAKS = (
     ),
     Break(
         "a long answer can be continued",
-        "bot/prompt.py",
+        "bot/pipeline/prompt.py",
         "        if own and not kept:",
         "        if False:",
         "Asked to go on, the model would not know with what.",
@@ -2877,7 +2877,7 @@ BREAKS = (
     ),
     Break(
         "a role of its own",
-        "bot/running/service.py",
+        "bot/runtime/service.py",
         'if self._role != "front":',
         "if self._role:",
         "A front would answer too, and take the workers' work and connections.",
@@ -2885,7 +2885,7 @@ BREAKS = (
     ),
     Break(
         "a refusal is no passing trouble",
-        "bot/running/start.py",
+        "bot/runtime/startup.py",
         'if code not in ("", "ratelimited"):',
         'if code == "never":',
         "A wrong token would keep the operator waiting for a minute.",
@@ -2893,7 +2893,7 @@ BREAKS = (
     ),
     Break(
         "a port that is taken",
-        "bot/running/serving.py",
+        "bot/runtime/http_server.py",
         "            raise cannot_open(port, error) from None",
         "            raise",
         "The operator would read a traceback instead of what to do.",
@@ -2902,7 +2902,7 @@ BREAKS = (
     # --- memory switched off ------------------------------------------------------------------
     Break(
         "a No is a No",
-        "bot/person/settings.py",
+        "bot/users/settings.py",
         'if self.consent == "refused":',
         "if False:",
         "Whoever took their agreement back would be remembered all the same.",
@@ -2910,7 +2910,7 @@ BREAKS = (
     ),
     Break(
         "said while paused",
-        "bot/person/settings.py",
+        "bot/users/settings.py",
         'kept=off in (None, "paused") and not said_paused,',
         'kept=off in (None, "paused"),',
         "What was said while memory was paused would be remembered when the pause is over.",
@@ -2921,7 +2921,7 @@ BREAKS = (
     ),
     Break(
         "no recall while off",
-        "bot/turn.py",
+        "bot/pipeline/turn.py",
         "    if intent.standing.off:",
         "    if False:",
         "Memories would be in the prompt although the person has paused.",
@@ -2929,7 +2929,7 @@ BREAKS = (
     ),
     Break(
         "no formation while off",
-        "bot/learning.py",
+        "bot/pipeline/formation.py",
         "            if off or not ids:",
         "            if not ids:",
         "Words that were queued would be sent to the model although the person has paused.",
@@ -2937,7 +2937,7 @@ BREAKS = (
     ),
     Break(
         "a pause wins over a formation",
-        "bot/learning.py",
+        "bot/pipeline/formation.py",
         "if (await read_settings(connection, namespace.person)).off(self._consent):",
         "if False:",
         "A formation under way would write after the person has paused.",
@@ -2945,7 +2945,7 @@ BREAKS = (
     ),
     Break(
         "no texts off the record",
-        "bot/turns.py",
+        "bot/conversation/turns.py",
         'words if standing.kept else "",',
         "words,",
         "What was said while memory was off would be kept.",
@@ -2953,7 +2953,7 @@ BREAKS = (
     ),
     Break(
         "no tool writes while off",
-        "bot/person/controls.py",
+        "bot/memories/controls.py",
         "return standing.off is None and standing.kept",
         "return True",
         "A tool of a running turn would store something after the person has paused.",
@@ -2961,7 +2961,7 @@ BREAKS = (
     ),
     Break(
         "no waiting words off the record",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         'f" AND NOT ({OFF_RECORD}) ORDER BY ts",',
         '" ORDER BY ts",',
         "What is said in an incognito thread would be in the prompt of another thread meanwhile.",
@@ -2972,7 +2972,7 @@ BREAKS = (
     ),
     Break(
         "nothing stored before a yes",
-        "bot/own/importing.py",
+        "bot/memories/importing.py",
         'if _digest(text) != metadata_of(view).get("digest"):',
         "if False:",
         "Something else than what was shown would be imported.",
@@ -3002,7 +3002,7 @@ BREAKS = (
     ),
     Break(
         "imports count",
-        "bot/own/importing.py",
+        "bot/memories/importing.py",
         "        used_up = await self._shares.admit(person)",
         "        used_up = None",
         "Imports would be a way around the hourly limit.",
@@ -3034,7 +3034,7 @@ BREAKS = (
     ),
     Break(
         "retention of the others",
-        "bot/running/retention.py",
+        "bot/runtime/retention.py",
         "            if is_away(error):",
         "            if True:",
         "One person's unreadable row would stop the retention of all others.",
@@ -3050,7 +3050,7 @@ BREAKS = (
     ),
     Break(
         "an import needs consent",
-        "bot/own/importing.py",
+        "bot/memories/importing.py",
         "if self._disagrees(await read_settings(connection, person)):",
         "if False:",
         "Whoever switched memory off would be remembered by an import agreed to before.",
@@ -3058,7 +3058,7 @@ BREAKS = (
     ),
     Break(
         "the token is for Slack",
-        "bot/slack_files.py",
+        "bot/slack/files.py",
         "        if not self._is_slacks(url):",
         "        if False:",
         "The app's token would be sent to whatever address stands in a file.",
@@ -3066,7 +3066,7 @@ BREAKS = (
     ),
     Break(
         "a message without its file",
-        "bot/slack_files.py",
+        "bot/slack/files.py",
         "            if code and note:",
         "            if False:",
         "A message would announce a file that never came.",
@@ -3074,7 +3074,7 @@ BREAKS = (
     ),
     Break(
         "the word is typed",
-        "bot/own/erasing.py",
+        "bot/memories/erasing.py",
         "        if _folded(typed) in words:",
         "        if True:",
         "Everything would be erased by whatever is typed.",
@@ -3090,7 +3090,7 @@ BREAKS = (
     ),
     Break(
         "the pause just ended",
-        "bot/posting/outlet.py",
+        "bot/delivery/slack_reply.py",
         "            if not settings.paused:\n                self._standing = None",
         "            if not settings.paused:\n                pass",
         "The reply that memory is on again would say below that it is paused.",
@@ -3106,7 +3106,7 @@ BREAKS = (
     ),
     Break(
         "Remember This is for one's own messages",
-        "bot/own/adding.py",
+        "bot/memories/adding.py",
         'own = message.get("user") == person.user_id and not message.get("bot_id")',
         "own = True",
         "A person would be remembered by what somebody else wrote.",
@@ -3114,7 +3114,7 @@ BREAKS = (
     ),
     Break(
         "a forgotten message teaches nothing",
-        "bot/own/adding.py",
+        "bot/memories/adding.py",
         '        return "remember_forgotten"\n',
         "        pass\n",
         "Remember This would bring back what was forgotten for good.",
@@ -3122,7 +3122,7 @@ BREAKS = (
     ),
     Break(
         "what a verdict refuses is not stored by a command",
-        "bot/own/adding.py",
+        "bot/memories/adding.py",
         "        if refused is not None:\n            return refused\n",
         "",
         "`/memories add` would store what the verdict refused, and never say why.",
@@ -3130,7 +3130,7 @@ BREAKS = (
     ),
     Break(
         "a file is what its bytes are",
-        "bot/attachments.py",
+        "bot/pipeline/attachments.py",
         "        if kind is None:\n",
         "        if not content:\n",
         "Anything called an image would be sent to the model as one.",
@@ -3138,7 +3138,7 @@ BREAKS = (
     ),
     Break(
         "earlier files of one's own",
-        "bot/prompt.py",
+        "bot/pipeline/prompt.py",
         "if one.user_id == message.user_id and one.question.endswith(FILES_ALONE)",
         "if one.question.endswith(FILES_ALONE) and one.thread != message.thread",
         "A follow-up about an image would be answered without it.",
@@ -3146,7 +3146,7 @@ BREAKS = (
     ),
     Break(
         "a post ends its session",
-        "bot/posting/sessions.py",
+        "bot/delivery/sessions.py",
         'if turn.method == "session" or turn.begun:',
         "if False:",
         "After every answer that is no stream there would be a Stop button for an hour.",
@@ -3154,7 +3154,7 @@ BREAKS = (
     ),
     Break(
         "a session of an earlier attempt",
-        "bot/posting/delivery.py",
+        "bot/delivery/delivery.py",
         "again=posts.again",
         "again=False",
         "After a crash under load a session could stay in processing for an hour.",
@@ -3165,7 +3165,7 @@ BREAKS = (
     ),
     Break(
         "an answer in parts goes on",
-        "bot/posting/stream.py",
+        "bot/delivery/stream.py",
         "await self._shown.stop(part, text, last=False)",
         "await self._shown.stop(part, text)",
         "A long answer would lose its Stop button after its first message.",
@@ -3175,7 +3175,7 @@ BREAKS = (
     ),
     Break(
         "a session after a crash",
-        "bot/answering.py",
+        "bot/pipeline/worker.py",
         "        if waiting.attempts:\n            message",
         "        if False:\n            message",
         "A message given up after a crash would leave its session in processing.",
@@ -3183,7 +3183,7 @@ BREAKS = (
     ),
     Break(
         "a person's title",
-        "bot/posting/sessions.py",
+        "bot/delivery/sessions.py",
         "if not await self._titles.was_renamed(message.thread):",
         "if True:",
         "A title that a person gave would be overwritten.",
@@ -3191,7 +3191,7 @@ BREAKS = (
     ),
     Break(
         "workspaces without sessions",
-        "bot/posting/sessions.py",
+        "bot/delivery/sessions.py",
         "self._without[team_id] = time.monotonic() + _ASK_AGAIN_SECONDS",
         "self._without[team_id] = 0.0",
         "A workspace without sessions would be asked for one with each message.",
@@ -3199,7 +3199,7 @@ BREAKS = (
     ),
     Break(
         "a limit kept for ends",
-        "bot/posting/sessions.py",
+        "bot/delivery/sessions.py",
         "await self._budgets.take_spare(team_id, SESSION)",
         "await self._budgets.take(team_id, SESSION)",
         "When many write at once, sessions would be left in processing for Slack's limit.",
@@ -3207,7 +3207,7 @@ BREAKS = (
     ),
     Break(
         "Stop without a turn",
-        "bot/changes.py",
+        "bot/listeners/change_events.py",
         'if not await self._inbox.interrupt(f"{team}.{channel}.{thread_ts}"):',
         "if await self._inbox.interrupt(thread_ts):",
         "Stop would not end a session that a crash has left in processing.",
@@ -3231,7 +3231,7 @@ BREAKS = (
     ),
     Break(
         "a title where there is a session",
-        "bot/posting/sessions.py",
+        "bot/delivery/sessions.py",
         'if title and not answer.get("title"):',
         "if False:",
         "A thread whose session a stream has made would have no title.",
@@ -3239,7 +3239,7 @@ BREAKS = (
     ),
     Break(
         "words are answered without the files",
-        "bot/turn.py",
+        "bot/pipeline/turn.py",
         "if prompt.shows_files and failed.may_be_files:",
         "if False:",
         "A model that reads no images would answer nothing at all.",
@@ -3247,7 +3247,7 @@ BREAKS = (
     ),
     Break(
         "quiet where it was asked to be",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         "                if await is_quiet(connection, message.thread):\n",
         "                if False:\n",
         "The app would go on answering in a thread where it was asked to be quiet.",
@@ -3255,7 +3255,7 @@ BREAKS = (
     ),
     Break(
         "a mention brings it back",
-        "bot/inbox.py",
+        "bot/conversation/inbox.py",
         "            if message.addressed and message.audience != DM and not late:\n",
         "            if False:\n",
         "A mention would not bring the app back into a thread.",
@@ -3263,7 +3263,7 @@ BREAKS = (
     ),
     Break(
         "nothing is read for who is no member",
-        "bot/viewing.py",
+        "bot/pipeline/tools/viewing.py",
         "            if not await self._is_member(person, channel):\n",
         "            if False:\n",
         "A person could have a private channel read to them that they are not in.",
@@ -3271,7 +3271,7 @@ BREAKS = (
     ),
     Break(
         "what was forgotten is not read as context",
-        "bot/viewing.py",
+        "bot/pipeline/tools/viewing.py",
         "not in {message.ts, *forgotten}",
         "not in {message.ts}",
         "A forgotten message would come back by way of the channel it stands in.",
@@ -3279,7 +3279,7 @@ BREAKS = (
     ),
     Break(
         "who erased themself is asked of nobody",
-        "bot/suggesting.py",
+        "bot/home/suggested_prompts.py",
         "        if erased:\n",
         "        if not team:\n",
         "Choosing prompts for an erased person would store their language and time zone again.",
@@ -3287,7 +3287,7 @@ BREAKS = (
     ),
     Break(
         "no prompts of a paused memory",
-        "bot/surfaces/suggestions.py",
+        "bot/views/suggestions.py",
         "keys = [] if off else _fitting(memories)",
         "keys = _fitting(memories)",
         "Prompts would speak of what is remembered while memory is off.",
@@ -3311,7 +3311,7 @@ BREAKS = (
     ),
     Break(
         "guests stay out",
-        "bot/policies.py",
+        "bot/users/policies.py",
         'return "policy_guest" if guest and not self.guests else None',
         "return None",
         "Guests would be answered, and remembered, where nobody let them in.",
@@ -3319,7 +3319,7 @@ BREAKS = (
     ),
     Break(
         "closed channels stay closed",
-        "bot/policies.py",
+        "bot/users/policies.py",
         "if audience == DM or not self.channels or channel_id in self.channels:",
         "if True:",
         "Kioku would answer in channels its operator closed.",
@@ -3327,7 +3327,7 @@ BREAKS = (
     ),
     Break(
         "nothing is kept of whom it is closed to",
-        "bot/answering.py",
+        "bot/pipeline/worker.py",
         "(self._admission, waiting, refusal)\n            return True\n",
         "(self._admission, waiting, refusal)\n",
         "Who may not use Kioku would be told so, and answered and remembered all the same.",
@@ -3335,7 +3335,7 @@ BREAKS = (
     ),
     Break(
         "a workspace's own web search",
-        "bot/reply.py",
+        "bot/pipeline/reply.py",
         "return await self._searches(team_id) if self._searches else self._web_search",
         "return self._web_search",
         "A workspace that wants no web search would get it.",
@@ -3363,7 +3363,7 @@ BREAKS = (
     ),
     Break(
         "rows written after a return",
-        "bot/workspaces.py",
+        "bot/users/workspaces.py",
         "COALESCE(returned_at, now()) AS before",
         "now() AS before",
         "A late uninstall would delete what was written since the app was installed again.",
@@ -3371,7 +3371,7 @@ BREAKS = (
     ),
     Break(
         "whose token was revoked",
-        "bot/workspaces.py",
+        "bot/users/workspaces.py",
         '" WHERE %(bot)s = ANY(%(bots)s::text[]) OR EXISTS',
         '" WHERE true OR %(bot)s = ANY(%(bots)s::text[]) OR EXISTS',
         "A person's revoked token would end the work for their workspace.",
@@ -3379,7 +3379,7 @@ BREAKS = (
     ),
     Break(
         "Slack is asked about the token before a purge",
-        "bot/offboarding.py",
+        "bot/users/offboarding.py",
         "if await self._token_works(team):",
         "if False:",
         "A workspace whose token works would be deleted.",
@@ -3387,7 +3387,7 @@ BREAKS = (
     ),
     Break(
         "a purge is repeated",
-        "bot/workspaces.py",
+        "bot/users/workspaces.py",
         "CASE WHEN %(removed)s = 0 AND",
         "CASE WHEN",
         "What was being written when the workspace left would stay.",
@@ -3397,7 +3397,7 @@ BREAKS = (
     ),
     Break(
         "messages of a workspace that left",
-        "bot/answering.py",
+        "bot/pipeline/worker.py",
         "if waiting.unserved:",
         "if False:",
         "Messages of a workspace that uninstalled the app would be answered.",
@@ -3407,7 +3407,7 @@ BREAKS = (
     ),
     Break(
         "a purge continues at a start that is refused",
-        "bot/running/connections.py",
+        "bot/runtime/connections.py",
         "        await purge_due(pool)\n",
         "",
         "An interrupted purge would wait for a token that never works again.",
@@ -3423,7 +3423,7 @@ BREAKS = (
     ),
     Break(
         "who is active again is not erased",
-        "bot/running/retention.py",
+        "bot/runtime/retention.py",
         "if not active:",
         "if True:",
         "A person whose reactivation was missed would be erased.",
@@ -3431,7 +3431,7 @@ BREAKS = (
     ),
     Break(
         "texts end after KIOKU_HISTORY_DAYS",
-        "bot/running/upkeep.py",
+        "bot/runtime/maintenance.py",
         "            steps.append(partial(end_history, self._pool, self._history_days))\n",
         "",
         "Questions and answers would be kept for ever.",
@@ -3439,7 +3439,7 @@ BREAKS = (
     ),
     Break(
         "a batch of texts is continued",
-        "bot/running/retention.py",
+        "bot/runtime/retention.py",
         'if max(row["turns"], row["comments"], row["waiting"]) < at_once:',
         "if True:",
         "A long history would be removed at one batch an hour.",
@@ -3447,7 +3447,7 @@ BREAKS = (
     ),
     Break(
         "a workspace's own retention",
-        "bot/policies.py",
+        "bot/users/policies.py",
         "return replace(installation, **{**chosen, **lists})",
         "return installation",
         "What an operator sets for one workspace would have no effect.",
@@ -3455,7 +3455,7 @@ BREAKS = (
     ),
     Break(
         "dates in the person's zone",
-        "bot/surfaces/dates.py",
+        "bot/views/dates.py",
         "local = moment.astimezone(zone).replace(tzinfo=None)",
         "local = moment.replace(tzinfo=None)",
         "People would read another country's time.",
@@ -3463,7 +3463,7 @@ BREAKS = (
     ),
     Break(
         "how much somebody likes something",
-        "bot/surfaces/wording.py",
+        "bot/views/wording.py",
         "usual = next((key for least, key in words if level >= least), usual)",
         "usual = words[0][1]",
         "What somebody dislikes would be listed as what they like very much.",
@@ -3488,7 +3488,7 @@ BREAKS = (
     ),
     Break(
         "nothing of a Home is kept of who was erased",
-        "bot/own/data.py",
+        "bot/memories/person_data.py",
         '    "home_views",\n',
         "",
         "What a person searched for in their Home would outlive an erasure.",
@@ -3496,7 +3496,7 @@ BREAKS = (
     ),
     Break(
         "what is shown is not published again",
-        "bot/home/homes.py",
+        "bot/home/publisher.py",
         "if made.digest == opened.shown:",
         "if False:",
         "Every change would cost a call of Slack's, also one that shows nothing new.",
@@ -3504,7 +3504,7 @@ BREAKS = (
     ),
     Break(
         "a Home is made of settings as they are",
-        "bot/home/homes.py",
+        "bot/home/publisher.py",
         "settings = await self._people.settings(person, settings=settings)",
         "settings = await self._people.settings(person)",
         "Another replica would publish that memory is on after it was paused.",
@@ -3512,7 +3512,7 @@ BREAKS = (
     ),
     Break(
         "a click in App Home opens a modal",
-        "bot/own/openings.py",
+        "bot/views/modal_triggers.py",
         'return bool(body.get("view")) and not in_home(body)',
         'return bool(body.get("view"))',
         "Slack refuses to push a modal on a Home: Edit and Forget would do nothing.",
@@ -3545,7 +3545,7 @@ BREAKS = (
     ),
     Break(
         "an answer that has ended is not ended again",
-        "bot/posting/shown.py",
+        "bot/delivery/messages.py",
         "self.parts = [Part(ts, live=False) for ts in posts.times]",
         "self.parts = [Part(ts) for ts in posts.times]",
         "Each edit of an answered message would make a call of chat.stopStream that must fail.",
@@ -3553,7 +3553,7 @@ BREAKS = (
     ),
     Break(
         "no text for a stream that the person stopped",
-        "bot/posting/delivery.py",
+        "bot/delivery/delivery.py",
         """            self._may_stream = False
             raise
         finally:""",
@@ -3564,7 +3564,7 @@ BREAKS = (
     ),
     Break(
         "an interrupted answer ends its stream",
-        "bot/posting/shown.py",
+        "bot/delivery/messages.py",
         "if replaced and self.live is not None:",
         "if replaced and self.live is None:",
         "Slack would refuse the first update of an answer to an edited message.",
@@ -3572,7 +3572,7 @@ BREAKS = (
     ),
     Break(
         "fields that are read exist",
-        "bot/messages.py",
+        "bot/slack/messages.py",
         'is_dm = event.get("channel_type") == "im"',
         'is_dm = event.get("channel_kind") == "im"',
         "A misspelt field would read as missing for ever, unless the playground sends it, too.",
@@ -3674,7 +3674,7 @@ BREAKS = (
     ),
     Break(
         "the size of an import's preview",
-        "bot/surfaces/transfer.py",
+        "bot/views/transfer.py",
         "room -= len(json.dumps(_instruction(one)))",
         "room -= len(_instruction(one))",
         "Slack would refuse the preview of a file with long Japanese wishes.",
@@ -3698,7 +3698,7 @@ BREAKS = (
     ),
     Break(
         "the migration reads its secret again",
-        "bot/running/commands.py",
+        "bot/runtime/commands.py",
         "if isinstance(owner, str) or not await owner.renewed():",
         "if owner is not None:",
         "A rotation during a deployment would roll the stack back.",
@@ -3722,7 +3722,7 @@ BREAKS = (
     ),
     Break(
         "a stream that changes its mode",
-        "bot/doctor/live_stream.py",
+        "bot/runtime/doctor/live_stream.py",
         'chunks=[text_chunk("and stops.")],',
         'markdown_text="and stops.",',
         "The doctor would call Slack's streaming broken where its own call is wrong.",
@@ -3730,7 +3730,7 @@ BREAKS = (
     ),
     Break(
         "the doctor's ephemeral message without a thread",
-        "bot/doctor/live.py",
+        "bot/runtime/doctor/live.py",
         'self._ephemeral("below a message without replies", _UNDER, None)',
         'self._ephemeral("below a message without replies", _UNDER, self.root)',
         "Slack shows it to nobody, and the doctor would say that it works.",
@@ -3738,7 +3738,7 @@ BREAKS = (
     ),
     Break(
         "the doctor's session ends",
-        "bot/doctor/live.py",
+        "bot/runtime/doctor/live.py",
         "            if self.processing:",
         "            if not self.processing:",
         "A trial that was broken off would leave the session processing for an hour.",
@@ -3746,7 +3746,7 @@ BREAKS = (
     ),
     Break(
         "declined scopes are said",
-        "bot/doctor/access.py",
+        "bot/runtime/doctor/access.py",
         "if lacking := sorted(wanted - granted):",
         "if lacking := sorted(granted - granted):",
         "An export that cannot be sent would surprise the person who asks for it.",

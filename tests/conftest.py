@@ -24,8 +24,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool
 
-from bot.running.queue import migrations
-from bot.running.queue_migrations import QUEUE_ROLE
+from bot.queue.migrations import QUEUE_ROLE
+from bot.queue.queue import migrations
 from memory import (
     EmbeddedPostgres,
     Embedder,

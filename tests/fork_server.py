@@ -33,9 +33,9 @@ from typing import IO, Any, Protocol
 
 _ROOT = Path(__file__).resolve().parent.parent
 _MODULES = (
-    "bot.running.service",
-    "bot.running.commands",
-    "bot.doctor",
+    "bot.runtime.service",
+    "bot.runtime.commands",
+    "bot.runtime.doctor",
     "playground.server",
     "playground.model.server",
 )

@@ -10,36 +10,36 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.changed.privately import Work
+from bot.delivery.ephemeral import Work
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
-from bot.own.adding import Adding
-from bot.own.exporting import Exporting
-from bot.own.memories import OwnMemories
-from bot.own.modals import Modals
-from bot.own.openings import in_modal
-from bot.own.periods import PeriodForgetting
-from bot.person.controls import Controls
-from bot.surfaces.blocks import Payload
-from bot.surfaces.edited import payload_view
-from bot.surfaces.forgetting import (
+from bot.memories.actions import OwnMemories
+from bot.memories.adding import Adding
+from bot.memories.controls import Controls
+from bot.memories.exporting import Exporting
+from bot.memories.forget_period import PeriodForgetting
+from bot.memories.modals import Modals
+from bot.views.blocks import Payload
+from bot.views.edited import payload_view
+from bot.views.forgetting import (
     FORGET_ACTION,
     FORGET_ALL_ACTION,
     FORGET_PERIOD_ACTION,
     UNDO_ACTION,
 )
-from bot.surfaces.memories import PAGE_ACTION
-from bot.surfaces.refusals import STORE_ACTION
-from bot.surfaces.settings import RETENTION_ACTION
-from bot.surfaces.standing import (
+from bot.views.memories import PAGE_ACTION
+from bot.views.memory_state import (
     AGREE_ACTION,
     INCOGNITO_OFF_ACTION,
     REFUSE_ACTION,
     RESUME_ACTION,
 )
-from bot.surfaces.transfer import EXPORT_ACTION
-from bot.surfaces.undoing import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
-from bot.surfaces.views import View
+from bot.views.modal_triggers import in_modal
+from bot.views.refusals import STORE_ACTION
+from bot.views.settings import RETENTION_ACTION
+from bot.views.transfer import EXPORT_ACTION
+from bot.views.undoing import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
+from bot.views.views import View
 from memory import Person
 
 

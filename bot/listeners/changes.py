@@ -12,17 +12,17 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language, say
-from bot.own.changes import OwnChanges
-from bot.own.openings import in_modal
-from bot.own.placing import Placing
-from bot.own.previews import Previews
-from bot.surfaces.blocks import Payload, private
-from bot.surfaces.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
-from bot.surfaces.history import HISTORY_ACTION
-from bot.surfaces.memories import PREVIEW_ACTION
-from bot.surfaces.places import sentence_view
-from bot.surfaces.placing import MOVE_ACTION
-from bot.surfaces.views import View
+from bot.memories.audience_proposals import Placing
+from bot.memories.changes import OwnChanges
+from bot.memories.recall_preview import Previews
+from bot.views.audience_proposals import MOVE_ACTION
+from bot.views.audiences import sentence_view
+from bot.views.blocks import Payload, private
+from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
+from bot.views.history import HISTORY_ACTION
+from bot.views.memories import PREVIEW_ACTION
+from bot.views.modal_triggers import in_modal
+from bot.views.views import View
 from memory import Person
 
 # Does what a button's value names; returns the key of a sentence where it could not be done.

@@ -11,11 +11,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.listeners.modals import open_and_fill
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
-from bot.own.commands import Answer, OwnCommands
-from bot.own.modals import Modals
-from bot.own.openings import opens_modal
-from bot.surfaces.blocks import Payload
-from bot.words import storable
+from bot.memories.commands import Answer, OwnCommands
+from bot.memories.modals import Modals
+from bot.slack.text import storable
+from bot.views.blocks import Payload
+from bot.views.modal_triggers import opens_modal
 from memory import Person
 
 COMMANDS = ("/memories", "/forget")

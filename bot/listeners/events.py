@@ -8,9 +8,9 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.changes import Changes
-from bot.inbox import Inbox
-from bot.messages import read_message
+from bot.conversation.inbox import Inbox
+from bot.listeners.change_events import Changes
+from bot.slack.messages import read_message
 from memory import impatiently
 
 log = logging.getLogger(__name__)

@@ -11,12 +11,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.listeners.modals import open_and_fill
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
-from bot.own.feedback import Feedback
-from bot.own.modals import Modals
-from bot.own.openings import FEEDBACK_ACTION, opens_modal
-from bot.surfaces.blocks import Payload
-from bot.surfaces.feedback import FEEDBACK_FORM, feedback_errors
-from bot.surfaces.views import loading_view
+from bot.memories.feedback import Feedback
+from bot.memories.modals import Modals
+from bot.views.blocks import Payload
+from bot.views.feedback import FEEDBACK_FORM, feedback_errors
+from bot.views.modal_triggers import FEEDBACK_ACTION, opens_modal
+from bot.views.views import loading_view
 from memory import Person
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
 from bot.listeners.privately import PrivateAnswers
-from bot.person.controls import Controls
-from bot.surfaces.home import Where, metadata_where, searched_words
-from bot.surfaces.home.data import LANGUAGE_ACTION
-from bot.surfaces.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_ACTION
-from bot.surfaces.home.standing import INCOGNITO_ACTION, PAUSE_ACTION
-from bot.surfaces.home.where import SEARCH_ACTION
+from bot.memories.controls import Controls
+from bot.views.home import Where, metadata_where, searched_words
+from bot.views.home.data import LANGUAGE_ACTION
+from bot.views.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_ACTION
+from bot.views.home.memory_state import INCOGNITO_ACTION, PAUSE_ACTION
+from bot.views.home.position import SEARCH_ACTION
 
 
 def register(app: AsyncApp, *, controls: Controls, answers: PrivateAnswers) -> None:

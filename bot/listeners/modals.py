@@ -12,17 +12,17 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.privately import Content, PrivateAnswers
 from bot.logs import fault
-from bot.own.modals import Modals
-from bot.own.openings import ACTIONS, OPENED, opens_modal
-from bot.slack import SLACK_FAULTS, error_code
-from bot.surfaces.edited import FORGET_FORM
-from bot.surfaces.erasing import ERASE_FORM
-from bot.surfaces.forms import FORM, KIND_ACTION
-from bot.surfaces.pausing import PAUSE_FORM, pause_form_errors
-from bot.surfaces.places import PLACE_FORM
-from bot.surfaces.settings import SETTINGS_FORM
-from bot.surfaces.transfer import IMPORT_FORM, IMPORT_PREVIEW, PAGE_ACTION
-from bot.surfaces.views import language_of_view, loading_view
+from bot.memories.modals import Modals
+from bot.slack.client import SLACK_FAULTS, error_code
+from bot.views.audiences import PLACE_FORM
+from bot.views.edited import FORGET_FORM
+from bot.views.erasing import ERASE_FORM
+from bot.views.forms import FORM, KIND_ACTION
+from bot.views.modal_triggers import ACTIONS, OPENED, opens_modal
+from bot.views.pausing import PAUSE_FORM, pause_form_errors
+from bot.views.settings import SETTINGS_FORM
+from bot.views.transfer import IMPORT_FORM, IMPORT_PREVIEW, PAGE_ACTION
+from bot.views.views import language_of_view, loading_view
 
 log = logging.getLogger(__name__)
 

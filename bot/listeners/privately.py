@@ -12,17 +12,17 @@ from psycopg import OperationalError
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.home.homes import Homes
+from bot.home.publisher import Homes
 from bot.locale import Language, say
 from bot.logs import fault
-from bot.own.openings import in_home
-from bot.payloads import UNREADABLE
-from bot.person.people import People
-from bot.slack import SLACK_FAULTS, error_code, patiently
-from bot.surfaces.blocks import Block, Payload, private
-from bot.surfaces.home import Where, metadata_where
-from bot.surfaces.places import sentence_view
-from bot.surfaces.views import View
+from bot.slack.client import SLACK_FAULTS, error_code, patiently
+from bot.slack.payloads import UNREADABLE
+from bot.users.profiles import People
+from bot.views.audiences import sentence_view
+from bot.views.blocks import Block, Payload, private
+from bot.views.home import Where, metadata_where
+from bot.views.modal_triggers import in_home
+from bot.views.views import View
 from memory import OutcomeUnknown, Person, impatiently
 
 log = logging.getLogger(__name__)

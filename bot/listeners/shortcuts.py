@@ -10,9 +10,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.modals import open_and_fill
 from bot.listeners.privately import PrivateAnswers
-from bot.own.adding import Adding
-from bot.own.modals import Modals
-from bot.own.openings import MY_MEMORIES
+from bot.memories.adding import Adding
+from bot.memories.modals import Modals
+from bot.views.modal_triggers import MY_MEMORIES
 
 REMEMBER_THIS = "remember_this"
 SHORTCUTS = {REMEMBER_THIS: "message", MY_MEMORIES: "global"}

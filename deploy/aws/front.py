@@ -22,12 +22,12 @@ import botocore.config
 from botocore.exceptions import BotoCoreError, ClientError
 from slack_sdk.signature import SignatureVerifier
 
-from bot.call import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
 from bot.locale import language_of, say
-from bot.own.openings import in_home, opens_modal
-from bot.signature import is_signed
-from bot.surfaces.blocks import section
-from bot.surfaces.views import home_saying, language_of_view, loading_view, reading_view
+from bot.runtime.ask_request import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
+from bot.slack.signature import is_signed
+from bot.views.blocks import section
+from bot.views.modal_triggers import in_home, opens_modal
+from bot.views.views import home_saying, language_of_view, loading_view, reading_view
 from deploy.aws import envelopes
 
 if TYPE_CHECKING:

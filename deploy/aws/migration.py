@@ -12,8 +12,8 @@ import logging
 import urllib.request
 from typing import Any
 
-from bot.running.commands import migrated
-from bot.running.start import StartError
+from bot.runtime.commands import migrated
+from bot.runtime.startup import StartError
 from deploy.aws.reading import read_settings
 from memory import KiokuMemoryError
 

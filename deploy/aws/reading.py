@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bot.config import Settings, load_settings
 from bot.logs import set_up_logging
-from bot.running.commands import Addresses, secret_addresses
-from bot.running.secrets import with_secrets
-from bot.running.start import StartError
+from bot.runtime.commands import Addresses, secret_addresses
+from bot.runtime.secrets import with_secrets
+from bot.runtime.startup import StartError
 from bot.telemetry import disable_telemetry
 
 

@@ -14,8 +14,8 @@ from bot.config import Settings
 from bot.listeners.events import EVENTS
 from bot.locale import language_of, say
 from bot.logs import fault
-from bot.messages import read_message
-from bot.slack import SLACK_FAULTS, create_client
+from bot.slack.client import SLACK_FAULTS, create_client
+from bot.slack.messages import read_message
 from deploy.aws import envelopes
 from memory import InvalidNamespace
 

@@ -20,20 +20,20 @@ from typing import Any, Protocol, TypeAlias
 from slack_bolt.async_app import AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.changes import DEPARTURES
-from bot.intake import Malformed
+from bot.listeners.change_events import DEPARTURES
+from bot.listeners.intake import Malformed
 from bot.listeners.privately import PrivateAnswers
 from bot.logs import fault
-from bot.own.openings import OPENED
-from bot.payloads import cleaned
-from bot.running.ask import Asks, answer_call
-from bot.running.connections import connected
-from bot.running.front import build_app
-from bot.running.wiring import Wiring, wire
-from bot.running.worker import register_work
-from bot.slack import SLACK_FAULTS, create_client, error_code
-from bot.surfaces.returned import returned_form
-from bot.turn import create_turn
+from bot.pipeline.turn import create_turn
+from bot.runtime.ask import Asks, answer_call
+from bot.runtime.connections import connected
+from bot.runtime.receiver import build_app
+from bot.runtime.wiring import Wiring, wire
+from bot.runtime.worker import register_work
+from bot.slack.client import SLACK_FAULTS, create_client, error_code
+from bot.slack.payloads import cleaned
+from bot.views.form_errors import returned_form
+from bot.views.modal_triggers import OPENED
 from deploy.aws import envelopes
 from deploy.aws.continuing import continue_at
 from deploy.aws.reading import read_settings

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.locale import LANGUAGES, Language, say
-from bot.own.subcommands import help_groups
-from bot.surfaces.dates import day
+from bot.views.dates import day
+from bot.views.subcommands import help_groups
 from tests.e2e.messages import Human, Json, buttons
 from tests.e2e.stored import VECTOR
 from tests.e2e.world import World

@@ -15,7 +15,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from bot.locale import say
-from bot.running.sweeping import ALONE_AFTER_CRASHES, MAX_LONE_CRASHES
+from bot.queue.sweep import ALONE_AFTER_CRASHES, MAX_LONE_CRASHES
 from memory import EmbeddedPostgres
 from tests.conftest import ROOT, fresh_database, json_server
 from tests.e2e.gateway import Gateway, gateway

@@ -1,10 +1,10 @@
-"""Many messages of one person do not delay others' answers: see `bot.running.jobs`."""
+"""Many messages of one person do not delay others' answers: see `bot.queue.jobs`."""
 
 from __future__ import annotations
 
 import pytest
 
-from bot.running.jobs import PERSON_AT_ONCE
+from bot.queue.jobs import PERSON_AT_ONCE
 from tests.e2e.messages import asked
 from tests.e2e.world import World
 

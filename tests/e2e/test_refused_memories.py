@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.locale import say
-from bot.surfaces.refusals import STORE_ACTION
+from bot.views.refusals import STORE_ACTION
 from tests.e2e.messages import Json
 from tests.e2e.world import World
 

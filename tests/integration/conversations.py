@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
-from bot.messages import Message
+from bot.slack.messages import Message
 from memory import DM
 
 _numbers = itertools.count(1)

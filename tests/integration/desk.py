@@ -12,16 +12,16 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.inbox import Waiting
-from bot.interruptions import Stopped
+from bot.conversation.inbox import Waiting
+from bot.conversation.interruptions import Stopped
+from bot.conversation.turns import Turns
+from bot.delivery.calls import Workspace
+from bot.delivery.delivery import Delivery
+from bot.delivery.outbox import Posts
+from bot.delivery.sessions import Sessions
+from bot.delivery.titles import Titles
 from bot.locale import Language, say
-from bot.posting.budgets import Budgets
-from bot.posting.calls import Workspace
-from bot.posting.delivery import Delivery
-from bot.posting.posts import Posts
-from bot.posting.sessions import Sessions
-from bot.posting.titles import Titles
-from bot.turns import Turns
+from bot.slack.rate_limits import Budgets
 from memory import DM, Namespace, Pool, create_pool, transaction, view
 from tests.conftest import login_of
 from tests.integration.playground_slack import Place, PlaygroundSlack

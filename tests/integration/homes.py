@@ -5,14 +5,14 @@ from __future__ import annotations
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
-from bot.home.homes import Homes
-from bot.home.reading import HomeReading
-from bot.own.memories import OwnMemories
-from bot.own.permalinks import Permalinks
-from bot.person.admission import Admission
-from bot.person.people import People
-from bot.policies import Policies, policy_of
-from bot.running.queue import Queue
+from bot.home.publisher import Homes
+from bot.home.queries import HomeReading
+from bot.memories.actions import OwnMemories
+from bot.queue.queue import Queue
+from bot.slack.permalinks import Permalinks
+from bot.users.access import Admission
+from bot.users.policies import Policies, policy_of
+from bot.users.profiles import People
 from memory import Embedder, Pool
 
 

@@ -11,46 +11,46 @@ import psycopg
 from langchain_core.language_models import BaseChatModel
 from psycopg.rows import dict_row
 
-from bot.absence.catching_up import READ_ON, CatchingUp
-from bot.absence.listening import CATCH_UP
-from bot.absence.notices import Notices
-from bot.absence.outages import Outages
-from bot.absence.overhearing import READ
-from bot.absence.reading import Reading
-from bot.absence.telling import Telling
-from bot.answering import Answering
-from bot.attachments import Attachments
-from bot.audience import Audiences
-from bot.changed.announcing import announce_nothing
-from bot.changes import Changes
 from bot.config import STAND_IN_MODEL
-from bot.inbox import ANSWER, Inbox, Waiting
-from bot.learning import FORM, Learning
-from bot.messages import Message
-from bot.offboarding import Offboarding
-from bot.own.memories import OwnMemories
-from bot.own.periods import PeriodForgetting
-from bot.own.placing import Placing
-from bot.person.controls import Controls
-from bot.person.people import People
-from bot.person.shares import Shares
-from bot.posting.budgets import Budgets
-from bot.posting.calls import Workspace
-from bot.posting.outlet import SlackOutlet
-from bot.posting.posts import Posts
-from bot.posting.sessions import Sessions
-from bot.posting.titles import Titles
-from bot.reply import Replier
-from bot.running.queue import LEARNING, REPLIES, Queue
-from bot.slack_files import SlackFiles
-from bot.sources import Sources
-from bot.suggesting import Suggesting
-from bot.toolbox import open_tools
-from bot.turn import Parts, create_turn
-from bot.turns import Intent, Turns
-from bot.viewing import Viewing
-from bot.withdrawals import Withdrawals
-from bot.workspaces import Workspaces
+from bot.conversation.callbacks import announce_nothing
+from bot.conversation.inbox import ANSWER, Inbox, Waiting
+from bot.conversation.notice_throttle import Notices
+from bot.conversation.turns import Intent, Turns
+from bot.conversation.unrelated_replies import READ
+from bot.delivery.calls import Workspace
+from bot.delivery.outbox import Posts
+from bot.delivery.sessions import Sessions
+from bot.delivery.slack_reply import SlackOutlet
+from bot.delivery.titles import Titles
+from bot.home.suggested_prompts import Suggesting
+from bot.listeners.change_events import Changes
+from bot.memories.actions import OwnMemories
+from bot.memories.audience_proposals import Placing
+from bot.memories.controls import Controls
+from bot.memories.forget_period import PeriodForgetting
+from bot.pipeline.attachments import Attachments
+from bot.pipeline.backfill.backfill import READ_ON, CatchingUp
+from bot.pipeline.backfill.messages import Reading
+from bot.pipeline.backfill.window import CATCH_UP
+from bot.pipeline.deleted_messages import Withdrawals
+from bot.pipeline.fixed_reply import Telling
+from bot.pipeline.formation import FORM, Learning
+from bot.pipeline.outages import Outages
+from bot.pipeline.reply import Replier
+from bot.pipeline.sources import Sources
+from bot.pipeline.tools.toolbox import open_tools
+from bot.pipeline.tools.viewing import Viewing
+from bot.pipeline.turn import Parts, create_turn
+from bot.pipeline.worker import Answering
+from bot.queue.queue import LEARNING, REPLIES, Queue
+from bot.slack.audiences import Audiences
+from bot.slack.files import SlackFiles
+from bot.slack.messages import Message
+from bot.slack.rate_limits import Budgets
+from bot.users.offboarding import Offboarding
+from bot.users.profiles import People
+from bot.users.quotas import Shares
+from bot.users.workspaces import Workspaces
 from memory import (
     SCHEMAS,
     Embedder,

@@ -10,8 +10,8 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.messages import Message
-from bot.slack import create_client
+from bot.slack.client import create_client
+from bot.slack.messages import Message
 from memory import DM
 from tests.conftest import Server
 

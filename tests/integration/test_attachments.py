@@ -9,9 +9,9 @@ from typing import Any
 import openai
 import pytest
 
-from bot.attachments import FILE_BYTES, MOST_FILES
 from bot.locale import say
-from bot.messages import Message
+from bot.pipeline.attachments import FILE_BYTES, MOST_FILES
+from bot.slack.messages import Message
 from memory import Pool
 from tests.conftest import Server
 from tests.integration.playground_slack import Place, PlaygroundSlack

@@ -12,16 +12,16 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from bot.audience import Audiences
-from bot.changed.notices import SHOW, ChangeNotices
-from bot.own.changes import OwnChanges
-from bot.own.memories import OwnMemories
-from bot.own.permalinks import Permalinks
-from bot.own.previews import Previews
-from bot.own.used import UsedMemories
-from bot.person.people import People
-from bot.surfaces.notices import notice_payload
-from bot.surfaces.used import used_view
+from bot.memories.actions import OwnMemories
+from bot.memories.changes import OwnChanges
+from bot.memories.memories_used import UsedMemories
+from bot.memories.recall_preview import Previews
+from bot.notices.change_notices import SHOW, ChangeNotices
+from bot.slack.audiences import Audiences
+from bot.slack.permalinks import Permalinks
+from bot.users.profiles import People
+from bot.views.notices import notice_payload
+from bot.views.used import used_view
 from memory import (
     MemoryTools,
     Person,

@@ -11,10 +11,10 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from bot.inbox import ANSWER
-from bot.running.queue import REPLIES, Queue, migrations
-from bot.running.retention import end_what_is_old
-from bot.running.upkeep import Upkeep
+from bot.conversation.inbox import ANSWER
+from bot.queue.queue import REPLIES, Queue, migrations
+from bot.runtime.maintenance import Upkeep
+from bot.runtime.retention import end_what_is_old
 from memory import (
     DM,
     Embedder,

@@ -9,7 +9,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from bot.posting.budgets import APPEND, STREAM, UPDATE, Budget, Budgets, posts
+from bot.slack.rate_limits import APPEND, STREAM, UPDATE, Budget, Budgets, posts
 from memory import Pool
 
 _teams = (f"T{number}" for number in itertools.count(1))
@@ -96,7 +96,7 @@ async def test_those_that_come_together_fetch_one_handful(pool: Pool, team: str)
 
 async def test_a_handful_goes_off(pool: Pool, team: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens that were fetched and not spent in time are not spent later."""
-    monkeypatch.setattr("bot.posting.budgets._LEASE_SECONDS", -1.0)
+    monkeypatch.setattr("bot.slack.rate_limits._LEASE_SECONDS", -1.0)
     budgets = Budgets(pool)
     small = replace(TEN, burst=6)
     assert [await budgets.take_one(team, small, lease=3) for _ in range(3)] == [True, True, False]
@@ -144,7 +144,7 @@ async def test_what_nobody_uses_is_cleared_away(
     database: str, pool: Pool, team: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bucket that has long been full is no row."""
-    monkeypatch.setattr("bot.posting.budgets._CLEARED_EVERY", 2)
+    monkeypatch.setattr("bot.slack.rate_limits._CLEARED_EVERY", 2)
     budgets, other = Budgets(pool), next(_teams)
     await budgets.take(team, TEN)
     later(database, team, 601)

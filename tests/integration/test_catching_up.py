@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from bot.absence.catching_up import READ_ON
-from bot.absence.listening import CATCH_UP, Listening
-from bot.inbox import ANSWER
-from bot.messages import Message
+from bot.conversation.inbox import ANSWER
+from bot.pipeline.backfill.backfill import READ_ON
+from bot.pipeline.backfill.window import CATCH_UP, Listening
+from bot.slack.messages import Message
 from memory import PUBLIC
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.house import House, Make
@@ -124,7 +124,7 @@ async def test_what_was_missed_is_answered_once_and_late(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Direct messages, mentions and followed threads are read; the rest is nobody's business."""
-    monkeypatch.setattr("bot.absence.catching_up._LATE_SECONDS", 0.0)
+    monkeypatch.setattr("bot.pipeline.backfill.backfill._LATE_SECONDS", 0.0)
     await listening(house).mark()
     dm, public = house.slack.place(), house.slack.place(channel="public")
     known = await house.ask(dm, "known")
@@ -185,7 +185,7 @@ async def test_what_was_answered_is_known_though_its_event_is_gone(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message whose inbox row was cleared away long ago is not answered a second time."""
-    monkeypatch.setattr("bot.absence.catching_up._LATE_SECONDS", 0.0)
+    monkeypatch.setattr("bot.pipeline.backfill.backfill._LATE_SECONDS", 0.0)
     await listening(house).mark()
     await house.ask(house.slack.place(), "answered")
     sql(house, "DELETE FROM inbox_events")
@@ -198,7 +198,7 @@ async def test_slacks_limits_put_the_work_off_where_it_was(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A 429 ends the job for as long as Slack says; the next one goes on with the next page."""
-    monkeypatch.setattr("bot.absence.reading.PAGE", 2)
+    monkeypatch.setattr("bot.pipeline.backfill.messages.PAGE", 2)
     await listening(house).mark()
     place = house.slack.place(text="number 0")
     for number in range(1, 7):
@@ -246,8 +246,8 @@ async def test_long_lists_are_read_page_by_page(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A workspace of many conversations is listed, and read, over as many jobs as it takes."""
-    monkeypatch.setattr("bot.absence.catching_up._CONVERSATIONS", 2)
-    monkeypatch.setattr("bot.absence.catching_up._PAGES_AT_ONCE", 2)
+    monkeypatch.setattr("bot.pipeline.backfill.backfill._CONVERSATIONS", 2)
+    monkeypatch.setattr("bot.pipeline.backfill.backfill._PAGES_AT_ONCE", 2)
     await listening(house).mark()
     texts = {f"number {number} of many" for number in range(5)}
     for text in sorted(texts):

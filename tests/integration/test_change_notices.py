@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.changed.notices import SHOW, ChangeNotices
-from bot.learning import Learning
-from bot.person.people import People
-from bot.person.settings import choose
-from bot.posting.budgets import UPDATE, Budgets
+from bot.notices.change_notices import SHOW, ChangeNotices
+from bot.pipeline.formation import Learning
+from bot.slack.rate_limits import UPDATE, Budgets
+from bot.users.profiles import People
+from bot.users.settings import choose
 from memory import Person, Pool, person_transaction
 from tests.integration.house import House
 from tests.integration.playground_slack import Place

@@ -12,13 +12,13 @@ import pytest
 from aiohttp import web
 
 from bot.config import STAND_IN_MODEL
-from bot.prompt import compose
-from bot.reply import Replier
-from bot.reply_errors import ReplyFailed
-from bot.surfaces.tasks import task_chunk
-from bot.tasks import Task
-from bot.toolbox import Toolbox
-from bot.written import MAX_ANSWER
+from bot.pipeline.prompt import compose
+from bot.pipeline.reply import Replier
+from bot.pipeline.responses.answer import MAX_ANSWER
+from bot.pipeline.responses.errors import ReplyFailed
+from bot.pipeline.tools.toolbox import Toolbox
+from bot.types import Task
+from bot.views.tasks import task_chunk
 from memory import Person
 from tests.conftest import Server
 

@@ -11,10 +11,10 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from bot.locale import say
-from bot.own.data import TABLES
-from bot.person.tools import SETTINGS_TOOL
-from bot.surfaces.undoing import UNDO_CONTROL_ACTION
-from bot.toolbox import MAX_CALLS
+from bot.memories.person_data import TABLES
+from bot.pipeline.tools.controls import SETTINGS_TOOL
+from bot.pipeline.tools.toolbox import MAX_CALLS
+from bot.views.undoing import UNDO_CONTROL_ACTION
 from memory import Person
 from tests.integration.wired import Wired
 

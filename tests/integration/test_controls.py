@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 import openai
 import pytest
 
-from bot.learning import FORM
 from bot.locale import Language, say
-from bot.messages import Message
-from bot.person.incognito import DIRECT, Incognito, read_incognito
-from bot.person.settings import PersonSettings, erase_settings, read_settings
-from bot.person.undoing import ToolChanges
-from bot.surfaces.forgetting import FORGET_PERIOD_ACTION
-from bot.surfaces.standing import INCOGNITO_OFF_ACTION
-from bot.surfaces.undoing import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
+from bot.memories.tool_undo import ToolChanges
+from bot.pipeline.formation import FORM
+from bot.slack.messages import Message
+from bot.users.incognito import DIRECT, Incognito, read_incognito
+from bot.users.settings import PersonSettings, erase_settings, read_settings
+from bot.views.forgetting import FORGET_PERIOD_ACTION
+from bot.views.memory_state import INCOGNITO_OFF_ACTION
+from bot.views.undoing import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
 from memory import Person, Pool, person_transaction, transaction
 from playground.blocks import view_errors
 from tests.conftest import Server

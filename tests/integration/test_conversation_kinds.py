@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from bot.audience import Audiences, kind_of
-from bot.person.people import People
-from bot.posting.budgets import PROFILE
-from bot.threads import Thread, read_thread
-from bot.turns import Context, Exchange
+from bot.conversation.turns import Context, Exchange
+from bot.pipeline.threads import Thread, read_thread
+from bot.slack.audiences import Audiences, kind_of
+from bot.slack.rate_limits import PROFILE
+from bot.users.profiles import People
 from memory import DM, PUBLIC, Person, Pool
 from tests.integration.playground_slack import PlaygroundSlack
 
@@ -258,7 +258,7 @@ async def test_the_languages_of_many_are_bounded(
     slack: PlaygroundSlack, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of very many people the one seen longest ago is forgotten first, here; not for good."""
-    monkeypatch.setattr("bot.person.people._KEPT", 2)
+    monkeypatch.setattr("bot.users.profiles._KEPT", 2)
     people = People(pool, slack.client())
     humans = [Person(slack.team_id, slack.person(locale="ja-JP")[0]) for _ in range(3)]
     for human in [*humans, humans[2], humans[0]]:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.interruptions import Stopped
+from bot.conversation.interruptions import Stopped
+from bot.delivery.delivery import DeliveryFailed
+from bot.delivery.splitting import open_fence
+from bot.delivery.status import LOADING
 from bot.locale import Language, say
-from bot.posting.delivery import DeliveryFailed
-from bot.posting.splitting import open_fence
-from bot.posting.status import LOADING
-from bot.surfaces.reply import PART_LIMIT
-from bot.tasks import State, Task
+from bot.types import State, Task
+from bot.views.reply import PART_LIMIT
 from tests.integration.desk import (
     FOOTER,
     Answering,
@@ -33,9 +33,9 @@ from tests.integration.playground_slack import Place, PlaygroundSlack
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show more every fifth of a second, and bear with Slack for one, so that less time goes by."""
-    monkeypatch.setattr("bot.posting.delivery.FLUSH_SECONDS", 0.2)
-    monkeypatch.setattr("bot.posting.shown.TROUBLE_SECONDS", 1.0)
-    monkeypatch.setattr("bot.posting.shown.SETTLED_SECONDS", 0.3)
+    monkeypatch.setattr("bot.delivery.delivery.FLUSH_SECONDS", 0.2)
+    monkeypatch.setattr("bot.delivery.messages.TROUBLE_SECONDS", 1.0)
+    monkeypatch.setattr("bot.delivery.messages.SETTLED_SECONDS", 0.3)
 
 
 # One migrated database for all of these tests; each has a thread of its own.
@@ -269,7 +269,7 @@ async def test_an_answer_that_was_never_streamed_is_posted(desk: Desk) -> None:
 
 async def test_pieces_are_gathered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pieces come within the time of a flush, Slack is called once for all."""
-    monkeypatch.setattr("bot.posting.delivery.FLUSH_SECONDS", 60.0)
+    monkeypatch.setattr("bot.delivery.delivery.FLUSH_SECONDS", 60.0)
     place = desk.slack.place()
     async with answering(desk, place) as answer:
         for number in range(50):
@@ -521,7 +521,7 @@ async def test_an_older_stream_is_ended_in_time(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before Slack would end a stream its message is ended, and the answer goes on in the next."""
-    monkeypatch.setattr("bot.posting.shown.STREAM_SECONDS", 0.5)
+    monkeypatch.setattr("bot.delivery.messages.STREAM_SECONDS", 0.5)
     place = desk.slack.place()
     async with answering(desk, place) as answer:
         await begin(answer)

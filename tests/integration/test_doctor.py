@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import yaml
 
-from bot.doctor.database import judge
+from bot.runtime.doctor.database import judge
 from memory import DatabaseFacts, EmbeddedPostgres, EmbeddingSpace
 from tests.conftest import ROOT, SPACE, Server, json_server
 from tests.integration.kioku_process import Ended, ended

@@ -9,9 +9,9 @@ import openai
 import pytest
 
 from bot.config import STAND_IN_MODEL
-from bot.prompt import compose
-from bot.reply import Replier
-from bot.toolbox import Toolbox
+from bot.pipeline.prompt import compose
+from bot.pipeline.reply import Replier
+from bot.pipeline.tools.toolbox import Toolbox
 from memory import Person
 from tests.conftest import Server
 

@@ -16,8 +16,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from bot.config import load_settings
-from bot.own.data import TABLES, erase_person, export_person
-from bot.turns import mark_formed, unformed
+from bot.conversation.turns import mark_formed, unformed
+from bot.memories.person_data import TABLES, erase_person, export_person
 from memory import (
     DM,
     Person,

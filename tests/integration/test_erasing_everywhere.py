@@ -10,9 +10,9 @@ import pytest
 from psycopg import sql
 
 from bot.locale import say
-from bot.own.data import erase_person
-from bot.own.slack_deletions import DELETE_IN_SLACK
-from bot.surfaces.erasing import erase_form, erased_view
+from bot.memories.person_data import erase_person
+from bot.memories.slack_deletions import DELETE_IN_SLACK
+from bot.views.erasing import erase_form, erased_view
 from memory import Person, person_transaction
 from tests.integration.playground_slack import Place
 from tests.integration.wired import Wired

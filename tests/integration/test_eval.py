@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from bot.config import Settings, load_settings
-from bot.evaluation.report import Report
-from bot.evaluation.run import Options, measured
-from bot.evaluation.usage import Usage
-from bot.running.start import StartError
+from bot.runtime.evaluation.report import Report
+from bot.runtime.evaluation.run import Options, measured
+from bot.runtime.evaluation.usage import Usage
+from bot.runtime.startup import StartError
 from tests.conftest import SPACE, Server
 from tests.integration.kioku_process import ended
 from tests.integration.scripted_model import Call, ScriptedModel, Shown

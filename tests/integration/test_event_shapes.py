@@ -18,11 +18,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.intake import CheckedApp
 from bot.listeners.events import EVENTS
+from bot.listeners.intake import CheckedApp
 from bot.listeners.privately import PrivateAnswers
-from bot.running.front import build_app
-from bot.running.web import create_web_app
+from bot.runtime.http_routes import create_web_app
+from bot.runtime.receiver import build_app
 from tests.event_shapes import CHANNEL, GONE, PUBLISHED, TEAM, USER, WORDS, filled, mutations
 from tests.integration.wired import Wired
 

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from bot.interruptions import Superseded
-from bot.posting.posts import NOTICE_METADATA
-from bot.withdrawals import Withdrawals
+from bot.conversation.interruptions import Superseded
+from bot.delivery.outbox import NOTICE_METADATA
+from bot.pipeline.deleted_messages import Withdrawals
 from tests.integration.desk import Answering, Desk, answering, open_desk, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
@@ -33,8 +33,8 @@ async def desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take for settled what is half a second old."""
-    monkeypatch.setattr("bot.posting.shown.SETTLED_SECONDS", 0.5)
-    monkeypatch.setattr("bot.posting.shown.TROUBLE_SECONDS", 1.0)
+    monkeypatch.setattr("bot.delivery.messages.SETTLED_SECONDS", 0.5)
+    monkeypatch.setattr("bot.delivery.messages.TROUBLE_SECONDS", 1.0)
 
 
 def said_by_app(desk: Desk, place: Place, text: str, **more: Any) -> str:
@@ -308,8 +308,8 @@ async def test_nothing_is_written_while_nobody_knows_who_answers(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the database out of sight for long the answer waits, and is whole when it is back."""
-    monkeypatch.setattr("bot.posting.delivery.FLUSH_SECONDS", 0.1)
-    monkeypatch.setattr("bot.posting.delivery._SURE_SECONDS", 0.3)
+    monkeypatch.setattr("bot.delivery.delivery.FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr("bot.delivery.delivery._SURE_SECONDS", 0.3)
     place = desk.slack.place()
     async with answering(desk, place) as answer:
         await answer.delivery.write("Hello ")

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from bot.locale import say
-from bot.messages import Message
-from bot.own.data import erase_person, export_person
-from bot.own.feedback import Feedback
-from bot.running.retention import end_what_is_old
-from bot.surfaces.feedback import Given, feedback_form
+from bot.memories.feedback import Feedback
+from bot.memories.person_data import erase_person, export_person
+from bot.runtime.retention import end_what_is_old
+from bot.slack.messages import Message
+from bot.views.feedback import Given, feedback_form
 from memory import Person
 from tests.integration.kioku_process import ended
 from tests.integration.wired import Wired

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.messages import Message
+from bot.slack.messages import Message
 from tests.integration.playground_slack import Place
 from tests.integration.wired import Wired
 

@@ -17,13 +17,13 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
-from bot.inbox import Waiting
-from bot.kept_texts import anything_said, put_back, take_away
-from bot.learning import Learning
-from bot.messages import Message
-from bot.person.settings import note_profile
-from bot.posting.posts import Posts
-from bot.turns import Turns, unformed
+from bot.conversation.history import anything_said, put_back, take_away
+from bot.conversation.inbox import Waiting
+from bot.conversation.turns import Turns, unformed
+from bot.delivery.outbox import Posts
+from bot.pipeline.formation import Learning
+from bot.slack.messages import Message
+from bot.users.settings import note_profile
 from memory import (
     DM,
     PUBLIC,

@@ -10,8 +10,7 @@ import psycopg
 import pytest
 
 from bot.locale import Language, say
-from bot.messages import Message
-from bot.prompt import (
+from bot.pipeline.prompt import (
     HISTORY_TOKENS,
     INSTRUCTIONS,
     MEMORY_TOKENS,
@@ -21,7 +20,8 @@ from bot.prompt import (
     THREAD_TOKENS,
     estimated_tokens,
 )
-from bot.surfaces.reply import PART_LIMIT
+from bot.slack.messages import Message
+from bot.views.reply import PART_LIMIT
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
 

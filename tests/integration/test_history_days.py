@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.inbox import Inbox
-from bot.messages import Message
-from bot.running.queue import Queue
-from bot.running.retention import end_history, end_what_is_old
-from bot.running.upkeep import Upkeep
+from bot.conversation.inbox import Inbox
+from bot.queue.queue import Queue
+from bot.runtime.maintenance import Upkeep
+from bot.runtime.retention import end_history, end_what_is_old
+from bot.slack.messages import Message
 from memory import Pool
 from tests.integration.conversations import following, message
 

@@ -16,23 +16,23 @@ from psycopg.rows import dict_row
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackApiError
 
-from bot.home.homes import PUBLISH
+from bot.home.publisher import PUBLISH
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import say
-from bot.own.data import erase_person
-from bot.own.openings import ADD_ACTION, ERASE_ACTION, MENU_ACTION
-from bot.person.incognito import EVERYWHERE
-from bot.running.front import build_app
-from bot.running.queue import HOMES
-from bot.running.web import create_web_app
-from bot.running.wiring import wire
-from bot.surfaces.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
-from bot.surfaces.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
-from bot.surfaces.home.data import LANGUAGE_ACTION
-from bot.surfaces.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_ACTION
-from bot.surfaces.home.standing import INCOGNITO_ACTION, PAUSE_ACTION
-from bot.surfaces.home.where import SEARCH_ACTION
-from bot.surfaces.standing import RESUME_ACTION
+from bot.memories.person_data import erase_person
+from bot.queue.queue import HOMES
+from bot.runtime.http_routes import create_web_app
+from bot.runtime.receiver import build_app
+from bot.runtime.wiring import wire
+from bot.users.incognito import EVERYWHERE
+from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
+from bot.views.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
+from bot.views.home.data import LANGUAGE_ACTION
+from bot.views.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_ACTION
+from bot.views.home.memory_state import INCOGNITO_ACTION, PAUSE_ACTION
+from bot.views.home.position import SEARCH_ACTION
+from bot.views.memory_state import RESUME_ACTION
+from bot.views.modal_triggers import ADD_ACTION, ERASE_ACTION, MENU_ACTION
 from memory import DM, Person, add_memory, forget, transaction
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.playground_slack import PlaygroundSlack

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from typing import Any
 
-from bot.words import typed
+from bot.slack.text import typed
 from memory import Former
 from memory.formation.evidence import Words
 from memory.model.namespace import DM, PUBLIC, Person, view

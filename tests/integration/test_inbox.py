@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.inbox import ANSWER, Inbox, Waiting, ask_unanswered, finish
-from bot.interruptions import Edited, Stopped, Superseded, Withdrawn
-from bot.messages import Message
-from bot.running.queue import REPLIES, Queue
+from bot.conversation.inbox import ANSWER, Inbox, Waiting, ask_unanswered, finish
+from bot.conversation.interruptions import Edited, Stopped, Superseded, Withdrawn
+from bot.queue.queue import REPLIES, Queue
+from bot.slack.messages import Message
 from memory import DM, Pool, create_pool, transaction, view
 from tests.integration.conversations import following, message
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from bot.posting.budgets import APPEND, STREAM, Budget, posts
+from bot.slack.rate_limits import APPEND, STREAM, Budget, posts
 from tests.integration.desk import Desk, answering, open_desk, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
@@ -26,7 +26,7 @@ async def desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show more every tenth of a second, so that these tests take less time."""
-    monkeypatch.setattr("bot.posting.delivery.FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr("bot.delivery.delivery.FLUSH_SECONDS", 0.1)
 
 
 async def used_up(desk: Desk, budget: Budget, seconds: float = 60) -> None:

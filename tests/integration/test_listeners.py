@@ -16,41 +16,41 @@ from langchain_core.language_models import BaseChatModel
 from psycopg.rows import dict_row
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.app import create_app
-from bot.audience import Audiences
-from bot.changed.announcing import announce_nothing
-from bot.changed.notices import ChangeNotices
-from bot.changes import Changes
 from bot.config import Settings
-from bot.inbox import ANSWER, Inbox
-from bot.learning import Learning
+from bot.conversation.callbacks import announce_nothing
+from bot.conversation.inbox import ANSWER, Inbox
+from bot.conversation.turns import Turns
+from bot.delivery.calls import Workspace
+from bot.delivery.sessions import Sessions
+from bot.delivery.titles import Titles
+from bot.home.suggested_prompts import Suggesting
+from bot.listeners.app import create_app
+from bot.listeners.change_events import Changes
 from bot.listeners.privately import PrivateAnswers, person_of
 from bot.locale import say
-from bot.offboarding import Offboarding
-from bot.own.adding import Adding
-from bot.own.commands import OwnCommands
-from bot.own.erasing import Erasing
-from bot.own.exporting import Exporting
-from bot.own.importing import Importing
-from bot.own.memories import OwnMemories
-from bot.own.modals import create_modals
-from bot.own.periods import PeriodForgetting
-from bot.own.placing import Placing
-from bot.own.previews import Previews
-from bot.person.controls import Controls
-from bot.person.people import People
-from bot.posting.budgets import Budgets
-from bot.posting.calls import Workspace
-from bot.posting.sessions import Sessions
-from bot.posting.titles import Titles
-from bot.running.queue import REPLIES, Queue
-from bot.running.web import create_web_app
-from bot.slack_files import SlackFiles
-from bot.sources import Sources
-from bot.suggesting import Suggesting
-from bot.turns import Turns
-from bot.viewing import Viewing
-from bot.workspaces import Workspaces
+from bot.memories.actions import OwnMemories
+from bot.memories.adding import Adding
+from bot.memories.audience_proposals import Placing
+from bot.memories.commands import OwnCommands
+from bot.memories.controls import Controls
+from bot.memories.erasing import Erasing
+from bot.memories.exporting import Exporting
+from bot.memories.forget_period import PeriodForgetting
+from bot.memories.importing import Importing
+from bot.memories.modals import create_modals
+from bot.memories.recall_preview import Previews
+from bot.notices.change_notices import ChangeNotices
+from bot.pipeline.formation import Learning
+from bot.pipeline.sources import Sources
+from bot.pipeline.tools.viewing import Viewing
+from bot.queue.queue import REPLIES, Queue
+from bot.runtime.http_routes import create_web_app
+from bot.slack.audiences import Audiences
+from bot.slack.files import SlackFiles
+from bot.slack.rate_limits import Budgets
+from bot.users.offboarding import Offboarding
+from bot.users.profiles import People
+from bot.users.workspaces import Workspaces
 from memory import Embedder, Former, InvalidNamespace, Person, Pool
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.homes import homes_of

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from bot.config import load_settings
-from bot.running.forming import create_chat_model
+from bot.runtime.memory_models import create_chat_model
 from memory import (
     Embedder,
     FormationUnavailable,

@@ -10,10 +10,10 @@ import pytest
 from openai.types.shared.chat_model import ChatModel
 from openai.types.shared.responses_model import ResponsesModel
 
-from bot.model_request import MAX_OUTPUT_TOKENS
-from bot.prompt import compose
-from bot.reply import Replier
-from bot.reply_errors import ReplyFailed
+from bot.pipeline.prompt import compose
+from bot.pipeline.reply import Replier
+from bot.pipeline.responses.errors import ReplyFailed
+from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from memory import (
     MemoryModelRefused,
     Person,

@@ -14,10 +14,10 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bot.inbox import Inbox
-from bot.offboarding import AGAIN_SECONDS, PURGE, TABLES, Offboarding, purge_due
-from bot.running.queue import Queue
-from bot.workspaces import Workspaces, token_accepted
+from bot.conversation.inbox import Inbox
+from bot.queue.queue import Queue
+from bot.users.offboarding import AGAIN_SECONDS, PURGE, TABLES, Offboarding, purge_due
+from bot.users.workspaces import Workspaces, token_accepted
 from memory import Pool
 from tests.integration.conversations import message
 from tests.integration.house import House

@@ -11,7 +11,7 @@ import pytest
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 
-from bot.own.memories import OwnMemories
+from bot.memories.actions import OwnMemories
 from memory import (
     PUBLIC,
     Memory,

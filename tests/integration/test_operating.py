@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.running.retention import end_what_is_old
+from bot.runtime.retention import end_what_is_old
 from memory import DM, Embedder, Person, Pool, add_memory, list_memories
 from tests.integration.kioku_process import ended
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from bot.inbox import ANSWER
-from bot.messages import Message
-from bot.running.sweeping import BEHIND
+from bot.conversation.inbox import ANSWER
+from bot.queue.sweep import BEHIND
+from bot.slack.messages import Message
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
 from tests.integration.work import jobs, sql, taken
@@ -100,7 +100,7 @@ async def test_a_long_thread_lets_others_through(
 
     What is late, as after an outage, goes on after those who write now.
     """
-    monkeypatch.setattr("bot.answering._AT_A_STRETCH_SECONDS", 0.0)
+    monkeypatch.setattr("bot.pipeline.worker._AT_A_STRETCH_SECONDS", 0.0)
     place = house.slack.place()
     first = written(house, place, "one")
     messages = [first, *(written(house, place, t, thread_ts=first.ts) for t in ("two", "three"))]

@@ -10,12 +10,12 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from bot.absence.breaker import FAILURES
-from bot.kept_texts import take_away
-from bot.learning import FORM
+from bot.breaker.breaker import FAILURES
+from bot.conversation.history import take_away
 from bot.locale import say
-from bot.messages import Message
-from bot.running.worker import FORMATION_WAITS, register_work
+from bot.pipeline.formation import FORM
+from bot.runtime.worker import FORMATION_WAITS, register_work
+from bot.slack.messages import Message
 from memory import forget
 from tests.integration.house import House
 from tests.integration.playground_slack import Place

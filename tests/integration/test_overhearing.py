@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bot.absence import overhearing
-from bot.absence.overhearing import READ
-from bot.messages import Message
+from bot.conversation import unrelated_replies as overhearing
+from bot.conversation.unrelated_replies import READ
+from bot.slack.messages import Message
 from memory import transaction
 from tests.integration.house import House
 from tests.integration.playground_slack import Place

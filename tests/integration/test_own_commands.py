@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bot.locale import LANGUAGES, Language, say
-from bot.own.subcommands import MEMORIES
-from bot.surfaces.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
+from bot.views.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
+from bot.views.subcommands import MEMORIES
 from memory import Person
 from playground.blocks import view_errors
 from tests.integration.playground_slack import Place

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from bot.locale import LANGUAGES, say
-from bot.own.importing import Importing
-from bot.person.shares import Shares
-from bot.slack_files import FileUnreadable, SlackFiles
-from bot.surfaces.transfer import not_an_export
+from bot.memories.importing import Importing
+from bot.slack.files import FileUnreadable, SlackFiles
+from bot.users.quotas import Shares
+from bot.views.transfer import not_an_export
 from memory import (
     Embedder,
     NotAnExport,

@@ -13,8 +13,8 @@ import pytest
 
 from bot.config import Settings
 from bot.locale import say
-from bot.policies import Policies, Policy, policy_of
-from bot.running.retention import end_what_is_old
+from bot.runtime.retention import end_what_is_old
+from bot.users.policies import Policies, Policy, policy_of
 from memory import Embedder, Person, Pool, add_memory, list_memories
 from tests.conftest import Server
 from tests.integration.kioku_process import ended
@@ -214,7 +214,7 @@ async def test_a_policy_is_read_once_in_half_a_minute(
     await there.choose("TREP", {"guests": True}, by="test")
     assert not (await here.applies("TREP")).guests
     now = time.monotonic()
-    monkeypatch.setattr("bot.policies.time.monotonic", lambda: now + 31.0)
+    monkeypatch.setattr("bot.users.policies.time.monotonic", lambda: now + 31.0)
     assert (await here.applies("TREP")).guests
 
 

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.running.jobs import BUDGET_AT_ONCE, PERSON_AT_ONCE, Limits
-from bot.running.queue import _POLL_SECONDS, LEARNING, REPLIES, UPKEEP, Queue
+from bot.queue.jobs import BUDGET_AT_ONCE, PERSON_AT_ONCE, Limits
+from bot.queue.queue import _POLL_SECONDS, LEARNING, REPLIES, UPKEEP, Queue
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
 from tests.conftest import login_of
 from tests.frozen import frozen
@@ -677,7 +677,7 @@ async def test_running_alone_is_limited_in_time(
     pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After two minutes other jobs are begun beside one that runs alone and does not end."""
-    monkeypatch.setattr("bot.running.jobs.ALONE_SECONDS", 0.6)
+    monkeypatch.setattr("bot.queue.jobs.ALONE_SECONDS", 0.6)
     work = _Held()
     queue.register("work", REPLIES, work.__call__, attempts=1, wait=1)
     await put(pool, queue, "L0", label="alone", limits=Limits(alone=True))
@@ -692,7 +692,7 @@ async def test_a_drain_ends_when_nothing_is_left(
     database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A drain waits for what it runs, however long, and runs the jobs that waited for it."""
-    monkeypatch.setattr("bot.running.queue._HAND_BACK_SECONDS", 0.1)
+    monkeypatch.setattr("bot.queue.queue._HAND_BACK_SECONDS", 0.1)
     begun: list[str] = []
 
     async def work(label: str) -> None:

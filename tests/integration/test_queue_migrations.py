@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from procrastinate.schema import SchemaManager
 
-from bot.running.queue_migrations import queue_migrations
+from bot.queue.migrations import queue_migrations
 from memory import Migration, migrate, packaged_migrations
 from tests.conftest import SPACE
 

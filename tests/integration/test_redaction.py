@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from bot.conversation.turns import Context
 from bot.locale import say
-from bot.own.feedback import Feedback
-from bot.threads import read_thread
-from bot.turns import Context
+from bot.memories.feedback import Feedback
+from bot.pipeline.threads import read_thread
 from tests.integration.wired import Wired
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.sources import FOLLOW_MESSAGE
+from bot.pipeline.sources import FOLLOW_MESSAGE
 from memory import Person, forget
 from tests.integration.playground_slack import Place
 from tests.integration.wired import Wired

@@ -12,11 +12,11 @@ import openai
 import pytest
 from aiohttp import web
 
-from bot.absence.breaker import FAILURES
+from bot.breaker.breaker import FAILURES
 from bot.config import STAND_IN_MODEL
-from bot.prompt import compose
-from bot.reply import Replier
-from bot.reply_errors import ReplyFailed
+from bot.pipeline.prompt import compose
+from bot.pipeline.reply import Replier
+from bot.pipeline.responses.errors import ReplyFailed
 from memory import Person
 from playground.model.errors import RESPONSE_ERROR_CODES
 from tests.conformance.document import read

@@ -13,17 +13,17 @@ import openai
 import pytest
 from aiohttp import web
 
-from bot.model_events import MAX_ITEMS
-from bot.model_request import MAX_OUTPUT_TOKENS
-from bot.prompt import HISTORY_TOKENS, compose, estimated_tokens
-from bot.reply import MAX_ROUNDS, MAX_SEARCHES, Replier
-from bot.reply_errors import ReplyFailed
-from bot.surfaces.reply import reply_text
-from bot.surfaces.tasks import task_chunk
-from bot.toolbox import Toolbox
-from bot.turns import Exchange
-from bot.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL, query_in
-from bot.written import MAX_ANSWER
+from bot.conversation.turns import Exchange
+from bot.pipeline.prompt import HISTORY_TOKENS, compose, estimated_tokens
+from bot.pipeline.reply import MAX_ROUNDS, MAX_SEARCHES, Replier
+from bot.pipeline.responses.answer import MAX_ANSWER
+from bot.pipeline.responses.errors import ReplyFailed
+from bot.pipeline.responses.events import MAX_ITEMS
+from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
+from bot.pipeline.responses.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL, query_in
+from bot.pipeline.tools.toolbox import Toolbox
+from bot.views.reply import reply_text
+from bot.views.tasks import task_chunk
 from memory import Person
 from tests.conformance.traffic import recorded
 

@@ -11,11 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.inbox import MAX_FAILURES, Waiting
-from bot.interruptions import Superseded, Withdrawn
-from bot.messages import Message
-from bot.posting.budgets import SESSION
-from bot.running.sweeping import MAX_LONE_CRASHES
+from bot.conversation.inbox import MAX_FAILURES, Waiting
+from bot.conversation.interruptions import Superseded, Withdrawn
+from bot.queue.sweep import MAX_LONE_CRASHES
+from bot.slack.messages import Message
+from bot.slack.rate_limits import SESSION
 from tests.integration.desk import Desk, answering, open_desk, whole
 from tests.integration.house import House
 from tests.integration.playground_slack import Place, PlaygroundSlack

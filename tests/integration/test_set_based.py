@@ -15,10 +15,10 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.changed.notices import ChangeNotices
-from bot.kept_texts import put_back, take_away
-from bot.own.data import erase_person
-from bot.running.queue import Queue
+from bot.conversation.history import put_back, take_away
+from bot.memories.person_data import erase_person
+from bot.notices.change_notices import ChangeNotices
+from bot.queue.queue import Queue
 from memory import (
     DM,
     Embedder,

@@ -9,11 +9,11 @@ import openai
 import pytest
 
 from bot.locale import LANGUAGES, say
-from bot.person.shares import UsedUp
-from bot.running.ask import Asks, answer_call
-from bot.running.upkeep import Upkeep
-from bot.surfaces.refusals import Quoted
-from bot.turn import create_turn
+from bot.pipeline.turn import create_turn
+from bot.runtime.ask import Asks, answer_call
+from bot.runtime.maintenance import Upkeep
+from bot.users.quotas import UsedUp
+from bot.views.refusals import Quoted
 from memory import Person, Pool
 from tests.conftest import Server
 from tests.integration.house import Make

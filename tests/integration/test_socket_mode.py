@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.intake import CheckedApp, Malformed
-from bot.running.socket_mode import socket_mode
-from bot.slack import create_client
+from bot.listeners.intake import CheckedApp, Malformed
+from bot.runtime.socket_mode import socket_mode
+from bot.slack.client import create_client
 
 SECONDS = 20.0
 NOWHERE = "ws://127.0.0.1:1/"

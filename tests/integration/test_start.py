@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.running.start import StartError, insistently
-from bot.slack import create_client
+from bot.runtime.startup import StartError, insistently
+from bot.slack.client import create_client
 from tests.integration.playground_slack import PlaygroundSlack
 
 PASSING: list[list[dict[str, Any]]] = [

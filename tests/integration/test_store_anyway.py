@@ -9,9 +9,9 @@ import openai
 import pytest
 
 from bot.locale import say
-from bot.surfaces.changes import ANSWER_ACTION
-from bot.surfaces.home import Where
-from bot.surfaces.refusals import STORE_ACTION, Quoted
+from bot.views.changes import ANSWER_ACTION
+from bot.views.home import Where
+from bot.views.refusals import STORE_ACTION, Quoted
 from memory import Pool, forget
 from tests.conftest import Server
 from tests.integration.playground_slack import Place, PlaygroundSlack
@@ -205,7 +205,7 @@ async def test_add_waits_for_no_slow_model(
     verified: Verified, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Past the deadline the words are stored as typed; of a message they are formed only once."""
-    monkeypatch.setattr("bot.own.adding._DEADLINE", 0.2)
+    monkeypatch.setattr("bot.memories.adding._DEADLINE", 0.2)
     app = await verified.app()
     verified.model.verdict_delay = 1.0
     place = app.slack.place()

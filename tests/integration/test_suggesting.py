@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from slack_bolt.async_app import AsyncBoltRequest
 
+from bot.home.suggested_prompts import SUGGEST
 from bot.listeners.privately import PrivateAnswers
-from bot.own.data import erase_person
-from bot.running.front import build_app
-from bot.suggesting import SUGGEST
-from bot.surfaces.suggestions import suggested_prompts
+from bot.memories.person_data import erase_person
+from bot.runtime.receiver import build_app
+from bot.views.suggestions import suggested_prompts
 from memory import Person
 from tests.integration.playground_slack import Place
 from tests.integration.wired import Wired

@@ -11,10 +11,10 @@ from procrastinate import PsycopgConnector
 from procrastinate.jobs import Job
 from psycopg.rows import dict_row
 
-from bot.inbox import ANSWER
-from bot.running.jobs import _FINISH_AND_WAKE, Jobs, Limits
-from bot.running.queue import REPLIES, UPKEEP, Queue
-from bot.running.sweeping import (
+from bot.conversation.inbox import ANSWER
+from bot.queue.jobs import _FINISH_AND_WAKE, Jobs, Limits
+from bot.queue.queue import REPLIES, UPKEEP, Queue
+from bot.queue.sweep import (
     _STEP_UP,
     LATE_SECONDS,
     free_stalled,

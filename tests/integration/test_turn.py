@@ -11,12 +11,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.inbox import MAX_FAILURES
-from bot.interruptions import Edited
+from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.interruptions import Edited
+from bot.delivery.outbox import Posts
 from bot.locale import say
-from bot.messages import Message
-from bot.posting.posts import Posts
-from bot.running.sweeping import MAX_LONE_CRASHES
+from bot.queue.sweep import MAX_LONE_CRASHES
+from bot.slack.messages import Message
 from memory import (
     FormationUnavailable,
 )
@@ -453,7 +453,7 @@ async def test_what_slack_does_not_take_is_given_up(
     asked = await house.ask(place, "Hello")
     assert house.row("inbox_events", asked)["status"] == "failed"
     assert house.replies(place, asked) == []
-    [line] = [one for one in caplog.records if one.name == "bot.answering"]
+    [line] = [one for one in caplog.records if one.name == "bot.pipeline.worker"]
     assert (line.levelname, error in line.getMessage()) == (level, True)
     assert bool(line.exc_info) is (level == "ERROR")
 

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.inbox import ANSWER, Inbox
-from bot.running.queue import REPLIES, Queue
-from bot.running.upkeep import Upkeep
+from bot.conversation.inbox import ANSWER, Inbox
+from bot.queue.queue import REPLIES, Queue
+from bot.runtime.maintenance import Upkeep
 from memory import Pool
 from tests.integration.conversations import message
 

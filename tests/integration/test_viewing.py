@@ -9,7 +9,7 @@ import pytest
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.listeners.privately import PrivateAnswers
-from bot.running.front import build_app
+from bot.runtime.receiver import build_app
 from memory import Person
 from tests.integration.playground_slack import Place
 from tests.integration.wired import Wired

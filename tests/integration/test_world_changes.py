@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bot.audience import Audiences
-from bot.changes import Changes
-from bot.offboarding import Offboarding
-from bot.person.people import People
-from bot.running.retention import erase_deactivated
-from bot.suggesting import Suggesting
-from bot.viewing import Viewing
-from bot.workspaces import Workspaces
+from bot.home.suggested_prompts import Suggesting
+from bot.listeners.change_events import Changes
+from bot.pipeline.tools.viewing import Viewing
+from bot.runtime.retention import erase_deactivated
+from bot.slack.audiences import Audiences
+from bot.users.offboarding import Offboarding
+from bot.users.profiles import People
+from bot.users.workspaces import Workspaces
 from memory import PUBLIC, Embedder
 from tests.integration.homes import homes_of
 from tests.integration.house import House

@@ -11,15 +11,15 @@ import psycopg
 from psycopg.rows import dict_row
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.answering import Answering
 from bot.config import STAND_IN_MODEL, Settings
-from bot.inbox import ANSWER
-from bot.learning import FORM
-from bot.messages import Message
-from bot.running.connections import Connections
-from bot.running.queue import LEARNING, REPLIES
-from bot.running.wiring import Wiring, wire
-from bot.running.worker import create_answering
+from bot.conversation.inbox import ANSWER
+from bot.pipeline.formation import FORM
+from bot.pipeline.worker import Answering
+from bot.queue.queue import LEARNING, REPLIES
+from bot.runtime.connections import Connections
+from bot.runtime.wiring import Wiring, wire
+from bot.runtime.worker import create_answering
+from bot.slack.messages import Message
 from memory import Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server
 from tests.integration.playground_slack import Place, PlaygroundSlack

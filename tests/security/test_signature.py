@@ -17,8 +17,8 @@ from aiohttp import web
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.intake import CheckedApp, Malformed
-from bot.running.web import create_web_app
+from bot.listeners.intake import CheckedApp, Malformed
+from bot.runtime.http_routes import create_web_app
 
 SECRET = "a signing secret of a test"
 MESSAGE = {"type": "message", "channel": "C1", "ts": "1700000000.000100"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.absence.breaker import FAILURES, PROBE_SECONDS, Breaker
+from bot.breaker.breaker import FAILURES, PROBE_SECONDS, Breaker
 
 
 class Clock:

@@ -13,19 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.surfaces.blocks import Payload
-from bot.surfaces.changes import change_line, news, question_line
-from bot.surfaces.dates import day, minute
-from bot.surfaces.edited import changed_view, forget_form, payload_view
-from bot.surfaces.history import Page, history_payload, history_view, since_of
-from bot.surfaces.memories import memory_list, numbered, preview_list
-from bot.surfaces.menus import chosen, with_menu
-from bot.surfaces.notices import Told, notice_blocks, notice_payload
-from bot.surfaces.places import place_form
-from bot.surfaces.refusals import STORE_ACTION, Quoted, read_quoted, refusal_payload
-from bot.surfaces.reply import PART_LIMIT, footer, message_blocks, room_below, text_length
-from bot.surfaces.used import Used, nothing_used_view, used_view
-from bot.surfaces.views import loading_view
+from bot.views.audiences import place_form
+from bot.views.blocks import Payload
+from bot.views.changes import change_line, news, question_line
+from bot.views.dates import day, minute
+from bot.views.edited import changed_view, forget_form, payload_view
+from bot.views.history import Page, history_payload, history_view, since_of
+from bot.views.memories import memory_list, numbered, preview_list
+from bot.views.menus import chosen, with_menu
+from bot.views.notices import Told, notice_blocks, notice_payload
+from bot.views.refusals import STORE_ACTION, Quoted, read_quoted, refusal_payload
+from bot.views.reply import PART_LIMIT, footer, message_blocks, room_below, text_length
+from bot.views.used import Used, nothing_used_view, used_view
+from bot.views.views import loading_view
 from memory import Entry, Memory, Person, Question, Reason
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors, with_ids
 from playground.rich_text import as_read

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.locale import say
-from bot.own.subcommands import FORGET, MEMORIES, Subcommand
+from bot.views.subcommands import FORGET, MEMORIES, Subcommand
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "controls.md").read_text("utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from bot.running.ending import ended
+from bot.cancellation import ended
 
 
 async def test_a_loop_that_lost_its_cancellation_is_cancelled_again() -> None:

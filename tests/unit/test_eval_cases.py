@@ -12,11 +12,11 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
-from bot.evaluation.cases import Case, Category, chosen_cases, load_cases
-from bot.evaluation.report import Report, Result
-from bot.evaluation.scoring import Outcome, Score, Stored, last_days, score
-from bot.evaluation.usage import Prices, Usage, UsageCounter
-from bot.running.start import StartError
+from bot.runtime.evaluation.cases import Case, Category, chosen_cases, load_cases
+from bot.runtime.evaluation.report import Report, Result
+from bot.runtime.evaluation.scoring import Outcome, Score, Stored, last_days, score
+from bot.runtime.evaluation.usage import Prices, Usage, UsageCounter
+from bot.runtime.startup import StartError
 from memory import validated
 from tests.conftest import ROOT
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.words import typed
+from bot.slack.text import typed
 from memory.formation.evidence import TypedMessage, Words, find_evidence, links_not_typed, whole
 from memory.model.namespace import DM, Person
 from memory.model.text import letters

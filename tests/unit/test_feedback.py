@@ -10,9 +10,8 @@ from uuid import UUID
 import pytest
 
 from bot.locale import LANGUAGES, Language
-from bot.own.openings import FEEDBACK_ACTION, opens_modal
-from bot.running.feedback import _as_csv, _as_text
-from bot.surfaces.feedback import (
+from bot.runtime.feedback_command import _as_csv, _as_text
+from bot.views.feedback import (
     COMMENT_LIMIT,
     REASONS,
     Given,
@@ -21,6 +20,7 @@ from bot.surfaces.feedback import (
     feedback_form,
     rated,
 )
+from bot.views.modal_triggers import FEEDBACK_ACTION, opens_modal
 
 TURN = UUID("0b0e5a52-7c2f-4d0e-9a55-1c2d3e4f5a6b")
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from bot.locale import LANGUAGES, Language, say
-from bot.surfaces.fields import FIELDS, fields_of
-from bot.surfaces.forms import kind_name, memory_form, read_form
-from bot.surfaces.views import language_of_view, metadata_of
+from bot.views.fields import FIELDS, fields_of
+from bot.views.forms import kind_name, memory_form, read_form
+from bot.views.views import language_of_view, metadata_of
 from memory import SCHEMAS, UserFact, UserFoodPreference
 from playground.blocks import view_errors
 

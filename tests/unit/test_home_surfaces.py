@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.person.settings import Off, PersonSettings
-from bot.policies import Policy
-from bot.surfaces.blocks import Block, section
-from bot.surfaces.forgetting import FORGET_ALL_ACTION
-from bot.surfaces.home import (
+from bot.users.policies import Policy
+from bot.users.settings import Off, PersonSettings
+from bot.views.blocks import Block, section
+from bot.views.forgetting import FORGET_ALL_ACTION
+from bot.views.home import (
     Flow,
     HomePage,
     Keeping,
@@ -26,17 +26,17 @@ from bot.surfaces.home import (
     metadata_where,
     searched_words,
 )
-from bot.surfaces.home.listing import (
+from bot.views.home.listing import (
     ALL_ACTION,
     HOME_PAGE,
     KIND_ACTION,
     TURN_ACTION,
     Listing,
 )
-from bot.surfaces.home.standing import PAUSE_ACTION
-from bot.surfaces.home.where import SEARCH_ACTION, WORDS_LIMIT
-from bot.surfaces.standing import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
-from bot.surfaces.views import View, home_saying, is_said
+from bot.views.home.memory_state import PAUSE_ACTION
+from bot.views.home.position import SEARCH_ACTION, WORDS_LIMIT
+from bot.views.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
+from bot.views.views import View, home_saying, is_said
 from memory import Entry, Memory, Person, Question
 from playground.blocks import view_errors
 

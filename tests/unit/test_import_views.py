@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.locale import LANGUAGES, Language
-from bot.surfaces.transfer import Entered, import_page, import_preview, shown_instructions
+from bot.views.transfer import Entered, import_page, import_preview, shown_instructions
 from memory import Person, Plan, Planned
 from memory.store.documents import Imported
 from memory.store.rows import Row

@@ -16,10 +16,10 @@ from typing import Any, TypeAlias
 import pytest
 import regex
 
-from bot.addresses import links_in
-from bot.links import Links
-from bot.posting.splitting import break_point, open_table, split_markdown
-from bot.prompt import shortened
+from bot.delivery.splitting import break_point, open_table, split_markdown
+from bot.pipeline.addresses import links_in
+from bot.pipeline.links import Links
+from bot.pipeline.prompt import shortened
 from memory.formation.evidence import TypedMessage, Words, find_evidence, links_not_typed
 
 Pattern: TypeAlias = "re.Pattern[str] | regex.Pattern[str]"
@@ -287,9 +287,14 @@ PATTERNS, FUNCTIONS = patterns(), functions()
 def test_all_are_found() -> None:
     """The search reaches patterns and functions of both packages."""
     names = " ".join([*PATTERNS, *FUNCTIONS])
-    for part in ("bot.words", "bot.links", "bot.posting.splitting", "memory.credentials.detection"):
+    for part in (
+        "bot.slack.text",
+        "bot.pipeline.links",
+        "bot.delivery.splitting",
+        "memory.credentials.detection",
+    ):
         assert part in names
-    assert {"bot.words.typed", "memory.model.text.letters", "memory.model.text.clean"} <= set(
+    assert {"bot.slack.text.typed", "memory.model.text.letters", "memory.model.text.clean"} <= set(
         FUNCTIONS
     )
     assert len(PATTERNS) > 50

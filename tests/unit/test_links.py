@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.addresses import links_in, normal
-from bot.links import Links, has_unlinked
+from bot.pipeline.addresses import links_in, normal
+from bot.pipeline.links import Links, has_unlinked
 
 OWN = links_in(
     [

@@ -13,7 +13,7 @@ from babel.messages.catalog import Message
 import bot
 from bot.locale import LANGUAGES, Language, language_of, say
 from bot.locale.compiling import parsed
-from bot.surfaces.wording import describe
+from bot.views.wording import describe
 
 BOT = Path(bot.__file__).parent
 DEPLOY = BOT.parent / "deploy"

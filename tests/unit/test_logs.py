@@ -100,7 +100,7 @@ def test_contexts_count_and_end() -> None:
 def test_text_format(lines: Lines) -> None:
     """A line of text has time, level, logger and message; an exception adds its fault."""
     set_up_logging("INFO", "text")
-    log = logging.getLogger("bot.inbox")
+    log = logging.getLogger("bot.conversation.inbox")
     log.info("stored %d", 3)
     log.debug("unseen")
     try:
@@ -108,22 +108,26 @@ def test_text_format(lines: Lines) -> None:
     except ValueError:
         log.exception("could not store")
     first, second = lines.getvalue().splitlines()
-    assert re.fullmatch(r"\d\d:\d\d:\d\d info    bot\.inbox: stored 3", first)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d info    bot\.conversation\.inbox: stored 3", first)
     assert re.fullmatch(
-        r"\d\d:\d\d:\d\d error   bot\.inbox: could not store \(ValueError at fail:\d+\)", second
+        r"\d\d:\d\d:\d\d error   bot\.conversation\.inbox: could not store \(ValueError at fail:\d+\)", second
     )
 
 
 def test_json_format(lines: Lines) -> None:
     """A JSON line has the same four fields, and an exception adds its fault to the message."""
     set_up_logging("DEBUG", "json")
-    log = logging.getLogger("bot.inbox")
+    log = logging.getLogger("bot.conversation.inbox")
     log.debug("記憶 %s", "x")
     log.error("could not store", exc_info=failing())
     first, second = map(json.loads, lines.getvalue().splitlines())
     assert first.keys() == {"time", "level", "logger", "message"}
     assert first["time"].endswith("+00:00")
-    assert (first["level"], first["logger"], first["message"]) == ("debug", "bot.inbox", "記憶 x")
+    assert (first["level"], first["logger"], first["message"]) == (
+        "debug",
+        "bot.conversation.inbox",
+        "記憶 x",
+    )
     assert second["message"].startswith("could not store (RuntimeError at failing:")
     assert "SECRET" not in lines.getvalue()
     assert "記憶" in lines.getvalue()
@@ -192,7 +196,7 @@ def test_setting_up_twice_logs_once(lines: Lines) -> None:
 def test_equal_errors_are_counted_after_twenty(lines: Lines, clock: Clock) -> None:
     """A thousand equal errors a minute are twenty lines and a count; others are written."""
     set_up_logging("INFO", "text")
-    log = logging.getLogger("bot.running")
+    log = logging.getLogger("bot.runtime")
     for number in range(1_000):
         log.error("could not serve %d", number)
         log.info("served %d", number)
@@ -204,7 +208,7 @@ def test_equal_errors_are_counted_after_twenty(lines: Lines, clock: Clock) -> No
     clock.now += 61
     log.error("could not serve %d", 7)
     *_, count, line = lines.getvalue().splitlines()
-    assert count.endswith("error   bot.running: 980 more within a minute: could not serve %d")
+    assert count.endswith("error   bot.runtime: 980 more within a minute: could not serve %d")
     assert line.endswith("could not serve 7")
 
 

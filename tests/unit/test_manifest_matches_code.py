@@ -14,7 +14,7 @@ import bot
 from bot.listeners.commands import COMMANDS
 from bot.listeners.events import EVENTS
 from bot.listeners.shortcuts import SHORTCUTS
-from bot.manifest import manifest_scopes, optional_scopes
+from bot.runtime.manifest import manifest_scopes, optional_scopes
 from playground.web_api.methods import load_methods
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.messages import Message, installation_team, read_message
+from bot.slack.messages import Message, installation_team, read_message
 from memory import DM, InvalidNamespace, Person
 
 BOT = "UBOT"

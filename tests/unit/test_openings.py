@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bot.own.openings import ACTIONS, MY_MEMORIES, opens_modal
+from bot.views.modal_triggers import ACTIONS, MY_MEMORIES, opens_modal
 from deploy.aws import envelopes
 
 
@@ -87,7 +87,7 @@ def test_everything_else_opens_nothing(body: dict[str, Any]) -> None:
 def test_the_table_costs_nothing_to_import() -> None:
     """Whoever answers while the database sleeps loads neither its driver nor a model's client."""
     code = (
-        "import sys, bot.own.openings, bot.surfaces.views;"
+        "import sys, bot.views.modal_triggers, bot.views.views;"
         " sys.exit(len({'psycopg', 'openai', 'langgraph', 'aiohttp', 'memory'} & {*sys.modules}))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

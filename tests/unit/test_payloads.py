@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.payloads import MAX_DEPTH, cleaned
+from bot.slack.payloads import MAX_DEPTH, cleaned
 
 TS = "1355517523.000005"
 USER = {"id": "U1", "username": "ann", "team_id": "T1"}

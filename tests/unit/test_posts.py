@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from bot.posting.posts import NOTICE_METADATA, own_among, turn_metadata
+from bot.delivery.outbox import NOTICE_METADATA, own_among, turn_metadata
 
 TURN = UUID(int=1)
 OTHER = UUID(int=2)

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot import prompt
-from bot.attachments import Attached
-from bot.messages import Message
-from bot.person.tools import ControlTools
-from bot.prompt import compose, estimated_tokens, framed, shortened, summary, within
-from bot.turns import Exchange
-from bot.web_search import DEFINITION
+from bot.conversation.turns import Exchange
+from bot.pipeline import prompt
+from bot.pipeline.attachments import Attached
+from bot.pipeline.prompt import compose, estimated_tokens, framed, shortened, summary, within
+from bot.pipeline.responses.web_search import DEFINITION
+from bot.pipeline.tools.controls import ControlTools
+from bot.slack.messages import Message
 from memory import DM, Memory, MemoryTools, Person, Words, view
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

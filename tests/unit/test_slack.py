@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack import create_client, error_code, patiently, retry_after
+from bot.slack.client import create_client, error_code, patiently, retry_after
 
 CLIENT = AsyncWebClient()
 

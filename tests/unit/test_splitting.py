@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.posting.splitting import break_point, open_fence, open_table, split_markdown
+from bot.delivery.splitting import break_point, open_fence, open_table, split_markdown
 
 LIMIT = 300
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.own.subcommands import (
+from bot.views.subcommands import (
     COMMANDS,
     FORGET,
     MEMORIES,

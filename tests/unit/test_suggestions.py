@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language
-from bot.surfaces.suggestions import MOST, suggested_prompts
+from bot.views.suggestions import MOST, suggested_prompts
 from memory import Memory, Person
 
 

@@ -12,18 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.own.openings import ERASE_ACTION
-from bot.surfaces.blocks import LINE_LIMIT, private
-from bot.surfaces.erasing import erase_form
-from bot.surfaces.forgetting import (
+from bot.pipeline.responses.answer import Citation, Reply
+from bot.views.blocks import LINE_LIMIT, private
+from bot.views.erasing import erase_form
+from bot.views.forgetting import (
     CHOICES,
     FORGET_ALL_ACTION,
     forget_everything_question,
     forget_question,
     forgotten_notice,
 )
-from bot.surfaces.memories import PAGE_SIZE, memory_list, numbered, search_results
-from bot.surfaces.reply import (
+from bot.views.memories import PAGE_SIZE, memory_list, numbered, search_results
+from bot.views.modal_triggers import ERASE_ACTION
+from bot.views.reply import (
     PART_LIMIT,
     fallback,
     footer,
@@ -31,8 +32,7 @@ from bot.surfaces.reply import (
     message_blocks,
     reply_text,
 )
-from bot.surfaces.wording import describe, kind_title
-from bot.written import Citation, Reply
+from bot.views.wording import describe, kind_title
 from memory import Memory, Person
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors
 

@@ -9,8 +9,8 @@ from string import Formatter
 
 import pytest
 
+from bot.delivery.status import LOADING
 from bot.locale import LANGUAGES, Language
-from bot.posting.status import LOADING
 from tests.unit.test_locale import TEXTS, sources
 
 # Where each short text is shown, with Slack's limit of characters. What is not named here stands in

@@ -18,8 +18,8 @@ import pytest
 from psycopg import sql
 
 from bot.locale import say
-from bot.own.openings import ADD_ACTION
-from bot.surfaces.home.standing import PAUSE_ACTION
+from bot.views.home.memory_state import PAUSE_ACTION
+from bot.views.modal_triggers import ADD_ACTION
 from memory import EmbeddedPostgres
 from playground.http_delivery import sign
 from tests.collector import TRUE_NAMES, Collector

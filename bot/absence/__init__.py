@@ -1,1 +1,0 @@
-"""What happens while something is away, and after it."""

@@ -1,0 +1,1 @@
+"""Circuit breaker for the model."""

@@ -1,1 +1,0 @@
-"""Telling a person what became of their memories."""

@@ -1,0 +1,345 @@
+"""The texts kept of a person's turns: taken away with what is forgotten, or put off the record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.conversation.callbacks import Withdraw, withdraw_nothing
+from bot.conversation.periods import Period
+from bot.slack.messages import Message
+from bot.users.incognito import DIRECT, scopes
+from memory import DM, Memory, Names, Person, Pool, person_transaction
+
+
+async def anything_said(pool: Pool, person: Person) -> bool:
+    """Say whether any text of this person's turns is kept."""
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            "SELECT FROM turns WHERE team_id = %s AND user_id = %s"
+            " AND (question <> '' OR words <> '' OR reply IS NOT NULL) LIMIT 1",
+            (person.team_id, person.user_id),
+        )
+        return await found.fetchone() is not None
+
+
+async def take_away(
+    connection: AsyncConnection[DictRow],
+    memories: Sequence[Memory] | None,
+    *,
+    person: Person,
+    period: Period | None = None,
+    withdraw: Withdraw = withdraw_nothing,
+) -> list[dict[str, Any]]:
+    """Blank the turns in which these memories were said, or were in view and are named.
+
+    None means every turn of the person; those of `period` go in any case. Returns what was there,
+    for `put_back`, with the places of the messages. `withdraw` is awaited first, with the memories.
+    """
+    await withdraw(connection, person, memories)
+    meant: LiteralString = "true"
+    if memories is not None:
+        meant = f"({_IN_PERIOD})" if period else "false"
+    condition: LiteralString = (
+        f"({meant} OR (channel_id, question_ts) IN (SELECT * FROM unnest(%(channels)s::text[],"
+        " %(times)s::text[])) OR EXISTS (SELECT FROM unnest(recalled) AS seen"
+        " WHERE seen = ANY(%(references)s::text[])))"
+    )
+    said_at = {place for memory in memories or () for place in memory.places}
+    found = await connection.execute(
+        f"SELECT id, channel_id, question_ts, reply_ts, question, words, reply, {meant} AS meant"
+        " FROM turns"
+        f" WHERE team_id = %(team)s AND user_id = %(user)s AND {condition}"
+        " AND (question <> '' OR words <> '' OR reply IS NOT NULL) FOR UPDATE",
+        {
+            **_of_period(person, period or Period()),
+            "channels": [channel for channel, _ in said_at],
+            "times": [ts for _, ts in said_at],
+            "references": [memory.reference for memory in memories or ()],
+        },
+    )
+    turns = await found.fetchall()
+    taken = await asyncio.to_thread(_taken, turns, memories, said_at)
+    if taken:
+        await connection.execute(
+            f"UPDATE turns SET {_BLANKED} FROM unnest(%(ids)s::uuid[], %(question)s::bool[],"
+            " %(words)s::bool[], %(reply)s::bool[]) AS gone (id, question, words, reply)"
+            " WHERE turns.id = gone.id AND team_id = %(team)s AND user_id = %(user)s",
+            {
+                "team": person.team_id,
+                "user": person.user_id,
+                "ids": [one["id"] for one in taken],
+                **{name: [name in one for one in taken] for name in _TEXTS},
+            },
+        )
+    # What people said of an answer may repeat it.
+    await connection.execute(
+        "UPDATE feedback SET comment = '' WHERE team_id = %s AND user_id = %s AND comment <> ''"
+        " AND (%s OR turn_id = ANY(%s::uuid[]))",
+        (person.team_id, person.user_id, memories is None, [one["id"] for one in taken]),
+    )
+    return taken
+
+
+_IN_PERIOD: LiteralString = (
+    "CASE WHEN %(thread)s::text IS NOT NULL THEN thread = %(thread)s ELSE"
+    " question_ts::float8 >= %(since)s AND (%(until)s::float8 IS NULL"
+    " OR question_ts::float8 < %(until)s) END"
+)
+
+
+def _of_period(person: Person, period: Period) -> dict[str, Any]:
+    return {
+        "team": person.team_id,
+        "user": person.user_id,
+        "since": period.since,
+        "until": period.until,
+        "thread": period.thread,
+    }
+
+
+async def messages_in(
+    connection: AsyncConnection[DictRow], person: Person, period: Period
+) -> tuple[set[tuple[str, str]], int]:
+    """Return where a person's messages of a period stand, and of how many some text is kept."""
+    found = await connection.execute(
+        "SELECT channel_id, question_ts, question <> '' OR words <> '' OR reply IS NOT NULL AS kept"
+        f" FROM turns WHERE team_id = %(team)s AND user_id = %(user)s AND {_IN_PERIOD}",
+        _of_period(person, period),
+    )
+    rows = await found.fetchall()
+    places = {(row["channel_id"], row["question_ts"]) for row in rows}
+    return places, sum(row["kept"] for row in rows)
+
+
+async def latest_thread(
+    connection: AsyncConnection[DictRow], person: Person, channel: str
+) -> str | None:
+    """Return the thread of a person's newest direct message in `channel`."""
+    found = await connection.execute(
+        "SELECT thread FROM turns WHERE team_id = %s AND user_id = %s AND channel_id = %s"
+        " AND audience = %s ORDER BY question_ts DESC LIMIT 1",
+        (person.team_id, person.user_id, channel, DM),
+    )
+    row = await found.fetchone()
+    return str(row["thread"]) if row else None
+
+
+_TEXTS = ("question", "words", "reply")
+
+
+_BLANKED: LiteralString = (
+    "question = CASE WHEN gone.question THEN '' ELSE turns.question END,"
+    " words = CASE WHEN gone.words THEN '' ELSE turns.words END,"
+    " reply = CASE WHEN gone.reply THEN NULL ELSE turns.reply END"
+)
+
+
+def _taken(
+    turns: Sequence[DictRow],
+    memories: Sequence[Memory] | None,
+    said_at: set[tuple[str, str]],
+) -> list[dict[str, Any]]:
+    """Return the texts of each turn that are to be blanked, and where they were said."""
+    names = Names(memories or ())
+    taken: list[dict[str, Any]] = []
+    for row in turns:
+        gone = {name: row[name] for name in _TEXTS}
+        if not (row["meant"] or (row["channel_id"], row["question_ts"]) in said_at):
+            gone = {name: text for name, text in gone.items() if names.found_in(text or "")}
+        if gone:
+            times = [row["question_ts"], *(row["reply_ts"] if "reply" in gone else [])]
+            places = [[row["channel_id"], ts] for ts in times]
+            taken.append({"id": str(row["id"]), "places": places, **gone})
+    return taken
+
+
+async def put_back(connection: AsyncConnection[DictRow], texts: Sequence[dict[str, Any]]) -> None:
+    """Restore what `take_away` took."""
+    if not texts:
+        return
+    await connection.execute(
+        "UPDATE turns SET question = COALESCE(kept.question, turns.question),"
+        " words = COALESCE(kept.words, turns.words), reply = COALESCE(kept.reply, turns.reply)"
+        " FROM unnest(%(ids)s::uuid[], %(question)s::text[], %(words)s::text[], %(reply)s::text[])"
+        " AS kept (id, question, words, reply) WHERE turns.id = kept.id AND NOT off_record",
+        {
+            "ids": [one["id"] for one in texts],
+            **{name: [one.get(name) for one in texts] for name in _TEXTS},
+        },
+    )
+
+
+# --- off the record -----------------------------------------------------------------------
+
+_OFF_RECORD: LiteralString = (
+    "UPDATE turns SET off_record = true, question = '', words = '', reply = NULL,"
+    " withheld_at = NULL,"
+    " formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastTurn:
+    """A turn, and where its message stands: (channel, ts)."""
+
+    id: UUID
+    place: tuple[str, str]
+
+
+async def put_off_record(connection: AsyncConnection[DictRow], turn: UUID) -> None:
+    """Keep no text of a turn, and never form a memory of it."""
+    await connection.execute(f"{_OFF_RECORD} WHERE id = %s", (turn,))
+
+
+_IN_SCOPE: LiteralString = (
+    "team_id = %(team)s AND user_id = %(user)s AND question_ts::float8 >= %(since)s"
+    " AND NOT off_record AND (thread = %(scope)s"
+    " OR (%(scope)s = %(direct)s AND starts_with(channel_id, 'D')))"
+)
+
+
+def _of_scope(person: Person, scope: str, since: float) -> dict[str, Any]:
+    return {
+        "team": person.team_id,
+        "user": person.user_id,
+        "scope": scope,
+        "since": since,
+        "direct": DIRECT,
+    }
+
+
+async def put_scope_off_record(
+    connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
+) -> None:
+    """Blank a person's turns since a moment where incognito was switched on then.
+
+    `scope` is that of the switch, `since` in seconds of the epoch.
+    """
+    await connection.execute(f"{_OFF_RECORD} WHERE {_IN_SCOPE}", _of_scope(person, scope, since))
+
+
+async def withhold_scope(
+    connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
+) -> list[UUID]:
+    """Withhold the turns that `put_scope_off_record` blanks; return their ids."""
+    changed = await connection.execute(
+        f"UPDATE turns SET withheld_at = now() WHERE {_IN_SCOPE} AND withheld_at IS NULL"
+        " RETURNING id",
+        _of_scope(person, scope, since),
+    )
+    return [row["id"] for row in await changed.fetchall()]
+
+
+async def withhold(connection: AsyncConnection[DictRow], turns: Sequence[UUID]) -> list[UUID]:
+    """Withhold turns: nothing reads their texts or forms memories of them. Return their ids."""
+    changed = await connection.execute(
+        "UPDATE turns SET withheld_at = now() WHERE id = ANY(%s) AND withheld_at IS NULL"
+        " AND NOT off_record RETURNING id",
+        (list(turns),),
+    )
+    return [row["id"] for row in await changed.fetchall()]
+
+
+async def end_withholding(
+    connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
+) -> int:
+    """End the withholding of a person's turns; return how many there were."""
+    changed = await connection.execute(
+        "UPDATE turns SET withheld_at = NULL WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
+        " AND withheld_at IS NOT NULL",
+        (list(turns), person.team_id, person.user_id),
+    )
+    return changed.rowcount
+
+
+async def delete_texts(
+    connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
+) -> None:
+    """Blank the texts of a person's turns, withheld or not."""
+    await connection.execute(
+        f"{_OFF_RECORD} WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
+        (list(turns), person.team_id, person.user_id),
+    )
+
+
+async def drop_words(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Let nothing be formed of what a person has said until now."""
+    await connection.execute(
+        "UPDATE turns SET words = '', formed_at = CASE WHEN ended_at IS NOT NULL THEN now() END"
+        " WHERE team_id = %s AND user_id = %s AND formed_at IS NULL",
+        (person.team_id, person.user_id),
+    )
+
+
+async def last_turn(connection: AsyncConnection[DictRow], message: Message) -> LastTurn | None:
+    """Return the author's turn before `message`: in its thread, in a direct message in any."""
+    found = await connection.execute(
+        "SELECT id, channel_id, question_ts FROM turns WHERE team_id = %s AND user_id = %s"
+        " AND channel_id = %s AND question_ts < %s AND (thread = %s OR audience = %s)"
+        " ORDER BY question_ts DESC LIMIT 1",
+        (
+            message.team_id,
+            message.user_id,
+            message.channel_id,
+            message.ts,
+            message.thread,
+            DM,
+        ),
+    )
+    row = await found.fetchone()
+    if row is None:
+        return None
+    return LastTurn(id=row["id"], place=(row["channel_id"], row["question_ts"]))
+
+
+async def has_turn(connection: AsyncConnection[DictRow], message: Message) -> bool:
+    """Say whether the turn of a message is there, on the record."""
+    found = await connection.execute(
+        "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s"
+        " AND NOT off_record AND withheld_at IS NULL",
+        (message.team_id, message.channel_id, message.ts),
+    )
+    return await found.fetchone() is not None
+
+
+async def is_off_record(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, thread: str
+) -> bool:
+    """Say whether a person's message is not to be remembered: in a pause, incognito, or by name."""
+    found = await connection.execute(
+        "SELECT EXISTS (SELECT FROM turns WHERE team_id = %(team)s AND channel_id = %(channel)s"
+        " AND question_ts = %(ts)s AND user_id = %(user)s"
+        " AND (off_record OR withheld_at IS NOT NULL))"
+        " OR EXISTS (SELECT FROM incognito_threads WHERE team_id = %(team)s"
+        " AND user_id = %(user)s AND thread = ANY(%(scopes)s)"
+        " AND spans @> to_timestamp(%(ts)s::text::float8))"
+        " OR EXISTS (SELECT FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND pauses @> to_timestamp(%(ts)s::text::float8)) AS unkept",
+        {
+            "team": person.team_id,
+            "user": person.user_id,
+            "channel": channel,
+            "ts": ts,
+            "scopes": scopes(channel, thread),
+        },
+    )
+    row = await found.fetchone()
+    return row is not None and bool(row["unkept"])
+
+
+async def note_taken_up(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
+) -> None:
+    """Note that a message's words have been remembered: they are not formed a second time."""
+    await connection.execute(
+        "UPDATE turns SET formed_at = now() WHERE team_id = %s AND user_id = %s"
+        " AND channel_id = %s AND question_ts = %s AND ended_at IS NOT NULL AND formed_at IS NULL",
+        (person.team_id, person.user_id, channel, ts),
+    )

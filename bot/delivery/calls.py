@@ -1,0 +1,222 @@
+"""The calls of Slack that make up one answer, each within the limits all replicas share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.slack.client import error_code, patiently, retry_after
+from bot.slack.messages import Message
+from bot.slack.rate_limits import APPEND, STREAM, UPDATE, Budget, Budgets, posts
+from bot.views.blocks import Block
+from bot.views.reply import fallback, message_blocks
+from bot.views.tasks import Chunk, text_chunk
+from memory import measured
+
+Metadata: TypeAlias = dict[str, Any]
+Confirm: TypeAlias = Callable[[], Awaitable[object]]
+
+# A reply is not dropped for a rate limit, nor is a worker's place held for ever.
+PATIENCE_SECONDS = 600.0
+_APPENDS_LEASED = 4
+_PAGES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What all answers share: the app's client and user there, and Slack's limits."""
+
+    client: AsyncWebClient
+    bot_user_id: str
+    budgets: Budgets
+
+
+class Calls:
+    """Calls in the thread of one message. All raise what the Slack client raises.
+
+    `confirm` is awaited after a wait, just before a call that puts something in the thread; what
+    it raises keeps that call from being made.
+    """
+
+    def __init__(self, workspace: Workspace, message: Message, *, confirm: Confirm) -> None:
+        self._client = workspace.client
+        self._budgets = workspace.budgets
+        self._message = message
+        self._confirm = confirm
+
+    async def may_stream(self) -> bool:
+        """Say whether a stream may be begun; its end is paid for with it."""
+        return await self._budgets.take(self._message.team_id, STREAM, 2)
+
+    async def may_append(self) -> bool:
+        """Say whether a stream may grow now."""
+        team = self._message.team_id
+        return await self._budgets.take_one(team, APPEND, lease=_APPENDS_LEASED)
+
+    @measured("slack start")
+    async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> str:
+        """Begin a stream; return its ts."""
+        return await self._once(
+            STREAM,
+            lambda: self._client.chat_startStream(
+                channel=self._message.channel_id,
+                thread_ts=self._message.thread_ts,
+                recipient_team_id=self._message.user_team_id,
+                recipient_user_id=self._message.user_id,
+                **_content(text, tasks),
+            ),
+        )
+
+    @measured("slack append")
+    async def append(self, ts: str, text: str, tasks: Sequence[Chunk] = ()) -> None:
+        """Add to a stream."""
+        await self._once(
+            APPEND,
+            lambda: self._client.chat_appendStream(
+                channel=self._message.channel_id, ts=ts, **_content(text, tasks)
+            ),
+        )
+
+    @measured("slack stop")
+    async def stop(
+        self,
+        ts: str,
+        text: str = "",
+        tasks: Sequence[Chunk] = (),
+        *,
+        below: Sequence[Block] = (),
+        metadata: Metadata | None = None,
+        session: Literal["active", "processing"] = "active",
+    ) -> None:
+        """End a stream, with its last words; set the thread's session to `session`."""
+        more: dict[str, Any] = _content(text, tasks) if text or tasks else {}
+        more["session_status"] = session
+        if metadata:
+            more["metadata"] = metadata
+        if below:
+            more["blocks"] = below
+        await self._patiently(
+            STREAM,
+            lambda: self._client.chat_stopStream(channel=self._message.channel_id, ts=ts, **more),
+        )
+
+    @measured("slack update")
+    async def update(self, ts: str, text: str, below: list[Block], metadata: Metadata) -> None:
+        """Let a message that does not stream say `text`."""
+        await self._in_turn(
+            UPDATE,
+            lambda: self._client.chat_update(
+                channel=self._message.channel_id,
+                ts=ts,
+                text=fallback(text),
+                blocks=message_blocks(text, below),
+                metadata=metadata,
+            ),
+        )
+
+    @measured("slack post")
+    async def post(self, text: str, below: list[Block], metadata: Metadata) -> str:
+        """Post a message; return its ts."""
+        answer = await self._in_turn(
+            posts(self._message.channel_id),
+            lambda: self._client.chat_postMessage(
+                channel=self._message.channel_id,
+                thread_ts=self._message.thread_ts,
+                text=fallback(text),
+                blocks=message_blocks(text, below),
+                unfurl_links=False,
+                unfurl_media=False,
+                metadata=metadata,
+            ),
+        )
+        return str(answer["ts"])
+
+    @measured("slack delete")
+    async def delete(self, ts: str) -> None:
+        """Take a message away."""
+        await patiently(
+            lambda: self._client.chat_delete(channel=self._message.channel_id, ts=ts),
+            seconds=PATIENCE_SECONDS,
+        )
+
+    @measured("slack replies")
+    async def replies(self) -> list[dict[str, Any]]:
+        """Return what stands in the thread after the question, with metadata."""
+        found: list[dict[str, Any]] = []
+        more: dict[str, Any] = {}
+        for _ in range(_PAGES):
+            answer = await patiently(
+                partial(
+                    self._client.conversations_replies,
+                    channel=self._message.channel_id,
+                    ts=self._message.thread_ts,
+                    oldest=self._message.ts,
+                    include_all_metadata=True,
+                    limit=200,
+                    **more,
+                ),
+                seconds=PATIENCE_SECONDS,
+            )
+            found += answer.get("messages") or []
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                break
+            more = {"cursor": cursor}
+        # Slack sends the thread's first message along, however old it is.
+        return [one for one in found if float(one.get("ts") or 0) > float(self._message.ts)]
+
+    async def _once(self, budget: Budget, call: Callable[[], Awaitable[AsyncSlackResponse]]) -> str:
+        try:
+            answer = await call()
+        except SlackApiError as error:
+            if error_code(error) == "ratelimited":
+                await self._empty(budget, retry_after(error))
+            raise
+        return str(answer.get("ts"))
+
+    async def _patiently(
+        self, budget: Budget, call: Callable[[], Awaitable[AsyncSlackResponse]]
+    ) -> None:
+        async def limited(told: float) -> float:
+            await self._empty(budget, told)
+            return told
+
+        await patiently(call, seconds=PATIENCE_SECONDS, limited=limited)
+
+    async def _in_turn(
+        self, budget: Budget, call: Callable[[], Awaitable[AsyncSlackResponse]]
+    ) -> AsyncSlackResponse:
+        # Each waits for a token of its own: those that were refused together are spread.
+        async def limited(told: float) -> float:
+            await self._empty(budget, told)
+            return await self._reserve(budget)
+
+        async def confirmed() -> AsyncSlackResponse:
+            await self._confirm()
+            return await call()
+
+        if wait := await self._reserve(budget):
+            await asyncio.sleep(min(wait, PATIENCE_SECONDS))
+        return await patiently(confirmed, seconds=PATIENCE_SECONDS, limited=limited)
+
+    async def _reserve(self, budget: Budget) -> float:
+        return await self._budgets.reserve(self._message.team_id, budget)
+
+    async def _empty(self, budget: Budget, seconds: float) -> None:
+        await self._budgets.empty(self._message.team_id, budget, seconds)
+
+
+def _content(text: str, tasks: Sequence[Chunk]) -> dict[str, Any]:
+    """Return what a call of a stream adds to it: tasks come before the words that follow them.
+
+    Always in ``chunks``: Slack refuses ``markdown_text`` in a stream that was opened with them.
+    """
+    words = [text_chunk(text)] if text else []
+    return {"chunks": [*tasks, *words]}

@@ -1,0 +1,71 @@
+"""Showing something to one person only, in the conversation they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.delivery.outbox import NOTICE_METADATA
+from bot.locale import Language
+from bot.slack.client import patiently
+from bot.slack.messages import Message
+from bot.views.blocks import Payload
+from memory import Person
+
+_PATIENCE_SECONDS = 300.0
+
+Work: TypeAlias = Callable[[Person, Language], Awaitable[Payload]]
+
+
+def ephemeral_thread(thread_ts: str, *, has_reply: bool) -> str | None:
+    """Return the ``thread_ts`` of an ephemeral message: None in a thread without replies.
+
+    Slack shows an ephemeral message in a thread only if that has a reply, and reports no error.
+    Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
+    """
+    return thread_ts if has_reply else None
+
+
+async def show_privately(
+    client: AsyncWebClient,
+    message: Message,
+    payload: Payload,
+    *,
+    in_dm: bool,
+    replied: bool = False,
+) -> None:
+    """Show `payload` in the message's thread, to its author alone.
+
+    In a direct message it is an ordinary message and stays; anywhere else it is ephemeral.
+    `replied` says that the app has replied to the message: where neither that is so nor the message
+    is itself a reply, an ephemeral message is shown beside the message instead of in its thread.
+    Raises what the Slack client raises.
+    """
+    if in_dm:
+        await patiently(
+            lambda: client.chat_postMessage(
+                channel=message.channel_id,
+                thread_ts=message.thread_ts,
+                text=payload["text"],
+                blocks=payload["blocks"],
+                unfurl_links=False,
+                unfurl_media=False,
+                metadata=NOTICE_METADATA,
+            ),
+            seconds=_PATIENCE_SECONDS,
+        )
+    else:
+        await patiently(
+            lambda: client.chat_postEphemeral(
+                channel=message.channel_id,
+                user=message.user_id,
+                thread_ts=ephemeral_thread(
+                    message.thread_ts, has_reply=replied or not message.opens_thread
+                ),
+                text=payload["text"],
+                blocks=payload["blocks"],
+            ),
+            seconds=_PATIENCE_SECONDS,
+        )

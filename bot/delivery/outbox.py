@@ -1,0 +1,180 @@
+"""The messages a turn's reply is made of: intended, noted, and found again after a crash."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import DictRow
+
+from bot.conversation.inbox import THREAD_SETTING, Waiting
+from bot.conversation.interruptions import Superseded
+from bot.conversation.turns import Intent
+from memory import Pool, measured, transaction
+
+TURN_EVENT = "kioku_turn"
+NOTICE_METADATA: dict[str, Any] = {
+    "event_type": "kioku_notice",
+    "event_payload": {"reply": False},
+}
+"""What a message of the app that is no reply carries: no turn takes it for its own."""
+
+# How far this clock and Slack's may differ; Slack's signatures allow as much.
+_CLOCKS_DIFFER_SECONDS = 300.0
+_NOTE_ATTEMPTS = 3
+
+
+class Stray(Superseded):
+    """Another worker answers the message, and what this one has just posted is nobody's."""
+
+
+def turn_metadata(turn_id: UUID, part: int = 0) -> dict[str, Any]:
+    """Return what a reply's message carries. Every member of the workspace can read it."""
+    return {"event_type": TURN_EVENT, "event_payload": {"turn": str(turn_id), "part": part}}
+
+
+def own_among(
+    found: Iterable[Mapping[str, Any]],
+    *,
+    bot_user_id: str,
+    turn_id: UUID,
+    since: float,
+    claimed: Collection[str],
+) -> list[str]:
+    """Return the times of the messages in a thread that are the turn's, in order.
+
+    Of the app's own messages that nobody has `claimed`: those with the turn's metadata. Where
+    there are none: the one without metadata, for a stream gets its own only as it ends, that is
+    nearest to `since`, when it was intended. Never another turn's, nor what is no reply.
+    """
+    marked: list[str] = []
+    bare: list[str] = []
+    for message in found:
+        ts = str(message.get("ts"))
+        if message.get("user") != bot_user_id or ts in claimed:
+            continue
+        metadata = message.get("metadata") or {}
+        payload = metadata.get("event_payload") or {}
+        if metadata.get("event_type") == TURN_EVENT and payload.get("turn") == str(turn_id):
+            marked.append(ts)
+        elif not metadata and float(ts) > since - _CLOCKS_DIFFER_SECONDS:
+            bare.append(ts)
+    if marked or not bare:
+        return sorted(marked)
+    return [min(bare, key=lambda ts: abs(float(ts) - since))]
+
+
+async def claimed(connection: AsyncConnection[DictRow], thread: str) -> frozenset[str]:
+    """Return the times of the messages that turns of the thread have noted as theirs."""
+    found = await connection.execute(
+        "SELECT DISTINCT unnest(reply_ts) AS ts FROM turns WHERE thread = %s", (thread,)
+    )
+    return frozenset(row["ts"] for row in await found.fetchall())
+
+
+class Posts:
+    """What the `turns` row of one turn says of its messages.
+
+    `times` are those known, in order. `unknown` says that one more may stand in the thread since
+    `since` (seconds of the epoch): a worker died, or a call was lost, before its ts was stored.
+    A worker that died did so at most `age` seconds ago. `again`: this is not the first attempt.
+    """
+
+    def __init__(self, pool: Pool, waiting: Waiting, intent: Intent) -> None:
+        self._pool = pool
+        self._waiting = waiting
+        self.turn_id = intent.id
+        self.times = intent.reply_ts
+        self.unknown = intent.since is not None
+        self.since = intent.since or 0.0
+        self.age = math.inf if intent.since is None else intent.age
+        self.again = waiting.attempts > 0
+
+    @measured("intend")
+    async def intend(self) -> None:
+        """Note, before Slack is asked, that a message is about to be posted.
+
+        Raises `Superseded` when another worker answers, `psycopg.OperationalError` when the
+        database is away.
+        """
+        async with self._transaction() as connection:
+            done = await connection.execute(
+                "UPDATE turns SET posting_since = now() WHERE id = %s AND NOT EXISTS"
+                " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
+                " RETURNING extract(epoch FROM posting_since)::float8 AS since",
+                (self.turn_id, self._waiting.id, self._waiting.attempts + 1),
+            )
+            row = await done.fetchone()
+        if row is None:
+            raise Superseded("Another worker answers the message now.")
+        self.since, self.age = row["since"], math.inf
+
+    @measured("note")
+    async def note(self, ts: str) -> None:
+        """Store the ts of a message that Slack has named: nothing is unknown any more.
+
+        Raises `Superseded` when another worker answers, and `Stray` when that one does not know
+        this message.
+        """
+        for _ in range(_NOTE_ATTEMPTS - 1):
+            try:
+                return await self._note(ts)
+            except OperationalError:
+                continue
+        return await self._note(ts)
+
+    async def _note(self, ts: str) -> None:
+        async with self._transaction() as connection:
+            done = await connection.execute(
+                "UPDATE turns SET posting_since = NULL, reply_ts = CASE WHEN %(ts)s = ANY(reply_ts)"
+                " THEN reply_ts ELSE array_append(reply_ts, %(ts)s) END WHERE id = %(turn)s"
+                " AND NOT EXISTS (SELECT FROM inbox_events WHERE id = %(event)s"
+                " AND attempts <> %(attempt)s)",
+                {
+                    "ts": ts,
+                    "turn": self.turn_id,
+                    "event": self._waiting.id,
+                    "attempt": self._waiting.attempts + 1,
+                },
+            )
+            if not done.rowcount:
+                found = await connection.execute(
+                    "SELECT FROM turns WHERE id = %s AND %s = ANY(reply_ts)", (self.turn_id, ts)
+                )
+                stray = await found.fetchone() is None
+                raise (
+                    Stray("Nobody knows this message.")
+                    if stray
+                    else Superseded("Another worker answers the message now.")
+                )
+        self.unknown = False
+
+    async def gone(self, ts: str) -> None:
+        """Forget a message that was taken away."""
+        async with self._transaction() as connection:
+            await connection.execute(
+                "UPDATE turns SET reply_ts = array_remove(reply_ts, %s) WHERE id = %s",
+                (ts, self.turn_id),
+            )
+
+    async def unintend(self) -> None:
+        """Note that nothing was posted after all."""
+        async with self._transaction() as connection:
+            await connection.execute(
+                "UPDATE turns SET posting_since = NULL WHERE id = %s AND NOT EXISTS"
+                " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)",
+                (self.turn_id, self._waiting.id, self._waiting.attempts + 1),
+            )
+
+    async def claimed(self) -> frozenset[str]:
+        """Return the times of the messages that turns of the thread have noted."""
+        thread = self._waiting.message.thread
+        async with self._transaction() as connection:
+            return await claimed(connection, thread)
+
+    def _transaction(self) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
+        return transaction(self._pool, {THREAD_SETTING: self._waiting.message.thread})

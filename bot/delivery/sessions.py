@@ -1,0 +1,301 @@
+"""`agents.sessions.setStatus`: a thread's session is `processing` during a turn, then `active`.
+
+While it is `processing`, Slack shows a loading indicator and the Stop button.
+Source: https://docs.slack.dev/ai/agent-sessions
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from psycopg import Error
+from slack_sdk.errors import SlackApiError
+
+from bot.delivery.calls import Workspace
+from bot.delivery.status import StatusLine
+from bot.delivery.titles import Titles, title_of
+from bot.locale import Language
+from bot.logs import fault
+from bot.slack.client import SLACK_FAULTS, error_code, patiently, retry_after
+from bot.slack.messages import Message
+from bot.slack.rate_limits import SESSION
+from memory import DM, measured
+
+log = logging.getLogger(__name__)
+
+# Seconds that an answer waits for a status call at most.
+_WAIT_SECONDS = 2.0
+_CLOSING_SECONDS = 2.0
+# Errors that say that a workspace has no agent sessions, and seconds until it is asked again.
+_NO_SESSIONS = frozenset({"feature_disabled", "method_deprecated", "unknown_method"})
+_ASK_AGAIN_SECONDS = 600.0
+# Seconds for which the budget is not asked again after it was spent.
+_SPENT_SECONDS = 2.0
+# Seconds between attempts to set a session to `active`.
+_PAUSES = (0.5, 2.0, 8.0)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class TurnSession:
+    """What Slack was asked to show for one turn.
+
+    `method`: "session" if the session may be `processing`, "line" if the status line may be shown.
+    `late`: an answer was posted before Slack had answered the status call. `begun`: the session may
+    be `processing` for another reason: a stream was begun, or an earlier attempt was cut off.
+    `active`: the end of the stream has set the session to `active`.
+    """
+
+    message: Message
+    posts: bool
+    beginning: asyncio.Task[None] = field(init=False)
+    method: Literal["", "session", "line"] = ""
+    late: bool = False
+    begun: bool = False
+    active: bool = False
+
+    @property
+    def is_set(self) -> bool:
+        """Whether Slack has answered the status call."""
+        return self.beginning.done()
+
+    async def settle(self) -> None:
+        """Wait until Slack has answered the status call, at most two seconds."""
+        if not self.late:
+            _, late = await asyncio.wait({self.beginning}, timeout=_WAIT_SECONDS)
+            self.late = bool(late)
+
+
+class Sessions:
+    """The agent sessions of all threads that are answered; a failed call never fails an answer."""
+
+    def __init__(self, workspace: Workspace, titles: Titles) -> None:
+        self._client = workspace.client
+        self._budgets = workspace.budgets
+        self._titles = titles
+        self._line = StatusLine(workspace)
+        self._newest: dict[str, TurnSession] = {}
+        self._endings: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        # By workspace: until when it is not asked for sessions, or for `processing`.
+        self._without: dict[str, float] = {}
+        self._spent: dict[str, float] = {}
+
+    def begin(
+        self,
+        message: Message,
+        language: Callable[[], Awaitable[Language]],
+        *,
+        posts: bool,
+        again: bool = False,
+    ) -> TurnSession:
+        """Set the session of the message's thread to `processing`; do not wait for Slack.
+
+        Without sessions, or when their rate limit is reached, the status line is shown instead, in
+        `language`, but only if the turn `posts` a message: that is what clears the line. `again`:
+        an earlier attempt may have left the session in `processing`.
+        """
+        turn = TurnSession(message=message, posts=posts, begun=again)
+        ending = self._endings.get(message.thread)
+        turn.beginning = self._start(self._begin(turn, language, ending))
+        self._newest[message.thread] = turn
+        return turn
+
+    async def end(self, turn: TurnSession, *, replied: bool) -> None:
+        """Set the session to `active`, unless the end of the stream has; clear a status line.
+
+        Waits for Slack two seconds at most, and not at all if the first status call still runs.
+        """
+        if turn.active:
+            self._forget(turn)
+            return
+        thread = turn.message.thread
+        ending = self._endings[thread] = self._start(self._end(turn, replied=replied))
+        ending.add_done_callback(lambda done: self._ended(thread, done))
+        if turn.is_set:
+            await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
+
+    def leave(self, turn: TurnSession) -> None:
+        """Leave the session as it is: another worker answers in its thread."""
+        self._forget(turn)
+
+    async def activate(
+        self, team_id: str, channel_id: str, thread_ts: str, *, wait: bool = True
+    ) -> None:
+        """Set a session to `active` that a process which died may have left in `processing`.
+
+        Waits for Slack two seconds at most; without `wait`, not at all.
+        """
+        thread = f"{team_id}.{channel_id}.{thread_ts}"
+        task = self._start(
+            self._activate(team_id, channel_id, thread_ts, lambda: thread not in self._newest)
+        )
+        if wait:
+            await asyncio.wait({task}, timeout=_WAIT_SECONDS)
+
+    async def note_renamed(self, thread: str) -> None:
+        """Record that a person has renamed the session of `thread`: its title is not changed."""
+        await self._titles.note_renamed(thread)
+
+    async def close(self) -> None:
+        """Wait for the calls under way, two seconds at most, and cancel the others."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_CLOSING_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    @measured("slack status")
+    async def _begin(
+        self,
+        turn: TurnSession,
+        language: Callable[[], Awaitable[Language]],
+        ending: asyncio.Task[None] | None,
+    ) -> None:
+        if ending is not None:
+            await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
+        if await self._may_process(turn.message.team_id) and await self._process(turn):
+            return
+        if turn.posts and await self._line.show(turn.message, language):
+            turn.method = "line"
+
+    async def _may_process(self, team_id: str) -> bool:
+        now = time.monotonic()
+        if max(self._without.get(team_id, now), self._spent.get(team_id, now)) > now:
+            return False
+        # Half of the burst stays for `active`: no session is left in `processing` for a limit.
+        if await self._budgets.take_spare(team_id, SESSION):
+            return True
+        self._spent[team_id] = now + _SPENT_SECONDS
+        return False
+
+    async def _process(self, turn: TurnSession) -> bool:
+        """Return whether the session may be `processing` now."""
+        message = turn.message
+        title = title_of(message.text) if message.opens_thread and message.audience == DM else ""
+        asked: dict[str, Any] = {
+            "channel_id": message.channel_id,
+            "thread_ts": message.thread_ts,
+            "status": "processing",
+            "initiator_user_id": message.user_id,
+        }
+        if title:
+            asked["title"] = title
+        turn.method = "session"
+        try:
+            try:
+                answer = await self._client.agents_sessions_setStatus(**asked)
+            except SlackApiError as error:
+                if error_code(error) != "user_not_found":
+                    raise
+                # Somebody of another workspace cannot always be named.
+                del asked["initiator_user_id"]
+                answer = await self._client.agents_sessions_setStatus(**asked)
+        except SLACK_FAULTS as error:
+            if not error_code(error):
+                log.info("a session may not be processing: %s", fault(error))
+                return True
+            await self._refused(message.team_id, error)
+            turn.method = ""
+            return False
+        if title and not answer.get("title"):
+            self._start(self._name(message, title))
+        return True
+
+    async def _name(self, message: Message, title: str) -> None:
+        """Rename a session that has no title: the title of the call is for a new session only."""
+        try:
+            if not await self._titles.was_renamed(message.thread):
+                await self._client.agents_sessions_rename(
+                    channel_id=message.channel_id, thread_ts=message.thread_ts, title=title
+                )
+        except (*SLACK_FAULTS, Error) as error:
+            log.info("a session got no title: %s", error_code(error) or fault(error))
+
+    async def _end(self, turn: TurnSession, *, replied: bool) -> None:
+        message = turn.message
+        await asyncio.wait({turn.beginning})
+
+        def newest() -> bool:
+            return self._newest.get(message.thread) in (None, turn)
+
+        try:
+            if turn.method == "session" or turn.begun:
+                await self._activate(message.team_id, message.channel_id, message.thread_ts, newest)
+            if turn.method == "line" and (turn.late or not replied) and newest():
+                await self._line.clear(message)
+        finally:
+            self._forget(turn)
+
+    async def _activate(
+        self, team_id: str, channel_id: str, thread_ts: str, wanted: Callable[[], bool]
+    ) -> None:
+        """Set a session to `active`, unless a turn that has begun in the thread will do so."""
+
+        async def limited(seconds: float) -> float:
+            await self._budgets.empty(team_id, SESSION, seconds)
+            return seconds
+
+        if self._without.get(team_id, 0.0) > time.monotonic():
+            return
+        await asyncio.sleep(await self._budgets.reserve(team_id, SESSION))
+        for pause in (*_PAUSES, None):
+            if not wanted():
+                return
+            try:
+                await patiently(
+                    lambda: self._client.agents_sessions_setStatus(
+                        channel_id=channel_id, thread_ts=thread_ts, status="active"
+                    ),
+                    limited=limited,
+                )
+            except SLACK_FAULTS as error:
+                if error_code(error):
+                    await self._refused(team_id, error)
+                    return
+                if pause is None:
+                    log.warning("a session may be left in processing: %s", fault(error))
+                    return
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def _refused(self, team_id: str, error: BaseException) -> None:
+        code = error_code(error)
+        if code in _NO_SESSIONS:
+            if team_id not in self._without:
+                log.warning(
+                    "Slack has no agent sessions for this workspace (%s): there is no Stop button,"
+                    " and the status line is set by assistant.threads.setStatus",
+                    code,
+                )
+            self._without[team_id] = time.monotonic() + _ASK_AGAIN_SECONDS
+        elif isinstance(error, SlackApiError) and code == "ratelimited":
+            await self._budgets.empty(team_id, SESSION, retry_after(error))
+            self._spent[team_id] = time.monotonic() + _SPENT_SECONDS
+        else:
+            log.info("a session's status was not set: %s", code)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("a session's status was not set: %s", fault(error))
+
+    def _ended(self, thread: str, task: asyncio.Task[None]) -> None:
+        if self._endings.get(thread) is task:
+            del self._endings[thread]
+
+    def _forget(self, turn: TurnSession) -> None:
+        thread = turn.message.thread
+        if self._newest.get(thread) is turn:
+            del self._newest[thread]

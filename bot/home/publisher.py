@@ -1,0 +1,241 @@
+"""App Home, published: when a person opens it or clicks in it, and soon after every change.
+
+A change made anywhere leaves a job, by a trigger of the database (see migration 0009). What is
+shown already is not published again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.home.queries import HomeReading
+from bot.home.view_state import Opened, note_in_use, note_opened, note_shown, read_opened
+from bot.locale import Language
+from bot.logs import fault
+from bot.queue.queue import HOMES, Queue
+from bot.slack.client import SLACK_FAULTS, error_code, patiently
+from bot.slack.rate_limits import HOMES as HOMES_BUDGET
+from bot.slack.rate_limits import Budgets
+from bot.users.profiles import People
+from bot.users.settings import read_settings
+from bot.views.blocks import Block, Payload
+from bot.views.home import HomePage, Where, home_view
+from bot.views.views import View, home_saying
+from memory import Person, Pool, person_transaction
+
+log = logging.getLogger(__name__)
+
+PUBLISH = "publish_home"
+_TRIES = 3
+# As long as a Home is followed that is not opened; see migration 0009.
+_LOOKED_AT_SECONDS = 30 * 86_400.0
+# For a click: somebody is waiting, and the job after the change comes anyway.
+_CLICK_SECONDS = 10.0
+# The next attempt would be refused for the same reason.
+_IN_VAIN = frozenset(
+    {
+        "user_not_found",
+        "account_inactive",
+        "not_authed",
+        "invalid_auth",
+        "token_revoked",
+        "token_expired",
+        "team_access_not_granted",
+        "invalid_arguments",
+        "view_too_large",
+    }
+)
+
+
+class Homes:
+    """Every person's own Home; nobody else sees it."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        queue: Queue,
+        client: AsyncWebClient,
+        people: People,
+        reading: HomeReading,
+    ) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._client = client
+        self._people = people
+        self._reading = reading
+        self._budgets = Budgets(pool)
+
+    async def opened(self, person: Person, *, slack_hash: str) -> None:
+        """Let a Home that was just opened be published; `slack_hash` names what Slack shows now."""
+        async with person_transaction(self._pool, person) as connection:
+            await note_opened(connection, person, slack_hash=slack_hash)
+            # One may wait for more changes to come: no longer.
+            await self._let_publish(connection, person, "home", 0.0)
+
+    async def in_use(self, person: Person) -> None:
+        """Note that a person clicks in their Home, so that it follows what they do."""
+        async with person_transaction(self._pool, person) as connection:
+            await note_in_use(connection, person)
+
+    async def publish(self, team: str, user: str, erased: str = "") -> None:
+        """Publish a Home if what it shows has changed.
+
+        `erased` is the language of somebody of whom nothing is left, not even that. Raises what
+        Slack raised where a later attempt may do better.
+        """
+        person = Person(team, user)
+        for attempt in range(_TRIES):
+            async with person_transaction(self._pool, person) as connection:
+                opened = await read_opened(connection, person)
+            if opened is None and not erased:
+                return
+            if opened is None:
+                await self._call(person, self._blank("ja" if erased == "ja" else "en"))
+                return
+            made = await self._made(person, opened.where)
+            if made.digest == opened.shown:
+                return
+            # A click may have published meanwhile: then this is the older one.
+            known = opened.slack_hash if attempt < _TRIES - 1 else ""
+            try:
+                slack_hash = await self._call(person, made.view, slack_hash=known)
+            except SlackApiError as error:
+                if error_code(error) == "hash_conflict":
+                    continue
+                raise
+            if slack_hash is not None:
+                await self._keep(person, made, slack_hash)
+            return
+
+    async def show(self, person: Person, where: Where, said: Sequence[Block] = ()) -> None:
+        """Publish a Home at once, after a click in it; `said` stands at its top."""
+        made = await self._made(person, where, said)
+        await self.in_use(person)
+        # Before Slack is asked: the job that the change has left is to find this page, not its own.
+        await self._keep(person, made, "", said=bool(said))
+        try:
+            slack_hash = await self._call(person, made.view, seconds=_CLICK_SECONDS)
+        except SLACK_FAULTS as error:
+            log.warning("a Home is published later: %s", fault(error))
+            await self._keep(person, replace(made, digest=""), "")
+            await self.publish_later(person)
+            return
+        await self._keep(person, made, slack_hash or "", said=bool(said))
+
+    async def say_above(self, person: Person, view: Mapping[str, Any], said: Payload) -> None:
+        """Publish what a Home shows, `view`, with `said` at its top; nothing is looked up."""
+        again = home_saying(view, said["blocks"])
+        await patiently(
+            lambda: self._client.views_publish(user_id=person.user_id, view=again),
+            seconds=_CLICK_SECONDS,
+        )
+
+    async def publish_later(self, person: Person) -> None:
+        """Let a Home be published by whoever works the queue."""
+        async with person_transaction(self._pool, person) as connection:
+            await self._let_publish(connection, person, "home", 0.0)
+
+    async def _let_publish(
+        self, connection: AsyncConnection[DictRow], person: Person, name: str, delay: float
+    ) -> None:
+        """Let the one job of this name be done in `delay` seconds."""
+        lock = f"{name}:{person.team_id}.{person.user_id}"
+        if not await self._queue.defer(
+            connection,
+            PUBLISH,
+            queue=HOMES,
+            lock=lock,
+            delay=delay,
+            team=person.team_id,
+            user=person.user_id,
+        ):
+            await self._queue.postpone(connection, lock=lock, delay=delay)
+
+    async def _made(self, person: Person, where: Where, said: Sequence[Block] = ()) -> _Made:
+        # Read here and now: what another process knows of the person may be half a minute old.
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        settings = await self._people.settings(person, settings=settings)
+        language = settings.reads()
+        page = await self._reading.page(person, settings, where)
+        digest = hashlib.sha256(json.dumps(home_view(language, page)).encode()).hexdigest()
+        return _Made(
+            language=language,
+            view=home_view(language, page, said),
+            where=page.listing.where,
+            digest=digest,
+            ends_in=_seconds_to(settings.paused_until),
+        )
+
+    def _blank(self, language: Language) -> View:
+        return home_view(language, HomePage(keeping=self._reading.nothing_kept()))
+
+    async def _call(
+        self,
+        person: Person,
+        view: View,
+        *,
+        slack_hash: str = "",
+        seconds: float | None = None,
+    ) -> str | None:
+        """Return Slack's name for what it shows now; None where it will never show it."""
+        more: dict[str, Any] = {"hash": slack_hash} if slack_hash else {}
+        wait = await self._budgets.reserve(person.team_id, HOMES_BUDGET)
+        if seconds is None:
+            await asyncio.sleep(wait)
+        try:
+            answer = await patiently(
+                lambda: self._client.views_publish(user_id=person.user_id, view=view, **more),
+                seconds=60.0 if seconds is None else seconds,
+            )
+        except SlackApiError as error:
+            code = error_code(error)
+            if code == "not_enabled":
+                log.warning("the Home tab is off: switch it on in the app's settings at Slack")
+                return None
+            if code in _IN_VAIN:
+                log.warning("a Home was refused: %s", code)
+                return None
+            raise
+        published: Mapping[str, Any] = answer.get("view") or {}
+        return str(published.get("hash") or "")
+
+    async def _keep(
+        self, person: Person, made: _Made, slack_hash: str, *, said: bool = False
+    ) -> None:
+        now = Opened(where=made.where, shown=made.digest, slack_hash=slack_hash)
+        async with person_transaction(self._pool, person) as connection:
+            await note_shown(connection, person, made.language, now, said=said)
+            if made.ends_in is not None and made.ends_in < _LOOKED_AT_SECONDS:
+                await self._let_publish(connection, person, "home_end", made.ends_in)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """A view, and a digest of it without what is said at its top.
+
+    `ends_in`: after so many seconds a pause ends that it tells of.
+    """
+
+    language: Language
+    view: View
+    where: Where
+    digest: str
+    ends_in: float | None = None
+
+
+def _seconds_to(end: datetime | None) -> float | None:
+    """Return in how many seconds a moment is past; None for none."""
+    return None if end is None else max((end - datetime.now(UTC)).total_seconds(), 0.0) + 1.0

@@ -1,0 +1,148 @@
+"""What a person's Home shows, read in a few short transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from bot.config import Settings
+from bot.memories.actions import OwnMemories
+from bot.slack.permalinks import Permalinks, last_place
+from bot.users.access import Admission
+from bot.users.incognito import read_incognito
+from bot.users.policies import Policies
+from bot.users.settings import PersonSettings
+from bot.views.home import Flow, HomePage, Keeping, Where
+from bot.views.home.listing import HOME_PAGE, Listing
+from bot.views.home.view import CHANGES_SHOWN
+from bot.views.memories import numbered
+from memory import (
+    Entry,
+    Memory,
+    Person,
+    Pool,
+    history,
+    memory_page,
+    open_questions,
+    person_transaction,
+    provider_and_name,
+)
+
+
+class HomeReading:
+    """Reads for one person at a time: their own rows only."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        own: OwnMemories,
+        links: Permalinks,
+        settings: Settings,
+        policies: Policies,
+        admission: Admission,
+    ) -> None:
+        self._pool = pool
+        self._own = own
+        self._links = links
+        self._settings = settings
+        self._policies = policies
+        self._admission = admission
+
+    async def page(self, person: Person, chosen: PersonSettings, where: Where) -> HomePage:
+        """Return what is shown there; `chosen` are the person's settings."""
+        listing = await self._listing(person, where)
+        changes = await history(self._pool, person, limit=CHANGES_SHOWN)
+        questions = await open_questions(self._pool, person)
+        links, of_changes = await self._linked(listing.memories, changes)
+        policy = await self._policies.applies(person.team_id)
+        async with person_transaction(self._pool, person) as connection:
+            incognito = await read_incognito(connection, person)
+        return HomePage(
+            settings=chosen,
+            off=chosen.off(self._settings.consent),
+            incognito=incognito,
+            refusal=await self._admission.refuses_person(person),
+            listing=replace(listing, links=links),
+            changes=changes,
+            questions=questions,
+            links=of_changes,
+            keeping=replace(
+                self.nothing_kept(), days=policy.keeps(chosen.retention_days), policy=policy
+            ),
+        )
+
+    def nothing_kept(self) -> Keeping:
+        """Return where data goes, for somebody of whom there is none."""
+        return Keeping(
+            flows=flows(self._settings),
+            days=self._settings.retention_days,
+            history_days=self._settings.history_days,
+            stand_in=self._settings.stand_in,
+        )
+
+    async def _listing(self, person: Person, where: Where) -> Listing:
+        if where.words:
+            return await self._searched(person, where)
+        page = await memory_page(
+            self._pool, person, size=HOME_PAGE, page=where.page, kind=where.kind or None
+        )
+        if where.kind and where.kind not in page.kinds:
+            # The last of its kind is gone.
+            return await self._listing(person, Where())
+        return Listing(
+            where=replace(where, page=page.page),
+            memories=page.memories,
+            kinds=page.kinds,
+            found=page.kinds[where.kind] if where.kind else page.total,
+        )
+
+    async def _searched(self, person: Person, where: Where) -> Listing:
+        memories, hits, similar = await self._own.found(person, where.words)
+        ordered = [memory for _, memory in numbered(memories)]
+        kinds: dict[str, int] = {}
+        for memory in ordered:
+            kinds[memory.kind] = kinds.get(memory.kind, 0) + 1
+        if not similar:
+            wanted = {memory.reference for memory in hits}
+            hits = [memory for memory in ordered if memory.reference in wanted]
+        if where.kind in kinds:
+            hits = [memory for memory in hits if memory.kind == where.kind]
+        else:
+            where = replace(where, kind="")
+        page = max(min(where.page, -(-len(hits) // HOME_PAGE)), 1)
+        return Listing(
+            where=replace(where, page=page),
+            memories=hits[(page - 1) * HOME_PAGE : page * HOME_PAGE],
+            kinds=kinds,
+            found=len(hits),
+            similar=similar,
+        )
+
+    async def _linked(
+        self, memories: Sequence[Memory], changes: Sequence[Entry]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        said = {memory.reference: memory.places[-1] for memory in memories if memory.places}
+        made = {str(e.id): at for e in changes if (at := last_place(e.after or e.before))}
+        links = await self._links.of([*said.values(), *made.values()])
+        return (
+            {name: links[place] for name, place in said.items() if place in links},
+            {name: links[place] for name, place in made.items() if place in links},
+        )
+
+
+def flows(settings: Settings) -> list[Flow]:
+    """Return who receives a person's words, by what they do with them."""
+    host = urlsplit(settings.openai_base_url or "https://api.openai.com").hostname or ""
+
+    def named(purpose: str, name: str) -> Flow:
+        provider, model = provider_and_name(name)
+        return Flow(purpose=purpose, model=model, host=host if provider == "openai" else provider)
+
+    checks = settings.verdict_model not in (None, settings.memory_model)
+    return [
+        Flow(purpose="replies", model=settings.reply_model, host=host),
+        named("memories", settings.memory_model),
+        *([named("verdicts", str(settings.verdict_model))] if checks else []),
+        Flow(purpose="search", model=settings.embedding_model, host=host),
+    ]

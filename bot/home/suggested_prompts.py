@@ -1,0 +1,111 @@
+"""The prompts above an empty conversation: chosen when it is opened, or something is forgotten."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.locale import Language
+from bot.logs import fault
+from bot.queue.queue import REPLIES, Queue
+from bot.slack.client import SLACK_FAULTS, error_code
+from bot.users.access import Admission
+from bot.users.incognito import DIRECT, is_on
+from bot.users.profiles import People
+from bot.users.settings import ConsentMode, read_settings
+from bot.views.suggestions import Suggestion, names_memories, suggested_prompts
+from memory import Person, Pool, list_memories, person_transaction, transaction
+
+log = logging.getLogger(__name__)
+
+SUGGEST = "suggest_prompts"
+_ACK_WAIT_SECONDS = 2.0
+
+
+class Suggesting:
+    """``assistant.threads.setSuggestedPrompts`` for the Messages tab: nothing is posted."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        queue: Queue,
+        client: AsyncWebClient,
+        people: People,
+        *,
+        consent: ConsentMode,
+        admission: Admission | None = None,
+    ) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._client = client
+        self._people = people
+        self._consent: ConsentMode = consent
+        self._admission = admission
+
+    async def opened(self, person: Person, event: Mapping[str, Any]) -> None:
+        """Take note of an ``app_home_opened``; of its Messages tab only."""
+        channel = str(event.get("channel") or "")
+        if event.get("tab") != "messages" or not channel:
+            return
+        async with transaction(self._pool, wait=_ACK_WAIT_SECONDS) as connection:
+            await self._queue.defer(
+                connection,
+                SUGGEST,
+                queue=REPLIES,
+                lock=f"{SUGGEST}:{person.scope}",
+                team=person.team_id,
+                user=person.user_id,
+                channel=channel,
+            )
+
+    async def suggest(self, team: str, user: str, channel: str, erased: str = "") -> None:
+        """Offer prompts that fit the person. Where Slack refuses them, the manifest's stand there.
+
+        Only the person sees them, in their direct messages: all of their memories may be used.
+        `erased`: nothing is left of them but the language in which they read.
+        """
+        person = Person(team, user)
+        if erased:
+            await self._show(channel, suggested_prompts("ja" if erased == "ja" else "en", []))
+            return
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+            incognito = await is_on(connection, person, [DIRECT])
+        off = incognito or settings.off(self._consent) is not None or await self._refuses(person)
+        memories = [] if off else await list_memories(self._pool, person)
+        language = await self._people.language(person, settings=settings)
+        named = names_memories(memories)
+        await self._note(person, channel, language, named=named)
+        if named:
+            # What is forgotten from now on leaves a job; what was until now is not read again.
+            memories = await list_memories(self._pool, person)
+        await self._show(channel, suggested_prompts(language, memories, off=off))
+
+    async def _refuses(self, person: Person) -> bool:
+        return self._admission is not None and bool(await self._admission.refuses_person(person))
+
+    async def _note(self, person: Person, channel: str, language: Language, *, named: bool) -> None:
+        async with person_transaction(self._pool, person) as connection:
+            if not named:
+                await connection.execute(
+                    "UPDATE prompted SET named = false WHERE team_id = %s AND user_id = %s",
+                    (person.team_id, person.user_id),
+                )
+                return
+            await connection.execute(
+                "INSERT INTO prompted (team_id, user_id, channel_id, language, named)"
+                " VALUES (%s, %s, %s, %s, true) ON CONFLICT (team_id, user_id) DO UPDATE SET"
+                " channel_id = excluded.channel_id, language = excluded.language, named = true",
+                (person.team_id, person.user_id, channel, language),
+            )
+
+    async def _show(self, channel: str, prompts: list[Suggestion]) -> None:
+        try:
+            await self._client.assistant_threads_setSuggestedPrompts(
+                channel_id=channel, prompts=prompts
+            )
+        except SLACK_FAULTS as error:
+            log.info("no prompts were suggested: %s", error_code(error) or fault(error))

@@ -1,0 +1,230 @@
+"""What Slack tells besides messages: edits, deletions, Stop, changed conversations, a Home."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from bot.conversation.inbox import Inbox
+from bot.conversation.turns import Turns
+from bot.delivery.sessions import Sessions
+from bot.home.publisher import Homes
+from bot.home.suggested_prompts import Suggesting
+from bot.pipeline.tools.viewing import Viewing
+from bot.slack.audiences import Audiences
+from bot.slack.messages import found_message, installation_team
+from bot.slack.text import plain, storable, typed
+from bot.users.offboarding import Offboarding
+from bot.users.profiles import People
+from bot.users.workspaces import Workspaces
+from memory import Person
+
+# Converting a channel is told by a message in it, everything else by an event of its own.
+_CONVERSATION_CHANGES = frozenset(
+    {
+        "channel_shared",
+        "channel_unshared",
+        "channel_archive",
+        "channel_unarchive",
+        "channel_left",
+        "group_left",
+        "channel_convert_to_private",
+        "channel_convert_to_public",
+    }
+)
+DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
+# Slack delivers the events of a moment in any order, and one that was not acked again.
+_ON_ITS_WAY_SECONDS = 120.0
+
+
+# Person, channel, ts, and the ts of the thread.
+Follow: TypeAlias = Callable[[Person, str, str, str], Awaitable[None]]
+
+
+class Changes:
+    """Notes a change where it counts, at once: none of it waits behind other work."""
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        turns: Turns,
+        audiences: Audiences,
+        people: People,
+        suggesting: Suggesting,
+        viewing: Viewing,
+        homes: Homes,
+        workspaces: Workspaces,
+        offboarding: Offboarding,
+        sessions: Sessions,
+        follow: Follow,
+        bot_user_id: str,
+    ) -> None:
+        self._inbox = inbox
+        self._turns = turns
+        self._audiences = audiences
+        self._people = people
+        self._suggesting = suggesting
+        self._viewing = viewing
+        self._homes = homes
+        self._workspaces = workspaces
+        self._offboarding = offboarding
+        self._sessions = sessions
+        self._follow = follow
+        self._bot_user_id = bot_user_id
+
+    async def serves(self, body: Mapping[str, Any]) -> bool:
+        """Return whether an ``event_callback`` is handled: not that of a workspace that left.
+
+        The events that report its departure are always handled.
+        """
+        if body["event"].get("type") in DEPARTURES:
+            return True
+        return await self._workspaces.serves(installation_team(body))
+
+    async def viewed(self, person: Person, event: Mapping[str, Any]) -> None:
+        """Take note of what somebody looks at while they write, where Slack says so."""
+        if "app_context" in event:
+            await self._viewing.note(person, event["app_context"])
+
+    async def note(self, body: Mapping[str, Any]) -> None:
+        """Take note of an ``event_callback`` that is no person's message."""
+        event = body["event"]
+        team, channel = installation_team(body), str(event.get("channel"))
+        match event.get("type"), event.get("subtype"):
+            case "agent_session_stopped", _:
+                await self._stopped(team, channel, str(event.get("thread_ts")))
+            case "agent_session_title_changed", _:
+                await self._sessions.note_renamed(f"{team}.{channel}.{event.get('thread_ts')}")
+            case "user_change", _:
+                user = event.get("user") or {}
+                await self._people.changed(Person(team, str(user.get("id"))), user)
+            case "app_uninstalled", _:
+                await self._offboarding.uninstalled(team, _event_time(body))
+            case "tokens_revoked", _:
+                bots = (event.get("tokens") or {}).get("bot") or []
+                await self._offboarding.tokens_revoked(team, _event_time(body), bots)
+            case "app_context_changed", _ if user := _viewer(body):
+                await self._viewing.note(Person(team, user), event.get("context"))
+            case "app_home_opened", _:
+                person = Person(team, str(event.get("user")))
+                if event.get("context"):
+                    await self._viewing.note(person, event["context"])
+                await self._suggesting.opened(person, event)
+                if event.get("tab") == "home":
+                    await self._homes.opened(person, slack_hash=_shown(event))
+            case "message", "message_changed":
+                edited = event.get("message") or {}
+                # Slack leaves a tombstone in the place of a deleted message that has replies.
+                gone = edited.get("subtype") == "tombstone"
+                text = None if gone else storable(str(edited.get("text")))
+                await self._if_first_heard_of(body, text)
+                await self._reword(team, channel, edited, text)
+                if text is None or _says_other(event, text):
+                    await self._followed(team, channel, event.get("previous_message") or edited)
+                await self._answer_anew(body, text)
+            case "message", "message_deleted":
+                deleted = event.get("previous_message") or {}
+                deleted = {**deleted, "ts": event.get("deleted_ts")}
+                await self._if_first_heard_of(body, None)
+                await self._reword(team, channel, deleted, None)
+                await self._followed(team, channel, deleted)
+            case kind, subtype if {kind, subtype} & _CONVERSATION_CHANGES:
+                await self._audiences.forget(team, channel)
+            case "channel_id_changed", _:
+                for name in ("old_channel_id", "new_channel_id"):
+                    await self._audiences.forget(team, str(event.get(name)))
+
+    async def _stopped(self, team: str, channel: str, thread_ts: str) -> None:
+        """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
+        if not await self._inbox.interrupt(f"{team}.{channel}.{thread_ts}"):
+            await self._sessions.activate(team, channel, thread_ts, wait=False)
+
+    async def _if_first_heard_of(self, body: Mapping[str, Any], text: str | None) -> None:
+        """Store a message whose change, to `text` or to nothing, was delivered before itself."""
+        event = body["event"]
+        message = found_message(
+            event.get("previous_message") or {},
+            team_id=installation_team(body),
+            channel_id=str(event.get("channel")),
+            bot_user_id=self._bot_user_id,
+            is_dm=event.get("channel_type") == "im",
+            is_shared=bool(body.get("is_ext_shared_channel")),
+        )
+        if message is None or time.time() - float(message.ts) > _ON_ITS_WAY_SECONDS:
+            return
+        if text is None:
+            await self._inbox.store_withdrawn(message)
+        elif message.addressed:
+            # Any other may be older than the app's part in the thread.
+            await self._inbox.store(replace(message, text=text))
+
+    async def _answer_anew(self, body: Mapping[str, Any], text: str | None) -> None:
+        """Let a message that was answered already be answered as it reads now, in the same place.
+
+        Slack also says that a message has changed when it adds a preview to it.
+        """
+        event = body["event"]
+        if text is None or not _says_other(event, text):
+            return
+        message = found_message(
+            event.get("message") or {},
+            team_id=installation_team(body),
+            channel_id=str(event.get("channel")),
+            bot_user_id=self._bot_user_id,
+            is_dm=event.get("channel_type") == "im",
+            is_shared=bool(body.get("is_ext_shared_channel")),
+        )
+        if message is not None:
+            await self._inbox.reopen(replace(message, event_id=str(body.get("event_id"))))
+
+    async def _followed(self, team: str, channel: str, message: Mapping[str, Any]) -> None:
+        """Let memories follow a message of a person's, whoever it was for."""
+        user, ts = str(message.get("user") or ""), str(message.get("ts") or "")
+        if user and ts and not message.get("bot_id"):
+            root = str(message.get("thread_ts") or ts)
+            await self._follow(Person(team, user), channel, ts, root)
+
+    async def _reword(
+        self, team: str, channel: str, message: Mapping[str, Any], text: str | None
+    ) -> None:
+        ts = str(message.get("ts"))
+        thread = f"{team}.{channel}.{message.get('thread_ts') or ts}"
+        if text is None:
+            await self._inbox.withdraw(team, channel, ts, thread)
+            await self._turns.reword(team, channel, ts, thread, question="", words="")
+            return
+        await self._inbox.edit(team, channel, ts, thread, text)
+        await self._turns.reword(
+            team,
+            channel,
+            ts,
+            thread,
+            question=plain(text, self._bot_user_id),
+            words=typed(text, self._bot_user_id),
+        )
+
+
+def _says_other(event: Mapping[str, Any], text: str) -> bool:
+    """Say whether a changed message says something else: previews of links change it, too."""
+    before = event.get("previous_message") or {}
+    return "text" in before and storable(str(before["text"])) != text
+
+
+def _shown(event: Mapping[str, Any]) -> str:
+    """Return Slack's name for the Home it shows, ``""`` for none."""
+    return str((event.get("view") or {}).get("hash") or "")
+
+
+def _event_time(body: Mapping[str, Any]) -> float:
+    """Return when an event happened, in seconds since 1970, by Slack's clock."""
+    return float(body.get("event_time") or time.time())
+
+
+def _viewer(body: Mapping[str, Any]) -> str:
+    """Return whose context changed; where the event does not say, for whom it was delivered."""
+    first = (body.get("authorizations") or [{}])[0]
+    authorized = "" if first.get("is_bot") else first.get("user_id")
+    return str(body["event"].get("user") or authorized or "")

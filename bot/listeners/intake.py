@@ -1,0 +1,226 @@
+"""Requests from Slack: checked before any listener, and acknowledged also where they are malformed.
+
+Slack delivers an event that is not answered 200 up to three times more, and switches the deliveries
+of an app off that fails too often: https://docs.slack.dev/apis/events-api/#retries
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.listeners.events import EVENTS
+from bot.locale import Language, language_of, say
+from bot.logs import fault
+from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.payloads import ADDRESS, cleaned, is_slacks
+from bot.views.audiences import sentence_view
+from bot.views.blocks import private, section
+from bot.views.views import View, home_saying, language_of_view
+
+log = logging.getLogger(__name__)
+
+_LOG_AGAIN_SECONDS = 3_600.0
+_MOST_KINDS = 200
+_TELL_SECONDS = 2
+_KIND = re.compile(r"\A[a-z_.]{1,60}\Z")
+# A tuple: what is looked up in it may be of any type.
+_INTERACTIONS = ("block_actions", "view_submission", "view_closed", "shortcut", "message_action")
+
+
+class Malformed:
+    """Counts requests that could not be read, and tells the person who made one.
+
+    Each kind is logged when it first occurs, and then at most once an hour with its count. Nothing
+    of a request is logged but its type.
+    """
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+        self._counts = Counter[str]()
+        self._logged: dict[str, float] = {}
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many were acknowledged since the start, by kind."""
+        return self._counts
+
+    def count(self, kind: str, reason: str) -> None:
+        """Count one; `reason` must not hold text of the request."""
+        if kind not in self._counts and len(self._counts) >= _MOST_KINDS:
+            kind = "other"
+        self._counts[kind] += 1
+        now = time.monotonic()
+        if now - self._logged.get(kind, float("-inf")) < _LOG_AGAIN_SECONDS:
+            return
+        self._logged[kind] = now
+        log.warning(
+            "a malformed request of Slack's was acknowledged and ignored: %s, %s (%d so far)",
+            kind,
+            reason,
+            self._counts[kind],
+        )
+
+    async def acknowledge(self, sent: Mapping[str, Any], reason: str) -> BoltResponse:
+        """Count a request and return its response, with status 200.
+
+        A person who typed a command, clicked or submitted a form is told in one sentence that
+        nothing was done, where the request names a place to say it.
+        """
+        self.count(kind_of(sent), reason)
+        if "command" in sent:
+            return await self._of_command(sent)
+        if sent.get("type") in _INTERACTIONS:
+            return await self._of_interaction(sent)
+        return BoltResponse(status=HTTPStatus.OK)
+
+    async def _of_command(self, sent: Mapping[str, Any]) -> BoltResponse:
+        text = sent.get("text")
+        language = language_of(None, text if isinstance(text, str) else "")
+        message = {**private(say(language, "request_unreadable")), "replace_original": False}
+        if not await self._respond(sent, message):
+            return _json(message)
+        return BoltResponse(status=HTTPStatus.OK)
+
+    async def _of_interaction(self, sent: Mapping[str, Any]) -> BoltResponse:
+        view = sent.get("view")
+        if not isinstance(view, dict):
+            language = language_of(None, _text(sent.get("message"), "text"))
+            message = {**private(say(language, "request_unreadable")), "replace_original": False}
+            await self._respond(sent, message)
+        elif sent["type"] == "view_submission":
+            return _json({"response_action": "update", "view": _told(view)})
+        elif sent["type"] != "view_closed":
+            await self._show(sent, view)
+        return BoltResponse(status=HTTPStatus.OK)
+
+    async def _respond(self, sent: Mapping[str, Any], message: dict[str, Any]) -> bool:
+        address = sent.get("response_url")
+        if not isinstance(address, str) or not ADDRESS.match(address):
+            return False
+        try:
+            await AsyncWebhookClient(address, timeout=_TELL_SECONDS).send_dict(message)
+        except (*SLACK_FAULTS, ValueError) as error:
+            log.info("a person was not told that nothing was done: %s", fault(error))
+            return False
+        return True
+
+    async def _show(self, sent: Mapping[str, Any], view: Mapping[str, Any]) -> None:
+        try:
+            if view.get("type") == "home":
+                said = [section(say(_language(view), "request_unreadable"))]
+                person = _text(sent.get("user"), "id")
+                await self._client.views_publish(user_id=person, view=home_saying(view, said))
+            elif isinstance(view.get("id"), str):
+                await self._client.views_update(view_id=view["id"], view=_told(view))
+        except (*SLACK_FAULTS, *_UNREADABLE) as error:
+            reason = error_code(error) or fault(error)
+            log.info("a person was not told that nothing was done: %s", reason)
+
+
+class CheckedApp(AsyncApp):
+    """A Bolt app whose listeners are given no malformed payload, over every transport."""
+
+    def __init__(self, *, malformed: Malformed, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.malformed = malformed
+
+    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
+        """Dispatch a request as `receive` does."""
+        return await self.receive(req.body, lambda: req)
+
+    async def receive(
+        self, sent: Mapping[str, Any], request: Callable[[], AsyncBoltRequest]
+    ) -> BoltResponse:
+        """Dispatch the `request` made of a payload; acknowledge what is malformed or not handled.
+
+        The request is made after the check: Bolt reads ids of the payload to make it.
+        """
+        if _is_limit(sent):
+            log.warning("Slack limits its deliveries to this app: events of a minute are missing")
+            return BoltResponse(status=HTTPStatus.OK)
+        if _is_unhandled(sent):
+            return BoltResponse(status=HTTPStatus.OK)
+        body = cleaned(sent)
+        if body is None:
+            return await self._refuse(sent)
+        try:
+            checked = request()
+        except (*_UNREADABLE, RecursionError):
+            return await self._refuse(sent)
+        checked.body = body
+        response = await super().async_dispatch(checked)
+        if response.status == HTTPStatus.NOT_FOUND:
+            # A button of an older version, or a command this version does not have.
+            return await self.malformed.acknowledge(body, "no listener")
+        return response
+
+    async def _refuse(self, sent: Mapping[str, Any]) -> BoltResponse:
+        if not is_slacks(sent):
+            return BoltResponse(status=HTTPStatus.BAD_REQUEST, body="Slack sends no such body.\n")
+        return await self.malformed.acknowledge(sent, "malformed")
+
+
+def _is_limit(sent: Mapping[str, Any]) -> bool:
+    """Return whether Slack reports that it left events out: more than 30,000 an hour were due.
+
+    Source: https://docs.slack.dev/apis/events-api/#rate-limiting
+    """
+    return sent.get("type") == "app_rate_limited" and "event" not in sent
+
+
+def _is_unhandled(sent: Mapping[str, Any]) -> bool:
+    """Return whether it is an event of a type that has no listener."""
+    event = sent.get("event")
+    kind = event.get("type") if isinstance(event, dict) else None
+    return isinstance(kind, str) and kind not in EVENTS
+
+
+def kind_of(sent: Mapping[str, Any]) -> str:
+    """Return a payload's type for the log, such as ``event message``; never other text of it."""
+    if "command" in sent:
+        return "command"
+    event = sent.get("event")
+    of_event = "event" in sent or sent.get("type") == "event_callback"
+    if of_event:
+        found = event.get("type") if isinstance(event, dict) else None
+    else:
+        found = sent.get("type")
+    named = found if isinstance(found, str) and _KIND.match(found) else "of no known type"
+    return f"event {named}" if of_event else named
+
+
+_UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
+
+
+def _text(held: object, name: str) -> str:
+    found = held.get(name) if isinstance(held, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _language(view: Mapping[str, Any]) -> Language:
+    try:
+        return language_of_view(view)
+    except (*_UNREADABLE, RecursionError):
+        return "en"
+
+
+def _told(view: Mapping[str, Any]) -> View:
+    language = _language(view)
+    return sentence_view(language, "memory_title", say(language, "request_unreadable"))
+
+
+def _json(content: Mapping[str, Any]) -> BoltResponse:
+    headers: dict[str, str | Sequence[str]] = {"content-type": ["application/json"]}
+    return BoltResponse(status=HTTPStatus.OK, body=json.dumps(content), headers=headers)

@@ -1,0 +1,1 @@
+"""What a person does with their own memories: commands, forms, edits, import and export."""

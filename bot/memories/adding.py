@@ -1,0 +1,288 @@
+"""What a person asks to remember, formed at once from their own words, typed or pointed at."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from pydantic import BaseModel
+
+from bot.conversation.history import is_off_record, note_taken_up
+from bot.locale import Language, say
+from bot.memories.changes import HISTORY
+from bot.slack.audiences import Audiences
+from bot.slack.text import storable, typed
+from bot.users.access import Admission
+from bot.users.quotas import Shares
+from bot.users.settings import ConsentMode, PersonSettings, read_settings
+from bot.views.blocks import Payload, private
+from bot.views.memory_state import off_line
+from bot.views.notices import Told, notice_payload
+from bot.views.refusals import Quoted, quoted_by, read_quoted, refusal_payload
+from bot.views.reply import credentials_named
+from memory import (
+    SCHEMAS,
+    Change,
+    Embedder,
+    EmbeddingsUnavailable,
+    FormationUnavailable,
+    Formed,
+    Former,
+    InvalidContent,
+    MemoryOff,
+    Namespace,
+    Person,
+    Pool,
+    Reason,
+    Refused,
+    UserFact,
+    View,
+    Words,
+    add_memory,
+    changes_named,
+    credential_kinds,
+    forgotten_places,
+    list_memories,
+    matching,
+    person_transaction,
+    redact,
+)
+
+log = logging.getLogger(__name__)
+
+_LIMIT = 2_000
+# Deadline of the model calls, in seconds; after it the words are stored as typed.
+_DEADLINE = 5.0
+# Reasons given by verdicts. After any other refusal the words are stored as typed: the words of a
+# command are their own evidence.
+_VERDICTS = frozenset[Reason](
+    {
+        "unsupported",
+        "other_person",
+        "past",
+        "hypothetical",
+        "question",
+        "joke",
+        "request",
+        "ended",
+        "sensitive",
+    }
+)
+
+
+class Adding:
+    """Stores what the person said, in the audience where they said it.
+
+    Requests and model tokens count against the quotas in `shares`.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        embedder: Embedder,
+        former: Former,
+        audiences: Audiences,
+        *,
+        schemas: Sequence[type[BaseModel]] = SCHEMAS,
+        consent: ConsentMode,
+        admission: Admission | None = None,
+        shares: Shares | None = None,
+    ) -> None:
+        self._pool = pool
+        self._embedder = embedder
+        self._former = former
+        self._audiences = audiences
+        self._keeps_facts = UserFact in schemas
+        self._consent: ConsentMode = consent
+        self._admission = admission
+        self._shares = shares
+
+    async def added(self, person: Person, language: Language, words: str, channel: str) -> Payload:
+        """Remember `words` now, and say what was stored: what is formed of them, else as a fact."""
+        if not words:
+            return private(say(language, "add_usage"))
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        return await self._told(person, language, settings, words, channel)
+
+    async def pointed_at(
+        self, person: Person, language: Language, *, channel: str, message: Mapping[str, Any]
+    ) -> Payload:
+        """Remember what a message of Slack's says, if the person wrote it, with it as the source.
+
+        One they had forgotten, or put off the record, is never learned from.
+        """
+        ts = str(message.get("ts") or "")
+        own = message.get("user") == person.user_id and not message.get("bot_id")
+        if not (own and ts and channel):
+            return private(say(language, "remember_not_own"))
+        words = typed(storable(str(message.get("text") or "")))
+        if not words:
+            return private(say(language, "remember_no_words"))
+        thread = f"{person.team_id}.{channel}.{message.get('thread_ts') or ts}"
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+            unlearned = await _unlearned(connection, person, channel, ts, thread)
+        if off := settings.off(self._consent):
+            return private(off_line(language, off, settings))
+        if unlearned:
+            return private(say(language, unlearned))
+        return await self._told(person, language, settings, words, channel, ts)
+
+    async def stored_anyway(self, person: Person, language: Language, value: str) -> Payload:
+        """Store the sentence in the button of a refusal as a fact, and confirm it.
+
+        Credentials are refused, and so is what the person had forgotten or put off the record.
+        """
+        quoted = read_quoted(value)
+        if quoted is None:
+            return _kept(say(language, "command_broke"))
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+            channel, ts = quoted.channel, quoted.ts
+            thread = f"{person.team_id}.{channel}.{ts}"
+            unlearned = ts and await _unlearned(connection, person, channel, ts, thread)
+        if self._admission and (refusal := await self._admission.refuses_person(person)):
+            return _kept(say(language, refusal))
+        if off := settings.off(self._consent):
+            return _kept(off_line(language, off, settings))
+        if unlearned:
+            return _kept(say(language, unlearned))
+        if not self._keeps_facts:
+            return _kept(say(language, "add_nothing"))
+        if self._shares and (used_up := await self._shares.admit(person)):
+            return _kept(used_up.refusal(language))
+        where = await self._audiences.view_in(person, quoted.channel)
+        try:
+            change = await self._as_fact(where.own, quoted, "command")
+        except InvalidContent:
+            return _kept(say(language, "add_refused"))
+        except EmbeddingsUnavailable:
+            return _kept(say(language, "command_failed"))
+        async with person_transaction(self._pool, person) as connection:
+            await note_taken_up(connection, person, channel, ts)
+        log.info("a person stored what had been refused")
+        return _shown(language, await self._told_of(person, [change]))
+
+    async def _told(
+        self,
+        person: Person,
+        language: Language,
+        settings: PersonSettings,
+        words: str,
+        channel: str,
+        ts: str = "",
+    ) -> Payload:
+        if self._admission and (refusal := await self._admission.refuses_person(person)):
+            return private(say(language, refusal))
+        if off := settings.off(self._consent):
+            return private(off_line(language, off, settings))
+        if self._shares and (used_up := await self._shares.admit(person)):
+            return private(used_up.refusal(language))
+        if removed := redact(words).removed:
+            what = credentials_named(language, credential_kinds(removed))
+            return private(say(language, "add_refused_secret", what=what))
+        quoted = Quoted(text=words[:_LIMIT], channel=channel, ts=ts)
+        try:
+            told = await self._stored(person, settings, quoted)
+        except InvalidContent:
+            return private(say(language, "add_refused"))
+        except MemoryOff:
+            return private(say(language, "off_refused"))
+        except EmbeddingsUnavailable:
+            return private(say(language, "command_failed"))
+        if told is None:
+            return private(say(language, "add_nothing"))
+        if isinstance(told, Refused):
+            # A command is not a message with a channel and a timestamp.
+            sentence = quoted_by(told) or quoted
+            shown = Quoted(text=sentence.text, channel=channel, ts=ts)
+            return refusal_payload(language, told.reason, shown, stores=self._keeps_facts)
+        return _shown(language, told)
+
+    async def _stored(
+        self, person: Person, settings: PersonSettings, quoted: Quoted
+    ) -> Told | Refused | None:
+        """Store what is formed from the words, or the words; return why a verdict refused them."""
+        ts, words = quoted.ts, quoted.text
+
+        async def permitted(connection: AsyncConnection[DictRow]) -> None:
+            if (await read_settings(connection, person)).off(self._consent):
+                raise MemoryOff("The person has switched memory off meanwhile.")
+
+        async def in_commit(connection: AsyncConnection[DictRow], _: object) -> None:
+            await permitted(connection)
+            await note_taken_up(connection, person, quoted.channel, ts)
+
+        where = await self._audiences.view_in(person, quoted.channel)
+        said = Words(
+            text=words,
+            channel=quoted.channel if ts else "",
+            ts=ts,
+            kind="message" if ts else "command",
+            zone=settings.zone,
+        )
+        try:
+            formed = await self._former.form(where, [said], in_commit=in_commit, deadline=_DEADLINE)
+        except FormationUnavailable:
+            formed = Formed(changes=(), refused=(), late=True)
+        if self._shares and formed.tokens:
+            await self._shares.spend(person.team_id, formed.tokens)
+        refused = next((one for one in formed.refused if one.reason in _VERDICTS), None)
+        judged = refused is None and not formed.late
+        if formed.changes or formed.questions or (judged and await self._knows(where, words)):
+            told = await self._told_of(person, formed.changes)
+            return replace(told, questions=tuple(formed.questions))
+        if refused is not None:
+            return refused
+        if not self._keeps_facts:
+            return None
+        if formed.late:
+            log.warning("what a person added was not judged in time; it is stored as typed")
+            async with person_transaction(self._pool, person) as connection:
+                await permitted(connection)
+        change = await self._as_fact(where.own, quoted, said.kind)
+        if formed.late:
+            async with person_transaction(self._pool, person) as connection:
+                await note_taken_up(connection, person, quoted.channel, ts)
+        return await self._told_of(person, [change])
+
+    async def _knows(self, where: View, words: str) -> bool:
+        memories = await list_memories(self._pool, where.person)
+        return bool(matching([m for m in memories if where.allows(m.namespace)], words))
+
+    async def _told_of(self, person: Person, changes: Sequence[Change]) -> Told:
+        entries = await changes_named(self._pool, person, [change.id for change in changes])
+        # A click there also shows the newest changes.
+        return Told(where=f"{HISTORY} -", entries=tuple(entries))
+
+    async def _as_fact(self, namespace: Namespace, quoted: Quoted, kind: str) -> Change:
+        place = {"channel": quoted.channel, "ts": quoted.ts} if quoted.ts else {}
+        source = {"kind": kind, "evidence": quoted.text, **place}
+        content = {"fact": quoted.text}
+        return await add_memory(
+            self._pool, self._embedder, namespace, UserFact.__name__, content, source
+        )
+
+
+async def _unlearned(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, thread: str
+) -> str | None:
+    """Return the key of the reason why nothing is learned from a message, or None."""
+    if ts in await forgotten_places(connection, person, channel):
+        return "remember_forgotten"
+    unkept = await is_off_record(connection, person, channel, ts, thread)
+    return "remember_off_record" if unkept else None
+
+
+def _shown(language: Language, told: Told) -> Payload:
+    return notice_payload(language, told) if told else private(say(language, "add_known"))
+
+
+def _kept(sentence: str) -> Payload:
+    """Return a reply that leaves the clicked message and its button in place."""
+    return {**private(sentence), "replace_original": False}

@@ -1,0 +1,172 @@
+"""What a person sees and decides about changes of their memories: history, Undo, answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import Literal
+from uuid import UUID
+
+from bot.locale import Language
+from bot.notices.change_notices import REPLY, ChangeNotices
+from bot.slack.permalinks import Permalinks, last_place
+from bot.views.blocks import Payload
+from bot.views.edited import DONE, changed_payload, changed_view
+from bot.views.history import HISTORY_PAGE, Page, history_payload, history_view, since_of
+from bot.views.notices import notice_payload
+from bot.views.views import View
+from memory import (
+    ChangedSince,
+    ChangeGone,
+    Embedder,
+    EmbeddingsUnavailable,
+    Entry,
+    Person,
+    Pool,
+    answer_question,
+    changes_named,
+    history,
+    open_questions,
+    undo_change,
+)
+
+log = logging.getLogger(__name__)
+
+HISTORY = "history"
+HOME = "home"
+_ANSWERS: Mapping[str, Literal["yes", "no", "both"]] = {"yes": "yes", "no": "no", "both": "both"}
+
+
+class OwnChanges:
+    """Each answer is for the person alone and covers their own memories only."""
+
+    def __init__(
+        self, pool: Pool, embedder: Embedder, notices: ChangeNotices, links: Permalinks
+    ) -> None:
+        self._pool = pool
+        self._embedder = embedder
+        self._notices = notices
+        self._links = links
+
+    async def history_typed(self, person: Person, language: Language, *_: str) -> Payload:
+        """Answer ``/memories history``: the newest changes."""
+        return await self.turned_to(person, language, "")
+
+    async def turned_to(self, person: Person, language: Language, value: str) -> Payload:
+        """Return the page of changes that a button names."""
+        page, zone = await self._page(person, value), await self._notices.zone(person)
+        return history_payload(language, page, zone)
+
+    async def history_of(self, person: Person, language: Language, value: str) -> View:
+        """Return a page of changes in a modal: ``SINCE REFERENCE``."""
+        page, zone = await self._page(person, value), await self._notices.zone(person)
+        return history_view(language, page, zone)
+
+    async def told_in_full(self, person: Person, language: Language, where: str) -> View:
+        """Return what a notice tells in a modal, each change with its source."""
+        place, _, rest = where.partition(" ")
+        if place == HISTORY:
+            return await self.history_of(person, language, rest)
+        told = await self._notices.told(person, where)
+        entries = sorted(told.entries, key=lambda entry: entry.at, reverse=True)
+        page = Page(
+            entries=tuple(entries), questions=told.questions, links=await self._linked(entries)
+        )
+        return history_view(language, page, await self._notices.zone(person))
+
+    async def zone(self, person: Person) -> tzinfo:
+        """Return the person's time zone."""
+        return await self._notices.zone(person)
+
+    async def undo(self, person: Person, change: str) -> str | None:
+        """Take a change back; return the key of the sentence that says why not, if it cannot be.
+
+        Whose change it is the ledger knows: another person's is not found.
+        """
+        try:
+            await undo_change(self._pool, self._embedder, person, UUID(change))
+        except ChangedSince:
+            return "undo_changed_since"
+        except (ChangeGone, ValueError):
+            return "undo_gone"
+        except EmbeddingsUnavailable:
+            return "command_failed"
+        log.info("a person took a change back")
+        return None
+
+    async def answer(
+        self, person: Person, question: str, answer: str, where: str = ""
+    ) -> str | None:
+        """Do what the person answered; return the key of the sentence that says why not.
+
+        What it did is told where the question stood.
+        """
+        decided = _ANSWERS.get(answer)
+        if decided is None:
+            return "ask_gone"
+        try:
+            change = await answer_question(
+                self._pool, self._embedder, person, UUID(question), decided
+            )
+        except ChangedSince:
+            return "ask_changed"
+        except (ChangeGone, ValueError):
+            return "ask_gone"
+        except EmbeddingsUnavailable:
+            return "command_failed"
+        log.info("a person answered a question about a memory")
+        if change is not None:
+            await self._notices.add(person, where, change.id)
+        return None
+
+    async def shown_anew(self, person: Person, language: Language, where: str) -> Payload | None:
+        """Return what takes the place of the message in which something was clicked.
+
+        None where that is a reply: what stands below it is updated with the reply. None in App
+        Home, too, which is published as a whole.
+        """
+        place, _, rest = where.partition(" ")
+        if place == HOME:
+            return None
+        if place == REPLY:
+            await self._notices.show_in_reply(person, rest)
+            return None
+        if place == HISTORY:
+            return await self.turned_to(person, language, rest)
+        if place == DONE:
+            entries = await changes_named(self._pool, person, [UUID(rest)])
+            return changed_payload(language, entries)
+        told = await self._notices.told(person, where)
+        return notice_payload(language, told, await self._notices.zone(person))
+
+    async def view_anew(self, person: Person, language: Language, where: str) -> View:
+        """Return what takes the place of the modal in which something was clicked."""
+        place, _, rest = where.partition(" ")
+        if place == HISTORY:
+            return await self.history_of(person, language, rest)
+        if place == DONE:
+            return changed_view(language, await changes_named(self._pool, person, [UUID(rest)]))
+        return await self.told_in_full(person, language, where)
+
+    async def _page(self, person: Person, value: str) -> Page:
+        word, _, reference = value.partition(" ")
+        since = since_of(word)
+        found = await history(
+            self._pool, person, limit=HISTORY_PAGE + 1, before=since, reference=reference or None
+        )
+        first = since is None and not reference
+        shown = found[:HISTORY_PAGE]
+        return Page(
+            entries=tuple(shown),
+            questions=tuple(await open_questions(self._pool, person)) if first else (),
+            links=await self._linked(shown),
+            since=since,
+            older=len(found) > HISTORY_PAGE,
+            reference=reference,
+        )
+
+    async def _linked(self, entries: Sequence[Entry]) -> dict[str, str]:
+        places = {str(e.id): place for e in entries if (place := last_place(e.after or e.before))}
+        links = await self._links.of(places.values())
+        return {name: links[place] for name, place in places.items() if place in links}

@@ -1,0 +1,374 @@
+"""What a person decides about their memory: pause, incognito, consent, not to remember."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.conversation.history import LastTurn, drop_words, has_turn, last_turn, put_scope_off_record
+from bot.locale import Language, say
+from bot.memories.tool_undo import UndoableChanges
+from bot.pipeline.formation import Learning
+from bot.slack.messages import Message
+from bot.users.access import Admission
+from bot.users.incognito import (
+    DIRECT,
+    EVERYWHERE,
+    is_direct,
+    is_on,
+    scopes,
+    switch_off,
+    switch_on,
+)
+from bot.users.profiles import People
+from bot.users.settings import (
+    ConsentMode,
+    Off,
+    PersonSettings,
+    choose,
+    decide,
+    pause,
+    read_settings,
+    read_standing,
+    resume,
+)
+from bot.views.audiences import sentence_view
+from bot.views.blocks import Payload, escaped, private
+from bot.views.edited import payload_view
+from bot.views.memory_state import consent_question, incognito_notice, off_line, paused_notice
+from bot.views.pausing import pause_form, read_pause_form
+from bot.views.settings import (
+    read_settings_form,
+    retention_question,
+    settings_form,
+    settings_payload,
+)
+from bot.views.subcommands import switch_word
+from bot.views.time_forms import may_end_pause, pause_end, tomorrow_morning
+from bot.views.undoing import refusal_question, resume_question
+from bot.views.views import View
+from memory import Person, Pool, lock_for_forgetting, person_transaction
+
+log = logging.getLogger(__name__)
+
+_PAUSES = ("hour", "tomorrow", "open")
+
+
+class Controls:
+    """Each change is one transaction, during which nothing of the person is being written."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        people: People,
+        learning: Learning,
+        *,
+        consent: ConsentMode,
+        admission: Admission | None = None,
+    ) -> None:
+        self._pool = pool
+        self._people = people
+        self._learning = learning
+        self._consent: ConsentMode = consent
+        self._admission = admission
+        self.undoing = UndoableChanges(pool, people, learning, consent=consent)
+
+    # --- what is done ---------------------------------------------------------------------
+
+    async def zone(self, person: Person) -> tzinfo:
+        """Return the person's time zone."""
+        return (await self._people.settings(person)).zone
+
+    async def pause(self, person: Person, until: datetime | None = None) -> PersonSettings:
+        """Pause memory until a moment, None: until it is resumed.
+
+        Raises `ValueError` for a moment that is past, or more than ten years ahead.
+        """
+        if until is not None and not may_end_pause(until, datetime.now(UTC)):
+            raise ValueError("A pause ends later than now, and within ten years.")
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            await pause(connection, person, until)
+            settings = await read_settings(connection, person)
+        self._people.forget(person)
+        log.info("a person paused memory")
+        return settings
+
+    async def resume(self, person: Person) -> Off | None:
+        """End a pause; what was said before it, and not yet remembered, is formed now.
+
+        Returns why memory is off all the same, None when it is on.
+        """
+        async with person_transaction(self._pool, person) as connection:
+            await resume(connection, person)
+            settings = await read_settings(connection, person)
+            off = settings.off(self._consent)
+            if off is None:
+                await self._learning.catch_up(connection, person)
+        self._people.forget(person)
+        return off
+
+    async def agree(self, person: Person) -> PersonSettings:
+        """Store that the person agrees to memory."""
+        async with person_transaction(self._pool, person) as connection:
+            await decide(connection, person, "agreed")
+            settings = await read_settings(connection, person)
+            if not settings.off(self._consent):
+                await self._learning.catch_up(connection, person)
+        self._people.forget(person)
+        return settings
+
+    async def refuse(self, person: Person) -> None:
+        """Switch memory off; what the person said, and is not remembered yet, never will be."""
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            await decide(connection, person, "refused")
+            await drop_words(connection, person)
+        self._people.forget(person)
+        log.info("a person switched memory off")
+
+    async def choose(self, person: Person, **chosen: Any) -> PersonSettings:
+        """Store these of ``notices``, ``language`` and ``retention_days``; the others stay."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = replace(await read_settings(connection, person), **chosen)
+            await choose(
+                connection,
+                person,
+                notices=settings.notices,
+                language=settings.language,
+                retention_days=settings.retention_days,
+            )
+        self._people.forget(person)
+        return settings
+
+    async def go_incognito(
+        self, person: Person, scope: str = DIRECT, *, since: str | None = None
+    ) -> None:
+        """Switch incognito on, see `bot.users.incognito`; `since` is a message's ts, else now."""
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            begins = await switch_on(connection, person, scope, since=since)
+            await put_scope_off_record(connection, person, scope, begins)
+        log.info("a person switched incognito on")
+
+    async def end_incognito(self, person: Person, scope: str = DIRECT) -> bool:
+        """Switch incognito off; False if it was off already."""
+        async with person_transaction(self._pool, person) as connection:
+            return await switch_off(connection, person, scope)
+
+    async def is_incognito(self, message: Message) -> bool:
+        """Say whether incognito is on where a message was written."""
+        async with person_transaction(self._pool, message.person) as connection:
+            where = scopes(message.channel_id, message.thread)
+            return await is_on(connection, message.person, where)
+
+    async def message_before(self, message: Message) -> LastTurn | None:
+        """Return the author's previous message in the thread, or in all direct messages."""
+        async with person_transaction(self._pool, message.person) as connection:
+            return await last_turn(connection, message)
+
+    async def permits(self, connection: AsyncConnection[DictRow], message: Message) -> bool:
+        """Say whether something of a message may be written, in the transaction that writes."""
+        standing = await read_standing(connection, message, self._consent)
+        # Without its turn the person has been erased while it was being answered.
+        return standing.off is None and standing.kept and await has_turn(connection, message)
+
+    # --- what the person is told ----------------------------------------------------------
+
+    async def paused(self, person: Person, language: Language, words: str) -> Payload:
+        """Answer ``/memories pause``; words that are not a time open a modal."""
+        until = None
+        if words:
+            until = pause_end(words, datetime.now(UTC), await self.zone(person))
+            if until is None:
+                return private(say(language, "pause_forms", words=escaped(words[:80])))
+        return paused_notice(language, await self.pause(person, until))
+
+    async def pause_form(self, person: Person, language: Language) -> View:
+        """Return the form for the end of a pause."""
+        return pause_form(language, await self.zone(person))
+
+    async def pause_saved(
+        self, person: Person, language: Language, *, view: Mapping[str, Any]
+    ) -> View:
+        """Pause until the time chosen in the form."""
+        settings = await self.pause(person, read_pause_form(view))
+        return payload_view(language, "pause_title", paused_notice(language, settings))
+
+    async def paused_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
+        """Pause for as long as was chosen; the page itself says so."""
+        del language
+        await self._pause_chosen(person, chosen)
+
+    async def _pause_chosen(self, person: Person, chosen: str) -> None:
+        zone, now = await self.zone(person), datetime.now(UTC)
+        ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow_morning(now, zone)}
+        await self.pause(person, ends.get(chosen))
+
+    async def language_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
+        """Take the language that was chosen, or Slack's; the page is in it at once."""
+        del language
+        code: Language | None = "en" if chosen == "en" else "ja" if chosen == "ja" else None
+        await self.choose(person, language=code)
+
+    async def resumed(self, person: Person, language: Language) -> Payload:
+        """End a pause, by command or button, and say whether memory is on now."""
+        off = await self.resume(person)
+        line = off_line(language, off, PersonSettings()) if off else say(language, "resumed")
+        return private(line)
+
+    async def agreed(self, person: Person, language: Language) -> Payload:
+        """Take the person's yes."""
+        settings = await self.agree(person)
+        off = settings.off(self._consent)
+        text = say(language, "consent_agreed")
+        return private(f"{text} {off_line(language, off, settings)}" if off else text)
+
+    async def refused(self, person: Person, language: Language) -> Payload:
+        """Take the person's no."""
+        await self.refuse(person)
+        return private(say(language, "consent_refused"))
+
+    async def settings_shown(self, person: Person, language: Language) -> Payload:
+        """Show the person's settings."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        kept = settings.retention_days
+        if self._admission is not None:
+            kept = await self._admission.keeps(person, kept)
+        return settings_payload(language, settings, consent=self._consent, kept_days=kept)
+
+    async def why_off(self, person: Person, language: Language) -> str | None:
+        """Return the sentence that says why memory is off for a person; None while it is on.
+
+        It is off as well for whom operators do not let use Kioku.
+        """
+        if self._admission and (refusal := await self._admission.refuses_person(person)):
+            return say(language, refusal)
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        off = settings.off(self._consent)
+        return off_line(language, off, settings) if off else None
+
+    async def settings_form(self, person: Person, language: Language) -> View:
+        """Return the form in which the person changes their settings."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        return settings_form(language, settings, consent=self._consent)
+
+    async def settings_saved(
+        self, person: Person, language: Language, *, view: Mapping[str, Any]
+    ) -> View:
+        """Store what was chosen in the form, and show how things are then."""
+        chosen = read_settings_form(view)
+        settings = await self.choose(
+            person,
+            notices=chosen.notices,
+            language=chosen.language,
+            retention_days=chosen.retention_days,
+        )
+        off = settings.off(self._consent)
+        disagrees = off in ("refused", "not_agreed")
+        if chosen.memory == "off" and not disagrees:
+            await self.refuse(person)
+        if chosen.memory in ("on", *_PAUSES) and disagrees:
+            await self.agree(person)
+        if chosen.memory in _PAUSES:
+            await self._pause_chosen(person, chosen.memory)
+        elif chosen.memory == "on" and settings.paused:
+            await self.resume(person)
+        language = await self._people.language(person)
+        shown = await self.settings_shown(person, language)
+        text = f"{say(language, 'settings_saved')}\n{shown['text']}"
+        return sentence_view(language, "settings_title", text)
+
+    async def retention_proposed(
+        self, person: Person, language: Language, *, days: int | None
+    ) -> Payload:
+        """Ask whether memories are to be kept so long, and no longer."""
+        del person
+        return retention_question(language, days)
+
+    async def kept_for(self, person: Person, language: Language, value: str) -> Payload:
+        """Take the person's yes to how long memories are kept: days, 0 for no end."""
+        days = int(value)
+        await self.choose(person, retention_days=days or None)
+        return await self.settings_shown(person, language)
+
+    async def consent_asked(self, person: Person, language: Language) -> Payload:
+        """Ask whether the person agrees to memory."""
+        del person
+        return consent_question(language)
+
+    async def incognito_typed(
+        self, person: Person, language: Language, words: str, channel: str
+    ) -> Payload:
+        """Answer ``/memories incognito``: Slack does not tell a command which thread it is in."""
+        wanted = switch_word(words)
+        if words and wanted is None:
+            return private(say(language, "incognito_usage"))
+        if wanted is None:
+            async with person_transaction(self._pool, person) as connection:
+                wanted = not await is_on(connection, person, [DIRECT])
+        if wanted:
+            await self.go_incognito(person)
+        else:
+            await self.end_incognito(person)
+        return await self.incognito_shown(
+            person, language, on=wanted, elsewhere=not is_direct(channel)
+        )
+
+    async def incognito_shown(
+        self,
+        person: Person,
+        language: Language,
+        *,
+        on: bool,
+        scope: str = DIRECT,
+        elsewhere: bool = False,
+    ) -> Payload:
+        """Say that incognito is on or off, and what that means."""
+        off = None
+        if not on:
+            async with person_transaction(self._pool, person) as connection:
+                settings = await read_settings(connection, person)
+            if reason := settings.off(self._consent):
+                off = off_line(language, reason, settings)
+        return incognito_notice(language, scope, on=on, elsewhere=elsewhere, more=off)
+
+    async def incognito_ended(self, person: Person, language: Language, value: str) -> Payload:
+        """Answer the button below a reply; `value` names the switch."""
+        await self.end_incognito(person, value)
+        return await self.incognito_shown(person, language, on=False, scope=value)
+
+    async def incognito_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
+        """Switch incognito on in direct messages, or off everywhere; Home shows the result."""
+        del language
+        if chosen == "on":
+            await self.go_incognito(person)
+        else:
+            await self.end_incognito(person, EVERYWHERE)
+
+    async def refusal_asked(self, person: Person, language: Language) -> Payload:
+        """Ask whether memory is to be switched off, and name what would be lost."""
+        del person
+        return refusal_question(language)
+
+    async def resume_asked(self, person: Person, language: Language) -> Payload:
+        """Ask whether the pause is to end."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        if not settings.paused:
+            return await self.settings_shown(person, language)
+        return resume_question(language, settings)
+
+    async def off(self, person: Person) -> Off | None:
+        """Return why memory is off for the person everywhere; None while it is on."""
+        async with person_transaction(self._pool, person) as connection:
+            return (await read_settings(connection, person)).off(self._consent)

@@ -1,0 +1,203 @@
+"""What a person does to one memory in a modal: edit, add, move to other ears, forget."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from bot.locale import Language, say
+from bot.memories.actions import OwnMemories
+from bot.slack.audiences import Audiences
+from bot.views.audiences import Chosen, place_form, read_place, sentence_view
+from bot.views.edited import changed_view, forget_form, payload_view
+from bot.views.forms import Submitted, memory_form, read_form, reason
+from bot.views.memories import numbered
+from bot.views.views import View, language_of_view, metadata_of
+from memory import (
+    DM,
+    PUBLIC,
+    Change,
+    ChangedSince,
+    ChangeGone,
+    Embedder,
+    EmbeddingsUnavailable,
+    InvalidContent,
+    Memory,
+    Person,
+    Pool,
+    add_memory,
+    changes_named,
+    edit_memory,
+    list_memories,
+    move_memory,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Editing:
+    """Modals about one memory of the person who opened them."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        embedder: Embedder,
+        audiences: Audiences,
+        own: OwnMemories,
+        *,
+        schemas: Sequence[type[BaseModel]],
+    ) -> None:
+        self._pool = pool
+        self._embedder = embedder
+        self._audiences = audiences
+        self._own = own
+        self._schemas = {schema.__name__: schema for schema in schemas}
+
+    # Opened
+
+    async def form(self, person: Person, language: Language, reference: str) -> View:
+        """Return the form of a memory with what it holds now."""
+        return self._filled(language, await self._memory(person, reference))
+
+    async def numbered_form(self, person: Person, language: Language, number: str) -> View:
+        """Return the form of the memory that has this number in the person's list."""
+        memories = await list_memories(self._pool, person)
+        wanted = int(number) if number.isdecimal() and len(number) < 6 else 0
+        found = [memory for place, memory in numbered(memories) if place == wanted]
+        if not found:
+            text = say(language, "edit_no_number", number=number[:20], count=len(memories))
+            return sentence_view(language, "form_edit_title", text)
+        return self._filled(language, found[0])
+
+    def blank(self, language: Language, kind: str = "") -> View:
+        """Return the form of a new memory, of `kind` where there is such a one."""
+        schema = self._schemas.get(kind) or self._schemas.get("UserFact") or self._first
+        return memory_form(language, schema, {}, kinds=list(self._schemas.values()))
+
+    async def place(self, person: Person, language: Language, reference: str) -> View:
+        """Return the question where a memory may be used."""
+        memory = await self._memory(person, reference)
+        return place_form(language, memory) if memory else _gone(language)
+
+    async def forgetting(self, person: Person, language: Language, reference: str) -> View:
+        """Return the question before a memory is forgotten."""
+        memory = await self._memory(person, reference)
+        return forget_form(language, memory) if memory else _gone(language)
+
+    # Submitted: first what is wrong with it, for which nothing is looked up
+
+    def read(self, view: Mapping[str, Any]) -> Submitted:
+        """Return what a form was submitted with."""
+        schema = self._schemas.get(metadata_of(view).get("kind", ""))
+        if schema is None:
+            return Submitted(content={}, errors={})
+        return read_form(language_of_view(view), schema, view["state"]["values"])
+
+    def read_place(self, view: Mapping[str, Any]) -> Chosen:
+        """Return where a memory is to be used."""
+        return read_place(language_of_view(view), view["state"]["values"])
+
+    # Done
+
+    async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+        """Store what a form was submitted with; return what came of it, with its Undo."""
+        kept, content = metadata_of(view), self.read(view).content
+        reference, kind = kept.get("memory", ""), kept.get("kind", "")
+        schemas = list(self._schemas.values())
+        try:
+            if reference:
+                memory = await self._memory(person, reference)
+                if memory is None:
+                    return _gone(language)
+                whole = {**memory.content, **content}
+                change = await edit_memory(
+                    self._pool,
+                    self._embedder,
+                    person,
+                    reference,
+                    whole,
+                    _source(whole),
+                    schemas=schemas,
+                )
+            else:
+                # Nobody else sees a modal: what is written there is for the person's own messages.
+                change = await add_memory(
+                    self._pool,
+                    self._embedder,
+                    person.namespace(DM),
+                    kind,
+                    content,
+                    _source(content),
+                    schemas=schemas,
+                )
+        except InvalidContent as problem:
+            text = reason(language, next(iter(problem.codes.values())))
+            return sentence_view(language, "memory_title", text)
+        except ChangeGone:
+            return _gone(language)
+        except (ChangedSince, EmbeddingsUnavailable):
+            return sentence_view(language, "memory_title", say(language, "command_failed"))
+        log.info("a person edited a memory")
+        return await self._shown(person, language, change)
+
+    async def moved(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+        """Let a memory be used where the person chose; return what came of it."""
+        chosen = self.read_place(view)
+        audience = chosen.audience
+        if chosen.channel:
+            known = await self._audiences.kind(person.team_id, chosen.channel)
+            if known is None:
+                return sentence_view(language, "place_title", say(language, "place_unknown"))
+            if known.audience in (DM, PUBLIC):
+                return sentence_view(language, "place_title", say(language, "place_is_public"))
+            audience = known.audience
+        reference = metadata_of(view).get("memory", "")
+        try:
+            change = await move_memory(
+                self._pool, self._embedder, person, reference, audience, actor="modal"
+            )
+        except ChangeGone:
+            return _gone(language)
+        except ChangedSince:
+            return sentence_view(language, "place_title", say(language, "place_same"))
+        except EmbeddingsUnavailable:
+            return sentence_view(language, "place_title", say(language, "command_failed"))
+        log.info("a person let a memory be used elsewhere")
+        return await self._shown(person, language, change)
+
+    async def forgotten(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+        """Forget the memory a modal asked about; return what was forgotten, with its Undo."""
+        payload = await self._own.forget(person, language, [metadata_of(view).get("memory", "")])
+        return payload_view(language, "forget_confirm_title", payload)
+
+    async def _shown(self, person: Person, language: Language, change: Change) -> View:
+        entries = await changes_named(self._pool, person, [change.id])
+        return changed_view(language, entries)
+
+    async def _memory(self, person: Person, reference: str) -> Memory | None:
+        memories = await list_memories(self._pool, person)
+        return next((memory for memory in memories if memory.reference == reference), None)
+
+    def _filled(self, language: Language, memory: Memory | None) -> View:
+        if memory is None:
+            return _gone(language)
+        schema = self._schemas.get(memory.kind)
+        if schema is None:
+            return sentence_view(language, "form_edit_title", say(language, "edit_no_form"))
+        return memory_form(language, schema, memory.content, reference=memory.reference)
+
+    @property
+    def _first(self) -> type[BaseModel]:
+        return next(iter(self._schemas.values()))
+
+
+def _gone(language: Language) -> View:
+    return sentence_view(language, "memory_title", say(language, "memory_gone"))
+
+
+def _source(content: Mapping[str, Any]) -> dict[str, Any]:
+    texts = [str(value) for value in content.values() if isinstance(value, str) and value]
+    return {"kind": "modal", "evidence": " ".join(texts)}

@@ -1,0 +1,68 @@
+"""Erasing everything about oneself, for good: asked with a typed word, answered with a receipt."""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.locale import LANGUAGES, Language, say
+from bot.logs import fault
+from bot.memories.person_data import erase_person
+from bot.memories.slack_deletions import direct_message_with
+from bot.slack.client import SLACK_FAULTS, error_code
+from bot.users.profiles import People
+from bot.views.erasing import erase_form, erased_view, typed_word, wants_messages
+from bot.views.views import View, language_of_view
+from memory import Person, Pool, impatiently
+
+log = logging.getLogger(__name__)
+
+_DATABASE_SECONDS = 30.0
+
+
+class Erasing:
+    """What `kioku erase` does for an operator, done by the person."""
+
+    def __init__(self, pool: Pool, people: People, client: AsyncWebClient) -> None:
+        self._pool = pool
+        self._people = people
+        self._client = client
+
+    def errors(self, view: Mapping[str, Any]) -> dict[str, str]:
+        """Return what is wrong with what was typed, by block; the word of any language counts."""
+        block, typed = typed_word(view)
+        words = {_folded(say(language, "erase_word")) for language in LANGUAGES}
+        if _folded(typed) in words:
+            return {}
+        language = language_of_view(view)
+        return {block: say(language, "erase_wrong", word=say(language, "erase_word"))}
+
+    def form(self, language: Language) -> View:
+        """Return the question, which is answered by typing a word."""
+        return erase_form(language)
+
+    async def erased(self, person: Person, language: Language, *, view: Mapping[str, Any]) -> View:
+        """Erase everything of the person, in Slack as far as they chose; return the receipt."""
+        messages = wants_messages(view)
+        direct = await self._direct(person) if messages else None
+        with impatiently(_DATABASE_SECONDS):
+            erased = await erase_person(
+                self._pool, person, language=language, messages=messages, direct=direct
+            )
+        self._people.forget(person)
+        return erased_view(language, erased)
+
+    async def _direct(self, person: Person) -> str | None:
+        try:
+            return await direct_message_with(self._client, person.user_id)
+        except SLACK_FAULTS as error:
+            log.warning("a direct message was not found: %s", error_code(error) or fault(error))
+            return None
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip(" 「」\"'“”").casefold()

@@ -1,0 +1,245 @@
+"""``/memories import``: an export, or another assistant's lines, shown first and then taken in."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from pydantic import BaseModel
+
+from bot.locale import Language, say
+from bot.slack.files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
+from bot.slack.text import storable
+from bot.users.quotas import Shares
+from bot.users.settings import ConsentMode, PersonSettings, read_settings
+from bot.views.audiences import sentence_view
+from bot.views.memory_state import off_line
+from bot.views.transfer import (
+    Entered,
+    any_ticked,
+    import_form,
+    import_page,
+    import_preview,
+    imported_view,
+    not_an_export,
+    read_import,
+    ticked,
+)
+from bot.views.views import View, language_of_view, metadata_of
+from memory import (
+    SCHEMAS,
+    Change,
+    ChangedSince,
+    Confirmed,
+    Embedder,
+    EmbeddingsUnavailable,
+    FormationUnavailable,
+    MemoryOff,
+    NotAnExport,
+    Person,
+    Plan,
+    Pool,
+    Verifier,
+    impatiently,
+    import_memories,
+    judge_instructions,
+    person_transaction,
+    plan_import,
+)
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES = 40_000_000
+# A large document is many rows: nobody waits for it as for an answer.
+_DATABASE_SECONDS = 60.0
+_VERDICT_SECONDS = 60.0
+
+
+class Importing:
+    """The modals of an import. Nothing is stored before the person has seen what would be.
+
+    Nothing is kept between the modals either: the text stands in the second one, a file is read
+    again, and where that is not what was shown, it is shown anew.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        embedder: Embedder,
+        files: SlackFiles,
+        *,
+        schemas: Sequence[type[BaseModel]] = SCHEMAS,
+        consent: ConsentMode,
+        verifier: Verifier | None = None,
+        shares: Shares | None = None,
+    ) -> None:
+        self._pool = pool
+        self._embedder = embedder
+        self._files = files
+        self._schemas = schemas
+        self._consent: ConsentMode = consent
+        self._verifier = verifier
+        self._shares = shares
+        # Reading a large document takes seconds of processor time: one at a time in each process.
+        self._reading = asyncio.Semaphore(1)
+
+    async def form(self, person: Person, language: Language) -> View:
+        """Return the form; why there is none, where the person does not agree to memory."""
+        if line := await self._refused(person, language):
+            return sentence_view(language, "import_title", line)
+        return import_form(language, with_file=await self._files.may_read())
+
+    def errors(self, view: Mapping[str, Any]) -> dict[str, str]:
+        """Return what is wrong with a submitted form, by block; looks nothing up."""
+        language = language_of_view(view)
+        entered = read_import(view)
+        if entered.text and entered.file:
+            return {entered.block: say(language, "import_both")}
+        if not (entered.text or entered.file):
+            return {entered.block: say(language, "import_neither")}
+        return {}
+
+    async def previewed(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+        """Return what importing would do, to be agreed to; nothing is stored."""
+        entered = read_import(view)
+        if limit := await self._over_limit(person, language):
+            return limit
+        try:
+            text = await self._text(entered)
+            return await self._preview(person, language, entered, text)
+        except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
+            return await self._again(language, entered, problem)
+
+    async def page(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+        """Return the first page of all changes that the file of a preview would make."""
+        return await self.turned_to(person, language, view, "1")
+
+    async def turned_to(
+        self, person: Person, language: Language, view: Mapping[str, Any], page: str
+    ) -> View:
+        """Return another page of the changes; the file is read again."""
+        file = metadata_of(view).get("file", "")
+        try:
+            text = await self._text(Entered(text="", file=file, block=""))
+            plan = await self._plan(person, text)
+        except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
+            return sentence_view(language, "import_title", say(language, _unread(problem)))
+        return import_page(language, plan, int(page) if page.isdecimal() else 1, file)
+
+    async def imported(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+        """Import what the preview showed; if the file or the memories have changed, show it again.
+
+        Of the instructions, those are imported that the person ticked and the verdicts allow.
+        """
+        entered = read_import(view)
+        if limit := await self._over_limit(person, language):
+            return limit
+        try:
+            text = await self._text(entered)
+            if _digest(text) != metadata_of(view).get("digest"):
+                return await self._preview(person, language, entered, text)
+            confirmed = await self._confirmed(person, view, text)
+            changes = await self._import(person, text, confirmed.references)
+        except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
+            return await self._again(language, entered, problem)
+        except MemoryOff:
+            return sentence_view(language, "import_title", say(language, "off_refused"))
+        except (FormationUnavailable, TimeoutError):
+            return sentence_view(language, "import_title", say(language, "import_unchecked"))
+        except (ChangedSince, EmbeddingsUnavailable):
+            return sentence_view(language, "import_title", say(language, "command_failed"))
+        log.info("a person imported %d memories", len(changes))
+        return imported_view(language, changes, confirmed.refused)
+
+    async def _over_limit(self, person: Person, language: Language) -> View | None:
+        if self._shares is None:
+            return None
+        used_up = await self._shares.admit(person)
+        if used_up is None:
+            return None
+        return sentence_view(language, "import_title", used_up.refusal(language))
+
+    async def _confirmed(self, person: Person, view: Mapping[str, Any], text: str) -> Confirmed:
+        """Return which of the ticked instructions may be stored; no connection is held."""
+        if not any_ticked(view):
+            return Confirmed(references=frozenset(), refused=0)
+        plan = await self._plan(person, text)
+        instructions = [one.memory for one in ticked(plan, view)]
+        async with asyncio.timeout(_VERDICT_SECONDS):
+            confirmed = await judge_instructions(self._verifier, instructions)
+        if self._shares is not None and confirmed.tokens:
+            await self._shares.spend(person.team_id, confirmed.tokens)
+        return confirmed
+
+    async def _plan(self, person: Person, text: str) -> Plan:
+        with impatiently(_DATABASE_SECONDS):
+            async with self._reading:
+                return await plan_import(self._pool, person, text, schemas=self._schemas)
+
+    async def _preview(
+        self, person: Person, language: Language, entered: Entered, text: str
+    ) -> View:
+        if line := await self._refused(person, language):
+            return sentence_view(language, "import_title", line)
+        plan = await self._plan(person, text)
+        return import_preview(language, plan, entered, _digest(text))
+
+    async def _import(
+        self, person: Person, text: str, instructions: Collection[str]
+    ) -> list[Change]:
+        async def permitted(connection: AsyncConnection[DictRow], _: object) -> None:
+            if self._disagrees(await read_settings(connection, person)):
+                raise MemoryOff("The person has switched memory off meanwhile.")
+
+        with impatiently(_DATABASE_SECONDS):
+            return await import_memories(
+                self._pool,
+                self._embedder,
+                person,
+                text,
+                schemas=self._schemas,
+                instructions=instructions,
+                in_commit=permitted,
+            )
+
+    async def _text(self, entered: Entered) -> str:
+        if not entered.file:
+            return storable(entered.text)
+        content = await self._files.read(entered.file, most=MAX_BYTES)
+        wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        try:
+            return storable(content.decode("utf-16" if wide else "utf-8-sig"))
+        except UnicodeDecodeError:
+            raise NotAnExport("damaged") from None
+
+    async def _again(self, language: Language, entered: Entered, problem: Exception) -> View:
+        if isinstance(problem, NotAnExport):
+            text = not_an_export(language, problem.cause)
+        else:
+            missing = isinstance(problem, FileScopeMissing)
+            text = say(language, "import_no_scope" if missing else _unread(problem))
+        with_file = await self._files.may_read()
+        return import_form(language, with_file=with_file, text=entered.text, problem=text)
+
+    async def _refused(self, person: Person, language: Language) -> str:
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        off = settings.off(self._consent)
+        return off_line(language, off, settings) if off and self._disagrees(settings) else ""
+
+    def _disagrees(self, settings: PersonSettings) -> bool:
+        # A pause is about what is said meanwhile; an import is done by hand.
+        return settings.off(self._consent) not in (None, "paused")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _unread(problem: Exception) -> str:
+    return "import_not_now" if isinstance(problem, FileNotNow) else "import_unreadable"

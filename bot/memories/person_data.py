@@ -1,0 +1,271 @@
+"""All that is kept of a person: taken along as one document, or erased."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.config import Settings
+from bot.locale import Language
+from bot.memories.slack_deletions import plan_deletions
+from bot.queue.queue import Queue
+from memory import (
+    Erased,
+    Person,
+    Pool,
+    count_each,
+    delete_each,
+    erase,
+    export_memories,
+    person_transaction,
+    provider_and_name,
+    redact_json,
+)
+
+log = logging.getLogger(__name__)
+
+FORMAT = "kioku-export"
+VERSION = 1
+
+_OF_PERSON: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
+# Every table of ours that holds rows of a person; a test compares it with the database.
+TABLES: tuple[LiteralString, ...] = (
+    "feedback",
+    "change_notices",
+    "turns",
+    "inbox_events",
+    "notices",
+    "person_settings",
+    "incognito_threads",
+    "home_views",
+    "quiet_threads",
+    "viewed",
+    "prompted",
+    "sent_files",
+    "person_requests",
+)
+# Slack delivers an event again for some minutes: what was answered is not to be answered again.
+_DELIVERED_AGAIN: LiteralString = "15 minutes"
+
+
+async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[str, Any]:
+    """Return everything about a person as one document; docs/reference/export.md describes it."""
+    memories = await export_memories(pool, person)
+    async with person_transaction(pool, person) as connection:
+        conversation = await _rows(
+            connection,
+            person,
+            "SELECT channel_id AS channel, thread, question_ts AS ts, audience, question, reply,"
+            " reply_ts, status, recalled, ended_at, formed_at FROM turns",
+            "question_ts, channel_id",
+        )
+        waiting = await _rows(
+            connection,
+            person,
+            "SELECT channel_id AS channel, ts, status, received_at, message->>'text' AS text"
+            " FROM inbox_events",
+            "ts, channel_id",
+        )
+        chosen = await _rows(
+            connection,
+            person,
+            "SELECT pauses::text AS pauses, notices, language, consent, consent_at, retention_days,"
+            " locale, time_zone, guest FROM person_settings",
+            "1",
+        )
+        feedback = await _rows(
+            connection,
+            person,
+            "SELECT turn.channel_id AS channel, turn.question_ts AS ts, rating, reasons, comment,"
+            " f.model, f.latency_ms, memories, given_at, changed_at"
+            " FROM (SELECT * FROM feedback) f JOIN (SELECT id, channel_id, question_ts FROM turns)"
+            " turn ON turn.id = f.turn_id",
+            "given_at",
+        )
+        home = await _rows(
+            connection, person, "SELECT opened_at, kind, words FROM home_views", "opened_at"
+        )
+        incognito = await _rows(
+            connection,
+            person,
+            "SELECT thread, since, spans @> now() AS on, spans::text AS spans"
+            " FROM incognito_threads",
+            "since, thread",
+        )
+        files = await _rows(
+            connection, person, "SELECT file_id AS id, sent_at FROM sent_files", "sent_at"
+        )
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "exported_at": datetime.now(UTC).isoformat(),
+        "person": {"team": person.team_id, "user": person.user_id},
+        "received_by": providers(settings),
+        **memories,
+        "conversation": conversation,
+        "feedback": feedback,
+        "messages": redact_json(waiting),
+        "settings": chosen[0] if chosen else {},
+        "incognito_threads": incognito,
+        "home": home[0] if home else {},
+        "files": files,
+    }
+
+
+def providers(settings: Settings) -> dict[str, str]:
+    """Return who received the person's words: the model's provider, by what they did with them."""
+    address = settings.openai_base_url or "https://api.openai.com/v1"
+
+    def reached(model: str) -> str:
+        provider, name = provider_and_name(model)
+        return model if provider != "openai" else f"{name} at {address}"
+
+    checking = settings.verdict_model
+    return {
+        "replies": f"{settings.reply_model} at {address}",
+        "memories": reached(settings.memory_model),
+        **(
+            {"verdicts": reached(checking)}
+            if checking and checking != settings.memory_model
+            else {}
+        ),
+        "search": f"{settings.embedding_model} at {address}",
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonErased(Erased):
+    """The receipt: what was erased, what will be deleted in Slack, and what stays.
+
+    `files` is the number of the app's files that will be deleted in Slack; `messages` says whether
+    its messages in direct messages will be, too. `places` counts messages (channel and time) that
+    are never learned from again, `operator` operators' actions on the person's data; `listed` says
+    whether the workspace's policy names them.
+    """
+
+    files: int
+    messages: bool
+    places: int
+    operator: int
+    listed: bool
+
+
+async def erase_person(
+    pool: Pool,
+    person: Person,
+    *,
+    language: Language = "en",
+    messages: bool = False,
+    direct: str | None = None,
+) -> PersonErased:
+    """Erase everything of a person: memories, ledger, conversation, queue, settings.
+
+    Jobs delete in Slack the files that the app has sent them and, with `messages`, its own messages
+    in their direct messages (`direct` if that is known). The ids of messages just delivered are
+    kept, without text or author, until Slack no longer delivers them again.
+
+    Work that runs for the person at that moment stores nothing afterwards. Erasing twice has the
+    effect of erasing once.
+    """
+    queue = Queue(pool)
+    going: tuple[int, bool] = (0, False)
+    kept: DictRow = {}
+
+    async def ours(connection: AsyncConnection[DictRow]) -> dict[str, int]:
+        nonlocal going
+        going = await plan_deletions(
+            connection, queue, person, language, messages=messages, direct=direct
+        )
+        return await _erase_ours(connection, person)
+
+    async def left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
+        nonlocal kept
+        found = await connection.execute(_KEPT, _values(person))
+        [kept] = await found.fetchall()
+        conditions = dict.fromkeys(TABLES, _OF_PERSON)
+        counts = await count_each(connection, conditions, _values(person))
+        return {**counts, "procrastinate_jobs": kept["jobs"]}
+
+    erased = await erase(pool, person, also=ours, left=left)
+    log.info("erased a person: %d row(s), %d left", erased.total, sum(erased.left.values()))
+    return PersonErased(
+        at=erased.at,
+        counts=erased.counts,
+        left=erased.left,
+        files=going[0],
+        messages=going[1],
+        places=kept["places"],
+        operator=kept["operator"],
+        listed=kept["listed"],
+    )
+
+
+# What stays under a person's id, and jobs added during the erasing. Jobs with the argument `erased`
+# update what the person sees in Slack, and are deleted when they end.
+_KEPT: LiteralString = (
+    "SELECT (SELECT count(*) FROM forgotten_sources WHERE team_id = %(team)s"
+    " AND user_id = %(user)s) AS places,"
+    " (SELECT count(*) FROM operator_actions WHERE team_id = %(team)s AND user_id = %(user)s)"
+    " AS operator,"
+    " EXISTS (SELECT FROM workspace_policies WHERE team_id = %(team)s"
+    " AND %(user)s = ANY(people)) AS listed,"
+    " (SELECT count(*) FROM procrastinate_jobs WHERE status <> 'doing'"
+    " AND args->>'team' = %(team)s AND args->>'user' = %(user)s AND NOT args ? 'erased') AS jobs"
+)
+
+
+async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
+    values = _values(person)
+    # Stop what is being answered, and keep the ids of what Slack may deliver again.
+    blanked = await connection.execute(
+        "UPDATE inbox_events SET message = NULL, status = CASE status WHEN 'waiting' THEN"
+        " 'withdrawn' ELSE status END, interrupted = true, finished_at = COALESCE(finished_at,"
+        f" now()) WHERE {_OF_PERSON} AND message IS NOT NULL",
+        values,
+    )
+    jobs = await connection.execute(
+        "DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND args->>'team' = %(team)s"
+        " AND args->>'user' = %(user)s",
+        values,
+    )
+    counts = {"procrastinate_jobs": jobs.rowcount}
+    # Jobs that answer a thread are kept, because a running one deletes the answer it began to post.
+    # They no longer name the person: a failed job is kept for two weeks.
+    await connection.execute(
+        "UPDATE procrastinate_jobs SET person = NULL WHERE person = %(team)s || '.' || %(user)s",
+        values,
+    )
+    conditions = dict.fromkeys(TABLES, _OF_PERSON)
+    conditions["inbox_events"] += f" AND received_at < now() - interval '{_DELIVERED_AGAIN}'"
+    counts |= await delete_each(connection, conditions, values)
+    counts["inbox_events"] += blanked.rowcount
+    await connection.execute("SELECT forget_author_of_events()")
+    return counts
+
+
+async def _rows(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    select: LiteralString,
+    order: LiteralString,
+) -> list[dict[str, Any]]:
+    found = await connection.execute(
+        f"{select} WHERE {_OF_PERSON} ORDER BY {order}", _values(person)
+    )
+    return [_plain(row) for row in await found.fetchall()]
+
+
+def _plain(row: DictRow) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in row.items()
+    }
+
+
+def _values(person: Person) -> dict[str, str]:
+    return {"team": person.team_id, "user": person.user_id}

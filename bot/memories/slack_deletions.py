@@ -1,0 +1,312 @@
+"""Deletes an erased person's files and, on request, the app's messages to them, in Slack.
+
+The transaction that erases lists what is to be deleted. Jobs delete it within Slack's limits: no
+job waits for a limit, the next one continues. Nothing that is stored for this names the person.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.delivery.outbox import NOTICE_METADATA
+from bot.locale import Language, say
+from bot.logs import fault
+from bot.queue.queue import LEARNING, Queue
+from bot.slack.client import SLACK_FAULTS, error_code, patiently, retry_after
+from bot.slack.rate_limits import DELETE, Budgets
+from memory import Person, Pool, transaction
+
+log = logging.getLogger(__name__)
+
+DELETE_IN_SLACK = "delete_in_slack"
+_CALLS_AT_ONCE = 40
+_PAGE = 100
+_LISTED = 1_000
+_PAUSE_SECONDS = 15.0
+_AGAIN_SECONDS = 30.0
+_GIVEN_UP_AFTER = "7 days"
+_GONE = frozenset({"message_not_found", "file_not_found", "file_deleted", "thread_not_found"})
+
+
+async def note_file(connection: AsyncConnection[DictRow], person: Person, file: str) -> None:
+    """Store the id of a file with everything about a person, before it is sent to them."""
+    await connection.execute(
+        "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
+        (person.team_id, person.user_id, file),
+    )
+
+
+async def plan_deletions(
+    connection: AsyncConnection[DictRow],
+    queue: Queue,
+    person: Person,
+    language: Language,
+    *,
+    messages: bool,
+    direct: str | None = None,
+) -> tuple[int, bool]:
+    """List what is to be deleted, in the transaction that erases, before its rows are deleted.
+
+    `messages`: also the app's messages in the person's direct messages with it: in `direct`, or in
+    those that are known. Returns how many files there are, and whether messages will be deleted.
+    """
+    values = {"team": person.team_id, "user": person.user_id}
+    found = await connection.execute(
+        "SELECT 'file' AS kind, file_id AS ref FROM sent_files"
+        " WHERE team_id = %(team)s AND user_id = %(user)s"
+        " UNION ALL SELECT 'conversation', channel_id FROM ("
+        " SELECT channel_id FROM turns WHERE team_id = %(team)s AND user_id = %(user)s"
+        " UNION SELECT channel_id FROM inbox_events"
+        " WHERE team_id = %(team)s AND user_id = %(user)s"
+        " UNION SELECT channel_id FROM prompted WHERE team_id = %(team)s AND user_id = %(user)s"
+        ") AS known WHERE starts_with(channel_id, 'D')",
+        values,
+    )
+    rows = await found.fetchall()
+    files = [row["ref"] for row in rows if row["kind"] == "file"]
+    known = [row["ref"] for row in rows if row["kind"] == "conversation"]
+    channels = list(dict.fromkeys([*([direct] if direct else []), *known]))
+    listed = [("file", "", file) for file in files]
+    if messages:
+        listed += [("conversation", channel, "") for channel in channels]
+    if listed:
+        erasure = uuid4()
+        await connection.execute(
+            "INSERT INTO slack_erasures (id, team_id, channel_id, language, before) VALUES (%s, %s,"
+            " %s, %s, CASE WHEN %s THEN extract(epoch FROM now())::numeric(16, 6)::text END)",
+            (erasure, person.team_id, channels[0] if channels else None, language, messages),
+        )
+        await _list(connection, erasure, listed)
+        await _defer(connection, queue, person.team_id, erasure)
+    return len(files), messages and bool(channels)
+
+
+async def direct_message_with(client: AsyncWebClient, user: str) -> str | None:
+    """Return the id of the app's direct message with a person; None where there is none.
+
+    Raises what the Slack client raises.
+    """
+    cursor = ""
+    while True:
+        following = cursor
+        answer = await patiently(
+            lambda: client.users_conversations(types="im", limit=_LISTED, cursor=following or None)  # noqa: B023 - awaited in this round
+        )
+        for channel in answer.get("channels") or []:
+            if channel.get("user") == user:
+                return str(channel["id"])
+        cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+        if not cursor:
+            return None
+
+
+class SlackDeletions:
+    """Deletes in Slack what the table `slack_deletions` lists."""
+
+    def __init__(self, pool: Pool, queue: Queue, client: AsyncWebClient, bot_user_id: str) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._client = client
+        self._bot_user_id = bot_user_id
+        self._budgets = Budgets(pool)
+
+    async def work(self, team: str, erasure: str) -> None:
+        """Delete as much as Slack allows now, and leave the rest to another job.
+
+        A message reports the end if the person asked for it. What Slack has refused for a week is
+        given up.
+        """
+        key = UUID(erasure)
+        for _ in range(_CALLS_AT_ONCE):
+            row, begun = await self._next(key)
+            if begun is None:
+                return
+            try:
+                if row is None or begun["over"]:
+                    await self._end(key, begun)
+                    return
+                if row["kind"] in ("file", "message") and not await self._budgets.take(
+                    team, DELETE
+                ):
+                    await self._later(team, key, _PAUSE_SECONDS)
+                    return
+                await self._do(key, begun, row)
+            except SLACK_FAULTS as error:
+                code = error_code(error)
+                if code in ("", "ratelimited"):
+                    await self._later(team, key, _delay(error))
+                    return
+                log.warning("something was not deleted in Slack: %s", code)
+                if row is None:
+                    await self._drop(key)
+                    return
+                await self._done(key, row, failed=code not in _GONE)
+        await self._later(team, key, 0.0)
+
+    async def _next(self, erasure: UUID) -> tuple[DictRow | None, DictRow | None]:
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                "SELECT *, begun_at < now() - %s::interval AS over FROM slack_erasures"
+                " WHERE id = %s",
+                (_GIVEN_UP_AFTER, erasure),
+            )
+            begun = await found.fetchone()
+            # Messages before conversations, which add further ones, so that the list stays short.
+            found = await connection.execute(
+                "SELECT * FROM slack_deletions WHERE erasure = %s"
+                " ORDER BY array_position(ARRAY['file', 'message', 'thread', 'conversation'], kind)"
+                " LIMIT 1",
+                (erasure,),
+            )
+            return await found.fetchone(), begun
+
+    async def _do(self, erasure: UUID, begun: DictRow, row: DictRow) -> None:
+        channel, ref = row["channel"], row["ref"]
+        if row["kind"] == "file":
+            await self._client.files_delete(file=ref)
+            await self._done(erasure, row, files=1)
+        elif row["kind"] == "message":
+            await self._delete(channel, ref)
+            await self._done(erasure, row, messages=1)
+        else:
+            await self._look(erasure, begun, row)
+
+    async def _delete(self, channel: str, ts: str) -> None:
+        try:
+            await self._client.chat_delete(channel=channel, ts=ts)
+        except SlackApiError as error:
+            if error_code(error) != "streaming_state_conflict":
+                raise
+            await self._client.chat_stopStream(channel=channel, ts=ts)
+            await self._client.chat_delete(channel=channel, ts=ts)
+
+    async def _look(self, erasure: UUID, begun: DictRow, row: DictRow) -> None:
+        """List the app's own messages of a page, and the threads in it."""
+        channel, root = row["channel"], row["ref"]
+        more: dict[str, Any] = {"latest": begun["before"], "limit": _PAGE}
+        if row["cursor"]:
+            more["cursor"] = row["cursor"]
+        if root:
+            answer = await self._client.conversations_replies(channel=channel, ts=root, **more)
+        else:
+            answer = await self._client.conversations_history(channel=channel, **more)
+        cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+        listed = list(self._listed(channel, root, answer.get("messages") or []))
+        async with transaction(self._pool) as connection:
+            await _list(connection, erasure, listed)
+            where = "WHERE erasure = %s AND kind = %s AND channel = %s AND ref = %s"
+            key = (erasure, row["kind"], channel, root)
+            if cursor:
+                await connection.execute(
+                    f"UPDATE slack_deletions SET cursor = %s {where}", (cursor, *key)
+                )
+            else:
+                await connection.execute(f"DELETE FROM slack_deletions {where}", key)
+
+    def _listed(
+        self, channel: str, root: str, messages: Iterable[Mapping[str, Any]]
+    ) -> Iterable[tuple[str, str, str]]:
+        for message in messages:
+            ts = str(message.get("ts") or "")
+            if message.get("user") == self._bot_user_id and ts != root:
+                yield "message", channel, ts
+            if not root and message.get("reply_count"):
+                yield "thread", channel, ts
+
+    async def _done(
+        self,
+        erasure: UUID,
+        row: DictRow,
+        *,
+        files: int = 0,
+        messages: int = 0,
+        failed: bool = False,
+    ) -> None:
+        async with transaction(self._pool) as connection:
+            await connection.execute(
+                "WITH gone AS (DELETE FROM slack_deletions WHERE erasure = %(id)s"
+                " AND kind = %(kind)s AND channel = %(channel)s AND ref = %(ref)s)"
+                " UPDATE slack_erasures SET files = files + %(files)s,"
+                " messages = messages + %(messages)s, failed = failed + %(failed)s"
+                " WHERE id = %(id)s",
+                {
+                    "id": erasure,
+                    "kind": row["kind"],
+                    "channel": row["channel"],
+                    "ref": row["ref"],
+                    "files": files,
+                    "messages": messages,
+                    "failed": int(failed),
+                },
+            )
+
+    async def _end(self, erasure: UUID, begun: DictRow) -> None:
+        log.info(
+            "deleted in Slack after an erasure: %d file(s), %d message(s), %d not",
+            begun["files"],
+            begun["messages"],
+            begun["failed"],
+        )
+        language: Language = "ja" if begun["language"] == "ja" else "en"
+        unfinished = begun["failed"] or begun["over"]
+        if begun["channel_id"] and (begun["before"] or unfinished):
+            lines = []
+            if begun["before"]:
+                lines.append(say(language, "erase_deleted_messages", count=begun["messages"]))
+            if begun["files"]:
+                lines.append(say(language, "erase_deleted_files", count=begun["files"]))
+            key = "erase_deleted_not" if unfinished else "erase_deleted_yours"
+            text = "\n".join([*lines, say(language, key)])
+            await self._client.chat_postMessage(
+                channel=begun["channel_id"], text=text, metadata=NOTICE_METADATA
+            )
+        await self._drop(erasure)
+
+    async def _drop(self, erasure: UUID) -> None:
+        async with transaction(self._pool) as connection:
+            await connection.execute("DELETE FROM slack_erasures WHERE id = %s", (erasure,))
+
+    async def _later(self, team: str, erasure: UUID, delay: float) -> None:
+        async with transaction(self._pool) as connection:
+            await _defer(connection, self._queue, team, erasure, delay)
+
+
+def _delay(error: BaseException) -> float:
+    if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":
+        return retry_after(error)
+    log.warning("what is to be deleted in Slack waits: %s", fault(error))
+    return _AGAIN_SECONDS
+
+
+async def _list(
+    connection: AsyncConnection[DictRow], erasure: UUID, listed: list[tuple[str, str, str]]
+) -> None:
+    kinds, channels, refs = zip(*listed, strict=True) if listed else ((), (), ())
+    await connection.execute(
+        "INSERT INTO slack_deletions (erasure, kind, channel, ref)"
+        " SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING",
+        (erasure, list(kinds), list(channels), list(refs)),
+    )
+
+
+async def _defer(
+    connection: AsyncConnection[DictRow], queue: Queue, team: str, erasure: UUID, delay: float = 0.0
+) -> None:
+    await queue.defer(
+        connection,
+        DELETE_IN_SLACK,
+        queue=LEARNING,
+        lock=f"{DELETE_IN_SLACK}:{erasure}",
+        delay=delay,
+        team=team,
+        erasure=str(erasure),
+    )

@@ -1,0 +1,221 @@
+"""Changes that a model's tool makes for a person, each with the earlier state for its Undo.
+
+The earlier state is the value of the Undo button: nothing of it is stored. A setting is restored
+only while it is as the tool left it. The texts of a message that is not to be remembered are
+withheld first: nothing reads them, and no memory is formed of them. Undo ends that; they are
+deleted by a click, or a day later by the upkeep.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.conversation.history import delete_texts, end_withholding, withhold, withhold_scope
+from bot.conversation.quiet_threads import end_quiet, start_quiet
+from bot.locale import Language, say
+from bot.pipeline.formation import Learning
+from bot.slack.messages import Message
+from bot.users.incognito import add_span, take_back_span
+from bot.users.profiles import People
+from bot.users.settings import (
+    ConsentMode,
+    PersonSettings,
+    add_pause,
+    choose,
+    read_settings,
+    take_back_pause,
+)
+from bot.views.blocks import Payload, private
+from bot.views.time_forms import may_end_pause
+from bot.views.undoing import done_notice
+from memory import Person, Pool, lock_for_forgetting, person_transaction
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class ToolChanges:
+    """Changes made by the tools of one turn, each with the earlier state.
+
+    `pause` is what was added to the person's pauses (`added`, a multirange) and a digest of the
+    pauses since (`now`). `notices` and `language` are pairs: before and now. `quiet` is the key of
+    a thread, `withheld` the ids of turns. `incognito` holds the arguments of
+    `bot.users.incognito.take_back_span`.
+    """
+
+    pause: dict[str, str] | None = None
+    notices: list[bool] | None = None
+    language: list[str | None] | None = None
+    quiet: str | None = None
+    incognito: dict[str, str] | None = None
+    withheld: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any(asdict(self).values())
+
+    def value(self) -> str:
+        """Return the changes as a button's value: about 500 of Slack's 2,000 characters."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value})
+
+    @classmethod
+    def from_value(cls, value: str) -> ToolChanges:
+        """Read a button's value."""
+        return cls(**json.loads(value))
+
+
+class UndoableChanges:
+    """Makes changes and takes them back; each is one transaction of the person."""
+
+    def __init__(
+        self, pool: Pool, people: People, learning: Learning, *, consent: ConsentMode
+    ) -> None:
+        self._pool = pool
+        self._people = people
+        self._learning = learning
+        self._consent: ConsentMode = consent
+
+    async def pause(
+        self, person: Person, until: datetime | None, turn: UUID, done: ToolChanges
+    ) -> PersonSettings:
+        """Pause memory until a moment, None: until it is resumed; never for less than before.
+
+        The turn that asks for it is withheld. Raises `ValueError` for a moment that is past, or
+        more than ten years ahead.
+        """
+        if until is not None and not may_end_pause(until, datetime.now(UTC)):
+            raise ValueError("A pause ends later than now, and within ten years.")
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            earlier = done.pause["added"] if done.pause else "{}"
+            done.pause = await add_pause(connection, person, until, earlier=earlier)
+            done.withheld = _joined(done.withheld, await withhold(connection, [turn]))
+            settings = await read_settings(connection, person)
+        self._people.forget(person)
+        log.info("a person paused memory")
+        return settings
+
+    async def withhold(self, person: Person, turn: UUID, done: ToolChanges) -> None:
+        """Withhold a turn: nothing reads its texts, and no memory is formed of them."""
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            done.withheld = _joined(done.withheld, await withhold(connection, [turn]))
+
+    async def go_incognito(
+        self, message: Message, scope: str, turn: UUID, done: ToolChanges
+    ) -> None:
+        """Switch incognito on from a message on; the turns since then are withheld."""
+        person = message.person
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            earlier = done.incognito or {"added": "{}"}
+            begins, added = await add_span(
+                connection, person, scope, since=message.ts, earlier=earlier["added"]
+            )
+            done.incognito = {"scope": scope, **added, **_only(done.incognito, "began")}
+            turns = await withhold_scope(connection, person, scope, begins)
+            turns += await withhold(connection, [turn])
+            done.withheld = _joined(done.withheld, turns)
+        log.info("a person switched incognito on")
+
+    async def be_quiet(self, message: Message, done: ToolChanges) -> None:
+        """Answer in the message's thread only mentions of the app, until the next mention."""
+        async with person_transaction(self._pool, message.person) as connection:
+            if await start_quiet(connection, message):
+                done.quiet = message.thread
+
+    async def choose(self, person: Person, done: ToolChanges, **chosen: Any) -> None:
+        """Store ``notices`` and ``language``, as far as they are given."""
+        async with person_transaction(self._pool, person) as connection:
+            before = await read_settings(connection, person)
+            await _choose(connection, person, before, **chosen)
+        if "notices" in chosen:
+            first = done.notices[0] if done.notices else before.notices
+            done.notices = _changed([first, chosen["notices"]])
+        if "language" in chosen:
+            earlier = done.language[0] if done.language else before.language
+            done.language = _changed([earlier, chosen["language"]])
+        self._people.forget(person)
+
+    async def shown(self, person: Person, language: Language, *, done: ToolChanges) -> Payload:
+        """Return a message that says what was done, with the button that takes it back."""
+        async with person_transaction(self._pool, person) as connection:
+            settings = await read_settings(connection, person)
+        return done_notice(
+            language,
+            settings,
+            paused=done.pause is not None,
+            notices=done.notices is not None,
+            chose_language=done.language is not None,
+            quiet=done.quiet is not None,
+            incognito=done.incognito["scope"] if done.incognito else None,
+            withheld=json.dumps(done.withheld) if done.withheld else "",
+            undo=done.value(),
+        )
+
+    async def undone(self, person: Person, language: Language, value: str) -> Payload:
+        """Restore the earlier state of all that is still as the tool left it. Idempotent."""
+        done = ToolChanges.from_value(value)
+        parts: list[bool] = []
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            settings = await read_settings(connection, person)
+            if done.pause:
+                parts.append(await take_back_pause(connection, person, **done.pause))
+            chosen: dict[str, Any] = {}
+            if done.notices and settings.notices == done.notices[1]:
+                chosen["notices"] = done.notices[0]
+            if done.language and settings.language == done.language[1]:
+                chosen["language"] = done.language[0]
+            asked = [name for name in ("notices", "language") if getattr(done, name)]
+            parts += [name in chosen for name in asked]
+            if chosen:
+                await _choose(connection, person, settings, **chosen)
+            if done.incognito:
+                parts.append(await take_back_span(connection, person, **done.incognito))
+            if done.quiet:
+                parts.append(await end_quiet(connection, person, done.quiet))
+            turns = [UUID(one) for one in done.withheld]
+            ended = await end_withholding(connection, person, turns)
+            parts += [number < ended for number in range(len(turns))]
+            if (await read_settings(connection, person)).off(self._consent) is None:
+                await self._learning.catch_up(connection, person)
+        self._people.forget(person)
+        log.info("a person took back what a tool had changed")
+        left = "control_undone_partly" if any(parts) else "control_undone_already"
+        return private(say(language, "control_undone" if all(parts) else left))
+
+    async def deleted(self, person: Person, language: Language, value: str) -> Payload:
+        """Delete the texts of the turns that a button names, without an Undo."""
+        turns = [UUID(str(one)) for one in json.loads(value)]
+        async with person_transaction(self._pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            await delete_texts(connection, person, turns)
+        return private(say(language, "withheld_deleted"))
+
+
+async def _choose(
+    connection: AsyncConnection[DictRow], person: Person, now: PersonSettings, **chosen: Any
+) -> None:
+    wanted = {"notices": now.notices, "language": now.language, **chosen}
+    await choose(connection, person, retention_days=now.retention_days, **wanted)
+
+
+def _changed(pair: list[Any]) -> list[Any] | None:
+    return pair if pair[0] != pair[1] else None
+
+
+def _only(known: dict[str, str] | None, name: str) -> dict[str, str]:
+    return {name: known[name]} if known else {}
+
+
+def _joined(known: Sequence[str], new: Sequence[UUID]) -> list[str]:
+    return list(dict.fromkeys([*known, *map(str, new)]))

@@ -1,0 +1,1 @@
+"""Messages that tell a person of changes of their memories, with Undo."""

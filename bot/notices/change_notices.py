@@ -1,0 +1,215 @@
+"""Telling the person what was remembered: below the reply, or to them alone; never unasked anew.
+
+A notice is a row of ids and a job, made in the transaction that remembers: neither comes without
+the other, and a job that runs twice shows the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import tzinfo
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.notices.notice_messages import Later, NoticePlaces
+from bot.queue.queue import REPLIES, Queue
+from bot.slack.messages import API_TEAM
+from bot.users.profiles import People
+from bot.views.notices import Told, notice_payload
+from memory import (
+    Memory,
+    Person,
+    Pool,
+    changes_named,
+    open_questions,
+    person_transaction,
+    transaction,
+)
+
+SHOW = "show_notice"
+REPLY, NOTICE = "reply", "notice"
+_LATER_SECONDS = (4.0, 12.0)
+
+
+class ChangeNotices:
+    """The `change_notices` table, and what is shown of it."""
+
+    def __init__(
+        self, pool: Pool, queue: Queue, client: AsyncWebClient, people: People, *, stand_in: bool
+    ) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._places = NoticePlaces(pool, client, stand_in=stand_in)
+        self._people = people
+
+    async def announce(
+        self,
+        connection: AsyncConnection[DictRow],
+        person: Person,
+        turn: UUID,
+        changes: Sequence[UUID],
+        questions: Sequence[UUID] = (),
+    ) -> None:
+        """Show the person changes and questions once the caller's transaction is committed.
+
+        Callers of POST /ask are shown none: they are in no conversation of Slack.
+        """
+        if not (changes or questions) or person.team_id == API_TEAM:
+            return
+        notice = uuid4()
+        await connection.execute(
+            "INSERT INTO change_notices (id, team_id, user_id, turn_id, changes, questions)"
+            " VALUES (%s, %s, %s, %s, %s, %s)",
+            (notice, person.team_id, person.user_id, turn, list(changes), list(questions)),
+        )
+        await self._show_later(connection, person, notice)
+
+    async def withdraw(
+        self,
+        connection: AsyncConnection[DictRow],
+        person: Person,
+        memories: Sequence[Memory] | None,
+    ) -> None:
+        """Let what stands below replies be shown anew, without memories that are being forgotten.
+
+        What one person alone saw cannot be changed. With None it is all of the person's.
+        """
+        found = await connection.execute(
+            "SELECT DISTINCT ON (turn_id) id FROM change_notices WHERE team_id = %(team)s"
+            " AND user_id = %(user)s AND (%(keys)s::text[] IS NULL OR changes && ARRAY("
+            " SELECT c.id FROM memory_changes c WHERE c.team_id = %(team)s"
+            " AND c.user_id = %(user)s AND c.key = ANY(%(keys)s)))",
+            {
+                "team": person.team_id,
+                "user": person.user_id,
+                "keys": None if memories is None else [memory.key for memory in memories],
+            },
+        )
+        who = {"team": person.team_id, "user": person.user_id}
+        notices = [row["id"] for row in await found.fetchall()]
+        jobs = {_lock(notice): {**who, "notice": str(notice)} for notice in notices}
+        await self._queue.defer_each(connection, SHOW, jobs, queue=REPLIES)
+
+    async def renew(self, connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
+        """Let what is told of a turn be shown below its reply again, which was written over."""
+        found = await connection.execute(
+            "SELECT id FROM change_notices WHERE turn_id = %s AND team_id = %s AND user_id = %s"
+            " ORDER BY made_at DESC LIMIT 1",
+            (turn, person.team_id, person.user_id),
+        )
+        if row := await found.fetchone():
+            await self._show_later(connection, person, row["id"])
+
+    async def _show_later(
+        self,
+        connection: AsyncConnection[DictRow],
+        person: Person,
+        notice: UUID | str,
+        *,
+        delay: float = 0.0,
+    ) -> None:
+        await self._queue.defer(
+            connection,
+            SHOW,
+            queue=REPLIES,
+            lock=_lock(notice),
+            delay=delay,
+            team=person.team_id,
+            user=person.user_id,
+            notice=str(notice),
+        )
+
+    async def show(self, team: str, user: str, notice: str) -> None:
+        """Show one notice; raises what Slack raised where a later attempt may do better.
+
+        While Slack's limits have room for answers only it is put off, and holds up nothing.
+        """
+        person = Person(team, user)
+        turn = await self._places.of_notice(person, notice)
+        settings = await self._people.settings(person)
+        if turn is None or not (settings.notices or await self._was_shown(person, notice)):
+            return
+        below = await self.told(person, f"{REPLY} {turn.id}")
+        try:
+            in_reply = await self._places.below_reply(person, turn, settings, below, waits=False)
+        except Later:
+            async with transaction(self._pool) as connection:
+                delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
+                await self._show_later(connection, person, notice, delay=delay)
+            return
+        # What only one person sees cannot be changed or looked up: it is shown once.
+        if not in_reply and not await self._was_shown(person, notice):
+            told = await self.told(person, f"{NOTICE} {notice}")
+            if told:
+                payload = notice_payload(settings.reads(turn.text or ""), told, settings.zone)
+                await self._places.alone(person, turn, payload)
+        async with person_transaction(self._pool, person) as connection:
+            await connection.execute(
+                "UPDATE change_notices SET shown_at = now() WHERE id = %s AND shown_at IS NULL",
+                (UUID(notice),),
+            )
+
+    async def _was_shown(self, person: Person, notice: str) -> bool:
+        async with person_transaction(self._pool, person) as connection:
+            found = await connection.execute(
+                "SELECT FROM change_notices WHERE id = %s AND shown_at IS NOT NULL",
+                (UUID(notice),),
+            )
+            return await found.fetchone() is not None
+
+    async def show_in_reply(self, person: Person, turn_id: str) -> None:
+        """Show anew what stands below a reply, after something of it was undone or answered."""
+        turn = await self._places.of_id(person, turn_id)
+        if turn is not None:
+            below = await self.told(person, f"{REPLY} {turn.id}")
+            settings = await self._people.settings(person)
+            await self._places.below_reply(person, turn, settings, below)
+
+    async def zone(self, person: Person) -> tzinfo:
+        """Return the person's time zone."""
+        return (await self._people.settings(person)).zone
+
+    async def add(self, person: Person, where: str, change: UUID) -> None:
+        """Let what is told in a place tell of one more change: what a person's answer did."""
+        place, _, name = where.partition(" ")
+        if place not in (REPLY, NOTICE):
+            return
+        condition = "turn_id = %s" if place == REPLY else "id = %s"
+        async with person_transaction(self._pool, person) as connection:
+            await connection.execute(
+                "UPDATE change_notices SET changes = changes || %s WHERE id = (SELECT id"
+                f" FROM change_notices WHERE {condition} AND team_id = %s AND user_id = %s"
+                " ORDER BY made_at DESC LIMIT 1)",
+                (change, UUID(name), person.team_id, person.user_id),
+            )
+
+    async def told(self, person: Person, where: str) -> Told:
+        """Return what a notice tells, or all those below a reply; `where` names one or the other.
+
+        Raises `ValueError` for words that name neither.
+        """
+        place, _, name = where.partition(" ")
+        condition = "turn_id = %s" if place == REPLY else "id = %s"
+        async with person_transaction(self._pool, person) as connection:
+            found = await connection.execute(
+                f"SELECT changes, questions FROM change_notices WHERE {condition}"
+                " AND team_id = %s AND user_id = %s ORDER BY made_at",
+                (UUID(name), person.team_id, person.user_id),
+            )
+            notices = await found.fetchall()
+        changes = [identity for row in notices for identity in row["changes"]]
+        asked = {identity for row in notices for identity in row["questions"]}
+        questions = await open_questions(self._pool, person) if asked else []
+        return Told(
+            where=where,
+            entries=tuple(await changes_named(self._pool, person, changes)),
+            questions=tuple(one for one in questions if one.id in asked),
+        )
+
+
+def _lock(notice: UUID | str) -> str:
+    return f"{SHOW}:{notice}"

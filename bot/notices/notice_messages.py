@@ -1,0 +1,240 @@
+"""Where a notice of changes stands: below the reply it belongs to, or before one pair of eyes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.delivery.ephemeral import ephemeral_thread
+from bot.delivery.outbox import turn_metadata
+from bot.pipeline.links import has_unlinked
+from bot.slack.client import error_code, patiently
+from bot.slack.rate_limits import UPDATE, Budgets
+from bot.users.settings import PersonSettings, Standing
+from bot.views.blocks import Block, Payload
+from bot.views.notices import Told
+from bot.views.reply import (
+    Note,
+    fallback,
+    footer,
+    late_line,
+    message_blocks,
+    noted,
+    room_below,
+    text_length,
+    told_blocks,
+    without_told,
+)
+from memory import DM, CredentialKind, Person, Pool, is_redacted, person_transaction
+
+log = logging.getLogger(__name__)
+
+# Refused for a reason that the next attempt meets again: the conversation or the person is gone.
+_NOWHERE = frozenset(
+    {
+        "channel_not_found",
+        "is_archived",
+        "not_in_channel",
+        "user_not_in_channel",
+        "thread_not_found",
+        "messages_tab_disabled",
+        "account_inactive",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldTurn:
+    """The turn a notice belongs to; `text` is its reply where one message holds all of it."""
+
+    id: UUID
+    channel: str
+    thread_ts: str
+    audience: str
+    reply_ts: str
+    part: int
+    text: str | None
+    drew_on: bool
+    introduces: bool
+    question_ts: str
+    late: bool
+    note: Note | None
+    left_out: tuple[CredentialKind, ...]
+    rates: bool
+
+    @property
+    def in_dm_reply(self) -> bool:
+        """Whether the notice can stand below the reply: nobody else sees that."""
+        return self.audience == DM and bool(self.reply_ts)
+
+    @property
+    def has_reply(self) -> bool:
+        """Whether the turn's thread has a reply: its answer, or its question if that is one."""
+        return bool(self.reply_ts) or self.question_ts != self.thread_ts
+
+
+class Later(Exception):
+    """Slack's limits leave no room for a notice now: show it later."""
+
+
+class NoticePlaces:
+    """Reads the turns that notices belong to, and puts notices where they can stand."""
+
+    def __init__(self, pool: Pool, client: AsyncWebClient, *, stand_in: bool) -> None:
+        self._pool = pool
+        self._client = client
+        self._budgets = Budgets(pool)
+        self._stand_in = stand_in
+
+    async def of_notice(self, person: Person, notice: str) -> ToldTurn | None:
+        """Return the turn a notice belongs to, if it is still there."""
+        of_notice = "id = (SELECT turn_id FROM change_notices WHERE id = %s)"
+        return await self._turn(person, of_notice, notice)
+
+    async def of_id(self, person: Person, turn: str) -> ToldTurn | None:
+        """Return a turn, if it is still there."""
+        return await self._turn(person, "id = %s", turn)
+
+    async def _turn(self, person: Person, condition: str, name: str) -> ToldTurn | None:
+        async with person_transaction(self._pool, person) as connection:
+            found = await connection.execute(
+                "SELECT id, channel_id, thread, audience, reply_ts, reply, recalled, EXISTS (SELECT"
+                " FROM person_settings s WHERE s.team_id = turns.team_id AND s.user_id ="
+                " turns.user_id AND s.told_at BETWEEN intended_at AND ended_at) AS introduces,"
+                " question_ts, reply_note, left_out, model IS NOT NULL AS rates,"
+                " EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
+                " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
+                " AND e.late) AS late FROM turns"
+                f" WHERE {condition} AND team_id = %s AND user_id = %s",
+                (UUID(name), person.team_id, person.user_id),
+            )
+            row = await found.fetchone()
+        if row is None:
+            return None
+        posted = row["reply_ts"]
+        return ToldTurn(
+            id=row["id"],
+            channel=row["channel_id"],
+            thread_ts=row["thread"].split(".", 2)[2],
+            audience=row["audience"],
+            reply_ts=posted[-1] if posted else "",
+            part=max(len(posted) - 1, 0),
+            # Of an answer in several messages it is not known which part the last one holds; one
+            # that repeated a credential is not stored as it was posted.
+            text=None if len(posted) != 1 or is_redacted(row["reply"] or "") else row["reply"],
+            drew_on=bool(row["recalled"]),
+            introduces=row["introduces"],
+            question_ts=row["question_ts"],
+            late=row["late"],
+            note=row["reply_note"],
+            left_out=tuple(row["left_out"]),
+            rates=row["rates"],
+        )
+
+    async def below_reply(
+        self,
+        person: Person,
+        turn: ToldTurn,
+        settings: PersonSettings,
+        told: Told,
+        *,
+        waits: bool = True,
+    ) -> bool:
+        """Put everything that is told of a turn below its reply; False where that cannot be.
+
+        Raises `Later` where it may not wait and Slack's limits leave room for answers only.
+        """
+        if not turn.in_dm_reply:
+            return False
+        try:
+            text, blocks = await self._reply(turn, settings, told)
+            if not blocks:
+                return False
+            if waits:
+                await asyncio.sleep(await self._budgets.reserve(person.team_id, UPDATE))
+            elif not await self._budgets.take_spare(person.team_id, UPDATE):
+                raise Later
+            await patiently(
+                lambda: self._client.chat_update(
+                    channel=turn.channel,
+                    ts=turn.reply_ts,
+                    text=text,
+                    blocks=blocks,
+                    metadata=turn_metadata(turn.id, turn.part),
+                )
+            )
+        except SlackApiError as error:
+            if not error_code(error):
+                raise
+            log.info("a notice could not stand below its reply: %s", error_code(error))
+            return False
+        return True
+
+    async def _reply(
+        self, turn: ToldTurn, settings: PersonSettings, told: Told
+    ) -> tuple[str, list[Block]]:
+        """Return a reply's last message as it is to be, its text and blocks; none if it is gone."""
+        language = settings.reads(turn.text or "")
+        drew_on = turn.id if turn.drew_on else None
+        if turn.text is None:
+            message = await self._standing_there(turn)
+            kept = without_told(message.get("blocks") or [])
+            room = room_below(text_length(kept))
+            new = told_blocks(language, drew_on=drew_on, told=told, room=room, zone=settings.zone)
+            return fallback(str(message.get("text") or "")), [*kept, *new] if kept else []
+        text = noted(language, turn.text, turn.note, turn.left_out)
+        if turn.late:
+            text = f"{late_line(language, turn.question_ts, settings.time_zone)}\n\n{text}"
+        below = footer(
+            language,
+            stand_in=self._stand_in,
+            standing=Standing(settings=PersonSettings()) if turn.introduces else None,
+            drew_on=drew_on,
+            rates=turn.id if turn.rates else None,
+            unlinked=has_unlinked(text),
+            told=told,
+            room=room_below(len(text)),
+            zone=settings.zone,
+        )
+        return fallback(text), message_blocks(text, below)
+
+    async def _standing_there(self, turn: ToldTurn) -> dict[str, Any]:
+        """Return the message as Slack has it: its text was forgotten here, or is only a part."""
+        answer = await patiently(
+            lambda: self._client.conversations_replies(
+                channel=turn.channel,
+                ts=turn.thread_ts,
+                oldest=turn.reply_ts,
+                latest=turn.reply_ts,
+                inclusive=True,
+                limit=2,
+            )
+        )
+        found = [m for m in answer.get("messages") or [] if m.get("ts") == turn.reply_ts]
+        return dict(found[0]) if found else {}
+
+    async def alone(self, person: Person, turn: ToldTurn, payload: Payload) -> None:
+        """Show a notice to the turn's person alone, in its thread if that has a reply.
+
+        Each call shows it once.
+        """
+        try:
+            await patiently(
+                lambda: self._client.chat_postEphemeral(
+                    channel=turn.channel,
+                    user=person.user_id,
+                    thread_ts=ephemeral_thread(turn.thread_ts, has_reply=turn.has_reply),
+                    text=payload["text"],
+                    blocks=payload["blocks"],
+                )
+            )
+        except SlackApiError as error:
+            if error_code(error) not in _NOWHERE:
+                raise
+            log.info("a notice had nowhere to stand: %s", error_code(error))

@@ -1,1 +1,0 @@
-"""What a person sees of their own memory, and does with it."""

@@ -1,0 +1,1 @@
+"""Messages that Slack did not deliver during an outage."""

@@ -1,0 +1,205 @@
+"""After an outage longer than Slack's retries: what was written meanwhile is read and answered."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.logs import fault
+from bot.pipeline.backfill.messages import Place, Reading
+from bot.pipeline.backfill.window import CATCH_UP
+from bot.queue.jobs import Limits
+from bot.queue.queue import REPLIES, Queue
+from bot.slack.audiences import Kind
+from bot.slack.client import SLACK_FAULTS, error_code, retry_after
+from memory import Pool, transaction
+
+log = logging.getLogger(__name__)
+
+READ_ON = "catch_up_reading"
+_FARTHEST_SECONDS = 86_400.0
+_OVERLAP_SECONDS = 60.0
+_FOLLOWED_DAYS = 7
+_FOLLOWED_THREADS = 500
+# Slack lets an app read fifty times a minute, and the turns read too.
+_PAGES_AT_ONCE = 20
+_PAUSE_SECONDS = 30.0
+_AGAIN_SECONDS = 10.0
+_CONVERSATIONS = 200
+# What is answered sooner needs no word about it.
+_LATE_SECONDS = 60.0
+_RECENT_DM, _THREAD, _OTHER_DM, _CHANNEL = range(4)
+
+
+class CatchingUp:
+    """The `catching_up` table: first what is to be read is listed, then it is read, in jobs.
+
+    No job waits for Slack's limits: it ends, and goes on where it was when Slack lets it.
+    """
+
+    def __init__(self, pool: Pool, queue: Queue, reading: Reading, client: AsyncWebClient) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._reading = reading
+        self._client = client
+
+    async def plan(self, team: str, since: str, cursor: str = "") -> None:
+        """List the conversations and followed threads to read from `since`, a Unix time, on.
+
+        A day is the farthest that is gone back.
+        """
+        oldest = max(float(since) - _OVERLAP_SECONDS, time.time() - _FARTHEST_SECONDS)
+        try:
+            answer = await self._client.users_conversations(
+                types="im,mpim,private_channel,public_channel",
+                exclude_archived=True,
+                limit=_CONVERSATIONS,
+                cursor=cursor or None,
+            )
+        except SLACK_FAULTS as error:
+            await self._later(
+                CATCH_UP, team, _delay(error), since=since, **({"cursor": cursor} if cursor else {})
+            )
+            return
+        following = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+        async with transaction(self._pool) as connection:
+            followed = await _followed(connection, team)
+            recent = {place.channel_id for place in followed}
+            if not cursor:
+                for place in followed:
+                    await _list(connection, place, f"{oldest:.6f}", _THREAD)
+            for channel in answer.get("channels") or []:
+                place = Place(team_id=team, channel_id=str(channel["id"]))
+                await _list(connection, place, f"{oldest:.6f}", _rank(channel, recent))
+            if following:
+                await self._defer(connection, CATCH_UP, team, 0.0, since=since, cursor=following)
+            await self._defer(connection, READ_ON, team, 0.0)
+
+    async def read_on(self, team: str) -> None:
+        """Read what is listed, the likeliest first, as far as Slack's limits allow; go on later."""
+        for _ in range(_PAGES_AT_ONCE):
+            row = await self._next(team)
+            if row is None:
+                return
+            place = Place(team_id=team, channel_id=row["channel_id"], thread_ts=row["thread_ts"])
+            try:
+                messages, cursor = await self._reading.page(place, row["oldest"], row["cursor"])
+                # A thread is returned with its first message, however old.
+                messages = [found for found in messages if _is_newer(found, row["oldest"])]
+                kind = await self._reading.kind(place) if messages else None
+            except SLACK_FAULTS as error:
+                if _may_pass(error):
+                    await self._later(READ_ON, team, _delay(error))
+                    return
+                log.info("a conversation was not caught up with: %s", error_code(error))
+                messages, cursor, kind = [], "", None
+            if kind is not None:
+                for found in messages:
+                    await self._take(place, kind, row["oldest"], found)
+            await self._done(row, cursor)
+        await self._later(READ_ON, team, _PAUSE_SECONDS)
+
+    async def _take(self, place: Place, kind: Kind, oldest: str, found: Mapping[str, Any]) -> None:
+        ts = str(found["ts"])
+        late = time.time() - float(ts) > _LATE_SECONDS
+        stored = await self._reading.store(place, kind, found, late=late)
+        if found.get("reply_count") and not place.thread_ts and (stored or kind.direct):
+            thread = Place(team_id=place.team_id, channel_id=place.channel_id, thread_ts=ts)
+            async with transaction(self._pool) as connection:
+                await _list(connection, thread, oldest, _THREAD)
+
+    async def _next(self, team: str) -> DictRow | None:
+        async with transaction(self._pool) as connection:
+            await connection.execute(
+                "DELETE FROM catching_up WHERE team_id = %s AND oldest::float < %s",
+                (team, time.time() - 2 * _FARTHEST_SECONDS),
+            )
+            found = await connection.execute(
+                "SELECT * FROM catching_up WHERE team_id = %s"
+                " ORDER BY rank, channel_id DESC, thread_ts DESC LIMIT 1",
+                (team,),
+            )
+            return await found.fetchone()
+
+    async def _done(self, row: DictRow, cursor: str) -> None:
+        key = (row["team_id"], row["channel_id"], row["thread_ts"])
+        where = "WHERE team_id = %s AND channel_id = %s AND thread_ts = %s"
+        async with transaction(self._pool) as connection:
+            if cursor:
+                await connection.execute(
+                    f"UPDATE catching_up SET cursor = %s {where}", (cursor, *key)
+                )
+            else:
+                await connection.execute(f"DELETE FROM catching_up {where}", key)
+
+    async def _later(self, name: str, team: str, delay: float, **arguments: str) -> None:
+        async with transaction(self._pool) as connection:
+            await self._defer(connection, name, team, delay, **arguments)
+
+    async def _defer(
+        self,
+        connection: AsyncConnection[DictRow],
+        name: str,
+        team: str,
+        delay: float,
+        **arguments: str,
+    ) -> None:
+        await self._queue.defer(
+            connection,
+            name,
+            queue=REPLIES,
+            lock=f"{name}:{team}",
+            delay=delay,
+            behind=False,
+            limits=Limits(),
+            team=team,
+            **arguments,
+        )
+
+
+def _is_newer(found: Mapping[str, Any], oldest: str) -> bool:
+    return float(found.get("ts") or 0) > float(oldest)
+
+
+def _rank(channel: Mapping[str, Any], recent: set[str]) -> int:
+    """Return when a listed conversation is read. The list does not fully say what kind it is."""
+    if not channel.get("is_im"):
+        return _CHANNEL
+    return _RECENT_DM if channel["id"] in recent else _OTHER_DM
+
+
+async def _followed(connection: AsyncConnection[DictRow], team: str) -> list[Place]:
+    found = await connection.execute(
+        "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
+        (team, _FOLLOWED_DAYS, _FOLLOWED_THREADS),
+    )
+    keys = [row["thread"].split(".", 2) for row in await found.fetchall()]
+    return [Place(team_id=team, channel_id=channel, thread_ts=root) for _, channel, root in keys]
+
+
+async def _list(connection: AsyncConnection[DictRow], place: Place, oldest: str, rank: int) -> None:
+    # An entry of an earlier outage begins earlier and is kept. Earlier versions, which took `kind`
+    # from the list of conversations, read that column.
+    await connection.execute(
+        "INSERT INTO catching_up (team_id, channel_id, thread_ts, kind, oldest, rank)"
+        " VALUES (%s, %s, %s, '', %s, %s) ON CONFLICT DO NOTHING",
+        (place.team_id, place.channel_id, place.thread_ts, oldest, rank),
+    )
+
+
+def _may_pass(error: BaseException) -> bool:
+    return error_code(error) in ("", "ratelimited")
+
+
+def _delay(error: BaseException) -> float:
+    if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":
+        return retry_after(error)
+    log.warning("what was missed could not be read: %s", error_code(error) or fault(error))
+    return _AGAIN_SECONDS

@@ -1,0 +1,134 @@
+"""Reading messages in Slack that were not delivered, or not in time, and storing them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.conversation import unrelated_replies as overhearing
+from bot.conversation.inbox import THREAD_SETTING, Inbox
+from bot.queue.queue import REPLIES, Queue
+from bot.slack.audiences import Audiences, Kind
+from bot.slack.client import error_code, retry_after
+from bot.slack.messages import found_message
+from memory import InvalidNamespace, Pool, transaction
+
+log = logging.getLogger(__name__)
+
+# Slack gives fewer to apps whose reading it limits.
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A conversation, or one thread of it where `thread_ts` is not empty."""
+
+    team_id: str
+    channel_id: str
+    thread_ts: str = ""
+
+
+class Reading:
+    """Reads what stands in a place. Nothing waits for Slack's limits here: jobs are put off."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        queue: Queue,
+        inbox: Inbox,
+        audiences: Audiences,
+        client: AsyncWebClient,
+        bot_user_id: str,
+    ) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._inbox = inbox
+        self._audiences = audiences
+        self._client = client
+        self._bot_user_id = bot_user_id
+
+    async def page(
+        self, place: Place, oldest: str, cursor: str = ""
+    ) -> tuple[Sequence[Mapping[str, Any]], str]:
+        """Return some of the messages after `oldest`, and the cursor of the next page, if any.
+
+        Raises what the Slack client raises.
+        """
+        more: dict[str, Any] = {"oldest": oldest, "limit": PAGE}
+        if cursor:
+            more["cursor"] = cursor
+        if place.thread_ts:
+            answer = await self._client.conversations_replies(
+                channel=place.channel_id, ts=place.thread_ts, **more
+            )
+        else:
+            answer = await self._client.conversations_history(channel=place.channel_id, **more)
+        following = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+        return answer.get("messages") or [], str(following)
+
+    async def kind(self, place: Place) -> Kind:
+        """Return what Slack says now about the conversation in which messages were found.
+
+        A delivered event says whether its conversation is shared; a message that is read does not.
+        Raises the errors of the Slack client.
+        """
+        return await self._audiences.look_up(place.team_id, place.channel_id)
+
+    async def store(
+        self, place: Place, kind: Kind, found: Mapping[str, Any], *, late: bool
+    ) -> bool:
+        """Store a message as if it had been delivered; False where it is none to be answered."""
+        try:
+            message = found_message(
+                found,
+                team_id=place.team_id,
+                channel_id=place.channel_id,
+                bot_user_id=self._bot_user_id,
+                is_dm=kind.direct,
+                is_shared=kind.shared,
+            )
+        except InvalidNamespace:
+            return False
+        return message is not None and await self._inbox.store(message, late=late)
+
+    async def overheard(self, thread: str) -> None:
+        """Read the follow-ups that were delivered before the mention they follow."""
+        team, channel, root = thread.split(".", 2)
+        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
+            wanted = set(await overhearing.places(connection, thread))
+        place, cursor = Place(team_id=team, channel_id=channel, thread_ts=root), ""
+        while wanted:
+            try:
+                # Slack leaves out the message at `oldest` itself.
+                before = f"{float(min(wanted)) - 0.000001:.6f}"
+                messages, cursor = await self.page(place, before, cursor)
+                kind = await self.kind(place)
+            except SlackApiError as error:
+                if error_code(error) != "ratelimited":
+                    raise
+                await self._put_off(thread, retry_after(error))
+                return
+            for found in messages:
+                if found.get("ts") in wanted:
+                    wanted.discard(str(found["ts"]))
+                    await self.store(place, kind, found, late=False)
+            if not cursor:
+                break
+        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
+            await overhearing.forget(connection, thread)
+
+    async def _put_off(self, thread: str, delay: float) -> None:
+        async with transaction(self._pool) as connection:
+            await self._queue.defer(
+                connection,
+                overhearing.READ,
+                queue=REPLIES,
+                lock=f"{overhearing.READ}:{thread}",
+                delay=delay,
+                thread=thread,
+            )

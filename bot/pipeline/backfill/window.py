@@ -1,0 +1,99 @@
+"""Since when somebody listens to Slack: the `listening` table.
+
+Slack delivers an event again for about six minutes. Where nobody who could store it listened for
+longer, what was written meanwhile is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import DictRow
+
+from bot.cancellation import ended
+from bot.conversation import unrelated_replies as overhearing
+from bot.logs import fault
+from bot.queue.queue import REPLIES, Queue
+from bot.slack.audiences import forget_kinds
+from bot.slack.client import GAP_SECONDS
+from memory import Pool, transaction
+
+log = logging.getLogger(__name__)
+
+CATCH_UP = "catch_up"
+MARK_SECONDS = 20.0
+_WAIT_SECONDS = 10.0
+
+
+class Listening:
+    """Marks, from every front that could receive and store, that somebody listens."""
+
+    def __init__(
+        self, pool: Pool, queue: Queue, team_id: str, *, connected: Callable[[], Awaitable[bool]]
+    ) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._team_id = team_id
+        self._connected = connected
+
+    async def mark(self) -> None:
+        """Record that a front receives events; after too long a gap, defer catching up.
+
+        Of several fronts only the first to return defers it: the others find its mark. The known
+        kinds of conversations are forgotten, because events about their changes were missed.
+        """
+        team = self._team_id
+        async with transaction(self._pool, wait=_WAIT_SECONDS) as connection:
+            found = await connection.execute(
+                "SELECT extract(epoch FROM heard_at)::text AS heard,"
+                " extract(epoch FROM now() - heard_at)::float AS gap"
+                " FROM listening WHERE team_id = %s FOR UPDATE",
+                (team,),
+            )
+            row = await found.fetchone()
+            await connection.execute(
+                "INSERT INTO listening (team_id, heard_at) VALUES (%s, now())"
+                " ON CONFLICT (team_id) DO UPDATE SET heard_at = now()",
+                (team,),
+            )
+            if row is not None and row["gap"] > GAP_SECONDS:
+                log.warning("nobody listened for %d minutes: catching up", row["gap"] // 60)
+                await forget_kinds(connection, team)
+                await self._queue.defer(
+                    connection,
+                    CATCH_UP,
+                    queue=REPLIES,
+                    lock=f"{CATCH_UP}:{team}",
+                    team=team,
+                    since=row["heard"],
+                )
+            await _sweep(connection)
+
+    @asynccontextmanager
+    async def marked(self) -> AsyncIterator[None]:
+        """Mark at once and every `MARK_SECONDS`, while Slack is connected and PostgreSQL there."""
+        task = asyncio.create_task(self._mark_on(), name="listening")
+        try:
+            yield
+        finally:
+            await ended(task)
+
+    async def _mark_on(self) -> None:
+        while True:
+            try:
+                if await self._connected():
+                    await self.mark()
+            except OperationalError as error:
+                log.warning("that somebody listens was not marked: %s", fault(error))
+            await asyncio.sleep(MARK_SECONDS)
+
+
+async def _sweep(connection: AsyncConnection[DictRow]) -> None:
+    """Take away what has had its time, whoever it is of."""
+    await overhearing.sweep(connection)
+    await connection.execute("DELETE FROM notices WHERE expires_at < now()")
+    await connection.execute("DELETE FROM token_use WHERE day < current_date - 40")

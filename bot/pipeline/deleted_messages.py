@@ -1,0 +1,89 @@
+"""Taking away the answers to messages that were deleted before these were whole."""
+
+from __future__ import annotations
+
+import logging
+
+from psycopg.rows import DictRow
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.conversation.inbox import THREAD_SETTING
+from bot.delivery.outbox import claimed, own_among
+from bot.delivery.sessions import Sessions
+from bot.logs import fault
+from bot.slack.client import SLACK_FAULTS, delete_message, error_code, patiently
+from memory import Pool, measured, transaction
+
+log = logging.getLogger(__name__)
+
+
+class Withdrawals:
+    """Leaves nothing of a withdrawn message's answer, in Slack or in `turns`."""
+
+    def __init__(
+        self, pool: Pool, client: AsyncWebClient, bot_user_id: str, sessions: Sessions
+    ) -> None:
+        self._pool = pool
+        self._client = client
+        self._bot_user_id = bot_user_id
+        self._sessions = sessions
+
+    @measured("withdrawals")
+    async def clear(self, thread: str) -> None:
+        """Take away what stands in `thread` for messages that were withdrawn while answered."""
+        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
+            found = await connection.execute(
+                "SELECT turns.id, turns.team_id, turns.channel_id, question_ts, reply_ts,"
+                " extract(epoch FROM posting_since)::float8 AS since"
+                " FROM turns JOIN inbox_events events"
+                " ON events.team_id = turns.team_id AND events.channel_id = turns.channel_id"
+                " AND events.ts = turns.question_ts WHERE turns.thread = %s"
+                " AND turns.status = 'answering' AND events.status = 'withdrawn'",
+                (thread,),
+            )
+            rows = await found.fetchall()
+            known = await claimed(connection, thread) if rows else frozenset()
+        for row in rows:
+            thread_ts = thread.rpartition(f"{row['channel_id']}.")[2]
+            times = [*row["reply_ts"], *await self._lost(row, thread_ts, known)]
+            for ts in times:
+                await self._delete(row["channel_id"], ts)
+            # The worker that answered may have died.
+            await self._sessions.activate(row["team_id"], row["channel_id"], thread_ts)
+            async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
+                await connection.execute(
+                    "UPDATE turns SET status = 'stopped', question = '', words = '', reply = NULL,"
+                    " ended_at = now(), formed_at = now() WHERE id = %s",
+                    (row["id"],),
+                )
+
+    async def _lost(self, row: DictRow, thread_ts: str, known: frozenset[str]) -> list[str]:
+        """Return what a worker may have posted that did not come to note it."""
+        if row["since"] is None:
+            return []
+        try:
+            answer = await patiently(
+                lambda: self._client.conversations_replies(
+                    channel=row["channel_id"],
+                    ts=thread_ts,
+                    oldest=row["question_ts"],
+                    include_all_metadata=True,
+                    limit=200,
+                )
+            )
+        except SLACK_FAULTS as error:
+            log.warning("a thread could not be looked at: %s", error_code(error) or fault(error))
+            return []
+        return own_among(
+            [m for m in answer.get("messages") or [] if m["ts"] > row["question_ts"]],
+            bot_user_id=self._bot_user_id,
+            turn_id=row["id"],
+            since=row["since"],
+            claimed=known,
+        )
+
+    async def _delete(self, channel: str, ts: str) -> None:
+        try:
+            await delete_message(self._client, channel, ts)
+        except SLACK_FAULTS as error:
+            log.warning("a reply was not deleted: %s", error_code(error) or fault(error))

@@ -1,0 +1,202 @@
+"""Remembering, after the reply: one formation for each person and audience, debounced."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Literal
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.conversation.callbacks import Announce, announce_nothing
+from bot.conversation.turns import is_unformed, mark_formed, unformed, unformed_audiences
+from bot.queue.queue import LEARNING, Queue
+from bot.slack.audiences import Audiences
+from bot.users.quotas import Shares
+from bot.users.settings import ConsentMode, PersonSettings, read_settings
+from memory import (
+    Formed,
+    Former,
+    MemoryModelRefused,
+    Namespace,
+    Person,
+    Pool,
+    Words,
+    person_transaction,
+    redact_texts,
+    view,
+)
+
+log = logging.getLogger(__name__)
+
+FORM = "form_memories"
+LONGEST_IN_QUIETS = 3
+"""How many times the seconds of quiet somebody who never pauses waits for formation, at most."""
+REFUSED_SECONDS = 3_600.0
+"""Seconds until the next attempt, unless the person writes, where the model refuses requests."""
+_TURNS_AT_ONCE = 20
+
+
+class _Overtaken(Exception):
+    """The person forgot some of these words, or paused, while memories were formed of them."""
+
+
+class Learning:
+    """Defers formation when a turn ends and runs it when the person has paused."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        queue: Queue,
+        former: Former,
+        audiences: Audiences,
+        mode: Literal["background", "hot", "off"],
+        quiet_seconds: float,
+        consent: ConsentMode = "notice",
+        announce: Announce = announce_nothing,
+        shares: Shares | None = None,
+    ) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._former = former
+        self._audiences = audiences
+        self._announce = announce
+        self._shares = shares
+        self._mode = mode
+        self._quiet_seconds = 0.0 if mode == "hot" else quiet_seconds
+        self._consent: ConsentMode = consent
+
+    async def schedule(self, connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
+        """Defer formation within the transaction that ends a turn.
+
+        A job that waits already waits anew: a burst of messages is one formation that sees all.
+        Whoever never pauses is not kept waiting for more than a few times as long.
+        """
+        if self._mode != "off" and await is_unformed(connection, namespace):
+            await self._defer(
+                connection,
+                namespace,
+                self._quiet_seconds,
+                at_most=self._quiet_seconds * LONGEST_IN_QUIETS,
+            )
+
+    async def catch_up(self, connection: AsyncConnection[DictRow], person: Person) -> None:
+        """Defer formation of all that waits of a person: memory is on again."""
+        for audience in await unformed_audiences(connection, person):
+            await self.schedule(connection, person.namespace(audience))
+
+    async def _defer(
+        self,
+        connection: AsyncConnection[DictRow],
+        namespace: Namespace,
+        delay: float,
+        *,
+        at_most: float = 0.0,
+    ) -> None:
+        person = namespace.person
+        await self._queue.debounce(
+            connection,
+            FORM,
+            queue=LEARNING,
+            lock=f"{LEARNING}:{namespace.prefix}",
+            delay=delay,
+            at_most=max(delay, at_most),
+            team=person.team_id,
+            user=person.user_id,
+            audience=namespace.audience,
+        )
+
+    async def _put_off(
+        self,
+        connection: AsyncConnection[DictRow],
+        namespace: Namespace,
+        settings: PersonSettings,
+    ) -> None:
+        """While memory is paused nothing is formed; what was said before waits for its end."""
+        if settings.paused_until is not None:
+            left = settings.paused_until - datetime.now(UTC)
+            await self._defer(connection, namespace, max(left.total_seconds(), 0.0) + 1.0)
+
+    async def form(self, team: str, user: str, audience: str) -> None:
+        """Turn what the person said, and nobody remembered yet, into memories.
+
+        Nothing happens while the person has memory switched off. Where the workspace has used up
+        its tokens for the day the words stay until the next.
+        Where the model refuses every request, which only the operator can change, the words stay
+        too, and the next attempt is in an hour. Raises `memory.FormationUnavailable` while the
+        model is away: the words stay and the job is tried again.
+        """
+        namespace = Person(team, user).namespace(audience)
+        if self._shares and (used_up := await self._shares.tokens_used_up(team)):
+            async with person_transaction(self._pool, namespace.person) as connection:
+                await self._defer(connection, namespace, max(used_up.seconds, 0.0) + 1.0)
+            return
+        shared = await self._audiences.is_shared(namespace)
+        spend = partial(self._shares.spend, team) if self._shares else None
+        while True:
+            async with person_transaction(self._pool, namespace.person) as connection:
+                settings = await read_settings(connection, namespace.person)
+                off = settings.off(self._consent)
+                ids, words = await unformed(
+                    connection, namespace, _TURNS_AT_ONCE, zone=settings.zone
+                )
+                if ids and off == "paused":
+                    await self._put_off(connection, namespace, settings)
+            if off or not ids:
+                return
+            said = await _redacted([replace(one, zone=settings.zone) for one in words])
+
+            async def in_commit(connection: AsyncConnection[DictRow], formed: Formed) -> None:
+                if not await mark_formed(connection, ids, words):  # noqa: B023 - awaited in this round
+                    raise _Overtaken
+                if (await read_settings(connection, namespace.person)).off(self._consent):
+                    raise _Overtaken
+                await self._announce(
+                    connection,
+                    namespace.person,
+                    ids[-1],  # noqa: B023 - as above
+                    [change.id for change in formed.changes if change.action != "confirmed"],
+                    [question.id for question in formed.questions],
+                )
+
+            try:
+                formed = await self._former.form(
+                    view(namespace, shared=shared), said, in_commit=in_commit, spend=spend
+                )
+            except _Overtaken:
+                continue
+            except MemoryModelRefused:
+                # Logged where it happened. Nothing but another setup ends it, or the person's next
+                # message, which brings the next attempt forward.
+                async with person_transaction(self._pool, namespace.person) as connection:
+                    await self._defer(connection, namespace, REFUSED_SECONDS)
+                return
+            log.info(
+                "formed memories from %d message(s): %d change(s), refused: %s",
+                len(words),
+                len(formed.changes),
+                _counted(formed),
+            )
+            if len(ids) < _TURNS_AT_ONCE:
+                return  # what was said since has a job of its own
+
+
+async def _redacted(words: Sequence[Words]) -> list[Words]:
+    """Return words without credentials, also those stored before texts of turns were redacted."""
+    texts = await redact_texts(*(text for one in words for text in (one.text, one.reply_to or "")))
+    return [
+        replace(one, text=said.text, reply_to=asked.text or None)
+        for one, said, asked in zip(words, texts[::2], texts[1::2], strict=True)
+    ]
+
+
+def _counted(formed: Formed) -> str:
+    """Return the number of refusals by reason, such as ``2 past, 1 unsupported``."""
+    reasons = Counter(one.reason for one in formed.refused)
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"

@@ -1,0 +1,297 @@
+"""The Responses API call."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
+
+import openai
+
+from bot.breaker.breaker import Breaker
+from bot.logs import fault
+from bot.pipeline.links import Links
+from bot.pipeline.prompt import Prompt, estimated_tokens
+from bot.pipeline.responses.answer import OnTask, OnText, Reply, Written
+from bot.pipeline.responses.errors import Cause, ReplyFailed, failure_of
+from bot.pipeline.responses.events import (
+    Event,
+    Malformed,
+    TimeIsUp,
+    next_event,
+    raise_if_late,
+    sent_back,
+    within,
+)
+from bot.pipeline.responses.reader import ResponseReader
+from bot.pipeline.responses.request import ModelRequests
+from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
+from bot.types import WEB_SEARCH, State, Task
+from memory import Person, measured
+
+log = logging.getLogger(__name__)
+
+MAX_ROUNDS = 5  # requests to the model for one answer
+MAX_SEARCHES = 5  # web searches for one answer
+ANSWER_SECONDS = 300.0  # for one answer, over all rounds and their tools
+QUIET_SECONDS = 1.0
+
+
+class Toolbox(Protocol):
+    """Function tools the model may call while it answers."""
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """Return the tools as the Responses API takes them."""
+
+    @property
+    def own_words(self) -> list[str]:
+        """The person's words behind what the calls brought."""
+
+    async def call(self, name: str, arguments: str) -> str:
+        """Run one call and return its output for the model."""
+
+
+async def _untold(task: Task) -> None:
+    del task
+
+
+def _nothing() -> None:
+    """Nobody makes ready for the answer."""
+
+
+class Replier:
+    """Asks the model for answers, as a stream.
+
+    `spend` is awaited with the workspace and the tokens that each response took. `searches` says
+    for a workspace whether the model may search the web, else `web_search` does. Addresses of
+    `link_hosts` may be links in any answer. After `answer_seconds`, or `MAX_ANSWER`
+    characters, an answer ends where it is.
+
+    Source: https://platform.openai.com/docs/api-reference/responses-streaming
+    """
+
+    def __init__(
+        self,
+        client: openai.AsyncOpenAI,
+        *,
+        model: str,
+        web_search: bool,
+        spend: Callable[[str, int], Awaitable[None]] | None = None,
+        searches: Callable[[str], Awaitable[bool]] | None = None,
+        link_hosts: Collection[str] = (),
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self._requests = ModelRequests(client, model=model)
+        self._spend = spend
+        self.model = model
+        self._web_search = web_search
+        self._searches = searches
+        self._link_hosts = link_hosts
+        self._answer_seconds = answer_seconds
+        self.breaker = Breaker()
+
+    @measured("model")
+    async def reply(
+        self,
+        person: Person,
+        prompt: Prompt,
+        on_text: OnText,
+        toolbox: Toolbox | None = None,
+        on_begun: Callable[[], None] = _nothing,
+        *,
+        on_task: OnTask = _untold,
+        again: bool = False,
+    ) -> Reply:
+        """Return the model's answer; `on_text` is awaited for each piece of it as it comes.
+
+        Links in it are the person's own or citations of a web search: see `bot.pipeline.links`.
+        About once a second `on_text` is awaited with ``""``; what it raises ends the request.
+        `on_begun` is called as each response of the model begins, `on_task` is called for tools and
+        commentary.
+        The model may call those of `toolbox`, and search the web, at most `MAX_ROUNDS` times in a
+        row. A request that fails is made once more, unless this is `again` for the same message or
+        the model was found away before. Raises `ReplyFailed`; pieces may have been passed on by
+        then. A response that is not one of the Responses API fails at once and is not asked for
+        again. Only failures that can pass count for the breaker.
+        """
+        if not self.breaker.admit():
+            raise ReplyFailed("model_down")
+        retries = 0 if again or self.breaker.probing else self._requests.retries
+        try:
+            written = Written(Links(prompt.links, hosts=self._link_hosts), on_text, on_task)
+            answer = self._answer(retries, person, prompt, written, toolbox, on_begun)
+            reply = await _attended(answer, on_text)
+        except (openai.OpenAIError, ReplyFailed) as error:
+            failed = error if isinstance(error, ReplyFailed) else failure_of(error)
+            _log_failure(failed, error)
+            if failed.passes:
+                self.breaker.failed(_digest(person, prompt))
+            else:
+                self.breaker.answered()
+            raise failed from error
+        self.breaker.answered()
+        return reply
+
+    async def _answer(
+        self,
+        retries: int,
+        person: Person,
+        prompt: Prompt,
+        written: Written,
+        toolbox: Toolbox | None,
+        on_begun: Callable[[], None],
+    ) -> Reply:
+        deadline = asyncio.get_running_loop().time() + self._answer_seconds
+        conversation: list[Any] = list(prompt.input)
+        tools = [DEFINITION] if await self._may_search(person.team_id) else []
+        tools += toolbox.definitions() if toolbox else []
+        try:
+            for number in range(MAX_ROUNDS):
+                # No tools in the last round, so that the model has to answer.
+                offered = tools if number < MAX_ROUNDS - 1 else []
+                output = await self._round(
+                    retries, person, conversation, offered, written, on_begun, deadline
+                )
+                calls = [item for item in output if item["type"] == "function_call"]
+                if written.is_full or not (tools and calls):
+                    return _whole(written)
+                conversation += sent_back(output)
+                for call in calls:
+                    raise_if_late(deadline)
+                    answer = await self._called(call, person, tools, toolbox, written)
+                    answered = {"call_id": call["call_id"], "output": answer}
+                    conversation.append({"type": "function_call_output", **answered})
+        except TimeIsUp:
+            log.warning("an answer was ended after %.0f s", self._answer_seconds)
+            written.cut = "cut_slow"
+            return _whole(written, "model_slow")
+        written.cut = "cut_short"
+        return _whole(written)
+
+    async def _called(
+        self,
+        call: Mapping[str, Any],
+        person: Person,
+        tools: Sequence[Mapping[str, Any]],
+        toolbox: Toolbox | None,
+        written: Written,
+    ) -> str:
+        """Run a tool call of the model and return its output."""
+        identity, name, arguments = call["call_id"], call["name"], call["arguments"]
+        if name == SEARCH_TOOL and DEFINITION in tools:
+            if written.searches == MAX_SEARCHES:
+                return json.dumps({"error": "Too many searches for one answer. Answer now."})
+            written.searches += 1
+            return await self._searched(identity, arguments, person, written)
+        if toolbox is None:
+            return json.dumps({"error": f"There is no tool {name[:40]!r}."})
+        await written.task(identity, name, "in_progress")
+        answer = await toolbox.call(name, arguments)
+        await written.task(identity, name, "complete")
+        written.links.know(toolbox.own_words)
+        return answer
+
+    async def _searched(
+        self, identity: str, arguments: str, person: Person, written: Written
+    ) -> str:
+        query, identifier = query_in(arguments), _pseudonym(person)
+        await written.task(identity, WEB_SEARCH, "in_progress", query)
+        client = self._requests.client
+        found = await search_web(client, query, model=self.model, identifier=identifier)
+        state: State = "error" if found.failed else "complete"
+        await written.task(identity, WEB_SEARCH, state, query)
+        if self._spend is not None and found.tokens:
+            await self._spend(person.team_id, found.tokens)
+        written.cite(found.citations)
+        return found.output
+
+    async def _round(
+        self,
+        retries: int,
+        person: Person,
+        conversation: list[Any],
+        tools: Sequence[Mapping[str, Any]],
+        written: Written,
+        on_begun: Callable[[], None],
+        deadline: float,
+    ) -> list[Event]:
+        """Read one response of the model; return its output.
+
+        Raises `TimeIsUp` after the deadline.
+        """
+        reader, before = ResponseReader(written), written.characters
+        async with within(deadline):
+            begun = await self._requests.begin(
+                conversation, tools, identifier=_pseudonym(person), retries=retries
+            )
+        try:
+            async with begun as stream:
+                on_begun()
+                while (event := await next_event(stream, deadline)) is not None:
+                    if await reader.read(event):
+                        return reader.output
+                    if written.is_full:
+                        written.cut = "cut_short"
+                        return reader.output
+            raise ReplyFailed("model_down")
+        except Malformed as error:
+            raise ReplyFailed("model_malformed") from error
+        finally:
+            written_here = written.characters - before
+            await self._count(person, reader.tokens, conversation, written_here)
+
+    async def _count(
+        self, person: Person, tokens: int, conversation: Sequence[Any], characters: int
+    ) -> None:
+        """Count the tokens of a response; estimate them where it was left before its end."""
+        if self._spend is None or not (tokens or characters):
+            return
+        texts = [one["content"] for one in conversation if isinstance(one.get("content"), str)]
+        estimated = sum(map(estimated_tokens, texts)) + characters // 4
+        await self._spend(person.team_id, tokens or estimated)
+
+    async def _may_search(self, team_id: str) -> bool:
+        return await self._searches(team_id) if self._searches else self._web_search
+
+
+async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Reply:
+    """Await `answer`; whenever it takes another second, ask whether it is still wanted."""
+    task = asyncio.ensure_future(answer)
+    try:
+        while not task.done():
+            done, _ = await asyncio.wait({task}, timeout=QUIET_SECONDS)
+            if not done:
+                await on_text("")
+        return task.result()
+    finally:
+        # Cancelled, it closes its connection to the model.
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _log_failure(failed: ReplyFailed, error: Exception) -> None:
+    named = f" ({failed.code})" if failed.code else ""
+    if failed.needs_operator:
+        log.error("ALERT: the model refuses every request%s: check its key, name and quota", named)
+    log.warning("the model did not answer: %s%s", fault(error), named)
+
+
+def _digest(person: Person, prompt: Prompt) -> str:
+    """Return a digest that identifies a request: who asks, and what."""
+    asked = json.dumps([person.scope, prompt.input[-1]["content"]], sort_keys=True)
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def _pseudonym(person: Person) -> str:
+    """Return the identifier of a person for the model's provider: a hash."""
+    return hashlib.sha256(person.scope.encode()).hexdigest()[:40]
+
+
+def _whole(written: Written, without_text: Cause = "model_empty") -> Reply:
+    reply = written.whole()
+    if not reply.text.strip():
+        raise ReplyFailed("model_policy" if reply.cut == "cut_filtered" else without_text)
+    return reply

@@ -1,0 +1,1 @@
+"""Requests to the Responses API and their streamed responses."""

@@ -1,0 +1,152 @@
+"""Events of a streamed response: read one by one within a deadline, and checked before use."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import openai
+
+from bot.slack.text import storable
+
+Event: TypeAlias = dict[str, Any]
+Events: TypeAlias = openai.AsyncStream[Event]
+
+MAX_ITEMS = 64  # output items of one response
+_PHASES = ("commentary", "final_answer")
+
+
+class Malformed(Exception):
+    """The model's server sent something that is not an event of the Responses API."""
+
+
+class TimeIsUp(Exception):
+    """The time for an answer has passed."""
+
+
+@asynccontextmanager
+async def within(deadline: float) -> AsyncIterator[None]:
+    """Raise `TimeIsUp` in the body when `deadline`, of the event loop's clock, has passed."""
+    limit = asyncio.timeout_at(deadline)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise TimeIsUp from error
+
+
+def raise_if_late(deadline: float) -> None:
+    """Raise `TimeIsUp` if `deadline` has passed."""
+    if asyncio.get_running_loop().time() > deadline:
+        raise TimeIsUp
+
+
+async def next_event(events: Events, deadline: float) -> Event | None:
+    """Return the next event, or None at the end of the stream.
+
+    Raises `TimeIsUp` when `deadline`, of the event loop's clock, has passed, and `Malformed` for
+    data that is not a JSON object.
+    """
+    try:
+        async with within(deadline):
+            event = await anext(events)
+    except StopAsyncIteration:
+        return None
+    except (ValueError, RecursionError) as error:
+        raise Malformed from error
+    if not isinstance(event, dict):
+        raise Malformed
+    return event
+
+
+def delta_of(event: Event) -> str:
+    """Return the text of a delta. Raises `Malformed`."""
+    delta = event.get("delta")
+    if not isinstance(delta, str):
+        raise Malformed
+    return delta
+
+
+def add_item(items: list[Event], event: Event) -> None:
+    """Add the output item of an event. Raises `Malformed`, also for more than `MAX_ITEMS`."""
+    if len(items) == MAX_ITEMS:
+        raise Malformed
+    items.append(_item_of(event))
+
+
+def _item_of(event: Event) -> Event:
+    """Return an output item, with the fields that its type needs. Raises `Malformed`."""
+    item = event.get("item")
+    if not isinstance(item, dict):
+        raise Malformed
+    match item:
+        case {"type": "function_call", "call_id": str(), "name": str(), "arguments": str()}:
+            texts = ("call_id", "name", "arguments")
+            return {**item, **{name: storable(item[name]) for name in texts}}
+        case {"type": "message", "content": list(parts)} if all(map(_is_part, parts)):
+            return item
+        case {"type": "function_call" | "message"}:
+            raise Malformed
+        case {"type": str()}:
+            return item
+    raise Malformed
+
+
+def tokens_of(event: Event) -> int:
+    """Return the total tokens of a completed or incomplete response, 0 if it names none."""
+    match event:
+        case {"response": {"usage": {"total_tokens": int(tokens)}}}:
+            return max(tokens, 0)
+    return 0
+
+
+def text_of(item: Event) -> str:
+    """Return the text of a message item, its parts joined by blank lines."""
+    return "\n\n".join(
+        part["text"] for part in item["content"] if part["type"] == "output_text" and part["text"]
+    )
+
+
+def sent_back(output: Sequence[Event]) -> list[Event]:
+    """Return the reasoning, messages and calls of a response as input for the next one, in order.
+
+    Messages keep their ``phase``. A reasoning item goes with its encrypted content only: the host
+    of the model stored nothing that an id could refer to.
+
+    Source: https://platform.openai.com/docs/guides/reasoning, and the schema ``MessagePhase`` of
+    https://github.com/openai/openai-openapi
+    """
+    return [one for item in output for one in _as_input(item)]
+
+
+def _as_input(item: Event) -> Iterator[Event]:
+    match item:
+        case {"type": "reasoning", "id": str(identity), "encrypted_content": str(content)}:
+            given = item.get("summary")
+            summary = [
+                {"type": "summary_text", "text": storable(part["text"])}
+                for part in (given if isinstance(given, list) else [])
+                if isinstance(part, dict) and isinstance(part.get("text"), str)
+            ]
+            encrypted = {"id": storable(identity), "encrypted_content": storable(content)}
+            yield {"type": "reasoning", **encrypted, "summary": summary}
+        case {"type": "message"}:
+            phase = {"phase": item["phase"]} if item.get("phase") in _PHASES else {}
+            if text := text_of(item):
+                yield {"role": "assistant", "content": storable(text), **phase}
+        case {"type": "function_call"}:
+            called = ("type", "call_id", "name", "arguments")
+            yield {name: item[name] for name in called}
+
+
+def _is_part(part: object) -> bool:
+    match part:
+        case {"type": "output_text", "text": str()}:
+            return True
+        case {"type": str(kind)}:
+            return kind != "output_text"
+    return False

@@ -1,0 +1,123 @@
+"""The request for a streamed response of the model, with its retries and fallbacks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import openai
+
+from bot.logs import fault
+from bot.pipeline.responses.errors import failure_of
+from bot.pipeline.responses.events import Events
+from memory import measured
+
+log = logging.getLogger(__name__)
+
+# Of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
+MAX_OUTPUT_TOKENS = 25_000
+ENCRYPTED_REASONING: Final = "reasoning.encrypted_content"
+_REASONING: Final = re.compile(r"\binclude\b|encrypted|reasoning|\brs_", re.IGNORECASE)
+_RETRY_SECONDS = 0.5
+_PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
+
+
+class ModelRequests:
+    """Sends requests to one model and remembers which optional parameters it refuses.
+
+    ``include`` asks for encrypted reasoning items, which are sent back between the tool rounds of
+    an answer: nothing is stored at the model's host. ``max_output_tokens`` is left out for a host
+    that has no such parameter or a lower limit. Each is left out after the first refusal.
+
+    Source: https://platform.openai.com/docs/api-reference/responses/create
+    """
+
+    def __init__(self, client: openai.AsyncOpenAI, *, model: str) -> None:
+        # The SDK would wait as long as a 429 says, in a worker's slot.
+        self.client = client.with_options(max_retries=0)
+        self.retries = min(client.max_retries, 1)
+        self._model = model
+        self._left_out: set[str] = set()
+
+    @measured("model answers")
+    async def begin(
+        self,
+        conversation: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        *,
+        identifier: str,
+        retries: int,
+    ) -> Events:
+        """Return the events of a new response; a failed request is repeated `retries` times.
+
+        Only errors that can pass are retried, and only if the host asks for no longer wait.
+        `identifier` identifies the person to the provider. Raises `openai.APIError`.
+        """
+        while True:
+            body = self._body(conversation, tools, identifier)
+            try:
+                # The typed method checks the body and each event against its types, key by key:
+                # for a short answer that was a quarter of all the time this process needed.
+                return await self.client.post(
+                    "/responses", body=body, cast_to=_PLAIN, stream=True, stream_cls=Events
+                )
+            except openai.APIError as error:
+                if parameter := _refused_parameter(body, error):
+                    log.warning("the model refuses the parameter %s", parameter)
+                    self._left_out.add(parameter)
+                    continue
+                if not retries or not failure_of(error).passes or _asks_for_patience(error):
+                    raise
+                log.info("the model is asked once more: %s", fault(error))
+            retries -= 1
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def _body(
+        self,
+        conversation: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        identifier: str,
+    ) -> dict[str, Any]:
+        optional: dict[str, Any] = {"max_output_tokens": MAX_OUTPUT_TOKENS}
+        if tools:
+            # Without tools no request follows in which reasoning could be sent back.
+            optional["include"] = [ENCRYPTED_REASONING]
+        if "include" in self._left_out:
+            conversation = [item for item in conversation if item.get("type") != "reasoning"]
+        return {
+            "model": self._model,
+            "input": conversation,
+            "tools": tools,
+            "store": False,
+            "safety_identifier": identifier,
+            "stream": True,
+            **{name: value for name, value in optional.items() if name not in self._left_out},
+        }
+
+
+def _refused_parameter(body: Mapping[str, Any], error: openai.APIError) -> str | None:
+    """Return the optional parameter for which a request was refused, if it was for one.
+
+    The refusal of a reasoning item that is sent back counts as one of ``include``.
+    """
+    refused = isinstance(error, openai.BadRequestError | openai.NotFoundError)
+    if not refused or failure_of(error).cause not in ("model_failed", "model_refused"):
+        return None
+    named = f"{error.param} {error.code} {error.message}"
+    if "max_output_tokens" in body and "max_output_tokens" in named:
+        return "max_output_tokens"
+    reasons = "include" in body or any(item.get("type") == "reasoning" for item in body["input"])
+    return "include" if reasons and _REASONING.search(named) else None
+
+
+def _asks_for_patience(error: openai.APIError) -> bool:
+    """Return whether the host asks for a longer wait than `_RETRY_SECONDS`."""
+    if not isinstance(error, openai.APIStatusError):
+        return False
+    try:
+        return float(error.response.headers.get("retry-after") or 0) > _RETRY_SECONDS
+    except ValueError:
+        return True

@@ -1,0 +1,143 @@
+"""Web search: a separate request to the Responses API that contains only the query."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import openai
+
+from bot.logs import fault
+from bot.pipeline.addresses import is_web_address
+from bot.pipeline.prompt import framed, shortened
+from bot.pipeline.responses.answer import Citation
+from bot.pipeline.responses.events import tokens_of
+from bot.slack.text import printable
+from memory import read_arguments
+
+log = logging.getLogger(__name__)
+
+SEARCH_TOOL = "search_web"
+DEFINITION: dict[str, Any] = {
+    "type": "function",
+    "name": SEARCH_TOOL,
+    "description": (
+        "Search the web, for what is recent or you do not know. The search sees the query alone:"
+        " put nothing personal into it."
+    ),
+    "parameters": {
+        "type": "object",
+        "properties": {"query": {"type": "string"}},
+        "required": ["query"],
+        "additionalProperties": False,
+    },
+    "strict": False,
+}
+MAX_SOURCES = 10
+QUERY_CHARACTERS = 200  # as many as its task shows
+MAX_URL = 2_000  # characters of a cited address
+_RESULT_TOKENS = 3_000
+_SECONDS = 60.0  # for the whole search
+_MAX_OUTPUT_TOKENS = 8_000  # reasoning included
+_DICT: Any = object  # makes the SDK return the parsed JSON unchanged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The result of a search: `output` for the model, the cited pages, and the tokens used."""
+
+    output: str
+    citations: tuple[Citation, ...] = ()
+    tokens: int = 0
+    failed: bool = False
+
+
+async def search_web(
+    client: openai.AsyncOpenAI, query: str, *, model: str, identifier: str
+) -> Found:
+    """Search the web; if the search fails, the output tells the model so.
+
+    `identifier` identifies the person to the provider, as in the request for the answer.
+
+    Source: https://platform.openai.com/docs/guides/tools-web-search
+    """
+    if not query:
+        return _failed("`query` is empty: write what to search for.")
+    body = {
+        "model": model,
+        "input": query,
+        "tools": [{"type": "web_search"}],
+        "max_output_tokens": _MAX_OUTPUT_TOKENS,
+        "store": False,
+        "safety_identifier": identifier,
+    }
+    try:
+        async with asyncio.timeout(_SECONDS):
+            response = await client.with_options(timeout=_SECONDS).post(
+                "/responses", body=body, cast_to=_DICT
+            )
+    except (openai.OpenAIError, TimeoutError, ValueError, RecursionError) as error:
+        log.warning("a web search failed: %s", fault(error))
+        return _failed("The web search failed. Answer without it, and say so.")
+    response = response if isinstance(response, dict) else {}
+    tokens = tokens_of({"response": response})
+    items = _items(response)
+    parts = [part for item in items for part in _parts(item)]
+    text = printable("\n\n".join(part["text"] for part in parts if part["text"]))
+    if not text:
+        return _failed("The web search found nothing. Answer without it, and say so.", tokens)
+    if not any(item["type"] == "web_search_call" for item in items):
+        # The model answered without a search: what it cites is its own invention.
+        parts = []
+    citations: dict[str, Citation] = {}
+    for citation in (one for part in parts for one in _cited(part)):
+        citations.setdefault(citation.url, citation)
+    kept = tuple(citations.values())[:MAX_SOURCES]
+    sources = [{"title": one.title, "url": one.url} for one in kept]
+    output = framed({"result": shortened(text, _RESULT_TOKENS), "sources": sources})
+    return Found(output=output, citations=kept, tokens=tokens)
+
+
+def query_in(arguments: str) -> str:
+    """Return the query in the arguments of a tool call, as it is shown and sent, or ""."""
+    query = (read_arguments(arguments) or {}).get("query")
+    return " ".join(query.split())[:QUERY_CHARACTERS].strip() if isinstance(query, str) else ""
+
+
+def _failed(sentence: str, tokens: int = 0) -> Found:
+    return Found(output=framed({"error": sentence}), tokens=tokens, failed=True)
+
+
+def _items(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the output items of a response, leaving out what is none."""
+    output = response.get("output")
+    given = output if isinstance(output, list) else []
+    return [item for item in given if isinstance(item, dict) and isinstance(item.get("type"), str)]
+
+
+def _parts(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the text parts of an output item; commentary is no part of what was found."""
+    says = item["type"] == "message" and item.get("phase") != "commentary"
+    content = item.get("content") if says else None
+    given = content if isinstance(content, list) else []
+    return [
+        part
+        for part in given
+        if isinstance(part, dict)
+        and part.get("type") == "output_text"
+        and isinstance(part.get("text"), str)
+    ]
+
+
+def _cited(part: Mapping[str, Any]) -> Iterator[Citation]:
+    annotations = part.get("annotations")
+    for annotation in annotations if isinstance(annotations, list) else ():
+        match annotation:
+            case {"type": "url_citation", "url": str(url)} if len(url) <= MAX_URL:
+                if is_web_address(url):
+                    title = annotation.get("title")
+                    named = printable(title) if isinstance(title, str) else ""
+                    yield Citation(url=url, title=named or url)

@@ -1,0 +1,168 @@
+"""Memories follow the messages they were formed of: edited, they are formed anew; deleted, gone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.conversation.callbacks import Announce
+from bot.queue.queue import LEARNING, Queue
+from bot.slack.client import error_code, patiently
+from bot.slack.text import storable, typed
+from memory import (
+    Change,
+    Embedder,
+    Namespace,
+    Person,
+    Pool,
+    Words,
+    is_source,
+    person_transaction,
+    source_deleted,
+    source_edited,
+)
+
+log = logging.getLogger(__name__)
+
+FOLLOW = "follow_source"
+FOLLOW_MESSAGE = "follow_message"
+
+Schedule: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
+
+
+class Sources:
+    """What was said in a turn has changed after memories were formed of it."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        queue: Queue,
+        embedder: Embedder,
+        announce: Announce,
+        schedule_formation: Schedule,
+        client: AsyncWebClient,
+    ) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._embedder = embedder
+        self._announce = announce
+        self._schedule_formation = schedule_formation
+        self._client = client
+
+    async def follow_later(
+        self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
+    ) -> None:
+        """Let memories follow, in the transaction that takes over a turn's new words."""
+        await self._queue.defer(
+            connection,
+            FOLLOW,
+            queue=LEARNING,
+            lock=f"{FOLLOW}:{turn}",
+            team=person.team_id,
+            user=person.user_id,
+            turn=str(turn),
+        )
+
+    async def follow(self, team: str, user: str, turn: str) -> None:
+        """Take out of memory what a turn no longer says, and let its new words be formed.
+
+        The person is told. Raises `memory.EmbeddingsUnavailable`; then nothing was changed.
+        """
+        person = Person(team, user)
+        async with person_transaction(self._pool, person) as connection:
+            found = await connection.execute(
+                "SELECT channel_id, question_ts, words, audience FROM turns"
+                " WHERE id = %s AND team_id = %s AND user_id = %s AND formed_at IS NOT NULL",
+                (UUID(turn), team, user),
+            )
+            row = await found.fetchone()
+        if row is None:
+            return
+        place = row["channel_id"], row["question_ts"]
+
+        async def in_commit(
+            connection: AsyncConnection[DictRow], changes: Sequence[Change]
+        ) -> None:
+            await self._announce(connection, person, UUID(turn), [change.id for change in changes])
+            if row["words"]:
+                await connection.execute(
+                    "UPDATE turns SET formed_at = NULL WHERE id = %s AND words <> ''",
+                    (UUID(turn),),
+                )
+                await self._schedule_formation(connection, person.namespace(row["audience"]))
+
+        if row["words"]:
+            words = Words(text=row["words"], channel=place[0], ts=place[1])
+            changes = await source_edited(
+                self._pool, self._embedder, person, words, in_commit=in_commit
+            )
+        else:
+            changes = await source_deleted(
+                self._pool, self._embedder, person, *place, in_commit=in_commit
+            )
+        log.info("a message was edited or deleted: %d memories followed", len(changes))
+
+    async def message_changed(self, person: Person, channel: str, ts: str, thread_ts: str) -> None:
+        """Let memories follow a message that was edited or deleted and never was a turn.
+
+        The person has pointed at it to have it remembered; nothing is done where they have not.
+        """
+        async with person_transaction(self._pool, person) as connection:
+            if not await is_source(connection, person, channel, ts):
+                return
+            found = await connection.execute(
+                "SELECT FROM turns WHERE team_id = %s AND user_id = %s AND channel_id = %s"
+                " AND question_ts = %s",
+                (person.team_id, person.user_id, channel, ts),
+            )
+            if await found.fetchone() is not None:
+                return
+            await self._queue.defer(
+                connection,
+                FOLLOW_MESSAGE,
+                queue=LEARNING,
+                lock=f"{FOLLOW_MESSAGE}:{person.team_id}.{channel}.{ts}",
+                team=person.team_id,
+                user=person.user_id,
+                channel=channel,
+                ts=ts,
+                root=thread_ts,
+            )
+
+    async def follow_message(self, team: str, user: str, channel: str, ts: str, root: str) -> None:
+        """Take out of memory what a message no longer says, as it reads in Slack now.
+
+        Raises what the Slack client raises, and `memory.EmbeddingsUnavailable`; then nothing was
+        changed.
+        """
+        person = Person(team, user)
+        words = await self._words_now(channel, ts, root)
+        if words:
+            said = Words(text=words, channel=channel, ts=ts)
+            changes = await source_edited(self._pool, self._embedder, person, said)
+        else:
+            changes = await source_deleted(self._pool, self._embedder, person, channel, ts)
+        log.info("a remembered message was edited or deleted: %d memories followed", len(changes))
+
+    async def _words_now(self, channel: str, ts: str, root: str) -> str:
+        try:
+            answer = await patiently(
+                lambda: self._client.conversations_replies(
+                    channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=10
+                )
+            )
+        except SlackApiError as error:
+            if error_code(error) not in ("thread_not_found", "message_not_found"):
+                raise
+            return ""
+        for found in answer.get("messages") or []:
+            if found.get("ts") == ts and found.get("subtype") != "tombstone":
+                return typed(storable(str(found.get("text") or "")))
+        return ""

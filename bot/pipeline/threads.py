@@ -1,0 +1,105 @@
+"""A running thread the bot is first called into: read once, bounded, as context only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.conversation.turns import Context
+from bot.logs import fault
+from bot.slack.client import (
+    SLACK_FAULTS,
+    TURN_PATIENCE_SECONDS,
+    error_code,
+    is_passing,
+    patiently,
+)
+from bot.slack.messages import Message
+from bot.slack.text import plain, storable
+from bot.users.settings import Off
+from memory import DM, redact
+
+log = logging.getLogger(__name__)
+
+# Slack returns a thread oldest first, `_PAGE` replies at most at once.
+_PAGE = 1_000
+_PAGES = 10
+_KEPT = 50
+_CHARACTERS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Messages in order, ``{from, text}``; `unread`: some of them could not be read just now."""
+
+    messages: Sequence[dict[str, str]] = ()
+    unread: bool = False
+
+
+async def read_thread(
+    client: AsyncWebClient,
+    message: Message,
+    context: Context,
+    bot_user_id: str,
+    *,
+    off: Off | None = None,
+) -> Thread:
+    """Return the newest fifty messages of the thread before `message`.
+
+    Empty in a direct message, where the thread is the bot's own already (its history is known) or
+    just begins. Where memory is off there is no history of ours, and the thread is read anyway.
+    These words are context, without credentials, and never form a memory. Of more than 10,000
+    replies the first 10,000 are read. A rate-limited page is waited for, within
+    `TURN_PATIENCE_SECONDS`; where one cannot be read, the newest of those before it are returned.
+    """
+    known = message.audience == DM or any(e.thread == message.thread for e in context.exchanges)
+    if message.opens_thread or (known and not off):
+        return Thread()
+    left_out = {message.ts, *context.forgotten}
+    newest: dict[str, Mapping[str, Any]] = {}
+    cursor, unread = "", False
+    try:
+        for _ in range(_PAGES):
+            page, cursor = await _page(client, message, cursor)
+            # Each page begins with the thread's first message.
+            newest |= {
+                str(one.get("ts")): one
+                for one in page
+                if one.get("text") and str(one.get("ts")) not in {*left_out, *newest}
+            }
+            newest = dict(list(newest.items())[-_KEPT:])
+            left_out.add(message.thread_ts)
+            if not cursor:
+                break
+    except SLACK_FAULTS as error:
+        log.warning("a thread could not be read: %s", error_code(error) or fault(error))
+        unread = is_passing(error)
+    messages = [
+        {
+            "from": str(found.get("user") or found.get("bot_id") or "unknown"),
+            "text": redact(plain(storable(str(found["text"])), bot_user_id)).text[:_CHARACTERS],
+        }
+        for found in newest.values()
+    ]
+    return Thread(tuple(messages), unread)
+
+
+async def _page(
+    client: AsyncWebClient, message: Message, cursor: str
+) -> tuple[Sequence[Mapping[str, Any]], str]:
+    answer = await patiently(
+        lambda: client.conversations_replies(
+            channel=message.channel_id,
+            ts=message.thread_ts,
+            latest=message.ts,
+            limit=_PAGE,
+            cursor=cursor or None,
+        ),
+        seconds=TURN_PATIENCE_SECONDS,
+    )
+    following = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+    return answer.get("messages") or [], str(following)

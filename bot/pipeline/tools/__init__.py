@@ -1,0 +1,1 @@
+"""Function tools that the model can call during a turn."""

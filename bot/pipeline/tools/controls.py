@@ -1,0 +1,348 @@
+"""Function tools by which a person controls their memory in plain words.
+
+What can be undone is done at once, with an Undo that restores the earlier state. What would delete
+something, switch memory on, or end a pause is proposed, and the person's click decides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, time, tzinfo
+from functools import partial
+from typing import Any, TypeAlias
+
+from bot.conversation.periods import Period
+from bot.conversation.turns import Intent
+from bot.delivery.ephemeral import Work
+from bot.locale import Language
+from bot.memories.actions import OwnMemories
+from bot.memories.audience_proposals import Placing
+from bot.memories.controls import Controls
+from bot.memories.forget_period import PeriodForgetting
+from bot.memories.tool_undo import ToolChanges, UndoableChanges
+from bot.pipeline.tools.viewing import Viewing
+from bot.slack.messages import Message
+from bot.users.incognito import is_direct, scope_of
+from bot.users.settings import MAX_RETENTION_DAYS
+from bot.views.blocks import Payload
+from bot.views.time_forms import MORNING, may_end_pause
+from memory import DM, Person
+
+Arguments = Mapping[str, Any]
+Definition = dict[str, Any]
+# Person, language, no words, and the conversation it is asked in.
+Show: TypeAlias = Callable[[Person, Language, str, str], Awaitable[Payload]]
+_Run: TypeAlias = Callable[[Arguments], Awaitable[Any]]
+
+SETTINGS_TOOL = "memory_settings"
+VIEW_TOOL = "read_current_view"
+
+_SETTINGS = """\
+Show or change how this person is remembered. Use it only when they ask for it. Actions:
+show_memories (all you remember of them), show_settings, show_history (recent changes, with Undo), \
+show_preview (which memories a reply here could use), show_help, export (a file of everything): \
+shown to them privately; do not repeat it.
+pause: nothing is read or remembered until `until`; without it until resume.
+do_not_remember: never remember one message, as for "off the record"; scope: this_message, or \
+previous_message (only proposed) for what they wrote before.
+incognito_on: no memory in {where} until incognito_off.
+{quiet}forget_everything; forget_period: what they told you from `since` to `until`, or scope \
+this_thread; change_where_used: use what they told you about `about` (words of it) there. These \
+three are only proposed: they get a button and decide; say so.
+change: notices of what was remembered, language of commands, memory on or off, retention_days \
+(0: no end). retention_days, memory, resume, incognito_off are only proposed; the rest has an \
+Undo."""
+_QUIET = "quiet_thread: answer in this thread only when mentioned; say that a mention ends it.\n"
+_INCOGNITO_WHERE = {True: "all their direct messages with you", False: "this thread"}
+_VIEW = (
+    "Read what the person looks at in Slack: a channel's newest messages or a message with its"
+    ' thread. For "this channel", "this message" and the like, where it is not in this'
+    " conversation."
+)
+_MESSAGE_SECONDS = 0.000_001  # a period that holds one message: Slack's times are that exact
+_SCOPES = ("this_message", "previous_message", "this_thread")
+_WHERE = ("here", "everywhere", "direct_messages")
+_MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}
+_PARAMETERS: dict[str, Definition] = {
+    "until": _MOMENT,
+    "since": _MOMENT,
+    "scope": {"type": "string", "enum": list(_SCOPES)},
+    "about": {"type": "string"},
+    "where": {"type": "string", "enum": list(_WHERE)},
+    "notices": {"type": "boolean"},
+    "language": {"type": "string", "enum": ["en", "ja", "slack"]},
+    "retention_days": {"type": "integer", "minimum": 0, "maximum": MAX_RETENTION_DAYS},
+    "memory": {"type": "string", "enum": ["on", "off"]},
+}
+
+
+class ControlTools:
+    """The tools for one message of one person; `shows` are the actions that only show something."""
+
+    def __init__(
+        self,
+        controls: Controls,
+        own: OwnMemories,
+        periods: PeriodForgetting,
+        shows: Mapping[str, Show],
+        placing: Placing,
+        viewing: Viewing,
+        message: Message,
+        intent: Intent,
+    ) -> None:
+        self._controls = controls
+        self._own = own
+        self._periods = periods
+        self._placing = placing
+        self._viewing = viewing
+        self._message = message
+        self._intent = intent
+        self._in_dm = message.audience == DM
+        # By action and arguments, so that a repeated request is shown only once.
+        self._shown: dict[str, Work] = {}
+        self._done = ToolChanges()
+        self.switched_off = False
+        self.forgets = False
+        self.forgets_everything = False
+        self._actions: dict[str, _Run] = {
+            **{name: partial(self._show, show) for name, show in shows.items()},
+            "pause": self._pause,
+            "resume": self._resume,
+            "do_not_remember": self._do_not_remember,
+            "incognito_on": self._go_incognito,
+            "incognito_off": self._end_incognito,
+            **({} if self._in_dm else {"quiet_thread": self._be_quiet}),
+            "forget_everything": self._forget_everything,
+            "forget_period": self._forget_period,
+            "change_where_used": self._change_where_used,
+            "change": self._change,
+        }
+
+    @property
+    def shown(self) -> list[Work]:
+        """What is to be shown to the person after the reply."""
+        return list(self._shown.values())
+
+    def definitions(self) -> list[Definition]:
+        """Return the tools as the Responses API takes them."""
+        settings = settings_tool(self._actions)
+        return [settings, _tool(VIEW_TOOL, _VIEW, {})] if self._in_dm else [settings]
+
+    def __contains__(self, name: str) -> bool:
+        return name == SETTINGS_TOOL or (name == VIEW_TOOL and self._in_dm)
+
+    async def call(self, name: str, given: Arguments) -> str:
+        """Run one function call of the model; return its output, which may be an error for it.
+
+        Raises `psycopg.OperationalError` when the database is away.
+        """
+        if name == VIEW_TOOL:
+            output: Any = await self._viewing.read(self._message)
+        elif run := self._actions.get(str(given.get("action"))):
+            output = await run(given)
+        else:
+            output = _error(f"`action` is one of {', '.join(self._actions)}.")
+        return json.dumps(output, ensure_ascii=False, default=str)
+
+    @property
+    def _undoing(self) -> UndoableChanges:
+        return self._controls.undoing
+
+    def _show_done(self) -> None:
+        """Show what was done at once, with one Undo for all of it; the settings if nothing was."""
+        shown = partial(self._undoing.shown, done=self._done)
+        self._show_after({"done": True}, shown if self._done else self._controls.settings_shown)
+
+    def _show_after(self, given: Arguments, work: Work) -> None:
+        self._shown[json.dumps(dict(given), sort_keys=True, default=str)] = work
+
+    async def _show(self, show: Show, given: Arguments) -> Any:
+        channel = self._message.channel_id
+        self._show_after(given, lambda person, language: show(person, language, "", channel))
+        return {"shown_privately": True}
+
+    async def _pause(self, given: Arguments) -> Any:
+        person, until = self._message.person, None
+        if given.get("until"):
+            until = _moment(given["until"], await self._controls.zone(person), at=MORNING)
+            if until is None or not may_end_pause(until, datetime.now(UTC)):
+                return _error(
+                    "`until` is not a time later than now: write ISO 8601, such as"
+                    " 2026-12-24T18:00, or leave it out to pause until they resume."
+                )
+        # To ask for a pause is nothing to remember either.
+        settings = await self._undoing.pause(person, until, self._intent.id, self._done)
+        self.switched_off = True
+        self._show_done()
+        end = settings.paused_until
+        shown = end.astimezone(settings.zone).isoformat(timespec="minutes") if end else "resumed"
+        return {"paused": True, "until": shown}
+
+    async def _resume(self, given: Arguments) -> Any:
+        del given
+        off = await self._controls.off(self._message.person)
+        if off is None:
+            return _error("Memory is on.")
+        self._show_after({"action": "resume"}, self._controls.resume_asked)
+        if off != "paused":
+            return _error(f"Memory stays off: {off}.")
+        return {"proposed": True, "done": False}
+
+    async def _do_not_remember(self, given: Arguments) -> Any:
+        which = given.get("scope", "this_message")
+        if which not in ("this_message", "previous_message"):
+            return _error("`scope` is this_message or previous_message.")
+        # The request itself repeats what is meant, so it is never remembered either.
+        await self._undoing.withhold(self._message.person, self._intent.id, self._done)
+        self.switched_off = True
+        self._show_done()
+        if which == "this_message":
+            return {"not_remembered": which, "done": True}
+        last = await self._controls.message_before(self._message)
+        if last is None:
+            return _error("There is no message before this one.")
+        self.forgets = True
+        said_at = float(last.place[1])
+        period = Period(since=said_at, until=said_at + _MESSAGE_SECONDS)
+        self._show_after(given, partial(self._periods.proposed, period=period))
+        return {"not_remembered": which, "done": False, "proposed": True}
+
+    async def _go_incognito(self, given: Arguments) -> Any:
+        del given
+        scope = scope_of(self._message)
+        await self._undoing.go_incognito(self._message, scope, self._intent.id, self._done)
+        self.switched_off = True
+        self._show_done()
+        return {"incognito": "on", "where": self._where, "until": "they switch it off"}
+
+    async def _end_incognito(self, given: Arguments) -> Any:
+        del given
+        message = self._message
+        if not await self._controls.is_incognito(message):
+            return _error("Incognito is off.")
+        # The message that says it is on has the button that ends it.
+        shown = partial(self._controls.incognito_shown, on=True, scope=scope_of(message))
+        self._show_after({"action": "incognito_off"}, shown)
+        return {"proposed": True, "done": False}
+
+    @property
+    def _where(self) -> str:
+        return _INCOGNITO_WHERE[is_direct(self._message.channel_id)]
+
+    async def _be_quiet(self, given: Arguments) -> Any:
+        del given
+        await self._undoing.be_quiet(self._message, self._done)
+        self._show_done()
+        return {"quiet": True, "until": "somebody mentions you in this thread"}
+
+    async def _forget_everything(self, given: Arguments) -> Any:
+        self.forgets = self.forgets_everything = True
+        self._show_after({"action": given["action"]}, self._own.everything_proposed)
+        return {"proposed": True, "done": False}
+
+    async def _forget_period(self, given: Arguments) -> Any:
+        if given.get("scope") == "this_thread":
+            period = Period(thread=self._message.thread)
+        else:
+            found = await self._period(given)
+            if isinstance(found, str):
+                return _error(found)
+            period = found
+        self.forgets = True
+        self._show_after(given, partial(self._periods.proposed, period=period))
+        return {"proposed": True, "done": False}
+
+    async def _period(self, given: Arguments) -> Period | str:
+        """Return the period, or an error message for the model."""
+        zone = await self._controls.zone(self._message.person)
+        ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}
+        if not ends or None in ends.values():
+            return (
+                "Give `since`, `until` or both in ISO 8601, such as 2026-12-24 or"
+                " 2026-12-24T18:00, or `scope` this_thread."
+            )
+        since, until = ends.get("since"), ends.get("until")
+        if since is not None and since > datetime.now(UTC):
+            return "`since` is later than now: write when what is to be forgotten began."
+        if since is not None and until is not None and until <= since:
+            return "`until` is not after `since`: for one whole day write the next day's date."
+        return Period.between(since, until)
+
+    async def _change_where_used(self, given: Arguments) -> Any:
+        words, where = str(given.get("about") or "").strip(), given.get("where")
+        if not words or where not in _WHERE:
+            return _error(f"Give `about`, some words, and `where`: {', '.join(_WHERE)}.")
+        channel = self._message.channel_id
+        work = partial(self._placing.proposed, words=words, where=where, channel=channel)
+        self._show_after(given, work)
+        return {"proposed": True, "done": False}
+
+    async def _change(self, given: Arguments) -> Any:
+        person, language = self._message.person, given.get("language")
+        chosen: dict[str, Any] = {}
+        if isinstance(given.get("notices"), bool):
+            chosen["notices"] = given["notices"]
+        if language in ("en", "ja", "slack"):
+            chosen["language"] = None if language == "slack" else language
+        days, memory = given.get("retention_days"), given.get("memory")
+        keeps = type(days) is int and 0 <= days <= MAX_RETENTION_DAYS
+        if not (chosen or keeps or memory in ("on", "off")):
+            return _error("Nothing to change: give notices, language, retention_days or memory.")
+        if chosen:
+            await self._undoing.choose(person, self._done, **chosen)
+            self._show_done()
+        if keeps:
+            work = partial(self._controls.retention_proposed, days=days or None)
+            self._show_after({"retention_days": days}, work)
+        asked = {"on": self._controls.consent_asked, "off": self._controls.refusal_asked}
+        if memory in ("on", "off"):
+            self._show_after({"action": "change", "memory": memory}, asked[memory])
+        return {"done": list(chosen)} | ({"proposed": True} if keeps or memory in asked else {})
+
+
+def settings_tool(actions: Iterable[str]) -> Definition:
+    """Return the definition of the tool with these actions."""
+    offered = list(actions)
+    in_channel = "quiet_thread" in offered
+    description = _SETTINGS.format(
+        quiet=_QUIET if in_channel else "", where=_INCOGNITO_WHERE[not in_channel]
+    )
+    action = {"type": "string", "enum": offered}
+    return _tool(SETTINGS_TOOL, description, {"action": action, **_PARAMETERS}, ["action"])
+
+
+def _tool(
+    name: str, description: str, properties: Definition, required: Iterable[str] = ()
+) -> Definition:
+    return {
+        "type": "function",
+        "name": name,
+        "description": description,
+        "parameters": {
+            "type": "object",
+            "properties": properties,
+            "required": list(required),
+            "additionalProperties": False,
+        },
+        "strict": False,
+    }
+
+
+def _moment(text: object, zone: tzinfo, *, at: time = time()) -> datetime | None:
+    """Return the moment of an ISO 8601 date or date-time; None for anything else.
+
+    A date without a time means `at` on that day; a time without an offset is in `zone`.
+    """
+    try:
+        moment = datetime.combine(date.fromisoformat(str(text).strip()), at)
+    except ValueError:
+        try:
+            moment = datetime.fromisoformat(str(text).strip())
+        except ValueError:
+            return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _error(sentence: str) -> Definition:
+    return {"error": sentence}

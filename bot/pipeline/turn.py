@@ -1,0 +1,284 @@
+"""One turn: recall, reply, hand over for remembering. Start reading here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, Self, TypeAlias
+
+from langgraph.func import entrypoint
+from langgraph.pregel import Pregel
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.conversation.inbox import Waiting
+from bot.conversation.interruptions import Stopped
+from bot.conversation.turns import Context, Intent, Made, Outcome, Turns, final_question
+from bot.delivery.ephemeral import Work
+from bot.locale import Language, say
+from bot.pipeline.attachments import Attached, Attachments, unseen_lines
+from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
+from bot.pipeline.reply import Replier
+from bot.pipeline.responses.errors import ReplyFailed
+from bot.pipeline.threads import read_thread
+from bot.pipeline.tools.toolbox import OpenTools, Toolbox
+from bot.slack.audiences import Audiences
+from bot.slack.messages import Message
+from bot.slack.text import plain, typed
+from bot.types import Task
+from bot.views.reply import Note, noted, reply_text
+from memory import Embedder, Memory, Pool, Recalled, View, credential_kinds, recall_memories, step
+
+
+class Outlet(Protocol):
+    """Where an answer goes: a Slack thread, or an HTTP response."""
+
+    interactive: bool
+    """Whether the person can be shown lists and buttons there."""
+    patient: bool
+    """Whether the person can be answered later, in the same place."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *_: object) -> None: ...
+
+    @property
+    def taken(self) -> str:
+        """What has come of the answer so far."""
+
+    async def language(self) -> Language:
+        """Return the language the person reads."""
+
+    def expect(self) -> None:
+        """Make ready for an answer that is about to come."""
+
+    async def check(self) -> None:
+        """Raise `bot.conversation.interruptions.Interrupted` where the answer is not to go on."""
+
+    async def write(self, piece: str) -> None:
+        """Take a piece of the answer; raises `Interrupted` as `check` does."""
+
+    async def task(self, task: Task) -> None:
+        """Tell what the model does besides writing."""
+
+    def start_over(self) -> None:
+        """Begin the answer anew."""
+
+    async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
+        """Deliver the whole answer; `drew_on`: memories were in view, `rates`: it can be rated."""
+
+    async def show(self, works: Sequence[Work]) -> None:
+        """Show the person, and nobody else, what these bring; they decide."""
+
+
+OpenOutlet: TypeAlias = Callable[[Waiting, View, Intent], Outlet]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a turn is made with."""
+
+    pool: Pool
+    client: AsyncWebClient
+    bot_user_id: str
+    turns: Turns
+    audiences: Audiences
+    embedder: Embedder
+    replier: Replier
+    tools: OpenTools
+    attachments: Attachments
+
+
+def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, Any]:
+    """Return the turn as a LangGraph entrypoint: a `Waiting` in, its `Outcome` out."""
+
+    @entrypoint()
+    async def turn(waiting: Waiting) -> Outcome:
+        message, began = waiting.message, time.monotonic()
+        question = plain(message.text, parts.bot_user_id)
+        words = typed(message.text, parts.bot_user_id)
+
+        view = await parts.audiences.view(message)
+        asked = with_files(question) if message.has_files else question
+        intent, context = await parts.turns.begin(
+            waiting,
+            view,
+            question=asked,
+            words=words,
+            bot_user_id=parts.bot_user_id,
+            limited=True,
+        )
+        recalled: Sequence[str] = ()
+        tools: Toolbox | None = None
+        note: Note | None = None
+        made: Made | None = None
+        async with open_outlet(waiting, view, intent) as outlet:
+            files = await parts.attachments.read(
+                message, earlier=latest_with_files(context.exchanges, message)
+            )
+            if question or any(file.content and not file.earlier for file in files):
+                prompt = await _prompt(parts, waiting, view, intent, context, question, files)
+                recalled = [memory.reference for memory in prompt.memories]
+                if outlet.interactive:
+                    asked_before = _question_before(context, message)
+                    tools = parts.tools(waiting, view, intent, intent.words, asked_before)
+                answered = await _answer(parts, waiting, prompt, outlet, tools)
+                outcome, text = answered.outcome, answered.text
+                if answered.whole:
+                    made = Made(
+                        model=parts.replier.model,
+                        milliseconds=round((time.monotonic() - began) * 1000),
+                    )
+                if tools is not None:
+                    recalled = list(dict.fromkeys([*recalled, *tools.recalled]))
+                if outcome == "answered":
+                    text = await _told_unseen(
+                        outlet, text, answered.files, thread_unread=prompt.thread_unread
+                    )
+                note = _note(outcome, prompt)
+                left_out = credential_kinds(intent.removed) if intent.standing.kept else ()
+                shown = noted(await outlet.language(), text, note, left_out)
+                drew_on = bool(recalled) and outcome != "failed"
+                await outlet.finish(shown, drew_on=drew_on, rates=made is not None)
+                await outlet.show(tools.shown if tools else ())
+            else:
+                outcome, text = "answered", await _nothing_asked(outlet, files)
+                await outlet.finish(text)
+        await parts.turns.end(
+            waiting,
+            intent,
+            view,
+            outcome,
+            reply=None if outcome == "failed" else text,
+            recalled=recalled,
+            asked=tools is not None and tools.forgets,
+            learned=tools.learned if tools else (),
+            questions=tools.questions if tools else (),
+            note=note,
+            made=made,
+        )
+        return outcome
+
+    return turn
+
+
+def _question_before(context: Context, message: Message) -> str | None:
+    """Return the question with which our last reply to the person ended, if it did."""
+    earlier = [one.reply for one in context.exchanges if one.user_id == message.user_id]
+    return final_question(earlier[-1] or "") if earlier else None
+
+
+def _note(outcome: Outcome, prompt: Prompt) -> Note | None:
+    return "newest_only" if outcome == "answered" and prompt.newest_only else None
+
+
+async def _nothing_asked(outlet: Outlet, files: Sequence[Attached]) -> str:
+    told = await _told_unseen(outlet, "", files)
+    return told or say(await outlet.language(), "nothing_said")
+
+
+async def _told_unseen(
+    outlet: Outlet, text: str, files: Sequence[Attached], *, thread_unread: bool = False
+) -> str:
+    language = await outlet.language()
+    lines = unseen_lines(language, files)
+    if thread_unread:
+        lines.append(say(language, "thread_not_now"))
+    return "\n\n".join([text, *lines] if text else lines)
+
+
+async def _prompt(
+    parts: Parts,
+    waiting: Waiting,
+    view: View,
+    intent: Intent,
+    context: Context,
+    question: str,
+    files: Sequence[Attached],
+) -> Prompt:
+    message, off = waiting.message, intent.standing.off
+    recalled, thread = await asyncio.gather(
+        _recalled(parts, view, intent, context, question or FILES_ALONE),
+        read_thread(parts.client, message, context, parts.bot_user_id, off=off),
+    )
+    with step("prompt"):
+        return compose(
+            question=question,
+            user_id=message.user_id,
+            memories=_said_elsewhere(recalled.memories, message),
+            newest_only=recalled.newest_only,
+            recent_words=context.recent_words,
+            exchanges=context.exchanges,
+            thread=thread.messages,
+            thread_unread=thread.unread,
+            memory_off=off is not None,
+            files=files,
+            now=datetime.now(intent.standing.settings.zone),
+        )
+
+
+def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory]:
+    """Leave out what comes from this message alone: edited, it may no longer say so."""
+    place = {(message.channel_id, message.ts)}
+    return [memory for memory in memories if set(memory.places) != place]
+
+
+async def _recalled(
+    parts: Parts, view: View, intent: Intent, context: Context, question: str
+) -> Recalled:
+    if intent.standing.off:
+        return Recalled(memories=())
+    return await recall_memories(parts.pool, parts.embedder, view, question, first=context.memories)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answered:
+    """What came of a question. `whole`: `text` is the model's own answer, to its end.
+
+    `files` came with the message; those that the model could not read say so.
+    """
+
+    outcome: Outcome
+    text: str
+    whole: bool = False
+    files: Sequence[Attached] = ()
+
+
+async def _answer(
+    parts: Parts, waiting: Waiting, prompt: Prompt, outlet: Outlet, tools: Toolbox | None
+) -> _Answered:
+
+    async def show(piece: str) -> None:
+        # While the model is silent there is nothing to show, but Stop counts all the same.
+        await (outlet.write(piece) if piece else outlet.check())
+
+    person = waiting.message.person
+    try:
+        await outlet.check()
+        try:
+            reply = await parts.replier.reply(
+                person, prompt, show, tools, outlet.expect, on_task=outlet.task
+            )
+        except ReplyFailed as failed:
+            if prompt.shows_files and failed.may_be_files:
+                # Not every model reads images and PDFs, nor each of them.
+                prompt = prompt.without_files()
+            elif not (outlet.taken and failed.passes):
+                raise
+            # It broke off in the middle: ask once more, and put the whole in place of the half.
+            outlet.start_over()
+            reply = await parts.replier.reply(
+                person, prompt, show, tools, on_task=outlet.task, again=True
+            )
+    except ReplyFailed as failed:
+        if failed.passes and outlet.patient:
+            raise
+        outlet.start_over()
+        return _Answered(outcome="failed", text=say(await outlet.language(), failed.cause))
+    except Stopped:
+        note = say(await outlet.language(), "stopped")
+        return _Answered(outcome="stopped", text=f"{outlet.taken.rstrip()}\n\n{note}".strip())
+    text = reply_text(await outlet.language(), reply)
+    whole = not reply.refused
+    return _Answered(outcome="answered", text=text, whole=whole, files=prompt.files)

@@ -1,0 +1,216 @@
+"""The job that drains one thread: its messages are answered in order, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Any, Literal, TypeAlias
+
+from langgraph.pregel import Pregel
+
+from bot.conversation.inbox import MAX_FAILURES, Inbox, Waiting
+from bot.conversation.interruptions import Edited, Superseded, Withdrawn
+from bot.conversation.notice_throttle import Notices
+from bot.delivery.delivery import DeliveryFailed
+from bot.delivery.sessions import Sessions
+from bot.logs import fault
+from bot.pipeline.deleted_messages import Withdrawals
+from bot.pipeline.fixed_reply import Telling
+from bot.pipeline.outages import Outages
+from bot.pipeline.responses.errors import ReplyFailed
+from bot.queue.sweep import MAX_LONE_CRASHES
+from bot.users.access import Admission
+from bot.users.policies import Refusal
+from bot.users.quotas import Shares, ShareUsedUp, UsedUp
+from memory import DM, is_away, measured
+
+log = logging.getLogger(__name__)
+
+_End: TypeAlias = Literal["ended", "look_again", "held", "put_off"]
+
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 5.0
+_MOST_ATTEMPTS = 500
+_AT_A_STRETCH_SECONDS = 5.0
+_DAY_SECONDS = 86_400.0
+
+
+class Answering:
+    """Answers what waits in a thread until nothing waits, or nothing can be answered just now."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        turn: Pregel[Any, Any, Any, Any],
+        telling: Telling,
+        outages: Outages,
+        withdrawals: Withdrawals,
+        shares: Shares,
+        notices: Notices,
+        sessions: Sessions,
+        admission: Admission | None = None,
+    ) -> None:
+        self._inbox = inbox
+        self._turn = turn
+        self._telling = telling
+        self._outages = outages
+        self._withdrawals = withdrawals
+        self._shares = shares
+        self._notices = notices
+        self._sessions = sessions
+        self._admission = admission
+
+    @measured("drain")
+    async def drain(self, thread: str) -> None:
+        """Answer the waiting messages of `thread` in the order they were written.
+
+        The job of a thread with many messages gives up its worker slot after a while if other jobs
+        wait. If a message waits for the model, the authors of those behind it get a notice, too.
+        """
+        end = asyncio.get_running_loop().time() + _AT_A_STRETCH_SECONDS
+        waiting: Waiting | None = None
+        try:
+            while waiting := await self._inbox.next(thread):
+                ended = await self._answer(waiting)
+                if ended == "ended" and not waiting.more:
+                    # What was stored meanwhile came with a job of its own.
+                    return
+                if ended in ("held", "put_off"):
+                    if ended == "held" and waiting.more:
+                        await self._hold_others(thread)
+                    break
+                if asyncio.get_running_loop().time() > end:
+                    await self._inbox.queue_again(thread)
+                    break
+        except Superseded:
+            log.info("a thread was taken over by another worker")
+            if waiting is not None and not await self._inbox.waits(waiting):
+                # It was erased: no other worker answers it.
+                await self._activate(waiting)
+            return
+        await self._withdrawals.clear(thread)
+
+    async def _hold_others(self, thread: str) -> None:
+        while waiting := await self._inbox.next(thread, untold=True):
+            if await self._answer(waiting, behind=True) == "put_off":
+                return
+
+    async def _answer(self, waiting: Waiting, *, behind: bool = False) -> _End:
+        """Answer a message, or hold it and its thread until the model is back.
+
+        `behind`: another message of the thread is held, so this one is held, too. The job of a held
+        thread is scheduled again.
+        """
+        try:
+            return "ended" if await self._attempt(waiting, behind=behind) else "held"
+        except Superseded:
+            raise
+        except Edited:
+            await self._inbox.begin_anew(waiting)
+        except Withdrawn:
+            log.info("a message was deleted while it was answered")
+        except DeliveryFailed as failed:
+            if failed.is_expected:
+                log.warning("a conversation takes no answer from the app: %s", failed.code)
+            else:
+                log.exception("a reply could not be delivered: %s", failed.code)
+            await self._inbox.give_up(waiting)
+        except Exception as error:
+            if is_away(error) and waiting.attempts < _MOST_ATTEMPTS:
+                log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
+                await self._when_back(waiting)
+                return "look_again"
+            if waiting.failures > MAX_FAILURES:
+                log.exception("a message was given up after %d attempts", waiting.attempts)
+                await self._inbox.give_up(waiting)
+                return "look_again"
+            log.warning("a turn failed and is begun again: %s", fault(error))
+            pause = min(_FIRST_PAUSE_SECONDS * 2**waiting.failures, _LONGEST_PAUSE_SECONDS)
+            with suppress(Edited, Withdrawn):
+                await self._inbox.fail(waiting, pause)
+                return "put_off"
+        return "look_again"
+
+    async def _when_back(self, waiting: Waiting) -> None:
+        # PostgreSQL's troubles are no fault of the message: they do not count as failed attempts.
+        pause = min(_FIRST_PAUSE_SECONDS * (1 + waiting.spared), _LONGEST_PAUSE_SECONDS)
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                with suppress(Withdrawn):
+                    await self._inbox.begin_anew(waiting)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+            else:
+                return
+
+    @measured("turn")
+    async def _attempt(self, waiting: Waiting, *, behind: bool) -> bool:
+        if waiting.unserved:
+            log.info("a message of a workspace that is not served was passed over")
+            await self._inbox.pass_over(waiting)
+            return True
+        if waiting.lone_crashes > MAX_LONE_CRASHES:
+            log.error("message %d was given up: even the apology ends the process", waiting.id)
+            await self._activate(waiting)
+            await self._inbox.give_up(waiting)
+            return True
+        if self._admission and (refusal := await self._admission.refuses(waiting.message)):
+            await self._turn_away(self._admission, waiting, refusal)
+            return True
+        if waiting.failures >= MAX_FAILURES or waiting.lone_crashes >= MAX_LONE_CRASHES:
+            await self._telling.instead(waiting, "turn_failed")
+            return True
+        if used_up := await self._shares.tokens_used_up(waiting.message.team_id):
+            await self._refuse(waiting, used_up)
+            return True
+        if behind:
+            await self._outages.hold(waiting)
+            return False
+        if self._outages.known:
+            return await self._outages.begin(waiting, "model_down")
+        try:
+            await self._turn.ainvoke(waiting)
+        except ShareUsedUp as told:
+            await self._refuse(waiting, told.used_up)
+            return True
+        except ReplyFailed as failed:
+            return await self._outages.begin(waiting, failed.cause)
+        await self._outages.answered(waiting)
+        return True
+
+    async def _activate(self, waiting: Waiting) -> None:
+        """End what a process that died at this message may have left in `processing`."""
+        if waiting.attempts:
+            message = waiting.message
+            await self._sessions.activate(message.team_id, message.channel_id, message.thread_ts)
+
+    async def _turn_away(self, admission: Admission, waiting: Waiting, refusal: Refusal) -> None:
+        """Say why there is no answer: always in a direct message, elsewhere once a day, to them.
+
+        Of the message nothing is kept.
+        """
+        message = waiting.message
+        told = f"{refusal} {message.channel_id}"
+        if message.audience == DM or (
+            message.addressed and await self._notices.claim(waiting, told, _DAY_SECONDS)
+        ):
+            await admission.tell(message, refusal)
+        await self._activate(waiting)
+        await self._inbox.pass_over(waiting)
+
+    async def _refuse(self, waiting: Waiting, used_up: UsedUp) -> None:
+        """Say once in the hour, or day, why nothing is answered and when it will be again."""
+        if not await self._notices.claim(waiting, used_up.sentence, max(used_up.seconds, 60.0)):
+            await self._activate(waiting)
+            await self._inbox.pass_over(waiting)
+            return
+        await self._telling.instead(
+            waiting,
+            used_up.sentence,
+            outcome="answered",
+            limit=used_up.limit,
+            count=used_up.count,
+        )

@@ -1,0 +1,447 @@
+"""The work queue: procrastinate on the application's own PostgreSQL and pool."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+from uuid import uuid4
+
+import procrastinate
+from procrastinate import exceptions
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from procrastinate.tasks import Task
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from bot.logs import fault
+from bot.queue.jobs import Jobs, Limits
+from bot.queue.migrations import queue_migrations
+from bot.queue.sweep import BEHIND, free_stalled, let_the_newest_through, note_process
+from memory import Migration, Pool, packaged_migrations, transaction
+
+log = logging.getLogger(__name__)
+
+REPLIES = "replies"
+LEARNING = "learning"
+UPKEEP = "upkeep"
+HOMES = "homes"
+# What somebody may be looking at.
+_PROMPT = [REPLIES, HOMES]
+_HEARTBEAT_SECONDS = 2.0
+_STALLED_SECONDS = 6.0
+_HAND_BACK_SECONDS = 3.0
+# A worker is told of each new job, but may overhear it while it fetches another one.
+_POLL_SECONDS = 0.25
+_BREAK_OFF_SECONDS = 1.0
+_FORMATION_PATIENCE_SECONDS = 3.0
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 2.0
+_SOON_SECONDS = 10.0
+_AGAIN_SECONDS = 0.2
+_LOOK_AGAIN_SECONDS = 60.0
+# Where no process stays to watch the clock: once in each hour and each minute that has any work.
+_NO_LIMITS = Limits()
+_CAUGHT_UP = {"hour": 3_600, "minute": 60}
+# One statement and no savepoint, in place of procrastinate's function and its exception. A job that
+# waits already is held until the caller commits: whoever takes it finds what the caller stored.
+_ADD: LiteralString = (
+    "INSERT INTO procrastinate_jobs AS job"
+    " (queue_name, task_name, priority, lock, queueing_lock, args, person, budget, alone,"
+    " scheduled_at) VALUES (%(queue)s, %(name)s, %(priority)s, %(lock)s, %(lock)s, %(arguments)s,"
+    " %(person)s, %(budget)s, %(alone)s, CASE WHEN %(delay)s > 0"
+    " THEN clock_timestamp() + make_interval(secs => %(delay)s) END)"
+    " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE"
+)
+_DEFER: LiteralString = (
+    f"{_ADD} SET alone = job.alone OR excluded.alone RETURNING xmax = 0 AS added"
+)
+_DEFER_EACH: LiteralString = (
+    "INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args)"
+    " SELECT %(queue)s, %(name)s, lock, lock, arguments"
+    " FROM unnest(%(locks)s::text[], %(arguments)s::jsonb[]) AS new (lock, arguments)"
+    " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET task_name = job.task_name"
+)
+_DUE: LiteralString = (
+    "CASE WHEN job.attempts > 0 THEN job.scheduled_at"
+    " ELSE LEAST(now() + make_interval(secs => %(delay)s), GREATEST(now(),"
+    " (SELECT min(at) FROM procrastinate_events WHERE job_id = job.id AND type = 'deferred')"
+    " + make_interval(secs => %(at_most)s))) END"
+)
+_DEBOUNCE: LiteralString = (
+    f"{_ADD} SET scheduled_at = {_DUE} WHERE job.scheduled_at IS NULL OR {_DUE} NOT BETWEEN"
+    " job.scheduled_at AND job.scheduled_at + make_interval(secs => %(delay)s::float8 / 4)"
+)
+# How every worker runs, whether it stays or only drains.
+_WORKER: Mapping[str, Any] = {
+    "update_heartbeat_interval": _HEARTBEAT_SECONDS,
+    "stalled_worker_timeout": _STALLED_SECONDS,
+    "install_signal_handlers": False,
+    "delete_jobs": "successful",
+}
+
+
+def migrations() -> list[Migration]:
+    """Return the schema steps of the bot: the queue's own, then ours."""
+    return [*queue_migrations(), *packaged_migrations("bot")]
+
+
+class _Waits(BaseRetryStrategy):
+    """Retries after each of these seconds in turn, then no more."""
+
+    def __init__(self, seconds: Sequence[int]) -> None:
+        self._seconds = tuple(seconds)
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        del exception
+        if job.attempts >= len(self._seconds):
+            return None
+        return RetryDecision(retry_in={"seconds": self._seconds[job.attempts]})
+
+
+class Queue:
+    """Deferring and running jobs. Arguments of jobs are opaque ids only.
+
+    `process` identifies this process among all that run jobs of the queue.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.process = uuid4().hex
+        self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+        self._repeated: list[Task[..., Any, Any]] = []
+        self._running: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
+        self._jobs = Jobs(self._app.connector, self._stopping)
+        self._app.job_manager = self._jobs
+        self._patience = 0.0
+        self._stop_by = 0.0
+
+    async def open(self) -> None:
+        """Share the application's pool with procrastinate."""
+        await self._app.open_async(self._pool)
+
+    def register(
+        self,
+        name: str,
+        queue: str,
+        work: Callable[..., Awaitable[None]],
+        *,
+        attempts: int = 0,
+        wait: int = 0,
+        waits: Sequence[int] | None = None,
+    ) -> None:
+        """Let jobs called `name` run `work`, and again after a failure, `attempts` times at most.
+
+        The n-th wait is `wait` to the power of n seconds. With `waits` it is the n-th of those, and
+        there are as many further attempts.
+        """
+        retry = (
+            procrastinate.RetryStrategy(max_attempts=attempts, exponential_wait=wait)
+            if waits is None
+            else _Waits(waits)
+        )
+        self._app.task(name=name, queue=queue, retry=retry)(work)
+
+    def repeat(
+        self, name: str, queue: str, work: Callable[[int], Awaitable[None]], *, cron: str
+    ) -> None:
+        """Let a job called `name` run `work`, with the time it was due, as often as `cron` says.
+
+        It runs once, however many workers there are, and never twice at a time.
+        """
+        task = self._app.task(name=name, queue=queue, lock=name, queueing_lock=name)(work)
+        self._app.periodic(cron=cron)(task)
+        self._repeated.append(task)
+
+    async def defer(
+        self,
+        connection: AsyncConnection[DictRow],
+        name: str,
+        *,
+        queue: str,
+        lock: str,
+        delay: float = 0.0,
+        behind: bool = False,
+        limits: Limits = _NO_LIMITS,
+        **arguments: str,
+    ) -> bool:
+        """Add a job within the caller's transaction; False when one is waiting already.
+
+        Jobs of one `lock` run one at a time, and at most one of them waits. Workers of `queue` must
+        know `name`; this process need not. `behind`: the job is late already, and newer jobs run
+        before it. `limits` bound how many run at a time; a job that waits already keeps its own,
+        but runs alone if this one is to.
+        """
+        given = _given(name, queue, lock, delay, arguments, limits)
+        added = await connection.execute(_DEFER, {**given, "priority": BEHIND} if behind else given)
+        [row] = await added.fetchall()
+        return bool(row["added"])
+
+    async def defer_each(
+        self,
+        connection: AsyncConnection[DictRow],
+        name: str,
+        jobs: Mapping[str, Mapping[str, str]],
+        *,
+        queue: str,
+    ) -> None:
+        """Add many jobs, arguments by lock, as `defer` does: in one statement."""
+        if not jobs:
+            return
+        await connection.execute(
+            _DEFER_EACH,
+            {
+                "name": name,
+                "queue": queue,
+                "locks": list(jobs),
+                "arguments": [Jsonb(dict(arguments)) for arguments in jobs.values()],
+            },
+        )
+
+    async def postpone(
+        self, connection: AsyncConnection[DictRow], *, lock: str, delay: float
+    ) -> None:
+        """Let the waiting job of `lock` wait `delay` seconds from now."""
+        await connection.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = now() + make_interval(secs => %s)"
+            " WHERE queueing_lock = %s AND status = 'todo'",
+            (delay, lock),
+        )
+
+    async def debounce(
+        self,
+        connection: AsyncConnection[DictRow],
+        name: str,
+        *,
+        queue: str,
+        lock: str,
+        delay: float,
+        at_most: float,
+        **arguments: str,
+    ) -> None:
+        """Let one job of `lock` run after `delay` seconds of quiet, but `at_most` after the first.
+
+        One that waits already waits anew, to within a quarter of `delay`. One that has failed keeps
+        its time: more words are no reason for more attempts. Whatever is committed with the
+        caller's transaction the job will see.
+        """
+        given = _given(name, queue, lock, delay, arguments)
+        await connection.execute(_DEBOUNCE, {**given, "at_most": at_most})
+
+    async def hurry(self, connection: AsyncConnection[DictRow], name: str) -> None:
+        """Let the waiting jobs called `name` wait no longer."""
+        await connection.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = now()"
+            " WHERE task_name = %s AND status = 'todo' AND scheduled_at > now() AND NOT alone",
+            (name,),
+        )
+
+    def start(
+        self,
+        *,
+        replies: int,
+        learning: int,
+        poll_seconds: float = 1.0,
+        learn_at_once: bool = True,
+        patience: float = 25.0,
+    ) -> None:
+        """Start working: at most so many replies and formations at a time.
+
+        Delayed jobs are found by polling, every `poll_seconds`; unless `learn_at_once`, so is all
+        that is not a reply: to hear of each job that is still to wait costs two looks in vain.
+
+        When the queue is stopped, running replies get `patience` seconds to end; a formation,
+        which nobody waits for, far fewer.
+        """
+        self._patience = patience
+        hand_back = min(patience, _FORMATION_PATIENCE_SECONDS)
+        self._running = [
+            asyncio.create_task(work, name=name)
+            for name, work in (
+                ("replies", self._work(_PROMPT, replies, _POLL_SECONDS, patience)),
+                (
+                    "learning",
+                    self._work(
+                        [LEARNING, UPKEEP], learning, poll_seconds, hand_back, listen=learn_at_once
+                    ),
+                ),
+                ("sweep", self._sweep()),
+            )
+        ]
+
+    async def drain(self, until: float, *, replies: int, learning: int) -> datetime | None:
+        """Work, replies first, until nothing is due; return when the next job is, if there is one.
+
+        For where no connection may stay open: nothing listens, and what is due within a few
+        seconds is waited for. `until` is a time of the loop's clock, at which what still runs is
+        handed back. What is repeated runs when the replies are out, with the hour as its time when
+        it is the first of that hour, otherwise the minute; an idle database is not woken for it.
+        """
+        loop = asyncio.get_running_loop()
+        # procrastinate's own clock would win or lose a race against the end of the work.
+        self._app.periodic_defaults = {"max_delay": -1.0}
+        while True:
+            await self.free_stalled()
+            await self._work_off(_PROMPT, replies, until)
+            await self._catch_up()
+            await self._work_off([LEARNING, UPKEEP], learning, until)
+            due = await self._next_due()
+            if due is None:
+                return None
+            wait = max((due - datetime.now(UTC)).total_seconds(), _AGAIN_SECONDS)
+            if wait > _SOON_SECONDS or loop.time() + wait > until:
+                return due
+            await asyncio.sleep(wait)
+
+    async def _catch_up(self) -> None:
+        now = int(datetime.now(UTC).timestamp())
+        for task in self._repeated:
+            for name, seconds in _CAUGHT_UP.items():
+                due = now - now % seconds
+                job = task.configure(task_kwargs={"timestamp": due}).job
+                with contextlib.suppress(exceptions.AlreadyEnqueued):
+                    if await self._app.job_manager.defer_periodic_job(
+                        job=job, periodic_id=name, defer_timestamp=due
+                    ):
+                        break
+
+    async def _work_off(self, queues: list[str], concurrency: int, until: float) -> None:
+        work = asyncio.create_task(
+            self._app.run_worker_async(
+                queues=queues,
+                name=queues[0],
+                concurrency=concurrency,
+                wait=False,
+                listen_notify=False,
+                shutdown_graceful_timeout=_HAND_BACK_SECONDS,
+                **_WORKER,
+            )
+        )
+        self._jobs.draining = True
+        _, late = await asyncio.wait({work}, timeout=until - asyncio.get_running_loop().time())
+        self._jobs.draining = False
+        for task in late:
+            task.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        if not late:
+            work.result()
+
+    async def _next_due(self) -> datetime | None:
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                # Whoever has one in hand may die over it: somebody has to look again.
+                "SELECT min(CASE WHEN status = 'doing' THEN now() + make_interval(secs => %s)"
+                " ELSE COALESCE(scheduled_at, now()) END) AS due FROM procrastinate_jobs"
+                " WHERE status IN ('todo', 'doing') AND queue_name = ANY(%s)",
+                (_LOOK_AGAIN_SECONDS, [*_PROMPT, LEARNING]),
+            )
+            row = await found.fetchone()
+        due: datetime | None = row["due"] if row else None
+        return due
+
+    def begin_to_stop(self) -> None:
+        """Take no more jobs, and count the time of those that run."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            end = asyncio.get_running_loop().time() + self._patience + _HAND_BACK_SECONDS
+            self._stop_by = end
+            for task in self._running:
+                task.cancel()
+
+    async def stop(self) -> None:
+        """Take no more jobs; let running ones end, or hand them back when patience is over.
+
+        Where PostgreSQL is away nothing can be handed back: another worker finds out by itself.
+        """
+        self.begin_to_stop()
+        running, self._running = self._running, []
+        if running:
+            left = self._stop_by - asyncio.get_running_loop().time()
+            _, late = await asyncio.wait(running, timeout=max(left, 0.0))
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=_BREAK_OFF_SECONDS)
+
+    async def _work(
+        self,
+        queues: list[str],
+        concurrency: int,
+        poll_seconds: float,
+        patience: float,
+        *,
+        listen: bool = True,
+    ) -> None:
+        # A fault in one of procrastinate's side tasks ends its worker: start it again.
+        loop, pause = asyncio.get_running_loop(), _FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            begun = loop.time()
+            try:
+                await self._app.run_worker_async(
+                    queues=queues,
+                    name=queues[0],
+                    concurrency=concurrency,
+                    fetch_job_polling_interval=poll_seconds,
+                    listen_notify=listen,
+                    shutdown_graceful_timeout=patience,
+                    **_WORKER,
+                )
+            except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
+                log.warning("the %s worker stopped and starts again: %s", queues[0], fault(error))
+                if loop.time() - begun > _LONGEST_PAUSE_SECONDS:
+                    pause = _FIRST_PAUSE_SECONDS
+                await self._pause(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        seen, trusted = loop.time(), 0.0
+        while not self._stopping.is_set():
+            try:
+                await note_process(self._pool, self.process)
+                await let_the_newest_through(self._pool, REPLIES)
+                # While PostgreSQL was away no heartbeat could be stored: live workers get time
+                # for one.
+                if loop.time() - seen > _STALLED_SECONDS:
+                    trusted = loop.time() + _STALLED_SECONDS
+                seen = loop.time()
+                if seen >= trusted:
+                    await self.free_stalled()
+            except Exception as error:  # noqa: BLE001 - the database may be away; try again
+                log.warning("waiting jobs could not be looked after: %s", fault(error))
+            await self._pause(_HEARTBEAT_SECONDS)
+
+    async def free_stalled(self) -> int:
+        """Give back the jobs of workers that died; return how many there were."""
+        return await free_stalled(self._pool, _STALLED_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+def _given(
+    name: str,
+    queue: str,
+    lock: str,
+    delay: float,
+    arguments: Mapping[str, str],
+    limits: Limits = _NO_LIMITS,
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "queue": queue,
+        "lock": lock,
+        "priority": 0,
+        "delay": delay,
+        "person": limits.person,
+        "budget": limits.budget,
+        "alone": limits.alone,
+        "arguments": Jsonb(arguments),
+    }

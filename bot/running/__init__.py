@@ -1,1 +1,0 @@
-"""Processes: what each role is made of, and what operators do."""

@@ -1,0 +1,1 @@
+"""The `kioku` command and the roles it starts."""

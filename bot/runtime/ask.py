@@ -1,0 +1,157 @@
+"""``POST /ask``: the second article's own interface, through the same turn."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Self, cast
+from uuid import uuid4
+
+from aiohttp import web
+from langgraph.pregel import Pregel
+from psycopg import OperationalError
+
+from bot.conversation.inbox import Waiting
+from bot.conversation.turns import Intent, Outcome
+from bot.delivery.ephemeral import Work
+from bot.locale import Language, language_of
+from bot.logs import fault
+from bot.runtime.ask_request import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
+from bot.slack.messages import API_TEAM, Message
+from bot.types import Task
+from bot.users.quotas import Shares
+from memory import DM, Person, View
+
+log = logging.getLogger(__name__)
+
+_DOWN = "The memory cannot be reached just now: please ask again in a minute.\n"
+
+
+class Collected:
+    """An answer that is gathered and returned whole."""
+
+    interactive = False
+    patient = False
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+        self._taken = ""
+        self.text = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+    @property
+    def taken(self) -> str:
+        """What has come of the answer so far."""
+        return self._taken
+
+    async def language(self) -> Language:
+        """Return the language of the prompt."""
+        return language_of(None, self._message.text)
+
+    def expect(self) -> None:
+        """There is nothing to make ready."""
+
+    async def check(self) -> None:
+        """Nobody can stop it."""
+
+    async def write(self, piece: str) -> None:
+        """Take a piece."""
+        self._taken += piece
+
+    async def task(self, task: Task) -> None:
+        """Nobody watches."""
+
+    def start_over(self) -> None:
+        """Drop what has come."""
+        self._taken = ""
+
+    async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
+        """Keep the whole answer; whoever asked over HTTP has no buttons below it."""
+        del drew_on, rates
+        self.text = text
+
+    async def show(self, works: Sequence[Work]) -> None:
+        """Show nothing: there is nobody to press a button."""
+
+
+class Asks:
+    """Turns for callers of the HTTP API; their people live in a team of their own.
+
+    A caller reaches the namespace ``("chat", "API", user_id, "dm")`` and no Slack person's.
+    """
+
+    def __init__(self, shares: Shares) -> None:
+        self.shares = shares
+        self._collected: dict[str, Collected] = {}
+
+    def open_outlet(self, waiting: Waiting, view: View, intent: Intent) -> Collected:
+        """Return the outlet of one call."""
+        del view, intent
+        return self._collected[waiting.message.event_id]
+
+    async def ask(
+        self, turn: Pregel[Any, Any, Any, Any], user_id: str, prompt: str
+    ) -> tuple[Outcome, str]:
+        """Answer `prompt` as that user's direct message; return what came of it, and the text."""
+        event_id = uuid4().hex
+        ts = f"{time.time():.6f}"
+        message = Message(
+            event_id=event_id,
+            team_id=API_TEAM,
+            user_id=user_id,
+            user_team_id=API_TEAM,
+            channel_id=f"API{user_id}",
+            ts=ts,
+            thread_ts=ts,
+            text=prompt.replace("\x00", ""),
+            audience=DM,
+            addressed=True,
+        )
+        collected = self._collected[event_id] = Collected(message)
+        try:
+            # Not in the inbox: whoever calls waits for the answer, and asks again without one.
+            waiting = Waiting(id=0, message=message, attempts=0)
+            outcome = cast(Outcome, await turn.ainvoke(waiting))
+        finally:
+            del self._collected[event_id]
+        return outcome, collected.text
+
+
+def ask_handler(
+    asks: Asks, turn: Pregel[Any, Any, Any, Any], token: str
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the handler of ``POST /ask``; `token` is what the bearer has to be."""
+
+    async def ask(request: web.Request) -> web.Response:
+        if not is_bearer(request.headers.get("authorization", ""), token):
+            return web.Response(status=401, text=WRONG_TOKEN)
+        try:
+            call = read_call(await request.text())
+        except (ValueError, LookupError):  # no text, or in an encoding that there is not
+            call = None
+        if call is None:
+            return web.Response(status=400, text=WRONG_BODY)
+        status, text = await answer_call(asks, turn, *call)
+        return web.Response(status=status, text=text)
+
+    return ask
+
+
+async def answer_call(
+    asks: Asks, turn: Pregel[Any, Any, Any, Any], user_id: str, prompt: str
+) -> tuple[int, str]:
+    """Answer one call that `read_call` read; return the HTTP status and the text."""
+    try:
+        if used_up := await asks.shares.admit(Person(API_TEAM, user_id)):
+            return 429, used_up.refusal(language_of(None, prompt)) + "\n"
+        outcome, text = await asks.ask(turn, user_id, prompt)
+    except OperationalError as error:
+        log.warning("a question over HTTP was not answered: %s", fault(error))
+        return 503, _DOWN
+    return 503 if outcome == "failed" else 200, text

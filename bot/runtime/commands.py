@@ -1,0 +1,246 @@
+"""What each command of `kioku` does.
+
+The second of imports that the app is made of waits until other processes have begun to start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
+from bot.runtime.playground import Playground, open_playground
+from bot.runtime.startup import StartError, cannot_connect
+from memory import EmbeddedPostgres, load_schemas
+
+if TYPE_CHECKING:
+    from bot.runtime.service import Role
+    from memory import Conninfo
+
+_UP_FORMATION_DELAY = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where the database is: as the user that serves (`login`), and as its owner."""
+
+    login: Conninfo
+    owner: Conninfo
+
+
+async def run(settings: Settings, stop: asyncio.Event, role: Role = "all") -> None:
+    """Serve Slack until `stop`: by Socket Mode with an app token, else over HTTP.
+
+    Any number of processes share a database; a ``front`` receives and a ``worker`` answers.
+    Raises `StartError` with one sentence where a setting or a service is missing, and
+    `memory.InvalidSchemas`.
+    """
+    settings = _with_secrets(settings)
+    load_schemas(settings.schemas)
+    if not settings.has_model:
+        raise StartError(
+            "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks"
+            " the Responses API. (`kioku up` runs with a stand-in model.)"
+        )
+    no_door = settings.slack_app_token is None and settings.slack_signing_secret is None
+    if no_door and role != "worker":
+        raise StartError(
+            "Slack is not set up: write SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET"
+            " for HTTP, besides SLACK_BOT_TOKEN."
+        )
+    async with contextlib.AsyncExitStack() as stack:
+        addresses = await stack.enter_async_context(database(settings))
+        from bot.runtime.service import Service
+
+        service = Service(settings, addresses.login, role=role, serve_http=True)
+        if not await _unless_stopped(stop, stack.enter_async_context(service)):
+            return
+        _tell(f"Kioku is ready on port {service.port}.")
+        await stop.wait()
+        _tell("Kioku is finishing what it has begun …")
+
+
+async def _unless_stopped(stop: asyncio.Event, start: Coroutine[Any, Any, object]) -> bool:
+    """Let `start` end, and say that it did; where `stop` comes first, break it off."""
+    starting, stopped = asyncio.create_task(start), asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not starting.done():
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        return False
+    await starting
+    return True
+
+
+async def up(settings: Settings, stop: asyncio.Event) -> None:
+    """Run everything on this machine until `stop`.
+
+    Real Slack by Socket Mode if its tokens are set, else the playground; a real model if one is
+    set, else the stand-in.
+    """
+    load_schemas(settings.schemas)
+    in_slack = settings.slack_bot_token is not None and settings.slack_app_token is not None
+    async with contextlib.AsyncExitStack() as stack:
+        # The database first: its lock lets one `kioku up` into the data directory.
+        addresses = await stack.enter_async_context(database(settings))
+        ready = None
+        if not in_slack or not settings.has_model:
+            ready = await stack.enter_async_context(
+                open_playground(settings, with_slack=not in_slack)
+            )
+        from bot.runtime.service import Service
+
+        playground = await ready() if ready is not None else None
+        adapted = _adapted(settings, playground, in_slack=in_slack)
+        await migrated(adapted, addresses)
+        service = Service(adapted, addresses.login, serve_http=False)
+        if not await _unless_stopped(stop, stack.enter_async_context(service)):
+            return
+        _welcome(adapted, playground, in_slack=in_slack)
+        await stop.wait()
+        _tell("\nKioku is finishing what it has begun …")
+
+
+def migrate_database(settings: Settings) -> None:
+    """Bring the database of `settings` up to this version and say what was done."""
+
+    async def go() -> list[str]:
+        async with database(settings) as addresses:
+            return await migrated(_with_secrets(settings), addresses)
+
+    done = asyncio.run(go())
+    _tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
+
+
+def _adapted(settings: Settings, playground: Playground | None, *, in_slack: bool) -> Settings:
+    changes: dict[str, object] = {}
+    given = settings.model_fields_set
+    if "formation_delay" not in given:
+        changes["formation_delay"] = _UP_FORMATION_DELAY
+    if playground is not None and not in_slack:
+        changes |= playground.slack_settings()
+    if playground is not None and not settings.has_model:
+        changes |= playground.model_settings()
+        changes |= {
+            name: value
+            for name, value in {
+                "reply_model": STAND_IN_MODEL,
+                "memory_model": STAND_IN_MODEL,
+                "embedding_model": STAND_IN_EMBEDDING_MODEL,
+            }.items()
+            if name not in given
+        }
+    return settings.model_copy(update=changes)
+
+
+def _with_secrets(settings: Settings) -> Settings:
+    if settings.slack_secret_arn is None and settings.openai_secret_arn is None:
+        return settings
+    from bot.runtime.secrets import with_secrets
+
+    return with_secrets(settings)
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Addresses]:
+    """Yield the addresses of the database of `settings`; an embedded server runs meanwhile.
+
+    Without an owner's address `DATABASE_URL` is used for both. Raises `StartError`.
+    """
+    if (url := settings.database_url) is not None:
+        owner = settings.database_owner_url or url
+        yield Addresses(login=url.get_secret_value(), owner=owner.get_secret_value())
+        return
+    if settings.database_secret_arn is not None:
+        yield secret_addresses(settings.database_secret_arn, settings.database_owner_secret_arn)
+        return
+    if settings.database_owner_url is not None:
+        raise StartError(
+            "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
+            " serves into DATABASE_URL."
+        )
+    server = EmbeddedPostgres(settings.data_dir.resolve())
+    await asyncio.to_thread(server.start)
+    try:
+        await asyncio.to_thread(server.ensure_database, "kioku")
+        await asyncio.to_thread(server.ensure_login)
+        yield Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+def secret_addresses(login: str, owner: str | None) -> Addresses:
+    """Return the addresses that two secrets of AWS's hold, by their ARNs."""
+    from bot.runtime.secrets import DatabaseSecret
+
+    served = DatabaseSecret(login)
+    return Addresses(
+        login=served,
+        owner=served if owner is None else DatabaseSecret(owner, "DATABASE_OWNER_SECRET_ARN"),
+    )
+
+
+async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
+    """Bring the database up to date, with the user that serves; return the steps just applied.
+
+    Where PostgreSQL refuses the owner of a secret, the secret is read again, once. Raises
+    `StartError`.
+    """
+    import psycopg
+
+    from bot.queue.migrations import QUEUE_ROLE
+    from bot.queue.queue import migrations
+    from bot.runtime.connections import create_openai_client
+    from memory import Login, embedding_space, migrate
+
+    client = create_openai_client(settings)
+    try:
+        space = await embedding_space(client, settings.embedding_model)
+    finally:
+        await client.close()
+    owner, login = addresses.owner, Login(addresses.login, (QUEUE_ROLE,))
+
+    async def apply() -> list[str]:
+        return await asyncio.to_thread(migrate, owner, space, migrations(), login=login)
+
+    try:
+        try:
+            return await apply()
+        except psycopg.OperationalError:
+            # Its password may have been rotated since the secret was read.
+            if isinstance(owner, str) or not await owner.renewed():
+                raise
+            return await apply()
+    except psycopg.errors.InsufficientPrivilege:
+        raise StartError(
+            "This database user may not create tables or roles: write the address of the"
+            " database's owner into DATABASE_OWNER_URL, then run `kioku migrate`."
+        ) from None
+    except psycopg.errors.FeatureNotSupported:
+        raise StartError(
+            "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
+            " brings it."
+        ) from None
+    except psycopg.OperationalError as error:
+        raise cannot_connect(error) from None
+
+
+def _welcome(settings: Settings, playground: Playground | None, *, in_slack: bool) -> None:
+    place = "in your Slack workspace" if in_slack or playground is None else f"at {playground.url}"
+    _tell(f"Kioku is ready {place}")
+    if settings.stand_in:
+        _tell(
+            "  Answers come from the stand-in model: scripted replies for trying the flow, not a"
+            " language model. Set OPENAI_API_KEY for a real one."
+        )
+    _tell("  Stop with Ctrl-C; nothing is lost.")
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command speaks

@@ -1,0 +1,148 @@
+"""What every role of the app is connected to: the models, PostgreSQL, Slack."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import openai
+from psycopg import OperationalError
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.config import Settings
+from bot.queue.migrations import may_use_queue
+from bot.queue.queue import migrations
+from bot.runtime.startup import StartError, TokenRefused, cannot_connect, insistently
+from bot.slack.client import create_client, create_session
+from bot.users.offboarding import installation_of, purge_due
+from bot.users.workspaces import token_accepted
+from memory import (
+    Conninfo,
+    EmbeddingSpace,
+    KiokuMemoryError,
+    Pool,
+    check_access,
+    check_database,
+    create_pool,
+    embedding_space,
+)
+
+log = logging.getLogger(__name__)
+
+_READY_WAIT_SECONDS = 2.0
+_CLOSE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """Open clients, each made once; `identity` is who the app is in Slack."""
+
+    settings: Settings
+    model: openai.AsyncOpenAI
+    space: EmbeddingSpace
+    pool: Pool
+    slack: AsyncWebClient
+    identity: AuthorizeResult
+
+    @property
+    def installations(self) -> list[str]:
+        """The workspace's id, and that of its organisation, which may have installed the app."""
+        identity = self.identity
+        return [one for one in (identity.team_id, identity.enterprise_id) if one]
+
+    async def database_problem(self) -> str | None:
+        """Return one sentence about what is wrong with the database, if anything is."""
+        try:
+            await check_database(self.pool, self.space, migrations(), wait=_READY_WAIT_SECONDS)
+        except OperationalError:
+            return "PostgreSQL cannot be reached."
+        except KiokuMemoryError as problem:
+            return str(problem)
+        return None
+
+
+@asynccontextmanager
+async def connected(
+    settings: Settings,
+    conninfo: Conninfo,
+    *,
+    min_connections: int = 1,
+    identity: AuthorizeResult | None = None,
+) -> AsyncIterator[Connections]:
+    """Open all of it, checked, and close it afterwards; Slack is asked for `identity` if needed.
+
+    Raises `StartError`, or a `memory.KiokuMemoryError`, whose message is for the operator.
+    """
+    async with AsyncExitStack() as stack:
+        model = create_openai_client(settings)
+        stack.push_async_callback(model.close)
+        space = await embedding_space(model, settings.embedding_model)
+        pool = await _open_pool(settings, conninfo, space, stack, min_connections)
+        token = settings.slack_bot_token
+        if token is None:
+            raise StartError("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…).")
+        session = await stack.enter_async_context(create_session())
+        slack = create_client(token.get_secret_value(), settings.slack_api_url, session)
+        yield Connections(
+            settings=settings,
+            model=model,
+            space=space,
+            pool=pool,
+            slack=slack,
+            identity=identity or await _identify(slack, pool),
+        )
+
+
+def create_openai_client(settings: Settings) -> openai.AsyncOpenAI:
+    """Return the client for replies and embeddings; it tries once more, not twice."""
+    return openai.AsyncOpenAI(
+        api_key=settings.model_key(),
+        base_url=settings.openai_base_url,
+        max_retries=1,
+        timeout=openai.Timeout(120.0, connect=10.0),
+    )
+
+
+async def _open_pool(
+    settings: Settings,
+    conninfo: Conninfo,
+    space: EmbeddingSpace,
+    stack: AsyncExitStack,
+    min_connections: int,
+) -> Pool:
+    pool = create_pool(conninfo, min_size=min_connections, max_size=settings.pool_size)
+    try:
+        bound = await check_access(conninfo)
+        stack.push_async_callback(pool.close, _CLOSE_SECONDS)
+        await pool.open()
+        await check_database(pool, space, migrations())
+        if not await may_use_queue(pool):
+            raise StartError(
+                "The user of DATABASE_URL may not use the queue: run `kioku migrate`, with the"
+                " address of the database's owner in DATABASE_OWNER_URL."
+            )
+    except OperationalError as error:
+        raise cannot_connect(error) from None
+    if not bound:
+        log.warning(
+            "the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write its"
+            " address into DATABASE_OWNER_URL and another user's into DATABASE_URL, then run"
+            " `kioku migrate`, which creates that user"
+        )
+    return pool
+
+
+async def _identify(client: AsyncWebClient, pool: Pool) -> AuthorizeResult:
+    try:
+        answer = await insistently("SLACK_BOT_TOKEN", client.auth_test)
+    except TokenRefused:
+        # The workspace may have removed the app: no other process would run its purge.
+        await purge_due(pool)
+        raise
+    await token_accepted(pool, installation_of(answer.data), answer.get("user_id"))
+    return AuthorizeResult.from_auth_test_response(
+        auth_test_response=answer, bot_token=client.token
+    )

@@ -1,0 +1,295 @@
+"""The database: reachable, new enough, migrated, guarded, and of the same embedding model."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
+from bot.queue.queue import migrations
+from bot.runtime.doctor.finding import Finding, fix, note, ok
+from bot.runtime.doctor.models import create_client
+from bot.runtime.doctor.policy import count_own_policies, judge_policy
+from bot.runtime.doctor.uninstalled import judge_departures, read_departures
+from bot.runtime.doctor.work import judge_work, read_work
+from memory import (
+    DatabaseFacts,
+    EmbeddedPostgres,
+    EmbeddedPostgresError,
+    EmbeddingSpace,
+    EmbeddingsUnavailable,
+    database_facts,
+    embedding_space,
+)
+
+PART = "Database"
+OLDEST_MAJOR = 16
+_MIGRATE = "run `kioku migrate` as the owner of the database"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where a database is; `fresh` says that it was made for this look only."""
+
+    conninfo: str
+    name: str
+    fresh: bool = False
+
+
+async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
+    """Look at the database, changing nothing in it."""
+    try:
+        async with _database(settings) as place:
+            facts = await database_facts(place.conninfo, migrations())
+            work = await read_work(place.conninfo)
+            policies = await count_own_policies(place.conninfo)
+            departures = await read_departures(place.conninfo)
+    except EmbeddedPostgresError as problem:
+        yield fix(PART, str(problem))
+        return
+    except psycopg.OperationalError as error:
+        yield fix(PART, _unreachable(settings, error))
+        return
+    except psycopg.Error as error:
+        yield fix(
+            PART,
+            f"it cannot be looked at ({type(error).__name__}): let the user of DATABASE_URL read"
+            " PostgreSQL's catalogs, as every user may by default.",
+        )
+        return
+    if place.fresh:
+        yield ok(PART, f"{place.name}, {_version(facts)}; the first `kioku up` makes it.")
+        return
+    for finding in judge(facts, place.name):
+        yield finding
+    for finding in judge_work(work) if work is not None else []:
+        yield finding
+    for finding in judge_departures(departures):
+        yield finding
+    if policies is not None:
+        yield judge_policy(settings, policies)
+    if facts.space is not None:
+        yield await _embedding(settings, facts, facts.space)
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[_Place]:
+    if settings.database_url is not None:
+        conninfo = settings.database_url.get_secret_value()
+        yield _Place(conninfo=conninfo, name=_server(conninfo))
+        return
+    folder = settings.data_dir.expanduser().resolve()
+    if not (folder / "pg").exists():
+        with tempfile.TemporaryDirectory(prefix="kioku-doctor-") as trial:
+            async with _started(Path(trial)) as server:
+                yield _Place(conninfo=server.dsn(), name=f"embedded in {folder}", fresh=True)
+        return
+    server = EmbeddedPostgres(folder)
+    try:
+        # A `kioku up` may be running: its server is looked at, not started again.
+        async with await psycopg.AsyncConnection.connect(
+            server.login_dsn("kioku"), connect_timeout=5
+        ):
+            pass
+    except psycopg.OperationalError:
+        async with _started(folder) as server:
+            await asyncio.to_thread(server.ensure_login)
+            yield _Place(conninfo=server.login_dsn("kioku"), name=f"embedded in {folder}")
+    else:
+        yield _Place(conninfo=server.login_dsn("kioku"), name=f"embedded in {folder}")
+
+
+@asynccontextmanager
+async def _started(folder: Path) -> AsyncIterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(folder)
+    await asyncio.to_thread(server.start)
+    try:
+        yield server
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+def _server(conninfo: str) -> str:
+    told = conninfo_to_dict(conninfo)
+    host = str(told.get("host") or told.get("hostaddr") or "this machine")
+    place = host if host.startswith("/") or "port" not in told else f"{host}:{told['port']}"
+    return f"{told.get('dbname') or told.get('user') or 'PostgreSQL'} at {place}"
+
+
+def _unreachable(settings: Settings, error: psycopg.OperationalError) -> str:
+    # Its text may quote the address, so only what is known to be in it is told.
+    text = str(error)
+    if settings.database_url is None:
+        return "the embedded PostgreSQL does not answer: look into postgres.log in KIOKU_DATA_DIR."
+    where = _server(settings.database_url.get_secret_value())
+    if "password" in text or "no pg_hba.conf entry" in text or "authentication failed" in text:
+        return f"{where} refuses the user or the password: correct DATABASE_URL."
+    if "does not exist" in text:
+        return (
+            f"{where} does not exist there (database or user): create it, or correct DATABASE_URL."
+        )
+    if "could not translate host name" in text or "resolve host" in text:
+        return f"{where}: no such host is known: correct DATABASE_URL."
+    return f"{where} does not answer: start PostgreSQL there, or correct DATABASE_URL."
+
+
+def _version(facts: DatabaseFacts) -> str:
+    return f"PostgreSQL {facts.server_version // 10_000}.{facts.server_version % 10_000}"
+
+
+def judge(facts: DatabaseFacts, name: str) -> list[Finding]:
+    """Return what is to be said of these facts, in the order in which it would be mended."""
+    found = []
+    if facts.server_version < OLDEST_MAJOR * 10_000:
+        found.append(
+            fix(
+                PART,
+                f"{name} is {_version(facts)}: use PostgreSQL {OLDEST_MAJOR} or newer, with"
+                " pgvector.",
+            )
+        )
+    else:
+        found.append(ok(PART, f"{name}, {_version(facts)}."))
+    if facts.pgvector == "missing":
+        found.append(
+            fix(
+                "pgvector",
+                "this PostgreSQL lacks the extension: install it (the package"
+                f" postgresql-{facts.server_version // 10_000}-pgvector, or the image"
+                " pgvector/pgvector), or use a PostgreSQL that brings it.",
+            )
+        )
+    elif facts.pgvector == "available":
+        found.append(
+            note("pgvector", "is there, not yet in this database: `kioku migrate` creates it.")
+        )
+    else:
+        found.append(ok("pgvector", "is installed."))
+    return [*found, *_migration(facts), *_roles(facts)]
+
+
+def _migration(facts: DatabaseFacts) -> list[Finding]:
+    part = "Migration"
+    if facts.steps_missing is None or facts.steps_unknown is None:
+        return []
+    if not facts.app_role_exists or facts.space is None:
+        return [fix(part, f"the database is not set up: {_MIGRATE}.")]
+    if facts.steps_missing:
+        return [
+            fix(
+                part,
+                f"the database is {len(facts.steps_missing)} step(s) behind this version:"
+                f" {_MIGRATE}.",
+            )
+        ]
+    if facts.steps_unknown:
+        return [
+            note(
+                part,
+                f"the database is {len(facts.steps_unknown)} step(s) ahead of this version, as"
+                " during an upgrade: this version goes on working; install the newer Kioku.",
+            )
+        ]
+    return [ok(part, "the database is up to date.")]
+
+
+def _roles(facts: DatabaseFacts) -> list[Finding]:
+    part = "Roles"
+    if not facts.app_role_exists:
+        return []
+    found = []
+    if not facts.app_role_allowed:
+        found.append(
+            fix(
+                part,
+                "the user of DATABASE_URL may not act as kioku_app: run `kioku migrate`, with the"
+                " address of the database's owner in DATABASE_OWNER_URL.",
+            )
+        )
+    if facts.login_bypasses:
+        found.append(
+            fix(
+                part,
+                "the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write"
+                " its address into DATABASE_OWNER_URL and another user's into DATABASE_URL, then"
+                " run `kioku migrate`, which creates that user.",
+            )
+        )
+    elif facts.login_inherits:
+        found.append(
+            note(
+                part,
+                "the user of DATABASE_URL has kioku_app's rights outside of transactions, too: run"
+                " `kioku migrate`, with the address of the database's owner in"
+                " DATABASE_OWNER_URL.",
+            )
+        )
+    if facts.app_role_bypasses:
+        found.append(
+            fix(
+                part,
+                "kioku_app reaches everybody's rows: run `ALTER ROLE kioku_app NOSUPERUSER"
+                " NOBYPASSRLS`, and let another role own the tables.",
+            )
+        )
+    if not found:
+        found.append(
+            ok(
+                part,
+                "the user of DATABASE_URL owns nothing and may act as kioku_app, which row-level"
+                " security binds.",
+            )
+        )
+    if tables := facts.unprotected_tables:
+        statements = " ".join(f"ALTER TABLE {one} ENABLE ROW LEVEL SECURITY;" for one in tables)
+        found.append(
+            fix(
+                "Row-level security",
+                f"is off for {', '.join(tables)}, so that one person's rows are not kept from"
+                f" another's turn: run `{statements}`",
+            )
+        )
+    return found
+
+
+async def _embedding(settings: Settings, facts: DatabaseFacts, stored: EmbeddingSpace) -> Finding:
+    part = "Embedding"
+    held = f"{stored.model} ({stored.dimensions} dimensions)"
+    if facts.column_dimensions not in (None, stored.dimensions):
+        return fix(
+            part,
+            f"the vectors' column has {facts.column_dimensions} dimensions, but they are said to be"
+            f" of {held}: restore the database from its backup.",
+        )
+    try:
+        wanted = await _wanted(settings)
+    except EmbeddingsUnavailable as problem:
+        return fix(part, str(problem))
+    if wanted == stored:
+        return ok(part, f"the stored memories are of {held}, as configured.")
+    here = f"{wanted.model} ({wanted.dimensions})"
+    if stored.model == STAND_IN_EMBEDDING_MODEL:
+        todo = (
+            "the stand-in's memories are of no use to a real model: set KIOKU_DATA_DIR to another"
+            " folder, or DATABASE_URL to another database"
+        )
+    elif stored.model == wanted.model:
+        todo = "use another database or KIOKU_DATA_DIR"
+    else:
+        todo = f"set KIOKU_EMBEDDING_MODEL={stored.model}, or use another database"
+    return fix(part, f"the stored memories are of {held}, {here} is configured: {todo}.")
+
+
+async def _wanted(settings: Settings) -> EmbeddingSpace:
+    model = settings.embedding_model
+    if not settings.has_model and "embedding_model" not in settings.model_fields_set:
+        model = STAND_IN_EMBEDDING_MODEL  # as `kioku up` does
+    async with create_client(settings) as client:
+        return await embedding_space(client, model)

@@ -1,0 +1,103 @@
+"""Which direct message `kioku doctor --live` may use: found, never opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+
+from bot.config import Settings
+from bot.runtime.doctor.slack import Client, granted_scopes, open_client
+from bot.slack.client import error_code, patiently
+
+
+class NoRoom(Exception):
+    """Nothing was tried; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """Whose direct message is used: the person (U…), or the conversation (D…), or both."""
+
+    user: str | None = None
+    channel: str | None = None
+    agreed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """One direct message, and who is in it."""
+
+    channel: str
+    user: str
+    team_id: str
+    team: str
+    bot_user: str
+    granted: frozenset[str] | None
+
+
+async def find_room(settings: Settings, trial: Trial) -> tuple[Client, Room]:
+    """Return a client and the direct message `trial` names.
+
+    Raises `NoRoom`, and what the Slack client raises.
+    """
+    token = settings.slack_bot_token
+    if token is None:
+        raise NoRoom("SLACK_BOT_TOKEN is not set: run `kioku doctor` first.")
+    if trial.user is None and trial.channel is None:
+        raise NoRoom(
+            "say in whose direct message: --user U… (in Slack: your profile, ⋮, Copy member ID)."
+        )
+    client = open_client(settings, token.get_secret_value())
+    me = await patiently(client.auth_test)
+    if trial.channel is None:
+        channel = await _direct_message(client, str(trial.user))
+    else:
+        channel = await _given_channel(client, trial.channel)
+        if trial.user not in (None, channel["user"]):
+            raise NoRoom(
+                f"{trial.channel} is not the direct message with {trial.user}: give one of the two."
+            )
+    room = Room(
+        channel=channel["id"],
+        user=channel["user"],
+        team_id=str(me["team_id"]),
+        team=str(me["team"]),
+        bot_user=str(me["user_id"]),
+        granted=granted_scopes(me),
+    )
+    return client, room
+
+
+async def _direct_message(client: Client, user: str) -> dict[str, Any]:
+    """Find the direct message with `user`; none is opened, which would need ``im:write``."""
+    cursor = ""
+    while True:
+        page = await patiently(
+            lambda at=cursor: client.users_conversations(  # type: ignore[misc]
+                types="im", limit=200, cursor=at or None
+            )
+        )
+        for channel in page["channels"]:
+            if channel.get("user") == user:
+                return dict(channel)
+        cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+        if not cursor:
+            raise NoRoom(
+                f"{user} has no direct message with Kioku yet: write to it once in Slack (Apps,"
+                " Kioku, Messages), then try again."
+            )
+
+
+async def _given_channel(client: Client, channel: str) -> dict[str, Any]:
+    try:
+        answer = await patiently(lambda: client.conversations_info(channel=channel))
+    except SlackApiError as error:
+        if error_code(error) == "channel_not_found":
+            raise NoRoom(f"{channel} is no conversation of Kioku's.") from None
+        raise
+    found: dict[str, Any] = answer["channel"]
+    if not found.get("is_im"):
+        raise NoRoom(f"{channel} is no direct message: others would read along.")
+    return found

@@ -1,0 +1,205 @@
+"""`kioku doctor --live`: tries in a person's own direct message what documentation leaves open."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TextIO
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.config import Settings
+from bot.logs import fault
+from bot.runtime.doctor.access import judge_optional, judge_person
+from bot.runtime.doctor.api_call import attempt
+from bot.runtime.doctor.direct_message import NoRoom, Room, Trial, find_room
+from bot.runtime.doctor.finding import Finding, fix, ok
+from bot.runtime.doctor.live_stream import StreamTrial, thread
+from bot.runtime.doctor.slack import Client, unreachable
+from bot.slack.client import SLACK_FAULTS, delete_message, error_code, patiently
+
+Ask = Callable[[str], Awaitable[bool]]
+
+EVENT_TYPE = "kioku_doctor"
+_PART = "Live"
+_FIRST = "Kioku's doctor is trying what it needs here; this message goes in a moment."
+_TITLE = "Kioku's doctor"
+_UNDER = "Kioku's doctor: only you see this, below a message without replies."
+_IN_THREAD = "Kioku's doctor: only you see this, in a thread."
+_LOOK = "Slack took it; look in the {where} for “{text}”."
+
+
+def ask_on_terminal(terminal: TextIO) -> Ask:
+    """Return a question that is answered on `terminal`; where there is none, with no."""
+
+    async def ask(question: str) -> bool:
+        if not terminal.isatty():
+            return False
+        answer = await asyncio.to_thread(input, f"{question} [y/N] ")
+        return answer.strip().lower() in ("y", "yes")
+
+    return ask
+
+
+async def try_live(settings: Settings, trial: Trial, ask: Ask) -> AsyncIterator[Finding]:
+    """Try the riskiest of what the playground assumes, say how it went, delete what was posted."""
+    try:
+        client, room = await find_room(settings, trial)
+    except NoRoom as problem:
+        yield fix(_PART, str(problem))
+        return
+    except SLACK_FAULTS as error:
+        code = error_code(error)
+        said = f"Slack says {code}: run `kioku doctor` first." if code else unreachable(settings)
+        yield fix(_PART, said)
+        return
+    if not trial.agreed and not await ask(
+        f"Kioku will write a few messages into its direct message with {room.user}"
+        f" ({room.channel}, workspace {room.team}) and delete them. Go on?"
+    ):
+        yield fix(_PART, "not agreed to, so nothing was tried: answer y, or give --yes.")
+        return
+    running = _Attempt(client, room)
+    try:
+        async for finding in running.run():
+            yield finding
+    finally:
+        # Also when it is broken off: nothing is to stay.
+        cleaned = await asyncio.shield(running.clean_up())
+    yield cleaned
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One run: what was posted, and how to take it away again."""
+
+    client: Client
+    room: Room
+    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    root: str = ""
+    status_shown: bool = False
+    processing: bool = False
+
+    @property
+    def _metadata(self) -> dict[str, Any]:
+        return {"event_type": EVENT_TYPE, "event_payload": {"run": self.run_id}}
+
+    async def run(self) -> AsyncIterator[Finding]:
+        """Try one thing after the other; what needs something that failed is left out."""
+        room, client = self.room, self.client
+        yield judge_optional(room.granted)
+        finding, found = await attempt(
+            "users.info",
+            "guests cannot be told from members",
+            lambda: client.users_info(user=room.user),
+        )
+        yield finding if found is None else judge_person(found["user"])
+        finding, posted = await attempt(
+            "chat.postMessage",
+            "Kioku cannot answer at all",
+            lambda: client.chat_postMessage(
+                channel=room.channel, text=_FIRST, metadata=self._metadata
+            ),
+        )
+        yield finding
+        if posted is None:
+            return
+        self.root = str(posted["ts"])
+        # In a thread it is shown only if the thread has a reply, and there is none yet.
+        yield await self._ephemeral("below a message without replies", _UNDER, None)
+        yield await self._session("processing", "there may be no Stop button")
+        finding, shown = await attempt(
+            "assistant.threads.setStatus",
+            "no status line is shown while the model thinks",
+            lambda: client.assistant_threads_setStatus(
+                channel_id=room.channel, thread_ts=self.root, status="is being examined…"
+            ),
+        )
+        self.status_shown = shown is not None
+        yield finding
+        stream = StreamTrial(client=client, room=room, root=self.root, metadata=self._metadata)
+        async for finding in stream.run():
+            yield finding
+        yield await self._session("active", "a finished answer goes on showing as being written")
+        if stream.replied:
+            yield await self._ephemeral("in a thread with a reply", _IN_THREAD, self.root)
+
+    async def _session(self, status: Literal["processing", "active"], otherwise: str) -> Finding:
+        finding, done = await attempt(
+            f"agents.sessions.setStatus {status}",
+            otherwise,
+            lambda: self._set_session(status),
+        )
+        if done is not None:
+            self.processing = status == "processing"
+        return finding
+
+    async def _set_session(self, status: str) -> AsyncSlackResponse:
+        return await self.client.agents_sessions_setStatus(
+            channel_id=self.room.channel,
+            thread_ts=self.root,
+            status=status,
+            title=_TITLE,
+            initiator_user_id=self.room.user,
+        )
+
+    async def _ephemeral(self, where: str, text: str, thread_ts: str | None) -> Finding:
+        """Post to one person; Slack's answer does not say whether the message was shown."""
+        finding, _ = await attempt(
+            f"chat.postEphemeral {where}",
+            "what is meant for the asker alone cannot be shown",
+            lambda: self.client.chat_postEphemeral(
+                channel=self.room.channel, user=self.room.user, text=text, thread_ts=thread_ts
+            ),
+            worked=_LOOK.format(where="thread" if thread_ts else "direct message", text=text),
+        )
+        return finding
+
+    async def clean_up(self) -> Finding:
+        """Delete every message of this run, also one whose posting was never confirmed."""
+        part = "Cleaning up"
+        try:
+            left = await self._posted()
+            if self.processing:
+                await patiently(lambda: self._set_session("active"))
+            if self.status_shown:
+                await patiently(
+                    lambda: self.client.assistant_threads_setStatus(
+                        channel_id=self.room.channel, thread_ts=self.root, status=""
+                    )
+                )
+            for ts in left:
+                await self._delete(ts)
+        except SLACK_FAULTS as error:
+            return fix(
+                part,
+                f"failed ({error_code(error) or fault(error)}): delete Kioku's newest messages in"
+                f" {self.room.channel} by hand (More actions, Delete message).",
+            )
+        return ok(part, f"{len(left)} messages deleted; the ephemeral ones go with a reload.")
+
+    async def _posted(self) -> list[str]:
+        """Return the messages of this run, replies first."""
+        if not self.root:
+            answer = await patiently(
+                lambda: self.client.conversations_history(
+                    channel=self.room.channel, limit=20, include_all_metadata=True
+                )
+            )
+            roots = [m["ts"] for m in answer["messages"] if m.get("metadata") == self._metadata]
+            if not roots:
+                return []
+            self.root = str(roots[0])
+        answer = await patiently(lambda: thread(self.client, self.room, self.root))
+        own = [m["ts"] for m in answer["messages"] if m.get("user") == self.room.bot_user]
+        return sorted(own, reverse=True)
+
+    async def _delete(self, ts: str) -> None:
+        try:
+            await delete_message(self.client, self.room.channel, ts)
+        except SlackApiError as error:
+            if error_code(error) != "message_not_found":
+                raise

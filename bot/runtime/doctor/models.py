@@ -1,0 +1,159 @@
+"""The models: whether they are there, and how long they will be."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+
+import openai
+
+from bot.config import Settings
+from bot.runtime.doctor.finding import Finding, fix, note, ok, without_secrets
+from bot.runtime.doctor.formation import examine_remembering
+from memory import provider_and_name
+
+# OpenAI announces most shutdowns a quarter ahead or more.
+SOON_DAYS = 90
+# Settings that take any of LangChain's models, as ``provider:model``.
+_CHAT = frozenset({"KIOKU_MEMORY_MODEL", "KIOKU_VERIFY_MODEL"})
+
+
+def create_client(settings: Settings) -> openai.AsyncOpenAI:
+    """Return a client that gives up soon."""
+    return openai.AsyncOpenAI(
+        api_key=settings.model_key(),
+        base_url=settings.openai_base_url,
+        max_retries=1,
+        timeout=openai.Timeout(20.0, connect=10.0),
+    )
+
+
+async def examine_models(settings: Settings) -> AsyncIterator[Finding]:
+    """Ask for each model once; one finding for each, or one for all where none can be asked."""
+    if not settings.verify:
+        yield note(
+            "Verdicts",
+            "KIOKU_VERIFY is off: proposed memories are stored when they quote the person; no model"
+            " checks what they mean.",
+        )
+    if not settings.has_model:
+        sentence = (
+            "none is set: `kioku up` answers with the stand-in (scripted replies, not a language"
+            " model). Set OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks the"
+            " Responses API."
+        )
+        in_slack = settings.slack_bot_token is not None
+        yield fix("Model", sentence) if in_slack else note("Model", sentence)
+        return
+    forms = settings.formation != "off"
+    async with create_client(settings) as client:
+        for model, names in _named(settings).items():
+            finding, goes_on = await _examine(client, settings, model, names)
+            yield finding
+            if not goes_on:
+                return
+            forms = forms and not (finding.level == "FIX" and _CHAT.intersection(names))
+    if forms:
+        yield await examine_remembering(settings)
+
+
+def _named(settings: Settings) -> dict[str, list[str]]:
+    """Return each model that is used, and the settings that name it."""
+    chosen = {"KIOKU_REPLY_MODEL": settings.reply_model}
+    if settings.formation != "off":
+        chosen["KIOKU_MEMORY_MODEL"] = _plain(settings.memory_model)
+    if settings.verify and settings.verify_model:
+        chosen["KIOKU_VERIFY_MODEL"] = _plain(settings.verify_model)
+    chosen["KIOKU_EMBEDDING_MODEL"] = settings.embedding_model
+    named: dict[str, list[str]] = {}
+    for name, model in chosen.items():
+        named.setdefault(model, []).append(name)
+    return named
+
+
+def _plain(model: str) -> str:
+    """Return the name of an OpenAI model without its provider; any other as it is."""
+    provider, name = provider_and_name(model)
+    return name if provider == "openai" else model
+
+
+async def _examine(
+    client: openai.AsyncOpenAI, settings: Settings, model: str, names: list[str]
+) -> tuple[Finding, bool]:
+    """Return the finding, and whether it makes sense to ask for another model."""
+    part = f"Model {model}"
+    provider, _ = provider_and_name(model)
+    if _CHAT.issuperset(names) and provider != "openai":
+        return _of_another_provider(part, provider, names), True
+    key = "OPENAI_API_KEY"
+    server = without_secrets(str(client.base_url))
+    try:
+        found = await client.models.retrieve(model)
+    except openai.APIConnectionError:
+        where = "OPENAI_BASE_URL" if settings.openai_base_url else "a proxy that may be needed"
+        return (
+            fix("Model", f"no answer from {server}: check the network and {where}."),
+            False,
+        )
+    except openai.AuthenticationError:
+        return (
+            fix("Model", f"{server} refuses {key}: copy a valid key from your provider's page."),
+            False,
+        )
+    except openai.PermissionDeniedError:
+        return (
+            fix(
+                part, f"{key} may not use it: allow it for the key's project, or set {_or(names)}."
+            ),
+            True,
+        )
+    except openai.NotFoundError as error:
+        if error.code == "model_not_found":
+            return (
+                fix(part, f"{server} has no such model: set {_or(names)} to one it has."),
+                True,
+            )
+        return (note(part, f"{server} does not tell about its models (404)."), True)
+    except openai.APIError as error:
+        status = getattr(error, "status_code", None)
+        how = f"status {status}" if status else "an answer that makes no sense"
+        return (
+            fix("Model", f"{server} answers with {how}: try again later, or check its service."),
+            False,
+        )
+    return _lifetime(part, names, found.shutdown_date, datetime.now(UTC).date()), True
+
+
+def _or(names: list[str]) -> str:
+    return " and ".join(names)
+
+
+def _of_another_provider(part: str, provider: str, names: list[str]) -> Finding:
+    package = f"langchain_{provider}"
+    if importlib.util.find_spec(package) is None:
+        return fix(
+            part,
+            f"{package.replace('_', '-')} is not installed: install it"
+            f" (`pip install {package.replace('_', '-')}`), or set {_or(names)} to another.",
+        )
+    return ok(part, f"is asked through {package.replace('_', '-')}.")
+
+
+def _lifetime(part: str, names: list[str], shutdown: object, today: date) -> Finding:
+    try:
+        end = date.fromisoformat(str(shutdown)) if shutdown else None
+    except ValueError:
+        return note(part, f"is there; its shutdown date cannot be read: {str(shutdown)[:40]!r}.")
+    if end is None:
+        return ok(part, "is there; no shutdown date is known.")
+    days = (end - today).days
+    todo = f"set {_or(names)} to its successor"
+    if "KIOKU_EMBEDDING_MODEL" in names:
+        todo = "all memories have to be embedded anew with its successor"
+    if days <= 0:
+        return fix(part, f"was shut down on {end}: {todo}.")
+    left = f"will be shut down on {end}, {days} day{'s' * (days != 1)} from now"
+    if days <= SOON_DAYS:
+        return note(part, f"{left}: {todo} before that.")
+    return ok(part, f"is there; it {left}.")

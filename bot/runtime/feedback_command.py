@@ -1,0 +1,121 @@
+"""What people thought of replies, for who runs Kioku: as a list, or as lines for other programs."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, LiteralString, TextIO, TypeAlias
+
+import psycopg
+from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
+from psycopg.rows import dict_row
+
+from bot.config import Settings
+from bot.runtime.commands import database
+from bot.runtime.person_commands import operator
+from bot.runtime.startup import StartError
+
+Format: TypeAlias = Literal["text", "jsonl", "csv"]
+
+_FIELDS = (
+    *("given_at", "rating", "reasons", "comment", "model", "latency_ms", "memories"),
+    *("team", "user", "turn"),
+)
+_READ: LiteralString = (
+    "SELECT given_at, rating, reasons, comment, model, latency_ms, memories,"
+    ' team_id AS team, user_id AS "user", turn_id AS turn FROM feedback'
+    " WHERE given_at >= %s ORDER BY given_at, turn_id"
+)
+# Everybody's, or nobody's: not what a policy lets through.
+_ALL_OR_NOTHING: LiteralString = "SET row_security = off"
+# What a spreadsheet would take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def feedback(settings: Settings, since: datetime | None, to: Format) -> None:
+    """Print all feedback since then: no message and no answer, but the comments people wrote.
+
+    That it was read is noted. Raises `StartError`.
+    """
+
+    async def go() -> list[dict[str, Any]]:
+        async with database(settings) as addresses:
+            owner = addresses.owner
+            address = owner if isinstance(owner, str) else owner.current()
+            return await asyncio.to_thread(_read, address, since)
+
+    try:
+        rows = asyncio.run(go())
+    except psycopg.OperationalError:
+        raise StartError(
+            "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
+        ) from None
+    except (UndefinedTable, UndefinedColumn):
+        raise StartError("The database is not set up for this: run `kioku migrate`.") from None
+    except InsufficientPrivilege:
+        raise StartError(
+            "This database user sees no rows of people: write the address of the database's owner"
+            " into DATABASE_OWNER_URL, then run `kioku feedback`."
+        ) from None
+    _WRITERS[to](rows, sys.stdout)
+
+
+def _read(address: str, since: datetime | None) -> list[dict[str, Any]]:
+    with psycopg.connect(address, row_factory=dict_row) as owner:
+        owner.execute(_ALL_OR_NOTHING)
+        rows = owner.execute(_READ, (since or datetime.min.replace(tzinfo=UTC),)).fetchall()
+        owner.execute(
+            "INSERT INTO operator_actions (operator, action, team_id, user_id, rows)"
+            " VALUES (%s, 'feedback', '*', '*', %s)",
+            (operator(), len(rows)),
+        )
+    return [{name: _plain(row[name]) for name in _FIELDS} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds")
+    return value if isinstance(value, int | str | list) else str(value)
+
+
+def _as_text(rows: Sequence[dict[str, Any]], out: TextIO) -> None:
+    for row in rows:
+        head = (
+            f"{row['given_at']}  {row['rating']:4}  {row['model']}  {row['latency_ms']} ms  "
+            f"{len(row['memories'])} memories  {row['team']} {row['user']}"
+        )
+        out.write(head + "\n")
+        if row["reasons"]:
+            out.write(f"    {', '.join(row['reasons'])}\n")
+        out.writelines(f"    | {line}\n" for line in row["comment"].splitlines())
+    counts = Counter(row["rating"] for row in rows)
+    out.write(f"{len(rows)} in all: {counts['good']} good, {counts['bad']} bad.\n")
+
+
+def _as_jsonl(rows: Iterable[dict[str, Any]], out: TextIO) -> None:
+    for row in rows:
+        out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _as_csv(rows: Iterable[dict[str, Any]], out: TextIO) -> None:
+    table = csv.DictWriter(out, _FIELDS, lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow({name: _cell(value) for name, value in row.items()})
+
+
+def _cell(value: Any) -> Any:
+    text = " ".join(value) if isinstance(value, list) else value
+    return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA) else text
+
+
+_WRITERS: dict[Format, Callable[[Sequence[dict[str, Any]], TextIO], None]] = {
+    "text": _as_text,
+    "jsonl": _as_jsonl,
+    "csv": _as_csv,
+}

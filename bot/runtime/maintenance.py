@@ -1,0 +1,121 @@
+"""What nobody waits for: lost work is found again, and what is over is deleted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import LiteralString
+
+from bot.conversation.inbox import ANSWER
+from bot.logs import fault
+from bot.queue.queue import REPLIES, Queue
+from bot.runtime.retention import end_history, end_what_is_old, erase_deactivated
+from bot.users.offboarding import Offboarding
+from bot.users.profiles import People
+from memory import Pool, expire_due, is_away, transaction
+
+log = logging.getLogger(__name__)
+
+KEEP_UP = "keep_up"
+EVERY_MINUTE = "* * * * *"
+_POISON_AFTER = 3
+_AT_ONCE = 5_000
+_HOUR_SECONDS, _MINUTE_SECONDS = 3_600, 60
+# Each of these can be ended by anyone when its time is over: see the policies of the tables.
+_EXPIRED: tuple[LiteralString, ...] = (
+    "DELETE FROM forgotten WHERE expires_at < now()",
+    "DELETE FROM notices WHERE expires_at < now()",
+    "DELETE FROM overheard WHERE received_at < now() - interval '2 minutes'",
+    "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
+    "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
+    "DELETE FROM token_use WHERE day < current_date - 60",
+    "DELETE FROM processes WHERE seen_at < now() - interval '1 day'",
+    # Slack refused to delete something for as long as failed jobs are kept.
+    "DELETE FROM slack_erasures WHERE begun_at < now() - interval '14 days'",
+    "SELECT end_home_searches()",
+    "SELECT end_withheld()",
+)
+# Failed jobs stay for two weeks, for somebody to look at; the others never stay for long.
+_OLD_JOBS: LiteralString = (
+    "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
+    " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"
+    " < now() - interval '14 days'"
+)
+
+
+class Upkeep:
+    """One job, once a minute, however many workers there are."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        queue: Queue,
+        *,
+        history_days: int = 30,
+        retention_days: int | None = None,
+        offboarding: Offboarding | None = None,
+        people: People | None = None,
+    ) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._history_days = history_days
+        self._retention_days = retention_days
+        self._offboarding = offboarding
+        self._people = people
+
+    async def keep_up(self, timestamp: int) -> None:
+        """Run each step; `timestamp` is the minute it was due.
+
+        A step that fails is logged and tried again in a minute; the others run.
+        """
+        steps: list[Callable[[], Awaitable[object]]]
+        steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
+        if self._offboarding is not None:
+            steps.append(self._offboarding.schedule_due)
+        steps += [partial(self._delete, statement) for statement in (*_EXPIRED, _OLD_JOBS)]
+        if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
+            steps.append(partial(end_history, self._pool, self._history_days))
+            steps.append(partial(end_what_is_old, self._pool, self._retention_days))
+            if self._people is not None:
+                steps.append(partial(erase_deactivated, self._pool, self._people))
+        for step in steps:
+            try:
+                await step()
+            except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
+                log.warning("a step of the upkeep failed: %s", fault(error))
+                if is_away(error):
+                    return
+
+    async def _delete(self, statement: LiteralString) -> None:
+        async with transaction(self._pool) as connection:
+            await connection.execute(statement)
+
+    async def _end_what_is_due(self) -> None:
+        if ended := await expire_due(self._pool):
+            log.info("%d memories ended, as their words said", len(ended))
+
+    async def _clear_away(self) -> None:
+        async with transaction(self._pool) as connection:
+            found = await connection.execute("SELECT * FROM clear_away(%s)", (_AT_ONCE,))
+            [row] = await found.fetchall()
+        if row["events"] or row["turns"]:
+            log.info("cleared away %d event(s), ended %d turn(s)", row["events"], row["turns"])
+
+    async def _end_poison(self) -> None:
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                "SELECT * FROM fail_poison_events(%s)", (_POISON_AFTER,)
+            )
+            rows = await found.fetchall()
+        for row in rows:
+            log.error("event %d of thread %s ended as failed", row["id"], row["thread"])
+
+    async def _find_lost_work(self) -> None:
+        async with transaction(self._pool) as connection:
+            found = await connection.execute("SELECT thread FROM threads_without_a_job()")
+            threads = [row["thread"] for row in await found.fetchall()]
+            jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
+            await self._queue.defer_each(connection, ANSWER, jobs, queue=REPLIES)
+        if threads:
+            log.warning("found %d thread(s) that waited without a job", len(threads))

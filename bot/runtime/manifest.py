@@ -1,0 +1,41 @@
+"""The app's manifest: where it is, and which scopes it asks for."""
+
+from __future__ import annotations
+
+from importlib.metadata import files
+from pathlib import Path
+
+import yaml
+
+
+def manifest_path() -> Path:
+    """Return where ``manifest.yml`` is: in the source tree, or where it was installed.
+
+    Raises FileNotFoundError with one sentence when it is in neither place.
+    """
+    beside = Path(__file__).resolve().parents[2] / "manifest.yml"
+    if beside.is_file():
+        return beside
+    for file in files("kioku") or ():
+        if file.name == "manifest.yml":
+            return Path(str(file.locate())).resolve()
+    raise FileNotFoundError("manifest.yml is missing from this installation: install Kioku again.")
+
+
+def manifest_scopes() -> frozenset[str]:
+    """Return the bot scopes that ``manifest.yml`` asks for and the app cannot do without."""
+    return _scopes("bot") - _scopes("bot_optional")
+
+
+def optional_scopes() -> frozenset[str]:
+    """Return the bot scopes that the person who installs the app may decline: those for files.
+
+    They are in ``bot`` too, where Slack wants them.
+    Source: https://docs.slack.dev/reference/app-manifest#oauth
+    """
+    return _scopes("bot_optional")
+
+
+def _scopes(kind: str) -> frozenset[str]:
+    content = yaml.safe_load(manifest_path().read_text("utf-8"))
+    return frozenset(content["oauth_config"]["scopes"].get(kind, []))

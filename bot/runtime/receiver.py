@@ -1,0 +1,110 @@
+"""The front: it receives what Slack delivers, stores it, and answers commands and clicks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+
+from bot.listeners.app import create_app
+from bot.listeners.change_events import Changes
+from bot.listeners.intake import CheckedApp
+from bot.listeners.privately import PrivateAnswers
+from bot.pipeline.backfill.window import Listening
+from bot.pipeline.turn import create_turn
+from bot.runtime.ask import Asks, ask_handler
+from bot.runtime.http_routes import Handler
+from bot.runtime.socket_mode import socket_mode
+from bot.runtime.wiring import Wiring
+
+_ANSWER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """The Bolt app, and Slack's Socket Mode where that delivers; else ``/slack/events`` does."""
+
+    app: CheckedApp
+    socket: SocketModeClient | None
+    ask: Handler | None
+
+    async def problem(self) -> str | None:
+        """Return one sentence about what keeps Slack's messages away, if anything does."""
+        if self.socket is not None and not await self.socket.is_connected():
+            return "Slack's Socket Mode is not connected."
+        return None
+
+
+@asynccontextmanager
+async def open_front(wiring: Wiring) -> AsyncIterator[Front]:
+    """Build the front; with an app token, be connected by Socket Mode while it is open.
+
+    Raises `StartError`.
+    """
+    token = wiring.connections.settings.slack_app_token
+    answers = PrivateAnswers(wiring.people, wiring.homes)
+    app = build_app(wiring, answers)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(answers.all_given, _ANSWER_SECONDS)
+        socket = None
+        if token is not None:
+            socket = await stack.enter_async_context(
+                socket_mode(app, token.get_secret_value(), wiring.connections.slack)
+            )
+        front = Front(app=app, socket=socket, ask=_ask(wiring))
+        await stack.enter_async_context(_listening(wiring, front).marked())
+        yield front
+
+
+def build_app(wiring: Wiring, answers: PrivateAnswers) -> CheckedApp:
+    """Return the Bolt app; what only the person sees is given by `answers`."""
+    identity = wiring.connections.identity
+    return create_app(
+        client=wiring.connections.slack,
+        identity=identity,
+        inbox=wiring.inbox,
+        changes=Changes(
+            inbox=wiring.inbox,
+            turns=wiring.turns,
+            audiences=wiring.audiences,
+            people=wiring.people,
+            suggesting=wiring.suggesting,
+            viewing=wiring.viewing,
+            homes=wiring.homes,
+            workspaces=wiring.workspaces,
+            offboarding=wiring.offboarding,
+            sessions=wiring.sessions,
+            follow=wiring.sources.message_changed,
+            bot_user_id=str(identity.bot_user_id),
+        ),
+        own=wiring.own,
+        own_commands=wiring.own_commands,
+        periods=wiring.periods,
+        answers=answers,
+        controls=wiring.controls,
+        exporting=wiring.exporting,
+        modals=wiring.modals,
+        previews=wiring.previews,
+        placing=wiring.placing,
+    )
+
+
+def _listening(wiring: Wiring, front: Front) -> Listening:
+    connections = wiring.connections
+
+    async def connected() -> bool:
+        # Messages written while the workspace is not served are read when it is served again.
+        return await front.problem() is None and await wiring.workspaces.serves(team_id)
+
+    team_id = str(connections.identity.team_id)
+    return Listening(connections.pool, wiring.queue, team_id, connected=connected)
+
+
+def _ask(wiring: Wiring) -> Handler | None:
+    token = wiring.connections.settings.api_token
+    if token is None:
+        return None
+    asks = Asks(wiring.shares)
+    return ask_handler(asks, create_turn(wiring.parts, asks.open_outlet), token.get_secret_value())

@@ -1,0 +1,85 @@
+"""The running application: what each role opens at the start and closes at the end."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import Literal, Self, TypeAlias
+
+from bot.config import Settings
+from bot.runtime.connections import connected
+from bot.runtime.http_routes import create_web_app
+from bot.runtime.http_server import serving
+from bot.runtime.receiver import Front, open_front
+from bot.runtime.wiring import Wiring, wire
+from bot.runtime.worker import open_worker
+from memory import Conninfo
+
+Role: TypeAlias = Literal["all", "front", "worker"]
+
+
+class Service:
+    """One process of the app; any number of each role share a database.
+
+    A front receives and stores, a worker answers and remembers, and ``all`` does both. Enter it to
+    start; leaving it drains what runs and closes everything. Raises `StartError`, or a
+    `memory.KiokuMemoryError`, whose message is for the operator.
+    """
+
+    def __init__(
+        self, settings: Settings, conninfo: Conninfo, *, role: Role = "all", serve_http: bool
+    ) -> None:
+        self._settings = settings
+        self._conninfo = conninfo
+        self._role = role
+        self._serve_http = serve_http
+        self._stack = AsyncExitStack()
+        self._wiring: Wiring | None = None
+        self.port = settings.port
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._wiring is not None:
+            # At once: what the front still stores is for other workers.
+            self._wiring.queue.begin_to_stop()
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        connections = await self._stack.enter_async_context(
+            connected(self._settings, self._conninfo)
+        )
+        self._wiring = wiring = wire(connections)
+        await wiring.queue.open()
+        if self._role != "front":
+            await self._stack.enter_async_context(open_worker(wiring))
+        front = None
+        if self._role != "worker":
+            front = await self._stack.enter_async_context(open_front(wiring))
+        if self._serve_http:
+            await self._listen(wiring, front)
+
+    async def _listen(self, wiring: Wiring, front: Front | None) -> None:
+        connections = wiring.connections
+
+        async def ready() -> str | None:
+            problem = await front.problem() if front is not None else None
+            return (
+                problem
+                or await connections.database_problem()
+                or await wiring.offboarding.problem(connections.installations)
+            )
+
+        secret = self._settings.slack_signing_secret
+        application = create_web_app(
+            ready=ready,
+            app=front.app if front is not None and front.socket is None else None,
+            signing_secret=secret.get_secret_value() if secret else None,
+            ask=front.ask if front is not None else None,
+        )
+        self.port = await self._stack.enter_async_context(serving(application, self._settings.port))

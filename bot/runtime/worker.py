@@ -1,0 +1,127 @@
+"""The worker: it answers the messages that wait, and remembers what was said."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from bot.conversation import unrelated_replies as overhearing
+from bot.conversation.inbox import ANSWER
+from bot.conversation.notice_throttle import Notices
+from bot.home.publisher import PUBLISH
+from bot.home.suggested_prompts import SUGGEST
+from bot.locale import LANGUAGES, say
+from bot.memories.slack_deletions import DELETE_IN_SLACK
+from bot.notices.change_notices import SHOW
+from bot.pipeline.backfill.backfill import READ_ON, CatchingUp
+from bot.pipeline.backfill.window import CATCH_UP
+from bot.pipeline.deleted_messages import Withdrawals
+from bot.pipeline.fixed_reply import Telling
+from bot.pipeline.formation import FORM
+from bot.pipeline.outages import Outages
+from bot.pipeline.sources import FOLLOW, FOLLOW_MESSAGE
+from bot.pipeline.turn import create_turn
+from bot.pipeline.worker import Answering
+from bot.queue.queue import HOMES, LEARNING, REPLIES, UPKEEP
+from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Upkeep
+from bot.runtime.wiring import Wiring
+from bot.users.offboarding import PURGE
+from bot.views.dates import plain_minute
+from memory import warm_up
+
+REPLIES_AT_ONCE = 64
+FORMATIONS_AT_ONCE = 8
+_DRAIN_SECONDS = 25.0
+_WARM_UP_SECONDS = 0.2
+_DAY = 86_400
+# Seconds between attempts to form memories: four on the first day, then one a day for five more.
+FORMATION_WAITS = (4, 60, 3_600, *[_DAY] * 5)
+
+
+def register_work(wiring: Wiring) -> None:
+    """Tell the queue what its jobs do."""
+    queue = wiring.queue
+    answering = create_answering(wiring)
+    queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
+    catching_up = CatchingUp(
+        wiring.connections.pool, queue, wiring.reading, wiring.connections.slack
+    )
+    for name, work, kind, attempts, wait in (
+        (FOLLOW, wiring.sources.follow, LEARNING, 8, 4),
+        (FOLLOW_MESSAGE, wiring.sources.follow_message, LEARNING, 8, 4),
+        (SHOW, wiring.notices.show, REPLIES, 6, 2),
+        (SUGGEST, wiring.suggesting.suggest, REPLIES, 2, 2),
+        (PUBLISH, wiring.homes.publish, HOMES, 8, 2),
+        (overhearing.READ, wiring.reading.overheard, REPLIES, 6, 2),
+        (CATCH_UP, catching_up.plan, REPLIES, 6, 2),
+        (READ_ON, catching_up.read_on, REPLIES, 6, 2),
+        (DELETE_IN_SLACK, wiring.slack_deletions.work, LEARNING, 8, 2),
+    ):
+        served = wiring.offboarding.while_served(work)
+        queue.register(name, kind, served, attempts=attempts, wait=wait)
+    form = wiring.offboarding.while_served(wiring.learning.form)
+    queue.register(FORM, LEARNING, form, waits=FORMATION_WAITS)
+    queue.register(PURGE, LEARNING, wiring.offboarding.purge, attempts=8, wait=4)
+    settings = wiring.connections.settings
+    upkeep = Upkeep(
+        wiring.connections.pool,
+        queue,
+        history_days=settings.history_days,
+        retention_days=settings.retention_days,
+        offboarding=wiring.offboarding,
+        people=wiring.people,
+    )
+    queue.repeat(KEEP_UP, UPKEEP, upkeep.keep_up, cron=EVERY_MINUTE)
+
+
+@asynccontextmanager
+async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
+    """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
+    register_work(wiring)
+    queue, settings = wiring.queue, wiring.connections.settings
+    queue.start(
+        replies=REPLIES_AT_ONCE,
+        learning=FORMATIONS_AT_ONCE,
+        poll_seconds=min(max(settings.formation_delay / 4, 0.2), 1.0),
+        learn_at_once=settings.formation == "hot",
+        patience=_DRAIN_SECONDS,
+    )
+    # A second of imports: once people can write, so that the first memory need not wait.
+    loop = asyncio.get_running_loop()
+    loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready)
+    try:
+        yield
+    finally:
+        await queue.stop()
+        await wiring.sessions.close()
+
+
+def _make_ready() -> None:
+    """Read what the first message would wait for: both catalogues, how dates are written."""
+    now = datetime.now(UTC)
+    for language in LANGUAGES:
+        say(language, "late", time=plain_minute(now, UTC, language))
+    warm_up()
+    # A full collection would look through all that the app is made of, 200,000 objects: some tenths
+    # of a second in which nobody is answered. What is there by now stays.
+    gc.freeze()
+
+
+def create_answering(wiring: Wiring) -> Answering:
+    """Return what answers the messages that wait."""
+    parts, pool = wiring.parts, wiring.connections.pool
+    telling, notices = Telling(parts, wiring.open_outlet), Notices(pool)
+    return Answering(
+        wiring.inbox,
+        create_turn(parts, wiring.open_outlet),
+        telling,
+        Outages(wiring.inbox, telling, parts.replier.breaker),
+        Withdrawals(pool, parts.client, parts.bot_user_id, wiring.sessions),
+        wiring.shares,
+        notices,
+        wiring.sessions,
+        wiring.admission,
+    )

@@ -1,0 +1,1 @@
+"""Slack: client, payloads, files, kinds of conversation, rate limits."""

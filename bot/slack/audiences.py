@@ -1,0 +1,172 @@
+"""Who can see a conversation: looked up from Slack, never guessed."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.logs import fault
+from bot.slack.client import GAP_SECONDS, SLACK_FAULTS
+from bot.slack.messages import Message
+from memory import DM, PUBLIC, Namespace, Person, Pool, View, measured, transaction, view
+
+log = logging.getLogger(__name__)
+
+_TRUSTED_FOR = "1 hour"
+# A mark is written to `listening` every 20 seconds. An older mark means that events, also those of
+# changed conversations, are being missed; one older than a day, that no process writes marks.
+_EVENTS_MISSED = (
+    "EXISTS (SELECT FROM listening WHERE listening.team_id = %(team)s AND heard_at"
+    " BETWEEN now() - interval '1 day' AND now() - make_interval(secs => %(gap)s))"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a conversation is: its audience, and whether it sees only that (`shared`).
+
+    `direct`: it is a direct message with the app, shared with another organisation or not.
+    """
+
+    audience: str
+    shared: bool
+    direct: bool = False
+
+
+class Audiences:
+    """The `conversations` table, filled by ``conversations.info``."""
+
+    def __init__(self, pool: Pool, client: AsyncWebClient) -> None:
+        self._pool = pool
+        self._client = client
+
+    @measured("audience")
+    async def view(self, message: Message) -> View:
+        """Return what may be seen, and where it is remembered, in the message's conversation.
+
+        A conversation whose kind cannot be learned for certain sees and keeps only its own.
+        """
+        person = message.person
+        if message.audience == DM:
+            return view(person.namespace(DM))
+        if message.is_shared:
+            return view(person.namespace(message.channel_id), shared=True)
+        return await self.view_in(person, message.channel_id)
+
+    async def view_in(self, person: Person, channel_id: str) -> View:
+        """Return what may be seen of a person in a conversation, whatever is said there."""
+        kind = await self.kind(person.team_id, channel_id)
+        if kind is None:
+            return view(person.namespace(channel_id), shared=True)
+        return view(person.namespace(kind.audience), shared=kind.shared)
+
+    async def is_shared(self, namespace: Namespace) -> bool:
+        """Say whether a conversation's own audience sees only itself, as far as is known."""
+        if namespace.audience in (DM, PUBLIC):
+            return False
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                "SELECT audience, shared FROM conversations WHERE team_id = %s AND channel_id = %s",
+                (namespace.person.team_id, namespace.audience),
+            )
+            row = await found.fetchone()
+        return row is None or row["audience"] != namespace.audience or bool(row["shared"])
+
+    async def forget(self, team_id: str, channel_id: str) -> None:
+        """Look the conversation up anew next time: it was shared, archived or converted.
+
+        Until then nothing is known of it; an answer of Slack's that is under way is out of date.
+        """
+        async with transaction(self._pool) as connection:
+            await connection.execute(
+                "INSERT INTO conversations"
+                " (team_id, channel_id, audience, shared, looked_up_at, changed_at)"
+                " VALUES (%(team)s, %(channel)s, %(channel)s, true, '-infinity', clock_timestamp())"
+                " ON CONFLICT (team_id, channel_id) DO UPDATE SET audience = excluded.audience,"
+                " shared = true, looked_up_at = '-infinity', changed_at = excluded.changed_at",
+                {"team": team_id, "channel": channel_id},
+            )
+
+    async def kind(self, team_id: str, channel_id: str) -> Kind | None:
+        """Return Slack's answer about a conversation, at most an hour old; None while unknown.
+
+        An answer from before an outage does not count: events about a change may have been missed.
+        """
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                "SELECT asked_at, audience, shared FROM (SELECT clock_timestamp() AS asked_at) now"
+                " LEFT JOIN conversations ON team_id = %(team)s AND channel_id = %(channel)s"
+                f" AND looked_up_at > now() - interval '{_TRUSTED_FOR}' AND NOT {_EVENTS_MISSED}",
+                {"team": team_id, "channel": channel_id, "gap": GAP_SECONDS},
+            )
+            [row] = await found.fetchall()
+        if row["audience"] is not None:
+            return Kind(audience=str(row["audience"]), shared=bool(row["shared"]))
+        try:
+            return await self._asked(team_id, channel_id, row["asked_at"])
+        except SLACK_FAULTS as error:
+            log.warning("a conversation's kind could not be looked up: %s", fault(error))
+            return None
+
+    async def look_up(self, team_id: str, channel_id: str) -> Kind:
+        """Ask Slack what a conversation is now, whatever was known about it.
+
+        If it changes during the request, the result is the narrowest kind. Raises the errors of the
+        Slack client.
+        """
+        async with transaction(self._pool) as connection:
+            [row] = await (await connection.execute("SELECT clock_timestamp() AS at")).fetchall()
+        return await self._asked(team_id, channel_id, row["at"])
+
+    async def _asked(self, team_id: str, channel_id: str, asked_at: datetime) -> Kind:
+        answer = await self._client.conversations_info(channel=channel_id)
+        channel = answer.get("channel") or {}
+        audience, shared = kind_of(channel, channel_id)
+        async with transaction(self._pool) as connection:
+            kept = await connection.execute(
+                "INSERT INTO conversations (team_id, channel_id, audience, shared)"
+                " VALUES (%s, %s, %s, %s) ON CONFLICT (team_id, channel_id) DO UPDATE SET"
+                " audience = excluded.audience, shared = excluded.shared, looked_up_at = now()"
+                " WHERE conversations.changed_at < %s",
+                (team_id, channel_id, audience, shared, asked_at),
+            )
+        if not kept.rowcount:
+            audience, shared = channel_id, True
+        return Kind(audience=audience, shared=shared, direct=bool(channel.get("is_im")))
+
+
+async def forget_kinds(connection: AsyncConnection[DictRow], team_id: str) -> None:
+    """Forget the kinds of a workspace's conversations, because events were missed for a while.
+
+    This is part of the transaction that ends the gap, so that no process reads an earlier kind
+    afterwards.
+    """
+    await connection.execute(
+        "UPDATE conversations SET audience = channel_id, shared = true,"
+        " looked_up_at = '-infinity', changed_at = clock_timestamp() WHERE team_id = %s",
+        (team_id,),
+    )
+
+
+def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:
+    """Return (audience, shared) for a conversation object.
+
+    Source: https://docs.slack.dev/reference/objects/conversation-object
+    """
+    if channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"):
+        return channel_id, True
+    if channel.get("is_im"):
+        return DM, False
+    # With other workspaces of the same organisation, where "public" means other people.
+    if channel.get("is_org_shared") or channel.get("is_shared"):
+        return channel_id, True
+    if channel.get("is_mpim") or channel.get("is_private") is True:
+        return channel_id, False
+    if channel.get("is_channel") and channel.get("is_private") is False:
+        return PUBLIC, False
+    return channel_id, True

@@ -1,0 +1,206 @@
+"""Files in Slack: one sent to a person, one read that a person chose in a form."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.delivery.outbox import NOTICE_METADATA
+from bot.logs import fault
+from bot.slack.client import (
+    SLACK_FAULTS,
+    TURN_PATIENCE_SECONDS,
+    error_code,
+    patiently,
+    seconds_to_wait,
+)
+
+log = logging.getLogger(__name__)
+
+_SECONDS = 60.0
+_CHUNK_BYTES = 65_536
+# Where Slack keeps files. Source: `url_private` at https://docs.slack.dev/reference/objects/file-object
+_HOSTS = (".slack.com", ".slack-gov.com", ".slack-edge.com", ".slack-files.com")
+_FORBIDDEN = frozenset(
+    {
+        "file_type_not_allowed",
+        "file_upload_size_restricted",
+        "file_uploads_disabled",
+        "file_uploads_except_images_disabled",
+        "storage_limit_reached",
+    }
+)
+
+
+class FileScopeMissing(Exception):
+    """The app was not granted the scope for files: grant it and install the app again."""
+
+
+class FilesForbidden(Exception):
+    """This workspace takes no such files from apps."""
+
+
+class FileNotSent(Exception):
+    """Slack did not take the file: try again. `uncertain` says that it may be there anyway."""
+
+    def __init__(self, *, uncertain: bool) -> None:
+        self.uncertain = uncertain
+        super().__init__("Slack did not take the file.")
+
+
+class FileUnreadable(Exception):
+    """The file cannot be read: it is gone, too large, or not kept by Slack."""
+
+
+class FileNotNow(FileUnreadable):
+    """The file could not be read just now: Slack limits the requests, or is in trouble."""
+
+
+class _Limited(Exception):
+    def __init__(self, seconds: float) -> None:
+        super().__init__("Slack limits the requests.")
+        self.seconds = seconds
+
+
+class SlackFiles:
+    """Every step of a transfer is made once: none is repeated that may have been carried out."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+
+    async def send(
+        self,
+        user: str,
+        name: str,
+        content: bytes,
+        text: str,
+        *,
+        noted: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """Send a file to a person's direct messages with the app, below a message with `text`.
+
+        `noted` is awaited with its id before anybody can see it. Raises `FileScopeMissing`,
+        `FilesForbidden` and `FileNotSent`.
+        """
+        note: dict[str, str] = {}
+        try:
+            file = await self._upload(name, content)
+            await noted(file)
+            posted = await patiently(
+                lambda: self._client.chat_postMessage(
+                    channel=user, text=text, unfurl_links=False, metadata=NOTICE_METADATA
+                )
+            )
+            note = {"channel": str(posted["channel"]), "ts": str(posted["ts"])}
+            await patiently(
+                lambda: self._client.files_completeUploadExternal(
+                    files=[{"id": file, "title": name}],
+                    channel_id=note["channel"],
+                    thread_ts=note["ts"],
+                )
+            )
+        except SLACK_FAULTS as error:
+            code = error_code(error)
+            log.warning("a file was not sent: %s", code or fault(error))
+            if code and note:
+                await self._take_back(note)
+            if code == "missing_scope":
+                raise FileScopeMissing from error
+            if code in _FORBIDDEN:
+                raise FilesForbidden from error
+            raise FileNotSent(uncertain=bool(note) and not code) from error
+
+    async def may_read(self) -> bool:
+        """Say whether the app was granted what reading files takes."""
+        try:
+            answer = await patiently(self._client.auth_test)
+        except SLACK_FAULTS as error:
+            log.warning("Slack did not say its scopes: %s", error_code(error) or fault(error))
+            return False
+        headers = {key.lower(): value for key, value in (answer.headers or {}).items()}
+        return "files:read" in str(headers.get("x-oauth-scopes", "")).replace(" ", "").split(",")
+
+    async def read(self, url: str, *, most: int, patience: float = TURN_PATIENCE_SECONDS) -> bytes:
+        """Return the bytes of a file of Slack's, `most` at the most.
+
+        A rate-limited request is repeated after ``Retry-After``, as long as the waits come to no
+        more than `patience` seconds. The app's token goes nowhere else. Raises `FileScopeMissing`,
+        `FileNotNow` and `FileUnreadable`.
+        """
+        if not self._is_slacks(url):
+            raise FileUnreadable
+        while True:
+            try:
+                return await self._download(url, most)
+            except _Limited as limited:
+                patience -= limited.seconds
+                if patience < 0:
+                    log.warning("a file was not read: ratelimited")
+                    raise FileNotNow from limited
+                await asyncio.sleep(limited.seconds)
+
+    async def _download(self, url: str, most: int) -> bytes:
+        headers = {"Authorization": f"Bearer {self._client.token}"}
+        try:
+            # A token that may not read the file is redirected to a page to sign in.
+            async with self._session("GET", url, headers=headers, allow_redirects=False) as answer:
+                if 300 <= answer.status < 400 or answer.status in (401, 403):
+                    raise FileScopeMissing
+                if answer.status == 429:
+                    raise _Limited(seconds_to_wait(answer.headers))
+                if answer.status >= 500:
+                    raise FileNotNow
+                if answer.status != 200:
+                    raise FileUnreadable
+                content = bytearray()
+                async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
+                    content += chunk
+                    if len(content) > most:
+                        raise FileUnreadable
+                return bytes(content)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.warning("a file was not read: %s", fault(error))
+            raise FileNotNow from error
+
+    async def _upload(self, name: str, content: bytes) -> str:
+        begun = await patiently(
+            lambda: self._client.files_getUploadURLExternal(filename=name, length=len(content))
+        )
+        async with self._session("POST", str(begun["upload_url"]), data=content) as answer:
+            answer.raise_for_status()
+        return str(begun["file_id"])
+
+    async def _take_back(self, note: dict[str, str]) -> None:
+        try:
+            await self._client.chat_delete(channel=note["channel"], ts=note["ts"])
+        except SLACK_FAULTS as error:
+            log.warning("a message about a file stayed: %s", error_code(error) or fault(error))
+
+    def _is_slacks(self, url: str) -> bool:
+        asked, api = urlsplit(url), urlsplit(self._client.base_url)
+        if (asked.scheme, asked.netloc) == (api.scheme, api.netloc):
+            return True
+        return asked.scheme == "https" and (asked.hostname or "").endswith(_HOSTS)
+
+    @asynccontextmanager
+    async def _session(
+        self, method: str, url: str, **more: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        client = self._client
+        if client.ssl is not None:
+            more["ssl"] = client.ssl
+        async with (
+            aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=_SECONDS),
+                trust_env=client.trust_env_in_session,
+            ) as session,
+            session.request(method, url, proxy=client.proxy, **more) as answer,
+        ):
+            yield answer

@@ -1,0 +1,146 @@
+"""A person's message to the bot, read from Slack's envelope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bot.slack import text as words
+from memory import DM, InvalidNamespace, Person
+
+# The team of the people whom a caller of POST /ask names: no workspace of Slack's.
+API_TEAM = "API"
+_PERSONAL_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message a person wrote, with everything from Slack's own envelope.
+
+    `ts` and `thread_ts` are Slack timestamps; `thread_ts` is the root the reply goes under.
+    `audience` is known at once for direct messages only. `addressed` says that it was meant for
+    the bot whatever else is known: a direct message, or a mention.
+    """
+
+    event_id: str
+    team_id: str
+    user_id: str
+    user_team_id: str
+    channel_id: str
+    ts: str
+    thread_ts: str
+    text: str
+    audience: str | None
+    addressed: bool
+    has_files: bool = False
+    is_shared: bool = False
+
+    @property
+    def person(self) -> Person:
+        """Whose memories are asked and written."""
+        return Person(self.team_id, self.user_id)
+
+    @property
+    def thread(self) -> str:
+        """The thread's key, ``TEAM.CHANNEL.TS``; work on one thread is done in order."""
+        return f"{self.team_id}.{self.channel_id}.{self.thread_ts}"
+
+    @property
+    def opens_thread(self) -> bool:
+        """Say whether the message is the first of its thread."""
+        return self.ts == self.thread_ts
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `inbox_events.message` holds."""
+        return asdict(self)
+
+
+def found_message(
+    found: Mapping[str, Any],
+    *,
+    team_id: str,
+    channel_id: str,
+    bot_user_id: str,
+    is_dm: bool = False,
+    is_shared: bool = False,
+) -> Message | None:
+    """Return a message of a conversation's history as `read_message` does that of an event.
+
+    Its event id is made of its place, which no event of Slack's has.
+    """
+    if not found.get("ts"):
+        return None
+    event = {
+        **found,
+        "type": found.get("type") or "message",
+        "channel": channel_id,
+        "channel_type": "im" if is_dm else "channel",
+    }
+    body = {
+        "event_id": f"{channel_id}.{found.get('ts')}",
+        "team_id": team_id,
+        "is_ext_shared_channel": is_shared,
+        "event": event,
+    }
+    return read_message(body, bot_user_id)
+
+
+def installation_team(body: Mapping[str, Any]) -> str:
+    """Return the installation's id: the enterprise's for an organisation-wide install.
+
+    The author's home team never counts. Source: "authorizations" at
+    https://docs.slack.dev/apis/events-api/#authorizations
+    """
+    authorizations = body.get("authorizations") or [{}]
+    first = authorizations[0]
+    if first.get("is_enterprise_install") and first.get("enterprise_id"):
+        return str(first["enterprise_id"])
+    return str(first.get("team_id") or body.get("team_id") or "")
+
+
+def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
+    """Return the message of an ``event_callback``, or None for all that is no person's message.
+
+    Bots, the app itself, joins, edits and other subtypes are None, and so is a channel message
+    that neither mentions the bot nor stands in a thread, or that calls other people. Raises
+    `InvalidNamespace` when Slack's envelope lacks the ids a memory is kept under.
+    """
+    event = body.get("event") or {}
+    if event.get("type") not in ("message", "app_mention"):
+        return None
+    if event.get("subtype") not in _PERSONAL_SUBTYPES or event.get("hidden"):
+        return None
+    if event.get("bot_id") or event.get("bot_profile"):
+        return None
+    user = str(event.get("user") or "")
+    if user in ("", "USLACKBOT", bot_user_id):
+        return None
+    text = words.storable(str(event.get("text") or ""))
+    ts = str(event.get("ts") or "")
+    channel = str(event.get("channel") or "")
+    is_dm = event.get("channel_type") == "im"
+    mentioned = words.mentions(text)
+    addressed = is_dm or event["type"] == "app_mention" or bot_user_id in mentioned
+    thread_ts = str(event.get("thread_ts") or ts)
+    among_themselves = mentioned or words.calls_others(text)
+    if not addressed and (thread_ts == ts or among_themselves):
+        return None
+    shared = bool(body.get("is_ext_shared_channel"))
+    message = Message(
+        event_id=str(body.get("event_id") or ""),
+        team_id=installation_team(body),
+        user_id=user,
+        user_team_id=str(event.get("user_team") or event.get("team") or body.get("team_id") or ""),
+        channel_id=channel,
+        ts=ts,
+        thread_ts=thread_ts,
+        text=text,
+        audience=DM if is_dm and not shared else None,
+        addressed=addressed,
+        has_files=bool(event.get("files")),
+        is_shared=shared,
+    )
+    if not (message.person and message.event_id and ts and channel):
+        raise InvalidNamespace("Slack's event lacks its id, channel or time; it was not stored.")
+    return message

@@ -1,1 +1,0 @@
-"""What people see, as Block Kit: pure functions."""

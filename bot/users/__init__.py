@@ -1,0 +1,1 @@
+"""People and workspaces: profile, settings, access, quotas."""

@@ -1,0 +1,181 @@
+"""Incognito: a person's switch for all direct messages, or for one thread of a channel.
+
+What is written or edited while it is on is answered without memory and leaves no text, also if it
+is answered, formed or delivered later. What was said before is not affected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.slack.messages import Message
+from memory import Person
+
+DIRECT = "dm"
+"""The key of the switch for all direct messages with the app; others are keys of threads."""
+EVERYWHERE = "all"
+"""For `switch_off`: every switch that is on."""
+# Slack's clock and ours may differ: what was written right after a click belongs to it.
+_BEGINS: LiteralString = (
+    "LEAST(now(), COALESCE(to_timestamp(%(since)s::float8), now() - interval '2 seconds'))"
+)
+
+# Whether the switch `i` covers a message `e` of the inbox.
+COVERS_EVENT: LiteralString = (
+    "i.team_id = e.team_id AND i.user_id = e.user_id"
+    f" AND (i.thread = e.thread OR (i.thread = '{DIRECT}' AND starts_with(e.channel_id, 'D')))"
+    " AND (i.spans @> to_timestamp(e.ts::float8) OR i.spans @> e.edited_at)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incognito:
+    """Whether it is on for a person in direct messages, and in how many threads of channels."""
+
+    direct: bool = False
+    threads: int = 0
+
+    def __bool__(self) -> bool:
+        return self.direct or self.threads > 0
+
+
+def is_direct(channel_id: str) -> bool:
+    """Say whether a conversation is a direct message: its id begins with D.
+
+    Source: https://docs.slack.dev/reference/objects/conversation-object
+    """
+    return channel_id.startswith("D")
+
+
+def scope_of(message: Message) -> str:
+    """Return the switch that a message can change: `DIRECT`, or the key of its thread."""
+    return DIRECT if is_direct(message.channel_id) else message.thread
+
+
+def scopes(channel_id: str, thread: str) -> list[str]:
+    """Return the switches that cover what is written in a thread."""
+    return [thread, DIRECT] if is_direct(channel_id) else [thread]
+
+
+async def switch_on(
+    connection: AsyncConnection[DictRow], person: Person, scope: str, *, since: str | None = None
+) -> float:
+    """Switch incognito on from `since`, the ts of the message that asks for it, or from now.
+
+    Returns from when on, in seconds of the epoch.
+    """
+    found = await connection.execute(
+        "INSERT INTO incognito_threads AS i (team_id, user_id, thread, spans)"
+        " VALUES (%(team)s, %(user)s, %(scope)s,"
+        f" tstzmultirange(tstzrange({_BEGINS}, NULL)))"
+        " ON CONFLICT (team_id, user_id, thread) DO UPDATE SET spans = i.spans + excluded.spans,"
+        " since = CASE WHEN i.spans @> now() THEN i.since ELSE now() END"
+        f" RETURNING extract(epoch FROM {_BEGINS})::float8 AS begins",
+        {**_of(person), "scope": scope, "since": since},
+    )
+    [row] = await found.fetchall()
+    return float(row["begins"])
+
+
+async def switch_off(connection: AsyncConnection[DictRow], person: Person, scope: str) -> bool:
+    """Switch incognito off from now on; False where it was off.
+
+    `DIRECT` ends it in every thread of direct messages, `EVERYWHERE` in those of channels, too.
+    """
+    ended = await connection.execute(
+        "UPDATE incognito_threads SET spans = spans * tstzmultirange(tstzrange(NULL, now()))"
+        " WHERE team_id = %(team)s AND user_id = %(user)s AND spans @> now()"
+        " AND (thread = %(scope)s OR %(scope)s = %(all)s"
+        " OR (%(scope)s = %(direct)s AND starts_with(split_part(thread, '.', 2), 'D')))",
+        {**_of(person), "scope": scope, "all": EVERYWHERE, "direct": DIRECT},
+    )
+    return ended.rowcount > 0
+
+
+async def add_span(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    scope: str,
+    *,
+    since: str,
+    earlier: str,
+) -> tuple[float, dict[str, str]]:
+    """Switch incognito on as `switch_on` does; return from when on, and how to take it back.
+
+    The latter are the arguments of `take_back_span`: `added`, the multirange that was added
+    together with `earlier`; `now`, a digest of the spans since; `began`, `since` of the row before,
+    ``""`` if there was none.
+    """
+    found = await connection.execute(
+        "SELECT spans::text, since::text FROM incognito_threads"
+        " WHERE team_id = %(team)s AND user_id = %(user)s AND thread = %(scope)s FOR UPDATE",
+        {**_of(person), "scope": scope},
+    )
+    before = await found.fetchone() or {"spans": "{}", "since": ""}
+    begins = await switch_on(connection, person, scope, since=since)
+    found = await connection.execute(
+        "SELECT (%(earlier)s::tstzmultirange"
+        " + (spans - %(before)s::tstzmultirange))::text AS added,"
+        " md5(spans::text) AS now FROM incognito_threads"
+        " WHERE team_id = %(team)s AND user_id = %(user)s AND thread = %(scope)s",
+        {**_of(person), "scope": scope, "earlier": earlier, "before": before["spans"]},
+    )
+    [row] = await found.fetchall()
+    return begins, {"added": row["added"], "now": row["now"], "began": before["since"]}
+
+
+async def take_back_span(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    *,
+    scope: str,
+    added: str,
+    now: str,
+    began: str,
+) -> bool:
+    """Restore the spans before `add_span`; False if they were changed since."""
+    restored = await connection.execute(
+        "UPDATE incognito_threads SET spans = spans - %(added)s::tstzmultirange,"
+        " since = COALESCE(NULLIF(%(began)s, '')::timestamptz, since)"
+        " WHERE team_id = %(team)s AND user_id = %(user)s AND thread = %(scope)s"
+        " AND md5(spans::text) = %(now)s",
+        {**_of(person), "scope": scope, "added": added, "now": now, "began": began},
+    )
+    if restored.rowcount and not began:
+        await connection.execute(
+            "DELETE FROM incognito_threads WHERE team_id = %(team)s AND user_id = %(user)s"
+            " AND thread = %(scope)s AND isempty(spans)",
+            {**_of(person), "scope": scope},
+        )
+    return restored.rowcount > 0
+
+
+async def is_on(connection: AsyncConnection[DictRow], person: Person, where: Sequence[str]) -> bool:
+    """Say whether one of these switches is on now."""
+    found = await connection.execute(
+        "SELECT FROM incognito_threads WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND thread = ANY(%(scopes)s) AND spans @> now() LIMIT 1",
+        {**_of(person), "scopes": list(where)},
+    )
+    return await found.fetchone() is not None
+
+
+async def read_incognito(connection: AsyncConnection[DictRow], person: Person) -> Incognito:
+    """Return where incognito is on now."""
+    found = await connection.execute(
+        "SELECT count(*) FILTER (WHERE thread = %(direct)s) > 0 AS direct,"
+        " count(*) FILTER (WHERE thread <> %(direct)s) AS threads FROM incognito_threads"
+        " WHERE team_id = %(team)s AND user_id = %(user)s AND spans @> now()",
+        {**_of(person), "direct": DIRECT},
+    )
+    [row] = await found.fetchall()
+    return Incognito(direct=row["direct"], threads=row["threads"])
+
+
+def _of(person: Person) -> dict[str, str]:
+    return {"team": person.team_id, "user": person.user_id}

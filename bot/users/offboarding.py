@@ -1,0 +1,256 @@
+"""Offboarding: a workspace that removes the app is not served, and its rows are deleted.
+
+``app_uninstalled`` purges at once. ``tokens_revoked`` that names the bot stops the work and purges
+after 14 days, unless Slack accepts the token again before.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.queue.queue import LEARNING, Queue
+from bot.slack.client import error_code
+from bot.users.workspaces import (
+    Due,
+    Workspaces,
+    awaits_token,
+    begin_due_purges,
+    due_purges,
+    end_purge,
+    note_revoked,
+    note_uninstalled,
+    token_accepted,
+)
+from memory import Pool, WorkspaceTable, purge_memories, purge_rows, transaction
+
+log = logging.getLogger(__name__)
+
+PURGE = "purge_workspace"
+AGAIN_SECONDS = 600.0
+_CHECK_SECONDS = 6 * 3_600.0
+# Events carry whole seconds: what was written within that second is older.
+_EVENT_SECONDS = 1.0
+_BATCH = 2_000
+
+# Every table of the bot with rows of a workspace, and the column that says when a row was written.
+# A test compares them with the catalog. Tables that triggers of other tables read come first.
+TABLES = (
+    WorkspaceTable("home_views", "opened_at"),
+    WorkspaceTable("prompted", "created_at"),
+    WorkspaceTable("feedback", "changed_at"),
+    WorkspaceTable("change_notices", "made_at"),
+    WorkspaceTable("turns", "intended_at"),
+    WorkspaceTable("inbox_events", "received_at"),
+    WorkspaceTable("overheard", "received_at"),
+    WorkspaceTable("notices", "created_at"),
+    WorkspaceTable("person_settings", "changed_at"),
+    WorkspaceTable("person_requests", "hour"),
+    WorkspaceTable("incognito_threads", "since"),
+    WorkspaceTable("quiet_threads", "since"),
+    WorkspaceTable("viewed", "seen_at"),
+    WorkspaceTable("sent_files", "sent_at"),
+    WorkspaceTable("slack_erasures", "begun_at"),
+    WorkspaceTable("conversations", "looked_up_at"),
+    WorkspaceTable("catching_up", "created_at"),
+    WorkspaceTable("listening", "heard_at"),
+    WorkspaceTable("token_use", "day"),
+    WorkspaceTable("slack_budgets", "refilled_at"),
+    WorkspaceTable("workspace_policies", "changed_at"),
+    WorkspaceTable("operator_actions", "at"),
+)
+_REFUSED = frozenset(
+    {
+        "account_inactive",
+        "invalid_auth",
+        "not_authed",
+        "team_access_not_granted",
+        "token_expired",
+        "token_revoked",
+    }
+)
+
+
+class Offboarding:
+    """Records the events before they are acknowledged, and purges in jobs."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        queue: Queue,
+        client: AsyncWebClient,
+        workspaces: Workspaces,
+        bot_user_id: str,
+    ) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._client = client
+        self._workspaces = workspaces
+        self._bot_user_id = bot_user_id
+
+    async def uninstalled(self, team_id: str, at: float) -> None:
+        """Record ``app_uninstalled``, sent at a time in seconds: the rows are purged at once."""
+        async with transaction(self._pool) as connection:
+            purge_at = await note_uninstalled(connection, team_id, at + _EVENT_SECONDS)
+            if purge_at is not None:
+                await self._schedule(connection, team_id, 0.0)
+        self._workspaces.forget(team_id)
+        if purge_at is not None:
+            log.warning("workspace %s uninstalled the app: its data is deleted now", team_id)
+
+    async def tokens_revoked(self, team_id: str, at: float, bots: Sequence[str]) -> None:
+        """Record ``tokens_revoked``, sent at a time in seconds; `bots` are the bot users it names.
+
+        Nothing happens unless the app's own is among them.
+        """
+        async with transaction(self._pool) as connection:
+            purge_at = await note_revoked(
+                connection, team_id, at + _EVENT_SECONDS, bots, self._bot_user_id
+            )
+            if purge_at is not None:
+                await self._schedule(connection, team_id, _CHECK_SECONDS)
+        self._workspaces.forget(team_id)
+        if purge_at is not None:
+            log.error(
+                "ALERT: Slack revoked the bot token of workspace %s, which is served no longer:"
+                " install the app again, set the new SLACK_BOT_TOKEN and restart, or the"
+                " workspace's data is deleted on %s",
+                team_id,
+                f"{purge_at:%Y-%m-%d}",
+            )
+
+    async def problem(self, team_ids: Sequence[str]) -> str | None:
+        """Return one sentence if the workspace of this process is not served."""
+        return next((one.sentence() for one in await self._workspaces.departures(team_ids)), None)
+
+    def while_served(self, work: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        """Return `work` without the jobs of workspaces that are not served."""
+
+        async def served(**arguments: Any) -> None:
+            team_id = _team_of(arguments)
+            if await self._workspaces.serves(team_id):
+                await work(**arguments)
+            else:
+                log.info("a job of workspace %s, which is not served, was passed over", team_id)
+
+        return served
+
+    async def schedule_due(self) -> None:
+        """Defer the purges that are due and have no job."""
+        async with transaction(self._pool) as connection:
+            for team_id in await due_purges(connection):
+                await self._schedule(connection, team_id, 0.0)
+
+    async def purge(self, team: str) -> None:
+        """Purge a workspace if that is due; run as a job.
+
+        After a revoked token Slack is asked from time to time whether it accepts the token again,
+        and a last time before the purge. Raises what the Slack SDK raises where it gives no answer.
+        """
+        async with transaction(self._pool) as connection:
+            left = await awaits_token(connection, team)
+        if left is not None:
+            if await self._token_works(team):
+                await token_accepted(self._pool, team, self._bot_user_id)
+                self._workspaces.forget(team)
+                log.warning("Slack accepts the token of workspace %s again", team)
+                return
+            if left > 0:
+                await self._later(team, min(left, _CHECK_SECONDS))
+                return
+        for team_id, again in (await purge_due(self._pool, team)).items():
+            if again is not None:
+                await self._later(team_id, again)
+
+    async def _token_works(self, team_id: str) -> bool:
+        try:
+            answer = await self._client.auth_test()
+        except SlackApiError as error:
+            if error_code(error) in _REFUSED:
+                return False
+            raise
+        return installation_of(answer.data) == team_id
+
+    async def _later(self, team_id: str, delay: float) -> None:
+        async with transaction(self._pool) as connection:
+            await self._schedule(connection, team_id, delay)
+
+    async def _schedule(self, connection: Any, team_id: str, delay: float) -> None:
+        # A sleeping database is woken for jobs of this queue, but not for the upkeep's.
+        lock = f"{PURGE}:{team_id}"
+        if not await self._queue.defer(
+            connection, PURGE, queue=LEARNING, lock=lock, delay=delay, team=team_id
+        ):
+            await self._queue.postpone(connection, lock=lock, delay=delay)
+
+
+def installation_of(identity: Mapping[str, Any] | bytes) -> str:
+    """Return the installation's id from an answer of ``auth.test``: see `installation_team`."""
+    if not isinstance(identity, Mapping):
+        return ""
+    if identity.get("is_enterprise_install") and identity.get("enterprise_id"):
+        return str(identity["enterprise_id"])
+    return str(identity.get("team_id") or "")
+
+
+def _team_of(arguments: Mapping[str, Any]) -> str:
+    return str(arguments.get("team") or str(arguments.get("thread", "")).partition(".")[0])
+
+
+async def purge_due(pool: Pool, team_id: str | None = None) -> dict[str, float | None]:
+    """Purge the workspaces whose purge is due, or this one; any process may, and any number.
+
+    Returns, by workspace, in how many seconds the purge is to be repeated; None: it is done.
+    """
+    async with transaction(pool) as connection:
+        due = await begin_due_purges(connection, team_id)
+    return {one.team_id: (await _purge(pool, one))[1] for one in due}
+
+
+async def purge_now(pool: Pool, team_id: str) -> Counter[str]:
+    """Purge a workspace as if it uninstalled the app at this moment; return counts by table."""
+    async with transaction(pool) as connection:
+        await note_uninstalled(connection, team_id, time.time())
+        due = await begin_due_purges(connection, team_id)
+    counts: Counter[str] = Counter()
+    for one in due:
+        counts += (await _purge(pool, one))[0]
+    return counts
+
+
+async def _purge(pool: Pool, due: Due) -> tuple[Counter[str], float | None]:
+    counts = await purge_rows(pool, TABLES, due.team_id, due.before, batch=_BATCH)
+    # After the turns, so that no formation writes a memory from deleted words.
+    counts += await purge_memories(pool, due.team_id, due.before, batch=_BATCH)
+    counts += await _purge_jobs(pool, due.team_id, due.before)
+    rows = ", ".join(f"{table} {count}" for table, count in sorted(counts.items()) if count)
+    log.info("purged workspace %s: %s", due.team_id, rows or "nothing was left")
+    async with transaction(pool) as connection:
+        again = await end_purge(connection, due.team_id, counts.total(), AGAIN_SECONDS)
+    return counts, again
+
+
+async def _purge_jobs(pool: Pool, team_id: str, before: Any) -> Counter[str]:
+    """Delete a workspace's jobs but the running ones and its purge."""
+    removed, total = _BATCH, 0
+    while removed >= _BATCH:
+        async with transaction(pool) as connection:
+            gone = await connection.execute(
+                "DELETE FROM procrastinate_jobs WHERE id IN ("
+                " SELECT jobs.id FROM procrastinate_jobs AS jobs WHERE jobs.status <> 'doing'"
+                " AND jobs.task_name <> %(purge)s AND (jobs.args->>'team' = %(team)s"
+                " OR starts_with(jobs.args->>'thread', %(team)s || '.'))"
+                " AND COALESCE((SELECT min(event.at) FROM procrastinate_events AS event"
+                " WHERE event.job_id = jobs.id) < %(before)s, true)"
+                " LIMIT %(batch)s FOR UPDATE SKIP LOCKED)",
+                {"team": team_id, "before": before, "batch": _BATCH, "purge": PURGE},
+            )
+        removed = gone.rowcount
+        total += removed
+    return Counter(procrastinate_jobs=total)

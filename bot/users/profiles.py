@@ -1,0 +1,199 @@
+"""What Slack says of a person, their language and time zone, shared by all replicas."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from psycopg import OperationalError
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.locale import Language
+from bot.logs import fault
+from bot.slack.client import SLACK_FAULTS, error_code, retry_after
+from bot.slack.messages import API_TEAM, Message
+from bot.slack.rate_limits import PROFILE, Budgets
+from bot.users.incognito import is_on, scopes
+from bot.users.settings import (
+    PersonSettings,
+    doubt_profile,
+    known_profile,
+    note_presence,
+    note_profile,
+    read_settings,
+)
+from memory import Person, Pool, impatiently, person_transaction
+
+log = logging.getLogger(__name__)
+
+# Other replicas hear of a change through the database, this much later at the most.
+_TRUSTED_SECONDS = 30.0
+# After a failure Slack is asked again soon, but not for each message.
+_FAILED_SECONDS = 20.0
+_PATIENCE_SECONDS = 3.0
+_KEPT = 5_000
+
+
+def is_guest(user: Mapping[str, Any]) -> bool:
+    """Say whether a user object of Slack's is that of a guest, of one channel or of several.
+
+    Source: https://docs.slack.dev/reference/objects/user-object
+    """
+    return bool(user.get("is_restricted") or user.get("is_ultra_restricted"))
+
+
+class People:
+    """``users.info``, kept in `person_settings` until it changes; here for half a minute.
+
+    Slack is waited for only where nothing is known of a person, and asked no more than its limit
+    allows: beyond it they are taken for a member who reads the language they write.
+    """
+
+    def __init__(self, pool: Pool, client: AsyncWebClient) -> None:
+        self._pool = pool
+        self._client = client
+        self._budgets = Budgets(pool)
+        self._known: OrderedDict[Person, tuple[float, PersonSettings]] = OrderedDict()
+        self._asking: dict[Person, asyncio.Task[PersonSettings]] = {}
+
+    async def language(
+        self, person: Person, text: str = "", *, settings: PersonSettings | None = None
+    ) -> Language:
+        """Return the language to answer a person in; where unknown, that of `text`.
+
+        It is the one they chose, else their Slack's. `settings` are theirs, if just read.
+        """
+        return (await self.settings(person, settings=settings)).reads(text)
+
+    async def settings(
+        self, person: Person, *, settings: PersonSettings | None = None
+    ) -> PersonSettings:
+        """Return a person's settings with what Slack says of them, as known here.
+
+        May be half a minute old: what decides about reading and writing is read where it counts.
+        """
+        if settings is None:
+            known = self._known.get(person)
+            if known is not None and time.monotonic() < known[0]:
+                return known[1]
+            settings = await self._stored(person)
+        if settings.profile_is_fresh:
+            return self._keep(person, settings, _TRUSTED_SECONDS)
+        known = self._known.get(person)
+        asked = known is not None and time.monotonic() < known[0]
+        if settings.profile_at is not None and settings.guest is not None:
+            # Slack tells of changes by itself: what is old will do until it has answered.
+            if not asked:
+                self._ask(person, settings)
+            return self._keep(person, settings, _TRUSTED_SECONDS)
+        if known is not None and asked:
+            # Slack was asked a moment ago; what the person chose is as it was just read.
+            said = known[1]
+            return replace(settings, locale=said.locale, time_zone=said.time_zone, guest=said.guest)
+        return await asyncio.shield(self._ask(person, settings))
+
+    def _ask(self, person: Person, settings: PersonSettings) -> asyncio.Task[PersonSettings]:
+        """Ask Slack, once for all who want to know at the same time."""
+        if person not in self._asking:
+            task = asyncio.create_task(self._ask_slack(person, settings))
+            self._asking[person] = task
+            task.add_done_callback(lambda _: self._asking.pop(person, None))
+        return self._asking[person]
+
+    async def is_incognito(self, message: Message) -> bool:
+        """Say whether incognito is on now where the message was written."""
+        where = scopes(message.channel_id, message.thread)
+        async with person_transaction(self._pool, message.person) as connection:
+            return await is_on(connection, message.person, where)
+
+    def forget(self, person: Person) -> None:
+        """Read anew next time: the person has changed something."""
+        self._known.pop(person, None)
+
+    async def changed(self, person: Person, user: Mapping[str, Any]) -> None:
+        """Take note of a ``user_change``; what it does not say is asked of Slack next time."""
+        self.forget(person)
+        async with person_transaction(self._pool, person) as connection:
+            await note_presence(connection, person, gone=bool(user.get("deleted")))
+            if user.get("locale"):
+                await known_profile(
+                    connection,
+                    person,
+                    locale=user["locale"],
+                    time_zone=user.get("tz"),
+                    guest=is_guest(user),
+                )
+            else:
+                await doubt_profile(connection, person)
+
+    async def is_active(self, person: Person) -> bool | None:
+        """Ask Slack whether a person's account is active, and store it; None: it did not answer.
+
+        An account that Slack does not know is not active.
+        """
+        allowed = await self._budgets.take(person.team_id, PROFILE)
+        if not allowed:
+            return None
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                answer = await self._client.users_info(user=person.user_id)
+        except SLACK_FAULTS as error:
+            if error_code(error) == "user_not_found":
+                return False
+            log.info("a person could not be looked up: %s", error_code(error) or fault(error))
+            return None
+        active = not (answer.get("user") or {}).get("deleted")
+        if active:
+            self.forget(person)
+            async with person_transaction(self._pool, person) as connection:
+                await note_presence(connection, person, gone=False)
+        return active
+
+    def _keep(self, person: Person, settings: PersonSettings, seconds: float) -> PersonSettings:
+        self._known[person] = (time.monotonic() + seconds, settings)
+        while len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+        return settings
+
+    async def _stored(self, person: Person) -> PersonSettings:
+        try:
+            with impatiently(_PATIENCE_SECONDS):
+                async with person_transaction(self._pool, person) as connection:
+                    return await read_settings(connection, person)
+        except OperationalError as error:
+            log.warning("a person's settings could not be read: %s", fault(error))
+            return PersonSettings()
+
+    async def _ask_slack(self, person: Person, settings: PersonSettings) -> PersonSettings:
+        if person.team_id == API_TEAM:
+            return self._keep(person, settings, _TRUSTED_SECONDS)
+        if not await self._budgets.take(person.team_id, PROFILE):
+            return self._keep(person, settings, _FAILED_SECONDS)
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                answer = await self._client.users_info(user=person.user_id, include_locale=True)
+        except SLACK_FAULTS as error:
+            if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":
+                await self._budgets.empty(person.team_id, PROFILE, retry_after(error))
+            log.info("a locale could not be looked up: %s", error_code(error) or fault(error))
+            return self._keep(person, settings, _FAILED_SECONDS)
+        user = answer.get("user") or {}
+        locale, zone, guest = user.get("locale"), user.get("tz"), is_guest(user)
+        try:
+            with impatiently(_PATIENCE_SECONDS):
+                async with person_transaction(self._pool, person) as connection:
+                    await note_profile(
+                        connection, person, locale=locale, time_zone=zone, guest=guest
+                    )
+                    await note_presence(connection, person, gone=bool(user.get("deleted")))
+                    settings = await read_settings(connection, person)
+        except OperationalError as error:
+            log.warning("a person's profile could not be kept: %s", fault(error))
+            settings = replace(settings, locale=locale, time_zone=zone, guest=guest)
+        return self._keep(person, settings, _TRUSTED_SECONDS)

@@ -1,0 +1,158 @@
+"""Quotas: a person's messages and requests an hour, a workspace's model tokens a day."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Literal, LiteralString, TypeAlias
+
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
+from psycopg.rows import DictRow
+
+from bot.conversation.inbox import Waiting
+from bot.locale import Language, say
+from bot.logs import fault
+from memory import Person, Pool, measured, person_transaction, transaction
+
+log = logging.getLogger(__name__)
+
+Sentence: TypeAlias = Literal["share_messages", "share_tokens"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedUp:
+    """A share that is used up: which sentence says so, of what `limit`, and for how long."""
+
+    sentence: Sentence
+    limit: int
+    seconds: float
+
+    @property
+    def count(self) -> int:
+        """Whole minutes, of tokens whole hours, until there is a new share; at least one."""
+        unit = 60 if self.sentence == "share_messages" else 3600
+        return max(1, -(-int(self.seconds) // unit))
+
+    def refusal(self, language: Language) -> str:
+        """Return the sentence for a request, not a message, that was not carried out."""
+        if self.sentence == "share_messages":
+            return say(language, "limit_requests", limit=self.limit, count=self.count)
+        return say(language, "limit_tokens", count=self.count)
+
+
+class ShareUsedUp(Exception):
+    """The message goes beyond its person's share: they are told until when, and not answered."""
+
+    def __init__(self, used_up: UsedUp) -> None:
+        super().__init__("The message goes beyond its person's share.")
+        self.used_up = used_up
+
+
+_WRITTEN: LiteralString = (
+    "(SELECT count(*) FROM inbox_events WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND received_at >= date_trunc('hour', now()))"
+)
+# Checks and counts in one statement: of two at once, the second waits for the row of the first.
+_ADMIT: LiteralString = (
+    "WITH admitted AS (INSERT INTO person_requests AS known (team_id, user_id, hour, requests)"
+    " SELECT %(team)s, %(user)s, date_trunc('hour', now()), 1"
+    f" WHERE {_WRITTEN} < %(limit)s ON CONFLICT (team_id, user_id, hour)"
+    " DO UPDATE SET requests = known.requests + 1"
+    f" WHERE known.requests + {_WRITTEN} < %(limit)s RETURNING 1)"
+    " SELECT EXISTS (SELECT FROM admitted) AS admitted,"
+    " extract(epoch FROM date_trunc('hour', now()) + interval '1 hour' - now())::float AS seconds"
+)
+
+
+class Shares:
+    """Counted in PostgreSQL, for all replicas together; a limit of 0 is none.
+
+    Hours are those of the clock, days those of UTC. Messages are counted by their rows in
+    ``inbox_events``, other requests that call a model in ``person_requests``; one hourly limit
+    holds for both together.
+    """
+
+    def __init__(self, pool: Pool, *, messages_per_hour: int, tokens_per_day: int) -> None:
+        self._pool = pool
+        self._messages_per_hour = messages_per_hour
+        self._tokens_per_day = tokens_per_day
+
+    async def ask_messages(
+        self, connection: AsyncConnection[DictRow], waiting: Waiting
+    ) -> AsyncCursor[DictRow]:
+        """Ask, as its person, what was written before a stored message in the hour it came in."""
+        return await connection.execute(
+            "SELECT (SELECT count(*) FROM inbox_events other"
+            "  WHERE other.team_id = mine.team_id AND other.user_id = mine.user_id"
+            "  AND other.received_at >= date_trunc('hour', mine.received_at)"
+            "  AND other.received_at <= mine.received_at AND other.id < mine.id)"
+            " + (SELECT COALESCE(sum(requests), 0) FROM person_requests asked"
+            "  WHERE asked.team_id = mine.team_id AND asked.user_id = mine.user_id"
+            "  AND asked.hour = date_trunc('hour', mine.received_at)) AS before,"
+            " extract(epoch FROM date_trunc('hour', mine.received_at) + interval '1 hour'"
+            "  - now())::float AS seconds FROM inbox_events mine WHERE id = %s AND %s > 0",
+            (waiting.id, self._messages_per_hour),
+        )
+
+    def raise_if_used_up(self, row: DictRow | None) -> None:
+        """Raise `ShareUsedUp` where `row`, which `ask_messages` brought, says so."""
+        if row is not None and row["before"] >= self._messages_per_hour:
+            limit = self._messages_per_hour
+            raise ShareUsedUp(
+                UsedUp(sentence="share_messages", limit=limit, seconds=row["seconds"])
+            )
+
+    @measured("shares")
+    async def admit(self, person: Person) -> UsedUp | None:
+        """Count a request that makes the app call a model and is no message in the inbox.
+
+        Call it right before the model is called. Returns the limit that is used up: the request
+        is then not counted and must not be carried out.
+        """
+        if used_up := await self.tokens_used_up(person.team_id):
+            return used_up
+        if not self._messages_per_hour:
+            return None
+        limit = self._messages_per_hour
+        parameters = {"team": person.team_id, "user": person.user_id, "limit": limit}
+        async with person_transaction(self._pool, person) as connection:
+            found = await connection.execute(_ADMIT, parameters)
+            [row] = await found.fetchall()
+        if row["admitted"]:
+            return None
+        return UsedUp(sentence="share_messages", limit=limit, seconds=row["seconds"])
+
+    @measured("shares")
+    async def tokens_used_up(self, team_id: str) -> UsedUp | None:
+        """Say whether the workspace has used up today's model tokens."""
+        if not self._tokens_per_day:
+            return None
+        async with transaction(self._pool) as connection:
+            found = await connection.execute(
+                "SELECT tokens, extract(epoch FROM (day + 1) - now() AT TIME ZONE 'utc')::float"
+                " AS seconds FROM token_use"
+                " WHERE team_id = %s AND day = (now() AT TIME ZONE 'utc')::date",
+                (team_id,),
+            )
+            row = await found.fetchone()
+        if row is None or row["tokens"] < self._tokens_per_day:
+            return None
+        return UsedUp(sentence="share_tokens", limit=self._tokens_per_day, seconds=row["seconds"])
+
+    @measured("shares")
+    async def spend(self, team_id: str, tokens: int) -> None:
+        """Count tokens the model has used for a workspace, where there is a limit."""
+        if not self._tokens_per_day:
+            return
+        try:
+            async with transaction(self._pool) as connection:
+                await connection.execute(
+                    "INSERT INTO token_use AS known (team_id, day, tokens)"
+                    " VALUES (%s, (now() AT TIME ZONE 'utc')::date, %s)"
+                    " ON CONFLICT (team_id, day) DO UPDATE"
+                    " SET tokens = known.tokens + excluded.tokens",
+                    (team_id, tokens),
+                )
+        except OperationalError as error:
+            # An answer is worth more than its bill.
+            log.warning("%d tokens were not counted: %s", tokens, fault(error))

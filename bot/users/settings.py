@@ -1,0 +1,367 @@
+"""What a person has decided about their memory: the `person_settings` table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Literal, LiteralString, TypeAlias
+from zoneinfo import ZoneInfo
+
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.rows import DictRow
+
+from bot.locale import Language, language_of
+from bot.slack.messages import Message
+from bot.users.incognito import COVERS_EVENT, scopes
+from memory import Person
+
+Consent: TypeAlias = Literal["unknown", "agreed", "refused"]
+ConsentMode: TypeAlias = Literal["notice", "ask"]
+Off: TypeAlias = Literal["paused", "incognito", "not_agreed", "refused", "deactivated"]
+
+MAX_RETENTION_DAYS = 36_500
+PROFILE_TRUSTED = timedelta(hours=12)
+# Slack's clock and ours may differ: what was written right after a pause belongs to it.
+_CLOCKS_APART: LiteralString = "interval '2 seconds'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonSettings:
+    """One person's choices, and what Slack last said of them.
+
+    `deactivated`: their account was, so nothing of their memory is read or written.
+    `paused_until` is None for a pause that lasts until the person ends it. `language` overrides
+    Slack's. `told`: they have heard that there is a memory. `retention_days` is how long their
+    memories are kept, None: as the installation says. `guest` is None until Slack has said it.
+    """
+
+    paused: bool = False
+    paused_until: datetime | None = None
+    notices: bool = True
+    language: Language | None = None
+    consent: Consent = "unknown"
+    consent_at: datetime | None = None
+    told: bool = False
+    retention_days: int | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    profile_at: datetime | None = None
+    guest: bool | None = None
+    deactivated: bool = False
+
+    @property
+    def zone(self) -> tzinfo:
+        """The person's time zone; UTC where Slack has not said it."""
+        try:
+            return ZoneInfo(self.time_zone) if self.time_zone else UTC
+        except (LookupError, ValueError, OSError):  # no such zone on this machine
+            return UTC
+
+    @property
+    def profile_is_fresh(self) -> bool:
+        """Whether Slack need not be asked again for locale, time zone and whether a guest."""
+        if self.profile_at is None or self.guest is None:
+            return False
+        return datetime.now(UTC) - self.profile_at < PROFILE_TRUSTED
+
+    def reads(self, text: str = "") -> Language:
+        """Return the language to answer in: chosen, else Slack's, else that of `text`."""
+        return self.language or language_of(self.locale, text)
+
+    def off(self, mode: ConsentMode) -> Off | None:
+        """Return why memory is off for this person everywhere; None while it is on."""
+        if self.deactivated:
+            return "deactivated"
+        if self.consent == "refused":
+            return "refused"
+        if mode == "ask" and self.consent != "agreed":
+            return "not_agreed"
+        return "paused" if self.paused else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What memory may do for one message.
+
+    `off` says why nothing is read and nothing is written while it is answered. `kept` says
+    whether its words may be formed, now or later, and its texts be kept as history. `incognito`
+    names the switch under which it was written, see `bot.users.incognito`.
+    """
+
+    settings: PersonSettings
+    off: Off | None = None
+    kept: bool = True
+    incognito: str | None = None
+
+    @property
+    def introduces(self) -> bool:
+        """Whether this is the first the person hears of memory, and nobody has to ask them."""
+        return self.off is None and self.settings.consent == "unknown" and not self.settings.told
+
+    @property
+    def asks(self) -> bool:
+        """Whether the person is to be asked, for the first time, if they agree to memory."""
+        return self.off == "not_agreed" and not self.settings.told
+
+
+_COLUMNS: LiteralString = (
+    "s.pauses @> now() AS paused,"
+    " CASE WHEN s.pauses @> now() THEN upper(s.pauses) END AS paused_until,"
+    " s.notices, s.language, s.consent, s.consent_at, s.told_at IS NOT NULL AS told,"
+    " s.retention_days, s.locale, s.time_zone, s.profile_at, s.guest,"
+    " s.deactivated_at IS NOT NULL AS deactivated"
+)
+
+
+async def read_settings(connection: AsyncConnection[DictRow], person: Person) -> PersonSettings:
+    """Return a person's settings; those of somebody who never chose are the defaults."""
+    found = await connection.execute(
+        f"SELECT {_COLUMNS} FROM person_settings s WHERE team_id = %s AND user_id = %s",
+        (person.team_id, person.user_id),
+    )
+    row = await found.fetchone()
+    return PersonSettings(**row) if row else PersonSettings()
+
+
+async def ask_standing(
+    connection: AsyncConnection[DictRow], message: Message
+) -> AsyncCursor[DictRow]:
+    """Ask, in one statement, what memory may do for `message`; `standing_of` reads the one row."""
+    return await connection.execute(
+        f"SELECT {_COLUMNS}, s.pauses @> said.at OR s.pauses @> said.edited_at AS said_paused,"
+        " (SELECT i.thread FROM incognito_threads i WHERE i.team_id = %(team)s"
+        " AND i.user_id = %(user)s AND i.thread = ANY(%(scopes)s)"
+        " AND (i.spans @> said.at OR i.spans @> said.edited_at)"
+        " ORDER BY length(i.thread) LIMIT 1) AS incognito, s.team_id IS NULL AS unknown"
+        " FROM (SELECT to_timestamp(%(ts)s::text::float8) AS at,"
+        " (SELECT edited_at FROM inbox_events"
+        " WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s) AS edited_at) said"
+        " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s",
+        {
+            "team": message.team_id,
+            "user": message.user_id,
+            "channel": message.channel_id,
+            "scopes": scopes(message.channel_id, message.thread),
+            "ts": message.ts,
+        },
+    )
+
+
+async def read_standing(
+    connection: AsyncConnection[DictRow], message: Message, mode: ConsentMode
+) -> Standing:
+    """Return what memory may do for `message`."""
+    [row] = await (await ask_standing(connection, message)).fetchall()
+    return standing_of(row, mode)
+
+
+def standing_of(row: DictRow, mode: ConsentMode) -> Standing:
+    """Return what memory may do for a message."""
+    incognito, said_paused = row.pop("incognito"), bool(row.pop("said_paused"))
+    settings = PersonSettings() if row.pop("unknown") else PersonSettings(**row)
+    off: Off | None = "incognito" if incognito else settings.off(mode)
+    return Standing(
+        settings=settings,
+        off=off,
+        kept=off in (None, "paused") and not said_paused,
+        incognito=incognito,
+    )
+
+
+# Whether a message `e` of the inbox is not to be remembered, as far as is known before its turn.
+OFF_RECORD: LiteralString = (
+    f"EXISTS (SELECT FROM incognito_threads i WHERE {COVERS_EVENT})"
+    " OR EXISTS (SELECT FROM person_settings s WHERE s.team_id = e.team_id"
+    " AND s.user_id = e.user_id"
+    " AND (s.pauses @> to_timestamp(e.ts::float8) OR s.pauses @> e.edited_at))"
+    " OR EXISTS (SELECT FROM turns t WHERE t.team_id = e.team_id AND t.channel_id = e.channel_id"
+    " AND t.question_ts = e.ts AND (t.off_record OR t.withheld_at IS NOT NULL))"
+)
+
+
+# --- what changes them; each in the transaction of the caller, as the person ------------------
+
+
+async def pause(
+    connection: AsyncConnection[DictRow], person: Person, until: datetime | None
+) -> None:
+    """Pause memory from now until a moment, or until `resume`."""
+    await resume(connection, person)
+    await connection.execute(
+        "UPDATE person_settings SET pauses = pauses + tstzmultirange(tstzrange("
+        f"now() - {_CLOCKS_APART}, CASE WHEN %(until)s::timestamptz IS NOT NULL"
+        " THEN GREATEST(%(until)s::timestamptz, now()) END))"
+        " WHERE team_id = %(team)s AND user_id = %(user)s",
+        {"until": until, "team": person.team_id, "user": person.user_id},
+    )
+
+
+async def resume(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """End a pause. That there was one stays known for a month: longer no message waits."""
+    await _upsert(connection, person)
+    await connection.execute(
+        "UPDATE person_settings SET pauses = pauses"
+        " * tstzmultirange(tstzrange(now() - interval '30 days', now()))"
+        " WHERE team_id = %s AND user_id = %s",
+        (person.team_id, person.user_id),
+    )
+
+
+async def add_pause(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    until: datetime | None,
+    *,
+    earlier: str,
+) -> dict[str, str]:
+    """Pause memory from now until a moment, or until `resume`; other pauses stay as they are.
+
+    Returns `added`, the multirange that was added together with `earlier`, and `now`, a digest of
+    the pauses since: the arguments of `take_back_pause`.
+    """
+    await _upsert(connection, person)
+    changed = await connection.execute(
+        "UPDATE person_settings s SET pauses = s.pauses + tstzmultirange(tstzrange("
+        f"now() - {_CLOCKS_APART}, CASE WHEN %(until)s::timestamptz IS NOT NULL"
+        " THEN GREATEST(%(until)s::timestamptz, now()) END))"
+        " FROM (SELECT team_id, user_id, pauses FROM person_settings WHERE team_id = %(team)s"
+        " AND user_id = %(user)s FOR UPDATE) old"
+        " WHERE s.team_id = old.team_id AND s.user_id = old.user_id"
+        " RETURNING (%(earlier)s::tstzmultirange + (s.pauses - old.pauses))::text AS added,"
+        " md5(s.pauses::text) AS now",
+        {
+            "until": until,
+            "team": person.team_id,
+            "user": person.user_id,
+            "earlier": earlier,
+        },
+    )
+    [row] = await changed.fetchall()
+    return {"added": row["added"], "now": row["now"]}
+
+
+async def take_back_pause(
+    connection: AsyncConnection[DictRow], person: Person, *, added: str, now: str
+) -> bool:
+    """Restore the pauses before `add_pause`; False if they were changed since."""
+    restored = await connection.execute(
+        "UPDATE person_settings SET pauses = pauses - %s::tstzmultirange"
+        " WHERE team_id = %s AND user_id = %s AND md5(pauses::text) = %s",
+        (added, person.team_id, person.user_id, now),
+    )
+    return restored.rowcount > 0
+
+
+async def choose(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    *,
+    notices: bool,
+    language: Language | None,
+    retention_days: int | None,
+) -> None:
+    """Store these choices."""
+    await _upsert(connection, person)
+    await connection.execute(
+        "UPDATE person_settings SET notices = %s, language = %s, retention_days = %s"
+        " WHERE team_id = %s AND user_id = %s",
+        (notices, language, retention_days, person.team_id, person.user_id),
+    )
+
+
+async def decide(
+    connection: AsyncConnection[DictRow], person: Person, consent: Literal["agreed", "refused"]
+) -> None:
+    """Store whether the person agrees to being remembered, and when they said so."""
+    await _upsert(connection, person)
+    await connection.execute(
+        "UPDATE person_settings SET consent = %s, consent_at = now()"
+        " WHERE team_id = %s AND user_id = %s",
+        (consent, person.team_id, person.user_id),
+    )
+
+
+async def note_told(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Note that the person was told of memory, or asked whether they agree to it."""
+    await _upsert(connection, person)
+    await connection.execute(
+        "UPDATE person_settings SET told_at = now() WHERE team_id = %s AND user_id = %s",
+        (person.team_id, person.user_id),
+    )
+
+
+async def note_profile(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    *,
+    locale: str | None,
+    time_zone: str | None,
+    guest: bool,
+) -> None:
+    """Keep what Slack says of a person, for every replica."""
+    await connection.execute(
+        "INSERT INTO person_settings (team_id, user_id, locale, time_zone, guest, profile_at)"
+        " VALUES (%s, %s, %s, %s, %s, now()) ON CONFLICT (team_id, user_id) DO UPDATE SET"
+        " locale = excluded.locale, time_zone = excluded.time_zone, guest = excluded.guest,"
+        " profile_at = now()",
+        (person.team_id, person.user_id, locale, time_zone, guest),
+    )
+
+
+async def known_profile(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    *,
+    locale: str | None,
+    time_zone: str | None,
+    guest: bool,
+) -> None:
+    """Keep a changed profile of a person who is known here; of nobody else."""
+    await connection.execute(
+        "UPDATE person_settings SET locale = %s, time_zone = COALESCE(%s, time_zone), guest = %s,"
+        " profile_at = now() WHERE team_id = %s AND user_id = %s",
+        (locale, time_zone, guest, person.team_id, person.user_id),
+    )
+
+
+async def note_presence(
+    connection: AsyncConnection[DictRow], person: Person, *, gone: bool
+) -> None:
+    """Note that the person's account was deactivated, or is active again."""
+    if gone:
+        await _upsert(connection, person)
+    await connection.execute(
+        "UPDATE person_settings SET deactivated_at = CASE WHEN %s THEN"
+        " COALESCE(deactivated_at, now()) END WHERE team_id = %s AND user_id = %s"
+        " AND (deactivated_at IS NOT NULL) <> %s",
+        (gone, person.team_id, person.user_id, gone),
+    )
+
+
+async def doubt_profile(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Ask Slack anew next time: the person's profile has changed."""
+    await connection.execute(
+        "UPDATE person_settings SET profile_at = NULL WHERE team_id = %s AND user_id = %s",
+        (person.team_id, person.user_id),
+    )
+
+
+async def erase_settings(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
+    """Delete all that is kept here of a person; return how many rows of each table that were."""
+    counts: dict[str, int] = {}
+    tables: tuple[LiteralString, ...] = ("person_settings", "incognito_threads")
+    for table in tables:
+        gone = await connection.execute(
+            f"DELETE FROM {table} WHERE team_id = %s AND user_id = %s",
+            (person.team_id, person.user_id),
+        )
+        counts[table] = gone.rowcount
+    return counts
+
+
+async def _upsert(connection: AsyncConnection[DictRow], person: Person) -> None:
+    parameters: tuple[Any, ...] = (person.team_id, person.user_id)
+    await connection.execute(
+        "INSERT INTO person_settings (team_id, user_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+        parameters,
+    )

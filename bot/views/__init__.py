@@ -1,0 +1,1 @@
+"""Block Kit: pure functions."""

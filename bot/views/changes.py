@@ -1,0 +1,146 @@
+"""What became of memories, in words: one line for each change, a question where one is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from bot.locale import Language, say
+from bot.views.blocks import Block, button, escaped, section
+from bot.views.dates import day
+from bot.views.wording import describe, place_name
+from memory import Entry, Question, subject
+
+UNDO_CHANGE_ACTION = "undo_change"
+ANSWER_ACTION = "answer_question"
+_SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
+_LABEL_LIMIT = 75
+_ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "replace": (("yes", "ask_replace"), ("both", "ask_keep_both"), ("no", "ask_keep_old")),
+    "remove": (("yes", "ask_remove"), ("no", "ask_keep")),
+    "widen": (("yes", "ask_widen"), ("no", "ask_keep_narrow")),
+    "store": (("yes", "ask_store"), ("no", "ask_not_store")),
+}
+
+
+def is_news(entry: Entry) -> bool:
+    """Say whether a change is worth telling: said again is not."""
+    return entry.action in _SHOWN
+
+
+def can_be_undone(entry: Entry) -> bool:
+    """Say whether an Undo makes sense for a change; whether it still works shows when clicked."""
+    return entry.action != "confirmed" and entry.undone_at is None
+
+
+def change_line(language: Language, entry: Entry, zone: tzinfo = UTC) -> str:
+    """Return a change as one line of mrkdwn."""
+    before, after = _words(language, entry.before), _words(language, entry.after)
+    if entry.undone_at is not None:
+        return say(language, "change_undone", line=_line(language, entry, before, after))
+    line = _line(language, entry, before, after)
+    ends = (entry.after or {}).get("expires_at")
+    if ends and entry.action in ("remembered", "updated"):
+        line += " " + say(
+            language, "change_until", day=day(datetime.fromisoformat(ends), zone, language)
+        )
+    return line
+
+
+def _line(language: Language, entry: Entry, before: str, after: str) -> str:
+    match entry.action:
+        case "removed":
+            # Of what has ended nothing is kept, not even what it was; what only hides a wider
+            # memory says nothing of its own.
+            what = before or _about(entry) or say(language, "change_nameless")
+            return say(language, "change_removed", what=what)
+        case "moved":
+            where = place_name(language, entry.namespace.audience)
+            return say(language, "change_moved", what=after, where=where)
+        case "restored":
+            return say(language, "change_restored", what=after or before)
+        case "confirmed":
+            return say(language, "change_confirmed", what=after)
+        case "updated" if before and before != after:
+            return say(language, "change_updated", what=after, was=before)
+        case "updated":
+            return say(language, "change_updated_same", what=after)
+    return say(language, "change_remembered", what=after)
+
+
+def _about(entry: Entry) -> str:
+    return escaped(subject(entry.kind, (entry.after or {}).get("content") or {}))
+
+
+def _words(language: Language, value: Mapping[str, Any] | None) -> str:
+    if value is None:
+        return ""
+    return escaped(describe(language, str(value.get("kind")), value.get("content") or {}))
+
+
+def undo_button(language: Language, entry: Entry, where: str) -> Block:
+    """Return the Undo of a change; `where` says what is to be shown anew afterwards."""
+    after = entry.after or entry.before or {}
+    what = describe(language, entry.kind, after.get("content") or {})
+    label = say(language, "undo_label", what=what)
+    return button(
+        UNDO_CHANGE_ACTION,
+        say(language, "undo_button"),
+        f"{entry.id} {where}".strip(),
+        accessibility_label=label[:_LABEL_LIMIT],
+    )
+
+
+def question_blocks(
+    language: Language, question: Question, where: str, zone: tzinfo = UTC
+) -> list[Block]:
+    """Return a question that formation left to the person, with a button for each answer."""
+    old = _subject(question.before)
+    buttons = []
+    for answer, key in _ANSWERS[question.kind]:
+        values = {"what": _short(old)} if key == "ask_keep_old" else {}
+        text = say(language, key, **values)
+        value = f"{question.id} {answer} {where}".strip()
+        buttons.append(button(f"{ANSWER_ACTION}_{answer}", text[:_LABEL_LIMIT], value))
+    return [
+        section(question_line(language, question, zone)),
+        {"type": "actions", "elements": buttons},
+    ]
+
+
+def question_line(language: Language, question: Question, zone: tzinfo = UTC) -> str:
+    """Return a question as one line of mrkdwn."""
+    before, after = _words(language, question.before), _words(language, question.after)
+    match question.kind:
+        case "replace":
+            said = day(_said_at(question), zone, language)
+            return say(language, "ask_replace_line", was=before, day=said, what=after)
+        case "remove":
+            return say(language, "ask_remove_line", what=before)
+        case "store":
+            return say(language, "ask_store_line", what=after)
+    where = place_name(language, question.namespace.audience)
+    if question.after is None:
+        return say(language, "ask_widen_remove_line", was=before, where=where)
+    return say(language, "ask_widen_line", was=before, what=after, where=where)
+
+
+def _said_at(question: Question) -> datetime:
+    at = (question.before or {}).get("confirmed_at")
+    return datetime.fromisoformat(at) if isinstance(at, str) else question.at
+
+
+def _subject(value: Mapping[str, Any] | None) -> str:
+    return subject(str((value or {}).get("kind")), (value or {}).get("content") or {})
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def news(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the changes worth telling, in the order they were made: of each memory the last."""
+    ordered = sorted(filter(is_news, entries), key=lambda entry: entry.at)
+    return list({entry.key: entry for entry in ordered}.values())

@@ -1,0 +1,109 @@
+"""The question before everything about a person is erased for good, and the receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bot.locale import Language, say
+from bot.views.blocks import Block, button, note, plain_text, section
+from bot.views.modal_triggers import ERASE_ACTION
+from bot.views.views import View, asking_view, reading_view
+
+if TYPE_CHECKING:
+    from bot.memories.person_data import PersonErased
+
+ERASE_FORM = "erase_person"
+_WORD = "erase.word"
+_MESSAGES = "erase.messages"
+# Of the tables of a receipt, those a person knows by name; the others are counted together.
+_NAMED = {
+    "store": "erased_memories",
+    "memory_changes": "erased_changes",
+    "turns": "erased_turns",
+}
+
+
+def erase_button(language: Language) -> Block:
+    """Return the button that opens the question."""
+    return button(ERASE_ACTION, say(language, "erase_button"), "erase", style="danger")
+
+
+def erase_form(language: Language) -> View:
+    """Return the question: what goes, what stays, and the word to type."""
+    word = say(language, "erase_word")
+    blocks: list[Block] = [
+        section(say(language, "erase_ask")),
+        note(say(language, "erase_stays")),
+        {
+            "type": "input",
+            "block_id": _WORD,
+            "label": plain_text(say(language, "erase_type", word=word)),
+            "element": {"type": "plain_text_input", "action_id": "value", "max_length": 20},
+        },
+        {
+            "type": "input",
+            "block_id": _MESSAGES,
+            "optional": True,
+            "label": plain_text(say(language, "erase_messages")),
+            "hint": plain_text(say(language, "erase_messages_hint")),
+            "element": {
+                "type": "checkboxes",
+                "action_id": "value",
+                "options": [
+                    {"text": plain_text(say(language, "erase_messages_too")), "value": "yes"}
+                ],
+            },
+        },
+    ]
+    return asking_view(
+        language, "erase_title", blocks, callback=ERASE_FORM, submit="erase_submit", metadata={}
+    )
+
+
+def typed_word(view: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the block of the word, for errors, and what was typed there."""
+    held = view["state"]["values"].get(_WORD, {}).get("value") or {}
+    return _WORD, str(held.get("value") or "")
+
+
+def wants_messages(view: Mapping[str, Any]) -> bool:
+    """Say whether the app's messages in direct messages are to be deleted as well."""
+    held = view["state"]["values"].get(_MESSAGES, {}).get("value") or {}
+    return bool(held.get("selected_options"))
+
+
+def erased_view(language: Language, erased: PersonErased) -> View:
+    """Return the receipt: what was deleted, what will be in Slack, and what stays and why."""
+    named = sum(erased.counts.get(table, 0) for table in _NAMED)
+    lines = [say(language, key, count=erased.counts.get(table, 0)) for table, key in _NAMED.items()]
+    lines.append(say(language, "erased_rest", count=erased.total - named))
+    left = sum(erased.left.values())
+    end = say(language, "erased_left", count=left) if left else say(language, "erased_none_left")
+    blocks = [section(say(language, "erased")), section(_listed(lines))]
+    if going := _going(language, erased):
+        blocks += [section(say(language, "erased_going")), section(_listed(going))]
+    stays = say(language, "erased_stays")
+    blocks += [section(end), section(stays), section(_listed(_staying(language, erased)))]
+    return reading_view(language, "erase_title", blocks)
+
+
+def _going(language: Language, erased: PersonErased) -> list[str]:
+    lines = [say(language, "erased_files", count=erased.files)] if erased.files else []
+    return lines + ([say(language, "erased_messages")] if erased.messages else [])
+
+
+def _staying(language: Language, erased: PersonErased) -> list[str]:
+    own = "erased_stays_yours" if erased.messages else "erased_stays_ours"
+    lines = [say(language, own), say(language, "erased_stays_ids")]
+    if erased.places:
+        lines.append(say(language, "erased_stays_places", count=erased.places))
+    if erased.operator:
+        lines.append(say(language, "erased_stays_operator", count=erased.operator))
+    if erased.listed:
+        lines.append(say(language, "erased_stays_policy"))
+    return [*lines, say(language, "erased_stays_backups")]
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return "\n".join(f"• {line}" for line in lines)

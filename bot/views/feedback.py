@@ -1,0 +1,140 @@
+"""Feedback on a reply: the two buttons below it, and the form that asks what was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self, cast
+from uuid import UUID
+
+from bot.locale import Language, say
+from bot.views.blocks import Block, note, plain_text, section
+from bot.views.modal_triggers import BAD, FEEDBACK_ACTION, GOOD
+from bot.views.views import View, asking_view, language_of_view, reading_view
+
+FEEDBACK_FORM = "feedback_form"
+COMMENT_LIMIT = 1_000
+REASONS = {
+    "wrong": "feedback_wrong",
+    "forgot": "feedback_forgot",
+    "memory": "feedback_memory",
+    "asked": "feedback_asked",
+    "length": "feedback_length",
+    "other": "feedback_other",
+}
+"""What can be wrong with a reply, as it is stored, and the key of its sentence."""
+_REASONS, _COMMENT = "reasons", "comment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Why a reply was found bad: names of `REASONS`, and words."""
+
+    reasons: tuple[str, ...] = ()
+    comment: str = ""
+
+    @classmethod
+    def read(cls, view: Mapping[str, Any]) -> Self:
+        """Read a submitted form; looks nothing up."""
+        state = view["state"]["values"]
+        chosen = (state.get(_REASONS, {}).get("value") or {}).get("selected_options") or []
+        said = (state.get(_COMMENT, {}).get("value") or {}).get("value") or ""
+        names = {str(option["value"]) for option in chosen}
+        return cls(
+            reasons=tuple(reason for reason in REASONS if reason in names),
+            comment=str(said).strip(),
+        )
+
+
+def rated(value: str) -> tuple[Literal["good", "bad"], str]:
+    """Return the rating and the turn that a button's value names.
+
+    Raises `ValueError` for one that is no button's of ours.
+    """
+    rating, _, turn = value.partition(" ")
+    if rating not in (GOOD, BAD):
+        raise ValueError("This button rates nothing.")
+    return cast('Literal["good", "bad"]', rating), turn
+
+
+def feedback_block(language: Language, turn: UUID) -> Block:
+    """Return the two buttons below the answer of a turn."""
+
+    def side(rating: str, text: str, label: str) -> Block:
+        return {
+            "text": plain_text(say(language, text)),
+            "value": f"{rating} {turn}",
+            "accessibility_label": say(language, label),
+        }
+
+    return {
+        "type": "context_actions",
+        "elements": [
+            {
+                "type": "feedback_buttons",
+                "action_id": FEEDBACK_ACTION,
+                "positive_button": side(GOOD, "feedback_good", "feedback_good_label"),
+                "negative_button": side(BAD, "feedback_bad", "feedback_bad_label"),
+            }
+        ],
+    }
+
+
+def feedback_form(language: Language, turn: str, given: Given) -> View:
+    """Return the question what was wrong with a reply, with what was said before filled in."""
+    options = {
+        reason: {"text": plain_text(say(language, key)), "value": reason}
+        for reason, key in REASONS.items()
+    }
+    before = [options[reason] for reason in given.reasons if reason in options]
+    blocks: list[Block] = [
+        {
+            "type": "input",
+            "block_id": _REASONS,
+            "optional": True,
+            "label": plain_text(say(language, "feedback_why")),
+            "element": {
+                "type": "checkboxes",
+                "action_id": "value",
+                "options": list(options.values()),
+                **({"initial_options": before} if before else {}),
+            },
+        },
+        {
+            "type": "input",
+            "block_id": _COMMENT,
+            "optional": True,
+            "label": plain_text(say(language, "feedback_comment")),
+            "element": {
+                "type": "plain_text_input",
+                "action_id": "value",
+                "multiline": True,
+                "max_length": COMMENT_LIMIT,
+                **({"initial_value": given.comment} if given.comment else {}),
+            },
+        },
+        note(say(language, "feedback_who_reads")),
+    ]
+    return asking_view(
+        language,
+        "feedback_title",
+        blocks,
+        callback=FEEDBACK_FORM,
+        submit="feedback_send",
+        metadata={"turn": turn},
+    )
+
+
+def feedback_errors(view: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with a submitted form, by block; the form itself says all there is."""
+    given, language = Given.read(view), language_of_view(view)
+    if len(given.comment) > COMMENT_LIMIT:
+        return {_COMMENT: say(language, "feedback_too_long", count=COMMENT_LIMIT)}
+    if not (given.reasons or given.comment):
+        return {_REASONS: say(language, "feedback_empty")}
+    return {}
+
+
+def feedback_sentence(language: Language, key: str) -> View:
+    """Return one sentence in place of the form."""
+    return reading_view(language, "feedback_title", [section(say(language, key))])

@@ -1,0 +1,161 @@
+"""The question before something is forgotten, and what is said of it afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from bot.locale import Language, say
+from bot.views.blocks import Block, Payload, button, escaped, note, plain_text, private, section
+from bot.views.erasing import erase_button
+from bot.views.memories import Numbered
+from bot.views.wording import describe, memory_line
+from memory import Memory
+
+CHOICES = 10
+FORGET_ACTION = "forget_memory"
+FORGET_ALL_ACTION = "forget_everything"
+FORGET_PERIOD_ACTION = "forget_period"
+UNDO_ACTION = "undo_forget"
+_CONFIRM_LIMIT = 300
+
+
+def forget_question(language: Language, found: Numbered, *, stand_in: bool = False) -> Payload:
+    """Return what would be forgotten, each with its button, and one button for all of it."""
+    shown = found[:CHOICES]
+    title = (
+        say(language, "forget_ask")
+        if len(found) == 1
+        else say(language, "forget_ask_many", count=len(found))
+    )
+    lines = [memory_line(language, number, memory) for number, memory in shown]
+    blocks: list[Block] = [section(title)]
+    for line, (_, memory) in zip(lines, shown, strict=True):
+        blocks.append({**section(line), "accessory": _forget_button(language, [memory])})
+    if len(found) > len(shown):
+        blocks.append(note(say(language, "forget_more", count=len(found) - len(shown))))
+    elif len(shown) > 1:
+        every = _forget_button(language, [memory for _, memory in shown])
+        every["action_id"] = f"{FORGET_ACTION}_all"
+        every["text"] = plain_text(say(language, "forget_all_button", count=len(shown)))
+        blocks.append({"type": "actions", "elements": [every]})
+    if stand_in:
+        blocks.append(note(say(language, "stand_in_note")))
+    return private("\n".join([title, *lines]), blocks)
+
+
+def forget_period_question(
+    language: Language, found: Numbered, messages: int, value: str
+) -> Payload:
+    """Return what of a period would be forgotten: its memories, and how many messages."""
+    shown = found[:CHOICES]
+    title = say(
+        language,
+        "forget_period_ask",
+        memories=say(language, "counted_memories", count=len(found)),
+        messages=say(language, "counted_messages", count=messages),
+    )
+    lines = [memory_line(language, number, memory) for number, memory in shown]
+    blocks: list[Block] = [section(title), *([section("\n".join(lines))] if lines else [])]
+    if len(found) > len(shown):
+        blocks.append(note(say(language, "forget_period_more", count=len(found) - len(shown))))
+    forget = button(
+        FORGET_PERIOD_ACTION,
+        say(language, "forget_period_button"),
+        value,
+        style="danger",
+        confirm=_confirm(language, title, "forget_period_button"),
+    )
+    blocks.append({"type": "actions", "elements": [forget]})
+    return private("\n".join([title, *lines]), blocks)
+
+
+def forget_everything_question(language: Language, count: int) -> Payload:
+    """Return the question before everything is forgotten."""
+    text = _everything(language, count)
+    forget = forget_everything_button(language, count)
+    blocks = [
+        section(text),
+        {"type": "actions", "elements": [forget, erase_button(language)]},
+        note(say(language, "erase_note")),
+    ]
+    return private(text, blocks)
+
+
+def forget_everything_button(language: Language, count: int) -> Block:
+    """Return the button that forgets everything, once more asked; `count` memories there are."""
+    return button(
+        FORGET_ALL_ACTION,
+        say(language, "forget_everything_button"),
+        "everything",
+        style="danger",
+        confirm=_confirm(language, _everything(language, count), "forget_everything_button"),
+    )
+
+
+def _everything(language: Language, count: int) -> str:
+    if not count:
+        return say(language, "forget_words_ask")
+    return say(language, "forget_everything_ask", count=count)
+
+
+def nothing_to_forget(language: Language) -> Payload:
+    """Return that nothing is remembered, with the way to erase what is kept besides."""
+    text = say(language, "memories_none")
+    blocks = [
+        section(text),
+        note(say(language, "erase_note")),
+        {"type": "actions", "elements": [erase_button(language)]},
+    ]
+    return private(text, blocks)
+
+
+def forgotten_notice(language: Language, memories: Sequence[Memory], undo: str) -> Payload:
+    """Return what was forgotten, with its Undo."""
+    if len(memories) == 1:
+        what = escaped(describe(language, memories[0].kind, memories[0].content))
+        text = say(language, "forgotten", what=what)
+    elif not memories:
+        text = say(language, "forgotten_words")
+    else:
+        text = say(language, "forgotten_many", count=len(memories))
+    take_back = button(UNDO_ACTION, say(language, "undo_button"), undo)
+    blocks = [
+        section(text),
+        {"type": "actions", "elements": [take_back]},
+        note(say(language, "undo_note")),
+    ]
+    return private(text, blocks)
+
+
+def forgotten_already(language: Language, *, stays: bool) -> Payload:
+    """Return that nothing is left to forget.
+
+    `stays`: what was clicked shows the Undo of a click before, and is not replaced.
+    """
+    payload = private(say(language, "forgotten_already"))
+    return {**payload, "stays": True} if stays else payload
+
+
+def _forget_button(language: Language, memories: Sequence[Memory]) -> Block:
+    what = "\n".join(describe(language, memory.kind, memory.content) for memory in memories)
+    return button(
+        FORGET_ACTION,
+        say(language, "forget_button"),
+        json.dumps({"memories": [memory.reference for memory in memories]}),
+        style="danger",
+        confirm=_confirm(language, what, "forget_button"),
+    )
+
+
+def _confirm(language: Language, what: str, key: str) -> Block:
+    end = say(language, "forget_confirm_text")
+    room = _CONFIRM_LIMIT - len(end) - 2
+    shown = what if len(what) <= room else what[: room - 1] + "…"
+    return {
+        "title": plain_text(say(language, "forget_confirm_title")),
+        "text": plain_text(f"{shown}\n{end}"),
+        "confirm": plain_text(say(language, key)),
+        "deny": plain_text(say(language, "forget_keep")),
+        "style": "danger",
+    }

@@ -1,0 +1,233 @@
+"""A form for one memory, made from the schema of its kind, and what it is submitted with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from bot.locale import Language, say
+from bot.views.blocks import Block, plain_text, section
+from bot.views.fields import CHOICES, TEXT_LIMIT, Field, fields_of
+from bot.views.views import View, asking_view
+from bot.views.wording import kind_title
+from memory import SCHEMAS, InvalidContent, validated
+
+FORM = "memory_form"
+KIND_ACTION = "memory_kind"
+
+
+_LABELS: Mapping[str, str] = {
+    "topic": "field_topic",
+    "category": "field_category",
+    "interest_level": "field_interest_level",
+    "description": "field_description",
+    "food_name": "field_food_name",
+    "cuisine": "field_cuisine",
+    "preference": "field_preference",
+    "fact": "field_fact",
+    "instruction": "field_instruction",
+    "observation": "field_observation",
+    "action": "field_action",
+    "result": "field_result",
+}
+_REASONS: Mapping[str, str] = {
+    "missing": "form_missing",
+    "number": "form_number",
+    "range": "form_range",
+    "long": "form_too_long",
+    "secret": "form_secret",
+    "ended": "form_ended",
+}
+
+
+def memory_form(
+    language: Language,
+    schema: type[BaseModel],
+    content: Mapping[str, Any],
+    *,
+    reference: str = "",
+    kinds: Sequence[type[BaseModel]] = (),
+) -> View:
+    """Return the form of one memory: of the one `reference` names, else of a new one.
+
+    `kinds` are those a new one can be chosen from.
+    """
+    # Our own kinds have labels in each language; an operator's their titles and descriptions.
+    labels = _LABELS if schema in SCHEMAS else {}
+    blocks = [
+        _input(language, field, content.get(field.name), labels)
+        for field in fields_of(schema, content)
+    ]
+    if len(kinds) > 1:
+        blocks.insert(0, _kind_choice(language, schema, kinds))
+    return asking_view(
+        language,
+        "form_edit_title" if reference else "form_add_title",
+        blocks,
+        callback=FORM,
+        submit="form_save",
+        metadata={"kind": schema.__name__, "memory": reference},
+    )
+
+
+def kind_name(language: Language, schema: type[BaseModel]) -> str:
+    """Return what people call a kind of memory; for an operator's own, its class name in words."""
+    title = kind_title(language, schema.__name__)
+    if title != say(language, "kind_other"):
+        return title
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", schema.__name__)
+
+
+def _kind_choice(
+    language: Language, chosen: type[BaseModel], kinds: Sequence[type[BaseModel]]
+) -> Block:
+    options = {schema: _option(kind_name(language, schema), schema.__name__) for schema in kinds}
+    return {
+        **section(say(language, "form_kind")),
+        "block_id": "kind",
+        "accessory": {
+            "type": "static_select",
+            "action_id": KIND_ACTION,
+            "placeholder": plain_text(say(language, "form_kind")),
+            "options": list(options.values())[:CHOICES],
+            "initial_option": options[chosen],
+        },
+    }
+
+
+def _option(text: str, value: str) -> Block:
+    return {"text": plain_text(text[:75]), "value": value[:150]}
+
+
+def _input(language: Language, field: Field, value: Any, labels: Mapping[str, str]) -> Block:
+    block: Block = {
+        "type": "input",
+        "block_id": field.block_id,
+        "label": plain_text(
+            say(language, labels[field.name]) if field.name in labels else field.title[:100]
+        ),
+        "optional": not field.required,
+        "element": {"action_id": "value", **_element(language, field, value)},
+    }
+    if hint := _hint(language, field) or ("" if labels else field.hint[:500]):
+        block["hint"] = plain_text(hint)
+    return block
+
+
+def _hint(language: Language, field: Field) -> str:
+    if field.low is not None and field.high is not None:
+        return say(language, "form_range", low=f"{field.low:g}", high=f"{field.high:g}")
+    if field.shape == "lines":
+        return say(language, "form_lines")
+    return ""
+
+
+def _element(language: Language, field: Field, value: Any) -> Block:
+    match field.shape:
+        case "number" | "decimal":
+            return {
+                "type": "number_input",
+                "is_decimal_allowed": field.shape == "decimal",
+                **({"min_value": f"{field.low:g}"} if field.low is not None else {}),
+                **({"max_value": f"{field.high:g}"} if field.high is not None else {}),
+                **({"initial_value": str(value)} if isinstance(value, int | float) else {}),
+            }
+        case "choice" | "truth":
+            options = _options(language, field)
+            first = next((o for v, o in options if value is not None and v == value), None)
+            return {
+                "type": "static_select",
+                "options": [option for _, option in options],
+                **({"initial_option": first} if first else {}),
+            }
+    text = "\n".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return {
+        "type": "plain_text_input",
+        "multiline": field.shape != "text",
+        "max_length": field.longest,
+        **({"initial_value": str(text)} if text else {}),
+    }
+
+
+def _options(language: Language, field: Field) -> list[tuple[Any, Block]]:
+    if field.shape == "truth":
+        words = ((True, "form_yes"), (False, "form_no"))
+        return [(value, _option(say(language, key), str(value))) for value, key in words]
+    return [(value, _option(str(value), str(value))) for value in field.choices]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """What a form was submitted with; `errors` are sentences by block, empty where it is valid."""
+
+    content: dict[str, Any]
+    errors: dict[str, str]
+
+
+def read_form(
+    language: Language,
+    schema: type[BaseModel],
+    state: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> Submitted:
+    """Read ``view.state.values``; what is wrong with it the schema says. Looks nothing up.
+
+    `content` holds only the fields that were shown: None where one was left empty.
+    """
+    content: dict[str, Any] = {}
+    shown: dict[str, Field] = {}
+    for field in fields_of(schema, {}):
+        if field.block_id in state:
+            shown[field.name] = field
+            content[field.name] = _entered(field, state[field.block_id].get("value") or {})
+    return Submitted(content=content, errors=_errors(language, schema, content, shown))
+
+
+def _entered(field: Field, given: Mapping[str, Any]) -> Any:
+    if field.shape in ("choice", "truth"):
+        chosen = (given.get("selected_option") or {}).get("value")
+        values = (True, False) if field.shape == "truth" else field.choices
+        return next((value for value in values if str(value)[:150] == chosen), None)
+    text = str(given.get("value") or "").strip()
+    if field.shape == "lines":
+        return [line.strip() for line in text.splitlines() if line.strip()] or None
+    return text or None
+
+
+def _errors(
+    language: Language,
+    schema: type[BaseModel],
+    content: Mapping[str, Any],
+    shown: Mapping[str, Field],
+) -> dict[str, str]:
+    try:
+        validated(schema.__name__, content, [schema])
+    except InvalidContent as problem:
+        # A field that no input can hold keeps its value, which is not here.
+        concerned = {
+            name: code
+            for name, code in problem.codes.items()
+            if name in shown or name not in schema.model_fields
+        }
+    else:
+        return {}
+    first = next(iter(shown.values()))
+    return {
+        (field := shown.get(name, first)).block_id: reason(language, code, field)
+        for name, code in concerned.items()
+    }
+
+
+def reason(language: Language, code: str, field: Field | None = None) -> str:
+    """Return why a field cannot be stored as written; `code` is one of `memory.InvalidContent`."""
+    key = _REASONS.get(code, "form_invalid")
+    if key == "form_range":
+        if field is None or field.low is None or field.high is None:
+            return say(language, "form_invalid")
+        return say(language, "form_range", low=f"{field.low:g}", high=f"{field.high:g}")
+    if key == "form_too_long":
+        return say(language, "form_too_long", count=field.longest if field else TEXT_LIMIT)
+    return say(language, key)

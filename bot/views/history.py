@@ -1,0 +1,130 @@
+"""Recent changes: what was remembered, changed and forgotten, when and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from bot.locale import Language, say
+from bot.views.blocks import Block, Payload, button, note, plain_text, private, section
+from bot.views.changes import (
+    can_be_undone,
+    change_line,
+    question_blocks,
+    undo_button,
+)
+from bot.views.dates import minute
+from bot.views.views import View, reading_view
+from memory import Entry, Question
+
+HISTORY_PAGE = 8
+HISTORY_ACTION = "history_page"
+_FIRST = "-"
+ALL_CHANGES = f"history {_FIRST}"
+
+_BY: Mapping[str, str] = {
+    "formation": "by_message",
+    "tool": "by_message",
+    "command": "by_command",
+    "modal": "by_modal",
+    "import": "by_import",
+    "source": "by_source",
+    "expiry": "by_expiry",
+    "undo": "by_undo",
+    "question": "by_question",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some changes, newest first; `links` lead to the messages they came from, by entry id.
+
+    `since` is the moment before which all of them were made, None on the first page; `older` says
+    that there are more. `reference` is set where they are those of one memory.
+    """
+
+    entries: tuple[Entry, ...]
+    questions: tuple[Question, ...] = ()
+    links: Mapping[str, str]
+    since: datetime | None = None
+    older: bool = False
+    reference: str = ""
+
+    @property
+    def where(self) -> str:
+        """This page in one word, for buttons: what is to be shown anew after a click."""
+        return (
+            f"history {self.since.isoformat() if self.since else _FIRST} {self.reference}".strip()
+        )
+
+
+def since_of(word: str) -> datetime | None:
+    """Read the moment that a button's value names; None for the first page."""
+    return None if word in ("", _FIRST) else datetime.fromisoformat(word)
+
+
+def history_payload(language: Language, page: Page, zone: tzinfo = UTC) -> Payload:
+    """Return a page of changes for the person alone."""
+    title = say(language, "history_title")
+    if not page.entries and not page.questions:
+        return private(say(language, "history_none"))
+    lines = [_line(language, entry, page, zone) for entry in page.entries]
+    blocks: list[Block] = [
+        {"type": "header", "text": plain_text(title)},
+        *_blocks(language, page, zone),
+        note(say(language, "history_note")),
+        *_turning(language, page),
+    ]
+    return private("\n".join([title, *lines]), blocks)
+
+
+def history_view(language: Language, page: Page, zone: tzinfo = UTC) -> View:
+    """Return the same in a modal."""
+    blocks = _blocks(language, page, zone) or [section(say(language, "history_none"))]
+    return reading_view(language, "history_modal_title", [*blocks, *_turning(language, page)])
+
+
+def _blocks(language: Language, page: Page, zone: tzinfo) -> list[Block]:
+    blocks: list[Block] = []
+    for question in page.questions:
+        blocks += question_blocks(language, question, page.where, zone)
+    for entry in page.entries:
+        block = section(_line(language, entry, page, zone))
+        if can_be_undone(entry):
+            block["accessory"] = undo_button(language, entry, page.where)
+        blocks.append(block)
+    return blocks
+
+
+def _line(language: Language, entry: Entry, page: Page, zone: tzinfo) -> str:
+    return entry_line(language, entry, page.links.get(str(entry.id)), zone)
+
+
+def entry_line(language: Language, entry: Entry, link: str | None, zone: tzinfo = UTC) -> str:
+    """Return a change with its moment and who made it, as two lines of mrkdwn."""
+    key = _BY[entry.actor]
+    by = say(language, key)
+    if link and key == "by_message":
+        by = f"<{link}|{by}>"
+    return f"{change_line(language, entry, zone)}\n{minute(entry.at, zone, language)} · {by}"
+
+
+def _turning(language: Language, page: Page) -> list[Block]:
+    """Return the buttons to older changes, and back to the newest."""
+    elements = []
+    if page.since is not None:
+        value = f"{_FIRST} {page.reference}".strip()
+        elements.append(button(f"{HISTORY_ACTION}_first", say(language, "history_newest"), value))
+    if page.older:
+        value = f"{page.entries[-1].at.isoformat()} {page.reference}".strip()
+        elements.append(button(f"{HISTORY_ACTION}_next", say(language, "history_older"), value))
+    return [{"type": "actions", "elements": elements}] if elements else []
+
+
+def changes_view(
+    language: Language, entries: Sequence[Entry], links: Mapping[str, str], zone: tzinfo = UTC
+) -> View:
+    """Return the changes of one notice in a modal, each with when and where it was said."""
+    page = Page(entries=tuple(entries), links=links)
+    return history_view(language, page, zone)

@@ -1,0 +1,83 @@
+"""Whether memory is on, in words: below a reply, and after it was switched."""
+
+from __future__ import annotations
+
+from bot.locale import Language, say
+from bot.users.incognito import DIRECT
+from bot.users.settings import Off, PersonSettings
+from bot.views.blocks import Block, Payload, button, private, section
+from bot.views.dates import minute
+
+RESUME_ACTION = "resume_memory"
+INCOGNITO_OFF_ACTION = "incognito_off"
+AGREE_ACTION = "agree_to_memory"
+REFUSE_ACTION = "refuse_memory"
+
+
+def off_line(language: Language, off: Off, settings: PersonSettings) -> str:
+    """Return one sentence about why memory is off, as mrkdwn."""
+    if off == "paused" and settings.paused_until is not None:
+        until = minute(settings.paused_until, settings.zone, language)
+        return say(language, "off_paused_until", until=until)
+    keys: dict[Off, str] = {
+        "paused": "off_paused",
+        "incognito": "off_incognito",
+        "not_agreed": "off_not_agreed",
+        "refused": "off_refused",
+        "deactivated": "off_deactivated",
+    }
+    return say(language, keys[off])
+
+
+def paused_notice(language: Language, settings: PersonSettings) -> Payload:
+    """Return what a pause means, with the button that ends it."""
+    line = off_line(language, "paused", settings)
+    text = f"{line}\n{say(language, 'paused_means')}"
+    resume = button(RESUME_ACTION, say(language, "resume_button"), "resume")
+    return private(text, [section(text), {"type": "actions", "elements": [resume]}])
+
+
+def incognito_line(language: Language, scope: str) -> str:
+    """Return the line below a reply to what was written incognito."""
+    return say(language, "off_incognito_dm" if scope == DIRECT else "off_incognito")
+
+
+def incognito_button(language: Language, scope: str) -> Block:
+    """Return the button that ends incognito where `scope` says."""
+    return button(INCOGNITO_OFF_ACTION, say(language, "incognito_off_button"), scope)
+
+
+def incognito_notice(
+    language: Language, scope: str, *, on: bool, elsewhere: bool = False, more: str | None = None
+) -> Payload:
+    """Return what incognito means, now that it is on or off.
+
+    `elsewhere`: it was requested in a channel, which has a switch of its own. `more`: memory is off
+    for another reason as well.
+    """
+    keys = ("incognito_on_dm", "incognito_off_dm")
+    if scope != DIRECT:
+        keys = ("incognito_on_thread", "incognito_off_thread")
+    lines = [say(language, keys[0] if on else keys[1])]
+    if elsewhere:
+        lines.append(say(language, "incognito_elsewhere"))
+    if more:
+        lines.append(more)
+    text = "\n".join(lines)
+    if not on:
+        return private(text)
+    actions: Block = {"type": "actions", "elements": [incognito_button(language, scope)]}
+    return private(text, [section(text), actions])
+
+
+def consent_question(language: Language) -> Payload:
+    """Return the question whether the person wants to be remembered, with its two buttons."""
+    text = say(language, "consent_ask")
+    return private(text, [section(text), consent_buttons(language)])
+
+
+def consent_buttons(language: Language) -> Block:
+    """Return the two answers."""
+    agree = button(AGREE_ACTION, say(language, "consent_agree"), "agree", style="primary")
+    refuse = button(REFUSE_ACTION, say(language, "consent_refuse"), "refuse")
+    return {"type": "actions", "elements": [agree, refuse]}

@@ -1,0 +1,95 @@
+"""Messages that explain a refusal, with a button that stores the sentence anyway."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from bot.locale import Language, say
+from bot.views.blocks import Payload, button, escaped, private, section
+from memory import Reason, Refused
+
+STORE_ACTION = "store_anyway"
+TEXT_LIMIT = 1_500  # characters of a sentence in the value of a button
+_VALUE_LIMIT = 2_000  # Slack's limit for the value of a button
+_SENTENCES: Mapping[Reason, str] = {
+    "no_evidence": "refused_not_found",
+    "unsupported": "refused_not_said",
+    "other_person": "refused_other_person",
+    "past": "refused_past",
+    "hypothetical": "refused_hypothetical",
+    "question": "refused_question",
+    "joke": "refused_joke",
+    "request": "refused_request",
+    "ended": "refused_ended",
+    "sensitive": "refused_sensitive",
+    "secret": "refused_secret",
+    "link": "refused_link",
+    "invalid": "refused_invalid",
+    "unknown_kind": "refused_invalid",
+    "too_many": "refused_too_many",
+    "wider_audience": "refused_elsewhere",
+    "nothing_to_remove": "refused_gone",
+    "deleted_meanwhile": "refused_gone",
+    "asked_already": "refused_asked",
+    "unusable_answer": "refused_unchecked",
+    "unusable_verdict": "refused_unchecked",
+    "refused_verdict": "refused_unchecked",
+}
+# Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never. The
+# other reasons come without a sentence that could be a memory.
+_WITHOUT_BUTTON = frozenset[Reason]({"secret", "sensitive", "nothing_to_remove", "asked_already"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoted:
+    """A sentence of the person and its message; `ts` is empty for a command."""
+
+    text: str
+    channel: str
+    ts: str = ""
+
+    @property
+    def value(self) -> str:
+        """The value of a button; text beyond Slack's limit is cut off."""
+        text = self.text[:TEXT_LIMIT]
+        while len(value := json.dumps({**asdict(self), "text": text}, ensure_ascii=False)) > (
+            _VALUE_LIMIT
+        ):
+            text = text[: len(text) * 9 // 10]
+        return value
+
+
+def read_quoted(value: str) -> Quoted | None:
+    """Return the sentence in the value of a button; None for any other value."""
+    try:
+        given = json.loads(value)
+    except ValueError:
+        return None
+    if not isinstance(given, dict) or set(given) != {"text", "channel", "ts"}:
+        return None
+    return Quoted(**{name: str(part) for name, part in given.items()})
+
+
+def quoted_by(refused: Refused) -> Quoted | None:
+    """Return the sentence that a refused proposal quotes, or None."""
+    if refused.evidence is None:
+        return None
+    words = refused.evidence.words
+    return Quoted(text=refused.evidence.text, channel=words.channel, ts=words.ts)
+
+
+def refusal_payload(
+    language: Language, reason: Reason, quoted: Quoted | None, *, stores: bool
+) -> Payload:
+    """Return the reason, visible only to the person, with a button that stores the sentence.
+
+    `stores`: whether there is a kind of memory to store it as.
+    """
+    what = escaped(" ".join(quoted.text.split())) if quoted else ""
+    text = say(language, _SENTENCES[reason], what=what)
+    if quoted is None or not stores or reason in _WITHOUT_BUTTON:
+        return private(text)
+    store = button(STORE_ACTION, say(language, "refused_store"), quoted.value)
+    return private(text, [section(text), {"type": "actions", "elements": [store]}])

@@ -1,0 +1,201 @@
+"""What can be typed after a slash command: one table for dispatch, help and documentation."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Literal
+
+from bot.locale import Language, say
+from bot.views.time_forms import past_period, pause_end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subcommand:
+    """One use of a command.
+
+    `words` are what people type, the English name first. `usage` and `about` are keys of the
+    catalogues: an example, and what it does. `opens` says when it is answered with a modal: never,
+    always, without further words (``alone``), or with words that are not a time (``no_time``).
+    """
+
+    words: tuple[str, ...]
+    usage: str
+    about: str
+    opens: Literal["never", "always", "alone", "no_time"] = "never"
+
+    @property
+    def name(self) -> str:
+        """What it is called in the code."""
+        return self.words[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What somebody typed: the use, the words after its name, and the conversation."""
+
+    use: Subcommand
+    words: str
+    channel: str = ""
+
+
+LIST = Subcommand(words=("list", "all", "一覧"), usage="usage_list", about="about_list")
+MEMORIES: tuple[Subcommand, ...] = (
+    LIST,
+    Subcommand(
+        words=("search", "find", "検索", "探す"), usage="usage_search", about="about_search"
+    ),
+    Subcommand(
+        words=("add", "remember", "追加"), usage="usage_add", about="about_add", opens="alone"
+    ),
+    Subcommand(words=("edit", "編集"), usage="usage_edit", about="about_edit", opens="always"),
+    Subcommand(
+        words=("preview", "プレビュー", "確認"), usage="usage_preview", about="about_preview"
+    ),
+    Subcommand(words=("history", "履歴"), usage="usage_history", about="about_history"),
+    Subcommand(
+        words=("export", "download", "エクスポート", "書き出し"),
+        usage="usage_export",
+        about="about_export",
+    ),
+    Subcommand(
+        words=("import", "インポート", "取り込み"),
+        usage="usage_import",
+        about="about_import",
+        opens="always",
+    ),
+    Subcommand(
+        words=("pause", "一時停止", "停止"),
+        usage="usage_pause",
+        about="about_pause",
+        opens="no_time",
+    ),
+    Subcommand(words=("resume", "unpause", "再開"), usage="usage_resume", about="about_resume"),
+    Subcommand(
+        words=("incognito", "シークレット"), usage="usage_incognito", about="about_incognito"
+    ),
+    Subcommand(
+        words=("settings", "設定"),
+        usage="usage_settings",
+        about="about_settings",
+        opens="always",
+    ),
+    Subcommand(words=("help", "?", "ヘルプ", "使い方"), usage="usage_help", about="about_help"),
+)
+NUMBER = Subcommand(words=("number", "番号"), usage="usage_forget_number", about="about_forget")
+WORDS = Subcommand(words=("words", "言葉"), usage="usage_forget_words", about="about_forget")
+EVERYTHING = Subcommand(
+    words=("everything", "all", "すべて", "全て", "全部", "ぜんぶ"),
+    usage="usage_forget_everything",
+    about="about_forget_everything",
+)
+# Any other period that `bot.views.time_forms.past_period` accepts.
+LENGTH = Subcommand(
+    words=("last 2 hours", "直近2時間"), usage="usage_forget_hours", about="about_forget_period"
+)
+TODAY = Subcommand(words=("today", "今日"), usage="usage_forget_today", about="about_forget_period")
+YESTERDAY = Subcommand(
+    words=("yesterday", "昨日"), usage="usage_forget_yesterday", about="about_forget_period"
+)
+LAST_WEEK = Subcommand(
+    words=("last week", "先週"), usage="usage_forget_week", about="about_forget_period"
+)
+THREAD = Subcommand(
+    words=("this thread", "thread", "このスレッド", "スレッド"),
+    usage="usage_forget_thread",
+    about="about_forget_period",
+)
+PERIODS: tuple[Subcommand, ...] = (LENGTH, TODAY, YESTERDAY, LAST_WEEK)
+FORGET: tuple[Subcommand, ...] = (NUMBER, WORDS, EVERYTHING, *PERIODS, THREAD)
+_NAMED = {use.name: use for use in MEMORIES}
+# What help shows: under each heading, the uses that share a line.
+HELP: dict[str, tuple[tuple[Subcommand, ...], ...]] = {
+    "help_see": tuple((_NAMED[name],) for name in ("list", "search", "history", "preview")),
+    "help_change": tuple((_NAMED[name],) for name in ("add", "edit")),
+    "help_forget": ((NUMBER, WORDS), (*PERIODS, THREAD), (EVERYTHING,)),
+    "help_control": tuple((_NAMED[name],) for name in ("pause", "resume", "incognito", "settings")),
+    "help_take": tuple((_NAMED[name],) for name in ("export", "import")),
+}
+COMMANDS: dict[str, tuple[Subcommand, ...]] = {"/memories": MEMORIES, "/forget": FORGET}
+
+
+def memories_use(text: str) -> tuple[Subcommand, str] | None:
+    """Return which use of ``/memories`` was typed, and the words after its name.
+
+    Nothing, or the number of a page, is the list. None: there is no such use.
+    """
+    text = text.strip()
+    if not text or is_number(text):
+        return LIST, text
+    first, *rest = text.split(maxsplit=1)
+    for use in MEMORIES:
+        if _folded(first) in use.words:
+            return use, rest[0].strip() if rest else ""
+    for use in MEMORIES:
+        for word in use.words:
+            # Japanese is written without spaces: 「検索ラーメン」.
+            if not word.isascii() and _folded(text).startswith(word):
+                return use, text[len(word) :].strip()
+    return None
+
+
+def forget_use(text: str) -> Subcommand:
+    """Return which use of ``/forget`` was typed; what is none of the others is words."""
+    folded = _folded(text.strip(" .。!！"))
+    for use in (EVERYTHING, *PERIODS, THREAD):
+        if folded in use.words:
+            return use
+    if past_period(text, datetime.now(UTC), UTC) is not None:
+        return LENGTH
+    return NUMBER if text.isdecimal() else WORDS
+
+
+def switch_word(words: str) -> bool | None:
+    """Return whether `words` mean on or off; None if they mean neither."""
+    folded = _folded(words)
+    if folded in ("on", "オン"):
+        return True
+    return False if folded in ("off", "オフ") else None
+
+
+def use_opens_modal(command: str, text: str) -> bool:
+    """Say whether a command is answered with a modal, by this table alone."""
+    found = memories_use(text) if command == "/memories" else None
+    if found is None:
+        return False
+    use, words = found
+    if use.opens == "no_time":
+        return bool(words) and pause_end(words, datetime.now(UTC), UTC) is None
+    return use.opens == "always" or (use.opens == "alone" and not words)
+
+
+def nearest(word: str) -> Subcommand | None:
+    """Return the use of ``/memories`` whose name is most like `word`, if any is."""
+    names = {name: use for use in MEMORIES for name in use.words}
+    begun = [name for name in names if len(word) > 1 and name.startswith(_folded(word))]
+    close = begun or get_close_matches(_folded(word), list(names), n=1, cutoff=0.5)
+    return names[close[0]] if close else None
+
+
+def help_groups(language: Language) -> list[str]:
+    """Return the headings of help, each with its lines: examples, and what they do."""
+    return [
+        "\n".join([say(language, title), *(_line(language, uses) for uses in lines)])
+        for title, lines in HELP.items()
+    ]
+
+
+def _line(language: Language, uses: tuple[Subcommand, ...]) -> str:
+    examples = say(language, "listed").join(f"`{say(language, use.usage)}`" for use in uses)
+    return f"• {examples} – {say(language, uses[0].about)}"
+
+
+def is_number(text: str) -> bool:
+    """Say whether `text` is a number as lists have them."""
+    return text.isdecimal() and len(text) < 6
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -1,0 +1,293 @@
+"""Taking memories along and bringing them in: the offer of a file, the form, the preview."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bot.locale import Language, say
+from bot.views.blocks import Block, Payload, button, escaped, note, plain_text, private, section
+from bot.views.views import View, asking_view, metadata_of, reading_view
+from bot.views.wording import describe, kind_title
+from memory import Change, Plan, Planned, subject
+
+EXPORT_ACTION = "export_memories"
+IMPORT_FORM = "memory_import"
+IMPORT_PREVIEW = "memory_import_preview"
+# Slack's own limit of a text input. Source: Block Kit reference, plain-text input element.
+PASTE_LIMIT = 3_000
+# Changes of a file shown in the preview, and on each page of all of them.
+_SHOWN, _PAGE = 20, 50
+# Source: Block Kit reference; a section's text has 3,000 characters, a view 100 blocks and 250 kB.
+_SECTION_LIMIT = 2_900
+# JSON escapes each Japanese character as 6 bytes.
+_INSTRUCTIONS, _INSTRUCTION_BYTES = 40, 120_000
+_WAS_LIMIT = 100
+_TICK = "import.tick."
+ALL_ACTION = "import_see_all"
+PAGE_ACTION = "import_page"
+_TEXT, _FILE = "import.text", "import.file"
+_FATES: tuple[tuple[Literal["added", "updated", "unchanged"], str], ...] = (
+    ("added", "import_added"),
+    ("updated", "import_updated"),
+    ("unchanged", "import_unchanged"),
+)
+_REFUSED = {
+    "shape": "import_refused_shape",
+    "date": "import_refused_date",
+    "unknown_kind": "import_refused_kind",
+    "content": "import_refused_content",
+    "secret": "import_refused_secret",
+    "ended": "import_refused_ended",
+    "too_many": "import_refused_many",
+}
+_CAUSES = {
+    "large": "import_large",
+    "damaged": "import_damaged",
+    "foreign": "import_foreign",
+    "newer": "import_newer",
+    "no_list": "import_no_list",
+    "lines": "import_no_lines",
+    "empty": "import_empty",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """What a person gave to import: a text, or the address of a file. `block` is for errors."""
+
+    text: str
+    file: str
+    block: str
+
+
+def export_offer(language: Language) -> Payload:
+    """Return the offer of everything as a file, with its button."""
+    text = say(language, "export_ask")
+    send = button(EXPORT_ACTION, say(language, "export_button"), "export")
+    return private(text, [section(text), {"type": "actions", "elements": [send]}])
+
+
+def import_form(language: Language, *, with_file: bool, text: str = "", problem: str = "") -> View:
+    """Return the form to import with, with `text` in it, and below `problem` where there is one."""
+    blocks: list[Block] = [section(problem or say(language, "import_about"))]
+    blocks.append(_text_input(language, text, required=not with_file))
+    if with_file:
+        blocks.append(
+            {
+                "type": "input",
+                "block_id": _FILE,
+                "optional": True,
+                "label": plain_text(say(language, "import_file")),
+                "element": {
+                    "type": "file_input",
+                    "action_id": "value",
+                    "filetypes": ["json", "txt"],
+                    "max_files": 1,
+                },
+            }
+        )
+    else:
+        blocks.append(note(say(language, "import_no_scope")))
+    return asking_view(
+        language,
+        "import_title",
+        blocks,
+        callback=IMPORT_FORM,
+        submit="import_preview",
+        metadata={},
+    )
+
+
+def read_import(view: Mapping[str, Any]) -> Entered:
+    """Read a submitted form or preview; looks nothing up."""
+    state = view["state"]["values"]
+    text = str((state.get(_TEXT, {}).get("value") or {}).get("value") or "").strip()
+    files = (state.get(_FILE, {}).get("value") or {}).get("files") or []
+    file = str(files[0].get("url_private_download") or files[0].get("url_private")) if files else ""
+    return Entered(text=text, file=file or metadata_of(view).get("file", ""), block=_TEXT)
+
+
+def import_preview(language: Language, plan: Plan, entered: Entered, digest: str) -> View:
+    """Return what an import would do; without a submit if that is nothing.
+
+    Each instruction is shown in full with a box to tick. Of a pasted text every other change is
+    shown; of a file the first ones, and a button for all of them.
+    """
+    blocks = _summary(language, plan)
+    instructions = shown_instructions(plan)
+    if instructions:
+        blocks.append(section(say(language, "import_instructions")))
+        blocks += [_tick_box(language, one) for one in instructions]
+    if left := len(plan.instructions) - len(instructions):
+        blocks.append(note(say(language, "import_instructions_more", count=left)))
+    changes = plan.changes
+    shown = changes[:_SHOWN] if entered.file else changes
+    blocks += _sections(language, shown)
+    if left := len(changes) - len(shown):
+        see_all = button(ALL_ACTION, say(language, "import_see_all", count=len(changes)), "1")
+        blocks.append(note(say(language, "import_more", count=left)))
+        blocks.append({"type": "actions", "elements": [see_all]})
+    if not changes and not instructions:
+        blocks.append(note(say(language, "import_nothing")))
+        return reading_view(language, "import_title", blocks)
+    blocks.append(note(say(language, "import_not_yet")))
+    if not entered.file:
+        blocks.append(_text_input(language, entered.text, required=True))
+    return asking_view(
+        language,
+        "import_title",
+        blocks,
+        callback=IMPORT_PREVIEW,
+        submit="import_button",
+        metadata={"digest": digest, "file": entered.file},
+    )
+
+
+def import_page(language: Language, plan: Plan, page: int, file: str) -> View:
+    """Return one page, from 1, of all that a file would change but instructions."""
+    changes = plan.changes
+    pages = max(1, -(-len(changes) // _PAGE))
+    page = min(max(page, 1), pages)
+    blocks: list[Block] = [note(say(language, "import_page", page=page, pages=pages))]
+    blocks += _sections(language, changes[(page - 1) * _PAGE : page * _PAGE])
+    turns = [
+        button(f"{PAGE_ACTION}_{number}", say(language, key), str(number))
+        for number, key in ((page - 1, "memories_previous"), (page + 1, "memories_next"))
+        if 1 <= number <= pages
+    ]
+    if turns:
+        blocks.append({"type": "actions", "elements": turns})
+    return reading_view(
+        language, "import_title", blocks, metadata={"file": file, "language": language}
+    )
+
+
+def shown_instructions(plan: Plan) -> list[Planned]:
+    """Return the instructions that fit into a preview, each in full."""
+    shown: list[Planned] = []
+    room = _INSTRUCTION_BYTES
+    for one in plan.instructions[:_INSTRUCTIONS]:
+        room -= len(json.dumps(_instruction(one)))
+        if room < 0:
+            break
+        shown.append(one)
+    return shown
+
+
+def ticked(plan: Plan, view: Mapping[str, Any]) -> list[Planned]:
+    """Return the instructions whose box is ticked in a submitted preview."""
+    state = view["state"]["values"]
+    boxes = {
+        block.removeprefix(_TICK)
+        for block, values in state.items()
+        if block.startswith(_TICK) and (values.get("value") or {}).get("selected_options")
+    }
+    return [one for one in shown_instructions(plan) if _tick(one) in boxes]
+
+
+def any_ticked(view: Mapping[str, Any]) -> bool:
+    """Say whether any box of a submitted preview is ticked."""
+    return any(
+        block.startswith(_TICK) and (values.get("value") or {}).get("selected_options")
+        for block, values in view["state"]["values"].items()
+    )
+
+
+def _summary(language: Language, plan: Plan) -> list[Block]:
+    """Return how many there are of each fate and kind, and how many were left out, and why."""
+    counts = [
+        say(language, key, count=len(found)) for fate, key in _FATES if (found := plan.of(fate))
+    ]
+    kinds = Counter(str(one.memory.value["kind"]) for one in plan.changes)
+    if kinds:
+        listed = [f"{kind_title(language, kind)} ({n})" for kind, n in kinds.most_common()]
+        counts.append(say(language, "import_kinds", kinds=say(language, "listed").join(listed)))
+    refused = [
+        say(language, _REFUSED[reason], count=count)
+        for reason, count in sorted(plan.refused.items())
+    ]
+    lines = [f"• {line}" for line in [*counts, *refused]]
+    return [section("\n".join(lines))] if lines else []
+
+
+def _tick(one: Planned) -> str:
+    """Return what identifies an instruction with its text, short enough for a block's id."""
+    named = f"{one.memory.reference}\n{_instruction(one)}"
+    return hashlib.sha256(named.encode()).hexdigest()[:32]
+
+
+def _instruction(one: Planned) -> str:
+    return subject(str(one.memory.value["kind"]), one.memory.value["content"])
+
+
+def _tick_box(language: Language, one: Planned) -> Block:
+    option = {"text": plain_text(say(language, "import_tick")), "value": "yes"}
+    was = subject(one.now.kind, one.now.content) if one.now else ""
+    if len(was) > _WAS_LIMIT:
+        was = f"{was[: _WAS_LIMIT - 1]}…"
+    more = {"hint": plain_text(say(language, "import_tick_was", was=was))} if was else {}
+    return {
+        "type": "input",
+        "block_id": f"{_TICK}{_tick(one)}",
+        "optional": True,
+        "label": plain_text(_instruction(one)),
+        "element": {"type": "checkboxes", "action_id": "value", "options": [option]},
+        **more,
+    }
+
+
+def _sections(language: Language, changes: Sequence[Planned]) -> list[Block]:
+    """Return one line for each change, in as few sections as they fit into."""
+    texts: list[str] = []
+    for line in (_line(language, one) for one in changes):
+        if texts and len(texts[-1]) + len(line) < _SECTION_LIMIT:
+            texts[-1] += f"\n{line}"
+        else:
+            texts.append(line)
+    return [section(text) for text in texts]
+
+
+def imported_view(language: Language, changes: Sequence[Change], refused: int = 0) -> View:
+    """Return what was imported, and where it can be undone; `refused` ticked instructions."""
+    updated = sum(1 for one in changes if one.before is not None)
+    text = say(language, "imported", added=len(changes) - updated, updated=updated)
+    blocks = [section(text), note(say(language, "imported_undo"))]
+    if refused:
+        blocks.insert(1, section(say(language, "imported_refused", count=refused)))
+    return reading_view(language, "import_title", blocks)
+
+
+def not_an_export(language: Language, cause: str) -> str:
+    """Return why something cannot be imported; `cause` is one of `memory.NotAnExport`."""
+    return say(language, _CAUSES.get(cause, "import_damaged"))
+
+
+def _text_input(language: Language, text: str, *, required: bool) -> Block:
+    return {
+        "type": "input",
+        "block_id": _TEXT,
+        "optional": not required,
+        "label": plain_text(say(language, "import_text")),
+        "hint": plain_text(say(language, "import_text_hint", count=PASTE_LIMIT)),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": "value",
+            "multiline": True,
+            "max_length": PASTE_LIMIT,
+            **({"initial_value": text[:PASTE_LIMIT]} if text else {}),
+        },
+    }
+
+
+def _line(language: Language, one: Planned) -> str:
+    kind, content = str(one.memory.value["kind"]), one.memory.value["content"]
+    what = escaped(describe(language, kind, content))
+    if one.now is None:
+        return say(language, "import_line_added", what=what)
+    was = escaped(describe(language, one.now.kind, one.now.content))
+    return say(language, "import_line_updated", what=what, was=was)

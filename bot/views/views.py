@@ -1,0 +1,100 @@
+"""Modals: the frame around what they show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.locale import LANGUAGES, Language, say
+from bot.views.blocks import Block, plain_text, section
+
+View = dict[str, Any]
+
+_BLOCKS = 100
+_SAID = 12
+_SAID_BLOCK = "home.said."
+
+
+def loading_view() -> View:
+    """Return what a modal shows until its content is there, whoever reads it.
+
+    In every language, because a trigger is too short-lived to ask which one the person reads.
+    """
+    lines = [say(language, "modal_loading") for language in LANGUAGES]
+    return {"type": "modal", "title": plain_text("Kioku"), "blocks": [section("\n".join(lines))]}
+
+
+def reading_view(
+    language: Language,
+    title: str,
+    blocks: Sequence[Block],
+    *,
+    metadata: Mapping[str, str] | None = None,
+) -> View:
+    """Return a modal that asks for nothing; `title` is a key of the catalogues."""
+    return {
+        "type": "modal",
+        "title": plain_text(say(language, title)),
+        "close": plain_text(say(language, "modal_close")),
+        "private_metadata": json.dumps(dict(metadata or {})),
+        "blocks": list(blocks)[:_BLOCKS],
+    }
+
+
+def asking_view(
+    language: Language,
+    title: str,
+    blocks: Sequence[Block],
+    *,
+    callback: str,
+    submit: str,
+    metadata: Mapping[str, str],
+) -> View:
+    """Return a modal with something to submit; `title` and `submit` are keys of the catalogues.
+
+    The language goes with it, so that a submission can be answered without looking anything up.
+    """
+    return {
+        "type": "modal",
+        "callback_id": callback,
+        "title": plain_text(say(language, title)),
+        "submit": plain_text(say(language, submit)),
+        "close": plain_text(say(language, "modal_cancel")),
+        "private_metadata": json.dumps({**metadata, "language": language}),
+        "blocks": list(blocks),
+    }
+
+
+def metadata_of(view: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a view was given to remember."""
+    kept = json.loads(view.get("private_metadata") or "{}")
+    return {str(name): str(value) for name, value in kept.items()}
+
+
+def language_of_view(view: Mapping[str, Any]) -> Language:
+    """Return the language a view was made in."""
+    return "ja" if metadata_of(view).get("language") == "ja" else "en"
+
+
+def said_blocks(said: Sequence[Block]) -> list[Block]:
+    """Return what is said at the top of App Home, so that it is known for that later."""
+    if not said:
+        return []
+    above: list[Block] = [*said[:_SAID], {"type": "divider"}]
+    return [{**block, "block_id": f"{_SAID_BLOCK}{number}"} for number, block in enumerate(above)]
+
+
+def is_said(block: Block) -> bool:
+    """Say whether a block of a published Home is of what was said at its top."""
+    return str(block.get("block_id", "")).startswith(_SAID_BLOCK)
+
+
+def home_saying(view: Mapping[str, Any], said: Sequence[Block]) -> View:
+    """Return a published Home with `said` at its top: for when nothing can be looked up."""
+    blocks = [block for block in view.get("blocks") or () if not is_said(block)]
+    return {
+        "type": "home",
+        "private_metadata": view.get("private_metadata") or "",
+        "blocks": [*said_blocks(said), *blocks][:_BLOCKS],
+    }

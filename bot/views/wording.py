@@ -1,0 +1,100 @@
+"""A memory in words a person understands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bot.locale import Language, say
+from bot.views.blocks import LINE_LIMIT, escaped
+from bot.views.dates import day
+from memory import DM, EPISODE_KIND, PUBLIC, Memory, subject
+
+# What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
+_TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))
+_INTERESTS = ((85, "tech_very"), (40, "tech"), (1, "tech_little"), (0, "tech_not"))
+_TITLES = {
+    "UserFoodPreference": "kind_food",
+    "UserTechInterest": "kind_tech",
+    "UserFact": "kind_fact",
+    "UserInstruction": "kind_instruction",
+    "Episode": "kind_episode",
+}
+
+
+def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
+    """Return one memory as a plain line a person understands."""
+    what = subject(kind, content)
+    if kind == EPISODE_KIND:
+        parts = (what, content.get("action"), content.get("result"))
+        return _cut(" → ".join(str(part) for part in parts if part))
+    details = [
+        str(content[name])
+        for name in ("category", "cuisine")
+        if content.get(name) and str(content[name]) != what
+    ]
+    if kind not in _TITLES:
+        details += _others(content, what)
+    sentence = _sentence(language, kind, what, content)
+    line = sentence
+    if details:
+        listed = say(language, "listed").join(details)
+        line = say(language, "detailed", what=sentence, details=listed)
+    description = content.get("description")
+    if description and str(description) not in line:
+        line = say(language, "explained", what=line, more=description)
+    return _cut(line)
+
+
+def _cut(line: str) -> str:
+    line = " ".join(line.split())
+    return line if len(line) <= LINE_LIMIT else line[: LINE_LIMIT - 1] + "…"
+
+
+def _sentence(language: Language, kind: str, what: str, content: Mapping[str, Any]) -> str:
+    """Return what is liked, or of interest, and how much: a score says nothing to a person."""
+    match kind:
+        case "UserFoodPreference":
+            level, usual, words = content.get("preference"), "food", _TASTES
+        case "UserTechInterest":
+            level, usual, words = content.get("interest_level"), "tech", _INTERESTS
+        case _:
+            return what
+    if isinstance(level, int):
+        usual = next((key for least, key in words if level >= least), usual)
+    return say(language, usual, what=what)
+
+
+def _others(content: Mapping[str, Any], what: str) -> list[str]:
+    """Return what an operator's own kind says beside its subject."""
+    plain = {n: v for n, v in content.items() if isinstance(v, str | int | float) and v != what}
+    return [f"{name.replace('_', ' ')}: {value}" for name, value in sorted(plain.items())]
+
+
+def kind_title(language: Language, kind: str) -> str:
+    """Return the heading of a group of memories; an operator's own kind goes by its name."""
+    if kind in _TITLES:
+        return say(language, _TITLES[kind])
+    own = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", kind)
+    return say(language, "kind_other") if kind == "Memory" else escaped(own)
+
+
+def memory_line(language: Language, number: int, memory: Memory) -> str:
+    """Return a memory as a line of a numbered list."""
+    text = escaped(describe(language, memory.kind, memory.content))
+    return f"*{number}.* {text} _({day(memory.updated_at, language=language)})_"
+
+
+def describe_escaped(language: Language, memory: Memory) -> str:
+    """Return a memory as a line of mrkdwn without markup of its own."""
+    return escaped(describe(language, memory.kind, memory.content))
+
+
+def place_name(language: Language, audience: str) -> str:
+    """Return where a memory may be used, as mrkdwn that ends a sentence."""
+    if audience == DM:
+        return say(language, "place_dm")
+    if audience == PUBLIC:
+        return say(language, "place_public")
+    return say(language, "place_own", channel=f"<#{audience}>")
