@@ -110,7 +110,9 @@ def test_text_format(lines: Lines) -> None:
     first, second = lines.getvalue().splitlines()
     assert re.fullmatch(r"\d\d:\d\d:\d\d info    bot\.conversation\.inbox: stored 3", first)
     assert re.fullmatch(
-        r"\d\d:\d\d:\d\d error   bot\.conversation\.inbox: could not store \(ValueError at fail:\d+\)", second
+        r"\d\d:\d\d:\d\d error   bot\.conversation\.inbox: could not store"
+        r" \(ValueError at fail:\d+\)",
+        second,
     )
 
 
