@@ -1,12 +1,25 @@
-"""What the model does besides writing, as a person is told of it while it answers."""
+"""Values that several packages of bot share: settings, policies, replies."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
+from bot.locale import Language, language_of
+from memory import DM, Erased, Person
+
+Consent: TypeAlias = Literal["unknown", "agreed", "refused"]
+ConsentMode: TypeAlias = Literal["notice", "ask"]
+Off: TypeAlias = Literal["paused", "incognito", "not_agreed", "refused", "deactivated"]
+Refusal: TypeAlias = Literal["policy_person", "policy_guest", "policy_place"]
+Cut: TypeAlias = Literal["cut_short", "cut_slow", "cut_filtered"]
 State: TypeAlias = Literal["in_progress", "complete", "error"]
 
+PROFILE_TRUSTED = timedelta(hours=12)
+DIRECT = "dm"
+"""The key of the switch for all direct messages with the app; others are keys of threads."""
 WEB_SEARCH = "web_search"
 COMMENTARY = "commentary"
 
@@ -28,3 +41,167 @@ class Task:
     def takes_long(self) -> bool:
         """Whether the person waits for it noticeably: it is shown before there is text."""
         return self.name in (WEB_SEARCH, COMMENTARY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonSettings:
+    """One person's choices, and what Slack last said of them.
+
+    `deactivated`: their account was, so nothing of their memory is read or written.
+    `paused_until` is None for a pause that lasts until the person ends it. `language` overrides
+    Slack's. `told`: they have heard that there is a memory. `retention_days` is how long their
+    memories are kept, None: as the installation says. `guest` is None until Slack has said it.
+    """
+
+    paused: bool = False
+    paused_until: datetime | None = None
+    notices: bool = True
+    language: Language | None = None
+    consent: Consent = "unknown"
+    consent_at: datetime | None = None
+    told: bool = False
+    retention_days: int | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    profile_at: datetime | None = None
+    guest: bool | None = None
+    deactivated: bool = False
+
+    @property
+    def zone(self) -> tzinfo:
+        """The person's time zone; UTC where Slack has not said it."""
+        try:
+            return ZoneInfo(self.time_zone) if self.time_zone else UTC
+        except (LookupError, ValueError, OSError):  # no such zone on this machine
+            return UTC
+
+    @property
+    def profile_is_fresh(self) -> bool:
+        """Whether Slack need not be asked again for locale, time zone and whether a guest."""
+        if self.profile_at is None or self.guest is None:
+            return False
+        return datetime.now(UTC) - self.profile_at < PROFILE_TRUSTED
+
+    def reads(self, text: str = "") -> Language:
+        """Return the language to answer in: chosen, else Slack's, else that of `text`."""
+        return self.language or language_of(self.locale, text)
+
+    def off(self, mode: ConsentMode) -> Off | None:
+        """Return why memory is off for this person everywhere; None while it is on."""
+        if self.deactivated:
+            return "deactivated"
+        if self.consent == "refused":
+            return "refused"
+        if mode == "ask" and self.consent != "agreed":
+            return "not_agreed"
+        return "paused" if self.paused else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryState:
+    """What memory may do for one message.
+
+    `off` says why nothing is read and nothing is written while it is answered. `kept` says
+    whether its words may be formed, now or later, and its texts be kept as history. `incognito`
+    names the switch under which it was written, see `bot.users.incognito`.
+    """
+
+    settings: PersonSettings
+    off: Off | None = None
+    kept: bool = True
+    incognito: str | None = None
+
+    @property
+    def introduces(self) -> bool:
+        """Whether this is the first the person hears of memory, and nobody has to ask them."""
+        return self.off is None and self.settings.consent == "unknown" and not self.settings.told
+
+    @property
+    def asks(self) -> bool:
+        """Whether the person is to be asked, for the first time, if they agree to memory."""
+        return self.off == "not_agreed" and not self.settings.told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incognito:
+    """Whether it is on for a person in direct messages, and in how many threads of channels."""
+
+    direct: bool = False
+    threads: int = 0
+
+    def __bool__(self) -> bool:
+        return self.direct or self.threads > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What applies in one workspace.
+
+    `channels` and `people` hold Slack's ids, and nobody's: every channel, everybody. Direct
+    messages are no channels. Who is named among `people` may use Kioku as a guest too.
+    `retention_days` is the longest that anything is kept, None: until it is deleted.
+    """
+
+    channels: frozenset[str] = field(default_factory=frozenset)
+    people: frozenset[str] = field(default_factory=frozenset)
+    guests: bool = False
+    web_search: bool = True
+    retention_days: int | None = None
+
+    def refuses(self, person: Person, *, guest: bool | None) -> Refusal | None:
+        """Say why a person is not to use Kioku; None where they may. `guest`: None, not known."""
+        if person.user_id in self.people:
+            return None
+        if self.people:
+            return "policy_person"
+        return "policy_guest" if guest and not self.guests else None
+
+    def keeps(self, chosen: int | None) -> int | None:
+        """Return for how many days things are kept of somebody who chose so many; None: no end."""
+        return min((days for days in (self.retention_days, chosen) if days), default=None)
+
+    def closes(self, channel_id: str, audience: str | None) -> Refusal | None:
+        """Say whether nobody is to be answered in a conversation; direct messages are open."""
+        if audience == DM or not self.channels or channel_id in self.channels:
+            return None
+        return "policy_place"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A page that a web search cites."""
+
+    url: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A whole answer in Markdown.
+
+    `cut` is set if the answer ended before the model did, at a limit of length (``cut_short``) or
+    of time (``cut_slow``), or at the provider's content filter (``cut_filtered``); `refused` if the
+    model declined to answer.
+    """
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+    cut: Cut | None = None
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonErased(Erased):
+    """The receipt: what was erased, what will be deleted in Slack, and what stays.
+
+    `files` is the number of the app's files that will be deleted in Slack; `messages` says whether
+    its messages in direct messages will be, too. `places` counts messages (channel and time) that
+    are never learned from again, `operator` operators' actions on the person's data; `listed` says
+    whether the workspace's policy names them.
+    """
+
+    files: int
+    messages: bool
+    places: int
+    operator: int
+    listed: bool

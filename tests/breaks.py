@@ -2524,7 +2524,7 @@ BREAKS = (
     ),
     Break(
         "a refusal is seen where nobody has replied",
-        "bot/delivery/ephemeral.py",
+        "bot/slack/ephemeral.py",
         "    return thread_ts if has_reply else None\n",
         "    return thread_ts\n",
         "Slack would show a refused mention's answer to nobody.",
@@ -2704,7 +2704,7 @@ BREAKS = (
     ),
     Break(
         "somebody who has left",
-        "bot/users/settings.py",
+        "bot/types.py",
         "        if self.deactivated:",
         "        if not self:",
         "Memories of somebody whose account is deactivated would go on being formed and used.",
@@ -2902,7 +2902,7 @@ BREAKS = (
     # --- memory switched off ------------------------------------------------------------------
     Break(
         "a No is a No",
-        "bot/users/settings.py",
+        "bot/types.py",
         'if self.consent == "refused":',
         "if False:",
         "Whoever took their agreement back would be remembered all the same.",
@@ -3311,7 +3311,7 @@ BREAKS = (
     ),
     Break(
         "guests stay out",
-        "bot/users/policies.py",
+        "bot/types.py",
         'return "policy_guest" if guest and not self.guests else None',
         "return None",
         "Guests would be answered, and remembered, where nobody let them in.",
@@ -3319,7 +3319,7 @@ BREAKS = (
     ),
     Break(
         "closed channels stay closed",
-        "bot/users/policies.py",
+        "bot/types.py",
         "if audience == DM or not self.channels or channel_id in self.channels:",
         "if True:",
         "Kioku would answer in channels its operator closed.",

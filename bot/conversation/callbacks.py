@@ -1,4 +1,4 @@
-"""Leaving word for the person of what was remembered, in the transaction that remembers."""
+"""Callbacks that run within a caller's transaction: notices and formation of what changed."""
 
 from __future__ import annotations
 
@@ -68,3 +68,10 @@ class Renew(Protocol):
 async def renew_nothing(connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
     """Show nothing anew, where there is no Slack."""
     del connection, person, turn
+
+
+class FormWaiting(Protocol):
+    """Schedules formation of a person's unformed words, if the caller's transaction commits."""
+
+    async def __call__(self, connection: AsyncConnection[DictRow], person: Person) -> None:
+        """Schedule formation for each audience with unformed words."""

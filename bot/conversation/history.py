@@ -14,7 +14,8 @@ from psycopg.rows import DictRow
 from bot.conversation.callbacks import Withdraw, withdraw_nothing
 from bot.conversation.periods import Period
 from bot.slack.messages import Message
-from bot.users.incognito import DIRECT, scopes
+from bot.types import DIRECT
+from bot.users.incognito import scopes
 from memory import DM, Memory, Names, Person, Pool, person_transaction
 
 

@@ -25,16 +25,10 @@ from bot.conversation.inbox import (
 from bot.conversation.interruptions import Interrupted, Superseded
 from bot.slack.messages import Message
 from bot.slack.text import typed
+from bot.types import ConsentMode, MemoryState
 from bot.users.incognito import is_on, scopes
 from bot.users.quotas import Shares
-from bot.users.settings import (
-    ConsentMode,
-    Standing,
-    ask_standing,
-    note_told,
-    read_settings,
-    standing_of,
-)
+from bot.users.settings import ask_standing, note_told, read_settings, standing_of
 from memory import (
     DM,
     PERSON_SETTING,
@@ -108,7 +102,7 @@ class Intent:
     """
 
     id: UUID
-    standing: Standing
+    standing: MemoryState
     reply_ts: tuple[str, ...] = ()
     since: float | None = None
     age: float = 0.0
@@ -174,7 +168,7 @@ class Turns:
                     unformed=await _ask_unformed_words(connection, message),
                     memories=await ask_first(connection, view),
                     share=(
-                        await self._shares.ask_messages(connection, waiting)
+                        await self._shares.ask_messages(connection, waiting.id)
                         if limited and self._shares
                         else None
                     ),
@@ -372,7 +366,7 @@ async def _intend(
     view: View,
     question: Redacted,
     words: str,
-    standing: Standing,
+    standing: MemoryState,
 ) -> Intent:
     message = waiting.message
     stored = await connection.execute(

@@ -17,10 +17,9 @@ from bot.delivery.sessions import Sessions
 from bot.delivery.splitting import split_markdown
 from bot.delivery.stream import Stream, StreamLost
 from bot.locale import Language
-from bot.pipeline.links import has_unlinked
 from bot.slack.messages import Message
-from bot.types import Task
-from bot.users.settings import Standing
+from bot.slack.text import has_unlinked
+from bot.types import MemoryState, Task
 from bot.views.blocks import Block
 from bot.views.reply import PART_LIMIT, footer
 from bot.views.tasks import task_chunk
@@ -55,7 +54,7 @@ class Delivery:
         *,
         language: Coroutine[Any, Any, Language],
         stand_in: bool,
-        standing: Standing | None = None,
+        standing: MemoryState | None = None,
         unchanged: bool = False,
         check: Callable[[], Awaitable[bool]],
     ) -> None:

@@ -17,12 +17,6 @@ from bot.conversation.turns import Intent
 from memory import Pool, measured, transaction
 
 TURN_EVENT = "kioku_turn"
-NOTICE_METADATA: dict[str, Any] = {
-    "event_type": "kioku_notice",
-    "event_payload": {"reply": False},
-}
-"""What a message of the app that is no reply carries: no turn takes it for its own."""
-
 # How far this clock and Slack's may differ; Slack's signatures allow as much.
 _CLOCKS_DIFFER_SECONDS = 300.0
 _NOTE_ATTEMPTS = 3

@@ -10,11 +10,11 @@ from bot.conversation.inbox import Inbox, Waiting
 from bot.conversation.turns import Intent
 from bot.delivery.calls import Workspace
 from bot.delivery.delivery import Delivery
-from bot.delivery.ephemeral import Work, show_privately
 from bot.delivery.outbox import Posts
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.ephemeral import Work, show_privately
 from bot.users.profiles import People
 from bot.views.reply import late_line
 from memory import DM, View

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from bot.config import Settings
 from bot.memories.actions import OwnMemories
 from bot.slack.permalinks import Permalinks, last_place
+from bot.types import PersonSettings
 from bot.users.access import Admission
 from bot.users.incognito import read_incognito
 from bot.users.policies import Policies
-from bot.users.settings import PersonSettings
 from bot.views.home import Flow, HomePage, Keeping, Where
 from bot.views.home.listing import HOME_PAGE, Listing
 from bot.views.home.view import CHANGES_SHOWN

@@ -12,10 +12,11 @@ from bot.locale import Language
 from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code
+from bot.types import DIRECT, ConsentMode
 from bot.users.access import Admission
-from bot.users.incognito import DIRECT, is_on
+from bot.users.incognito import is_on
 from bot.users.profiles import People
-from bot.users.settings import ConsentMode, read_settings
+from bot.users.settings import read_settings
 from bot.views.suggestions import Suggestion, names_memories, suggested_prompts
 from memory import Person, Pool, list_memories, person_transaction, transaction
 

@@ -10,7 +10,6 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.delivery.ephemeral import Work
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
 from bot.memories.actions import OwnMemories
@@ -19,6 +18,7 @@ from bot.memories.controls import Controls
 from bot.memories.exporting import Exporting
 from bot.memories.forget_period import PeriodForgetting
 from bot.memories.modals import Modals
+from bot.slack.ephemeral import Work
 from bot.views.blocks import Payload
 from bot.views.edited import payload_view
 from bot.views.forgetting import (

@@ -16,9 +16,10 @@ from bot.locale import Language, say
 from bot.memories.changes import HISTORY
 from bot.slack.audiences import Audiences
 from bot.slack.text import storable, typed
+from bot.types import ConsentMode, PersonSettings
 from bot.users.access import Admission
 from bot.users.quotas import Shares
-from bot.users.settings import ConsentMode, PersonSettings, read_settings
+from bot.users.settings import read_settings
 from bot.views.blocks import Payload, private
 from bot.views.memory_state import off_line
 from bot.views.notices import Told, notice_payload

@@ -11,33 +11,16 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from bot.conversation.callbacks import FormWaiting
 from bot.conversation.history import LastTurn, drop_words, has_turn, last_turn, put_scope_off_record
 from bot.locale import Language, say
 from bot.memories.tool_undo import UndoableChanges
-from bot.pipeline.formation import Learning
 from bot.slack.messages import Message
+from bot.types import DIRECT, ConsentMode, Off, PersonSettings
 from bot.users.access import Admission
-from bot.users.incognito import (
-    DIRECT,
-    EVERYWHERE,
-    is_direct,
-    is_on,
-    scopes,
-    switch_off,
-    switch_on,
-)
+from bot.users.incognito import EVERYWHERE, is_direct, is_on, scopes, switch_off, switch_on
 from bot.users.profiles import People
-from bot.users.settings import (
-    ConsentMode,
-    Off,
-    PersonSettings,
-    choose,
-    decide,
-    pause,
-    read_settings,
-    read_standing,
-    resume,
-)
+from bot.users.settings import choose, decide, pause, read_settings, read_standing, resume
 from bot.views.audiences import sentence_view
 from bot.views.blocks import Payload, escaped, private
 from bot.views.edited import payload_view
@@ -67,17 +50,17 @@ class Controls:
         self,
         pool: Pool,
         people: People,
-        learning: Learning,
+        form_waiting: FormWaiting,
         *,
         consent: ConsentMode,
         admission: Admission | None = None,
     ) -> None:
         self._pool = pool
         self._people = people
-        self._learning = learning
+        self._form_waiting = form_waiting
         self._consent: ConsentMode = consent
         self._admission = admission
-        self.undoing = UndoableChanges(pool, people, learning, consent=consent)
+        self.undoing = UndoableChanges(pool, people, form_waiting, consent=consent)
 
     # --- what is done ---------------------------------------------------------------------
 
@@ -110,7 +93,7 @@ class Controls:
             settings = await read_settings(connection, person)
             off = settings.off(self._consent)
             if off is None:
-                await self._learning.catch_up(connection, person)
+                await self._form_waiting(connection, person)
         self._people.forget(person)
         return off
 
@@ -120,7 +103,7 @@ class Controls:
             await decide(connection, person, "agreed")
             settings = await read_settings(connection, person)
             if not settings.off(self._consent):
-                await self._learning.catch_up(connection, person)
+                await self._form_waiting(connection, person)
         self._people.forget(person)
         return settings
 

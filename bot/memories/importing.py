@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from bot.locale import Language, say
 from bot.slack.files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
 from bot.slack.text import storable
+from bot.types import ConsentMode, PersonSettings
 from bot.users.quotas import Shares
-from bot.users.settings import ConsentMode, PersonSettings, read_settings
+from bot.users.settings import read_settings
 from bot.views.audiences import sentence_view
 from bot.views.memory_state import off_line
 from bot.views.transfer import (

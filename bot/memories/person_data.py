@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -14,8 +13,8 @@ from bot.config import Settings
 from bot.locale import Language
 from bot.memories.slack_deletions import plan_deletions
 from bot.queue.queue import Queue
+from bot.types import PersonErased
 from memory import (
-    Erased,
     Person,
     Pool,
     count_each,
@@ -136,23 +135,6 @@ def providers(settings: Settings) -> dict[str, str]:
         ),
         "search": f"{settings.embedding_model} at {address}",
     }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonErased(Erased):
-    """The receipt: what was erased, what will be deleted in Slack, and what stays.
-
-    `files` is the number of the app's files that will be deleted in Slack; `messages` says whether
-    its messages in direct messages will be, too. `places` counts messages (channel and time) that
-    are never learned from again, `operator` operators' actions on the person's data; `listed` says
-    whether the workspace's policy names them.
-    """
-
-    files: int
-    messages: bool
-    places: int
-    operator: int
-    listed: bool
 
 
 async def erase_person(

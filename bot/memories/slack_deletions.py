@@ -16,11 +16,10 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.delivery.outbox import NOTICE_METADATA
 from bot.locale import Language, say
 from bot.logs import fault
 from bot.queue.queue import LEARNING, Queue
-from bot.slack.client import SLACK_FAULTS, error_code, patiently, retry_after
+from bot.slack.client import NOTICE_METADATA, SLACK_FAULTS, error_code, patiently, retry_after
 from bot.slack.rate_limits import DELETE, Budgets
 from memory import Person, Pool, transaction
 

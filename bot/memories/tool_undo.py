@@ -19,21 +19,15 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from bot.conversation.callbacks import FormWaiting
 from bot.conversation.history import delete_texts, end_withholding, withhold, withhold_scope
 from bot.conversation.quiet_threads import end_quiet, start_quiet
 from bot.locale import Language, say
-from bot.pipeline.formation import Learning
 from bot.slack.messages import Message
+from bot.types import ConsentMode, PersonSettings
 from bot.users.incognito import add_span, take_back_span
 from bot.users.profiles import People
-from bot.users.settings import (
-    ConsentMode,
-    PersonSettings,
-    add_pause,
-    choose,
-    read_settings,
-    take_back_pause,
-)
+from bot.users.settings import add_pause, choose, read_settings, take_back_pause
 from bot.views.blocks import Payload, private
 from bot.views.time_forms import may_end_pause
 from bot.views.undoing import done_notice
@@ -76,11 +70,11 @@ class UndoableChanges:
     """Makes changes and takes them back; each is one transaction of the person."""
 
     def __init__(
-        self, pool: Pool, people: People, learning: Learning, *, consent: ConsentMode
+        self, pool: Pool, people: People, form_waiting: FormWaiting, *, consent: ConsentMode
     ) -> None:
         self._pool = pool
         self._people = people
-        self._learning = learning
+        self._form_waiting = form_waiting
         self._consent: ConsentMode = consent
 
     async def pause(
@@ -187,7 +181,7 @@ class UndoableChanges:
             ended = await end_withholding(connection, person, turns)
             parts += [number < ended for number in range(len(turns))]
             if (await read_settings(connection, person)).off(self._consent) is None:
-                await self._learning.catch_up(connection, person)
+                await self._form_waiting(connection, person)
         self._people.forget(person)
         log.info("a person took back what a tool had changed")
         left = "control_undone_partly" if any(parts) else "control_undone_already"

@@ -11,12 +11,12 @@ from uuid import UUID
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.delivery.ephemeral import ephemeral_thread
 from bot.delivery.outbox import turn_metadata
-from bot.pipeline.links import has_unlinked
 from bot.slack.client import error_code, patiently
+from bot.slack.ephemeral import ephemeral_thread
 from bot.slack.rate_limits import UPDATE, Budgets
-from bot.users.settings import PersonSettings, Standing
+from bot.slack.text import has_unlinked
+from bot.types import MemoryState, PersonSettings
 from bot.views.blocks import Block, Payload
 from bot.views.notices import Told
 from bot.views.reply import (
@@ -194,7 +194,7 @@ class NoticePlaces:
         below = footer(
             language,
             stand_in=self._stand_in,
-            standing=Standing(settings=PersonSettings()) if turn.introduces else None,
+            standing=MemoryState(settings=PersonSettings()) if turn.introduces else None,
             drew_on=drew_on,
             rates=turn.id if turn.rates else None,
             unlinked=has_unlinked(text),

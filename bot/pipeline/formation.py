@@ -17,8 +17,9 @@ from bot.conversation.callbacks import Announce, announce_nothing
 from bot.conversation.turns import is_unformed, mark_formed, unformed, unformed_audiences
 from bot.queue.queue import LEARNING, Queue
 from bot.slack.audiences import Audiences
+from bot.types import ConsentMode, PersonSettings
 from bot.users.quotas import Shares
-from bot.users.settings import ConsentMode, PersonSettings, read_settings
+from bot.users.settings import read_settings
 from memory import (
     Formed,
     Former,
@@ -86,7 +87,7 @@ class Learning:
                 at_most=self._quiet_seconds * LONGEST_IN_QUIETS,
             )
 
-    async def catch_up(self, connection: AsyncConnection[DictRow], person: Person) -> None:
+    async def schedule_all(self, connection: AsyncConnection[DictRow], person: Person) -> None:
         """Defer formation of all that waits of a person: memory is on again."""
         for audience in await unformed_audiences(connection, person):
             await self.schedule(connection, person.namespace(audience))

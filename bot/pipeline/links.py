@@ -62,14 +62,14 @@ _CALL = regex.compile(r"\A((?:tel|sms|callto|facetime|skype):)", regex.IGNORECAS
 _SEPARATOR = regex.compile(SLASHES)
 _DOT = regex.compile(r"\\?[.．｡]")
 _DOT_IN_TAIL = regex.compile(r"\\?[.．｡](?=[^\W\d_])")
-_UNLINKED = regex.compile(r"\w\[\.\]\w")
 # A space after each of these breaks every address in a word that is too long to be read.
 _BROKEN = str.maketrans({character: f"{character} " for character in ".．｡:@]<&"})
 
 
-def has_unlinked(text: str) -> bool:
-    """Return whether an answer contains an address that was made text."""
-    return bool(_UNLINKED.search(text))
+def without_links(text: str) -> str:
+    """Return a line of text in which no address is a link and nobody is mentioned."""
+    links = Links()
+    return links.feed(text.replace("\n", " ")) + links.settle()
 
 
 class Links:

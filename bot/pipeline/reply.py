@@ -15,7 +15,7 @@ from bot.breaker.breaker import Breaker
 from bot.logs import fault
 from bot.pipeline.links import Links
 from bot.pipeline.prompt import Prompt, estimated_tokens
-from bot.pipeline.responses.answer import OnTask, OnText, Reply, Written
+from bot.pipeline.responses.answer import OnTask, OnText, Written
 from bot.pipeline.responses.errors import Cause, ReplyFailed, failure_of
 from bot.pipeline.responses.events import (
     Event,
@@ -29,7 +29,7 @@ from bot.pipeline.responses.events import (
 from bot.pipeline.responses.reader import ResponseReader
 from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
-from bot.types import WEB_SEARCH, State, Task
+from bot.types import WEB_SEARCH, Reply, State, Task
 from memory import Person, measured
 
 log = logging.getLogger(__name__)

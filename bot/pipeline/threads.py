@@ -20,7 +20,7 @@ from bot.slack.client import (
 )
 from bot.slack.messages import Message
 from bot.slack.text import plain, storable
-from bot.users.settings import Off
+from bot.types import Off
 from memory import DM, redact
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.conversation.inbox import Waiting
 from bot.conversation.interruptions import Stopped
 from bot.conversation.turns import Context, Intent, Made, Outcome, Turns, final_question
-from bot.delivery.ephemeral import Work
 from bot.locale import Language, say
 from bot.pipeline.attachments import Attached, Attachments, unseen_lines
 from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
@@ -25,6 +24,7 @@ from bot.pipeline.responses.errors import ReplyFailed
 from bot.pipeline.threads import read_thread
 from bot.pipeline.tools.toolbox import OpenTools, Toolbox
 from bot.slack.audiences import Audiences
+from bot.slack.ephemeral import Work
 from bot.slack.messages import Message
 from bot.slack.text import plain, typed
 from bot.types import Task

@@ -20,8 +20,8 @@ from bot.pipeline.fixed_reply import Telling
 from bot.pipeline.outages import Outages
 from bot.pipeline.responses.errors import ReplyFailed
 from bot.queue.sweep import MAX_LONE_CRASHES
+from bot.types import Refusal
 from bot.users.access import Admission
-from bot.users.policies import Refusal
 from bot.users.quotas import Shares, ShareUsedUp, UsedUp
 from memory import DM, is_away, measured
 

@@ -14,10 +14,10 @@ from psycopg import OperationalError
 
 from bot.conversation.inbox import Waiting
 from bot.conversation.turns import Intent, Outcome
-from bot.delivery.ephemeral import Work
 from bot.locale import Language, language_of
 from bot.logs import fault
 from bot.runtime.ask_request import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
+from bot.slack.ephemeral import Work
 from bot.slack.messages import API_TEAM, Message
 from bot.types import Task
 from bot.users.quotas import Shares

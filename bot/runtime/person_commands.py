@@ -16,12 +16,13 @@ from psycopg import OperationalError
 from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
 from bot.config import Settings
-from bot.memories.person_data import PersonErased, erase_person, export_person
+from bot.memories.person_data import erase_person, export_person
 from bot.queue.queue import migrations
 from bot.runtime.commands import database
 from bot.runtime.connections import create_openai_client
 from bot.runtime.progress import ProgressBar
 from bot.runtime.startup import StartError
+from bot.types import PersonErased
 from memory import (
     Embedder,
     InvalidNamespace,

@@ -11,7 +11,8 @@ from typing import Any, Literal, TypeAlias
 from bot.config import Settings, ids
 from bot.runtime.person_commands import operator, operators_pool, tell
 from bot.runtime.startup import StartError
-from bot.users.policies import CHOICES, Policies, Policy, over, policy_of
+from bot.types import Policy
+from bot.users.policies import CHOICES, Policies, over, policy_of
 
 Verb: TypeAlias = Literal["show", "set", "clear"]
 

@@ -119,7 +119,9 @@ def wire(connections: Connections) -> Wiring:
         consent=settings.consent,
     )
     periods = PeriodForgetting(pool, people, withdraw=notices.withdraw)
-    controls = Controls(pool, people, learning, consent=settings.consent, admission=admission)
+    controls = Controls(
+        pool, people, learning.schedule_all, consent=settings.consent, admission=admission
+    )
     files = SlackFiles(slack)
     exporting = Exporting(pool, files, settings)
     modals = create_modals(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -16,6 +17,12 @@ SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 GAP_SECONDS = 300.0
 """An app that receives no events for so long misses some: one of the first minute is delivered
 again, for the last time, after five more. Source: https://docs.slack.dev/apis/events-api/#retries"""
+
+NOTICE_METADATA: dict[str, Any] = {
+    "event_type": "kioku_notice",
+    "event_payload": {"reply": False},
+}
+"""The metadata of an app message that is no reply: no turn takes it for its own."""
 
 TURN_PATIENCE_SECONDS = 15.0
 """How long one turn waits in all for a rate-limited read of a thread or a file."""

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.delivery.outbox import NOTICE_METADATA
 from bot.logs import fault
 from bot.slack.client import (
+    NOTICE_METADATA,
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     error_code,

@@ -23,6 +23,7 @@ _INTRODUCTION = re.compile(r"^[^\n]*[:：][^\S\n]*\n(?=[^\S\n]*(?:&gt;|>))", re.
 _STRUCK = re.compile(r"(?<![\w~])~(?=\S)[^~\n]+(?<=\S)~(?![\w~])")
 _SLANTED = re.compile(r"(?<![\w_])_(?=\S)([^_\n]+)(?<=\S)_(?![\w_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_UNLINKED = re.compile(r"\w\[\.\]\w")
 _CUT = "\ue000"
 # A run of white space is tried once, from its start.
 _CUTS = re.compile(rf"(?<![ \t])[ \t]*+{_CUT}(?:\s*+{_CUT})*+[ \t]*+")
@@ -39,6 +40,11 @@ def printable(text: str) -> str:
     """Return a model's text without control characters; halves of characters become U+FFFD."""
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return _CONTROL.sub("", whole)
+
+
+def has_unlinked(text: str) -> bool:
+    """Return whether an answer contains an address that was made text."""
+    return _UNLINKED.search(text) is not None
 
 
 def mentions(text: str) -> set[str]:

@@ -7,11 +7,12 @@ import logging
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.delivery.ephemeral import show_privately
 from bot.locale import say
 from bot.slack.client import error_code
+from bot.slack.ephemeral import show_privately
 from bot.slack.messages import Message
-from bot.users.policies import Policies, Refusal
+from bot.types import Refusal
+from bot.users.policies import Policies
 from bot.users.profiles import People
 from bot.views.blocks import private
 from memory import DM, Person

@@ -7,17 +7,15 @@ is answered, formed or delivered later. What was said before is not affected.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.slack.messages import Message
+from bot.types import DIRECT, Incognito
 from memory import Person
 
-DIRECT = "dm"
-"""The key of the switch for all direct messages with the app; others are keys of threads."""
 EVERYWHERE = "all"
 """For `switch_off`: every switch that is on."""
 # Slack's clock and ours may differ: what was written right after a click belongs to it.
@@ -31,17 +29,6 @@ COVERS_EVENT: LiteralString = (
     f" AND (i.thread = e.thread OR (i.thread = '{DIRECT}' AND starts_with(e.channel_id, 'D')))"
     " AND (i.spans @> to_timestamp(e.ts::float8) OR i.spans @> e.edited_at)"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incognito:
-    """Whether it is on for a person in direct messages, and in how many threads of channels."""
-
-    direct: bool = False
-    threads: int = 0
-
-    def __bool__(self) -> bool:
-        return self.direct or self.threads > 0
 
 
 def is_direct(channel_id: str) -> bool:

@@ -4,50 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import fields, replace
+from typing import Any
 
 from bot.config import Settings
-from memory import DM, Person, Pool, transaction
+from bot.types import Policy
+from memory import Pool, transaction
 
 # Other replicas, and `kioku policy`, are heard of this much later at the most.
 _TRUSTED_SECONDS = 30.0
-
-Refusal: TypeAlias = Literal["policy_person", "policy_guest", "policy_place"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What applies in one workspace.
-
-    `channels` and `people` hold Slack's ids, and nobody's: every channel, everybody. Direct
-    messages are no channels. Who is named among `people` may use Kioku as a guest too.
-    `retention_days` is the longest that anything is kept, None: until it is deleted.
-    """
-
-    channels: frozenset[str] = field(default_factory=frozenset)
-    people: frozenset[str] = field(default_factory=frozenset)
-    guests: bool = False
-    web_search: bool = True
-    retention_days: int | None = None
-
-    def refuses(self, person: Person, *, guest: bool | None) -> Refusal | None:
-        """Say why a person is not to use Kioku; None where they may. `guest`: None, not known."""
-        if person.user_id in self.people:
-            return None
-        if self.people:
-            return "policy_person"
-        return "policy_guest" if guest and not self.guests else None
-
-    def keeps(self, chosen: int | None) -> int | None:
-        """Return for how many days things are kept of somebody who chose so many; None: no end."""
-        return min((days for days in (self.retention_days, chosen) if days), default=None)
-
-    def closes(self, channel_id: str, audience: str | None) -> Refusal | None:
-        """Say whether nobody is to be answered in a conversation; direct messages are open."""
-        if audience == DM or not self.channels or channel_id in self.channels:
-            return None
-        return "policy_place"
 
 
 def policy_of(settings: Settings) -> Policy:

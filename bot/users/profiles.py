@@ -19,9 +19,9 @@ from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code, retry_after
 from bot.slack.messages import API_TEAM, Message
 from bot.slack.rate_limits import PROFILE, Budgets
+from bot.types import PersonSettings
 from bot.users.incognito import is_on, scopes
 from bot.users.settings import (
-    PersonSettings,
     doubt_profile,
     known_profile,
     note_presence,

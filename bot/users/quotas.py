@@ -9,7 +9,6 @@ from typing import Literal, LiteralString, TypeAlias
 from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import DictRow
 
-from bot.conversation.inbox import Waiting
 from bot.locale import Language, say
 from bot.logs import fault
 from memory import Person, Pool, measured, person_transaction, transaction
@@ -78,7 +77,7 @@ class Shares:
         self._tokens_per_day = tokens_per_day
 
     async def ask_messages(
-        self, connection: AsyncConnection[DictRow], waiting: Waiting
+        self, connection: AsyncConnection[DictRow], event_id: int
     ) -> AsyncCursor[DictRow]:
         """Ask, as its person, what was written before a stored message in the hour it came in."""
         return await connection.execute(
@@ -91,7 +90,7 @@ class Shares:
             "  AND asked.hour = date_trunc('hour', mine.received_at)) AS before,"
             " extract(epoch FROM date_trunc('hour', mine.received_at) + interval '1 hour'"
             "  - now())::float AS seconds FROM inbox_events mine WHERE id = %s AND %s > 0",
-            (waiting.id, self._messages_per_hour),
+            (event_id, self._messages_per_hour),
         )
 
     def raise_if_used_up(self, row: DictRow | None) -> None:

@@ -2,106 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Literal, LiteralString, TypeAlias
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from typing import Any, Literal, LiteralString
 
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 
-from bot.locale import Language, language_of
+from bot.locale import Language
 from bot.slack.messages import Message
+from bot.types import ConsentMode, MemoryState, Off, PersonSettings
 from bot.users.incognito import COVERS_EVENT, scopes
 from memory import Person
 
-Consent: TypeAlias = Literal["unknown", "agreed", "refused"]
-ConsentMode: TypeAlias = Literal["notice", "ask"]
-Off: TypeAlias = Literal["paused", "incognito", "not_agreed", "refused", "deactivated"]
-
 MAX_RETENTION_DAYS = 36_500
-PROFILE_TRUSTED = timedelta(hours=12)
 # Slack's clock and ours may differ: what was written right after a pause belongs to it.
 _CLOCKS_APART: LiteralString = "interval '2 seconds'"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonSettings:
-    """One person's choices, and what Slack last said of them.
-
-    `deactivated`: their account was, so nothing of their memory is read or written.
-    `paused_until` is None for a pause that lasts until the person ends it. `language` overrides
-    Slack's. `told`: they have heard that there is a memory. `retention_days` is how long their
-    memories are kept, None: as the installation says. `guest` is None until Slack has said it.
-    """
-
-    paused: bool = False
-    paused_until: datetime | None = None
-    notices: bool = True
-    language: Language | None = None
-    consent: Consent = "unknown"
-    consent_at: datetime | None = None
-    told: bool = False
-    retention_days: int | None = None
-    locale: str | None = None
-    time_zone: str | None = None
-    profile_at: datetime | None = None
-    guest: bool | None = None
-    deactivated: bool = False
-
-    @property
-    def zone(self) -> tzinfo:
-        """The person's time zone; UTC where Slack has not said it."""
-        try:
-            return ZoneInfo(self.time_zone) if self.time_zone else UTC
-        except (LookupError, ValueError, OSError):  # no such zone on this machine
-            return UTC
-
-    @property
-    def profile_is_fresh(self) -> bool:
-        """Whether Slack need not be asked again for locale, time zone and whether a guest."""
-        if self.profile_at is None or self.guest is None:
-            return False
-        return datetime.now(UTC) - self.profile_at < PROFILE_TRUSTED
-
-    def reads(self, text: str = "") -> Language:
-        """Return the language to answer in: chosen, else Slack's, else that of `text`."""
-        return self.language or language_of(self.locale, text)
-
-    def off(self, mode: ConsentMode) -> Off | None:
-        """Return why memory is off for this person everywhere; None while it is on."""
-        if self.deactivated:
-            return "deactivated"
-        if self.consent == "refused":
-            return "refused"
-        if mode == "ask" and self.consent != "agreed":
-            return "not_agreed"
-        return "paused" if self.paused else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What memory may do for one message.
-
-    `off` says why nothing is read and nothing is written while it is answered. `kept` says
-    whether its words may be formed, now or later, and its texts be kept as history. `incognito`
-    names the switch under which it was written, see `bot.users.incognito`.
-    """
-
-    settings: PersonSettings
-    off: Off | None = None
-    kept: bool = True
-    incognito: str | None = None
-
-    @property
-    def introduces(self) -> bool:
-        """Whether this is the first the person hears of memory, and nobody has to ask them."""
-        return self.off is None and self.settings.consent == "unknown" and not self.settings.told
-
-    @property
-    def asks(self) -> bool:
-        """Whether the person is to be asked, for the first time, if they agree to memory."""
-        return self.off == "not_agreed" and not self.settings.told
 
 
 _COLUMNS: LiteralString = (
@@ -149,18 +64,18 @@ async def ask_standing(
 
 async def read_standing(
     connection: AsyncConnection[DictRow], message: Message, mode: ConsentMode
-) -> Standing:
+) -> MemoryState:
     """Return what memory may do for `message`."""
     [row] = await (await ask_standing(connection, message)).fetchall()
     return standing_of(row, mode)
 
 
-def standing_of(row: DictRow, mode: ConsentMode) -> Standing:
+def standing_of(row: DictRow, mode: ConsentMode) -> MemoryState:
     """Return what memory may do for a message."""
     incognito, said_paused = row.pop("incognito"), bool(row.pop("said_paused"))
     settings = PersonSettings() if row.pop("unknown") else PersonSettings(**row)
     off: Off | None = "incognito" if incognito else settings.off(mode)
-    return Standing(
+    return MemoryState(
         settings=settings,
         off=off,
         kept=off in (None, "paused") and not said_paused,

@@ -11,7 +11,7 @@ from bot.views.modal_triggers import ERASE_ACTION
 from bot.views.views import View, asking_view, reading_view
 
 if TYPE_CHECKING:
-    from bot.memories.person_data import PersonErased
+    from bot.types import PersonErased
 
 ERASE_FORM = "erase_person"
 _WORD = "erase.word"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bot.locale import Language, say
-from bot.users.incognito import DIRECT
-from bot.users.settings import Off, PersonSettings
+from bot.types import DIRECT, Off, PersonSettings
 from bot.views.blocks import Block, Payload, button, private, section
 from bot.views.dates import minute
 

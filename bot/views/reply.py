@@ -11,9 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.locale import Language, say
-from bot.pipeline.links import Links
-from bot.pipeline.responses.answer import Reply
-from bot.users.settings import Standing
+from bot.types import MemoryState, Reply
 from bot.views.blocks import Block, note
 from bot.views.dates import plain_moment
 from bot.views.feedback import feedback_block
@@ -93,10 +91,7 @@ def late_line(language: Language, ts: str, time_zone: str | None) -> str:
 
 
 def _label(title: str) -> str:
-    # What a page calls itself leads nowhere else, and pings nobody.
-    links = Links()
-    shown = links.feed(title.replace("\n", " ")) + links.settle()
-    return shown.replace("[", "(").replace("]", ")").strip() or "link"
+    return title.replace("\n", " ").replace("[", "(").replace("]", ")").strip() or "link"
 
 
 def _target(url: str) -> str:
@@ -108,7 +103,7 @@ def footer(
     language: Language,
     *,
     stand_in: bool,
-    standing: Standing | None = None,
+    standing: MemoryState | None = None,
     drew_on: UUID | None = None,
     rates: UUID | None = None,
     unlinked: bool = False,

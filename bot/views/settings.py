@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.locale import Language, say
-from bot.users.settings import ConsentMode, PersonSettings
+from bot.types import ConsentMode, PersonSettings
 from bot.views.blocks import Block, Payload, button, note, plain_text, private, section
 from bot.views.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION, off_line
 from bot.views.modal_triggers import SETTINGS_ACTION

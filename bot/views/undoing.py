@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.locale import Language, say
-from bot.users.settings import PersonSettings
+from bot.types import PersonSettings
 from bot.views.blocks import Block, Payload, button, private, section
 from bot.views.memory_state import (
     REFUSE_ACTION,

@@ -226,7 +226,7 @@ async def build(
             pool,
             embedder,
             OwnMemories(pool, embedder, stand_in=True),
-            Controls(pool, people, learning, consent="notice"),
+            Controls(pool, people, learning.schedule_all, consent="notice"),
             PeriodForgetting(pool, people),
             {},
             Placing(pool, embedder, audiences),

@@ -17,8 +17,9 @@ from bot.locale import Language, say
 from bot.memories.tool_undo import ToolChanges
 from bot.pipeline.formation import FORM
 from bot.slack.messages import Message
-from bot.users.incognito import DIRECT, Incognito, read_incognito
-from bot.users.settings import PersonSettings, erase_settings, read_settings
+from bot.types import DIRECT, Incognito, PersonSettings
+from bot.users.incognito import read_incognito
+from bot.users.settings import erase_settings, read_settings
 from bot.views.forgetting import FORGET_PERIOD_ACTION
 from bot.views.memory_state import INCOGNITO_OFF_ACTION
 from bot.views.undoing import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION

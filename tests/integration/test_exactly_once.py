@@ -11,8 +11,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.conversation.interruptions import Superseded
-from bot.delivery.outbox import NOTICE_METADATA
 from bot.pipeline.deleted_messages import Withdrawals
+from bot.slack.client import NOTICE_METADATA
 from tests.integration.desk import Answering, Desk, answering, open_desk, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
 

@@ -189,7 +189,7 @@ async def door(
         mode="background",
         quiet_seconds=20.0,
     )
-    controls = Controls(pool, people, learning, consent="ask")
+    controls = Controls(pool, people, learning.schedule_all, consent="ask")
     periods = PeriodForgetting(pool, people)
     adding = Adding(pool, embedder, former, audiences, consent="ask")
     notices = ChangeNotices(pool, queue, client, people, stand_in=False)

@@ -14,7 +14,8 @@ import pytest
 from bot.config import Settings
 from bot.locale import say
 from bot.runtime.retention import end_what_is_old
-from bot.users.policies import Policies, Policy, policy_of
+from bot.types import Policy
+from bot.users.policies import Policies, policy_of
 from memory import Embedder, Person, Pool, add_memory, list_memories
 from tests.conftest import Server
 from tests.integration.kioku_process import ended

@@ -16,11 +16,10 @@ from aiohttp import web
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import Prompt, compose
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.answer import Citation
 from bot.pipeline.responses.errors import ReplyFailed
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL
 from bot.pipeline.tools.toolbox import Toolbox
-from bot.types import Task
+from bot.types import Citation, Task
 from memory import Person
 from tests.conformance.traffic import recorded
 from tests.conftest import Server

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.users.policies import Policy
-from bot.users.settings import Off, PersonSettings
+from bot.types import Off, PersonSettings, Policy
 from bot.views.blocks import Block, section
 from bot.views.forgetting import FORGET_ALL_ACTION
 from bot.views.home import (

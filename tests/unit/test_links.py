@@ -10,7 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.pipeline.addresses import links_in, normal
-from bot.pipeline.links import Links, has_unlinked
+from bot.pipeline.links import Links
+from bot.pipeline.responses.answer import Written
+from bot.slack.text import has_unlinked
+from bot.types import Citation
 
 OWN = links_in(
     [
@@ -316,3 +319,16 @@ def test_a_path_is_another_address() -> None:
     known = normal("https://own.site/a")
     assert known not in {normal(f"https://own.site/{rest}") for rest in ("A", "a/", "a?b", "a#b")}
     assert has_unlinked(through("https://own.site/A"))
+
+
+async def test_the_title_of_a_citation_is_text() -> None:
+    """The title that a page gives itself contains no link and mentions nobody."""
+
+    async def ignore(_: object) -> None:
+        pass
+
+    answer = Written(Links(), ignore, ignore)
+    answer.cite([Citation(url="https://a.example", title="<!channel>\nhttps://evil.com")])
+    await answer.text("Yes.")
+    [cited] = answer.whole().citations
+    assert cited.title == "@channel evil[.]com"

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from bot.delivery.outbox import NOTICE_METADATA, own_among, turn_metadata
+from bot.delivery.outbox import own_among, turn_metadata
+from bot.slack.client import NOTICE_METADATA
 
 TURN = UUID(int=1)
 OTHER = UUID(int=2)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.pipeline.responses.answer import Citation, Reply
+from bot.types import Citation, Reply
 from bot.views.blocks import LINE_LIMIT, private
 from bot.views.erasing import erase_form
 from bot.views.forgetting import (
@@ -306,14 +306,14 @@ def test_reply_text() -> None:
         citations=(
             Citation(url="https://a.example/?q=[1]", title="A [draft]\nof x"),
             Citation(url="https://b.example", title="  "),
-            Citation(url="https://c.example/(a) b", title="<!channel> https://evil.com"),
+            Citation(url="https://c.example/(a) b", title="C"),
         ),
         cut="cut_short",
     )
     assert reply_text("en", reply) == (
         "Yes.\n\n_The answer was cut here because it got very long. Ask me to go on._"
         "\n\n**Sources**\n- [A (draft) of x](https://a.example/?q=[1])\n- [link](https://b.example)"
-        "\n- [@channel evil(.)com](https://c.example/%28a%29%20b)"
+        "\n- [C](https://c.example/%28a%29%20b)"
     )
     assert reply_text("en", Reply(text="Yes.")) == "Yes."
 

@@ -4,44 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import replace
+from typing import TypeAlias
 
 from bot.delivery.splitting import closing_fence, open_fence
-from bot.pipeline.links import Links
+from bot.pipeline.links import Links, without_links
 from bot.slack.text import printable
-from bot.types import COMMENTARY, State, Task
+from bot.types import COMMENTARY, Citation, Cut, Reply, State, Task
 
 OnText: TypeAlias = Callable[[str], Awaitable[None]]
 OnTask: TypeAlias = Callable[[Task], Awaitable[None]]
-Cut: TypeAlias = Literal["cut_short", "cut_slow", "cut_filtered"]
 
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 _NEAR_THE_END = 2_000  # of these characters: the first sentence that ends there is the last
 _BOUNDARY = re.compile(r"\n|[.!?][\"')\]*_]{0,4}\s|[。！？]")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Citation:
-    """A page that a web search cites."""
-
-    url: str
-    title: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A whole answer in Markdown.
-
-    `cut` is set if the answer ended before the model did, at a limit of length (``cut_short``) or
-    of time (``cut_slow``), or at the provider's content filter (``cut_filtered``); `refused` if the
-    model declined to answer.
-    """
-
-    text: str
-    citations: tuple[Citation, ...] = ()
-    cut: Cut | None = None
-    refused: bool = False
 
 
 class Written:
@@ -85,7 +61,8 @@ class Written:
     def cite(self, citations: Sequence[Citation]) -> None:
         """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
-            self._citations.setdefault(citation.url, citation)
+            titled = replace(citation, title=without_links(citation.title))
+            self._citations.setdefault(citation.url, titled)
             self.links.cite(citation.url)
 
     async def task(self, identity: str, name: str, state: State, detail: str = "") -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.pipeline.responses.answer import Cut, Written
+from bot.pipeline.responses.answer import Written
 from bot.pipeline.responses.errors import raise_if_failed
 from bot.pipeline.responses.events import Event, add_item, delta_of, text_of, tokens_of
+from bot.types import Cut
 
 _COMMENTARY: Final = "commentary"
 

@@ -13,9 +13,9 @@ import openai
 from bot.logs import fault
 from bot.pipeline.addresses import is_web_address
 from bot.pipeline.prompt import framed, shortened
-from bot.pipeline.responses.answer import Citation
 from bot.pipeline.responses.events import tokens_of
 from bot.slack.text import printable
+from bot.types import Citation
 from memory import read_arguments
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 
 from bot.conversation.periods import Period
 from bot.conversation.turns import Intent
-from bot.delivery.ephemeral import Work
 from bot.locale import Language
 from bot.memories.actions import OwnMemories
 from bot.memories.audience_proposals import Placing
@@ -22,6 +21,7 @@ from bot.memories.controls import Controls
 from bot.memories.forget_period import PeriodForgetting
 from bot.memories.tool_undo import ToolChanges, UndoableChanges
 from bot.pipeline.tools.viewing import Viewing
+from bot.slack.ephemeral import Work
 from bot.slack.messages import Message
 from bot.users.incognito import is_direct, scope_of
 from bot.users.settings import MAX_RETENTION_DAYS

@@ -14,7 +14,6 @@ from pydantic import BaseModel
 
 from bot.conversation.inbox import Waiting
 from bot.conversation.turns import Intent
-from bot.delivery.ephemeral import Work
 from bot.locale import Language
 from bot.memories.actions import OwnMemories
 from bot.memories.audience_proposals import Placing
@@ -23,6 +22,7 @@ from bot.memories.forget_period import PeriodForgetting
 from bot.pipeline.prompt import evidence_of
 from bot.pipeline.tools.controls import ControlTools, Show
 from bot.pipeline.tools.viewing import Viewing
+from bot.slack.ephemeral import Work
 from bot.views.blocks import Payload
 from bot.views.refusals import quoted_by, refusal_payload
 from memory import (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.locale import Language, say
-from bot.users.policies import Policy
+from bot.types import Policy
 from bot.views.blocks import Block, button, escaped, note, plain_text, section
 from bot.views.erasing import erase_button
 from bot.views.forgetting import forget_everything_button

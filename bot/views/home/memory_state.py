@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from bot.locale import Language, say
-from bot.users.incognito import Incognito
-from bot.users.policies import Refusal
-from bot.users.settings import Off, PersonSettings
+from bot.types import Incognito, Off, PersonSettings, Refusal
 from bot.views.blocks import Block, button, plain_text, section
 from bot.views.dates import minute
 from bot.views.memory_state import (

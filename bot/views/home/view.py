@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.locale import Language, say
-from bot.users.incognito import Incognito
-from bot.users.policies import Refusal
-from bot.users.settings import Off, PersonSettings
+from bot.types import Incognito, Off, PersonSettings, Refusal
 from bot.views.blocks import Block, button, note, plain_text, section
 from bot.views.changes import can_be_undone, question_blocks, undo_button
 from bot.views.history import ALL_CHANGES, entry_line

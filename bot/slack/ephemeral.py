@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.delivery.outbox import NOTICE_METADATA
 from bot.locale import Language
-from bot.slack.client import patiently
+from bot.slack.client import NOTICE_METADATA, patiently
 from bot.slack.messages import Message
-from bot.views.blocks import Payload
 from memory import Person
 
 _PATIENCE_SECONDS = 300.0
 
-Work: TypeAlias = Callable[[Person, Language], Awaitable[Payload]]
+Work: TypeAlias = Callable[[Person, Language], Awaitable[dict[str, Any]]]
 
 
 def ephemeral_thread(thread_ts: str, *, has_reply: bool) -> str | None:
@@ -31,7 +29,7 @@ def ephemeral_thread(thread_ts: str, *, has_reply: bool) -> str | None:
 async def show_privately(
     client: AsyncWebClient,
     message: Message,
-    payload: Payload,
+    payload: Mapping[str, Any],
     *,
     in_dm: bool,
     replied: bool = False,
