@@ -1915,7 +1915,7 @@ BREAKS = (
     Break(
         "a stray message is taken back",
         "bot/delivery/messages.py",
-        "        except Stray:\n",
+        "        except OrphanedMessage:\n",
         "        except ZeroDivisionError:\n",
         "A worker believed dead would leave a second answer.",
         (
@@ -1926,7 +1926,7 @@ BREAKS = (
     Break(
         "a broken model stream is asked again",
         "bot/pipeline/turn.py",
-        "            elif not (outlet.taken and failed.passes):",
+        "            elif not (sink.taken and failed.passes):",
         "            elif True:",
         "A connection lost in the middle would cost the person the answer.",
         ("tests/integration/test_turn.py::test_an_answer_that_breaks_off_is_asked_for_again",),
@@ -2922,7 +2922,7 @@ BREAKS = (
     Break(
         "no recall while off",
         "bot/pipeline/turn.py",
-        "    if intent.standing.off:",
+        "    if intent.memory_state.off:",
         "    if False:",
         "Memories would be in the prompt although the person has paused.",
         ("tests/integration/test_controls.py::test_paused_is_no_read_and_no_write",),
@@ -2946,7 +2946,7 @@ BREAKS = (
     Break(
         "no texts off the record",
         "bot/conversation/turns.py",
-        'words if standing.kept else "",',
+        'words if memory_state.kept else "",',
         "words,",
         "What was said while memory was off would be kept.",
         ("tests/integration/test_controls.py::test_nothing_before_the_person_agrees",),
@@ -2954,8 +2954,8 @@ BREAKS = (
     Break(
         "no tool writes while off",
         "bot/memories/controls.py",
-        "return standing.off is None and standing.kept",
-        "return True",
+        "memory_state.off is None and memory_state.kept and await",
+        "True or await",
         "A tool of a running turn would store something after the person has paused.",
         ("tests/integration/test_controls.py::test_a_tool_writes_nothing_once_memory_is_off",),
     ),

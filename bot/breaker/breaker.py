@@ -9,7 +9,7 @@ FAILURES = 3
 PROBE_SECONDS = 5.0
 
 
-class Breaker:
+class CircuitBreaker:
     """Opens after failures of `FAILURES` different requests, with no success between them.
 
     Then it lets one request through each `PROBE_SECONDS`. There is one breaker for each process.

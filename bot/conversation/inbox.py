@@ -37,7 +37,7 @@ _FLAG_WAIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class ClaimedMessage:
     """A stored message that is to be answered, with the counts of its earlier attempts.
 
     Of the `attempts`, `spared` ended without an answer and without an error, and `failures` in an
@@ -134,7 +134,7 @@ class Inbox:
                 await _insert(connection, message, "withdrawn", late=False)
 
     @measured("claim")
-    async def next(self, thread: str, *, untold: bool = False) -> Waiting | None:
+    async def next(self, thread: str, *, untold: bool = False) -> ClaimedMessage | None:
         """Return the oldest message of `thread` that waits, and count the attempt at it.
 
         The message is in progress in this process until its attempt ends. `untold`: return the
@@ -157,7 +157,7 @@ class Inbox:
             row = await found.fetchone()
         if row is None:
             return None
-        return Waiting(**{**row, "message": Message(**row["message"])})
+        return ClaimedMessage(**{**row, "message": Message(**row["message"])})
 
     async def edit(self, team_id: str, channel_id: str, ts: str, thread: str, text: str) -> None:
         """Put the edited text in place of that of a message which still waits, or is answered.
@@ -232,7 +232,7 @@ class Inbox:
             thread,
         )
 
-    async def waits(self, waiting: Waiting) -> bool:
+    async def waits(self, waiting: ClaimedMessage) -> bool:
         """Return whether a message is still to be answered, be it by another worker."""
         scope = {THREAD_SETTING: waiting.message.thread}
         async with transaction(self._pool, scope) as connection:
@@ -242,7 +242,7 @@ class Inbox:
             return await found.fetchone() is not None
 
     @measured("check")
-    async def check(self, waiting: Waiting) -> bool:
+    async def check(self, waiting: ClaimedMessage) -> bool:
         """Raise `Interrupted` where the turn that answers `waiting` is not to go on.
 
         Returns False where the database is away and nobody can know.
@@ -256,7 +256,7 @@ class Inbox:
             return False
         return True
 
-    async def begin_anew(self, waiting: Waiting) -> None:
+    async def begin_anew(self, waiting: ClaimedMessage) -> None:
         """Note that this attempt was ended in good order: the message is begun anew.
 
         Raises `Interrupted`, as does `put_off`, but not for an edit.
@@ -264,12 +264,12 @@ class Inbox:
         async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
             await _spare(connection, waiting)
 
-    async def hold(self, waiting: Waiting) -> None:
+    async def hold(self, waiting: ClaimedMessage) -> None:
         """Record that a message waits for the model, behind another one of its thread."""
         async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
             await _spare(connection, waiting, held=True)
 
-    async def put_off(self, waiting: Waiting, delay: float) -> None:
+    async def put_off(self, waiting: ClaimedMessage, delay: float) -> None:
         """Let a message, and its thread behind it, wait `delay` seconds: the model is away."""
         async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
             await _spare(connection, waiting, held=True)
@@ -277,7 +277,7 @@ class Inbox:
             limits = _limits(waiting.message.person, alone=waiting.runs_alone)
             await self._schedule(connection, waiting.message.thread, limits, delay)
 
-    async def fail(self, waiting: Waiting, delay: float) -> None:
+    async def fail(self, waiting: ClaimedMessage, delay: float) -> None:
         """Record that this attempt ended in an error: the next one begins in `delay` seconds.
 
         Raises as `begin_anew` does.
@@ -294,7 +294,7 @@ class Inbox:
             limits = _limits(message.person, message.channel_id, alone=waiting.runs_alone)
             await self._schedule(connection, message.thread, limits, delay)
 
-    async def others_answered(self, waiting: Waiting, seconds: float) -> bool:
+    async def others_answered(self, waiting: ClaimedMessage, seconds: float) -> bool:
         """Return whether the model answered others, `seconds` ago and after this was first held."""
         async with transaction(self._pool) as connection:
             found = await connection.execute(
@@ -334,12 +334,12 @@ class Inbox:
         async with transaction(self._pool) as connection:
             await self._queue.hurry(connection, ANSWER)
 
-    async def pass_over(self, waiting: Waiting) -> None:
+    async def pass_over(self, waiting: ClaimedMessage) -> None:
         """Mark a message as handled, without an answer. Raises `Interrupted`."""
         async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
             await finish(connection, waiting)
 
-    async def give_up(self, waiting: Waiting) -> None:
+    async def give_up(self, waiting: ClaimedMessage) -> None:
         """Mark a message as failed: it can be neither answered nor apologised for.
 
         Raises `Superseded` when another worker answers it.
@@ -418,7 +418,7 @@ async def _insert(
 
 async def finish(
     connection: AsyncConnection[DictRow],
-    waiting: Waiting,
+    waiting: ClaimedMessage,
     status: Literal["done", "failed"] = "done",
 ) -> None:
     """Mark a message as handled and blank its body, in the transaction that ends its turn.
@@ -436,7 +436,9 @@ async def finish(
         await _raise_if_changed(connection, waiting)
 
 
-async def ask_flags(connection: AsyncConnection[DictRow], waiting: Waiting) -> AsyncCursor[DictRow]:
+async def ask_flags(
+    connection: AsyncConnection[DictRow], waiting: ClaimedMessage
+) -> AsyncCursor[DictRow]:
     """Ask how the message stands now; `raise_if_changed` reads the answer."""
     return await connection.execute(
         "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s",
@@ -444,12 +446,12 @@ async def ask_flags(connection: AsyncConnection[DictRow], waiting: Waiting) -> A
     )
 
 
-async def _raise_if_changed(connection: AsyncConnection[DictRow], waiting: Waiting) -> None:
+async def _raise_if_changed(connection: AsyncConnection[DictRow], waiting: ClaimedMessage) -> None:
     found = await ask_flags(connection, waiting)
     raise_if_changed(await found.fetchone(), waiting)
 
 
-def raise_if_changed(row: DictRow | None, waiting: Waiting) -> None:
+def raise_if_changed(row: DictRow | None, waiting: ClaimedMessage) -> None:
     """Raise `Interrupted` where `row`, its message as it stands now, says not to go on."""
     # One that was erased meanwhile is nobody else's.
     if row is None:
@@ -465,7 +467,7 @@ def raise_if_changed(row: DictRow | None, waiting: Waiting) -> None:
 
 
 async def _spare(
-    connection: AsyncConnection[DictRow], waiting: Waiting, *, held: bool = False
+    connection: AsyncConnection[DictRow], waiting: ClaimedMessage, *, held: bool = False
 ) -> None:
     spared = await connection.execute(
         "UPDATE inbox_events SET spared = spared + 1, claimed_by = NULL,"
@@ -478,7 +480,7 @@ async def _spare(
 
 
 async def ask_unanswered(
-    connection: AsyncConnection[DictRow], view: View, waiting: Waiting
+    connection: AsyncConnection[DictRow], view: View, waiting: ClaimedMessage
 ) -> AsyncCursor[DictRow]:
     """Ask for ``ts, text`` of the person's earlier messages that still wait.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from bot.conversation.inbox import Waiting
+from bot.conversation.inbox import ClaimedMessage
 from memory import Pool, person_transaction
 
 # Or a refusal with the conversation it was said in.
@@ -17,7 +17,7 @@ class Notices:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def claim(self, waiting: Waiting, kind: Kind, seconds: float) -> bool:
+    async def claim(self, waiting: ClaimedMessage, kind: Kind, seconds: float) -> bool:
         """Say whether the notice is for this message to give, and let it hold for `seconds` more.
 
         While one holds no other message of the person gives it; the same message may again, for an

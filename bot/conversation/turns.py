@@ -16,7 +16,7 @@ from bot.conversation.callbacks import Announce, Renew, announce_nothing, renew_
 from bot.conversation.history import put_off_record
 from bot.conversation.inbox import (
     THREAD_SETTING,
-    Waiting,
+    ClaimedMessage,
     ask_flags,
     ask_unanswered,
     finish,
@@ -27,8 +27,8 @@ from bot.slack.messages import Message
 from bot.slack.text import typed
 from bot.types import ConsentMode, MemoryState
 from bot.users.incognito import is_on, scopes
-from bot.users.quotas import Shares
-from bot.users.settings import ask_standing, note_told, read_settings, standing_of
+from bot.users.quotas import Quotas
+from bot.users.settings import ask_memory_state, memory_state_of, note_told, read_settings
 from memory import (
     DM,
     PERSON_SETTING,
@@ -84,7 +84,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class ReplyMetrics:
     """By which model an answer was made, and how long the person waited for all of it."""
 
     model: str
@@ -96,13 +96,13 @@ class Intent:
     """A turn about to post. `reply_ts` names what an earlier attempt at it has posted already.
 
     `since` (seconds of the epoch) is when one was about to post what it then did not note, and
-    `age` how many seconds ago that was. `standing` says what memory may do for it. `unchanged`:
+    `age` how many seconds ago that was. `memory_state` says what memory may do for it. `unchanged`:
     nobody had stopped, edited or deleted the message as this was read. `removed` are the
     credentials of the message, which are not stored; `words` is its typed text without them.
     """
 
     id: UUID
-    standing: MemoryState
+    memory_state: MemoryState
     reply_ts: tuple[str, ...] = ()
     since: float | None = None
     age: float = 0.0
@@ -123,7 +123,7 @@ class Turns:
         announce: Announce = announce_nothing,
         renew: Renew = renew_nothing,
         follow: Follow | None = None,
-        shares: Shares | None = None,
+        shares: Quotas | None = None,
     ) -> None:
         self._pool = pool
         self._schedule_formation = schedule_formation
@@ -136,7 +136,7 @@ class Turns:
     @measured("begin")
     async def begin(
         self,
-        waiting: Waiting,
+        waiting: ClaimedMessage,
         view: View,
         *,
         question: str,
@@ -150,7 +150,7 @@ class Turns:
         person's own that no formation has taken up: of turns the view may see, and of messages
         still waiting. Never those of other people. Where memory is off all of that is empty; what
         is not to be kept is not stored, and credentials never are. Raises `Superseded` when another
-        worker answers it and, where it is `limited`, `bot.users.quotas.ShareUsedUp`: then nothing
+        worker answers it and, where it is `limited`, `bot.users.quotas.QuotaExceeded`: then nothing
         is stored.
         """
         message = waiting.message
@@ -160,7 +160,7 @@ class Turns:
             # Asked together, answered together: the person waits for each round trip.
             async with connection.pipeline():
                 asked = _Asked(
-                    standing=await ask_standing(connection, message),
+                    memory_state=await ask_memory_state(connection, message),
                     flags=await ask_flags(connection, waiting),
                     forgotten=await ask_forgotten(connection, message.person, message.channel_id),
                     exchanges=await _ask_exchanges(connection, message, view),
@@ -175,14 +175,14 @@ class Turns:
                 )
             if self._shares and asked.share:
                 self._shares.raise_if_used_up(await asked.share.fetchone())
-            [standing_row] = await asked.standing.fetchall()
-            standing = standing_of(standing_row, self._consent)
+            [standing_row] = await asked.memory_state.fetchall()
+            memory_state = memory_state_of(standing_row, self._consent)
             forgotten = frozenset(row["ts"] for row in await asked.forgotten.fetchall())
             if message.ts in forgotten:
                 # Forgotten while it waited: it is answered, and not kept.
                 asked_in, words = Redacted(text=""), ""
             intent = await _intend(
-                connection, waiting, view, asked_in, words[:_WORDS_LIMIT], standing
+                connection, waiting, view, asked_in, words[:_WORDS_LIMIT], memory_state
             )
             intent = replace(
                 intent,
@@ -190,7 +190,7 @@ class Turns:
                 removed=tuple(dict.fromkeys([*asked_in.removed, *typed_in.removed])),
                 words=typed_in.text,
             )
-        if standing.off:
+        if memory_state.off:
             return intent, Context(exchanges=(), recent_words=(), forgotten=forgotten)
         return intent, await _context(asked, view, bot_user_id, forgotten)
 
@@ -237,7 +237,7 @@ class Turns:
     @measured("end")
     async def end(
         self,
-        waiting: Waiting,
+        waiting: ClaimedMessage,
         intent: Intent,
         view: View,
         outcome: Outcome,
@@ -248,7 +248,7 @@ class Turns:
         learned: Sequence[UUID] = (),
         questions: Sequence[UUID] = (),
         note: str | None = None,
-        made: Made | None = None,
+        made: ReplyMetrics | None = None,
     ) -> None:
         """End the turn, its message and, where there are words to remember, defer formation.
 
@@ -264,7 +264,7 @@ class Turns:
         [kept] = await redact_texts(reply or "", known=intent.removed)
         async with transaction(self._pool, _scope(waiting.message)) as connection:
             await finish(connection, waiting, "failed" if outcome == "failed" else "done")
-            if intent.standing.introduces or intent.standing.asks:
+            if intent.memory_state.introduces or intent.memory_state.asks:
                 await note_told(connection, waiting.message.person)
             await connection.execute(
                 "UPDATE turns SET status = %s, reply = CASE WHEN NOT off_record THEN %s END,"
@@ -292,7 +292,7 @@ class Turns:
 class _Asked:
     """What was asked of the database as a turn began."""
 
-    standing: AsyncCursor[DictRow]
+    memory_state: AsyncCursor[DictRow]
     flags: AsyncCursor[DictRow]
     forgotten: AsyncCursor[DictRow]
     exchanges: AsyncCursor[DictRow]
@@ -322,7 +322,7 @@ async def _context(
     )
 
 
-def _is_unchanged(flags: DictRow | None, waiting: Waiting) -> bool:
+def _is_unchanged(flags: DictRow | None, waiting: ClaimedMessage) -> bool:
     try:
         raise_if_changed(flags, waiting)
     except Interrupted:
@@ -362,11 +362,11 @@ async def _ask_exchanges(
 
 async def _intend(
     connection: AsyncConnection[DictRow],
-    waiting: Waiting,
+    waiting: ClaimedMessage,
     view: View,
     question: Redacted,
     words: str,
-    standing: MemoryState,
+    memory_state: MemoryState,
 ) -> Intent:
     message = waiting.message
     stored = await connection.execute(
@@ -393,10 +393,10 @@ async def _intend(
             message.thread,
             view.own.audience,
             message.ts,
-            question.text if standing.kept else "",
-            words if standing.kept else "",
-            list(credential_kinds(question.removed)) if standing.kept else [],
-            not standing.kept,
+            question.text if memory_state.kept else "",
+            words if memory_state.kept else "",
+            list(credential_kinds(question.removed)) if memory_state.kept else [],
+            not memory_state.kept,
             waiting.id,
             waiting.attempts + 1,
         ),
@@ -406,7 +406,7 @@ async def _intend(
         raise Superseded("Another worker answers the message now.")
     return Intent(
         id=row["id"],
-        standing=standing,
+        memory_state=memory_state,
         reply_ts=tuple(row["reply_ts"]),
         since=row["since"],
         age=row["age"] or 0.0,

@@ -12,9 +12,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.client import error_code, patiently, retry_after
+from bot.slack.client import error_code, retry_after, retry_on_rate_limit
 from bot.slack.messages import Message
-from bot.slack.rate_limits import APPEND, STREAM, UPDATE, Budget, Budgets, posts
+from bot.slack.rate_limits import APPEND, STREAM, UPDATE, RateLimit, RateLimits, posts
 from bot.views.blocks import Block
 from bot.views.reply import fallback, message_blocks
 from bot.views.tasks import Chunk, text_chunk
@@ -35,7 +35,7 @@ class Workspace:
 
     client: AsyncWebClient
     bot_user_id: str
-    budgets: Budgets
+    budgets: RateLimits
 
 
 class Calls:
@@ -141,7 +141,7 @@ class Calls:
     @measured("slack delete")
     async def delete(self, ts: str) -> None:
         """Take a message away."""
-        await patiently(
+        await retry_on_rate_limit(
             lambda: self._client.chat_delete(channel=self._message.channel_id, ts=ts),
             seconds=PATIENCE_SECONDS,
         )
@@ -152,7 +152,7 @@ class Calls:
         found: list[dict[str, Any]] = []
         more: dict[str, Any] = {}
         for _ in range(_PAGES):
-            answer = await patiently(
+            answer = await retry_on_rate_limit(
                 partial(
                     self._client.conversations_replies,
                     channel=self._message.channel_id,
@@ -172,7 +172,9 @@ class Calls:
         # Slack sends the thread's first message along, however old it is.
         return [one for one in found if float(one.get("ts") or 0) > float(self._message.ts)]
 
-    async def _once(self, budget: Budget, call: Callable[[], Awaitable[AsyncSlackResponse]]) -> str:
+    async def _once(
+        self, budget: RateLimit, call: Callable[[], Awaitable[AsyncSlackResponse]]
+    ) -> str:
         try:
             answer = await call()
         except SlackApiError as error:
@@ -182,16 +184,16 @@ class Calls:
         return str(answer.get("ts"))
 
     async def _patiently(
-        self, budget: Budget, call: Callable[[], Awaitable[AsyncSlackResponse]]
+        self, budget: RateLimit, call: Callable[[], Awaitable[AsyncSlackResponse]]
     ) -> None:
         async def limited(told: float) -> float:
             await self._empty(budget, told)
             return told
 
-        await patiently(call, seconds=PATIENCE_SECONDS, limited=limited)
+        await retry_on_rate_limit(call, seconds=PATIENCE_SECONDS, limited=limited)
 
     async def _in_turn(
-        self, budget: Budget, call: Callable[[], Awaitable[AsyncSlackResponse]]
+        self, budget: RateLimit, call: Callable[[], Awaitable[AsyncSlackResponse]]
     ) -> AsyncSlackResponse:
         # Each waits for a token of its own: those that were refused together are spread.
         async def limited(told: float) -> float:
@@ -204,12 +206,12 @@ class Calls:
 
         if wait := await self._reserve(budget):
             await asyncio.sleep(min(wait, PATIENCE_SECONDS))
-        return await patiently(confirmed, seconds=PATIENCE_SECONDS, limited=limited)
+        return await retry_on_rate_limit(confirmed, seconds=PATIENCE_SECONDS, limited=limited)
 
-    async def _reserve(self, budget: Budget) -> float:
+    async def _reserve(self, budget: RateLimit) -> float:
         return await self._budgets.reserve(self._message.team_id, budget)
 
-    async def _empty(self, budget: Budget, seconds: float) -> None:
+    async def _empty(self, budget: RateLimit, seconds: float) -> None:
         await self._budgets.empty(self._message.team_id, budget, seconds)
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from bot.conversation.interruptions import Edited, Stopped, Superseded, Withdrawn
 from bot.delivery.calls import Calls, Workspace
-from bot.delivery.messages import DeliveryFailed, Shown
-from bot.delivery.outbox import Posts
+from bot.delivery.messages import DeliveryFailed, PostedMessages
+from bot.delivery.outbox import Outbox
 from bot.delivery.sessions import Sessions
 from bot.delivery.splitting import split_markdown
 from bot.delivery.stream import Stream, StreamLost
@@ -50,11 +50,11 @@ class Delivery:
         workspace: Workspace,
         sessions: Sessions,
         message: Message,
-        posts: Posts,
+        posts: Outbox,
         *,
         language: Coroutine[Any, Any, Language],
         stand_in: bool,
-        standing: MemoryState | None = None,
+        memory_state: MemoryState | None = None,
         unchanged: bool = False,
         check: Callable[[], Awaitable[bool]],
     ) -> None:
@@ -63,13 +63,13 @@ class Delivery:
         self._turn_id = posts.turn_id
         self._language = asyncio.create_task(language)
         self._stand_in = stand_in
-        self._standing = standing
+        self._standing = memory_state
         self._drew_on: UUID | None = None
         self._rates: UUID | None = None
         self._unlinked = False
         self._check = check
         calls = Calls(workspace, message, confirm=self._confirm)
-        self._shown = Shown(calls, posts, workspace.bot_user_id)
+        self._shown = PostedMessages(calls, posts, workspace.bot_user_id)
         self._stream = Stream(self._shown, least=FLUSH_SECONDS)
         self._may_stream = not (posts.times or posts.unknown)
         self._sessions = sessions
@@ -204,7 +204,7 @@ class Delivery:
         return footer(
             await self.language(),
             stand_in=self._stand_in,
-            standing=self._standing,
+            memory_state=self._standing,
             drew_on=self._drew_on,
             rates=self._rates,
             unlinked=self._unlinked,

@@ -13,7 +13,7 @@ from psycopg import OperationalError
 
 from bot.conversation.interruptions import Interrupted
 from bot.delivery.calls import Calls
-from bot.delivery.outbox import Posts, Stray, own_among, turn_metadata
+from bot.delivery.outbox import OrphanedMessage, Outbox, own_among, turn_metadata
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.views.blocks import Block
@@ -88,14 +88,14 @@ class Part:
         return self.room < _LEAST_ROOM or time.monotonic() - self.opened_at > STREAM_SECONDS
 
 
-class Shown:
+class PostedMessages:
     """What the thread shows of one answer. Each message is intended before it is begun.
 
     Calls of Slack raise what its client raises, unless their lines say otherwise; those that begin
     a message raise `bot.conversation.interruptions.Superseded` when another worker answers.
     """
 
-    def __init__(self, calls: Calls, posts: Posts, bot_user_id: str) -> None:
+    def __init__(self, calls: Calls, posts: Outbox, bot_user_id: str) -> None:
         self._calls = calls
         self._posts = posts
         self._bot_user_id = bot_user_id
@@ -294,7 +294,7 @@ class Shown:
     async def _note(self, part: Part) -> None:
         try:
             await self._posts.note(part.ts)
-        except Stray:
+        except OrphanedMessage:
             # The other worker does not know it, and would let it stand beside its own.
             await self.remove(part)
             raise

@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 
-from bot.conversation.inbox import THREAD_SETTING, Waiting
+from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage
 from bot.conversation.interruptions import Superseded
 from bot.conversation.turns import Intent
 from memory import Pool, measured, transaction
@@ -22,7 +22,7 @@ _CLOCKS_DIFFER_SECONDS = 300.0
 _NOTE_ATTEMPTS = 3
 
 
-class Stray(Superseded):
+class OrphanedMessage(Superseded):
     """Another worker answers the message, and what this one has just posted is nobody's."""
 
 
@@ -70,7 +70,7 @@ async def claimed(connection: AsyncConnection[DictRow], thread: str) -> frozense
     return frozenset(row["ts"] for row in await found.fetchall())
 
 
-class Posts:
+class Outbox:
     """What the `turns` row of one turn says of its messages.
 
     `times` are those known, in order. `unknown` says that one more may stand in the thread since
@@ -78,7 +78,7 @@ class Posts:
     A worker that died did so at most `age` seconds ago. `again`: this is not the first attempt.
     """
 
-    def __init__(self, pool: Pool, waiting: Waiting, intent: Intent) -> None:
+    def __init__(self, pool: Pool, waiting: ClaimedMessage, intent: Intent) -> None:
         self._pool = pool
         self._waiting = waiting
         self.turn_id = intent.id
@@ -111,8 +111,8 @@ class Posts:
     async def note(self, ts: str) -> None:
         """Store the ts of a message that Slack has named: nothing is unknown any more.
 
-        Raises `Superseded` when another worker answers, and `Stray` when that one does not know
-        this message.
+        Raises `Superseded` when another worker answers, and `OrphanedMessage` when that one does
+        not know this message.
         """
         for _ in range(_NOTE_ATTEMPTS - 1):
             try:
@@ -141,7 +141,7 @@ class Posts:
                 )
                 stray = await found.fetchone() is None
                 raise (
-                    Stray("Nobody knows this message.")
+                    OrphanedMessage("Nobody knows this message.")
                     if stray
                     else Superseded("Another worker answers the message now.")
                 )

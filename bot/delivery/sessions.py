@@ -18,10 +18,10 @@ from slack_sdk.errors import SlackApiError
 
 from bot.delivery.calls import Workspace
 from bot.delivery.status import StatusLine
-from bot.delivery.titles import Titles, title_of
+from bot.delivery.titles import SessionTitles, title_of
 from bot.locale import Language
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code, patiently, retry_after
+from bot.slack.client import SLACK_FAULTS, error_code, retry_after, retry_on_rate_limit
 from bot.slack.messages import Message
 from bot.slack.rate_limits import SESSION
 from memory import DM, measured
@@ -73,7 +73,7 @@ class TurnSession:
 class Sessions:
     """The agent sessions of all threads that are answered; a failed call never fails an answer."""
 
-    def __init__(self, workspace: Workspace, titles: Titles) -> None:
+    def __init__(self, workspace: Workspace, titles: SessionTitles) -> None:
         self._client = workspace.client
         self._budgets = workspace.budgets
         self._titles = titles
@@ -247,7 +247,7 @@ class Sessions:
             if not wanted():
                 return
             try:
-                await patiently(
+                await retry_on_rate_limit(
                     lambda: self._client.agents_sessions_setStatus(
                         channel_id=channel_id, thread_ts=thread_ts, status="active"
                     ),

@@ -6,23 +6,23 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 
-from bot.conversation.inbox import Inbox, Waiting
+from bot.conversation.inbox import ClaimedMessage, Inbox
 from bot.conversation.turns import Intent
 from bot.delivery.calls import Workspace
 from bot.delivery.delivery import Delivery
-from bot.delivery.outbox import Posts
+from bot.delivery.outbox import Outbox
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.ephemeral import Work, show_privately
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from bot.views.reply import late_line
 from memory import DM, View
 
 log = logging.getLogger(__name__)
 
 
-class SlackOutlet(Delivery):
+class SlackReplySink(Delivery):
     """A `Delivery` that can also show lists and buttons to the author alone."""
 
     interactive = True
@@ -32,13 +32,13 @@ class SlackOutlet(Delivery):
         self,
         workspace: Workspace,
         sessions: Sessions,
-        waiting: Waiting,
+        waiting: ClaimedMessage,
         view: View,
         intent: Intent,
         *,
-        posts: Posts,
+        posts: Outbox,
         inbox: Inbox,
-        people: People,
+        people: Profiles,
         stand_in: bool,
     ) -> None:
         super().__init__(
@@ -48,16 +48,16 @@ class SlackOutlet(Delivery):
             posts,
             # Asked of Slack while the model thinks: the first words do not wait for it.
             language=people.language(
-                waiting.message.person, waiting.message.text, settings=intent.standing.settings
+                waiting.message.person, waiting.message.text, settings=intent.memory_state.settings
             ),
             stand_in=stand_in,
-            standing=intent.standing,
+            memory_state=intent.memory_state,
             unchanged=intent.unchanged,
             check=partial(inbox.check, waiting),
         )
         self._view = view
         self._waiting = waiting
-        self._standing_settings = intent.standing.settings
+        self._standing_settings = intent.memory_state.settings
         self._people = people
         self._preface = ""
 

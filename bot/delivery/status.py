@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from bot.delivery.calls import Workspace
 from bot.locale import Language, say
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code, patiently, retry_after
+from bot.slack.client import SLACK_FAULTS, error_code, retry_after, retry_on_rate_limit
 from bot.slack.messages import Message
 from bot.slack.rate_limits import STATUS
 
@@ -59,7 +59,7 @@ class StatusLine:
     async def clear(self, message: Message) -> None:
         """Clear the line in the thread of `message`."""
         try:
-            await patiently(
+            await retry_on_rate_limit(
                 lambda: self._client.assistant_threads_setStatus(
                     channel_id=message.channel_id, thread_ts=message.thread_ts, status=""
                 )

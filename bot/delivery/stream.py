@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from bot.delivery.messages import NoStreamNow, Part, Shown
+from bot.delivery.messages import NoStreamNow, Part, PostedMessages
 from bot.delivery.splitting import break_point, closing_fence, open_fence, open_table
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
@@ -30,7 +30,7 @@ class Stream:
     while Slack's limits are short, and the words are held.
     """
 
-    def __init__(self, shown: Shown, *, least: float) -> None:
+    def __init__(self, shown: PostedMessages, *, least: float) -> None:
         self._shown = shown
         self._least = least
         self.interval = least

@@ -15,7 +15,7 @@ _WAIT_SECONDS = 2.0
 _MARKS = re.compile(r"[*_~`>#\s]+")
 
 
-class Titles:
+class SessionTitles:
     """Which sessions a person has renamed: `retitled` of the turns in the session's thread."""
 
     def __init__(self, pool: Pool) -> None:

@@ -20,15 +20,15 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.home.queries import HomeReading
+from bot.home.queries import HomeQueries
 from bot.home.view_state import Opened, note_in_use, note_opened, note_shown, read_opened
 from bot.locale import Language
 from bot.logs import fault
 from bot.queue.queue import HOMES, Queue
-from bot.slack.client import SLACK_FAULTS, error_code, patiently
+from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 from bot.slack.rate_limits import HOMES as HOMES_BUDGET
-from bot.slack.rate_limits import Budgets
-from bot.users.profiles import People
+from bot.slack.rate_limits import RateLimits
+from bot.users.profiles import Profiles
 from bot.users.settings import read_settings
 from bot.views.blocks import Block, Payload
 from bot.views.home import HomePage, Where, home_view
@@ -59,7 +59,7 @@ _IN_VAIN = frozenset(
 )
 
 
-class Homes:
+class HomePublisher:
     """Every person's own Home; nobody else sees it."""
 
     def __init__(
@@ -67,15 +67,15 @@ class Homes:
         pool: Pool,
         queue: Queue,
         client: AsyncWebClient,
-        people: People,
-        reading: HomeReading,
+        people: Profiles,
+        reading: HomeQueries,
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._client = client
         self._people = people
         self._reading = reading
-        self._budgets = Budgets(pool)
+        self._budgets = RateLimits(pool)
 
     async def opened(self, person: Person, *, slack_hash: str) -> None:
         """Let a Home that was just opened be published; `slack_hash` names what Slack shows now."""
@@ -137,7 +137,7 @@ class Homes:
     async def say_above(self, person: Person, view: Mapping[str, Any], said: Payload) -> None:
         """Publish what a Home shows, `view`, with `said` at its top; nothing is looked up."""
         again = home_saying(view, said["blocks"])
-        await patiently(
+        await retry_on_rate_limit(
             lambda: self._client.views_publish(user_id=person.user_id, view=again),
             seconds=_CLICK_SECONDS,
         )
@@ -196,7 +196,7 @@ class Homes:
         if seconds is None:
             await asyncio.sleep(wait)
         try:
-            answer = await patiently(
+            answer = await retry_on_rate_limit(
                 lambda: self._client.views_publish(user_id=person.user_id, view=view, **more),
                 seconds=60.0 if seconds is None else seconds,
             )

@@ -7,10 +7,10 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from bot.config import Settings
-from bot.memories.actions import OwnMemories
+from bot.memories.actions import MemoryActions
 from bot.slack.permalinks import Permalinks, last_place
 from bot.types import PersonSettings
-from bot.users.access import Admission
+from bot.users.access import AccessControl
 from bot.users.incognito import read_incognito
 from bot.users.policies import Policies
 from bot.views.home import Flow, HomePage, Keeping, Where
@@ -30,17 +30,17 @@ from memory import (
 )
 
 
-class HomeReading:
+class HomeQueries:
     """Reads for one person at a time: their own rows only."""
 
     def __init__(
         self,
         pool: Pool,
-        own: OwnMemories,
+        own: MemoryActions,
         links: Permalinks,
         settings: Settings,
         policies: Policies,
-        admission: Admission,
+        admission: AccessControl,
     ) -> None:
         self._pool = pool
         self._own = own

@@ -13,9 +13,9 @@ from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.types import DIRECT, ConsentMode
-from bot.users.access import Admission
+from bot.users.access import AccessControl
 from bot.users.incognito import is_on
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from bot.users.settings import read_settings
 from bot.views.suggestions import Suggestion, names_memories, suggested_prompts
 from memory import Person, Pool, list_memories, person_transaction, transaction
@@ -26,7 +26,7 @@ SUGGEST = "suggest_prompts"
 _ACK_WAIT_SECONDS = 2.0
 
 
-class Suggesting:
+class SuggestedPrompts:
     """``assistant.threads.setSuggestedPrompts`` for the Messages tab: nothing is posted."""
 
     def __init__(
@@ -34,10 +34,10 @@ class Suggesting:
         pool: Pool,
         queue: Queue,
         client: AsyncWebClient,
-        people: People,
+        people: Profiles,
         *,
         consent: ConsentMode,
-        admission: Admission | None = None,
+        admission: AccessControl | None = None,
     ) -> None:
         self._pool = pool
         self._queue = queue

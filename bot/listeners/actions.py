@@ -12,11 +12,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
-from bot.memories.actions import OwnMemories
-from bot.memories.adding import Adding
-from bot.memories.controls import Controls
-from bot.memories.exporting import Exporting
-from bot.memories.forget_period import PeriodForgetting
+from bot.memories.actions import MemoryActions
+from bot.memories.adding import MemoryAdder
+from bot.memories.controls import MemoryControls
+from bot.memories.exporting import Exporter
+from bot.memories.forget_period import PeriodForgetter
 from bot.memories.modals import Modals
 from bot.slack.ephemeral import Work
 from bot.views.blocks import Payload
@@ -46,11 +46,11 @@ from memory import Person
 def register(
     app: AsyncApp,
     *,
-    own: OwnMemories,
-    adding: Adding,
-    controls: Controls,
-    periods: PeriodForgetting,
-    exporting: Exporting,
+    own: MemoryActions,
+    adding: MemoryAdder,
+    controls: MemoryControls,
+    periods: PeriodForgetter,
+    exporting: Exporter,
     modals: Modals,
     answers: PrivateAnswers,
 ) -> None:

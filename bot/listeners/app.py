@@ -19,14 +19,14 @@ from bot.listeners.change_events import Changes
 from bot.listeners.intake import CheckedApp, Malformed
 from bot.listeners.privately import PrivateAnswers
 from bot.logs import fault
-from bot.memories.actions import OwnMemories
-from bot.memories.audience_proposals import Placing
-from bot.memories.commands import OwnCommands
-from bot.memories.controls import Controls
-from bot.memories.exporting import Exporting
-from bot.memories.forget_period import PeriodForgetting
+from bot.memories.actions import MemoryActions
+from bot.memories.audience_proposals import AudienceProposals
+from bot.memories.commands import SlashCommands
+from bot.memories.controls import MemoryControls
+from bot.memories.exporting import Exporter
+from bot.memories.forget_period import PeriodForgetter
 from bot.memories.modals import Modals
-from bot.memories.recall_preview import Previews
+from bot.memories.recall_preview import RecallPreviews
 from bot.slack.payloads import UNREADABLE
 from memory import InvalidNamespace, OutcomeUnknown
 
@@ -39,15 +39,15 @@ def create_app(
     identity: AuthorizeResult,
     inbox: Inbox,
     changes: Changes,
-    own: OwnMemories,
-    own_commands: OwnCommands,
-    periods: PeriodForgetting,
+    own: MemoryActions,
+    own_commands: SlashCommands,
+    periods: PeriodForgetter,
     answers: PrivateAnswers,
-    controls: Controls,
-    exporting: Exporting,
+    controls: MemoryControls,
+    exporting: Exporter,
     modals: Modals,
-    previews: Previews,
-    placing: Placing,
+    previews: RecallPreviews,
+    placing: AudienceProposals,
 ) -> CheckedApp:
     """Return the app with every listener of manifest.yml.
 

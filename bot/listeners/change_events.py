@@ -10,14 +10,14 @@ from typing import Any, TypeAlias
 from bot.conversation.inbox import Inbox
 from bot.conversation.turns import Turns
 from bot.delivery.sessions import Sessions
-from bot.home.publisher import Homes
-from bot.home.suggested_prompts import Suggesting
-from bot.pipeline.tools.viewing import Viewing
+from bot.home.publisher import HomePublisher
+from bot.home.suggested_prompts import SuggestedPrompts
+from bot.pipeline.tools.viewing import ViewedChannels
 from bot.slack.audiences import Audiences
 from bot.slack.messages import found_message, installation_team
 from bot.slack.text import plain, storable, typed
 from bot.users.offboarding import Offboarding
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from bot.users.workspaces import Workspaces
 from memory import Person
 
@@ -52,10 +52,10 @@ class Changes:
         inbox: Inbox,
         turns: Turns,
         audiences: Audiences,
-        people: People,
-        suggesting: Suggesting,
-        viewing: Viewing,
-        homes: Homes,
+        people: Profiles,
+        suggesting: SuggestedPrompts,
+        viewing: ViewedChannels,
+        homes: HomePublisher,
         workspaces: Workspaces,
         offboarding: Offboarding,
         sessions: Sessions,

@@ -12,9 +12,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language, say
-from bot.memories.audience_proposals import Placing
-from bot.memories.changes import OwnChanges
-from bot.memories.recall_preview import Previews
+from bot.memories.audience_proposals import AudienceProposals
+from bot.memories.changes import ChangeHistory
+from bot.memories.recall_preview import RecallPreviews
 from bot.views.audience_proposals import MOVE_ACTION
 from bot.views.audiences import sentence_view
 from bot.views.blocks import Payload, private
@@ -32,9 +32,9 @@ Deed: TypeAlias = Callable[[Person, str], Awaitable[str | None]]
 def register(
     app: AsyncApp,
     *,
-    changes: OwnChanges,
-    previews: Previews,
-    placing: Placing,
+    changes: ChangeHistory,
+    previews: RecallPreviews,
+    placing: AudienceProposals,
     answers: PrivateAnswers,
 ) -> None:
     """Register these buttons, in messages and in modals alike.

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.listeners.modals import open_and_fill
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import Language
-from bot.memories.commands import Answer, OwnCommands
+from bot.memories.commands import Answer, SlashCommands
 from bot.memories.modals import Modals
 from bot.slack.text import storable
 from bot.views.blocks import Payload
@@ -22,7 +22,7 @@ COMMANDS = ("/memories", "/forget")
 
 
 def register(
-    app: AsyncApp, *, commands: OwnCommands, modals: Modals, answers: PrivateAnswers
+    app: AsyncApp, *, commands: SlashCommands, modals: Modals, answers: PrivateAnswers
 ) -> None:
     """Register every command of manifest.yml."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
 from bot.listeners.privately import PrivateAnswers
-from bot.memories.controls import Controls
+from bot.memories.controls import MemoryControls
 from bot.views.home import Where, metadata_where, searched_words
 from bot.views.home.data import LANGUAGE_ACTION
 from bot.views.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_ACTION
@@ -18,7 +18,7 @@ from bot.views.home.memory_state import INCOGNITO_ACTION, PAUSE_ACTION
 from bot.views.home.position import SEARCH_ACTION
 
 
-def register(app: AsyncApp, *, controls: Controls, answers: PrivateAnswers) -> None:
+def register(app: AsyncApp, *, controls: MemoryControls, answers: PrivateAnswers) -> None:
     """Register them; the page is that of the person who clicked."""
 
     @app.action(SEARCH_ACTION)

@@ -12,12 +12,12 @@ from psycopg import OperationalError
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.home.publisher import Homes
+from bot.home.publisher import HomePublisher
 from bot.locale import Language, say
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code, patiently
+from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 from bot.slack.payloads import UNREADABLE
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from bot.views.audiences import sentence_view
 from bot.views.blocks import Block, Payload, private
 from bot.views.home import Where, metadata_where
@@ -67,7 +67,7 @@ def _log_failure(what: str, error: Exception) -> None:
 class PrivateAnswers:
     """What was acknowledged at once and is answered when it is done."""
 
-    def __init__(self, people: People, homes: Homes) -> None:
+    def __init__(self, people: Profiles, homes: HomePublisher) -> None:
         self._people = people
         self._homes = homes
         self._underway = 0
@@ -113,7 +113,7 @@ class PrivateAnswers:
                 await self._homes.in_use(person)
             await emptied
             try:
-                await patiently(lambda: client.views_update(view_id=view_id, view=view))
+                await retry_on_rate_limit(lambda: client.views_update(view_id=view_id, view=view))
             except SLACK_FAULTS as error:
                 # Closed meanwhile: there is nobody to show it to.
                 if error_code(error) != "not_found":

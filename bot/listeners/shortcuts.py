@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.modals import open_and_fill
 from bot.listeners.privately import PrivateAnswers
-from bot.memories.adding import Adding
+from bot.memories.adding import MemoryAdder
 from bot.memories.modals import Modals
 from bot.views.modal_triggers import MY_MEMORIES
 
@@ -18,7 +18,9 @@ REMEMBER_THIS = "remember_this"
 SHORTCUTS = {REMEMBER_THIS: "message", MY_MEMORIES: "global"}
 
 
-def register(app: AsyncApp, *, adding: Adding, modals: Modals, answers: PrivateAnswers) -> None:
+def register(
+    app: AsyncApp, *, adding: MemoryAdder, modals: Modals, answers: PrivateAnswers
+) -> None:
     """Register every shortcut of manifest.yml."""
 
     @app.message_shortcut(REMEMBER_THIS)

@@ -47,7 +47,7 @@ _SIMILAR = 5
 FORGETTING_SECONDS = 60.0
 
 
-class OwnMemories:
+class MemoryActions:
     """Each answer is for the person alone and covers their own memories only."""
 
     def __init__(

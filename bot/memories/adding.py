@@ -17,8 +17,8 @@ from bot.memories.changes import HISTORY
 from bot.slack.audiences import Audiences
 from bot.slack.text import storable, typed
 from bot.types import ConsentMode, PersonSettings
-from bot.users.access import Admission
-from bot.users.quotas import Shares
+from bot.users.access import AccessControl
+from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
 from bot.views.blocks import Payload, private
 from bot.views.memory_state import off_line
@@ -75,7 +75,7 @@ _VERDICTS = frozenset[Reason](
 )
 
 
-class Adding:
+class MemoryAdder:
     """Stores what the person said, in the audience where they said it.
 
     Requests and model tokens count against the quotas in `shares`.
@@ -90,8 +90,8 @@ class Adding:
         *,
         schemas: Sequence[type[BaseModel]] = SCHEMAS,
         consent: ConsentMode,
-        admission: Admission | None = None,
-        shares: Shares | None = None,
+        admission: AccessControl | None = None,
+        shares: Quotas | None = None,
     ) -> None:
         self._pool = pool
         self._embedder = embedder

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 Where: TypeAlias = Literal["here", "everywhere", "direct_messages"]
 
 
-class Placing:
+class AudienceProposals:
     """Each answer is for the person alone and covers their own memories only."""
 
     def __init__(self, pool: Pool, embedder: Embedder, audiences: Audiences) -> None:

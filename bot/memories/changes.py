@@ -38,7 +38,7 @@ HOME = "home"
 _ANSWERS: Mapping[str, Literal["yes", "no", "both"]] = {"yes": "yes", "no": "no", "both": "both"}
 
 
-class OwnChanges:
+class ChangeHistory:
     """Each answer is for the person alone and covers their own memories only."""
 
     def __init__(

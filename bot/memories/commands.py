@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from bot.locale import Language, say
-from bot.memories.actions import OwnMemories
-from bot.memories.adding import Adding
-from bot.memories.controls import Controls
-from bot.memories.forget_period import PeriodForgetting
+from bot.memories.actions import MemoryActions
+from bot.memories.adding import MemoryAdder
+from bot.memories.controls import MemoryControls
+from bot.memories.forget_period import PeriodForgetter
 from bot.slack.text import plain
 from bot.views.blocks import Payload, escaped, note, private, section
 from bot.views.subcommands import (
@@ -27,7 +27,7 @@ from memory import Person, folded
 Answer: TypeAlias = Callable[[Person, Language, str, str], Awaitable[Payload]]
 
 
-class OwnCommands:
+class SlashCommands:
     """Each answer is for the person alone.
 
     `more` are answers to further uses of `MEMORIES` in `bot.views.subcommands`, by name; `offers`
@@ -36,10 +36,10 @@ class OwnCommands:
 
     def __init__(
         self,
-        own: OwnMemories,
-        controls: Controls,
-        adding: Adding,
-        periods: PeriodForgetting,
+        own: MemoryActions,
+        controls: MemoryControls,
+        adding: MemoryAdder,
+        periods: PeriodForgetter,
         *,
         more: Mapping[str, Answer] | None = None,
         offers: Mapping[str, Answer] | None = None,

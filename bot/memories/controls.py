@@ -17,10 +17,10 @@ from bot.locale import Language, say
 from bot.memories.tool_undo import UndoableChanges
 from bot.slack.messages import Message
 from bot.types import DIRECT, ConsentMode, Off, PersonSettings
-from bot.users.access import Admission
+from bot.users.access import AccessControl
 from bot.users.incognito import EVERYWHERE, is_direct, is_on, scopes, switch_off, switch_on
-from bot.users.profiles import People
-from bot.users.settings import choose, decide, pause, read_settings, read_standing, resume
+from bot.users.profiles import Profiles
+from bot.users.settings import choose, decide, pause, read_memory_state, read_settings, resume
 from bot.views.audiences import sentence_view
 from bot.views.blocks import Payload, escaped, private
 from bot.views.edited import payload_view
@@ -43,17 +43,17 @@ log = logging.getLogger(__name__)
 _PAUSES = ("hour", "tomorrow", "open")
 
 
-class Controls:
+class MemoryControls:
     """Each change is one transaction, during which nothing of the person is being written."""
 
     def __init__(
         self,
         pool: Pool,
-        people: People,
+        people: Profiles,
         form_waiting: FormWaiting,
         *,
         consent: ConsentMode,
-        admission: Admission | None = None,
+        admission: AccessControl | None = None,
     ) -> None:
         self._pool = pool
         self._people = people
@@ -158,9 +158,11 @@ class Controls:
 
     async def permits(self, connection: AsyncConnection[DictRow], message: Message) -> bool:
         """Say whether something of a message may be written, in the transaction that writes."""
-        standing = await read_standing(connection, message, self._consent)
+        memory_state = await read_memory_state(connection, message, self._consent)
         # Without its turn the person has been erased while it was being answered.
-        return standing.off is None and standing.kept and await has_turn(connection, message)
+        return (
+            memory_state.off is None and memory_state.kept and await has_turn(connection, message)
+        )
 
     # --- what the person is told ----------------------------------------------------------
 

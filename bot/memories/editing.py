@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from bot.locale import Language, say
-from bot.memories.actions import OwnMemories
+from bot.memories.actions import MemoryActions
 from bot.slack.audiences import Audiences
 from bot.views.audiences import Chosen, place_form, read_place, sentence_view
 from bot.views.edited import changed_view, forget_form, payload_view
@@ -38,7 +38,7 @@ from memory import (
 log = logging.getLogger(__name__)
 
 
-class Editing:
+class MemoryEditor:
     """Modals about one memory of the person who opened them."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Editing:
         pool: Pool,
         embedder: Embedder,
         audiences: Audiences,
-        own: OwnMemories,
+        own: MemoryActions,
         *,
         schemas: Sequence[type[BaseModel]],
     ) -> None:

@@ -14,7 +14,7 @@ from bot.logs import fault
 from bot.memories.person_data import erase_person
 from bot.memories.slack_deletions import direct_message_with
 from bot.slack.client import SLACK_FAULTS, error_code
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from bot.views.erasing import erase_form, erased_view, typed_word, wants_messages
 from bot.views.views import View, language_of_view
 from memory import Person, Pool, impatiently
@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 _DATABASE_SECONDS = 30.0
 
 
-class Erasing:
+class PersonEraser:
     """What `kioku erase` does for an operator, done by the person."""
 
-    def __init__(self, pool: Pool, people: People, client: AsyncWebClient) -> None:
+    def __init__(self, pool: Pool, people: Profiles, client: AsyncWebClient) -> None:
         self._pool = pool
         self._people = people
         self._client = client

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _DATABASE_SECONDS = 30.0
 
 
-class Exporting:
+class Exporter:
     """The file goes to the person's direct messages with the app, wherever they ask for it."""
 
     def __init__(self, pool: Pool, files: SlackFiles, settings: Settings) -> None:

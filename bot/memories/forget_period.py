@@ -11,7 +11,7 @@ from bot.conversation.history import latest_thread, messages_in, take_away
 from bot.conversation.periods import Period, told_in
 from bot.locale import Language, say
 from bot.memories.actions import FORGETTING_SECONDS
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from bot.views.blocks import Payload, private
 from bot.views.forgetting import forget_period_question, forgotten_already, forgotten_notice
 from bot.views.memories import numbered
@@ -29,14 +29,14 @@ from memory import (
 log = logging.getLogger(__name__)
 
 
-class PeriodForgetting:
+class PeriodForgetter:
     """What was said in a period goes: its memories, its messages, and the replies that name them.
 
     What belongs to it is found anew when the person confirms.
     """
 
     def __init__(
-        self, pool: Pool, people: People, *, withdraw: Withdraw = withdraw_nothing
+        self, pool: Pool, people: Profiles, *, withdraw: Withdraw = withdraw_nothing
     ) -> None:
         self._pool = pool
         self._withdraw = withdraw

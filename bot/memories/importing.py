@@ -16,7 +16,7 @@ from bot.locale import Language, say
 from bot.slack.files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
 from bot.slack.text import storable
 from bot.types import ConsentMode, PersonSettings
-from bot.users.quotas import Shares
+from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
 from bot.views.audiences import sentence_view
 from bot.views.memory_state import off_line
@@ -61,7 +61,7 @@ _DATABASE_SECONDS = 60.0
 _VERDICT_SECONDS = 60.0
 
 
-class Importing:
+class Importer:
     """The modals of an import. Nothing is stored before the person has seen what would be.
 
     Nothing is kept between the modals either: the text stands in the second one, a file is read
@@ -77,7 +77,7 @@ class Importing:
         schemas: Sequence[type[BaseModel]] = SCHEMAS,
         consent: ConsentMode,
         verifier: Verifier | None = None,
-        shares: Shares | None = None,
+        shares: Quotas | None = None,
     ) -> None:
         self._pool = pool
         self._embedder = embedder

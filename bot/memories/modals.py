@@ -10,13 +10,13 @@ from pydantic import BaseModel
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language, say
-from bot.memories.actions import OwnMemories
-from bot.memories.changes import OwnChanges
-from bot.memories.controls import Controls
-from bot.memories.editing import Editing
-from bot.memories.erasing import Erasing
+from bot.memories.actions import MemoryActions
+from bot.memories.changes import ChangeHistory
+from bot.memories.controls import MemoryControls
+from bot.memories.editing import MemoryEditor
+from bot.memories.erasing import PersonEraser
 from bot.memories.feedback import Feedback
-from bot.memories.importing import Importing
+from bot.memories.importing import Importer
 from bot.memories.memories_used import UsedMemories
 from bot.notices.change_notices import ChangeNotices
 from bot.slack.audiences import Audiences
@@ -46,19 +46,19 @@ def create_modals(
     embedder: Embedder,
     client: AsyncWebClient,
     audiences: Audiences,
-    own: OwnMemories,
+    own: MemoryActions,
     notices: ChangeNotices,
-    controls: Controls,
-    importing: Importing,
-    erasing: Erasing,
+    controls: MemoryControls,
+    importing: Importer,
+    erasing: PersonEraser,
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
 ) -> Modals:
     """Return the modals; `schemas` are the kinds that can be edited and added."""
     links = Permalinks(client)
     return Modals(
-        editing=Editing(pool, embedder, audiences, own, schemas=schemas),
-        changes=OwnChanges(pool, embedder, notices, links),
+        editing=MemoryEditor(pool, embedder, audiences, own, schemas=schemas),
+        changes=ChangeHistory(pool, embedder, notices, links),
         used=UsedMemories(pool, links),
         controls=controls,
         importing=importing,
@@ -72,13 +72,13 @@ def create_modals(
 class Modals:
     """Fills opened modals; every answer covers the person's own memories only."""
 
-    editing: Editing
-    changes: OwnChanges
+    editing: MemoryEditor
+    changes: ChangeHistory
     used: UsedMemories
-    controls: Controls
-    importing: Importing
-    erasing: Erasing
-    own: OwnMemories
+    controls: MemoryControls
+    importing: Importer
+    erasing: PersonEraser
+    own: MemoryActions
     feedback: Feedback
 
     async def content(self, body: Mapping[str, Any], person: Person, language: Language) -> View:

@@ -14,7 +14,7 @@ _MENTIONED = re.compile(r"<#([A-Z0-9]+)(?:\|[^<>]*)?>")
 _ALL = 100_000
 
 
-class Previews:
+class RecallPreviews:
     """The view of a conversation, recalled by the very code that a reply there recalls by."""
 
     def __init__(

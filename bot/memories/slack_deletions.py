@@ -19,8 +19,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.locale import Language, say
 from bot.logs import fault
 from bot.queue.queue import LEARNING, Queue
-from bot.slack.client import NOTICE_METADATA, SLACK_FAULTS, error_code, patiently, retry_after
-from bot.slack.rate_limits import DELETE, Budgets
+from bot.slack.client import (
+    NOTICE_METADATA,
+    SLACK_FAULTS,
+    error_code,
+    retry_after,
+    retry_on_rate_limit,
+)
+from bot.slack.rate_limits import DELETE, RateLimits
 from memory import Person, Pool, transaction
 
 log = logging.getLogger(__name__)
@@ -97,7 +103,7 @@ async def direct_message_with(client: AsyncWebClient, user: str) -> str | None:
     cursor = ""
     while True:
         following = cursor
-        answer = await patiently(
+        answer = await retry_on_rate_limit(
             lambda: client.users_conversations(types="im", limit=_LISTED, cursor=following or None)  # noqa: B023 - awaited in this round
         )
         for channel in answer.get("channels") or []:
@@ -116,7 +122,7 @@ class SlackDeletions:
         self._queue = queue
         self._client = client
         self._bot_user_id = bot_user_id
-        self._budgets = Budgets(pool)
+        self._budgets = RateLimits(pool)
 
     async def work(self, team: str, erasure: str) -> None:
         """Delete as much as Slack allows now, and leave the rest to another job.

@@ -26,7 +26,7 @@ from bot.locale import Language, say
 from bot.slack.messages import Message
 from bot.types import ConsentMode, PersonSettings
 from bot.users.incognito import add_span, take_back_span
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from bot.users.settings import add_pause, choose, read_settings, take_back_pause
 from bot.views.blocks import Payload, private
 from bot.views.time_forms import may_end_pause
@@ -70,7 +70,7 @@ class UndoableChanges:
     """Makes changes and takes them back; each is one transaction of the person."""
 
     def __init__(
-        self, pool: Pool, people: People, form_waiting: FormWaiting, *, consent: ConsentMode
+        self, pool: Pool, people: Profiles, form_waiting: FormWaiting, *, consent: ConsentMode
     ) -> None:
         self._pool = pool
         self._people = people

@@ -15,10 +15,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.notices.notice_messages import Later, NoticePlaces
+from bot.notices.notice_messages import Later, NoticeMessages
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import API_TEAM
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from bot.views.notices import Told, notice_payload
 from memory import (
     Memory,
@@ -39,11 +39,11 @@ class ChangeNotices:
     """The `change_notices` table, and what is shown of it."""
 
     def __init__(
-        self, pool: Pool, queue: Queue, client: AsyncWebClient, people: People, *, stand_in: bool
+        self, pool: Pool, queue: Queue, client: AsyncWebClient, people: Profiles, *, stand_in: bool
     ) -> None:
         self._pool = pool
         self._queue = queue
-        self._places = NoticePlaces(pool, client, stand_in=stand_in)
+        self._places = NoticeMessages(pool, client, stand_in=stand_in)
         self._people = people
 
     async def announce(

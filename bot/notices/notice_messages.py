@@ -12,9 +12,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.delivery.outbox import turn_metadata
-from bot.slack.client import error_code, patiently
+from bot.slack.client import error_code, retry_on_rate_limit
 from bot.slack.ephemeral import ephemeral_thread
-from bot.slack.rate_limits import UPDATE, Budgets
+from bot.slack.rate_limits import UPDATE, RateLimits
 from bot.slack.text import has_unlinked
 from bot.types import MemoryState, PersonSettings
 from bot.views.blocks import Block, Payload
@@ -50,7 +50,7 @@ _NOWHERE = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldTurn:
+class NotifiedTurn:
     """The turn a notice belongs to; `text` is its reply where one message holds all of it."""
 
     id: UUID
@@ -83,25 +83,25 @@ class Later(Exception):
     """Slack's limits leave no room for a notice now: show it later."""
 
 
-class NoticePlaces:
+class NoticeMessages:
     """Reads the turns that notices belong to, and puts notices where they can stand."""
 
     def __init__(self, pool: Pool, client: AsyncWebClient, *, stand_in: bool) -> None:
         self._pool = pool
         self._client = client
-        self._budgets = Budgets(pool)
+        self._budgets = RateLimits(pool)
         self._stand_in = stand_in
 
-    async def of_notice(self, person: Person, notice: str) -> ToldTurn | None:
+    async def of_notice(self, person: Person, notice: str) -> NotifiedTurn | None:
         """Return the turn a notice belongs to, if it is still there."""
         of_notice = "id = (SELECT turn_id FROM change_notices WHERE id = %s)"
         return await self._turn(person, of_notice, notice)
 
-    async def of_id(self, person: Person, turn: str) -> ToldTurn | None:
+    async def of_id(self, person: Person, turn: str) -> NotifiedTurn | None:
         """Return a turn, if it is still there."""
         return await self._turn(person, "id = %s", turn)
 
-    async def _turn(self, person: Person, condition: str, name: str) -> ToldTurn | None:
+    async def _turn(self, person: Person, condition: str, name: str) -> NotifiedTurn | None:
         async with person_transaction(self._pool, person) as connection:
             found = await connection.execute(
                 "SELECT id, channel_id, thread, audience, reply_ts, reply, recalled, EXISTS (SELECT"
@@ -118,7 +118,7 @@ class NoticePlaces:
         if row is None:
             return None
         posted = row["reply_ts"]
-        return ToldTurn(
+        return NotifiedTurn(
             id=row["id"],
             channel=row["channel_id"],
             thread_ts=row["thread"].split(".", 2)[2],
@@ -140,7 +140,7 @@ class NoticePlaces:
     async def below_reply(
         self,
         person: Person,
-        turn: ToldTurn,
+        turn: NotifiedTurn,
         settings: PersonSettings,
         told: Told,
         *,
@@ -160,7 +160,7 @@ class NoticePlaces:
                 await asyncio.sleep(await self._budgets.reserve(person.team_id, UPDATE))
             elif not await self._budgets.take_spare(person.team_id, UPDATE):
                 raise Later
-            await patiently(
+            await retry_on_rate_limit(
                 lambda: self._client.chat_update(
                     channel=turn.channel,
                     ts=turn.reply_ts,
@@ -177,7 +177,7 @@ class NoticePlaces:
         return True
 
     async def _reply(
-        self, turn: ToldTurn, settings: PersonSettings, told: Told
+        self, turn: NotifiedTurn, settings: PersonSettings, told: Told
     ) -> tuple[str, list[Block]]:
         """Return a reply's last message as it is to be, its text and blocks; none if it is gone."""
         language = settings.reads(turn.text or "")
@@ -194,7 +194,7 @@ class NoticePlaces:
         below = footer(
             language,
             stand_in=self._stand_in,
-            standing=MemoryState(settings=PersonSettings()) if turn.introduces else None,
+            memory_state=MemoryState(settings=PersonSettings()) if turn.introduces else None,
             drew_on=drew_on,
             rates=turn.id if turn.rates else None,
             unlinked=has_unlinked(text),
@@ -204,9 +204,9 @@ class NoticePlaces:
         )
         return fallback(text), message_blocks(text, below)
 
-    async def _standing_there(self, turn: ToldTurn) -> dict[str, Any]:
+    async def _standing_there(self, turn: NotifiedTurn) -> dict[str, Any]:
         """Return the message as Slack has it: its text was forgotten here, or is only a part."""
-        answer = await patiently(
+        answer = await retry_on_rate_limit(
             lambda: self._client.conversations_replies(
                 channel=turn.channel,
                 ts=turn.thread_ts,
@@ -219,13 +219,13 @@ class NoticePlaces:
         found = [m for m in answer.get("messages") or [] if m.get("ts") == turn.reply_ts]
         return dict(found[0]) if found else {}
 
-    async def alone(self, person: Person, turn: ToldTurn, payload: Payload) -> None:
+    async def alone(self, person: Person, turn: NotifiedTurn, payload: Payload) -> None:
         """Show a notice to the turn's person alone, in its thread if that has a reply.
 
         Each call shows it once.
         """
         try:
-            await patiently(
+            await retry_on_rate_limit(
                 lambda: self._client.chat_postEphemeral(
                     channel=turn.channel,
                     user=person.user_id,

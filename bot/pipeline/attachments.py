@@ -18,7 +18,7 @@ from bot.slack.client import (
     TURN_PATIENCE_SECONDS,
     error_code,
     is_passing,
-    patiently,
+    retry_on_rate_limit,
 )
 from bot.slack.files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
 from bot.slack.messages import Message
@@ -139,7 +139,7 @@ class Attachments:
 
     async def _of(self, message: Message, ts: str) -> list[dict[str, Any]]:
         try:
-            answer = await patiently(
+            answer = await retry_on_rate_limit(
                 lambda: self._client.conversations_replies(
                     channel=message.channel_id,
                     ts=message.thread_ts,
@@ -176,7 +176,7 @@ class Attachments:
         if file.get("file_access") != "check_file_info":
             return file
         try:
-            answer = await patiently(
+            answer = await retry_on_rate_limit(
                 lambda: self._client.files_info(file=str(file.get("id"))),
                 seconds=TURN_PATIENCE_SECONDS,
             )

@@ -11,13 +11,13 @@ from bot.conversation.inbox import THREAD_SETTING
 from bot.delivery.outbox import claimed, own_among
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, delete_message, error_code, patiently
+from bot.slack.client import SLACK_FAULTS, delete_message, error_code, retry_on_rate_limit
 from memory import Pool, measured, transaction
 
 log = logging.getLogger(__name__)
 
 
-class Withdrawals:
+class DeletedMessages:
     """Leaves nothing of a withdrawn message's answer, in Slack or in `turns`."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Withdrawals:
         if row["since"] is None:
             return []
         try:
-            answer = await patiently(
+            answer = await retry_on_rate_limit(
                 lambda: self._client.conversations_replies(
                     channel=row["channel_id"],
                     ts=thread_ts,

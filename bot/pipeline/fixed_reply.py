@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from bot.conversation.inbox import Waiting
+from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.turns import Intent, Outcome
 from bot.locale import say
-from bot.pipeline.turn import OpenOutlet, Parts
+from bot.pipeline.turn import OpenReplySink, TurnDependencies
 from bot.slack.text import plain, typed
 from memory import View
 
 
-class Telling:
+class FixedReplies:
     """One sentence, in the message where the answer would stand."""
 
-    def __init__(self, parts: Parts, open_outlet: OpenOutlet) -> None:
+    def __init__(self, parts: TurnDependencies, open_reply_sink: OpenReplySink) -> None:
         self._parts = parts
-        self._open_outlet = open_outlet
+        self._open_outlet = open_reply_sink
 
     async def instead(
         self,
-        waiting: Waiting,
+        waiting: ClaimedMessage,
         key: str,
         *,
         outcome: Outcome = "failed",
@@ -34,12 +34,12 @@ class Telling:
         await self._show(waiting, view, intent, key, values)
         await self._parts.turns.end(waiting, intent, view, outcome, reply=None)
 
-    async def meanwhile(self, waiting: Waiting, key: str) -> None:
+    async def meanwhile(self, waiting: ClaimedMessage, key: str) -> None:
         """Tell the person that their answer takes longer; it will replace this message."""
         view, intent = await self._begin(waiting, remember=True)
         await self._show(waiting, view, intent, key, {})
 
-    async def _begin(self, waiting: Waiting, *, remember: bool) -> tuple[View, Intent]:
+    async def _begin(self, waiting: ClaimedMessage, *, remember: bool) -> tuple[View, Intent]:
         parts, text = self._parts, waiting.message.text if remember else ""
         view = await parts.audiences.view(waiting.message)
         intent, _ = await parts.turns.begin(
@@ -52,7 +52,12 @@ class Telling:
         return view, intent
 
     async def _show(
-        self, waiting: Waiting, view: View, intent: Intent, key: str, values: dict[str, object]
+        self,
+        waiting: ClaimedMessage,
+        view: View,
+        intent: Intent,
+        key: str,
+        values: dict[str, object],
     ) -> None:
-        async with self._open_outlet(waiting, view, intent) as outlet:
-            await outlet.finish(say(await outlet.language(), key, **values))
+        async with self._open_outlet(waiting, view, intent) as sink:
+            await sink.finish(say(await sink.language(), key, **values))

@@ -18,7 +18,7 @@ from bot.conversation.turns import is_unformed, mark_formed, unformed, unformed_
 from bot.queue.queue import LEARNING, Queue
 from bot.slack.audiences import Audiences
 from bot.types import ConsentMode, PersonSettings
-from bot.users.quotas import Shares
+from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
 from memory import (
     Formed,
@@ -47,7 +47,7 @@ class _Overtaken(Exception):
     """The person forgot some of these words, or paused, while memories were formed of them."""
 
 
-class Learning:
+class FormationJobs:
     """Defers formation when a turn ends and runs it when the person has paused."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Learning:
         quiet_seconds: float,
         consent: ConsentMode = "notice",
         announce: Announce = announce_nothing,
-        shares: Shares | None = None,
+        shares: Quotas | None = None,
     ) -> None:
         self._pool = pool
         self._queue = queue

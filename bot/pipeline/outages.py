@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
-from bot.breaker.breaker import Breaker
-from bot.conversation.inbox import Inbox, Waiting
-from bot.pipeline.fixed_reply import Telling
+from bot.breaker.breaker import CircuitBreaker
+from bot.conversation.inbox import ClaimedMessage, Inbox
+from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.responses.errors import Cause
 
 log = logging.getLogger(__name__)
@@ -18,10 +18,10 @@ REFUSED_SECONDS = 120.0
 _DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
 
 
-class Outages:
+class ModelOutages:
     """Puts messages off and takes them up again."""
 
-    def __init__(self, inbox: Inbox, telling: Telling, breaker: Breaker) -> None:
+    def __init__(self, inbox: Inbox, telling: FixedReplies, breaker: CircuitBreaker) -> None:
         self._inbox = inbox
         self._telling = telling
         self._breaker = breaker
@@ -32,7 +32,7 @@ class Outages:
         """Say whether the model was just found away, so that it is not to be asked."""
         return self._breaker.open
 
-    async def begin(self, waiting: Waiting, cause: Cause) -> bool:
+    async def begin(self, waiting: ClaimedMessage, cause: Cause) -> bool:
         """Put a message off, and send its author a notice the first time.
 
         Returns True if nothing more is to be done for it: after `PATIENCE`, or when the model has
@@ -50,18 +50,18 @@ class Outages:
         await self._inbox.put_off(waiting, _DELAYS[min(waiting.spared, len(_DELAYS) - 1)])
         return False
 
-    async def hold(self, waiting: Waiting) -> None:
+    async def hold(self, waiting: ClaimedMessage) -> None:
         """Send the author of a message a notice that it waits behind another one of its thread."""
         await self._telling.meanwhile(waiting, "held_down")
         await self._inbox.hold(waiting)
 
-    async def answered(self, waiting: Waiting) -> None:
+    async def answered(self, waiting: ClaimedMessage) -> None:
         """Note that the model is there: what was put off here waits no more."""
         if self._others_wait or waiting.held_since is not None:
             self._others_wait = False
             await self._inbox.hurry()
 
-    async def _reason_to_give_up(self, waiting: Waiting) -> str | None:
+    async def _reason_to_give_up(self, waiting: ClaimedMessage) -> str | None:
         """Return the key of the sentence that ends a held message; None while it is to wait."""
         if waiting.held_since is not None and _age(waiting.held_since) > PATIENCE:
             return "held_too_long"

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 import openai
 
-from bot.breaker.breaker import Breaker
+from bot.breaker.breaker import CircuitBreaker
 from bot.logs import fault
 from bot.pipeline.links import Links
 from bot.pipeline.prompt import Prompt, estimated_tokens
-from bot.pipeline.responses.answer import OnTask, OnText, Written
+from bot.pipeline.responses.answer import Answer, OnTask, OnText
 from bot.pipeline.responses.errors import Cause, ReplyFailed, failure_of
 from bot.pipeline.responses.events import (
     Event,
@@ -91,7 +91,7 @@ class Replier:
         self._searches = searches
         self._link_hosts = link_hosts
         self._answer_seconds = answer_seconds
-        self.breaker = Breaker()
+        self.breaker = CircuitBreaker()
 
     @measured("model")
     async def reply(
@@ -121,7 +121,7 @@ class Replier:
             raise ReplyFailed("model_down")
         retries = 0 if again or self.breaker.probing else self._requests.retries
         try:
-            written = Written(Links(prompt.links, hosts=self._link_hosts), on_text, on_task)
+            written = Answer(Links(prompt.links, hosts=self._link_hosts), on_text, on_task)
             answer = self._answer(retries, person, prompt, written, toolbox, on_begun)
             reply = await _attended(answer, on_text)
         except (openai.OpenAIError, ReplyFailed) as error:
@@ -140,7 +140,7 @@ class Replier:
         retries: int,
         person: Person,
         prompt: Prompt,
-        written: Written,
+        written: Answer,
         toolbox: Toolbox | None,
         on_begun: Callable[[], None],
     ) -> Reply:
@@ -177,7 +177,7 @@ class Replier:
         person: Person,
         tools: Sequence[Mapping[str, Any]],
         toolbox: Toolbox | None,
-        written: Written,
+        written: Answer,
     ) -> str:
         """Run a tool call of the model and return its output."""
         identity, name, arguments = call["call_id"], call["name"], call["arguments"]
@@ -195,7 +195,7 @@ class Replier:
         return answer
 
     async def _searched(
-        self, identity: str, arguments: str, person: Person, written: Written
+        self, identity: str, arguments: str, person: Person, written: Answer
     ) -> str:
         query, identifier = query_in(arguments), _pseudonym(person)
         await written.task(identity, WEB_SEARCH, "in_progress", query)
@@ -214,7 +214,7 @@ class Replier:
         person: Person,
         conversation: list[Any],
         tools: Sequence[Mapping[str, Any]],
-        written: Written,
+        written: Answer,
         on_begun: Callable[[], None],
         deadline: float,
     ) -> list[Event]:
@@ -290,7 +290,7 @@ def _pseudonym(person: Person) -> str:
     return hashlib.sha256(person.scope.encode()).hexdigest()[:40]
 
 
-def _whole(written: Written, without_text: Cause = "model_empty") -> Reply:
+def _whole(written: Answer, without_text: Cause = "model_empty") -> Reply:
     reply = written.whole()
     if not reply.text.strip():
         raise ReplyFailed("model_policy" if reply.cut == "cut_filtered" else without_text)

@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.callbacks import Announce
 from bot.queue.queue import LEARNING, Queue
-from bot.slack.client import error_code, patiently
+from bot.slack.client import error_code, retry_on_rate_limit
 from bot.slack.text import storable, typed
 from memory import (
     Change,
@@ -153,7 +153,7 @@ class Sources:
 
     async def _words_now(self, channel: str, ts: str, root: str) -> str:
         try:
-            answer = await patiently(
+            answer = await retry_on_rate_limit(
                 lambda: self._client.conversations_replies(
                     channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=10
                 )

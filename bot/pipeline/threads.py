@@ -16,7 +16,7 @@ from bot.slack.client import (
     TURN_PATIENCE_SECONDS,
     error_code,
     is_passing,
-    patiently,
+    retry_on_rate_limit,
 )
 from bot.slack.messages import Message
 from bot.slack.text import plain, storable
@@ -91,7 +91,7 @@ async def read_thread(
 async def _page(
     client: AsyncWebClient, message: Message, cursor: str
 ) -> tuple[Sequence[Mapping[str, Any]], str]:
-    answer = await patiently(
+    answer = await retry_on_rate_limit(
         lambda: client.conversations_replies(
             channel=message.channel_id,
             ts=message.thread_ts,

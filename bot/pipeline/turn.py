@@ -13,9 +13,9 @@ from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.inbox import Waiting
+from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped
-from bot.conversation.turns import Context, Intent, Made, Outcome, Turns, final_question
+from bot.conversation.turns import Context, Intent, Outcome, ReplyMetrics, Turns, final_question
 from bot.locale import Language, say
 from bot.pipeline.attachments import Attached, Attachments, unseen_lines
 from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
@@ -32,7 +32,7 @@ from bot.views.reply import Note, noted, reply_text
 from memory import Embedder, Memory, Pool, Recalled, View, credential_kinds, recall_memories, step
 
 
-class Outlet(Protocol):
+class ReplySink(Protocol):
     """Where an answer goes: a Slack thread, or an HTTP response."""
 
     interactive: bool
@@ -72,11 +72,11 @@ class Outlet(Protocol):
         """Show the person, and nobody else, what these bring; they decide."""
 
 
-OpenOutlet: TypeAlias = Callable[[Waiting, View, Intent], Outlet]
+OpenReplySink: TypeAlias = Callable[[ClaimedMessage, View, Intent], ReplySink]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class TurnDependencies:
     """What a turn is made with."""
 
     pool: Pool
@@ -90,11 +90,13 @@ class Parts:
     attachments: Attachments
 
 
-def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, Any]:
-    """Return the turn as a LangGraph entrypoint: a `Waiting` in, its `Outcome` out."""
+def create_turn(
+    parts: TurnDependencies, open_reply_sink: OpenReplySink
+) -> Pregel[Any, Any, Any, Any]:
+    """Return the turn as a LangGraph entrypoint: a `ClaimedMessage` in, its `Outcome` out."""
 
     @entrypoint()
-    async def turn(waiting: Waiting) -> Outcome:
+    async def turn(waiting: ClaimedMessage) -> Outcome:
         message, began = waiting.message, time.monotonic()
         question = plain(message.text, parts.bot_user_id)
         words = typed(message.text, parts.bot_user_id)
@@ -112,21 +114,21 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
         recalled: Sequence[str] = ()
         tools: Toolbox | None = None
         note: Note | None = None
-        made: Made | None = None
-        async with open_outlet(waiting, view, intent) as outlet:
+        made: ReplyMetrics | None = None
+        async with open_reply_sink(waiting, view, intent) as sink:
             files = await parts.attachments.read(
                 message, earlier=latest_with_files(context.exchanges, message)
             )
             if question or any(file.content and not file.earlier for file in files):
                 prompt = await _prompt(parts, waiting, view, intent, context, question, files)
                 recalled = [memory.reference for memory in prompt.memories]
-                if outlet.interactive:
+                if sink.interactive:
                     asked_before = _question_before(context, message)
                     tools = parts.tools(waiting, view, intent, intent.words, asked_before)
-                answered = await _answer(parts, waiting, prompt, outlet, tools)
+                answered = await _answer(parts, waiting, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text
                 if answered.whole:
-                    made = Made(
+                    made = ReplyMetrics(
                         model=parts.replier.model,
                         milliseconds=round((time.monotonic() - began) * 1000),
                     )
@@ -134,17 +136,17 @@ def create_turn(parts: Parts, open_outlet: OpenOutlet) -> Pregel[Any, Any, Any, 
                     recalled = list(dict.fromkeys([*recalled, *tools.recalled]))
                 if outcome == "answered":
                     text = await _told_unseen(
-                        outlet, text, answered.files, thread_unread=prompt.thread_unread
+                        sink, text, answered.files, thread_unread=prompt.thread_unread
                     )
                 note = _note(outcome, prompt)
-                left_out = credential_kinds(intent.removed) if intent.standing.kept else ()
-                shown = noted(await outlet.language(), text, note, left_out)
+                left_out = credential_kinds(intent.removed) if intent.memory_state.kept else ()
+                shown = noted(await sink.language(), text, note, left_out)
                 drew_on = bool(recalled) and outcome != "failed"
-                await outlet.finish(shown, drew_on=drew_on, rates=made is not None)
-                await outlet.show(tools.shown if tools else ())
+                await sink.finish(shown, drew_on=drew_on, rates=made is not None)
+                await sink.show(tools.shown if tools else ())
             else:
-                outcome, text = "answered", await _nothing_asked(outlet, files)
-                await outlet.finish(text)
+                outcome, text = "answered", await _nothing_asked(sink, files)
+                await sink.finish(text)
         await parts.turns.end(
             waiting,
             intent,
@@ -173,15 +175,15 @@ def _note(outcome: Outcome, prompt: Prompt) -> Note | None:
     return "newest_only" if outcome == "answered" and prompt.newest_only else None
 
 
-async def _nothing_asked(outlet: Outlet, files: Sequence[Attached]) -> str:
-    told = await _told_unseen(outlet, "", files)
-    return told or say(await outlet.language(), "nothing_said")
+async def _nothing_asked(sink: ReplySink, files: Sequence[Attached]) -> str:
+    told = await _told_unseen(sink, "", files)
+    return told or say(await sink.language(), "nothing_said")
 
 
 async def _told_unseen(
-    outlet: Outlet, text: str, files: Sequence[Attached], *, thread_unread: bool = False
+    sink: ReplySink, text: str, files: Sequence[Attached], *, thread_unread: bool = False
 ) -> str:
-    language = await outlet.language()
+    language = await sink.language()
     lines = unseen_lines(language, files)
     if thread_unread:
         lines.append(say(language, "thread_not_now"))
@@ -189,15 +191,15 @@ async def _told_unseen(
 
 
 async def _prompt(
-    parts: Parts,
-    waiting: Waiting,
+    parts: TurnDependencies,
+    waiting: ClaimedMessage,
     view: View,
     intent: Intent,
     context: Context,
     question: str,
     files: Sequence[Attached],
 ) -> Prompt:
-    message, off = waiting.message, intent.standing.off
+    message, off = waiting.message, intent.memory_state.off
     recalled, thread = await asyncio.gather(
         _recalled(parts, view, intent, context, question or FILES_ALONE),
         read_thread(parts.client, message, context, parts.bot_user_id, off=off),
@@ -214,7 +216,7 @@ async def _prompt(
             thread_unread=thread.unread,
             memory_off=off is not None,
             files=files,
-            now=datetime.now(intent.standing.settings.zone),
+            now=datetime.now(intent.memory_state.settings.zone),
         )
 
 
@@ -225,9 +227,9 @@ def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory
 
 
 async def _recalled(
-    parts: Parts, view: View, intent: Intent, context: Context, question: str
+    parts: TurnDependencies, view: View, intent: Intent, context: Context, question: str
 ) -> Recalled:
-    if intent.standing.off:
+    if intent.memory_state.off:
         return Recalled(memories=())
     return await recall_memories(parts.pool, parts.embedder, view, question, first=context.memories)
 
@@ -246,39 +248,43 @@ class _Answered:
 
 
 async def _answer(
-    parts: Parts, waiting: Waiting, prompt: Prompt, outlet: Outlet, tools: Toolbox | None
+    parts: TurnDependencies,
+    waiting: ClaimedMessage,
+    prompt: Prompt,
+    sink: ReplySink,
+    tools: Toolbox | None,
 ) -> _Answered:
 
     async def show(piece: str) -> None:
         # While the model is silent there is nothing to show, but Stop counts all the same.
-        await (outlet.write(piece) if piece else outlet.check())
+        await (sink.write(piece) if piece else sink.check())
 
     person = waiting.message.person
     try:
-        await outlet.check()
+        await sink.check()
         try:
             reply = await parts.replier.reply(
-                person, prompt, show, tools, outlet.expect, on_task=outlet.task
+                person, prompt, show, tools, sink.expect, on_task=sink.task
             )
         except ReplyFailed as failed:
             if prompt.shows_files and failed.may_be_files:
                 # Not every model reads images and PDFs, nor each of them.
                 prompt = prompt.without_files()
-            elif not (outlet.taken and failed.passes):
+            elif not (sink.taken and failed.passes):
                 raise
             # It broke off in the middle: ask once more, and put the whole in place of the half.
-            outlet.start_over()
+            sink.start_over()
             reply = await parts.replier.reply(
-                person, prompt, show, tools, on_task=outlet.task, again=True
+                person, prompt, show, tools, on_task=sink.task, again=True
             )
     except ReplyFailed as failed:
-        if failed.passes and outlet.patient:
+        if failed.passes and sink.patient:
             raise
-        outlet.start_over()
-        return _Answered(outcome="failed", text=say(await outlet.language(), failed.cause))
+        sink.start_over()
+        return _Answered(outcome="failed", text=say(await sink.language(), failed.cause))
     except Stopped:
-        note = say(await outlet.language(), "stopped")
-        return _Answered(outcome="stopped", text=f"{outlet.taken.rstrip()}\n\n{note}".strip())
-    text = reply_text(await outlet.language(), reply)
+        note = say(await sink.language(), "stopped")
+        return _Answered(outcome="stopped", text=f"{sink.taken.rstrip()}\n\n{note}".strip())
+    text = reply_text(await sink.language(), reply)
     whole = not reply.refused
     return _Answered(outcome="answered", text=text, whole=whole, files=prompt.files)

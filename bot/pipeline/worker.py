@@ -9,20 +9,20 @@ from typing import Any, Literal, TypeAlias
 
 from langgraph.pregel import Pregel
 
-from bot.conversation.inbox import MAX_FAILURES, Inbox, Waiting
+from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage, Inbox
 from bot.conversation.interruptions import Edited, Superseded, Withdrawn
 from bot.conversation.notice_throttle import Notices
 from bot.delivery.delivery import DeliveryFailed
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
-from bot.pipeline.deleted_messages import Withdrawals
-from bot.pipeline.fixed_reply import Telling
-from bot.pipeline.outages import Outages
+from bot.pipeline.deleted_messages import DeletedMessages
+from bot.pipeline.fixed_reply import FixedReplies
+from bot.pipeline.outages import ModelOutages
 from bot.pipeline.responses.errors import ReplyFailed
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Refusal
-from bot.users.access import Admission
-from bot.users.quotas import Shares, ShareUsedUp, UsedUp
+from bot.users.access import AccessControl
+from bot.users.quotas import ExhaustedQuota, QuotaExceeded, Quotas
 from memory import DM, is_away, measured
 
 log = logging.getLogger(__name__)
@@ -36,20 +36,20 @@ _AT_A_STRETCH_SECONDS = 5.0
 _DAY_SECONDS = 86_400.0
 
 
-class Answering:
+class ThreadWorker:
     """Answers what waits in a thread until nothing waits, or nothing can be answered just now."""
 
     def __init__(
         self,
         inbox: Inbox,
         turn: Pregel[Any, Any, Any, Any],
-        telling: Telling,
-        outages: Outages,
-        withdrawals: Withdrawals,
-        shares: Shares,
+        telling: FixedReplies,
+        outages: ModelOutages,
+        withdrawals: DeletedMessages,
+        shares: Quotas,
         notices: Notices,
         sessions: Sessions,
-        admission: Admission | None = None,
+        admission: AccessControl | None = None,
     ) -> None:
         self._inbox = inbox
         self._turn = turn
@@ -69,7 +69,7 @@ class Answering:
         wait. If a message waits for the model, the authors of those behind it get a notice, too.
         """
         end = asyncio.get_running_loop().time() + _AT_A_STRETCH_SECONDS
-        waiting: Waiting | None = None
+        waiting: ClaimedMessage | None = None
         try:
             while waiting := await self._inbox.next(thread):
                 ended = await self._answer(waiting)
@@ -96,7 +96,7 @@ class Answering:
             if await self._answer(waiting, behind=True) == "put_off":
                 return
 
-    async def _answer(self, waiting: Waiting, *, behind: bool = False) -> _End:
+    async def _answer(self, waiting: ClaimedMessage, *, behind: bool = False) -> _End:
         """Answer a message, or hold it and its thread until the model is back.
 
         `behind`: another message of the thread is held, so this one is held, too. The job of a held
@@ -132,7 +132,7 @@ class Answering:
                 return "put_off"
         return "look_again"
 
-    async def _when_back(self, waiting: Waiting) -> None:
+    async def _when_back(self, waiting: ClaimedMessage) -> None:
         # PostgreSQL's troubles are no fault of the message: they do not count as failed attempts.
         pause = min(_FIRST_PAUSE_SECONDS * (1 + waiting.spared), _LONGEST_PAUSE_SECONDS)
         while True:
@@ -147,7 +147,7 @@ class Answering:
                 return
 
     @measured("turn")
-    async def _attempt(self, waiting: Waiting, *, behind: bool) -> bool:
+    async def _attempt(self, waiting: ClaimedMessage, *, behind: bool) -> bool:
         if waiting.unserved:
             log.info("a message of a workspace that is not served was passed over")
             await self._inbox.pass_over(waiting)
@@ -173,7 +173,7 @@ class Answering:
             return await self._outages.begin(waiting, "model_down")
         try:
             await self._turn.ainvoke(waiting)
-        except ShareUsedUp as told:
+        except QuotaExceeded as told:
             await self._refuse(waiting, told.used_up)
             return True
         except ReplyFailed as failed:
@@ -181,13 +181,15 @@ class Answering:
         await self._outages.answered(waiting)
         return True
 
-    async def _activate(self, waiting: Waiting) -> None:
+    async def _activate(self, waiting: ClaimedMessage) -> None:
         """End what a process that died at this message may have left in `processing`."""
         if waiting.attempts:
             message = waiting.message
             await self._sessions.activate(message.team_id, message.channel_id, message.thread_ts)
 
-    async def _turn_away(self, admission: Admission, waiting: Waiting, refusal: Refusal) -> None:
+    async def _turn_away(
+        self, admission: AccessControl, waiting: ClaimedMessage, refusal: Refusal
+    ) -> None:
         """Say why there is no answer: always in a direct message, elsewhere once a day, to them.
 
         Of the message nothing is kept.
@@ -201,7 +203,7 @@ class Answering:
         await self._activate(waiting)
         await self._inbox.pass_over(waiting)
 
-    async def _refuse(self, waiting: Waiting, used_up: UsedUp) -> None:
+    async def _refuse(self, waiting: ClaimedMessage, used_up: ExhaustedQuota) -> None:
         """Say once in the hour, or day, why nothing is answered and when it will be again."""
         if not await self._notices.claim(waiting, used_up.sentence, max(used_up.seconds, 60.0)):
             await self._activate(waiting)

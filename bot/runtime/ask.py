@@ -12,7 +12,7 @@ from aiohttp import web
 from langgraph.pregel import Pregel
 from psycopg import OperationalError
 
-from bot.conversation.inbox import Waiting
+from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.turns import Intent, Outcome
 from bot.locale import Language, language_of
 from bot.logs import fault
@@ -20,7 +20,7 @@ from bot.runtime.ask_request import WRONG_BODY, WRONG_TOKEN, is_bearer, read_cal
 from bot.slack.ephemeral import Work
 from bot.slack.messages import API_TEAM, Message
 from bot.types import Task
-from bot.users.quotas import Shares
+from bot.users.quotas import Quotas
 from memory import DM, Person, View
 
 log = logging.getLogger(__name__)
@@ -80,17 +80,17 @@ class Collected:
         """Show nothing: there is nobody to press a button."""
 
 
-class Asks:
+class AskHandler:
     """Turns for callers of the HTTP API; their people live in a team of their own.
 
     A caller reaches the namespace ``("chat", "API", user_id, "dm")`` and no Slack person's.
     """
 
-    def __init__(self, shares: Shares) -> None:
+    def __init__(self, shares: Quotas) -> None:
         self.shares = shares
         self._collected: dict[str, Collected] = {}
 
-    def open_outlet(self, waiting: Waiting, view: View, intent: Intent) -> Collected:
+    def open_reply_sink(self, waiting: ClaimedMessage, view: View, intent: Intent) -> Collected:
         """Return the outlet of one call."""
         del view, intent
         return self._collected[waiting.message.event_id]
@@ -116,7 +116,7 @@ class Asks:
         collected = self._collected[event_id] = Collected(message)
         try:
             # Not in the inbox: whoever calls waits for the answer, and asks again without one.
-            waiting = Waiting(id=0, message=message, attempts=0)
+            waiting = ClaimedMessage(id=0, message=message, attempts=0)
             outcome = cast(Outcome, await turn.ainvoke(waiting))
         finally:
             del self._collected[event_id]
@@ -124,7 +124,7 @@ class Asks:
 
 
 def ask_handler(
-    asks: Asks, turn: Pregel[Any, Any, Any, Any], token: str
+    asks: AskHandler, turn: Pregel[Any, Any, Any, Any], token: str
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler of ``POST /ask``; `token` is what the bearer has to be."""
 
@@ -144,7 +144,7 @@ def ask_handler(
 
 
 async def answer_call(
-    asks: Asks, turn: Pregel[Any, Any, Any, Any], user_id: str, prompt: str
+    asks: AskHandler, turn: Pregel[Any, Any, Any, Any], user_id: str, prompt: str
 ) -> tuple[int, str]:
     """Answer one call that `read_call` read; return the HTTP status and the text."""
     try:

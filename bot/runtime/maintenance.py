@@ -12,7 +12,7 @@ from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.runtime.retention import end_history, end_what_is_old, erase_deactivated
 from bot.users.offboarding import Offboarding
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from memory import Pool, expire_due, is_away, transaction
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ _OLD_JOBS: LiteralString = (
 )
 
 
-class Upkeep:
+class Maintenance:
     """One job, once a minute, however many workers there are."""
 
     def __init__(
@@ -55,7 +55,7 @@ class Upkeep:
         history_days: int = 30,
         retention_days: int | None = None,
         offboarding: Offboarding | None = None,
-        people: People | None = None,
+        people: Profiles | None = None,
     ) -> None:
         self._pool = pool
         self._queue = queue

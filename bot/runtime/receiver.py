@@ -12,18 +12,18 @@ from bot.listeners.app import create_app
 from bot.listeners.change_events import Changes
 from bot.listeners.intake import CheckedApp
 from bot.listeners.privately import PrivateAnswers
-from bot.pipeline.backfill.window import Listening
+from bot.pipeline.backfill.window import BackfillWindow
 from bot.pipeline.turn import create_turn
-from bot.runtime.ask import Asks, ask_handler
+from bot.runtime.ask import AskHandler, ask_handler
 from bot.runtime.http_routes import Handler
 from bot.runtime.socket_mode import socket_mode
-from bot.runtime.wiring import Wiring
+from bot.runtime.wiring import Application
 
 _ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Front:
+class Receiver:
     """The Bolt app, and Slack's Socket Mode where that delivers; else ``/slack/events`` does."""
 
     app: CheckedApp
@@ -38,7 +38,7 @@ class Front:
 
 
 @asynccontextmanager
-async def open_front(wiring: Wiring) -> AsyncIterator[Front]:
+async def open_front(wiring: Application) -> AsyncIterator[Receiver]:
     """Build the front; with an app token, be connected by Socket Mode while it is open.
 
     Raises `StartError`.
@@ -53,12 +53,12 @@ async def open_front(wiring: Wiring) -> AsyncIterator[Front]:
             socket = await stack.enter_async_context(
                 socket_mode(app, token.get_secret_value(), wiring.connections.slack)
             )
-        front = Front(app=app, socket=socket, ask=_ask(wiring))
+        front = Receiver(app=app, socket=socket, ask=_ask(wiring))
         await stack.enter_async_context(_listening(wiring, front).marked())
         yield front
 
 
-def build_app(wiring: Wiring, answers: PrivateAnswers) -> CheckedApp:
+def build_app(wiring: Application, answers: PrivateAnswers) -> CheckedApp:
     """Return the Bolt app; what only the person sees is given by `answers`."""
     identity = wiring.connections.identity
     return create_app(
@@ -91,7 +91,7 @@ def build_app(wiring: Wiring, answers: PrivateAnswers) -> CheckedApp:
     )
 
 
-def _listening(wiring: Wiring, front: Front) -> Listening:
+def _listening(wiring: Application, front: Receiver) -> BackfillWindow:
     connections = wiring.connections
 
     async def connected() -> bool:
@@ -99,12 +99,14 @@ def _listening(wiring: Wiring, front: Front) -> Listening:
         return await front.problem() is None and await wiring.workspaces.serves(team_id)
 
     team_id = str(connections.identity.team_id)
-    return Listening(connections.pool, wiring.queue, team_id, connected=connected)
+    return BackfillWindow(connections.pool, wiring.queue, team_id, connected=connected)
 
 
-def _ask(wiring: Wiring) -> Handler | None:
+def _ask(wiring: Application) -> Handler | None:
     token = wiring.connections.settings.api_token
     if token is None:
         return None
-    asks = Asks(wiring.shares)
-    return ask_handler(asks, create_turn(wiring.parts, asks.open_outlet), token.get_secret_value())
+    asks = AskHandler(wiring.shares)
+    return ask_handler(
+        asks, create_turn(wiring.parts, asks.open_reply_sink), token.get_secret_value()
+    )

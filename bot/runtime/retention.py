@@ -7,7 +7,7 @@ from collections import Counter
 
 from bot.logs import fault
 from bot.memories.person_data import erase_person
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from memory import Person, Pool, end_old, is_away, person_transaction, transaction
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -
     return total["turns"]
 
 
-async def erase_deactivated(pool: Pool, people: People) -> int:
+async def erase_deactivated(pool: Pool, people: Profiles) -> int:
     """Erase people whose account has been deactivated for 30 days; return how many.
 
     First Slack is asked whether the account is active again; if it does not answer, the person is

@@ -9,8 +9,8 @@ from bot.config import Settings
 from bot.runtime.connections import connected
 from bot.runtime.http_routes import create_web_app
 from bot.runtime.http_server import serving
-from bot.runtime.receiver import Front, open_front
-from bot.runtime.wiring import Wiring, wire
+from bot.runtime.receiver import Receiver, open_front
+from bot.runtime.wiring import Application, wire
 from bot.runtime.worker import open_worker
 from memory import Conninfo
 
@@ -33,7 +33,7 @@ class Service:
         self._role = role
         self._serve_http = serve_http
         self._stack = AsyncExitStack()
-        self._wiring: Wiring | None = None
+        self._wiring: Application | None = None
         self.port = settings.port
 
     async def __aenter__(self) -> Self:
@@ -64,7 +64,7 @@ class Service:
         if self._serve_http:
             await self._listen(wiring, front)
 
-    async def _listen(self, wiring: Wiring, front: Front | None) -> None:
+    async def _listen(self, wiring: Application, front: Receiver | None) -> None:
         connections = wiring.connections
 
         async def ready() -> str | None:

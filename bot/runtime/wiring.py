@@ -4,89 +4,89 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.conversation.inbox import Inbox, Waiting
+from bot.conversation.inbox import ClaimedMessage, Inbox
 from bot.conversation.turns import Intent, Turns
 from bot.delivery.calls import Workspace
-from bot.delivery.outbox import Posts
+from bot.delivery.outbox import Outbox
 from bot.delivery.sessions import Sessions
-from bot.delivery.slack_reply import SlackOutlet
-from bot.delivery.titles import Titles
-from bot.home.publisher import Homes
-from bot.home.queries import HomeReading
-from bot.home.suggested_prompts import Suggesting
-from bot.memories.actions import OwnMemories
-from bot.memories.adding import Adding
-from bot.memories.audience_proposals import Placing
-from bot.memories.commands import OwnCommands
-from bot.memories.controls import Controls
-from bot.memories.erasing import Erasing
-from bot.memories.exporting import Exporting
-from bot.memories.forget_period import PeriodForgetting
-from bot.memories.importing import Importing
+from bot.delivery.slack_reply import SlackReplySink
+from bot.delivery.titles import SessionTitles
+from bot.home.publisher import HomePublisher
+from bot.home.queries import HomeQueries
+from bot.home.suggested_prompts import SuggestedPrompts
+from bot.memories.actions import MemoryActions
+from bot.memories.adding import MemoryAdder
+from bot.memories.audience_proposals import AudienceProposals
+from bot.memories.commands import SlashCommands
+from bot.memories.controls import MemoryControls
+from bot.memories.erasing import PersonEraser
+from bot.memories.exporting import Exporter
+from bot.memories.forget_period import PeriodForgetter
+from bot.memories.importing import Importer
 from bot.memories.modals import Modals, create_modals
-from bot.memories.recall_preview import Previews
+from bot.memories.recall_preview import RecallPreviews
 from bot.memories.slack_deletions import SlackDeletions
 from bot.notices.change_notices import ChangeNotices
 from bot.pipeline.attachments import Attachments
-from bot.pipeline.backfill.messages import Reading
-from bot.pipeline.formation import Learning
+from bot.pipeline.backfill.messages import MissedMessages
+from bot.pipeline.formation import FormationJobs
 from bot.pipeline.reply import Replier
 from bot.pipeline.sources import Sources
 from bot.pipeline.tools.toolbox import open_tools
-from bot.pipeline.tools.viewing import Viewing
-from bot.pipeline.turn import OpenOutlet, Parts
+from bot.pipeline.tools.viewing import ViewedChannels
+from bot.pipeline.turn import OpenReplySink, TurnDependencies
 from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
 from bot.runtime.memory_models import create_former, create_verifier
 from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
-from bot.slack.rate_limits import Budgets
-from bot.users.access import Admission
+from bot.slack.rate_limits import RateLimits
+from bot.users.access import AccessControl
 from bot.users.offboarding import Offboarding
 from bot.users.policies import Policies, policy_of
-from bot.users.profiles import People
-from bot.users.quotas import Shares
+from bot.users.profiles import Profiles
+from bot.users.quotas import Quotas
 from bot.users.workspaces import Workspaces
 from memory import Embedder, View, load_schemas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wiring:
+class Application:
     """The parts that a front and a worker are made of; none of them runs by itself."""
 
     connections: Connections
     queue: Queue
     inbox: Inbox
     audiences: Audiences
-    people: People
-    own: OwnMemories
-    own_commands: OwnCommands
-    periods: PeriodForgetting
-    controls: Controls
-    exporting: Exporting
+    people: Profiles
+    own: MemoryActions
+    own_commands: SlashCommands
+    periods: PeriodForgetter
+    controls: MemoryControls
+    exporting: Exporter
     turns: Turns
     sessions: Sessions
-    learning: Learning
+    learning: FormationJobs
     notices: ChangeNotices
     sources: Sources
     modals: Modals
-    previews: Previews
-    placing: Placing
-    homes: Homes
-    shares: Shares
+    previews: RecallPreviews
+    placing: AudienceProposals
+    homes: HomePublisher
+    shares: Quotas
     policies: Policies
-    admission: Admission
+    admission: AccessControl
     workspaces: Workspaces
     offboarding: Offboarding
-    reading: Reading
+    reading: MissedMessages
     slack_deletions: SlackDeletions
-    suggesting: Suggesting
-    viewing: Viewing
-    parts: Parts
-    open_outlet: OpenOutlet
+    suggesting: SuggestedPrompts
+    viewing: ViewedChannels
+    parts: TurnDependencies
+    open_reply_sink: OpenReplySink
 
 
-def wire(connections: Connections) -> Wiring:
+def wire(connections: Connections) -> Application:
     """Return the parts, joined; nothing is asked of a network yet."""
     settings, pool, slack = connections.settings, connections.pool, connections.slack
     schemas = load_schemas(settings.schemas)
@@ -94,20 +94,20 @@ def wire(connections: Connections) -> Wiring:
     inbox = Inbox(pool, queue)
     embedder = Embedder(connections.model, connections.space)
     audiences = Audiences(pool, slack)
-    people = People(pool, slack)
+    people = Profiles(pool, slack)
     policies = Policies(pool, policy_of(settings))
-    admission = Admission(policies, people, slack)
+    admission = AccessControl(policies, people, slack)
     workspaces = Workspaces(pool)
     notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
-    own = OwnMemories(pool, embedder, stand_in=settings.stand_in, withdraw=notices.withdraw)
+    own = MemoryActions(pool, embedder, stand_in=settings.stand_in, withdraw=notices.withdraw)
     verifier = create_verifier(settings)
     former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
-    shares = Shares(
+    shares = Quotas(
         pool,
         messages_per_hour=settings.person_messages_per_hour,
         tokens_per_day=settings.workspace_tokens_per_day,
     )
-    learning = Learning(
+    learning = FormationJobs(
         pool=pool,
         queue=queue,
         former=former,
@@ -118,12 +118,12 @@ def wire(connections: Connections) -> Wiring:
         quiet_seconds=settings.formation_delay,
         consent=settings.consent,
     )
-    periods = PeriodForgetting(pool, people, withdraw=notices.withdraw)
-    controls = Controls(
+    periods = PeriodForgetter(pool, people, withdraw=notices.withdraw)
+    controls = MemoryControls(
         pool, people, learning.schedule_all, consent=settings.consent, admission=admission
     )
     files = SlackFiles(slack)
-    exporting = Exporting(pool, files, settings)
+    exporting = Exporter(pool, files, settings)
     modals = create_modals(
         pool,
         embedder,
@@ -132,7 +132,7 @@ def wire(connections: Connections) -> Wiring:
         own,
         notices,
         controls,
-        Importing(
+        Importer(
             pool,
             embedder,
             files,
@@ -141,22 +141,22 @@ def wire(connections: Connections) -> Wiring:
             verifier=verifier,
             shares=shares,
         ),
-        Erasing(pool, people, slack),
+        PersonEraser(pool, people, slack),
         schemas=schemas,
     )
-    placing = Placing(pool, embedder, audiences)
-    previews = Previews(pool, embedder, audiences, stand_in=settings.stand_in)
-    homes = Homes(
+    placing = AudienceProposals(pool, embedder, audiences)
+    previews = RecallPreviews(pool, embedder, audiences, stand_in=settings.stand_in)
+    homes = HomePublisher(
         pool,
         queue,
         slack,
         people,
-        HomeReading(pool, own, modals.used.permalinks, settings, policies, admission),
+        HomeQueries(pool, own, modals.used.permalinks, settings, policies, admission),
     )
-    own_commands = OwnCommands(
+    own_commands = SlashCommands(
         own,
         controls,
-        Adding(
+        MemoryAdder(
             pool,
             embedder,
             former,
@@ -174,9 +174,9 @@ def wire(connections: Connections) -> Wiring:
         },
         offers={"export": exporting.offered},
     )
-    workspace = Workspace(slack, str(connections.identity.bot_user_id), Budgets(pool))
-    sessions = Sessions(workspace, Titles(pool))
-    viewing = Viewing(pool, slack, policies, workspace.bot_user_id)
+    workspace = Workspace(slack, str(connections.identity.bot_user_id), RateLimits(pool))
+    sessions = Sessions(workspace, SessionTitles(pool))
+    viewing = ViewedChannels(pool, slack, policies, workspace.bot_user_id)
     sources = Sources(pool, queue, embedder, notices.announce, learning.schedule, slack)
     turns = Turns(
         pool,
@@ -188,20 +188,20 @@ def wire(connections: Connections) -> Wiring:
         shares=shares,
     )
 
-    def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
-        return SlackOutlet(
+    def open_reply_sink(waiting: ClaimedMessage, view: View, intent: Intent) -> SlackReplySink:
+        return SlackReplySink(
             workspace,
             sessions,
             waiting,
             view,
             intent,
-            posts=Posts(pool, waiting, intent),
+            posts=Outbox(pool, waiting, intent),
             inbox=inbox,
             people=people,
             stand_in=settings.stand_in,
         )
 
-    return Wiring(
+    return Application(
         connections=connections,
         queue=queue,
         inbox=inbox,
@@ -228,15 +228,15 @@ def wire(connections: Connections) -> Wiring:
         offboarding=Offboarding(
             pool, queue, slack, workspaces, str(connections.identity.bot_user_id)
         ),
-        reading=Reading(
+        reading=MissedMessages(
             pool, queue, inbox, audiences, slack, str(connections.identity.bot_user_id)
         ),
         slack_deletions=SlackDeletions(pool, queue, slack, workspace.bot_user_id),
         viewing=viewing,
-        suggesting=Suggesting(
+        suggesting=SuggestedPrompts(
             pool, queue, slack, people, consent=settings.consent, admission=admission
         ),
-        parts=Parts(
+        parts=TurnDependencies(
             pool=pool,
             client=slack,
             bot_user_id=workspace.bot_user_id,
@@ -266,5 +266,5 @@ def wire(connections: Connections) -> Wiring:
                 spend=shares.spend,
             ),
         ),
-        open_outlet=open_outlet,
+        open_reply_sink=open_reply_sink,
     )

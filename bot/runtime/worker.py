@@ -16,18 +16,18 @@ from bot.home.suggested_prompts import SUGGEST
 from bot.locale import LANGUAGES, say
 from bot.memories.slack_deletions import DELETE_IN_SLACK
 from bot.notices.change_notices import SHOW
-from bot.pipeline.backfill.backfill import READ_ON, CatchingUp
+from bot.pipeline.backfill.backfill import READ_ON, Backfill
 from bot.pipeline.backfill.window import CATCH_UP
-from bot.pipeline.deleted_messages import Withdrawals
-from bot.pipeline.fixed_reply import Telling
+from bot.pipeline.deleted_messages import DeletedMessages
+from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.formation import FORM
-from bot.pipeline.outages import Outages
+from bot.pipeline.outages import ModelOutages
 from bot.pipeline.sources import FOLLOW, FOLLOW_MESSAGE
 from bot.pipeline.turn import create_turn
-from bot.pipeline.worker import Answering
+from bot.pipeline.worker import ThreadWorker
 from bot.queue.queue import HOMES, LEARNING, REPLIES, UPKEEP
-from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Upkeep
-from bot.runtime.wiring import Wiring
+from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
+from bot.runtime.wiring import Application
 from bot.users.offboarding import PURGE
 from bot.views.dates import plain_minute
 from memory import warm_up
@@ -41,14 +41,12 @@ _DAY = 86_400
 FORMATION_WAITS = (4, 60, 3_600, *[_DAY] * 5)
 
 
-def register_work(wiring: Wiring) -> None:
+def register_work(wiring: Application) -> None:
     """Tell the queue what its jobs do."""
     queue = wiring.queue
     answering = create_answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
-    catching_up = CatchingUp(
-        wiring.connections.pool, queue, wiring.reading, wiring.connections.slack
-    )
+    catching_up = Backfill(wiring.connections.pool, queue, wiring.reading, wiring.connections.slack)
     for name, work, kind, attempts, wait in (
         (FOLLOW, wiring.sources.follow, LEARNING, 8, 4),
         (FOLLOW_MESSAGE, wiring.sources.follow_message, LEARNING, 8, 4),
@@ -66,7 +64,7 @@ def register_work(wiring: Wiring) -> None:
     queue.register(FORM, LEARNING, form, waits=FORMATION_WAITS)
     queue.register(PURGE, LEARNING, wiring.offboarding.purge, attempts=8, wait=4)
     settings = wiring.connections.settings
-    upkeep = Upkeep(
+    upkeep = Maintenance(
         wiring.connections.pool,
         queue,
         history_days=settings.history_days,
@@ -78,7 +76,7 @@ def register_work(wiring: Wiring) -> None:
 
 
 @asynccontextmanager
-async def open_worker(wiring: Wiring) -> AsyncIterator[None]:
+async def open_worker(wiring: Application) -> AsyncIterator[None]:
     """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
     register_work(wiring)
     queue, settings = wiring.queue, wiring.connections.settings
@@ -110,16 +108,16 @@ def _make_ready() -> None:
     gc.freeze()
 
 
-def create_answering(wiring: Wiring) -> Answering:
+def create_answering(wiring: Application) -> ThreadWorker:
     """Return what answers the messages that wait."""
     parts, pool = wiring.parts, wiring.connections.pool
-    telling, notices = Telling(parts, wiring.open_outlet), Notices(pool)
-    return Answering(
+    telling, notices = FixedReplies(parts, wiring.open_reply_sink), Notices(pool)
+    return ThreadWorker(
         wiring.inbox,
-        create_turn(parts, wiring.open_outlet),
+        create_turn(parts, wiring.open_reply_sink),
         telling,
-        Outages(wiring.inbox, telling, parts.replier.breaker),
-        Withdrawals(pool, parts.client, parts.bot_user_id, wiring.sessions),
+        ModelOutages(wiring.inbox, telling, parts.replier.breaker),
+        DeletedMessages(pool, parts.client, parts.bot_user_id, wiring.sessions),
         wiring.shares,
         notices,
         wiring.sessions,

@@ -95,7 +95,7 @@ def seconds_to_wait(headers: Mapping[str, str]) -> float:
     return min(max(seconds, 1.0), _LONGEST_WAIT_SECONDS)
 
 
-async def patiently(
+async def retry_on_rate_limit(
     call: Callable[[], Awaitable[AsyncSlackResponse]],
     *,
     seconds: float = 60.0,
@@ -125,14 +125,16 @@ async def patiently(
 
 
 async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:
-    """Delete a message of the app; one that still streams is ended first. Raises as `patiently`.
+    """Delete a message of the app; one that still streams is ended first.
+
+    Raises what `retry_on_rate_limit` raises.
 
     Source: https://docs.slack.dev/reference/methods/chat.update, `streaming_state_conflict`
     """
     try:
-        await patiently(lambda: client.chat_delete(channel=channel, ts=ts))
+        await retry_on_rate_limit(lambda: client.chat_delete(channel=channel, ts=ts))
     except SlackApiError as error:
         if error_code(error) != "streaming_state_conflict":
             raise
-        await patiently(lambda: client.chat_stopStream(channel=channel, ts=ts))
-        await patiently(lambda: client.chat_delete(channel=channel, ts=ts))
+        await retry_on_rate_limit(lambda: client.chat_stopStream(channel=channel, ts=ts))
+        await retry_on_rate_limit(lambda: client.chat_delete(channel=channel, ts=ts))

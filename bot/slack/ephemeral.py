@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language
-from bot.slack.client import NOTICE_METADATA, patiently
+from bot.slack.client import NOTICE_METADATA, retry_on_rate_limit
 from bot.slack.messages import Message
 from memory import Person
 
@@ -42,7 +42,7 @@ async def show_privately(
     Raises what the Slack client raises.
     """
     if in_dm:
-        await patiently(
+        await retry_on_rate_limit(
             lambda: client.chat_postMessage(
                 channel=message.channel_id,
                 thread_ts=message.thread_ts,
@@ -55,7 +55,7 @@ async def show_privately(
             seconds=_PATIENCE_SECONDS,
         )
     else:
-        await patiently(
+        await retry_on_rate_limit(
             lambda: client.chat_postEphemeral(
                 channel=message.channel_id,
                 user=message.user_id,

@@ -18,7 +18,7 @@ from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     error_code,
-    patiently,
+    retry_on_rate_limit,
     seconds_to_wait,
 )
 
@@ -93,13 +93,13 @@ class SlackFiles:
         try:
             file = await self._upload(name, content)
             await noted(file)
-            posted = await patiently(
+            posted = await retry_on_rate_limit(
                 lambda: self._client.chat_postMessage(
                     channel=user, text=text, unfurl_links=False, metadata=NOTICE_METADATA
                 )
             )
             note = {"channel": str(posted["channel"]), "ts": str(posted["ts"])}
-            await patiently(
+            await retry_on_rate_limit(
                 lambda: self._client.files_completeUploadExternal(
                     files=[{"id": file, "title": name}],
                     channel_id=note["channel"],
@@ -120,7 +120,7 @@ class SlackFiles:
     async def may_read(self) -> bool:
         """Say whether the app was granted what reading files takes."""
         try:
-            answer = await patiently(self._client.auth_test)
+            answer = await retry_on_rate_limit(self._client.auth_test)
         except SLACK_FAULTS as error:
             log.warning("Slack did not say its scopes: %s", error_code(error) or fault(error))
             return False
@@ -170,7 +170,7 @@ class SlackFiles:
             raise FileNotNow from error
 
     async def _upload(self, name: str, content: bytes) -> str:
-        begun = await patiently(
+        begun = await retry_on_rate_limit(
             lambda: self._client.files_getUploadURLExternal(filename=name, length=len(content))
         )
         async with self._session("POST", str(begun["upload_url"]), data=content) as answer:

@@ -62,7 +62,7 @@ _CLEAR: LiteralString = "DELETE FROM slack_budgets WHERE refilled_at < now() - i
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class RateLimit:
     """So many calls at once, and so many more a minute; the two together stay below a limit."""
 
     name: str
@@ -71,33 +71,33 @@ class Budget:
 
 
 # Per workspace. Source: https://docs.slack.dev/apis/web-api/rate-limits
-STREAM = Budget("stream", burst=20, per_minute=20)
+STREAM = RateLimit("stream", burst=20, per_minute=20)
 """``chat.startStream`` and ``chat.stopStream``, Tier 2 each: a start takes two, one for its end."""
-APPEND = Budget("append", burst=20, per_minute=80)
+APPEND = RateLimit("append", burst=20, per_minute=80)
 """``chat.appendStream``, Tier 4."""
-UPDATE = Budget("update", burst=10, per_minute=40)
+UPDATE = RateLimit("update", burst=10, per_minute=40)
 """``chat.update``, Tier 3."""
-HOMES = Budget("homes", burst=20, per_minute=80)
+HOMES = RateLimit("homes", burst=20, per_minute=80)
 """``views.publish``, Tier 4."""
-STATUS = Budget("status", burst=60, per_minute=500)
+STATUS = RateLimit("status", burst=60, per_minute=500)
 """``assistant.threads.setStatus``."""
-SESSION = Budget("session", burst=25, per_minute=25)
+SESSION = RateLimit("session", burst=25, per_minute=25)
 """``agents.sessions.setStatus``, Tier 3: a call a message, and one more where its end is no
 stream's."""
-DELETE = Budget("delete", burst=10, per_minute=40)
+DELETE = RateLimit("delete", burst=10, per_minute=40)
 """``chat.delete`` and ``files.delete``, Tier 3 each."""
-PROFILE = Budget("profile", burst=20, per_minute=80)
+PROFILE = RateLimit("profile", burst=20, per_minute=80)
 """``users.info``, Tier 4."""
 
 
-def posts(channel_id: str) -> Budget:
+def posts(channel_id: str) -> RateLimit:
     """Return the budget of ``chat.postMessage`` in one channel: one a second."""
     # A direct message's channel is somebody's: what is stored does not name it.
     name = hashlib.blake2b(channel_id.encode(), digest_size=8).hexdigest()
-    return Budget(f"post {name}", burst=2, per_minute=60)
+    return RateLimit(f"post {name}", burst=2, per_minute=60)
 
 
-class Budgets:
+class RateLimits:
     """The `slack_budgets` table. While it cannot be asked everything is allowed."""
 
     def __init__(self, pool: Pool) -> None:
@@ -106,17 +106,17 @@ class Budgets:
         self._fetching: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._asked = 0
 
-    async def take(self, team_id: str, budget: Budget, tokens: float = 1) -> bool:
+    async def take(self, team_id: str, budget: RateLimit, tokens: float = 1) -> bool:
         """Take `tokens`, all or none; say whether they were there."""
         granted = await self._ask(_TAKE, team_id, budget, least=tokens, most=tokens)
         return granted is None or granted >= tokens
 
-    async def take_spare(self, team_id: str, budget: Budget) -> bool:
+    async def take_spare(self, team_id: str, budget: RateLimit) -> bool:
         """Take a token that answers do not need: half a burst stays for them."""
         granted = await self._ask(_TAKE, team_id, budget, least=1 + budget.burst / 2, most=1)
         return granted is None or granted >= 1
 
-    async def take_one(self, team_id: str, budget: Budget, *, lease: int) -> bool:
+    async def take_one(self, team_id: str, budget: RateLimit, *, lease: int) -> bool:
         """Take one token; up to `lease` are fetched at a time, and are good for five seconds."""
         key = (team_id, budget.name)
         # One at a time: of those that come together the first fetches for the others.
@@ -131,18 +131,18 @@ class Budgets:
                 self._leases[key] = (left - 1, until)
             return left >= 1
 
-    async def reserve(self, team_id: str, budget: Budget) -> float:
+    async def reserve(self, team_id: str, budget: RateLimit) -> float:
         """Take one token, also one that is still to come; return the seconds until it is there."""
         return await self._ask(_RESERVE, team_id, budget) or 0.0
 
-    async def empty(self, team_id: str, budget: Budget, seconds: float) -> None:
+    async def empty(self, team_id: str, budget: RateLimit, seconds: float) -> None:
         """Slack has refused a call: nothing is left for `seconds`, and then one token at first."""
         self._leases.pop((team_id, budget.name), None)
         await self._ask(_EMPTY, team_id, budget, seconds=seconds)
 
     @measured("budget")
     async def _ask(
-        self, statement: LiteralString, team_id: str, budget: Budget, **more: float
+        self, statement: LiteralString, team_id: str, budget: RateLimit, **more: float
     ) -> float | None:
         values: dict[str, Any] = {
             "team": team_id,

@@ -13,17 +13,17 @@ from bot.slack.ephemeral import show_privately
 from bot.slack.messages import Message
 from bot.types import Refusal
 from bot.users.policies import Policies
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from bot.views.blocks import private
 from memory import DM, Person
 
 log = logging.getLogger(__name__)
 
 
-class Admission:
+class AccessControl:
     """The workspace's policy, and what Slack says of the person."""
 
-    def __init__(self, policies: Policies, people: People, client: AsyncWebClient) -> None:
+    def __init__(self, policies: Policies, people: Profiles, client: AsyncWebClient) -> None:
         self._policies = policies
         self._people = people
         self._client = client

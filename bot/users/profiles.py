@@ -18,7 +18,7 @@ from bot.locale import Language
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code, retry_after
 from bot.slack.messages import API_TEAM, Message
-from bot.slack.rate_limits import PROFILE, Budgets
+from bot.slack.rate_limits import PROFILE, RateLimits
 from bot.types import PersonSettings
 from bot.users.incognito import is_on, scopes
 from bot.users.settings import (
@@ -48,7 +48,7 @@ def is_guest(user: Mapping[str, Any]) -> bool:
     return bool(user.get("is_restricted") or user.get("is_ultra_restricted"))
 
 
-class People:
+class Profiles:
     """``users.info``, kept in `person_settings` until it changes; here for half a minute.
 
     Slack is waited for only where nothing is known of a person, and asked no more than its limit
@@ -58,7 +58,7 @@ class People:
     def __init__(self, pool: Pool, client: AsyncWebClient) -> None:
         self._pool = pool
         self._client = client
-        self._budgets = Budgets(pool)
+        self._budgets = RateLimits(pool)
         self._known: OrderedDict[Person, tuple[float, PersonSettings]] = OrderedDict()
         self._asking: dict[Person, asyncio.Task[PersonSettings]] = {}
 

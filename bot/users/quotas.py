@@ -19,7 +19,7 @@ Sentence: TypeAlias = Literal["share_messages", "share_tokens"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsedUp:
+class ExhaustedQuota:
     """A share that is used up: which sentence says so, of what `limit`, and for how long."""
 
     sentence: Sentence
@@ -39,10 +39,10 @@ class UsedUp:
         return say(language, "limit_tokens", count=self.count)
 
 
-class ShareUsedUp(Exception):
+class QuotaExceeded(Exception):
     """The message goes beyond its person's share: they are told until when, and not answered."""
 
-    def __init__(self, used_up: UsedUp) -> None:
+    def __init__(self, used_up: ExhaustedQuota) -> None:
         super().__init__("The message goes beyond its person's share.")
         self.used_up = used_up
 
@@ -63,7 +63,7 @@ _ADMIT: LiteralString = (
 )
 
 
-class Shares:
+class Quotas:
     """Counted in PostgreSQL, for all replicas together; a limit of 0 is none.
 
     Hours are those of the clock, days those of UTC. Messages are counted by their rows in
@@ -94,15 +94,15 @@ class Shares:
         )
 
     def raise_if_used_up(self, row: DictRow | None) -> None:
-        """Raise `ShareUsedUp` where `row`, which `ask_messages` brought, says so."""
+        """Raise `QuotaExceeded` where `row`, which `ask_messages` brought, says so."""
         if row is not None and row["before"] >= self._messages_per_hour:
             limit = self._messages_per_hour
-            raise ShareUsedUp(
-                UsedUp(sentence="share_messages", limit=limit, seconds=row["seconds"])
+            raise QuotaExceeded(
+                ExhaustedQuota(sentence="share_messages", limit=limit, seconds=row["seconds"])
             )
 
     @measured("shares")
-    async def admit(self, person: Person) -> UsedUp | None:
+    async def admit(self, person: Person) -> ExhaustedQuota | None:
         """Count a request that makes the app call a model and is no message in the inbox.
 
         Call it right before the model is called. Returns the limit that is used up: the request
@@ -119,10 +119,10 @@ class Shares:
             [row] = await found.fetchall()
         if row["admitted"]:
             return None
-        return UsedUp(sentence="share_messages", limit=limit, seconds=row["seconds"])
+        return ExhaustedQuota(sentence="share_messages", limit=limit, seconds=row["seconds"])
 
     @measured("shares")
-    async def tokens_used_up(self, team_id: str) -> UsedUp | None:
+    async def tokens_used_up(self, team_id: str) -> ExhaustedQuota | None:
         """Say whether the workspace has used up today's model tokens."""
         if not self._tokens_per_day:
             return None
@@ -136,7 +136,9 @@ class Shares:
             row = await found.fetchone()
         if row is None or row["tokens"] < self._tokens_per_day:
             return None
-        return UsedUp(sentence="share_tokens", limit=self._tokens_per_day, seconds=row["seconds"])
+        return ExhaustedQuota(
+            sentence="share_tokens", limit=self._tokens_per_day, seconds=row["seconds"]
+        )
 
     @measured("shares")
     async def spend(self, team_id: str, tokens: int) -> None:

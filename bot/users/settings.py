@@ -38,10 +38,10 @@ async def read_settings(connection: AsyncConnection[DictRow], person: Person) ->
     return PersonSettings(**row) if row else PersonSettings()
 
 
-async def ask_standing(
+async def ask_memory_state(
     connection: AsyncConnection[DictRow], message: Message
 ) -> AsyncCursor[DictRow]:
-    """Ask, in one statement, what memory may do for `message`; `standing_of` reads the one row."""
+    """Ask what memory may do for `message`, in one statement; `memory_state_of` reads its row."""
     return await connection.execute(
         f"SELECT {_COLUMNS}, s.pauses @> said.at OR s.pauses @> said.edited_at AS said_paused,"
         " (SELECT i.thread FROM incognito_threads i WHERE i.team_id = %(team)s"
@@ -62,15 +62,15 @@ async def ask_standing(
     )
 
 
-async def read_standing(
+async def read_memory_state(
     connection: AsyncConnection[DictRow], message: Message, mode: ConsentMode
 ) -> MemoryState:
     """Return what memory may do for `message`."""
-    [row] = await (await ask_standing(connection, message)).fetchall()
-    return standing_of(row, mode)
+    [row] = await (await ask_memory_state(connection, message)).fetchall()
+    return memory_state_of(row, mode)
 
 
-def standing_of(row: DictRow, mode: ConsentMode) -> MemoryState:
+def memory_state_of(row: DictRow, mode: ConsentMode) -> MemoryState:
     """Return what memory may do for a message."""
     incognito, said_paused = row.pop("incognito"), bool(row.pop("said_paused"))
     settings = PersonSettings() if row.pop("unknown") else PersonSettings(**row)

@@ -22,7 +22,7 @@ AWAY: LiteralString = "left_at IS NOT NULL AND returned_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Departure:
+class Uninstall:
     """A workspace that is not served: why, since when, and when its rows are deleted.
 
     `purged_at` is None until they are.
@@ -69,7 +69,7 @@ class Workspaces:
         """Read the workspace's row again the next time."""
         self._known.pop(team_id, None)
 
-    async def departures(self, team_ids: Sequence[str]) -> list[Departure]:
+    async def departures(self, team_ids: Sequence[str]) -> list[Uninstall]:
         """Return those of these workspaces that are not served."""
         async with transaction(self._pool) as connection:
             found = await connection.execute(
@@ -77,7 +77,7 @@ class Workspaces:
                 f" WHERE team_id = ANY(%s) AND {AWAY} ORDER BY team_id",
                 (list(team_ids),),
             )
-            return [Departure(**row) for row in await found.fetchall()]
+            return [Uninstall(**row) for row in await found.fetchall()]
 
 
 async def token_accepted(pool: Pool, team_id: str, bot_user_id: str | None) -> None:

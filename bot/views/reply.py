@@ -103,7 +103,7 @@ def footer(
     language: Language,
     *,
     stand_in: bool,
-    standing: MemoryState | None = None,
+    memory_state: MemoryState | None = None,
     drew_on: UUID | None = None,
     rates: UUID | None = None,
     unlinked: bool = False,
@@ -113,17 +113,17 @@ def footer(
 ) -> list[Block]:
     """Return what stands below every answer.
 
-    `standing` says whether memory was on for it; `drew_on` is the turn whose memories were in view,
-    if any were; `rates` the turn that can be rated, if it can; `unlinked` says that addresses in it
-    are text; `told` what was remembered of it, in at most `room` characters.
+    `memory_state` says whether memory was on for it; `drew_on` is the turn whose memories were in
+    view, if any were; `rates` the turn that can be rated, if it can; `unlinked` says that
+    addresses in it are text; `told` what was remembered of it, in at most `room` characters.
     """
     lines = [say(language, "footer_stand_in" if stand_in else "footer")]
-    incognito = standing.incognito if standing is not None else None
+    incognito = memory_state.incognito if memory_state is not None else None
     if incognito:
         lines.append(incognito_line(language, incognito))
-    elif standing is not None and standing.off:
-        lines.append(off_line(language, standing.off, standing.settings))
-    elif standing is not None and standing.introduces:
+    elif memory_state is not None and memory_state.off:
+        lines.append(off_line(language, memory_state.off, memory_state.settings))
+    elif memory_state is not None and memory_state.introduces:
         lines.append(say(language, "footer_memory"))
     if unlinked:
         lines.append(say(language, "footer_links"))

@@ -25,10 +25,10 @@ from bot.listeners.intake import Malformed
 from bot.listeners.privately import PrivateAnswers
 from bot.logs import fault
 from bot.pipeline.turn import create_turn
-from bot.runtime.ask import Asks, answer_call
+from bot.runtime.ask import AskHandler, answer_call
 from bot.runtime.connections import connected
 from bot.runtime.receiver import build_app
-from bot.runtime.wiring import Wiring, wire
+from bot.runtime.wiring import Application, wire
 from bot.runtime.worker import register_work
 from bot.slack.client import SLACK_FAULTS, create_client, error_code
 from bot.slack.payloads import cleaned
@@ -113,7 +113,7 @@ async def _handle(envelope: Envelope, context: Context) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _opened(envelope: Envelope) -> AsyncIterator[Wiring]:
+async def _opened(envelope: Envelope) -> AsyncIterator[Application]:
     known = await asyncio.to_thread(_known)
     told: AuthorizeResult | None = None
     async with told_while_waking(known.settings, envelope) as awake:
@@ -174,7 +174,7 @@ async def _acknowledge(envelope: Envelope) -> None:
             log.info("a form was not replaced: %s", error_code(error) or fault(error))
 
 
-async def _dispatch(wiring: Wiring, envelope: Envelope) -> None:
+async def _dispatch(wiring: Application, envelope: Envelope) -> None:
     sent = envelopes.read(envelope)
     if view_id := envelope.get("view_id"):
         sent[OPENED] = view_id
@@ -203,8 +203,8 @@ def _request(envelope: Envelope, sent: dict[str, Any]) -> AsyncBoltRequest:
     return AsyncBoltRequest(body=body, headers={"content-type": [content_type]})
 
 
-async def _ask(wiring: Wiring, envelope: Envelope) -> dict[str, Any]:
-    asks = Asks(wiring.shares)
-    turn = create_turn(wiring.parts, asks.open_outlet)
+async def _ask(wiring: Application, envelope: Envelope) -> dict[str, Any]:
+    asks = AskHandler(wiring.shares)
+    turn = create_turn(wiring.parts, asks.open_reply_sink)
     status, text = await answer_call(asks, turn, envelope["user_id"], envelope["prompt"])
     return {"statusCode": status, "body": text}

@@ -12,16 +12,16 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.inbox import Waiting
+from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped
 from bot.conversation.turns import Turns
 from bot.delivery.calls import Workspace
 from bot.delivery.delivery import Delivery
-from bot.delivery.outbox import Posts
+from bot.delivery.outbox import Outbox
 from bot.delivery.sessions import Sessions
-from bot.delivery.titles import Titles
+from bot.delivery.titles import SessionTitles
 from bot.locale import Language, say
-from bot.slack.rate_limits import Budgets
+from bot.slack.rate_limits import RateLimits
 from memory import DM, Namespace, Pool, create_pool, transaction, view
 from tests.conftest import login_of
 from tests.integration.playground_slack import Place, PlaygroundSlack
@@ -35,8 +35,8 @@ async def open_desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk
     async with create_pool(login_of(database), min_size=1, max_size=4, timeout=5) as pool:
         async with transaction(pool) as connection:
             await connection.execute("DELETE FROM slack_budgets")
-        workspace = Workspace(slack.client(), slack.bot_user_id, Budgets(pool))
-        opened = Desk(slack, database, pool, workspace, Sessions(workspace, Titles(pool)))
+        workspace = Workspace(slack.client(), slack.bot_user_id, RateLimits(pool))
+        opened = Desk(slack, database, pool, workspace, Sessions(workspace, SessionTitles(pool)))
         yield opened
         await opened.sessions.close()
 
@@ -51,14 +51,14 @@ class Desk:
     workspace: Workspace
     sessions: Sessions
 
-    async def begin(self, place: Place, *, event: int = -1, attempts: int = 0) -> Posts:
+    async def begin(self, place: Place, *, event: int = -1, attempts: int = 0) -> Outbox:
         """Begin the turn of `place`, or begin it again."""
         message = self.slack.message(place)
-        waiting = Waiting(id=event, message=message, attempts=attempts)
+        waiting = ClaimedMessage(id=event, message=message, attempts=attempts)
         intent, _ = await Turns(self.pool, _no_formation).begin(
             waiting, view(message.person.namespace(DM)), question="", words="", bot_user_id="B"
         )
-        return Posts(self.pool, waiting, intent)
+        return Outbox(self.pool, waiting, intent)
 
     def intended(self, place: Place) -> bool:
         """Say whether a message of the turn of `place` is noted as about to be posted."""
@@ -93,7 +93,7 @@ async def answering(
     desk: Desk,
     place: Place,
     *,
-    posts: Posts | None = None,
+    posts: Outbox | None = None,
     language: Language = "en",
     stand_in: bool = False,
 ) -> AsyncIterator[Answering]:

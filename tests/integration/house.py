@@ -13,43 +13,43 @@ from psycopg.rows import dict_row
 
 from bot.config import STAND_IN_MODEL
 from bot.conversation.callbacks import announce_nothing
-from bot.conversation.inbox import ANSWER, Inbox, Waiting
+from bot.conversation.inbox import ANSWER, ClaimedMessage, Inbox
 from bot.conversation.notice_throttle import Notices
 from bot.conversation.turns import Intent, Turns
 from bot.conversation.unrelated_replies import READ
 from bot.delivery.calls import Workspace
-from bot.delivery.outbox import Posts
+from bot.delivery.outbox import Outbox
 from bot.delivery.sessions import Sessions
-from bot.delivery.slack_reply import SlackOutlet
-from bot.delivery.titles import Titles
-from bot.home.suggested_prompts import Suggesting
+from bot.delivery.slack_reply import SlackReplySink
+from bot.delivery.titles import SessionTitles
+from bot.home.suggested_prompts import SuggestedPrompts
 from bot.listeners.change_events import Changes
-from bot.memories.actions import OwnMemories
-from bot.memories.audience_proposals import Placing
-from bot.memories.controls import Controls
-from bot.memories.forget_period import PeriodForgetting
+from bot.memories.actions import MemoryActions
+from bot.memories.audience_proposals import AudienceProposals
+from bot.memories.controls import MemoryControls
+from bot.memories.forget_period import PeriodForgetter
 from bot.pipeline.attachments import Attachments
-from bot.pipeline.backfill.backfill import READ_ON, CatchingUp
-from bot.pipeline.backfill.messages import Reading
+from bot.pipeline.backfill.backfill import READ_ON, Backfill
+from bot.pipeline.backfill.messages import MissedMessages
 from bot.pipeline.backfill.window import CATCH_UP
-from bot.pipeline.deleted_messages import Withdrawals
-from bot.pipeline.fixed_reply import Telling
-from bot.pipeline.formation import FORM, Learning
-from bot.pipeline.outages import Outages
+from bot.pipeline.deleted_messages import DeletedMessages
+from bot.pipeline.fixed_reply import FixedReplies
+from bot.pipeline.formation import FORM, FormationJobs
+from bot.pipeline.outages import ModelOutages
 from bot.pipeline.reply import Replier
 from bot.pipeline.sources import Sources
 from bot.pipeline.tools.toolbox import open_tools
-from bot.pipeline.tools.viewing import Viewing
-from bot.pipeline.turn import Parts, create_turn
-from bot.pipeline.worker import Answering
+from bot.pipeline.tools.viewing import ViewedChannels
+from bot.pipeline.turn import TurnDependencies, create_turn
+from bot.pipeline.worker import ThreadWorker
 from bot.queue.queue import LEARNING, REPLIES, Queue
 from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
 from bot.slack.messages import Message
-from bot.slack.rate_limits import Budgets
+from bot.slack.rate_limits import RateLimits
 from bot.users.offboarding import Offboarding
-from bot.users.profiles import People
-from bot.users.quotas import Shares
+from bot.users.profiles import Profiles
+from bot.users.quotas import Quotas
 from bot.users.workspaces import Workspaces
 from memory import (
     SCHEMAS,
@@ -78,14 +78,14 @@ class House:
     pool: Pool
     inbox: Inbox
     turns: Turns
-    answering: Answering
-    learning: Learning
-    parts: Parts
+    answering: ThreadWorker
+    learning: FormationJobs
+    parts: TurnDependencies
     notices: Notices
-    shares: Shares
+    shares: Quotas
     queue: Queue
-    reading: Reading
-    catching_up: CatchingUp
+    reading: MissedMessages
+    catching_up: Backfill
     changes: Changes
     former: Former
     sessions: Sessions
@@ -199,8 +199,8 @@ async def build(
         )
 
     former = Former(pool, embedder, chat, verifier=Verifier(chat))
-    shares = Shares(pool, messages_per_hour=messages_per_hour, tokens_per_day=tokens_per_day)
-    learning = Learning(
+    shares = Quotas(pool, messages_per_hour=messages_per_hour, tokens_per_day=tokens_per_day)
+    learning = FormationJobs(
         pool=pool,
         queue=queue,
         former=former,
@@ -211,9 +211,9 @@ async def build(
     )
     inbox = Inbox(pool, queue)
     turns = Turns(pool, learning.schedule, shares=shares)
-    people = People(pool, client)
-    viewing = Viewing(pool, client, None, slack.bot_user_id)
-    parts = Parts(
+    people = Profiles(pool, client)
+    viewing = ViewedChannels(pool, client, None, slack.bot_user_id)
+    parts = TurnDependencies(
         pool=pool,
         client=client,
         bot_user_id=slack.bot_user_id,
@@ -225,26 +225,26 @@ async def build(
         tools=open_tools(
             pool,
             embedder,
-            OwnMemories(pool, embedder, stand_in=True),
-            Controls(pool, people, learning.schedule_all, consent="notice"),
-            PeriodForgetting(pool, people),
+            MemoryActions(pool, embedder, stand_in=True),
+            MemoryControls(pool, people, learning.schedule_all, consent="notice"),
+            PeriodForgetter(pool, people),
             {},
-            Placing(pool, embedder, audiences),
+            AudienceProposals(pool, embedder, audiences),
             viewing,
             SCHEMAS,
         ),
     )
-    workspace = Workspace(client, slack.bot_user_id, Budgets(pool))
-    sessions = Sessions(workspace, Titles(pool))
+    workspace = Workspace(client, slack.bot_user_id, RateLimits(pool))
+    sessions = Sessions(workspace, SessionTitles(pool))
 
-    def open_outlet(waiting: Waiting, view: View, intent: Intent) -> SlackOutlet:
-        return SlackOutlet(
+    def open_outlet(waiting: ClaimedMessage, view: View, intent: Intent) -> SlackReplySink:
+        return SlackReplySink(
             workspace,
             sessions,
             waiting,
             view,
             intent,
-            posts=Posts(pool, waiting, intent),
+            posts=Outbox(pool, waiting, intent),
             inbox=inbox,
             people=people,
             stand_in=True,
@@ -256,7 +256,7 @@ async def build(
         turns=turns,
         audiences=audiences,
         people=people,
-        suggesting=Suggesting(pool, queue, client, people, consent="notice"),
+        suggesting=SuggestedPrompts(pool, queue, client, people, consent="notice"),
         viewing=viewing,
         homes=homes_of(pool, queue, client, people, embedder),
         workspaces=workspaces,
@@ -267,16 +267,16 @@ async def build(
         ).message_changed,
         bot_user_id=slack.bot_user_id,
     )
-    telling = Telling(parts, open_outlet)
+    telling = FixedReplies(parts, open_outlet)
     notices = Notices(pool)
-    outages = Outages(inbox, telling, parts.replier.breaker)
-    withdrawals = Withdrawals(pool, client, slack.bot_user_id, sessions)
+    outages = ModelOutages(inbox, telling, parts.replier.breaker)
+    withdrawals = DeletedMessages(pool, client, slack.bot_user_id, sessions)
     turn = create_turn(parts, open_outlet)
-    answering = Answering(inbox, turn, telling, outages, withdrawals, shares, notices, sessions)
+    answering = ThreadWorker(inbox, turn, telling, outages, withdrawals, shares, notices, sessions)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=1, wait=1)
     queue.register(FORM, LEARNING, learning.form, attempts=1, wait=1)
-    reading = Reading(pool, queue, inbox, audiences, client, slack.bot_user_id)
-    catching_up = CatchingUp(pool, queue, reading, client)
+    reading = MissedMessages(pool, queue, inbox, audiences, client, slack.bot_user_id)
+    catching_up = Backfill(pool, queue, reading, client)
     queue.register(READ, REPLIES, reading.overheard, attempts=1, wait=1)
     queue.register(CATCH_UP, REPLIES, catching_up.plan, attempts=1, wait=1)
     queue.register(READ_ON, REPLIES, catching_up.read_on, attempts=1, wait=1)

@@ -12,14 +12,14 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from bot.memories.actions import OwnMemories
-from bot.memories.changes import OwnChanges
+from bot.memories.actions import MemoryActions
+from bot.memories.changes import ChangeHistory
 from bot.memories.memories_used import UsedMemories
-from bot.memories.recall_preview import Previews
+from bot.memories.recall_preview import RecallPreviews
 from bot.notices.change_notices import SHOW, ChangeNotices
 from bot.slack.audiences import Audiences
 from bot.slack.permalinks import Permalinks
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from bot.views.notices import notice_payload
 from bot.views.used import used_view
 from memory import (
@@ -135,7 +135,7 @@ def case(house: House, request: pytest.FixtureRequest) -> Iterator[Case]:
 def notices_of(case: Case) -> ChangeNotices:
     """Return what tells people of changes."""
     client, pool = case.house.slack.client(), case.house.pool
-    return ChangeNotices(pool, case.house.queue, client, People(pool, client), stand_in=True)
+    return ChangeNotices(pool, case.house.queue, client, Profiles(pool, client), stand_in=True)
 
 
 async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
@@ -155,7 +155,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert await used.of_turn(case.bystander, str(turn["id"])) is None
 
     audiences = Audiences(house.pool, house.slack.client())
-    previews = Previews(house.pool, house.parts.embedder, audiences, stand_in=False)
+    previews = RecallPreviews(house.pool, house.parts.embedder, audiences, stand_in=False)
     preview = await previews.of(case.person, "en", case.place.channel)
     assert preview["response_type"] == "ephemeral"
     assert case.shows(preview) == case.seen
@@ -191,7 +191,7 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
 async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     """What shows everything is for the person alone, wherever they ask; nobody else gets it."""
     house = case.house
-    own = OwnMemories(house.pool, house.parts.embedder, stand_in=False)
+    own = MemoryActions(house.pool, house.parts.embedder, stand_in=False)
     listed = await own.listed(case.person, "en")
     assert listed["response_type"] == "ephemeral"
     assert case.shows(listed) == set(KINDS)
@@ -220,7 +220,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
         assert not [m for m in await _seen(house, case.other) if "noticed fact" in m]
 
     where = f"notice {job['notice']}"
-    changes = OwnChanges(
+    changes = ChangeHistory(
         house.pool, house.parts.embedder, notices, Permalinks(house.slack.client())
     )
     assert not await notices.told(case.bystander, where)

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from bot.conversation.inbox import ANSWER
 from bot.queue.queue import REPLIES, Queue, migrations
-from bot.runtime.maintenance import Upkeep
+from bot.runtime.maintenance import Maintenance
 from bot.runtime.retention import end_what_is_old
 from memory import (
     DM,
@@ -192,7 +192,7 @@ async def test_retention_continues_for_the_others(pool: Pool, owner: Owner) -> N
 
 
 @pytest.fixture
-async def upkeep(pool: Pool) -> AsyncIterator[Upkeep]:
+async def upkeep(pool: Pool) -> AsyncIterator[Maintenance]:
     """The upkeep, without workers."""
 
     async def unused(**_: str) -> None:
@@ -201,12 +201,12 @@ async def upkeep(pool: Pool) -> AsyncIterator[Upkeep]:
     queue = Queue(pool)
     await queue.open()
     queue.register(ANSWER, REPLIES, unused, attempts=1, wait=0)
-    yield Upkeep(pool, queue, retention_days=30)
+    yield Maintenance(pool, queue, retention_days=30)
     await queue.stop()
 
 
 async def test_a_step_of_the_upkeep_that_fails_stops_no_other(
-    pool: Pool, owner: Owner, upkeep: Upkeep
+    pool: Pool, owner: Owner, upkeep: Maintenance
 ) -> None:
     """Each step runs whether or not the one before failed."""
     owner.remember(BOB, "leave", "2026-01-01 00:00:00+00", ends=True)

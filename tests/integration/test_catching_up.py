@@ -12,7 +12,7 @@ import pytest
 
 from bot.conversation.inbox import ANSWER
 from bot.pipeline.backfill.backfill import READ_ON
-from bot.pipeline.backfill.window import CATCH_UP, Listening
+from bot.pipeline.backfill.window import CATCH_UP, BackfillWindow
 from bot.slack.messages import Message
 from memory import PUBLIC
 from tests.conftest import ROOT, Server, json_server
@@ -36,13 +36,13 @@ def slack(workspace: Server) -> PlaygroundSlack:
     return opened
 
 
-def listening(house: House, *, connected: bool = True) -> Listening:
+def listening(house: House, *, connected: bool = True) -> BackfillWindow:
     """Return what a front marks with."""
 
     async def is_connected() -> bool:
         return connected
 
-    return Listening(house.pool, house.queue, house.slack.team_id, connected=is_connected)
+    return BackfillWindow(house.pool, house.queue, house.slack.team_id, connected=is_connected)
 
 
 def away(house: House, minutes: float) -> None:

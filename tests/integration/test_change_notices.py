@@ -10,9 +10,9 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.notices.change_notices import SHOW, ChangeNotices
-from bot.pipeline.formation import Learning
-from bot.slack.rate_limits import UPDATE, Budgets
-from bot.users.profiles import People
+from bot.pipeline.formation import FormationJobs
+from bot.slack.rate_limits import UPDATE, RateLimits
+from bot.users.profiles import Profiles
 from bot.users.settings import choose
 from memory import Person, Pool, person_transaction
 from tests.integration.house import House
@@ -34,14 +34,14 @@ async def idle(pool: Pool) -> None:
 def notices(house: House) -> ChangeNotices:
     """What is tested."""
     client = house.slack.client()
-    people = People(house.pool, client)
+    people = Profiles(house.pool, client)
     return ChangeNotices(house.pool, house.queue, client, people, stand_in=True)
 
 
 async def formed(house: House, notices: ChangeNotices, place: Place) -> dict[str, Any]:
     """Let somebody say what is remembered; return the arguments of the notice's job."""
     message = await house.ask(place, "I love ramen")
-    learning = Learning(
+    learning = FormationJobs(
         pool=house.pool,
         queue=house.queue,
         former=house.former,
@@ -151,7 +151,7 @@ async def test_a_notice_waits_while_answers_need_what_is_left(
     place = house.slack.place()
     job = await formed(house, notices, place)
     team = job["team"]
-    budgets = Budgets(house.pool)
+    budgets = RateLimits(house.pool)
     for _ in range(5):
         assert await budgets.take(team, UPDATE)
     await notices.show(**job)
@@ -189,7 +189,7 @@ async def test_who_wants_no_notices_gets_none(house: House, notices: ChangeNotic
         house.pool,
         house.queue,
         house.slack.client(),
-        People(house.pool, house.slack.client()),
+        Profiles(house.pool, house.slack.client()),
         stand_in=True,
     )
     await fresh.show(**job)

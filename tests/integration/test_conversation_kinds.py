@@ -13,7 +13,7 @@ from bot.conversation.turns import Context, Exchange
 from bot.pipeline.threads import Thread, read_thread
 from bot.slack.audiences import Audiences, kind_of
 from bot.slack.rate_limits import PROFILE
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from memory import DM, PUBLIC, Person, Pool
 from tests.integration.playground_slack import PlaygroundSlack
 
@@ -182,7 +182,7 @@ async def test_known_audiences_are_not_shared(audiences: Audiences) -> None:
 
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     """The locale of a person's Slack decides, is asked once for all replicas, and anew if stale."""
-    people, replica = People(pool, slack.client()), People(pool, slack.client())
+    people, replica = Profiles(pool, slack.client()), Profiles(pool, slack.client())
     ann = Person(slack.team_id, slack.person(locale="ja-JP", tz="Asia/Tokyo")[0])
     assert await people.language(ann, "hello") == "ja"
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
@@ -205,14 +205,14 @@ async def test_an_old_profile_keeps_nobody_waiting(
 ) -> None:
     """What Slack said long ago will do until it has answered anew, which is not waited for."""
     ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
-    assert await People(pool, slack.client()).language(ann) == "ja"
+    assert await Profiles(pool, slack.client()).language(ann) == "ja"
     with psycopg.connect(database) as owner:
         owner.execute(
             "UPDATE person_settings SET profile_at = now() - interval '2 days' WHERE user_id = %s",
             (ann.user_id,),
         )
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
-    people = People(pool, slack.client())
+    people = Profiles(pool, slack.client())
     assert [await people.language(ann, "hello") for _ in range(2)] == ["ja", "ja"]
     async with asyncio.timeout(10):
         while await people.language(ann, "hello") == "ja":  # noqa: ASYNC110 - nobody tells
@@ -224,7 +224,7 @@ async def test_slack_is_asked_of_people_within_its_limit(
     slack: PlaygroundSlack, pool: Pool
 ) -> None:
     """Of many new people Slack is asked once each, no oftener than it allows; nobody waits."""
-    people = People(pool, slack.client())
+    people = Profiles(pool, slack.client())
     team = slack.team_id
     many = [Person(team, slack.person(locale="ja-JP")[0]) for _ in range(25)]
     twice = await asyncio.gather(*(people.language(one, "hello") for one in [*many, *many]))
@@ -238,7 +238,7 @@ async def test_a_refused_look_at_a_person_is_waited_out(slack: PlaygroundSlack, 
     slack.fault("users.info", error="ratelimited", retry_after=60, times=1)
     for _ in range(3):
         person = Person(slack.team_id, slack.person(locale="ja-JP")[0])
-        assert await People(pool, slack.client()).language(person, "hello") == "en"
+        assert await Profiles(pool, slack.client()).language(person, "hello") == "en"
     assert len(slack.calls("users.info")) == 1
 
 
@@ -247,7 +247,7 @@ async def test_an_unknown_language_is_that_of_the_words(
     slack: PlaygroundSlack, pool: Pool, fault: dict[str, Any]
 ) -> None:
     """While Slack does not say, the script of the message decides."""
-    people = People(pool, slack.client())
+    people = Profiles(pool, slack.client())
     ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
     slack.fault("users.info", **fault)
     assert await people.language(ann, "hello") == "en"
@@ -259,7 +259,7 @@ async def test_the_languages_of_many_are_bounded(
 ) -> None:
     """Of very many people the one seen longest ago is forgotten first, here; not for good."""
     monkeypatch.setattr("bot.users.profiles._KEPT", 2)
-    people = People(pool, slack.client())
+    people = Profiles(pool, slack.client())
     humans = [Person(slack.team_id, slack.person(locale="ja-JP")[0]) for _ in range(3)]
     for human in [*humans, humans[2], humans[0]]:
         assert await people.language(human) == "ja"

@@ -11,7 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.conversation.interruptions import Superseded
-from bot.pipeline.deleted_messages import Withdrawals
+from bot.pipeline.deleted_messages import DeletedMessages
 from bot.slack.client import NOTICE_METADATA
 from tests.integration.desk import Answering, Desk, answering, open_desk, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
@@ -299,7 +299,7 @@ async def test_a_lost_message_of_a_withdrawn_question_goes_too(desk: Desk) -> No
     await dies_at_its_start(desk, place)
     with psycopg.connect(desk.conninfo) as owner:
         owner.execute("UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", (event,))
-    gone = Withdrawals(desk.pool, desk.slack.client(), desk.slack.bot_user_id, desk.sessions)
+    gone = DeletedMessages(desk.pool, desk.slack.client(), desk.slack.bot_user_id, desk.sessions)
     await gone.clear(desk.slack.message(place).thread)
     assert desk.slack.thread(place) == []
 

@@ -18,10 +18,10 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
 from bot.conversation.history import anything_said, put_back, take_away
-from bot.conversation.inbox import Waiting
+from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.turns import Turns, unformed
-from bot.delivery.outbox import Posts
-from bot.pipeline.formation import Learning
+from bot.delivery.outbox import Outbox
+from bot.pipeline.formation import FormationJobs
 from bot.slack.messages import Message
 from bot.users.settings import note_profile
 from memory import (
@@ -127,7 +127,7 @@ class Desk:
         intent, _ = await turns.begin(
             waiting, seen, question=question, words=question, bot_user_id="B"
         )
-        await Posts(self.pool, waiting, intent).note(f"{ts}9")
+        await Outbox(self.pool, waiting, intent).note(f"{ts}9")
         await turns.end(
             waiting, intent, seen, "answered", reply=reply, recalled=recalled, asked=asked
         )
@@ -159,7 +159,7 @@ class Desk:
         return len(await bring_back(self.pool, person, again, put_back=put_back))
 
 
-def waiting_for(ts: str, text: str, person: Person = ALICE) -> Waiting:
+def waiting_for(ts: str, text: str, person: Person = ALICE) -> ClaimedMessage:
     """Return a direct message."""
     message = Message(
         event_id=f"Ev{ts}{person.user_id}",
@@ -173,7 +173,7 @@ def waiting_for(ts: str, text: str, person: Person = ALICE) -> Waiting:
         audience=DM,
         addressed=True,
     )
-    return Waiting(id=0, message=message, attempts=0)
+    return ClaimedMessage(id=0, message=message, attempts=0)
 
 
 @pytest.fixture
@@ -473,9 +473,9 @@ class _Kinds:
         return False
 
 
-def learning(pool: Pool, former: Former) -> Learning:
+def learning(pool: Pool, former: Former) -> FormationJobs:
     """Return what forms memories after a reply, without its queue."""
-    return Learning(
+    return FormationJobs(
         pool=pool,
         queue=None,  # type: ignore[arg-type]
         former=former,

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
-from bot.runtime.maintenance import Upkeep
+from bot.runtime.maintenance import Maintenance
 from bot.runtime.retention import end_history, end_what_is_old
 from bot.slack.messages import Message
 from memory import Pool
@@ -27,7 +27,7 @@ class Kept:
         self.database = database
         self.queue = Queue(pool)
         self.inbox = Inbox(pool, self.queue)
-        self.upkeep = Upkeep(pool, self.queue, history_days=30)
+        self.upkeep = Maintenance(pool, self.queue, history_days=30)
 
     def rows(self, statement: LiteralString, *values: object) -> list[dict[str, Any]]:
         """Run a statement."""

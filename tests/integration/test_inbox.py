@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.conversation.inbox import ANSWER, Inbox, Waiting, ask_unanswered, finish
+from bot.conversation.inbox import ANSWER, ClaimedMessage, Inbox, ask_unanswered, finish
 from bot.conversation.interruptions import Edited, Stopped, Superseded, Withdrawn
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
@@ -52,14 +52,14 @@ def jobs(database: str, thread: str) -> list[dict[str, Any]]:
         ).fetchall()
 
 
-async def taken(inbox: Inbox, thread: str) -> Waiting:
+async def taken(inbox: Inbox, thread: str) -> ClaimedMessage:
     """Take the next message, which there is."""
     waiting = await inbox.next(thread)
     assert waiting is not None
     return waiting
 
 
-async def done(pool: Pool, waiting: Waiting) -> None:
+async def done(pool: Pool, waiting: ClaimedMessage) -> None:
     """End a message's turn."""
     async with transaction(pool, {"kioku.thread": waiting.message.thread}) as connection:
         await finish(connection, waiting)
@@ -289,7 +289,7 @@ async def test_an_attempt_that_was_taken_over_is_told(
 
 async def test_an_unknown_message_is_not_interrupted(inbox: Inbox) -> None:
     """A message that is not there any more counts as not stopped."""
-    gone = Waiting(id=-1, message=message(), attempts=0)
+    gone = ClaimedMessage(id=-1, message=message(), attempts=0)
     assert await inbox.check(gone)
 
 
@@ -328,7 +328,7 @@ async def test_what_a_person_said_elsewhere_and_waits(inbox: Inbox, pool: Pool) 
 
     async def seen(question: Message, audience: str) -> list[str]:
         scope = {"kioku.person": question.person.scope, "kioku.thread": question.thread}
-        waiting = Waiting(id=0, message=question, attempts=0)
+        waiting = ClaimedMessage(id=0, message=question, attempts=0)
         async with transaction(pool, scope) as connection:
             seen_from = view(question.person.namespace(audience))
             found = await ask_unanswered(connection, seen_from, waiting)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from bot.slack.rate_limits import APPEND, STREAM, Budget, posts
+from bot.slack.rate_limits import APPEND, STREAM, RateLimit, posts
 from tests.integration.desk import Desk, answering, open_desk, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
@@ -29,7 +29,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.delivery.delivery.FLUSH_SECONDS", 0.1)
 
 
-async def used_up(desk: Desk, budget: Budget, seconds: float = 60) -> None:
+async def used_up(desk: Desk, budget: RateLimit, seconds: float = 60) -> None:
     """Let other replicas have used up a budget."""
     await desk.workspace.budgets.empty(desk.slack.team_id, budget, seconds)
 

@@ -22,34 +22,34 @@ from bot.conversation.inbox import ANSWER, Inbox
 from bot.conversation.turns import Turns
 from bot.delivery.calls import Workspace
 from bot.delivery.sessions import Sessions
-from bot.delivery.titles import Titles
-from bot.home.suggested_prompts import Suggesting
+from bot.delivery.titles import SessionTitles
+from bot.home.suggested_prompts import SuggestedPrompts
 from bot.listeners.app import create_app
 from bot.listeners.change_events import Changes
 from bot.listeners.privately import PrivateAnswers, person_of
 from bot.locale import say
-from bot.memories.actions import OwnMemories
-from bot.memories.adding import Adding
-from bot.memories.audience_proposals import Placing
-from bot.memories.commands import OwnCommands
-from bot.memories.controls import Controls
-from bot.memories.erasing import Erasing
-from bot.memories.exporting import Exporting
-from bot.memories.forget_period import PeriodForgetting
-from bot.memories.importing import Importing
+from bot.memories.actions import MemoryActions
+from bot.memories.adding import MemoryAdder
+from bot.memories.audience_proposals import AudienceProposals
+from bot.memories.commands import SlashCommands
+from bot.memories.controls import MemoryControls
+from bot.memories.erasing import PersonEraser
+from bot.memories.exporting import Exporter
+from bot.memories.forget_period import PeriodForgetter
+from bot.memories.importing import Importer
 from bot.memories.modals import create_modals
-from bot.memories.recall_preview import Previews
+from bot.memories.recall_preview import RecallPreviews
 from bot.notices.change_notices import ChangeNotices
-from bot.pipeline.formation import Learning
+from bot.pipeline.formation import FormationJobs
 from bot.pipeline.sources import Sources
-from bot.pipeline.tools.viewing import Viewing
+from bot.pipeline.tools.viewing import ViewedChannels
 from bot.queue.queue import REPLIES, Queue
 from bot.runtime.http_routes import create_web_app
 from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
-from bot.slack.rate_limits import Budgets
+from bot.slack.rate_limits import RateLimits
 from bot.users.offboarding import Offboarding
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from bot.users.workspaces import Workspaces
 from memory import Embedder, Former, InvalidNamespace, Person, Pool
 from tests.conftest import ROOT, Server, json_server
@@ -171,7 +171,7 @@ async def door(
     queue = Queue(pool)
     await queue.open()
     queue.register(ANSWER, REPLIES, nothing, attempts=1, wait=1)
-    inbox, audiences, people = Inbox(pool, queue), Audiences(pool, client), People(pool, client)
+    inbox, audiences, people = Inbox(pool, queue), Audiences(pool, client), Profiles(pool, client)
 
     async def no_formation(*_: object) -> None:
         """Form nothing."""
@@ -179,9 +179,9 @@ async def door(
     def no_model() -> BaseChatModel:
         raise AssertionError("nothing is formed in this test")
 
-    own = OwnMemories(pool, embedder, stand_in=False)
+    own = MemoryActions(pool, embedder, stand_in=False)
     former = Former(pool, embedder, no_model)
-    learning = Learning(
+    learning = FormationJobs(
         pool=pool,
         queue=queue,
         former=former,
@@ -189,9 +189,9 @@ async def door(
         mode="background",
         quiet_seconds=20.0,
     )
-    controls = Controls(pool, people, learning.schedule_all, consent="ask")
-    periods = PeriodForgetting(pool, people)
-    adding = Adding(pool, embedder, former, audiences, consent="ask")
+    controls = MemoryControls(pool, people, learning.schedule_all, consent="ask")
+    periods = PeriodForgetter(pool, people)
+    adding = MemoryAdder(pool, embedder, former, audiences, consent="ask")
     notices = ChangeNotices(pool, queue, client, people, stand_in=False)
     files = SlackFiles(client)
     homes = homes_of(pool, queue, client, people, embedder, consent="ask")
@@ -203,10 +203,10 @@ async def door(
         own,
         notices,
         controls,
-        Importing(pool, embedder, files, consent="ask"),
-        Erasing(pool, people, client),
+        Importer(pool, embedder, files, consent="ask"),
+        PersonEraser(pool, people, client),
     )
-    previews = Previews(pool, embedder, audiences, stand_in=False)
+    previews = RecallPreviews(pool, embedder, audiences, stand_in=False)
     workspaces = Workspaces(pool)
     app = create_app(
         client=client,
@@ -219,12 +219,14 @@ async def door(
             turns=Turns(pool, no_formation),
             audiences=audiences,
             people=people,
-            suggesting=Suggesting(pool, queue, client, people, consent="ask"),
-            viewing=Viewing(pool, client, None, slack.bot_user_id),
+            suggesting=SuggestedPrompts(pool, queue, client, people, consent="ask"),
+            viewing=ViewedChannels(pool, client, None, slack.bot_user_id),
             homes=homes,
             workspaces=workspaces,
             offboarding=Offboarding(pool, queue, client, workspaces, slack.bot_user_id),
-            sessions=Sessions(Workspace(client, slack.bot_user_id, Budgets(pool)), Titles(pool)),
+            sessions=Sessions(
+                Workspace(client, slack.bot_user_id, RateLimits(pool)), SessionTitles(pool)
+            ),
             follow=Sources(
                 pool, queue, embedder, announce_nothing, no_formation, client
             ).message_changed,
@@ -233,8 +235,8 @@ async def door(
         own=own,
         modals=modals,
         previews=previews,
-        placing=Placing(pool, embedder, audiences),
-        own_commands=OwnCommands(
+        placing=AudienceProposals(pool, embedder, audiences),
+        own_commands=SlashCommands(
             own,
             controls,
             adding,
@@ -243,7 +245,7 @@ async def door(
         ),
         periods=periods,
         controls=controls,
-        exporting=Exporting(pool, files, Settings()),
+        exporting=Exporter(pool, files, Settings()),
         answers=PrivateAnswers(people, homes),
     )
 

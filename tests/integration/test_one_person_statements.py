@@ -11,7 +11,7 @@ import pytest
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 
-from bot.memories.actions import OwnMemories
+from bot.memories.actions import MemoryActions
 from memory import (
     PUBLIC,
     Memory,
@@ -110,7 +110,7 @@ async def everything(house: House, suffix: str) -> str:
     person = message.person
     await house.learning.form(person.team_id, person.user_id, "dm")
     await house.ask(place, "what shall I eat?")
-    own = OwnMemories(house.pool, house.parts.embedder, stand_in=True, withdraw=_nothing)
+    own = MemoryActions(house.pool, house.parts.embedder, stand_in=True, withdraw=_nothing)
     ramen, *_ = [m for m in await list_memories(house.pool, person) if "ramen" in str(m.content)]
     await own.listed(person, "en")
     await memory_page(house.pool, person, size=10)

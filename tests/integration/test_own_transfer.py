@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bot.locale import LANGUAGES, say
-from bot.memories.importing import Importing
+from bot.memories.importing import Importer
 from bot.slack.files import FileUnreadable, SlackFiles
-from bot.users.quotas import Shares
+from bot.users.quotas import Quotas
 from bot.views.transfer import not_an_export
 from memory import (
     Embedder,
@@ -310,8 +310,8 @@ async def test_a_preview_of_many_instructions_fits(app: Wired) -> None:
 async def test_an_import_counts_as_requests(app: Wired, embedder: Embedder) -> None:
     """A preview and an import count against the hourly limit, and are refused beyond it."""
     who = person(app.slack.place(), app)
-    shares = Shares(app.pool, messages_per_hour=2, tokens_per_day=0)
-    importing = Importing(
+    shares = Quotas(app.pool, messages_per_hour=2, tokens_per_day=0)
+    importing = Importer(
         app.pool, embedder, SlackFiles(app.slack.client()), consent="notice", shares=shares
     )
     view = await importing.previewed(who, "en", submitted("I live in Osaka"))

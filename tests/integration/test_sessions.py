@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.conversation.inbox import MAX_FAILURES, Waiting
+from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage
 from bot.conversation.interruptions import Superseded, Withdrawn
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.messages import Message
@@ -289,7 +289,11 @@ async def test_a_message_deleted_after_a_crash_ends_its_session(house: House) ->
     asked = await crashed(house, place)
     view = await house.parts.audiences.view(asked)
     await house.turns.begin(
-        Waiting(id=-1, message=asked, attempts=0), view, question="", words="", bot_user_id="B"
+        ClaimedMessage(id=-1, message=asked, attempts=0),
+        view,
+        question="",
+        words="",
+        bot_user_id="B",
     )
     await house.inbox.withdraw(asked.team_id, asked.channel_id, asked.ts, asked.thread)
     await house.answering.drain(asked.thread)

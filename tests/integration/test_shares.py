@@ -10,9 +10,9 @@ import pytest
 
 from bot.locale import LANGUAGES, say
 from bot.pipeline.turn import create_turn
-from bot.runtime.ask import Asks, answer_call
-from bot.runtime.maintenance import Upkeep
-from bot.users.quotas import UsedUp
+from bot.runtime.ask import AskHandler, answer_call
+from bot.runtime.maintenance import Maintenance
+from bot.users.quotas import ExhaustedQuota
 from bot.views.refusals import Quoted
 from memory import Person, Pool
 from tests.conftest import Server
@@ -29,8 +29,8 @@ from tests.integration.work import sql
 )
 def test_times_are_told_in_whole_units(seconds: float, minutes: int, hours: int) -> None:
     """The time left is rounded up, and never nothing."""
-    assert UsedUp(sentence="share_messages", limit=1, seconds=seconds).count == minutes
-    assert UsedUp(sentence="share_tokens", limit=1, seconds=seconds).count == hours
+    assert ExhaustedQuota(sentence="share_messages", limit=1, seconds=seconds).count == minutes
+    assert ExhaustedQuota(sentence="share_tokens", limit=1, seconds=seconds).count == hours
 
 
 async def test_beyond_their_messages_a_person_is_told_once(make: Make) -> None:
@@ -147,8 +147,8 @@ async def test_tokens_that_cannot_be_counted_cost_no_answer(make: Make) -> None:
 async def test_a_caller_of_the_api_is_told_too(make: Make) -> None:
     """Where the callers of ``/ask`` have used up their tokens they get 429 and the sentence."""
     house = await make(tokens_per_day=5)
-    asks = Asks(house.shares)
-    turn = create_turn(house.parts, asks.open_outlet)
+    asks = AskHandler(house.shares)
+    turn = create_turn(house.parts, asks.open_reply_sink)
     assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
     status, text = await answer_call(asks, turn, "MZ0001", "Hello")
     assert status == 429
@@ -244,18 +244,18 @@ async def test_counts_of_hours_that_are_over_are_deleted(make: Make) -> None:
     """The upkeep keeps no count longer than it is asked for."""
     house = await make(messages_per_hour=5)
     await house.shares.admit(Person("T1", "U1"))
-    await Upkeep(house.pool, house.queue).keep_up(1)
+    await Maintenance(house.pool, house.queue).keep_up(1)
     assert sql(house, "SELECT requests FROM person_requests") == [{"requests": 1}]
     sql(house, "UPDATE person_requests SET hour = hour - interval '3 hours'")
-    await Upkeep(house.pool, house.queue).keep_up(1)
+    await Maintenance(house.pool, house.queue).keep_up(1)
     assert sql(house, "SELECT requests FROM person_requests") == []
 
 
 async def test_a_caller_of_the_api_has_an_hourly_limit(make: Make) -> None:
     """A user of ``/ask`` is refused with 429 beyond the hourly limit; another is not."""
     house = await make(messages_per_hour=2)
-    asks = Asks(house.shares)
-    turn = create_turn(house.parts, asks.open_outlet)
+    asks = AskHandler(house.shares)
+    turn = create_turn(house.parts, asks.open_reply_sink)
     for _ in range(2):
         assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
     status, text = await answer_call(asks, turn, "MZ0001", "Hello")

@@ -13,7 +13,7 @@ import pytest
 
 from bot.conversation.inbox import MAX_FAILURES
 from bot.conversation.interruptions import Edited
-from bot.delivery.outbox import Posts
+from bot.delivery.outbox import Outbox
 from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.messages import Message
@@ -388,7 +388,7 @@ async def test_a_turn_that_died_is_finished_not_repeated(house: House) -> None:
     posted = await house.parts.client.chat_postMessage(
         channel=place.channel, thread_ts=asked.ts, text="Half of"
     )
-    await Posts(house.pool, waiting, intent).note(posted["ts"])
+    await Outbox(house.pool, waiting, intent).note(posted["ts"])
     house.script(text="The whole answer.")
     await house.answering.drain(asked.thread)
     assert house.replies(place, asked) == ["The whole answer."]

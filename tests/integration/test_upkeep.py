@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from bot.conversation.inbox import ANSWER, Inbox
 from bot.queue.queue import REPLIES, Queue
-from bot.runtime.maintenance import Upkeep
+from bot.runtime.maintenance import Maintenance
 from memory import Pool
 from tests.integration.conversations import message
 
@@ -22,7 +22,7 @@ class House:
     def __init__(self, pool: Pool, queue: Queue, database: str) -> None:
         self.inbox = Inbox(pool, queue)
         self.queue = queue
-        self.upkeep = Upkeep(pool, queue)
+        self.upkeep = Maintenance(pool, queue)
         self.database = database
 
     def rows(self, statement: LiteralString, *values: object) -> list[dict[str, Any]]:

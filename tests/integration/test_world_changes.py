@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from bot.home.suggested_prompts import Suggesting
+from bot.home.suggested_prompts import SuggestedPrompts
 from bot.listeners.change_events import Changes
-from bot.pipeline.tools.viewing import Viewing
+from bot.pipeline.tools.viewing import ViewedChannels
 from bot.runtime.retention import erase_deactivated
 from bot.slack.audiences import Audiences
 from bot.users.offboarding import Offboarding
-from bot.users.profiles import People
+from bot.users.profiles import Profiles
 from bot.users.workspaces import Workspaces
 from memory import PUBLIC, Embedder
 from tests.integration.homes import homes_of
@@ -33,14 +33,14 @@ async def nobody_follows(*_: object) -> None:
 def changes(house: House, embedder: Embedder) -> Changes:
     """What is tested."""
     client = house.slack.client()
-    people, workspaces = People(house.pool, client), Workspaces(house.pool)
+    people, workspaces = Profiles(house.pool, client), Workspaces(house.pool)
     return Changes(
         inbox=house.inbox,
         turns=house.turns,
         audiences=house.parts.audiences,
         people=people,
-        suggesting=Suggesting(house.pool, house.queue, client, people, consent="notice"),
-        viewing=Viewing(house.pool, client, None, house.slack.bot_user_id),
+        suggesting=SuggestedPrompts(house.pool, house.queue, client, people, consent="notice"),
+        viewing=ViewedChannels(house.pool, client, None, house.slack.bot_user_id),
         homes=homes_of(house.pool, house.queue, house.slack.client(), people, embedder),
         workspaces=workspaces,
         offboarding=Offboarding(
@@ -195,7 +195,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(
     await gone_for(house, changes, unheard, 30.1)
     # If nothing wakes the database, the event that the account is active again is missed.
     house.slack.control("users/update", {"user": unheard.user, "deleted": False})
-    people = People(house.pool, house.slack.client())
+    people = Profiles(house.pool, house.slack.client())
     house.slack.fault("users.info", error="internal_error", times=1)
     assert await erase_deactivated(house.pool, people) == 0
     assert await remembered(house, gone.user)
@@ -217,4 +217,4 @@ async def test_users_info_tells_of_a_deactivation(house: House) -> None:
     sql(house, "UPDATE person_settings SET profile_at = NULL WHERE user_id = %s", place.user)
     house.slack.control("users/update", {"user": place.user, "deleted": True})
     person = house.slack.message(place).person
-    assert (await People(house.pool, house.slack.client()).settings(person)).deactivated
+    assert (await Profiles(house.pool, house.slack.client()).settings(person)).deactivated

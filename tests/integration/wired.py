@@ -14,10 +14,10 @@ from slack_bolt.authorization import AuthorizeResult
 from bot.config import STAND_IN_MODEL, Settings
 from bot.conversation.inbox import ANSWER
 from bot.pipeline.formation import FORM
-from bot.pipeline.worker import Answering
+from bot.pipeline.worker import ThreadWorker
 from bot.queue.queue import LEARNING, REPLIES
 from bot.runtime.connections import Connections
-from bot.runtime.wiring import Wiring, wire
+from bot.runtime.wiring import Application, wire
 from bot.runtime.worker import create_answering
 from bot.slack.messages import Message
 from memory import Memory, Person, Pool, list_memories
@@ -32,8 +32,8 @@ class Wired:
     slack: PlaygroundSlack
     stand_in: Server
     database: str
-    wiring: Wiring
-    answering: Answering
+    wiring: Application
+    answering: ThreadWorker
 
     @property
     def pool(self) -> Pool:

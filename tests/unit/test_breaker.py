@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.breaker.breaker import FAILURES, PROBE_SECONDS, Breaker
+from bot.breaker.breaker import FAILURES, PROBE_SECONDS, CircuitBreaker
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
 
 def test_single_failures_change_nothing() -> None:
     """As long as the model answers in between, every request is let through."""
-    breaker = Breaker(Clock())
+    breaker = CircuitBreaker(Clock())
     for number in range(3 * FAILURES):
         breaker.failed(str(number))
         assert breaker.admit()
@@ -28,7 +28,7 @@ def test_single_failures_change_nothing() -> None:
 def test_a_model_that_is_away_is_probed_once_an_interval() -> None:
     """After several failures in a row one request an interval is let through, whoever asks."""
     clock = Clock()
-    breaker = Breaker(clock)
+    breaker = CircuitBreaker(clock)
     for number in range(FAILURES):
         assert breaker.admit()
         breaker.failed(str(number))
@@ -43,7 +43,7 @@ def test_a_model_that_is_away_is_probed_once_an_interval() -> None:
 
 def test_one_request_that_always_fails_opens_nothing() -> None:
     """However often the same request fails, other requests are let through."""
-    breaker = Breaker(Clock())
+    breaker = CircuitBreaker(Clock())
     for _ in range(5 * FAILURES):
         breaker.failed("poison")
         assert breaker.admit()
@@ -55,7 +55,7 @@ def test_one_request_that_always_fails_opens_nothing() -> None:
 
 def test_one_answer_ends_it() -> None:
     """One answer, whatever it says, and every request is let through again."""
-    breaker = Breaker(Clock())
+    breaker = CircuitBreaker(Clock())
     for number in range(2 * FAILURES):
         breaker.failed(str(number))
     breaker.answered()

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.client import create_client, error_code, patiently, retry_after
+from bot.slack.client import create_client, error_code, retry_after, retry_on_rate_limit
 
 CLIENT = AsyncWebClient()
 
@@ -105,7 +105,7 @@ async def test_a_rate_limited_call_is_made_again() -> None:
     """After the wait Slack asked for the call is made again and its answer returned."""
     calls = Calls(refused("ratelimited", 429, {"Retry-After": "1"}))
     before = asyncio.get_running_loop().time()
-    assert (await patiently(calls))["ok"]
+    assert (await retry_on_rate_limit(calls))["ok"]
     assert calls.made == 2
     assert asyncio.get_running_loop().time() - before >= 1
 
@@ -114,7 +114,7 @@ async def test_patience_ends() -> None:
     """Once the waits would come to more than one is ready to wait, the refusal is raised."""
     calls = Calls(*[refused("ratelimited", 429) for _ in range(9)])
     with pytest.raises(SlackApiError):
-        await patiently(calls, seconds=1.5)
+        await retry_on_rate_limit(calls, seconds=1.5)
     assert calls.made == 2
 
 
@@ -127,7 +127,7 @@ async def test_a_longer_wait_than_slack_asks_for_is_kept() -> None:
         return 100.0
 
     with pytest.raises(SlackApiError):
-        await patiently(Calls(refused("ratelimited", 429)), seconds=60.0, limited=limited)
+        await retry_on_rate_limit(Calls(refused("ratelimited", 429)), seconds=60.0, limited=limited)
     assert told == [1.0]
 
 
@@ -136,5 +136,5 @@ async def test_other_refusals_are_raised_at_once(error: Exception) -> None:
     """A call refused for another reason, or perhaps carried out, is not made again."""
     calls = Calls(error)
     with pytest.raises(type(error)):
-        await patiently(calls)
+        await retry_on_rate_limit(calls)
     assert calls.made == 1

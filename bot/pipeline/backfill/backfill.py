@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
-from bot.pipeline.backfill.messages import Place, Reading
+from bot.pipeline.backfill.messages import MissedMessages, Place
 from bot.pipeline.backfill.window import CATCH_UP
 from bot.queue.jobs import Limits
 from bot.queue.queue import REPLIES, Queue
@@ -38,13 +38,15 @@ _LATE_SECONDS = 60.0
 _RECENT_DM, _THREAD, _OTHER_DM, _CHANNEL = range(4)
 
 
-class CatchingUp:
+class Backfill:
     """The `catching_up` table: first what is to be read is listed, then it is read, in jobs.
 
     No job waits for Slack's limits: it ends, and goes on where it was when Slack lets it.
     """
 
-    def __init__(self, pool: Pool, queue: Queue, reading: Reading, client: AsyncWebClient) -> None:
+    def __init__(
+        self, pool: Pool, queue: Queue, reading: MissedMessages, client: AsyncWebClient
+    ) -> None:
         self._pool = pool
         self._queue = queue
         self._reading = reading

@@ -33,7 +33,7 @@ class Place:
     thread_ts: str = ""
 
 
-class Reading:
+class MissedMessages:
     """Reads what stands in a place. Nothing waits for Slack's limits here: jobs are put off."""
 
     def __init__(

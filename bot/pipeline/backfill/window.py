@@ -29,7 +29,7 @@ MARK_SECONDS = 20.0
 _WAIT_SECONDS = 10.0
 
 
-class Listening:
+class BackfillWindow:
     """Marks, from every front that could receive and store, that somebody listens."""
 
     def __init__(

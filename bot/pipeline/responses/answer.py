@@ -20,7 +20,7 @@ _NEAR_THE_END = 2_000  # of these characters: the first sentence that ends there
 _BOUNDARY = re.compile(r"\n|[.!?][\"')\]*_]{0,4}\s|[。！？]")
 
 
-class Written:
+class Answer:
     """What has come of one answer, over all responses of the model that it takes.
 
     `is_full`: the text, commentary included, has reached `MAX_ANSWER`; what follows is not taken.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.pipeline.responses.answer import Written
+from bot.pipeline.responses.answer import Answer
 from bot.pipeline.responses.errors import raise_if_failed
 from bot.pipeline.responses.events import Event, add_item, delta_of, text_of, tokens_of
 from bot.types import Cut
@@ -13,7 +13,7 @@ _COMMENTARY: Final = "commentary"
 
 
 class ResponseReader:
-    """Reads the events of one response into a `Written`.
+    """Reads the events of one response into a `Answer`.
 
     `output` holds the items that are complete, `tokens` what the response took, 0 until it ends.
     Messages, and the text parts within one, become paragraphs of the answer. A message whose
@@ -24,7 +24,7 @@ class ResponseReader:
     ``MessagePhase`` of https://github.com/openai/openai-openapi
     """
 
-    def __init__(self, written: Written) -> None:
+    def __init__(self, written: Answer) -> None:
         self.output: list[Event] = []
         self.tokens = 0
         self._written = written

@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 from bot.conversation.periods import Period
 from bot.conversation.turns import Intent
 from bot.locale import Language
-from bot.memories.actions import OwnMemories
-from bot.memories.audience_proposals import Placing
-from bot.memories.controls import Controls
-from bot.memories.forget_period import PeriodForgetting
+from bot.memories.actions import MemoryActions
+from bot.memories.audience_proposals import AudienceProposals
+from bot.memories.controls import MemoryControls
+from bot.memories.forget_period import PeriodForgetter
 from bot.memories.tool_undo import ToolChanges, UndoableChanges
-from bot.pipeline.tools.viewing import Viewing
+from bot.pipeline.tools.viewing import ViewedChannels
 from bot.slack.ephemeral import Work
 from bot.slack.messages import Message
 from bot.users.incognito import is_direct, scope_of
@@ -82,12 +82,12 @@ class ControlTools:
 
     def __init__(
         self,
-        controls: Controls,
-        own: OwnMemories,
-        periods: PeriodForgetting,
+        controls: MemoryControls,
+        own: MemoryActions,
+        periods: PeriodForgetter,
         shows: Mapping[str, Show],
-        placing: Placing,
-        viewing: Viewing,
+        placing: AudienceProposals,
+        viewing: ViewedChannels,
         message: Message,
         intent: Intent,
     ) -> None:

@@ -12,16 +12,16 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
-from bot.conversation.inbox import Waiting
+from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.turns import Intent
 from bot.locale import Language
-from bot.memories.actions import OwnMemories
-from bot.memories.audience_proposals import Placing
-from bot.memories.controls import Controls
-from bot.memories.forget_period import PeriodForgetting
+from bot.memories.actions import MemoryActions
+from bot.memories.audience_proposals import AudienceProposals
+from bot.memories.controls import MemoryControls
+from bot.memories.forget_period import PeriodForgetter
 from bot.pipeline.prompt import evidence_of
 from bot.pipeline.tools.controls import ControlTools, Show
-from bot.pipeline.tools.viewing import Viewing
+from bot.pipeline.tools.viewing import ViewedChannels
 from bot.slack.ephemeral import Work
 from bot.views.blocks import Payload
 from bot.views.refusals import quoted_by, refusal_payload
@@ -58,7 +58,7 @@ class Toolbox:
         self,
         memory: MemoryTools,
         controls: ControlTools,
-        own: OwnMemories,
+        own: MemoryActions,
         person: Person,
         before: Sequence[Work] = (),
         spend: Spend | None = None,
@@ -158,18 +158,18 @@ class Toolbox:
         return output
 
 
-OpenTools: TypeAlias = Callable[[Waiting, View, Intent, str, str | None], Toolbox]
+OpenTools: TypeAlias = Callable[[ClaimedMessage, View, Intent, str, str | None], Toolbox]
 
 
 def open_tools(
     pool: Pool,
     embedder: Embedder,
-    own: OwnMemories,
-    controls: Controls,
-    periods: PeriodForgetting,
+    own: MemoryActions,
+    controls: MemoryControls,
+    periods: PeriodForgetter,
     shows: Mapping[str, Show],
-    placing: Placing,
-    viewing: Viewing,
+    placing: AudienceProposals,
+    viewing: ViewedChannels,
     schemas: Sequence[type[BaseModel]],
     *,
     verifier: Verifier | None = None,
@@ -181,9 +181,9 @@ def open_tools(
     """
 
     def opened(
-        waiting: Waiting, view: View, intent: Intent, words: str, question: str | None
+        waiting: ClaimedMessage, view: View, intent: Intent, words: str, question: str | None
     ) -> Toolbox:
-        message, standing = waiting.message, intent.standing
+        message, memory_state = waiting.message, intent.memory_state
 
         async def permitted(connection: AsyncConnection[DictRow]) -> None:
             if not await controls.permits(connection, message):
@@ -194,7 +194,7 @@ def open_tools(
             channel=message.channel_id,
             ts=message.ts,
             kind="tool",
-            zone=standing.settings.zone,
+            zone=memory_state.settings.zone,
             reply_to=question,
         )
         return Toolbox(
@@ -206,12 +206,12 @@ def open_tools(
                 schemas=schemas,
                 in_commit=permitted,
                 verifier=verifier,
-                off=standing.off is not None,
+                off=memory_state.off is not None,
             ),
             ControlTools(controls, own, periods, shows, placing, viewing, message, intent),
             own,
             message.person,
-            [controls.consent_asked] if standing.asks else [],
+            [controls.consent_asked] if memory_state.asks else [],
             spend,
             keeps_facts=UserFact in schemas,
             removed=intent.removed,

@@ -74,7 +74,7 @@ class _Unread(Exception):
     """Nothing was read; the message tells the model why."""
 
 
-class Viewing:
+class ViewedChannels:
     """The `viewed` table: of each person the last of it, no text."""
 
     def __init__(

@@ -8,7 +8,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import fault
 from bot.runtime.doctor.finding import Finding, fix, ok
-from bot.slack.client import SLACK_FAULTS, error_code, patiently
+from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 
 # What an error code means where it says more than that the call failed.
 # Source: https://docs.slack.dev/reference/methods/agents.sessions.setStatus#errors
@@ -30,7 +30,7 @@ async def attempt(
     A call that is rate limited is made again after the time that Slack names.
     """
     try:
-        answer = await patiently(call)
+        answer = await retry_on_rate_limit(call)
     except SLACK_FAULTS as error:
         code = error_code(error)
         said = f"{code}: {_MEANS[code]}" if code in _MEANS else code or fault(error)

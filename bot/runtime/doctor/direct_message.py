@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.config import Settings
 from bot.runtime.doctor.slack import Client, granted_scopes, open_client
-from bot.slack.client import error_code, patiently
+from bot.slack.client import error_code, retry_on_rate_limit
 
 
 class NoRoom(Exception):
@@ -50,7 +50,7 @@ async def find_room(settings: Settings, trial: Trial) -> tuple[Client, Room]:
             "say in whose direct message: --user U… (in Slack: your profile, ⋮, Copy member ID)."
         )
     client = open_client(settings, token.get_secret_value())
-    me = await patiently(client.auth_test)
+    me = await retry_on_rate_limit(client.auth_test)
     if trial.channel is None:
         channel = await _direct_message(client, str(trial.user))
     else:
@@ -74,7 +74,7 @@ async def _direct_message(client: Client, user: str) -> dict[str, Any]:
     """Find the direct message with `user`; none is opened, which would need ``im:write``."""
     cursor = ""
     while True:
-        page = await patiently(
+        page = await retry_on_rate_limit(
             lambda at=cursor: client.users_conversations(  # type: ignore[misc]
                 types="im", limit=200, cursor=at or None
             )
@@ -92,7 +92,7 @@ async def _direct_message(client: Client, user: str) -> dict[str, Any]:
 
 async def _given_channel(client: Client, channel: str) -> dict[str, Any]:
     try:
-        answer = await patiently(lambda: client.conversations_info(channel=channel))
+        answer = await retry_on_rate_limit(lambda: client.conversations_info(channel=channel))
     except SlackApiError as error:
         if error_code(error) == "channel_not_found":
             raise NoRoom(f"{channel} is no conversation of Kioku's.") from None

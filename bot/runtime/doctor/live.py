@@ -19,7 +19,7 @@ from bot.runtime.doctor.direct_message import NoRoom, Room, Trial, find_room
 from bot.runtime.doctor.finding import Finding, fix, ok
 from bot.runtime.doctor.live_stream import StreamTrial, thread
 from bot.runtime.doctor.slack import Client, unreachable
-from bot.slack.client import SLACK_FAULTS, delete_message, error_code, patiently
+from bot.slack.client import SLACK_FAULTS, delete_message, error_code, retry_on_rate_limit
 
 Ask = Callable[[str], Awaitable[bool]]
 
@@ -164,9 +164,9 @@ class _Attempt:
         try:
             left = await self._posted()
             if self.processing:
-                await patiently(lambda: self._set_session("active"))
+                await retry_on_rate_limit(lambda: self._set_session("active"))
             if self.status_shown:
-                await patiently(
+                await retry_on_rate_limit(
                     lambda: self.client.assistant_threads_setStatus(
                         channel_id=self.room.channel, thread_ts=self.root, status=""
                     )
@@ -184,7 +184,7 @@ class _Attempt:
     async def _posted(self) -> list[str]:
         """Return the messages of this run, replies first."""
         if not self.root:
-            answer = await patiently(
+            answer = await retry_on_rate_limit(
                 lambda: self.client.conversations_history(
                     channel=self.room.channel, limit=20, include_all_metadata=True
                 )
@@ -193,7 +193,7 @@ class _Attempt:
             if not roots:
                 return []
             self.root = str(roots[0])
-        answer = await patiently(lambda: thread(self.client, self.room, self.root))
+        answer = await retry_on_rate_limit(lambda: thread(self.client, self.room, self.root))
         own = [m["ts"] for m in answer["messages"] if m.get("user") == self.room.bot_user]
         return sorted(own, reverse=True)
 

@@ -17,7 +17,7 @@ from bot.config import Settings
 from bot.runtime.doctor.access import examine_access
 from bot.runtime.doctor.finding import Finding, fix, note, ok, without_secrets
 from bot.runtime.manifest import manifest_scopes, optional_scopes
-from bot.slack.client import SLACK_FAULTS, error_code, patiently
+from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 
 # Slack's signatures are good for five minutes; a minute is more than any clock that is kept.
 SIGNATURE_SECONDS = 300
@@ -132,7 +132,7 @@ async def _bot_token(settings: Settings, token: SecretStr) -> tuple[Finding, Ans
     client = open_client(settings, token.get_secret_value())
     try:
         started = time.time()
-        response = await patiently(client.auth_test)
+        response = await retry_on_rate_limit(client.auth_test)
         middle = (started + time.time()) / 2
     except SLACK_FAULTS as error:
         return fix("Bot token", _refused(settings, "SLACK_BOT_TOKEN", error)), None
@@ -225,7 +225,7 @@ async def _way_in(settings: Settings) -> AsyncIterator[Finding]:
     client = open_client(settings)
     value = token.get_secret_value()
     try:
-        await patiently(lambda: client.apps_connections_open(app_token=value))
+        await retry_on_rate_limit(lambda: client.apps_connections_open(app_token=value))
     except SLACK_FAULTS as error:
         if error_code(error) == "access_denied":
             yield fix("Events", "Socket Mode is off: turn it on in your app's Socket Mode page.")

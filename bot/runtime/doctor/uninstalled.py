@@ -7,12 +7,12 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from bot.runtime.doctor.finding import Finding, fix, note
-from bot.users.workspaces import AWAY, Departure
+from bot.users.workspaces import AWAY, Uninstall
 
 PART = "Workspaces"
 
 
-async def read_departures(conninfo: str, *, connect_seconds: int = 30) -> list[Departure]:
+async def read_departures(conninfo: str, *, connect_seconds: int = 30) -> list[Uninstall]:
     """Return the workspaces that are not served; none if the database has no tables yet.
 
     Raises `psycopg.OperationalError` when PostgreSQL cannot be reached.
@@ -26,7 +26,7 @@ async def read_departures(conninfo: str, *, connect_seconds: int = 30) -> list[D
                 "SELECT team_id, reason, left_at, purge_at, purged_at FROM workspaces"
                 f" WHERE {AWAY} ORDER BY team_id"
             )
-            return [Departure(**row) for row in await found.fetchall()]
+            return [Uninstall(**row) for row in await found.fetchall()]
     except (
         psycopg.errors.InvalidParameterValue,
         psycopg.errors.InsufficientPrivilege,
@@ -35,7 +35,7 @@ async def read_departures(conninfo: str, *, connect_seconds: int = 30) -> list[D
         return []
 
 
-def judge_departures(departures: list[Departure]) -> list[Finding]:
+def judge_departures(departures: list[Uninstall]) -> list[Finding]:
     """Return a line for each; a revoked token needs a fix while the workspace's data is kept."""
     return [
         (fix if one.reason == "token_revoked" and one.purged_at is None else note)(
