@@ -1492,7 +1492,7 @@ BREAKS = (
     Break(
         "a thread is drained to its end",
         "bot/pipeline/worker.py",
-        '                if ended == "ended" and not waiting.more:',
+        '                if ended == "ended" and not claimed.more:',
         '                if ended == "ended":',
         "Of messages sent in a row only the first would be answered.",
         ("tests/integration/test_turn.py::test_a_thread_is_answered_in_order",),
@@ -1605,7 +1605,7 @@ BREAKS = (
     Break(
         "the fence while answering",
         "bot/conversation/inbox.py",
-        '    if row["attempts"] != waiting.attempts + 1:',
+        '    if row["attempts"] != claimed.attempts + 1:',
         '    if row["attempts"] < 1:',
         "A worker believed dead would write on beside the one that took over.",
         (
@@ -1617,8 +1617,8 @@ BREAKS = (
     Break(
         "the fence at the end",
         "bot/conversation/inbox.py",
-        "        (status, waiting.id, waiting.attempts + 1, waiting.revision),",
-        "        (status, waiting.id, waiting.attempts + 2, waiting.revision),",
+        "        (status, claimed.id, claimed.attempts + 1, claimed.revision),",
+        "        (status, claimed.id, claimed.attempts + 2, claimed.revision),",
         "A worker believed dead would end the turn that another is answering.",
         ("tests/integration/test_inbox.py::test_an_attempt_that_was_taken_over_is_told",),
     ),
@@ -2164,8 +2164,8 @@ BREAKS = (
     Break(
         "an edit is seen",
         "bot/conversation/inbox.py",
-        'row["revision"] != waiting.revision:',
-        'row["revision"] < waiting.revision:',
+        'row["revision"] != claimed.revision:',
+        'row["revision"] < claimed.revision:',
         "The answer would be one to what the person had taken back.",
         (
             "tests/integration/test_turn.py::test_an_edit_during_the_answer_begins_it_anew",
@@ -2191,7 +2191,7 @@ BREAKS = (
     Break(
         "one outage notice for each message",
         "bot/pipeline/outages.py",
-        "        if waiting.held_since is None:\n            await self._telling.meanwhile",
+        "        if claimed.held_since is None:\n            await self._telling.meanwhile",
         "        if True:\n            await self._telling.meanwhile",
         "A message would get another notice with each attempt.",
         ("tests/integration/test_outages.py::test_each_wait_is_longer_than_the_last",),
@@ -2199,7 +2199,7 @@ BREAKS = (
     Break(
         "every author in a held thread gets a notice",
         "bot/pipeline/worker.py",
-        '                    if ended == "held" and waiting.more:',
+        '                    if ended == "held" and claimed.more:',
         "                    if False:",
         "People who write in a thread that waits for the model would get no notice.",
         ("tests/integration/test_outages.py::test_every_author_waiting_in_a_thread_gets_a_notice",),
@@ -2735,7 +2735,7 @@ BREAKS = (
     Break(
         "PostgreSQL's troubles are no fault of the message",
         "bot/pipeline/worker.py",
-        "            if is_away(error) and waiting.attempts < _MOST_ATTEMPTS:",
+        "            if is_away(error) and claimed.attempts < _MOST_ATTEMPTS:",
         "            if False:",
         "A message would be given up because of an outage it has nothing to do with.",
         ("tests/e2e/test_database_faults.py::test_a_full_disk_costs_no_message",),
@@ -3176,7 +3176,7 @@ BREAKS = (
     Break(
         "a session after a crash",
         "bot/pipeline/worker.py",
-        "        if waiting.attempts:\n            message",
+        "        if claimed.attempts:\n            message",
         "        if False:\n            message",
         "A message given up after a crash would leave its session in processing.",
         ("tests/integration/test_sessions.py::test_who_takes_over_ends_the_session",),
@@ -3328,8 +3328,8 @@ BREAKS = (
     Break(
         "nothing is kept of whom it is closed to",
         "bot/pipeline/worker.py",
-        "(self._admission, waiting, refusal)\n            return True\n",
-        "(self._admission, waiting, refusal)\n",
+        "(self._admission, claimed, refusal)\n            return True\n",
+        "(self._admission, claimed, refusal)\n",
         "Who may not use Kioku would be told so, and answered and remembered all the same.",
         ("tests/integration/test_policies.py",),
     ),
@@ -3398,7 +3398,7 @@ BREAKS = (
     Break(
         "messages of a workspace that left",
         "bot/pipeline/worker.py",
-        "if waiting.unserved:",
+        "if claimed.unserved:",
         "if False:",
         "Messages of a workspace that uninstalled the app would be answered.",
         (

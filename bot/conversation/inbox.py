@@ -232,74 +232,74 @@ class Inbox:
             thread,
         )
 
-    async def waits(self, waiting: ClaimedMessage) -> bool:
+    async def waits(self, claimed: ClaimedMessage) -> bool:
         """Return whether a message is still to be answered, be it by another worker."""
-        scope = {THREAD_SETTING: waiting.message.thread}
+        scope = {THREAD_SETTING: claimed.message.thread}
         async with transaction(self._pool, scope) as connection:
             found = await connection.execute(
-                "SELECT FROM inbox_events WHERE id = %s AND status = 'waiting'", (waiting.id,)
+                "SELECT FROM inbox_events WHERE id = %s AND status = 'waiting'", (claimed.id,)
             )
             return await found.fetchone() is not None
 
     @measured("check")
-    async def check(self, waiting: ClaimedMessage) -> bool:
-        """Raise `Interrupted` where the turn that answers `waiting` is not to go on.
+    async def check(self, claimed: ClaimedMessage) -> bool:
+        """Raise `Interrupted` where the turn that answers `claimed` is not to go on.
 
         Returns False where the database is away and nobody can know.
         """
-        scope = {THREAD_SETTING: waiting.message.thread}
+        scope = {THREAD_SETTING: claimed.message.thread}
         try:
             async with transaction(self._pool, scope, wait=_FLAG_WAIT_SECONDS) as connection:
-                await _raise_if_changed(connection, waiting)
+                await _raise_if_changed(connection, claimed)
         except OperationalError as error:
             log.warning("the stop flag could not be read: %s", fault(error))
             return False
         return True
 
-    async def begin_anew(self, waiting: ClaimedMessage) -> None:
+    async def begin_anew(self, claimed: ClaimedMessage) -> None:
         """Note that this attempt was ended in good order: the message is begun anew.
 
         Raises `Interrupted`, as does `put_off`, but not for an edit.
         """
-        async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
-            await _spare(connection, waiting)
+        async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
+            await _spare(connection, claimed)
 
-    async def hold(self, waiting: ClaimedMessage) -> None:
+    async def hold(self, claimed: ClaimedMessage) -> None:
         """Record that a message waits for the model, behind another one of its thread."""
-        async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
-            await _spare(connection, waiting, held=True)
+        async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
+            await _spare(connection, claimed, held=True)
 
-    async def put_off(self, waiting: ClaimedMessage, delay: float) -> None:
+    async def put_off(self, claimed: ClaimedMessage, delay: float) -> None:
         """Let a message, and its thread behind it, wait `delay` seconds: the model is away."""
-        async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
-            await _spare(connection, waiting, held=True)
+        async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
+            await _spare(connection, claimed, held=True)
             # The answer replaces the notice.
-            limits = _limits(waiting.message.person, alone=waiting.runs_alone)
-            await self._schedule(connection, waiting.message.thread, limits, delay)
+            limits = _limits(claimed.message.person, alone=claimed.runs_alone)
+            await self._schedule(connection, claimed.message.thread, limits, delay)
 
-    async def fail(self, waiting: ClaimedMessage, delay: float) -> None:
+    async def fail(self, claimed: ClaimedMessage, delay: float) -> None:
         """Record that this attempt ended in an error: the next one begins in `delay` seconds.
 
         Raises as `begin_anew` does.
         """
-        message = waiting.message
+        message = claimed.message
         async with transaction(self._pool, {THREAD_SETTING: message.thread}) as connection:
             failed = await connection.execute(
                 "UPDATE inbox_events SET failures = failures + 1, claimed_by = NULL"
                 " WHERE id = %s AND attempts = %s AND status = 'waiting'",
-                (waiting.id, waiting.attempts + 1),
+                (claimed.id, claimed.attempts + 1),
             )
             if not failed.rowcount:
-                await _raise_if_changed(connection, waiting)
-            limits = _limits(message.person, message.channel_id, alone=waiting.runs_alone)
+                await _raise_if_changed(connection, claimed)
+            limits = _limits(message.person, message.channel_id, alone=claimed.runs_alone)
             await self._schedule(connection, message.thread, limits, delay)
 
-    async def others_answered(self, waiting: ClaimedMessage, seconds: float) -> bool:
+    async def others_answered(self, claimed: ClaimedMessage, seconds: float) -> bool:
         """Return whether the model answered others, `seconds` ago and after this was first held."""
         async with transaction(self._pool) as connection:
             found = await connection.execute(
                 "SELECT model_answered(%s, %s, now() - make_interval(secs => %s)) AS answered",
-                (waiting.message.team_id, waiting.held_since, seconds),
+                (claimed.message.team_id, claimed.held_since, seconds),
             )
             row = await found.fetchone()
         return bool(row and row["answered"])
@@ -334,20 +334,20 @@ class Inbox:
         async with transaction(self._pool) as connection:
             await self._queue.hurry(connection, ANSWER)
 
-    async def pass_over(self, waiting: ClaimedMessage) -> None:
+    async def pass_over(self, claimed: ClaimedMessage) -> None:
         """Mark a message as handled, without an answer. Raises `Interrupted`."""
-        async with transaction(self._pool, {THREAD_SETTING: waiting.message.thread}) as connection:
-            await finish(connection, waiting)
+        async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
+            await finish(connection, claimed)
 
-    async def give_up(self, waiting: ClaimedMessage) -> None:
+    async def give_up(self, claimed: ClaimedMessage) -> None:
         """Mark a message as failed: it can be neither answered nor apologised for.
 
         Raises `Superseded` when another worker answers it.
         """
-        scope = {THREAD_SETTING: waiting.message.thread}
+        scope = {THREAD_SETTING: claimed.message.thread}
         with suppress(Edited, Withdrawn):
             async with transaction(self._pool, scope) as connection:
-                await finish(connection, waiting, "failed")
+                await finish(connection, claimed, "failed")
 
     async def _schedule(
         self,
@@ -418,7 +418,7 @@ async def _insert(
 
 async def finish(
     connection: AsyncConnection[DictRow],
-    waiting: ClaimedMessage,
+    claimed: ClaimedMessage,
     status: Literal["done", "failed"] = "done",
 ) -> None:
     """Mark a message as handled and blank its body, in the transaction that ends its turn.
@@ -430,64 +430,64 @@ async def finish(
         "UPDATE inbox_events SET status = %s, message = NULL, finished_at = now(),"
         " claimed_by = NULL"
         " WHERE id = %s AND attempts = %s AND revision = %s AND status = 'waiting'",
-        (status, waiting.id, waiting.attempts + 1, waiting.revision),
+        (status, claimed.id, claimed.attempts + 1, claimed.revision),
     )
     if not finished.rowcount:
-        await _raise_if_changed(connection, waiting)
+        await _raise_if_changed(connection, claimed)
 
 
 async def ask_flags(
-    connection: AsyncConnection[DictRow], waiting: ClaimedMessage
+    connection: AsyncConnection[DictRow], claimed: ClaimedMessage
 ) -> AsyncCursor[DictRow]:
     """Ask how the message stands now; `raise_if_changed` reads the answer."""
     return await connection.execute(
         "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s",
-        (waiting.id,),
+        (claimed.id,),
     )
 
 
-async def _raise_if_changed(connection: AsyncConnection[DictRow], waiting: ClaimedMessage) -> None:
-    found = await ask_flags(connection, waiting)
-    raise_if_changed(await found.fetchone(), waiting)
+async def _raise_if_changed(connection: AsyncConnection[DictRow], claimed: ClaimedMessage) -> None:
+    found = await ask_flags(connection, claimed)
+    raise_if_changed(await found.fetchone(), claimed)
 
 
-def raise_if_changed(row: DictRow | None, waiting: ClaimedMessage) -> None:
+def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
     """Raise `Interrupted` where `row`, its message as it stands now, says not to go on."""
     # One that was erased meanwhile is nobody else's.
     if row is None:
         return
-    if row["attempts"] != waiting.attempts + 1:
+    if row["attempts"] != claimed.attempts + 1:
         raise Superseded("Another worker answers the message now.")
     if row["status"] == "withdrawn":
         raise Withdrawn("The person deleted the message.")
-    if row["status"] == "waiting" and row["revision"] != waiting.revision:
+    if row["status"] == "waiting" and row["revision"] != claimed.revision:
         raise Edited("The person edited the message.")
     if row["status"] == "waiting" and row["interrupted"]:
         raise Stopped("The person pressed Stop.")
 
 
 async def _spare(
-    connection: AsyncConnection[DictRow], waiting: ClaimedMessage, *, held: bool = False
+    connection: AsyncConnection[DictRow], claimed: ClaimedMessage, *, held: bool = False
 ) -> None:
     spared = await connection.execute(
         "UPDATE inbox_events SET spared = spared + 1, claimed_by = NULL,"
         " held_since = CASE WHEN %s THEN COALESCE(held_since, now()) ELSE held_since END"
         " WHERE id = %s AND attempts = %s AND status = 'waiting'",
-        (held, waiting.id, waiting.attempts + 1),
+        (held, claimed.id, claimed.attempts + 1),
     )
     if not spared.rowcount:
-        await _raise_if_changed(connection, waiting)
+        await _raise_if_changed(connection, claimed)
 
 
 async def ask_unanswered(
-    connection: AsyncConnection[DictRow], view: View, waiting: ClaimedMessage
+    connection: AsyncConnection[DictRow], view: View, claimed: ClaimedMessage
 ) -> AsyncCursor[DictRow]:
     """Ask for ``ts, text`` of the person's earlier messages that still wait.
 
     Of direct messages where the view is a direct message's, and of the same channel. Not of those
     that are not to be remembered.
     """
-    message = waiting.message
+    message = claimed.message
     return await connection.execute(
         "SELECT ts, message->>'text' AS text FROM inbox_events e"
         " WHERE team_id = %s AND user_id = %s AND status = 'waiting' AND ts < %s"

@@ -17,22 +17,22 @@ class Notices:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def claim(self, waiting: ClaimedMessage, kind: Kind, seconds: float) -> bool:
+    async def claim(self, claimed: ClaimedMessage, kind: Kind, seconds: float) -> bool:
         """Say whether the notice is for this message to give, and let it hold for `seconds` more.
 
         While one holds no other message of the person gives it; the same message may again, for an
         attempt that broke off before it could.
         """
-        person = waiting.message.person
+        person = claimed.message.person
         async with person_transaction(self._pool, person) as connection:
-            claimed = await connection.execute(
+            inserted = await connection.execute(
                 "INSERT INTO notices AS known (team_id, user_id, kind, event_id, expires_at)"
                 " VALUES (%s, %s, %s, %s, now() + make_interval(secs => %s))"
                 " ON CONFLICT (team_id, user_id, kind) DO UPDATE SET event_id = CASE"
                 " WHEN known.expires_at < now() THEN excluded.event_id ELSE known.event_id END,"
                 " expires_at = GREATEST(known.expires_at, excluded.expires_at)"
                 " RETURNING event_id",
-                (person.team_id, person.user_id, kind, waiting.id, seconds),
+                (person.team_id, person.user_id, kind, claimed.id, seconds),
             )
-            [row] = await claimed.fetchall()
-        return bool(row["event_id"] == waiting.id)
+            [row] = await inserted.fetchall()
+        return bool(row["event_id"] == claimed.id)

@@ -136,7 +136,7 @@ class Turns:
     @measured("begin")
     async def begin(
         self,
-        waiting: ClaimedMessage,
+        claimed: ClaimedMessage,
         view: View,
         *,
         question: str,
@@ -153,7 +153,7 @@ class Turns:
         worker answers it and, where it is `limited`, `bot.users.quotas.QuotaExceeded`: then nothing
         is stored.
         """
-        message = waiting.message
+        message = claimed.message
         asked_in, typed_in = await redact_texts(question, words)
         words = typed_in.text
         async with transaction(self._pool, _scope(message)) as connection:
@@ -161,14 +161,14 @@ class Turns:
             async with connection.pipeline():
                 asked = _Asked(
                     memory_state=await ask_memory_state(connection, message),
-                    flags=await ask_flags(connection, waiting),
+                    flags=await ask_flags(connection, claimed),
                     forgotten=await ask_forgotten(connection, message.person, message.channel_id),
                     exchanges=await _ask_exchanges(connection, message, view),
-                    unanswered=await ask_unanswered(connection, view, waiting),
+                    unanswered=await ask_unanswered(connection, view, claimed),
                     unformed=await _ask_unformed_words(connection, message),
                     memories=await ask_first(connection, view),
                     share=(
-                        await self._shares.ask_messages(connection, waiting.id)
+                        await self._shares.ask_messages(connection, claimed.id)
                         if limited and self._shares
                         else None
                     ),
@@ -182,11 +182,11 @@ class Turns:
                 # Forgotten while it waited: it is answered, and not kept.
                 asked_in, words = Redacted(text=""), ""
             intent = await _intend(
-                connection, waiting, view, asked_in, words[:_WORDS_LIMIT], memory_state
+                connection, claimed, view, asked_in, words[:_WORDS_LIMIT], memory_state
             )
             intent = replace(
                 intent,
-                unchanged=_is_unchanged(await asked.flags.fetchone(), waiting),
+                unchanged=_is_unchanged(await asked.flags.fetchone(), claimed),
                 removed=tuple(dict.fromkeys([*asked_in.removed, *typed_in.removed])),
                 words=typed_in.text,
             )
@@ -237,7 +237,7 @@ class Turns:
     @measured("end")
     async def end(
         self,
-        waiting: ClaimedMessage,
+        claimed: ClaimedMessage,
         intent: Intent,
         view: View,
         outcome: Outcome,
@@ -262,10 +262,10 @@ class Turns:
         reply, too, no credential is stored: not one it repeats, nor any other.
         """
         [kept] = await redact_texts(reply or "", known=intent.removed)
-        async with transaction(self._pool, _scope(waiting.message)) as connection:
-            await finish(connection, waiting, "failed" if outcome == "failed" else "done")
+        async with transaction(self._pool, _scope(claimed.message)) as connection:
+            await finish(connection, claimed, "failed" if outcome == "failed" else "done")
             if intent.memory_state.introduces or intent.memory_state.asks:
-                await note_told(connection, waiting.message.person)
+                await note_told(connection, claimed.message.person)
             await connection.execute(
                 "UPDATE turns SET status = %s, reply = CASE WHEN NOT off_record THEN %s END,"
                 " recalled = %s, asked = %s, reply_note = %s, model = %s, latency_ms = %s,"
@@ -322,9 +322,9 @@ async def _context(
     )
 
 
-def _is_unchanged(flags: DictRow | None, waiting: ClaimedMessage) -> bool:
+def _is_unchanged(flags: DictRow | None, claimed: ClaimedMessage) -> bool:
     try:
-        raise_if_changed(flags, waiting)
+        raise_if_changed(flags, claimed)
     except Interrupted:
         return False
     return True
@@ -362,13 +362,13 @@ async def _ask_exchanges(
 
 async def _intend(
     connection: AsyncConnection[DictRow],
-    waiting: ClaimedMessage,
+    claimed: ClaimedMessage,
     view: View,
     question: Redacted,
     words: str,
     memory_state: MemoryState,
 ) -> Intent:
-    message = waiting.message
+    message = claimed.message
     stored = await connection.execute(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
         " question, words, left_out, off_record, posting_since)"
@@ -397,8 +397,8 @@ async def _intend(
             words if memory_state.kept else "",
             list(credential_kinds(question.removed)) if memory_state.kept else [],
             not memory_state.kept,
-            waiting.id,
-            waiting.attempts + 1,
+            claimed.id,
+            claimed.attempts + 1,
         ),
     )
     row = await stored.fetchone()

@@ -78,15 +78,15 @@ class Outbox:
     A worker that died did so at most `age` seconds ago. `again`: this is not the first attempt.
     """
 
-    def __init__(self, pool: Pool, waiting: ClaimedMessage, intent: Intent) -> None:
+    def __init__(self, pool: Pool, claimed: ClaimedMessage, intent: Intent) -> None:
         self._pool = pool
-        self._waiting = waiting
+        self._waiting = claimed
         self.turn_id = intent.id
         self.times = intent.reply_ts
         self.unknown = intent.since is not None
         self.since = intent.since or 0.0
         self.age = math.inf if intent.since is None else intent.age
-        self.again = waiting.attempts > 0
+        self.again = claimed.attempts > 0
 
     @measured("intend")
     async def intend(self) -> None:

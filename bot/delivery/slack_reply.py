@@ -32,7 +32,7 @@ class SlackReplySink(Delivery):
         self,
         workspace: Workspace,
         sessions: Sessions,
-        waiting: ClaimedMessage,
+        claimed: ClaimedMessage,
         view: View,
         intent: Intent,
         *,
@@ -44,19 +44,19 @@ class SlackReplySink(Delivery):
         super().__init__(
             workspace,
             sessions,
-            waiting.message,
+            claimed.message,
             posts,
             # Asked of Slack while the model thinks: the first words do not wait for it.
             language=people.language(
-                waiting.message.person, waiting.message.text, settings=intent.memory_state.settings
+                claimed.message.person, claimed.message.text, settings=intent.memory_state.settings
             ),
             stand_in=stand_in,
             memory_state=intent.memory_state,
             unchanged=intent.unchanged,
-            check=partial(inbox.check, waiting),
+            check=partial(inbox.check, claimed),
         )
         self._view = view
-        self._waiting = waiting
+        self._waiting = claimed
         self._standing_settings = intent.memory_state.settings
         self._people = people
         self._preface = ""

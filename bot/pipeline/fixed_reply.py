@@ -19,7 +19,7 @@ class FixedReplies:
 
     async def instead(
         self,
-        waiting: ClaimedMessage,
+        claimed: ClaimedMessage,
         key: str,
         *,
         outcome: Outcome = "failed",
@@ -30,20 +30,20 @@ class FixedReplies:
 
         `remember` says whether what they wrote may still become a memory.
         """
-        view, intent = await self._begin(waiting, remember=remember)
-        await self._show(waiting, view, intent, key, values)
-        await self._parts.turns.end(waiting, intent, view, outcome, reply=None)
+        view, intent = await self._begin(claimed, remember=remember)
+        await self._show(claimed, view, intent, key, values)
+        await self._parts.turns.end(claimed, intent, view, outcome, reply=None)
 
-    async def meanwhile(self, waiting: ClaimedMessage, key: str) -> None:
+    async def meanwhile(self, claimed: ClaimedMessage, key: str) -> None:
         """Tell the person that their answer takes longer; it will replace this message."""
-        view, intent = await self._begin(waiting, remember=True)
-        await self._show(waiting, view, intent, key, {})
+        view, intent = await self._begin(claimed, remember=True)
+        await self._show(claimed, view, intent, key, {})
 
-    async def _begin(self, waiting: ClaimedMessage, *, remember: bool) -> tuple[View, Intent]:
-        parts, text = self._parts, waiting.message.text if remember else ""
-        view = await parts.audiences.view(waiting.message)
+    async def _begin(self, claimed: ClaimedMessage, *, remember: bool) -> tuple[View, Intent]:
+        parts, text = self._parts, claimed.message.text if remember else ""
+        view = await parts.audiences.view(claimed.message)
         intent, _ = await parts.turns.begin(
-            waiting,
+            claimed,
             view,
             question=plain(text, parts.bot_user_id),
             words=typed(text, parts.bot_user_id),
@@ -53,11 +53,11 @@ class FixedReplies:
 
     async def _show(
         self,
-        waiting: ClaimedMessage,
+        claimed: ClaimedMessage,
         view: View,
         intent: Intent,
         key: str,
         values: dict[str, object],
     ) -> None:
-        async with self._open_outlet(waiting, view, intent) as sink:
+        async with self._open_outlet(claimed, view, intent) as sink:
             await sink.finish(say(await sink.language(), key, **values))

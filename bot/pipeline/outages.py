@@ -32,42 +32,42 @@ class ModelOutages:
         """Say whether the model was just found away, so that it is not to be asked."""
         return self._breaker.open
 
-    async def begin(self, waiting: ClaimedMessage, cause: Cause) -> bool:
+    async def begin(self, claimed: ClaimedMessage, cause: Cause) -> bool:
         """Put a message off, and send its author a notice the first time.
 
         Returns True if nothing more is to be done for it: after `PATIENCE`, or when the model has
         answered others for `REFUSED_SECONDS`, the author is told that it stays unanswered.
         """
-        if waiting.held_since is None:
-            await self._telling.meanwhile(waiting, _SENTENCES[cause])
-        elif key := await self._reason_to_give_up(waiting):
-            log.error("message %d was given up: %s", waiting.id, key)
-            await self._telling.instead(waiting, key, remember=True)
+        if claimed.held_since is None:
+            await self._telling.meanwhile(claimed, _SENTENCES[cause])
+        elif key := await self._reason_to_give_up(claimed):
+            log.error("message %d was given up: %s", claimed.id, key)
+            await self._telling.instead(claimed, key, remember=True)
             return True
         # One that alone fails again and again says nothing of the others.
-        if waiting.held_since is None or self._breaker.probing:
+        if claimed.held_since is None or self._breaker.probing:
             self._others_wait = True
-        await self._inbox.put_off(waiting, _DELAYS[min(waiting.spared, len(_DELAYS) - 1)])
+        await self._inbox.put_off(claimed, _DELAYS[min(claimed.spared, len(_DELAYS) - 1)])
         return False
 
-    async def hold(self, waiting: ClaimedMessage) -> None:
+    async def hold(self, claimed: ClaimedMessage) -> None:
         """Send the author of a message a notice that it waits behind another one of its thread."""
-        await self._telling.meanwhile(waiting, "held_down")
-        await self._inbox.hold(waiting)
+        await self._telling.meanwhile(claimed, "held_down")
+        await self._inbox.hold(claimed)
 
-    async def answered(self, waiting: ClaimedMessage) -> None:
+    async def answered(self, claimed: ClaimedMessage) -> None:
         """Note that the model is there: what was put off here waits no more."""
-        if self._others_wait or waiting.held_since is not None:
+        if self._others_wait or claimed.held_since is not None:
             self._others_wait = False
             await self._inbox.hurry()
 
-    async def _reason_to_give_up(self, waiting: ClaimedMessage) -> str | None:
+    async def _reason_to_give_up(self, claimed: ClaimedMessage) -> str | None:
         """Return the key of the sentence that ends a held message; None while it is to wait."""
-        if waiting.held_since is not None and _age(waiting.held_since) > PATIENCE:
+        if claimed.held_since is not None and _age(claimed.held_since) > PATIENCE:
             return "held_too_long"
         if self._breaker.probing:
             return None
-        refused = await self._inbox.others_answered(waiting, REFUSED_SECONDS)
+        refused = await self._inbox.others_answered(claimed, REFUSED_SECONDS)
         return "held_alone" if refused else None
 
 

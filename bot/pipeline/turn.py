@@ -96,15 +96,15 @@ def create_turn(
     """Return the turn as a LangGraph entrypoint: a `ClaimedMessage` in, its `Outcome` out."""
 
     @entrypoint()
-    async def turn(waiting: ClaimedMessage) -> Outcome:
-        message, began = waiting.message, time.monotonic()
+    async def turn(claimed: ClaimedMessage) -> Outcome:
+        message, began = claimed.message, time.monotonic()
         question = plain(message.text, parts.bot_user_id)
         words = typed(message.text, parts.bot_user_id)
 
         view = await parts.audiences.view(message)
         asked = with_files(question) if message.has_files else question
         intent, context = await parts.turns.begin(
-            waiting,
+            claimed,
             view,
             question=asked,
             words=words,
@@ -115,17 +115,17 @@ def create_turn(
         tools: Toolbox | None = None
         note: Note | None = None
         made: ReplyMetrics | None = None
-        async with open_reply_sink(waiting, view, intent) as sink:
+        async with open_reply_sink(claimed, view, intent) as sink:
             files = await parts.attachments.read(
                 message, earlier=latest_with_files(context.exchanges, message)
             )
             if question or any(file.content and not file.earlier for file in files):
-                prompt = await _prompt(parts, waiting, view, intent, context, question, files)
+                prompt = await _prompt(parts, claimed, view, intent, context, question, files)
                 recalled = [memory.reference for memory in prompt.memories]
                 if sink.interactive:
                     asked_before = _question_before(context, message)
-                    tools = parts.tools(waiting, view, intent, intent.words, asked_before)
-                answered = await _answer(parts, waiting, prompt, sink, tools)
+                    tools = parts.tools(claimed, view, intent, intent.words, asked_before)
+                answered = await _answer(parts, claimed, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text
                 if answered.whole:
                     made = ReplyMetrics(
@@ -148,7 +148,7 @@ def create_turn(
                 outcome, text = "answered", await _nothing_asked(sink, files)
                 await sink.finish(text)
         await parts.turns.end(
-            waiting,
+            claimed,
             intent,
             view,
             outcome,
@@ -192,14 +192,14 @@ async def _told_unseen(
 
 async def _prompt(
     parts: TurnDependencies,
-    waiting: ClaimedMessage,
+    claimed: ClaimedMessage,
     view: View,
     intent: Intent,
     context: Context,
     question: str,
     files: Sequence[Attached],
 ) -> Prompt:
-    message, off = waiting.message, intent.memory_state.off
+    message, off = claimed.message, intent.memory_state.off
     recalled, thread = await asyncio.gather(
         _recalled(parts, view, intent, context, question or FILES_ALONE),
         read_thread(parts.client, message, context, parts.bot_user_id, off=off),
@@ -249,7 +249,7 @@ class _Answered:
 
 async def _answer(
     parts: TurnDependencies,
-    waiting: ClaimedMessage,
+    claimed: ClaimedMessage,
     prompt: Prompt,
     sink: ReplySink,
     tools: Toolbox | None,
@@ -259,7 +259,7 @@ async def _answer(
         # While the model is silent there is nothing to show, but Stop counts all the same.
         await (sink.write(piece) if piece else sink.check())
 
-    person = waiting.message.person
+    person = claimed.message.person
     try:
         await sink.check()
         try:

@@ -69,15 +69,15 @@ class ThreadWorker:
         wait. If a message waits for the model, the authors of those behind it get a notice, too.
         """
         end = asyncio.get_running_loop().time() + _AT_A_STRETCH_SECONDS
-        waiting: ClaimedMessage | None = None
+        claimed: ClaimedMessage | None = None
         try:
-            while waiting := await self._inbox.next(thread):
-                ended = await self._answer(waiting)
-                if ended == "ended" and not waiting.more:
+            while claimed := await self._inbox.next(thread):
+                ended = await self._answer(claimed)
+                if ended == "ended" and not claimed.more:
                     # What was stored meanwhile came with a job of its own.
                     return
                 if ended in ("held", "put_off"):
-                    if ended == "held" and waiting.more:
+                    if ended == "held" and claimed.more:
                         await self._hold_others(thread)
                     break
                 if asyncio.get_running_loop().time() > end:
@@ -85,29 +85,29 @@ class ThreadWorker:
                     break
         except Superseded:
             log.info("a thread was taken over by another worker")
-            if waiting is not None and not await self._inbox.waits(waiting):
+            if claimed is not None and not await self._inbox.waits(claimed):
                 # It was erased: no other worker answers it.
-                await self._activate(waiting)
+                await self._activate(claimed)
             return
         await self._withdrawals.clear(thread)
 
     async def _hold_others(self, thread: str) -> None:
-        while waiting := await self._inbox.next(thread, untold=True):
-            if await self._answer(waiting, behind=True) == "put_off":
+        while claimed := await self._inbox.next(thread, untold=True):
+            if await self._answer(claimed, behind=True) == "put_off":
                 return
 
-    async def _answer(self, waiting: ClaimedMessage, *, behind: bool = False) -> _End:
+    async def _answer(self, claimed: ClaimedMessage, *, behind: bool = False) -> _End:
         """Answer a message, or hold it and its thread until the model is back.
 
         `behind`: another message of the thread is held, so this one is held, too. The job of a held
         thread is scheduled again.
         """
         try:
-            return "ended" if await self._attempt(waiting, behind=behind) else "held"
+            return "ended" if await self._attempt(claimed, behind=behind) else "held"
         except Superseded:
             raise
         except Edited:
-            await self._inbox.begin_anew(waiting)
+            await self._inbox.begin_anew(claimed)
         except Withdrawn:
             log.info("a message was deleted while it was answered")
         except DeliveryFailed as failed:
@@ -115,31 +115,31 @@ class ThreadWorker:
                 log.warning("a conversation takes no answer from the app: %s", failed.code)
             else:
                 log.exception("a reply could not be delivered: %s", failed.code)
-            await self._inbox.give_up(waiting)
+            await self._inbox.give_up(claimed)
         except Exception as error:
-            if is_away(error) and waiting.attempts < _MOST_ATTEMPTS:
+            if is_away(error) and claimed.attempts < _MOST_ATTEMPTS:
                 log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
-                await self._when_back(waiting)
+                await self._when_back(claimed)
                 return "look_again"
-            if waiting.failures > MAX_FAILURES:
-                log.exception("a message was given up after %d attempts", waiting.attempts)
-                await self._inbox.give_up(waiting)
+            if claimed.failures > MAX_FAILURES:
+                log.exception("a message was given up after %d attempts", claimed.attempts)
+                await self._inbox.give_up(claimed)
                 return "look_again"
             log.warning("a turn failed and is begun again: %s", fault(error))
-            pause = min(_FIRST_PAUSE_SECONDS * 2**waiting.failures, _LONGEST_PAUSE_SECONDS)
+            pause = min(_FIRST_PAUSE_SECONDS * 2**claimed.failures, _LONGEST_PAUSE_SECONDS)
             with suppress(Edited, Withdrawn):
-                await self._inbox.fail(waiting, pause)
+                await self._inbox.fail(claimed, pause)
                 return "put_off"
         return "look_again"
 
-    async def _when_back(self, waiting: ClaimedMessage) -> None:
+    async def _when_back(self, claimed: ClaimedMessage) -> None:
         # PostgreSQL's troubles are no fault of the message: they do not count as failed attempts.
-        pause = min(_FIRST_PAUSE_SECONDS * (1 + waiting.spared), _LONGEST_PAUSE_SECONDS)
+        pause = min(_FIRST_PAUSE_SECONDS * (1 + claimed.spared), _LONGEST_PAUSE_SECONDS)
         while True:
             await asyncio.sleep(pause)
             try:
                 with suppress(Withdrawn):
-                    await self._inbox.begin_anew(waiting)
+                    await self._inbox.begin_anew(claimed)
             except Exception as error:
                 if not is_away(error):
                     raise
@@ -147,70 +147,70 @@ class ThreadWorker:
                 return
 
     @measured("turn")
-    async def _attempt(self, waiting: ClaimedMessage, *, behind: bool) -> bool:
-        if waiting.unserved:
+    async def _attempt(self, claimed: ClaimedMessage, *, behind: bool) -> bool:
+        if claimed.unserved:
             log.info("a message of a workspace that is not served was passed over")
-            await self._inbox.pass_over(waiting)
+            await self._inbox.pass_over(claimed)
             return True
-        if waiting.lone_crashes > MAX_LONE_CRASHES:
-            log.error("message %d was given up: even the apology ends the process", waiting.id)
-            await self._activate(waiting)
-            await self._inbox.give_up(waiting)
+        if claimed.lone_crashes > MAX_LONE_CRASHES:
+            log.error("message %d was given up: even the apology ends the process", claimed.id)
+            await self._activate(claimed)
+            await self._inbox.give_up(claimed)
             return True
-        if self._admission and (refusal := await self._admission.refuses(waiting.message)):
-            await self._turn_away(self._admission, waiting, refusal)
+        if self._admission and (refusal := await self._admission.refuses(claimed.message)):
+            await self._turn_away(self._admission, claimed, refusal)
             return True
-        if waiting.failures >= MAX_FAILURES or waiting.lone_crashes >= MAX_LONE_CRASHES:
-            await self._telling.instead(waiting, "turn_failed")
+        if claimed.failures >= MAX_FAILURES or claimed.lone_crashes >= MAX_LONE_CRASHES:
+            await self._telling.instead(claimed, "turn_failed")
             return True
-        if used_up := await self._shares.tokens_used_up(waiting.message.team_id):
-            await self._refuse(waiting, used_up)
+        if used_up := await self._shares.tokens_used_up(claimed.message.team_id):
+            await self._refuse(claimed, used_up)
             return True
         if behind:
-            await self._outages.hold(waiting)
+            await self._outages.hold(claimed)
             return False
         if self._outages.known:
-            return await self._outages.begin(waiting, "model_down")
+            return await self._outages.begin(claimed, "model_down")
         try:
-            await self._turn.ainvoke(waiting)
+            await self._turn.ainvoke(claimed)
         except QuotaExceeded as told:
-            await self._refuse(waiting, told.used_up)
+            await self._refuse(claimed, told.used_up)
             return True
         except ReplyFailed as failed:
-            return await self._outages.begin(waiting, failed.cause)
-        await self._outages.answered(waiting)
+            return await self._outages.begin(claimed, failed.cause)
+        await self._outages.answered(claimed)
         return True
 
-    async def _activate(self, waiting: ClaimedMessage) -> None:
+    async def _activate(self, claimed: ClaimedMessage) -> None:
         """End what a process that died at this message may have left in `processing`."""
-        if waiting.attempts:
-            message = waiting.message
+        if claimed.attempts:
+            message = claimed.message
             await self._sessions.activate(message.team_id, message.channel_id, message.thread_ts)
 
     async def _turn_away(
-        self, admission: AccessControl, waiting: ClaimedMessage, refusal: Refusal
+        self, admission: AccessControl, claimed: ClaimedMessage, refusal: Refusal
     ) -> None:
         """Say why there is no answer: always in a direct message, elsewhere once a day, to them.
 
         Of the message nothing is kept.
         """
-        message = waiting.message
+        message = claimed.message
         told = f"{refusal} {message.channel_id}"
         if message.audience == DM or (
-            message.addressed and await self._notices.claim(waiting, told, _DAY_SECONDS)
+            message.addressed and await self._notices.claim(claimed, told, _DAY_SECONDS)
         ):
             await admission.tell(message, refusal)
-        await self._activate(waiting)
-        await self._inbox.pass_over(waiting)
+        await self._activate(claimed)
+        await self._inbox.pass_over(claimed)
 
-    async def _refuse(self, waiting: ClaimedMessage, used_up: ExhaustedQuota) -> None:
+    async def _refuse(self, claimed: ClaimedMessage, used_up: ExhaustedQuota) -> None:
         """Say once in the hour, or day, why nothing is answered and when it will be again."""
-        if not await self._notices.claim(waiting, used_up.sentence, max(used_up.seconds, 60.0)):
-            await self._activate(waiting)
-            await self._inbox.pass_over(waiting)
+        if not await self._notices.claim(claimed, used_up.sentence, max(used_up.seconds, 60.0)):
+            await self._activate(claimed)
+            await self._inbox.pass_over(claimed)
             return
         await self._telling.instead(
-            waiting,
+            claimed,
             used_up.sentence,
             outcome="answered",
             limit=used_up.limit,

@@ -90,10 +90,10 @@ class AskHandler:
         self.shares = shares
         self._collected: dict[str, Collected] = {}
 
-    def open_reply_sink(self, waiting: ClaimedMessage, view: View, intent: Intent) -> Collected:
+    def open_reply_sink(self, claimed: ClaimedMessage, view: View, intent: Intent) -> Collected:
         """Return the outlet of one call."""
         del view, intent
-        return self._collected[waiting.message.event_id]
+        return self._collected[claimed.message.event_id]
 
     async def ask(
         self, turn: Pregel[Any, Any, Any, Any], user_id: str, prompt: str
@@ -116,8 +116,8 @@ class AskHandler:
         collected = self._collected[event_id] = Collected(message)
         try:
             # Not in the inbox: whoever calls waits for the answer, and asks again without one.
-            waiting = ClaimedMessage(id=0, message=message, attempts=0)
-            outcome = cast(Outcome, await turn.ainvoke(waiting))
+            claimed = ClaimedMessage(id=0, message=message, attempts=0)
+            outcome = cast(Outcome, await turn.ainvoke(claimed))
         finally:
             del self._collected[event_id]
         return outcome, collected.text

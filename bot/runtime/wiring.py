@@ -188,14 +188,14 @@ def wire(connections: Connections) -> Application:
         shares=shares,
     )
 
-    def open_reply_sink(waiting: ClaimedMessage, view: View, intent: Intent) -> SlackReplySink:
+    def open_reply_sink(claimed: ClaimedMessage, view: View, intent: Intent) -> SlackReplySink:
         return SlackReplySink(
             workspace,
             sessions,
-            waiting,
+            claimed,
             view,
             intent,
-            posts=Outbox(pool, waiting, intent),
+            posts=Outbox(pool, claimed, intent),
             inbox=inbox,
             people=people,
             stand_in=settings.stand_in,

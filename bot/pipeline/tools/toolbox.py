@@ -181,9 +181,9 @@ def open_tools(
     """
 
     def opened(
-        waiting: ClaimedMessage, view: View, intent: Intent, words: str, question: str | None
+        claimed: ClaimedMessage, view: View, intent: Intent, words: str, question: str | None
     ) -> Toolbox:
-        message, memory_state = waiting.message, intent.memory_state
+        message, memory_state = claimed.message, intent.memory_state
 
         async def permitted(connection: AsyncConnection[DictRow]) -> None:
             if not await controls.permits(connection, message):
