@@ -22,10 +22,9 @@ from memory import (
     Embedder,
     Former,
     Person,
+    PersonMessage,
     Pool,
     Verifier,
-    Words,
-    bring_back,
     create_pool,
     embedding_space,
     forget,
@@ -36,6 +35,7 @@ from memory import (
     recall_memories,
     subject,
     undo_change,
+    undo_forget,
     view,
 )
 
@@ -61,7 +61,7 @@ async def talk(pool: Pool, embedder: Embedder, client: openai.AsyncOpenAI) -> No
                 {"role": "user", "content": text},
             ],
         )
-        said = Words(text=text, channel="web", ts=f"{time.time():.6f}")
+        said = PersonMessage(text=text, channel="web", ts=f"{time.time():.6f}")
         formed = await former.form(seen, [said])
         for change in formed.changes:
             print(f"{change.action}: {subject(change.kind, change.after or change.before or {})}")
@@ -87,7 +87,7 @@ async def talk(pool: Pool, embedder: Embedder, client: openai.AsyncOpenAI) -> No
     forgotten = await forget(pool, alice, None)
     print(len(forgotten.memories), await list_memories(pool, alice), await history(pool, alice))
     if forgotten.undo:
-        print(len(await bring_back(pool, alice, forgotten.undo)))
+        print(len(await undo_forget(pool, alice, forgotten.undo)))
 
 
 async def main() -> None:

@@ -23,15 +23,15 @@ from .formation.chat_model import (
 )
 from .formation.evidence import (
     OMITTED as OMITTED,
-    Words as Words,
+    PersonMessage as PersonMessage,
 )
 from .formation.former import (
-    Formed as Formed,
+    FormationResult as FormationResult,
     Former as Former,
     warm_up as warm_up,
 )
 from .formation.imported_instructions import (
-    Confirmed as Confirmed,
+    JudgedInstructions as JudgedInstructions,
     judge_instructions as judge_instructions,
 )
 from .formation.model_check import (
@@ -40,7 +40,7 @@ from .formation.model_check import (
 )
 from .formation.proposals import (
     Reason as Reason,
-    Refused as Refused,
+    RefusedProposal as RefusedProposal,
 )
 from .formation.questions import (
     Question as Question,
@@ -62,7 +62,7 @@ from .model.custom_schemas import (
 )
 from .model.embedding_space import EmbeddingSpace as EmbeddingSpace
 from .model.errors import (
-    AlreadyUnderWay as AlreadyUnderWay,
+    ReembeddingRunning as ReembeddingRunning,
     ChangedSince as ChangedSince,
     ChangeGone as ChangeGone,
     DatabaseNotReady as DatabaseNotReady,
@@ -102,9 +102,9 @@ from .postgres.database import (
     Pool as Pool,
     PoolTimeout as PoolTimeout,
     create_pool as create_pool,
-    execute_alone as execute_alone,
-    impatiently as impatiently,
-    is_away as is_away,
+    execute_statement as execute_statement,
+    transaction_timeout as transaction_timeout,
+    is_unavailable as is_unavailable,
     person_transaction as person_transaction,
     transaction as transaction,
 )
@@ -135,7 +135,7 @@ from .postgres.rotation import (
 )
 from .recall.search import (
     Recalled as Recalled,
-    ask_first as ask_first,
+    query_first as query_first,
     recall_memories as recall_memories,
 )
 from .store.edits import (
@@ -157,10 +157,10 @@ from .store.forgetting import (
     Forgotten as Forgotten,
     Undo as Undo,
     UndoExpired as UndoExpired,
-    ask_forgotten as ask_forgotten,
-    bring_back as bring_back,
+    query_forgotten as query_forgotten,
+    undo_forget as undo_forget,
     forget as forget,
-    forgotten_places as forgotten_places,
+    forgotten_messages as forgotten_messages,
 )
 from .store.ledger import (
     Entry as Entry,
@@ -171,7 +171,7 @@ from .store.ledger import (
 )
 from .store.memories import (
     Memory as Memory,
-    Names as Names,
+    SubjectTerms as SubjectTerms,
     folded as folded,
     list_memories as list_memories,
     matching as matching,
@@ -189,11 +189,11 @@ from .store.reembedding import (
     reembed as reembed,
 )
 from .store.retention import (
-    end_old as end_old,
+    expire_unconfirmed as expire_unconfirmed,
 )
 from .store.transfer import (
-    Plan as Plan,
-    Planned as Planned,
+    ImportPlan as ImportPlan,
+    PlannedMemory as PlannedMemory,
     export_memories as export_memories,
     import_memories as import_memories,
     plan_import as plan_import,

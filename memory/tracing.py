@@ -1,4 +1,4 @@
-"""Where the time goes: named steps, measured only while somebody asks; names alone, never text."""
+"""Spans: named steps with durations, measured only while a recorder is set; never any text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One step: when it began (seconds of the epoch), how long it took, and within which other."""
+    """One measured step: start (Unix time), duration in seconds, and name of the enclosing step."""
 
     name: str
     began_at: float
@@ -31,14 +31,14 @@ _record: Record | None = None
 
 
 def step(name: str) -> AbstractContextManager[None]:
-    """Measure what is done in this block, awaits included, where anybody records steps."""
+    """Measure this block, awaits included, if a recorder is set."""
     return _NOTHING if _record is None else _Step(name)
 
 
 def measured(
     name: str,
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Coroutine[Any, Any, T]]]:
-    """Make each call of a coroutine function the step `name`."""
+    """Decorate a coroutine function so that each call is the step `name`."""
 
     def decorate(call: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         @wraps(call)
@@ -52,13 +52,13 @@ def measured(
 
 
 def current_step() -> str:
-    """Return the innermost step this task is in; empty outside of any."""
+    """Return the name of the current innermost step, or an empty string."""
     return _current.get()
 
 
 @contextmanager
 def recorded(record: Record) -> Iterator[None]:
-    """Have each step of this process that ends from now on told to `record`."""
+    """Call `record` with each step of this process that ends within this block."""
     global _record
     before, _record = _record, record
     try:

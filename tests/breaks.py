@@ -903,8 +903,8 @@ BREAKS = (
     Break(
         "without verdicts the words wait",
         "memory/formation/verdicts.py",
-        "                except ModelDown as fault:\n",
-        "                except ModelDown as fault:\n                    return Judged()\n",
+        "                except ModelCallFailed as fault:\n",
+        "                except ModelCallFailed as fault:\n                    return Judged()\n",
         "What was said while the model was away would never be remembered.",
         ("tests/integration/test_verdicts.py::test_an_outage_leaves_the_words_waiting",),
     ),
@@ -1183,8 +1183,8 @@ BREAKS = (
     Break(
         "a refused request is no outage",
         "memory/formation/chat_model.py",
-        "    return ModelDown(name, refused=refused)",
-        "    return ModelDown(name)",
+        "    return ModelCallFailed(name, refused=refused)",
+        "    return ModelCallFailed(name)",
         "A wrong setup would be retried like an outage, and no log line would name it.",
         ("tests/integration/test_memory_models.py::test_a_refused_request_is_no_outage",),
     ),
@@ -1365,8 +1365,8 @@ BREAKS = (
     Break(
         "one request for an outage",
         "memory/formation/chat_model.py",
-        "class ModelDown(BaseException):",
-        "class ModelDown(Exception):",
+        "class ModelCallFailed(BaseException):",
+        "class ModelCallFailed(Exception):",
         "trustcall would ask a model that is down 25 times.",
         (
             "tests/integration/test_formation.py::test_an_outage_costs_one_request",
@@ -1519,8 +1519,8 @@ BREAKS = (
     Break(
         "the end of a job is noted",
         "bot/queue/jobs.py",
-        "                if closed or not is_away(error.__cause__) or self._stopping.is_set():",
-        "                if True:",
+        "if closed or not is_unavailable(error.__cause__) or self._stopping.is_set():",
+        "if True:",
         "A connection lost as a job ends would leave its thread locked for good.",
         (
             "tests/integration/test_queue.py"
@@ -1690,7 +1690,7 @@ BREAKS = (
     Break(
         "the ledger is forgotten too",
         "memory/store/forgetting.py",
-        "        await drop_traces(connection, person, keys)",
+        "        await delete_dependents(connection, person, keys)",
         "        assert keys is None or keys",
         "What was forgotten could be read in the history, and brought back from there.",
         ("tests/integration/test_ledger.py::test_forgetting_takes_the_ledger_along",),
@@ -2735,7 +2735,7 @@ BREAKS = (
     Break(
         "PostgreSQL's troubles are no fault of the message",
         "bot/pipeline/worker.py",
-        "            if is_away(error) and claimed.attempts < _MOST_ATTEMPTS:",
+        "            if is_unavailable(error) and claimed.attempts < _MOST_ATTEMPTS:",
         "            if False:",
         "A message would be given up because of an outage it has nothing to do with.",
         ("tests/e2e/test_database_faults.py::test_a_full_disk_costs_no_message",),
@@ -3019,7 +3019,7 @@ BREAKS = (
     Break(
         "expiry of the others",
         "memory/store/expiry.py",
-        "            if is_away(error):",
+        "            if is_unavailable(error):",
         "            if True:",
         "One person's unreadable row would stop the expiry of all others.",
         ("tests/integration/test_bad_dates.py::test_expiry_goes_on_for_the_others",),
@@ -3035,7 +3035,7 @@ BREAKS = (
     Break(
         "retention of the others",
         "bot/runtime/retention.py",
-        "            if is_away(error):",
+        "            if is_unavailable(error):",
         "            if True:",
         "One person's unreadable row would stop the retention of all others.",
         ("tests/integration/test_bad_dates.py::test_retention_continues_for_the_others",),
@@ -3043,8 +3043,8 @@ BREAKS = (
     Break(
         "embeddings in batches",
         "memory/embeddings/embedder.py",
-        "BATCH = 128  # texts that are embedded before others may be",
-        "BATCH = 10_000",
+        "BATCH = 128  # texts",
+        "BATCH = 10_000  # texts",
         "Nobody would be answered while thousands of vectors of an import are read.",
         ("tests/integration/test_import_size.py::test_others_are_answered_during_an_import",),
     ),
@@ -3686,7 +3686,7 @@ BREAKS = (
         "      - files:read\n      - files:write\n      - groups:history",
         "      - groups:history",
         "Slack would refuse the manifest, or never ask for the scopes for files.",
-        ("tests/lint/test_manifest_matches_code.py::test_optional_scopes_are_asked_for_too",),
+        ("tests/unit/test_manifest_matches_code.py::test_optional_scopes_are_asked_for_too",),
     ),
     Break(
         "an optional scope that is not in bot",

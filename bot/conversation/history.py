@@ -16,7 +16,7 @@ from bot.conversation.periods import Period
 from bot.slack.messages import Message
 from bot.types import DIRECT
 from bot.users.incognito import scopes
-from memory import DM, Memory, Names, Person, Pool, person_transaction
+from memory import DM, Memory, Person, Pool, SubjectTerms, person_transaction
 
 
 async def anything_said(pool: Pool, person: Person) -> bool:
@@ -148,7 +148,7 @@ def _taken(
     said_at: set[tuple[str, str]],
 ) -> list[dict[str, Any]]:
     """Return the texts of each turn that are to be blanked, and where they were said."""
-    names = Names(memories or ())
+    names = SubjectTerms(memories or ())
     taken: list[dict[str, Any]] = []
     for row in turns:
         gone = {name: row[name] for name in _TEXTS}

@@ -34,15 +34,15 @@ from memory import (
     PERSON_SETTING,
     Namespace,
     Person,
+    PersonMessage,
     Pool,
     Redacted,
     Removed,
     View,
-    Words,
-    ask_first,
-    ask_forgotten,
     credential_kinds,
     measured,
+    query_first,
+    query_forgotten,
     redact,
     redact_texts,
     transaction,
@@ -162,11 +162,11 @@ class Turns:
                 asked = _Asked(
                     memory_state=await ask_memory_state(connection, message),
                     flags=await ask_flags(connection, claimed),
-                    forgotten=await ask_forgotten(connection, message.person, message.channel_id),
+                    forgotten=await query_forgotten(connection, message.person, message.channel_id),
                     exchanges=await _ask_exchanges(connection, message, view),
                     unanswered=await ask_unanswered(connection, view, claimed),
                     unformed=await _ask_unformed_words(connection, message),
-                    memories=await ask_first(connection, view),
+                    memories=await query_first(connection, view),
                     share=(
                         await self._shares.ask_messages(connection, claimed.id)
                         if limited and self._shares
@@ -425,7 +425,7 @@ async def _ask_unformed_words(
 
 async def unformed(
     connection: AsyncConnection[DictRow], namespace: Namespace, limit: int, *, zone: tzinfo = UTC
-) -> tuple[list[UUID], list[Words]]:
+) -> tuple[list[UUID], list[PersonMessage]]:
     """Return the oldest ended turns whose words are not remembered yet, and those words.
 
     `zone` is the person's: "until Friday" is said where they are.
@@ -447,7 +447,7 @@ async def unformed(
     )
     rows = await found.fetchall()
     words = [
-        Words(
+        PersonMessage(
             text=row["words"],
             channel=row["channel_id"],
             ts=row["question_ts"],
@@ -490,7 +490,7 @@ async def unformed_audiences(connection: AsyncConnection[DictRow], person: Perso
 
 
 async def mark_formed(
-    connection: AsyncConnection[DictRow], ids: Sequence[UUID], words: Sequence[Words]
+    connection: AsyncConnection[DictRow], ids: Sequence[UUID], words: Sequence[PersonMessage]
 ) -> bool:
     """Note that these turns' words have been taken up.
 

@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.conversation.inbox import Inbox
 from bot.listeners.change_events import Changes
 from bot.slack.messages import read_message
-from memory import impatiently
+from memory import transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def register(app: AsyncApp, *, inbox: Inbox, changes: Changes, bot_user_id: str)
         event = body.get("event")
         if isinstance(event, dict):
             message = read_message(body, bot_user_id)
-            with impatiently(_DATABASE_SECONDS):
+            with transaction_timeout(_DATABASE_SECONDS):
                 if not await changes.serves(body):
                     log.info("an event of a workspace that is not served was dropped")
                 elif message is not None:

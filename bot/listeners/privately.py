@@ -23,7 +23,7 @@ from bot.views.blocks import Block, Payload, private
 from bot.views.home import Where, metadata_where
 from bot.views.modal_triggers import in_home
 from bot.views.views import View
-from memory import OutcomeUnknown, Person, impatiently
+from memory import OutcomeUnknown, Person, transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class PrivateAnswers:
             person = person_of(body)
             language = await self._people.language(person)
             try:
-                with impatiently(_DATABASE_SECONDS):
+                with transaction_timeout(_DATABASE_SECONDS):
                     view = await work(person, language)
             except Exception as error:  # noqa: BLE001 - logged, and the person is told
                 _log_failure("what a modal asked for was not carried out", error)
@@ -129,7 +129,7 @@ class PrivateAnswers:
     ) -> None:
         person = person_of(body)
         try:
-            with impatiently(_DATABASE_SECONDS):
+            with transaction_timeout(_DATABASE_SECONDS):
                 await self._homes.show(person, where, said)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             _log_failure("a Home could not be shown", error)
@@ -165,7 +165,7 @@ class PrivateAnswers:
         person = person_of(body)
         language = await self._people.language(person)
         try:
-            with impatiently(_DATABASE_SECONDS):
+            with transaction_timeout(_DATABASE_SECONDS):
                 payload = await work(person, language)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             _log_failure("a command or click was not carried out", error)

@@ -30,13 +30,13 @@ from memory import (
     Pool,
     Undo,
     UndoExpired,
-    bring_back,
     forget,
-    impatiently,
     list_memories,
     matching,
     recall_memories,
+    transaction_timeout,
     undo_changes,
+    undo_forget,
     view,
 )
 
@@ -144,8 +144,8 @@ class MemoryActions:
     async def brought_back(self, person: Person, language: Language, token: str) -> Payload:
         """Undo a forget: once, and within ten minutes."""
         try:
-            with impatiently(FORGETTING_SECONDS):
-                memories = await bring_back(
+            with transaction_timeout(FORGETTING_SECONDS):
+                memories = await undo_forget(
                     self._pool, person, Undo.from_token(token), put_back=put_back
                 )
         except UndoExpired:
@@ -159,7 +159,7 @@ class MemoryActions:
         self, person: Person, language: Language, references: list[str] | None
     ) -> Payload:
         """Forget these memories, or with None everything; return what was, with its Undo."""
-        with impatiently(FORGETTING_SECONDS):
+        with transaction_timeout(FORGETTING_SECONDS):
             done = await forget(
                 self._pool,
                 person,

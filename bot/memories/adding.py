@@ -30,23 +30,23 @@ from memory import (
     Change,
     Embedder,
     EmbeddingsUnavailable,
+    FormationResult,
     FormationUnavailable,
-    Formed,
     Former,
     InvalidContent,
     MemoryOff,
     Namespace,
     Person,
+    PersonMessage,
     Pool,
     Reason,
-    Refused,
+    RefusedProposal,
     UserFact,
     View,
-    Words,
     add_memory,
     changes_named,
     credential_kinds,
-    forgotten_places,
+    forgotten_messages,
     list_memories,
     matching,
     person_transaction,
@@ -198,7 +198,7 @@ class MemoryAdder:
             return private(say(language, "command_failed"))
         if told is None:
             return private(say(language, "add_nothing"))
-        if isinstance(told, Refused):
+        if isinstance(told, RefusedProposal):
             # A command is not a message with a channel and a timestamp.
             sentence = quoted_by(told) or quoted
             shown = Quoted(text=sentence.text, channel=channel, ts=ts)
@@ -207,7 +207,7 @@ class MemoryAdder:
 
     async def _stored(
         self, person: Person, settings: PersonSettings, quoted: Quoted
-    ) -> Told | Refused | None:
+    ) -> Told | RefusedProposal | None:
         """Store what is formed from the words, or the words; return why a verdict refused them."""
         ts, words = quoted.ts, quoted.text
 
@@ -220,7 +220,7 @@ class MemoryAdder:
             await note_taken_up(connection, person, quoted.channel, ts)
 
         where = await self._audiences.view_in(person, quoted.channel)
-        said = Words(
+        said = PersonMessage(
             text=words,
             channel=quoted.channel if ts else "",
             ts=ts,
@@ -230,7 +230,7 @@ class MemoryAdder:
         try:
             formed = await self._former.form(where, [said], in_commit=in_commit, deadline=_DEADLINE)
         except FormationUnavailable:
-            formed = Formed(changes=(), refused=(), late=True)
+            formed = FormationResult(changes=(), refused=(), late=True)
         if self._shares and formed.tokens:
             await self._shares.spend(person.team_id, formed.tokens)
         refused = next((one for one in formed.refused if one.reason in _VERDICTS), None)
@@ -274,7 +274,7 @@ async def _unlearned(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, thread: str
 ) -> str | None:
     """Return the key of the reason why nothing is learned from a message, or None."""
-    if ts in await forgotten_places(connection, person, channel):
+    if ts in await forgotten_messages(connection, person, channel):
         return "remember_forgotten"
     unkept = await is_off_record(connection, person, channel, ts, thread)
     return "remember_off_record" if unkept else None

@@ -17,7 +17,7 @@ from bot.slack.client import SLACK_FAULTS, error_code
 from bot.users.profiles import Profiles
 from bot.views.erasing import erase_form, erased_view, typed_word, wants_messages
 from bot.views.views import View, language_of_view
-from memory import Person, Pool, impatiently
+from memory import Person, Pool, transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class PersonEraser:
         """Erase everything of the person, in Slack as far as they chose; return the receipt."""
         messages = wants_messages(view)
         direct = await self._direct(person) if messages else None
-        with impatiently(_DATABASE_SECONDS):
+        with transaction_timeout(_DATABASE_SECONDS):
             erased = await erase_person(
                 self._pool, person, language=language, messages=messages, direct=direct
             )

@@ -14,7 +14,7 @@ from bot.memories.slack_deletions import note_file
 from bot.slack.files import FileNotSent, FileScopeMissing, FilesForbidden, SlackFiles
 from bot.views.blocks import Payload, private
 from bot.views.transfer import export_offer
-from memory import Person, Pool, impatiently, person_transaction
+from memory import Person, Pool, person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Exporter:
 
     async def exported(self, person: Person, language: Language, *_: str) -> Payload:
         """Send the file, and say so."""
-        with impatiently(_DATABASE_SECONDS):
+        with transaction_timeout(_DATABASE_SECONDS):
             document = await export_person(self._pool, person, self._settings)
         text = say(
             language,

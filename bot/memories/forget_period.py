@@ -21,9 +21,9 @@ from memory import (
     Person,
     Pool,
     forget,
-    impatiently,
     list_memories,
     person_transaction,
+    transaction_timeout,
 )
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class PeriodForgetter:
     async def forgotten(self, person: Person, language: Language, value: str) -> Payload:
         """Forget what a button names; pressing it twice does no harm."""
         period = Period.from_value(value)
-        with impatiently(FORGETTING_SECONDS):
+        with transaction_timeout(FORGETTING_SECONDS):
             memories, _ = await self._told(person, period)
             done = await forget(
                 self._pool,

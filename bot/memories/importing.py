@@ -36,21 +36,21 @@ from memory import (
     SCHEMAS,
     Change,
     ChangedSince,
-    Confirmed,
     Embedder,
     EmbeddingsUnavailable,
     FormationUnavailable,
+    ImportPlan,
+    JudgedInstructions,
     MemoryOff,
     NotAnExport,
     Person,
-    Plan,
     Pool,
     Verifier,
-    impatiently,
     import_memories,
     judge_instructions,
     person_transaction,
     plan_import,
+    transaction_timeout,
 )
 
 log = logging.getLogger(__name__)
@@ -165,10 +165,12 @@ class Importer:
             return None
         return sentence_view(language, "import_title", used_up.refusal(language))
 
-    async def _confirmed(self, person: Person, view: Mapping[str, Any], text: str) -> Confirmed:
+    async def _confirmed(
+        self, person: Person, view: Mapping[str, Any], text: str
+    ) -> JudgedInstructions:
         """Return which of the ticked instructions may be stored; no connection is held."""
         if not any_ticked(view):
-            return Confirmed(references=frozenset(), refused=0)
+            return JudgedInstructions(references=frozenset(), refused=0)
         plan = await self._plan(person, text)
         instructions = [one.memory for one in ticked(plan, view)]
         async with asyncio.timeout(_VERDICT_SECONDS):
@@ -177,8 +179,8 @@ class Importer:
             await self._shares.spend(person.team_id, confirmed.tokens)
         return confirmed
 
-    async def _plan(self, person: Person, text: str) -> Plan:
-        with impatiently(_DATABASE_SECONDS):
+    async def _plan(self, person: Person, text: str) -> ImportPlan:
+        with transaction_timeout(_DATABASE_SECONDS):
             async with self._reading:
                 return await plan_import(self._pool, person, text, schemas=self._schemas)
 
@@ -197,7 +199,7 @@ class Importer:
             if self._disagrees(await read_settings(connection, person)):
                 raise MemoryOff("The person has switched memory off meanwhile.")
 
-        with impatiently(_DATABASE_SECONDS):
+        with transaction_timeout(_DATABASE_SECONDS):
             return await import_memories(
                 self._pool,
                 self._embedder,

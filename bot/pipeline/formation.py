@@ -21,13 +21,13 @@ from bot.types import ConsentMode, PersonSettings
 from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
 from memory import (
-    Formed,
+    FormationResult,
     Former,
     MemoryModelRefused,
     Namespace,
     Person,
+    PersonMessage,
     Pool,
-    Words,
     person_transaction,
     redact_texts,
     view,
@@ -153,7 +153,9 @@ class FormationJobs:
                 return
             said = await _redacted([replace(one, zone=settings.zone) for one in words])
 
-            async def in_commit(connection: AsyncConnection[DictRow], formed: Formed) -> None:
+            async def in_commit(
+                connection: AsyncConnection[DictRow], formed: FormationResult
+            ) -> None:
                 if not await mark_formed(connection, ids, words):  # noqa: B023 - awaited in this round
                     raise _Overtaken
                 if (await read_settings(connection, namespace.person)).off(self._consent):
@@ -188,7 +190,7 @@ class FormationJobs:
                 return  # what was said since has a job of its own
 
 
-async def _redacted(words: Sequence[Words]) -> list[Words]:
+async def _redacted(words: Sequence[PersonMessage]) -> list[PersonMessage]:
     """Return words without credentials, also those stored before texts of turns were redacted."""
     texts = await redact_texts(*(text for one in words for text in (one.text, one.reply_to or "")))
     return [
@@ -197,7 +199,7 @@ async def _redacted(words: Sequence[Words]) -> list[Words]:
     ]
 
 
-def _counted(formed: Formed) -> str:
+def _counted(formed: FormationResult) -> str:
     """Return the number of refusals by reason, such as ``2 past, 1 unsupported``."""
     reasons = Counter(one.reason for one in formed.refused)
     return ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"

@@ -21,8 +21,8 @@ from memory import (
     Embedder,
     Namespace,
     Person,
+    PersonMessage,
     Pool,
-    Words,
     is_source,
     person_transaction,
     source_deleted,
@@ -99,7 +99,7 @@ class Sources:
                 await self._schedule_formation(connection, person.namespace(row["audience"]))
 
         if row["words"]:
-            words = Words(text=row["words"], channel=place[0], ts=place[1])
+            words = PersonMessage(text=row["words"], channel=place[0], ts=place[1])
             changes = await source_edited(
                 self._pool, self._embedder, person, words, in_commit=in_commit
             )
@@ -145,7 +145,7 @@ class Sources:
         person = Person(team, user)
         words = await self._words_now(channel, ts, root)
         if words:
-            said = Words(text=words, channel=channel, ts=ts)
+            said = PersonMessage(text=words, channel=channel, ts=ts)
             changes = await source_edited(self._pool, self._embedder, person, said)
         else:
             changes = await source_deleted(self._pool, self._embedder, person, channel, ts)

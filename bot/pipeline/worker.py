@@ -23,7 +23,7 @@ from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Refusal
 from bot.users.access import AccessControl
 from bot.users.quotas import ExhaustedQuota, QuotaExceeded, Quotas
-from memory import DM, is_away, measured
+from memory import DM, is_unavailable, measured
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class ThreadWorker:
                 log.exception("a reply could not be delivered: %s", failed.code)
             await self._inbox.give_up(claimed)
         except Exception as error:
-            if is_away(error) and claimed.attempts < _MOST_ATTEMPTS:
+            if is_unavailable(error) and claimed.attempts < _MOST_ATTEMPTS:
                 log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
                 await self._when_back(claimed)
                 return "look_again"
@@ -141,7 +141,7 @@ class ThreadWorker:
                 with suppress(Withdrawn):
                     await self._inbox.begin_anew(claimed)
             except Exception as error:
-                if not is_away(error):
+                if not is_unavailable(error):
                     raise
             else:
                 return

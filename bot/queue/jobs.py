@@ -18,7 +18,7 @@ from procrastinate.jobs import Job, Status
 from psycopg_pool import PoolClosed
 
 from bot.logs import fault
-from memory import is_away
+from memory import is_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +186,7 @@ class Jobs(procrastinate.manager.JobManager):
                 )
             except exceptions.ConnectorException as error:
                 closed = isinstance(error.__cause__, PoolClosed)
-                if closed or not is_away(error.__cause__) or self._stopping.is_set():
+                if closed or not is_unavailable(error.__cause__) or self._stopping.is_set():
                     raise
                 log.warning("the end of a job is noted again: %s", fault(error))
             else:

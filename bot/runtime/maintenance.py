@@ -13,7 +13,7 @@ from bot.queue.queue import REPLIES, Queue
 from bot.runtime.retention import end_history, end_what_is_old, erase_deactivated
 from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
-from memory import Pool, expire_due, is_away, transaction
+from memory import Pool, expire_due, is_unavailable, transaction
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Maintenance:
                 await step()
             except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
                 log.warning("a step of the upkeep failed: %s", fault(error))
-                if is_away(error):
+                if is_unavailable(error):
                     return
 
     async def _delete(self, statement: LiteralString) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from bot.logs import fault
 from bot.memories.person_data import erase_person
 from bot.users.profiles import Profiles
-from memory import Person, Pool, end_old, is_away, person_transaction, transaction
+from memory import Person, Pool, expire_unconfirmed, is_unavailable, person_transaction, transaction
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ async def end_what_is_old(pool: Pool, installation_days: int | None) -> int:
         try:
             await _end_of_person(pool, Person(row["team_id"], row["user_id"]), int(row["days"]))
         except Exception as error:
-            if is_away(error):
+            if is_unavailable(error):
                 raise
             whose = f"{row['team_id']}.{row['user_id']}"
             log.warning("what %s told was kept for too long: %s", whose, fault(error))
@@ -44,7 +44,7 @@ async def end_what_is_old(pool: Pool, installation_days: int | None) -> int:
 
 async def _end_of_person(pool: Pool, person: Person, days: int) -> None:
     async with person_transaction(pool, person) as connection:
-        ended = await end_old(connection, person, days)
+        ended = await expire_unconfirmed(connection, person, days)
         gone = await connection.execute(
             "DELETE FROM turns WHERE team_id = %s AND user_id = %s AND status <> 'answering'"
             " AND intended_at < now() - make_interval(days => %s)",

@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 from psycopg import Error
 
 from bot.logs import fault
-from memory import Pool, execute_alone, measured
+from memory import Pool, execute_statement, measured
 
 log = logging.getLogger(__name__)
 
@@ -154,8 +154,8 @@ class RateLimits:
         try:
             self._asked += 1
             if self._asked % _CLEARED_EVERY == 0:
-                await execute_alone(self._pool, _CLEAR, {}, wait=_WAIT_SECONDS)
-            [row] = await execute_alone(self._pool, statement, values, wait=_WAIT_SECONDS)
+                await execute_statement(self._pool, _CLEAR, {}, wait=_WAIT_SECONDS)
+            [row] = await execute_statement(self._pool, statement, values, wait=_WAIT_SECONDS)
         except Error as error:
             # An answer does not fail for its budget, whatever befell the table.
             log.info("a budget could not be asked: %s", fault(error))

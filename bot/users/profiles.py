@@ -28,7 +28,7 @@ from bot.users.settings import (
     note_profile,
     read_settings,
 )
-from memory import Person, Pool, impatiently, person_transaction
+from memory import Person, Pool, person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ class Profiles:
 
     async def _stored(self, person: Person) -> PersonSettings:
         try:
-            with impatiently(_PATIENCE_SECONDS):
+            with transaction_timeout(_PATIENCE_SECONDS):
                 async with person_transaction(self._pool, person) as connection:
                     return await read_settings(connection, person)
         except OperationalError as error:
@@ -186,7 +186,7 @@ class Profiles:
         user = answer.get("user") or {}
         locale, zone, guest = user.get("locale"), user.get("tz"), is_guest(user)
         try:
-            with impatiently(_PATIENCE_SECONDS):
+            with transaction_timeout(_PATIENCE_SECONDS):
                 async with person_transaction(self._pool, person) as connection:
                     await note_profile(
                         connection, person, locale=locale, time_zone=zone, guest=guest

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from bot.locale import Language, say
 from bot.views.blocks import Payload, button, escaped, private, section
-from memory import Reason, Refused
+from memory import Reason, RefusedProposal
 
 STORE_ACTION = "store_anyway"
 TEXT_LIMIT = 1_500  # characters of a sentence in the value of a button
@@ -72,7 +72,7 @@ def read_quoted(value: str) -> Quoted | None:
     return Quoted(**{name: str(part) for name, part in given.items()})
 
 
-def quoted_by(refused: Refused) -> Quoted | None:
+def quoted_by(refused: RefusedProposal) -> Quoted | None:
     """Return the sentence that a refused proposal quotes, or None."""
     if refused.evidence is None:
         return None

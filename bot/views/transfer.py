@@ -13,7 +13,7 @@ from bot.locale import Language, say
 from bot.views.blocks import Block, Payload, button, escaped, note, plain_text, private, section
 from bot.views.views import View, asking_view, metadata_of, reading_view
 from bot.views.wording import describe, kind_title
-from memory import Change, Plan, Planned, subject
+from memory import Change, ImportPlan, PlannedMemory, subject
 
 EXPORT_ACTION = "export_memories"
 IMPORT_FORM = "memory_import"
@@ -112,7 +112,7 @@ def read_import(view: Mapping[str, Any]) -> Entered:
     return Entered(text=text, file=file or metadata_of(view).get("file", ""), block=_TEXT)
 
 
-def import_preview(language: Language, plan: Plan, entered: Entered, digest: str) -> View:
+def import_preview(language: Language, plan: ImportPlan, entered: Entered, digest: str) -> View:
     """Return what an import would do; without a submit if that is nothing.
 
     Each instruction is shown in full with a box to tick. Of a pasted text every other change is
@@ -148,7 +148,7 @@ def import_preview(language: Language, plan: Plan, entered: Entered, digest: str
     )
 
 
-def import_page(language: Language, plan: Plan, page: int, file: str) -> View:
+def import_page(language: Language, plan: ImportPlan, page: int, file: str) -> View:
     """Return one page, from 1, of all that a file would change but instructions."""
     changes = plan.changes
     pages = max(1, -(-len(changes) // _PAGE))
@@ -167,9 +167,9 @@ def import_page(language: Language, plan: Plan, page: int, file: str) -> View:
     )
 
 
-def shown_instructions(plan: Plan) -> list[Planned]:
+def shown_instructions(plan: ImportPlan) -> list[PlannedMemory]:
     """Return the instructions that fit into a preview, each in full."""
-    shown: list[Planned] = []
+    shown: list[PlannedMemory] = []
     room = _INSTRUCTION_BYTES
     for one in plan.instructions[:_INSTRUCTIONS]:
         room -= len(json.dumps(_instruction(one)))
@@ -179,7 +179,7 @@ def shown_instructions(plan: Plan) -> list[Planned]:
     return shown
 
 
-def ticked(plan: Plan, view: Mapping[str, Any]) -> list[Planned]:
+def ticked(plan: ImportPlan, view: Mapping[str, Any]) -> list[PlannedMemory]:
     """Return the instructions whose box is ticked in a submitted preview."""
     state = view["state"]["values"]
     boxes = {
@@ -198,7 +198,7 @@ def any_ticked(view: Mapping[str, Any]) -> bool:
     )
 
 
-def _summary(language: Language, plan: Plan) -> list[Block]:
+def _summary(language: Language, plan: ImportPlan) -> list[Block]:
     """Return how many there are of each fate and kind, and how many were left out, and why."""
     counts = [
         say(language, key, count=len(found)) for fate, key in _FATES if (found := plan.of(fate))
@@ -215,17 +215,17 @@ def _summary(language: Language, plan: Plan) -> list[Block]:
     return [section("\n".join(lines))] if lines else []
 
 
-def _tick(one: Planned) -> str:
+def _tick(one: PlannedMemory) -> str:
     """Return what identifies an instruction with its text, short enough for a block's id."""
     named = f"{one.memory.reference}\n{_instruction(one)}"
     return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
-def _instruction(one: Planned) -> str:
+def _instruction(one: PlannedMemory) -> str:
     return subject(str(one.memory.value["kind"]), one.memory.value["content"])
 
 
-def _tick_box(language: Language, one: Planned) -> Block:
+def _tick_box(language: Language, one: PlannedMemory) -> Block:
     option = {"text": plain_text(say(language, "import_tick")), "value": "yes"}
     was = subject(one.now.kind, one.now.content) if one.now else ""
     if len(was) > _WAS_LIMIT:
@@ -241,7 +241,7 @@ def _tick_box(language: Language, one: Planned) -> Block:
     }
 
 
-def _sections(language: Language, changes: Sequence[Planned]) -> list[Block]:
+def _sections(language: Language, changes: Sequence[PlannedMemory]) -> list[Block]:
     """Return one line for each change, in as few sections as they fit into."""
     texts: list[str] = []
     for line in (_line(language, one) for one in changes):
@@ -284,7 +284,7 @@ def _text_input(language: Language, text: str, *, required: bool) -> Block:
     }
 
 
-def _line(language: Language, one: Planned) -> str:
+def _line(language: Language, one: PlannedMemory) -> str:
     kind, content = str(one.memory.value["kind"]), one.memory.value["content"]
     what = escaped(describe(language, kind, content))
     if one.now is None:

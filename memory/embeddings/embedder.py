@@ -1,4 +1,4 @@
-"""Texts to vectors, once each."""
+"""Embedding of texts through an OpenAI-compatible endpoint, with a cache of the newest texts."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ MAX_BYTES = 8_190
 # Source: https://platform.openai.com/docs/api-reference/embeddings/create
 REQUEST_TEXTS = 2_048
 REQUEST_BYTES = 300_000
-BATCH = 128  # texts that are embedded before others may be
-# The client raises a plain ValueError for an answer that holds no vectors.
+BATCH = 128  # texts of one request of `packed`; other callers' requests run between batches
+# The client raises a plain ValueError for a response without vectors.
 _NO_ANSWER = (openai.OpenAIError, ValueError)
 _KNOWN_DIMENSIONS = {
     "text-embedding-3-small": 1536,
@@ -39,7 +39,7 @@ def clean(text: str) -> str:
 
 
 def beginning(text: str) -> str:
-    """Return what is embedded of `text`: at most `MAX_BYTES` of UTF-8, whole characters.
+    """Return the start of `text` that is embedded: at most `MAX_BYTES` of UTF-8, whole characters.
 
     Never empty, because the API refuses an empty text. Half a surrogate pair becomes "?".
     """
@@ -48,7 +48,7 @@ def beginning(text: str) -> str:
 
 
 def requests_of(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Divide texts, each at most `MAX_BYTES` long, into what one request may hold."""
+    """Split texts, each at most `MAX_BYTES` long, into lists that fit one request."""
     request: list[str] = []
     size = 0
     for text in texts:
@@ -63,7 +63,7 @@ def requests_of(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 class Embedder:
-    """Embeds through an OpenAI-compatible ``/embeddings`` endpoint; remembers the newest texts.
+    """Embeds texts through an OpenAI-compatible ``/embeddings`` endpoint; caches recent vectors.
 
     Vectors are lists of `space.dimensions` floats. Holds no database connection. Source:
     https://platform.openai.com/docs/api-reference/embeddings
@@ -74,12 +74,12 @@ class Embedder:
     ) -> None:
         self.space = space
         self._client = client
-        # As PostgreSQL and the models keep them: a list of 1,536 numbers takes 49 kB, this six.
+        # Vectors as float32 bytes: 1,536 dimensions take 6 kB, as a list of Python floats 49 kB.
         self._cache: OrderedDict[bytes, array[float]] = OrderedDict()
         self._cache_size = cache_size
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return one vector for each text, in order; of a long text, of its `beginning`.
+        """Return one vector for each text, in order; of a long text the `beginning` is embedded.
 
         Raises `EmbeddingsUnavailable` when the model does not answer or answers in another size.
         """
@@ -101,9 +101,9 @@ class Embedder:
         return result
 
     async def packed(self, texts: Sequence[str]) -> dict[str, bytes]:
-        """Return the vector of each text in pgvector's binary format, asked for in batches.
+        """Return the vector of each text in pgvector's binary format, requested in batches.
 
-        Any number of texts. Raises `EmbeddingsUnavailable`.
+        Takes any number of texts. Raises `EmbeddingsUnavailable`.
         """
         found: dict[str, bytes] = {}
         left = iter(dict.fromkeys(texts))
@@ -127,9 +127,9 @@ class Embedder:
 
 
 async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSpace:
-    """Return the space of `model`; a model not known here is asked for one vector.
+    """Return the space of `model`; for an unlisted model, one request determines its dimensions.
 
-    Raises `EmbeddingsUnavailable` when it does not answer.
+    Raises `EmbeddingsUnavailable` if the model does not answer.
     """
     if known := _KNOWN_DIMENSIONS.get(model):
         return EmbeddingSpace(model, known)

@@ -1,4 +1,4 @@
-"""Vectors in pgvector's binary format: many of them in one parameter, at four bytes a number."""
+"""Arrays of vectors as one query parameter, in pgvector's binary format (four bytes a number)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NULL = _LENGTH.pack(-1)
 
 
 def packed(vector: Sequence[float]) -> bytes:
-    """Return what pgvector's ``vector_send`` returns: int16 dimensions, int16 0, float4 numbers."""
+    """Return a vector as ``vector_send`` of pgvector does: int16 dimensions, int16 0, float4s."""
     numbers = array("f", vector)
     if sys.byteorder == "little":
         numbers.byteswap()

@@ -1,4 +1,4 @@
-"""The chat model that forms memories: one try, and nothing made twice."""
+"""The chat model for formation: one attempt per call, tool definitions converted once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MODEL_TIMEOUT = 60.0  # seconds
-# A call now and then: a connection that is kept would outlive its event loop.
+# Calls are rare, and a connection kept alive would outlive its event loop.
 _ONE_CALL = {"Connection": "close"}
 
 Api: TypeAlias = Literal["responses", "chat"]
@@ -38,17 +38,17 @@ _FINAL = frozenset(
         "string_above_max_length",
     }
 )
-# Codes of a failed response (`ResponseErrorCode` of OpenAI's OpenAPI document) that can pass.
+# Codes of a failed response (`ResponseErrorCode` in OpenAI's OpenAPI document) that are temporary.
 _PASSING_CODES = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
 # Request timeout, conflict, too early, too many requests: the same request can succeed later.
 _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 _NAME = re.compile(r"[\w.\[\]-]{1,60}")
 
 
-class ModelDown(BaseException):
-    """The model failed; not an Exception, because trustcall asks again after every Exception.
+class ModelCallFailed(BaseException):
+    """A model call failed. Not an Exception, because trustcall retries after every Exception.
 
-    `final`: the same text would be refused again. `refused`: every request would be.
+    `final`: the same text would be refused again. `refused`: every request would be refused.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ModelDown(BaseException):
         self.refused = refused
 
     def error(self) -> FormationUnavailable:
-        """Return the error to raise in its place."""
+        """Return the error that callers get."""
         return self.refused or FormationUnavailable(f"The memory model did not answer ({self}).")
 
 
@@ -77,12 +77,12 @@ def provider_and_name(model: str) -> tuple[str, str]:
 def memory_model(
     *, model: str, api_key: SecretStr | str, base_url: str | None, api: Api = "responses"
 ) -> BaseChatModel:
-    """Return the chat model that forms memories; fails once and for good where others retry.
+    """Return the chat model for formation; a failed call is not retried.
 
     `model` is an OpenAI model, or ``provider:model`` as LangChain's `init_chat_model` takes it
-    (that provider's package and key must be there; ImportError or ValueError otherwise). OpenAI
-    models are called through `api`, also behind `base_url`. No parameter is sent that only some
-    families of models accept, such as a temperature.
+    (requires that provider's package and key; raises ImportError or ValueError without them).
+    OpenAI models are called through `api`, also behind `base_url`. Parameters that only some
+    model families accept, such as a temperature, are not sent.
     """
     provider, name = provider_and_name(model)
     if provider != "openai":
@@ -90,10 +90,12 @@ def memory_model(
 
         chat = type(init_chat_model(model, max_retries=0))
         own = {"default_headers": _ONE_CALL} if "default_headers" in chat.model_fields else {}
-        return _steady(chat, model)(model=name, max_retries=0, timeout=MODEL_TIMEOUT, **own)
+        return _without_retries(chat, model)(
+            model=name, max_retries=0, timeout=MODEL_TIMEOUT, **own
+        )
     from langchain_openai import ChatOpenAI
 
-    return _steady(ChatOpenAI, model, says_strict=api == "responses")(
+    return _without_retries(ChatOpenAI, model, says_strict=api == "responses")(
         model=name,
         api_key=SecretStr(api_key) if isinstance(api_key, str) else api_key,
         base_url=base_url,
@@ -111,7 +113,7 @@ def counted_tokens(answer: AIMessage) -> int:
     return answer.usage_metadata["total_tokens"] if answer.usage_metadata else 0
 
 
-# trustcall's own definition takes 4,300 characters of every request that shows memories.
+# trustcall's own definition of this tool takes 4,300 characters in each request with memories.
 _PATCH: dict[str, Any] = {
     "description": "Change an existing memory by JSON Patch operations.",
     "parameters": {
@@ -137,7 +139,7 @@ _PATCH: dict[str, Any] = {
 
 
 def _compact_tool(tool: dict[str, Any], *, says_strict: bool) -> dict[str, Any]:
-    """Return a tool's definition without the parts that a model does not need.
+    """Return a tool's definition without titles, defaults and other parts a model does not need.
 
     `says_strict`: the Responses API wants `strict` and takes a missing one for true, with which
     optional fields are refused. Source: https://platform.openai.com/docs/guides/function-calling
@@ -172,19 +174,19 @@ def _compact(schema: Any) -> Any:
     return kept
 
 
-def _declines(answer: AIMessage) -> bool:
-    """Return whether the model declined, in chat completions or the Responses API."""
+def _is_refusal(answer: AIMessage) -> bool:
+    """Return whether the model refused, in chat completions or the Responses API."""
     blocks = answer.content if isinstance(answer.content, list) else []
     return bool(answer.additional_kwargs.get("refusal")) or any(
         isinstance(block, dict) and block.get("type") == "refusal" for block in blocks
     )
 
 
-def _down(fault: Exception, model: str) -> ModelDown:
-    """Return what a failed call means for the request, from its status and its code alone.
+def _down(fault: Exception, model: str) -> ModelCallFailed:
+    """Classify a failed call by its status and error code.
 
-    The text of the fault may hold the person's words, so neither it nor a long code is passed on.
-    A response that failed comes from LangChain as a ValueError with the API's error object.
+    The error's text may quote the person, so neither the text nor a long code is logged or raised.
+    LangChain raises a failed response as a ValueError with the API's error object.
     """
     from langchain_core.exceptions import ContextOverflowError
 
@@ -196,31 +198,31 @@ def _down(fault: Exception, model: str) -> ModelDown:
     )
     name = type(fault).__name__
     if code in _FINAL or isinstance(fault, ContextOverflowError):
-        return ModelDown(name, final=True)
+        return ModelCallFailed(name, final=True)
     if not isinstance(status, int):
-        return ModelDown(name, final=bool(code) and code not in _PASSING_CODES)
+        return ModelCallFailed(name, final=bool(code) and code not in _PASSING_CODES)
     passes = status in _PASSING_STATUSES and code != "insufficient_quota"
     if passes or not 400 <= status < 500:
-        return ModelDown(name)
+        return ModelCallFailed(name)
     refused = MemoryModelRefused(model, status=status, code=code, param=param)
     _log.error("%s", refused)
-    return ModelDown(name, refused=refused)
+    return ModelCallFailed(name, refused=refused)
 
 
 def _name(value: object) -> str:
     return value if isinstance(value, str) and _NAME.fullmatch(value) else ""
 
 
-def _steady(
+def _without_retries(
     chat: type[BaseChatModel], model: str, *, says_strict: bool = False
 ) -> Callable[..., BaseChatModel]:
-    """Return `chat` with one try, an answer trustcall can send back, and leave to do nothing."""
+    """Return a subclass of `chat` that does not retry and whose answers trustcall can resend."""
     from langchain_core.utils.function_calling import convert_to_openai_tool
 
     definitions: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
 
     def definition(tool: Any) -> Any:
-        # trustcall binds the same classes for every run; half a millisecond each to convert.
+        # Cached: trustcall binds the same classes in every run, and converting one takes 0.5 ms.
         if not isinstance(tool, type):
             return _compact_tool(convert_to_openai_tool(tool), says_strict=says_strict)
         if tool not in definitions:
@@ -231,14 +233,14 @@ def _steady(
     async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             answer = await chat.ainvoke(self, *args, **kwargs)
-        except Exception as fault:  # noqa: BLE001 (raised again, as what trustcall lets pass)
+        except Exception as fault:  # noqa: BLE001 (raised again as an error trustcall does not catch)
             raise _down(fault, model) from None
-        # A reasoning item cannot be sent back unless it is stored: keep the text and the calls.
-        # Half a character in an argument could not be sent at all.
+        # The API refuses a reasoning item that it has not stored, so only text and calls are kept.
+        # A lone surrogate in an argument could not be encoded.
         return answer.model_copy(
             update={
                 "content": str(answer.text),
-                "additional_kwargs": {"refusal": True} if _declines(answer) else {},
+                "additional_kwargs": {"refusal": True} if _is_refusal(answer) else {},
                 "tool_calls": [
                     {**call, "args": clean_content(call["args"], None)}
                     for call in answer.tool_calls

@@ -1,4 +1,4 @@
-"""Decide on judged proposals, given the current rows. Pure: no database, no model.
+"""Decisions on judged proposals, given the current rows. Pure: no database, no model.
 
 The verdict decides whether a proposal is stored or refused, or whether the person is asked. The
 rows decide whether it adds, changes or removes a memory. If the commit finds another row than the
@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Literal
 
-from memory.formation.proposals import ProposedWrite, Reason, Refused
+from memory.formation.proposals import ProposedWrite, Reason, RefusedProposal
 from memory.formation.verdicts import SensitivePolicy, Verdict
 from memory.model.dates import EARLIEST, LATEST
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import INSTRUCTION_KIND, LEVEL_FIELDS, level, subject, thing
-from memory.store.rows import Place, Row, with_source
+from memory.store.rows import Row, RowKey, with_source
 
 _REFUSED_MODALITIES: Mapping[str, Reason] = {
     "past": "past",
@@ -66,7 +66,7 @@ class Decisions:
 
     changes: list[StoredChange] = field(default_factory=list)
     questions: list[OpenQuestion] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[RefusedProposal] = field(default_factory=list)
 
 
 def decide(
@@ -147,14 +147,14 @@ def _end_of(day: date, zone: tzinfo) -> datetime | None:
 
 
 def _same_end(row: Row | None, value: dict[str, Any] | None) -> bool:
-    """Say whether a memory ends when it did before; a wider one's end is its own."""
+    """Return whether `value` keeps the stored expiry; a superseded wider memory has its own."""
     return row is None or row.value.get("expires_at") == (value or {}).get("expires_at")
 
 
 class _Run:
     """The memories of the own namespace while the proposals are applied in order."""
 
-    def __init__(self, own: Namespace, rows: dict[Place, Row], at: datetime) -> None:
+    def __init__(self, own: Namespace, rows: dict[RowKey, Row], at: datetime) -> None:
         self._own = own
         self._rows = rows
         self._confirmed_at = at.isoformat()
@@ -166,7 +166,7 @@ class _Run:
             (row.kind, thing(row.kind, row.content)): key for key, row in self._stored.items()
         }
         self._wider: dict[str, Row] = {}
-        self._refused: list[Refused] = []
+        self._refused: list[RefusedProposal] = []
         self._questions: list[OpenQuestion] = []
 
     def refuse(self, proposal: ProposedWrite, reason: Reason) -> None:

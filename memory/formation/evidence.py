@@ -25,7 +25,7 @@ from memory.model.text import MAX_TEXT, clean, lettered, letters, name_of, texts
 
 MAX_MESSAGE = 8_000  # characters of one message that are read
 OMITTED = "[…]"
-"""Takes the place of what was left out of a message: code, struck-out text, a block quote."""
+"""Replaces omitted parts of a message: code, struck-out text, block quotes."""
 _CONTEXT = 300  # characters of the sentences before and after the evidence
 _HAN = regex.compile(r"\p{Han}")
 # A run of terminal marks with closing marks, or line breaks; UAX #29, SB4 and SB8 to SB11.
@@ -49,7 +49,7 @@ _SCHEME = regex.compile(r"\A(?:https?://|mailto:)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class PersonMessage:
     """One message that the person typed: unescaped, without quotes, code and attachments.
 
     `kind` is ``message``, ``command``, ``modal``, ``import`` or ``tool``; `ts` is the message's.
@@ -82,7 +82,7 @@ class TypedMessage:
     `text` is the part that is read; `sentences` are the (start, end) offsets of its sentences.
     """
 
-    words: Words
+    words: PersonMessage
     text: str = field(init=False)
     sentences: list[tuple[int, int]] = field(init=False)
     _letters: str = field(init=False)
@@ -147,7 +147,7 @@ class Evidence:
     after: str = ""
 
     @property
-    def words(self) -> Words:
+    def words(self) -> PersonMessage:
         """The message that contains the evidence, with its channel and time."""
         return self.message.words
 

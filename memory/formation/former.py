@@ -1,4 +1,4 @@
-"""Formation: LangMem's store manager, for one person in one audience at a time."""
+"""Formation: runs LangMem's store manager for one person and one audience."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import ModelDown
-from memory.formation.evidence import TypedMessage, Words
-from memory.formation.proposals import Refused
+from memory.formation.chat_model import ModelCallFailed
+from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.proposals import RefusedProposal
 from memory.formation.store_manager import StoreManager, load
-from memory.formation.user_store import NEIGHBOURS, Formed, InCommit, UserStore
+from memory.formation.user_store import NEIGHBOURS, FormationResult, InCommit, UserStore
 from memory.formation.verdicts import Verifier
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
 from memory.model.namespace import View
@@ -28,7 +28,7 @@ from memory.store.unit_of_work import Change
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-__all__ = ["Change", "Formed", "Former", "Words", "warm_up"]
+__all__ = ["Change", "FormationResult", "Former", "PersonMessage", "warm_up"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,11 +52,11 @@ quote."""
 
 
 class Former:
-    """Forms memories of what people say.
+    """Forms memories from a person's messages.
 
-    `model` is a LangChain chat model, or a function that makes one at first use. `schemas` are
-    Pydantic models; see `memory.model.schemas`. Without `verifier` only the evidence rule
-    decides what is stored.
+    `model` is a LangChain chat model, or a function that creates one at first use. `schemas` are
+    Pydantic models; see `memory.model.schemas`. Without `verifier` only the evidence rule decides
+    what is stored.
     """
 
     def __init__(
@@ -78,27 +78,27 @@ class Former:
     async def form(
         self,
         view: View,
-        words: Sequence[Words],
+        words: Sequence[PersonMessage],
         *,
         in_commit: InCommit | None = None,
         deadline: float | None = None,
         spend: Callable[[int], Awaitable[None]] | None = None,
-    ) -> Formed:
-        """Remember what one person says in `words`; writes to `view.own` only.
+    ) -> FormationResult:
+        """Form memories from one person's messages (`words`); writes to `view.own` only.
 
         The first 8,000 characters of each message are read. The model proposes, the evidence rule
         and the verdicts decide, and one transaction writes.
 
-        `in_commit` is awaited with what was formed inside the transaction that writes it, also when
-        that is nothing; what it raises undoes everything. Holds no connection during model and
-        embedding calls. `deadline` is how many seconds the model may take: past it nothing is
-        written and `Formed.late` is true. `spend` is awaited with the tokens that the model says it
-        used, also where the run fails. Raises `FormationUnavailable` when the model or the
-        embeddings are down: then nothing was written.
+        `in_commit` is awaited with the result inside the writing transaction, also if nothing was
+        formed; an exception from it rolls everything back. No connection is held during model and
+        embedding calls. `deadline` limits the model's time in seconds: after it nothing is written
+        and `FormationResult.late` is true. `spend` is awaited with the number of tokens the model
+        reports, also if the run fails. Raises `FormationUnavailable`, with nothing written, if the
+        memory model or the embedding model does not answer.
         """
         messages = [TypedMessage(one) for one in words]
         messages = [one for one in messages if one.says_something]
-        refused: tuple[Refused, ...] = ()
+        refused: tuple[RefusedProposal, ...] = ()
         spent: list[int] = []
         try:
             try:
@@ -108,16 +108,16 @@ class Former:
                     )
                     if messages and not await self._run(store, view, messages, spent):
                         store.discard()
-                        refused = (Refused(reason="unusable_answer"),)
+                        refused = (RefusedProposal(reason="unusable_answer"),)
                     spent.append(await store.judge(self._verifier))
             except TimeoutError:
                 if deadline is None:
                     raise
-                return Formed(changes=(), refused=(), tokens=sum(spent), late=True)
+                return FormationResult(changes=(), refused=(), tokens=sum(spent), late=True)
             formed = await store.commit(in_commit, at=datetime.now(UTC))
         except EmbeddingsUnavailable as fault:
             raise FormationUnavailable(
-                "The embedding model did not answer; the words stay waiting."
+                "The embedding model did not answer; the messages remain queued."
             ) from fault
         finally:
             tokens = sum(spent)
@@ -128,19 +128,19 @@ class Former:
     async def _run(
         self, store: UserStore, view: View, messages: Sequence[TypedMessage], spent: list[int]
     ) -> bool:
-        """Let LangMem read and write `store`; return False when its model made no sense."""
+        """Run LangMem on `store`; return False if the model's answer was unusable."""
         from langchain_core.callbacks import UsageMetadataCallbackHandler
         from langgraph.errors import GraphRecursionError
 
         manager = await self._store_manager()
         shown = [message for one in messages for message in _shown(one)]
         usage = UsageMetadataCallbackHandler()
-        usage.run_inline = True  # else a thread is asked thirty times a run
+        usage.run_inline = True  # otherwise each of some thirty calls switches to a thread
         try:
             await manager.run(store, view.own, shown, callbacks=[usage])
-        except ModelDown as fault:
+        except ModelCallFailed as fault:
             if fault.final:
-                _log.warning("The memory model will not read these messages: %s", fault)
+                _log.warning("The memory model refused these messages: %s", fault)
                 return False
             raise fault.error() from None
         except (
@@ -150,7 +150,7 @@ class Former:
             TypeError,
             ValueError,
         ) as fault:
-            # trustcall falls over some answers; asking again would get the same one.
+            # trustcall raises on some answers; a retry would get the same answer.
             _log.warning("The memory model's answer was unusable: %s", type(fault).__name__)
             return False
         finally:
@@ -158,7 +158,7 @@ class Former:
         return True
 
     async def _store_manager(self) -> StoreManager:
-        # A tenth of a second once, in which others are to be answered.
+        # Takes 0.1 s once; in a thread, so that the event loop is not blocked.
         if self._manager is None:
             self._manager = await asyncio.to_thread(self._make_manager)
         return self._manager

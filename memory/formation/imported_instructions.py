@@ -1,4 +1,4 @@
-"""Imported instructions: judged like a typed one, after the person has ticked each of them."""
+"""Verdicts on imported instructions that the person has ticked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from memory.formation.commit import refusal
-from memory.formation.evidence import TypedMessage, Words, whole
+from memory.formation.evidence import PersonMessage, TypedMessage, whole
 from memory.formation.proposals import MAX_PROPOSALS, ProposedWrite
 from memory.formation.verdicts import Verifier
 from memory.model.schemas import subject
@@ -17,8 +17,8 @@ MAX_INSTRUCTIONS = MAX_PROPOSALS  # of one import: they are judged in one call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Confirmed:
-    """`references` of the instructions that may be stored, how many may not, and tokens used."""
+class JudgedInstructions:
+    """`references` of the accepted instructions, the number refused, and the tokens used."""
 
     references: frozenset[str]
     refused: int
@@ -27,16 +27,18 @@ class Confirmed:
 
 async def judge_instructions(
     verifier: Verifier | None, instructions: Sequence[Imported]
-) -> Confirmed:
+) -> JudgedInstructions:
     """Return which of the instructions that a person ticked may be stored.
 
-    Each is judged as a sentence of its own that the person typed: it must be a lasting wish about
-    the form, length, language or tone of answers. A tick counts as the answer to a question that
-    the verdict would ask. Without `verifier` the ticks decide. At most `MAX_INSTRUCTIONS`. Holds no
-    connection. Raises `FormationUnavailable` if the model does not answer.
+    Each is judged as if the person had typed it as a sentence: it must be a lasting request about
+    the form, length, language or tone of answers. A tick answers any question that the verdict
+    would ask. Without `verifier` every ticked one is accepted. Takes at most `MAX_INSTRUCTIONS`.
+    Holds no connection. Raises `FormationUnavailable` if the model does not answer.
     """
     if verifier is None or not instructions:
-        return Confirmed(references=frozenset(one.reference for one in instructions), refused=0)
+        return JudgedInstructions(
+            references=frozenset(one.reference for one in instructions), refused=0
+        )
     chosen = list(instructions)[:MAX_INSTRUCTIONS]
     messages = [_message(one) for one in chosen]
     proposals = [
@@ -57,11 +59,11 @@ async def judge_instructions(
         if judged.problem is None
         and refusal(proposal, judged.verdicts.get(number), now, verifier.sensitive) is None
     )
-    return Confirmed(
+    return JudgedInstructions(
         references=allowed, refused=len(instructions) - len(allowed), tokens=judged.tokens
     )
 
 
 def _message(one: Imported) -> TypedMessage:
     text = subject(str(one.value["kind"]), one.value["content"])
-    return TypedMessage(Words(text=text, channel="", ts="", kind="import"))
+    return TypedMessage(PersonMessage(text=text, channel="", ts="", kind="import"))

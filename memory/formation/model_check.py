@@ -1,14 +1,14 @@
-"""Whether a chat model can form memories: one tool call and one verdict, of an invented sentence.
+"""Check that a chat model can form memories: one tool call and one verdict on a test sentence.
 
-Both go through the code that forms memories, with a store in memory in place of the database.
+Both use the code of formation, with an in-memory store instead of the database.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memory.formation.chat_model import ModelDown
-from memory.formation.evidence import Evidence, TypedMessage, Words
+from memory.formation.chat_model import ModelCallFailed
+from memory.formation.evidence import Evidence, PersonMessage, TypedMessage
 from memory.formation.former import INSTRUCTIONS
 from memory.formation.proposals import ProposedWrite
 from memory.formation.store_manager import StoreManager
@@ -37,10 +37,10 @@ async def calls_memory_tools(model: BaseChatModel) -> bool:
     manager = StoreManager(model, schemas, instructions=INSTRUCTIONS, neighbours=NEIGHBOURS)
     try:
         await manager.run(store, _OWN, [{"role": "user", "content": SENTENCE}], callbacks=[])
-    except ModelDown as fault:
+    except ModelCallFailed as fault:
         raise fault.error() from None
     except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError):
-        # What `Former` takes for an unusable answer, too.
+        # `Former` treats the same exceptions as an unusable answer.
         return False
     return bool(await store.asearch(_OWN.parts))
 
@@ -50,7 +50,7 @@ async def gives_verdicts(model: BaseChatModel) -> bool:
 
     Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
     """
-    message = TypedMessage(Words(text=SENTENCE, channel="D0", ts=""))
+    message = TypedMessage(PersonMessage(text=SENTENCE, channel="D0", ts=""))
     proposal = ProposedWrite(
         kind=UserFoodPreference.__name__,
         content={"food_name": "ramen", "preference": 90},

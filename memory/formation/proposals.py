@@ -21,7 +21,7 @@ from memory.formation.evidence import Evidence, TypedMessage, find_evidence, lin
 from memory.model.namespace import Namespace
 from memory.model.schemas import LEVEL_FIELDS, SUBJECT_FIELDS, level, thing
 from memory.model.text import clean_content, texts
-from memory.store.rows import Place, Row
+from memory.store.rows import Row, RowKey
 
 MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
 MAX_NEW = 8  # new memories from one message
@@ -58,7 +58,7 @@ Reason: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RefusedProposal:
     """A proposal that was not stored: the reason, and the evidence, if it quoted any."""
 
     reason: Reason
@@ -99,27 +99,27 @@ class ProposedWrite:
             if value != old.get(name) and (value is not None or patches)
         }
 
-    def refused(self, reason: Reason) -> Refused:
+    def refused(self, reason: Reason) -> RefusedProposal:
         """Return this proposal as refused."""
-        return Refused(reason=reason, kind=self.kind, evidence=self.evidence)
+        return RefusedProposal(reason=reason, kind=self.kind, evidence=self.evidence)
 
 
 def read_writes(
     writes: Iterable[PutOp],
-    rows: Mapping[Place, Row],
+    rows: Mapping[RowKey, Row],
     messages: Sequence[TypedMessage],
     *,
     own: Namespace,
     schemas: Mapping[str, type[BaseModel]],
-) -> tuple[list[ProposedWrite], list[Refused]]:
+) -> tuple[list[ProposedWrite], list[RefusedProposal]]:
     """Return buffered writes as proposals, and those that the evidence rule refused."""
     proposals: list[ProposedWrite] = []
-    refused: list[Refused] = []
+    refused: list[RefusedProposal] = []
     removals = 0
     for write in writes:
         target = rows.get((".".join(write.namespace), write.key))
         found = _read(write, target, messages, own=own, schemas=schemas)
-        if isinstance(found, Refused):
+        if isinstance(found, RefusedProposal):
             refused.append(found)
             continue
         if found.removes:
@@ -147,13 +147,13 @@ def pair(proposals: Sequence[ProposedWrite], rows: Iterable[Row]) -> list[Propos
     return [paired(one) for one in proposals]
 
 
-def cap(proposals: Sequence[ProposedWrite]) -> tuple[list[ProposedWrite], list[Refused]]:
+def cap(proposals: Sequence[ProposedWrite]) -> tuple[list[ProposedWrite], list[RefusedProposal]]:
     """Return the proposals, without those of more than `MAX_NEW` new memories from one message.
 
     A run has `MAX_PROPOSALS` at most: the request for their verdicts must fit a model's context.
     """
     kept: list[ProposedWrite] = []
-    refused: list[Refused] = []
+    refused: list[RefusedProposal] = []
     new = Counter[tuple[str, str]]()
     for one in proposals:
         place = (one.evidence.words.channel, one.evidence.words.ts)
@@ -172,24 +172,24 @@ def _read(
     *,
     own: Namespace,
     schemas: Mapping[str, type[BaseModel]],
-) -> ProposedWrite | Refused:
+) -> ProposedWrite | RefusedProposal:
     if target is None and tuple(write.namespace) != own.parts:
-        return Refused(reason="wider_audience")
+        return RefusedProposal(reason="wider_audience")
     if write.value is None:
         return _removal(target, messages)
     kind, content = str(write.value.get("kind")), dict(write.value.get("content") or {})
     evidence = find_evidence(str(content.pop("evidence", "") or ""), messages)
     if evidence is None:
-        return Refused(reason="no_evidence", kind=kind)
+        return RefusedProposal(reason="no_evidence", kind=kind)
     schema = schemas.get(kind)
     if schema is None or (target is not None and target.kind != kind):
-        return Refused(reason="unknown_kind", kind=kind, evidence=evidence)
+        return RefusedProposal(reason="unknown_kind", kind=kind, evidence=evidence)
     try:
         content = schema.model_validate(clean_content(content)).model_dump(mode="json")
     except ValidationError:
-        return Refused(reason="invalid", kind=kind, evidence=evidence)
+        return RefusedProposal(reason="invalid", kind=kind, evidence=evidence)
     if content.get(SUBJECT_FIELDS.get(kind, "")) == "":
-        return Refused(reason="invalid", kind=kind, evidence=evidence)
+        return RefusedProposal(reason="invalid", kind=kind, evidence=evidence)
     proposal = ProposedWrite(
         kind=kind,
         content=content,
@@ -207,13 +207,15 @@ def _read(
     return proposal
 
 
-def _removal(target: Row | None, messages: Sequence[TypedMessage]) -> ProposedWrite | Refused:
+def _removal(
+    target: Row | None, messages: Sequence[TypedMessage]
+) -> ProposedWrite | RefusedProposal:
     """Return a removal, which has no quote: its source is the newest message that may remove."""
     if target is None:
-        return Refused(reason="nothing_to_remove")
+        return RefusedProposal(reason="nothing_to_remove")
     newest = next((one for one in reversed(messages) if not one.words.asked), None)
     if newest is None:
-        return Refused(reason="asked_already", kind=target.kind)
+        return RefusedProposal(reason="asked_already", kind=target.kind)
     content = target.content
     if target.kind in LEVEL_FIELDS:
         content[LEVEL_FIELDS[target.kind]] = 0

@@ -19,7 +19,7 @@ from memory.model.namespace import Namespace, Person
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.rows import Row
-from memory.store.unit_of_work import Change, Step, carry_out
+from memory.store.unit_of_work import Change, Step, commit_steps
 
 OPEN_DAYS = 14
 
@@ -31,11 +31,11 @@ _COLUMNS: LiteralString = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What the person is asked about the memory at `namespace` and `key`, and until when.
+    """A question to the person about the memory at `namespace` and `key`; valid until `expires_at`.
 
-    ``replace``: replace `before` by `after`? ``remove``: remove it? ``widen``: make a change of a
-    narrower audience there too (`after` None: remove it there too)? ``store``: remember `after` at
-    all? `before` then has empty content. Both are whole stored values.
+    ``replace``: replace `before` with `after`? ``remove``: remove it? ``widen``: apply a change
+    made in a narrower audience to this memory too (`after` None: remove it)? ``store``: remember
+    `after` (`before` has empty content)? `before` and `after` are whole stored values.
     """
 
     id: UUID
@@ -56,9 +56,9 @@ class Question:
 async def ask(
     connection: AsyncConnection[DictRow], own: Namespace, asked: Iterable[OpenQuestion]
 ) -> list[Question]:
-    """Store questions and return them; what is asked already stays the question it was.
+    """Store questions and return them; a question that is already open is returned unchanged.
 
-    Each takes the place of another one of its kind about the same memory.
+    Each replaces an open question of the same kind about the same memory.
     """
     made: list[Question] = []
     person = own.person
@@ -136,7 +136,7 @@ def _question(person: Person, record: DictRow) -> Question:
 
 
 async def open_questions(pool: Pool, person: Person) -> list[Question]:
-    """Return what the person has not answered yet, oldest first."""
+    """Return the open questions, oldest first."""
     async with person_transaction(pool, person) as connection:
         found = await connection.execute(
             f"SELECT {_COLUMNS} FROM memory_questions WHERE team_id = %s AND user_id = %s"
@@ -149,11 +149,11 @@ async def open_questions(pool: Pool, person: Person) -> list[Question]:
 async def answer_question(
     pool: Pool, embedder: Embedder, person: Person, question_id: UUID, answer: Answer
 ) -> Change | None:
-    """Do what the person decides, and drop the question; None where nothing is to be done.
+    """Apply the person's answer and delete the question; return None if nothing is to be changed.
 
-    ``both``, of a ``replace``, keeps both as two memories; of the others it is a ``no``. Raises
-    `ChangeGone` (answered, forgotten or too old), `ChangedSince` (the memory is another meanwhile;
-    the question goes) and `EmbeddingsUnavailable` (the question stays).
+    ``both`` keeps both memories for ``replace`` and means ``no`` for the other kinds. Raises
+    `ChangeGone` (answered, forgotten or expired), `ChangedSince` (the memory has changed; the
+    question is deleted) and `EmbeddingsUnavailable` (the question stays open).
     """
     async with person_transaction(pool, person) as connection:
         record = await _open(connection, person, question_id)
@@ -170,13 +170,13 @@ async def answer_question(
             return [_beside(question, question.key)]
         current = await rows.fetch(connection, question.namespace, question.key)
         if current is None or current.content != question.before["content"]:
-            raise ChangedSince("The memory is another meanwhile.")
+            raise ChangedSince("The memory has changed since the question was asked.")
         if answer == "both":
             return [_beside(question, str(uuid4()))]
         return [*await _narrow(connection, person, record), _instead(question, current)]
 
     try:
-        done = await carry_out(pool, embedder, person, places, decide)
+        done = await commit_steps(pool, embedder, person, places, decide)
     except ChangedSince:
         async with person_transaction(pool, person) as connection:
             await _drop(connection, person, question_id)
@@ -192,7 +192,7 @@ async def _open(connection: AsyncConnection[DictRow], person: Person, question_i
     )
     record = await found.fetchone()
     if record is None:
-        raise ChangeGone("That question was answered already, or is too old.")
+        raise ChangeGone("The question was answered already or has expired.")
     return record
 
 
@@ -241,7 +241,7 @@ def _instead(question: Question, current: Row) -> Step:
 async def _narrow(
     connection: AsyncConnection[DictRow], person: Person, record: DictRow
 ) -> list[Step]:
-    """Return the end of what stood before a wider memory that is changed itself now."""
+    """Return steps that remove the narrower memory that superseded a wider one changed here."""
     if record["narrow_key"] is None:
         return []
     namespace = person.namespace(record["narrow_audience"])

@@ -1,4 +1,4 @@
-"""What becomes of memories when a message they rest on is deleted or edited."""
+"""Updates of memories whose source message was deleted or edited."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.evidence import TypedMessage, Words, find_evidence
+from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence
 from memory.model.namespace import Person
 from memory.model.schemas import SUBJECT_FIELDS
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.ledger import Entry, entries_of
 from memory.store.rows import Row
-from memory.store.unit_of_work import Change, Step, Written, carry_out
+from memory.store.unit_of_work import AfterWrite, Change, Step, commit_steps
 
 Source: TypeAlias = Mapping[str, Any]
 
@@ -25,7 +25,7 @@ Source: TypeAlias = Mapping[str, Any]
 async def is_source(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> bool:
-    """Say whether anything remembered of a person rests on a message.
+    """Return whether the message is a source of any of the person's memories.
 
     Within the caller's `person_transaction`.
     """
@@ -39,14 +39,14 @@ async def source_deleted(
     channel: str,
     ts: str,
     *,
-    in_commit: Written | None = None,
+    in_commit: AfterWrite | None = None,
 ) -> list[Change]:
-    """Take a deleted message out of what is remembered.
+    """Remove a deleted message from the sources of the person's memories.
 
-    A memory that has no other source goes; one that has others returns to what these support: the
-    changes the message made are left out, what others changed stays. Open questions that quote the
-    message go. `in_commit` is awaited with the changes, in the transaction. Raises
-    `EmbeddingsUnavailable`; then nothing was changed.
+    A memory without another source is deleted. For one with other sources, the changes that came
+    from the message are undone and those of other sources stay. Open questions that quote the
+    message are deleted. `in_commit` is awaited with the changes, in the transaction. Raises
+    `EmbeddingsUnavailable`, with nothing changed.
     """
     return await _without(pool, embedder, person, channel, ts, lambda _: False, in_commit)
 
@@ -55,15 +55,15 @@ async def source_edited(
     pool: Pool,
     embedder: Embedder,
     person: Person,
-    words: Words,
+    words: PersonMessage,
     *,
-    in_commit: Written | None = None,
+    in_commit: AfterWrite | None = None,
 ) -> list[Change]:
-    """Take what a message no longer says out of what is remembered; `words` are its new text.
+    """Remove evidence that an edited message no longer contains; `words` is the new version.
 
-    What is still quoted from it word for word stays. The rest is as if the message was deleted: the
-    caller lets the new text be formed. `in_commit` is awaited with the changes, in the transaction.
-    Raises `EmbeddingsUnavailable`; then nothing was changed.
+    Evidence that the new text still contains verbatim stays. Other evidence is treated as in
+    `source_deleted`, and the caller queues the new text for formation. `in_commit` is awaited with
+    the changes, in the transaction. Raises `EmbeddingsUnavailable`, with nothing changed.
     """
     message = TypedMessage(words)
 
@@ -80,7 +80,7 @@ async def _without(
     channel: str,
     ts: str,
     stays: Callable[[Source], bool],
-    in_commit: Written | None,
+    in_commit: AfterWrite | None,
 ) -> list[Change]:
     def gone(source: Source) -> bool:
         return (source.get("channel"), source.get("ts")) == (channel, ts) and not stays(source)
@@ -98,7 +98,7 @@ async def _without(
         entries = await entries_of(connection, person, [row.key for row in said])
         return [_step(row, gone, entries[row.key]) for row in said]
 
-    return await carry_out(pool, embedder, person, namespaces, decide, in_commit=in_commit)
+    return await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
 
 
 async def _drop_questions(
@@ -127,18 +127,18 @@ def _step(row: Row, gone: Callable[[Source], bool], entries: Sequence[Entry]) ->
 
 
 def _supported(row: Row, left: Sequence[Source], entries: Sequence[Entry]) -> dict[str, Any]:
-    """Tell the memory's changes again, those only that rest on a source that is left."""
+    """Return the content rebuilt from the ledger entries whose sources are left."""
     about = SUBJECT_FIELDS.get(row.kind)
     led = _led_to(row.value, entries)
     if about is None or not led or led[0].before is not None:
-        return row.content  # the ledger does not reach back far enough to tell
+        return row.content  # the ledger no longer has the first entries
     content: dict[str, Any] = {}
     for entry in led:
         if not any(source in left for source in _new_sources(entry)):
             continue
         before, after = _content(entry.before), _content(entry.after)
         told = {name: value for name, value in after.items() if value != before.get(name)}
-        content |= told or after  # said again, it was said as a whole
+        content |= told or after  # a confirmation states the whole content
     content.setdefault(about, row.content.get(about))
     return {name: content.get(name) for name in row.content}
 
@@ -153,7 +153,7 @@ def _new_sources(entry: Entry) -> list[dict[str, Any]]:
 
 
 def _led_to(value: dict[str, Any] | None, entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries that made a value, oldest first; what was undone is not among them."""
+    """Return the entries that led to a value, oldest first, without undone ones."""
     led: list[Entry] = []
     earlier = list(entries)
     while value is not None:

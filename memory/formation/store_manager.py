@@ -1,7 +1,7 @@
-"""LangMem's store manager, made once for all people; each run brings a store of its own.
+"""LangMem's store manager, created once per process; each run passes its own store.
 
-LangMem 0.0.30 makes its extractor, a graph and some twenty tool definitions, anew for every run:
-two thirds of the processor time of a formation. See docs/decisions/0011-formation-cost.md.
+LangMem 0.0.30 creates its extractor, a graph and about twenty tool definitions for each run, which
+takes two thirds of a formation's processor time. See docs/decisions/0011-formation-cost.md.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ Shown: TypeAlias = Sequence[Mapping[str, str]]
 
 
 class StoreManager:
-    """Lets LangMem and `model` read and write one person's store at a time, of `schemas`.
+    """Runs LangMem with `model` and `schemas` on the store of one run.
 
-    `neighbours` is how many memories at most it keeps of those the store has found.
+    `neighbours` is the maximum number of stored memories shown to the model.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class StoreManager:
             model,
             schemas=list(schemas),
             instructions=instructions,
-            # It searches `query_limit // 4` spans of the messages, and keeps `query_limit` rows.
+            # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
             query_limit=neighbours + 4,
             namespace=_NAMESPACE,
             store=_OpenStore(),
@@ -69,7 +69,7 @@ class StoreManager:
         *,
         callbacks: Sequence[BaseCallbackHandler],
     ) -> None:
-        """Form memories of `messages`. Raises what LangMem, trustcall and the model raise."""
+        """Form memories from `messages`. Raises exceptions of LangMem, trustcall and the model."""
         from langsmith import tracing_context
 
         person = namespace.person
@@ -94,7 +94,7 @@ class StoreManager:
 
 
 class _OpenStore(BaseStore):
-    """The store of the run that asks: there is none outside of one."""
+    """Forwards operations to the store of the current run (a context variable)."""
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         return _open.get().batch(ops)
@@ -104,7 +104,7 @@ class _OpenStore(BaseStore):
 
 
 class _OneStep:
-    """LangMem's memory manager for one step, with an extractor that is made once."""
+    """LangMem's memory manager for one step, with an extractor that is created once."""
 
     def __init__(self, manager: Any, extractor: Any) -> None:
         self._manager = manager
@@ -128,12 +128,12 @@ class _OneStep:
 
 
 def load() -> tuple[Any, Any]:
-    """Import LangMem and trustcall, about a second; return LangMem and `create_extractor`."""
+    """Import LangMem and trustcall (takes about 1 s); return LangMem and `create_extractor`."""
     with warnings.catch_warnings():
-        # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
+        # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from a deprecated module.
         warnings.simplefilter("ignore", DeprecationWarning)
         import langmem  # type: ignore[import-untyped]
         from trustcall import create_extractor
-    # trustcall logs the answers it cannot read, with the person's words in them.
+    # trustcall logs answers that it cannot parse, and those quote the person.
     logging.getLogger("extraction").setLevel(logging.CRITICAL)
     return langmem, create_extractor

@@ -1,4 +1,4 @@
-"""The store LangMem sees: one person's memories, read once, written in one transaction."""
+"""LangGraph store for one formation run: rows are read once and written in one transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from memory.embeddings.embedder import Embedder
 from memory.formation.commit import Decisions, StoredChange, decide
 from memory.formation.evidence import TypedMessage
-from memory.formation.proposals import ProposedWrite, Refused, cap, pair, read_writes
+from memory.formation.proposals import ProposedWrite, RefusedProposal, cap, pair, read_writes
 from memory.formation.questions import Question, ask
 from memory.formation.verdicts import Verdict, Verifier
 from memory.model.errors import ChangedSince, FormationUnavailable
@@ -24,10 +24,10 @@ from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.memories import Memory
 from memory.store.rows import Row
-from memory.store.unit_of_work import Actor, Change, Step, carry_out
+from memory.store.unit_of_work import Actor, Change, Step, commit_steps
 
-WHOLE = 50  # so many memories are shown whole,
-NEIGHBOURS = 60  # of a larger set this many are shown: the nearest to each sentence in turn
+WHOLE = 50  # sets of up to this many memories are shown completely
+NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 _SENTENCES = 24
 _ACTORS: dict[str, Actor] = {
     "tool": "tool",
@@ -38,7 +38,7 @@ _ACTORS: dict[str, Actor] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Formed:
+class FormationResult:
     """The result of a run.
 
     `tokens` is the usage that the models reported. `late`: the model took longer than the deadline;
@@ -46,19 +46,19 @@ class Formed:
     """
 
     changes: tuple[Change, ...]
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedProposal, ...]
     questions: tuple[Question, ...] = ()
     tokens: int = 0
     late: bool = False
 
 
-InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], Formed], Awaitable[None]]
+InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], FormationResult], Awaitable[None]]
 
 
 class UserStore(BaseStore):
-    """LangGraph's store interface over what one person may be shown in one place.
+    """LangGraph's store interface over the memories visible in one conversation of a person.
 
-    Reads are answered from what `load` read; writes wait for `judge` and `commit`.
+    Reads return rows that `load` has read; writes are buffered until `judge` and `commit`.
     """
 
     supports_ttl = False
@@ -84,7 +84,7 @@ class UserStore(BaseStore):
         self._writes: list[PutOp] = []
         self._verifier: Verifier | None = None
         self._judged: list[tuple[ProposedWrite, Verdict | None]] = []
-        self._refused: list[Refused] = []
+        self._refused: list[RefusedProposal] = []
 
     @classmethod
     async def load(
@@ -97,7 +97,7 @@ class UserStore(BaseStore):
         schemas: Sequence[type[BaseModel]],
         also: Iterable[Memory] = (),
     ) -> UserStore:
-        """Read the memories of `schemas` to show: all, or the nearest to what was typed.
+        """Read the memories of `schemas` to show: all, or those nearest to the typed sentences.
 
         `also` are memories that are always included.
 
@@ -124,11 +124,11 @@ class UserStore(BaseStore):
         )
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Raise: everything here is asynchronous."""
+        """Not supported: use `abatch`."""
         raise NotImplementedError("A person's memories are read and written asynchronously only.")
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Answer reads from the loaded rows and buffer writes; any other operation is refused."""
+        """Answer reads from the loaded rows and buffer writes; other operations raise."""
         return [self._answer(op) for op in ops]
 
     def _answer(self, op: Op) -> Result:
@@ -168,15 +168,15 @@ class UserStore(BaseStore):
             self._judged = [(one, judged.verdicts.get(i)) for i, one in enumerate(proposals)]
         return judged.tokens
 
-    async def commit(self, in_commit: InCommit | None = None, *, at: datetime) -> Formed:
-        """Write what was judged, and run `in_commit` with what was written, in one transaction.
+    async def commit(self, in_commit: InCommit | None = None, *, at: datetime) -> FormationResult:
+        """Write the accepted proposals and await `in_commit` with the result, in one transaction.
 
-        `at` is when the memories are confirmed. The rows are read again under a lock of this
-        namespace; no connection is held while texts are embedded. Raises `EmbeddingsUnavailable`.
+        `at` becomes `confirmed_at`. The rows are read again under a lock on this namespace; no
+        connection is held while texts are embedded. Raises `EmbeddingsUnavailable`.
         """
         own, verifier = self._view.own, self._verifier
         proposals = [proposal for proposal, _ in self._judged]
-        decisions, formed = Decisions(), Formed(changes=(), refused=())
+        decisions, formed = Decisions(), FormationResult(changes=(), refused=())
         wanted = {one.target.place for one in proposals if one.target}
         wanted |= {place for place, row in self._rows.items() if row.namespace != own}
         wanted |= {place for row in self._rows.values() for place in row.supersedes}
@@ -200,8 +200,10 @@ class UserStore(BaseStore):
             connection: AsyncConnection[DictRow], changes: Sequence[Change]
         ) -> None:
             nonlocal formed
-            gone = [Refused(reason="deleted_meanwhile")] * (len(decisions.changes) - len(changes))
-            formed = Formed(
+            gone = [RefusedProposal(reason="deleted_meanwhile")] * (
+                len(decisions.changes) - len(changes)
+            )
+            formed = FormationResult(
                 changes=tuple(_as_known(change, decisions) for change in changes),
                 refused=(*self._refused, *decisions.refused, *gone),
                 questions=tuple(await ask(connection, own, decisions.questions)),
@@ -210,7 +212,7 @@ class UserStore(BaseStore):
                 await in_commit(connection, formed)
 
         try:
-            await carry_out(
+            await commit_steps(
                 self._pool,
                 self._embedder,
                 own.person,
@@ -220,7 +222,7 @@ class UserStore(BaseStore):
             )
         except ChangedSince:
             raise FormationUnavailable(
-                "These memories keep changing; the words stay waiting."
+                "These memories keep changing; the messages remain queued."
             ) from None
         return formed
 
@@ -246,7 +248,7 @@ class UserStore(BaseStore):
 
 
 def _as_known(change: Change, decisions: Decisions) -> Change:
-    """Return a change as the person sees it: superseding a wider memory is a change of it."""
+    """Return a change for display: superseding a wider memory is shown as an update of it."""
     [known] = [one for one in decisions.changes if one.key == change.key]
     return replace(change, before=known.before, after=known.after)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from memory.formation.chat_model import ModelDown, counted_tokens
+from memory.formation.chat_model import ModelCallFailed, counted_tokens
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposals import ProposedWrite
 from memory.model.schemas import level
@@ -54,7 +54,7 @@ sensitive: the special category that the values reveal, else "none"."""
 
 
 class Verdict(BaseModel):
-    """What the model says of one proposal."""
+    """The model's verdict on one proposal."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -119,7 +119,7 @@ class Verifier:
             for _ in range(2):
                 try:
                     answer = await self._chat().ainvoke(asked)
-                except ModelDown as fault:
+                except ModelCallFailed as fault:
                     if fault.final:
                         return Judged(tokens=tokens, problem="refused_verdict")
                     raise fault.error() from None

@@ -1,4 +1,4 @@
-"""An operator's own kinds of memory: Pydantic models named in a setting."""
+"""Custom kinds of memory: Pydantic models named in the setting ``KIOKU_SCHEMAS``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 from memory.model.errors import InvalidSchemas
 from memory.model.schemas import SCHEMAS, declaration, declare, first_text
 
-# Fields and tools of these names are LangMem's, trustcall's and ours.
+# Names that LangMem, trustcall or this package uses for fields and tools.
 _RESERVED_FIELDS = ("kind", "evidence")
 _RESERVED_NAMES = frozenset(
     {"PatchDoc", "RemoveDoc", "Done", "PatchFunctionErrors", "PatchFunctionName"}
@@ -21,10 +21,10 @@ _TOOL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
 
 
 def load_schemas(setting: str | None) -> tuple[type[BaseModel], ...]:
-    """Return the kinds that a setting like ``UserFact,my.models:Project`` names, ready for use.
+    """Return the kinds named in a setting such as ``UserFact,my.models:Project``.
 
-    Built-in kinds go by their bare names; None stands for all of them. Raises `InvalidSchemas` for
-    the first one that cannot work, with the reason in one sentence.
+    Built-in kinds are named without a module; None means all built-in kinds. Raises
+    `InvalidSchemas` for the first unusable one, with the reason.
     """
     if setting is None:
         return declare(SCHEMAS)
@@ -38,7 +38,7 @@ def load_schemas(setting: str | None) -> tuple[type[BaseModel], ...]:
 
 
 def checked_schemas(schemas: Sequence[type[BaseModel]]) -> tuple[type[BaseModel], ...]:
-    """Return `schemas` ready for use; raises `InvalidSchemas` for the first that cannot work."""
+    """Declare `schemas` and return them; raises `InvalidSchemas` for the first unusable one."""
     seen: set[str] = set()
     for schema in schemas:
         name = schema.__name__
@@ -69,7 +69,7 @@ def _load(name: str) -> type[BaseModel]:
     module_name, _, class_name = name.partition(":")
     try:
         module = import_module(module_name)
-    except Exception as fault:  # whatever an operator's module raises, it is not usable
+    except Exception as fault:  # an operator's module may raise anything when it is imported
         raise InvalidSchemas(
             f"KIOKU_SCHEMAS names {name}, but {module_name} cannot be imported"
             f" ({type(fault).__name__}): install it where Kioku runs, or set PYTHONPATH."

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-# Every date Kioku handles is of a Slack message or of an end a person named. Python cannot
-# represent what PostgreSQL can: a year below 1 or above 9999 makes each read of its row fail.
+# Dates are those of Slack messages and of expiries that a person named. PostgreSQL stores years
+# that Python cannot represent (below 1 or above 9999), and each read of such a row would fail.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def is_in_range(moment: datetime) -> bool:
-    """Say whether a moment, with its time zone, is in the range of dates that are stored."""
+    """Return whether an aware datetime is in the range of dates that are stored."""
     return EARLIEST <= moment < LATEST
 
 
@@ -20,9 +20,9 @@ class DateOutOfRange(ValueError):
 
 
 def parse_timestamp(text: str) -> datetime:
-    """Read an ISO 8601 date and time, UTC where it names no zone.
+    """Parse an ISO 8601 date and time; UTC if it has no time zone.
 
-    Raises `DateOutOfRange`, and `ValueError` for what is no date.
+    Raises `DateOutOfRange`, and `ValueError` for text that is not a date.
     """
     moment = datetime.fromisoformat(text)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -32,7 +32,7 @@ def parse_timestamp(text: str) -> datetime:
 
 
 def is_slack_ts(text: str) -> bool:
-    """Say whether a text is a message's ``ts``: seconds since 1970, in that range."""
+    """Return whether a text is a message's ``ts``: seconds since 1970, in the stored range."""
     seconds, dot, fraction = text.partition(".")
     digits = seconds.isascii() and seconds.isdecimal() and len(seconds) <= 10
     rest = fraction.isascii() and fraction.isdecimal() if dot else True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpace:
-    """The embedding model by which all vectors of a database are made, and their dimensions."""
+    """The embedding model of all vectors in a database, and their number of dimensions."""
 
     model: str
     dimensions: int

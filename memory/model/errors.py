@@ -1,4 +1,4 @@
-"""What can go wrong with memory, each said in one sentence."""
+"""Exceptions of this package."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Mapping
 
 
 class KiokuMemoryError(Exception):
-    """Every error this package raises on purpose; its text is for the operator."""
+    """Base class of this package's exceptions; the message is for the operator."""
 
 
 class InvalidNamespace(KiokuMemoryError):
-    """A team, user or audience id is missing or not one of Slack's ids."""
+    """A team, user or audience id is missing or is not a valid Slack id."""
 
 
 class DatabaseNotReady(KiokuMemoryError):
-    """The database is not migrated to what this version needs: run `kioku migrate`."""
+    """The database lacks migrations that this version needs: run `kioku migrate`."""
 
 
 class EmbeddingSpaceMismatch(KiokuMemoryError):
-    """The stored vectors were made by another embedding model or in another size."""
+    """The stored vectors come from another embedding model or have other dimensions."""
 
 
 class EmbeddingsUnavailable(KiokuMemoryError):
@@ -26,13 +26,13 @@ class EmbeddingsUnavailable(KiokuMemoryError):
 
 
 class FormationUnavailable(KiokuMemoryError):
-    """The memory model did not answer; the words stay waiting and are formed later."""
+    """The memory model did not answer; the messages remain queued and are formed later."""
 
 
 class MemoryModelRefused(FormationUnavailable):
-    """The memory model refuses every request: the setup is wrong; the words stay waiting.
+    """The memory model refuses every request (wrong configuration); the messages remain queued.
 
-    `status` is the HTTP status; `code` and `param` are the API's own, "" where it gave none.
+    `status` is the HTTP status; `code` and `param` are those of the API's error, or "".
     """
 
     def __init__(self, model: str, *, status: int, code: str = "", param: str = "") -> None:
@@ -51,22 +51,22 @@ class MemoryOff(KiokuMemoryError):
 
 
 class ChangeGone(KiokuMemoryError):
-    """That change or question is there no more: it was forgotten, has ended, or was dealt with."""
+    """The change or question no longer exists: it was forgotten, expired, undone or answered."""
 
 
 class ChangedSince(KiokuMemoryError):
-    """The memory is no longer as that change or question left it: look at it again."""
+    """The memory has changed since that change or question."""
 
 
-class AlreadyUnderWay(KiokuMemoryError):
-    """Another process embeds the memories anew: wait for its end."""
+class ReembeddingRunning(KiokuMemoryError):
+    """Another process is re-embedding the memories; try again when it has finished."""
 
 
 class NotAnExport(KiokuMemoryError):
-    """What was to be imported is neither an export of Kioku nor lines of text.
+    """The text to import is neither an export of Kioku nor a list of lines.
 
-    `cause` says in one word why: ``large``, ``damaged``, ``foreign``, ``newer``, ``no_list``,
-    ``lines`` (this installation has no kind for them) or ``empty``.
+    `cause` is ``large``, ``damaged``, ``foreign``, ``newer``, ``no_list``, ``lines`` (this
+    installation has no kind for lines) or ``empty``.
     """
 
     def __init__(self, cause: str) -> None:
@@ -75,15 +75,15 @@ class NotAnExport(KiokuMemoryError):
 
 
 class InvalidSchemas(KiokuMemoryError):
-    """A kind of memory that the operator named cannot be used."""
+    """A configured kind of memory cannot be used."""
 
 
 class InvalidContent(KiokuMemoryError):
-    """A memory cannot be stored as written.
+    """The content of a memory is invalid.
 
-    `fields` says for each field in one sentence what to write instead, and `codes` in one word what
-    was wrong: ``missing``, ``text``, ``number``, ``range``, ``long``, ``secret``, ``ended``,
-    ``unknown`` or ``invalid``.
+    By field name, `fields` has a sentence that says what to write instead, and `codes` the reason:
+    ``missing``, ``text``, ``number``, ``range``, ``long``, ``secret``, ``ended``, ``unknown`` or
+    ``invalid``.
     """
 
     def __init__(self, codes: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Whose memory, and for which ears."""
+"""Person, namespace and audience types."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Person:
 
     @property
     def prefix(self) -> str:
-        """What every namespace of this person starts with, ``chat.TEAM.USER``."""
+        """The start of each `prefix` of this person's namespaces, ``chat.TEAM.USER``."""
         return f"chat.{self.scope}"
 
     def namespace(self, audience: str) -> Namespace:
@@ -51,7 +51,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """Where one person's memories for one audience live.
+    """The namespace of one person's memories for one audience.
 
     `audience` is ``dm``, ``public``, or the id of the private channel, group DM or Slack Connect
     channel where it was said. Raises `InvalidNamespace` for anything else.
@@ -76,18 +76,18 @@ class Namespace:
 
     @classmethod
     def from_prefix(cls, prefix: str) -> Namespace:
-        """Read a `prefix` column back; raises `InvalidNamespace` for a foreign one."""
+        """Parse a `prefix` column; raises `InvalidNamespace` if it is not a person's namespace."""
         parts = prefix.split(".")
         if len(parts) != 4 or parts[0] != "chat":
-            raise InvalidNamespace("A stored memory lies outside every person's namespace.")
+            raise InvalidNamespace("A stored memory is outside every person's namespace.")
         return cls(person=Person(parts[1], parts[2]), audience=parts[3])
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Which of a person's audiences may be seen in one conversation.
+    """The audiences of a person whose memories may be shown in one conversation.
 
-    `audiences` is None in a direct message: all of them.
+    `audiences` is None in a direct message: all audiences.
     """
 
     own: Namespace
@@ -95,22 +95,22 @@ class View:
 
     @property
     def person(self) -> Person:
-        """Whose memories these are."""
+        """The person whose memories these are."""
         return self.own.person
 
     def allows(self, namespace: Namespace) -> bool:
-        """Say whether a memory of `namespace` may be shown here."""
+        """Return whether a memory of `namespace` may be shown in this conversation."""
         return namespace.person == self.person and (
             self.audiences is None or namespace.audience in self.audiences
         )
 
 
 def view(own: Namespace, *, shared: bool = False) -> View:
-    """Return what may be seen where `own` is the place of the conversation.
+    """Return the view of the conversation whose namespace is `own`.
 
-    A direct message sees everything; a public channel what was said in public; a private channel
-    or group DM the public and its own; with `shared` (a Slack Connect channel, or a conversation
-    whose kind is not known for certain) only its own.
+    A direct message shows all audiences, a public channel the public one, and a private channel or
+    group DM the public one and its own. With `shared` (a Slack Connect channel, or a conversation
+    of unknown kind) only the own audience is shown.
     """
     if own.audience == DM:
         return View(own=own, audiences=None)

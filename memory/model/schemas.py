@@ -1,10 +1,10 @@
-"""What can be remembered: Pydantic models, field for field those of the two articles, and ours.
+"""Kinds of memory: Pydantic models, two of them with the fields of the articles' schemas.
 
 Origin, both by noboru-kudo: ``UserTechInterest`` from
 "LangMemの長期記憶をPostgreSQL(pgvector)に永続化する" (2025-03-12),
 ``UserFoodPreference`` from "LangMemの長期記憶の概要と使い方を理解する" (2025-02-26).
-``UserFact`` and ``UserInstruction`` are ours. ``Episode`` has the fields of LangMem's guide "How to
-Extract Episodic Memories" without the assistant's thoughts: only the person's words are evidence.
+``UserFact`` and ``UserInstruction`` are Kioku's. ``Episode`` has the fields of LangMem's guide "How
+to Extract Episodic Memories" without the assistant's thoughts: evidence is what the person typed.
 """
 
 from __future__ import annotations
@@ -91,21 +91,21 @@ _subject_fields = {
     "UserInstruction": "instruction",
     "Episode": "observation",
 }
-# The field of each kind that says how much; at 0 the memory has ended and is removed.
+# The field of each kind that is a level (0 to 100); a memory with level 0 is removed.
 LEVEL_FIELDS: Mapping[str, str] = MappingProxyType(_level_fields)
-# The field of each kind that names what it is about.
+# The field of each kind that names its subject.
 SUBJECT_FIELDS: Mapping[str, str] = MappingProxyType(_subject_fields)
 
-# What a kind says of itself in `model_config["json_schema_extra"]`, under this name.
+# The key in `model_config["json_schema_extra"]` that declares the subject and level fields.
 DECLARATION = "kioku"
 
 
 def declare(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel], ...]:
-    """Make kinds known to this process: which field names the thing, which says how much.
+    """Register the subject field and the level field of each kind in this process.
 
-    A model says so by ``json_schema_extra={"kioku": {"subject": "name", "level": "score"}}``; else
-    its first required text field names the thing, and nothing says how much. See
-    `memory.model.custom_schemas.load_schemas` for what is refused.
+    A model declares them by ``json_schema_extra={"kioku": {"subject": "name", "level": "score"}}``.
+    Without a declaration the subject is the first required text field, and there is no level. See
+    `memory.model.custom_schemas.load_schemas` for the checks.
     """
     kinds = tuple(schemas)
     for schema in kinds:
@@ -118,7 +118,7 @@ def declare(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel], ...]:
 
 
 def declaration(schema: type[BaseModel]) -> dict[str, str]:
-    """Return what a model says of its fields."""
+    """Return the declared field names of a model."""
     extra = schema.model_config.get("json_schema_extra")
     said = extra.get(DECLARATION) if isinstance(extra, dict) else None
     if not isinstance(said, dict):
@@ -144,7 +144,7 @@ def _takes_text(annotation: Any) -> bool:
 
 
 def subject(kind: str, content: Mapping[str, Any]) -> str:
-    """Return what a memory is about, in the person's words; the first text for unknown kinds."""
+    """Return the subject of a memory, in the person's words; the first text for unknown kinds."""
     named = content.get(SUBJECT_FIELDS.get(kind, ""))
     if isinstance(named, str) and named:
         return named
@@ -152,12 +152,12 @@ def subject(kind: str, content: Mapping[str, Any]) -> str:
 
 
 def thing(kind: str, content: Mapping[str, Any]) -> str:
-    """Return the name of what a content is about, in the form in which names are compared."""
+    """Return the subject of a content, normalised for comparison."""
     return name_of(subject(kind, content))
 
 
 def same_thing(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Say whether two contents of a kind are about the same thing, by its name."""
+    """Return whether two contents of a kind have the same subject."""
     return thing(kind, one) == thing(kind, other)
 
 
@@ -167,12 +167,12 @@ def searchable_text(content: Mapping[str, Any]) -> str:
 
 
 def level(kind: str, content: Mapping[str, Any]) -> Any:
-    """Return how much the person cares, 0 to 100, or None where nothing says so."""
+    """Return the level, 0 to 100, or None if the kind or the content has none."""
     return content.get(LEVEL_FIELDS.get(kind, ""))
 
 
 def for_models(schema: type[BaseModel]) -> type[BaseModel]:
-    """Return `schema` without what it declares to us: models' APIs take known keywords only."""
+    """Return `schema` without the declaration, because models' APIs refuse unknown keywords."""
     extra = schema.model_config.get("json_schema_extra")
     if not isinstance(extra, dict) or DECLARATION not in extra:
         return schema

@@ -1,4 +1,4 @@
-"""The pool, transactions with role and row-level-security context, and PostgreSQL's outages."""
+"""Connection pool, transactions with role and row-level-security context, outage detection."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ APP_ROLE: LiteralString = "kioku_app"
 _AS_APP: LiteralString = f"SELECT set_config('role', '{APP_ROLE}', true); "
 PERSON_SETTING = "kioku.person"
 
-# A PostgreSQL that takes no writes is not the one to talk to; a peer that has vanished without a
-# word is noticed within seconds; a paused one takes its time to answer.
+# Connect to a server that accepts writes, detect a lost peer within seconds, and wait for one that
+# is resuming from a pause.
 _CONNECTING = {
     "target_session_attrs": "read-write",
     "connect_timeout": "20",
@@ -35,28 +35,28 @@ _CONNECTING = {
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
 }
-# The pool waits ever longer from one attempt to the next, for so many seconds; then it begins anew.
+# Seconds during which the pool doubles its delay between attempts; then it starts again at zero.
 _RECONNECT_SECONDS = 3.0
 _GRACE_SECONDS = 0.1
-# What PostgreSQL reports of itself, without being asked, where it takes no writes.
+# Parameters that PostgreSQL reports on each connection; "on" means it accepts no writes.
 _READ_ONLY_SIGNS = (b"in_hot_standby", b"default_transaction_read_only")
 
-# Operational errors that come again: a limit of PostgreSQL's is exceeded, a query was cancelled.
+# SQLSTATEs of operational errors that a retry does not solve: program limit exceeded, cancelled.
 _LASTING = ("54", "57014")
 
 _patience: ContextVar[float | None] = ContextVar("patience", default=None)
 
 
 class DatabaseReadOnly(psycopg.OperationalError):
-    """PostgreSQL takes no writes just now: it failed over, or ran out of space. Try again."""
+    """PostgreSQL currently accepts no writes (failover, or disk full). Try again."""
 
 
 class OutcomeUnknown(psycopg.OperationalError):
-    """The connection was lost during the commit: the transaction may or may not have been made."""
+    """The connection was lost during COMMIT; the transaction may or may not be committed."""
 
 
 class _WritablePool(AsyncConnectionPool[AsyncConnection[DictRow]]):
-    """Keeps no connection to a PostgreSQL that takes no writes."""
+    """A pool that discards connections to a server that accepts no writes."""
 
     async def putconn(self, conn: AsyncConnection[DictRow]) -> None:
         if not conn.closed and any(
@@ -70,7 +70,7 @@ async def _configure(connection: AsyncConnection[DictRow]) -> None:
     await connection.set_autocommit(True)
 
 
-async def _try_on(pool: AsyncConnectionPool[Any]) -> None:
+async def _check_connection(pool: AsyncConnectionPool[Any]) -> None:
     await pool.check()
 
 
@@ -82,13 +82,12 @@ def create_pool(
     timeout: float = 30.0,
     max_idle: float = 600.0,
 ) -> Pool:
-    """Return a closed pool of connections that act as the user of `conninfo`.
+    """Return a closed pool of connections of the user in `conninfo`.
 
-    They act as the application's role within `transaction` only; outside of one they have that
-    user's own rights, and a user that serves has none on a table of people. `timeout` and
-    `max_idle` are seconds. The row factory, autocommit by `configure` and the absence of prepared
-    statements are what LangGraph, procrastinate and PgBouncer agree on. Connection options in
-    `conninfo` override the defaults here.
+    They have the application's role within `transaction` only; outside of one they have that
+    user's own rights, and the serving login has none on tables of people. `timeout` and `max_idle`
+    are seconds. LangGraph, procrastinate and PgBouncer need the row factory, autocommit and no
+    prepared statements. Connection options in `conninfo` override the defaults.
     """
     address = conninfo if isinstance(conninfo, str) else ""
     given = conninfo_to_dict(address)
@@ -103,24 +102,24 @@ def create_pool(
         timeout=timeout,
         max_idle=max_idle,
         reconnect_timeout=_RECONNECT_SECONDS,
-        reconnect_failed=_try_on,
+        reconnect_failed=_check_connection,
         connection_class=connection_class(conninfo),
     )
 
 
-def is_away(error: BaseException | None) -> bool:
-    """Say whether this is PostgreSQL being away, full, read-only or busy: it passes by itself."""
+def is_unavailable(error: BaseException | None) -> bool:
+    """Return whether an error is temporary: PostgreSQL is unreachable, full, read-only or busy."""
     if isinstance(error, psycopg.OperationalError):
         return not (error.sqlstate or "").startswith(_LASTING)
     return isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
 
 
 @contextmanager
-def impatiently(seconds: float) -> Iterator[None]:
-    """Give each transaction begun here so many seconds, unless it says otherwise itself.
+def transaction_timeout(seconds: float) -> Iterator[None]:
+    """Limit each transaction begun in this block to `seconds`, unless it has a limit of its own.
 
-    For what somebody waits for: it raises `psycopg.OperationalError` when the time is over, even
-    where PostgreSQL has stopped answering in the middle.
+    For work that a user is waiting for. After the limit the transaction raises
+    `psycopg.OperationalError`, also if PostgreSQL has stopped answering within it.
     """
     token = _patience.set(seconds)
     try:
@@ -129,23 +128,23 @@ def impatiently(seconds: float) -> Iterator[None]:
         _patience.reset(token)
 
 
-class _Alarm:
-    """Hangs up when the time is over; what a loop that stood still has missed is heard first."""
+class _Deadline:
+    """Closes the connection at a deadline; pending input is read first after a blocked loop."""
 
     def __init__(self, connection: AsyncConnection[DictRow], end: float) -> None:
         self._connection = connection
-        self._handle = asyncio.get_running_loop().call_at(end, self._ring)
+        self._handle = asyncio.get_running_loop().call_at(end, self._expire)
 
-    def _ring(self) -> None:
+    def _expire(self) -> None:
         loop = asyncio.get_running_loop()
-        self._handle = loop.call_later(_GRACE_SECONDS, _hang_up, self._connection)
+        self._handle = loop.call_later(_GRACE_SECONDS, _close_connection, self._connection)
 
     def cancel(self) -> None:
         self._handle.cancel()
 
 
-def _hang_up(connection: AsyncConnection[DictRow]) -> None:
-    # Whoever waits for an answer gets an error at once; a cancellation would wait for the server.
+def _close_connection(connection: AsyncConnection[DictRow]) -> None:
+    # The waiting task gets an error immediately; a cancel request would wait for the server.
     with (
         suppress(OSError, psycopg.OperationalError),
         socket.socket(fileno=os.dup(connection.pgconn.socket)) as line,
@@ -154,16 +153,16 @@ def _hang_up(connection: AsyncConnection[DictRow]) -> None:
 
 
 @asynccontextmanager
-async def _begun(
+async def _begin_transaction(
     pool: Pool, scope: Mapping[str, str], wait: float | None
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
-    """Lend a connection with a transaction begun in `scope`, for `wait` seconds if given."""
+    """Yield a connection in a transaction with the settings of `scope`; `wait` limits it."""
     loop = asyncio.get_running_loop()
     end = None if wait is None else loop.time() + wait
-    # A restart of PostgreSQL leaves dead connections in the pool; the first BEGIN finds out.
+    # A restart of PostgreSQL leaves dead connections in the pool, which the first BEGIN detects.
     for spare in range(pool.max_size, -1, -1):
         connection = await pool.getconn(None if end is None else max(end - loop.time(), 0.0))
-        alarm = None if end is None else _Alarm(connection, end)
+        alarm = None if end is None else _Deadline(connection, end)
         try:
             try:
                 await connection.execute(begin(*scope.items()))
@@ -181,10 +180,10 @@ async def _begun(
 
 @lru_cache(maxsize=128)
 def begin(*scope: tuple[str, str]) -> bytes:
-    """Return one message that begins a transaction as the application's role, with these settings.
+    """Return one message that begins a transaction and sets the application's role and `scope`.
 
-    Role and settings hold until the transaction's end, however it comes. Without parameters of its
-    own a message may hold several statements: this takes one round trip.
+    Role and settings end with the transaction. A message without parameters may contain several
+    statements, so this takes one round trip.
     """
     settings = [
         sql.SQL("set_config({}, {}, true)").format(name, value)
@@ -197,15 +196,15 @@ def begin(*scope: tuple[str, str]) -> bytes:
 async def transaction(
     pool: Pool, scope: dict[str, str] | None = None, *, wait: float | None = None
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
-    """Open a transaction as the application's role, in which each setting of `scope` holds.
+    """Open a transaction with the application's role and the settings of `scope`.
 
-    Before and after it the connection has neither.
-    `wait` bounds it, in seconds, from the wait for a connection to the end of the commit. Raises
-    `psycopg_pool.PoolTimeout` when no connection comes free, `DatabaseReadOnly`, `OutcomeUnknown`,
-    and `psycopg.OperationalError` when PostgreSQL cannot be reached.
+    Before and after it the connection has neither. `wait` limits, in seconds, the time from the
+    wait for a connection to the end of the commit. Raises `psycopg_pool.PoolTimeout` if no
+    connection is free in time, `DatabaseReadOnly`, `OutcomeUnknown`, and
+    `psycopg.OperationalError` if PostgreSQL cannot be reached.
     """
     wait = _patience.get() if wait is None else wait
-    async with _begun(pool, scope or {}, wait) as connection:
+    async with _begin_transaction(pool, scope or {}, wait) as connection:
         try:
             yield connection
             await _commit(connection)
@@ -213,7 +212,7 @@ async def transaction(
             with suppress(psycopg.OperationalError):
                 await connection.rollback()
             if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
-                raise DatabaseReadOnly("PostgreSQL takes no writes just now.") from error
+                raise DatabaseReadOnly("PostgreSQL currently accepts no writes.") from error
             raise
 
 
@@ -226,13 +225,13 @@ async def _commit(connection: AsyncConnection[DictRow]) -> None:
         raise OutcomeUnknown("The connection was lost during the commit.") from lost
 
 
-async def execute_alone(
+async def execute_statement(
     pool: Pool, statement: LiteralString, values: Mapping[str, object], *, wait: float
 ) -> list[DictRow]:
     """Execute one statement as the application's role, in a transaction of its own.
 
-    Returns its rows. One message and one round trip: PostgreSQL runs the statements of a message as
-    one transaction. `wait` (seconds) bounds the wait for a connection. Raises
+    Returns its rows. Takes one message and one round trip: PostgreSQL runs the statements of a
+    message as one transaction. `wait` (seconds) limits the wait for a connection. Raises
     `psycopg_pool.PoolTimeout` and `psycopg.Error`.
     """
     async with pool.connection(wait) as connection:
@@ -246,9 +245,9 @@ async def execute_alone(
 async def person_transaction(
     pool: Pool, person: Person, *, wait: float | None = None
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
-    """Open a transaction that can reach this person's rows and nobody else's.
+    """Open a transaction that can access the rows of this person only.
 
-    Row-level security does the keeping apart: see ``memory/migrations``.
+    Row-level security enforces it: see ``memory/postgres/migrations``.
     """
     async with transaction(pool, {PERSON_SETTING: person.scope}, wait=wait) as connection:
         yield connection
@@ -263,9 +262,9 @@ __all__ = [
     "PoolTimeout",
     "begin",
     "create_pool",
-    "execute_alone",
-    "impatiently",
-    "is_away",
+    "execute_statement",
+    "is_unavailable",
     "person_transaction",
     "transaction",
+    "transaction_timeout",
 ]

@@ -1,4 +1,4 @@
-"""What there is to know about a database before it is used: facts only, no judgement."""
+"""Read-only inspection of a database: version, pgvector, migrations, roles, row-level security."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ _PROTECTED = re.compile(r"ALTER TABLE (\w+) ENABLE ROW LEVEL SECURITY", re.IGNOR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFacts:
-    """What one user of a database finds in it.
+    """The state of a database as seen by one user.
 
     `server_version` is PostgreSQL's number (160004 is 16.4). `pgvector` is "installed",
-    "available" (to be installed in this database) or "missing". `app_role_bypasses` says that
-    the application's role reaches all rows, whatever row-level security says: it is a
-    superuser, has BYPASSRLS, or owns the tables. `login_bypasses` says the same of this user,
-    `login_inherits` that it has the application's rights outside of a transaction, too. The
-    steps are None where this user may not read which were taken. `column_dimensions` is the
-    size of the stored vectors' column.
+    "available" (can be installed in this database) or "missing". `app_role_bypasses`: row-level
+    security does not apply to the application's role, because it is a superuser, has BYPASSRLS or
+    owns the tables. `login_bypasses`: the same for this user. `login_inherits`: this user has the
+    application's rights outside of a transaction. `steps_missing` and `steps_unknown` are None if
+    this user may not read the applied migrations. `column_dimensions` is that of the vector column.
     """
 
     server_version: int
@@ -49,11 +48,11 @@ class DatabaseFacts:
 async def database_facts(
     conninfo: str, migrations: Sequence[Migration] = (), *, connect_seconds: int = 30
 ) -> DatabaseFacts:
-    """Look at a database, changing nothing. `migrations` are the steps after our own.
+    """Inspect a database without changes. `migrations` are those besides this package's own.
 
-    A database that was paused takes its time to answer: `connect_seconds` bounds the wait.
+    `connect_seconds` limits the wait for a database that is resuming from a pause.
 
-    Raises `psycopg.OperationalError` when PostgreSQL cannot be reached.
+    Raises `psycopg.OperationalError` if PostgreSQL cannot be reached.
     """
     steps = [*memory_migrations(), *migrations]
     async with await AsyncConnection[DictRow].connect(
@@ -127,7 +126,7 @@ async def _space(connection: AsyncConnection[DictRow]) -> EmbeddingSpace | None:
 async def _as_app_if_needed(
     connection: AsyncConnection[DictRow], query: LiteralString
 ) -> list[DictRow] | None:
-    """Return rows as this user, or else as the application; None where neither may read."""
+    """Return rows as this user, else as the application's role; None if neither may read them."""
     for act in (None, sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(APP_ROLE))):
         try:
             async with connection.transaction():
@@ -163,7 +162,7 @@ async def _bypasses(connection: AsyncConnection[DictRow], role: DictRow) -> bool
 async def _unprotected(
     connection: AsyncConnection[DictRow], steps: Sequence[Migration]
 ) -> tuple[str, ...]:
-    """Return the tables that our steps protect and that are there without row-level security."""
+    """Return existing tables without row-level security that the migrations protect with it."""
     names = [table for step in steps for table in _PROTECTED.findall(step.statements)]
     found = await connection.execute(
         "SELECT name FROM unnest(%s::text[]) AS name JOIN pg_class ON oid = to_regclass(name)"

@@ -1,4 +1,4 @@
-"""Who may write a person's memories, and when: advisory locks that end with the transaction."""
+"""Advisory transaction locks for writing and for forgetting a person's memories."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MOST_LOCKS = 8
 async def lock_for_writing(
     connection: AsyncConnection[DictRow], person: Person, *namespaces: Namespace
 ) -> None:
-    """Let no one else write to `namespaces`, and the person not forget, until this is committed.
+    """Lock `namespaces` against other writers and against forgetting, until the transaction ends.
 
-    Of many namespaces all of the person's are locked by one lock: PostgreSQL keeps the locks of
-    every transaction in one table of limited size.
+    For more than eight namespaces one lock covers all of the person's: PostgreSQL's lock table has
+    a limited size.
     """
     prefixes = sorted({namespace.prefix for namespace in namespaces})
     if len(prefixes) > _MOST_LOCKS:
@@ -30,7 +30,7 @@ async def lock_for_writing(
 
 
 async def lock_for_forgetting(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Let nothing be written for the person until this is committed."""
+    """Lock all of the person's namespaces against writers, until the transaction ends."""
     await connection.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (person.prefix,)
     )

@@ -1,4 +1,4 @@
-"""The schema's steps, roles and rights, and whether a database is what this version needs."""
+"""Schema migrations, and checks that a database fits this version."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _MIGRATION_POLL_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step of the schema; `name` orders and identifies it, `statements` is its SQL.
+    """One schema migration; `name` orders and identifies it, `statements` is its SQL.
 
-    `includes` are the names of later steps whose changes `statements` makes as well: they are
-    recorded with this step and not applied.
+    `includes` are the names of later migrations whose changes `statements` contains: they are
+    recorded with this one and not applied.
     """
 
     name: str
@@ -56,7 +56,7 @@ def packaged_migrations(package: str, *, prefix: str | None = None) -> list[Migr
 
 
 def memory_migrations() -> list[Migration]:
-    """Return the migrations of this package's own tables."""
+    """Return the migrations of this package's tables."""
     return packaged_migrations("memory.postgres", prefix="memory")
 
 
@@ -67,13 +67,12 @@ def migrate(
     *,
     login: Login | None = None,
 ) -> list[str]:
-    """Bring the database up to this version; return the names of the steps just applied.
+    """Apply missing migrations; return the names of those applied.
 
-    Needs a role that owns the schema. Safe to run from any number of processes at once: an
-    advisory lock lets one through at a time. `migrations` are further steps, after our own.
-    `login` is created where there is no such user, and may then act as the application's role; the
-    password of one that exists is not changed.
-    Raises `EmbeddingSpaceMismatch` when the stored vectors are of another model or size.
+    Needs a role that owns the schema. Any number of processes may run it: an advisory lock admits
+    one at a time. `migrations` are applied after those of this package. `login` is created if it is
+    missing and granted the application's role; the password of an existing one is not changed.
+    Raises `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
     """
     address = address_of(conninfo)
     with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
@@ -104,8 +103,8 @@ def migrate(
 
 
 def _wait_for_turn(connection: Connection[DictRow]) -> None:
-    # A wait inside PostgreSQL holds a snapshot, for which LangGraph's CREATE INDEX CONCURRENTLY
-    # waits in turn: neither would ever end.
+    # Polling: a blocking pg_advisory_lock() holds a snapshot, for which LangGraph's CREATE INDEX
+    # CONCURRENTLY would wait, so that neither would end.
     statement = "SELECT pg_try_advisory_lock(%s) AS taken"
     while not connection.execute(statement, (_MIGRATION_LOCK,)).fetchall()[0]["taken"]:
         time.sleep(_MIGRATION_POLL_SECONDS)
@@ -153,15 +152,15 @@ def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
 
 
 async def check_access(conninfo: Conninfo) -> bool:
-    """Raise unless PostgreSQL answers and lets this user act as the application's role.
+    """Raise unless PostgreSQL answers and this user may set the application's role.
 
-    Returns whether row-level security binds the user outside of a transaction, too: it does not
-    where the user owns the tables, is a superuser or has BYPASSRLS. A pool would try for as long as
-    it may, and log each time. Raises `DatabaseNotReady`, and `psycopg.OperationalError` when
+    Returns whether row-level security applies to the user outside of `transaction` too: not if the
+    user owns the tables, is a superuser or has BYPASSRLS. Uses one connection, because a pool would
+    retry and log each attempt. Raises `DatabaseNotReady`, and `psycopg.OperationalError` if
     PostgreSQL cannot be reached.
     """
     try:
-        # A database that was paused takes its time to answer.
+        # A database that is resuming from a pause needs time to answer.
         async with await connection_class(conninfo).connect(
             conninfo if isinstance(conninfo, str) else "",
             connect_timeout=_CONNECT_SECONDS,
@@ -187,10 +186,10 @@ async def check_database(
     *,
     wait: float | None = None,
 ) -> None:
-    """Raise unless the database is reachable, migrated and embedded as `space`, if given, says.
+    """Raise unless the database is reachable, migrated and, if given, embedded with `space`.
 
-    `wait` (seconds) bounds the wait for a connection. Raises `DatabaseNotReady` or
-    `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` when PostgreSQL cannot be reached.
+    `wait` (seconds) limits the wait for a connection. Raises `DatabaseNotReady` or
+    `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` if PostgreSQL cannot be reached.
     """
     wanted = {"langgraph/store"} | {step.name for step in [*memory_migrations(), *migrations]}
     try:

@@ -1,4 +1,4 @@
-"""The database's roles: the application's role and the user that serves, with their rights."""
+"""Database roles: the application's role and the serving login, with their rights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from memory.postgres.database import APP_ROLE
 from memory.postgres.rotation import Conninfo, address_of
 
-# Whether the user that connects reaches every row in spite of the tables' policies.
+# Whether row-level security does not apply to the current user.
 UNBOUND: LiteralString = (
     "(EXISTS (SELECT FROM pg_roles WHERE rolname = session_user AND (rolsuper OR rolbypassrls))"
     " OR EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('store')"
@@ -23,16 +23,16 @@ UNBOUND: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The user that serves: `conninfo` has its name and password; it inherits `roles`."""
+    """The serving login: `conninfo` has its name and password; it inherits `roles`."""
 
     conninfo: Conninfo
     roles: tuple[str, ...] = ()
 
 
 def create_app_role(connection: Connection[DictRow]) -> None:
-    """Create the application's role where it is missing, and let this user act as it."""
+    """Create the application's role if it is missing, and grant it to this user."""
     if not _exists(connection, APP_ROLE):
-        # Roles belong to the cluster, the lock to one database: two migrations may create the role.
+        # Roles belong to the cluster, the lock to one database: migrations may run in parallel.
         connection.execute(
             "DO $$ BEGIN CREATE ROLE kioku_app NOLOGIN;"
             " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
@@ -48,10 +48,10 @@ def _exists(connection: Connection[DictRow], role: str) -> bool:
 
 
 def create_login(connection: Connection[DictRow], login: Login) -> None:
-    """Create the user that serves if it is missing, and grant it the roles it needs.
+    """Create the serving login if it is missing, and grant it the roles it needs.
 
-    It may act as the application's role, but does not inherit its rights: outside of a transaction
-    that sets the role it reads no table of people.
+    It may set the application's role but does not inherit its rights: outside of a transaction that
+    sets the role it cannot read tables of people.
     """
     given = conninfo_to_dict(address_of(login.conninfo))
     name = str(given.get("user") or _default_user())
@@ -61,7 +61,7 @@ def create_login(connection: Connection[DictRow], login: Login) -> None:
     if not _exists(connection, name):
         statement = sql.SQL("CREATE ROLE {} LOGIN").format(user)
         if password := given.get("password"):
-            # The statement, which the server may log, does not hold the password itself.
+            # The server may log the statement, so it contains the password's SCRAM verifier only.
             secret = connection.pgconn.encrypt_password(
                 str(password).encode(), name.encode(), b"scram-sha-256"
             )
@@ -83,13 +83,13 @@ def create_login(connection: Connection[DictRow], login: Login) -> None:
 
 
 def _default_user() -> str:
-    """Return the user that libpq uses if a conninfo names none: the environment's or system's."""
+    """Return the user that libpq uses for a conninfo without one."""
     values = {option.keyword: option.val for option in pq.Conninfo.get_defaults()}
     return (values[b"user"] or b"").decode()
 
 
 def grant_rows(connection: Connection[DictRow]) -> None:
-    """Let the application's role read and write rows, and nothing else."""
+    """Grant the application's role SELECT, INSERT, UPDATE and DELETE, and nothing else."""
     for statement in (
         "GRANT USAGE ON SCHEMA public TO kioku_app",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO kioku_app",
@@ -101,10 +101,10 @@ def grant_rows(connection: Connection[DictRow]) -> None:
 
 
 def revoke_temporary(connection: Connection[DictRow]) -> None:
-    """Let only the owner create temporary tables: their names would hide ours.
+    """Revoke TEMPORARY from all but the owner: a temporary table would shadow a table of Kioku.
 
-    Checked at each run, as neither a dump nor a copy of a database keeps the rights on it. If this
-    user does not own the database, PostgreSQL changes nothing and warns.
+    Runs at each migration, because neither a dump nor a copy of a database keeps its privileges. If
+    this user does not own the database, PostgreSQL changes nothing and warns.
     """
     row = connection.execute(
         "SELECT current_database() AS name,"

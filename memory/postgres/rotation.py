@@ -1,4 +1,4 @@
-"""Connections whose credentials may change while the application runs."""
+"""Connections whose password may be rotated while the application runs."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 
-class Renewable(Protocol):
-    """A conninfo that is kept somewhere else, where its password is changed now and then."""
+class RotatingConninfo(Protocol):
+    """A conninfo from a secret store that rotates the password."""
 
     def current(self) -> str:
-        """Return the conninfo as it was last read."""
+        """Return the conninfo that was read last."""
 
     async def renewed(self) -> bool:
-        """Read it again; say whether it has changed."""
+        """Read it again; return whether it has changed."""
 
 
-Conninfo: TypeAlias = str | Renewable
+Conninfo: TypeAlias = str | RotatingConninfo
 
 
 def address_of(conninfo: Conninfo) -> str:
-    """Return a conninfo as it is now."""
+    """Return a conninfo as a string."""
     return conninfo if isinstance(conninfo, str) else conninfo.current()
 
 
 def connection_class(conninfo: Conninfo) -> type[AsyncConnection[DictRow]]:
-    """Return a connection that reads `conninfo` again, and tries once more, where it is refused.
+    """Return a connection class that reads `conninfo` again and retries once after a failure.
 
-    A wrong password is not told apart from other reasons: the conninfo has changed or has not.
+    It retries if the conninfo has changed; the reason of the failure is not examined.
     """
     if isinstance(conninfo, str):
         return AsyncConnection[DictRow]
-    kept: Renewable = conninfo
+    kept: RotatingConninfo = conninfo
 
     class Renewing(AsyncConnection[DictRow]):
         @classmethod
         async def connect(cls, given: str = "", **kwargs: Any) -> Any:  # type: ignore[override]
-            """Connect; what is given in the conninfo's place does not count."""
+            """Connect; the positional conninfo is ignored."""
             del given
             try:
                 return await super().connect(kept.current(), **kwargs)

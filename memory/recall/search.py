@@ -1,4 +1,4 @@
-"""What is relevant now: small sets whole, larger ones by exact vector order."""
+"""Recall: small sets are returned whole, larger ones by exact vector distance."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import View
 from memory.model.schemas import INSTRUCTION_KIND
 from memory.postgres.database import Pool, person_transaction
-from memory.store.memories import COLUMNS, Memory, checked, seen_in
+from memory.store.memories import COLUMNS, Memory, checked, view_condition
 from memory.tracing import measured
 
 SMALL_SET = 50
 NEAREST = 40
 INSTRUCTIONS = 20
-# A literal: the partial index store_instructions is found by it.
+# A literal, so that PostgreSQL uses the partial index store_instructions.
 _INSTRUCTION: LiteralString = "value->>'kind' = 'UserInstruction'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
-    """The memories for one reply: how to answer first, then by relevance (a small set: newest).
+    """The memories for one reply: instructions first, then by relevance (small sets: by date).
 
-    `newest_only` says that embeddings were unavailable and the newest were taken instead.
+    `newest_only`: embeddings were unavailable, so the newest memories are returned instead.
     """
 
     memories: tuple[Memory, ...]
@@ -46,16 +46,16 @@ async def recall_memories(
     always: bool = True,
     first: Sequence[DictRow] | None = None,
 ) -> Recalled:
-    """Return what `view.person` told that bears on `question`, and may be seen in `view`.
+    """Return the memories in `view` that are relevant to `question`.
 
-    With `always`, how the person wants to be answered comes first and in any case. Sets of up to
-    `whole` memories come whole and cost no embedding call; of larger ones the `NEAREST` by exact
-    cosine distance, without cut-off. No model call; no connection is held while embedding.
-    `first` is what `ask_first` brought for the same view and `whole`, where that was asked already.
+    With `always`, the person's instructions come first and are always included. Sets of up to
+    `whole` memories are returned whole, without an embedding call; of larger sets, the `NEAREST` by
+    exact cosine distance, without a cut-off. No connection is held while embedding.
+    `first` are rows that the caller has already read with `query_first` for this view and `whole`.
     """
     if first is None:
         async with person_transaction(pool, view.person) as connection:
-            first = await (await ask_first(connection, view, whole=whole)).fetchall()
+            first = await (await query_first(connection, view, whole=whole)).fetchall()
     if len(first) <= whole:
         memories = checked(sorted(first, key=lambda row: row["updated_at"], reverse=True), view)
         return Recalled(memories=_instructions_first(memories) if always else tuple(memories))
@@ -66,18 +66,18 @@ async def recall_memories(
     try:
         return Recalled(memories=await _nearest(pool, view, vector, always=always))
     except DataError:
-        # The vectors have just become another model's: see memory.store.reembedding.
+        # The vectors were just replaced by another model's: see memory.store.reembedding.
         return Recalled(memories=await _newest(pool, view, always=always), newest_only=True)
 
 
-async def ask_first(
+async def query_first(
     connection: AsyncConnection[DictRow], view: View, *, whole: int = SMALL_SET
 ) -> AsyncCursor[DictRow]:
-    """Ask, in a transaction of `view.person`, for what `recall_memories` looks at first.
+    """Run the first query of `recall_memories`, in a `person_transaction` of `view.person`.
 
-    That is the whole of a small set; more rows than `whole` say that it is a large one.
+    It returns a small set whole; more than `whole` rows mean that the set is large.
     """
-    where, parameters = seen_in(view)
+    where, parameters = view_condition(view)
     return await connection.execute(
         f"SELECT {COLUMNS} FROM store WHERE {where} LIMIT {whole + 1}", parameters
     )
@@ -90,7 +90,7 @@ def _instructions_first(memories: Sequence[Memory]) -> tuple[Memory, ...]:
 async def _nearest(
     pool: Pool, view: View, vector: Sequence[float], *, always: bool
 ) -> tuple[Memory, ...]:
-    where, parameters = seen_in(view)
+    where, parameters = view_condition(view)
     return await _read(
         pool,
         view,
@@ -103,7 +103,7 @@ async def _nearest(
 
 
 async def _newest(pool: Pool, view: View, *, always: bool) -> tuple[Memory, ...]:
-    where, parameters = seen_in(view)
+    where, parameters = view_condition(view)
     return await _read(
         pool,
         view,
@@ -121,11 +121,11 @@ async def _read(
     *,
     always: bool,
 ) -> tuple[Memory, ...]:
-    """Return what a statement finds, with `always` behind how the person wants to be answered."""
+    """Return the memories that a statement selects, with `always` after the instructions."""
     rows: list[DictRow] = []
     async with person_transaction(pool, view.person) as connection:
         if always:
-            where, wide = seen_in(view)
+            where, wide = view_condition(view)
             found = await connection.execute(
                 f"SELECT {COLUMNS} FROM store WHERE {where} AND {_INSTRUCTION}"
                 f" ORDER BY updated_at DESC LIMIT {INSTRUCTIONS}",

@@ -1,4 +1,4 @@
-"""What else speaks of a memory, and is forgotten with it: the ledger's entries and questions."""
+"""Rows that depend on a memory and are forgotten with it: ledger entries and questions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from memory.store.memories import OF_PERSON, Memory, person_range, read
 from memory.store.row_copies import Table, read_lines
 from memory.store.undo_payload import UndoPayload
 
-# The tables, with the condition that selects what they hold of some memories, by key.
-# A question whether to change a wider memory too quotes the narrower one it is named after.
-TRACES: Mapping[Table, LiteralString] = {
+# By table, the condition that selects the rows of some memories by key. A ``widen`` question also
+# quotes the narrower memory whose key it has.
+DEPENDENT_ROWS: Mapping[Table, LiteralString] = {
     "memory_changes": "key = ANY(%(keys)s)",
     "memory_questions": "(key = ANY(%(keys)s) OR narrow_key = ANY(%(keys)s))",
 }
@@ -28,7 +28,7 @@ _OF: LiteralString = "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::t
 async def earlier_keys(
     connection: AsyncConnection[DictRow], person: Person, forgotten: Sequence[DictRow]
 ) -> list[str]:
-    """Return the keys under which the same things were remembered before, and removed."""
+    """Return the keys of removed memories about the same subjects."""
     if not forgotten:
         return []
     found = await connection.execute(
@@ -52,7 +52,7 @@ async def earlier_keys(
 
 
 def keys_of(references: Sequence[str]) -> list[str]:
-    """Return the keys within some `Memory.reference`s."""
+    """Return the keys of `Memory.reference`s."""
     return [key for _, _, key in (reference.partition("/") for reference in references)]
 
 
@@ -61,12 +61,12 @@ def _whose(person: Person, keys: Sequence[str] | None) -> dict[str, Any]:
     return {"team": person.team_id, "user": person.user_id, "keys": whole}
 
 
-async def traces_of(
+async def read_dependents(
     connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
 ) -> UndoPayload:
-    """Return the ledger's entries and the questions of memories, None for all of the person's."""
+    """Return the ledger entries and questions of memories; of all memories if `keys` is None."""
     traces = UndoPayload()
-    for table, of_keys in TRACES.items():
+    for table, of_keys in DEPENDENT_ROWS.items():
         lines, vectors = await read_lines(
             connection, table, f"{_OF}{of_keys})", _whose(person, keys)
         )
@@ -76,16 +76,18 @@ async def traces_of(
     return traces
 
 
-async def drop_traces(
+async def delete_dependents(
     connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
 ) -> None:
-    """Delete what `traces_of` returns."""
-    for table, of_keys in TRACES.items():
+    """Delete what `read_dependents` returns."""
+    for table, of_keys in DEPENDENT_ROWS.items():
         await connection.execute(f"DELETE FROM {table} WHERE {_OF}{of_keys})", _whose(person, keys))
 
 
-def once_known(traces: UndoPayload, memories: Sequence[Memory], person: Person) -> list[Memory]:
-    """Return what the ledger's entries say of memories, where it is not what they say now."""
+def earlier_contents(
+    traces: UndoPayload, memories: Sequence[Memory], person: Person
+) -> list[Memory]:
+    """Return earlier contents of memories, from ledger entries, that are not current."""
     told: list[Memory] = []
     for line in traces.rows["memory_changes"]:
         entry = json.loads(line)

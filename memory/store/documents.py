@@ -1,4 +1,4 @@
-"""The document of an export: written, and read back with nothing taken on trust."""
+"""Documents of export and import: writing, and reading with validation of every field."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _HEADING = re.compile(r"\A\s*#|[:：]\s*\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """A memory of a document, checked; dates are None where the document has none."""
+    """A validated memory of a document; dates are None if the document has none."""
 
     namespace: Namespace
     key: str
@@ -53,18 +53,18 @@ class Imported:
 
     @property
     def reference(self) -> str:
-        """The `Memory.reference` it is stored under."""
+        """The `Memory.reference` under which it is stored."""
         return f"{self.namespace.audience}/{self.key}"
 
     @property
     def is_instruction(self) -> bool:
-        """Whether it says how to answer: it is imported only where the person confirms it."""
+        """Whether it is an instruction, which is imported only if the person confirms it."""
         return str(self.value["kind"]) == INSTRUCTION_KIND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What a document holds for this person; `refused` counts the rest by reason.
+    """The memories of a document for one person; `refused` counts the others by reason.
 
     Reasons: ``shape``, ``date`` (outside 2000 to 2100), ``unknown_kind``, ``content``, ``secret``,
     ``ended``, ``too_many``.
@@ -78,7 +78,7 @@ class Document:
 
 
 def memory_entry(row: Row) -> dict[str, Any]:
-    """Return a memory as a document holds it: its stored value, with its place and dates."""
+    """Return a memory as an entry of a document: stored value, audience, key and dates."""
     return {
         "audience": row.namespace.audience,
         "key": row.key,
@@ -89,7 +89,7 @@ def memory_entry(row: Row) -> dict[str, Any]:
 
 
 def plain(record: DictRow) -> dict[str, Any]:
-    """Return a row with ids and dates as text."""
+    """Return a row with ids and dates as strings."""
     found: dict[str, Any] = json.loads(json.dumps(record, default=_text, ensure_ascii=False))
     return found
 
@@ -102,7 +102,7 @@ def _text(value: object) -> str:
 
 
 def read(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -> Document:
-    """Read an export, or the lines another assistant prints; raises `NotAnExport`."""
+    """Read an export, or lines printed by another assistant; raises `NotAnExport`."""
     if len(text) > MAX_CHARACTERS:
         raise NotAnExport("large")
     stripped = text.strip().lstrip("\ufeff")
@@ -180,7 +180,7 @@ def _content(
     if any(map(holds_secret, texts(content))):
         return "secret"
     if hides and level(kind, content) == 0:
-        # It hides a wider memory; a level of 0 is all it says.
+        # It only hides a wider memory: its content is a level of 0.
         try:
             return schema.model_validate(clean_content(content)).model_dump(mode="json")
         except ValueError:
@@ -194,7 +194,7 @@ def _content(
 def _date(value: object) -> datetime | None:
     if value is None:
         return None
-    # Nothing was stored in the future; a later date would win over whatever comes.
+    # A date in the future would take precedence over every later change.
     return min(parse_timestamp(str(value)), datetime.now(UTC))
 
 
@@ -218,7 +218,7 @@ def _is_audience(name: str, person: Person) -> bool:
 
 
 def _sources(entries: object) -> list[dict[str, Any]]:
-    """Keep of each source what ours have, in their shape; a link only if it leads to Slack."""
+    """Return sources with known fields only; a permalink must point to Slack."""
     kept: list[dict[str, Any]] = []
     for one in entries[:MAX_SOURCES] if isinstance(entries, list) else []:
         if not isinstance(one, dict) or one.get("kind") not in _SOURCE_KINDS:
@@ -243,7 +243,7 @@ def _sources(entries: object) -> list[dict[str, Any]]:
 
 
 def _read_lines(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -> Document:
-    """Read one fact a line: list marks and dates go, headings and fences are no facts."""
+    """Read one fact per line, without list marks and dates; headings and fences are skipped."""
     memories: dict[str, Imported] = {}
     refused: Counter[str] = Counter()
     now = datetime.now(UTC)
@@ -263,7 +263,7 @@ def _read_lines(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -
         if isinstance(content, str):
             refused[content] += 1
             continue
-        # The same line is the same memory, however often it is imported.
+        # The key is derived from the line, so importing it again changes nothing.
         key = str(uuid5(_LINES_FROM, f"{person.scope} {fact.casefold()}"))
         memories[key] = Imported(
             namespace=person.namespace(DM),

@@ -1,4 +1,4 @@
-"""What a person does to their memories directly: add, edit, move to other ears."""
+"""Direct changes by the person: add, edit, or move a memory to another audience."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from memory.postgres.database import Pool
 from memory.store import rows
 from memory.store.ledger import content_at
 from memory.store.rows import Row, with_source
-from memory.store.unit_of_work import Actor, Change, Decide, Step, carry_out
+from memory.store.unit_of_work import Actor, Change, Decide, Step, commit_steps
 
 _ACTORS: Mapping[str, Actor] = {
     "command": "command",
@@ -48,7 +48,7 @@ _CODES = {
 def validated(
     kind: str, content: Mapping[str, Any], schemas: Sequence[type[BaseModel]] = SCHEMAS
 ) -> dict[str, Any]:
-    """Return `content` as its schema takes it; empty texts count as not given.
+    """Return `content` validated by its schema; empty texts count as missing.
 
     Raises `InvalidContent`.
     """
@@ -86,7 +86,7 @@ async def add_memory(
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
 ) -> Change:
-    """Remember what the person wrote, in their own words; what is known of the same is updated.
+    """Store a memory that the person wrote; a memory about the same subject is updated.
 
     `source` is an entry of `sources` (docs/explanation/memories.md), of kind ``command``,
     ``modal``, ``tool`` or ``import``. Raises `InvalidContent` and `EmbeddingsUnavailable`.
@@ -129,16 +129,16 @@ async def edit_memory(
     seen: datetime | None = None,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
 ) -> Change:
-    """Give a memory the whole content the person wrote.
+    """Replace the content of a memory with what the person wrote.
 
-    `seen` is its `updated_at` as it was shown to the person: where it has changed since, only the
-    fields they changed are written. Raises `ChangeGone` (it is there no more), `ChangedSince` (not
-    even the ledger knows what they saw), `InvalidContent` and `EmbeddingsUnavailable`.
+    `seen` is its `updated_at` when it was shown to the person: if it has changed since, only the
+    fields that the person changed are written. Raises `ChangeGone` (deleted), `ChangedSince` (the
+    ledger no longer has the version that was shown), `InvalidContent` and `EmbeddingsUnavailable`.
     """
-    namespace, key = place_of(person, reference)
+    namespace, key = parse_reference(person, reference)
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        current = await _there(connection, namespace, key)
+        current = await _existing_row(connection, namespace, key)
         whole = validated(current.kind, content, schemas)
         if seen is not None and seen != current.updated_at:
             base = await content_at(connection, person, key, seen)
@@ -158,18 +158,18 @@ async def move_memory(
     *,
     actor: Actor = "command",
 ) -> Change:
-    """Let a memory be seen where `audience` is, and there only: wider or narrower than before.
+    """Move a memory to another audience, wider or narrower.
 
-    Its key, value, dates and vector stay. Raises `ChangeGone` (it is there no more),
-    `ChangedSince` (it is there already) and `InvalidNamespace`.
+    Its key, value, dates and vector stay. Raises `ChangeGone` (deleted), `ChangedSince` (it has
+    that audience already) and `InvalidNamespace`.
     """
-    origin, key = place_of(person, reference)
+    origin, key = parse_reference(person, reference)
     target = person.namespace(audience)
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        current = await _there(connection, origin, key)
+        current = await _existing_row(connection, origin, key)
         if target == origin or await rows.fetch(connection, target, key):
-            raise ChangedSince("The memory is there already.")
+            raise ChangedSince("The memory has this audience already.")
         return [
             Step(
                 action="moved",
@@ -187,8 +187,8 @@ async def move_memory(
     return await _one(pool, embedder, person, [origin, target], decide)
 
 
-def place_of(person: Person, reference: str) -> tuple[Namespace, str]:
-    """Return where a `Memory.reference` of this person points; raises `ChangeGone` for nonsense."""
+def parse_reference(person: Person, reference: str) -> tuple[Namespace, str]:
+    """Return the namespace and key of a `Memory.reference`; raises `ChangeGone` if malformed."""
     audience, _, key = reference.partition("/")
     try:
         return person.namespace(audience), key
@@ -196,7 +196,9 @@ def place_of(person: Person, reference: str) -> tuple[Namespace, str]:
         raise ChangeGone("There is no such memory.") from None
 
 
-async def _there(connection: AsyncConnection[DictRow], namespace: Namespace, key: str) -> Row:
+async def _existing_row(
+    connection: AsyncConnection[DictRow], namespace: Namespace, key: str
+) -> Row:
     current = await rows.fetch(connection, namespace, key)
     if current is None:
         raise ChangeGone("The memory was forgotten.")
@@ -223,9 +225,9 @@ def _edited(current: Row, content: dict[str, Any], source: Mapping[str, Any]) ->
 async def _one(
     pool: Pool, embedder: Embedder, person: Person, namespaces: Sequence[Namespace], decide: Decide
 ) -> Change:
-    done = await carry_out(pool, embedder, person, namespaces, decide)
+    done = await commit_steps(pool, embedder, person, namespaces, decide)
     if not done:
-        raise ChangeGone("The memory was forgotten at this very moment.")
+        raise ChangeGone("The memory was forgotten in the meantime.")
     return done[0]
 
 

@@ -1,4 +1,4 @@
-"""Erasing a person: everything, at once, with nothing left to undo."""
+"""Erasing of all of a person's data, without Undo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_for_forgetting
 from memory.store.memories import OF_PERSON, person_range
 
-# What the application erases of its own, in the same transaction: rows removed, by table.
+# Deletes or counts rows of the application's tables in the same transaction, by table.
 Also: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[dict[str, int]]]
 
 _OF_ID: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
@@ -23,7 +23,7 @@ _TABLES: Mapping[LiteralString, LiteralString] = {
     **dict.fromkeys(("memory_expiries", "store_vectors", "store"), OF_PERSON),
     **dict.fromkeys(("memory_changes", "memory_questions", "forgotten"), _OF_ID),
 }
-# Where something was said that is never to be formed again: ids of messages, no text.
+# Ids (channel, ts) of messages that are never to be formed again.
 _PLACES: LiteralString = (
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " SELECT gen_random_uuid(), %(team)s, %(user)s, place->>'channel', place->>'ts' FROM ("
@@ -38,7 +38,7 @@ _PLACES: LiteralString = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """The receipt: when, how many rows of each table went, and how many a search still found."""
+    """The receipt: time, deleted rows by table, and rows that were still found afterwards."""
 
     at: datetime
     counts: Mapping[str, int]
@@ -46,19 +46,18 @@ class Erased:
 
     @property
     def total(self) -> int:
-        """How many rows went."""
+        """The number of deleted rows."""
         return sum(self.counts.values())
 
 
 async def erase(
     pool: Pool, person: Person, *, also: Also | None = None, left: Also | None = None
 ) -> Erased:
-    """Remove everything of a person, in one transaction, and search afterwards.
+    """Delete all rows of a person in one transaction, and count what is left afterwards.
 
-    A formation that runs at that moment writes nothing: it waits for the same lock, and finds the
-    words it was made of gone. `also` removes what the application keeps, and `left` counts what is
-    still there of it. Twice is once: the second finds nothing. What stays is where something was
-    said (channel and ts), so that the same message is never formed again.
+    A concurrent formation writes nothing: it waits for the same lock and then finds its messages
+    deleted. `also` deletes the application's rows, and `left` counts those that remain. Idempotent.
+    Only message ids (channel and ts) are kept, so that a message is not formed again.
     """
     parameters = {**person_range(person), "team": person.team_id, "user": person.user_id}
     async with person_transaction(pool, person) as connection:
@@ -77,9 +76,9 @@ async def delete_each(
     tables: Mapping[LiteralString, LiteralString],
     parameters: Mapping[str, str],
 ) -> dict[str, int]:
-    """Delete what each table's condition selects, in one statement; return the rows of each.
+    """Delete the rows that each table's condition selects, in one statement; return their numbers.
 
-    A row that ON DELETE CASCADE deletes with one of another table is counted in both.
+    Rows deleted by ON DELETE CASCADE are counted in their own table too.
     """
     gone = ", ".join(
         f"gone_{table} AS (DELETE FROM {table} WHERE {condition} RETURNING 1)"
@@ -96,7 +95,7 @@ async def count_each(
     tables: Mapping[LiteralString, LiteralString],
     parameters: Mapping[str, str],
 ) -> dict[str, int]:
-    """Return how many rows each table's condition selects, in one statement."""
+    """Return the number of rows that each table's condition selects, in one statement."""
     counts = ", ".join(
         f"(SELECT count(*) FROM {table} WHERE {condition}) AS {table}"
         for table, condition in tables.items()

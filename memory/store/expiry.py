@@ -1,4 +1,4 @@
-"""Memories that end by themselves: "until Friday", and Friday is over."""
+"""Deletion of expired memories, such as "until Friday" on Saturday."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from itertools import groupby
 from typing import LiteralString
 
 from memory.model.namespace import Namespace
-from memory.postgres.database import Pool, is_away, person_transaction, transaction
+from memory.postgres.database import Pool, is_unavailable, person_transaction, transaction
 from memory.postgres.locks import lock_for_writing
 from memory.store import rows
-from memory.store.ledger import note_ends
+from memory.store.ledger import record_expired
 from memory.store.memories import COLUMNS
 from memory.store.unit_of_work import Change
 
 _log = logging.getLogger(__name__)
 
-# Each namespace in turn, so that one that always fails does not use up every batch.
+# Namespaces in turn, so that one that always fails does not fill every batch.
 _DUE: LiteralString = (
     "SELECT prefix, key FROM (SELECT prefix, key, expires_at,"
     " row_number() OVER (PARTITION BY prefix ORDER BY expires_at) AS number"
@@ -25,11 +25,11 @@ _DUE: LiteralString = (
 
 
 async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
-    """Delete what has ended, of everybody: row, vector, the ledger's texts and open questions.
+    """Delete expired memories of all people: rows, vectors, texts in the ledger, open questions.
 
-    The ledger keeps that something ended, not what. Questions that nobody answered in time go too.
-    Safe to run from any number of processes; `limit` memories at a time, of every namespace the
-    longest due first. Where one namespace fails, that is logged, and the others are done.
+    The ledger keeps an entry without content. Expired questions are deleted too. Any number of
+    processes may run it. Deletes up to `limit` memories, in each namespace the ones that expired
+    first. A failure in one namespace is logged and does not stop the others.
     """
     async with transaction(pool) as connection:
         await connection.execute("SELECT delete_expired_questions()")
@@ -41,12 +41,12 @@ async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
         try:
             ended += await _end(pool, Namespace.from_prefix(prefix), keys)
         except Exception as error:
-            if is_away(error):
+            if is_unavailable(error):
                 raise
-            # A failure for one namespace must not stop the expiry of the others.
+            # A failure in one namespace must not stop the expiry of the others.
             whose = ".".join(prefix.split(".")[1:3])
             _log.warning(
-                "%d memories of %s did not end: %s", len(keys), whose, type(error).__name__
+                "%d memories of %s were not expired: %s", len(keys), whose, type(error).__name__
             )
     return ended
 
@@ -62,4 +62,4 @@ async def _end(pool: Pool, namespace: Namespace, keys: list[str]) -> list[Change
         )
         ended = [rows.row(record) for record in await found.fetchall()]
         await rows.delete(connection, [row.place for row in ended])
-        return await note_ends(connection, ended)
+        return await record_expired(connection, ended)

@@ -1,4 +1,4 @@
-"""Forgetting for good, with ten minutes to take it back."""
+"""Forgetting of memories, with Undo for ten minutes."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_for_forgetting
 from memory.store import rows
 from memory.store.dependents import (
-    TRACES,
-    drop_traces,
+    DEPENDENT_ROWS,
+    delete_dependents,
+    earlier_contents,
     earlier_keys,
     keys_of,
-    once_known,
-    traces_of,
+    read_dependents,
 )
 from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read
 from memory.store.quotations import blank_quotes, put_quotes_back
 from memory.store.row_copies import put_lines, put_memories, read_lines
-from memory.store.rows import Place
+from memory.store.rows import RowKey
 from memory.store.undo_payload import DecryptionFailed, UndoPayload, decrypt, encrypt, new_key
 
 UNDO_MINUTES = 10
 
-# Takes away, in the same transaction, what the application keeps of these memories' sources (None:
-# of the person altogether), and returns it as JSON values for Undo. `places` in such a value are
-# the (channel, ts) of the messages it was about.
+# Deletes, in the same transaction, the application's texts about these memories' sources (None: all
+# texts of the person), and returns them as JSON values for Undo. `places` in such a value are the
+# (channel, ts) of the messages it is about.
 TakeAway: TypeAlias = Callable[
     [AsyncConnection[DictRow], Sequence[Memory] | None], Awaitable[list[dict[str, Any]]]
 ]
@@ -45,35 +45,35 @@ PutBack: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[dict[str, Any]
 
 
 class UndoExpired(KiokuMemoryError):
-    """What was forgotten cannot be brought back any more: ten minutes are over, or it was done."""
+    """The Undo of a forgetting has expired (ten minutes) or was used already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undo:
-    """What brings something forgotten back: its row and the only copy of its key."""
+    """The Undo of a forgetting: the id of its ciphertext and the only copy of its key."""
 
     id: UUID
     key: str
 
     def token(self) -> str:
-        """Return it as one word, for a button."""
+        """Return it as a string for a button's value."""
         return f"{self.id.hex}.{self.key}"
 
     @classmethod
     def from_token(cls, token: str) -> Undo:
-        """Read a button's word; raises `UndoExpired` for anything else."""
+        """Parse a button's value; raises `UndoExpired` if it is malformed."""
         name, _, key = token.partition(".")
         try:
             return cls(id=UUID(hex=name), key=key)
         except ValueError:
-            raise UndoExpired("That is no undo of ours.") from None
+            raise UndoExpired("The Undo is malformed.") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """What was forgotten; `undo` is None where nothing was there.
+    """The forgotten memories; `undo` is None if there was nothing to forget.
 
-    `just_now`: nothing was there because it was forgotten in the last minute, with an Undo.
+    `just_now`: nothing was found because it was forgotten within the last minute, with an Undo.
     """
 
     memories: tuple[Memory, ...]
@@ -88,12 +88,11 @@ async def forget(
     *,
     take_away: TakeAway | None = None,
 ) -> Forgotten:
-    """Remove memories for good: rows, vectors, ledger, questions, what `take_away` keeps of them.
+    """Delete memories: rows, vectors, ledger entries, questions, and the texts of `take_away`.
 
-    `references` are `Memory.reference`s of this person, None means everything. Those of other
-    people's memories, or of none, match nothing; those of memories that the ledger alone still
-    knows take its entries. All in one transaction, and none of this person's memories is formed
-    meanwhile.
+    `references` are `Memory.reference`s of this person; None means all memories. Unknown references
+    and those of other people match nothing. If only the ledger still has a memory, its entries are
+    deleted. Runs in one transaction, under a lock that stops formation for this person.
     """
     async with person_transaction(pool, person) as connection:
         await lock_for_forgetting(connection, person)
@@ -103,10 +102,10 @@ async def forget(
         if references is not None:
             keys = [*keys_of(references), *(row["key"] for row in stored)]
             keys += await earlier_keys(connection, person, stored)
-        kept = await traces_of(connection, person, keys)
+        kept = await read_dependents(connection, person, keys)
         memories = [read(row) for row in stored]
-        # Thousands of entries take tenths of a second to read: in a thread, off the event loop.
-        known = memories + await asyncio.to_thread(once_known, kept, memories, person)
+        # In a thread: reading thousands of entries takes tenths of a second.
+        known = memories + await asyncio.to_thread(earlier_contents, kept, memories, person)
         if take_away is not None:
             kept.texts.extend(await take_away(connection, known if keys is not None else None))
         if not memories and not kept.texts and not any(kept.rows.values()):
@@ -115,21 +114,21 @@ async def forget(
         if keys is not None:
             kept.quotes.extend(await blank_quotes(connection, person, known, keys))
         undo = await _keep_for_undo(connection, person, stored, kept)
-        # The vectors and expiries of the rows are deleted with them: ON DELETE CASCADE.
+        # ON DELETE CASCADE deletes the vectors and expiries of the rows.
         await rows.delete(connection, [(row["prefix"], row["key"]) for row in stored])
-        await drop_traces(connection, person, keys)
+        await delete_dependents(connection, person, keys)
         places = {place for memory in known for place in memory.places}
         await _note_places(connection, person, undo, places.union(*map(_places, kept.texts)))
     return Forgotten(memories=tuple(m for m in memories if not m.hides), undo=undo)
 
 
-async def bring_back(
+async def undo_forget(
     pool: Pool, person: Person, undo: Undo, *, put_back: PutBack | None = None
 ) -> list[Memory]:
-    """Undo a `forget`: the same rows, bytes, dates and vectors. Works once.
+    """Undo a `forget`: restore the same rows, values, dates and vectors. Works once.
 
-    A memory that was formed anew meanwhile stays as it is, and a text in which something else was
-    forgotten stays away. Raises `UndoExpired`.
+    A memory that was formed again in the meantime is kept, and a text in which something else was
+    forgotten in the meantime is not restored. Raises `UndoExpired`.
     """
     async with person_transaction(pool, person) as connection:
         kept = await _taken_payload(connection, person, undo)
@@ -148,7 +147,7 @@ async def bring_back(
 async def _taken_payload(
     connection: AsyncConnection[DictRow], person: Person, undo: Undo
 ) -> UndoPayload:
-    """Delete the ciphertext and return its content; the ciphertext is freed on return."""
+    """Delete the ciphertext and return its decrypted content."""
     found = await connection.execute(
         "DELETE FROM forgotten WHERE id = %s AND team_id = %s AND user_id = %s"
         " AND expires_at >= now() RETURNING ciphertext",
@@ -157,11 +156,11 @@ async def _taken_payload(
     )
     row = await found.fetchone()
     if row is None:
-        raise UndoExpired("The time to undo is over, or it was undone already.")
+        raise UndoExpired("The Undo has expired or was used already.")
     try:
         return await asyncio.to_thread(decrypt, row["ciphertext"], undo.key)
     except DecryptionFailed:
-        raise UndoExpired("That is no undo of ours.") from None
+        raise UndoExpired("The Undo is malformed.") from None
 
 
 def _places(text: dict[str, Any]) -> set[tuple[str, str]]:
@@ -174,7 +173,7 @@ async def _note_places(
     undo: Undo,
     places: Collection[tuple[str, str]],
 ) -> None:
-    """Note where something was said that is not to be formed again."""
+    """Record the ids of messages that are not to be formed again."""
     if not places:
         return
     await connection.execute(
@@ -221,7 +220,7 @@ async def _rows(
             f"{_ROWS} WHERE {OF_PERSON} FOR UPDATE", person_range(person)
         )
         return await found.fetchall()
-    places: list[Place] = []
+    places: list[RowKey] = []
     for reference in dict.fromkeys(references):
         audience, _, key = reference.partition("/")
         with suppress(InvalidNamespace):
@@ -234,13 +233,13 @@ async def _rows(
         {"prefixes": [prefix for prefix, _ in places], "keys": [key for _, key in places]},
     )
     stored = await found.fetchall()
-    return stored + await _hiders(connection, person, stored)
+    return stored + await _rows_that_only_hide(connection, person, stored)
 
 
-async def _hiders(
+async def _rows_that_only_hide(
     connection: AsyncConnection[DictRow], person: Person, forgotten: Sequence[DictRow]
 ) -> list[DictRow]:
-    """Return the rows of narrower ears whose one purpose was to hide one of these."""
+    """Return rows of narrower audiences that only hide one of these memories."""
     if not forgotten:
         return []
     found = await connection.execute(
@@ -282,7 +281,7 @@ async def _keep_for_undo(
 
 
 def _stored(kept: UndoPayload) -> list[DictRow]:
-    """Return the rows of ``store`` with the types that PostgreSQL returns them in."""
+    """Return the rows of ``store`` with the types that psycopg returns."""
     return [
         {
             **row,
@@ -295,10 +294,10 @@ def _stored(kept: UndoPayload) -> list[DictRow]:
 async def _restore(
     connection: AsyncConnection[DictRow], kept: UndoPayload, stored: Sequence[DictRow]
 ) -> None:
-    """Insert the rows again; what was stored anew meanwhile keeps its value and vector."""
+    """Insert the rows again; rows stored again in the meantime keep their value and vector."""
     restored = await put_memories(connection, kept.rows.get("store", ()))
     values = {(row["prefix"], row["key"]): row["value"] for row in stored}
-    await rows.note_expiries(connection, {place: values[place] for place in restored})
+    await rows.set_expiries(connection, {place: values[place] for place in restored})
     vectors = [
         (line, vector)
         for line, vector in zip(
@@ -309,28 +308,28 @@ async def _restore(
     await put_lines(
         connection, "store_vectors", [line for line, _ in vectors], [one for _, one in vectors]
     )
-    for table in TRACES:
+    for table in DEPENDENT_ROWS:
         await put_lines(connection, table, kept.rows.get(table, ()), kept.vectors.get(table, ()))
 
 
-def _place(line: str) -> Place:
+def _place(line: str) -> RowKey:
     row = json.loads(line)
     return (row["prefix"], row["key"])
 
 
-async def ask_forgotten(
+async def query_forgotten(
     connection: AsyncConnection[DictRow], person: Person, channel: str
 ) -> AsyncCursor[DictRow]:
-    """Ask for the ``ts`` of messages in `channel` that this person had forgotten."""
+    """Run the query of `forgotten_messages`, in the caller's transaction."""
     return await connection.execute(
         "SELECT ts FROM forgotten_sources WHERE team_id = %s AND user_id = %s AND channel = %s",
         (person.team_id, person.user_id, channel),
     )
 
 
-async def forgotten_places(
+async def forgotten_messages(
     connection: AsyncConnection[DictRow], person: Person, channel: str
 ) -> set[str]:
-    """Return the timestamps of messages in `channel` that this person had forgotten."""
-    found = await ask_forgotten(connection, person, channel)
+    """Return the ``ts`` of messages in `channel` whose memories this person has forgotten."""
+    found = await query_forgotten(connection, person, channel)
     return {row["ts"] for row in await found.fetchall()}

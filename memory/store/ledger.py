@@ -1,4 +1,4 @@
-"""The ledger: every change of a memory, who made it, and how it is undone."""
+"""The ledger: the changes of memories with their actor, and Undo."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from memory.model.namespace import Namespace, Person
 from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
-from memory.store.dependents import drop_traces
+from memory.store.dependents import delete_dependents
 from memory.store.memories import ends_at
-from memory.store.rows import Place, Row
-from memory.store.unit_of_work import Action, Actor, Change, Step, carry_out
+from memory.store.rows import Row, RowKey
+from memory.store.unit_of_work import Action, Actor, Change, Step, commit_steps
 
 _COLUMNS: LiteralString = (
     "id, audience, key, kind, action, actor, moved_from, before, after, at, undone_at"
@@ -29,9 +29,9 @@ _COLUMNS: LiteralString = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One change of one memory; `before` and `after` are whole stored values, None for none.
+    """One change of one memory; `before` and `after` are whole stored values or None.
 
-    `moved_from` is where a moved memory was; `undone_at` when the change was taken back.
+    `moved_from` is the previous namespace of a moved memory; `undone_at` the time of its Undo.
     """
 
     id: UUID
@@ -77,9 +77,9 @@ async def history(
     before: datetime | None = None,
     reference: str | None = None,
 ) -> list[Entry]:
-    """Return a person's changes, newest first: of one memory, or of all; `before` a moment.
+    """Return a person's changes, newest first: of one memory or of all; only those `before` a time.
 
-    The entries of a memory that was moved are found by its reference of today.
+    The entries of a moved memory are found by its current reference.
     """
     key = None if reference is None else reference.partition("/")[2]
     async with person_transaction(pool, person) as connection:
@@ -99,7 +99,7 @@ async def history(
 
 
 async def changes_named(pool: Pool, person: Person, ids: Sequence[UUID]) -> list[Entry]:
-    """Return the person's changes with these ids, oldest first; those forgotten are left out."""
+    """Return the person's changes with these ids, oldest first, without forgotten ones."""
     async with person_transaction(pool, person) as connection:
         found = await connection.execute(
             f"SELECT {_COLUMNS} FROM memory_changes WHERE id = ANY(%s) AND team_id = %s"
@@ -127,7 +127,7 @@ async def entries_of(
 async def content_at(
     connection: AsyncConnection[DictRow], person: Person, key: str, updated_at: datetime
 ) -> dict[str, Any]:
-    """Return what a memory said when it had this `updated_at`; raises `ChangedSince`."""
+    """Return the content that a memory had with this `updated_at`; raises `ChangedSince`."""
     found = await connection.execute(
         "SELECT before->'content' AS content FROM memory_changes WHERE team_id = %s"
         " AND user_id = %s AND key = %s AND updated_at = %s LIMIT 1",
@@ -140,11 +140,10 @@ async def content_at(
 
 
 async def undo_change(pool: Pool, embedder: Embedder, person: Person, change_id: UUID) -> Entry:
-    """Take a change back: the same bytes, dates and vector as before it. Itself an entry.
+    """Undo a change: restore the value, dates and vector from before it. The Undo is an entry too.
 
-    Raises `ChangeGone` (forgotten, erased, ended or undone already), `ChangedSince` (the memory is
-    no longer as that change left it) and, after a change of the embedding model only,
-    `EmbeddingsUnavailable`.
+    Raises `ChangeGone` (forgotten, erased, expired or undone already), `ChangedSince` (the memory
+    was changed after it) and, only after a change of the embedding model, `EmbeddingsUnavailable`.
     """
     done = await _undo(pool, embedder, person, [change_id], every=True)
     if not done:
@@ -156,9 +155,9 @@ async def undo_change(pool: Pool, embedder: Embedder, person: Person, change_id:
 async def undo_changes(
     pool: Pool, embedder: Embedder, person: Person, ids: Sequence[UUID]
 ) -> list[Change]:
-    """Take changes back as `undo_change` does, the newest first, in one transaction.
+    """Undo changes as `undo_change` does, the newest first, in one transaction.
 
-    Those that cannot be taken back are left out. The number of statements does not grow with the
+    Changes that cannot be undone are skipped. The number of statements does not depend on the
     number of changes. Raises `EmbeddingsUnavailable` as `undo_change` does.
     """
     return await _undo(pool, embedder, person, ids, every=False)
@@ -173,7 +172,7 @@ async def _undo(
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         found = await _undoable(connection, person, ids, every=every)
-        steps = await _steps_back(connection, found, every=every)
+        steps = await _undo_steps(connection, found, every=every)
         await connection.execute(
             "UPDATE memory_changes SET undone_at = now()"
             " WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
@@ -181,13 +180,13 @@ async def _undo(
         )
         return list(steps.values())
 
-    return await carry_out(pool, embedder, person, list(homes), decide) if found else []
+    return await commit_steps(pool, embedder, person, list(homes), decide) if found else []
 
 
 async def _undoable(
     connection: AsyncConnection[DictRow], person: Person, ids: Sequence[UUID], *, every: bool
 ) -> list[tuple[Entry, DictRow]]:
-    """Return the entries that can be undone, the newest first; raise where `every` has to."""
+    """Return the entries that can be undone, newest first; with `every`, raise if one cannot."""
     found = await connection.execute(
         f"SELECT {_COLUMNS}, created_at, updated_at, vector_send(vector) AS vector"
         " FROM memory_changes WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
@@ -197,7 +196,7 @@ async def _undoable(
     records = [(_entry(person, record), record) for record in await found.fetchall()]
     undoable = [(entry, record) for entry, record in records if _can_be_undone(entry)]
     if every and len(undoable) < len(ids):
-        raise ChangeGone("That change was forgotten or undone already, or has ended meanwhile.")
+        raise ChangeGone("The change was forgotten or undone already, or the memory has expired.")
     return undoable
 
 
@@ -210,10 +209,10 @@ def _can_be_undone(entry: Entry) -> bool:
     )
 
 
-async def _steps_back(
+async def _undo_steps(
     connection: AsyncConnection[DictRow], found: Sequence[tuple[Entry, DictRow]], *, every: bool
 ) -> dict[UUID, Step]:
-    """Return the step that undoes each entry; without those that something has changed since."""
+    """Return the step that undoes each entry, without entries whose memory has changed since."""
     homes = {entry.moved_from or entry.namespace for entry, _ in found}
     places = {
         (home.prefix, entry.key)
@@ -229,7 +228,7 @@ async def _steps_back(
     steps: dict[UUID, Step] = {}
     for entry, record in found:
         try:
-            step = _back(entry, record, current, known)
+            step = _undo_step(entry, record, current, known)
         except ChangedSince:
             if every:
                 raise
@@ -248,17 +247,17 @@ async def _steps_back(
     return steps
 
 
-def _back(
-    entry: Entry, record: DictRow, rows_now: Mapping[Place, Row], known: Sequence[Row]
+def _undo_step(
+    entry: Entry, record: DictRow, rows_now: Mapping[RowKey, Row], known: Sequence[Row]
 ) -> Step:
     current = rows_now.get((entry.namespace.prefix, entry.key))
     if (current.value if current else None) != entry.after:
         raise ChangedSince("The memory has changed since.")
     home = entry.moved_from or entry.namespace
     if entry.moved_from and (home.prefix, entry.key) in rows_now:
-        raise ChangedSince("Another memory stands in its place.")
-    if current is None and entry.before and _is_known_anew(known, home, entry.before):
-        raise ChangedSince("The same was remembered anew.")
+        raise ChangedSince("Another memory has its key.")
+    if current is None and entry.before and _was_remembered_again(known, home, entry.before):
+        raise ChangedSince("The same fact was remembered again.")
     return Step(
         action="restored" if entry.before else "removed",
         actor="undo",
@@ -272,7 +271,7 @@ def _back(
     )
 
 
-def _is_known_anew(known: Sequence[Row], home: Namespace, value: dict[str, Any]) -> bool:
+def _was_remembered_again(known: Sequence[Row], home: Namespace, value: dict[str, Any]) -> bool:
     return any(
         row.namespace == home
         and row.kind == value["kind"]
@@ -281,15 +280,17 @@ def _is_known_anew(known: Sequence[Row], home: Namespace, value: dict[str, Any])
     )
 
 
-async def note_ends(connection: AsyncConnection[DictRow], ended: Sequence[Row]) -> list[Change]:
-    """Enter that memories of one person have ended, and drop what is kept of what they said.
+async def record_expired(
+    connection: AsyncConnection[DictRow], ended: Sequence[Row]
+) -> list[Change]:
+    """Record that memories of one person have expired, and delete their content elsewhere.
 
-    That is what their earlier entries and open questions hold.
+    Their content is deleted from earlier entries and open questions.
     """
     if not ended:
         return []
     person = ended[0].namespace.person
-    await drop_traces(connection, person, [row.key for row in ended])
+    await delete_dependents(connection, person, [row.key for row in ended])
     ids = [uuid4() for _ in ended]
     await connection.execute(
         "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor, at)"

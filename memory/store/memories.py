@@ -1,4 +1,4 @@
-"""One person's stored memories: read, find by words, forget."""
+"""Reading of one person's memories, and search by words."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from memory.model.text import letters
 from memory.postgres.database import Pool, person_transaction
 
 COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
-# Ranges by the pattern operators use the index below row-level security; LIKE does not.
+# Under row-level security, the pattern operators can use the index and LIKE cannot.
 OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """One thing remembered, as it is stored in LangGraph's `store` table."""
+    """One memory, as stored in LangGraph's `store` table."""
 
     namespace: Namespace
     key: str
@@ -41,17 +41,17 @@ class Memory:
 
     @property
     def hides(self) -> bool:
-        """Whether all it does is hide a wider memory, which ended for these ears only."""
+        """Whether it only hides a wider memory, which was removed for this audience."""
         return bool(self.supersedes) and level(self.kind, self.content) == 0
 
     @property
     def reference(self) -> str:
-        """Opaque to people, exact to us: ``AUDIENCE/KEY`` within the person's own namespaces."""
+        """The memory's id within the person's namespaces: ``AUDIENCE/KEY``."""
         return f"{self.namespace.audience}/{self.key}"
 
     @property
     def places(self) -> list[tuple[str, str]]:
-        """Where it was said: (channel, ts) of each source that has them."""
+        """The messages it comes from: (channel, ts) of each source that has them."""
         return [
             (str(source["channel"]), str(source["ts"]))
             for source in self.sources
@@ -60,12 +60,12 @@ class Memory:
 
 
 def person_range(person: Person) -> dict[str, str]:
-    """Return the parameters of `OF_PERSON`: every prefix that starts with the person's."""
+    """Return the parameters of `OF_PERSON`, which selects all prefixes of the person."""
     return {"low": f"{person.prefix}.", "high": f"{person.prefix}/"}
 
 
-def seen_in(view: View) -> tuple[LiteralString, dict[str, Any]]:
-    """Return the condition on `prefix` for what `view` shows, and its parameters, for the index."""
+def view_condition(view: View) -> tuple[LiteralString, dict[str, Any]]:
+    """Return an SQL condition on `prefix` for the namespaces of `view`, and its parameters."""
     if view.audiences is None:
         return OF_PERSON, {**person_range(view.person)}
     prefixes = [view.person.namespace(audience).prefix for audience in view.audiences]
@@ -73,7 +73,7 @@ def seen_in(view: View) -> tuple[LiteralString, dict[str, Any]]:
 
 
 def read(row: DictRow) -> Memory:
-    """Turn a `store` row into a `Memory`; raises `InvalidNamespace` for a foreign row."""
+    """Convert a `store` row; raises `InvalidNamespace` if it is outside a person's namespace."""
     value = row["value"]
     content = value.get("content")
     return Memory(
@@ -104,7 +104,7 @@ def _list(value: object) -> list[Any]:
 
 
 def ends_at(value: Mapping[str, Any]) -> datetime | None:
-    """Return when a stored value says that it ends."""
+    """Return the expiry of a stored value."""
     return _moment(value.get("expires_at"))
 
 
@@ -121,9 +121,9 @@ def _shown(memories: Iterable[Memory]) -> list[Memory]:
 
 
 def checked(rows: Sequence[DictRow], view: View) -> list[Memory]:
-    """Read `rows`, keep what `view` allows, has not ended and nothing newer supersedes there.
+    """Convert `rows`; drop memories that `view` excludes, that expired or are superseded there.
 
-    Raises `InvalidNamespace` when a row is not this person's: the query was wrong.
+    Raises `InvalidNamespace` if a row belongs to another person, which means the query was wrong.
     """
     memories = [read(row) for row in rows]
     if any(memory.namespace.person != view.person for memory in memories):
@@ -148,17 +148,17 @@ async def list_memories(pool: Pool, person: Person) -> list[Memory]:
 
 
 def folded(text: str) -> str:
-    """Return `text` for comparison: NFKC, case folded, everything but words a single space."""
+    """Return `text` for comparison: NFKC, case folded, other characters than words as one space."""
     return re.sub(r"\W+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
-class Names:
-    """The terms of the subjects of some memories, to find in texts.
+class SubjectTerms:
+    """The subjects of some memories as terms to find in texts.
 
-    Terms are compared by letters: words by their first letters, so that "mushroom" matches
-    "mushrooms", and scripts without spaces by runs of two or three characters. Text that repeats
-    something forgotten is removed by it, so it matches too much rather than too little. The time
-    for one text does not depend on the number of memories.
+    Words are compared by their first letters, so that "mushroom" matches "mushrooms", and scripts
+    without spaces by runs of two or three characters. Texts that repeat a forgotten subject are
+    deleted by it, so false matches are preferred over missed ones. The time for one text does not
+    depend on the number of memories.
     """
 
     def __init__(self, memories: Iterable[Memory]) -> None:
@@ -193,7 +193,7 @@ _TERM = regex.compile(
     regex.VERSION1,
 )
 _STEM = 5  # letters by which words are compared; shorter words are compared whole
-# Words that a fact is put in, not what it is about.
+# Common words, which are not the subject of a fact.
 _COMMON = frozenset(
     """about also always and are been called can does doing done for from goes going had has have
     her his into its just know knows like likes live lived lives love loves make makes name named
@@ -214,9 +214,9 @@ def _terms(text: str) -> set[str]:
 
 
 def matching(memories: Sequence[Memory], words: str) -> list[Memory]:
-    """Return the memories in whose content every one of `words` occurs; else, with its evidence.
+    """Return the memories whose content contains all `words`; if none does, search evidence too.
 
-    One message can say several things: the words of one of them do not find the others.
+    Content comes first, because one message can be the evidence of several memories.
     """
     wanted = folded(words).split()
     if not wanted:

@@ -1,4 +1,4 @@
-"""One page of what is remembered of a person, grouped by kind, with how many there are of each."""
+"""Pages of a person's memories, grouped by kind, with counts by kind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from memory.model.schemas import LEVEL_FIELDS
 from memory.postgres.database import Pool, person_transaction
 from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read
 
-# `Memory.hides`, and what is over: neither is shown. See `memory.store.memories`.
+# Rows that only hide a memory (`Memory.hides`) and expired rows are not shown.
 _HIDES: LiteralString = (
     "COALESCE(value->'supersedes', '[]') NOT IN ('[]', 'null')"
     " AND value->'content'->(%(levels)s::jsonb->>(value->>'kind')) = '0'"
@@ -44,10 +44,10 @@ _PAGE: LiteralString = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPage:
-    """Some memories, the group of the newest one first, newest first in each group.
+    """One page of memories; groups by their newest memory, newest first in each group.
 
-    `kinds` counts all of the person's memories by kind, in the order of the groups; `page` is the
-    one that is shown, from 1.
+    `kinds` counts all of the person's memories by kind, in the order of the groups; `page` starts
+    at 1.
     """
 
     memories: tuple[Memory, ...]
@@ -56,16 +56,17 @@ class MemoryPage:
 
     @property
     def total(self) -> int:
-        """How many memories the person has."""
+        """The number of memories of the person."""
         return sum(self.kinds.values())
 
 
 async def memory_page(
     pool: Pool, person: Person, *, size: int, page: int = 1, kind: str | None = None
 ) -> MemoryPage:
-    """Return a page of the person's memories, of all kinds or of one, in one statement.
+    """Return a page of the person's memories of one kind or all, by one statement.
 
-    A page behind the last one is the last. Raises `InvalidNamespace` for a foreign row.
+    A number above the last page returns the last page. Raises `InvalidNamespace` for a row outside
+    the person's namespaces.
     """
     async with person_transaction(pool, person) as connection:
         found = await connection.execute(

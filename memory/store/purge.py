@@ -1,4 +1,4 @@
-"""Purging a workspace: every row of it that is older than a moment, in bounded batches."""
+"""Purging of a workspace: deletes its rows older than a given time, in bounded batches."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PURGE_BATCH = 2_000
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceTable:
-    """A table with a column ``team_id``; `age` is the column that says when a row was written."""
+    """A table with a column ``team_id``; `age` is the column with the time of writing."""
 
     name: str
     age: str
 
 
-# Beside store, store_vectors and memory_expiries, whose rows belong to a namespace.
+# Without store, store_vectors and memory_expiries, whose rows have a namespace instead.
 TABLES = (
     WorkspaceTable("memory_questions", "at"),
     WorkspaceTable("memory_changes", "at"),
@@ -37,10 +37,10 @@ async def purge_rows(
     *,
     batch: int = PURGE_BATCH,
 ) -> Counter[str]:
-    """Delete a workspace's rows of these tables, written before a moment; return counts by table.
+    """Delete a workspace's rows written before a time from these tables; return counts by table.
 
-    A statement deletes `batch` rows at most and is a transaction of its own, so a purge that was
-    interrupted continues where it was. Row-level security is passed by a function of the owner's
+    Each statement deletes at most `batch` rows in its own transaction, so an interrupted purge can
+    be continued. Row-level security is bypassed by a SECURITY DEFINER function
     (``memory/postgres/migrations/0013_purge.sql``).
     """
     counts: Counter[str] = Counter()
@@ -61,7 +61,7 @@ async def purge_rows(
 async def purge_memories(
     pool: Pool, team_id: str, before: datetime, *, batch: int = PURGE_BATCH
 ) -> Counter[str]:
-    """Delete a workspace's memories, vectors, ledger and questions as `purge_rows` does."""
+    """Delete a workspace's memories, vectors, ledger and questions, as `purge_rows` does."""
     counts: Counter[str] = Counter()
     removed = batch
     while removed >= batch:

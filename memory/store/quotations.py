@@ -1,4 +1,4 @@
-"""Quotes other memories keep of a message, and that name what was forgotten: they go, too."""
+"""Removal of quotes in other memories' sources that name a forgotten subject."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.model.namespace import Person
-from memory.store.memories import OF_PERSON, Memory, Names, person_range
+from memory.store.memories import OF_PERSON, Memory, SubjectTerms, person_range
 
 _OWN: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
-# Where stored values stand: the rows' identity, whose they are, the columns that hold values.
+# Tables with stored values: the key columns, the person's condition, the value columns.
 _HOLDERS: tuple[
     tuple[LiteralString, LiteralString, LiteralString, tuple[LiteralString, ...]], ...
 ] = (
@@ -30,14 +30,14 @@ async def blank_quotes(
     forgotten: Sequence[Memory],
     keys: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """Blank the quotes that name one of `forgotten`, of the messages in which it was said.
+    """Blank quotes of the source messages of `forgotten` that name one of the forgotten subjects.
 
-    `keys` are of memories that go altogether. Returns what was there, for `put_quotes_back`.
+    `keys` are those of deleted memories. Returns the previous values for `put_quotes_back`.
     """
     places = {place for memory in forgotten for place in memory.places}
     if not places:
         return []
-    names = await asyncio.to_thread(Names, forgotten)
+    names = await asyncio.to_thread(SubjectTerms, forgotten)
     parameters = {
         **person_range(person),
         "team": person.team_id,
@@ -67,7 +67,7 @@ def _blanked(
     column: str,
     records: Sequence[DictRow],
     places: set[tuple[str, str]],
-    names: Names,
+    names: SubjectTerms,
 ) -> list[dict[str, Any]]:
     where = {"table": table, "column": column}
     return [
@@ -80,7 +80,7 @@ def _blanked(
 async def put_quotes_back(
     connection: AsyncConnection[DictRow], person: Person, blanked: Sequence[dict[str, Any]]
 ) -> None:
-    """Restore what `blank_quotes` blanked, where nothing has changed since."""
+    """Restore values that `blank_quotes` changed, if they have not changed since."""
     await _set(connection, person, blanked, old="after", new="before")
 
 
@@ -97,7 +97,7 @@ async def _set(
             those = [one for one in blanked if (one["table"], one["column"]) == (table, column)]
             if not those:
                 continue
-            # The dates stay: nothing else of the memory has changed.
+            # The dates stay, because the memory's content has not changed.
             await connection.execute(
                 f"UPDATE {table} SET {column} = given.becomes FROM unnest(%(ids)s::text[],"
                 " %(olds)s::jsonb[], %(news)s::jsonb[]) AS given (place, was, becomes)"
@@ -114,9 +114,9 @@ async def _set(
 
 
 def _without(
-    value: dict[str, Any], places: set[tuple[str, str]], names: Names
+    value: dict[str, Any], places: set[tuple[str, str]], names: SubjectTerms
 ) -> dict[str, Any] | None:
-    """Return a stored value without those quotes; None where it has none."""
+    """Return a stored value without those quotes; None if it has none."""
     sources = value.get("sources")
     if not isinstance(sources, list):
         return None

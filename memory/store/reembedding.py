@@ -1,4 +1,4 @@
-"""Vectors of another model: made anew beside the old ones, then put in their place."""
+"""Re-embedding with another model: fills a new table of vectors, then swaps it in."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from psycopg.rows import DictRow, dict_row
 from memory.embeddings.embedder import Embedder
 from memory.embeddings.vectors import packed, vector_array
 from memory.model.embedding_space import EmbeddingSpace
-from memory.model.errors import AlreadyUnderWay
+from memory.model.errors import ReembeddingRunning
 from memory.model.schemas import searchable_text
 from memory.store.rows import VECTOR_FIELD
 
 BATCH = 64
 _LOCK = 0x6B696F6B75_02  # "kioku", 2
-# Told how many are done, and of how many.
+# Called with the number of embedded memories and the total.
 Progress: TypeAlias = Callable[[int, int], None]
 
-# The same table for vectors of another size; what is forgotten meanwhile goes here too.
-_BESIDE: LiteralString = """
+# The table for vectors of the new size; deletions in `store` cascade to it too.
+_NEW_TABLE: LiteralString = """
 CREATE TABLE store_vectors_next (LIKE store_vectors INCLUDING DEFAULTS INCLUDING INDEXES);
 ALTER TABLE store_vectors_next ALTER COLUMN embedding TYPE vector;
 ALTER TABLE store_vectors_next ADD FOREIGN KEY (prefix, key)
@@ -33,7 +33,7 @@ CREATE POLICY own_vectors ON store_vectors_next
         AND current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+$');
 GRANT SELECT, INSERT, UPDATE, DELETE ON store_vectors_next TO kioku_app;
 """
-# A row's vector is up to date when it bears the date of the row.
+# A vector is current if it has the row's `updated_at`.
 _TO_DO: LiteralString = (
     " FROM store s LEFT JOIN store_vectors_next n ON n.prefix = s.prefix AND n.key = s.key"
     " WHERE s.prefix LIKE 'chat.%%' AND jsonb_typeof(s.value->'content') = 'object'"
@@ -41,11 +41,11 @@ _TO_DO: LiteralString = (
 )
 
 
-_TAKE_THEIR_PLACE: tuple[LiteralString, ...] = (
+_SWAP_TABLES: tuple[LiteralString, ...] = (
     "DROP TABLE store_vectors",
     "ALTER TABLE store_vectors_next RENAME TO store_vectors",
     "COMMENT ON TABLE store_vectors IS NULL",
-    # They are made anew when a change is undone.
+    # Vectors in the ledger are computed again when a change is undone.
     "UPDATE memory_changes SET vector = NULL WHERE vector IS NOT NULL",
 )
 
@@ -53,12 +53,12 @@ _TAKE_THEIR_PLACE: tuple[LiteralString, ...] = (
 async def reembed(
     conninfo: str, embedder: Embedder, *, progress: Progress, again: bool = False
 ) -> int:
-    """Embed every memory with `embedder`'s model, and let its vectors take the old ones' place.
+    """Embed every memory with `embedder`'s model and replace the stored vectors.
 
-    Needs the owner of the tables. People go on using the application meanwhile; what is cut off
-    goes on where it was when it is begun again. `again` also does what is of this model already.
-    Returns how many vectors were made. Raises `AlreadyUnderWay`, `EmbeddingsUnavailable`, and
-    `psycopg.OperationalError`; nothing is lost by any of them.
+    Needs the owner of the tables. The application keeps running meanwhile. An interrupted run
+    continues where it stopped. `again` also replaces vectors that are of this model already.
+    Returns the number of new vectors. Raises `ReembeddingRunning`, `EmbeddingsUnavailable` and
+    `psycopg.OperationalError`, none of which loses data.
     """
     async with await AsyncConnection[DictRow].connect(
         conninfo, autocommit=True, row_factory=dict_row
@@ -66,7 +66,9 @@ async def reembed(
         found = await connection.execute("SELECT pg_try_advisory_lock(%s) AS mine", (_LOCK,))
         row = await found.fetchone()
         if not (row and row["mine"]):
-            raise AlreadyUnderWay("The memories are being embedded anew already: wait for its end.")
+            raise ReembeddingRunning(
+                "The memories are being embedded anew already: wait for its end."
+            )
         if await _current(connection) == embedder.space and not again:
             return 0
         await _prepare(connection, embedder.space)
@@ -84,7 +86,7 @@ async def _current(connection: AsyncConnection[DictRow]) -> EmbeddingSpace | Non
 
 
 async def _prepare(connection: AsyncConnection[DictRow], space: EmbeddingSpace) -> None:
-    """Make the table beside; one that was begun for another model is begun anew."""
+    """Create the new table; one that was created for another model is dropped first."""
     found = await connection.execute(
         "SELECT obj_description(to_regclass('store_vectors_next')) AS model"
     )
@@ -94,7 +96,7 @@ async def _prepare(connection: AsyncConnection[DictRow], space: EmbeddingSpace) 
         return
     async with connection.transaction():
         await connection.execute("DROP TABLE IF EXISTS store_vectors_next")
-        await connection.execute(_BESIDE)
+        await connection.execute(_NEW_TABLE)
         await connection.execute(
             sql.SQL("ALTER TABLE store_vectors_next ALTER COLUMN embedding TYPE vector({})").format(
                 sql.Literal(space.dimensions)
@@ -113,7 +115,7 @@ async def _catch_up(
     after = ("", "")
     while batch := await _batch(connection, after):
         texts = [searchable_text(row["value"]["content"]) for row in batch]
-        # The connection is idle meanwhile, and holds nothing.
+        # The connection is idle here, without a transaction or lock.
         vectors = await embedder.embed(texts)
         await _write(connection, batch, vectors)
         made += len(batch)
@@ -142,7 +144,7 @@ async def _write(
     batch: Sequence[DictRow],
     vectors: Sequence[Sequence[float]],
 ) -> None:
-    # A row that was changed or deleted meanwhile is not written; a changed one is found again.
+    # Rows changed or deleted meanwhile are not written; changed ones are selected again.
     await connection.execute(
         "INSERT INTO store_vectors_next"
         " (prefix, key, field_name, embedding, created_at, updated_at)"
@@ -163,14 +165,14 @@ async def _write(
 
 
 async def _swap(connection: AsyncConnection[DictRow], space: EmbeddingSpace) -> bool:
-    """Put the new vectors in the old ones' place, unless somebody has just written; say which."""
+    """Swap the tables unless rows were written meanwhile; return whether they were swapped."""
     try:
         async with connection.transaction():
             await connection.execute("SET LOCAL lock_timeout = '2s'")
             await connection.execute("LOCK TABLE store, store_vectors IN ACCESS EXCLUSIVE MODE")
             if await _left(connection):
                 return False
-            for statement in _TAKE_THEIR_PLACE:
+            for statement in _SWAP_TABLES:
                 await connection.execute(statement)
             await connection.execute(
                 "UPDATE kioku_embedding_space SET model = %s, dimensions = %s",

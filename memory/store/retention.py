@@ -1,4 +1,4 @@
-"""Memories that nobody has confirmed for longer than they are to be kept."""
+"""Deletion of memories at the end of their retention period."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from psycopg.rows import DictRow
 from memory.model.namespace import Person
 from memory.postgres.locks import lock_for_forgetting
 from memory.store import rows
-from memory.store.ledger import note_ends
+from memory.store.ledger import record_expired
 from memory.store.memories import COLUMNS, OF_PERSON, person_range
 from memory.store.unit_of_work import Change
 
 
-async def end_old(connection: AsyncConnection[DictRow], person: Person, days: int) -> list[Change]:
-    """Delete what was last changed or confirmed more than `days` ago, with the ledger's texts.
+async def expire_unconfirmed(
+    connection: AsyncConnection[DictRow], person: Person, days: int
+) -> list[Change]:
+    """Delete memories last changed or confirmed more than `days` ago, with texts in the ledger.
 
-    Within the caller's `person_transaction`. The ledger keeps that something ended, not what.
+    Runs in the caller's `person_transaction`. The ledger keeps an entry without content.
     """
     await lock_for_forgetting(connection, person)
     found = await connection.execute(
@@ -26,7 +28,7 @@ async def end_old(connection: AsyncConnection[DictRow], person: Person, days: in
     )
     old = [rows.row(record) for record in await found.fetchall()]
     await rows.delete(connection, [row.place for row in old])
-    ended = await note_ends(connection, old)
+    ended = await record_expired(connection, old)
     for table in ("memory_changes", "memory_questions"):
         await connection.execute(
             f"DELETE FROM {table} WHERE team_id = %s AND user_id = %s"

@@ -1,4 +1,4 @@
-"""Rows of a person's tables as lines of JSON: read before they are deleted, inserted by Undo."""
+"""Rows of a person's tables as JSON lines: read before deletion, inserted again by Undo."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.embeddings.vectors import vector_array
-from memory.store.rows import Place
+from memory.store.rows import RowKey
 
 Table: TypeAlias = Literal["store", "store_vectors", "memory_changes", "memory_questions"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """The columns of a table; a vector travels in binary beside the JSON of the others."""
+    """The columns of a table; vectors are read in binary, the other columns as JSON."""
 
     columns: tuple[LiteralString, ...]
     vector: LiteralString | None = None
@@ -78,7 +78,7 @@ async def read_lines(
     condition: LiteralString,
     parameters: Mapping[str, Any],
 ) -> tuple[list[str], list[bytes | None]]:
-    """Return rows of `table`, which `condition` calls ``t``, and their vectors, if it has any."""
+    """Return rows of `table` (alias ``t`` in `condition`) and their vectors, if it has any."""
     found = await connection.execute(
         f"{_SELECT[table]} WHERE {condition}", dict(parameters), binary=True
     )
@@ -93,7 +93,7 @@ async def put_lines(
     lines: Sequence[str],
     vectors: Sequence[bytes | None],
 ) -> None:
-    """Insert what `read_lines` returned; a row that exists again stays as it is."""
+    """Insert rows from `read_lines`; existing rows stay unchanged."""
     if not lines:
         return
     parameters: dict[str, Any] = {"lines": list(lines)}
@@ -102,8 +102,8 @@ async def put_lines(
     await connection.execute(_INSERT[table], parameters)
 
 
-async def put_memories(connection: AsyncConnection[DictRow], lines: Sequence[str]) -> set[Place]:
-    """Insert lines of ``store``; return the places of those that did not exist again already."""
+async def put_memories(connection: AsyncConnection[DictRow], lines: Sequence[str]) -> set[RowKey]:
+    """Insert rows of ``store``; return the keys of those that did not exist."""
     if not lines:
         return set()
     found = await connection.execute(

@@ -1,4 +1,4 @@
-"""The rows of one person's memories: what LangGraph's `store` and `store_vectors` hold."""
+"""Queries on one person's rows in LangGraph's `store` and `store_vectors`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ from memory.embeddings.vectors import vector_array
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import Namespace, Person, View
 from memory.postgres.database import Pool, person_transaction
-from memory.store.memories import COLUMNS, OF_PERSON, ends_at, person_range, seen_in, superseded
+from memory.store.memories import (
+    COLUMNS,
+    OF_PERSON,
+    ends_at,
+    person_range,
+    superseded,
+    view_condition,
+)
 
-Place: TypeAlias = tuple[str, str]  # prefix, key
+RowKey: TypeAlias = tuple[str, str]  # prefix, key
 
 VECTOR_FIELD = "content"
 _PLACES: LiteralString = "unnest(%(prefixes)s::text[], %(keys)s::text[])"
@@ -27,9 +34,9 @@ _VALUES: LiteralString = (
     " %(created)s::timestamptz[], %(updated)s::timestamptz[]) WITH ORDINALITY"
     " AS new (prefix, key, value, created_at, updated_at, number)"
 )
-# Rows that one statement writes get different times, in their order.
+# Rows written by one statement get increasing times.
 NOW: LiteralString = "clock_timestamp() + (new.number - 1) * interval '1 microsecond'"
-# Other LangMem tools write rows of other shapes here.
+# Other tools may have written rows of another shape into `store`.
 _READABLE: LiteralString = (
     "value->>'kind' = ANY(%(kinds)s) AND jsonb_typeof(value->'content') = 'object'"
 )
@@ -46,8 +53,8 @@ class Row:
     updated_at: datetime
 
     @property
-    def place(self) -> Place:
-        """What identifies it among all of a person's memories."""
+    def place(self) -> RowKey:
+        """Its primary key: prefix and key."""
         return (self.namespace.prefix, self.key)
 
     @property
@@ -57,20 +64,20 @@ class Row:
 
     @property
     def content(self) -> dict[str, Any]:
-        """The schema's fields; a value of another shape, which other tools store, as one field."""
+        """The schema's fields; a value of another shape, as other tools store it, as one field."""
         content = self.value.get("content")
         return dict(content) if isinstance(content, dict) else {"content": content}
 
     @property
-    def supersedes(self) -> list[Place]:
-        """The memories of other audiences that this one stands before."""
+    def supersedes(self) -> list[RowKey]:
+        """The memories of other audiences that this one supersedes."""
         return [
             (f"{self.namespace.person.prefix}.{audience}", key)
             for audience, key in superseded(self.value)
         ]
 
     def shown(self) -> dict[str, Any]:
-        """The value as the memory model sees it: with the newest evidence, without the rest."""
+        """The value shown to the memory model: with the newest evidence only."""
         sources = self.value.get("sources") or [{}]
         evidence = str(sources[-1].get("evidence") or "")
         return {"kind": self.kind, "content": {**self.content, "evidence": evidence}}
@@ -88,10 +95,10 @@ def row(record: DictRow) -> Row:
 
 
 def rows_within(records: Iterable[DictRow], view: View) -> list[Row]:
-    """Read what has not expired; raises `InvalidNamespace` for a row that `view` forbids."""
+    """Convert rows that have not expired; raises `InvalidNamespace` for a row outside `view`."""
     rows = [row(record) for record in records]
     if not all(view.allows(row.namespace) for row in rows):
-        raise InvalidNamespace("A query returned a memory for other ears; nothing was done.")
+        raise InvalidNamespace("A query returned a memory of another audience; nothing was done.")
     return _alive(rows)
 
 
@@ -103,7 +110,7 @@ def _alive(rows: Iterable[Row]) -> list[Row]:
 def with_source(
     sources: Sequence[Mapping[str, Any]], new: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return `sources` with `new`; a message is one source, however often it is read."""
+    """Return `sources` with `new`, which replaces an earlier source of the same message."""
     known = [dict(one) for one in sources]
     place = (new.get("channel"), new.get("ts"))
     if None in place:
@@ -116,8 +123,8 @@ def with_source(
 
 
 async def newest(pool: Pool, view: View, kinds: Sequence[str], limit: int) -> list[Row]:
-    """Return the memories of `kinds` that `view` shows, newest first."""
-    where, values = seen_in(view)
+    """Return the memories of `kinds` in `view`, newest first."""
+    where, values = view_condition(view)
     async with person_transaction(pool, view.person) as connection:
         cursor = await connection.execute(
             f"SELECT {COLUMNS} FROM store WHERE {where} AND {_READABLE}"
@@ -130,8 +137,8 @@ async def newest(pool: Pool, view: View, kinds: Sequence[str], limit: int) -> li
 async def nearest(
     pool: Pool, view: View, kinds: Sequence[str], vectors: Sequence[Sequence[float]], limit: int
 ) -> list[Row]:
-    """Return the nearest to each of `vectors` in turn, at most `limit`, by exact distance."""
-    where, values = seen_in(view)
+    """Return at most `limit` memories, nearest to each of `vectors` in turn, by exact distance."""
+    where, values = view_condition(view)
     ranked: list[tuple[int, Row]] = []
     async with person_transaction(pool, view.person) as connection:
         for vector in vectors:
@@ -149,8 +156,8 @@ async def nearest(
     return list({row.place: row for _, row in ranked}.values())[:limit]
 
 
-async def named(pool: Pool, view: View, places: Iterable[Place]) -> list[Row]:
-    """Return the memories at `places`."""
+async def named(pool: Pool, view: View, places: Iterable[RowKey]) -> list[Row]:
+    """Return the memories with these keys."""
     async with person_transaction(pool, view.person) as connection:
         cursor = await connection.execute(
             f"SELECT {COLUMNS} FROM store WHERE (prefix, key) IN"
@@ -164,9 +171,9 @@ async def reread(
     connection: AsyncConnection[DictRow],
     own: Namespace,
     kinds: Sequence[str],
-    places: Iterable[Place],
+    places: Iterable[RowKey],
 ) -> list[Row]:
-    """Return the rows of `kinds` in `own`, and those at `places`, as they stand now."""
+    """Return the current rows of `kinds` in `own`, and those of `places`."""
     wanted = list(places)
     cursor = await connection.execute(
         f"SELECT {COLUMNS} FROM store WHERE prefix = %(own)s AND {_READABLE}"
@@ -184,15 +191,15 @@ async def reread(
 
 
 async def fetch(connection: AsyncConnection[DictRow], namespace: Namespace, key: str) -> Row | None:
-    """Return one row as it stands now, None where there is none or it has expired."""
+    """Return the current row, or None if there is none or it has expired."""
     place = (namespace.prefix, key)
     return (await fetch_all(connection, [place])).get(place)
 
 
 async def fetch_all(
-    connection: AsyncConnection[DictRow], places: Sequence[Place]
-) -> dict[Place, Row]:
-    """Return the rows at `places` that exist and have not expired, locked against changes."""
+    connection: AsyncConnection[DictRow], places: Sequence[RowKey]
+) -> dict[RowKey, Row]:
+    """Return the rows of `places` that exist and have not expired, locked FOR UPDATE."""
     cursor = await connection.execute(
         f"SELECT {COLUMNS} FROM store JOIN {_PLACES} AS wanted (prefix, key) USING (prefix, key)"
         " FOR UPDATE OF store",
@@ -204,7 +211,7 @@ async def fetch_all(
 async def said_at(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> list[Row]:
-    """Return the rows that have the message as one of their sources, oldest first."""
+    """Return the rows that have the message as a source, oldest first."""
     cursor = await connection.execute(
         f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND value->'sources' @> %(source)s"
         " ORDER BY created_at, key",
@@ -231,9 +238,9 @@ async def vector_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewValue:
-    """What a row gets: its value, its vector, and its created_at and updated_at, now unless given.
+    """New values of a row; `dates` are created_at and updated_at, the current time if None.
 
-    `vector` is in pgvector's binary format; None leaves the one that is stored.
+    `vector` is in pgvector's binary format; None keeps the stored one.
     """
 
     namespace: Namespace
@@ -243,8 +250,8 @@ class NewValue:
     dates: tuple[datetime, datetime] | None = None
 
     @property
-    def place(self) -> Place:
-        """Where it is stored."""
+    def place(self) -> RowKey:
+        """The primary key of the row: prefix and key."""
         return (self.namespace.prefix, self.key)
 
 
@@ -258,12 +265,12 @@ async def insert(connection: AsyncConnection[DictRow], values: Sequence[NewValue
         f" FROM {_VALUES}",
         _value_columns(values),
     )
-    await note_expiries(connection, {one.place: one.value for one in values})
+    await set_expiries(connection, {one.place: one.value for one in values})
     await _set_vectors(connection, values)
 
 
-async def update(connection: AsyncConnection[DictRow], values: Sequence[NewValue]) -> set[Place]:
-    """Change rows, with their vectors and expiries; return the places of those that exist."""
+async def update(connection: AsyncConnection[DictRow], values: Sequence[NewValue]) -> set[RowKey]:
+    """Update rows, with their vectors and expiries; return the keys of those that exist."""
     if not values:
         return set()
     cursor = await connection.execute(
@@ -289,13 +296,13 @@ async def update(connection: AsyncConnection[DictRow], values: Sequence[NewValue
         " WHERE v.prefix = changed.prefix AND v.key = changed.key AND v.field_name <> %(field)s",
         {**places, "field": VECTOR_FIELD},
     )
-    await note_expiries(connection, {one.place: one.value for one in there})
+    await set_expiries(connection, {one.place: one.value for one in there})
     await _set_vectors(connection, there)
     return found
 
 
-async def delete(connection: AsyncConnection[DictRow], places: Sequence[Place]) -> set[Place]:
-    """Remove rows with their vectors and expiries; return the places of those that existed."""
+async def delete(connection: AsyncConnection[DictRow], places: Sequence[RowKey]) -> set[RowKey]:
+    """Delete rows with their vectors and expiries; return the keys of those that existed."""
     if not places:
         return set()
     cursor = await connection.execute(
@@ -306,10 +313,10 @@ async def delete(connection: AsyncConnection[DictRow], places: Sequence[Place]) 
     return {(record["prefix"], record["key"]) for record in await cursor.fetchall()}
 
 
-async def note_expiries(
-    connection: AsyncConnection[DictRow], values: Mapping[Place, Mapping[str, Any]]
+async def set_expiries(
+    connection: AsyncConnection[DictRow], values: Mapping[RowKey, Mapping[str, Any]]
 ) -> None:
-    """Enter in `memory_expiries` when stored values end, of those that say so."""
+    """Record the expiries of stored values in `memory_expiries`."""
     ends = {place: end for place, value in values.items() if (end := ends_at(value)) is not None}
     if not ends:
         return
@@ -340,7 +347,7 @@ async def _set_vectors(connection: AsyncConnection[DictRow], values: Sequence[Ne
     )
 
 
-def _columns(places: Sequence[Place]) -> dict[str, Any]:
+def _columns(places: Sequence[RowKey]) -> dict[str, Any]:
     return {"prefixes": [prefix for prefix, _ in places], "keys": [key for _, key in places]}
 
 

@@ -1,6 +1,6 @@
-"""Taking memories along: everything about a person as one document, and back again.
+"""Export of a person's memories as one document, and import.
 
-The document's shape is described in docs/reference/export.md; `VERSION` names it.
+The format is described in docs/reference/export.md; `VERSION` is its version.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from memory.postgres.database import Pool, person_transaction
 from memory.store import documents, rows
 from memory.store.documents import Imported
 from memory.store.memories import COLUMNS, OF_PERSON, person_range
-from memory.store.rows import Place, Row
-from memory.store.unit_of_work import Change, Step, Written, carry_out
+from memory.store.rows import Row, RowKey
+from memory.store.unit_of_work import AfterWrite, Change, Step, commit_steps
 
 Fate: TypeAlias = Literal["added", "updated", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """What an import does with one memory; `now` is what is known of the same thing already."""
+class PlannedMemory:
+    """One memory of an import; `now` is the stored memory about the same subject."""
 
     fate: Fate
     memory: Imported
@@ -38,33 +38,33 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What an import would do; `refused` counts what cannot be taken, by reason."""
+class ImportPlan:
+    """The changes that an import would make; `refused` counts the other entries by reason."""
 
-    planned: tuple[Planned, ...]
+    planned: tuple[PlannedMemory, ...]
     refused: Mapping[str, int] = field(default_factory=dict)
 
-    def of(self, fate: Fate) -> list[Planned]:
-        """Return what has this fate, in the document's order."""
+    def of(self, fate: Fate) -> list[PlannedMemory]:
+        """Return the memories with this fate, in the document's order."""
         return [one for one in self.planned if one.fate == fate]
 
     @property
-    def changes(self) -> list[Planned]:
-        """What is added or updated without asking, in that order."""
+    def changes(self) -> list[PlannedMemory]:
+        """Memories that are added or updated without confirmation, in that order."""
         found = [*self.of("added"), *self.of("updated")]
         return [one for one in found if not one.memory.is_instruction]
 
     @property
-    def instructions(self) -> list[Planned]:
-        """What says how to answer and would be added or updated: each is to be confirmed."""
+    def instructions(self) -> list[PlannedMemory]:
+        """Instructions that would be added or updated; the person confirms each one."""
         return [p for p in self.planned if p.fate != "unchanged" and p.memory.is_instruction]
 
 
 async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
-    """Return all that is stored of a person's memories, as the document's own keys.
+    """Return all stored data about a person's memories, by the document's keys.
 
-    `memories` (oldest first), `changes` (the ledger), `questions`, and `forgotten`: where something
-    was said that was forgotten since.
+    These are `memories` (oldest first), `changes` (the ledger), `questions`, and `forgotten`: ids
+    of messages whose memories were forgotten.
     """
     async with person_transaction(pool, person) as connection:
         stored = await _rows(connection, person)
@@ -102,11 +102,11 @@ async def plan_import(
     text: str,
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
-) -> Plan:
-    """Say what importing `text` would do, and do nothing.
+) -> ImportPlan:
+    """Return the changes that importing `text` would make; writes nothing.
 
-    `text` is an exported document, or what another assistant prints when it is asked what it
-    remembers: one memory a line. Raises `NotAnExport`.
+    `text` is an exported document, or another assistant's list of what it remembers, one memory
+    per line. Raises `NotAnExport`.
     """
     found = await asyncio.to_thread(documents.read, text, person, schemas)
     async with person_transaction(pool, person) as connection:
@@ -122,16 +122,15 @@ async def import_memories(
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
     instructions: Collection[str] = (),
-    in_commit: Written | None = None,
+    in_commit: AfterWrite | None = None,
 ) -> list[Change]:
-    """Import `text` as `plan_import` says of the memories as they stand then; return the changes.
+    """Import `text` as `plan_import` does for the current memories; return the changes.
 
-    Of what says how to answer (kind ``UserInstruction``) only the `Imported.reference`s in
-    `instructions` are stored: the person has confirmed them one by one. Memories come back under
-    their keys, with their bytes and dates; what is known already is not doubled, and of two
-    versions the newer stays. All in one transaction, in the ledger, so that each can be undone;
-    what `in_commit`, awaited last, raises keeps all of it from happening. Raises `NotAnExport` and
-    `EmbeddingsUnavailable`.
+    Of the kind ``UserInstruction`` only those whose `Imported.reference` is in `instructions` are
+    stored: the person has confirmed them one by one. Memories keep their keys, values and dates.
+    Memories that are stored already are not duplicated, and of two versions the newer one wins.
+    Runs in one transaction, with ledger entries that can be undone. `in_commit` is awaited last; an
+    exception from it rolls everything back. Raises `NotAnExport` and `EmbeddingsUnavailable`.
     """
     found = await asyncio.to_thread(documents.read, text, person, schemas)
     taken = [
@@ -143,56 +142,56 @@ async def import_memories(
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         return await asyncio.to_thread(_steps, found, await _rows(connection, person))
 
-    return await carry_out(pool, embedder, person, namespaces, decide, in_commit=in_commit)
+    return await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
 
 
 def _steps(found: documents.Document, stored: Sequence[Row]) -> list[Step]:
     return [_step(one) for one in _plan(found, stored).planned if one.fate != "unchanged"]
 
 
-def _plan(found: documents.Document, stored: Sequence[Row]) -> Plan:
-    """Plan in time proportional to the document and what is stored."""
+def _plan(found: documents.Document, stored: Sequence[Row]) -> ImportPlan:
+    """Return the plan; takes time linear in the sizes of document and stored memories."""
     plan = _Planning(stored)
     for one in found.memories:
         plan.add(one)
-    return Plan(planned=tuple(plan.planned), refused=found.refused)
+    return ImportPlan(planned=tuple(plan.planned), refused=found.refused)
 
 
 class _Planning:
-    """What is known at each memory of a document: what is stored, and what is planned so far.
+    """The stored memories and the planned changes while a document is processed in order.
 
-    Each row is written once: of two memories of the document about the same thing the newer stays.
+    Each row is written once: of two entries about the same subject the newer one wins.
     """
 
     def __init__(self, stored: Sequence[Row]) -> None:
-        self.planned: list[Planned] = []
+        self.planned: list[PlannedMemory] = []
         self._moment = datetime.now(UTC)
-        self._places: dict[Place, Row] = {}
+        self._places: dict[RowKey, Row] = {}
         self._things: dict[tuple[str, str, str], Row] = {}
-        self._writes: dict[Place, int] = {}
+        self._writes: dict[RowKey, int] = {}
         for row in stored:
             self._places[row.place] = row
             self._things.setdefault(_thing(row.namespace, row.value), row)
 
     def add(self, one: Imported) -> None:
-        """Plan one more memory of the document."""
+        """Plan the next memory of the document."""
         stored = self._places.get((one.namespace.prefix, one.key))
         now = stored or self._things.get(_thing(one.namespace, one.value))
         fate = _fate(one, now)
         number = self._writes.get(now.place) if now else None
         if fate == "unchanged" or now is None or number is None:
-            self.planned.append(Planned(fate=fate, memory=one, now=now))
+            self.planned.append(PlannedMemory(fate=fate, memory=one, now=now))
         else:
-            # It takes the place of an earlier memory of the document.
+            # It replaces an earlier entry of the document.
             earlier = self.planned[number]
             self.planned[number] = replace(earlier, fate="unchanged")
             if earlier.now is None:
                 fate, one = "added", replace(one, key=earlier.memory.key)
-            self.planned.append(Planned(fate=fate, memory=one, now=earlier.now))
+            self.planned.append(PlannedMemory(fate=fate, memory=one, now=earlier.now))
         if fate != "unchanged":
             self._note(self.planned[-1])
 
-    def _note(self, planned: Planned) -> None:
+    def _note(self, planned: PlannedMemory) -> None:
         memory, now = planned.memory, planned.now
         row = Row(
             namespace=memory.namespace,
@@ -209,7 +208,7 @@ class _Planning:
 
 
 def _thing(namespace: Namespace, value: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return the key that memories about the same thing in one audience share."""
+    """Return a key that is equal for memories about the same subject in one audience."""
     kind = str(value["kind"])
     return (namespace.prefix, kind, thing(kind, value["content"]))
 
@@ -224,7 +223,7 @@ def _fate(one: Imported, now: Row | None) -> Fate:
     return "unchanged" if same or older else "updated"
 
 
-def _step(one: Planned) -> Step:
+def _step(one: PlannedMemory) -> Step:
     memory, now = one.memory, one.now
     created = memory.created_at or (now.created_at if now else datetime.now(UTC))
     updated = memory.updated_at or datetime.now(UTC)

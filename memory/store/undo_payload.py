@@ -1,4 +1,4 @@
-"""What the Undo of a forgetting needs, as one ciphertext under a key that is not stored."""
+"""Undo data of a forgetting: compressed and encrypted with a key that is not stored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.modes import GCM
 _KEY_BITS = 256
 _NONCE_BYTES = 12
 _SIZE = struct.Struct(">q")
-# Text shrinks to a fifth at the fastest level; vectors do not shrink, and are not compressed.
+# The fastest level shrinks text to a fifth. Vectors do not shrink and are not compressed.
 _LEVEL = 1
 
 
@@ -45,14 +45,14 @@ class UndoPayload:
 
 
 def new_key() -> str:
-    """Return a random key as text that fits into a button's value."""
+    """Return a random key as a string that fits into a button's value."""
     return urlsafe_b64encode(AESGCM.generate_key(_KEY_BITS)).decode()
 
 
 def encrypt(kept: UndoPayload, key: str) -> bytearray:
-    """Return `kept` compressed and encrypted (AES-256-GCM). Takes seconds for tens of thousands.
+    """Return `kept` compressed and encrypted (AES-256-GCM); takes seconds for 10,000 rows or more.
 
-    Encrypts piece by piece: the peak of memory is `kept` and the ciphertext, once each.
+    Encrypts in pieces: peak memory is the size of `kept` plus that of the ciphertext.
     """
     compressor = zlib.compressobj(_LEVEL)
     parts = [compressor.compress(line.encode() + b"\n") for line in _lines(kept)]
@@ -68,7 +68,7 @@ def encrypt(kept: UndoPayload, key: str) -> bytearray:
 
 
 def decrypt(sealed: bytes | bytearray, key: str) -> UndoPayload:
-    """Return what `encrypt` was given; raises `DecryptionFailed`."""
+    """Return the payload that `encrypt` has encrypted; raises `DecryptionFailed`."""
     nonce, ciphertext = sealed[:_NONCE_BYTES], memoryview(sealed)[_NONCE_BYTES:]
     try:
         plain = memoryview(AESGCM(urlsafe_b64decode(key)).decrypt(nonce, ciphertext, None))
@@ -94,7 +94,7 @@ def decrypt(sealed: bytes | bytearray, key: str) -> UndoPayload:
 
 
 def _lines(kept: UndoPayload) -> Iterator[str]:
-    """Yield one line for each value: where it belongs, the length of its vector, its JSON."""
+    """Yield one line per value: its table, the length of its vector, its JSON."""
     for table, rows in kept.rows.items():
         vectors = kept.vectors.get(table)
         for number, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""How a memory is written: in one place, with its entry in the ledger, in one transaction."""
+"""Unit of work: every write of memories, with ledger entries, in one transaction."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ _BATCH = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What was done to one memory; `id` is its ledger entry's, `before` and `after` are contents.
+    """A committed change of one memory; `id` is that of its ledger entry.
 
-    `before` of a memory that stands before one of wider ears is what that one says.
+    `before` and `after` are contents. If the memory supersedes one of a wider audience, `before` is
+    the content of the wider one.
     """
 
     id: UUID
@@ -58,10 +59,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One write: the current row, its new value (None: it is deleted), and its ledger entry.
+    """One write with its ledger entry: the current row and the new value (None: delete the row).
 
-    `dates` are those the row gets instead of now. `vector`, in pgvector's binary format, is given
-    if it is known.
+    `dates` replace the current time. `vector` is in pgvector's binary format, if it is known.
     """
 
     action: Action
@@ -75,19 +75,19 @@ class Step:
     vector: bytes | None = None
 
     @property
-    def places(self) -> set[rows.Place]:
-        """The rows it touches."""
+    def places(self) -> set[rows.RowKey]:
+        """The keys of the rows it reads or writes."""
         homes = filter(None, (self.namespace, self.moved_from))
         return {(home.prefix, self.key) for home in homes}
 
     @property
-    def origin(self) -> rows.Place | None:
-        """The row it deletes, if any: one that is removed, or that moves to another namespace."""
+    def origin(self) -> rows.RowKey | None:
+        """The key of the row it deletes, if any: a removed row, or a moved one at its old key."""
         home = self.namespace if self.after is None else self.moved_from
         return None if home is None else (home.prefix, self.key)
 
     def new_value(self, vectors: Mapping[str, bytes]) -> rows.NewValue:
-        """Return what is written of it; `vectors` are those of texts."""
+        """Return the row's new values; `vectors` are by text."""
         return rows.NewValue(
             namespace=self.namespace,
             key=self.key,
@@ -98,37 +98,38 @@ class Step:
 
     @property
     def text(self) -> str | None:
-        """The text whose vector is needed, if any."""
+        """The text to embed, if a vector is needed."""
         if self.after is None or self.vector is not None:
             return None
         return searchable_text(self.after["content"])
 
 
 Decide: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[Sequence[Step]]]
-Written: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]]
+AfterWrite: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]]
 
 
-class _Lacking(Exception):
-    """Undoes a transaction for which vectors are missing."""
+class _VectorsMissing(Exception):
+    """Rolls back a transaction because vectors of `texts` are missing."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
 
 
-async def carry_out(
+async def commit_steps(
     pool: Pool,
     embedder: Embedder,
     person: Person,
     namespaces: Sequence[Namespace],
     decide: Decide,
     *,
-    in_commit: Written | None = None,
+    in_commit: AfterWrite | None = None,
 ) -> list[Change]:
-    """Write what `decide` says of the rows as they stand, with the ledger, in one transaction.
+    """Write the steps that `decide` returns for the current rows, with ledger entries.
 
-    Nobody else writes to `namespaces` meanwhile. `decide` is asked again after texts were embedded,
-    for which no connection is held. `in_commit` is awaited last, with what was written. Raises
-    `EmbeddingsUnavailable`, and `ChangedSince` where the rows never keep still.
+    Runs in one transaction, under a lock on `namespaces`. If vectors are missing, the transaction
+    is rolled back, the texts are embedded without a connection, and `decide` is called again.
+    `in_commit` is awaited last, with the changes. Raises `EmbeddingsUnavailable`, and
+    `ChangedSince` if the rows keep changing.
     """
     vectors: dict[str, bytes] = {}
 
@@ -137,7 +138,7 @@ async def carry_out(
         steps = await decide(connection)
         wanted = dict.fromkeys(step.text for step in steps if step.text is not None)
         if lacking := [text for text in wanted if text not in vectors]:
-            raise _Lacking(lacking)
+            raise _VectorsMissing(lacking)
         done = await _write(connection, steps, vectors)
         if in_commit is not None:
             await in_commit(connection, done)
@@ -147,7 +148,7 @@ async def carry_out(
         try:
             async with person_transaction(pool, person) as connection:
                 return await attempt(connection)
-        except _Lacking as lacking:
+        except _VectorsMissing as lacking:
             vectors |= await embedder.packed(lacking.texts)
     raise ChangedSince("These memories keep changing: try again in a moment.")
 
@@ -155,7 +156,7 @@ async def carry_out(
 async def _write(
     connection: AsyncConnection[DictRow], steps: Sequence[Step], vectors: Mapping[str, bytes]
 ) -> list[Change]:
-    """Write steps with their entries; those whose row was deleted meanwhile are left out."""
+    """Write steps with their entries; steps whose row was deleted meanwhile are skipped."""
     done: list[Change] = []
     for batch in _batches(steps):
         done += await _write_batch(connection, batch, vectors)
@@ -163,9 +164,9 @@ async def _write(
 
 
 def _batches(steps: Sequence[Step]) -> list[list[Step]]:
-    """Split steps, in order, so that no batch touches a row twice or has more than a thousand."""
+    """Split steps, in order, into batches of up to `_BATCH` steps that touch each row once."""
     batches: list[list[Step]] = []
-    seen: set[rows.Place] = set()
+    seen: set[rows.RowKey] = set()
     for step in steps:
         if not batches or seen & step.places or len(batches[-1]) == _BATCH:
             batches.append([])

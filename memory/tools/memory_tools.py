@@ -15,10 +15,10 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.evidence import Words
-from memory.formation.proposals import Refused
+from memory.formation.evidence import PersonMessage
+from memory.formation.proposals import RefusedProposal
 from memory.formation.questions import Question
-from memory.formation.user_store import Formed
+from memory.formation.user_store import FormationResult
 from memory.formation.verdicts import Verifier
 from memory.model.errors import EmbeddingsUnavailable, MemoryOff
 from memory.model.namespace import View
@@ -73,7 +73,7 @@ class MemoryTools:
         pool: Pool,
         embedder: Embedder,
         view: View,
-        words: Words,
+        words: PersonMessage,
         *,
         schemas: Sequence[type[BaseModel]] = SCHEMAS,
         in_commit: InCommit | None = None,
@@ -85,7 +85,7 @@ class MemoryTools:
         self._view = view
         self._off = off
         self._calls = 0
-        self._refused: list[Refused] = []
+        self._refused: list[RefusedProposal] = []
         self._tools: dict[str, Any] = {}
 
     def switch_off(self) -> None:
@@ -105,7 +105,7 @@ class MemoryTools:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What the tools stored or updated."""
+        """The changes that the tools have made."""
         return tuple(self._store.changes)
 
     @property
@@ -119,7 +119,7 @@ class MemoryTools:
         return self._store.tokens
 
     @property
-    def refused(self) -> tuple[Refused, ...]:
+    def refused(self) -> tuple[RefusedProposal, ...]:
         """The refused proposals, without those that a later call stored after all."""
         return tuple(self._refused)
 
@@ -130,7 +130,7 @@ class MemoryTools:
     async def call(self, name: str, arguments: str) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
-        Raises `psycopg.OperationalError` when the database is away; nothing else gets out.
+        Raises `psycopg.OperationalError` if the database is unreachable, and no other error.
         """
         self._calls += 1
         if self._calls > MAX_CALLS:
@@ -200,7 +200,7 @@ class MemoryTools:
             return "To forget a memory use the action delete. A dislike is a low score above 0."
         return {"kind": schema.__name__, **valid, "evidence": evidence}
 
-    def _told(self, outcome: Formed | None) -> str:
+    def _told(self, outcome: FormationResult | None) -> str:
         if outcome is None:
             return _error("Nothing was stored. Do not claim that you remembered it.")
         if outcome.late:

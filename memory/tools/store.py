@@ -12,10 +12,10 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.evidence import TypedMessage, Words
-from memory.formation.proposals import Refused
+from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.proposals import RefusedProposal
 from memory.formation.questions import Question
-from memory.formation.user_store import Formed, UserStore
+from memory.formation.user_store import FormationResult, UserStore
 from memory.formation.verdicts import Verifier
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import View
@@ -24,7 +24,7 @@ from memory.recall.search import recall_memories
 from memory.store.memories import Memory, list_memories
 from memory.store.unit_of_work import Change, InCommit
 
-JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on what a tool stores
+JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on a memory that a tool stores
 
 
 class ToolStore(BaseStore):
@@ -37,7 +37,7 @@ class ToolStore(BaseStore):
         pool: Pool,
         embedder: Embedder,
         view: View,
-        words: Words,
+        words: PersonMessage,
         schemas: Sequence[type[BaseModel]],
         in_commit: InCommit | None = None,
         verifier: Verifier | None = None,
@@ -54,12 +54,12 @@ class ToolStore(BaseStore):
         self.to_forget: dict[str, Memory] = {}
         self.changes: list[Change] = []
         self.questions: list[Question] = []
-        self.refused: list[Refused] = []
+        self.refused: list[RefusedProposal] = []
         self.tokens = 0
-        self.outcome: Formed | None = None
+        self.outcome: FormationResult | None = None
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Raise: everything here is asynchronous."""
+        """Not supported: use `abatch`."""
         raise NotImplementedError("A person's memories are read and written asynchronously only.")
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
@@ -115,13 +115,13 @@ class ToolStore(BaseStore):
                 self.tokens += await store.judge(self._verifier)
             self.outcome = await store.commit(self._within, at=datetime.now(UTC))
         except (TimeoutError, FormationUnavailable):
-            self.outcome = Formed(changes=(), refused=(), late=True)
+            self.outcome = FormationResult(changes=(), refused=(), late=True)
             return
         self.changes += self.outcome.changes
         self.questions += self.outcome.questions
         self.refused += self.outcome.refused
 
-    async def _within(self, connection: AsyncConnection[DictRow], _: Formed) -> None:
+    async def _within(self, connection: AsyncConnection[DictRow], _: FormationResult) -> None:
         if self._in_commit is not None:
             await self._in_commit(connection)
 

@@ -24,10 +24,9 @@ from memory import (
     ChangeGone,
     Embedder,
     Person,
+    PersonMessage,
     Undo,
     UndoExpired,
-    Words,
-    bring_back,
     create_pool,
     edit_memory,
     erase,
@@ -37,6 +36,7 @@ from memory import (
     list_memories,
     source_deleted,
     undo_change,
+    undo_forget,
     view,
 )
 from memory.formation.evidence import TypedMessage
@@ -141,7 +141,7 @@ class World:
         ts = f"{next(self.clock)}.0"
         self.model.messages.append(ts)
         own = view(self.person.namespace(DM))
-        said = [TypedMessage(Words(text=text, channel="D1", ts=ts))]
+        said = [TypedMessage(PersonMessage(text=text, channel="D1", ts=ts))]
         kind = "UserFoodPreference"
         store = await UserStore.load(self.pool, self.embedder, own, said, schemas=SCHEMAS)
         if content is None:
@@ -250,7 +250,7 @@ class World:
         if not self.model.forgotten or self.model.key_of(self.model.forgotten[-1][1]):
             return
         undo, _, states, gone = self.model.forgotten.pop()
-        await bring_back(self.pool, self.person, undo)
+        await undo_forget(self.pool, self.person, undo)
         self.model.now |= states
         self.model.made += gone
 
@@ -281,7 +281,7 @@ class World:
                 await undo_change(self.pool, self.embedder, self.person, made.id)
         for forgotten in self.model.forgotten:
             with pytest.raises(UndoExpired):
-                await bring_back(self.pool, self.person, forgotten[0])
+                await undo_forget(self.pool, self.person, forgotten[0])
         assert self.bytes() == before
         self.model.made.clear()
         self.model.forgotten.clear()

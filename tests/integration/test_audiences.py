@@ -25,7 +25,7 @@ from bot.views.used import used_view
 from memory import (
     MemoryTools,
     Person,
-    Words,
+    PersonMessage,
     add_memory,
     history,
     move_memory,
@@ -162,7 +162,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert case.shows(await previews.of(case.bystander, "en", case.other.channel)) == set()
 
     view = await audiences.view_in(case.person, case.place.channel)
-    words = Words(text="forget all the stews", channel=case.place.channel, ts=message.ts)
+    words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
     tools = MemoryTools(house.pool, house.parts.embedder, view, words)
     found = await tools.call("memory_search", json.dumps({"query": "stew"}))
     assert case.shows(found) == case.seen

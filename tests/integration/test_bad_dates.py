@@ -21,7 +21,6 @@ from memory import (
     Person,
     Pool,
     Undo,
-    bring_back,
     expire_due,
     export_memories,
     forget,
@@ -31,6 +30,7 @@ from memory import (
     memory_migrations,
     migrate,
     plan_import,
+    undo_forget,
 )
 from memory.model.dates import is_slack_ts
 from tests.conftest import SPACE
@@ -162,7 +162,7 @@ async def test_rows_of_an_earlier_version_are_repaired(
     done = await forget(pool, ANN, None)
     assert await list_memories(pool, ANN) == []
     assert isinstance(done.undo, Undo)
-    assert len(await bring_back(pool, ANN, done.undo)) == 2
+    assert len(await undo_forget(pool, ANN, done.undo)) == 2
 
 
 async def test_expiry_goes_on_for_the_others(pool: Pool, owner: Owner) -> None:

@@ -14,9 +14,9 @@ from memory import (
     OutcomeUnknown,
     Pool,
     create_pool,
-    impatiently,
-    is_away,
+    is_unavailable,
     transaction,
+    transaction_timeout,
 )
 from memory.postgres.database import DatabaseReadOnly
 from tests.conftest import fresh_database
@@ -63,7 +63,7 @@ async def test_the_impatient_are_told_in_time(shared: str, postgres: EmbeddedPos
         await write(pool, "C1")
         with frozen(postgres):
             begun = loop.time()
-            with pytest.raises(psycopg.OperationalError), impatiently(0.3):
+            with pytest.raises(psycopg.OperationalError), transaction_timeout(0.3):
                 await write(pool, "C2")
             # The connection is gone, and a new one is not to be had either.
             with pytest.raises(psycopg.OperationalError):
@@ -162,8 +162,8 @@ def test_what_passes_by_itself_is_known() -> None:
     """Away, full and read-only pass; a mistake of ours does not."""
     errors = psycopg.errors
     for passing in (errors.DiskFull, errors.ReadOnlySqlTransaction, errors.AdminShutdown):
-        assert is_away(passing())
-    assert is_away(DatabaseReadOnly())
+        assert is_unavailable(passing())
+    assert is_unavailable(DatabaseReadOnly())
     for lasting in (
         errors.UndefinedTable,
         errors.UniqueViolation,
@@ -171,5 +171,5 @@ def test_what_passes_by_itself_is_known() -> None:
         errors.ProgramLimitExceeded,
         ValueError,
     ):
-        assert not is_away(lasting())
-    assert not is_away(None)
+        assert not is_unavailable(lasting())
+    assert not is_unavailable(None)

@@ -338,7 +338,7 @@ def test_a_socket_folder_of_somebody_else_is_refused(
     monkeypatch.setattr(sockets, "_LONGEST", len(str(tmp_path)) + 60)
     postgres = EmbeddedPostgres(tmp_path / ("x" * 60))
     socket_of(postgres).symlink_to(trap)
-    with pytest.raises(EmbeddedPostgresError, match="belongs to somebody else: remove it"):
+    with pytest.raises(EmbeddedPostgresError, match="belongs to another user: remove it"):
         postgres.start()
     assert list(trap.iterdir()) == []
 
@@ -615,7 +615,9 @@ def test_a_cluster_of_another_version_is_left_alone(new_dir: Path) -> None:
     """A cluster of another PostgreSQL is named and not touched."""
     (new_dir / "pg").mkdir(parents=True)
     (new_dir / "pg" / "PG_VERSION").write_text("16\n")
-    with pytest.raises(EmbeddedPostgresError, match="made by PostgreSQL 16 and Kioku brings 18"):
+    with pytest.raises(
+        EmbeddedPostgresError, match="created by PostgreSQL 16 and Kioku contains 18"
+    ):
         EmbeddedPostgres(new_dir).start()
     assert [path.name for path in (new_dir / "pg").iterdir()] == ["PG_VERSION"]
 

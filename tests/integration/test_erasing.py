@@ -22,10 +22,10 @@ from memory import (
     DM,
     Person,
     UndoExpired,
-    bring_back,
     forget,
     list_memories,
     person_transaction,
+    undo_forget,
     view,
 )
 from memory.formation.evidence import TypedMessage
@@ -143,7 +143,7 @@ async def test_an_undo_is_erased_with_the_rest(house: House, place: Place) -> No
     assert forgotten.undo is not None
     await erase_person(house.pool, message.person)
     with pytest.raises(UndoExpired):
-        await bring_back(house.pool, message.person, forgotten.undo)
+        await undo_forget(house.pool, message.person, forgotten.undo)
     assert await list_memories(house.pool, message.person) == []
 
 

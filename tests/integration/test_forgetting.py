@@ -34,11 +34,11 @@ from memory import (
     Pool,
     Undo,
     UndoExpired,
-    bring_back,
     create_pool,
     forget,
-    forgotten_places,
+    forgotten_messages,
     person_transaction,
+    undo_forget,
     view,
 )
 from tests.integration.scripted_model import ScriptedModel, Shown, asked_text
@@ -156,7 +156,7 @@ class Desk:
         undo = done.undo if isinstance(done, Forgotten) else done
         assert undo is not None
         again = Undo.from_token(undo.token())
-        return len(await bring_back(self.pool, person, again, put_back=put_back))
+        return len(await undo_forget(self.pool, person, again, put_back=put_back))
 
 
 def waiting_for(ts: str, text: str, person: Person = ALICE) -> ClaimedMessage:
@@ -249,11 +249,11 @@ async def test_a_receipt_is_left(desk: Desk) -> None:
     await desk.forget(ramen)
     assert desk.receipts() == {("U1", "D1", "1.1"), ("U1", "D1", "1.19"), ("U1", "D1", "0.5")}
     async with person_transaction(desk.pool, ALICE) as connection:
-        assert await forgotten_places(connection, ALICE, "D1") == {"1.1", "1.19", "0.5"}
-        assert await forgotten_places(connection, ALICE, "D2") == set()
+        assert await forgotten_messages(connection, ALICE, "D1") == {"1.1", "1.19", "0.5"}
+        assert await forgotten_messages(connection, ALICE, "D2") == set()
     async with person_transaction(desk.pool, BOB) as connection:
-        assert await forgotten_places(connection, BOB, "D1") == set()
-        assert await forgotten_places(connection, ALICE, "D1") == set()
+        assert await forgotten_messages(connection, BOB, "D1") == set()
+        assert await forgotten_messages(connection, ALICE, "D1") == set()
 
 
 async def test_everything_is_everything(desk: Desk) -> None:
@@ -383,7 +383,7 @@ async def test_a_wrong_key_opens_nothing(desk: Desk) -> None:
     before = desk.everything()
     for key in (sushi.undo.key, "", "x", "é" * 44, ramen.undo.key[:-4]):
         with pytest.raises(UndoExpired):
-            await bring_back(desk.pool, ALICE, Undo(id=ramen.undo.id, key=key), put_back=put_back)
+            await undo_forget(desk.pool, ALICE, Undo(id=ramen.undo.id, key=key), put_back=put_back)
     assert desk.everything() == before
     assert await desk.undo(ramen) == 1
 

@@ -21,7 +21,7 @@ from memory import memory_model
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
 from memory.formation.evidence import TypedMessage
-from memory.formation.former import INSTRUCTIONS, Formed, Former, Words, warm_up
+from memory.formation.former import INSTRUCTIONS, FormationResult, Former, PersonMessage, warm_up
 from memory.formation.store_manager import load
 from memory.formation.user_store import NEIGHBOURS, UserStore
 from memory.model.errors import FormationUnavailable
@@ -42,9 +42,9 @@ class Film(BaseModel):
     colour: Literal["yes", "no"] | None = None
 
 
-def words(*texts: str, ts: int = 100) -> list[Words]:
+def words(*texts: str, ts: int = 100) -> list[PersonMessage]:
     """Return messages of one DM."""
-    return [Words(text=t, channel="D1", ts=f"{ts + i}.000100") for i, t in enumerate(texts)]
+    return [PersonMessage(text=t, channel="D1", ts=f"{ts + i}.000100") for i, t in enumerate(texts)]
 
 
 def food(name: str, level: int | None, evidence: str, **more: Any) -> Call:
@@ -75,7 +75,7 @@ async def rows(database: str, namespace: Namespace | None = None) -> list[DictRo
     return [row for row in found if namespace is None or row["prefix"] == namespace.prefix]
 
 
-async def know(former: Former, model: ScriptedModel, seen: View, *calls: Call) -> Formed:
+async def know(former: Former, model: ScriptedModel, seen: View, *calls: Call) -> FormationResult:
     """Let the person say, and the model store, each quote."""
     model.answer(list(calls))
     formed = await former.form(seen, words(*[content["evidence"] for _, content in calls], ts=1))
@@ -84,7 +84,7 @@ async def know(former: Former, model: ScriptedModel, seen: View, *calls: Call) -
     return formed
 
 
-def reasons(formed: Formed) -> list[str]:
+def reasons(formed: FormationResult) -> list[str]:
     """Return why proposals were refused."""
     return [one.reason for one in formed.refused]
 
@@ -235,7 +235,7 @@ async def test_ok_thanks_writes_nothing(
     """With memories known the model may still do nothing: no tool is forced."""
     await know(former, model, ALICE_DM, RAMEN)
     formed = await former.form(ALICE_DM, words("ok thanks"))
-    assert formed == Formed(changes=(), refused=())
+    assert formed == FormationResult(changes=(), refused=())
     assert model.requests[-1]["tool_choice"] == "auto"
     assert len(await rows(database)) == 1
 
@@ -374,9 +374,9 @@ async def test_a_model_that_cannot_be_made_loses_nothing(
         model_embedder,
         lambda: memory_model(model="nobody:mine", api_key="none", base_url=None),
     )
-    formed: list[Formed] = []
+    formed: list[FormationResult] = []
 
-    async def in_commit(connection: AsyncConnection[DictRow], done: Formed) -> None:
+    async def in_commit(connection: AsyncConnection[DictRow], done: FormationResult) -> None:
         formed.append(done)
 
     with pytest.raises(ValueError, match="nobody"):
@@ -525,8 +525,10 @@ async def test_the_last_words_of_a_message_count(
 ) -> None:
     """Channel, ts and permalink of a source are those of the words that hold the quote."""
     said = [
-        Words(text="こんにちは", channel="C9", ts="1.1", permalink="https://s/1"),
-        Words(text="そばが好きです", channel="C9", ts="2.2", permalink="https://s/2", kind="tool"),
+        PersonMessage(text="こんにちは", channel="C9", ts="1.1", permalink="https://s/1"),
+        PersonMessage(
+            text="そばが好きです", channel="C9", ts="2.2", permalink="https://s/2", kind="tool"
+        ),
     ]
     model.answer([food("そば", 80, "そばが好きです")])
     await former.form(ALICE_DM, said)
@@ -659,7 +661,7 @@ async def test_in_commit_shares_the_transaction(
     """What `in_commit` raises undoes the memories; what it sees includes them."""
     seen = []
 
-    async def fail(connection: AsyncConnection[DictRow], formed: Formed) -> None:
+    async def fail(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
         seen.append(await (await connection.execute("SELECT key FROM store")).fetchall())
         entered = await connection.execute("SELECT id FROM memory_changes")
         assert [row["id"] for row in await entered.fetchall()] == [c.id for c in formed.changes]
@@ -679,11 +681,11 @@ async def test_in_commit_runs_without_memories(
     """`in_commit` runs once also when there is nothing to write; no words, no model call."""
     ran = []
 
-    async def note(connection: AsyncConnection[DictRow], _: Formed) -> None:
+    async def note(connection: AsyncConnection[DictRow], _: FormationResult) -> None:
         cursor = await connection.execute("SELECT current_setting('kioku.person') AS person")
         ran.append(await cursor.fetchone())
 
-    assert await former.form(ALICE_DM, words(*said), in_commit=note) == Formed(
+    assert await former.form(ALICE_DM, words(*said), in_commit=note) == FormationResult(
         changes=(), refused=()
     )
     assert ran == [{"person": "T1.U1"}]

@@ -12,10 +12,10 @@ from memory import (
     Embedder,
     Former,
     Person,
+    PersonMessage,
     Pool,
     UserFact,
     Verifier,
-    Words,
     answer_question,
     checked_schemas,
     history,
@@ -48,7 +48,7 @@ def stand_in_former(pool: Pool, embedder: Embedder, stand_in: Server) -> Former:
 
 async def tell(former: Former, person: Person, *texts: str) -> tuple[str, ...]:
     """Let a person say something in a DM; return why proposals were refused."""
-    words = [Words(text=text, channel="D1", ts=f"{i}.1") for i, text in enumerate(texts)]
+    words = [PersonMessage(text=text, channel="D1", ts=f"{i}.1") for i, text in enumerate(texts)]
     formed = await former.form(view(person.namespace(DM)), words)
     return tuple(one.reason for one in formed.refused)
 
@@ -184,7 +184,7 @@ async def test_what_the_words_leave_open(
 ) -> None:
     """Another home without a word of moving is a question; a yes replaces, the ledger keeps it."""
     await tell(stand_in_former, ALICE, first)
-    words = [Words(text=then, channel="D1", ts="9.1")]
+    words = [PersonMessage(text=then, channel="D1", ts="9.1")]
     formed = await stand_in_former.form(view(ALICE.namespace(DM)), words)
     assert (formed.changes, [q.kind for q in formed.questions]) == ((), ["replace"])
     [old] = await list_memories(pool, ALICE)
@@ -219,7 +219,7 @@ async def test_an_operators_own_kind(pool: Pool, embedder: Embedder, model: Scri
             ("Pet", {"name": "Rex", "animal": "dog", "evidence": "I have a dog called Rex"}),
         ]
     )
-    words = [Words(text="I have a cat called Mochi", channel="D1", ts="1.1")]
+    words = [PersonMessage(text="I have a cat called Mochi", channel="D1", ts="1.1")]
     formed = await former.form(view(ALICE.namespace(DM)), words)
     assert [(c.kind, c.after) for c in formed.changes] == [
         ("Pet", {"name": "Mochi", "animal": "cat"})

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.slack.text import typed
 from memory import Former
-from memory.formation.evidence import Words
+from memory.formation.evidence import PersonMessage
 from memory.model.namespace import DM, PUBLIC, Person, view
 from tests.integration.scripted_model import Call, ScriptedModel, Shown
 from tests.integration.test_formation import patch, reasons, remove, rows
@@ -82,7 +82,9 @@ async def test_evidence_is_always_what_the_person_typed(
         own = chance.sample(SENTENCES, chance.randint(1, 3))
         lines = [*own, *chance.sample(HIDDEN, chance.randint(0, 2))]
         chance.shuffle(lines)
-        words = Words(text=typed("\n".join(lines)), channel=f"D{turn}", ts=f"{turn + 1}.0001")
+        words = PersonMessage(
+            text=typed("\n".join(lines)), channel=f"D{turn}", ts=f"{turn + 1}.0001"
+        )
         said[words.channel] = (person.namespace(audience).prefix, words.text)
         model.answer(lambda shown, own=own: proposals(chance, own, shown))  # type: ignore[misc]
         formed = await former.form(view(person.namespace(audience)), [words])

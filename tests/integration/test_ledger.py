@@ -19,17 +19,16 @@ from memory import (
     ChangedSince,
     ChangeGone,
     Embedder,
-    Formed,
+    FormationResult,
     InvalidContent,
     Namespace,
     Person,
+    PersonMessage,
     Pool,
     Undo,
     View,
-    Words,
     add_memory,
     answer_question,
-    bring_back,
     edit_memory,
     expire_due,
     forget,
@@ -42,6 +41,7 @@ from memory import (
     source_deleted,
     source_edited,
     undo_change,
+    undo_forget,
     view,
 )
 from memory.formation.evidence import TypedMessage
@@ -91,10 +91,10 @@ class Desk:
         key: str = "new",
         seen: View | None = None,
         at: Namespace | None = None,
-    ) -> Formed:
+    ) -> FormationResult:
         """Let a model write `content` (None: remove) because of `text`."""
         seen = seen or view(OWN)
-        said = [TypedMessage(Words(text=text, channel="D1", ts=ts))]
+        said = [TypedMessage(PersonMessage(text=text, channel="D1", ts=ts))]
         store = await UserStore.load(
             self.pool, self.embedder, seen, said, schemas=[UserFoodPreference, UserFact]
         )
@@ -252,7 +252,7 @@ async def test_forgetting_takes_the_ledger_along(desk: Desk) -> None:
     with pytest.raises(ChangeGone):
         await desk.undo(liked.id)
     assert isinstance(forgotten.undo, Undo)
-    await bring_back(desk.pool, ALICE, forgotten.undo)
+    await undo_forget(desk.pool, ALICE, forgotten.undo)
     assert desk.printed() == before
 
 
@@ -267,7 +267,7 @@ async def test_what_the_ledger_alone_knows_can_be_forgotten(desk: Desk) -> None:
     receipts = desk.rows("SELECT ts FROM forgotten_sources ORDER BY ts")
     assert [r["ts"] for r in receipts] == ["1.0"]
     assert forgotten.undo is not None
-    await bring_back(desk.pool, ALICE, forgotten.undo)
+    await undo_forget(desk.pool, ALICE, forgotten.undo)
     assert desk.printed() == before
 
 
@@ -354,7 +354,7 @@ async def test_said_twice_is_one_memory(desk: Desk) -> None:
     assert [(c.action, c.key) for c in again.changes] == [("confirmed", liked.key)]
     before = desk.printed()
     twice = await desk.say("I love ramen", ts="2.0", content=food("ramen"))
-    assert twice == Formed(changes=(), refused=())
+    assert twice == FormationResult(changes=(), refused=())
     assert desk.printed() == before
     [memory] = await list_memories(desk.pool, ALICE)
     assert [place[1] for place in memory.places] == ["1.0", "2.0"]
@@ -364,7 +364,7 @@ async def test_an_edit_and_a_run_at_the_same_moment(desk: Desk) -> None:
     """What the person edits during a run stays; what the run found is stored or asked."""
     liked = await desk.like("ramen")
     [shown] = await list_memories(desk.pool, ALICE)
-    said = [TypedMessage(Words(text="I love ramen with miso", channel="D1", ts="2.0"))]
+    said = [TypedMessage(PersonMessage(text="I love ramen with miso", channel="D1", ts="2.0"))]
     store = await UserStore.load(
         desk.pool, desk.embedder, view(OWN), said, schemas=[UserFoodPreference]
     )
@@ -486,7 +486,7 @@ async def test_a_question_goes_with_the_narrower_memory_it_quotes(desk: Desk) ->
     forgotten = await forget(desk.pool, ALICE, [change.reference])
     assert "duck" not in str(desk.printed())
     assert forgotten.undo is not None
-    await bring_back(desk.pool, ALICE, forgotten.undo)
+    await undo_forget(desk.pool, ALICE, forgotten.undo)
     assert desk.printed() == before
 
 
@@ -502,7 +502,7 @@ async def test_what_only_hides_goes_with_what_it_hides(desk: Desk) -> None:
     assert [m.reference for m in forgotten.memories] == [memory.reference]
     assert desk.printed("store") == {"store": []}
     assert forgotten.undo is not None
-    await bring_back(desk.pool, ALICE, forgotten.undo)
+    await undo_forget(desk.pool, ALICE, forgotten.undo)
     assert desk.printed() == before
 
 
@@ -545,7 +545,7 @@ async def test_the_same_under_an_earlier_key_is_forgotten_too(desk: Desk) -> Non
     forgotten = await forget(desk.pool, ALICE, [again.reference])
     assert "ramen" not in str(desk.printed())
     assert forgotten.undo is not None
-    await bring_back(desk.pool, ALICE, forgotten.undo)
+    await undo_forget(desk.pool, ALICE, forgotten.undo)
     assert desk.printed() == before
 
 
@@ -563,7 +563,7 @@ async def test_an_edited_message_keeps_what_it_still_says(desk: Desk) -> None:
     """Of an edited message only what it no longer says is taken out."""
     liked = await desk.like("ramen")
     await desk.like("soba")
-    words = Words(text="I love ramen. And green tea.", channel="D1", ts="1.0")
+    words = PersonMessage(text="I love ramen. And green tea.", channel="D1", ts="1.0")
     changes = await source_edited(desk.pool, desk.embedder, ALICE, words)
     assert [(c.action, c.actor) for c in await history(desk.pool, ALICE, limit=1)] == [
         ("removed", "source")

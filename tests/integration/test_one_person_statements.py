@@ -17,7 +17,6 @@ from memory import (
     Memory,
     Person,
     Pool,
-    bring_back,
     create_pool,
     edit_memory,
     erase,
@@ -29,6 +28,7 @@ from memory import (
     memory_page,
     move_memory,
     undo_change,
+    undo_forget,
 )
 from tests.conftest import login_of
 from tests.integration.house import House
@@ -128,7 +128,7 @@ async def everything(house: House, suffix: str) -> str:
     await history(house.pool, person)
     gone = await forget(house.pool, person, [moved.reference])
     assert gone.undo is not None
-    await bring_back(house.pool, person, gone.undo)
+    await undo_forget(house.pool, person, gone.undo)
     kept = json.dumps(
         {"format": "kioku-export", "version": 1, **await export_memories(house.pool, person)}
     )

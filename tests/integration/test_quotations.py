@@ -13,11 +13,11 @@ from memory import (
     Person,
     Pool,
     add_memory,
-    bring_back,
     edit_memory,
     forget,
     history,
     undo_change,
+    undo_forget,
 )
 
 ANN = Person("T1", "U1")
@@ -72,7 +72,7 @@ async def test_undo_brings_the_quotes_back(pool: Pool, database: str, ramen: str
     before = printed(database)
     forgotten = await forget(pool, ANN, [ramen])
     assert forgotten.undo is not None
-    await bring_back(pool, ANN, forgotten.undo)
+    await undo_forget(pool, ANN, forgotten.undo)
     assert printed(database) == before
 
 

@@ -13,12 +13,12 @@ from psycopg.rows import dict_row
 
 from memory import (
     DM,
-    AlreadyUnderWay,
     Embedder,
     EmbeddingSpace,
     EmbeddingsUnavailable,
     Person,
     Pool,
+    ReembeddingRunning,
     add_memory,
     check_database,
     forget,
@@ -167,7 +167,7 @@ async def test_one_at_a_time(
     refused: list[bool] = []
 
     async def begin() -> None:
-        with pytest.raises(AlreadyUnderWay):
+        with pytest.raises(ReembeddingRunning):
             await reembed(database, second, progress=silent)
         refused.append(True)
 

@@ -22,13 +22,12 @@ from bot.queue.queue import Queue
 from memory import (
     DM,
     Embedder,
+    PersonMessage,
     Pool,
-    Words,
     add_memory,
-    bring_back,
     create_pool,
-    end_old,
     expire_due,
+    expire_unconfirmed,
     forget,
     history,
     import_memories,
@@ -36,6 +35,7 @@ from memory import (
     person_transaction,
     source_deleted,
     undo_changes,
+    undo_forget,
 )
 from memory.model.namespace import Person
 from tests.integration.counted import count_statements, counted
@@ -144,7 +144,7 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
     assert count(database, shown) == MEMORIES
     assert done.undo is not None
     with counted() as sent:
-        back = await bring_back(pool, ANN, done.undo, put_back=put_back)
+        back = await undo_forget(pool, ANN, done.undo, put_back=put_back)
         assert len(sent) <= MOST, sent
     assert len(back) == MEMORIES
     assert printed(database) == before
@@ -165,7 +165,7 @@ async def test_what_is_forgotten_by_name_is_set_based(pool: Pool, database: str)
         assert len(done.memories) == len(references)
         assert done.undo is not None
         with counted() as sent:
-            await bring_back(pool, ANN, done.undo, put_back=put_back)
+            await undo_forget(pool, ANN, done.undo, put_back=put_back)
             counts.append((forgetting, len(sent)))
         assert printed(database) == before
     assert counts[0] == counts[1]
@@ -191,7 +191,7 @@ async def test_retention_is_set_based(pool: Pool, database: str) -> None:
         owner.execute("UPDATE store SET updated_at = now() - interval '40 days'")
     with counted() as sent:
         async with person_transaction(pool, ANN) as connection:
-            ended = await end_old(connection, ANN, 30)
+            ended = await expire_unconfirmed(connection, ANN, 30)
         assert len(sent) <= MOST, sent
     assert len(ended) == 1_000
     entries = await history(pool, ANN, limit=2_000)
@@ -241,7 +241,7 @@ async def test_a_deleted_message_is_set_based(pool: Pool, embedder: Embedder) ->
     counts = []
     own = ANN.namespace(DM)
     for size in (1, 30):
-        said = Words(text="a list", channel="D1", ts=f"17636000{size:02d}.000100")
+        said = PersonMessage(text="a list", channel="D1", ts=f"17636000{size:02d}.000100")
         for number in range(size):
             source = {"kind": "message", "channel": said.channel, "ts": said.ts, "evidence": "a"}
             fact = {"fact": f"I own book number {number}"}

@@ -25,9 +25,9 @@ from memory import (
     MemoryTools,
     Namespace,
     Person,
+    PersonMessage,
     Pool,
     Verifier,
-    Words,
     memory_model,
     open_questions,
     view,
@@ -65,7 +65,7 @@ class Desk:
         off: bool = False,
     ) -> MemoryTools:
         """Return the tools for a message; the scripted model gives the verdicts."""
-        words = Words(text=text, channel="D1", ts="100.000100", kind="tool")
+        words = PersonMessage(text=text, channel="D1", ts="100.000100", kind="tool")
         verifier = Verifier(
             lambda: memory_model(model="scripted", api_key="none", base_url=self.model.base_url)
         )

@@ -13,8 +13,8 @@ from psycopg.types.json import Jsonb
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.evidence import TypedMessage, Words
-from memory.formation.user_store import NEIGHBOURS, Formed, UserStore
+from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.user_store import NEIGHBOURS, FormationResult, UserStore
 from memory.model.errors import EmbeddingsUnavailable, InvalidNamespace
 from memory.model.namespace import DM, PUBLIC, Namespace, Person, View, view
 from memory.model.schemas import UserFoodPreference, UserTechInterest, declare
@@ -38,7 +38,8 @@ SCHEMAS = declare([UserFoodPreference, UserTechInterest, Pastime])
 def said(*messages: str) -> list[TypedMessage]:
     """Read messages of one person."""
     return [
-        TypedMessage(Words(text=text, channel="D1", ts=str(i))) for i, text in enumerate(messages)
+        TypedMessage(PersonMessage(text=text, channel="D1", ts=str(i)))
+        for i, text in enumerate(messages)
     ]
 
 
@@ -77,7 +78,7 @@ def quoted(value: dict[str, Any], evidence: str) -> dict[str, Any]:
     return {"kind": value["kind"], "content": {**value["content"], "evidence": evidence}}
 
 
-def reasons(formed: Formed) -> list[str]:
+def reasons(formed: FormationResult) -> list[str]:
     """Return why proposals were refused."""
     return [one.reason for one in formed.refused]
 
@@ -93,7 +94,7 @@ class Room:
             self.pool, self.embedder, seen or view(OWN), said(*messages), schemas=SCHEMAS
         )
 
-    async def commit(self, store: UserStore) -> Formed:
+    async def commit(self, store: UserStore) -> FormationResult:
         await store.judge(None)
         return await store.commit(at=NOON)
 
@@ -133,7 +134,7 @@ async def test_writes_wait(room: Room) -> None:
     await store.aput(OWN.parts, "new", quoted(food("soba"), "I love soba"))
     assert stored(room.database) == {}
     store.discard()
-    assert await room.commit(store) == Formed(changes=(), refused=())
+    assert await room.commit(store) == FormationResult(changes=(), refused=())
     assert stored(room.database) == {}
 
 
@@ -219,7 +220,7 @@ async def test_added_and_taken_back_in_one_run(room: Room) -> None:
     store = await room.load("I love soba", "no, I hate soba")
     await store.aput(OWN.parts, "new", quoted(food("soba"), "I love soba"))
     await store.aput(OWN.parts, "newer", quoted(food("soba", 0), "I hate soba"))
-    assert await room.commit(store) == Formed(changes=(), refused=())
+    assert await room.commit(store) == FormationResult(changes=(), refused=())
     assert stored(room.database) == {}
 
 

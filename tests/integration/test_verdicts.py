@@ -16,8 +16,8 @@ from langchain_core.language_models import BaseChatModel
 from memory import Former, Verifier, answer_question, memory_model
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
-from memory.formation.evidence import Words
-from memory.formation.user_store import Formed
+from memory.formation.evidence import PersonMessage
+from memory.formation.user_store import FormationResult
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, Person, view
 from memory.postgres.database import Pool
@@ -37,10 +37,10 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 FRIDAY = datetime(2027, 1, 15, 3, tzinfo=UTC)  # noon in Tokyo
 
 
-def typed(*texts: str, at: datetime = FRIDAY, reply_to: str | None = None) -> list[Words]:
+def typed(*texts: str, at: datetime = FRIDAY, reply_to: str | None = None) -> list[PersonMessage]:
     """Return messages of one DM, a second apart, by somebody in Tokyo."""
     return [
-        Words(
+        PersonMessage(
             text=text,
             channel="D1",
             ts=f"{(at + timedelta(seconds=i)).timestamp():.6f}",
@@ -507,9 +507,11 @@ async def test_malformed_is_asked_once_more(
     for nonsense in ("", "{", '{"verdicts": 3}', "[" * 5000):
         model.answer([fact("I play go", "I play go")])
         model.verdicts += [nonsense, nonsense]
-        ran: list[Formed] = []
+        ran: list[FormationResult] = []
 
-        async def note(_: object, formed: Formed, ran: list[Formed] = ran) -> None:
+        async def note(
+            _: object, formed: FormationResult, ran: list[FormationResult] = ran
+        ) -> None:
             ran.append(formed)
 
         formed = await former.form(ALICE_DM, typed("I play go"), in_commit=note)
@@ -602,7 +604,7 @@ async def test_without_a_verifier_the_evidence_rule_decides_alone(
 
 
 async def test_tokens_of_verdicts_are_counted(former: Former, model: ScriptedModel) -> None:
-    """What the model says it used is in `Formed.tokens`, the verdict's with it."""
+    """What the model says it used is in `FormationResult.tokens`, the verdict's with it."""
     model.usage = 100
     model.answer([fact("I play chess", "I play chess")])
     formed = await former.form(ALICE_DM, typed("I play chess"))

@@ -17,7 +17,7 @@ from memory import (
     Person,
     Pool,
     create_pool,
-    execute_alone,
+    execute_statement,
     list_memories,
     person_transaction,
     transaction,
@@ -418,7 +418,7 @@ async def lose_the_connection(pool: Pool) -> None:
 
 async def one_statement(pool: Pool) -> None:
     """Execute one statement alone, which needs the application's role."""
-    rows = await execute_alone(
+    rows = await execute_statement(
         pool, "SELECT current_user AS name, count(*) AS n FROM store", {}, wait=5
     )
     assert rows == [{"name": "kioku_app", "n": 0}]
@@ -427,7 +427,7 @@ async def one_statement(pool: Pool) -> None:
 async def fail_in_one_statement(pool: Pool) -> None:
     """Fail in a statement that is executed alone."""
     with suppress(psycopg.errors.DivisionByZero):
-        await execute_alone(pool, "SELECT 1/%(zero)s", {"zero": 0}, wait=5)
+        await execute_statement(pool, "SELECT 1/%(zero)s", {"zero": 0}, wait=5)
 
 
 WAYS_OUT = (

@@ -13,10 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.slack.text import typed
-from memory.formation.evidence import TypedMessage, Words, find_evidence, links_not_typed, whole
+from memory.formation.evidence import (
+    PersonMessage,
+    TypedMessage,
+    find_evidence,
+    links_not_typed,
+    whole,
+)
 from memory.model.namespace import DM, Person
 from memory.model.text import letters
-from memory.store.memories import Memory, Names
+from memory.store.memories import Memory, SubjectTerms
 
 QUOTES: dict[str, list[dict[str, str]]] = tomllib.loads(
     (Path(__file__).parent.parent / "data" / "mangled_quotes.toml").read_text("utf-8")
@@ -40,7 +46,7 @@ SCRIPTS = {
 
 def message(text: str, ts: str = "1.0") -> TypedMessage:
     """Return a message as formation reads it."""
-    return TypedMessage(Words(text=text, channel="D1", ts=ts))
+    return TypedMessage(PersonMessage(text=text, channel="D1", ts=ts))
 
 
 @st.composite
@@ -297,4 +303,4 @@ def test_what_repeats_something_forgotten(about: str, text: str, named: bool) ->
         created_at=now,
         updated_at=now,
     )
-    assert Names([memory]).found_in(text) == named
+    assert SubjectTerms([memory]).found_in(text) == named

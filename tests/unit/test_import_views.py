@@ -9,7 +9,7 @@ import pytest
 
 from bot.locale import LANGUAGES, Language
 from bot.views.transfer import Entered, import_page, import_preview, shown_instructions
-from memory import Person, Plan, Planned
+from memory import ImportPlan, Person, PlannedMemory
 from memory.store.documents import Imported
 from memory.store.rows import Row
 from playground.blocks import view_errors
@@ -19,7 +19,7 @@ VIEW_BYTES = 250_000
 NAMESPACE = Person("T1", "U1").namespace("dm")
 
 
-def update(kind: str, field: str, now: str, then: str) -> Planned:
+def update(kind: str, field: str, now: str, then: str) -> PlannedMemory:
     """Return a change of one memory by an import."""
     value = {"kind": kind, "content": {field: then}}
     when = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ def update(kind: str, field: str, now: str, then: str) -> Planned:
         created_at=when,
         updated_at=when,
     )
-    return Planned(
+    return PlannedMemory(
         fate="updated", memory=Imported(namespace=NAMESPACE, key=then, value=value), now=row
     )
 
@@ -43,7 +43,7 @@ def test_a_file_of_long_japanese_texts_fits(language: Language) -> None:
         update("UserInstruction", "instruction", "長" * 2_000, f"{n:02}" + "短" * 998)
         for n in range(45)
     ]
-    plan = Plan(planned=(*facts, *wishes))
+    plan = ImportPlan(planned=(*facts, *wishes))
     preview = import_preview(language, plan, Entered(text="", file="F1", block=""), "digest")
     for view in (preview, import_page(language, plan, 1, "F1")):
         assert len(json.dumps(view)) < VIEW_BYTES

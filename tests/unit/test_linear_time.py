@@ -20,7 +20,7 @@ from bot.delivery.splitting import break_point, open_table, split_markdown
 from bot.pipeline.addresses import links_in
 from bot.pipeline.links import Links
 from bot.pipeline.prompt import shortened
-from memory.formation.evidence import TypedMessage, Words, find_evidence, links_not_typed
+from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 
 Pattern: TypeAlias = "re.Pattern[str] | regex.Pattern[str]"
 TextFunction: TypeAlias = Callable[[str], object]
@@ -251,7 +251,9 @@ def functions() -> dict[str, TextFunction]:
         if not name.startswith("_")
         if inspect.isfunction(value) and value.__module__ == module.__name__ and of_text(value)
     }
-    other = TypedMessage(Words(text="I like https://a.example/x and tea.", channel="D1", ts="1.0"))
+    other = TypedMessage(
+        PersonMessage(text="I like https://a.example/x and tea.", channel="D1", ts="1.0")
+    )
     found |= {
         "Links.feed": lambda text: (one := Links()).feed(text) + one.settle(),
         "Links.feed, in pieces": in_pieces,
@@ -278,7 +280,7 @@ def in_pieces(text: str) -> str:
 
 def typed_message(text: str) -> TypedMessage:
     """Return a text as a message that formation reads."""
-    return TypedMessage(Words(text=text, channel="D1", ts="1.0"))
+    return TypedMessage(PersonMessage(text=text, channel="D1", ts="1.0"))
 
 
 PATTERNS, FUNCTIONS = patterns(), functions()

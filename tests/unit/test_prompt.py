@@ -19,7 +19,7 @@ from bot.pipeline.prompt import compose, estimated_tokens, framed, shortened, su
 from bot.pipeline.responses.web_search import DEFINITION
 from bot.pipeline.tools.controls import ControlTools
 from bot.slack.messages import Message
-from memory import DM, Memory, MemoryTools, Person, Words, view
+from memory import DM, Memory, MemoryTools, Person, PersonMessage, view
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 JSON = st.recursive(
@@ -182,7 +182,7 @@ def test_a_plain_message_is_small() -> None:
         message,
         nothing,
     )
-    words = Words(text=message.text, channel="D1", ts="1.0", kind="tool")
+    words = PersonMessage(text=message.text, channel="D1", ts="1.0", kind="tool")
     memories = MemoryTools(nothing, nothing, view(message.person.namespace(DM)), words)
     tools = [DEFINITION, *memories.definitions(), *controls.definitions()]
     assert [tool["name"] for tool in tools] == [

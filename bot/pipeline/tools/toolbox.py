@@ -30,13 +30,13 @@ from memory import (
     MemoryOff,
     MemoryTools,
     Person,
+    PersonMessage,
     Pool,
-    Refused,
+    RefusedProposal,
     Removed,
     UserFact,
     Verifier,
     View,
-    Words,
     read_arguments,
     redact_json,
 )
@@ -102,7 +102,7 @@ class Toolbox:
         return [question.id for question in self._memory.questions]
 
     @property
-    def refused(self) -> tuple[Refused, ...]:
+    def refused(self) -> tuple[RefusedProposal, ...]:
         """The refused proposals that the person had asked to remember."""
         return self._memory.refused
 
@@ -114,7 +114,7 @@ class Toolbox:
             works.append(partial(self._own.proposed, memories=self._memory.to_forget))
         return [*works, *self._controls.shown]
 
-    def _refusal(self, refused: Refused) -> Work:
+    def _refusal(self, refused: RefusedProposal) -> Work:
         async def shown(person: Person, language: Language) -> Payload:
             del person
             return refusal_payload(
@@ -189,7 +189,7 @@ def open_tools(
             if not await controls.permits(connection, message):
                 raise MemoryOff("The person has switched memory off meanwhile.")
 
-        said = Words(
+        said = PersonMessage(
             text=words,
             channel=message.channel_id,
             ts=message.ts,

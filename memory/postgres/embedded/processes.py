@@ -1,6 +1,6 @@
-"""PostgreSQL's processes: those started here and those an earlier run left behind.
+"""PostgreSQL's processes: those of this run and orphans of an earlier run.
 
-psutil comes with the ``embedded`` extra alone, so it is imported where it is used.
+psutil is a dependency of the ``embedded`` extra only, so it is imported where it is used.
 """
 
 import contextlib
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     Server: TypeAlias = "subprocess.Popen[bytes] | psutil.Process"
 
-POLL = 0.005  # seconds between two looks
+POLL = 0.005  # seconds
 
 
 def left_behind(cluster: Path) -> "list[psutil.Process]":
-    """Return the live PostgreSQL processes that work in the cluster's folder, oldest first."""
+    """Return the running PostgreSQL processes of the cluster's folder, oldest first."""
     import psutil
 
     found = []
@@ -29,18 +29,18 @@ def left_behind(cluster: Path) -> "list[psutil.Process]":
             if process.name().startswith("postgres") and _works_in(process, cluster):
                 found.append((process.create_time(), process.pid, process))
         except (psutil.Error, OSError):
-            continue  # it has just ended, or belongs to somebody else
+            continue  # it has just ended or belongs to another user
     return [process for _, _, process in sorted(found)]
 
 
 def _works_in(process: "psutil.Process", folder: Path) -> bool:
-    # The link names the folder itself, even where another one has taken over its path.
+    # The link identifies the folder itself, even if its path now leads to another folder.
     link = f"/proc/{process.pid}/cwd"
     return os.path.samefile(link if os.path.isdir("/proc/self") else process.cwd(), folder)
 
 
 def attach(pid: int, cluster: Path) -> "psutil.Process | None":
-    """Return a handle on the process if it works in the cluster's folder, else None."""
+    """Return the process if its working directory is the cluster's folder, else None."""
     import psutil
 
     try:
@@ -51,7 +51,7 @@ def attach(pid: int, cluster: Path) -> "psutil.Process | None":
 
 
 def ended(server: "Server") -> bool:
-    """Whether the process is gone (a zombie that nobody collects counts as gone)."""
+    """Return whether the process has ended (an unreaped zombie counts as ended)."""
     if isinstance(server, subprocess.Popen):
         return server.poll() is not None
     import psutil
@@ -63,7 +63,7 @@ def ended(server: "Server") -> bool:
 
 
 def end(server: "Server", *steps: tuple[signal.Signals, float]) -> bool:
-    """Send each signal in turn until the process is gone, waiting so many seconds after each."""
+    """Send each signal in turn, with a wait in seconds after each, until the process has ended."""
     for number, patience in steps:
         if ended(server):
             return True

@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 from memory.postgres.embedded.account import Account, choose_account
 from memory.postgres.embedded.binaries import MAJOR_VERSION, find_binaries
 from memory.postgres.embedded.configuration import LOGIN, SUPERUSER, initdb_options, server_options
-from memory.postgres.embedded.failure import EmbeddedPostgresError
+from memory.postgres.embedded.errors import EmbeddedPostgresError
 from memory.postgres.embedded.locks import FileLock
 from memory.postgres.embedded.processes import POLL, attach, end, ended, left_behind
 from memory.postgres.embedded.sockets import PORT, SOCKET_NAME, make_socket_folder, socket_folder
@@ -24,20 +24,20 @@ from memory.postgres.embedded.sockets import PORT, SOCKET_NAME, make_socket_fold
 if TYPE_CHECKING:
     from memory.postgres.embedded.processes import Server
 
-START_LIMIT = 300.0  # seconds: recovery after a power cut may read much WAL
-LEFTOVER_PATIENCE = 3.0  # seconds until a server of an earlier run that does not answer is stopped
+START_LIMIT = 300.0  # seconds; recovery after a power failure may read a lot of WAL
+LEFTOVER_PATIENCE = 3.0  # seconds until an unresponsive server of an earlier run is stopped
 LEFTOVER_LIMIT = 60.0
 STOP_LIMIT = 60.0
-LOG_LIMIT = 5_000_000  # bytes; a larger log starts anew
+LOG_LIMIT = 5_000_000  # bytes; a larger log is truncated at start
 
-_COMPLAINT = re.compile(r"(?:FATAL|PANIC|error): +(.+)")
+_ERROR_LINE = re.compile(r"(?:FATAL|PANIC|error): +(.+)")
 
 
 class EmbeddedPostgres:
     """PostgreSQL 18 with pgvector below one data directory, run by this process.
 
     The cluster is ``<data_dir>/pg``, its log ``<data_dir>/postgres.log``. It listens on a
-    socket in a private folder only. A file lock makes sure that one process at a time runs it.
+    socket in a private folder only. A file lock ensures that one process at a time runs it.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -46,7 +46,7 @@ class EmbeddedPostgres:
         self._log = self._data_dir / "postgres.log"
         self._socket = socket_folder(self._data_dir)
         self._run_lock = FileLock(self._data_dir / "kioku.lock")
-        # Inherited by initdb and PostgreSQL: while it is taken, some of their processes live.
+        # Inherited by initdb and PostgreSQL: it is held while any of their processes runs.
         self._children_lock = FileLock(self._data_dir / "postgres.lock")
         self._starter: int | None = None
         self._server: Server | None = None
@@ -58,20 +58,20 @@ class EmbeddedPostgres:
         return None if self._server is None or ended(self._server) else self._server.pid
 
     def dsn(self, database: str = "postgres") -> str:
-        """Return the libpq connection string of a database's owner; the same in every run."""
+        """Return the libpq connection string of the database's owner; it is stable across runs."""
         return make_conninfo(host=str(self._socket), port=PORT, user=SUPERUSER, dbname=database)
 
     def login_dsn(self, database: str = "postgres") -> str:
-        """Return the connection string of the user that serves: it owns nothing."""
+        """Return the connection string of the serving login, which owns nothing."""
         return make_conninfo(self.dsn(database), user=LOGIN)
 
     def start(self) -> None:
-        """Return with the server answering; the first start makes the cluster.
+        """Start the server and wait until it answers; the first start creates the cluster.
 
-        A server that an earlier, killed run left behind is taken over.
+        A server that an earlier, killed run left running is reused.
 
         Raises:
-            EmbeddedPostgresError: it cannot run here; the message says why and what to do.
+            EmbeddedPostgresError: the server cannot start; the message says why and what to do.
         """
         if self.pid is not None:
             return
@@ -91,12 +91,12 @@ class EmbeddedPostgres:
             raise
 
     def stop(self, *, immediate: bool = False) -> None:
-        """Stop the server, wait until it is gone, and let others start it.
+        """Stop the server, wait until it has ended, and release the lock.
 
         Args:
-            immediate: without a checkpoint, so that the next start recovers from the WAL.
+            immediate: stop without a checkpoint; the next start recovers from the WAL.
 
-        Does nothing in a process that did not start it (a fork, say).
+        Does nothing in a process that did not start it, such as a fork.
         """
         if self._starter == os.getpid():
             self._end_server(immediate)
@@ -120,7 +120,7 @@ class EmbeddedPostgres:
             return True
 
     def ensure_login(self) -> None:
-        """Create the user that serves if it is missing; `memory.migrate` grants it its rights."""
+        """Create the serving login if it is missing; `memory.migrate` grants its rights."""
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
             found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [LOGIN])
             if found.rowcount == 0:
@@ -162,7 +162,7 @@ class EmbeddedPostgres:
             self._make_cluster(binaries, account)
         self._check_version()
         make_socket_folder(self._socket, account.owner)
-        # Nothing here is alive: what a killed run left would mislead PostgreSQL.
+        # No process is left: files of a killed run would mislead PostgreSQL.
         for stale in (
             self._cluster / "postmaster.pid",
             self._socket / SOCKET_NAME,
@@ -175,14 +175,14 @@ class EmbeddedPostgres:
         version = (self._cluster / "PG_VERSION").read_text(encoding="ascii").strip()
         if version != MAJOR_VERSION:
             raise EmbeddedPostgresError(
-                f"{self._cluster} was made by PostgreSQL {version} and Kioku brings "
+                f"{self._cluster} was created by PostgreSQL {version} and Kioku contains "
                 f"{MAJOR_VERSION}: move that folder away, or set DATABASE_URL."
             )
 
     def _take_over(self) -> "Server | None":
-        """Return the answering server of an earlier run, or None once none of it is alive.
+        """Return the responding server of an earlier run, or None after its processes have ended.
 
-        Leaves the children lock with this process in the second case.
+        In the second case this process holds the children lock.
         """
         begin = time.monotonic()
         asked = False
@@ -210,7 +210,7 @@ class EmbeddedPostgres:
             time.sleep(POLL)
 
     def _answering(self) -> int | None:
-        """Return the process id of the server if it is this cluster's and answers, else None."""
+        """Return the process id of this cluster's server if it responds, else None."""
         try:
             ours = (self._cluster / "postmaster.pid").read_bytes()
             if b"\nready" not in ours:
@@ -221,8 +221,8 @@ class EmbeddedPostgres:
                 ).fetchone()
         except (psycopg.Error, FileNotFoundError):
             return None
-        # The file names the process, its start and its data directory: what answered is the
-        # server of the file we see, under the path we use.
+        # The file has the process id, start time and data directory, so the server that answered
+        # is the one of this file and this path.
         pid, folder = ours.split(b"\n", 1)
         same = row == (ours,) and folder.startswith(os.fsencode(self._cluster) + b"\n")
         return int(pid) if same else None
@@ -230,7 +230,7 @@ class EmbeddedPostgres:
     def _make_cluster(self, binaries: Path, account: Account) -> None:
         new = self._data_dir / "pg.new"
         if new.exists():
-            shutil.rmtree(new)  # a first start that was killed
+            shutil.rmtree(new)  # of a first start that was killed
         new.mkdir(mode=0o700)
         if account.uid is not None and account.gid is not None:
             os.chown(new, account.uid, account.gid)
@@ -241,12 +241,12 @@ class EmbeddedPostgres:
             ).wait()
         if code != 0:
             raise EmbeddedPostgresError(
-                f"PostgreSQL could not make its files ({self._last_words()}): see {self._log}, "
-                "mend what it names, or set DATABASE_URL."
+                f"PostgreSQL could not create its files ({self._last_error()}): see {self._log}, "
+                "fix the cause, or set DATABASE_URL."
             )
         new.rename(self._cluster)
         parent = os.open(self._data_dir, os.O_RDONLY)
-        os.fsync(parent)  # so that a power cut cannot undo the rename
+        os.fsync(parent)  # makes the rename durable
         os.close(parent)
 
     def _launch(self, binaries: Path, account: Account) -> None:
@@ -255,13 +255,13 @@ class EmbeddedPostgres:
             server = self._server = account.popen(
                 command, output=log, inherited=self._children_lock.descriptor
             )
-        self._children_lock.release()  # its own processes alone hold it from here on
+        self._children_lock.release()  # from here on only PostgreSQL's processes hold it
         deadline = time.monotonic() + START_LIMIT
         while self._answering() is None:
             if ended(server) or time.monotonic() > deadline:
                 raise EmbeddedPostgresError(
-                    f"PostgreSQL did not start ({self._last_words()}): see {self._log}, mend "
-                    "what it names, or set DATABASE_URL."
+                    f"PostgreSQL did not start ({self._last_error()}): see {self._log}, fix "
+                    "the cause, or set DATABASE_URL."
                 )
             time.sleep(POLL)
 
@@ -272,8 +272,8 @@ class EmbeddedPostgres:
         self._log_start = log.tell()
         return log
 
-    def _last_words(self) -> str:
-        """Return what the program that was started last said went wrong."""
+    def _last_error(self) -> str:
+        """Return the last error line of the program that was started last."""
         said = self._log.read_bytes()[self._log_start :].decode(errors="replace")
-        complaint = _COMPLAINT.search(said)
+        complaint = _ERROR_LINE.search(said)
         return complaint[1] if complaint else "it did not say why"

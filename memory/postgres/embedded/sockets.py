@@ -7,21 +7,21 @@ import stat
 import tempfile
 from pathlib import Path
 
-from memory.postgres.embedded.failure import EmbeddedPostgresError
+from memory.postgres.embedded.errors import EmbeddedPostgresError
 
 PORT = 5432
 SOCKET_NAME = f".s.PGSQL.{PORT}"
-# sun_path holds 104 bytes on macOS and 108 on Linux, its closing zero included.
+# sun_path has 104 bytes on macOS and 108 on Linux, including the terminating zero.
 _LONGEST = 103
-# libpq splits a host at commas, PostgreSQL its socket folders at commas and quotes.
+# libpq splits a host at commas; PostgreSQL splits its socket folders at commas and quotes.
 _PLAIN = re.compile(r"[A-Za-z0-9/._+-]+")
 
 
 def socket_folder(data_dir: Path) -> Path:
-    """Return the folder of the socket: the same one for the same data directory, always.
+    """Return the folder of the socket, which is always the same for a data directory.
 
-    It lies in the data directory where a socket address can hold that path, else in the
-    temporary folder under a name made of the path's SHA-256.
+    It is in the data directory if that path fits into a socket address, else in the temporary
+    folder under a name derived from the path's SHA-256.
     """
     digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:20]
     inside = data_dir / "socket"
@@ -34,17 +34,17 @@ def socket_folder(data_dir: Path) -> Path:
 
 
 def make_socket_folder(folder: Path, owner: int) -> None:
-    """Make the folder with mode 0700 for ``owner`` (a user id), or check the one there.
+    """Create the folder with mode 0700 for ``owner`` (a user id), or check an existing one.
 
     Raises:
-        EmbeddedPostgresError: something of somebody else is in its place.
-        OSError: it cannot be made.
+        EmbeddedPostgresError: a file or folder of another user has that path.
+        OSError: the folder cannot be created.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (owner, os.geteuid()):
         raise EmbeddedPostgresError(
-            f"The folder {folder} for PostgreSQL's socket belongs to somebody else: remove it, "
+            f"The folder {folder} for PostgreSQL's socket belongs to another user: remove it, "
             "or set TMPDIR to a folder of your own."
         )
     if found.st_uid != owner:
