@@ -27,11 +27,12 @@ test: lint  ## Check style, types and borders, then run every test
 coverage: lint  ## The same, measuring the branches of every process
 	$(BIN)/python -m tests.run --coverage
 
-lint: install  ## ruff, mypy --strict, import-linter
+lint: install  ## ruff, mypy --strict, import-linter, and checks of texts, lists and pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/lint
 
 mutants: install  ## Break one listed line at a time; each break must fail a test
 	$(BIN)/python -m tests.mutants

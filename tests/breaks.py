@@ -3686,7 +3686,7 @@ BREAKS = (
         "      - files:read\n      - files:write\n      - groups:history",
         "      - groups:history",
         "Slack would refuse the manifest, or never ask for the scopes for files.",
-        ("tests/unit/test_manifest_matches_code.py::test_optional_scopes_are_asked_for_too",),
+        ("tests/lint/test_manifest_matches_code.py::test_optional_scopes_are_asked_for_too",),
     ),
     Break(
         "an optional scope that is not in bot",

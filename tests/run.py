@@ -1,5 +1,6 @@
-"""Run every test: ``python -m tests.run``; with ``--coverage`` also measure branches.
+"""Run every test that ``make lint`` does not: ``python -m tests.run``.
 
+With ``--coverage`` it measures branches too.
 Coverage counts every process that a test starts, which takes half as long again. Further arguments
 go to pytest; with any, coverage is shown but not judged, as parts of the suite may be missing. The
 exit code is pytest's, or 2 where pytest passed and the coverage is too low.
@@ -43,7 +44,7 @@ def _pytest(
 ) -> tuple[int, str]:
     """Run pytest, show what it says as it says it, and return its exit code and closing line."""
     closing = "pytest did not finish"
-    command = ["-m", *under, "pytest", "-n", str(WORKERS), *arguments]
+    command = ["-m", *under, "pytest", "-n", str(WORKERS), "--ignore=tests/lint", *arguments]
     with subprocess.Popen(
         [sys.executable, *command],
         cwd=ROOT,

@@ -11,7 +11,7 @@ import pytest
 
 from bot.delivery.status import LOADING
 from bot.locale import LANGUAGES, Language
-from tests.unit.test_locale import TEXTS, sources
+from tests.lint.test_locale import TEXTS, sources
 
 # Where each short text is shown, with Slack's limit of characters. What is not named here stands in
 # sections, notes and messages. Sources: https://docs.slack.dev/reference/block-kit and the pages of

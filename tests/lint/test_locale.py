@@ -1,0 +1,113 @@
+"""The catalogues of both languages say the same, and the code uses each of their texts."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from string import Formatter
+
+from babel.messages.catalog import Message
+
+import bot
+from bot.locale import LANGUAGES, Language
+from bot.locale.compiling import parsed
+
+BOT = Path(bot.__file__).parent
+DEPLOY = BOT.parent / "deploy"
+
+
+def source(language: Language) -> bytes:
+    """Return one language's catalogue as people write it."""
+    return (BOT / f"locale/{language}/LC_MESSAGES/kioku.po").read_bytes()
+
+
+def forms_of(message: Message) -> tuple[str, ...]:
+    """Return a text's plural forms; of one without, itself."""
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+
+
+def key_of(message: Message) -> str:
+    """Return the name of a text, which is also that of its plural."""
+    if isinstance(message.id, str):
+        return message.id
+    [key] = set(message.id)
+    return key
+
+
+TEXTS = {
+    language: {key_of(one): forms_of(one) for one in parsed(source(language)) if one.id}
+    for language in LANGUAGES
+}
+
+
+def placeholders(text: str) -> set[str]:
+    """Return the names a text has filled in."""
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def sources() -> dict[str, ast.Module]:
+    """Return every module that speaks to people, parsed."""
+    paths = [*BOT.rglob("*.py"), *DEPLOY.rglob("*.py")]
+    return {str(path): ast.parse(path.read_text("utf-8")) for path in paths}
+
+
+def test_both_languages_say_the_same_things() -> None:
+    """English and Japanese have the same keys, in the same order, each of them once."""
+    assert list(TEXTS["en"]) == list(TEXTS["ja"])
+    for language in LANGUAGES:
+        keys = re.findall(r'^msgid "(.+)"$', source(language).decode(), re.MULTILINE)
+        assert keys == list(TEXTS[language])
+
+
+def test_both_languages_fill_in_the_same() -> None:
+    """A text has the same placeholders in both languages and each form, and none without a name."""
+    wrong = []
+    for key in TEXTS["en"]:
+        forms = [form for language in LANGUAGES for form in TEXTS[language][key]]
+        names = [placeholders(form) for form in forms]
+        if not all(forms) or "" in names[0] or any(each != names[0] for each in names):
+            wrong.append(key)
+    assert wrong == []
+
+
+def test_plural_forms_count_something() -> None:
+    """A text with plural forms has as many as its language, and says the number."""
+    plural = [key for key, forms in TEXTS["en"].items() if len(forms) > 1]
+    assert len(plural) > 5
+    for key in plural:
+        assert [len(TEXTS[language][key]) for language in ("en", "ja")] == [2, 1]
+        assert "count" in placeholders(TEXTS["en"][key][0])
+
+
+def test_every_key_is_used() -> None:
+    """A module names each text of the catalogues."""
+    named = {
+        node.value
+        for tree in sources().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert set(TEXTS["en"]) - named == set()
+
+
+def test_every_key_that_is_said_exists() -> None:
+    """Each call of say that names its text names one of the catalogues, with its placeholders."""
+    said = 0
+    for path, tree in sources().items():
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say"):
+                continue
+            key = node.args[1]
+            if isinstance(key, ast.Constant):
+                said += 1
+                given = {keyword.arg for keyword in node.keywords}
+                assert placeholders(TEXTS["en"][str(key.value)][0]) == given, (path, key.value)
+    assert said > 20
+
+
+def test_nothing_is_said_by_emoji_alone() -> None:
+    """No text holds an emoji or emoji code: a screen reader misses nothing."""
+    for language in LANGUAGES:
+        for text in (form for forms in TEXTS[language].values() for form in forms):
+            assert not re.search("[\U0001f300-\U0001faff\u2600-\u27bf]|:[a-z_]+:", text)
