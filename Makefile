@@ -3,28 +3,40 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test coverage lint mutants conformance gallery bench profile soak aws-package sbom audit clean
+.PHONY: help install up test test-all coverage lint mutants conformance gallery bench profile soak aws-package sbom audit clean
 
 help:  ## List these verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
-install: $(VENV)/.installed  ## Make .venv with everything, from the hashed lock
+install: $(VENV)/.installed  ## Make .venv with everything, from the hashed locks
 
-$(VENV)/.installed: requirements-dev.lock pyproject.toml
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+FROM_LOCKS := --require-hashes --only-binary :all:
+
+$(VENV)/.app: requirements.lock requirements-local.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Kioku needs Python 3.11 or newer: set PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	-@$(BIN)/python -m tests.browser.setup
+	$(PIP_INSTALL) $(FROM_LOCKS) -r requirements.lock -r requirements-local.lock
+	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-up: install  ## Run Kioku here: real Slack if its tokens are set, else the playground
+$(VENV)/.installed: $(VENV)/.app requirements-dev.lock
+	$(PIP_INSTALL) $(FROM_LOCKS) -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.installed tests/browser/setup.py
+	$(BIN)/python -m tests.browser.setup && touch $@ || true # what is missing fails its tests
+
+up: $(VENV)/.app  ## Run Kioku here: real Slack if its tokens are set, else the playground
 	@exec $(BIN)/kioku up
 
-test: lint  ## Check style, types and borders, then run every test
+test: lint  ## Check style, types, borders and texts, then run the tests but the slow ones
 	$(BIN)/python -m tests.run
 
-coverage: lint  ## The same, measuring the branches of every process
+test-all: $(VENV)/.browser  ## Run the slow tests: browser, deploy, crashes, faults, a short soak
+	$(BIN)/python -m tests.run --slow
+
+coverage: $(VENV)/.browser  ## Run all tests, measuring the branches of every process
 	$(BIN)/python -m tests.run --coverage
 
 lint: install  ## ruff, mypy --strict, import-linter, and checks of texts, lists and pages
@@ -40,7 +52,7 @@ mutants: install  ## Break one listed line at a time; each break must fail a tes
 conformance: install  ## Copy the published specifications anew and print what changed (FROM=folder: from clones)
 	$(BIN)/python -m tests.conformance $(if $(FROM),--from $(FROM))
 
-gallery: install  ## Picture every surface anew, into docs/gallery.md
+gallery: $(VENV)/.browser  ## Picture every surface anew, into docs/gallery.md
 	$(BIN)/python -m tests.browser.gallery
 
 bench: install  ## Measure beside the peers, 15 minutes (QUICK=1: 2); writes docs/benchmarks.md

@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import select
+import shutil
 import sys
+import tempfile
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -45,10 +47,25 @@ ROOT = Path(__file__).resolve().parent.parent
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
 _TEMPLATE = "kioku_template"
 _READY_SECONDS = 30
+_SLOW_FOLDERS = (ROOT / "tests" / "browser", ROOT / "tests" / "deploy")
+_MEMORY = Path("/dev/shm")
+_MEMORY_BYTES = 4 << 30
+
+
+def _use_memory() -> None:
+    """Keep temporary files in memory where there is room for them, which is faster.
+
+    `TMPDIR` says otherwise where it is set.
+    """
+    room = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _MEMORY_BYTES
+    if room and "TMPDIR" not in os.environ and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = str(_MEMORY)
+        tempfile.tempdir = None
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the traffic of models, and keep the settings of the shell out of the tests."""
+    _use_memory()
     config.pluginmanager.register(plugin)
     # No test depends on an idle machine.
     slow = [hypothesis.HealthCheck.too_slow]
@@ -59,6 +76,13 @@ def pytest_configure(config: pytest.Config) -> None:
             name in ("DATABASE_URL", "PORT")
         ):
             del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the slow folders as slow."""
+    for item in items:
+        if any(folder in item.path.parents for folder in _SLOW_FOLDERS):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
@@ -229,14 +253,19 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
         yield server
 
 
+def _strategy() -> sql.SQL:
+    """Return how a database is copied: by files where they are in memory, else through the log."""
+    return sql.SQL("FILE_COPY" if tempfile.gettempdir() == str(_MEMORY) else "WAL_LOG")
+
+
 @contextmanager
 def fresh_database(server: EmbeddedPostgres, template: str = _TEMPLATE) -> Iterator[str]:
     """Make an empty, migrated database; it goes afterwards."""
     name = f"test_{uuid4().hex[:12]}"
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(template)
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(
+                sql.Identifier(name), sql.Identifier(template), _strategy()
             )
         )
         # A copy has PostgreSQL's usual rights on the database, whatever its template has.

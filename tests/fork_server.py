@@ -277,6 +277,24 @@ class _Server:
             os.waitpid(pid, 0)
 
 
+def _build_models() -> None:
+    """Build the models of OpenAI's and LangChain's clients, which are built on first use otherwise.
+
+    That would take half a second of every process.
+    """
+    import openai.types
+    from langchain_openai import ChatOpenAI
+    from openai.types import responses
+    from pydantic import BaseModel, SecretStr
+
+    modules = (openai.types, responses)
+    named = [getattr(module, name) for module in modules for name in dir(module)]
+    for model in named:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            model.model_rebuild(raise_errors=False)
+    ChatOpenAI(model="none", api_key=SecretStr("none"), base_url="http://127.0.0.1:9")
+
+
 def _prepare() -> None:
     from memory import warm_up
     from playground.model import request_types
@@ -285,6 +303,7 @@ def _prepare() -> None:
         import_module(module)
     warm_up()
     request_types.load()
+    _build_models()
     assert threading.active_count() == 1, "A process with threads cannot be forked."
     gc.collect()
     gc.freeze()

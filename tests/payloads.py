@@ -37,6 +37,7 @@ class Payloads:
                 made = _get(f"{url}/_playground/calls?since=999999999")["last"]
                 self.counts[CALLS] += int(made)
             del self._seen[url], self._alive[url]
+            self._processing = {one for one in self._processing if one[0] != url}
 
     def violations(self) -> list[str]:
         """Return what is wrong with what was sent since this was last asked."""
@@ -74,9 +75,10 @@ class Payloads:
 
         The call that sets one to `active` can be under way when a test ends: it is waited for.
         """
-        told = _post(f"{url}/_playground/sessions/settle", {"seconds": _SETTLE_SECONDS})
+        known = [ts for where, _, ts in self._processing if where == url]
+        asked = {"seconds": _SETTLE_SECONDS, "known": known}
+        told = _post(f"{url}/_playground/sessions/settle", asked)
         new = {(url, one["channel"], one["thread_ts"]) for one in told["left_processing"]}
-        new -= self._processing
         self._processing |= new
         return [f"agents.sessions.setStatus: {one[1:]} was left in processing" for one in new]
 

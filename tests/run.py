@@ -1,9 +1,9 @@
-"""Run every test that ``make lint`` does not: ``python -m tests.run``.
+"""Run the tests: ``python -m tests.run`` those of ``make test``, with ``--slow`` the slow ones.
 
-With ``--coverage`` it measures branches too.
-Coverage counts every process that a test starts, which takes half as long again. Further arguments
-go to pytest; with any, coverage is shown but not judged, as parts of the suite may be missing. The
-exit code is pytest's, or 2 where pytest passed and the coverage is too low.
+With ``--coverage`` it runs both and measures the branches of every process that a test starts,
+which takes half as long again. Further arguments go to pytest, and choose the tests instead;
+coverage is then shown but not judged. The tests of ``make lint`` are left out. The exit code is
+pytest's, or 2 where pytest passed and the coverage is too low.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # Many tests wait for something most of their time.
 WORKERS = 3
-MEASURED = "--coverage"
+MEASURED, SLOW = "--coverage", "--slow"
 _CLOSING = re.compile(r"=* *(\d+ (?:passed|failed|error|skipped)|no tests ran).* in [\d.:]+")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run pytest, then report the coverage of all its processes together, if that is wanted."""
-    chosen = [one for one in arguments if one != MEASURED]
+    chosen = [one for one in arguments if one not in (MEASURED, SLOW)]
     if MEASURED not in arguments:
-        code, closing = _pytest([], chosen, os.environ)
+        marked = ["-m", SLOW[2:] if SLOW in arguments else f"not {SLOW[2:]}"]
+        code, closing = _pytest([], chosen or marked, os.environ)
     else:
         with tempfile.TemporaryDirectory(prefix="kioku-coverage-") as folder:
             # Inherited by every process that is measured; two runs at once do not meet.

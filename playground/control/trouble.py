@@ -129,7 +129,9 @@ class Trouble:
 
     async def settle_sessions(self, given: Input) -> Json:
         """Wait until the app has set the sessions of all threads it answered to `active`."""
-        left = await settle_sessions(self._slack, given.number("seconds", default=10))
+        seconds = given.number("seconds", default=10)
+        known = {*given.strings("known", default=[])}
+        left = await settle_sessions(self._slack, seconds, known)
         return {"left_processing": left}
 
     async def disconnect(self, given: Input) -> Json:

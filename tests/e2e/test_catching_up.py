@@ -6,6 +6,8 @@ import pytest
 
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("own_world", [{}], indirect=True)
 def test_what_nobody_received_is_answered_after_the_outage(own_world: World) -> None:

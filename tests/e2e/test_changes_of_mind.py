@@ -9,6 +9,8 @@ from tests.e2e.answers import STORY, live, slowly
 from tests.e2e.messages import Json, Said, asked
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 
 def place(said: Said) -> Json:
     """Return what names a message in the control API."""

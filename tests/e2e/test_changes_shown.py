@@ -10,6 +10,8 @@ from bot.locale import say
 from tests.e2e.messages import Human, Json, Said, buttons, markdown
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 
 def shown(message: Json) -> str:
     """Return all that blocks say."""

@@ -11,7 +11,7 @@ from bot.locale import Language, say
 from tests.e2e.messages import Human, Json, Said, buttons
 from tests.e2e.world import World
 
-pytestmark = pytest.mark.one_mode
+pytestmark = [pytest.mark.slow, pytest.mark.one_mode]
 
 
 def shown(message: Json) -> str:

@@ -22,6 +22,8 @@ from tests.e2e.holding import Holding
 from tests.e2e.messages import Said
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 _FOODS = {
     "after store": "ramen",
     "after ack": "sushi",

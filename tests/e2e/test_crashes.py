@@ -23,6 +23,8 @@ from tests.e2e.messages import Json, Said, markdown
 from tests.soak.replicas import Fleet, Replica, forked, running
 from tests.soak.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 MANY = 20
 POISON = "the word that ends the process"
 APOLOGY = say("en", "turn_failed")

@@ -15,6 +15,8 @@ from tests.e2e.messages import Json, Said
 from tests.e2e.world import World
 from tests.frozen import frozen
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server(postgres: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:

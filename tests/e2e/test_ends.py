@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
 from bot.locale import say
 from tests.e2e.answers import STORY, live, slowly
 from tests.e2e.world import World
+
+pytestmark = pytest.mark.slow
 
 
 def test_line_5_sigterm_in_the_middle_of_an_answer(own_world: World) -> None:

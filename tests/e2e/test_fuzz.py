@@ -14,6 +14,8 @@ from tests.soak.fuzz import SETTINGS, Fuzz
 from tests.soak.table import Table
 from tests.soak.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = 600
 
 

@@ -8,6 +8,8 @@ from tests.conftest import Server
 from tests.e2e.app import HOSTILE
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def attacked(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> World:

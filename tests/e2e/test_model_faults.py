@@ -12,6 +12,8 @@ from tests.e2e.essays import balanced, essay, substance
 from tests.e2e.messages import Reply, markdown
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 
 def told_sentence(reply: Reply, key: str) -> bool:
     """Say whether the reply is one message with exactly that sentence."""

@@ -15,6 +15,8 @@ from tests.e2e.conftest import PLAYGROUND
 from tests.e2e.world import World
 from tests.integration.kioku_process import ended
 
+pytestmark = pytest.mark.slow
+
 OTHER = "TOTHER"
 TURNS = 60_000
 

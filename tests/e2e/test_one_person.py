@@ -8,6 +8,8 @@ from bot.queue.jobs import PERSON_AT_ONCE
 from tests.e2e.messages import asked
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 MANY = 80
 
 

@@ -15,6 +15,8 @@ from tests.e2e.messages import Human, Json, buttons
 from tests.e2e.test_changes_shown import Seen, button, shown
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 
 def somebody(world: World, language: Language) -> Seen:
     """Return somebody who reads that language."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.e2e.world import World
+
+pytestmark = pytest.mark.slow
 
 PEOPLE = 10
 MODEL_SECONDS = 5.0

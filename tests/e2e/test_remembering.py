@@ -8,6 +8,8 @@ import pytest
 
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 
 def test_line_2_thanks_write_nothing(world: World) -> None:
     """Line 2: "ok thanks" changes no row of a person who is known already."""

@@ -12,6 +12,8 @@ from tests.e2e.messages import Human, Said
 from tests.e2e.test_crashes import Stage, stage
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 SET = "agents.sessions.setStatus"
 
 

@@ -8,6 +8,8 @@ from tests.e2e.answers import STORY, goes_on, slowly
 from tests.e2e.messages import Human
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 
 def story(world: World, human: Human) -> list[str]:
     """Ask for the story; return the parts of the answer."""

@@ -19,6 +19,8 @@ from tests.e2e.conftest import PLAYGROUND
 from tests.e2e.signed import signed_headers
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 CONNECTIONS = 1_500
 DESCRIPTORS = 1_024
 LOGGED = 100_000  # bytes

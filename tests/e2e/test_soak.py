@@ -14,6 +14,8 @@ from tests.soak.stage import stage
 from tests.soak.table import Table
 from tests.soak.trouble import Plan, Trouble
 
+pytestmark = pytest.mark.slow
+
 PLAN = Plan(people=12, messages=150, writing=20.0, kills=4, restarts=1, settling=100.0, quiet=2.0)
 
 

@@ -21,6 +21,8 @@ from tests.e2e.world import World
 from tests.fork_server import Process
 from tests.integration.kioku_process import running_fresh
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:

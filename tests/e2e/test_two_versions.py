@@ -19,6 +19,8 @@ from tests.e2e.conftest import PLAYGROUND
 from tests.e2e.world import World
 from tests.integration.kioku_process import running_fresh, wait_for
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = 5
 # What stored an event, and what began a turn, is told by the name of its connection.
 STEP = "bot/9999_next"

@@ -11,6 +11,8 @@ from tests.e2e.answers import STORY, live, slowly
 from tests.e2e.app import App
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.slow
+
 _WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
 
 

@@ -46,6 +46,8 @@ from memory.postgres.database import Pool
 from tests.conftest import SPACE, login_of
 from tests.integration.scripted_model import scripted_model
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("ramen", "soba")
 LEVELS = st.sampled_from([60, 70, 80, 90])
 FIELDS = ("food_name", "cuisine", "preference", "description")

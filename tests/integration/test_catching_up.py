@@ -20,6 +20,8 @@ from tests.integration.house import House, Make
 from tests.integration.playground_slack import Place, PlaygroundSlack
 from tests.integration.work import jobs, sql, taken
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def workspace() -> Iterator[Server]:

@@ -28,6 +28,8 @@ from tests.integration.kioku_process import (
     wait_for,
 )
 
+pytestmark = pytest.mark.slow
+
 MODEL = {"OPENAI_API_KEY": "none", "KIOKU_EMBEDDING_MODEL": SPACE.model}
 NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
 

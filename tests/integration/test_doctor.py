@@ -19,6 +19,8 @@ from tests.conftest import ROOT, SPACE, Server, json_server
 from tests.integration.kioku_process import Ended, ended
 from tests.integration.relay import relay
 
+pytestmark = pytest.mark.slow
+
 NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
 SECRETS = ("hunter2", "xoxb-", "xapp-", "sk-secret")
 

@@ -32,6 +32,8 @@ from memory.postgres.embedded import (
     sockets,
 )
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 AS_ROOT = os.geteuid() == 0
 

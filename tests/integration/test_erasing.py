@@ -34,6 +34,8 @@ from memory.model.schemas import UserFoodPreference
 from tests.integration.house import House
 from tests.integration.playground_slack import Place
 
+pytestmark = pytest.mark.slow
+
 # Whose rows are nobody's, are everybody's, or hold ids of messages only.
 NOBODYS = {
     "conversations",

@@ -19,6 +19,8 @@ from tests.conftest import SPACE, Server
 from tests.integration.kioku_process import ended
 from tests.integration.scripted_model import Call, ScriptedModel, Shown
 
+pytestmark = pytest.mark.slow
+
 HEAD = '[[case]]\nabout = "a test"\n'
 KEPT = """
 id = "en-01"

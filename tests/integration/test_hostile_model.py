@@ -6,12 +6,16 @@ import random
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from bot.slack.text import typed
 from memory import Former
 from memory.formation.evidence import PersonMessage
 from memory.model.namespace import DM, PUBLIC, Person, view
 from tests.integration.scripted_model import Call, ScriptedModel, Shown
 from tests.integration.test_formation import patch, reasons, remove, rows
+
+pytestmark = pytest.mark.slow
 
 TURNS = 500
 PEOPLE = [Person("T1", "U1"), Person("T1", "U12"), Person("T2", "U1")]

@@ -7,9 +7,13 @@ import json
 import time
 from contextlib import suppress
 
+import pytest
+
 from memory import Embedder, Person, Pool, import_memories, list_memories, plan_import
 from tests.conftest import Server
 from tests.integration.test_embeddings import asked
+
+pytestmark = pytest.mark.slow
 
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
 

@@ -13,7 +13,7 @@ from tests.integration.desk import Desk, answering, open_desk, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
 # One migrated database for all of these tests; each begins with full budgets.
-pytestmark = pytest.mark.one_database
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 
 @pytest.fixture

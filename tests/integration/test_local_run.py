@@ -27,6 +27,8 @@ from tests.integration.kioku_process import (
     wait_for,
 )
 
+pytestmark = pytest.mark.slow
+
 LIKES = "ラーメンが好きです"
 
 

@@ -25,6 +25,8 @@ from memory import (
 from tests.conftest import SPACE
 from tests.integration.kioku_process import ended
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def name(postgres: EmbeddedPostgres) -> Iterator[str]:

@@ -23,6 +23,8 @@ from tests.integration.conversations import message
 from tests.integration.house import House
 from tests.integration.playground_slack import PlaygroundSlack
 
+pytestmark = pytest.mark.slow
+
 GONE, OTHER, BOT = "T1", "T12", "UBOT"
 OF_NAMESPACES = {"store", "store_vectors", "memory_expiries"}
 OF_MEMORY = {"memory_changes", "memory_questions", "forgotten", "forgotten_sources"}

@@ -33,6 +33,8 @@ from tests.conftest import SPACE, fresh_database, login_of
 from tests.integration.scripted_model import ScriptedModel
 from tests.integration.scripted_model import vector as vector_of
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = 475  # with 200 memories each
 OF_EACH = 200
 MANY = 5_000  # of one person more

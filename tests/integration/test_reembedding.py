@@ -31,6 +31,8 @@ from tests.conftest import SPACE
 from tests.integration.kioku_process import ended
 from tests.integration.scripted_model import ScriptedModel
 
+pytestmark = pytest.mark.slow
+
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
 OTHER = EmbeddingSpace("other-embedding", 64)
 COUNT = 70  # more than a small set, more than a batch

