@@ -23,6 +23,7 @@ from bot.pipeline.responses.events import (
     TimeIsUp,
     next_event,
     raise_if_late,
+    read_to_end,
     sent_back,
     within,
 )
@@ -232,6 +233,7 @@ class Replier:
                 on_begun()
                 while (event := await next_event(stream, deadline)) is not None:
                     if await reader.read(event):
+                        await read_to_end(stream)
                         return reader.output
                     if written.is_full:
                         written.cut = "cut_short"

@@ -351,10 +351,17 @@ async def test_an_invalid_prompt_is_refused(replier: Replier) -> None:
 
 
 @asynccontextmanager
-async def streaming(*events: dict[str, Any]) -> AsyncIterator[openai.AsyncOpenAI]:
-    """Serve a stream of these events, and give a client of that server."""
+async def streaming(
+    *events: dict[str, Any], peers: set[object] | None = None
+) -> AsyncIterator[openai.AsyncOpenAI]:
+    """Serve a stream of these events, and give a client of that server.
+
+    The addresses that requests come from are added to `peers`.
+    """
 
     async def answer(request: web.Request) -> web.StreamResponse:
+        if peers is not None and request.transport is not None:
+            peers.add(request.transport.get_extra_info("peername"))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         for number, event in enumerate(events):
@@ -440,3 +447,15 @@ async def test_a_stream_that_just_ends_is_no_whole_answer() -> None:
         with pytest.raises(ReplyFailed) as raised:
             await Replier(client, model="m", web_search=False).reply(ALICE, PROMPT, Heard())
     assert raised.value.cause == "model_down"
+
+
+async def test_answers_use_one_connection() -> None:
+    """The next request uses the connection of a complete answer."""
+    peers: set[object] = set()
+    piece = {"type": "response.output_text.delta", "delta": "Yes.", "logprobs": [], **PLACE}
+    end = {"type": "response.completed", "response": {"id": "r1", "output": []}}
+    async with streaming(piece, end, peers=peers) as client:
+        replier = Replier(client, model="m", web_search=False)
+        for _ in range(3):
+            assert (await replier.reply(ALICE, PROMPT, Heard())).text == "Yes."
+    assert len(peers) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 import openai
@@ -15,6 +15,7 @@ Event: TypeAlias = dict[str, Any]
 Events: TypeAlias = openai.AsyncStream[Event]
 
 MAX_ITEMS = 64  # output items of one response
+_END_SECONDS = 0.2
 _PHASES = ("commentary", "final_answer")
 
 
@@ -61,6 +62,17 @@ async def next_event(events: Events, deadline: float) -> Event | None:
     if not isinstance(event, dict):
         raise Malformed
     return event
+
+
+async def read_to_end(events: Events) -> None:
+    """Read what follows the last event, so that the connection can be used for another request.
+
+    It is closed instead if the end does not come in `_END_SECONDS`.
+    """
+    with suppress(openai.OpenAIError, ValueError, TimeoutError):
+        async with asyncio.timeout(_END_SECONDS):
+            while await anext(events, None) is not None:
+                pass
 
 
 def delta_of(event: Event) -> str:
