@@ -28,9 +28,7 @@ from playground.model.embeddings import embed
 HOME_MEMORIES = 1_000
 _THINGS = ("Go", "Rust", "Kubernetes", "PostgreSQL", "Terraform", "GraphQL", "Elixir", "Redis")
 _ASPECTS = ("運用の自動化", "テストの書き方", "性能の測り方", "障害からの復旧", "設計の進め方")
-_SHOWN = re.compile(
-    r"<(memories|preferences|episodes)>\n(.*?)\n?</\1>|^User Memories:\n(.*)", re.S | re.M
-)
+_SHOWN = re.compile(r"<(memories|preferences|episodes)>\n(.*?)\n?</\1>", re.S)
 _HOME_SECONDS = 20.0
 _TABLES = {"app": ("store", "store_vectors"), "articles": ("store", "store_vectors")}
 _MEM0_TABLES = ("mem0",)
@@ -156,11 +154,7 @@ async def _memory_tokens(ground: Ground) -> list[float]:
             for one in said
             if isinstance(one, dict) and one.get("role") in ("developer", "system")
         ]
-        shown = [
-            match.group(2) or match.group(3) or ""
-            for text in texts
-            for match in _SHOWN.finditer(text)
-        ]
+        shown = [match[2] for text in texts for match in _SHOWN.finditer(text)]
         found.append(sum(map(tokens, shown)))
     return found
 

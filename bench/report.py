@@ -264,11 +264,11 @@ def _systems() -> list[str]:
         "**Kioku**: `kioku run` as its operator starts it, with the playground for Slack, over"
         " Socket Mode. Memories are formed in the background after a second of quiet; where costs"
         " are counted after three, and under load after twenty, as by default.",
-        "**The articles' design**: [bench/peers/articles.py](../bench/peers/articles.py), to the"
-        " letter of 「LangMemの長期記憶をPostgreSQL(pgvector)に永続化する」, except:",
+        "**The articles' design**: [bench/peers/articles.py](../bench/peers/articles.py), the steps"
+        " of 「LangMemの長期記憶をPostgreSQL(pgvector)に永続化する」 in their order, except:",
         _list(ARTICLES_DEVIATIONS),
-        "**mem0**: [bench/peers/mem0_peer.py](../bench/peers/mem0_peer.py), mem0ai 2.2.1 as the"
-        " quickstart of its README uses it, in an environment of its own, except:",
+        "**mem0**: [bench/peers/mem0_peer.py](../bench/peers/mem0_peer.py), mem0ai 2.2.1 with"
+        " the steps of its README's quickstart, in an environment of its own, except:",
         _list(MEM0_DEVIATIONS),
         "The peers are called as functions and have no Slack, no queue and no durability to pay"
         " for. Each runs in a process of its own, on a database of its own on the same PostgreSQL;"

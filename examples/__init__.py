@@ -1,1 +1,1 @@
-"""Runnable counterparts of the code listings in two articles about LangMem (README.md)."""
+"""Programs for LangMem's functions and for `memory`, each on one page (README.md)."""

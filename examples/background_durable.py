@@ -1,15 +1,13 @@
-"""Background, durably: the work to be done waits in PostgreSQL, not in a process.
+"""Background, durable: the job to remember is a row in PostgreSQL and survives a crash.
 
 Article: 「LangMemの長期記憶の概要と使い方を理解する」 (noboru-kudo, 2025-02-26),
-"バックグラウンドシナリオ": background.py shows its idea with `ReflectionExecutor`, this file the
-way in which Kioku does it (`bot/queue/queue.py`, `bot/pipeline/formation.py`,
-`memory/formation/former.py`).
+"バックグラウンドシナリオ". background.py does this in one process; here, as in Kioku,
 
-- A message and the job to remember it are stored in one transaction: both, or neither.
-- At most one job of a user waits, so three messages in a row cost one run.
-- The job reads the messages itself, and marks them when their memories are formed.
+- a message and the job to remember it are stored in one transaction;
+- at most one job of a user waits, so three messages in a row cost one run;
+- the job reads the messages from the database, and marks those it formed memories of.
 
-To show it, the messages are taken by a process that is killed before the pause is over.
+A first process takes the messages and is killed; this one runs the job.
 """
 
 import asyncio
@@ -23,56 +21,46 @@ from langgraph.store.postgres import PostgresStore
 from langmem import create_memory_store_manager  # type: ignore[import-untyped]
 
 from examples import durable_queue
-from examples.environment import (
-    MEMORY_MODEL,
-    database_url,
-    exact,
-    use_model,
-    vector_index,
-)
-from examples.memory_manager import UserFoodPreference
-
-SECONDS_OF_QUIET = 1
+from examples.background import MESSAGES, PAUSE_SECONDS
+from examples.database import database, exact_index
+from examples.environment import MEMORY_MODEL, use_model
+from examples.memory_manager import UserFoodPreference, from_user
 
 
-def take_messages(conn_url: str) -> None:
-    """Store three messages, and be killed."""
-    for text in ["ラーメンが大好きです!!", "パスタも好きです", "お寿司も好きです"]:
-        new = durable_queue.hear(conn_url, "MZ0001", text, seconds_of_quiet=SECONDS_OF_QUIET)
+def take_messages(address: str) -> None:
+    """Store the messages of one user; then be killed."""
+    for text in MESSAGES:
+        new = durable_queue.add_message(address, "MZ0001", text, delay_seconds=PAUSE_SECONDS)
         print(text, "– with a new job" if new else "– a job is waiting already", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def remember(conn_url: str, user_id: str) -> None:
-    """Form memories of what `user_id` said since the last time."""
-    messages = durable_queue.heard(conn_url, user_id)
-    with PostgresStore.from_conn_string(conn_url, index=exact(vector_index())) as store:
+def remember(address: str, user_id: str) -> None:
+    """Form memories of the messages of `user_id` that have none."""
+    messages = durable_queue.new_messages(address, user_id)
+    with PostgresStore.from_conn_string(address, index=exact_index()) as store:
         store.setup()
-        manager = create_memory_store_manager(
+        create_memory_store_manager(
             f"openai:{MEMORY_MODEL}",
-            namespace=("chat", "{user_id}"),
             schemas=[UserFoodPreference],
+            namespace=("chat", user_id),
             store=store,
-        )
-        manager.invoke(
-            {"messages": [{"role": "user", "content": text} for _, text in messages]},
-            config={"configurable": {"user_id": user_id}},
-        )
-    durable_queue.mark_formed(conn_url, messages)
+        ).invoke({"messages": from_user(messages.values())})
+    durable_queue.mark_formed(address, messages)
     print(f"one job formed memories of {len(messages)} messages")
 
 
 def main() -> None:
-    """Let one process take the messages and die, and another one remember."""
+    """Start the process that takes the messages, and run the job that it leaves."""
     use_model()
-    with database_url() as conn_url:
-        durable_queue.set_up(conn_url)
+    with database() as address:
+        durable_queue.create_tables(address)
         print("### a process takes three messages", flush=True)
-        taker = [sys.executable, "-m", "examples.background_durable", "take", conn_url]
-        ended = subprocess.run(taker, check=False)  # noqa: S603 (our own program)
+        command = [sys.executable, "-m", "examples.background_durable", "take", address]
+        ended = subprocess.run(command, check=False)  # noqa: S603 (our own program)
         print(f"### it was killed ({signal.Signals(-ended.returncode).name}); another one works")
-        asyncio.run(durable_queue.run_one(conn_url, remember))
-        with psycopg.connect(conn_url) as connection:
+        asyncio.run(durable_queue.run_one_job(address, remember))
+        with psycopg.connect(address) as connection:
             for (content,) in connection.execute(
                 "SELECT value -> 'content' FROM store WHERE prefix = 'chat.MZ0001'"
             ):

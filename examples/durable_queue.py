@@ -1,10 +1,7 @@
-"""What background_durable.py keeps in PostgreSQL: messages, and at most one waiting job a user.
-
-The queue is procrastinate's, as in Kioku (`bot/queue/queue.py`).
-"""
+"""What background_durable.py keeps in PostgreSQL: messages, and jobs of procrastinate."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import procrastinate
 import psycopg
@@ -13,9 +10,9 @@ from procrastinate.exceptions import AlreadyEnqueued
 TASK = "remember"
 
 
-def set_up(conn_url: str) -> None:
-    """Make the tables of the queue and of the messages, where there are none."""
-    with psycopg.connect(conn_url) as connection:
+def create_tables(address: str) -> None:
+    """Create the tables of the queue and of the messages, unless they exist."""
+    with psycopg.connect(address) as connection:
         if connection.execute("SELECT to_regclass('procrastinate_jobs')").fetchone() == (None,):
             connection.execute(procrastinate.schema.SchemaManager.get_schema())
         connection.execute(
@@ -24,16 +21,16 @@ def set_up(conn_url: str) -> None:
         )
 
 
-def hear(conn_url: str, user_id: str, text: str, *, seconds_of_quiet: int) -> bool:
-    """Store a message and its job, both or neither; False where a waiting job will see it."""
-    queue = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=conn_url))
-    with queue.open(), psycopg.connect(conn_url, autocommit=True) as connection:
+def add_message(address: str, user_id: str, text: str, *, delay_seconds: int) -> bool:
+    """Store a message and its job; return False if the job that waits already will read it."""
+    queue = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=address))
+    with queue.open(), psycopg.connect(address, autocommit=True) as connection:
         job = queue.configure_task(
             TASK,
             connection=connection,
             lock=user_id,  # one runs at a time
             queueing_lock=user_id,  # one waits
-            schedule_in={"seconds": seconds_of_quiet},
+            schedule_in={"seconds": delay_seconds},
         )
         with connection.transaction():
             connection.execute(
@@ -47,33 +44,29 @@ def hear(conn_url: str, user_id: str, text: str, *, seconds_of_quiet: int) -> bo
     return True
 
 
-def heard(conn_url: str, user_id: str) -> list[tuple[int, str]]:
-    """Return what `user_id` said and no memory was formed of yet."""
-    with psycopg.connect(conn_url) as connection:
-        return connection.execute(
-            "SELECT id, text FROM example_messages WHERE user_id = %s AND NOT formed ORDER BY id",
-            (user_id,),
-        ).fetchall()
+def new_messages(address: str, user_id: str) -> dict[int, str]:
+    """Return the messages of `user_id` of which no memories were formed, by their ids."""
+    select = "SELECT id, text FROM example_messages WHERE user_id = %s AND NOT formed ORDER BY id"
+    with psycopg.connect(address) as connection:
+        return dict(connection.execute(select, (user_id,)).fetchall())
 
 
-def mark_formed(conn_url: str, messages: list[tuple[int, str]]) -> None:
-    """Keep these messages from being formed again."""
-    with psycopg.connect(conn_url) as connection:
-        connection.execute(
-            "UPDATE example_messages SET formed = true WHERE id = ANY(%s)",
-            ([number for number, _ in messages],),
-        )
+def mark_formed(address: str, ids: Iterable[int]) -> None:
+    """Record that memories of these messages were formed."""
+    update = "UPDATE example_messages SET formed = true WHERE id = ANY(%s)"
+    with psycopg.connect(address) as connection:
+        connection.execute(update, ([*ids],))
 
 
-async def run_one(conn_url: str, remember: Callable[[str, str], None]) -> None:
-    """Work, as any number of processes may, until one job has called `remember`."""
-    queue = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conn_url))
+async def run_one_job(address: str, remember: Callable[[str, str], None]) -> None:
+    """Run a worker until one job has called `remember` with the address and a user's id."""
+    queue = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=address))
     done = asyncio.Event()
 
     @queue.task(name=TASK)
     async def job(user_id: str) -> None:
         try:
-            await asyncio.to_thread(remember, conn_url, user_id)
+            await asyncio.to_thread(remember, address, user_id)
         finally:
             done.set()
 

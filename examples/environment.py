@@ -1,7 +1,7 @@
-"""What every example runs against: a model and, where one is needed, a PostgreSQL.
+"""The model that the examples use.
 
-With OPENAI_API_KEY or OPENAI_BASE_URL set it is that model; with neither, the stand-in model of
-this repository: scripted rules on loopback, not a language model.
+With OPENAI_API_KEY or OPENAI_BASE_URL set it is the one these lead to; with neither it is this
+repository's stand-in: a script on loopback, not a language model.
 """
 
 from __future__ import annotations
@@ -12,14 +12,10 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from langchain_openai import OpenAIEmbeddings
 from langgraph.store.base import IndexConfig
-from langgraph.store.postgres.base import PostgresIndexConfig
 
 MEMORY_MODEL = os.environ.get("KIOKU_MEMORY_MODEL") or "gpt-6-luna"
 REPLY_MODEL = os.environ.get("KIOKU_REPLY_MODEL") or "gpt-6-luna"
@@ -53,36 +49,12 @@ def _start_stand_in() -> str:
 
 
 def vector_index() -> IndexConfig:
-    """How a store embeds what it keeps.
+    """Return how a LangGraph store embeds what it keeps.
 
-    The articles write ``{"dims": 1536, "embed": "openai:text-embedding-3-small"}``. Here the model
-    is an object, because `OpenAIEmbeddings` would otherwise fetch a tokenizer from the internet.
+    A store also takes ``"openai:text-embedding-3-small"``, but then LangChain downloads a tokenizer
+    at its first use.
     """
     # It recommends NumPy, which a dozen memories do not need.
     logging.getLogger("langgraph.store.memory").setLevel(logging.ERROR)
     embeddings = OpenAIEmbeddings(model=EMBEDDING_MODEL, check_embedding_ctx_length=False)
     return {"dims": len(embeddings.embed_query("dimensions")), "embed": embeddings}
-
-
-def exact(index: IndexConfig) -> PostgresIndexConfig:
-    """The same for PostgreSQL, with exact search.
-
-    The default there is an approximate index, which misses memories of people who have many.
-    """
-    return {
-        "dims": index["dims"],
-        "embed": index["embed"],
-        "ann_index_config": {"kind": "flat"},
-    }
-
-
-@contextmanager
-def database_url() -> Iterator[str]:
-    """DATABASE_URL, or the address of a PostgreSQL with pgvector that ends with the program."""
-    if url := os.environ.get("DATABASE_URL"):
-        yield url
-        return
-    from memory import EmbeddedPostgres
-
-    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as postgres:
-        yield postgres.dsn()

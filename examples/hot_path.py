@@ -1,74 +1,60 @@
-"""Hot path: each turn recalls, replies, and remembers before it returns.
+"""Hot path: each turn recalls, replies and remembers before it returns.
 
 Article: 「LangMemの長期記憶の概要と使い方を理解する」 (noboru-kudo, 2025-02-26),
 "LLMと長期記憶を組み合わせる".
 
-Changed since then: `anthropic:claude-3-7-sonnet-latest` is replaced by an OpenAI model, so that one
-key runs every example (`pip install langchain-anthropic` and a name like `anthropic:…` still work);
-the reply is read from `response.text`, because `content` may now be a list of blocks.
-
-Kioku's own turn does the same three steps, but remembers after the reply: background.py says why.
+Kioku takes the same three steps, but remembers after the reply, as in background.py.
 """
 
-from typing import Any
+import json
 
 from langchain.chat_models import init_chat_model
+from langchain_core.runnables import RunnableConfig
 from langgraph.func import entrypoint
+from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 from langmem import create_memory_store_manager  # type: ignore[import-untyped]
 
 from examples.environment import MEMORY_MODEL, REPLY_MODEL, use_model, vector_index
 from examples.memory_manager import UserFoodPreference
 
+USER: RunnableConfig = {"configurable": {"user_id": "MZ0001"}}
+PROMPT = """Answer in the user's language. Use what is known about the user where it helps.
+<memories>
+{}
+</memories>"""
+
 
 def main() -> None:
-    """Say what you love, then ask for lunch in a conversation that knows nothing of it."""
+    """Say what you love; then ask what to eat, in a conversation without history."""
     use_model()
-    store = InMemoryStore(index=vector_index())
+    memories = InMemoryStore(index=vector_index())
+    model = init_chat_model(f"openai:{REPLY_MODEL}")
     manager = create_memory_store_manager(
         f"openai:{MEMORY_MODEL}",
-        namespace=("chat", "{user_id}"),
         schemas=[UserFoodPreference],
-        instructions="ユーザーの好みを詳細に抽出してください",
-        enable_inserts=True,
-        enable_deletes=False,
+        instructions="Record the food the user likes, with every detail they give.",
+        namespace=("chat", "{user_id}"),
     )
-    llm = init_chat_model(f"openai:{REPLY_MODEL}")
 
-    @entrypoint(store=store)
-    def app(params: dict[str, Any]) -> str:
-        messages = params["messages"]
-        user_id = params["user_id"]
-        # 1. Search the store for this user's memories
-        memories = store.search(("chat", user_id))
-        # 2. Put them into the system message
-        system_msg = f"""You are a helpful assistant.
+    @entrypoint(store=memories)
+    def turn(text: str, *, store: BaseStore, config: RunnableConfig) -> str:
+        # Recall
+        found = store.search(("chat", config["configurable"]["user_id"]), query=text)
+        known = "\n".join(json.dumps(row.value, ensure_ascii=False) for row in found)
+        # Reply
+        question = {"role": "user", "content": text}
+        reply = model.invoke([{"role": "system", "content": PROMPT.format(known)}, question])
+        # Remember
+        manager.invoke({"messages": [question, reply]}, config=config)
+        return str(reply.text)
 
-## Memories
-<memories>
-{memories}
-</memories>
-"""
-        response = llm.invoke([{"role": "system", "content": system_msg}, *messages])
-
-        # 3. Remember what the user and the model said
-        manager.invoke(
-            {"messages": [*messages, response]},
-            config={"configurable": {"user_id": user_id}},
-        )
-        return str(response.text)
-
-    # ---- Something to remember ----
-    conversation = [{"role": "user", "content": "醤油ラーメンが大好きです!!"}]
-    app.invoke({"messages": conversation, "user_id": "MZ0001"})
-
-    # ---- A new conversation: no history is passed, only memories can help ----
-    conversation = [{"role": "user", "content": "今日のランチは何を食べようかな？"}]
-    message = app.invoke({"messages": conversation, "user_id": "MZ0001"})
-    print("### LLM:\n", message)
-
-    memories = store.search(("chat", "MZ0001"))
-    print("### Memories:\n", list(memories))
+    for text in ("醤油ラーメンが大好きです!!", "今日のランチは何を食べようかな？"):
+        print("###", text)
+        print(turn.invoke(text, USER))
+    print("### what is remembered")
+    for row in memories.search(("chat", "MZ0001")):
+        print(row.value)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Kioku's `memory` in a LangGraph application of your own: no Slack, no Kioku around it.
+"""Kioku's `memory` package in a LangGraph application of your own, without Slack.
 
-docs/tutorial-memory-library.md walks through this file.
+docs/tutorial-memory-library.md explains this program.
 """
 
 import asyncio
@@ -10,95 +10,67 @@ import time
 import openai
 from langgraph.func import entrypoint
 
-from examples.environment import (
-    EMBEDDING_MODEL,
-    MEMORY_MODEL,
-    REPLY_MODEL,
-    database_url,
-    use_model,
-)
-from memory import (
-    DM,
-    Embedder,
-    Former,
-    Person,
-    PersonMessage,
-    Pool,
-    Verifier,
-    create_pool,
-    embedding_space,
-    forget,
-    history,
-    list_memories,
-    memory_model,
-    migrate,
-    recall_memories,
-    subject,
-    undo_change,
-    undo_forget,
-    view,
-)
+import memory
+from examples.database import database
+from examples.environment import EMBEDDING_MODEL, MEMORY_MODEL, REPLY_MODEL, use_model
 
 
-async def talk(pool: Pool, embedder: Embedder, client: openai.AsyncOpenAI) -> None:
-    """Say two things, ask, change one's mind, undo that, forget, and take that back."""
-    alice = Person("ACME", "ALICE")
-    seen = view(alice.namespace(DM))
-    chat = memory_model(model=MEMORY_MODEL, api_key=client.api_key, base_url=str(client.base_url))
-    former = Former(pool, embedder, chat, verifier=Verifier(chat))
+async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.AsyncOpenAI) -> None:
+    """Tell two things, ask, take one back; then undo that, forget all, and undo that."""
+    alice = memory.Person("ACME", "ALICE")
+    view = memory.view(alice.namespace(memory.DM))
+    model = memory.memory_model(
+        model=MEMORY_MODEL, api_key=client.api_key, base_url=str(client.base_url)
+    )
+    former = memory.Former(pool, embedder, model, verifier=memory.Verifier(model))
 
     @entrypoint()
-    async def app(text: str) -> str:
-        recalled = await recall_memories(pool, embedder, seen, text)
-        known = "\n".join(
-            json.dumps({"kind": m.kind, "content": m.content}, ensure_ascii=False)
-            for m in recalled.memories
+    async def turn(text: str) -> str:
+        recalled = await memory.recall_memories(pool, embedder, view, text)
+        shown = [{"kind": one.kind, "content": one.content} for one in recalled.memories]
+        lines = "\n".join(json.dumps(one, ensure_ascii=False) for one in shown)
+        reply = await client.responses.create(
+            model=REPLY_MODEL, instructions=f"<memories>\n{lines}\n</memories>", input=text
         )
-        response = await client.responses.create(
-            model=REPLY_MODEL,
-            input=[
-                {"role": "developer", "content": f"<memories>\n{known}\n</memories>"},
-                {"role": "user", "content": text},
-            ],
-        )
-        said = PersonMessage(text=text, channel="web", ts=f"{time.time():.6f}")
-        formed = await former.form(seen, [said])
+        typed = memory.PersonMessage(text=text, channel="web", ts=f"{time.time():.6f}")
+        formed = await former.form(view, [typed])
         for change in formed.changes:
-            print(f"{change.action}: {subject(change.kind, change.after or change.before or {})}")
-        return response.output_text
+            content = change.after or change.before or {}
+            print(f"{change.action}: {memory.subject(change.kind, content)}")
+        return reply.output_text
 
-    print("### told")
-    await app.ainvoke("I love ramen, and I'm learning Rust.")
-    print("### asked")
-    print(await app.ainvoke("What should I eat today?"))
-    print("### changed one's mind")
-    await app.ainvoke("I'm sick of ramen")
+    print("### tell")
+    await turn.ainvoke("I love ramen, and I'm learning Rust.")
+    print("### ask")
+    print(await turn.ainvoke("What should I eat today?"))
+    print("### take back")
+    await turn.ainvoke("I'm sick of ramen")
 
     print("### the ledger")
-    entries = await history(pool, alice)
+    entries = await memory.history(pool, alice)
     for entry in entries:
-        print(f"{entry.actor} {entry.action} {entry.kind}")
-
-    print("### undone")
-    await undo_change(pool, embedder, alice, entries[0].id)
-    print(sorted(subject(m.kind, m.content) for m in await list_memories(pool, alice)))
-
-    print("### forgotten, and taken back")
-    forgotten = await forget(pool, alice, None)
-    print(len(forgotten.memories), await list_memories(pool, alice), await history(pool, alice))
+        print(entry.actor, entry.action, entry.kind)
+    print("### undo the newest change")
+    await memory.undo_change(pool, embedder, alice, entries[0].id)
+    listed = await memory.list_memories(pool, alice)
+    print(sorted(memory.subject(one.kind, one.content) for one in listed))
+    print("### forget everything, and undo it")
+    forgotten = await memory.forget(pool, alice, None)
+    left = [*await memory.list_memories(pool, alice), *await memory.history(pool, alice)]
+    print(len(forgotten.memories), left)
     if forgotten.undo:
-        print(len(await undo_forget(pool, alice, forgotten.undo)))
+        print(len(await memory.undo_forget(pool, alice, forgotten.undo)))
 
 
 async def main() -> None:
-    """Set the database up, open the pool, and talk."""
+    """Prepare the database, open a pool, and talk."""
     use_model()
     async with openai.AsyncOpenAI() as client:
-        space = await embedding_space(client, EMBEDDING_MODEL)
-        with database_url() as url:
-            migrate(url, space)  # with a role that owns the schema; the pool's may only read, write
-            async with create_pool(url) as pool:
-                await talk(pool, Embedder(client, space), client)
+        space = await memory.embedding_space(client, EMBEDDING_MODEL)
+        with database() as address:
+            memory.migrate(address, space)  # as the owner of the schema
+            async with memory.create_pool(address) as pool:
+                await talk(pool, memory.Embedder(client, space), client)
 
 
 if __name__ == "__main__":

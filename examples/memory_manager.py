@@ -1,69 +1,55 @@
-"""Memory Manager: memories are extracted, changed and removed, and nothing is stored.
+"""Memory Manager: extract memories from a conversation, then change and remove them.
+
+Nothing is stored: what the manager returns is passed in again as `existing`.
 
 Article: 「LangMemの長期記憶の概要と使い方を理解する」 (noboru-kudo, 2025-02-26), "Memory Manager".
-
-Changed since then: `gpt-4o-2024-11-20` is being shut down, so the model is `gpt-6-luna`; and
-pydantic's `conint(...)` has become `Annotated[int, Field(...)]`, which type checkers understand.
 """
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 from langmem import create_memory_manager  # type: ignore[import-untyped]
 from pydantic import BaseModel, Field
 
 from examples.environment import MEMORY_MODEL, use_model
 
+INSTRUCTIONS = (
+    "Record each food the user likes. When the user stops liking one, which would be a"
+    " `preference` of 0, call RemoveDoc instead of updating it."
+)
+LIKES = ["ラーメンが大好きです!!", "パスタも好きです"]
+CHANGES_OF_MIND = ["ラーメンは味噌ラーメンが好き", "パスタは嫌いになりました"]
+
 
 class UserFoodPreference(BaseModel):
-    """ユーザーの食の好みの詳細情報"""
+    """How much the user likes one food or drink."""
 
-    food_name: str = Field(..., description="料理名")
-    cuisine: str | None = Field(None, description="料理のタイプ（和食、洋食、中華など）")
-    preference: Annotated[int, Field(ge=0, le=100)] | None = Field(
-        None, description="好きの度合い（0～100のスコアで表現）"
-    )
-    description: str | None = Field(
-        None, description="その他の補足説明（例えば、特定の味付けや具材など）"
-    )
+    food_name: Annotated[str, Field(description="What it is called")]
+    cuisine: Annotated[str | None, Field(description="Where it comes from, e.g. 和食")] = None
+    preference: Annotated[int | None, Field(ge=0, le=100, description="100: loves it")] = None
+    description: Annotated[str | None, Field(description="How the user wants it")] = None
 
 
-def print_memory(num: int, memories: Sequence[object]) -> None:
-    """長期記憶を出力"""
-    print(f"### conversation:{num}")
-    for memory in memories:
-        print(memory)
+def from_user(texts: Iterable[str]) -> list[dict[str, str]]:
+    """Return messages of the user in OpenAI's format, which LangMem takes too."""
+    return [{"role": "user", "content": text} for text in texts]
 
 
 def main() -> None:
-    """Tell it two likes, then let one change and the other go."""
+    """Tell two likes; then change one and take the other back."""
     use_model()
-    # Memory Manager生成
     manager = create_memory_manager(
-        f"openai:{MEMORY_MODEL}",  # 記憶抽出や更新に使うモデル
+        f"openai:{MEMORY_MODEL}",
         schemas=[UserFoodPreference],
-        instructions="ユーザーの好みを詳細に抽出してください。"
-        "好みの`preference`を0に更新する場合は記憶から削除(RemoveDoc)してください",
-        enable_inserts=True,  # 記憶追加: デフォルトTrue
-        enable_updates=True,  # 記憶更新: デフォルトTrue
-        enable_deletes=True,  # 記憶削除: デフォルトFalse
+        instructions=INSTRUCTIONS,
+        enable_deletes=True,  # off by default; inserts and updates are on
     )
-
-    # 追加
-    conversation = [
-        {"role": "user", "content": "ラーメンが大好きです!!"},
-        {"role": "user", "content": "パスタも好きです"},
-    ]
-    memories = manager.invoke({"messages": conversation})
-    print_memory(1, memories)
-
-    # 更新 or 削除
-    conversation = [
-        {"role": "user", "content": "ラーメンは味噌ラーメンが好き"},
-        {"role": "user", "content": "パスタは嫌いになりました"},
-    ]
-    memories = manager.invoke({"messages": conversation, "existing": memories})
-    print_memory(2, memories)
+    known: list[Any] = []
+    for said in (LIKES, CHANGES_OF_MIND):
+        print("###", *said)
+        known = manager.invoke({"messages": from_user(said), "existing": known})
+        for memory in known:
+            print(memory.id, repr(memory.content))
 
 
 if __name__ == "__main__":

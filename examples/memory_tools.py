@@ -1,16 +1,13 @@
-"""Memory Tools in a graph: the model itself decides when to remember, search and forget.
+"""Memory Tools: the model decides when to remember, search and forget.
 
-Article: 「LangMemの長期記憶の概要と使い方を理解する」 (noboru-kudo, 2025-02-26), "Memory Tools": it
-names the two tools and has no listing; this follows LangMem's guide "Memory Tools", which it links
-to, with LangChain's `create_agent` in place of `create_react_agent`, which it has replaced.
+Article: 「LangMemの長期記憶の概要と使い方を理解する」 (noboru-kudo, 2025-02-26), "Memory Tools",
+which names the two tools, has no listing and links to LangMem's guide "Memory Tools". The guide's
+`create_react_agent` is now LangChain's `create_agent`.
 """
 
+import langmem  # type: ignore[import-untyped]
 from langchain.agents import create_agent
 from langgraph.store.memory import InMemoryStore
-from langmem import (  # type: ignore[import-untyped]
-    create_manage_memory_tool,
-    create_search_memory_tool,
-)
 
 from examples.environment import REPLY_MODEL, use_model, vector_index
 
@@ -22,30 +19,26 @@ MESSAGES = [
 
 
 def main() -> None:
-    """Let each message be a conversation of its own: only the store connects them."""
+    """Send each message as a conversation of its own; only the store connects them."""
     use_model()
     store = InMemoryStore(index=vector_index())
-    namespace = ("chat", "{user_id}")
+    whose = ("chat", "{user_id}")
     agent = create_agent(
         f"openai:{REPLY_MODEL}",
-        # Neither tool is given a store: they use the graph's.
-        tools=[
-            create_manage_memory_tool(namespace),  # create, update, delete
-            create_search_memory_tool(namespace),
-        ],
+        # The tools use the agent's store and its configuration.
+        tools=[langmem.create_manage_memory_tool(whose), langmem.create_search_memory_tool(whose)],
         store=store,
     )
     for text in MESSAGES:
-        print(f"### {text}")
-        state = agent.invoke(
+        print("###", text)
+        messages = agent.invoke(
             {"messages": [{"role": "user", "content": text}]},
-            config={"configurable": {"user_id": "MZ0001"}},
-        )
-        for message in state["messages"]:
-            for call in getattr(message, "tool_calls", []):
-                print("call:", call["name"], call["args"])
-        print("reply:", state["messages"][-1].text)
-        print("memories:", [item.value for item in store.search(("chat", "MZ0001"))])
+            {"configurable": {"user_id": "MZ0001"}},
+        )["messages"]
+        for call in (call for one in messages for call in getattr(one, "tool_calls", [])):
+            print("call:", call["name"], call["args"])
+        print("reply:", messages[-1].text)
+        print("memories:", [row.value for row in store.search(("chat", "MZ0001"))])
 
 
 if __name__ == "__main__":

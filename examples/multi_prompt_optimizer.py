@@ -1,8 +1,8 @@
-"""Prompt Optimizer for several prompts: only the one that fell short is changed.
+"""Prompt Optimizer for several prompts: feedback changes only the prompt that it is about.
 
 Article: 「LangMemの長期記憶の概要と使い方を理解する」 (noboru-kudo, 2025-02-26),
-"Prompt Optimizer": it explains the idea and has no listing; this follows LangMem's guide
-"How to Optimize Multiple Prompts", which it links to.
+"Prompt Optimizer", which has no listing and links to LangMem's guide "How to Optimize Multiple
+Prompts".
 """
 
 from langmem import Prompt, create_multi_prompt_optimizer  # type: ignore[import-untyped]
@@ -21,7 +21,7 @@ FEEDBACK = "The writer should keep the report within 100 words."
 
 
 def main() -> None:
-    """Print each prompt, before and after."""
+    """Print each prompt as it is after the feedback, and whether that changed it."""
     use_model()
     optimizer = create_multi_prompt_optimizer(f"openai:{MEMORY_MODEL}", kind="metaprompt")
     result = optimizer.invoke({"trajectories": [(CONVERSATION, FEEDBACK)], "prompts": PROMPTS})

@@ -1,11 +1,10 @@
-"""Prompt Optimizer: a system prompt learns from a conversation and what was said about it.
+"""Prompt Optimizer: a model improves a system prompt from a conversation and feedback on it.
 
 Article: 「LangMemの長期記憶の概要と使い方を理解する」 (noboru-kudo, 2025-02-26),
-"Prompt Optimizer": it explains the idea and has no listing; this follows LangMem's guide
-"How to Optimize a Prompt", which it links to.
+"Prompt Optimizer", which has no listing and links to LangMem's guide "How to Optimize a Prompt".
 
-The three kinds differ in how much they think: `prompt_memory` asks the model once, `metaprompt` up
-to 5 times, `gradient` 2 to 10 times.
+The three kinds of optimizer differ in the number of model calls: `prompt_memory` makes 1,
+`metaprompt` up to 5, `gradient` 2 to 10.
 """
 
 from typing import Any, Literal, get_args
@@ -27,16 +26,16 @@ PRAISE = {"feedback": "Great!"}
 
 
 def improved(optimizer: Any, feedback: dict[str, str]) -> str:
-    """Return `PROMPT` as optimized, or as it is where the model saw nothing to change.
+    """Return the optimized `PROMPT`, or `PROMPT` if the optimizer returns an empty text.
 
-    An optimizer may return an empty text for "no change": never put that in place of a prompt.
+    An empty text means "no change".
     """
     result = optimizer.invoke({"trajectories": [(CONVERSATION, feedback)], "prompt": PROMPT})
     return str(result or "").strip() or PROMPT
 
 
 def main() -> None:
-    """Print what each kind makes of the same prompt."""
+    """Print what each kind of optimizer makes of the same prompt."""
     use_model()
     print(f"### before\n{PROMPT}")
     for kind in get_args(Kind):

@@ -1,8 +1,10 @@
-"""The articles' design, request for request as they write it.
+"""A turn as two articles about LangMem design it: everything within one request.
 
-Origin: 「LangMemの長期記憶をPostgreSQL(pgvector)に永続化する」 (noboru-kudo, 2025-03-12),
-section "Lambda関数", which follows 「LangMemの長期記憶の概要と使い方を理解する」 (2025-02-26).
-`DEVIATIONS` says what no longer runs and what stands in its place.
+The design: 「LangMemの長期記憶をPostgreSQL(pgvector)に永続化する」 (noboru-kudo, 2025-03-12),
+"Lambda関数", which builds on 「LangMemの長期記憶の概要と使い方を理解する」 (2025-02-26).
+
+Each request connects, sets the tables up, reads the memories, replies with them and forms new ones.
+Code and prompts are ours; `DEVIATIONS` lists where the design could not be kept.
 """
 
 from __future__ import annotations
@@ -22,80 +24,87 @@ DEVIATIONS = (
     "The model is `gpt-6-luna`: `gpt-4o-2024-11-20` is being shut down.",
     "`OpenAIEmbeddings(check_embedding_ctx_length=False)`: otherwise a tokenizer's files are"
     " downloaded at the first call.",
-    "The manager is made in the handler: it keeps the first store it sees, whose connection is"
+    "The manager is made in the request: it keeps the first store it sees, whose connection is"
     " closed when the next request comes.",
     "One warm process with a thread for each request, where Lambda starts an instance for each: the"
     " start of an instance is not counted, but requests share one interpreter.",
     "The database URL comes from the environment, not from Secrets Manager at the start.",
+    "Prompts and field descriptions have about the length of the articles' but other words.",
 )
+
+GUIDANCE = "会話から、本人が興味を持つ技術とその背景をもれなく書き出す"
 
 
 class UserTechInterest(BaseModel):
-    """ユーザーの技術に関する関心情報"""
+    """本人が気になっている技術"""
 
-    topic: str = Field(
-        ..., description="技術トピック（例：プログラミング言語、クラウドサービスなど）"
-    )
-    category: str | None = Field(
-        None, description="技術の分野（例：フロントエンド、バックエンド、ネットワークなど）"
-    )
-    interest_level: Annotated[int, Field(ge=0, le=100)] | None = Field(
-        None, description="関心度（0～100のスコアで表現）"
-    )
-    description: str | None = Field(None, description="その他の補足説明（具体例や詳細な知識など）")
+    topic: Annotated[
+        str, Field(description="どの技術か（サービス、言語、手法など、その名前を一つ）")
+    ]
+    category: Annotated[
+        str | None,
+        Field(description="大まかな領域（たとえばクラウド、データベース、セキュリティ）"),
+    ] = None
+    interest_level: Annotated[
+        Annotated[int, Field(ge=0, le=100)] | None,
+        Field(description="どれほど気になるか、0から100まで"),
+    ] = None
+    description: Annotated[
+        str | None, Field(description="ほかに本人が述べたこと（目的、経験、知識の深さなど）")
+    ] = None
 
 
 def main() -> None:
     """Serve."""
     warnings.simplefilter("ignore")
+    from langchain_core.runnables import RunnableConfig
     from langchain_openai import OpenAIEmbeddings
     from langgraph.func import entrypoint
+    from langgraph.store.base import BaseStore
     from langgraph.store.postgres import PostgresStore
     from langgraph.store.postgres.base import PostgresIndexConfig
     from langmem import create_memory_store_manager  # type: ignore[import-untyped]
 
-    url = os.environ["DATABASE_URL"]
-    client = OpenAI()
-    embeddings = OpenAIEmbeddings(model="text-embedding-3-small", check_embedding_ctx_length=False)
-    index: PostgresIndexConfig = {"dims": 1536, "embed": embeddings}
+    address = os.environ["DATABASE_URL"]
+    openai = OpenAI()
+    vectors = PostgresIndexConfig(
+        dims=1536,
+        embed=OpenAIEmbeddings(model="text-embedding-3-small", check_embedding_ctx_length=False),
+    )
 
-    def handler(user: str, prompt: str, made: Made) -> str:
-        manager = create_memory_store_manager(
+    def reply(question: dict[str, str], known: object) -> str:
+        frame = f"Answer the user. Known about them:\n<memories>\n{known}\n</memories>"
+        written: Any = [{"role": "developer", "content": frame}, question]
+        return openai.responses.create(
+            model=MODEL, input=written, tools=[{"type": "web_search_preview"}]
+        ).output_text
+
+    def request(person: str, text: str, made: Made) -> str:
+        remember = create_memory_store_manager(
             f"openai:{MODEL}",
-            namespace=("chat", "{user_id}"),
+            instructions=GUIDANCE,
             schemas=[UserTechInterest],
-            instructions="ユーザーの興味や技術的背景を詳細に抽出してください",
+            namespace=("chat", "{user_id}"),
             enable_inserts=True,
             enable_deletes=False,
         )
-        with PostgresStore.from_conn_string(url, index=index) as store:
-            store.setup()
+        with PostgresStore.from_conn_string(address, index=vectors) as opened:
+            opened.setup()
 
-            @entrypoint(store=store)
-            def app(params: dict[str, Any]) -> str:
-                message = params["message"]
-                user_id = params["user_id"]
-                memories = store.search(("chat", user_id))
-                developer_msg = (
-                    "You are a helpful assistant.\n"
-                    f"## Memories\n <memories>\n{memories}\n</memories> "
-                )
-                response = client.responses.create(
-                    model=MODEL,
-                    input=[{"role": "developer", "content": developer_msg}, message],
-                    tools=[{"type": "web_search_preview"}],
-                )
+            @entrypoint(store=opened)
+            def turn(question: dict[str, str], *, store: BaseStore, config: RunnableConfig) -> str:
+                answer = reply(question, store.search(("chat", config["configurable"]["user_id"])))
                 made()
-                manager.invoke(
-                    {"messages": [message]}, config={"configurable": {"user_id": user_id}}
-                )
-                return str(response.output_text)
+                remember.invoke({"messages": [question]}, config=config)
+                return answer
 
             return str(
-                app.invoke({"message": {"role": "user", "content": prompt}, "user_id": user})
+                turn.invoke(
+                    {"role": "user", "content": text}, {"configurable": {"user_id": person}}
+                )
             )
 
-    serve(handler)
+    serve(request)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""mem0, used as the quickstart of its README (mem0ai 2.2.1) uses it, on pgvector.
+"""mem0 on pgvector, with the steps of the quickstart in its README (mem0ai 2.2.1).
 
-Runs in an environment of its own, made from ``bench/mem0-requirements.lock``.
+A turn searches three memories, replies with them, and adds the exchange before it returns. Runs in
+an environment of its own, made from ``bench/mem0-requirements.lock``.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 from typing import Any
 
@@ -13,10 +15,12 @@ from bench.peers.serving import Made, serve
 
 MODEL = "gpt-6-luna"
 EMBEDDINGS = "text-embedding-3-small"
+SHOWN = 3  # memories in a prompt
 
 DEVIATIONS = (
     "The store is pgvector on the PostgreSQL of the others, with mem0's default index (HNSW) and"
     " pool (5 connections), in place of a Qdrant file.",
+    "The prompt frames the memories as `<memories>`, one JSON string a line.",
     "The model is `gpt-6-luna` for replies and memories; telemetry is off.",
     "Without the optional spaCy: no entities are linked, which saves mem0 work.",
 )
@@ -24,7 +28,7 @@ DEVIATIONS = (
 
 def main() -> None:
     """Serve."""
-    memory = importlib.import_module("mem0").Memory.from_config(
+    mem0 = importlib.import_module("mem0").Memory.from_config(
         {
             "vector_store": {
                 "provider": "pgvector",
@@ -34,31 +38,26 @@ def main() -> None:
             "embedder": {"provider": "openai", "config": {"model": EMBEDDINGS}},
         }
     )
-    client = importlib.import_module("openai").OpenAI()
+    completions = importlib.import_module("openai").OpenAI().chat.completions
 
-    def chat_with_memories(user: str, message: str, made: Made) -> str:
-        relevant = memory.search(query=message, filters={"user_id": user}, top_k=3)
-        memories_str = "\n".join(f"- {entry['memory']}" for entry in relevant["results"])
-        system_prompt = (
-            "You are a helpful AI. Answer the question based on query and memories.\n"
-            f"User Memories:\n{memories_str}"
-        )
-        messages = [
-            {"role": "system", "content": system_prompt},
-            {"role": "user", "content": message},
-        ]
-        response = client.chat.completions.create(model=MODEL, messages=messages)
-        reply = response.choices[0].message.content
+    def found(person: str, text: str, most: int) -> list[str]:
+        answer = mem0.search(query=text, filters={"user_id": person}, top_k=most)
+        return [str(one["memory"]) for one in answer["results"]]
+
+    def turn(person: str, text: str, made: Made) -> str:
+        known = "\n".join(json.dumps(one, ensure_ascii=False) for one in found(person, text, SHOWN))
+        frame = f"Answer the user. Known about them:\n<memories>\n{known}\n</memories>"
+        said = [{"role": "system", "content": frame}, {"role": "user", "content": text}]
+        choice = completions.create(model=MODEL, messages=said).choices[0]
+        reply = str(choice.message.content)
         made()
-        messages.append({"role": "assistant", "content": reply})
-        memory.add(messages, user_id=user)
-        return str(reply)
+        mem0.add([*said, {"role": "assistant", "content": reply}], user_id=person)
+        return reply
 
     def recalled(asked: dict[str, Any]) -> list[str]:
-        found = memory.search(query=asked["text"], filters={"user_id": asked["person"]}, top_k=10)
-        return [str(entry["memory"]) for entry in found["results"]]
+        return found(asked["person"], asked["text"], 10)
 
-    serve(chat_with_memories, {"recalled": recalled})
+    serve(turn, {"recalled": recalled})
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""Kinds of memory: Pydantic models, two of them with the fields of the articles' schemas.
+"""The built-in kinds of memory as Pydantic models, and what they declare of their fields.
 
-Origin, both by noboru-kudo: ``UserTechInterest`` from
-"LangMemの長期記憶をPostgreSQL(pgvector)に永続化する" (2025-03-12),
-``UserFoodPreference`` from "LangMemの長期記憶の概要と使い方を理解する" (2025-02-26).
-``UserFact`` and ``UserInstruction`` are Kioku's. ``Episode`` has the fields of LangMem's guide "How
-to Extract Episodic Memories" without the assistant's thoughts: evidence is what the person typed.
+The names and fields of ``UserTechInterest`` and ``UserFoodPreference`` are those of two articles by
+noboru-kudo (examples/README.md), the fields of ``Episode`` those of LangMem's guide to episodic
+memories without the assistant's thoughts: only the person's words are evidence. Descriptions are
+part of what the memory model reads.
 """
 
 from __future__ import annotations
@@ -21,27 +20,33 @@ Score = Annotated[int, Field(ge=0, le=100)]
 
 
 class UserTechInterest(BaseModel):
-    """ユーザーの技術に関する関心情報"""
+    """本人が興味を持つ、または学んでいる技術"""
 
-    topic: str = Field(
-        ..., description="技術トピック（例：プログラミング言語、クラウドサービスなど）"
-    )
-    category: str | None = Field(
-        None, description="技術の分野（例：フロントエンド、バックエンド、ネットワークなど）"
-    )
-    interest_level: Score | None = Field(None, description="関心度（0～100のスコアで表現）")
-    description: str | None = Field(None, description="その他の補足説明（具体例や詳細な知識など）")
+    topic: Annotated[str, Field(description="技術の名前（言語、ツール、サービス、手法など）")]
+    category: Annotated[
+        str | None, Field(description="その技術が属する領域（例：クラウド、データベース、AI）")
+    ] = None
+    interest_level: Annotated[
+        Score | None, Field(description="興味の強さ。0が最も弱く、100が最も強い")
+    ] = None
+    description: Annotated[
+        str | None, Field(description="目的、経験、使い方など、本人が添えた詳細")
+    ] = None
 
 
 class UserFoodPreference(BaseModel):
-    """ユーザーの食の好みの詳細情報"""
+    """本人の食べ物や飲み物の好き嫌い"""
 
-    food_name: str = Field(..., description="料理名")
-    cuisine: str | None = Field(None, description="料理のタイプ（和食、洋食、中華など）")
-    preference: Score | None = Field(None, description="好きの度合い（0～100のスコアで表現）")
-    description: str | None = Field(
-        None, description="その他の補足説明（例えば、特定の味付けや具材など）"
-    )
+    food_name: Annotated[str, Field(description="食べ物や飲み物の名前")]
+    cuisine: Annotated[
+        str | None, Field(description="どこの、または何の料理か（例：和食、イタリア料理、菓子）")
+    ] = None
+    preference: Annotated[
+        Score | None, Field(description="どれくらい好きか。0が最低、100が最高")
+    ] = None
+    description: Annotated[
+        str | None, Field(description="味、具、食べ方など、本人が添えた詳細")
+    ] = None
 
 
 class UserFact(BaseModel):

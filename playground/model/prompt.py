@@ -79,11 +79,9 @@ class Prompt:
 
     @property
     def memories(self) -> list[dict[str, Any]]:
-        """The contents of the memories in it, as the app, mem0 or LangGraph writes them."""
+        """The contents of the memories in it: one JSON value a line, or LangGraph's items."""
         found = [*self.framed("memories"), *self.framed("episodes")]
         found += [one for result in self.fresh_results for one in json_list(result.output)]
-        shown = re.search(r"^User Memories:\n((?:- .*\n?)+)", self.instructions, re.M)
-        found += shown[1].replace("- ", "").splitlines() if shown else []
         found = found or [ast.literal_eval(one) for one in _STORED.findall(self.instructions)]
         return [content_of(one) for one in found]
 
