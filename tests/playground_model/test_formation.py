@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 from langchain_core.language_models import LanguageModelInput
@@ -13,8 +13,11 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from langgraph.store.memory import InMemoryStore
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import SecretStr
 
+from memory import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest
+from memory.formation.former import INSTRUCTIONS
+from memory.model.schemas import with_evidence
 from tests.playground_model.controls import Controls
 from tests.playground_model.loose import Loose
 
@@ -26,30 +29,8 @@ with warnings.catch_warnings():
         create_memory_store_manager,
     )
 
-Score = Annotated[int, Field(ge=0, le=100)]
-
-
-class UserTechInterest(BaseModel):
-    """ユーザーの技術に関する関心情報"""
-
-    topic: str = Field(..., description="技術トピック")
-    category: str | None = None
-    interest_level: Score | None = None
-    description: str | None = None
-    evidence: str = Field(..., description="verbatim quote")
-
-
-class UserFoodPreference(BaseModel):
-    """ユーザーの食の好みの詳細情報"""
-
-    food_name: str = Field(..., description="料理名")
-    cuisine: str | None = None
-    preference: Score | None = None
-    description: str | None = None
-    evidence: str = Field(..., description="verbatim quote")
-
-
-SCHEMAS: tuple[type[BaseModel], ...] = (UserTechInterest, UserFoodPreference)
+KINDS = [with_evidence(schema) for schema in SCHEMAS]
+TASTES = [with_evidence(UserTechInterest), with_evidence(UserFoodPreference)]
 
 
 class Willing(Loose):
@@ -89,8 +70,8 @@ class Person:
         manager = create_memory_store_manager(
             self._llm,
             namespace=("chat", "{user_id}"),
-            schemas=SCHEMAS,
-            instructions="ユーザーの好みを詳細に抽出してください",
+            schemas=TASTES,
+            instructions=INSTRUCTIONS,
             enable_inserts=True,
             enable_deletes=True,
             store=self.store,
@@ -273,30 +254,6 @@ async def test_what_is_not_understood_forms_nothing(person: Person, message: str
     assert await person.rows() == {}
 
 
-class UserFact(BaseModel):
-    """ユーザー本人についてのその他の事実"""
-
-    fact: str
-    topic: str | None = None
-    evidence: str
-
-
-class UserInstruction(BaseModel):
-    """答え方の希望"""
-
-    instruction: str
-    evidence: str
-
-
-class Episode(BaseModel):
-    """本人が語った経験"""
-
-    observation: str
-    action: str | None = None
-    result: str | None = None
-    evidence: str
-
-
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
@@ -323,7 +280,7 @@ async def test_facts_wishes_and_stories(url: str, message: str, expected: dict[s
     """What is no taste becomes a fact, a wish or an episode with its fields, and is not doubled."""
     manager = create_memory_manager(
         model(url),
-        schemas=[*SCHEMAS, UserFact, UserInstruction, Episode],
+        schemas=KINDS,
         enable_inserts=True,
         enable_deletes=True,
     )
@@ -336,7 +293,9 @@ async def test_facts_wishes_and_stories(url: str, message: str, expected: dict[s
 
 async def test_a_new_home_replaces_the_old(url: str) -> None:
     """Of a home there is one: moving changes the fact in place."""
-    manager = create_memory_manager(model(url), schemas=[UserFact], enable_inserts=True)
+    manager = create_memory_manager(
+        model(url), schemas=[with_evidence(UserFact)], enable_inserts=True
+    )
     [old] = await manager.ainvoke({"messages": [{"role": "user", "content": "I live in Osaka"}]})
     moved = [{"role": "user", "content": "I moved to Tokyo"}]
     [new] = await manager.ainvoke({"messages": moved, "existing": [old]})
@@ -345,9 +304,7 @@ async def test_a_new_home_replaces_the_old(url: str) -> None:
 
 async def test_the_assistant_s_words_form_nothing(url: str) -> None:
     """Only the human side of the transcript is read."""
-    found = await create_memory_manager(
-        model(url), schemas=[UserFoodPreference], enable_inserts=True
-    ).ainvoke(
+    found = await create_memory_manager(model(url), schemas=TASTES, enable_inserts=True).ainvoke(
         {
             "messages": [
                 {"role": "user", "content": "hello"},
