@@ -47,5 +47,5 @@ async def test_everything_is_forgotten_and_taken_back(kioku: Playground, visit: 
         .get_by_role("button", name="Undo")
         .click()
     )
-    await expect(ann.messages.filter(has_text="Taken back")).to_have_count(1)
+    await expect(ann.messages.filter(has_text="Restored:")).to_have_count(1)
     await expect(await ann.command("/memories")).to_contain_text("ramen")

@@ -265,7 +265,7 @@ def test_history_and_forms_by_command(world: World) -> None:
     assert "Updated: I live in Tokyo (was: I live in Osaka)" in shown(history)
     assert say("en", "by_modal") in shown(history)
     ann.click(history, **button(history, "undo_change"))
-    ann.alone("Brought back: I live in Osaka")
+    ann.alone("Restored: I live in Osaka")
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
 
 

@@ -63,7 +63,7 @@ class Owner:
         self.rows("ALTER TABLE memory_changes DROP CONSTRAINT memory_changes_dates")
 
     def remember(self, person: Person, key: str, date: str, *, ends: bool = False) -> None:
-        """Store a memory with this date; `ends`: its time was over a minute ago."""
+        """Store a memory with this date; `ends`: expired a minute ago."""
         prefix = person.namespace(DM).prefix
         value = {"kind": "UserFact", "content": {"fact": f"fact {key}"}, "sources": []}
         self.rows(

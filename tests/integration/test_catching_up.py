@@ -168,10 +168,10 @@ async def test_what_was_missed_is_answered_once_and_late(
     texts = house.replies(dm, message)
     assert len(texts) == 2
     assert all(
-        text.startswith("_Written at ") and "answered late because I was away._\n\n" in text
+        text.startswith("_You wrote this at ") and "is late because I was offline._\n\n" in text
         for text in texts
     )
-    assert "Written at" not in house.row("turns", message)["reply"]
+    assert "You wrote this at" not in house.row("turns", message)["reply"]
 
 
 async def test_what_was_written_just_now_is_not_called_late(house: House) -> None:

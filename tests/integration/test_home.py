@@ -427,7 +427,7 @@ async def test_forget_everything_and_undo(visit: Visit) -> None:
     undo = visit.element(view, UNDO_ACTION)
     await visit.click(UNDO_ACTION, block_id=undo["block_id"], value=undo["value"])
     text = await visit.text()
-    assert "I remember 2 memories again." in text
+    assert "Restored: 2 memories." in text
     assert "Likes ramen" in text
 
 

@@ -138,7 +138,7 @@ async def test_an_answer_without_an_end_is_ended(piece: str, ending: str) -> Non
     assert MAX_ANSWER - 2_100 < len(reply.text) <= MAX_ANSWER
     assert reply.text == "".join(shown)
     assert reply.text.rstrip().endswith(ending)
-    assert reply_text("en", reply).endswith("Ask me to go on._")
+    assert reply_text("en", reply).endswith("Ask me to continue._")
     assert model.requests[0]["max_output_tokens"] == MAX_OUTPUT_TOKENS
     assert len(model.requests) == len(spent) == 1
     assert spent[0] >= MAX_ANSWER // 8

@@ -122,8 +122,8 @@ OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
             entry("removed", None, None, actor="expiry"),
             "Forgotten: something you told me for a limited time",
         ),
-        (entry("confirmed", OSAKA, OSAKA), "Heard again: I live in Osaka"),
-        (entry("restored", None, OSAKA), "Brought back: I live in Osaka"),
+        (entry("confirmed", OSAKA, OSAKA), "Confirmed: I live in Osaka"),
+        (entry("restored", None, OSAKA), "Restored: I live in Osaka"),
         (
             entry("moved", OSAKA, OSAKA, namespace=PERSON.namespace("public")),
             "Now used everywhere in this workspace: I live in Osaka",
@@ -134,7 +134,7 @@ OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
         ),
         (
             entry("updated", OSAKA, TOKYO, undone_at=NOON),
-            "Updated: I live in Tokyo (was: I live in Osaka) (taken back)",
+            "Updated: I live in Tokyo (was: I live in Osaka) (undone)",
         ),
         (
             entry("remembered", None, {**OSAKA, "expires_at": "2026-11-27T00:00:00+00:00"}),
@@ -159,13 +159,13 @@ def test_each_change_is_one_line(changed: Entry, line: str) -> None:
         (question("remove"), "Shall I forget this as well: “I live in Osaka”?"),
         (
             question("widen"),
-            "What I use everywhere in this workspace still says “I live in Osaka”."
-            " Change it there to “I live in Tokyo” too?",
+            "The memory that I use everywhere in this workspace still says “I live in Osaka”."
+            " Change it to “I live in Tokyo” too?",
         ),
         (
             question("widen", after=None),
-            "What I use everywhere in this workspace still says “I live in Osaka”."
-            " Forget it there too?",
+            "The memory that I use everywhere in this workspace still says “I live in Osaka”."
+            " Forget it too?",
         ),
         (question("store"), "May I remember this? “I live in Tokyo”"),
     ],

@@ -130,7 +130,7 @@ def fits(payload: dict[str, Any]) -> bool:
             "en",
             "UserFoodPreference",
             {"food_name": "udon", "preference": 59},
-            "Finds udon all right",
+            "Finds udon okay",
         ),
         ("ja", "UserFoodPreference", {"food_name": "鍋", "preference": 90}, "鍋が大好き"),
         (
@@ -311,7 +311,7 @@ def test_reply_text() -> None:
         cut="cut_short",
     )
     assert reply_text("en", reply) == (
-        "Yes.\n\n_The answer was cut here because it got very long. Ask me to go on._"
+        "Yes.\n\n_The answer was cut off here because it became very long. Ask me to continue._"
         "\n\n**Sources**\n- [A (draft) of x](https://a.example/?q=[1])\n- [link](https://b.example)"
         "\n- [C](https://c.example/%28a%29%20b)"
     )
@@ -351,7 +351,7 @@ def test_a_late_answer_says_when_it_was_asked(zone: str | None, shown: str) -> N
     """The time is that of the person's own clock, or UTC, which is named."""
     asked = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
     line = late_line("en", f"{asked.timestamp():.6f}", zone)
-    assert line == f"_Written at {shown}; answered late because I was away._"
+    assert line == f"_You wrote this at {shown}. My answer is late because I was offline._"
 
 
 def test_todays_date_goes_without_saying() -> None:
@@ -375,4 +375,4 @@ def test_an_episode_is_told_as_a_story() -> None:
     told = {"observation": "builds were slow", "action": "a cache", "result": "twice as fast"}
     assert describe("en", "Episode", told) == "builds were slow → a cache → twice as fast"
     assert describe("en", "Episode", {**told, "result": None}) == "builds were slow → a cache"
-    assert kind_title("en", "Episode") == "What You Went Through"
+    assert kind_title("en", "Episode") == "Your Experiences"
