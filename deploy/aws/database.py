@@ -20,9 +20,8 @@ ROTATES_EVERY = Duration.days(30)
 class Database(Construct):
     """The cluster, the generated credentials of its owner and of the user that serves.
 
-    Source of the shape: the second article's listing (see examples/README.md). Beyond it: TLS is
-    required, storage is encrypted, the passwords rotate, deletion is protected, and the worker is
-    not the owner.
+    The second article of examples/README.md uses the same services. In addition, TLS is required,
+    storage is encrypted, passwords rotate, deletion is protected, and the worker is not the owner.
     """
 
     def __init__(
