@@ -61,7 +61,7 @@ LINES = (
         value=lambda m, n: 60 * busiest(n) * (m["prompt_tokens_per_message"] + ANSWER_TOKENS) / 1e6,
     ),
     Line(
-        says="Hours to load all memories anew by COPY",
+        says="Hours to load all memories again by COPY",
         behind=("load_rows_per_s_1m",),
         value=lambda m, n: n * MEMORIES_EACH / m["load_rows_per_s_1m"] / _HOUR,
     ),

@@ -1,4 +1,4 @@
-"""Whether Slack would take these blocks or this view, and how it stores them."""
+"""Validation of blocks and views, and the form in which Slack stores them."""
 
 import secrets
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _VIEW = typed({"modal": MODAL, "home": HOME})
 
 
 def block_errors(blocks: Any) -> Errors:
-    """What Slack would say against the blocks of a message, as many sentences; [] if nothing."""
+    """Return Slack's error messages for the blocks of a message; [] if they are valid."""
     errors: Errors = []
     array(MESSAGE_BLOCK, MESSAGE_BLOCKS, least=0)(blocks, "/blocks", errors)
     if not errors:
@@ -24,7 +24,7 @@ def block_errors(blocks: Any) -> Errors:
 
 
 def view_errors(view: Any) -> Errors:
-    """What Slack would say against a view."""
+    """Return Slack's error messages for a view."""
     errors: Errors = []
     _VIEW(view, "/view", errors)
     if not errors:
@@ -39,7 +39,7 @@ def view_errors(view: Any) -> Errors:
 
 
 def _check_layout(blocks: list[Json], pointer: str, errors: Errors) -> None:
-    """Rules between fields: ids are unique, a section says something, a select has options."""
+    """Check rules between fields: unique ids, a section with content, a select with options."""
     ids = [block["block_id"] for block in blocks if "block_id" in block]
     if len(ids) != len(set(ids)):
         fail(errors, "block_id must be unique", pointer)
@@ -63,7 +63,7 @@ def _elements(block: Json) -> list[Json]:
 
 
 def _check_options(element: Json, place: str, errors: Errors) -> None:
-    """A menu has options, and what it begins with is one of them."""
+    """Check that a menu has options and that its initial value is one of them."""
     given = element.keys() & {"options", "option_groups"}
     if element["type"].endswith("static_select") and not given:
         fail(errors, "missing required field: options", place)

@@ -13,11 +13,11 @@ KEPT = 50_000
 
 @dataclass(kw_only=True)
 class CallRecord:
-    """One call: what was asked and what came of it.
+    """One call with its request and outcome.
 
     `outcome` is "ok", Slack's error name, "status 500" or "dropped before" / "dropped after";
-    `executed` says whether the call did its work, whatever the caller was told. `ordered` says that
-    the outcome was asked for: by a fault, or by rate limits that are switched on.
+    `executed` says whether the call was carried out, independent of the response. `ordered` says
+    that a configured fault or an enabled rate limit caused the outcome.
     """
 
     number: int
@@ -34,7 +34,7 @@ class CallRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A call that failed and was not ordered to; `messages` is what Slack says beside the error."""
+    """A failed call without a configured fault; `messages` are Slack's details of the error."""
 
     number: int
     method: str
@@ -74,7 +74,7 @@ class Calls:
 
     @property
     def failed(self) -> int:
-        """How many failures there are."""
+        """The number of failures."""
         return len(self._failures)
 
     def failures(self, number: int) -> list[Failure]:

@@ -1,4 +1,4 @@
-"""Brings events, commands and interactions to the app, with Slack's retries, and records how."""
+"""Delivery of events, commands and interactions to the app, with Slack's retries, and its log."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ ACK_SECONDS = 3.0
 
 @dataclass(kw_only=True)
 class Answer:
-    """How the app answered one attempt; `reason` is Slack's name of a failure."""
+    """The app's answer to one attempt; `reason` is Slack's name of a failure."""
 
     ok: bool
     payload: Json | None = None
@@ -91,7 +91,7 @@ class Deliveries:
         return started
 
     def resume(self) -> None:
-        """Take up again the events that were on their way when the playground stopped."""
+        """Continue the deliveries that were pending when the playground stopped."""
         for pending in list(self._storage.load("pending")):
             self._storage.remove("pending", pending["key"])
             name = str(pending["body"].get("event", {}).get("type", ""))
@@ -171,16 +171,16 @@ class Deliveries:
 
     @property
     def mode(self) -> str:
-        """How things arrive: "socket", "http", or "both", one or the other each time."""
+        """The transport: "socket", "http", or "both", one of them at random for each request."""
         return self.modes[0] if len(self.modes) == 1 else "both"
 
     @property
     def waiting(self) -> int:
-        """How many deliveries are still on their way."""
+        """The number of pending deliveries."""
         return len(self._tasks)
 
     async def settle(self, seconds: float) -> bool:
-        """Wait until nothing is on its way any more; False when that takes too long."""
+        """Wait until no delivery is pending; return False if that takes longer than `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._tasks:
@@ -188,7 +188,7 @@ class Deliveries:
         return not self._tasks
 
     async def close(self) -> None:
-        """Give up what is still on its way."""
+        """Cancel the pending deliveries."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

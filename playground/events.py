@@ -20,7 +20,7 @@ MESSAGE_SUBSCRIPTIONS = {
 
 
 class Events:
-    """Wraps an event in its envelope and hands it to delivery if the app subscribed to it."""
+    """Wraps events in their envelope and passes them to delivery if the app has subscribed."""
 
     def __init__(self, workspace: Workspace, manifest: Manifest, deliveries: Deliveries) -> None:
         self._workspace = workspace

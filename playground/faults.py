@@ -1,4 +1,4 @@
-"""Faults on order: Web API calls that fail, hang or lose their connection."""
+"""Configured faults: Web API calls that fail, hang or lose their connection."""
 
 import random
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(kw_only=True)
 class Fault:
-    """One order: the next `times` calls of `method` ("*" for all) fail this way.
+    """A fault for the next `times` calls of `method` ("*" for all).
 
     Exactly one of `error` (Slack's error name), `status` (HTTP) and `drop` (the connection, before
     or after the call is carried out) — or none, for a `delay_ms` alone. `chance` picks calls at
@@ -25,21 +25,21 @@ class Fault:
 
 
 class Faults:
-    """The faults still to come, in the order they were asked for."""
+    """The pending faults, in the order of configuration."""
 
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Order a fault."""
+        """Add a fault."""
         self.waiting.append(fault)
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Remove all faults."""
         self.waiting.clear()
 
     def take(self, method: str) -> Fault | None:
-        """The fault this call meets, if any; it counts as used."""
+        """Return the fault for this call, if any, and count it as used."""
         for fault in self.waiting:
             if fault.method not in ("*", method):
                 continue

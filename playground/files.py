@@ -1,4 +1,4 @@
-"""Files: asked for, uploaded, shared, downloaded by the app and by people."""
+"""Files: upload, sharing, and download by the app and by people."""
 
 import base64
 import mimetypes
@@ -13,7 +13,7 @@ from playground.slack import BOT_TOKEN, Slack
 from playground.workspace import NotFoundError, Workspace, new_id
 
 DOWNLOAD = "url_private"
-"""What faults of downloads are ordered under."""
+"""The method name of faults of downloads."""
 FILE_BYTES = 15 * 1024 * 1024
 _PLAIN = re.compile(r"[^\w.() -]")
 
@@ -103,7 +103,7 @@ class FileRoutes:
         return web.Response(text=f"OK - {file.size}")
 
     async def for_app(self, request: web.Request) -> web.StreamResponse:
-        """Give the app a file it can see; whoever has no right to it is sent to sign in."""
+        """Return a file that the app can see; redirect a request without access to sign-in."""
         team, _, file_id = request.match_info["file"].partition("-")
         slack = self._slack
         bearer = request.headers.get("Authorization", "")
@@ -121,7 +121,7 @@ class FileRoutes:
         return _download(file)
 
     async def for_person(self, request: web.Request) -> web.StreamResponse:
-        """Give a person a file they can see."""
+        """Return a file that the person can see."""
         workspace = self._slack.workspace
         file = workspace.files.get(request.match_info["file"])
         user = request.query.get("as", "")

@@ -1,4 +1,4 @@
-"""What Slack takes though its guidance asks for more: text fallbacks, labels, few inputs.
+"""Checks of Slack's guidance beyond validation: text fallbacks, labels, few inputs.
 
 Sources: docs.slack.dev, "Accessibility" of Block Kit, "Designing with Block Kit", the reference of
 chat.postMessage on `text`.
@@ -16,7 +16,7 @@ _SPEAKING = ("L", "N")
 
 
 def message_advice(content: Json) -> Errors:
-    """What a message with blocks lacks: a text for notifications, and what its blocks lack."""
+    """Return what a message with blocks lacks, such as a text for notifications."""
     blocks = content.get("blocks") or []
     errors = block_advice(blocks, "/blocks")
     if blocks and not str(content.get("text") or "").strip():
@@ -25,7 +25,7 @@ def message_advice(content: Json) -> Errors:
 
 
 def view_advice(view: Json) -> Errors:
-    """What a view lacks."""
+    """Return what a view lacks."""
     errors = block_advice(view["blocks"], "/view/blocks")
     inputs = sum(block["type"] == "input" for block in view["blocks"])
     if view["type"] == "modal" and inputs > MOST_INPUTS:
@@ -34,7 +34,7 @@ def view_advice(view: Json) -> Errors:
 
 
 def block_advice(blocks: list[Json], pointer: str) -> Errors:
-    """What blocks lack for somebody who cannot see them."""
+    """Return what blocks lack for users of a screen reader."""
     errors: Errors = []
     for index, block in enumerate(blocks):
         place = f"{pointer}/{index}"

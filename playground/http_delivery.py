@@ -117,7 +117,7 @@ class HttpDelivery:
 
 
 def _payload(response: aiohttp.ClientResponse, text: str) -> Json | None:
-    """What an ack carries: JSON as it is, plain text as {"text": …}, nothing as None."""
+    """Return the content of an ack: JSON, plain text as {"text": …}, or None if it is empty."""
     if not text:
         return None
     if response.content_type == "application/json":

@@ -1,4 +1,4 @@
-"""Commands, clicks, shortcuts and modals: what people do with the app besides writing."""
+"""Commands, clicks, shortcuts and modals."""
 
 import secrets
 import time
@@ -37,7 +37,7 @@ class Trigger:
 
 @dataclass(kw_only=True)
 class ResponseUrl:
-    """Where the app may answer one interaction; `message` is the one it came from."""
+    """The response_url of one interaction; `message` is the one that was clicked."""
 
     channel: str
     user: str

@@ -1,4 +1,4 @@
-"""What the app declared about itself in its manifest: scopes, events, commands."""
+"""The app's manifest: scopes, events, commands."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

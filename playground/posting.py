@@ -36,7 +36,7 @@ class Posting:
         attachments: list[Json] | None = None,
         files: list[Json] | None = None,
     ) -> Message:
-        """A message somebody typed; `text` is raw, as from the keyboard."""
+        """Post a typed message; `text` is raw, as from the keyboard."""
         typed = TypedText(text, self._workspace.users.values(), self._workspace.channels.values())
         ts = self._workspace.next_ts()
         body: Json = {
@@ -69,7 +69,7 @@ class Posting:
         return message
 
     def escaped(self, typed: str) -> str:
-        """What a command with should_escape gets for a typed text."""
+        """Return a typed text escaped as for a command with should_escape."""
         users, channels = self._workspace.users.values(), self._workspace.channels.values()
         named = {channel.name: channel.id for channel in channels if channel.kind == "public"}
         linked = _CHANNEL_NAME.sub(
@@ -222,7 +222,7 @@ class Posting:
             self._published(message)
 
     def stop_stream(self, message: Message) -> None:
-        """End a live stream because somebody pressed Stop."""
+        """End a live stream because a person pressed Stop."""
         message.stream = "stopped_by_user"
         self._workspace.save(message)
         self._published(message)
@@ -295,7 +295,7 @@ class Posting:
 
 
 def _tombstone(ts: str) -> Json:
-    """What stands where the deleted parent of a thread was."""
+    """Return the placeholder of a deleted parent message of a thread."""
     return {
         "type": "message",
         "subtype": "tombstone",

@@ -1,4 +1,4 @@
-"""What a workspace is made of: people, conversations, messages, views, agent sessions."""
+"""Records of a workspace: people, conversations, messages, views, agent sessions."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -22,7 +22,7 @@ SCOPE_PREFIXES: dict[Kind, str] = {
 
 @dataclass(kw_only=True)
 class User:
-    """A person or a bot; somebody whose `team` is another one is here by Slack Connect."""
+    """A person or a bot; another `team` than the workspace's means Slack Connect."""
 
     id: str
     name: str
@@ -100,7 +100,7 @@ class Message:
 
 @dataclass(kw_only=True)
 class View:
-    """A modal in somebody's stack, or their App Home tab."""
+    """A modal in a person's stack, or their App Home tab."""
 
     id: str
     user: str
@@ -112,7 +112,7 @@ class View:
 
 @dataclass(kw_only=True)
 class Thread:
-    """What the app set on a thread: status line, title, prompts, agent session.
+    """The app's settings of a thread: status line, title, prompts, agent session.
 
     `session` is the session's status, "" where there is none; `session_set` says when it was set,
     and `worked` when the app last posted, updated or ended a message, in seconds since 1970.
@@ -140,7 +140,7 @@ class File:
     """A file; `content` is its base64, None until it was uploaded.
 
     `ticket` and `announced` (bytes) belong to an upload that has not come yet; `completed` says
-    that the app has shared it. `shown_to_app`: a person handed it over in a form.
+    that the app has shared it. `shown_to_app`: a person selected it in a form.
     """
 
     id: str

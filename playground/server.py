@@ -59,7 +59,7 @@ async def serve(
 
 
 def facts(slack: Slack, *, with_model: bool) -> dict[str, str | None]:
-    """What an app needs to know to talk to this playground; printed at start."""
+    """The addresses and tokens that an app needs; printed at start."""
     identity = slack.workspace.identity
     return {
         "url": slack.url,

@@ -27,7 +27,7 @@ SIGNING_SECRET = "playground-signing-secret"  # noqa: S105
 
 @dataclass(kw_only=True)
 class Settings:
-    """What a test may turn: limits in seconds and characters."""
+    """Limits that a test may change, in seconds and characters."""
 
     rate_limits: bool = False
     reading_limits: bool = False

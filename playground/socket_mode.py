@@ -55,7 +55,7 @@ class SocketMode:
 
     @property
     def connections(self) -> int:
-        """How many connections are open."""
+        """The number of open connections."""
         return len(self._connections)
 
     def ticket(self) -> str:

@@ -1,4 +1,4 @@
-"""Where the workspace survives a restart: one SQLite table of JSON documents."""
+"""Persistence of the workspace: one SQLite table of JSON documents."""
 
 import json
 import sqlite3

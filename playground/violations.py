@@ -1,4 +1,4 @@
-"""What the app sent that lacks what Slack's guidance asks for, or that an ack got wrong."""
+"""Violations: messages that do not follow Slack's guidance, and invalid acks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Violations:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of violations."""
         return len(self._found)
 
     def since(self, number: int) -> list[Violation]:

@@ -239,7 +239,7 @@ class Workspace:
         return [stored[ts] for ts in self._replies.get((channel_id, thread_ts), [])]
 
     def thread(self, channel_id: str, ts: str) -> Thread:
-        """What the app set on a thread: Slack ends an old status line, and `processing`, itself."""
+        """The app's settings of a thread, without an expired status line or `processing`."""
         thread = self.threads.get((channel_id, ts)) or Thread(channel=channel_id, ts=ts)
         if thread.status and time.time() - thread.status_set > STATUS_SECONDS:
             thread.status, thread.loading_messages = "", []

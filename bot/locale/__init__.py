@@ -1,4 +1,4 @@
-"""What the app says, in English and Japanese: gettext catalogues, `<language>/LC_MESSAGES`."""
+"""The app's sentences in English and Japanese: gettext catalogues, `<language>/LC_MESSAGES`."""
 
 from __future__ import annotations
 

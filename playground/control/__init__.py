@@ -1,4 +1,4 @@
-"""The control API under /_playground/: what people do, what may go wrong, what was seen."""
+"""The control API under /_playground/: actions of people, faults, and inspection."""
 
 from collections.abc import Awaitable, Callable
 

@@ -16,7 +16,7 @@ _TITLE_CHARACTERS = 200
 
 
 class Acts:
-    """What people do."""
+    """Handlers of people's actions."""
 
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
@@ -60,7 +60,7 @@ class Acts:
         return self._slack.workspace.message(channel.id, ts)
 
     async def say(self, given: Input) -> Json:
-        """Somebody writes a message; delivery goes on in the background."""
+        """Post a message as a person; delivery to the app runs in the background."""
         workspace = self._slack.workspace
         user = workspace.user(given.text("user"))
         if user.deleted:
@@ -96,19 +96,19 @@ class Acts:
         return message
 
     async def edit(self, given: Input) -> Json:
-        """Somebody edits their message."""
+        """Edit a person's own message."""
         message = self._own(given)
         self._slack.posting.edit(message, given.text("text"))
         return {"channel": message.channel, "ts": message.ts}
 
     async def delete(self, given: Input) -> Json:
-        """Somebody deletes their message."""
+        """Delete a person's own message."""
         message = self._own(given)
         self._slack.posting.delete(message)
         return {"channel": message.channel, "ts": message.ts}
 
     async def command(self, given: Input) -> Json:
-        """Somebody types a slash command; answers with what its ack carried."""
+        """Run a slash command as a person; return the content of its ack."""
         user = self._slack.workspace.user(given.text("user"))
         channel = self._place(given, user.id)
         name = given.text("command")
@@ -123,7 +123,7 @@ class Acts:
         return _outcome(await self._slack.interactions.command(user, channel, name, text))
 
     async def action(self, given: Input) -> Json:
-        """Somebody clicks something in a message they can see, or in a view of theirs."""
+        """Click an element of a visible message or of the person's own view."""
         user = self._slack.workspace.user(given.text("user"))
         self._interactive()
         place: Message | View
@@ -155,7 +155,7 @@ class Acts:
         return view
 
     async def upload(self, given: Input) -> Json:
-        """Somebody chooses a file for a form or a message; its bytes come as base64."""
+        """Upload a person's file (base64) for a form or a message."""
         user = self._slack.workspace.user(given.text("user"))
         try:
             content = base64.b64decode(given.text("content"), validate=True)
@@ -170,7 +170,7 @@ class Acts:
         return {"id": file.id, "name": file.name, "size": file.size}
 
     async def shortcut(self, given: Input) -> Json:
-        """Somebody uses a global shortcut, or one on a message."""
+        """Use a global shortcut or a message shortcut."""
         user = self._slack.workspace.user(given.text("user"))
         self._interactive()
         callback_id = given.text("callback_id")
@@ -181,7 +181,7 @@ class Acts:
         return _outcome(await self._slack.interactions.shortcut(user, callback_id, message))
 
     async def submit(self, given: Input) -> Json:
-        """Somebody submits a modal."""
+        """Submit a modal."""
         self._interactive()
         view_id = given.text("view_id")
         owner = self._slack.workspace.views.get(view_id)
@@ -195,13 +195,13 @@ class Acts:
         )
 
     async def close(self, given: Input) -> Json:
-        """Somebody closes a modal."""
+        """Close a modal."""
         user = self._slack.workspace.user(given.text("user"))
         delivery = await self._slack.interactions.close(user, self._view(given, user.id))
         return {"ok": True} if delivery is None else _outcome(delivery)
 
     async def stop(self, given: Input) -> Json:
-        """Somebody presses Stop in a thread the app is working in."""
+        """Press Stop in a thread that the app is working in."""
         slack = self._slack
         user = slack.workspace.user(given.text("user"))
         channel = self._place(given, user.id)
@@ -235,7 +235,7 @@ class Acts:
         return {"streaming_message_ts": stopped}
 
     async def rename(self, given: Input) -> Json:
-        """Somebody renames the agent session of a thread."""
+        """Rename the agent session of a thread."""
         slack = self._slack
         user = slack.workspace.user(given.text("user"))
         channel = self._place(given, user.id)
@@ -262,7 +262,7 @@ class Acts:
         return {"sent": slack.events.emit(event, channel)}
 
     async def open_home(self, given: Input) -> Json:
-        """Somebody opens the app's Home or Messages tab."""
+        """Open the app's Home or Messages tab."""
         slack = self._slack
         user = slack.workspace.user(given.text("user"))
         tab = given.text("tab", default="home")
@@ -283,7 +283,7 @@ class Acts:
         return {"sent": slack.events.emit(event)}
 
     async def look(self, given: Input) -> Json:
-        """Somebody looks at a conversation, or one message of it, with the app beside it."""
+        """Open a conversation, or one message of it, with the app in the side panel."""
         slack = self._slack
         user = slack.workspace.user(given.text("user"))
         channel = self._place(given, user.id)
@@ -305,7 +305,7 @@ class Acts:
 
 
 def _outcome(delivery: Delivery) -> Json:
-    """What a person learns of a command or click: whether it was acked, and with what."""
+    """Return whether a command or click was acked, and the content of the ack."""
     last = delivery.attempts[-1]
     return {
         "ok": delivery.outcome == "acked",

@@ -1,4 +1,4 @@
-"""Reads the body of a control request; every complaint is one sentence."""
+"""Parsing of control requests; each error message is one sentence."""
 
 import json
 from typing import Any, Self
@@ -12,7 +12,7 @@ _MISSING = object()
 
 
 class BadRequestError(ValueError):
-    """A control request cannot be carried out; the message says why."""
+    """A control request is invalid; the message says why."""
 
 
 class Input:
@@ -118,5 +118,5 @@ class Input:
         parts = urlsplit(url)
         if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise BadRequestError(
-                "url must be http on 127.0.0.1: the playground leaves nowhere else."
+                "url must be http on 127.0.0.1: the playground sends to no other host."
             )

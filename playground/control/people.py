@@ -1,4 +1,4 @@
-"""The part of the control API that makes and changes people and conversations."""
+"""The part of the control API that creates and changes people and conversations."""
 
 import zoneinfo
 from collections.abc import Awaitable, Callable
@@ -42,7 +42,7 @@ class People:
         return tz
 
     async def add_user(self, given: Input) -> Json:
-        """A new person; `is_bot` another app's bot, `external` somebody of another workspace."""
+        """Add a person; `is_bot`: another app's bot, `external`: a person of another workspace."""
         name = given.text("name").strip()
         if not name:
             raise BadRequestError("name must not be empty.")
@@ -84,7 +84,7 @@ class People:
         return [self._slack.workspace.user(user) for user in given.strings(name, default=[])]
 
     async def add_channel(self, given: Input) -> Json:
-        """A new conversation; the app is in it unless "app" is false."""
+        """Add a conversation; the app is a member unless "app" is false."""
         kind = given.text("kind")
         if kind not in _KINDS:
             raise BadRequestError(f"kind is one of {', '.join(_KINDS)}.")
@@ -105,7 +105,7 @@ class People:
     async def update_channel(self, given: Input) -> Json:
         """Archive, unarchive, share, unshare, make private or public, add or remove people.
 
-        The app can be removed, too: it hears of that as `channel_left` or `group_left`.
+        The app can be removed too: it gets `channel_left` or `group_left`.
         """
         workspace, events = self._slack.workspace, self._slack.events
         channel = workspace.channel(given.text("channel"))
@@ -147,7 +147,7 @@ class People:
         return {"id": channel.id}
 
     def _convert(self, channel: Channel, *, private: bool) -> None:
-        """Slack says it by a message in the channel, as one who belongs to it."""
+        """Convert a channel, with the message that Slack posts in it."""
         channel.kind = "private" if private else "public"
         kind = "private" if private else "public"
         ts = self._slack.workspace.next_ts()

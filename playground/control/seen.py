@@ -1,4 +1,4 @@
-"""The part of the control API that shows: people, messages, views, calls, deliveries."""
+"""The part of the control API that reads: people, messages, views, calls, deliveries."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from playground.slack import Slack
 
 
 class Seen:
-    """What can be seen."""
+    """Handlers that read the playground's state."""
 
     def __init__(self, slack: Slack, *, with_model: bool) -> None:
         self._slack = slack
@@ -152,19 +152,19 @@ class Seen:
         }
 
     def violations(self, request: web.Request) -> Json:
-        """What the app sent after number `since` that is not as it must be, one sentence each."""
+        """Violations of Slack's guidance after number `since`, one sentence each."""
         since = Input({"since": request.query.get("since", "0")}).integer("since")
         kept = self._slack.violations
         return {"violations": [vars(one) for one in kept.since(since)], "last": kept.count}
 
     def failures(self, request: web.Request) -> Json:
-        """Every call after failure number `since` that failed without having been ordered to."""
+        """Failed calls after failure number `since` that no configured fault caused."""
         since = Input({"since": request.query.get("since", "0")}).integer("since")
         calls = self._slack.calls
         return {"failures": [vars(one) for one in calls.failures(since)], "last": calls.failed}
 
     def faults(self, _request: web.Request) -> Json:
-        """The faults still to come."""
+        """The pending faults."""
         return {"faults": [vars(fault) for fault in self._slack.faults.waiting]}
 
     def settings(self, _request: web.Request) -> Json:

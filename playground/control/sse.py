@@ -1,4 +1,4 @@
-"""Server-Sent Events: the page hears at once what changed."""
+"""Server-Sent Events that notify the page of changes."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ _PING_SECONDS = 15.0
 
 
 async def stream_updates(request: web.Request, updates: Updates) -> web.StreamResponse:
-    """Send every update as one event until the page or the server goes."""
+    """Send every update as one event until the page disconnects or the server stops."""
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
     )

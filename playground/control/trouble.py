@@ -1,4 +1,4 @@
-"""The part of the control API that makes trouble: faults, raw events, delivery, settings."""
+"""The part of the control API for faults, raw events, delivery and settings."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
@@ -14,7 +14,7 @@ _MODES = {"socket": ("socket",), "http": ("http",), "both": ("socket", "http")}
 
 
 class Trouble:
-    """What may go wrong."""
+    """Handlers for faults, raw events, delivery and settings."""
 
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
@@ -43,7 +43,7 @@ class Trouble:
         return {"event_id": body.get("event_id"), "deliveries": [d.number for d in sent]}
 
     async def add_fault(self, given: Input) -> Json:
-        """Order a fault of Web API calls."""
+        """Configure a fault of Web API calls."""
         endless = "times" in given.nulls or (
             "chance" in given.content and "times" not in given.content
         )
@@ -69,7 +69,7 @@ class Trouble:
         return {"faults": len(self._slack.faults.waiting)}
 
     async def clear_faults(self, _given: Input) -> Json:
-        """Forget every fault still to come."""
+        """Remove all pending faults."""
         self._slack.faults.clear()
         return {"faults": 0}
 
@@ -93,7 +93,7 @@ class Trouble:
         }
 
     async def _urls(self, given: Input) -> Sequence[str]:
-        """Where HTTP goes: one url, or several urls."""
+        """Return the request URLs for HTTP: one url, or several urls."""
         http = self._slack.http
         one = [given.text("url")] if "url" in given.content else list(http.urls)
         urls = given.strings("urls", default=one)

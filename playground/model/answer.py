@@ -1,4 +1,4 @@
-"""What the stand-in says to a prompt, before an endpoint gives it its shape."""
+"""Answers of the stand-in, independent of the endpoint's format."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Answer:
         return (*search, *message, *self.calls)
 
     def summary(self) -> dict[str, Any]:
-        """What the journal keeps of it."""
+        """The answer's entry in the journal."""
         kept: dict[str, Any] = {"text": self.text}
         if self.calls:
             kept["calls"] = [{"name": c.name, "arguments": c.arguments} for c in self.calls]

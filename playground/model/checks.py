@@ -1,4 +1,4 @@
-"""What is checked of a request besides the types of its body."""
+"""Checks of a request besides the types of its body."""
 
 from __future__ import annotations
 

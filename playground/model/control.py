@@ -1,4 +1,4 @@
-"""What a test or a demo can set: latency, faults, scripted answers, and the journal."""
+"""Control of the stand-in by a test or demo: latency, faults, scripted answers, journal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SCRIPT_FIELDS: Final = {"endpoint", "kind", "match", "pattern", "output", "time
 
 @dataclass(kw_only=True)
 class Settings:
-    """How slow the model is, and into what pieces it cuts its words.
+    """Latency and stream settings of the model.
 
     Milliseconds: `first_token_ms` before an answer begins, `token_ms` between two
     pieces, `embedding_ms` before embeddings. `chunk_chars` is the length of a piece.
@@ -128,10 +128,10 @@ class Fault:
 
 @dataclass(kw_only=True)
 class Script:
-    """What to answer to the next `times` matching requests (-1: until it is deleted).
+    """A scripted answer to the next `times` matching requests (-1: until it is deleted).
 
-    `pattern` is a regular expression that the last user text must hold; its groups may stand in the
-    answer's text.
+    `pattern` is a regular expression that the last user text must contain; the answer's text may
+    refer to its groups.
     """
 
     endpoint: Endpoint
@@ -143,7 +143,7 @@ class Script:
 
 
 class Control:
-    """All of it, for one server."""
+    """The settings, faults, scripts and journal of one server."""
 
     def __init__(self) -> None:
         self.settings = Settings()

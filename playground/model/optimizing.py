@@ -1,4 +1,4 @@
-"""Prompt improvement as LangMem's optimizers ask for it: reflect, judge, write the prompt anew.
+"""Prompt improvement as LangMem's optimizers request it: reflect, judge, rewrite the prompt.
 
 LangMem shows the prompt between ``<current_prompt>`` tags and what was said about a conversation
 between ``<feedback>`` tags (read from langmem 0.0.30, ``langmem/prompts``). The new prompt here is

@@ -16,7 +16,7 @@ _STORED: Final = re.compile(
 )
 """A memory as LangGraph's store prints it."""
 REFLECTION_TOOLS: Final = frozenset({"critique", "recommend", "OptimizedPromptOutput", "Classify"})
-"""What LangMem's prompt optimizers let a model call, with ``<session_…>`` in the request too."""
+"""Tools of LangMem's prompt optimizers, whose requests also contain ``<session_…>``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Tool:
 
 @dataclass(frozen=True, kw_only=True)
 class ToolResult:
-    """What came back for an earlier call: `arguments` as sent, `output` as answered."""
+    """An earlier call: `arguments` as sent, `output` as answered."""
 
     call_id: str
     name: str
@@ -92,7 +92,7 @@ class Prompt:
 
     @property
     def last_files(self) -> tuple[str, ...]:
-        """What came with the newest words of the person, each as its name, type and size."""
+        """The attachments of the person's newest message: name, type and size of each."""
         return next((turn.files for turn in reversed(self.turns) if turn.role == "user"), ())
 
     @property

@@ -39,7 +39,7 @@ _ECHOED: Final[dict[str, Any]] = {
     "truncation": "disabled",
     "user": None,
 }
-"""What a response repeats of its request, with the API's defaults."""
+"""Request fields that a response repeats, with the API's defaults."""
 _REASONING_TOKENS: Final = 64  # of one reasoning item
 
 Status = Literal["completed", "failed", "incomplete"]

@@ -257,7 +257,7 @@ class _Server:
             raise fault.error
 
     def _duration(self, text: str) -> float:
-        """How long writing `text` takes, in milliseconds."""
+        """The time for streaming `text`, in milliseconds."""
         settings = self._control.settings
         pieces = -(-len(text) // settings.chunk_chars)
         return settings.first_token_ms + settings.token_ms * max(pieces - 1, 0)

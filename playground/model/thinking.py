@@ -13,7 +13,7 @@ NOTHING_TO_REMEMBER = "There is nothing here to remember."
 
 
 def answer_to(prompt: Prompt) -> Answer:
-    """What the rules make of `prompt`."""
+    """Return the scripted answer to `prompt`."""
     if optimizing.is_wanted(prompt):
         return _better_prompt(prompt)
     if prompt.kind == "verdict":

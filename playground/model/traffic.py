@@ -1,4 +1,4 @@
-"""What the server received and sent, for tests that check it against OpenAI's schemas."""
+"""Recorded requests and responses, for tests that check them against OpenAI's schemas."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def need_customize(call: Call) -> None:
 
 
 def _target(call: Call) -> Channel:
-    """Where to post: a conversation, or a person's DM by their user id."""
+    """Return the conversation to post to: by its id, or a person's DM by their user id."""
     workspace = call.slack.workspace
     if call.text("channel").startswith(("U", "W")):
         user = workspace.users.get(call.text("channel"))
@@ -123,7 +123,7 @@ def get_permalink(call: Call) -> Json:
 
 
 def permalink(call: Call, channel: Channel, message: Message) -> str:
-    """Where the page shows a message."""
+    """Return a message's permalink."""
     domain = call.slack.workspace.identity.team_domain
     link = f"https://{domain}.slack.com/archives/{channel.id}/p{message.ts.replace('.', '')}"
     if message.is_reply:

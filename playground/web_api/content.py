@@ -1,4 +1,4 @@
-"""What a message may consist of: text, markdown, blocks, attachments, metadata."""
+"""Content of messages: text, markdown, blocks, attachments, metadata."""
 
 import json
 from typing import Any

@@ -179,7 +179,7 @@ def _objects(call: Call, messages: list[Message]) -> list[Json]:
 
 
 def shows_in_channel(message: Message) -> bool:
-    """Whether a message stands in the conversation itself: no reply, or one sent to all."""
+    """Whether a message is in the conversation itself: not a reply, or a broadcast one."""
     return not message.is_reply or message.body.get("subtype") == "thread_broadcast"
 
 

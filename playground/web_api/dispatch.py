@@ -177,7 +177,7 @@ class WebApi:
 
 
 def _advice(method: str, args: dict[str, Any]) -> list[str]:
-    """What Slack's guidance asks for beyond what it takes."""
+    """Return violations of Slack's guidance in a valid call."""
     if "view" in args:
         return view_advice(args["view"])
     if method in _STREAMED:

@@ -1,4 +1,4 @@
-"""What Slack's reference says of each method, with the differences of the overlay applied."""
+"""Slack's reference of each method, with the overlay's differences applied."""
 
 import json
 import tomllib

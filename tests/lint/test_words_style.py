@@ -1,0 +1,144 @@
+"""Docstrings, comments, pages and catalogues are in plain words: no metaphors, no riddles.
+
+A line that needs such a word literally ends with the mark ``words: literal`` in a comment.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+ROOT = Path(__file__).resolve().parents[2]
+# bot/ is added package by package, when its texts are clean.
+ROOTS = ("memory", "playground", "docs", "README.md", "bot/locale")
+LEFT_OUT = ("docs/media", "docs/benchmarks.md", "docs/gallery.md", "playground/page/vendor")
+LITERAL = "words: literal"
+
+# What must not be written, and what to write instead.
+WORDS = {
+    r"\bears?\b": "audience",
+    r"\bvoices?\b": "language or tone",
+    r"\bdoors?\b": "entry point, or public API",
+    r"\bdesks?\b": "what it is",
+    r"\bhand(s|ed|ing)? (it |them |what it has )?over\b": "pass, send or store",
+    r"\bhouses?\b": "application or package",
+    r"\bjourneys?\b": "path or steps",
+    r"(?<![-\w])rooms?\b(?! for\b)": "conversation, channel or space",
+    r"\bpairs? of eyes\b": "reviewer",
+    r"\bbear(s|ing)? on\b": "is relevant to",
+    r"\bstands?\b(?!-in)(?! for\b)": "is",
+    r"\bstood\b": "was",
+    r"\b(is|are|was|were) told of\b": "is notified of",
+    r"\bwhoever\b": "the person who, or the operator",
+    r"\bso that nobody\b": "so that no one, or the rule itself",
+    r"(?<!\bword )\bword for\b(?! word)": "name of",
+    r"\bword for word\b": "verbatim",
+    r"\bat a stretch\b": "in one run",
+    r"\bkeeps? still\b": "does not change",
+    r"\brests? on\b": "has as its source",
+    r"\banew\b": "again",
+    r"\baltogether\b": "completely",
+    r"\bmends?\b": "fix",
+}
+_WORDS = {re.compile(pattern, re.IGNORECASE): plain for pattern, plain in WORDS.items()}
+# A docstring is a noun or a verb with its object. "Whose memory" and "What becomes of it" are not.
+_RIDDLE = re.compile(r"(What|Who|Whose|Where|When|How)\b")
+_CODE = re.compile(r"`[^`\n]*`|\]\([^)\s]*\)|https?://\S+")
+
+
+def faults_in(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the number of each line with a word of the list, and what is wrong."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if LITERAL in line:
+            continue
+        prose = _CODE.sub(lambda code: " " * len(code[0]), line)
+        for pattern, plain in _WORDS.items():
+            if found := pattern.search(prose):
+                yield number, f'"{found[0]}": write "{plain}"'
+
+
+def python_faults(source: str) -> Iterator[tuple[int, str]]:
+    """Yield the faults of the docstrings and comments of a Python file."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                for number, fault in faults_in(text):
+                    yield node.lineno + number - 1, fault
+                if _RIDDLE.match(text):
+                    yield node.lineno, "begin with a noun or a verb: say what it is or does"
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            for _, fault in faults_in(token.string):
+                yield token.start[0], fault
+
+
+def faults(path: Path) -> list[str]:
+    """Return the faults of a file as ``file:line: sentence``."""
+    source = path.read_text("utf-8")
+    found: Iterator[tuple[int, str]]
+    match path.suffix:
+        case ".py":
+            found = python_faults(source)
+        case ".po":
+            catalogue = read_po(io.BytesIO(source.encode()))
+            found = (
+                (message.lineno or 0, fault)
+                for message in catalogue
+                if message.id
+                for text in (
+                    message.string if isinstance(message.string, tuple) else (message.string,)
+                )
+                for _, fault in faults_in(str(text))
+            )
+        case _:
+            found = faults_in(source)
+    return [f"{path.relative_to(ROOT)}:{number}: {fault}" for number, fault in sorted(found)]
+
+
+def files(root: str) -> list[Path]:
+    """Return the files of a root that hold prose."""
+    top = ROOT / root
+    inside = [top] if top.is_file() else sorted(top.rglob("*"))
+    return [
+        path
+        for path in inside
+        if path.suffix in {".py", ".md", ".po"}
+        and not str(path.relative_to(ROOT)).startswith(LEFT_OUT)
+    ]
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_words_are_plain(root: str) -> None:
+    """No docstring, comment, page or catalogue has a word of the list."""
+    assert files(root)
+    assert [fault for path in files(root) for fault in faults(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ('"""Whose memory, and for which ears."""', 2),
+        ("x = 1  # whoever runs it", 1),
+        ('"""Return the memories that bear on the question."""', 1),
+        ('"""The stand-in stands for a model: `ears` is a name."""', 0),
+        ("rooms = 1  # the room was renamed (words: literal)", 0),
+        ('text = "the ears of the house"', 0),
+    ],
+)
+def test_the_rules_find_what_they_are_for(line: str, wrong: int) -> None:
+    """Prose is read, code is not; a marked line may use a word literally."""
+    assert len(list(python_faults(line))) == wrong
+
+
+def test_the_glossary_is_short() -> None:
+    """The glossary has fifteen terms at most, in a table, each once."""
+    page = (ROOT / "docs/reference/glossary.md").read_text("utf-8")
+    terms = re.findall(r"^\| ([a-z][\w -]*) \|", page, re.MULTILINE)
+    assert 0 < len(set(terms)) == len(terms) <= 15
