@@ -77,10 +77,10 @@ class Settings(BaseModel):
     consent: Literal["notice", "ask"] = Field("notice", alias="KIOKU_CONSENT")
     web_search: bool = Field(True, alias="KIOKU_WEB_SEARCH")
     link_hosts: frozenset[str] = Field(frozenset(), alias="KIOKU_LINK_HOSTS")
-    channels: frozenset[str] = Field(frozenset(), alias="KIOKU_CHANNELS")
-    people: frozenset[str] = Field(frozenset(), alias="KIOKU_PEOPLE")
-    guests: bool = Field(False, alias="KIOKU_GUESTS")
-    files: bool = Field(True, alias="KIOKU_FILES")
+    allowed_channels: frozenset[str] = Field(frozenset(), alias="KIOKU_ALLOWED_CHANNELS")
+    allowed_users: frozenset[str] = Field(frozenset(), alias="KIOKU_ALLOWED_USERS")
+    allow_guests: bool = Field(False, alias="KIOKU_ALLOW_GUESTS")
+    read_files: bool = Field(True, alias="KIOKU_READ_FILES")
     person_messages_per_hour: int = Field(120, alias="KIOKU_PERSON_MESSAGES_PER_HOUR", ge=0)
     workspace_tokens_per_day: int = Field(0, alias="KIOKU_WORKSPACE_TOKENS_PER_DAY", ge=0)
     api_token: SecretStr | None = Field(None, alias="KIOKU_API_TOKEN")
@@ -95,12 +95,12 @@ class Settings(BaseModel):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("channels", "people", mode="before")
+    @field_validator("allowed_channels", "allowed_users", mode="before")
     @classmethod
     def _listed(cls, value: object, checked: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
-        return ids(value, "CG" if checked.field_name == "channels" else "UW")
+        return ids(value, "CG" if checked.field_name == "allowed_channels" else "UW")
 
     @field_validator("link_hosts", mode="before")
     @classmethod
@@ -160,6 +160,13 @@ _ALIASES: dict[str, str] = {
     field.alias: name for name, field in Settings.model_fields.items() if field.alias
 }
 
+_RENAMED = {
+    "KIOKU_CHANNELS": "KIOKU_ALLOWED_CHANNELS",
+    "KIOKU_FILES": "KIOKU_READ_FILES",
+    "KIOKU_GUESTS": "KIOKU_ALLOW_GUESTS",
+    "KIOKU_PEOPLE": "KIOKU_ALLOWED_USERS",
+}
+
 _HINTS = {
     "DATABASE_URL": "an address such as postgresql://USER:PASSWORD@HOST:5432/DATABASE",
     "DATABASE_OWNER_URL": "an address such as postgresql://OWNER:PASSWORD@HOST:5432/DATABASE",
@@ -175,10 +182,10 @@ _HINTS = {
     "KIOKU_CONSENT": "notice or ask",
     "KIOKU_WEB_SEARCH": "on or off",
     "KIOKU_LINK_HOSTS": "names of hosts, such as docs.python.org,wiki.example.com, or nothing",
-    "KIOKU_CHANNELS": "ids of channels, such as C0123ABCD,C0456EFGH, or nothing for every channel",
-    "KIOKU_PEOPLE": "ids of people, such as U0123ABCD,U0456EFGH, or nothing for everybody",
-    "KIOKU_GUESTS": "on or off",
-    "KIOKU_FILES": "on or off",
+    "KIOKU_ALLOWED_CHANNELS": "ids of channels, such as C0123ABCD, or nothing for every channel",
+    "KIOKU_ALLOWED_USERS": "ids of people, such as U0123ABCD,U0456EFGH, or nothing for everybody",
+    "KIOKU_ALLOW_GUESTS": "on or off",
+    "KIOKU_READ_FILES": "on or off",
     "KIOKU_PERSON_MESSAGES_PER_HOUR": "a number of messages; 0 for no limit",
     "KIOKU_WORKSPACE_TOKENS_PER_DAY": "a number of tokens; 0 for no limit",
     "KIOKU_HISTORY_DAYS": "a number of days from 1 to 36500; conversations are not kept for ever",
@@ -193,12 +200,14 @@ def load_settings(
 ) -> Settings:
     """Read the settings from the environment, then from `dotenv` for what is not set there.
 
-    Raises `SettingsError` with one sentence for an unknown `KIOKU_*` name, a bad value or a file
-    that cannot be read. Empty values count as not set.
+    Raises `SettingsError` with one sentence for an unknown or renamed `KIOKU_*` name, a bad value
+    or a file that cannot be read. Empty values count as not set.
     """
     environment = os.environ if environment is None else environment
     values = {**_given(_read(dotenv)), **_given(environment)}
     for name in values:
+        if name in _RENAMED:
+            raise SettingsError(f"{name} is now called {_RENAMED[name]}: rename it.")
         if name.startswith("KIOKU_") and name not in _ALIASES:
             close = get_close_matches(name, list(_ALIASES), n=1, cutoff=0.0)
             raise SettingsError(f"There is no setting {name}: did you mean {close[0]}?")

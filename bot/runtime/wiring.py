@@ -251,7 +251,7 @@ def wire(connections: Connections) -> Application:
                 searches=policies.web_search,
                 link_hosts=settings.link_hosts,
             ),
-            attachments=Attachments(slack, files, enabled=settings.files),
+            attachments=Attachments(slack, files, enabled=settings.read_files),
             tools=open_tools(
                 pool,
                 embedder,

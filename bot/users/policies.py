@@ -18,9 +18,9 @@ _TRUSTED_SECONDS = 30.0
 def policy_of(settings: Settings) -> Policy:
     """Return what applies where a workspace has chosen nothing for itself."""
     return Policy(
-        channels=settings.channels,
-        people=settings.people,
-        guests=settings.guests,
+        channels=settings.allowed_channels,
+        people=settings.allowed_users,
+        guests=settings.allow_guests,
         web_search=settings.web_search,
         retention_days=settings.retention_days,
     )

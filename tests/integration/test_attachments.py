@@ -322,11 +322,11 @@ async def blind(
     model_client: openai.AsyncOpenAI,
 ) -> Wired:
     """The app of an operator who has switched the reading of files off."""
-    return await wired(pool, database, slack, stand_in, model_client, files=False)
+    return await wired(pool, database, slack, stand_in, model_client, read_files=False)
 
 
 async def test_files_can_be_switched_off(blind: Wired) -> None:
-    """With KIOKU_FILES=off nothing is downloaded, and the person is told."""
+    """With KIOKU_READ_FILES=off nothing is downloaded, and the person is told."""
     place = blind.slack.place()
     identity = uploaded(blind, place, "cat.png", PNG)
     message = await sent(blind, place, file_ids=[identity])

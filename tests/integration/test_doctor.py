@@ -105,10 +105,12 @@ def test_a_healthy_installation_has_nothing_to_mend(
 def test_guests_who_are_let_in_are_not_promised(
     tmp_path: Path, slack: Server, database: str
 ) -> None:
-    """With KIOKU_GUESTS=on a note says that Slack keeps guests from apps with agent features."""
-    found = told(ended(tmp_path, "doctor", **settings_for(slack, database), KIOKU_GUESTS="on"))
+    """With KIOKU_ALLOW_GUESTS=on a note says that guests get no apps with agent features."""
+    found = told(
+        ended(tmp_path, "doctor", **settings_for(slack, database), KIOKU_ALLOW_GUESTS="on")
+    )
     assert found == {
-        "Guests": "NOTE KIOKU_GUESTS is on, but Slack does not let guests use apps with agent"
+        "Guests": "NOTE KIOKU_ALLOW_GUESTS is on, but Slack does not let guests use apps with agent"
         " features: expect no messages of theirs."
     }
 

@@ -83,10 +83,10 @@ async def test_guests_are_off_by_default(
 
 async def test_guests_can_be_let_in_all_or_one(allow: Allow) -> None:
     """With guests on all of them are answered; with them off, those who are named."""
-    opened = await allow(guests=True)
+    opened = await allow(allow_guests=True)
     place = opened.slack.place(is_restricted=True)
     assert opened.turn(await opened.ask(place, "Hello"))["reply"]
-    named = await allow(people=frozenset({place.user}))
+    named = await allow(allowed_users=frozenset({place.user}))
     assert named.turn(await named.ask(place, "Hello again"))["reply"]
 
 
@@ -101,7 +101,7 @@ async def test_a_guest_becomes_a_member(app: Wired) -> None:
 
 async def test_who_is_not_named_is_not_answered(allow: Allow) -> None:
     """Where people are named, nobody else is answered; in a channel only they see why, once."""
-    app = await allow(people=frozenset({"U0NOBODY"}))
+    app = await allow(allowed_users=frozenset({"U0NOBODY"}))
     place = app.slack.place(channel="public")
     for text in ("<@BOT> hello", "<@BOT> again"):
         await app.ask(place, text)
@@ -115,7 +115,7 @@ async def test_who_is_not_named_is_not_answered(allow: Allow) -> None:
 @pytest.mark.parametrize("in_thread", [False, True], ids=["alone", "in a thread"])
 async def test_a_refused_mention_is_seen_by_its_author(allow: Allow, in_thread: bool) -> None:
     """Beside a message without replies, else in its thread; nobody else sees the refusal."""
-    app = await allow(people=frozenset({"U0NOBODY"}))
+    app = await allow(allowed_users=frozenset({"U0NOBODY"}))
     place = app.slack.place(channel="public")
     other, _ = app.slack.person()
     app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
@@ -137,7 +137,7 @@ async def test_channels_that_are_not_listed_are_closed(
     """In another channel the person alone is told; listed ones and direct messages are open."""
     opened, closed = slack.place(channel="public"), slack.place(channel="private")
     direct = slack.place()
-    app = await allow(channels=frozenset({opened.channel}))
+    app = await allow(allowed_channels=frozenset({opened.channel}))
     for place in (opened, direct):
         assert app.turn(await app.ask(place, "<@BOT> hello"))["reply"]
     asked = await app.ask(closed, "<@BOT> hello")
@@ -158,7 +158,7 @@ async def test_channels_that_are_not_listed_are_closed(
 
 async def test_a_refusal_that_slack_refuses_ends_all_the_same(allow: Allow) -> None:
     """Where the sentence has nowhere to stand, the message is handled and nothing is kept."""
-    app = await allow(people=frozenset({"U0NOBODY"}))
+    app = await allow(allowed_users=frozenset({"U0NOBODY"}))
     place = app.slack.place()
     app.slack.fault("chat.postMessage", error="is_archived")
     await app.ask(place, "Hello")
@@ -167,7 +167,7 @@ async def test_a_refusal_that_slack_refuses_ends_all_the_same(allow: Allow) -> N
 
 async def test_what_is_theirs_stays_theirs(allow: Allow, embedder: Embedder) -> None:
     """Whose use has ended can see, export and forget; nothing is added or imported."""
-    app = await allow(people=frozenset({"U0NOBODY"}))
+    app = await allow(allowed_users=frozenset({"U0NOBODY"}))
     person = Person(app.slack.team_id, app.slack.person()[0])
     content = {"food_name": "soba", "preference": 80}
     source = {"kind": "command", "evidence": "soba"}
@@ -272,7 +272,7 @@ async def test_the_command_shows_sets_and_clears(pool: Pool, database: str, tmp_
     team = ("--team", "TCLI")
 
     def kioku(*words: str) -> tuple[int, list[str]]:
-        done = ended(tmp_path, "policy", *words, DATABASE_URL=database, KIOKU_GUESTS="on")
+        done = ended(tmp_path, "policy", *words, DATABASE_URL=database, KIOKU_ALLOW_GUESTS="on")
         return done.code, (done.out or done.err).splitlines()
 
     assert kioku("show", *team) == (
@@ -312,9 +312,9 @@ async def test_the_command_shows_sets_and_clears(pool: Pool, database: str, tmp_
 def test_the_settings_are_the_policy_of_all() -> None:
     """Each of them is a setting."""
     settings = Settings(
-        channels=frozenset({"C1"}),
-        people=frozenset({"U1"}),
-        guests=True,
+        allowed_channels=frozenset({"C1"}),
+        allowed_users=frozenset({"U1"}),
+        allow_guests=True,
         web_search=False,
         retention_days=7,
     )

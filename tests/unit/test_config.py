@@ -42,10 +42,10 @@ DEFAULTS: dict[str, Any] = {
     "KIOKU_CONSENT": "notice",
     "KIOKU_WEB_SEARCH": True,
     "KIOKU_LINK_HOSTS": frozenset(),
-    "KIOKU_CHANNELS": frozenset(),
-    "KIOKU_PEOPLE": frozenset(),
-    "KIOKU_GUESTS": False,
-    "KIOKU_FILES": True,
+    "KIOKU_ALLOWED_CHANNELS": frozenset(),
+    "KIOKU_ALLOWED_USERS": frozenset(),
+    "KIOKU_ALLOW_GUESTS": False,
+    "KIOKU_READ_FILES": True,
     "KIOKU_PERSON_MESSAGES_PER_HOUR": 120,
     "KIOKU_WORKSPACE_TOKENS_PER_DAY": 0,
     "KIOKU_API_TOKEN": None,
@@ -96,12 +96,12 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_CONSENT", "ask", "ask"),
     ("KIOKU_WEB_SEARCH", "off", False),
     ("KIOKU_LINK_HOSTS", "Docs.Site, a-b.c.org", frozenset({"docs.site", "a-b.c.org"})),
-    ("KIOKU_CHANNELS", "C0123, G0456 ,C0123", frozenset({"C0123", "G0456"})),
-    ("KIOKU_PEOPLE", "U0123,W0456", frozenset({"U0123", "W0456"})),
-    ("KIOKU_GUESTS", "on", True),
+    ("KIOKU_ALLOWED_CHANNELS", "C0123, G0456 ,C0123", frozenset({"C0123", "G0456"})),
+    ("KIOKU_ALLOWED_USERS", "U0123,W0456", frozenset({"U0123", "W0456"})),
+    ("KIOKU_ALLOW_GUESTS", "on", True),
     ("KIOKU_WEB_SEARCH", "on", True),
     ("KIOKU_WEB_SEARCH", "false", False),
-    ("KIOKU_FILES", "off", False),
+    ("KIOKU_READ_FILES", "off", False),
     ("KIOKU_PERSON_MESSAGES_PER_HOUR", "0", 0),
     ("KIOKU_WORKSPACE_TOKENS_PER_DAY", "5000000", 5_000_000),
     ("KIOKU_API_TOKEN", "t0ken", SecretStr("t0ken")),
@@ -150,22 +150,22 @@ BAD: list[tuple[str, str, str]] = [
         "names of hosts, such as docs.python.org,wiki.example.com, or nothing",
     ),
     (
-        "KIOKU_CHANNELS",
+        "KIOKU_ALLOWED_CHANNELS",
         "#general",
-        "ids of channels, such as C0123ABCD,C0456EFGH, or nothing for every channel",
+        "ids of channels, such as C0123ABCD, or nothing for every channel",
     ),
     (
-        "KIOKU_CHANNELS",
+        "KIOKU_ALLOWED_CHANNELS",
         "U0123ABCD",
-        "ids of channels, such as C0123ABCD,C0456EFGH, or nothing for every channel",
+        "ids of channels, such as C0123ABCD, or nothing for every channel",
     ),
     (
-        "KIOKU_PEOPLE",
+        "KIOKU_ALLOWED_USERS",
         "@ann",
         "ids of people, such as U0123ABCD,U0456EFGH, or nothing for everybody",
     ),
-    ("KIOKU_GUESTS", "some", "on or off"),
-    ("KIOKU_FILES", "perhaps", "on or off"),
+    ("KIOKU_ALLOW_GUESTS", "some", "on or off"),
+    ("KIOKU_READ_FILES", "perhaps", "on or off"),
     ("KIOKU_PERSON_MESSAGES_PER_HOUR", "-1", "a number of messages; 0 for no limit"),
     ("KIOKU_WORKSPACE_TOKENS_PER_DAY", "many", "a number of tokens; 0 for no limit"),
     *(
@@ -236,6 +236,21 @@ def test_unknown_names(wrong: str, meant: str) -> None:
     pattern = rf"There is no setting {wrong}: did you mean ({meant})\?$"
     with pytest.raises(SettingsError, match=pattern):
         load(**{wrong: "1"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("KIOKU_PEOPLE", "KIOKU_ALLOWED_USERS"),
+        ("KIOKU_CHANNELS", "KIOKU_ALLOWED_CHANNELS"),
+        ("KIOKU_GUESTS", "KIOKU_ALLOW_GUESTS"),
+        ("KIOKU_FILES", "KIOKU_READ_FILES"),
+    ],
+)
+def test_a_renamed_setting_names_its_new_name(old: str, new: str) -> None:
+    """The old name of a setting stops the start with a sentence that has the new one."""
+    with pytest.raises(SettingsError, match=rf"^{old} is now called {new}: rename it\.$"):
+        load_settings({old: "on"}, dotenv=None)
 
 
 def test_other_programs_names_are_left_alone() -> None:

@@ -28,8 +28,10 @@ def examine_access(settings: Settings) -> Iterator[Finding]:
         "Slack does not tell Kioku the workspace's plan: check that it is a paid one, which some"
         f" agent features need. {_NO_GUESTS}.",
     )
-    if settings.guests:
-        yield note("Guests", f"KIOKU_GUESTS is on, but {_NO_GUESTS}: expect no messages of theirs.")
+    if settings.allow_guests:
+        yield note(
+            "Guests", f"KIOKU_ALLOW_GUESTS is on, but {_NO_GUESTS}: expect no messages of theirs."
+        )
 
 
 def judge_person(user: Mapping[str, Any]) -> Finding:

@@ -33,10 +33,14 @@ async def count_own_policies(conninfo: str) -> int | None:
 
 def judge_policy(settings: Settings, own: int) -> Finding:
     """Return who is answered, where, and with what."""
-    people = f"{len(settings.people)} people" if settings.people else "everybody"
-    if not settings.people:
-        people += ", guests too" if settings.guests else " but guests"
-    channels = f"{len(settings.channels)} channel(s)" if settings.channels else "every channel"
+    people = f"{len(settings.allowed_users)} people" if settings.allowed_users else "everybody"
+    if not settings.allowed_users:
+        people += ", guests too" if settings.allow_guests else " but guests"
+    channels = (
+        f"{len(settings.allowed_channels)} channel(s)"
+        if settings.allowed_channels
+        else "every channel"
+    )
     days = settings.retention_days
     kept = f"kept for {days} days at most" if days else "kept until people delete it"
     search = "with" if settings.web_search else "without"
