@@ -57,7 +57,7 @@ PARTS: dict[str, Part] = dict(
 
 
 async def run(names: list[str], chosen: Plan) -> dict[str, float]:
-    """Return the metrics of these parts; one that breaks off is measured again, once, anew."""
+    """Return the metrics of these parts; one that fails is measured once more."""
     found: dict[str, float] = {}
     broken: list[str] = []
     async with _ground() as ground:

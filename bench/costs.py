@@ -1,4 +1,4 @@
-"""What a message costs: model calls, embeddings, prompt tokens, and what PostgreSQL is asked."""
+"""The cost of a message: model calls, embeddings, prompt tokens, SQL statements."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _QUIET_SECONDS = 8.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the model was asked in a while."""
+    """The model's requests in a period."""
 
     model_calls: int
     embedding_calls: int

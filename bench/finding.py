@@ -1,4 +1,4 @@
-"""What the page of the benchmark says of finding memories: how well, and how fast."""
+"""The benchmark page's section on search: recall and speed."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _draw(boxes: list[str], frame: _Frame, x: float, scale: float, y: int, whole
 
 
 def _colour(name: str) -> str:
-    """Give each package a colour of its own; the app's own stand out."""
+    """Give each package its own colour; those of the app are distinct."""
     package = name.partition(".")[0]
     if package in ("bot", "memory"):
         return "#f2994a" if package == "bot" else "#f2c94c"

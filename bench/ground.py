@@ -1,4 +1,4 @@
-"""What is measured runs here: PostgreSQL, a Slack and a model on loopback, each its own process."""
+"""The environment of measurements: PostgreSQL, playground and model on loopback, as processes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """Where the systems run: every database is on one PostgreSQL, every call goes to one model."""
+    """The environment of the systems: all databases on one PostgreSQL, all calls to one model."""
 
     postgres: EmbeddedPostgres
     told: Json

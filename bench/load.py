@@ -1,4 +1,4 @@
-"""How many messages a second the app bears, by its replicas, with and without Slack's limits."""
+"""Sustained messages per second, by number of replicas, with and without Slack's limits."""
 
 from __future__ import annotations
 

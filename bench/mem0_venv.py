@@ -19,7 +19,7 @@ class Mem0Unavailable(Exception):
 
 
 def python(folder: Path = FOLDER) -> str:
-    """Return the interpreter of mem0's environment; made once, anew when the lock changes.
+    """Return the interpreter of mem0's environment, which is created when the lock changes.
 
     Raises `Mem0Unavailable`.
     """

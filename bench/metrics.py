@@ -1,4 +1,4 @@
-"""What each metric means: the one place where it is said, for the page and for its test."""
+"""Definitions of the metrics, for the page and for its test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """What a metric should be: at ``most``, or at ``least``, `bound`."""
+    """The target of a metric: at ``most`` or at ``least`` `bound`."""
 
     metric: str
     kind: Kind

@@ -1,4 +1,4 @@
-"""How much is measured: ``QUICK=1``, as usual, ``FULL=1``."""
+"""Sizes of the measurements: ``QUICK=1``, the default, and ``FULL=1``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """``python -m bench.profiled FILE ARGUMENT …``: run `kioku`, and write where its time went.
 
-SIGUSR1 lets it begin to count anew; as it ends the file is written, JSON: the spans of the app's
-own steps, SQL statements and round trips by step, the stacks it was found with, CPU seconds.
+SIGUSR1 resets the counters. At the end the file is written as JSON: the spans of the app's own
+steps, SQL statements and round trips by step, sampled stacks, CPU seconds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from memory import Span, current_step, recorded
 
 
 class Ledger:
-    """What is counted of this process."""
+    """The counters of this process."""
 
     def __init__(self) -> None:
         self.sampler = Sampler()

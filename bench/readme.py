@@ -15,7 +15,7 @@ PATHS = {"en": ROOT / "README.md", "ja": ROOT / "README.ja.md"}
 
 
 def lines(result: Mapping[str, Any], language: str) -> str:
-    """Return the section's text between its marks; a line stands where all of it was measured."""
+    """Return the section's text between its marks; lines without all measurements are left out."""
     values = {
         **result["metrics"],
         "cores": result["machine"]["cores"],
@@ -32,7 +32,7 @@ def lines(result: Mapping[str, Any], language: str) -> str:
 
 
 def section(text: str) -> str:
-    """Return what stands between the marks of a README."""
+    """Return the text between the marks of a README."""
     return text.partition(BEGIN)[2].partition(END)[0].strip()
 
 

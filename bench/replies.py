@@ -1,4 +1,4 @@
-"""When the app's replies stood in Slack, by the playground's own record of its calls."""
+"""Times at which the app's replies were complete in Slack, from the playground's call log."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Asked:
 
     @property
     def place(self) -> Place:
-        """Where its reply will stand."""
+        """The channel and ts of its thread, where the reply is posted."""
         return (self.channel, self.ts)
 
 

@@ -1,4 +1,4 @@
-"""Where a process spends its own time: the stacks it is found with, while it works."""
+"""Sampling profiler: the stacks of a process while it works."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def worked(metrics: Metrics) -> str:
 
 
 def page(text: str, metrics: Metrics) -> str:
-    """Return the page with its table written anew."""
+    """Return the page with its table replaced."""
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
     return f"{before}{START}\n{worked(metrics)}\n{END}{after}"

@@ -1,4 +1,4 @@
-"""What is measured, started as an operator starts it: processes on loopback."""
+"""The measured app, started as an operator starts it: processes on loopback."""
 
 from __future__ import annotations
 

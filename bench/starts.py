@@ -1,4 +1,4 @@
-"""How long a start takes, and how much memory the app has at rest and after many turns."""
+"""Start-up time, and memory of the app at rest and after many turns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a turn adds to the model's own time."""
+"""Overhead of a turn in addition to the model's own time."""
 
 from __future__ import annotations
 

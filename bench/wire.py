@@ -20,7 +20,7 @@ _CHUNK = 65_536
 
 @dataclass(slots=True)
 class Said:
-    """How much was said to PostgreSQL."""
+    """Counts of connections, statements and round trips to PostgreSQL."""
 
     connections: int = 0
     statements: int = 0

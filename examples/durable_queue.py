@@ -1,4 +1,4 @@
-"""What background_durable.py keeps in PostgreSQL: messages, and jobs of procrastinate."""
+"""The tables of background_durable.py: messages, and jobs of procrastinate."""
 
 import asyncio
 from collections.abc import Callable, Iterable

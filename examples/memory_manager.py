@@ -22,7 +22,7 @@ CHANGES_OF_MIND = ["ラーメンは味噌ラーメンが好き", "パスタは�
 
 
 class UserFoodPreference(BaseModel):
-    """How much the user likes one food or drink."""
+    """The level at which the user likes one food or drink."""
 
     food_name: Annotated[str, Field(description="What it is called")]
     cuisine: Annotated[str | None, Field(description="Where it comes from, e.g. 和食")] = None

@@ -39,7 +39,7 @@ def main() -> None:
     ]
 
     def results(output: list[Any]) -> list[dict[str, str]]:
-        """Run the calls in a response; return what the model is told of them."""
+        """Run the calls in a response; return their outputs for the model."""
         told = []
         for call in output:
             if isinstance(call, ResponseFunctionToolCall):

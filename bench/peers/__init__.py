@@ -1,1 +1,1 @@
-"""What the app is measured beside: each in a process of its own, spoken to by lines of JSON."""
+"""Peer systems of the benchmark: each in its own process, driven by JSON lines."""

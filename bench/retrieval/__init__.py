@@ -1,1 +1,1 @@
-"""How well a person's memories are found again: a small set of questions, and orders to compare."""
+"""Retrieval quality: a small set of questions, and orders of memories to compare."""

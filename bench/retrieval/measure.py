@@ -1,4 +1,4 @@
-"""What the orders are worth, in numbers."""
+"""Quality metrics of the orders."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Known:
 
     @property
     def text(self) -> str:
-        """What is embedded of it: its values."""
+        """The embedded text: its values."""
         return " ".join(str(value) for value in self.content.values())
 
 

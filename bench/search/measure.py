@@ -1,4 +1,4 @@
-"""What each way finds, and how long it takes, as the tables grow."""
+"""Recall and latency of each search method, by table size."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NAMES = {10_000: "10k", 100_000: "100k", 1_000_000: "1m"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """How many rows, up to how many with an index that has to be built, and how many questions."""
+    """Numbers of rows, the largest one for which an index is built, and number of questions."""
 
     rows: tuple[int, ...]
     indexed: int

@@ -1,4 +1,4 @@
-"""What wakes the operator: errors, dead letters, work that grows old."""
+"""Alarms for the operator: errors, dead letters, and old unprocessed work."""
 
 from __future__ import annotations
 

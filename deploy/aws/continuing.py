@@ -16,7 +16,7 @@ NAME = "continue"
 
 
 def continue_at(moment: datetime, function_arn: str) -> None:
-    """Let the worker run again at `moment` (UTC), once; one schedule stands at a time.
+    """Schedule one run of the worker at `moment` (UTC); there is one schedule at a time.
 
     It removes itself when it was used, so that nothing wakes an idle database. Source:
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-delete.html

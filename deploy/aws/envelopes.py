@@ -1,4 +1,4 @@
-"""What Slack sent, and what the front hands over of it: the verified body as it came."""
+"""Envelopes that the front passes to the worker: Slack's verified body, unchanged."""
 
 from __future__ import annotations
 

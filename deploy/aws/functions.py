@@ -38,7 +38,7 @@ _INTERFACES = (
 
 
 class Functions(Construct):
-    """What runs, and how work gets from one to the other."""
+    """The Lambda functions, and the queue and schedules between them."""
 
     def __init__(
         self,

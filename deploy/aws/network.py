@@ -1,4 +1,4 @@
-"""Where the worker and the database live: private subnets, one way out."""
+"""The network of the worker and the database: private subnets with one NAT."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ class Network(Construct):
 
     @property
     def worker_subnets(self) -> ec2.SubnetSelection:
-        """Where functions run."""
+        """The subnets of the functions."""
         return ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
 
     @property
     def database_subnets(self) -> ec2.SubnetSelection:
-        """Where the database runs."""
+        """The subnets of the database."""
         return ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
 
 

@@ -24,7 +24,7 @@ _PAUSES_FROM = (16, 3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What the operator chooses; each is a context value of the same name (``-c name=value``).
+    """The operator's choices; each is a context value of the same name (``-c name=value``).
 
     `package` is the folder that ``python -m deploy.aws.package`` makes. `settings` are further
     ``KIOKU_*`` settings, as in .env.example.

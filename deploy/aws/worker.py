@@ -1,4 +1,4 @@
-"""The worker function: it stores what the front handed over, and works until nothing is left.
+"""The worker function: it stores what the front has queued, and works until nothing is left.
 
 Everything is opened for one invocation and closed after it: a connection that stayed open would
 keep Aurora from pausing.
@@ -65,7 +65,7 @@ class Context(Protocol):
 
 
 class _Known:
-    """What one cold start learns and later invocations use again."""
+    """State that a cold start creates and later invocations reuse."""
 
     def __init__(self) -> None:
         settings, addresses = read_settings()

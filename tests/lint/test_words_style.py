@@ -17,7 +17,10 @@ from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).resolve().parents[2]
 # bot/ is added package by package, when its texts are clean.
-ROOTS = ("memory", "playground", "docs", "README.md", "bot/locale")
+ROOTS = (
+    *("memory", "playground", "deploy", "bench", "examples", "bot/locale", "docs"),
+    *("README.md", "CHANGELOG.md", "SECURITY.md"),
+)
 LEFT_OUT = ("docs/media", "docs/benchmarks.md", "docs/gallery.md", "playground/page/vendor")
 LITERAL = "words: literal"
 
@@ -50,6 +53,7 @@ WORDS = {
 _WORDS = {re.compile(pattern, re.IGNORECASE): plain for pattern, plain in WORDS.items()}
 # A docstring is a noun or a verb with its object. "Whose memory" and "What becomes of it" are not.
 _RIDDLE = re.compile(r"(What|Who|Whose|Where|When|How)\b")
+_JS_CODE = re.compile(r"^(?!\s*//)[^\n]*$", re.MULTILINE)  # lines that are no comment
 _CODE = re.compile(r"`[^`\n]*`|\]\([^)\s]*\)|https?://\S+")
 
 
@@ -86,6 +90,8 @@ def faults(path: Path) -> list[str]:
     match path.suffix:
         case ".py":
             found = python_faults(source)
+        case ".js":
+            found = faults_in(_JS_CODE.sub("", source))
         case ".po":
             catalogue = read_po(io.BytesIO(source.encode()))
             found = (
@@ -109,7 +115,7 @@ def files(root: str) -> list[Path]:
     return [
         path
         for path in inside
-        if path.suffix in {".py", ".md", ".po"}
+        if path.suffix in {".py", ".md", ".po", ".js"}
         and not str(path.relative_to(ROOT)).startswith(LEFT_OUT)
     ]
 

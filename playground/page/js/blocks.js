@@ -1,4 +1,4 @@
-// Block Kit as it looks in Slack. What is not known stands as a labelled box.
+// Block Kit as it looks in Slack. Unknown blocks are shown as a labelled box.
 
 import { icon, make } from "./dom.js";
 import { image, renderElement } from "./elements.js";

@@ -20,7 +20,7 @@ export function completion(box, list, allowCommands) {
       found = store.workspace.commands.filter((entry) => entry.name.startsWith(before)).map((entry) => ({
         text: `${entry.name} `, show: [make("strong", {}, entry.name), make("span", { class: "usage" }, entry.usage_hint), make("small", {}, entry.description)],
       }));
-      // Global shortcuts stand in the same menu, as in Slack.
+      // Global shortcuts are in the same menu, as in Slack.
       found.push(...store.workspace.shortcuts.filter((entry) => entry.kind === "global" && (before === "/" || entry.name.toLowerCase().includes(before.slice(1).toLowerCase()))).map((entry) => ({
         text: "", run: () => shortcut(entry.callback_id), show: [make("strong", {}, entry.name), make("small", {}, store.workspace.app_name)],
       })));

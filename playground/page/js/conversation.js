@@ -48,7 +48,7 @@ pane.append(head, tabs, notices, scroller, page, newer, composer.element);
 
 export const focusComposer = () => composer.focus();
 
-// A reply in the DM is written in the same box: there, the thread stands in the conversation itself.
+// A reply in the DM is written in the same box: there, the thread is shown in the conversation itself.
 export function replyTo(ts) {
   root = ts;
   drawAbove();

@@ -20,7 +20,7 @@ export function dialog({ title, lang, body, foot, className = "", closable = tru
   });
   element.addEventListener("close", () => {
     element.remove();
-    // The browser has given the focus back, unless what had it was drawn anew meanwhile.
+    // The browser has given the focus back, unless the element that had it was drawn again meanwhile.
     if (document.activeElement === document.body && back?.isConnected) back.focus({ preventScroll: true });
   });
   document.body.append(element);

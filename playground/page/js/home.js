@@ -27,7 +27,7 @@ export async function drawHome(page) {
   else page.replaceChildren(empty(t("homeEmpty"), t("homeEmptyNote", { name: me().name })));
 }
 
-// What was typed, the place and the focus stay when the app publishes anew.
+// Typed text, scroll position and focus stay when the app publishes again.
 function showView(page, view) {
   const { scrollTop } = page;
   const focus = page.contains(document.activeElement) ? document.activeElement.dataset.focus : null;

@@ -1,4 +1,4 @@
-// Links and mentions, wherever they stand. Only http(s) addresses can be followed.
+// Links and mentions, in any text. Only http(s) addresses can be followed.
 
 import { make } from "./dom.js";
 import { channel, store, user } from "./store.js";

@@ -86,7 +86,7 @@ function fileItem(file) {
   return make("figure", { class: "picture" }, make("img", { class: "large", src: href, alt: t("imageOf", { alt: name }), loading: "lazy" }), item);
 }
 
-// The caret stands behind the last character of what has come so far.
+// The caret is behind the last character received so far.
 function caret(shown) {
   const lastOf = (node) => [...node.childNodes].findLast((child) => child.nodeType !== Node.TEXT_NODE || child.data.trim());
   let end = shown;

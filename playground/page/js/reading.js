@@ -1,4 +1,4 @@
-// What each person has read: a dot stands at a conversation with something newer.
+// What each person has read: a dot marks a conversation with newer messages.
 
 import { channel, changed, keep, recall, store } from "./store.js";
 

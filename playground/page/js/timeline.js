@@ -49,7 +49,7 @@ export function titleOfThread(kept, message) {
   return thread?.session_title || thread?.title || "";
 }
 
-// A title that only repeats the beginning of the message it would stand above is left out there.
+// A title that only repeats the beginning of the message it would be above is left out there.
 function titleBeside(kept, message) {
   const title = titleOfThread(kept, message);
   return asPlain(message.text ?? "").replace(/\s+/g, " ").startsWith(title.replace(/…$/, "").trim()) ? "" : title;
