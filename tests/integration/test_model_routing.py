@@ -42,49 +42,54 @@ def test_the_names_are_all_that_the_package_lists() -> None:
     assert len(NAMES) > 100
 
 
-@pytest.mark.parametrize("name", NAMES + FINE_TUNED)
 async def test_replies_use_the_responses_api(
-    model_client: openai.AsyncOpenAI, stand_in: Server, name: str
+    subtests: pytest.Subtests, model_client: openai.AsyncOpenAI, stand_in: Server
 ) -> None:
     """Every reply model is called through /responses, with parameters that every family takes."""
-    replier = Replier(model_client, model=name, web_search=True)
-    prompt = compose(question="hello", user_id="U1", memories=[])
 
     async def on_text(_: str) -> None: ...
 
-    if CHAT_ONLY.search(name):
-        with pytest.raises(ReplyFailed, match="model_refused"):
-            await replier.reply(Person("T1", "U1"), prompt, on_text)
-    else:
-        assert (await replier.reply(Person("T1", "U1"), prompt, on_text)).text
-    [entry] = requests(stand_in)
-    assert entry["endpoint"] == "responses"
-    body = entry["body"]
-    assert body["model"] == name
-    assert (body["max_output_tokens"], body["store"]) == (MAX_OUTPUT_TOKENS, False)
-    assert not PARTIAL & set(body)
-    assert [tool["strict"] for tool in body["tools"]] == [False]
+    for name in NAMES + FINE_TUNED:
+        with subtests.test(name=name):
+            stand_in.call("/_model/journal", method="DELETE")
+            replier = Replier(model_client, model=name, web_search=True)
+            prompt = compose(question="hello", user_id="U1", memories=[])
+
+            if CHAT_ONLY.search(name):
+                with pytest.raises(ReplyFailed, match="model_refused"):
+                    await replier.reply(Person("T1", "U1"), prompt, on_text)
+            else:
+                assert (await replier.reply(Person("T1", "U1"), prompt, on_text)).text
+            [entry] = requests(stand_in)
+            assert entry["endpoint"] == "responses"
+            body = entry["body"]
+            assert body["model"] == name
+            assert (body["max_output_tokens"], body["store"]) == (MAX_OUTPUT_TOKENS, False)
+            assert not PARTIAL & set(body)
+            assert [tool["strict"] for tool in body["tools"]] == [False]
 
 
-@pytest.mark.parametrize("name", NAMES + FINE_TUNED)
-async def test_memories_use_the_responses_api(stand_in: Server, name: str) -> None:
+async def test_memories_use_the_responses_api(subtests: pytest.Subtests, stand_in: Server) -> None:
     """Every memory model forms memories and gives verdicts through /responses."""
-    chat = memory_model(model=name, api_key="x", base_url=stand_in.openai_base_url)
-    if CHAT_ONLY.search(name):
-        with pytest.raises(MemoryModelRefused):
-            await calls_memory_tools(chat)
-        return
-    assert await calls_memory_tools(chat)
-    assert await gives_verdicts(chat)
-    entries = requests(stand_in)
-    assert [(one["endpoint"], one["kind"]) for one in entries] == [
-        ("responses", "formation"),
-        ("responses", "verdict"),
-    ]
-    for body in (one["body"] for one in entries):
-        assert (body["model"], body["store"]) == (name, False)
-        assert not PARTIAL & set(body)
-        assert {tool["strict"] for tool in body["tools"]} == {False}
+    for name in NAMES + FINE_TUNED:
+        with subtests.test(name=name):
+            stand_in.call("/_model/journal", method="DELETE")
+            chat = memory_model(model=name, api_key="x", base_url=stand_in.openai_base_url)
+            if CHAT_ONLY.search(name):
+                with pytest.raises(MemoryModelRefused):
+                    await calls_memory_tools(chat)
+                continue
+            assert await calls_memory_tools(chat)
+            assert await gives_verdicts(chat)
+            entries = requests(stand_in)
+            assert [(one["endpoint"], one["kind"]) for one in entries] == [
+                ("responses", "formation"),
+                ("responses", "verdict"),
+            ]
+            for body in (one["body"] for one in entries):
+                assert (body["model"], body["store"]) == (name, False)
+                assert not PARTIAL & set(body)
+                assert {tool["strict"] for tool in body["tools"]} == {False}
 
 
 @pytest.mark.parametrize(

@@ -445,9 +445,9 @@ async def test_credentials_are_refused(desk: Desk) -> None:
         assert (await change(tools, content))["refused"] == "secret"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
+async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, desk: Desk) -> None:
+    """What is empty, invented or misshapen is an error; the right call after it works."""
+    for arguments in (
         {"action": "create"},
         {"action": "create", "content": None},
         {"action": "create", "content": {}},
@@ -482,18 +482,18 @@ async def test_credentials_are_refused(desk: Desk) -> None:
         {"action": "delete", "id": "nonsense"},
         {"action": "delete", "id": "11111111-2222-4333-8444-555555555555"},
         {"action": "delete", "id": ["KNOWN"]},
-    ],
-)
-async def test_bad_arguments_change_nothing(desk: Desk, arguments: dict[str, Any]) -> None:
-    """What is empty, invented or misshapen is an error; the right call after it works."""
-    key = desk.put(OWN, "ramen")
-    given = {name: key if value == "KNOWN" else value for name, value in arguments.items()}
-    tools = desk.tools("Remember that I love ramen; forget ramen, I am done with it")
-    async with desk.unchanged():
-        assert failed(await call(tools, "memory_change", **{"evidence": "I love ramen", **given}))
-    assert tools.to_forget == ()
-    told = await change(tools, RAMEN, action="update", id=key)
-    assert told[0]["done"] == "updated"
+    ):
+        with subtests.test(arguments=arguments):
+            key = desk.put(OWN, "ramen")
+            given = {name: key if value == "KNOWN" else value for name, value in arguments.items()}
+            tools = desk.tools("Remember that I love ramen; forget ramen, I am done with it")
+            async with desk.unchanged():
+                assert failed(
+                    await call(tools, "memory_change", **{"evidence": "I love ramen", **given})
+                )
+            assert tools.to_forget == ()
+            told = await change(tools, RAMEN, action="update", id=key)
+            assert told[0]["done"] == "updated"
 
 
 @pytest.mark.parametrize("arguments", ["", "{", "null", "[]", '"delete"', "7", "\x00"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import product
 from typing import Any
 
 import pytest
@@ -64,27 +65,25 @@ _CONTENT: dict[str, Json] = {
 }
 
 
-@pytest.mark.parametrize("opened", _CONTENT)
-@pytest.mark.parametrize("method", ["chat.appendStream", "chat.stopStream"])
-@pytest.mark.parametrize("later", _CONTENT)
-@pytest.mark.parametrize("bare", [False, True])
 async def test_a_stream_keeps_the_mode_it_opened_in(
-    driver: Driver, client: AsyncWebClient, method: str, opened: str, later: str, bare: bool
+    subtests: pytest.Subtests, driver: Driver, client: AsyncWebClient
 ) -> None:
     """A stream takes its content in markdown_text or in chunks, as its first content came."""
-    said = await driver.say("hi")
-    stream = await begin(client, said, **({} if bare else _CONTENT[opened]))
-    if bare:
-        await client.chat_appendStream(**stream, **_CONTENT[opened])
-    before = (await driver.messages())[-1]
-    same = (opened == "markdown_text") == (later == "markdown_text")
-    if same:
-        await client.api_call(method, json={**stream, **_CONTENT[later]})
-        return
-    error = await error_of(client, method, {**stream, **_CONTENT[later]})
-    assert error == "streaming_mode_mismatch"
-    assert (await driver.messages())[-1] == before
-    await client.chat_stopStream(**stream, blocks=[{"type": "divider"}])
+    methods = ("chat.appendStream", "chat.stopStream")
+    for opened, method, later, bare in product(_CONTENT, methods, _CONTENT, (False, True)):
+        with subtests.test(opened=opened, method=method, later=later, bare=bare):
+            said = await driver.say("hi")
+            stream = await begin(client, said, **({} if bare else _CONTENT[opened]))
+            if bare:
+                await client.chat_appendStream(**stream, **_CONTENT[opened])
+            before = (await driver.messages())[-1]
+            if (opened == "markdown_text") == (later == "markdown_text"):
+                await client.api_call(method, json={**stream, **_CONTENT[later]})
+                continue
+            error = await error_of(client, method, {**stream, **_CONTENT[later]})
+            assert error == "streaming_mode_mismatch"
+            assert (await driver.messages())[-1] == before
+            await client.chat_stopStream(**stream, blocks=[{"type": "divider"}])
 
 
 @pytest.mark.parametrize(

@@ -303,19 +303,22 @@ def refusal(language: Language, reason: Reason, text: str) -> Payload:
     return refusal_payload(language, reason, quoted, stores=True)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("reason", get_args(Reason))
-def test_each_refusal_is_one_sentence_with_a_button(language: Language, reason: Reason) -> None:
+def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -> None:
     """Each reason has its words; what is never stored, and what is no memory, have no button."""
-    payload = refusal(language, reason, "My <b>colleague</b> is on leave")
-    assert fits(payload)
-    assert "<b>" not in payload["text"]
-    offered = STORE_ACTION in json.dumps(payload)
-    never = ("secret", "sensitive", "nothing_to_remove", "asked_already")
-    assert offered == (reason not in never)
-    bare = refusal_payload(language, reason, None, stores=True)
-    kindless = refusal_payload(language, reason, Quoted(text="My cat", channel="D1"), stores=False)
-    assert STORE_ACTION not in json.dumps([bare, kindless])
+    for language in LANGUAGES:
+        for reason in get_args(Reason):
+            with subtests.test(language=language, reason=reason):
+                payload = refusal(language, reason, "My <b>colleague</b> is on leave")
+                assert fits(payload)
+                assert "<b>" not in payload["text"]
+                offered = STORE_ACTION in json.dumps(payload)
+                never = ("secret", "sensitive", "nothing_to_remove", "asked_already")
+                assert offered == (reason not in never)
+                bare = refusal_payload(language, reason, None, stores=True)
+                kindless = refusal_payload(
+                    language, reason, Quoted(text="My cat", channel="D1"), stores=False
+                )
+                assert STORE_ACTION not in json.dumps([bare, kindless])
 
 
 def test_a_refused_credential_is_not_repeated() -> None:

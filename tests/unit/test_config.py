@@ -197,28 +197,31 @@ def test_every_setting_is_tested() -> None:
     assert {name for name, _, _ in GOOD} == DEFAULTS.keys()
 
 
-@pytest.mark.parametrize("name", DEFAULTS)
-def test_defaults(name: str) -> None:
+def test_defaults(subtests: pytest.Subtests) -> None:
     """Without a value a setting has its default, and an empty value is no value."""
-    for settings in (load(), load(**{name: ""}), load(**{name: "  "})):
-        assert getattr(settings, NAMES[name]) == DEFAULTS[name]
+    for name in DEFAULTS:
+        with subtests.test(name=name):
+            for settings in (load(), load(**{name: ""}), load(**{name: "  "})):
+                assert getattr(settings, NAMES[name]) == DEFAULTS[name]
 
 
-@pytest.mark.parametrize(("name", "value", "read"), GOOD)
-def test_good_values(name: str, value: str, read: Any) -> None:
+def test_good_values(subtests: pytest.Subtests) -> None:
     """A good value is read, white space around it or not."""
-    for given in (value, f"  {value}\n"):
-        assert getattr(load(**{name: given}), NAMES[name]) == read
+    for name, value, read in GOOD:
+        with subtests.test(name=name, value=value, read=read):
+            for given in (value, f"  {value}\n"):
+                assert getattr(load(**{name: given}), NAMES[name]) == read
 
 
-@pytest.mark.parametrize(("name", "value", "hint"), BAD)
-def test_bad_values(name: str, value: str, hint: str) -> None:
+def test_bad_values(subtests: pytest.Subtests) -> None:
     """A bad value stops with one sentence that names the setting and says what to write."""
-    with pytest.raises(SettingsError) as raised:
-        load(**{name: value})
-    sentence = str(raised.value)
-    assert sentence == f"{name} has a value that cannot be used: write {hint}."
-    assert raised.value.__cause__ is None
+    for name, value, hint in BAD:
+        with subtests.test(name=name, value=value, hint=hint):
+            with pytest.raises(SettingsError) as raised:
+                load(**{name: value})
+            sentence = str(raised.value)
+            assert sentence == f"{name} has a value that cannot be used: write {hint}."
+            assert raised.value.__cause__ is None
 
 
 @pytest.mark.parametrize(

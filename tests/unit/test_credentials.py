@@ -360,34 +360,41 @@ def _found(text: str) -> list[str]:
     return [text[one.start : one.end] for one in find_credentials(text)]
 
 
-@pytest.mark.parametrize(
-    ("template", "secret"),
-    [*FORMATS, *IN_CONTEXT, *((template.strip(), _word()) for template in LABELLED)],
-)
-def test_a_credential_is_found_where_it_is(template: str, secret: str) -> None:
+def test_a_credential_is_found_where_it_is(subtests: pytest.Subtests) -> None:
     """Exactly one, over the whole secret and at most a short prefix or sign beside it."""
-    (found,) = _found(template.replace("{}", secret))
-    assert secret in found
-    assert len(found) <= len(secret) + len("AccountKey=")
+    for template, secret in [
+        *FORMATS,
+        *IN_CONTEXT,
+        *((template.strip(), _word()) for template in LABELLED),
+    ]:
+        with subtests.test(template=template, secret=secret):
+            (found,) = _found(template.replace("{}", secret))
+            assert secret in found
+            assert len(found) <= len(secret) + len("AccountKey=")
 
 
-@pytest.mark.parametrize("secret", [secret for _, secret in FORMATS])
-def test_a_format_is_found_alone(secret: str) -> None:
+def test_a_format_is_found_alone(subtests: pytest.Subtests) -> None:
     """Neither the start nor the end of the text hides a credential."""
-    assert _found(secret) == [secret]
-    assert _found(f"{secret} and {secret}") == [secret, secret]
+    for secret in [secret for _, secret in FORMATS]:
+        with subtests.test(secret=secret):
+            assert _found(secret) == [secret]
+            assert _found(f"{secret} and {secret}") == [secret, secret]
 
 
-@pytest.mark.parametrize("text", ORDINARY)
-def test_ordinary_sentences_hold_no_credential(text: str) -> None:
+def test_ordinary_sentences_hold_no_credential(subtests: pytest.Subtests) -> None:
     """Eight languages, with links, hashes, UUIDs, phone numbers, dates and order numbers."""
-    assert _found(text) == []
+    for text in ORDINARY:
+        with subtests.test(text=text):
+            assert _found(text) == []
 
 
-@pytest.mark.parametrize("secret", VENDORS)
-def test_formats_the_library_does_not_know_are_found_by_their_prefix(secret: str) -> None:
+def test_formats_the_library_does_not_know_are_found_by_their_prefix(
+    subtests: pytest.Subtests,
+) -> None:
     """A detector of ours adds the tokens of vendors that the library lacks."""
-    assert _found(f"I use {secret} here") == [secret]
+    for secret in VENDORS:
+        with subtests.test(secret=secret):
+            assert _found(f"I use {secret} here") == [secret]
 
 
 @pytest.mark.parametrize(
@@ -539,21 +546,23 @@ _HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("part", _HOSTILE)
-def test_time_grows_with_the_length_and_no_faster(part: str) -> None:
+def _seconds(part: str, length: int) -> float:
+    text = (part * length)[:length]
+    started = time.process_time()
+    find_credentials(text)
+    return time.process_time() - started
+
+
+@pytest.mark.slow
+def test_time_grows_with_the_length_and_no_faster(subtests: pytest.Subtests) -> None:
     """Eight times the text takes about eight times the CPU time; its square would be 64 times."""
-
-    def seconds(length: int) -> float:
-        text = (part * length)[:length]
-        started = time.process_time()
-        find_credentials(text)
-        return time.process_time() - started
-
-    seconds(1)
-    short = min(seconds(5_000) for _ in range(3))
-    long = (seconds(40_000) for _ in range(5))
-    # Another process may slow a run down; none of five is that slow unless it grows by the square.
-    assert any(one < 25 * short + 0.05 for one in long)
+    for part in _HOSTILE:
+        with subtests.test(part=part):
+            _seconds(part, 1)
+            short = min(_seconds(part, 5_000) for _ in range(3))
+            long = (_seconds(part, 40_000) for _ in range(5))
+            # Another process may slow a run down; none of five is that slow unless it is quadratic.
+            assert any(one < 25 * short + 0.05 for one in long)
 
 
 def test_the_library_is_imported_when_first_needed() -> None:

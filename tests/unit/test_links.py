@@ -31,9 +31,9 @@ def through(text: str, cuts: tuple[int, ...] = ()) -> str:
     return "".join(map(links.feed, pieces)) + links.settle()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_what_may_stand_stands_to_the_letter(subtests: pytest.Subtests) -> None:
+    """The person's own addresses, names with dots, and code stay as the model wrote them."""
+    for text in (
         "",
         "No link at all, in two sentences. と日本語。",
         "See https://own.site/page?x=1.",
@@ -58,16 +58,14 @@ def through(text: str, cuts: tuple[int, ...] = ()) -> str:
         "```\nself.user.name = a.config.info[0](self.id)\n```\n",
         "1. First\n   ```py\n   self.user.name\n   ```\n",
         "詳細はfoo.net/path を、メールはme@home.org へ",
-    ],
-)
-def test_what_may_stand_stands_to_the_letter(text: str) -> None:
-    """The person's own addresses, names with dots, and code stay as the model wrote them."""
-    assert through(text) == text
+    ):
+        with subtests.test(text=text):
+            assert through(text) == text
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
+def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
+    """An address of nobody's is readable, and nothing makes a link of it; nobody is pinged."""
+    for text, shown in (
         ("See https://evil.com/x?q=secret.", "See evil[.]com/x?q=secret."),
         ("HTTPS://EVIL.COM", "EVIL[.]COM"),
         ("[the docs](https://docs.site/3/)", "the docs (docs[.]site/3/)"),
@@ -144,11 +142,9 @@ def test_what_may_stand_stands_to_the_letter(text: str) -> None:
         ("x ```\na.evil.de\n", "x ```\na[.]evil[.]de\n"),
         ("```\nhttps://evil.de/S [x](https://evil.de)\n", "```\nevil[.]de/S x (evil[.]de)\n"),
         ("<!channel> <!subteam^S1|@team> <@U1> <#C1|general>", "@channel @@team @U1 #general"),
-    ],
-)
-def test_what_is_nobodys_becomes_text(text: str, shown: str) -> None:
-    """An address of nobody's is readable, and nothing makes a link of it; nobody is pinged."""
-    assert through(text) == shown
+    ):
+        with subtests.test(text=text, shown=shown):
+            assert through(text) == shown
 
 
 @pytest.mark.parametrize(

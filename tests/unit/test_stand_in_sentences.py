@@ -159,27 +159,30 @@ def offered() -> Iterator[str]:
         yield from found
 
 
-@pytest.mark.parametrize(("language", "key"), list(suggested()))
-def test_each_suggested_prompt_gets_a_right_answer(language: Language, key: str) -> None:
+def test_each_suggested_prompt_gets_a_right_answer(subtests: pytest.Subtests) -> None:
     """Both catalogues: a prompt without an answer in the table above fails."""
-    food = DISH[language == "ja"]
-    text = say(language, key, food=food, topic="AWS", other="Rust")
-    check(text, SUGGESTED[key][language])
-    assert f"**{food}**" not in answered(text) or key != "suggest_eat_message"
+    for language, key in suggested():
+        with subtests.test(language=language, key=key):
+            food = DISH[language == "ja"]
+            text = say(language, key, food=food, topic="AWS", other="Rust")
+            check(text, SUGGESTED[key][language])
+            assert f"**{food}**" not in answered(text) or key != "suggest_eat_message"
 
 
-@pytest.mark.parametrize("text", list(offered()))
-def test_each_sentence_that_is_offered_gets_a_right_answer(text: str) -> None:
+def test_each_sentence_that_is_offered_gets_a_right_answer(subtests: pytest.Subtests) -> None:
     """The manifest and the lists in both READMEs."""
-    check(text, OFFERED[text])
+    for text in offered():
+        with subtests.test(text=text):
+            check(text, OFFERED[text])
 
 
-@pytest.mark.parametrize("text", [one for row in TABLE for one in row[3].split(" | ")])
-def test_each_example_of_the_table_fits_its_form(text: str) -> None:
+def test_each_example_of_the_table_fits_its_form(subtests: pytest.Subtests) -> None:
     """Its first form is the one it stands beside, and what it gets is not the honest sentence."""
-    name = next(row[0] for row in TABLE if text in row[3].split(" | "))
-    assert [one.name for one in read(text)] == [name]
-    assert answered(text) != SAY["unknown"][is_japanese(text)]
+    for text in [one for row in TABLE for one in row[3].split(" | ")]:
+        with subtests.test(text=text):
+            name = next(row[0] for row in TABLE if text in row[3].split(" | "))
+            assert [one.name for one in read(text)] == [name]
+            assert answered(text) != SAY["unknown"][is_japanese(text)]
 
 
 def test_an_allergy_is_not_what_one_likes() -> None:
@@ -206,11 +209,12 @@ def test_a_doubt_is_no_interest() -> None:
 EVERYDAY = (ROOT / "tests" / "data" / "everyday_sentences.txt").read_text("utf-8").splitlines()
 
 
-@pytest.mark.parametrize("text", EVERYDAY)
-def test_everyday_sentences_get_the_honest_one(text: str) -> None:
+def test_everyday_sentences_get_the_honest_one(subtests: pytest.Subtests) -> None:
     """Sentences of nobody who knew the table: the honest answer, no memory and no call."""
-    assert statements(text) == []
-    assert answered(text) == SAY["unknown"][is_japanese(text)]
+    for text in EVERYDAY:
+        with subtests.test(text=text):
+            assert statements(text) == []
+            assert answered(text) == SAY["unknown"][is_japanese(text)]
 
 
 def test_there_are_sixty_everyday_sentences() -> None:
