@@ -1423,7 +1423,7 @@ BREAKS = (
         "if not is_signed(verifier, body, dict(request.headers)):",
         "if not request.headers:",
         "Anybody could speak in anybody's name.",
-        ("tests/e2e/test_door.py::test_line_6_a_wrong_signature_is_refused",),
+        ("tests/e2e/test_door.py::test_a_wrong_signature_is_refused",),
     ),
     Break(
         "timestamp that is no number",
@@ -1432,8 +1432,8 @@ BREAKS = (
         "    except KeyError:",
         "A malformed header would be a fault of the server instead of a refusal.",
         (
-            "tests/e2e/test_door.py::test_line_6_a_timestamp_out_of_time_is_refused",
-            "tests/e2e/test_door.py::test_line_6_a_missing_header_is_refused",
+            "tests/e2e/test_door.py::test_a_timestamp_out_of_time_is_refused",
+            "tests/e2e/test_door.py::test_a_missing_header_is_refused",
         ),
     ),
     Break(
@@ -1443,7 +1443,7 @@ BREAKS = (
         '                __import__("asyncio").ensure_future(inbox.store(message))',
         "A message would be lost when the database is away: Slack believes it was taken.",
         (
-            "tests/e2e/test_database_faults.py::test_line_5_a_message_during_an_outage_is_answered_after_it",
+            "tests/e2e/test_database_faults.py::test_a_message_during_an_outage_is_answered_after_it",
         ),
     ),
     Break(
@@ -2719,7 +2719,7 @@ BREAKS = (
         '"response_type": "ephemeral"',
         '"response_type": "in_channel"',
         "A list of one person's memories would be posted to the channel.",
-        ("tests/e2e/test_own_memories.py::test_line_4_memories_are_shown_to_their_person_only",),
+        ("tests/e2e/test_own_memories.py::test_memories_are_shown_to_their_person_only",),
     ),
     Break(
         "a command that fails",
@@ -2728,7 +2728,7 @@ BREAKS = (
         "            return",
         "The command would end in silence.",
         (
-            "tests/e2e/test_database_faults.py::test_line_5_a_command_that_loses_its_connection_says_so",
+            "tests/e2e/test_database_faults.py::test_a_command_that_loses_its_connection_says_so",
             "tests/integration/test_listeners.py::test_a_command_that_breaks_says_so",
         ),
     ),

@@ -188,10 +188,8 @@ _STOOD: dict[str, dict[str, Any]] = {
     because="A worker that was killed leaves a stream, and whether it runs is not known.",
 )
 @pytest.mark.parametrize("point", _FOODS)
-def test_line_6_killed_at_a_point_it_answers_and_remembers_once(
-    crashed: Crashed, point: str
-) -> None:
-    """Line 6: killed at this very point, one whole answer stands and one memory is kept."""
+def test_killed_at_a_point_it_answers_and_remembers_once(crashed: Crashed, point: str) -> None:
+    """Killed at this very point, one whole answer stands and one memory is kept."""
     world, said = crashed.world, crashed.said[point]
     stood = crashed.stood[point]
     assert {name: stood[name] for name in _STOOD[point]} == _STOOD[point]

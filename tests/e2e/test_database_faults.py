@@ -25,10 +25,8 @@ def server(postgres: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
     postgres.start()
 
 
-def test_line_5_postgresql_restarted_between_messages(
-    world: World, server: EmbeddedPostgres
-) -> None:
-    """Line 5: after a crash of PostgreSQL the next message is answered as if nothing had been."""
+def test_postgresql_restarted_between_messages(world: World, server: EmbeddedPostgres) -> None:
+    """After a crash of PostgreSQL the next message is answered as if nothing had been."""
     ann = world.human()
     world.ask(ann, "I love ramen")
     world.formed(ann)
@@ -37,10 +35,8 @@ def test_line_5_postgresql_restarted_between_messages(
     assert goes_on(world, ann)
 
 
-def test_line_5_postgresql_restarted_while_answering(
-    world: World, server: EmbeddedPostgres
-) -> None:
-    """Line 5: a crash of PostgreSQL in the middle of an answer costs neither word nor memory."""
+def test_postgresql_restarted_while_answering(world: World, server: EmbeddedPostgres) -> None:
+    """A crash of PostgreSQL in the middle of an answer costs neither word nor memory."""
     ann = world.human()
     slowly(world)
     # A turn that cannot go on is begun again, and asks the model again.
@@ -56,8 +52,8 @@ def test_line_5_postgresql_restarted_while_answering(
 
 
 @pytest.mark.one_mode
-def test_line_5_postgresql_restarted_while_forming(world: World, server: EmbeddedPostgres) -> None:
-    """Line 5: a crash of PostgreSQL in the middle of a formation loses and doubles no memory."""
+def test_postgresql_restarted_while_forming(world: World, server: EmbeddedPostgres) -> None:
+    """A crash of PostgreSQL in the middle of a formation loses and doubles no memory."""
     ann = world.human()
     world.model_fault(kind="formation", delay_ms=1_000)
     world.ask(ann, "I love ramen")
@@ -70,10 +66,10 @@ def test_line_5_postgresql_restarted_while_forming(world: World, server: Embedde
     assert len(world.vectors(ann)) == 1
 
 
-def test_line_5_a_message_during_an_outage_is_answered_after_it(
+def test_a_message_during_an_outage_is_answered_after_it(
     world: World, server: EmbeddedPostgres
 ) -> None:
-    """Line 5: what cannot be stored is not acknowledged, so Slack brings it again, once."""
+    """What cannot be stored is not acknowledged, so Slack brings it again, once."""
     ann = world.human()
     server.stop(immediate=True)
     said = world.say(ann, "I love ramen")
@@ -165,8 +161,8 @@ def _refusals(world: World, said: Said) -> list[Json]:
 
 
 @pytest.mark.one_mode
-def test_line_5_a_command_that_loses_its_connection_says_so(world: World) -> None:
-    """Line 5: a command that the database does not answer says so in one sentence."""
+def test_a_command_that_loses_its_connection_says_so(world: World) -> None:
+    """A command that the database does not answer says so in one sentence."""
     ann = world.human()
     world.remember(ann, "ramen")
     with psycopg.connect(world.app.conninfo) as owner:
@@ -186,8 +182,8 @@ def test_line_5_a_command_that_loses_its_connection_says_so(world: World) -> Non
 
 
 @pytest.mark.one_mode
-def test_line_5_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> None:
-    """Line 5: the connection is lost just as the reply's ts is stored: there is one answer."""
+def test_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> None:
+    """The connection is lost just as the reply's ts is stored: there is one answer."""
     ann = world.human()
     world.script(STORY, times=-1)
     world.slack_fault("chat.startStream", delay_ms=1_000)

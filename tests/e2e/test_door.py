@@ -42,8 +42,8 @@ def still_answers(world: World) -> bool:
     return "ramen" in world.ask(world.human(), "I love ramen").text
 
 
-def test_line_6_a_wrong_signature_is_refused(http_world: World) -> None:
-    """Line 6: a body that Slack did not sign is answered 401, not stored and not logged."""
+def test_a_wrong_signature_is_refused(http_world: World) -> None:
+    """A body that Slack did not sign is answered 401, not stored and not logged."""
     before, body = stored(http_world), event_body(http_world)
     right = signed_headers(http_world, body)
     at = right["x-slack-request-timestamp"]
@@ -67,8 +67,8 @@ def test_line_6_a_wrong_signature_is_refused(http_world: World) -> None:
     "timestamp",
     ["-310", "+310", "", "yesterday", "nan", "1e9", "0x10", "-1", "9" * 5_000, "１.５"],
 )
-def test_line_6_a_timestamp_out_of_time_is_refused(http_world: World, timestamp: str) -> None:
-    """Line 6: signed rightly, but five minutes off or with no number for a time: 401."""
+def test_a_timestamp_out_of_time_is_refused(http_world: World, timestamp: str) -> None:
+    """Signed rightly, but five minutes off or with no number for a time: 401."""
     if timestamp in ("-310", "+310"):
         timestamp = str(int(time.time()) + int(timestamp))
     before, body = stored(http_world), event_body(http_world)
@@ -81,8 +81,8 @@ def test_line_6_a_timestamp_out_of_time_is_refused(http_world: World, timestamp:
 
 
 @pytest.mark.parametrize("missing", ["x-slack-signature", "x-slack-request-timestamp"])
-def test_line_6_a_missing_header_is_refused(http_world: World, missing: str) -> None:
-    """Line 6: without its signature or its time a request is answered 401."""
+def test_a_missing_header_is_refused(http_world: World, missing: str) -> None:
+    """Without its signature or its time a request is answered 401."""
     before, body = stored(http_world), event_body(http_world)
     headers = signed_headers(http_world, body)
     del headers[missing]
@@ -93,8 +93,8 @@ def test_line_6_a_missing_header_is_refused(http_world: World, missing: str) -> 
 @pytest.mark.failed_calls(
     "*", because="The signed event names people and a channel that do not exist."
 )
-def test_line_6_the_right_signature_opens(http_world: World) -> None:
-    """Line 6: the same body with Slack's signature is taken: the refusals are for the others."""
+def test_the_right_signature_opens(http_world: World) -> None:
+    """The same body with Slack's signature is taken: the refusals are for the others."""
     before, body = stored(http_world), event_body(http_world)
     headers = signed_headers(http_world, body, timestamp=str(int(time.time()) - 200))
     assert post(http_world, body, headers) == (200, "")
@@ -131,8 +131,8 @@ def test_line_6_the_right_signature_opens(http_world: World) -> None:
         (b"\x00\x01\x02", JSON),
     ],
 )
-def test_line_6_a_malformed_body_is_refused(http_world: World, body: bytes, kind: str) -> None:
-    """Line 6: a body that no Slack would send is not stored, not quoted and does no harm."""
+def test_a_malformed_body_is_refused(http_world: World, body: bytes, kind: str) -> None:
+    """A body that no Slack would send is not stored, not quoted and does no harm."""
     before = stored(http_world)
     http_world.spoken.append(MARK)
     status, answer = post(http_world, body, signed_headers(http_world, body, kind))
@@ -145,8 +145,8 @@ def test_line_6_a_malformed_body_is_refused(http_world: World, body: bytes, kind
     assert stored(http_world) == before
 
 
-def test_line_6_a_body_of_more_than_a_megabyte_is_refused(http_world: World) -> None:
-    """Line 6: what is larger than any event of Slack's is not even read."""
+def test_a_body_of_more_than_a_megabyte_is_refused(http_world: World) -> None:
+    """What is larger than any event of Slack's is not even read."""
     before = stored(http_world)
     body = event_body(http_world, f"{MARK} " * 60_000)
     assert len(body) > 1_000_000
@@ -155,8 +155,8 @@ def test_line_6_a_body_of_more_than_a_megabyte_is_refused(http_world: World) -> 
     assert still_answers(http_world)
 
 
-def test_line_6_the_door_answers_slacks_challenge(http_world: World) -> None:
-    """Line 6: entering the URL in Slack works: a signed challenge comes back, an unsigned not."""
+def test_the_door_answers_slacks_challenge(http_world: World) -> None:
+    """Entering the URL in Slack works: a signed challenge comes back, an unsigned not."""
     body = json.dumps({"type": "url_verification", "challenge": "c0ffee", "token": "t"}).encode()
     status, answer = post(http_world, body, signed_headers(http_world, body))
     assert status == 200
@@ -166,16 +166,16 @@ def test_line_6_the_door_answers_slacks_challenge(http_world: World) -> None:
 
 
 @pytest.mark.parametrize("text", [":tada:", "🎉", "👨‍👩‍👧‍👦", ":+1::skin-tone-3:", "?", "…"])
-def test_line_6_an_emoji_only_message_is_answered(world: World, text: str) -> None:
-    """Line 6: a message without a word gets an answer and leaves no memory."""
+def test_an_emoji_only_message_is_answered(world: World, text: str) -> None:
+    """A message without a word gets an answer and leaves no memory."""
     ann = world.human()
     assert world.ask(ann, text).text
     assert world.formed(ann) == []
 
 
 @pytest.mark.one_mode
-def test_line_6_a_mere_mention_is_asked_back(world: World) -> None:
-    """Line 6: a mention without a question is answered without asking the model."""
+def test_a_mere_mention_is_asked_back(world: World) -> None:
+    """A mention without a question is answered without asking the model."""
     ann = world.human()
     general = world.channel("public", ann)
     assert world.ask(ann, "<@BOT>", channel=general).text == say("en", "nothing_said")
@@ -183,15 +183,15 @@ def test_line_6_a_mere_mention_is_asked_back(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_6_a_file_without_words_is_answered(world: World) -> None:
-    """Line 6: a file alone is answered with what the app can and cannot read."""
+def test_a_file_without_words_is_answered(world: World) -> None:
+    """A file alone is answered with what the app can and cannot read."""
     files = [{"id": "F1", "name": "notes.txt", "mimetype": "text/plain"}]
     told = say("en", "files_kind", names="`notes.txt`")
     assert world.ask(world.human(), "", files=files).text == told
 
 
-def test_line_6_a_message_of_40000_characters_is_answered(world: World) -> None:
-    """Line 6: the longest message Slack takes is answered; what the model is told is bounded."""
+def test_a_message_of_40000_characters_is_answered(world: World) -> None:
+    """The longest message Slack takes is answered; what the model is told is bounded."""
     ann = world.human()
     text = ("I love ramen. " + "The quick brown fox says hello to the lazy dog. " * 900)[:39_988]
     reply = world.ask(ann, f"{text} Goodbye now!")
@@ -203,8 +203,8 @@ def test_line_6_a_message_of_40000_characters_is_answered(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_6_40000_characters_of_japanese_are_answered(world: World) -> None:
-    """Line 6: so is one in Japanese, where each character counts as a token."""
+def test_40000_characters_of_japanese_are_answered(world: World) -> None:
+    """A message as long in Japanese is answered, where each character counts as a token."""
     ann = world.human("Aki", locale="ja-JP")
     reply = world.ask(ann, "ラーメンが好きです。" + "いろはにほへと散りぬるを。" * 3_000)
     assert reply.text
@@ -214,16 +214,16 @@ def test_line_6_40000_characters_of_japanese_are_answered(world: World) -> None:
 
 
 @pytest.mark.parametrize("text", ["I love\x00 ramen\x00", "\x00I love ramen"])
-def test_line_6_a_nul_byte_does_no_harm(world: World, text: str) -> None:
-    """Line 6: a character PostgreSQL cannot store costs neither the answer nor the memory."""
+def test_a_nul_byte_does_no_harm(world: World, text: str) -> None:
+    """A character PostgreSQL cannot store costs neither the answer nor the memory."""
     ann = world.human()
     assert "ramen" in world.ask(ann, text).text
     assert [content["food_name"] for content in world.formed_contents(ann)] == ["ramen"]
     assert "ramen" in world.command(ann, "/memories", "\x00")["text"]
 
 
-def test_line_6_half_a_character_does_no_harm(world: World) -> None:
-    """Line 6: a lone surrogate, which no UTF-8 can hold, is answered like any other message."""
+def test_half_a_character_does_no_harm(world: World) -> None:
+    """A lone surrogate, which no UTF-8 can hold, is answered like any other message."""
     ann = world.human()
     said = world.say(ann, "I love ramen")
     world.reply(said)
@@ -247,8 +247,8 @@ def test_line_6_half_a_character_does_no_harm(world: World) -> None:
     )
 
 
-def test_line_6_no_text_is_logged_at_any_level(world: World) -> None:
-    """Line 6: with every line logged, none holds a word of a message, an answer or a memory."""
+def test_no_text_is_logged_at_any_level(world: World) -> None:
+    """With every line logged, none holds a word of a message, an answer or a memory."""
     ann = world.human()
     begin = len(world.app.said())
     world.script("The xylophone answers.", match="xylophone")

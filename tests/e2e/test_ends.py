@@ -12,8 +12,8 @@ from tests.e2e.world import World
 pytestmark = pytest.mark.slow
 
 
-def test_line_5_sigterm_in_the_middle_of_an_answer(own_world: World) -> None:
-    """Line 5: told to stop, it completes what it has begun, ends with 0 and loses no memory."""
+def test_sigterm_in_the_middle_of_an_answer(own_world: World) -> None:
+    """Told to stop, it completes what it has begun, ends with 0 and loses no memory."""
     world = own_world
     ann = world.human()
     slowly(world)

@@ -35,8 +35,8 @@ def nothing_came_of(world: World, channel: str) -> bool:
     return not stored and not posted
 
 
-def test_line_6_one_event_delivered_four_times_is_answered_once(world: World) -> None:
-    """Line 6: Slack's retries of one event, at once or later, bring one reply and one memory."""
+def test_one_event_delivered_four_times_is_answered_once(world: World) -> None:
+    """Slack's retries of one event, at once or later, bring one reply and one memory."""
     ann = world.human()
     general = world.channel("public", ann)
     world.playground("delivery", {"deliveries": 4})
@@ -50,8 +50,8 @@ def test_line_6_one_event_delivered_four_times_is_answered_once(world: World) ->
     assert len(world.journal("reply", "responses")) == 2
 
 
-def test_line_6_an_event_delivered_again_after_its_answer_is_not_answered(world: World) -> None:
-    """Line 6: a retry that comes when all is done changes nothing."""
+def test_an_event_delivered_again_after_its_answer_is_not_answered(world: World) -> None:
+    """A retry that comes when all is done changes nothing."""
     ann = world.human()
     said = world.say(ann, "I love ramen")
     world.reply(said)
@@ -71,10 +71,10 @@ def test_line_6_an_event_delivered_again_after_its_answer_is_not_answered(world:
 
 
 @pytest.mark.parametrize("order", [("message", "app_mention"), ("app_mention", "message")])
-def test_line_6_a_mention_that_comes_as_two_events_is_answered_once(
+def test_a_mention_that_comes_as_two_events_is_answered_once(
     world: World, order: tuple[str, str]
 ) -> None:
-    """Line 6: one mention as message and as app_mention, in either order, is one message."""
+    """One mention as message and as app_mention, in either order, is one message."""
     ann = world.human()
     said = world.say(ann, "hello everybody", channel=world.channel("public", ann))
     assert nothing_came_of(world, said.channel)
@@ -86,8 +86,8 @@ def test_line_6_a_mention_that_comes_as_two_events_is_answered_once(
     assert len(world.answers(said)) == len(world.turns(said)) == 1
 
 
-def test_line_6_other_bots_are_not_answered(world: World) -> None:
-    """Line 6: another app's bot that mentions this one, or writes in its thread, is left alone."""
+def test_other_bots_are_not_answered(world: World) -> None:
+    """Another app's bot that mentions this one, or writes in its thread, is left alone."""
     ann, robot = world.human(), world.human("Robot", is_bot=True)
     general = world.channel("public", ann, robot)
     world.say(robot, "<@BOT> I love ramen", channel=general)
@@ -118,8 +118,8 @@ def test_line_6_other_bots_are_not_answered(world: World) -> None:
         "something_new",
     ],
 )
-def test_line_6_what_is_no_persons_message_is_not_answered(world: World, subtype: str) -> None:
-    """Line 6: joins, topics and other subtypes are acknowledged and that is all."""
+def test_what_is_no_persons_message_is_not_answered(world: World, subtype: str) -> None:
+    """Joins, topics and other subtypes are acknowledged and that is all."""
     ann = world.human()
     said = world.say(ann, "hello everybody", channel=world.channel("public", ann))
     [delivery] = world.event(raw_message(said, f"<@{world.bot}> hello", subtype=subtype))
@@ -128,8 +128,8 @@ def test_line_6_what_is_no_persons_message_is_not_answered(world: World, subtype
 
 
 @pytest.mark.one_mode
-def test_line_6_the_app_itself_hidden_and_foreign_messages_are_not_answered(world: World) -> None:
-    """Line 6: its own messages, Slackbot's, hidden ones and ones without a user are left alone."""
+def test_the_app_itself_hidden_and_foreign_messages_are_not_answered(world: World) -> None:
+    """Its own messages, Slackbot's, hidden ones and ones without a user are left alone."""
     ann = world.human()
     said = world.say(ann, "hello everybody", channel=world.channel("public", ann))
     text = f"<@{world.bot}> hello"
@@ -147,8 +147,8 @@ def test_line_6_the_app_itself_hidden_and_foreign_messages_are_not_answered(worl
 
 
 @pytest.mark.one_mode
-def test_line_6_joining_people_are_not_greeted(world: World) -> None:
-    """Line 6: somebody who joins the channel is not written to."""
+def test_joining_people_are_not_greeted(world: World) -> None:
+    """Somebody who joins the channel is not written to."""
     ann = world.human()
     general = world.channel("public", ann)
     world.playground("channels/update", {"channel": general, "add": [world.human().id]})
@@ -156,8 +156,8 @@ def test_line_6_joining_people_are_not_greeted(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_3_a_thread_without_the_bot_is_not_stored(world: World) -> None:
-    """Line 3: people who talk among themselves are neither answered nor stored."""
+def test_a_thread_without_the_bot_is_not_stored(world: World) -> None:
+    """People who talk among themselves are neither answered nor stored."""
     ann, bo = world.human(), world.human("Bo")
     said = world.say(ann, "I love ramen", channel=world.channel("public", ann, bo))
     world.say(bo, "I love sushi", under=said)
@@ -165,8 +165,8 @@ def test_line_3_a_thread_without_the_bot_is_not_stored(world: World) -> None:
     assert nothing_came_of(world, said.channel)
 
 
-def test_line_3_what_is_said_to_somebody_else_is_left_to_them(world: World) -> None:
-    """Line 3: in the bot's thread, a message that mentions another person is not for the bot."""
+def test_what_is_said_to_somebody_else_is_left_to_them(world: World) -> None:
+    """In the bot's thread, a message that mentions another person is not for the bot."""
     ann, bo = world.human(), world.human("Bo")
     said = world.say(ann, "<@BOT> hello", channel=world.channel("public", ann, bo))
     world.reply(said)
@@ -178,8 +178,8 @@ def test_line_3_what_is_said_to_somebody_else_is_left_to_them(world: World) -> N
     assert "ramen" not in str(world.formed_contents(ann))
 
 
-def test_line_3_two_people_in_one_thread_are_not_mixed_up(world: World) -> None:
-    """Line 3: each is remembered for themself and answered from their own memories."""
+def test_two_people_in_one_thread_are_not_mixed_up(world: World) -> None:
+    """Each is remembered for themself and answered from their own memories."""
     ann, bo = world.human(), world.human("Bo")
     general = world.channel("public", ann, bo)
     world.ask(ann, "<@BOT> I love ramen", channel=general)
@@ -203,8 +203,8 @@ def test_line_3_two_people_in_one_thread_are_not_mixed_up(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_3_another_persons_words_in_the_thread_form_no_memory_of_mine(world: World) -> None:
-    """Line 3: what Bo says in the thread becomes Bo's memory, also when Ann is answered next."""
+def test_another_persons_words_in_the_thread_form_no_memory_of_mine(world: World) -> None:
+    """What Bo says in the thread becomes Bo's memory, also when Ann is answered next."""
     ann, bo = world.human(), world.human("Bo")
     root = world.say(ann, "<@BOT> hello", channel=world.channel("public", ann, bo))
     world.reply(root)
@@ -215,8 +215,8 @@ def test_line_3_another_persons_words_in_the_thread_form_no_memory_of_mine(world
 
 
 @pytest.mark.one_mode
-def test_line_3_called_into_a_running_thread_it_reads_that_thread(world: World) -> None:
-    """Line 3: the thread so far is context of the answer, and forms nobody's memory."""
+def test_called_into_a_running_thread_it_reads_that_thread(world: World) -> None:
+    """The thread so far is context of the answer, and forms nobody's memory."""
     ann, bo = world.human(), world.human("Bo")
     root = world.say(bo, "I love ramen", channel=world.channel("public", ann, bo))
     world.say(bo, "and I love tempura", under=root)
@@ -235,8 +235,8 @@ def test_line_3_called_into_a_running_thread_it_reads_that_thread(world: World) 
 
 
 @pytest.mark.one_mode
-def test_line_3_a_long_thread_is_read_within_bounds(world: World) -> None:
-    """Line 3: of a thread too long for the prompt, the newest is kept."""
+def test_a_long_thread_is_read_within_bounds(world: World) -> None:
+    """Of a thread too long for the prompt, the newest is kept."""
     ann, bo = world.human(), world.human("Bo")
     root = world.say(bo, "the very first words", channel=world.channel("public", ann, bo))
     for number in range(60):
@@ -248,8 +248,8 @@ def test_line_3_a_long_thread_is_read_within_bounds(world: World) -> None:
     assert "number 1: " not in told(prompt)
 
 
-def test_line_3_a_follow_up_needs_no_mention(world: World) -> None:
-    """Line 3: once in a thread the bot answers there, and not outside of it."""
+def test_a_follow_up_needs_no_mention(world: World) -> None:
+    """Once in a thread the bot answers there, and not outside of it."""
     ann = world.human()
     general = world.channel("public", ann)
     root = world.say(ann, "<@BOT> hello", channel=general)
@@ -260,8 +260,8 @@ def test_line_3_a_follow_up_needs_no_mention(world: World) -> None:
     assert world.inbox(outside) == []
 
 
-def test_line_3_messages_of_a_thread_are_answered_in_order(world: World) -> None:
-    """Line 3: five messages at once in one thread get their answers in the order written."""
+def test_messages_of_a_thread_are_answered_in_order(world: World) -> None:
+    """Five messages at once in one thread get their answers in the order written."""
     ann = world.human()
     root = world.say(ann, "hello")
     foods = ["ramen", "sushi", "tempura", "curry", "pasta"]

@@ -34,10 +34,10 @@ def told_sentence(reply: Reply, key: str) -> bool:
     ],
     ids=str,
 )
-def test_line_5_while_the_model_is_away_the_message_is_safe(
+def test_while_the_model_is_away_the_message_is_safe(
     world: World, fault: dict[str, Any], key: str
 ) -> None:
-    """Line 5: each message says so once, after four requests at most; that becomes the answer."""
+    """Each message says so once, after four requests at most; that becomes the answer."""
     ann = world.human()
     world.script(STORY, times=-1)
     world.model_fault(times=-1, kind="reply", **fault)
@@ -75,10 +75,10 @@ def test_line_5_while_the_model_is_away_the_message_is_safe(
     ],
     ids=str,
 )
-def test_line_5_a_model_that_refuses_costs_one_sentence(
+def test_a_model_that_refuses_costs_one_sentence(
     world: World, fault: dict[str, Any], key: str
 ) -> None:
-    """Line 5: what cannot succeed later is answered with one sentence that says so, at once."""
+    """What cannot succeed later is answered with one sentence that says so, at once."""
     ann = world.human()
     world.script(STORY, times=-1)
     world.model_fault(times=-1, kind="reply", **fault)
@@ -101,8 +101,8 @@ def test_line_5_a_model_that_refuses_costs_one_sentence(
     ],
     ids=str,
 )
-def test_line_5_a_model_that_fails_once_is_asked_again(world: World, fault: dict[str, Any]) -> None:
-    """Line 5: one failure, also in the middle of the answer, is not seen: the answer is whole."""
+def test_a_model_that_fails_once_is_asked_again(world: World, fault: dict[str, Any]) -> None:
+    """One failure, also in the middle of the answer, is not seen: the answer is whole."""
     ann = world.human()
     world.script(STORY, times=-1)
     world.model_fault(kind="reply", **fault)
@@ -111,8 +111,8 @@ def test_line_5_a_model_that_fails_once_is_asked_again(world: World, fault: dict
 
 
 @pytest.mark.one_mode
-def test_line_5_a_stream_that_breaks_late_is_replaced_by_the_whole(world: World) -> None:
-    """Line 5: half an answer that people have read already gives way to the whole one."""
+def test_a_stream_that_breaks_late_is_replaced_by_the_whole(world: World) -> None:
+    """Half an answer that people have read already gives way to the whole one."""
     ann = world.human()
     world.pace(token_ms=30)
     world.script(STORY, times=-1)
@@ -127,8 +127,8 @@ def test_line_5_a_stream_that_breaks_late_is_replaced_by_the_whole(world: World)
 
 
 @pytest.mark.one_mode
-def test_line_5_an_answer_cut_at_the_models_limit_says_so(world: World) -> None:
-    """Line 5: an incomplete response is shown as far as it came, with a note."""
+def test_an_answer_cut_at_the_models_limit_says_so(world: World) -> None:
+    """An incomplete response is shown as far as it came, with a note."""
     ann = world.human()
     world.script(STORY)
     world.model_fault(kind="reply", event="incomplete", break_after_chars=100)
@@ -141,8 +141,8 @@ def test_line_5_an_answer_cut_at_the_models_limit_says_so(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_5_an_empty_answer_of_the_model_is_a_failure(world: World) -> None:
-    """Line 5: a model that says nothing at all leaves one sentence."""
+def test_an_empty_answer_of_the_model_is_a_failure(world: World) -> None:
+    """A model that says nothing at all leaves one sentence."""
     ann = world.human()
     world.script(" ", times=-1)
     assert told_sentence(world.ask(ann, "Tell me a story"), "model_empty")
@@ -152,8 +152,8 @@ def test_line_5_an_empty_answer_of_the_model_is_a_failure(world: World) -> None:
 @pytest.mark.one_mode
 @pytest.mark.parametrize("characters", [11_400, 11_501, 12_001, 13_000, 30_000])
 @pytest.mark.parametrize("streams", [True, False], ids=["streamed", "posted"])
-def test_line_5_a_long_answer_comes_whole(world: World, characters: int, *, streams: bool) -> None:
-    """Line 5: 13,000 characters and more arrive whole, in parts whose code blocks are closed."""
+def test_a_long_answer_comes_whole(world: World, characters: int, *, streams: bool) -> None:
+    """13,000 characters and more arrive whole, in parts whose code blocks are closed."""
     ann = world.human()
     text = essay(characters)
     assert len(text) == characters
@@ -170,8 +170,8 @@ def test_line_5_a_long_answer_comes_whole(world: World, characters: int, *, stre
 
 
 @pytest.mark.one_mode
-def test_line_5_a_long_answer_in_one_code_block_comes_whole(world: World) -> None:
-    """Line 5: a code block longer than a message goes on as code in the next one."""
+def test_a_long_answer_in_one_code_block_comes_whole(world: World) -> None:
+    """A code block longer than a message goes on as code in the next one."""
     lines = "\n".join(f"value_{number} = {number}" for number in range(1_200))
     world.pace(chunk_chars=500)
     world.script(f"```python\n{lines}\n```")
@@ -181,8 +181,8 @@ def test_line_5_a_long_answer_in_one_code_block_comes_whole(world: World) -> Non
     assert substance(*reply.parts) == substance(lines)
 
 
-def test_line_5_without_embeddings_answers_and_memories_go_on(world: World) -> None:
-    """Line 5: with embeddings down the newest memories serve, and what is said is kept waiting."""
+def test_without_embeddings_answers_and_memories_go_on(world: World) -> None:
+    """With embeddings down the newest memories serve, and what is said is kept waiting."""
     ann = world.human()
     world.remember(ann, *(f"dish{number}" for number in range(60)))
     world.model_fault("embeddings", status=500, times=-1)
@@ -197,8 +197,8 @@ def test_line_5_without_embeddings_answers_and_memories_go_on(world: World) -> N
 
 
 @pytest.mark.one_mode
-def test_line_5_without_the_memory_model_nothing_is_lost(world: World) -> None:
-    """Line 5: words said while formation fails are used at once and remembered when it works."""
+def test_without_the_memory_model_nothing_is_lost(world: World) -> None:
+    """Words said while formation fails are used at once and remembered when it works."""
     ann = world.human()
     world.model_fault(kind="formation", status=500, times=-1)
     world.ask(ann, "I'm vegetarian")
@@ -209,8 +209,8 @@ def test_line_5_without_the_memory_model_nothing_is_lost(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_5_a_formation_that_fails_gives_way_to_the_next(world: World) -> None:
-    """Line 5: a formation fails while the next one waits already: that one forms both messages."""
+def test_a_formation_that_fails_gives_way_to_the_next(world: World) -> None:
+    """A formation fails while the next one waits already: that one forms both messages."""
     ann = world.human()
     world.model_fault(kind="formation", status=500, delay_ms=800)
     world.ask(ann, "I love ramen")

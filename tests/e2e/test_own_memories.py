@@ -25,8 +25,8 @@ def numbered(message: Json) -> list[tuple[int, str]]:
     return [(int(number), food) for number, food in found]
 
 
-def test_line_4_memories_lists_everything_wherever_it_is_typed(world: World) -> None:
-    """Line 4: /memories shows all one's memories, newest first, in any conversation."""
+def test_memories_lists_everything_wherever_it_is_typed(world: World) -> None:
+    """/memories shows all one's memories, newest first, in any conversation."""
     ann = world.human()
     secret, general = world.channel("private", ann), world.channel("public", ann)
     world.remember(ann, "ramen")
@@ -41,8 +41,8 @@ def test_line_4_memories_lists_everything_wherever_it_is_typed(world: World) -> 
         assert say("en", "memories_all", count=3) in shown(answer)
 
 
-def test_line_4_memories_are_shown_to_their_person_only(world: World) -> None:
-    """Line 4: nobody else in the channel sees the list, nor gets a word of it in their own."""
+def test_memories_are_shown_to_their_person_only(world: World) -> None:
+    """Nobody else in the channel sees the list, nor gets a word of it in their own."""
     ann, bo = world.human(), world.human("Bo")
     general = world.channel("public", ann, bo)
     world.remember(ann, "ramen")
@@ -55,8 +55,8 @@ def test_line_4_memories_are_shown_to_their_person_only(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_4_memories_come_in_pages(world: World) -> None:
-    """Line 4: 25 memories are two pages, turned by a button or by a number."""
+def test_memories_come_in_pages(world: World) -> None:
+    """25 memories are two pages, turned by a button or by a number."""
     ann = world.human()
     foods = [f"dish{number}" for number in range(25, 0, -1)]
     world.remember(ann, *foods)
@@ -73,8 +73,8 @@ def test_line_4_memories_come_in_pages(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_4_without_memories_both_commands_say_so(world: World) -> None:
-    """Line 4: a person of whom nothing is known reads that, and how to begin."""
+def test_without_memories_both_commands_say_so(world: World) -> None:
+    """A person of whom nothing is known reads that, and how to begin."""
     aki = world.human("Aki", locale="ja-JP")
     assert say("ja", "memories_none") in world.command(aki, "/memories")["text"]
     assert say("ja", "forget_no_match", words="ラーメン") in str(
@@ -82,8 +82,8 @@ def test_line_4_without_memories_both_commands_say_so(world: World) -> None:
     )
 
 
-def test_line_4_forget_ramen_counts_rows_and_vectors(world: World) -> None:
-    """Line 4: /forget ラーメン removes that row and its vector when its button is clicked."""
+def test_forget_ramen_counts_rows_and_vectors(world: World) -> None:
+    """/forget ラーメン removes that row and its vector when its button is clicked."""
     aki = world.human("Aki", locale="ja-JP")
     world.ask(aki, "ラーメンが大好きです!!")
     world.ask(aki, "パスタも好きです")
@@ -104,8 +104,8 @@ def test_line_4_forget_ramen_counts_rows_and_vectors(world: World) -> None:
     assert "パスタ" in reply.text
 
 
-def test_line_4_forget_takes_a_number_of_the_list(world: World) -> None:
-    """Line 4: /forget 2 offers the second line of /memories, and that one only."""
+def test_forget_takes_a_number_of_the_list(world: World) -> None:
+    """/forget 2 offers the second line of /memories, and that one only."""
     ann = world.human()
     world.remember(ann, "ramen", "sushi", "tempura")
     question = world.command(ann, "/forget", "2")
@@ -128,8 +128,8 @@ def test_line_4_forget_takes_a_number_of_the_list(world: World) -> None:
         ("%", say("en", "forget_usage")),
     ],
 )
-def test_line_4_forget_says_what_is_missing(world: World, words: str, sentence: str) -> None:
-    """Line 4: without words, or with words or a number that fit nothing, nothing is offered."""
+def test_forget_says_what_is_missing(world: World, words: str, sentence: str) -> None:
+    """Without words, or with words or a number that fit nothing, nothing is offered."""
     ann = world.human()
     world.remember(ann, "ramen", "sushi")
     answer = world.command(ann, "/forget", words)
@@ -139,8 +139,8 @@ def test_line_4_forget_says_what_is_missing(world: World, words: str, sentence: 
 
 
 @pytest.mark.one_mode
-def test_line_4_several_matches_each_have_a_button(world: World) -> None:
-    """Line 4: where words fit several memories, each can be forgotten by itself."""
+def test_several_matches_each_have_a_button(world: World) -> None:
+    """Where words fit several memories, each can be forgotten by itself."""
     ann = world.human()
     world.remember(ann, "miso ramen", "sushi", "ramen salad")
     question = world.command(ann, "/forget", "RAMEN")
@@ -151,8 +151,8 @@ def test_line_4_several_matches_each_have_a_button(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_4_clicking_twice_does_no_harm(world: World) -> None:
-    """Line 4: a second click for the same memory says that it is forgotten already."""
+def test_clicking_twice_does_no_harm(world: World) -> None:
+    """A second click for the same memory says that it is forgotten already."""
     ann = world.human()
     world.remember(ann, "ramen", "sushi")
     first, second = (world.command(ann, "/forget", "ramen") for _ in range(2))
@@ -169,8 +169,8 @@ def test_line_4_clicking_twice_does_no_harm(world: World) -> None:
     assert [content["food_name"] for content in world.contents(ann)] == ["sushi"]
 
 
-def test_line_4_a_click_by_somebody_else_forgets_nothing(http_world: World) -> None:
-    """Line 4: the value of one person's button is worth nothing in another person's hand."""
+def test_a_click_by_somebody_else_forgets_nothing(http_world: World) -> None:
+    """The value of one person's button is worth nothing in another person's hand."""
     world = http_world
     ann, bo = world.human(), world.human("Bo")
     world.remember(ann, "ramen")
@@ -191,8 +191,8 @@ def test_line_4_a_click_by_somebody_else_forgets_nothing(http_world: World) -> N
 
 
 @pytest.mark.one_mode
-def test_line_4_nobody_can_click_what_another_person_sees(world: World) -> None:
-    """Line 4: Slack refuses a click on a message that only somebody else can see."""
+def test_nobody_can_click_what_another_person_sees(world: World) -> None:
+    """Slack refuses a click on a message that only somebody else can see."""
     ann, bo = world.human(), world.human("Bo")
     general = world.channel("public", ann, bo)
     world.remember(ann, "ramen")

@@ -11,8 +11,8 @@ from tests.e2e.world import World
 pytestmark = pytest.mark.slow
 
 
-def test_line_2_thanks_write_nothing(world: World) -> None:
-    """Line 2: "ok thanks" changes no row of a person who is known already."""
+def test_thanks_write_nothing(world: World) -> None:
+    """ "ok thanks" changes no row of a person who is known already."""
     ann = world.human()
     world.ask(ann, "I love ramen")
     before = world.formed(ann)
@@ -21,8 +21,8 @@ def test_line_2_thanks_write_nothing(world: World) -> None:
     assert len(before) == 1
 
 
-def test_line_1_memories_are_formed_after_the_reply(world: World) -> None:
-    """Line 1: a formation that takes long keeps nobody waiting, and begins after the reply."""
+def test_memories_are_formed_after_the_reply(world: World) -> None:
+    """A formation that takes long keeps nobody waiting, and begins after the reply."""
     ann = world.human()
     world.model_fault(kind="formation", delay_ms=1_500)
     said = world.say(ann, "I love ramen")
@@ -36,8 +36,8 @@ def test_line_1_memories_are_formed_after_the_reply(world: World) -> None:
 
 
 @pytest.mark.parametrize("own_world", [{"KIOKU_FORMATION_DELAY": "2"}], indirect=True)
-def test_line_2_a_burst_costs_one_formation(own_world: World) -> None:
-    """Line 2: ten messages at once cost at most eleven model calls, and miss no memory."""
+def test_a_burst_costs_one_formation(own_world: World) -> None:
+    """Ten messages at once cost at most eleven model calls, and miss no memory."""
     world = own_world
     ann = world.human()
     foods = [
@@ -63,8 +63,8 @@ def test_line_2_a_burst_costs_one_formation(own_world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_2_what_is_said_twice_is_one_memory(world: World) -> None:
-    """Line 2: the same said again, elsewhere in the same place, adds no second row."""
+def test_what_is_said_twice_is_one_memory(world: World) -> None:
+    """The same said again, elsewhere in the same place, adds no second row."""
     ann = world.human()
     world.ask(ann, "I love ramen")
     [before] = world.formed(ann)
@@ -75,8 +75,8 @@ def test_line_2_what_is_said_twice_is_one_memory(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_2_quoted_and_coded_words_form_no_memory(world: World) -> None:
-    """Line 2: what somebody quotes, or writes as code, is not what they say of themselves."""
+def test_quoted_and_coded_words_form_no_memory(world: World) -> None:
+    """What somebody quotes, or writes as code, is not what they say of themselves."""
     ann = world.human()
     world.ask(ann, "> I love ramen\nwhat do you say to that?")
     world.ask(ann, "what does `I love sushi` mean?")
@@ -85,8 +85,8 @@ def test_line_2_quoted_and_coded_words_form_no_memory(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_3_a_thread_keeps_its_history(world: World) -> None:
-    """Line 3: a follow-up is answered with the thread's earlier question and answer in sight."""
+def test_a_thread_keeps_its_history(world: World) -> None:
+    """A follow-up is answered with the thread's earlier question and answer in sight."""
     ann = world.human()
     general = world.channel("public", ann)
     said = world.say(ann, "<@BOT> I love ramen", channel=general)

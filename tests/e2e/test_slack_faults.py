@@ -21,8 +21,8 @@ def story(world: World, human: Human) -> list[str]:
     "error",
     ["unknown_method", "internal_error", "fatal_error", "ratelimited", "missing_scope"],
 )
-def test_line_5_without_streaming_the_answer_is_posted(world: World, error: str) -> None:
-    """Line 5: where chat.startStream is refused the answer is posted, whole and once."""
+def test_without_streaming_the_answer_is_posted(world: World, error: str) -> None:
+    """Where chat.startStream is refused the answer is posted, whole and once."""
     ann = world.human()
     world.script(STORY)
     world.slack_fault("chat.startStream", error=error, times=99)
@@ -31,8 +31,8 @@ def test_line_5_without_streaming_the_answer_is_posted(world: World, error: str)
     assert goes_on(world, ann)
 
 
-def test_line_5_an_answer_streams(world: World) -> None:
-    """Line 5: without a fault the answer grows in one message, by time and not by size."""
+def test_an_answer_streams(world: World) -> None:
+    """Without a fault the answer grows in one message, by time and not by size."""
     ann = world.human()
     slowly(world)
     said = world.say(ann, "Tell me a story")
@@ -51,8 +51,8 @@ def test_line_5_an_answer_streams(world: World) -> None:
     "error",
     ["message_not_in_streaming_state", "internal_error", "ratelimited", "msg_too_long"],
 )
-def test_line_5_a_stream_that_fails_midway_becomes_whole(world: World, error: str) -> None:
-    """Line 5: where chat.appendStream is refused, the message is updated to the whole answer."""
+def test_a_stream_that_fails_midway_becomes_whole(world: World, error: str) -> None:
+    """Where chat.appendStream is refused, the message is updated to the whole answer."""
     ann = world.human()
     slowly(world)
     world.slack_fault("chat.appendStream", error=error, times=99)
@@ -67,10 +67,8 @@ def test_line_5_a_stream_that_fails_midway_becomes_whole(world: World, error: st
 @pytest.mark.one_mode
 @pytest.mark.parametrize("drop", ["before", "after"])
 @pytest.mark.parametrize("method", ["chat.appendStream", "chat.stopStream"])
-def test_line_5_a_lost_connection_midway_repeats_nothing(
-    world: World, method: str, drop: str
-) -> None:
-    """Line 5: a piece or an end that may or may not have arrived is in the answer once."""
+def test_a_lost_connection_midway_repeats_nothing(world: World, method: str, drop: str) -> None:
+    """A piece or an end that may or may not have arrived is in the answer once."""
     ann = world.human()
     slowly(world)
     world.slack_fault(method, drop=drop)
@@ -84,8 +82,8 @@ def test_line_5_a_lost_connection_midway_repeats_nothing(
     because="Slack ended the stream.",
 )
 @pytest.mark.one_mode
-def test_line_5_a_stream_that_slack_ended_becomes_whole(world: World) -> None:
-    """Line 5: a stream lost to Slack's own time limit is no loss to the reader."""
+def test_a_stream_that_slack_ended_becomes_whole(world: World) -> None:
+    """A stream lost to Slack's own time limit is no loss to the reader."""
     ann = world.human()
     slowly(world)
     world.playground("settings", {"stream_seconds": 0.5})
@@ -97,10 +95,8 @@ def test_line_5_a_stream_that_slack_ended_becomes_whole(world: World) -> None:
 
 @pytest.mark.one_mode
 @pytest.mark.parametrize("error", ["internal_error", "ratelimited"])
-def test_line_5_an_end_of_the_stream_that_is_refused_once_is_made_good(
-    world: World, error: str
-) -> None:
-    """Line 5: chat.stopStream refused once leaves no message streaming."""
+def test_an_end_of_the_stream_that_is_refused_once_is_made_good(world: World, error: str) -> None:
+    """An end of the stream that is refused once leaves no message streaming."""
     ann = world.human()
     world.script(STORY)
     world.slack_fault("chat.stopStream", error=error)
@@ -109,8 +105,8 @@ def test_line_5_an_end_of_the_stream_that_is_refused_once_is_made_good(
 
 
 @pytest.mark.one_mode
-def test_line_5_within_slacks_own_limits_nobody_is_refused(world: World) -> None:
-    """Line 5: with Slack's limits in force all are answered, those beyond the streams by a post."""
+def test_within_slacks_own_limits_nobody_is_refused(world: World) -> None:
+    """With Slack's limits in force all are answered, those beyond the streams by a post."""
     people = [world.human() for _ in range(14)]
     world.playground("settings", {"rate_limits": True})
     asked = [world.say(human, "I love ramen") for human in people]
@@ -122,8 +118,8 @@ def test_line_5_within_slacks_own_limits_nobody_is_refused(world: World) -> None
 
 
 @pytest.mark.one_mode
-def test_line_5_a_refused_update_is_posted_instead(world: World) -> None:
-    """Line 5: where the streamed half can be neither continued nor updated, the whole is posted."""
+def test_a_refused_update_is_posted_instead(world: World) -> None:
+    """Where the streamed half can be neither continued nor updated, the whole is posted."""
     ann = world.human()
     slowly(world)
     world.slack_fault("chat.appendStream", error="internal_error", times=99)
@@ -134,8 +130,8 @@ def test_line_5_a_refused_update_is_posted_instead(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_5_a_rate_limited_post_waits_as_told(world: World) -> None:
-    """Line 5: 429 with Retry-After on chat.postMessage delays the answer, and doubles nothing."""
+def test_a_rate_limited_post_waits_as_told(world: World) -> None:
+    """429 with Retry-After on chat.postMessage delays the answer, and doubles nothing."""
     ann = world.human()
     world.script(STORY)
     world.slack_fault("chat.startStream", error="unknown_method")
@@ -152,8 +148,8 @@ def test_line_5_a_rate_limited_post_waits_as_told(world: World) -> None:
     [{"status": 500}, {"status": 503}, {"status": 429}, {"drop": "before"}, {"drop": "after"}],
     ids=str,
 )
-def test_line_5_a_post_of_unknown_fate_is_made_once(world: World, fault: dict[str, object]) -> None:
-    """Line 5: a post that may have been carried out is looked for before it is repeated."""
+def test_a_post_of_unknown_fate_is_made_once(world: World, fault: dict[str, object]) -> None:
+    """A post that may have been carried out is looked for before it is repeated."""
     ann = world.human()
     world.script(STORY)
     world.slack_fault("chat.startStream", error="unknown_method")
@@ -164,10 +160,10 @@ def test_line_5_a_post_of_unknown_fate_is_made_once(world: World, fault: dict[st
 
 @pytest.mark.one_mode
 @pytest.mark.parametrize("fault", [{"status": 500}, {"drop": "before"}, {"drop": "after"}], ids=str)
-def test_line_5_a_beginning_of_unknown_fate_leaves_one_answer(
+def test_a_beginning_of_unknown_fate_leaves_one_answer(
     world: World, fault: dict[str, object]
 ) -> None:
-    """Line 5: a stream that may have begun does not stay beside the answer."""
+    """A stream that may have begun does not stay beside the answer."""
     ann = world.human()
     world.script(STORY)
     world.slack_fault("chat.startStream", **fault)
@@ -176,8 +172,8 @@ def test_line_5_a_beginning_of_unknown_fate_leaves_one_answer(
 
 
 @pytest.mark.one_mode
-def test_line_5_without_people_and_conversations_the_answer_comes(world: World) -> None:
-    """Line 5: with users.info and conversations.info down nothing is guessed, all is answered."""
+def test_without_people_and_conversations_the_answer_comes(world: World) -> None:
+    """With users.info and conversations.info down nothing is guessed, all is answered."""
     ann = world.human()
     general = world.channel("public", ann)
     world.slack_fault("users.info", error="internal_error", times=99)
@@ -191,10 +187,8 @@ def test_line_5_without_people_and_conversations_the_answer_comes(world: World) 
 
 @pytest.mark.one_mode
 @pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"delay_ms": 4_000}], ids=str)
-def test_line_5_a_status_line_that_fails_holds_nothing_up(
-    world: World, fault: dict[str, object]
-) -> None:
-    """Line 5: where the status line fails or hangs the answer comes all the same."""
+def test_a_status_line_that_fails_holds_nothing_up(world: World, fault: dict[str, object]) -> None:
+    """Where the status line fails or hangs the answer comes all the same."""
     ann = world.human()
     world.script(STORY)
     world.slack_fault("agents.sessions.setStatus", times=99, **fault)
@@ -204,8 +198,8 @@ def test_line_5_a_status_line_that_fails_holds_nothing_up(
 
 
 @pytest.mark.one_mode
-def test_line_5_a_thread_that_cannot_be_read_is_answered(world: World) -> None:
-    """Line 5: called into a running thread that Slack does not show, the app answers without."""
+def test_a_thread_that_cannot_be_read_is_answered(world: World) -> None:
+    """Called into a running thread that Slack does not show, the app answers without."""
     ann = world.human()
     root = world.say(ann, "I love ramen", channel=world.channel("public", ann))
     world.slack_fault("conversations.replies", error="internal_error", times=99)
@@ -218,8 +212,8 @@ def test_line_5_a_thread_that_cannot_be_read_is_answered(world: World) -> None:
     because="The channel is archived.",
 )
 @pytest.mark.one_mode
-def test_line_5_an_archived_channel_stops_nobody_else(world: World) -> None:
-    """Line 5: an answer that can be delivered in no way is given up, and the app goes on."""
+def test_an_archived_channel_stops_nobody_else(world: World) -> None:
+    """An answer that can be delivered in no way is given up, and the app goes on."""
     ann = world.human()
     general = world.channel("public", ann)
     world.pace(first_token_ms=700)

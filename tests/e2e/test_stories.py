@@ -88,10 +88,8 @@ FOOD = {
 
 @PLACES
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_line_1_the_tech_story_is_remembered_and_built_on(
-    world: World, place: str, language: str
-) -> None:
-    """Line 1: the answer builds on AWS, Azure and AI agents, kept in store and store_vectors."""
+def test_the_tech_story_is_remembered_and_built_on(world: World, place: str, language: str) -> None:
+    """The answer builds on AWS, Azure and AI agents, kept in store and store_vectors."""
     cloud, agents, question, wanted = TECH[language]
     talk = Talk.of(world, place, f"{language}-XX")
     talk.ask(cloud)
@@ -111,10 +109,10 @@ def test_line_1_the_tech_story_is_remembered_and_built_on(
 
 @PLACES
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_line_2_the_food_story_updates_one_row_and_removes_another(
+def test_the_food_story_updates_one_row_and_removes_another(
     world: World, place: str, language: str
 ) -> None:
-    """Line 2: miso ramen changes the row of ramen, its key kept; pasta's row and vector go."""
+    """Miso ramen changes the row of ramen, its key kept; pasta's row and vector go."""
     first, second, (ramen, pasta, miso), question = FOOD[language]
     talk = Talk.of(world, place, f"{language}-XX")
     for text in first:
@@ -131,8 +129,8 @@ def test_line_2_the_food_story_updates_one_row_and_removes_another(
 
 
 @pytest.mark.one_mode
-def test_line_1_another_person_gets_nothing_of_it(world: World) -> None:
-    """Line 1: another person's answer, and all the model was told for it, know nothing of it."""
+def test_another_person_gets_nothing_of_it(world: World) -> None:
+    """Another person's answer, and all the model was told for it, know nothing of it."""
     cloud, agents, question, wanted = TECH["ja"]
     aki = world.human("Aki", locale="ja-JP")
     bo = world.human("Bo", locale="ja-JP")
@@ -148,8 +146,8 @@ def test_line_1_another_person_gets_nothing_of_it(world: World) -> None:
     assert world.formed(bo) == []
 
 
-def test_line_3_what_is_told_in_a_direct_message_is_not_shown_in_a_channel(world: World) -> None:
-    """Line 3: the prompt of a turn in a public channel holds no memory of a direct message."""
+def test_what_is_told_in_a_direct_message_is_not_shown_in_a_channel(world: World) -> None:
+    """The prompt of a turn in a public channel holds no memory of a direct message."""
     ann = world.human()
     general = world.channel("public", ann)
     world.ask(ann, "I love sushi")
@@ -166,8 +164,8 @@ def test_line_3_what_is_told_in_a_direct_message_is_not_shown_in_a_channel(world
 
 
 @pytest.mark.one_mode
-def test_line_3_words_not_yet_formed_keep_to_their_audience_too(world: World) -> None:
-    """Line 3: what was said in a direct message just now is not in a channel's prompt either."""
+def test_words_not_yet_formed_keep_to_their_audience_too(world: World) -> None:
+    """What was said in a direct message just now is not in a channel's prompt either."""
     ann = world.human()
     general = world.channel("public", ann)
     world.model_fault(kind="formation", status=500, times=-1)
@@ -182,8 +180,8 @@ def test_line_3_words_not_yet_formed_keep_to_their_audience_too(world: World) ->
     assert "sushi" in told(inside)
 
 
-def test_line_3_a_private_channel_keeps_its_memories(world: World) -> None:
-    """Line 3: what is told in a private channel is seen there and in direct messages only."""
+def test_a_private_channel_keeps_its_memories(world: World) -> None:
+    """What is told in a private channel is seen there and in direct messages only."""
     ann = world.human()
     secret, other = (world.channel("private", ann) for _ in range(2))
     group = world.channel("mpim", ann, world.human())
@@ -202,8 +200,8 @@ def test_line_3_a_private_channel_keeps_its_memories(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_3_a_private_channel_sees_what_is_public(world: World) -> None:
-    """Line 3: what is told in a public channel is known in a private one and in a group."""
+def test_a_private_channel_sees_what_is_public(world: World) -> None:
+    """What is told in a public channel is known in a private one and in a group."""
     ann = world.human()
     general = world.channel("public", ann)
     world.ask(ann, "<@BOT> I love sushi", channel=general)
@@ -212,8 +210,8 @@ def test_line_3_a_private_channel_sees_what_is_public(world: World) -> None:
         assert "sushi" in world.ask(ann, "<@BOT> What shall I eat?", channel=channel).text
 
 
-def test_line_3_a_slack_connect_channel_sees_its_own_only(world: World) -> None:
-    """Line 3: in a channel shared with another company only what was told there is known."""
+def test_a_slack_connect_channel_sees_its_own_only(world: World) -> None:
+    """In a channel shared with another company only what was told there is known."""
     ann = world.human()
     shared = world.channel("connect", ann, world.human("Guest", external=True))
     general = world.channel("public", ann)
@@ -232,8 +230,8 @@ def test_line_3_a_slack_connect_channel_sees_its_own_only(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_line_3_a_guest_of_another_company_is_remembered_apart(world: World) -> None:
-    """Line 3: a person of another company is answered and remembered under this installation."""
+def test_a_guest_of_another_company_is_remembered_apart(world: World) -> None:
+    """A person of another company is answered and remembered under this installation."""
     guest = world.human("Guest", external=True)
     shared = world.channel("connect", world.human(), guest)
     world.ask(guest, "<@BOT> I love ramen", channel=shared)
@@ -241,8 +239,8 @@ def test_line_3_a_guest_of_another_company_is_remembered_apart(world: World) -> 
     assert row["prefix"] == f"chat.{world.team}.{guest.id}.{shared}"
 
 
-def test_line_3_the_next_direct_message_knows_the_last(world: World) -> None:
-    """Line 3: "I'm vegetarian", and at once a new message "what shall I eat?", fit together."""
+def test_the_next_direct_message_knows_the_last(world: World) -> None:
+    """ "I'm vegetarian", and at once a new message "what shall I eat?", fit together."""
     ann = world.human()
     first = world.say(ann, "I'm vegetarian")
     second = world.say(ann, "what shall I eat?")
