@@ -92,12 +92,12 @@ def create_app(slack: Slack, *, with_model: bool) -> web.Application:
         add_model_routes(app)
     add_page_routes(app)
 
-    async def let_go(_app: web.Application) -> None:
+    async def close_slack(_app: web.Application) -> None:
         await slack.deliveries.close()
         await slack.socket_mode.close()
         slack.updates.publish({"changed": "stopped"})
 
-    app.on_shutdown.append(let_go)
+    app.on_shutdown.append(close_slack)
     return app
 
 

@@ -35,8 +35,8 @@ class Connection:
         self.retiring = False
         self.waiting: dict[str, asyncio.Future[Json]] = {}
 
-    def lose(self) -> None:
-        """Fail every envelope still waiting: the app will not ack here any more."""
+    def fail_pending(self) -> None:
+        """Fail every pending envelope: the app can no longer ack on this connection."""
         for future in self.waiting.values():
             if not future.done():
                 future.set_exception(ConnectionResetError())
@@ -72,7 +72,7 @@ class SocketMode:
         socket = web.WebSocketResponse(max_msg_size=16 * 1024 * 1024)
         await socket.prepare(request)
         if len(self._connections) >= MAX_CONNECTIONS:
-            await socket.send_json(self._goodbye("too_many_websockets"))
+            await socket.send_json(self._disconnect_message("too_many_websockets"))
             await socket.close()
             return socket
         connection = Connection(next(self._numbers), socket, request.transport)
@@ -114,7 +114,7 @@ class SocketMode:
     def _forget(self, connection: Connection) -> None:
         if connection in self._connections:
             self._connections.remove(connection)
-        connection.lose()
+        connection.fail_pending()
         self._look()
 
     def _usable(self) -> list[Connection]:
@@ -127,7 +127,7 @@ class SocketMode:
         else:
             self._opened.clear()
 
-    def _goodbye(self, reason: str) -> Json:
+    def _disconnect_message(self, reason: str) -> Json:
         return {"type": "disconnect", "reason": reason, "debug_info": {"host": "playground"}}
 
     async def _next(self, patience: float) -> Connection | None:
@@ -193,7 +193,7 @@ class SocketMode:
                 if connection.transport is not None:
                     connection.transport.abort()
             else:
-                await connection.socket.send_json(self._goodbye(reason))
+                await connection.socket.send_json(self._disconnect_message(reason))
         return len(told)
 
     async def close(self) -> None:

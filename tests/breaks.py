@@ -3615,7 +3615,7 @@ BREAKS = (
     ),
     Break(
         "who sees a channel stream grow",
-        "playground/control/seen.py",
+        "playground/control/queries.py",
         'message.stream == "live" and message.stream_for not in ("", user)',
         'message.stream == "" and message.stream_for not in ("", user)',
         "What only the recipient sees in Slack would be shown to the whole channel.",

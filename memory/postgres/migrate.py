@@ -76,7 +76,7 @@ def migrate(
     """
     address = address_of(conninfo)
     with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
-        _wait_for_turn(connection)
+        _acquire_migration_lock(connection)
         create_app_role(connection)
         connection.execute(
             "CREATE TABLE IF NOT EXISTS kioku_migrations"
@@ -93,7 +93,7 @@ def migrate(
                     connection.execute(step.statements)
                     for name in (step.name, *step.includes):
                         _record(connection, name, done)
-        _settle_embedding_space(connection, space)
+        _record_embedding_space(connection, space)
         if done:
             grant_rows(connection)
         revoke_temporary(connection)
@@ -102,7 +102,7 @@ def migrate(
     return done
 
 
-def _wait_for_turn(connection: Connection[DictRow]) -> None:
+def _acquire_migration_lock(connection: Connection[DictRow]) -> None:
     # Polling: a blocking pg_advisory_lock() holds a snapshot, for which LangGraph's CREATE INDEX
     # CONCURRENTLY would wait, so that neither would end.
     statement = "SELECT pg_try_advisory_lock(%s) AS taken"
@@ -128,7 +128,7 @@ def _record(connection: Connection[DictRow], name: str, done: list[str]) -> None
     done.append(name)
 
 
-def _settle_embedding_space(connection: Connection[DictRow], space: EmbeddingSpace) -> None:
+def _record_embedding_space(connection: Connection[DictRow], space: EmbeddingSpace) -> None:
     connection.execute(
         "INSERT INTO kioku_embedding_space (model, dimensions) VALUES (%s, %s)"
         " ON CONFLICT DO NOTHING",

@@ -176,7 +176,7 @@ class MemoryTools:
             return _error("Nothing was stored: the person has switched memory off. Say so.")
         except EmbeddingsUnavailable:
             return _error("Nothing was stored: the memory is not reachable. Say so.")
-        return self._told(self._store.outcome)
+        return self._report(self._store.outcome)
 
     def _content(self, given: Mapping[str, Any]) -> dict[str, Any] | str:
         """Return valid content with its evidence, or an error message."""
@@ -200,7 +200,7 @@ class MemoryTools:
             return "To forget a memory use the action delete. A dislike is a low score above 0."
         return {"kind": schema.__name__, **valid, "evidence": evidence}
 
-    def _told(self, outcome: FormationResult | None) -> str:
+    def _report(self, outcome: FormationResult | None) -> str:
         if outcome is None:
             return _error("Nothing was stored. Do not claim that you remembered it.")
         if outcome.late:

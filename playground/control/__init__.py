@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from playground.control.acts import Acts
+from playground.control.actions import Actions
+from playground.control.admin import Admin
 from playground.control.input import Input
 from playground.control.people import People
-from playground.control.seen import Seen
+from playground.control.queries import Queries
 from playground.control.sse import stream_updates
-from playground.control.trouble import Trouble
 from playground.records import Json
 from playground.slack import Slack
 from playground.workspace import NotFoundError
@@ -20,12 +20,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def add_control_routes(app: web.Application, slack: Slack, *, with_model: bool) -> None:
     """Add every route of the control API."""
-    seen, trouble = Seen(slack, with_model=with_model), Trouble(slack)
-    for path, get in seen.gets.items():
+    queries, admin = Queries(slack, with_model=with_model), Admin(slack)
+    for path, get in queries.gets.items():
         app.router.add_get(f"{PREFIX}/{path}", _get(get))
-    for path, post in {**People(slack).posts, **Acts(slack).posts, **trouble.posts}.items():
+    for path, post in {**People(slack).posts, **Actions(slack).posts, **admin.posts}.items():
         app.router.add_post(f"{PREFIX}/{path}", _post(post))
-    app.router.add_delete(f"{PREFIX}/faults", _post(trouble.clear_faults))
+    app.router.add_delete(f"{PREFIX}/faults", _post(admin.clear_faults))
 
     async def updates(request: web.Request) -> web.StreamResponse:
         return await stream_updates(request, slack.updates)

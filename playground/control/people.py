@@ -117,19 +117,19 @@ class People:
         archived = given.flag("archived", default=channel.archived)
         if archived != channel.archived:
             channel.archived = archived
-            self._told(channel, "channel_archive" if archived else "channel_unarchive")
+            self._notify(channel, "channel_archive" if archived else "channel_unarchive")
         shared = given.flag("shared", default=channel.shared)
         if shared != channel.shared:
             channel.shared = shared
             other = {"connected_team_id" if shared else "previously_connected_team_id": new_id("T")}
-            self._told(channel, "channel_shared" if shared else "channel_unshared", **other)
+            self._notify(channel, "channel_shared" if shared else "channel_unshared", **other)
         workspace.save(channel)
         self._slack.posting.join(channel, joining)
         for user in leaving:
             ts = workspace.next_ts()
             if user.id == workspace.identity.bot_user_id:
                 left = "channel_left" if channel.kind == "public" else "group_left"
-                self._told(channel, left, actor_id=workspace.identity.bot_user_id)
+                self._notify(channel, left, actor_id=workspace.identity.bot_user_id)
             events.emit(
                 {
                     "type": "member_left_channel",
@@ -160,7 +160,7 @@ class People:
         }
         self._slack.posting.add(channel, Message(channel=channel.id, ts=ts, body=body))
 
-    def _told(self, channel: Channel, event: str, **extra: str) -> None:
+    def _notify(self, channel: Channel, event: str, **extra: str) -> None:
         ts = self._slack.workspace.next_ts()
         self._slack.events.emit(
             {"type": event, "channel": channel.id, "event_ts": ts, **extra}, channel

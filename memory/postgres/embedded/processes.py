@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 POLL = 0.005  # seconds
 
 
-def left_behind(cluster: Path) -> "list[psutil.Process]":
+def orphaned_processes(cluster: Path) -> "list[psutil.Process]":
     """Return the running PostgreSQL processes of the cluster's folder, oldest first."""
     import psutil
 

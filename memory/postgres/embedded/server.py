@@ -18,7 +18,7 @@ from memory.postgres.embedded.binaries import MAJOR_VERSION, find_binaries
 from memory.postgres.embedded.configuration import LOGIN, SUPERUSER, initdb_options, server_options
 from memory.postgres.embedded.errors import EmbeddedPostgresError
 from memory.postgres.embedded.locks import FileLock
-from memory.postgres.embedded.processes import POLL, attach, end, ended, left_behind
+from memory.postgres.embedded.processes import POLL, attach, end, ended, orphaned_processes
 from memory.postgres.embedded.sockets import PORT, SOCKET_NAME, make_socket_folder, socket_folder
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class EmbeddedPostgres:
             if server is not None:
                 return server
             free = self._children_lock.acquire()
-            leftover = left_behind(self._cluster) if pid_file.exists() or not free else []
+            leftover = orphaned_processes(self._cluster) if pid_file.exists() or not free else []
             if free and not leftover:
                 return None
             waited = time.monotonic() - begin

@@ -10,7 +10,7 @@ from playground.records import Channel, Json, Message
 from playground.slack import Slack
 
 
-class Seen:
+class Queries:
     """Handlers that read the playground's state."""
 
     def __init__(self, slack: Slack, *, with_model: bool) -> None:
@@ -96,17 +96,17 @@ class Seen:
         everyone = slack.workspace.history(channel.id)
         mine = slack.workspace.ephemerals.get(channel.id, {}).values()
         shown = (one for one in mine if one.only_for == user and not one.unseen)
-        seen = [*everyone, *shown]
+        visible = [*everyone, *shown]
         threads = list(slack.workspace.threads_in(channel.id))
         if "only" in request.query:
             only = set(request.query["only"].split(","))
-            seen = [message for message in seen if message.ts in only]
-            only |= {message.thread_ts for message in seen}
+            visible = [message for message in visible if message.ts in only]
+            only |= {message.thread_ts for message in visible}
             threads = [thread for thread in threads if thread.ts in only]
-        seen.sort(key=lambda message: message.ts)
+        visible.sort(key=lambda message: message.ts)
         return {
             "channel": channel.id,
-            "messages": [self._shown(message, user) for message in seen],
+            "messages": [self._shown(message, user) for message in visible],
             "threads": [vars(thread) for thread in threads],
         }
 

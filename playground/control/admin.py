@@ -13,7 +13,7 @@ from playground.workspace import new_id
 _MODES = {"socket": ("socket",), "http": ("http",), "both": ("socket", "http")}
 
 
-class Trouble:
+class Admin:
     """Handlers for faults, raw events, delivery and settings."""
 
     def __init__(self, slack: Slack) -> None:

@@ -15,7 +15,7 @@ from playground.slack import Slack
 _TITLE_CHARACTERS = 200
 
 
-class Acts:
+class Actions:
     """Handlers of people's actions."""
 
     def __init__(self, slack: Slack) -> None:
