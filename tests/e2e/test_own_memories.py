@@ -33,6 +33,7 @@ def test_memories_lists_everything_wherever_it_is_typed(world: World) -> None:
     world.remember(ann, "sushi", audience=secret)
     world.ask(ann, "<@BOT> I love tempura", channel=general)
     world.formed(ann)
+    world.settled()  # the notice of tempura is there: what comes now answers the command
     for channel in ("dm", secret, general):
         answer = world.command(ann, "/memories", channel=channel)
         assert [number for number, _ in numbered(answer)] == [1, 2, 3]
