@@ -287,7 +287,7 @@ def test_a_preview_is_what_a_reply_there_draws_on(world: World) -> None:
     here = world.command(ann.human, "/memories", "preview", channel=secret)
     assert "tempura" in shown(here)
     by_name = world.command(ann.human, "/memories", "preview #general")
-    assert by_name["text"].startswith("What a reply in <#C")
+    assert by_name["text"].startswith("Memories that a reply in <#C")
     direct = world.command(ann.human, "/memories", "preview")
     assert direct["text"].startswith(say("en", "preview_title_dm"))
     assert world.command(ann.human, "/memories", "preview nowhere")["text"] == say(
