@@ -22,7 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.home.queries import HomeQueries
 from bot.home.view_state import Opened, note_in_use, note_opened, note_shown, read_opened
-from bot.locale import Language
+from bot.locale import Language, known_language
 from bot.logs import fault
 from bot.queue.queue import HOMES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
@@ -102,7 +102,7 @@ class HomePublisher:
             if opened is None and not erased:
                 return
             if opened is None:
-                await self._call(person, self._blank("ja" if erased == "ja" else "en"))
+                await self._call(person, self._blank(known_language(erased) or "en"))
                 return
             made = await self._made(person, opened.where)
             if made.digest == opened.shown:

@@ -8,7 +8,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.locale import Language
+from bot.locale import Language, known_language
 from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code
@@ -70,7 +70,7 @@ class SuggestedPrompts:
         """
         person = Person(team, user)
         if erased:
-            await self._show(channel, suggested_prompts("ja" if erased == "ja" else "en", []))
+            await self._show(channel, suggested_prompts(known_language(erased) or "en", []))
             return
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)

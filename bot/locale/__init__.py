@@ -6,10 +6,11 @@ from functools import cache
 from gettext import GNUTranslations
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 Language: TypeAlias = Literal["en", "ja"]
-LANGUAGES: tuple[Language, ...] = ("en", "ja")
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "ja": "日本語"}
 
 
 @cache
@@ -36,8 +37,13 @@ def say(language: Language, key: str, **values: object) -> str:
     return text.format(**values)
 
 
+def known_language(code: object) -> Language | None:
+    """Return `code` if the app speaks that language."""
+    return next((language for language in LANGUAGES if language == code), None)
+
+
 def language_of(locale: str | None, text: str = "") -> Language:
     """Choose a language from a Slack locale such as ``ja-JP``; without one, from the script."""
     if locale:
-        return "ja" if locale.lower().startswith("ja") else "en"
+        return known_language(locale[:2].lower()) or "en"
     return "ja" if any("\u3040" <= character <= "\u30ff" for character in text) else "en"

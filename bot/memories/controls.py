@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 
 from bot.conversation.callbacks import FormWaiting
 from bot.conversation.history import LastTurn, drop_words, has_turn, last_turn, put_scope_off_record
-from bot.locale import Language, say
+from bot.locale import Language, known_language, say
 from bot.memories.tool_undo import UndoableChanges
 from bot.slack.messages import Message
 from bot.types import DIRECT, ConsentMode, Off, PersonSettings
@@ -199,7 +199,7 @@ class MemoryControls:
     async def language_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
         """Take the language that was chosen, or Slack's; the page is in it at once."""
         del language
-        code: Language | None = "en" if chosen == "en" else "ja" if chosen == "ja" else None
+        code = known_language(chosen)
         await self.choose(person, language=code)
 
     async def resumed(self, person: Person, language: Language) -> Payload:

@@ -16,7 +16,7 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.locale import Language, say
+from bot.locale import Language, known_language, say
 from bot.logs import fault
 from bot.queue.queue import LEARNING, Queue
 from bot.slack.client import (
@@ -261,7 +261,7 @@ class SlackDeletions:
             begun["messages"],
             begun["failed"],
         )
-        language: Language = "ja" if begun["language"] == "ja" else "en"
+        language = known_language(begun["language"]) or "en"
         unfinished = begun["failed"] or begun["over"]
         if begun["channel_id"] and (begun["before"] or unfinished):
             lines = []

@@ -13,7 +13,9 @@ from babel.dates import format_date, format_datetime, format_time
 from bot.locale import Language
 
 # "Nov 20, 2026" and 「2026年11月20日」; the short Japanese form would be a row of numbers.
-_FORMATS = {"en": "medium", "ja": "long"}
+_DAY = {"en": "medium", "ja": "long"}
+_MINUTE = {"en": "MMM d, y, h:mm a", "ja": "y年M月d日 H:mm"}
+_TIME = {"en": "h:mm a", "ja": "H:mm"}
 
 
 def day(moment: datetime, zone: tzinfo = UTC, language: Language = "en") -> str:
@@ -33,14 +35,13 @@ def minute(moment: datetime, zone: tzinfo = UTC, language: Language = "en") -> s
 
 def plain_day(moment: datetime, zone: tzinfo, language: Language) -> str:
     """Return the date alone, for text that is no mrkdwn."""
-    return format_date(moment.astimezone(zone).date(), _FORMATS[language], locale=language)
+    return format_date(moment.astimezone(zone).date(), _DAY[language], locale=language)
 
 
 def plain_minute(moment: datetime, zone: tzinfo, language: Language) -> str:
     """Return date and time, for text that is no mrkdwn."""
     local = moment.astimezone(zone).replace(tzinfo=None)
-    pattern = {"en": "MMM d, y, h:mm a", "ja": "y年M月d日 H:mm"}[language]
-    return format_datetime(local, pattern, locale=language)
+    return format_datetime(local, _MINUTE[language], locale=language)
 
 
 def plain_moment(moment: datetime, zone: tzinfo, language: Language) -> str:
@@ -48,5 +49,4 @@ def plain_moment(moment: datetime, zone: tzinfo, language: Language) -> str:
     local = moment.astimezone(zone)
     if local.date() != datetime.now(zone).date():
         return plain_minute(moment, zone, language)
-    pattern = {"en": "h:mm a", "ja": "H:mm"}[language]
-    return format_time(local.time(), pattern, locale=language)
+    return format_time(local.time(), _TIME[language], locale=language)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.locale import Language, say
+from bot.locale import LANGUAGE_NAMES, Language, known_language, say
 from bot.types import ConsentMode, PersonSettings
 from bot.views.blocks import Block, Payload, button, note, plain_text, private, section
 from bot.views.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION, off_line
@@ -17,7 +17,6 @@ _RETENTION = (30, 90, 180, 365, 730)
 
 SETTINGS_FORM = "settings_form"
 RETENTION_ACTION = "keep_memories_for"
-LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "ja": "日本語"}
 
 
 def settings_payload(
@@ -133,7 +132,7 @@ def read_settings_form(view: Mapping[str, Any]) -> Chosen:
     return Chosen(
         memory=one("memory"),
         notices=bool(values["notices"]["chosen"].get("selected_options")),
-        language="en" if language == "en" else "ja" if language == "ja" else None,
+        language=known_language(language),
         retention_days=days or None,
     )
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from bot.conversation.periods import Period
 from bot.conversation.turns import Intent
-from bot.locale import Language
+from bot.locale import LANGUAGES, Language
 from bot.memories.actions import MemoryActions
 from bot.memories.audience_proposals import AudienceProposals
 from bot.memories.controls import MemoryControls
@@ -71,7 +71,7 @@ _PARAMETERS: dict[str, Definition] = {
     "about": {"type": "string"},
     "where": {"type": "string", "enum": list(_WHERE)},
     "notices": {"type": "boolean"},
-    "language": {"type": "string", "enum": ["en", "ja", "slack"]},
+    "language": {"type": "string", "enum": [*LANGUAGES, "slack"]},
     "retention_days": {"type": "integer", "minimum": 0, "maximum": MAX_RETENTION_DAYS},
     "memory": {"type": "string", "enum": ["on", "off"]},
 }
@@ -283,7 +283,7 @@ class ControlTools:
         chosen: dict[str, Any] = {}
         if isinstance(given.get("notices"), bool):
             chosen["notices"] = given["notices"]
-        if language in ("en", "ja", "slack"):
+        if language in (*LANGUAGES, "slack"):
             chosen["language"] = None if language == "slack" else language
         days, memory = given.get("retention_days"), given.get("memory")
         keeps = type(days) is int and 0 <= days <= MAX_RETENTION_DAYS

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.locale import Language, say
+from bot.locale import LANGUAGE_NAMES, Language, say
 from bot.types import Policy
 from bot.views.blocks import Block, button, escaped, note, plain_text, section
 from bot.views.erasing import erase_button
 from bot.views.forgetting import forget_everything_button
 from bot.views.modal_triggers import IMPORT_ACTION
-from bot.views.settings import LANGUAGE_NAMES, kept_for
+from bot.views.settings import kept_for
 from bot.views.transfer import EXPORT_ACTION
 
 LANGUAGE_ACTION = "home_language"

@@ -1,0 +1,238 @@
+"""The edits that follow the recipes of CONTRIBUTING.md, by the title of the recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_EN, _JA, _DE = (f"bot/locale/{code}/LC_MESSAGES/kioku.po" for code in ("en", "ja", "de"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """Inserts `text` into `file` before the one place where `before` is; with `replaces`, there.
+
+    Without `before` the file is new: a copy of `copied_from`, or `text`.
+    """
+
+    file: str
+    text: str = ""
+    before: str = ""
+    replaces: bool = False
+    copied_from: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Edits, and a program that fails unless what they add works."""
+
+    edits: tuple[Edit, ...]
+    shows: str
+
+
+def _said(file: str, **texts: str) -> Edit:
+    """Add texts to a catalogue."""
+    lines = (f'msgid "{key}"\nmsgstr "{text}"\n\n' for key, text in texts.items())
+    return Edit(file=file, before='msgid "kind_instruction"', text="".join(lines))
+
+
+RECIPES: dict[str, Recipe] = {
+    "Add a kind of memory": Recipe(
+        edits=(
+            Edit(
+                file="memory/model/schemas.py",
+                before="SCHEMAS: tuple[type[BaseModel], ...] = (\n",
+                text='class UserPet(BaseModel):\n    """本人が飼っているペット"""\n\n'
+                '    name: str = Field(..., description="ペットの名前（例：ポチ）")\n'
+                '    species: str | None = Field(None, description="動物の種類（例：犬）")\n\n\n',
+            ),
+            Edit(
+                file="memory/model/schemas.py",
+                before="    Episode,\n)",
+                text="    UserPet,\n",
+            ),
+            Edit(
+                file="memory/model/schemas.py",
+                before='    "Episode": "observation",\n',
+                text='    "UserPet": "name",\n',
+            ),
+            Edit(
+                file="bot/views/wording.py",
+                before='    "Episode": "kind_episode",\n',
+                text='    "UserPet": "kind_pet",\n',
+            ),
+            _said(_EN, kind_pet="Pets"),
+            _said(_JA, kind_pet="ペット"),
+        ),
+        shows="from memory import load_schemas\n"
+        "from bot.views.wording import describe\n"
+        "assert 'UserPet' in {schema.__name__ for schema in load_schemas(None)}\n"
+        "assert 'Pochi' in describe('en', 'UserPet', {'name': 'Pochi', 'species': 'dog'})\n",
+    ),
+    "Add a command": Recipe(
+        edits=(
+            Edit(
+                file="bot/views/subcommands.py",
+                before='    Subcommand(words=("history", "履歴")',
+                text='    Subcommand(words=("tips", "ヒント"), usage="usage_tips",'
+                ' about="about_tips"),\n',
+            ),
+            Edit(
+                file="bot/views/subcommands.py",
+                before='("list", "search", "history", "preview")',
+                text='("list", "search", "tips", "history", "preview")',
+                replaces=True,
+            ),
+            Edit(
+                file="bot/memories/commands.py",
+                before="            **(more or {}),\n",
+                text='            "tips": self._tips,\n',
+            ),
+            Edit(
+                file="bot/memories/commands.py",
+                before="    async def _help(self",
+                text="    async def _tips(self, person: Person, language: Language, *_: str)"
+                " -> Payload:\n"
+                "        del person\n"
+                '        return private(say(language, "tips"))\n\n',
+            ),
+            _said(
+                _EN,
+                usage_tips="/memories tips",
+                about_tips="what to try first",
+                tips="Tell me what you like, and ask me for a plan.",
+            ),
+            _said(
+                _JA,
+                usage_tips="/memories ヒント",
+                about_tips="最初に試すこと",
+                tips="好きなものを教えて、計画を頼んでみてください。",
+            ),
+            Edit(
+                file="docs/controls.md",
+                before="| Search | `/memories search ramen`",
+                text="| See what to try | `/memories tips` | “what can I try?” |"
+                " `tests/integration/test_own_commands.py::test_add_forms_what_was_typed` |\n",
+            ),
+        ),
+        shows="from bot.views.subcommands import help_groups, memories_use\n"
+        "assert memories_use('tips')[0].name == memories_use('ヒント')[0].name == 'tips'\n"
+        "assert any('/memories tips' in group for group in help_groups('en'))\n",
+    ),
+    "Add a setting": Recipe(
+        edits=(
+            Edit(
+                file="bot/config.py",
+                before="    data_dir: Path = Field(",
+                text='    greeting: str | None = Field(None, alias="KIOKU_GREETING",'
+                " max_length=80)\n",
+            ),
+            Edit(
+                file="bot/config.py",
+                before='    "KIOKU_LOG_LEVEL": "debug',
+                text='    "KIOKU_GREETING": "at most 80 characters",\n',
+            ),
+            Edit(
+                file=".env.example",
+                before="# debug, info, warning or error\n",
+                text="# What Kioku says first in a conversation; empty: nothing\nKIOKU_GREETING=\n",
+            ),
+            Edit(
+                file="tests/unit/test_config.py",
+                before='    "KIOKU_LOG_FORMAT": "text",\n}',
+                text='    "KIOKU_GREETING": None,\n',
+            ),
+            Edit(
+                file="tests/unit/test_config.py",
+                before='    ("KIOKU_HISTORY_DAYS", "1", 1),\n',
+                text='    ("KIOKU_GREETING", "Hello", "Hello"),\n',
+            ),
+        ),
+        shows="from bot.config import SettingsError, load_settings\n"
+        "assert load_settings({'KIOKU_GREETING': 'Hi'}, dotenv=None).greeting == 'Hi'\n"
+        "try:\n"
+        "    load_settings({'KIOKU_GREETING': 'x' * 81}, dotenv=None)\n"
+        "except SettingsError as error:\n"
+        "    assert 'at most 80 characters' in str(error)\n"
+        "else:\n"
+        "    raise AssertionError\n",
+    ),
+    "Add a view": Recipe(
+        edits=(
+            Edit(
+                file="bot/views/tips.py",
+                text='"""Tips: one message, with a button that shows another tip."""\n\n'
+                "from __future__ import annotations\n\n"
+                "from bot.locale import Language, say\n"
+                "from bot.views.blocks import Payload, button, private, section\n\n"
+                'TIP_ACTION = "next_tip"\n\n\n'
+                "def tip(language: Language) -> Payload:\n"
+                '    """Return a tip with its button."""\n'
+                '    more = button(TIP_ACTION, say(language, "tip_next"), "next")\n'
+                '    text = say(language, "tip_plan")\n'
+                '    blocks = [section(text), {"type": "actions", "elements": [more]}]\n'
+                "    return private(text, blocks)\n",
+            ),
+            Edit(
+                file="bot/listeners/actions.py",
+                before="from bot.views.transfer import EXPORT_ACTION\n",
+                text="from bot.views.tips import TIP_ACTION, tip\n",
+            ),
+            Edit(
+                file="bot/listeners/actions.py",
+                before="    @app.action(FORGET_ALL_ACTION)\n",
+                text="    @app.action(TIP_ACTION)\n"
+                "    async def next_tip("
+                "ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any]) -> None:\n"
+                "        async def shown(_: Person, language: Language) -> Payload:\n"
+                "            return tip(language)\n\n"
+                "        await clicked(ack, respond, body, shown)\n\n",
+            ),
+            Edit(
+                file="tests/lint/test_text_fields.py",
+                before='        "memories_next memories_previous',
+                text='        "tip_next "\n',
+            ),
+            _said(_EN, tip_next="Next Tip", tip_plan="Ask me for a plan."),
+            _said(_JA, tip_next="次のヒント", tip_plan="計画を頼んでみてください。"),
+        ),
+        shows="from bot.views.tips import TIP_ACTION, tip\n"
+        "import bot.listeners.actions\n"
+        "assert tip('ja')['blocks'][1]['elements'][0]['action_id'] == TIP_ACTION\n",
+    ),
+    "Add a language": Recipe(
+        edits=(
+            Edit(file=_DE, copied_from=_EN),
+            Edit(
+                file="bot/locale/__init__.py",
+                before='Literal["en", "ja"]',
+                text='Literal["en", "ja", "de"]',
+                replaces=True,
+            ),
+            Edit(
+                file="bot/locale/__init__.py",
+                before='"ja": "日本語"}',
+                text='"ja": "日本語", "de": "Deutsch"}',
+                replaces=True,
+            ),
+            *(
+                Edit(
+                    file="bot/views/dates.py",
+                    before=f'{name} = {{"en": ',
+                    text=f'{name} = {{"de": "{form}", "en": ',
+                    replaces=True,
+                )
+                for name, form in (
+                    ("_DAY", "long"),
+                    ("_MINUTE", "d. MMMM y, HH:mm"),
+                    ("_TIME", "HH:mm"),
+                )
+            ),
+        ),
+        shows="from datetime import UTC, datetime\n"
+        "from bot.locale import language_of, say\n"
+        "from bot.views.dates import plain_minute\n"
+        "assert language_of('de-AT') == 'de' and say('de', 'only_you')\n"
+        "moment = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)\n"
+        "assert plain_minute(moment, UTC, 'de') == '21. November 2026, 13:05'\n",
+    ),
+}
