@@ -6,7 +6,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 
 from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import DictRow
@@ -23,7 +23,7 @@ from bot.slack.messages import Message
 from bot.slack.text import storable
 from bot.users.settings import OFF_RECORD
 from bot.users.workspaces import AWAY
-from memory import DM, Person, Pool, View, measured, transaction
+from memory import DM, Person, Pool, View, execute_statement, measured, transaction
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,9 @@ MAX_FAILURES = 5
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: it does not stand still for long because of a flag.
 _FLAG_WAIT_SECONDS = 1.0
+_FLAGS: LiteralString = (
+    "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,8 @@ class Inbox:
         Slack then delivers the event again.
         """
         scope = {THREAD_SETTING: message.thread}
+        if not (message.addressed or late) and not await self._may_follow(message):
+            return False
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
             if message.audience != DM:
                 await overhearing.in_turn(connection, message.thread)
@@ -126,6 +131,26 @@ class Inbox:
                 )
         return True
 
+    async def _may_follow(self, message: Message) -> bool:
+        """Return whether the bot takes part in a thread; else keep the message's place.
+
+        In one statement: most messages of a channel are of threads that the bot is not in.
+        """
+        [row] = await execute_statement(
+            self._pool,
+            overhearing.KEEP_UNLESS_FOLLOWED,
+            {
+                "team": message.team_id,
+                "channel": message.channel_id,
+                "ts": message.ts,
+                "thread": message.thread,
+            },
+            scope={THREAD_SETTING: message.thread},
+            lock=overhearing.lock_name(message.thread),
+            wait=_ACK_WAIT_SECONDS,
+        )
+        return bool(row["follows"])
+
     async def store_withdrawn(self, message: Message) -> None:
         """Take note of a message that is deleted before it was delivered: it will be known then."""
         scope = {THREAD_SETTING: message.thread}
@@ -140,23 +165,24 @@ class Inbox:
         The message is in progress in this process until its attempt ends. `untold`: return the
         oldest of those that were not held for the model yet.
         """
-        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
-            found = await connection.execute(
-                "UPDATE inbox_events SET attempts = attempts + 1, claimed_by = %s WHERE id = ("
-                " SELECT id FROM inbox_events WHERE thread = %s AND status = 'waiting'"
-                " AND (held_since IS NULL OR NOT %s) ORDER BY ts LIMIT 1) AND status = 'waiting'"
-                " RETURNING id, message, attempts - 1 AS attempts, spared, failures, crashes,"
-                " lone_crashes, revision, held_since, late, EXISTS (SELECT FROM inbox_events other"
-                " WHERE other.thread = inbox_events.thread"
-                " AND other.status IN ('waiting', 'withdrawn')"
-                " AND other.id <> inbox_events.id) AS more,"
-                " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = inbox_events.team_id"
-                f" AND {AWAY}) AS unserved",
-                (self._queue.process, thread, untold),
-            )
-            row = await found.fetchone()
-        if row is None:
+        rows = await execute_statement(
+            self._pool,
+            "UPDATE inbox_events SET attempts = attempts + 1, claimed_by = %s WHERE id = ("
+            " SELECT id FROM inbox_events WHERE thread = %s AND status = 'waiting'"
+            " AND (held_since IS NULL OR NOT %s) ORDER BY ts LIMIT 1) AND status = 'waiting'"
+            " RETURNING id, message, attempts - 1 AS attempts, spared, failures, crashes,"
+            " lone_crashes, revision, held_since, late, EXISTS (SELECT FROM inbox_events other"
+            " WHERE other.thread = inbox_events.thread"
+            " AND other.status IN ('waiting', 'withdrawn')"
+            " AND other.id <> inbox_events.id) AS more,"
+            " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = inbox_events.team_id"
+            f" AND {AWAY}) AS unserved",
+            (self._queue.process, thread, untold),
+            scope={THREAD_SETTING: thread},
+        )
+        if not rows:
             return None
+        [row] = rows
         return ClaimedMessage(**{**row, "message": Message(**row["message"])})
 
     async def edit(self, team_id: str, channel_id: str, ts: str, thread: str, text: str) -> None:
@@ -249,11 +275,13 @@ class Inbox:
         """
         scope = {THREAD_SETTING: claimed.message.thread}
         try:
-            async with transaction(self._pool, scope, wait=_FLAG_WAIT_SECONDS) as connection:
-                await _raise_if_changed(connection, claimed)
+            rows = await execute_statement(
+                self._pool, _FLAGS, (claimed.id,), scope=scope, wait=_FLAG_WAIT_SECONDS
+            )
         except OperationalError as error:
             log.warning("the stop flag could not be read: %s", fault(error))
             return False
+        raise_if_changed(rows[0] if rows else None, claimed)
         return True
 
     async def begin_anew(self, claimed: ClaimedMessage) -> None:
@@ -440,10 +468,7 @@ async def ask_flags(
     connection: AsyncConnection[DictRow], claimed: ClaimedMessage
 ) -> AsyncCursor[DictRow]:
     """Ask how the message stands now; `raise_if_changed` reads the answer."""
-    return await connection.execute(
-        "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s",
-        (claimed.id,),
-    )
+    return await connection.execute(_FLAGS, (claimed.id,))
 
 
 async def _raise_if_changed(connection: AsyncConnection[DictRow], claimed: ClaimedMessage) -> None:

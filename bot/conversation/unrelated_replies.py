@@ -5,19 +5,39 @@ Slack may deliver the mention that calls the app into a thread after what was wr
 
 from __future__ import annotations
 
+from typing import LiteralString
+
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.slack.messages import Message
 
 READ = "read_overheard"
+# Under the lock of `in_turn`.
+KEEP_UNLESS_FOLLOWED: LiteralString = (
+    "WITH known AS MATERIALIZED (SELECT"
+    " EXISTS (SELECT FROM quiet_threads WHERE thread = %(thread)s) AS quiet,"
+    " EXISTS (SELECT FROM turns WHERE thread = %(thread)s)"
+    " OR EXISTS (SELECT FROM inbox_events WHERE thread = %(thread)s AND status <> 'withdrawn')"
+    " AS follows),"
+    " kept AS (INSERT INTO overheard (team_id, channel_id, ts, thread)"
+    " SELECT %(team)s, %(channel)s, %(ts)s, %(thread)s FROM known WHERE NOT (quiet OR follows)"
+    " ON CONFLICT DO NOTHING),"
+    " ended AS (DELETE FROM overheard WHERE received_at < now() - interval '2 minutes')"
+    " SELECT follows AND NOT quiet AS follows FROM known"
+)
 
 
 async def in_turn(connection: AsyncConnection[DictRow], thread: str) -> None:
     """Store one message of a thread at a time: either sees what the other left."""
     await connection.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"overheard:{thread}",)
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (lock_name(thread),)
     )
+
+
+def lock_name(thread: str) -> str:
+    """Return the name of the lock under which messages of a thread are stored."""
+    return f"overheard:{thread}"
 
 
 async def keep(connection: AsyncConnection[DictRow], message: Message) -> None:

@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage
 from bot.conversation.interruptions import Superseded
 from bot.conversation.turns import Intent
-from memory import Pool, measured, transaction
+from memory import Pool, execute_statement, measured, transaction
 
 TURN_EVENT = "kioku_turn"
 # How far this clock and Slack's may differ; Slack's signatures allow as much.
@@ -95,16 +95,17 @@ class Outbox:
         Raises `Superseded` when another worker answers, `psycopg.OperationalError` when the
         database is away.
         """
-        async with self._transaction() as connection:
-            done = await connection.execute(
-                "UPDATE turns SET posting_since = now() WHERE id = %s AND NOT EXISTS"
-                " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
-                " RETURNING extract(epoch FROM posting_since)::float8 AS since",
-                (self.turn_id, self._waiting.id, self._waiting.attempts + 1),
-            )
-            row = await done.fetchone()
-        if row is None:
+        rows = await execute_statement(
+            self._pool,
+            "UPDATE turns SET posting_since = now() WHERE id = %s AND NOT EXISTS"
+            " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
+            " RETURNING extract(epoch FROM posting_since)::float8 AS since",
+            (self.turn_id, self._waiting.id, self._waiting.attempts + 1),
+            scope=self._scope,
+        )
+        if not rows:
             raise Superseded("Another worker answers the message now.")
+        [row] = rows
         self.since, self.age = row["since"], math.inf
 
     @measured("note")
@@ -122,29 +123,32 @@ class Outbox:
         return await self._note(ts)
 
     async def _note(self, ts: str) -> None:
-        async with self._transaction() as connection:
-            done = await connection.execute(
-                "UPDATE turns SET posting_since = NULL, reply_ts = CASE WHEN %(ts)s = ANY(reply_ts)"
-                " THEN reply_ts ELSE array_append(reply_ts, %(ts)s) END WHERE id = %(turn)s"
-                " AND NOT EXISTS (SELECT FROM inbox_events WHERE id = %(event)s"
-                " AND attempts <> %(attempt)s)",
-                {
-                    "ts": ts,
-                    "turn": self.turn_id,
-                    "event": self._waiting.id,
-                    "attempt": self._waiting.attempts + 1,
-                },
+        noted = await execute_statement(
+            self._pool,
+            "UPDATE turns SET posting_since = NULL, reply_ts = CASE WHEN %(ts)s = ANY(reply_ts)"
+            " THEN reply_ts ELSE array_append(reply_ts, %(ts)s) END WHERE id = %(turn)s"
+            " AND NOT EXISTS (SELECT FROM inbox_events WHERE id = %(event)s"
+            " AND attempts <> %(attempt)s) RETURNING id",
+            {
+                "ts": ts,
+                "turn": self.turn_id,
+                "event": self._waiting.id,
+                "attempt": self._waiting.attempts + 1,
+            },
+            scope=self._scope,
+        )
+        if not noted:
+            known = await execute_statement(
+                self._pool,
+                "SELECT id FROM turns WHERE id = %s AND %s = ANY(reply_ts)",
+                (self.turn_id, ts),
+                scope=self._scope,
             )
-            if not done.rowcount:
-                found = await connection.execute(
-                    "SELECT FROM turns WHERE id = %s AND %s = ANY(reply_ts)", (self.turn_id, ts)
-                )
-                stray = await found.fetchone() is None
-                raise (
-                    OrphanedMessage("Nobody knows this message.")
-                    if stray
-                    else Superseded("Another worker answers the message now.")
-                )
+            raise (
+                Superseded("Another worker answers the message now.")
+                if known
+                else OrphanedMessage("Nobody knows this message.")
+            )
         self.unknown = False
 
     async def gone(self, ts: str) -> None:
@@ -171,4 +175,8 @@ class Outbox:
             return await claimed(connection, thread)
 
     def _transaction(self) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
-        return transaction(self._pool, {THREAD_SETTING: self._waiting.message.thread})
+        return transaction(self._pool, self._scope)
+
+    @property
+    def _scope(self) -> dict[str, str]:
+        return {THREAD_SETTING: self._waiting.message.thread}

@@ -21,10 +21,12 @@ from bot.slack.messages import API_TEAM
 from bot.users.profiles import Profiles
 from bot.views.notices import Told, notice_payload
 from memory import (
+    PERSON_SETTING,
     Memory,
     Person,
     Pool,
     changes_named,
+    execute_statement,
     open_questions,
     person_transaction,
     transaction,
@@ -147,11 +149,12 @@ class ChangeNotices:
             if told:
                 payload = notice_payload(settings.reads(turn.text or ""), told, settings.zone)
                 await self._places.alone(person, turn, payload)
-        async with person_transaction(self._pool, person) as connection:
-            await connection.execute(
-                "UPDATE change_notices SET shown_at = now() WHERE id = %s AND shown_at IS NULL",
-                (UUID(notice),),
-            )
+        await execute_statement(
+            self._pool,
+            "UPDATE change_notices SET shown_at = now() WHERE id = %s AND shown_at IS NULL",
+            (UUID(notice),),
+            scope={PERSON_SETTING: person.scope},
+        )
 
     async def _was_shown(self, person: Person, notice: str) -> bool:
         async with person_transaction(self._pool, person) as connection:
@@ -194,13 +197,13 @@ class ChangeNotices:
         """
         place, _, name = where.partition(" ")
         condition = "turn_id = %s" if place == REPLY else "id = %s"
-        async with person_transaction(self._pool, person) as connection:
-            found = await connection.execute(
-                f"SELECT changes, questions FROM change_notices WHERE {condition}"
-                " AND team_id = %s AND user_id = %s ORDER BY made_at",
-                (UUID(name), person.team_id, person.user_id),
-            )
-            notices = await found.fetchall()
+        notices = await execute_statement(
+            self._pool,
+            f"SELECT changes, questions FROM change_notices WHERE {condition}"
+            " AND team_id = %s AND user_id = %s ORDER BY made_at",
+            (UUID(name), person.team_id, person.user_id),
+            scope={PERSON_SETTING: person.scope},
+        )
         changes = [identity for row in notices for identity in row["changes"]]
         asked = {identity for row in notices for identity in row["questions"]}
         questions = await open_questions(self._pool, person) if asked else []

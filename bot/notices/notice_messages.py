@@ -31,7 +31,7 @@ from bot.views.reply import (
     told_blocks,
     without_told,
 )
-from memory import DM, CredentialKind, Person, Pool, is_redacted, person_transaction
+from memory import DM, PERSON_SETTING, CredentialKind, Person, Pool, execute_statement, is_redacted
 
 log = logging.getLogger(__name__)
 
@@ -102,21 +102,22 @@ class NoticeMessages:
         return await self._turn(person, "id = %s", turn)
 
     async def _turn(self, person: Person, condition: str, name: str) -> NotifiedTurn | None:
-        async with person_transaction(self._pool, person) as connection:
-            found = await connection.execute(
-                "SELECT id, channel_id, thread, audience, reply_ts, reply, recalled, EXISTS (SELECT"
-                " FROM person_settings s WHERE s.team_id = turns.team_id AND s.user_id ="
-                " turns.user_id AND s.told_at BETWEEN intended_at AND ended_at) AS introduces,"
-                " question_ts, reply_note, left_out, model IS NOT NULL AS rates,"
-                " EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
-                " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
-                " AND e.late) AS late FROM turns"
-                f" WHERE {condition} AND team_id = %s AND user_id = %s",
-                (UUID(name), person.team_id, person.user_id),
-            )
-            row = await found.fetchone()
-        if row is None:
+        found = await execute_statement(
+            self._pool,
+            "SELECT id, channel_id, thread, audience, reply_ts, reply, recalled, EXISTS (SELECT"
+            " FROM person_settings s WHERE s.team_id = turns.team_id AND s.user_id ="
+            " turns.user_id AND s.told_at BETWEEN intended_at AND ended_at) AS introduces,"
+            " question_ts, reply_note, left_out, model IS NOT NULL AS rates,"
+            " EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
+            " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
+            " AND e.late) AS late FROM turns"
+            f" WHERE {condition} AND team_id = %s AND user_id = %s",
+            (UUID(name), person.team_id, person.user_id),
+            scope={PERSON_SETTING: person.scope},
+        )
+        if not found:
             return None
+        [row] = found
         posted = row["reply_ts"]
         return NotifiedTurn(
             id=row["id"],

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import LiteralString
+from datetime import UTC, datetime
+from typing import Any, LiteralString
 
 import procrastinate
 from procrastinate import exceptions
@@ -45,6 +46,16 @@ ALONE_SECONDS = 120.0
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
 _LOOK_SECONDS = 0.2
+# A timer ends a moment after PostgreSQL's clock says that a job is due.
+_TIMER_MARGIN_SECONDS = 0.02
+# Time for the caller's transaction, which schedules the job, to be committed.
+_COMMIT_SECONDS = 0.3
+_LONGEST_TIMER_SECONDS = 86_400.0
+# The workers of a process share its heartbeats: of two at about the same time the second is left.
+_SAME_BEAT_SECONDS = 1.0
+_BEAT: LiteralString = (
+    "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(%(workers)s)"
+)
 # procrastinate_fetch_job_v2, without jobs whose person or budget is at its limit. Two processes
 # that fetch at the same moment may exceed a limit by one job.
 _FETCH: LiteralString = (
@@ -65,7 +76,10 @@ _FETCH: LiteralString = (
     " UPDATE procrastinate_jobs AS taken SET status = 'doing', worker_id = %(worker)s"
     " FROM candidate WHERE taken.id = candidate.id RETURNING taken.id, taken.status,"
     " taken.task_name, taken.priority, taken.lock, taken.queueing_lock, taken.args,"
-    " taken.scheduled_at, taken.queue_name, taken.attempts, taken.worker_id, taken.alone"
+    " taken.scheduled_at, taken.queue_name, taken.attempts, taken.worker_id, taken.alone,"
+    " EXISTS (SELECT FROM procrastinate_jobs AS further WHERE further.status = 'todo'"
+    "  AND further.queue_name = ANY(%(queues)s) AND further.id <> taken.id"
+    "  AND (further.scheduled_at IS NULL OR further.scheduled_at <= now())) AS more"
 )
 # A worker that was taken for dead may end its job late, when the job waits again or another worker
 # runs it.
@@ -117,18 +131,94 @@ class Jobs(procrastinate.manager.JobManager):
         self._ended = asyncio.Event()
         self._alone: int | None = None
         self._alone_until = 0.0
+        self._listeners: dict[tuple[str, ...], Callable[..., Awaitable[None]]] = {}
+        self._notified: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self._exhausted: dict[tuple[str, ...], int] = {}
+        self._scheduled: set[int] = set()
+        self._waking: set[asyncio.Task[None]] = set()
+        self._workers: set[int] = set()
+        self._beat_at = float("-inf")
+
+    async def listen_for_jobs(
+        self,
+        *,
+        on_notification: Callable[..., Awaitable[None]],
+        queues: Iterable[str] | None = None,
+    ) -> None:
+        """Listen for new jobs, but not for those that a timer of this process waits for."""
+        names = tuple(queues or ())
+        self._listeners[names] = on_notification
+
+        async def notified(*, channel: str, notification: Any) -> None:
+            if notification.get("job_id") in self._scheduled:
+                return
+            self._notified[names] += 1
+            await on_notification(channel=channel, notification=notification)
+
+        await super().listen_for_jobs(on_notification=notified, queues=names)
+
+    def wake_at(self, queue: str, seconds: float, job_id: int | None = None) -> None:
+        """Let the workers of this process look for a job of `queue` in so many seconds."""
+        if seconds > _LONGEST_TIMER_SECONDS:
+            return
+        if job_id is not None:
+            self._scheduled.add(job_id)
+        delay = max(seconds, _COMMIT_SECONDS) + _TIMER_MARGIN_SECONDS
+        asyncio.get_running_loop().call_later(delay, self._wake, queue, job_id)
+
+    def _wake(self, queue: str, job_id: int | None) -> None:
+        self._scheduled.discard(job_id or 0)
+        notification = {"type": "job_inserted", "job_id": 0}
+        for names, on_notification in self._listeners.items():
+            if queue in names:
+                self._notified[names] += 1
+                waking = asyncio.ensure_future(
+                    on_notification(channel="", notification=notification)
+                )
+                self._waking.add(waking)
+                waking.add_done_callback(self._waking.discard)
+
+    async def register_worker(self) -> int:
+        """Register a worker of this process."""
+        worker = await super().register_worker()
+        self._workers.add(worker)
+        return worker
+
+    async def unregister_worker(self, worker_id: int) -> None:
+        """Remove a worker of this process."""
+        self._workers.discard(worker_id)
+        await super().unregister_worker(worker_id)
+
+    async def update_heartbeat(self, worker_id: int) -> None:
+        """Record that all workers of this process are alive."""
+        now = time.monotonic()
+        if worker_id in self._workers and now - self._beat_at < _SAME_BEAT_SECONDS:
+            return
+        await self.connector.execute_query_async(_BEAT, workers=[worker_id, *self._workers])
+        self._beat_at = now
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        """Take the next job that may be begun now; None where there is none."""
+        """Take the next job that may be begun now; None where there is none.
+
+        A notification that arrives meanwhile counts: Procrastinate's worker would drop it.
+        """
+        names = tuple(queues or ())
+        if self._exhausted.pop(names, None) == self._notified[names] and names in self._listeners:
+            return None
         while True:
             self._ended.clear()
-            job = await self._taken(list(queues or ()), worker_id)
-            if job is not None or not (self.draining and self._running):
+            notified = self._notified[names]
+            job = await self._taken(list(names), worker_id)
+            if job is not None:
                 return job
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
+            if self.draining and self._running:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
+            elif notified == self._notified[names]:
+                return None
 
     async def _taken(self, queues: list[str], worker_id: int) -> Job | None:
+        notified = self._notified[tuple(queues)]
         if self._alone is not None and time.monotonic() < self._alone_until:
             return None
         rows = await self.connector.execute_query_all_async(
@@ -142,6 +232,8 @@ class Jobs(procrastinate.manager.JobManager):
             return None
         [row] = rows
         self._running.add(row["id"])
+        if not row["more"]:
+            self._exhausted[tuple(queues)] = notified
         if row["alone"]:
             self._alone, self._alone_until = row["id"], time.monotonic() + ALONE_SECONDS
         return Job.from_row(row)
@@ -158,6 +250,8 @@ class Jobs(procrastinate.manager.JobManager):
         values = {"at": retry_at, "priority": priority, "queue": queue, "next_lock": lock}
         try:
             await self._note(_RETRY, job, **values)
+            if retry_at is not None:
+                self.wake_at(job.queue, (retry_at - datetime.now(UTC)).total_seconds())
         except exceptions.UniqueViolation:
             # The one that waits will do this one's work.
             await self._note(_FINISH_AND_WAKE, job, status=Status.FAILED.value, delete=True)

@@ -36,8 +36,9 @@ _PROMPT = [REPLIES, HOMES]
 _HEARTBEAT_SECONDS = 2.0
 _STALLED_SECONDS = 6.0
 _HAND_BACK_SECONDS = 3.0
-# A worker is told of each new job, but may overhear it while it fetches another one.
-_POLL_SECONDS = 0.25
+# Jobs are announced, and a timer waits for those that are due later: only a notification that was
+# lost, or a job that a process which has ended had scheduled, is found by polling.
+_POLL_SECONDS = 5.0
 _BREAK_OFF_SECONDS = 1.0
 _FORMATION_PATIENCE_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS = 0.1
@@ -59,7 +60,7 @@ _ADD: LiteralString = (
     " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE"
 )
 _DEFER: LiteralString = (
-    f"{_ADD} SET alone = job.alone OR excluded.alone RETURNING xmax = 0 AS added"
+    f"{_ADD} SET alone = job.alone OR excluded.alone RETURNING xmax = 0 AS added, job.id"
 )
 _DEFER_EACH: LiteralString = (
     "INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args)"
@@ -76,7 +77,23 @@ _DUE: LiteralString = (
 _DEBOUNCE: LiteralString = (
     f"{_ADD} SET scheduled_at = {_DUE} WHERE job.scheduled_at IS NULL OR {_DUE} NOT BETWEEN"
     " job.scheduled_at AND job.scheduled_at + make_interval(secs => %(delay)s::float8 / 4)"
+    " RETURNING job.id, extract(epoch FROM job.scheduled_at - clock_timestamp())::float8 AS due_in"
 )
+_NOTIFY: LiteralString = (
+    "SELECT queue_name, pg_notify('procrastinate_queue_v1#' || queue_name,"
+    " json_build_object('type', 'job_inserted', 'job_id', 0)::text) FROM moved GROUP BY queue_name"
+)
+_POSTPONE: LiteralString = (
+    "WITH moved AS (UPDATE procrastinate_jobs"
+    " SET scheduled_at = now() + make_interval(secs => %s)"
+    f" WHERE queueing_lock = %s AND status = 'todo' RETURNING queue_name) {_NOTIFY}"
+)
+_HURRY: LiteralString = (
+    "WITH moved AS (UPDATE procrastinate_jobs SET scheduled_at = now() WHERE task_name = %s"
+    " AND status = 'todo' AND scheduled_at > now() AND NOT alone RETURNING queue_name)"
+    f" {_NOTIFY}"
+)
+_ANY_JOB = '{"type": "job_inserted", "job_id": 0}'
 # How every worker runs, whether it stays or only drains.
 _WORKER: Mapping[str, Any] = {
     "update_heartbeat_interval": _HEARTBEAT_SECONDS,
@@ -104,6 +121,14 @@ class _Waits(BaseRetryStrategy):
         return RetryDecision(retry_in={"seconds": self._seconds[job.attempts]})
 
 
+class _Connector(procrastinate.PsycopgConnector):
+    """Procrastinate's connector, which also announces what came before it listened."""
+
+    async def _loop_notify(self, on_notification: Any, connection: Any, **more: Any) -> None:
+        await on_notification(channel="", payload=_ANY_JOB)
+        await super()._loop_notify(on_notification, connection, **more)
+
+
 class Queue:
     """Deferring and running jobs. Arguments of jobs are opaque ids only.
 
@@ -113,7 +138,7 @@ class Queue:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self.process = uuid4().hex
-        self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+        self._app = procrastinate.App(connector=_Connector())
         self._repeated: list[Task[..., Any, Any]] = []
         self._running: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
@@ -181,6 +206,8 @@ class Queue:
         given = _given(name, queue, lock, delay, arguments, limits)
         added = await connection.execute(_DEFER, {**given, "priority": BEHIND} if behind else given)
         [row] = await added.fetchall()
+        if delay and row["added"]:
+            self._jobs.wake_at(queue, delay, row["id"])
         return bool(row["added"])
 
     async def defer_each(
@@ -208,11 +235,9 @@ class Queue:
         self, connection: AsyncConnection[DictRow], *, lock: str, delay: float
     ) -> None:
         """Let the waiting job of `lock` wait `delay` seconds from now."""
-        await connection.execute(
-            "UPDATE procrastinate_jobs SET scheduled_at = now() + make_interval(secs => %s)"
-            " WHERE queueing_lock = %s AND status = 'todo'",
-            (delay, lock),
-        )
+        moved = await connection.execute(_POSTPONE, (delay, lock))
+        for row in await moved.fetchall():
+            self._jobs.wake_at(row["queue_name"], delay)
 
     async def debounce(
         self,
@@ -232,29 +257,27 @@ class Queue:
         caller's transaction the job will see.
         """
         given = _given(name, queue, lock, delay, arguments)
-        await connection.execute(_DEBOUNCE, {**given, "at_most": at_most})
+        scheduled = await connection.execute(_DEBOUNCE, {**given, "at_most": at_most})
+        row = await scheduled.fetchone()
+        if row is not None and row["due_in"] is not None:
+            self._jobs.wake_at(queue, row["due_in"], row["id"])
 
     async def hurry(self, connection: AsyncConnection[DictRow], name: str) -> None:
         """Let the waiting jobs called `name` wait no longer."""
-        await connection.execute(
-            "UPDATE procrastinate_jobs SET scheduled_at = now()"
-            " WHERE task_name = %s AND status = 'todo' AND scheduled_at > now() AND NOT alone",
-            (name,),
-        )
+        await connection.execute(_HURRY, (name,))
 
     def start(
         self,
         *,
         replies: int,
         learning: int,
-        poll_seconds: float = 1.0,
-        learn_at_once: bool = True,
+        poll_seconds: float = _POLL_SECONDS,
         patience: float = 25.0,
     ) -> None:
         """Start working: at most so many replies and formations at a time.
 
-        Delayed jobs are found by polling, every `poll_seconds`; unless `learn_at_once`, so is all
-        that is not a reply: to hear of each job that is still to wait costs two looks in vain.
+        A worker is notified of new jobs, and woken by a timer for those that this process has
+        scheduled. Every `poll_seconds` it looks for what it was not told of.
 
         When the queue is stopped, running replies get `patience` seconds to end; a formation,
         which nobody waits for, far fewer.
@@ -264,13 +287,8 @@ class Queue:
         self._running = [
             asyncio.create_task(work, name=name)
             for name, work in (
-                ("replies", self._work(_PROMPT, replies, _POLL_SECONDS, patience)),
-                (
-                    "learning",
-                    self._work(
-                        [LEARNING, UPKEEP], learning, poll_seconds, hand_back, listen=learn_at_once
-                    ),
-                ),
+                ("replies", self._work(_PROMPT, replies, poll_seconds, patience)),
+                ("learning", self._work([LEARNING, UPKEEP], learning, poll_seconds, hand_back)),
                 ("sweep", self._sweep()),
             )
         ]
@@ -375,8 +393,6 @@ class Queue:
         concurrency: int,
         poll_seconds: float,
         patience: float,
-        *,
-        listen: bool = True,
     ) -> None:
         # A fault in one of procrastinate's side tasks ends its worker: start it again.
         loop, pause = asyncio.get_running_loop(), _FIRST_PAUSE_SECONDS
@@ -388,7 +404,6 @@ class Queue:
                     name=queues[0],
                     concurrency=concurrency,
                     fetch_job_polling_interval=poll_seconds,
-                    listen_notify=listen,
                     shutdown_graceful_timeout=patience,
                     **_WORKER,
                 )
@@ -404,14 +419,15 @@ class Queue:
         seen, trusted = loop.time(), 0.0
         while not self._stopping.is_set():
             try:
-                await note_process(self._pool, self.process)
-                await let_the_newest_through(self._pool, REPLIES)
+                found = await note_process(self._pool, self.process, _STALLED_SECONDS, REPLIES)
+                if found.late:
+                    await let_the_newest_through(self._pool, REPLIES)
                 # While PostgreSQL was away no heartbeat could be stored: live workers get time
                 # for one.
                 if loop.time() - seen > _STALLED_SECONDS:
                     trusted = loop.time() + _STALLED_SECONDS
                 seen = loop.time()
-                if seen >= trusted:
+                if found.dead and seen >= trusted:
                     await self.free_stalled()
             except Exception as error:  # noqa: BLE001 - the database may be away; try again
                 log.warning("waiting jobs could not be looked after: %s", fault(error))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import LiteralString
+
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory import Pool, transaction
+from memory import Pool, execute_statement, transaction
 
 LATE_SECONDS = 60
 ALONE_AFTER_CRASHES = 2
@@ -23,7 +26,7 @@ _LATE_FIRST = 4
 _CRASH_WAITS = {2: 10.0}
 
 # A job whose worker died; the one that waits for the same lock, if any, will do its work.
-_DEAD = (
+_DEAD: LiteralString = (
     " status = 'doing' AND (worker_id IS NULL OR worker_id IN (SELECT id FROM procrastinate_workers"
     " WHERE last_heartbeat < now() - make_interval(secs => %(stalled)s)))"
 )
@@ -48,16 +51,18 @@ _CRASHED = (
     " WHERE job.lock = crashed.lock AND job.status = 'todo'"
 )
 
-_WAITING = (
+_WAITING: LiteralString = (
     " status = 'todo' AND queue_name = %(queue)s"
     " AND (scheduled_at IS NULL OR scheduled_at <= now())"
+)
+_LATE: LiteralString = (
+    "EXISTS (SELECT FROM procrastinate_events AS event WHERE event.job_id = late.id"
+    " AND event.type = 'deferred' AND event.at < now() - make_interval(secs => %(late)s))"
 )
 _STEP_BACK = (
     f"UPDATE procrastinate_jobs SET priority = {BEHIND} WHERE id IN ("
     " SELECT id FROM procrastinate_jobs AS late"
-    f" WHERE {_WAITING} AND priority = 0 AND EXISTS (SELECT FROM procrastinate_events AS event"
-    " WHERE event.job_id = late.id AND event.type = 'deferred'"
-    " AND event.at < now() - make_interval(secs => %(late)s))"
+    f" WHERE {_WAITING} AND priority = 0 AND {_LATE}"
     " ORDER BY id FOR UPDATE SKIP LOCKED)"
 )
 _STEP_UP = (
@@ -72,13 +77,33 @@ _STEP_UP = (
 )
 
 
-async def note_process(pool: Pool, process: str) -> None:
-    """Record that a process is alive."""
-    async with transaction(pool) as connection:
-        await connection.execute(
-            "INSERT INTO processes (id) VALUES (%s) ON CONFLICT (id) DO UPDATE SET seen_at = now()",
-            (process,),
-        )
+_NOTE: LiteralString = (
+    "WITH noted AS (INSERT INTO processes (id) VALUES (%(process)s)"
+    " ON CONFLICT (id) DO UPDATE SET seen_at = now())"
+    f" SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE {_DEAD}) AS dead,"
+    f" EXISTS (SELECT FROM procrastinate_jobs AS late WHERE {_WAITING}"
+    f" AND (priority = {BEHIND} OR priority = 0 AND {_LATE})) AS late"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Whether there are jobs of a worker that died, and jobs that have waited for a minute."""
+
+    dead: bool
+    late: bool
+
+
+async def note_process(pool: Pool, process: str, stalled_seconds: float, queue: str) -> Found:
+    """Record that a process is alive; return what is to be looked after."""
+    values = {
+        "process": process,
+        "stalled": stalled_seconds,
+        "queue": queue,
+        "late": LATE_SECONDS,
+    }
+    [row] = await execute_statement(pool, _NOTE, values)
+    return Found(dead=row["dead"], late=row["late"])
 
 
 async def free_stalled(pool: Pool, stalled_seconds: float) -> int:

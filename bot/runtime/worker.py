@@ -79,12 +79,10 @@ def register_work(wiring: Application) -> None:
 async def open_worker(wiring: Application) -> AsyncIterator[None]:
     """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
     register_work(wiring)
-    queue, settings = wiring.queue, wiring.connections.settings
+    queue = wiring.queue
     queue.start(
         replies=REPLIES_AT_ONCE,
         learning=FORMATIONS_AT_ONCE,
-        poll_seconds=min(max(settings.formation_delay / 4, 0.2), 1.0),
-        learn_at_once=settings.formation == "hot",
         patience=_DRAIN_SECONDS,
     )
     # A second of imports: once people can write, so that the first memory need not wait.

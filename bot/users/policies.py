@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.config import Settings
 from bot.types import Policy
-from memory import Pool, transaction
+from memory import Pool, execute_statement, transaction
 
 # Other replicas, and `kioku policy`, are heard of this much later at the most.
 _TRUSTED_SECONDS = 30.0
@@ -52,14 +52,13 @@ class Policies:
 
     async def chosen(self, team_id: str) -> dict[str, Any]:
         """Return what a workspace has chosen for itself, by the names of `Policy`."""
-        async with transaction(self._pool) as connection:
-            found = await connection.execute(
-                "SELECT channels, people, guests, web_search, retention_days"
-                " FROM workspace_policies WHERE team_id = %s",
-                (team_id,),
-            )
-            row = await found.fetchone()
-        return {name: value for name, value in (row or {}).items() if value is not None}
+        found = await execute_statement(
+            self._pool,
+            "SELECT channels, people, guests, web_search, retention_days"
+            " FROM workspace_policies WHERE team_id = %s",
+            (team_id,),
+        )
+        return {name: value for row in found for name, value in row.items() if value is not None}
 
     async def choose(self, team_id: str, chosen: Mapping[str, Any], *, by: str) -> None:
         """Store what a workspace chooses, in place of what it chose; nothing: as all others.

@@ -11,7 +11,7 @@ from typing import Literal, LiteralString, TypeAlias
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory import Pool, transaction
+from memory import Pool, execute_statement, transaction
 
 Reason: TypeAlias = Literal["uninstalled", "token_revoked"]
 
@@ -71,13 +71,13 @@ class Workspaces:
 
     async def departures(self, team_ids: Sequence[str]) -> list[Uninstall]:
         """Return those of these workspaces that are not served."""
-        async with transaction(self._pool) as connection:
-            found = await connection.execute(
-                f"SELECT team_id, reason, left_at, purge_at, purged_at FROM workspaces"
-                f" WHERE team_id = ANY(%s) AND {AWAY} ORDER BY team_id",
-                (list(team_ids),),
-            )
-            return [Uninstall(**row) for row in await found.fetchall()]
+        found = await execute_statement(
+            self._pool,
+            f"SELECT team_id, reason, left_at, purge_at, purged_at FROM workspaces"
+            f" WHERE team_id = ANY(%s) AND {AWAY} ORDER BY team_id",
+            (list(team_ids),),
+        )
+        return [Uninstall(**row) for row in found]
 
 
 async def token_accepted(pool: Pool, team_id: str, bot_user_id: str | None) -> None:

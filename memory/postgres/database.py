@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from functools import lru_cache
@@ -22,7 +23,6 @@ from memory.postgres.rotation import Conninfo, connection_class
 
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
 APP_ROLE: LiteralString = "kioku_app"
-_AS_APP: LiteralString = f"SELECT set_config('role', '{APP_ROLE}', true); "
 PERSON_SETTING = "kioku.person"
 
 # Connect to a server that accepts writes, detect a lost peer within seconds, and wait for one that
@@ -185,11 +185,16 @@ def begin(*scope: tuple[str, str]) -> bytes:
     Role and settings end with the transaction. A message without parameters may contain several
     statements, so this takes one round trip.
     """
+    return b"BEGIN; " + _settings(*scope)
+
+
+@lru_cache(maxsize=128)
+def _settings(*scope: tuple[str, str]) -> bytes:
     settings = [
         sql.SQL("set_config({}, {}, true)").format(name, value)
         for name, value in (("role", APP_ROLE), *scope)
     ]
-    return (sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(settings)).as_bytes(None)
+    return (sql.SQL("SELECT ") + sql.SQL(", ").join(settings)).as_bytes(None)
 
 
 @asynccontextmanager
@@ -226,19 +231,69 @@ async def _commit(connection: AsyncConnection[DictRow]) -> None:
 
 
 async def execute_statement(
-    pool: Pool, statement: LiteralString, values: Mapping[str, object], *, wait: float
+    pool: Pool,
+    statement: LiteralString,
+    values: Mapping[str, object] | Sequence[object] = (),
+    *,
+    scope: Mapping[str, str] | None = None,
+    lock: str | None = None,
+    wait: float | None = None,
 ) -> list[DictRow]:
-    """Execute one statement as the application's role, in a transaction of its own.
+    """Execute one statement, with the role and settings of `transaction`, as its own transaction.
 
     Returns its rows. Takes one message and one round trip: PostgreSQL runs the statements of a
-    message as one transaction. `wait` (seconds) limits the wait for a connection. Raises
-    `psycopg_pool.PoolTimeout` and `psycopg.Error`.
+    message as one transaction, with which role and settings end. The statement sees what was
+    committed before `lock`, an advisory lock of the transaction, was taken. `wait` limits it, in
+    seconds.
+    Raises as `transaction` does, and `OutcomeUnknown` if the connection is lost meanwhile.
     """
-    async with pool.connection(wait) as connection:
-        cursor = AsyncClientCursor(connection, row_factory=dict_row)
-        await cursor.execute(_AS_APP + statement, values)
-        cursor.nextset()
-        return await cursor.fetchall() if cursor.description else []
+    wait = _patience.get() if wait is None else wait
+    loop = asyncio.get_running_loop()
+    end = None if wait is None else loop.time() + wait
+    # A "%" would be read as the beginning of a placeholder.
+    settings = _settings(*(scope or {}).items()).replace(b"%", b"%%")
+    if lock is not None:
+        taken = sql.SQL(", pg_advisory_xact_lock(hashtextextended({}, 0))").format(lock)
+        settings += taken.as_bytes(None).replace(b"%", b"%%")
+    for spare in range(pool.max_size, -1, -1):
+        connection = await pool.getconn(None if end is None else max(end - loop.time(), 0.0))
+        alarm = None if end is None else _Deadline(connection, end)
+        try:
+            if spare and not await _is_alive(connection):
+                continue
+            cursor = AsyncClientCursor(connection, row_factory=dict_row)
+            await cursor.execute(settings + b"; " + statement.encode(), values)
+            cursor.nextset()
+            return await cursor.fetchall() if cursor.description else []
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            raise DatabaseReadOnly("PostgreSQL currently accepts no writes.") from error
+        except psycopg.OperationalError as lost:
+            if not connection.broken:
+                raise
+            raise OutcomeUnknown("The connection was lost during a statement.") from lost
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+            await pool.putconn(connection)
+    raise AssertionError("The last connection is not checked.")
+
+
+async def _is_alive(connection: AsyncConnection[DictRow]) -> bool:
+    """Return False for an idle connection that PostgreSQL has closed, as a restart does.
+
+    It is asked only if something has arrived on it, so that nothing is sent otherwise.
+    """
+    if connection.closed:
+        return False
+    arrived = select.poll()
+    arrived.register(connection.pgconn.socket, select.POLLIN)
+    if not arrived.poll(0):
+        return True
+    try:
+        await connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 @asynccontextmanager

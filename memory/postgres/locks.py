@@ -22,11 +22,12 @@ async def lock_for_writing(
     if len(prefixes) > _MOST_LOCKS:
         await lock_for_forgetting(connection, person)
         return
-    await connection.execute(
-        "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (person.prefix,)
+    # Evaluated from left to right: in the same order in every transaction.
+    locks = ", ".join(
+        ["SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))"]
+        + ["pg_advisory_xact_lock(hashtextextended(%s, 0))"] * len(prefixes)
     )
-    for prefix in prefixes:
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (prefix,))
+    await connection.execute(locks.encode(), (person.prefix, *prefixes))
 
 
 async def lock_for_forgetting(connection: AsyncConnection[DictRow], person: Person) -> None:

@@ -15,7 +15,12 @@ from memory.embeddings.embedder import literal
 from memory.embeddings.vectors import vector_array
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import Namespace, Person, View
-from memory.postgres.database import Pool, person_transaction
+from memory.postgres.database import (
+    PERSON_SETTING,
+    Pool,
+    execute_statement,
+    person_transaction,
+)
 from memory.store.memories import (
     COLUMNS,
     OF_PERSON,
@@ -125,13 +130,14 @@ def with_source(
 async def newest(pool: Pool, view: View, kinds: Sequence[str], limit: int) -> list[Row]:
     """Return the memories of `kinds` in `view`, newest first."""
     where, values = view_condition(view)
-    async with person_transaction(pool, view.person) as connection:
-        cursor = await connection.execute(
-            f"SELECT {COLUMNS} FROM store WHERE {where} AND {_READABLE}"
-            " ORDER BY updated_at DESC, key LIMIT %(limit)s",
-            {**values, "kinds": kinds, "limit": limit},
-        )
-        return rows_within(await cursor.fetchall(), view)
+    found = await execute_statement(
+        pool,
+        f"SELECT {COLUMNS} FROM store WHERE {where} AND {_READABLE}"
+        " ORDER BY updated_at DESC, key LIMIT %(limit)s",
+        {**values, "kinds": kinds, "limit": limit},
+        scope={PERSON_SETTING: view.person.scope},
+    )
+    return rows_within(found, view)
 
 
 async def nearest(

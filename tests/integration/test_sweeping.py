@@ -186,7 +186,7 @@ async def test_a_crash_counts_against_the_only_message(
     asked(database, "t4", process="another", status="done")
     # One whose worker starts anew, as after a restart of PostgreSQL, lives on.
     asked(database, "t5", process="lives")
-    await note_process(pool, "lives")
+    await note_process(pool, "lives", 6.0, REPLIES)
     with psycopg.connect(database) as owner:
         # Its worker was taken off the list by another one that started.
         owner.execute("DELETE FROM procrastinate_workers")

@@ -11,11 +11,9 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from psycopg import AsyncConnection, OperationalError
-from psycopg.rows import DictRow
+from psycopg import OperationalError
 
 from bot.cancellation import ended
-from bot.conversation import unrelated_replies as overhearing
 from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import forget_kinds
@@ -71,7 +69,6 @@ class BackfillWindow:
                     team=team,
                     since=row["heard"],
                 )
-            await _sweep(connection)
 
     @asynccontextmanager
     async def marked(self) -> AsyncIterator[None]:
@@ -90,10 +87,3 @@ class BackfillWindow:
             except OperationalError as error:
                 log.warning("that somebody listens was not marked: %s", fault(error))
             await asyncio.sleep(MARK_SECONDS)
-
-
-async def _sweep(connection: AsyncConnection[DictRow]) -> None:
-    """Take away what has had its time, whoever it is of."""
-    await overhearing.sweep(connection)
-    await connection.execute("DELETE FROM notices WHERE expires_at < now()")
-    await connection.execute("DELETE FROM token_use WHERE day < current_date - 40")
