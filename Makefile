@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-all coverage lint mutants conformance gallery bench profile soak aws-package sbom audit clean
+.PHONY: help install up test test-all coverage lint mutants conformance gallery bench trace profile soak aws-package sbom audit clean
 
 help:  ## List these verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -57,6 +57,9 @@ gallery: $(VENV)/.browser  ## Picture every surface anew, into docs/gallery.md
 
 bench: install  ## Measure beside the peers, 15 minutes (QUICK=1: 2); writes docs/benchmarks.md
 	$(BIN)/python -m bench
+
+trace: install  ## Follow four messages: files, functions and SQL statements, in order
+	$(BIN)/python -m bench.trace
 
 profile: install  ## Where the time of a turn goes: a table, and docs/media/turn-profile.svg
 	$(BIN)/python -m bench.profile

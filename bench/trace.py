@@ -32,7 +32,7 @@ _CALM_SECONDS = 0.5
 _OURS = tuple(f"{ROOT / package}{os.sep}" for package in ("bot", "memory"))
 # What runs by the clock, for no message: these coroutines of the queue and of its workers.
 _BY_THE_CLOCK = frozenset(
-    {"_sweep", "_update_heartbeat", "_periodic_deferrer", "_poll_jobs_to_abort", "_mark"}
+    {"_sweep", "_update_heartbeat", "_periodic_deferrer", "mark", "keep_up", "listen_notify"}
 )
 _NOT_OURS = "SELECT current_user = session_user"
 _SHOWN_CHARACTERS = 110

@@ -194,8 +194,12 @@ class Jobs(procrastinate.manager.JobManager):
         now = time.monotonic()
         if worker_id in self._workers and now - self._beat_at < _SAME_BEAT_SECONDS:
             return
-        await self.connector.execute_query_async(_BEAT, workers=[worker_id, *self._workers])
         self._beat_at = now
+        try:
+            await self.connector.execute_query_async(_BEAT, workers=[worker_id, *self._workers])
+        except BaseException:
+            self._beat_at = float("-inf")
+            raise
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         """Take the next job that may be begun now; None where there is none.

@@ -13,7 +13,7 @@ from bot.queue.queue import REPLIES, Queue
 from bot.runtime.retention import end_history, end_what_is_old, erase_deactivated
 from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
-from memory import Pool, expire_due, is_unavailable, transaction
+from memory import Pool, execute_statement, expire_due, is_unavailable, transaction
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +88,7 @@ class Maintenance:
                     return
 
     async def _delete(self, statement: LiteralString) -> None:
-        async with transaction(self._pool) as connection:
-            await connection.execute(statement)
+        await execute_statement(self._pool, statement)
 
     async def _end_what_is_due(self) -> None:
         if ended := await expire_due(self._pool):

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from psycopg.rows import DictRow
+from psycopg.types import TypeInfo
 
 _HEADER = struct.Struct(">hh")  # dimensions, unused
 _ARRAY = struct.Struct(">iiIii")  # dimensions, has nulls, element type, length, lower bound
@@ -57,6 +58,10 @@ async def vector_array(
 ) -> VectorArray:
     """Return packed vectors as a parameter for ``%(name)b::vector[]`` on this connection."""
     connection.adapters.register_dumper(VectorArray, _VectorArrayDumper)
-    found = await connection.execute("SELECT 'vector'::regtype::oid::bigint AS oid")
-    [row] = await found.fetchall()
-    return VectorArray(vectors, int(row["oid"]))
+    known = connection.adapters.types.get("vector")
+    if known is None:
+        found = await connection.execute("SELECT 'vector'::regtype::oid::bigint AS oid")
+        [row] = await found.fetchall()
+        known = TypeInfo("vector", int(row["oid"]), 0)
+        connection.adapters.types.add(known)
+    return VectorArray(vectors, known.oid)

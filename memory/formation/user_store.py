@@ -181,12 +181,8 @@ class UserStore(BaseStore):
         wanted |= {place for place, row in self._rows.items() if row.namespace != own}
         wanted |= {place for row in self._rows.values() for place in row.supersedes}
 
-        async def steps(connection: AsyncConnection[DictRow]) -> list[Step]:
-            nonlocal decisions
-            if not proposals:
-                return []
-            current = await rows.reread(connection, own, [one.kind for one in proposals], wanted)
-            decisions = decide(
+        def decided(current: Sequence[Row]) -> Decisions:
+            return decide(
                 self._judged,
                 current,
                 own=own,
@@ -194,6 +190,13 @@ class UserStore(BaseStore):
                 sensitive=verifier.sensitive if verifier else None,
                 verified=verifier is not None,
             )
+
+        async def steps(connection: AsyncConnection[DictRow]) -> list[Step]:
+            nonlocal decisions
+            if not proposals:
+                return []
+            current = await rows.reread(connection, own, [one.kind for one in proposals], wanted)
+            decisions = decided(current)
             return [self._step(change) for change in decisions.changes]
 
         async def ask_and_commit(
@@ -211,6 +214,9 @@ class UserStore(BaseStore):
             if in_commit is not None:
                 await in_commit(connection, formed)
 
+        # If no row has changed since it was read, these are the texts that the transaction writes.
+        likely = [self._step(change) for change in decided(list(self._rows.values())).changes]
+        texts = list(dict.fromkeys(step.text for step in likely if step.text is not None))
         try:
             await commit_steps(
                 self._pool,
@@ -219,6 +225,7 @@ class UserStore(BaseStore):
                 [own] if proposals else [],
                 steps,
                 in_commit=ask_and_commit,
+                vectors=await self._embedder.packed(texts) if texts else None,
             )
         except ChangedSince:
             raise FormationUnavailable(

