@@ -50,7 +50,7 @@ class Statement:
 
 @dataclass(slots=True)
 class Trace:
-    """What ran between two moments: statements, and functions as (file, name), in order."""
+    """Statements, and functions as (file, name), that ran between two moments, in order."""
 
     statements: list[Statement] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Trace:
 
     @property
     def transactions(self) -> int:
-        """How many transactions `own` make: a statement outside BEGIN and COMMIT is one itself."""
+        """The number of transactions of `own`: a statement outside BEGIN and COMMIT is one itself."""
         inside, count = set[int](), 0
         for one in self.own:
             if one.text.startswith(("COMMIT", "ROLLBACK")):
@@ -86,7 +86,7 @@ class Trace:
 
     @property
     def switches(self) -> int:
-        """How often a call is in another file than the call before."""
+        """The number of calls that are in another file than the call before."""
         return sum(one[0] != two[0] for one, two in zip(self.calls, self.calls[1:], strict=False))
 
 

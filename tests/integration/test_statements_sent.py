@@ -1,4 +1,4 @@
-"""How many SQL statements a message costs, and a process at rest: see ``bench/trace.py``."""
+"""The number of SQL statements of a message, and of a process at rest: ``bench/trace.py``."""
 
 from __future__ import annotations
 
