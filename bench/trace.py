@@ -63,7 +63,7 @@ class Trace:
 
     @property
     def transactions(self) -> int:
-        """The number of transactions of `own`: a statement outside BEGIN and COMMIT is one itself."""
+        """The number of transactions of `own`; a statement outside BEGIN and COMMIT is one."""
         inside, count = set[int](), 0
         for one in self.own:
             if one.text.startswith(("COMMIT", "ROLLBACK")):
