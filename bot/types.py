@@ -12,10 +12,10 @@ from memory import DM, Erased, Person
 
 Consent: TypeAlias = Literal["unknown", "agreed", "refused"]
 ConsentMode: TypeAlias = Literal["notice", "ask"]
-Off: TypeAlias = Literal["paused", "incognito", "not_agreed", "refused", "deactivated"]
+MemoryOffReason: TypeAlias = Literal["paused", "incognito", "not_agreed", "refused", "deactivated"]
 Refusal: TypeAlias = Literal["policy_person", "policy_guest", "policy_place"]
-Cut: TypeAlias = Literal["cut_short", "cut_slow", "cut_filtered"]
-State: TypeAlias = Literal["in_progress", "complete", "error"]
+CutReason: TypeAlias = Literal["cut_short", "cut_slow", "cut_filtered"]
+TaskState: TypeAlias = Literal["in_progress", "complete", "error"]
 
 PROFILE_TRUSTED = timedelta(hours=12)
 DIRECT = "dm"
@@ -34,7 +34,7 @@ class Task:
 
     id: str
     name: str
-    state: State
+    state: TaskState
     detail: str = ""
 
     @property
@@ -82,11 +82,11 @@ class PersonSettings:
             return False
         return datetime.now(UTC) - self.profile_at < PROFILE_TRUSTED
 
-    def reads(self, text: str = "") -> Language:
+    def reply_language(self, text: str = "") -> Language:
         """Return the language to answer in: chosen, else Slack's, else that of `text`."""
         return self.language or language_of(self.locale, text)
 
-    def off(self, mode: ConsentMode) -> Off | None:
+    def off_reason(self, mode: ConsentMode) -> MemoryOffReason | None:
         """Return why memory is off for this person everywhere; None while it is on."""
         if self.deactivated:
             return "deactivated"
@@ -107,17 +107,17 @@ class MemoryState:
     """
 
     settings: PersonSettings
-    off: Off | None = None
+    off: MemoryOffReason | None = None
     kept: bool = True
     incognito: str | None = None
 
     @property
-    def introduces(self) -> bool:
+    def needs_introduction(self) -> bool:
         """Whether this is the first the person hears of memory, and nobody has to ask them."""
         return self.off is None and self.settings.consent == "unknown" and not self.settings.told
 
     @property
-    def asks(self) -> bool:
+    def needs_consent_question(self) -> bool:
         """Whether the person is to be asked, for the first time, if they agree to memory."""
         return self.off == "not_agreed" and not self.settings.told
 
@@ -156,11 +156,11 @@ class Policy:
             return "policy_person"
         return "policy_guest" if guest and not self.guests else None
 
-    def keeps(self, chosen: int | None) -> int | None:
+    def retention_days_for(self, chosen: int | None) -> int | None:
         """Return for how many days things are kept of somebody who chose so many; None: no end."""
         return min((days for days in (self.retention_days, chosen) if days), default=None)
 
-    def closes(self, channel_id: str, audience: str | None) -> Refusal | None:
+    def refuses_channel(self, channel_id: str, audience: str | None) -> Refusal | None:
         """Say whether nobody is to be answered in a conversation; direct messages are open."""
         if audience == DM or not self.channels or channel_id in self.channels:
             return None
@@ -186,7 +186,7 @@ class Reply:
 
     text: str
     citations: tuple[Citation, ...] = ()
-    cut: Cut | None = None
+    cut: CutReason | None = None
     refused: bool = False
 
 
@@ -202,6 +202,6 @@ class PersonErased(Erased):
 
     files: int
     messages: bool
-    places: int
-    operator: int
-    listed: bool
+    unlearnable_messages: int
+    operator_actions: int
+    named_in_policy: bool

@@ -2342,7 +2342,7 @@ BREAKS = (
     Break(
         "a refused request calls no model",
         "bot/memories/adding.py",
-        "            return private(used_up.refusal(language))",
+        "            return ephemeral_payload(used_up.refusal(language))",
         "            pass",
         "/memories add would cost model tokens beyond every limit.",
         ("tests/integration/test_shares.py::test_beyond_the_tokens_nothing_is_added",),
@@ -2713,7 +2713,7 @@ BREAKS = (
     Break(
         "a command that fails",
         "bot/listeners/privately.py",
-        "            payload, replace = private(say(language, _cause(error))), False",
+        "            payload, replace = ephemeral_payload(say(language, _cause(error))), False",
         "            return",
         "The command would end in silence.",
         (
@@ -2927,7 +2927,7 @@ BREAKS = (
     Break(
         "a pause wins over a formation",
         "bot/pipeline/formation.py",
-        "if (await read_settings(connection, namespace.person)).off(self._consent):",
+        "if (await read_settings(connection, namespace.person)).off_reason(self._consent):",
         "if False:",
         "A formation under way would write after the person has paused.",
         ("tests/integration/test_controls.py::test_a_pause_wins_over_a_formation_under_way",),
@@ -3277,8 +3277,8 @@ BREAKS = (
     Break(
         "no prompts of a paused memory",
         "bot/views/suggestions.py",
-        "keys = [] if off else _fitting(memories)",
-        "keys = _fitting(memories)",
+        "keys = [] if off else _personal_prompts(memories)",
+        "keys = _personal_prompts(memories)",
         "Prompts would speak of what is remembered while memory is off.",
         ("tests/unit/test_suggestions.py",),
     ),

@@ -228,7 +228,7 @@ class Turns:
                 await connection.execute(
                     "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
                 )
-                off = (await read_settings(connection, person)).off(self._consent)
+                off = (await read_settings(connection, person)).off_reason(self._consent)
                 if off or await is_on(connection, person, scopes(channel_id, thread)):
                     await put_off_record(connection, row["id"])
                 if row["formed"] and self._follow is not None:
@@ -264,7 +264,7 @@ class Turns:
         [kept] = await redact_texts(reply or "", known=intent.removed)
         async with transaction(self._pool, _scope(claimed.message)) as connection:
             await finish(connection, claimed, "failed" if outcome == "failed" else "done")
-            if intent.memory_state.introduces or intent.memory_state.asks:
+            if intent.memory_state.needs_introduction or intent.memory_state.needs_consent_question:
                 await note_told(connection, claimed.message.person)
             await connection.execute(
                 "UPDATE turns SET status = %s, reply = CASE WHEN NOT off_record THEN %s END,"

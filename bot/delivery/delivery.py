@@ -205,9 +205,9 @@ class Delivery:
             await self.language(),
             stand_in=self._stand_in,
             memory_state=self._standing,
-            drew_on=self._drew_on,
-            rates=self._rates,
-            unlinked=self._unlinked,
+            recalled_turn=self._drew_on,
+            rated_turn=self._rates,
+            links_removed=self._unlinked,
         )
 
     async def _replace(self, texts: Sequence[str]) -> None:

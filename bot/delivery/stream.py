@@ -10,7 +10,7 @@ from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.views.blocks import Block
 from bot.views.reply import PART_LIMIT
-from bot.views.tasks import Chunk, ended
+from bot.views.tasks import Chunk, finished_chunk
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Stream:
         """Show all that is pending, and end the answer and its tasks. Raises `StreamLost`."""
         for chunk in [*(self._shown_tasks | self._tasks).values()]:
             if chunk["status"] == "in_progress":
-                self.task(ended(chunk, "complete"))
+                self.task(finished_chunk(chunk, "complete"))
         try:
             if not await self._flush(last=below):
                 raise StreamLost

@@ -31,8 +31,8 @@ from bot.slack.rate_limits import RateLimits
 from bot.users.profiles import Profiles
 from bot.users.settings import read_settings
 from bot.views.blocks import Block, Payload
-from bot.views.home import HomePage, Where, home_view
-from bot.views.views import View, home_saying
+from bot.views.home import HomePage, ListPosition, home_view
+from bot.views.views import View, home_with_banner
 from memory import Person, Pool, person_transaction
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class HomePublisher:
                 await self._keep(person, made, slack_hash)
             return
 
-    async def show(self, person: Person, where: Where, said: Sequence[Block] = ()) -> None:
+    async def show(self, person: Person, where: ListPosition, said: Sequence[Block] = ()) -> None:
         """Publish a Home at once, after a click in it; `said` stands at its top."""
         made = await self._made(person, where, said)
         await self.in_use(person)
@@ -136,7 +136,7 @@ class HomePublisher:
 
     async def say_above(self, person: Person, view: Mapping[str, Any], said: Payload) -> None:
         """Publish what a Home shows, `view`, with `said` at its top; nothing is looked up."""
-        again = home_saying(view, said["blocks"])
+        again = home_with_banner(view, said["blocks"])
         await retry_on_rate_limit(
             lambda: self._client.views_publish(user_id=person.user_id, view=again),
             seconds=_CLICK_SECONDS,
@@ -163,24 +163,24 @@ class HomePublisher:
         ):
             await self._queue.postpone(connection, lock=lock, delay=delay)
 
-    async def _made(self, person: Person, where: Where, said: Sequence[Block] = ()) -> _Made:
+    async def _made(self, person: Person, where: ListPosition, said: Sequence[Block] = ()) -> _Made:
         # Read here and now: what another process knows of the person may be half a minute old.
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
         settings = await self._people.settings(person, settings=settings)
-        language = settings.reads()
+        language = settings.reply_language()
         page = await self._reading.page(person, settings, where)
         digest = hashlib.sha256(json.dumps(home_view(language, page)).encode()).hexdigest()
         return _Made(
             language=language,
             view=home_view(language, page, said),
-            where=page.listing.where,
+            where=page.listing.position,
             digest=digest,
             ends_in=_seconds_to(settings.paused_until),
         )
 
     def _blank(self, language: Language) -> View:
-        return home_view(language, HomePage(keeping=self._reading.nothing_kept()))
+        return home_view(language, HomePage(handling=self._reading.nothing_kept()))
 
     async def _call(
         self,
@@ -231,7 +231,7 @@ class _Made:
 
     language: Language
     view: View
-    where: Where
+    where: ListPosition
     digest: str
     ends_in: float | None = None
 

@@ -13,7 +13,7 @@ from bot.types import PersonSettings
 from bot.users.access import AccessControl
 from bot.users.incognito import read_incognito
 from bot.users.policies import Policies
-from bot.views.home import Flow, HomePage, Keeping, Where
+from bot.views.home import DataFlow, DataHandling, HomePage, ListPosition
 from bot.views.home.listing import HOME_PAGE, Listing
 from bot.views.home.view import CHANGES_SHOWN
 from bot.views.memories import numbered
@@ -49,7 +49,7 @@ class HomeQueries:
         self._policies = policies
         self._admission = admission
 
-    async def page(self, person: Person, chosen: PersonSettings, where: Where) -> HomePage:
+    async def page(self, person: Person, chosen: PersonSettings, where: ListPosition) -> HomePage:
         """Return what is shown there; `chosen` are the person's settings."""
         listing = await self._listing(person, where)
         changes = await history(self._pool, person, limit=CHANGES_SHOWN)
@@ -60,28 +60,30 @@ class HomeQueries:
             incognito = await read_incognito(connection, person)
         return HomePage(
             settings=chosen,
-            off=chosen.off(self._settings.consent),
+            off=chosen.off_reason(self._settings.consent),
             incognito=incognito,
             refusal=await self._admission.refuses_person(person),
             listing=replace(listing, links=links),
             changes=changes,
             questions=questions,
             links=of_changes,
-            keeping=replace(
-                self.nothing_kept(), days=policy.keeps(chosen.retention_days), policy=policy
+            handling=replace(
+                self.nothing_kept(),
+                days=policy.retention_days_for(chosen.retention_days),
+                policy=policy,
             ),
         )
 
-    def nothing_kept(self) -> Keeping:
+    def nothing_kept(self) -> DataHandling:
         """Return where data goes, for somebody of whom there is none."""
-        return Keeping(
+        return DataHandling(
             flows=flows(self._settings),
             days=self._settings.retention_days,
             history_days=self._settings.history_days,
             stand_in=self._settings.stand_in,
         )
 
-    async def _listing(self, person: Person, where: Where) -> Listing:
+    async def _listing(self, person: Person, where: ListPosition) -> Listing:
         if where.words:
             return await self._searched(person, where)
         page = await memory_page(
@@ -89,15 +91,15 @@ class HomeQueries:
         )
         if where.kind and where.kind not in page.kinds:
             # The last of its kind is gone.
-            return await self._listing(person, Where())
+            return await self._listing(person, ListPosition())
         return Listing(
-            where=replace(where, page=page.page),
+            position=replace(where, page=page.page),
             memories=page.memories,
             kinds=page.kinds,
             found=page.kinds[where.kind] if where.kind else page.total,
         )
 
-    async def _searched(self, person: Person, where: Where) -> Listing:
+    async def _searched(self, person: Person, where: ListPosition) -> Listing:
         memories, hits, similar = await self._own.found(person, where.words)
         ordered = [memory for _, memory in numbered(memories)]
         kinds: dict[str, int] = {}
@@ -112,7 +114,7 @@ class HomeQueries:
             where = replace(where, kind="")
         page = max(min(where.page, -(-len(hits) // HOME_PAGE)), 1)
         return Listing(
-            where=replace(where, page=page),
+            position=replace(where, page=page),
             memories=hits[(page - 1) * HOME_PAGE : page * HOME_PAGE],
             kinds=kinds,
             found=len(hits),
@@ -131,18 +133,20 @@ class HomeQueries:
         )
 
 
-def flows(settings: Settings) -> list[Flow]:
+def flows(settings: Settings) -> list[DataFlow]:
     """Return who receives a person's words, by what they do with them."""
     host = urlsplit(settings.openai_base_url or "https://api.openai.com").hostname or ""
 
-    def named(purpose: str, name: str) -> Flow:
+    def named(purpose: str, name: str) -> DataFlow:
         provider, model = provider_and_name(name)
-        return Flow(purpose=purpose, model=model, host=host if provider == "openai" else provider)
+        return DataFlow(
+            purpose=purpose, model=model, host=host if provider == "openai" else provider
+        )
 
     checks = settings.verdict_model not in (None, settings.memory_model)
     return [
-        Flow(purpose="replies", model=settings.reply_model, host=host),
+        DataFlow(purpose="replies", model=settings.reply_model, host=host),
         named("memories", settings.memory_model),
         *([named("verdicts", str(settings.verdict_model))] if checks else []),
-        Flow(purpose="search", model=settings.embedding_model, host=host),
+        DataFlow(purpose="search", model=settings.embedding_model, host=host),
     ]

@@ -75,7 +75,11 @@ class SuggestedPrompts:
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
             incognito = await is_on(connection, person, [DIRECT])
-        off = incognito or settings.off(self._consent) is not None or await self._refuses(person)
+        off = (
+            incognito
+            or settings.off_reason(self._consent) is not None
+            or await self._refuses(person)
+        )
         memories = [] if off else await list_memories(self._pool, person)
         language = await self._people.language(person, settings=settings)
         named = names_memories(memories)

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.locale import Language
-from bot.views.home import Where
+from bot.views.home import ListPosition
 from memory import Person, redact
 
 _MINE: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
@@ -25,7 +25,7 @@ class Opened:
     name for it.
     """
 
-    where: Where
+    where: ListPosition
     shown: str
     slack_hash: str
 
@@ -59,7 +59,7 @@ async def read_opened(connection: AsyncConnection[DictRow], person: Person) -> O
     if row is None:
         return None
     return Opened(
-        where=Where(kind=row["kind"], page=row["page"], words=row["words"]),
+        where=ListPosition(kind=row["kind"], page=row["page"], words=row["words"]),
         shown=row["shown"],
         slack_hash=row["slack_hash"],
     )

@@ -17,7 +17,7 @@ from bot.memories.changes import ChangeHistory
 from bot.memories.recall_preview import RecallPreviews
 from bot.views.audience_proposals import MOVE_ACTION
 from bot.views.audiences import sentence_view
-from bot.views.blocks import Payload, private
+from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.history import HISTORY_ACTION
 from bot.views.memories import PREVIEW_ACTION
@@ -61,7 +61,7 @@ def register(
 
         async def in_message(person: Person, language: Language) -> Payload | None:
             if problem := await deed(person):
-                return {**private(say(language, problem)), "replace_original": False}
+                return {**ephemeral_payload(say(language, problem)), "replace_original": False}
             return await changes.shown_anew(person, language, where)
 
         await answers.give(body, respond, in_message, replace=True)

@@ -11,9 +11,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
 from bot.listeners.privately import PrivateAnswers
 from bot.memories.controls import MemoryControls
-from bot.views.home import Where, metadata_where, searched_words
+from bot.views.home import ListPosition, position_of, searched_words
 from bot.views.home.data import LANGUAGE_ACTION
-from bot.views.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_ACTION
+from bot.views.home.listing import ALL_ACTION, ALL_KINDS, KIND_ACTION, PAGE_ACTION
 from bot.views.home.memory_state import INCOGNITO_ACTION, PAUSE_ACTION
 from bot.views.home.position import SEARCH_ACTION
 
@@ -24,7 +24,7 @@ def register(app: AsyncApp, *, controls: MemoryControls, answers: PrivateAnswers
     @app.action(SEARCH_ACTION)
     async def search(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        where = metadata_where(body["view"])
+        where = position_of(body["view"])
         await answers.look(
             body, replace(where, page=1, words=searched_words(body["view"], where.words))
         )
@@ -33,19 +33,21 @@ def register(app: AsyncApp, *, controls: MemoryControls, answers: PrivateAnswers
     async def kind(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
         chosen = str(action["selected_option"]["value"])
-        words = searched_words(body["view"], metadata_where(body["view"]).words)
-        await answers.look(body, Where(kind="" if chosen == EVERY_KIND else chosen, words=words))
+        words = searched_words(body["view"], position_of(body["view"]).words)
+        await answers.look(
+            body, ListPosition(kind="" if chosen == ALL_KINDS else chosen, words=words)
+        )
 
-    @app.action(re.compile(f"^{TURN_ACTION}_[0-9]+$"))
+    @app.action(re.compile(f"^{PAGE_ACTION}_[0-9]+$"))
     async def turn(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
-        where = metadata_where(body["view"])
+        where = position_of(body["view"])
         await answers.look(body, replace(where, page=int(action["value"])))
 
     @app.action(ALL_ACTION)
     async def show_all(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        await answers.look(body, Where())
+        await answers.look(body, ListPosition())
 
     @app.action(PAUSE_ACTION)
     async def pause(

@@ -26,8 +26,8 @@ from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.payloads import ADDRESS, cleaned, is_slacks
 from bot.views.audiences import sentence_view
-from bot.views.blocks import private, section
-from bot.views.views import View, home_saying, language_of_view
+from bot.views.blocks import ephemeral_payload, section
+from bot.views.views import View, home_with_banner, language_of_view
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,10 @@ class Malformed:
     async def _of_command(self, sent: Mapping[str, Any]) -> BoltResponse:
         text = sent.get("text")
         language = language_of(None, text if isinstance(text, str) else "")
-        message = {**private(say(language, "request_unreadable")), "replace_original": False}
+        message = {
+            **ephemeral_payload(say(language, "request_unreadable")),
+            "replace_original": False,
+        }
         if not await self._respond(sent, message):
             return _json(message)
         return BoltResponse(status=HTTPStatus.OK)
@@ -97,7 +100,10 @@ class Malformed:
         view = sent.get("view")
         if not isinstance(view, dict):
             language = language_of(None, _text(sent.get("message"), "text"))
-            message = {**private(say(language, "request_unreadable")), "replace_original": False}
+            message = {
+                **ephemeral_payload(say(language, "request_unreadable")),
+                "replace_original": False,
+            }
             await self._respond(sent, message)
         elif sent["type"] == "view_submission":
             return _json({"response_action": "update", "view": _told(view)})
@@ -121,7 +127,7 @@ class Malformed:
             if view.get("type") == "home":
                 said = [section(say(_language(view), "request_unreadable"))]
                 person = _text(sent.get("user"), "id")
-                await self._client.views_publish(user_id=person, view=home_saying(view, said))
+                await self._client.views_publish(user_id=person, view=home_with_banner(view, said))
             elif isinstance(view.get("id"), str):
                 await self._client.views_update(view_id=view["id"], view=_told(view))
         except (*SLACK_FAULTS, *_UNREADABLE) as error:

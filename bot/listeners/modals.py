@@ -14,7 +14,7 @@ from bot.listeners.privately import Content, PrivateAnswers
 from bot.logs import fault
 from bot.memories.modals import Modals
 from bot.slack.client import SLACK_FAULTS, error_code
-from bot.views.audiences import PLACE_FORM
+from bot.views.audiences import AUDIENCE_FORM
 from bot.views.edited import FORGET_FORM
 from bot.views.erasing import ERASE_FORM
 from bot.views.forms import FORM, KIND_ACTION
@@ -67,7 +67,7 @@ def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
             return
         await stored(ack, client, body, partial(modals.saved, view=body["view"]))
 
-    @app.view(PLACE_FORM)
+    @app.view(AUDIENCE_FORM)
     async def place(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
         if errors := modals.editing.read_place(body["view"]).errors:
             await ack(response_action="errors", errors=dict(errors))

@@ -19,8 +19,8 @@ from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 from bot.slack.payloads import UNREADABLE
 from bot.users.profiles import Profiles
 from bot.views.audiences import sentence_view
-from bot.views.blocks import Block, Payload, private
-from bot.views.home import Where, metadata_where
+from bot.views.blocks import Block, Payload, ephemeral_payload
+from bot.views.home import ListPosition, position_of
 from bot.views.modal_triggers import in_home
 from bot.views.views import View
 from memory import OutcomeUnknown, Person, transaction_timeout
@@ -119,13 +119,13 @@ class PrivateAnswers:
                 if error_code(error) != "not_found":
                     log.warning("a modal was not filled: %s", error_code(error) or fault(error))
 
-    async def look(self, body: Mapping[str, Any], where: Where) -> None:
+    async def look(self, body: Mapping[str, Any], where: ListPosition) -> None:
         """Show a person another part of their Home."""
         with self._counted():
             await self._show_home(body, where)
 
     async def _show_home(
-        self, body: Mapping[str, Any], where: Where, said: Sequence[Block] = ()
+        self, body: Mapping[str, Any], where: ListPosition, said: Sequence[Block] = ()
     ) -> None:
         person = person_of(body)
         try:
@@ -134,7 +134,7 @@ class PrivateAnswers:
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             _log_failure("a Home could not be shown", error)
             language = await self._people.language(person)
-            failure = private(say(language, _cause(error)))
+            failure = ephemeral_payload(say(language, _cause(error)))
             try:
                 await self._homes.say_above(person, body["view"], failure)
             except SLACK_FAULTS as fault_of_slack:
@@ -169,13 +169,13 @@ class PrivateAnswers:
                 payload = await work(person, language)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             _log_failure("a command or click was not carried out", error)
-            payload, replace = private(say(language, _cause(error))), False
+            payload, replace = ephemeral_payload(say(language, _cause(error))), False
         stays = bool(payload and payload.pop("stays", False))
         if in_home(body):
             if stays:
                 return
             said = payload["blocks"] if payload else ()
-            await self._show_home(body, metadata_where(body["view"]), said)
+            await self._show_home(body, position_of(body["view"]), said)
             return
         if payload is None:
             return

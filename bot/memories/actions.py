@@ -10,7 +10,7 @@ from functools import partial
 from bot.conversation.callbacks import Withdraw, withdraw_nothing
 from bot.conversation.history import anything_said, put_back, take_away
 from bot.locale import Language, say
-from bot.views.blocks import Payload, private
+from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.forgetting import (
     forget_everything_question,
     forget_question,
@@ -97,7 +97,7 @@ class MemoryActions:
             number = int(words) if is_number(words) else 0
             found = [pair for pair in numbered(memories) if pair[0] == number]
             if not found:
-                return private(
+                return ephemeral_payload(
                     say(language, "forget_no_number", number=words[:20], count=len(memories))
                 )
             return forget_question(language, found, stand_in=self._stand_in)
@@ -149,11 +149,11 @@ class MemoryActions:
                     self._pool, person, Undo.from_token(token), put_back=put_back
                 )
         except UndoExpired:
-            return private(say(language, "undo_expired"))
+            return ephemeral_payload(say(language, "undo_expired"))
         log.info("a person took back forgetting %d memories", len(memories))
         if not memories:
-            return private(say(language, "undone_words"))
-        return private(say(language, "undone", count=len(memories)))
+            return ephemeral_payload(say(language, "undone_words"))
+        return ephemeral_payload(say(language, "undone", count=len(memories)))
 
     async def forget(
         self, person: Person, language: Language, references: list[str] | None
@@ -167,7 +167,7 @@ class MemoryActions:
                 take_away=partial(take_away, person=person, withdraw=self._withdraw),
             )
         if done.undo is None:
-            return forgotten_already(language, stays=done.just_now)
+            return forgotten_already(language, keep_message=done.just_now)
         log.info("a person forgot %d memories", len(done.memories))
         return forgotten_notice(language, done.memories, done.undo.token())
 

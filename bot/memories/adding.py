@@ -20,10 +20,15 @@ from bot.types import ConsentMode, PersonSettings
 from bot.users.access import AccessControl
 from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
-from bot.views.blocks import Payload, private
-from bot.views.memory_state import off_line
-from bot.views.notices import Told, notice_payload
-from bot.views.refusals import Quoted, quoted_by, read_quoted, refusal_payload
+from bot.views.blocks import Payload, ephemeral_payload
+from bot.views.memory_state import memory_off_text
+from bot.views.notices import NoticeContent, notice_payload
+from bot.views.refusals import (
+    QuotedSentence,
+    parse_quoted_sentence,
+    quoted_sentence_of,
+    refusal_payload,
+)
 from bot.views.reply import credentials_named
 from memory import (
     SCHEMAS,
@@ -105,7 +110,7 @@ class MemoryAdder:
     async def added(self, person: Person, language: Language, words: str, channel: str) -> Payload:
         """Remember `words` now, and say what was stored: what is formed of them, else as a fact."""
         if not words:
-            return private(say(language, "add_usage"))
+            return ephemeral_payload(say(language, "add_usage"))
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
         return await self._told(person, language, settings, words, channel)
@@ -120,18 +125,18 @@ class MemoryAdder:
         ts = str(message.get("ts") or "")
         own = message.get("user") == person.user_id and not message.get("bot_id")
         if not (own and ts and channel):
-            return private(say(language, "remember_not_own"))
+            return ephemeral_payload(say(language, "remember_not_own"))
         words = typed(storable(str(message.get("text") or "")))
         if not words:
-            return private(say(language, "remember_no_words"))
+            return ephemeral_payload(say(language, "remember_no_words"))
         thread = f"{person.team_id}.{channel}.{message.get('thread_ts') or ts}"
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
             unlearned = await _unlearned(connection, person, channel, ts, thread)
-        if off := settings.off(self._consent):
-            return private(off_line(language, off, settings))
+        if off := settings.off_reason(self._consent):
+            return ephemeral_payload(memory_off_text(language, off, settings))
         if unlearned:
-            return private(say(language, unlearned))
+            return ephemeral_payload(say(language, unlearned))
         return await self._told(person, language, settings, words, channel, ts)
 
     async def stored_anyway(self, person: Person, language: Language, value: str) -> Payload:
@@ -139,7 +144,7 @@ class MemoryAdder:
 
         Credentials are refused, and so is what the person had forgotten or put off the record.
         """
-        quoted = read_quoted(value)
+        quoted = parse_quoted_sentence(value)
         if quoted is None:
             return _kept(say(language, "command_broke"))
         async with person_transaction(self._pool, person) as connection:
@@ -149,8 +154,8 @@ class MemoryAdder:
             unlearned = ts and await _unlearned(connection, person, channel, ts, thread)
         if self._admission and (refusal := await self._admission.refuses_person(person)):
             return _kept(say(language, refusal))
-        if off := settings.off(self._consent):
-            return _kept(off_line(language, off, settings))
+        if off := settings.off_reason(self._consent):
+            return _kept(memory_off_text(language, off, settings))
         if unlearned:
             return _kept(say(language, unlearned))
         if not self._keeps_facts:
@@ -179,40 +184,40 @@ class MemoryAdder:
         ts: str = "",
     ) -> Payload:
         if self._admission and (refusal := await self._admission.refuses_person(person)):
-            return private(say(language, refusal))
-        if off := settings.off(self._consent):
-            return private(off_line(language, off, settings))
+            return ephemeral_payload(say(language, refusal))
+        if off := settings.off_reason(self._consent):
+            return ephemeral_payload(memory_off_text(language, off, settings))
         if self._shares and (used_up := await self._shares.admit(person)):
-            return private(used_up.refusal(language))
+            return ephemeral_payload(used_up.refusal(language))
         if removed := redact(words).removed:
             what = credentials_named(language, credential_kinds(removed))
-            return private(say(language, "add_refused_secret", what=what))
-        quoted = Quoted(text=words[:_LIMIT], channel=channel, ts=ts)
+            return ephemeral_payload(say(language, "add_refused_secret", what=what))
+        quoted = QuotedSentence(text=words[:_LIMIT], channel=channel, ts=ts)
         try:
             told = await self._stored(person, settings, quoted)
         except InvalidContent:
-            return private(say(language, "add_refused"))
+            return ephemeral_payload(say(language, "add_refused"))
         except MemoryOff:
-            return private(say(language, "off_refused"))
+            return ephemeral_payload(say(language, "off_refused"))
         except EmbeddingsUnavailable:
-            return private(say(language, "command_failed"))
+            return ephemeral_payload(say(language, "command_failed"))
         if told is None:
-            return private(say(language, "add_nothing"))
+            return ephemeral_payload(say(language, "add_nothing"))
         if isinstance(told, RefusedProposal):
             # A command is not a message with a channel and a timestamp.
-            sentence = quoted_by(told) or quoted
-            shown = Quoted(text=sentence.text, channel=channel, ts=ts)
-            return refusal_payload(language, told.reason, shown, stores=self._keeps_facts)
+            sentence = quoted_sentence_of(told) or quoted
+            shown = QuotedSentence(text=sentence.text, channel=channel, ts=ts)
+            return refusal_payload(language, told.reason, shown, can_store=self._keeps_facts)
         return _shown(language, told)
 
     async def _stored(
-        self, person: Person, settings: PersonSettings, quoted: Quoted
-    ) -> Told | RefusedProposal | None:
+        self, person: Person, settings: PersonSettings, quoted: QuotedSentence
+    ) -> NoticeContent | RefusedProposal | None:
         """Store what is formed from the words, or the words; return why a verdict refused them."""
         ts, words = quoted.ts, quoted.text
 
         async def permitted(connection: AsyncConnection[DictRow]) -> None:
-            if (await read_settings(connection, person)).off(self._consent):
+            if (await read_settings(connection, person)).off_reason(self._consent):
                 raise MemoryOff("The person has switched memory off meanwhile.")
 
         async def in_commit(connection: AsyncConnection[DictRow], _: object) -> None:
@@ -256,12 +261,12 @@ class MemoryAdder:
         memories = await list_memories(self._pool, where.person)
         return bool(matching([m for m in memories if where.allows(m.namespace)], words))
 
-    async def _told_of(self, person: Person, changes: Sequence[Change]) -> Told:
+    async def _told_of(self, person: Person, changes: Sequence[Change]) -> NoticeContent:
         entries = await changes_named(self._pool, person, [change.id for change in changes])
         # A click there also shows the newest changes.
-        return Told(where=f"{HISTORY} -", entries=tuple(entries))
+        return NoticeContent(surface=f"{HISTORY} -", entries=tuple(entries))
 
-    async def _as_fact(self, namespace: Namespace, quoted: Quoted, kind: str) -> Change:
+    async def _as_fact(self, namespace: Namespace, quoted: QuotedSentence, kind: str) -> Change:
         place = {"channel": quoted.channel, "ts": quoted.ts} if quoted.ts else {}
         source = {"kind": kind, "evidence": quoted.text, **place}
         content = {"fact": quoted.text}
@@ -280,10 +285,10 @@ async def _unlearned(
     return "remember_off_record" if unkept else None
 
 
-def _shown(language: Language, told: Told) -> Payload:
-    return notice_payload(language, told) if told else private(say(language, "add_known"))
+def _shown(language: Language, told: NoticeContent) -> Payload:
+    return notice_payload(language, told) if told else ephemeral_payload(say(language, "add_known"))
 
 
 def _kept(sentence: str) -> Payload:
     """Return a reply that leaves the clicked message and its button in place."""
-    return {**private(sentence), "replace_original": False}
+    return {**ephemeral_payload(sentence), "replace_original": False}

@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 from bot.locale import Language, say
 from bot.slack.audiences import Audiences
 from bot.views.audience_proposals import move_question
-from bot.views.blocks import Payload, escaped, private
-from bot.views.edited import changed_payload
+from bot.views.blocks import Payload, ephemeral_payload, escaped
+from bot.views.edited import changes_made_payload
 from bot.views.memories import numbered
 from memory import (
     DM,
@@ -51,10 +51,10 @@ class AudienceProposals:
         meant = {memory.reference for memory in matching(memories, words)}
         found = [pair for pair in numbered(memories) if pair[1].reference in meant]
         if not found:
-            return private(say(language, "forget_no_match", words=escaped(words[:80])))
+            return ephemeral_payload(say(language, "forget_no_match", words=escaped(words[:80])))
         elsewhere = [pair for pair in found if pair[1].namespace.audience != audience]
         if not elsewhere:
-            return private(say(language, "place_same"))
+            return ephemeral_payload(say(language, "place_same"))
         return move_question(language, elsewhere, audience)
 
     async def moved(self, person: Person, language: Language, value: str) -> Payload:
@@ -63,11 +63,11 @@ class AudienceProposals:
         try:
             change = await move_memory(self._pool, self._embedder, person, reference, audience)
         except ChangeGone:
-            return private(say(language, "memory_gone"))
+            return ephemeral_payload(say(language, "memory_gone"))
         except ChangedSince:
-            return private(say(language, "place_same"))
+            return ephemeral_payload(say(language, "place_same"))
         except EmbeddingsUnavailable:
-            return private(say(language, "command_failed"))
+            return ephemeral_payload(say(language, "command_failed"))
         log.info("a person let a memory be used elsewhere")
         entries = await changes_named(self._pool, person, [change.id])
-        return changed_payload(language, entries)
+        return changes_made_payload(language, entries)

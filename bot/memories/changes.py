@@ -12,8 +12,8 @@ from bot.locale import Language
 from bot.notices.change_notices import REPLY, ChangeNotices
 from bot.slack.permalinks import Permalinks, last_place
 from bot.views.blocks import Payload
-from bot.views.edited import DONE, changed_payload, changed_view
-from bot.views.history import HISTORY_PAGE, Page, history_payload, history_view, since_of
+from bot.views.edited import DONE, changes_made_payload, changes_made_view
+from bot.views.history import HISTORY_PAGE, HistoryPage, history_payload, history_view, parse_since
 from bot.views.notices import notice_payload
 from bot.views.views import View
 from memory import (
@@ -70,7 +70,7 @@ class ChangeHistory:
             return await self.history_of(person, language, rest)
         told = await self._notices.told(person, where)
         entries = sorted(told.entries, key=lambda entry: entry.at, reverse=True)
-        page = Page(
+        page = HistoryPage(
             entries=tuple(entries), questions=told.questions, links=await self._linked(entries)
         )
         return history_view(language, page, await self._notices.zone(person))
@@ -136,7 +136,7 @@ class ChangeHistory:
             return await self.turned_to(person, language, rest)
         if place == DONE:
             entries = await changes_named(self._pool, person, [UUID(rest)])
-            return changed_payload(language, entries)
+            return changes_made_payload(language, entries)
         told = await self._notices.told(person, where)
         return notice_payload(language, told, await self._notices.zone(person))
 
@@ -146,18 +146,20 @@ class ChangeHistory:
         if place == HISTORY:
             return await self.history_of(person, language, rest)
         if place == DONE:
-            return changed_view(language, await changes_named(self._pool, person, [UUID(rest)]))
+            return changes_made_view(
+                language, await changes_named(self._pool, person, [UUID(rest)])
+            )
         return await self.told_in_full(person, language, where)
 
-    async def _page(self, person: Person, value: str) -> Page:
+    async def _page(self, person: Person, value: str) -> HistoryPage:
         word, _, reference = value.partition(" ")
-        since = since_of(word)
+        since = parse_since(word)
         found = await history(
             self._pool, person, limit=HISTORY_PAGE + 1, before=since, reference=reference or None
         )
         first = since is None and not reference
         shown = found[:HISTORY_PAGE]
-        return Page(
+        return HistoryPage(
             entries=tuple(shown),
             questions=tuple(await open_questions(self._pool, person)) if first else (),
             links=await self._linked(shown),

@@ -11,15 +11,15 @@ from bot.memories.adding import MemoryAdder
 from bot.memories.controls import MemoryControls
 from bot.memories.forget_period import PeriodForgetter
 from bot.slack.text import plain
-from bot.views.blocks import Payload, escaped, note, private, section
+from bot.views.blocks import Payload, ephemeral_payload, escaped, note, section
 from bot.views.subcommands import (
     EVERYTHING,
     PERIODS,
     THREAD,
-    forget_use,
+    closest_subcommand,
     help_groups,
-    memories_use,
-    nearest,
+    parse_forget,
+    parse_memories,
 )
 from memory import Person, folded
 
@@ -76,9 +76,9 @@ class SlashCommands:
         self, person: Person, language: Language, text: str, channel: str
     ) -> Payload:
         """Answer ``/memories``."""
-        found = memories_use(text)
+        found = parse_memories(text)
         if found is None:
-            return private(_unknown(language, text.split()[0]))
+            return ephemeral_payload(_unknown(language, text.split()[0]))
         use, words = found
         # Only a preview needs to know which channel a link leads to.
         words = words if use.name == "preview" else plain(words)
@@ -87,8 +87,8 @@ class SlashCommands:
     async def forget(self, person: Person, language: Language, text: str, channel: str) -> Payload:
         """Answer ``/forget``."""
         if not folded(text):
-            return private(say(language, "forget_usage"))
-        use = forget_use(text)
+            return ephemeral_payload(say(language, "forget_usage"))
+        use = parse_forget(text)
         if use is EVERYTHING:
             return await self._own.everything_proposed(person, language)
         if use is THREAD:
@@ -102,7 +102,7 @@ class SlashCommands:
 
     async def _search(self, person: Person, language: Language, words: str, _: str) -> Payload:
         if not folded(words):
-            return private(say(language, "search_usage"))
+            return ephemeral_payload(say(language, "search_usage"))
         return await self._own.searched(person, language, words)
 
     async def _pause(self, person: Person, language: Language, words: str, _: str) -> Payload:
@@ -119,11 +119,11 @@ class SlashCommands:
         title, words = say(language, "help_title"), say(language, "help_words")
         groups = help_groups(language)
         blocks = [section(title), *map(section, groups), note(words)]
-        return private("\n".join([title, *groups, words]), blocks)
+        return ephemeral_payload("\n".join([title, *groups, words]), blocks)
 
 
 def _unknown(language: Language, word: str) -> str:
-    use = nearest(word)
+    use = closest_subcommand(word)
     if use is None:
         return say(language, "use_unknown", word=escaped(word[:40]))
     return say(language, "use_meant", word=escaped(word[:40]), usage=say(language, use.usage))

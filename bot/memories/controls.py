@@ -16,15 +16,20 @@ from bot.conversation.history import LastTurn, drop_words, has_turn, last_turn, 
 from bot.locale import Language, known_language, say
 from bot.memories.tool_undo import UndoableChanges
 from bot.slack.messages import Message
-from bot.types import DIRECT, ConsentMode, Off, PersonSettings
+from bot.types import DIRECT, ConsentMode, MemoryOffReason, PersonSettings
 from bot.users.access import AccessControl
 from bot.users.incognito import EVERYWHERE, is_direct, is_on, scopes, switch_off, switch_on
 from bot.users.profiles import Profiles
 from bot.users.settings import choose, decide, pause, read_memory_state, read_settings, resume
 from bot.views.audiences import sentence_view
-from bot.views.blocks import Payload, escaped, private
+from bot.views.blocks import Payload, ephemeral_payload, escaped
 from bot.views.edited import payload_view
-from bot.views.memory_state import consent_question, incognito_notice, off_line, paused_notice
+from bot.views.memory_state import (
+    consent_question,
+    incognito_notice,
+    memory_off_text,
+    paused_notice,
+)
 from bot.views.pausing import pause_form, read_pause_form
 from bot.views.settings import (
     read_settings_form,
@@ -32,7 +37,7 @@ from bot.views.settings import (
     settings_form,
     settings_payload,
 )
-from bot.views.subcommands import switch_word
+from bot.views.subcommands import parse_on_off
 from bot.views.time_forms import may_end_pause, pause_end, tomorrow_morning
 from bot.views.undoing import refusal_question, resume_question
 from bot.views.views import View
@@ -83,7 +88,7 @@ class MemoryControls:
         log.info("a person paused memory")
         return settings
 
-    async def resume(self, person: Person) -> Off | None:
+    async def resume(self, person: Person) -> MemoryOffReason | None:
         """End a pause; what was said before it, and not yet remembered, is formed now.
 
         Returns why memory is off all the same, None when it is on.
@@ -91,7 +96,7 @@ class MemoryControls:
         async with person_transaction(self._pool, person) as connection:
             await resume(connection, person)
             settings = await read_settings(connection, person)
-            off = settings.off(self._consent)
+            off = settings.off_reason(self._consent)
             if off is None:
                 await self._form_waiting(connection, person)
         self._people.forget(person)
@@ -102,7 +107,7 @@ class MemoryControls:
         async with person_transaction(self._pool, person) as connection:
             await decide(connection, person, "agreed")
             settings = await read_settings(connection, person)
-            if not settings.off(self._consent):
+            if not settings.off_reason(self._consent):
                 await self._form_waiting(connection, person)
         self._people.forget(person)
         return settings
@@ -172,7 +177,7 @@ class MemoryControls:
         if words:
             until = pause_end(words, datetime.now(UTC), await self.zone(person))
             if until is None:
-                return private(say(language, "pause_forms", words=escaped(words[:80])))
+                return ephemeral_payload(say(language, "pause_forms", words=escaped(words[:80])))
         return paused_notice(language, await self.pause(person, until))
 
     async def pause_form(self, person: Person, language: Language) -> View:
@@ -205,20 +210,22 @@ class MemoryControls:
     async def resumed(self, person: Person, language: Language) -> Payload:
         """End a pause, by command or button, and say whether memory is on now."""
         off = await self.resume(person)
-        line = off_line(language, off, PersonSettings()) if off else say(language, "resumed")
-        return private(line)
+        line = memory_off_text(language, off, PersonSettings()) if off else say(language, "resumed")
+        return ephemeral_payload(line)
 
     async def agreed(self, person: Person, language: Language) -> Payload:
         """Take the person's yes."""
         settings = await self.agree(person)
-        off = settings.off(self._consent)
+        off = settings.off_reason(self._consent)
         text = say(language, "consent_agreed")
-        return private(f"{text} {off_line(language, off, settings)}" if off else text)
+        return ephemeral_payload(
+            f"{text} {memory_off_text(language, off, settings)}" if off else text
+        )
 
     async def refused(self, person: Person, language: Language) -> Payload:
         """Take the person's no."""
         await self.refuse(person)
-        return private(say(language, "consent_refused"))
+        return ephemeral_payload(say(language, "consent_refused"))
 
     async def settings_shown(self, person: Person, language: Language) -> Payload:
         """Show the person's settings."""
@@ -227,7 +234,7 @@ class MemoryControls:
         kept = settings.retention_days
         if self._admission is not None:
             kept = await self._admission.keeps(person, kept)
-        return settings_payload(language, settings, consent=self._consent, kept_days=kept)
+        return settings_payload(language, settings, consent=self._consent, retention_days=kept)
 
     async def why_off(self, person: Person, language: Language) -> str | None:
         """Return the sentence that says why memory is off for a person; None while it is on.
@@ -238,8 +245,8 @@ class MemoryControls:
             return say(language, refusal)
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
-        off = settings.off(self._consent)
-        return off_line(language, off, settings) if off else None
+        off = settings.off_reason(self._consent)
+        return memory_off_text(language, off, settings) if off else None
 
     async def settings_form(self, person: Person, language: Language) -> View:
         """Return the form in which the person changes their settings."""
@@ -258,7 +265,7 @@ class MemoryControls:
             language=chosen.language,
             retention_days=chosen.retention_days,
         )
-        off = settings.off(self._consent)
+        off = settings.off_reason(self._consent)
         disagrees = off in ("refused", "not_agreed")
         if chosen.memory == "off" and not disagrees:
             await self.refuse(person)
@@ -295,9 +302,9 @@ class MemoryControls:
         self, person: Person, language: Language, words: str, channel: str
     ) -> Payload:
         """Answer ``/memories incognito``: Slack does not tell a command which thread it is in."""
-        wanted = switch_word(words)
+        wanted = parse_on_off(words)
         if words and wanted is None:
-            return private(say(language, "incognito_usage"))
+            return ephemeral_payload(say(language, "incognito_usage"))
         if wanted is None:
             async with person_transaction(self._pool, person) as connection:
                 wanted = not await is_on(connection, person, [DIRECT])
@@ -323,8 +330,8 @@ class MemoryControls:
         if not on:
             async with person_transaction(self._pool, person) as connection:
                 settings = await read_settings(connection, person)
-            if reason := settings.off(self._consent):
-                off = off_line(language, reason, settings)
+            if reason := settings.off_reason(self._consent):
+                off = memory_off_text(language, reason, settings)
         return incognito_notice(language, scope, on=on, elsewhere=elsewhere, more=off)
 
     async def incognito_ended(self, person: Person, language: Language, value: str) -> Payload:
@@ -353,7 +360,7 @@ class MemoryControls:
             return await self.settings_shown(person, language)
         return resume_question(language, settings)
 
-    async def off(self, person: Person) -> Off | None:
+    async def off(self, person: Person) -> MemoryOffReason | None:
         """Return why memory is off for the person everywhere; None while it is on."""
         async with person_transaction(self._pool, person) as connection:
-            return (await read_settings(connection, person)).off(self._consent)
+            return (await read_settings(connection, person)).off_reason(self._consent)

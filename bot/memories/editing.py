@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from bot.locale import Language, say
 from bot.memories.actions import MemoryActions
 from bot.slack.audiences import Audiences
-from bot.views.audiences import Chosen, place_form, read_place, sentence_view
-from bot.views.edited import changed_view, forget_form, payload_view
-from bot.views.forms import Submitted, memory_form, read_form, reason
+from bot.views.audiences import ChosenAudience, audience_form, read_audience_form, sentence_view
+from bot.views.edited import changes_made_view, forget_form, payload_view
+from bot.views.forms import SubmittedForm, field_error, memory_form, read_form
 from bot.views.memories import numbered
 from bot.views.views import View, language_of_view, metadata_of
 from memory import (
@@ -80,7 +80,7 @@ class MemoryEditor:
     async def place(self, person: Person, language: Language, reference: str) -> View:
         """Return the question where a memory may be used."""
         memory = await self._memory(person, reference)
-        return place_form(language, memory) if memory else _gone(language)
+        return audience_form(language, memory) if memory else _gone(language)
 
     async def forgetting(self, person: Person, language: Language, reference: str) -> View:
         """Return the question before a memory is forgotten."""
@@ -89,16 +89,16 @@ class MemoryEditor:
 
     # Submitted: first what is wrong with it, for which nothing is looked up
 
-    def read(self, view: Mapping[str, Any]) -> Submitted:
+    def read(self, view: Mapping[str, Any]) -> SubmittedForm:
         """Return what a form was submitted with."""
         schema = self._schemas.get(metadata_of(view).get("kind", ""))
         if schema is None:
-            return Submitted(content={}, errors={})
+            return SubmittedForm(content={}, errors={})
         return read_form(language_of_view(view), schema, view["state"]["values"])
 
-    def read_place(self, view: Mapping[str, Any]) -> Chosen:
+    def read_place(self, view: Mapping[str, Any]) -> ChosenAudience:
         """Return where a memory is to be used."""
-        return read_place(language_of_view(view), view["state"]["values"])
+        return read_audience_form(language_of_view(view), view["state"]["values"])
 
     # Done
 
@@ -134,7 +134,7 @@ class MemoryEditor:
                     schemas=schemas,
                 )
         except InvalidContent as problem:
-            text = reason(language, next(iter(problem.codes.values())))
+            text = field_error(language, next(iter(problem.codes.values())))
             return sentence_view(language, "memory_title", text)
         except ChangeGone:
             return _gone(language)
@@ -175,7 +175,7 @@ class MemoryEditor:
 
     async def _shown(self, person: Person, language: Language, change: Change) -> View:
         entries = await changes_named(self._pool, person, [change.id])
-        return changed_view(language, entries)
+        return changes_made_view(language, entries)
 
     async def _memory(self, person: Person, reference: str) -> Memory | None:
         memories = await list_memories(self._pool, person)

@@ -15,7 +15,7 @@ from bot.memories.person_data import erase_person
 from bot.memories.slack_deletions import direct_message_with
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.users.profiles import Profiles
-from bot.views.erasing import erase_form, erased_view, typed_word, wants_messages
+from bot.views.erasing import erase_form, erased_view, includes_messages, typed_confirmation
 from bot.views.views import View, language_of_view
 from memory import Person, Pool, transaction_timeout
 
@@ -34,7 +34,7 @@ class PersonEraser:
 
     def errors(self, view: Mapping[str, Any]) -> dict[str, str]:
         """Return what is wrong with what was typed, by block; the word of any language counts."""
-        block, typed = typed_word(view)
+        block, typed = typed_confirmation(view)
         words = {_folded(say(language, "erase_word")) for language in LANGUAGES}
         if _folded(typed) in words:
             return {}
@@ -47,7 +47,7 @@ class PersonEraser:
 
     async def erased(self, person: Person, language: Language, *, view: Mapping[str, Any]) -> View:
         """Erase everything of the person, in Slack as far as they chose; return the receipt."""
-        messages = wants_messages(view)
+        messages = includes_messages(view)
         direct = await self._direct(person) if messages else None
         with transaction_timeout(_DATABASE_SECONDS):
             erased = await erase_person(

@@ -12,7 +12,7 @@ from bot.locale import Language, say
 from bot.memories.person_data import export_person
 from bot.memories.slack_deletions import note_file
 from bot.slack.files import FileNotSent, FileScopeMissing, FilesForbidden, SlackFiles
-from bot.views.blocks import Payload, private
+from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.transfer import export_offer
 from memory import Person, Pool, person_transaction, transaction_timeout
 
@@ -51,14 +51,14 @@ class Exporter:
                 person.user_id, name, content.encode(), text, noted=partial(self._note, person)
             )
         except FileScopeMissing:
-            return private(say(language, "export_no_scope"))
+            return ephemeral_payload(say(language, "export_no_scope"))
         except FilesForbidden:
-            return private(say(language, "export_forbidden"))
+            return ephemeral_payload(say(language, "export_forbidden"))
         except FileNotSent as failed:
             key = "export_uncertain" if failed.uncertain else "export_failed"
-            return private(say(language, key))
+            return ephemeral_payload(say(language, key))
         log.info("a person exported what is kept of them")
-        return private(say(language, "exported"))
+        return ephemeral_payload(say(language, "exported"))
 
     async def _note(self, person: Person, file: str) -> None:
         async with person_transaction(self._pool, person) as connection:

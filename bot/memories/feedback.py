@@ -9,8 +9,8 @@ from uuid import UUID
 
 from bot.locale import Language, say
 from bot.slack.text import storable
-from bot.views.blocks import Payload, private
-from bot.views.feedback import Given, feedback_form, feedback_sentence, rated
+from bot.views.blocks import Payload, ephemeral_payload
+from bot.views.feedback import FeedbackDetails, feedback_form, feedback_sentence, parse_rating
 from bot.views.views import View, metadata_of
 from memory import Person, Pool, person_transaction, redact_texts
 
@@ -26,18 +26,18 @@ class Feedback:
     async def clicked(self, person: Person, language: Language, value: str) -> Payload:
         """Store what a click on a button with `value` says; return the thanks for it."""
         stored = await self._rate(person, value)
-        return private(say(language, "feedback_thanks" if stored else "feedback_others"))
+        return ephemeral_payload(say(language, "feedback_thanks" if stored else "feedback_others"))
 
     async def asked_why(self, person: Person, language: Language, value: str) -> View:
         """Store a bad rating at once, and return the form that asks for its reasons."""
         given = await self._rate(person, value)
         if given is None:
             return feedback_sentence(language, "feedback_others")
-        return feedback_form(language, rated(value)[1], given)
+        return feedback_form(language, parse_rating(value)[1], given)
 
     async def explained(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
         """Store the reasons and comment of a submitted form; return the thanks."""
-        from_form = Given.read(view)
+        from_form = FeedbackDetails.read(view)
         [comment] = await redact_texts(storable(from_form.comment))
         async with person_transaction(self.pool, person) as connection:
             done = await connection.execute(
@@ -56,12 +56,12 @@ class Feedback:
             language, "feedback_thanks" if done.rowcount else "feedback_too_late"
         )
 
-    async def _rate(self, person: Person, value: str) -> Given | None:
+    async def _rate(self, person: Person, value: str) -> FeedbackDetails | None:
         """Store a rating; a second one takes the place of the first, reasons of a bad one stay.
 
         None where the turn is not this person's, or not there any more.
         """
-        rating, turn = rated(value)
+        rating, turn = parse_rating(value)
         async with person_transaction(self.pool, person) as connection:
             found = await connection.execute(
                 "INSERT INTO feedback AS f"
@@ -83,7 +83,9 @@ class Feedback:
                 },
             )
             row = await found.fetchone()
-        return Given(reasons=_known(row["reasons"]), comment=row["comment"]) if row else None
+        return (
+            FeedbackDetails(reasons=_known(row["reasons"]), comment=row["comment"]) if row else None
+        )
 
 
 def _known(reasons: Sequence[str]) -> tuple[str, ...]:

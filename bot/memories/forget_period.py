@@ -12,7 +12,7 @@ from bot.conversation.periods import Period, told_in
 from bot.locale import Language, say
 from bot.memories.actions import FORGETTING_SECONDS
 from bot.users.profiles import Profiles
-from bot.views.blocks import Payload, private
+from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.forgetting import forget_period_question, forgotten_already, forgotten_notice
 from bot.views.memories import numbered
 from bot.views.time_forms import past_period
@@ -57,14 +57,14 @@ class PeriodForgetter:
         async with person_transaction(self._pool, person) as connection:
             thread = await latest_thread(connection, person, channel)
         if thread is None:
-            return private(say(language, "forget_thread_unknown"))
+            return ephemeral_payload(say(language, "forget_thread_unknown"))
         return await self.proposed(person, language, Period(thread=thread))
 
     async def proposed(self, person: Person, language: Language, period: Period) -> Payload:
         """Return the question before what was said in a period is forgotten."""
         memories, messages = await self._told(person, period)
         if not memories and not messages:
-            return private(say(language, "forget_period_none"))
+            return ephemeral_payload(say(language, "forget_period_none"))
         everything = numbered(await list_memories(self._pool, person))
         references = {memory.reference for memory in memories}
         found = [pair for pair in everything if pair[1].reference in references]
@@ -82,7 +82,7 @@ class PeriodForgetter:
                 take_away=partial(take_away, person=person, period=period, withdraw=self._withdraw),
             )
         if done.undo is None:
-            return forgotten_already(language, stays=done.just_now)
+            return forgotten_already(language, keep_message=done.just_now)
         log.info("a person forgot a period: %d memories", len(done.memories))
         return forgotten_notice(language, done.memories, done.undo.token())
 

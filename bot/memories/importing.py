@@ -19,17 +19,17 @@ from bot.types import ConsentMode, PersonSettings
 from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
 from bot.views.audiences import sentence_view
-from bot.views.memory_state import off_line
+from bot.views.memory_state import memory_off_text
 from bot.views.transfer import (
-    Entered,
-    any_ticked,
+    ImportInput,
+    any_selected,
     import_form,
     import_page,
     import_preview,
     imported_view,
     not_an_export,
     read_import,
-    ticked,
+    selected_instructions,
 )
 from bot.views.views import View, language_of_view, metadata_of
 from memory import (
@@ -126,7 +126,7 @@ class Importer:
         """Return another page of the changes; the file is read again."""
         file = metadata_of(view).get("file", "")
         try:
-            text = await self._text(Entered(text="", file=file, block=""))
+            text = await self._text(ImportInput(text="", file=file, block=""))
             plan = await self._plan(person, text)
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
             return sentence_view(language, "import_title", say(language, _unread(problem)))
@@ -169,10 +169,10 @@ class Importer:
         self, person: Person, view: Mapping[str, Any], text: str
     ) -> JudgedInstructions:
         """Return which of the ticked instructions may be stored; no connection is held."""
-        if not any_ticked(view):
+        if not any_selected(view):
             return JudgedInstructions(references=frozenset(), refused=0)
         plan = await self._plan(person, text)
-        instructions = [one.memory for one in ticked(plan, view)]
+        instructions = [one.memory for one in selected_instructions(plan, view)]
         async with asyncio.timeout(_VERDICT_SECONDS):
             confirmed = await judge_instructions(self._verifier, instructions)
         if self._shares is not None and confirmed.tokens:
@@ -185,7 +185,7 @@ class Importer:
                 return await plan_import(self._pool, person, text, schemas=self._schemas)
 
     async def _preview(
-        self, person: Person, language: Language, entered: Entered, text: str
+        self, person: Person, language: Language, entered: ImportInput, text: str
     ) -> View:
         if line := await self._refused(person, language):
             return sentence_view(language, "import_title", line)
@@ -210,7 +210,7 @@ class Importer:
                 in_commit=permitted,
             )
 
-    async def _text(self, entered: Entered) -> str:
+    async def _text(self, entered: ImportInput) -> str:
         if not entered.file:
             return storable(entered.text)
         content = await self._files.read(entered.file, most=MAX_BYTES)
@@ -220,7 +220,7 @@ class Importer:
         except UnicodeDecodeError:
             raise NotAnExport("damaged") from None
 
-    async def _again(self, language: Language, entered: Entered, problem: Exception) -> View:
+    async def _again(self, language: Language, entered: ImportInput, problem: Exception) -> View:
         if isinstance(problem, NotAnExport):
             text = not_an_export(language, problem.cause)
         else:
@@ -232,12 +232,12 @@ class Importer:
     async def _refused(self, person: Person, language: Language) -> str:
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
-        off = settings.off(self._consent)
-        return off_line(language, off, settings) if off and self._disagrees(settings) else ""
+        off = settings.off_reason(self._consent)
+        return memory_off_text(language, off, settings) if off and self._disagrees(settings) else ""
 
     def _disagrees(self, settings: PersonSettings) -> bool:
         # A pause is about what is said meanwhile; an import is done by hand.
-        return settings.off(self._consent) not in (None, "paused")
+        return settings.off_reason(self._consent) not in (None, "paused")
 
 
 def _digest(text: str) -> str:

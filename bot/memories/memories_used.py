@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from bot.slack.permalinks import Permalinks
-from bot.views.used import Used
+from bot.views.used import ReplyMemories
 from memory import Memory, Person, Pool, list_memories, person_transaction
 
 
@@ -18,7 +18,7 @@ class UsedMemories:
         self._pool = pool
         self.permalinks = links
 
-    async def of_turn(self, person: Person, turn: str) -> Used | None:
+    async def of_turn(self, person: Person, turn: str) -> ReplyMemories | None:
         """Return what the reply of a turn had in view; None where it was no reply to `person`."""
         async with person_transaction(self._pool, person) as connection:
             found = await connection.execute(
@@ -31,7 +31,7 @@ class UsedMemories:
         keys = {_key(reference): place for place, reference in enumerate(row["recalled"])}
         memories = [m for m in await list_memories(self._pool, person) if m.key in keys]
         memories.sort(key=lambda memory: keys[memory.key])
-        return Used(
+        return ReplyMemories(
             memories=tuple(memories),
             links=await self.links(memories),
             last_used=await self._last_used(person, memories),

@@ -23,7 +23,7 @@ from bot.slack.audiences import Audiences
 from bot.slack.permalinks import Permalinks
 from bot.views.audiences import sentence_view
 from bot.views.edited import payload_view
-from bot.views.menus import chosen
+from bot.views.menus import parse_menu_value
 from bot.views.modal_triggers import (
     ADD_ACTION,
     ERASE_ACTION,
@@ -35,8 +35,8 @@ from bot.views.modal_triggers import (
     SETTINGS_ACTION,
     USED_ACTION,
 )
-from bot.views.subcommands import memories_use
-from bot.views.used import nothing_used_view, used_view
+from bot.views.subcommands import parse_memories
+from bot.views.used import other_person_view, used_memories_view
 from bot.views.views import View, metadata_of
 from memory import SCHEMAS, Embedder, Person, Pool
 
@@ -105,8 +105,8 @@ class Modals:
         if action["action_id"] == USED_ACTION:
             used = await self.used.of_turn(person, str(action["value"]))
             if used is None:
-                return nothing_used_view(language)
-            return used_view(language, used, await self.changes.zone(person))
+                return other_person_view(language)
+            return used_memories_view(language, used, await self.changes.zone(person))
         return await self.changes.told_in_full(person, language, str(action["value"]))
 
     async def listed(self, person: Person, language: Language, page: str = "") -> View:
@@ -124,7 +124,7 @@ class Modals:
         return await self.editing.saved(person, language, view)
 
     async def _commanded(self, text: str, person: Person, language: Language) -> View:
-        use, words = memories_use(text) or (None, "")
+        use, words = parse_memories(text) or (None, "")
         if use is not None and use.name == "settings":
             return await self.controls.settings_form(person, language)
         if use is not None and use.name == "import":
@@ -148,7 +148,7 @@ class Modals:
         return self.editing.blank(language)
 
     async def _menu(self, value: str, person: Person, language: Language) -> View:
-        match chosen(value):
+        match parse_menu_value(value):
             case "edit", reference:
                 return await self.editing.form(person, language, reference)
             case "place", reference:

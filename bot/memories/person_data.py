@@ -181,9 +181,9 @@ async def erase_person(
         left=erased.left,
         files=going[0],
         messages=going[1],
-        places=kept["places"],
-        operator=kept["operator"],
-        listed=kept["listed"],
+        unlearnable_messages=kept["places"],
+        operator_actions=kept["operator"],
+        named_in_policy=kept["listed"],
     )
 
 

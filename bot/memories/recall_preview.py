@@ -6,7 +6,7 @@ import re
 
 from bot.locale import Language, say
 from bot.slack.audiences import Audiences, Kind
-from bot.views.blocks import Payload, private
+from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.memories import numbered, preview_list
 from memory import DM, PUBLIC, Embedder, Person, Pool, list_memories, recall_memories
 
@@ -31,7 +31,7 @@ class RecallPreviews:
         """Answer ``/memories preview``: of the conversation mentioned, else of `channel`."""
         mentioned = _MENTIONED.search(words)
         if words and not mentioned:
-            return private(say(language, "preview_usage"))
+            return ephemeral_payload(say(language, "preview_usage"))
         return await self.of(person, language, mentioned[1] if mentioned else channel)
 
     async def turned_to(self, person: Person, language: Language, value: str) -> Payload:

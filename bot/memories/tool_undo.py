@@ -28,9 +28,9 @@ from bot.types import ConsentMode, PersonSettings
 from bot.users.incognito import add_span, take_back_span
 from bot.users.profiles import Profiles
 from bot.users.settings import add_pause, choose, read_settings, take_back_pause
-from bot.views.blocks import Payload, private
+from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.time_forms import may_end_pause
-from bot.views.undoing import done_notice
+from bot.views.undoing import settings_changed_notice
 from memory import Person, Pool, lock_for_forgetting, person_transaction
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ class UndoableChanges:
         """Return a message that says what was done, with the button that takes it back."""
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
-        return done_notice(
+        return settings_changed_notice(
             language,
             settings,
             paused=done.pause is not None,
@@ -180,12 +180,12 @@ class UndoableChanges:
             turns = [UUID(one) for one in done.withheld]
             ended = await end_withholding(connection, person, turns)
             parts += [number < ended for number in range(len(turns))]
-            if (await read_settings(connection, person)).off(self._consent) is None:
+            if (await read_settings(connection, person)).off_reason(self._consent) is None:
                 await self._form_waiting(connection, person)
         self._people.forget(person)
         log.info("a person took back what a tool had changed")
         left = "control_undone_partly" if any(parts) else "control_undone_already"
-        return private(say(language, "control_undone" if all(parts) else left))
+        return ephemeral_payload(say(language, "control_undone" if all(parts) else left))
 
     async def deleted(self, person: Person, language: Language, value: str) -> Payload:
         """Delete the texts of the turns that a button names, without an Undo."""
@@ -193,7 +193,7 @@ class UndoableChanges:
         async with person_transaction(self._pool, person) as connection:
             await lock_for_forgetting(connection, person)
             await delete_texts(connection, person, turns)
-        return private(say(language, "withheld_deleted"))
+        return ephemeral_payload(say(language, "withheld_deleted"))
 
 
 async def _choose(

@@ -19,7 +19,7 @@ from bot.notices.notice_messages import Later, NoticeMessages
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import API_TEAM
 from bot.users.profiles import Profiles
-from bot.views.notices import Told, notice_payload
+from bot.views.notices import NoticeContent, notice_payload
 from memory import (
     PERSON_SETTING,
     Memory,
@@ -147,7 +147,9 @@ class ChangeNotices:
         if not in_reply and not await self._was_shown(person, notice):
             told = await self.told(person, f"{NOTICE} {notice}")
             if told:
-                payload = notice_payload(settings.reads(turn.text or ""), told, settings.zone)
+                payload = notice_payload(
+                    settings.reply_language(turn.text or ""), told, settings.zone
+                )
                 await self._places.alone(person, turn, payload)
         await execute_statement(
             self._pool,
@@ -190,7 +192,7 @@ class ChangeNotices:
                 (change, UUID(name), person.team_id, person.user_id),
             )
 
-    async def told(self, person: Person, where: str) -> Told:
+    async def told(self, person: Person, where: str) -> NoticeContent:
         """Return what a notice tells, or all those below a reply; `where` names one or the other.
 
         Raises `ValueError` for words that name neither.
@@ -207,8 +209,8 @@ class ChangeNotices:
         changes = [identity for row in notices for identity in row["changes"]]
         asked = {identity for row in notices for identity in row["questions"]}
         questions = await open_questions(self._pool, person) if asked else []
-        return Told(
-            where=where,
+        return NoticeContent(
+            surface=where,
             entries=tuple(await changes_named(self._pool, person, changes)),
             questions=tuple(one for one in questions if one.id in asked),
         )

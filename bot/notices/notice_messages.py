@@ -18,18 +18,18 @@ from bot.slack.rate_limits import UPDATE, RateLimits
 from bot.slack.text import has_unlinked
 from bot.types import MemoryState, PersonSettings
 from bot.views.blocks import Block, Payload
-from bot.views.notices import Told
+from bot.views.notices import NoticeContent
 from bot.views.reply import (
-    Note,
+    ReplyNote,
     fallback,
     footer,
     late_line,
+    max_notice_length_for,
     message_blocks,
-    noted,
-    room_below,
     text_length,
-    told_blocks,
-    without_told,
+    updatable_footer,
+    with_notes,
+    without_updatable_footer,
 )
 from memory import DM, PERSON_SETTING, CredentialKind, Person, Pool, execute_statement, is_redacted
 
@@ -64,7 +64,7 @@ class NotifiedTurn:
     introduces: bool
     question_ts: str
     late: bool
-    note: Note | None
+    note: ReplyNote | None
     left_out: tuple[CredentialKind, ...]
     rates: bool
 
@@ -143,7 +143,7 @@ class NoticeMessages:
         person: Person,
         turn: NotifiedTurn,
         settings: PersonSettings,
-        told: Told,
+        told: NoticeContent,
         *,
         waits: bool = True,
     ) -> bool:
@@ -178,29 +178,35 @@ class NoticeMessages:
         return True
 
     async def _reply(
-        self, turn: NotifiedTurn, settings: PersonSettings, told: Told
+        self, turn: NotifiedTurn, settings: PersonSettings, told: NoticeContent
     ) -> tuple[str, list[Block]]:
         """Return a reply's last message as it is to be, its text and blocks; none if it is gone."""
-        language = settings.reads(turn.text or "")
+        language = settings.reply_language(turn.text or "")
         drew_on = turn.id if turn.drew_on else None
         if turn.text is None:
             message = await self._standing_there(turn)
-            kept = without_told(message.get("blocks") or [])
-            room = room_below(text_length(kept))
-            new = told_blocks(language, drew_on=drew_on, told=told, room=room, zone=settings.zone)
+            kept = without_updatable_footer(message.get("blocks") or [])
+            room = max_notice_length_for(text_length(kept))
+            new = updatable_footer(
+                language,
+                recalled_turn=drew_on,
+                notice=told,
+                max_notice_length=room,
+                zone=settings.zone,
+            )
             return fallback(str(message.get("text") or "")), [*kept, *new] if kept else []
-        text = noted(language, turn.text, turn.note, turn.left_out)
+        text = with_notes(language, turn.text, turn.note, turn.left_out)
         if turn.late:
             text = f"{late_line(language, turn.question_ts, settings.time_zone)}\n\n{text}"
         below = footer(
             language,
             stand_in=self._stand_in,
             memory_state=MemoryState(settings=PersonSettings()) if turn.introduces else None,
-            drew_on=drew_on,
-            rates=turn.id if turn.rates else None,
-            unlinked=has_unlinked(text),
-            told=told,
-            room=room_below(len(text)),
+            recalled_turn=drew_on,
+            rated_turn=turn.id if turn.rates else None,
+            links_removed=has_unlinked(text),
+            notice=told,
+            max_notice_length=max_notice_length_for(len(text)),
             zone=settings.zone,
         )
         return fallback(text), message_blocks(text, below)

@@ -143,7 +143,7 @@ class FormationJobs:
         while True:
             async with person_transaction(self._pool, namespace.person) as connection:
                 settings = await read_settings(connection, namespace.person)
-                off = settings.off(self._consent)
+                off = settings.off_reason(self._consent)
                 ids, words = await unformed(
                     connection, namespace, _TURNS_AT_ONCE, zone=settings.zone
                 )
@@ -158,7 +158,7 @@ class FormationJobs:
             ) -> None:
                 if not await mark_formed(connection, ids, words):  # noqa: B023 - awaited in this round
                     raise _Overtaken
-                if (await read_settings(connection, namespace.person)).off(self._consent):
+                if (await read_settings(connection, namespace.person)).off_reason(self._consent):
                     raise _Overtaken
                 await self._announce(
                     connection,

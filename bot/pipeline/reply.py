@@ -30,7 +30,7 @@ from bot.pipeline.responses.events import (
 from bot.pipeline.responses.reader import ResponseReader
 from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
-from bot.types import WEB_SEARCH, Reply, State, Task
+from bot.types import WEB_SEARCH, Reply, Task, TaskState
 from memory import Person, measured
 
 log = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ class Replier:
         await written.task(identity, WEB_SEARCH, "in_progress", query)
         client = self._requests.client
         found = await search_web(client, query, model=self.model, identifier=identifier)
-        state: State = "error" if found.failed else "complete"
+        state: TaskState = "error" if found.failed else "complete"
         await written.task(identity, WEB_SEARCH, state, query)
         if self._spend is not None and found.tokens:
             await self._spend(person.team_id, found.tokens)

@@ -20,7 +20,7 @@ from bot.slack.client import (
 )
 from bot.slack.messages import Message
 from bot.slack.text import plain, storable
-from bot.types import Off
+from bot.types import MemoryOffReason
 from memory import DM, redact
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ async def read_thread(
     context: Context,
     bot_user_id: str,
     *,
-    off: Off | None = None,
+    off: MemoryOffReason | None = None,
 ) -> Thread:
     """Return the newest fifty messages of the thread before `message`.
 

@@ -28,7 +28,7 @@ from bot.slack.ephemeral import Work
 from bot.slack.messages import Message
 from bot.slack.text import plain, typed
 from bot.types import Task
-from bot.views.reply import Note, noted, reply_text
+from bot.views.reply import ReplyNote, reply_text, with_notes
 from memory import Embedder, Memory, Pool, Recalled, View, credential_kinds, recall_memories, step
 
 
@@ -113,7 +113,7 @@ def create_turn(
         )
         recalled: Sequence[str] = ()
         tools: Toolbox | None = None
-        note: Note | None = None
+        note: ReplyNote | None = None
         made: ReplyMetrics | None = None
         async with open_reply_sink(claimed, view, intent) as sink:
             files = await parts.attachments.read(
@@ -140,7 +140,7 @@ def create_turn(
                     )
                 note = _note(outcome, prompt)
                 left_out = credential_kinds(intent.removed) if intent.memory_state.kept else ()
-                shown = noted(await sink.language(), text, note, left_out)
+                shown = with_notes(await sink.language(), text, note, left_out)
                 drew_on = bool(recalled) and outcome != "failed"
                 await sink.finish(shown, drew_on=drew_on, rates=made is not None)
                 await sink.show(tools.shown if tools else ())
@@ -171,7 +171,7 @@ def _question_before(context: Context, message: Message) -> str | None:
     return final_question(earlier[-1] or "") if earlier else None
 
 
-def _note(outcome: Outcome, prompt: Prompt) -> Note | None:
+def _note(outcome: Outcome, prompt: Prompt) -> ReplyNote | None:
     return "newest_only" if outcome == "answered" and prompt.newest_only else None
 
 

@@ -95,9 +95,11 @@ def _also(erased: PersonErased) -> list[str]:
     lines.append(
         "Messages in Slack stay; the person can have Kioku's own deleted (Erase for Good)."
     )
-    lines.append(f"Stays: {erased.places} place(s) of messages never to be learned from again,")
-    lines.append(f"{erased.operator + 1} line(s) of operator_actions, with this one.")
-    if erased.listed:
+    lines.append(
+        f"Stays: {erased.unlearnable_messages} place(s) of messages never to be learned from again,"
+    )
+    lines.append(f"{erased.operator_actions + 1} line(s) of operator_actions, with this one.")
+    if erased.named_in_policy:
         lines.append("The id is in the workspace's policy: `kioku policy` changes that.")
     return lines
 

@@ -14,7 +14,7 @@ from bot.slack.messages import Message
 from bot.types import Refusal
 from bot.users.policies import Policies
 from bot.users.profiles import Profiles
-from bot.views.blocks import private
+from bot.views.blocks import ephemeral_payload
 from memory import DM, Person
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class AccessControl:
     async def refuses(self, message: Message) -> Refusal | None:
         """Return why a message is not to be answered; None where it is."""
         policy = await self._policies.applies(message.team_id)
-        if refusal := policy.closes(message.channel_id, message.audience):
+        if refusal := policy.refuses_channel(message.channel_id, message.audience):
             return refusal
         return await self.refuses_person(message.person)
 
@@ -48,7 +48,7 @@ class AccessControl:
 
     async def keeps(self, person: Person, chosen: int | None) -> int | None:
         """Return for how many days a person's things are kept, who chose so many; None: no end."""
-        return (await self._policies.applies(person.team_id)).keeps(chosen)
+        return (await self._policies.applies(person.team_id)).retention_days_for(chosen)
 
     async def tell(self, message: Message, refusal: Refusal) -> None:
         """Tell a message's author why there is no answer, outside of any turn: nothing is kept.
@@ -57,7 +57,7 @@ class AccessControl:
         Raises `SlackApiError` where Slack gives no reason.
         """
         language = await self._people.language(message.person, message.text)
-        payload, in_dm = private(say(language, refusal)), message.audience == DM
+        payload, in_dm = ephemeral_payload(say(language, refusal)), message.audience == DM
         try:
             await show_privately(self._client, message, payload, in_dm=in_dm)
         except SlackApiError as error:

@@ -69,7 +69,7 @@ class Profiles:
 
         It is the one they chose, else their Slack's. `settings` are theirs, if just read.
         """
-        return (await self.settings(person, settings=settings)).reads(text)
+        return (await self.settings(person, settings=settings)).reply_language(text)
 
     async def settings(
         self, person: Person, *, settings: PersonSettings | None = None

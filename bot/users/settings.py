@@ -10,7 +10,7 @@ from psycopg.rows import DictRow
 
 from bot.locale import Language
 from bot.slack.messages import Message
-from bot.types import ConsentMode, MemoryState, Off, PersonSettings
+from bot.types import ConsentMode, MemoryOffReason, MemoryState, PersonSettings
 from bot.users.incognito import COVERS_EVENT, scopes
 from memory import Person
 
@@ -74,7 +74,7 @@ def memory_state_of(row: DictRow, mode: ConsentMode) -> MemoryState:
     """Return what memory may do for a message."""
     incognito, said_paused = row.pop("incognito"), bool(row.pop("said_paused"))
     settings = PersonSettings() if row.pop("unknown") else PersonSettings(**row)
-    off: Off | None = "incognito" if incognito else settings.off(mode)
+    off: MemoryOffReason | None = "incognito" if incognito else settings.off_reason(mode)
     return MemoryState(
         settings=settings,
         off=off,

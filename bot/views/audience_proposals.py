@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, Payload, button, note, private, section
-from bot.views.forgetting import CHOICES
+from bot.views.blocks import Block, Payload, button, ephemeral_payload, note, section
+from bot.views.forgetting import MAX_SHOWN
 from bot.views.memories import Numbered
-from bot.views.wording import describe, memory_line, place_name
+from bot.views.wording import audience_name, describe, memory_line
 from memory import DM, PUBLIC
 
 MOVE_ACTION = "move_memory"
@@ -17,9 +17,9 @@ def move_question(language: Language, found: Numbered, audience: str) -> Payload
     """Return which memories would be used in `audience`, each with its button."""
     keys = {DM: "move_dm_button", PUBLIC: "move_public_button"}
     text = say(language, keys.get(audience, "move_here_button"))
-    title = say(language, "move_ask", where=place_name(language, audience))
+    title = say(language, "move_ask", where=audience_name(language, audience))
     blocks: list[Block] = [section(title)]
-    for number, memory in found[:CHOICES]:
+    for number, memory in found[:MAX_SHOWN]:
         what = describe(language, memory.kind, memory.content)
         move = button(
             MOVE_ACTION,
@@ -28,7 +28,7 @@ def move_question(language: Language, found: Numbered, audience: str) -> Payload
             accessibility_label=f"{text}: {what}"[:_LABEL_LIMIT],
         )
         blocks.append({**section(memory_line(language, number, memory)), "accessory": move})
-    if more := len(found[CHOICES:]):
+    if more := len(found[MAX_SHOWN:]):
         blocks.append(note(say(language, "forget_more", count=more)))
-    lines = [memory_line(language, number, memory) for number, memory in found[:CHOICES]]
-    return private("\n".join([title, *lines]), blocks)
+    lines = [memory_line(language, number, memory) for number, memory in found[:MAX_SHOWN]]
+    return ephemeral_payload("\n".join([title, *lines]), blocks)

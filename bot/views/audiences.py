@@ -8,11 +8,11 @@ from typing import Any
 
 from bot.locale import Language, say
 from bot.views.blocks import Block, plain_text, section
-from bot.views.views import View, asking_view, reading_view
-from bot.views.wording import describe_escaped, place_name
+from bot.views.views import View, form_view, information_view
+from bot.views.wording import audience_name, describe_escaped
 from memory import DM, PUBLIC, Memory
 
-PLACE_FORM = "memory_place"
+AUDIENCE_FORM = "memory_place"
 ONE_CHANNEL = "channel"
 _WHERE, _CHANNEL = "place.where", "place.channel"
 _CHOICES: Mapping[str, tuple[str, str]] = {
@@ -23,7 +23,7 @@ _CHOICES: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenAudience:
     """Where the person wants a memory used: an audience, or a conversation to look up.
 
     `errors` are sentences by block; then nothing was chosen.
@@ -34,7 +34,7 @@ class Chosen:
     errors: Mapping[str, str] | None = None
 
 
-def place_form(language: Language, memory: Memory) -> View:
+def audience_form(language: Language, memory: Memory) -> View:
     """Return the question where one memory may be used."""
     audience = memory.namespace.audience
     now = audience if audience in (DM, PUBLIC) else ONE_CHANNEL
@@ -75,32 +75,34 @@ def place_form(language: Language, memory: Memory) -> View:
             "element": picker,
         },
     ]
-    return asking_view(
+    return form_view(
         language,
         "place_title",
         blocks,
-        callback=PLACE_FORM,
+        callback=AUDIENCE_FORM,
         submit="form_save",
         metadata={"memory": memory.reference},
     )
 
 
 def _now(language: Language, audience: str) -> str:
-    return say(language, "place_now", where=place_name(language, audience))
+    return say(language, "place_now", where=audience_name(language, audience))
 
 
-def read_place(language: Language, state: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Chosen:
+def read_audience_form(
+    language: Language, state: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> ChosenAudience:
     """Read ``view.state.values``; looks nothing up."""
     where = (state.get(_WHERE, {}).get("value") or {}).get("selected_option") or {}
     channel = (state.get(_CHANNEL, {}).get("value") or {}).get("selected_conversation")
     match where.get("value"):
         case "dm" | "public" as audience:
-            return Chosen(audience=audience)
+            return ChosenAudience(audience=audience)
         case "channel" if channel:
-            return Chosen(channel=str(channel))
-    return Chosen(errors={_CHANNEL: say(language, "place_channel_missing")})
+            return ChosenAudience(channel=str(channel))
+    return ChosenAudience(errors={_CHANNEL: say(language, "place_channel_missing")})
 
 
 def sentence_view(language: Language, title: str, text: str) -> View:
     """Return one sentence in a modal, where something could not be done or is done."""
-    return reading_view(language, title, [section(text)])
+    return information_view(language, title, [section(text)])

@@ -12,7 +12,7 @@ Payload = dict[str, Any]
 LINE_LIMIT = 240
 
 
-def private(text: str, blocks: list[Block] | None = None) -> Payload:
+def ephemeral_payload(text: str, blocks: list[Block] | None = None) -> Payload:
     """Return a response only the person sees."""
     return {
         "response_type": "ephemeral",

@@ -9,7 +9,7 @@ from typing import Any
 from bot.locale import Language, say
 from bot.views.blocks import Block, button, escaped, section
 from bot.views.dates import day
-from bot.views.wording import describe, place_name
+from bot.views.wording import audience_name, describe
 from memory import Entry, Question, subject
 
 UNDO_CHANGE_ACTION = "undo_change"
@@ -24,7 +24,7 @@ _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def is_news(entry: Entry) -> bool:
+def is_notable(entry: Entry) -> bool:
     """Say whether a change is worth telling: said again is not."""
     return entry.action in _SHOWN
 
@@ -36,7 +36,7 @@ def can_be_undone(entry: Entry) -> bool:
 
 def change_line(language: Language, entry: Entry, zone: tzinfo = UTC) -> str:
     """Return a change as one line of mrkdwn."""
-    before, after = _words(language, entry.before), _words(language, entry.after)
+    before, after = _memory_text(language, entry.before), _memory_text(language, entry.after)
     if entry.undone_at is not None:
         return say(language, "change_undone", line=_line(language, entry, before, after))
     line = _line(language, entry, before, after)
@@ -53,10 +53,10 @@ def _line(language: Language, entry: Entry, before: str, after: str) -> str:
         case "removed":
             # Of what has ended nothing is kept, not even what it was; what only hides a wider
             # memory says nothing of its own.
-            what = before or _about(entry) or say(language, "change_nameless")
+            what = before or _subject_line(entry) or say(language, "change_nameless")
             return say(language, "change_removed", what=what)
         case "moved":
-            where = place_name(language, entry.namespace.audience)
+            where = audience_name(language, entry.namespace.audience)
             return say(language, "change_moved", what=after, where=where)
         case "restored":
             return say(language, "change_restored", what=after or before)
@@ -69,17 +69,17 @@ def _line(language: Language, entry: Entry, before: str, after: str) -> str:
     return say(language, "change_remembered", what=after)
 
 
-def _about(entry: Entry) -> str:
+def _subject_line(entry: Entry) -> str:
     return escaped(subject(entry.kind, (entry.after or {}).get("content") or {}))
 
 
-def _words(language: Language, value: Mapping[str, Any] | None) -> str:
+def _memory_text(language: Language, value: Mapping[str, Any] | None) -> str:
     if value is None:
         return ""
     return escaped(describe(language, str(value.get("kind")), value.get("content") or {}))
 
 
-def undo_button(language: Language, entry: Entry, where: str) -> Block:
+def undo_button(language: Language, entry: Entry, surface: str) -> Block:
     """Return the Undo of a change; `where` says what is to be shown anew afterwards."""
     after = entry.after or entry.before or {}
     what = describe(language, entry.kind, after.get("content") or {})
@@ -87,13 +87,13 @@ def undo_button(language: Language, entry: Entry, where: str) -> Block:
     return button(
         UNDO_CHANGE_ACTION,
         say(language, "undo_button"),
-        f"{entry.id} {where}".strip(),
+        f"{entry.id} {surface}".strip(),
         accessibility_label=label[:_LABEL_LIMIT],
     )
 
 
 def question_blocks(
-    language: Language, question: Question, where: str, zone: tzinfo = UTC
+    language: Language, question: Question, surface: str, zone: tzinfo = UTC
 ) -> list[Block]:
     """Return a question that formation left to the person, with a button for each answer."""
     old = _subject(question.before)
@@ -101,7 +101,7 @@ def question_blocks(
     for answer, key in _ANSWERS[question.kind]:
         values = {"what": _short(old)} if key == "ask_keep_old" else {}
         text = say(language, key, **values)
-        value = f"{question.id} {answer} {where}".strip()
+        value = f"{question.id} {answer} {surface}".strip()
         buttons.append(button(f"{ANSWER_ACTION}_{answer}", text[:_LABEL_LIMIT], value))
     return [
         section(question_line(language, question, zone)),
@@ -111,7 +111,7 @@ def question_blocks(
 
 def question_line(language: Language, question: Question, zone: tzinfo = UTC) -> str:
     """Return a question as one line of mrkdwn."""
-    before, after = _words(language, question.before), _words(language, question.after)
+    before, after = _memory_text(language, question.before), _memory_text(language, question.after)
     match question.kind:
         case "replace":
             said = day(_said_at(question), zone, language)
@@ -120,7 +120,7 @@ def question_line(language: Language, question: Question, zone: tzinfo = UTC) ->
             return say(language, "ask_remove_line", what=before)
         case "store":
             return say(language, "ask_store_line", what=after)
-    where = place_name(language, question.namespace.audience)
+    where = audience_name(language, question.namespace.audience)
     if question.after is None:
         return say(language, "ask_widen_remove_line", was=before, where=where)
     return say(language, "ask_widen_line", was=before, what=after, where=where)
@@ -140,7 +140,7 @@ def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
-def news(entries: Sequence[Entry]) -> list[Entry]:
+def notable_changes(entries: Sequence[Entry]) -> list[Entry]:
     """Return the changes worth telling, in the order they were made: of each memory the last."""
-    ordered = sorted(filter(is_news, entries), key=lambda entry: entry.at)
+    ordered = sorted(filter(is_notable, entries), key=lambda entry: entry.at)
     return list({entry.key: entry for entry in ordered}.values())

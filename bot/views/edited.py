@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, Payload, note, private, section
+from bot.views.blocks import Block, Payload, ephemeral_payload, note, section
 from bot.views.changes import can_be_undone, change_line, undo_button
-from bot.views.views import View, asking_view, reading_view
+from bot.views.views import View, form_view, information_view
 from bot.views.wording import describe_escaped
 from memory import Entry, Memory
 
@@ -16,19 +16,19 @@ FORGET_FORM = "memory_forget"
 DONE = "done"
 
 
-def changed_view(language: Language, entries: Sequence[Entry]) -> View:
+def changes_made_view(language: Language, entries: Sequence[Entry]) -> View:
     """Return what was changed in a modal, each with its Undo."""
-    return reading_view(language, "memory_title", _changed(language, entries))
+    return information_view(language, "memory_title", _change_blocks(language, entries))
 
 
-def changed_payload(language: Language, entries: Sequence[Entry]) -> Payload:
+def changes_made_payload(language: Language, entries: Sequence[Entry]) -> Payload:
     """Return the same for the person alone."""
     lines = [change_line(language, entry) for entry in entries]
     text = "\n".join(lines) or say(language, "memory_gone")
-    return private(text, _changed(language, entries))
+    return ephemeral_payload(text, _change_blocks(language, entries))
 
 
-def _changed(language: Language, entries: Sequence[Entry]) -> list[Block]:
+def _change_blocks(language: Language, entries: Sequence[Entry]) -> list[Block]:
     blocks = []
     for entry in entries:
         block = section(change_line(language, entry))
@@ -44,7 +44,7 @@ def forget_form(language: Language, memory: Memory) -> View:
         section(describe_escaped(language, memory)),
         note(say(language, "forget_confirm_text")),
     ]
-    return asking_view(
+    return form_view(
         language,
         "forget_confirm_title",
         blocks,
@@ -56,4 +56,4 @@ def forget_form(language: Language, memory: Memory) -> View:
 
 def payload_view(language: Language, title: str, payload: Mapping[str, Any]) -> View:
     """Return in a modal what would be a message to the person alone."""
-    return reading_view(language, title, payload["blocks"])
+    return information_view(language, title, payload["blocks"])

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from bot.locale import Language, say
 from bot.views.blocks import Block, button, note, plain_text, section
 from bot.views.modal_triggers import ERASE_ACTION
-from bot.views.views import View, asking_view, reading_view
+from bot.views.views import View, form_view, information_view
 
 if TYPE_CHECKING:
     from bot.types import PersonErased
 
 ERASE_FORM = "erase_person"
-_WORD = "erase.word"
+_CONFIRMATION = "erase.word"
 _MESSAGES = "erase.messages"
 # Of the tables of a receipt, those a person knows by name; the others are counted together.
 _NAMED = {
@@ -37,7 +37,7 @@ def erase_form(language: Language) -> View:
         note(say(language, "erase_stays")),
         {
             "type": "input",
-            "block_id": _WORD,
+            "block_id": _CONFIRMATION,
             "label": plain_text(say(language, "erase_type", word=word)),
             "element": {"type": "plain_text_input", "action_id": "value", "max_length": 20},
         },
@@ -56,51 +56,53 @@ def erase_form(language: Language) -> View:
             },
         },
     ]
-    return asking_view(
+    return form_view(
         language, "erase_title", blocks, callback=ERASE_FORM, submit="erase_submit", metadata={}
     )
 
 
-def typed_word(view: Mapping[str, Any]) -> tuple[str, str]:
+def typed_confirmation(view: Mapping[str, Any]) -> tuple[str, str]:
     """Return the block of the word, for errors, and what was typed there."""
-    held = view["state"]["values"].get(_WORD, {}).get("value") or {}
-    return _WORD, str(held.get("value") or "")
+    held = view["state"]["values"].get(_CONFIRMATION, {}).get("value") or {}
+    return _CONFIRMATION, str(held.get("value") or "")
 
 
-def wants_messages(view: Mapping[str, Any]) -> bool:
+def includes_messages(view: Mapping[str, Any]) -> bool:
     """Say whether the app's messages in direct messages are to be deleted as well."""
     held = view["state"]["values"].get(_MESSAGES, {}).get("value") or {}
     return bool(held.get("selected_options"))
 
 
-def erased_view(language: Language, erased: PersonErased) -> View:
+def erased_view(language: Language, receipt: PersonErased) -> View:
     """Return the receipt: what was deleted, what will be in Slack, and what stays and why."""
-    named = sum(erased.counts.get(table, 0) for table in _NAMED)
-    lines = [say(language, key, count=erased.counts.get(table, 0)) for table, key in _NAMED.items()]
-    lines.append(say(language, "erased_rest", count=erased.total - named))
-    left = sum(erased.left.values())
+    named = sum(receipt.counts.get(table, 0) for table in _NAMED)
+    lines = [
+        say(language, key, count=receipt.counts.get(table, 0)) for table, key in _NAMED.items()
+    ]
+    lines.append(say(language, "erased_rest", count=receipt.total - named))
+    left = sum(receipt.left.values())
     end = say(language, "erased_left", count=left) if left else say(language, "erased_none_left")
     blocks = [section(say(language, "erased")), section(_listed(lines))]
-    if going := _going(language, erased):
+    if going := _slack_deletions(language, receipt):
         blocks += [section(say(language, "erased_going")), section(_listed(going))]
     stays = say(language, "erased_stays")
-    blocks += [section(end), section(stays), section(_listed(_staying(language, erased)))]
-    return reading_view(language, "erase_title", blocks)
+    blocks += [section(end), section(stays), section(_listed(_remaining(language, receipt)))]
+    return information_view(language, "erase_title", blocks)
 
 
-def _going(language: Language, erased: PersonErased) -> list[str]:
-    lines = [say(language, "erased_files", count=erased.files)] if erased.files else []
-    return lines + ([say(language, "erased_messages")] if erased.messages else [])
+def _slack_deletions(language: Language, receipt: PersonErased) -> list[str]:
+    lines = [say(language, "erased_files", count=receipt.files)] if receipt.files else []
+    return lines + ([say(language, "erased_messages")] if receipt.messages else [])
 
 
-def _staying(language: Language, erased: PersonErased) -> list[str]:
-    own = "erased_stays_yours" if erased.messages else "erased_stays_ours"
+def _remaining(language: Language, receipt: PersonErased) -> list[str]:
+    own = "erased_stays_yours" if receipt.messages else "erased_stays_ours"
     lines = [say(language, own), say(language, "erased_stays_ids")]
-    if erased.places:
-        lines.append(say(language, "erased_stays_places", count=erased.places))
-    if erased.operator:
-        lines.append(say(language, "erased_stays_operator", count=erased.operator))
-    if erased.listed:
+    if receipt.unlearnable_messages:
+        lines.append(say(language, "erased_stays_places", count=receipt.unlearnable_messages))
+    if receipt.operator_actions:
+        lines.append(say(language, "erased_stays_operator", count=receipt.operator_actions))
+    if receipt.named_in_policy:
         lines.append(say(language, "erased_stays_policy"))
     return [*lines, say(language, "erased_stays_backups")]
 

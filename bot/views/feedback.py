@@ -10,7 +10,7 @@ from uuid import UUID
 from bot.locale import Language, say
 from bot.views.blocks import Block, note, plain_text, section
 from bot.views.modal_triggers import BAD, FEEDBACK_ACTION, GOOD
-from bot.views.views import View, asking_view, language_of_view, reading_view
+from bot.views.views import View, form_view, information_view, language_of_view
 
 FEEDBACK_FORM = "feedback_form"
 COMMENT_LIMIT = 1_000
@@ -27,7 +27,7 @@ _REASONS, _COMMENT = "reasons", "comment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class FeedbackDetails:
     """Why a reply was found bad: names of `REASONS`, and words."""
 
     reasons: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Given:
         )
 
 
-def rated(value: str) -> tuple[Literal["good", "bad"], str]:
+def parse_rating(value: str) -> tuple[Literal["good", "bad"], str]:
     """Return the rating and the turn that a button's value names.
 
     Raises `ValueError` for one that is no button's of ours.
@@ -80,13 +80,13 @@ def feedback_block(language: Language, turn: UUID) -> Block:
     }
 
 
-def feedback_form(language: Language, turn: str, given: Given) -> View:
+def feedback_form(language: Language, turn: str, details: FeedbackDetails) -> View:
     """Return the question what was wrong with a reply, with what was said before filled in."""
     options = {
         reason: {"text": plain_text(say(language, key)), "value": reason}
         for reason, key in REASONS.items()
     }
-    before = [options[reason] for reason in given.reasons if reason in options]
+    before = [options[reason] for reason in details.reasons if reason in options]
     blocks: list[Block] = [
         {
             "type": "input",
@@ -110,12 +110,12 @@ def feedback_form(language: Language, turn: str, given: Given) -> View:
                 "action_id": "value",
                 "multiline": True,
                 "max_length": COMMENT_LIMIT,
-                **({"initial_value": given.comment} if given.comment else {}),
+                **({"initial_value": details.comment} if details.comment else {}),
             },
         },
         note(say(language, "feedback_who_reads")),
     ]
-    return asking_view(
+    return form_view(
         language,
         "feedback_title",
         blocks,
@@ -127,7 +127,7 @@ def feedback_form(language: Language, turn: str, given: Given) -> View:
 
 def feedback_errors(view: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with a submitted form, by block; the form itself says all there is."""
-    given, language = Given.read(view), language_of_view(view)
+    given, language = FeedbackDetails.read(view), language_of_view(view)
     if len(given.comment) > COMMENT_LIMIT:
         return {_COMMENT: say(language, "feedback_too_long", count=COMMENT_LIMIT)}
     if not (given.reasons or given.comment):
@@ -137,4 +137,4 @@ def feedback_errors(view: Mapping[str, Any]) -> dict[str, str]:
 
 def feedback_sentence(language: Language, key: str) -> View:
     """Return one sentence in place of the form."""
-    return reading_view(language, "feedback_title", [section(say(language, key))])
+    return information_view(language, "feedback_title", [section(say(language, key))])

@@ -8,14 +8,14 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
-FIELDS = 6
+MAX_FIELDS = 6
 TEXT_LIMIT = 2_000
-CHOICES = 100
-_LONG = 100
+MAX_CHOICES = 100
+_MULTILINE_LENGTH = 100
 # Of our own kinds; another says "multiline" in its `json_schema_extra`.
-_LONG_TEXTS = frozenset({"description", "observation", "action", "result", "instruction"})
+_MULTILINE_FIELDS = frozenset({"description", "observation", "action", "result", "instruction"})
 
-Shape: TypeAlias = Literal["text", "long", "lines", "number", "decimal", "choice", "truth"]
+InputType: TypeAlias = Literal["text", "long", "lines", "number", "decimal", "choice", "truth"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +23,13 @@ class Field:
     """One input of a form. `low` and `high` bound a number, `longest` a text."""
 
     name: str
-    shape: Shape
+    input_type: InputType
     required: bool
     title: str
     hint: str = ""
-    low: float | None = None
-    high: float | None = None
-    longest: int = TEXT_LIMIT
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: int = TEXT_LIMIT
     choices: tuple[Any, ...] = ()
 
     @property
@@ -50,7 +50,7 @@ def fields_of(schema: type[BaseModel], content: Mapping[str, Any]) -> list[Field
         for name, rules in (described.get("properties") or {}).items()
         if (field := _field(name, _resolved(rules, described), name in required, content.get(name)))
     ]
-    return sorted(found, key=lambda field: not field.required)[:FIELDS]
+    return sorted(found, key=lambda field: not field.required)[:MAX_FIELDS]
 
 
 def _resolved(rules: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,24 +66,24 @@ def _resolved(rules: Mapping[str, Any], described: Mapping[str, Any]) -> dict[st
 
 
 def _field(name: str, rules: Mapping[str, Any], required: bool, value: Any) -> Field | None:
-    shape = _shape(name, rules, value)
+    shape = _input_type(name, rules, value)
     if shape is None or (isinstance(value, str) and len(value) > TEXT_LIMIT):
         return None
     choices = tuple(rules.get("enum") or ([rules["const"]] if "const" in rules else ()))
     return Field(
         name=name,
-        shape=shape,
+        input_type=shape,
         required=required,
         title=str(rules.get("title") or name.replace("_", " ").title()),
         hint=str(rules.get("description") or ""),
-        low=rules.get("minimum", rules.get("exclusiveMinimum")),
-        high=rules.get("maximum", rules.get("exclusiveMaximum")),
-        longest=min(int(rules.get("maxLength") or TEXT_LIMIT), TEXT_LIMIT),
-        choices=choices[:CHOICES],
+        minimum=rules.get("minimum", rules.get("exclusiveMinimum")),
+        maximum=rules.get("maximum", rules.get("exclusiveMaximum")),
+        max_length=min(int(rules.get("maxLength") or TEXT_LIMIT), TEXT_LIMIT),
+        choices=choices[:MAX_CHOICES],
     )
 
 
-def _shape(name: str, rules: Mapping[str, Any], value: Any) -> Shape | None:
+def _input_type(name: str, rules: Mapping[str, Any], value: Any) -> InputType | None:
     if "enum" in rules or "const" in rules:
         return "choice"
     match rules.get("type"):
@@ -97,7 +97,9 @@ def _shape(name: str, rules: Mapping[str, Any], value: Any) -> Shape | None:
             return "lines"
         case "string":
             there = value if isinstance(value, str) else ""
-            wide = rules.get("multiline") or int(rules.get("maxLength") or 0) > _LONG
-            wide = wide or name in _LONG_TEXTS or len(there) > _LONG or "\n" in there
+            wide = rules.get("multiline") or int(rules.get("maxLength") or 0) > _MULTILINE_LENGTH
+            wide = (
+                wide or name in _MULTILINE_FIELDS or len(there) > _MULTILINE_LENGTH or "\n" in there
+            )
             return "long" if wide else "text"
     return None

@@ -6,13 +6,22 @@ import json
 from collections.abc import Sequence
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, Payload, button, escaped, note, plain_text, private, section
+from bot.views.blocks import (
+    Block,
+    Payload,
+    button,
+    ephemeral_payload,
+    escaped,
+    note,
+    plain_text,
+    section,
+)
 from bot.views.erasing import erase_button
 from bot.views.memories import Numbered
 from bot.views.wording import describe, memory_line
 from memory import Memory
 
-CHOICES = 10
+MAX_SHOWN = 10
 FORGET_ACTION = "forget_memory"
 FORGET_ALL_ACTION = "forget_everything"
 FORGET_PERIOD_ACTION = "forget_period"
@@ -22,7 +31,7 @@ _CONFIRM_LIMIT = 300
 
 def forget_question(language: Language, found: Numbered, *, stand_in: bool = False) -> Payload:
     """Return what would be forgotten, each with its button, and one button for all of it."""
-    shown = found[:CHOICES]
+    shown = found[:MAX_SHOWN]
     title = (
         say(language, "forget_ask")
         if len(found) == 1
@@ -41,14 +50,14 @@ def forget_question(language: Language, found: Numbered, *, stand_in: bool = Fal
         blocks.append({"type": "actions", "elements": [every]})
     if stand_in:
         blocks.append(note(say(language, "stand_in_note")))
-    return private("\n".join([title, *lines]), blocks)
+    return ephemeral_payload("\n".join([title, *lines]), blocks)
 
 
 def forget_period_question(
     language: Language, found: Numbered, messages: int, value: str
 ) -> Payload:
     """Return what of a period would be forgotten: its memories, and how many messages."""
-    shown = found[:CHOICES]
+    shown = found[:MAX_SHOWN]
     title = say(
         language,
         "forget_period_ask",
@@ -67,7 +76,7 @@ def forget_period_question(
         confirm=_confirm(language, title, "forget_period_button"),
     )
     blocks.append({"type": "actions", "elements": [forget]})
-    return private("\n".join([title, *lines]), blocks)
+    return ephemeral_payload("\n".join([title, *lines]), blocks)
 
 
 def forget_everything_question(language: Language, count: int) -> Payload:
@@ -79,7 +88,7 @@ def forget_everything_question(language: Language, count: int) -> Payload:
         {"type": "actions", "elements": [forget, erase_button(language)]},
         note(say(language, "erase_note")),
     ]
-    return private(text, blocks)
+    return ephemeral_payload(text, blocks)
 
 
 def forget_everything_button(language: Language, count: int) -> Block:
@@ -107,7 +116,7 @@ def nothing_to_forget(language: Language) -> Payload:
         note(say(language, "erase_note")),
         {"type": "actions", "elements": [erase_button(language)]},
     ]
-    return private(text, blocks)
+    return ephemeral_payload(text, blocks)
 
 
 def forgotten_notice(language: Language, memories: Sequence[Memory], undo: str) -> Payload:
@@ -125,16 +134,16 @@ def forgotten_notice(language: Language, memories: Sequence[Memory], undo: str) 
         {"type": "actions", "elements": [take_back]},
         note(say(language, "undo_note")),
     ]
-    return private(text, blocks)
+    return ephemeral_payload(text, blocks)
 
 
-def forgotten_already(language: Language, *, stays: bool) -> Payload:
+def forgotten_already(language: Language, *, keep_message: bool) -> Payload:
     """Return that nothing is left to forget.
 
     `stays`: what was clicked shows the Undo of a click before, and is not replaced.
     """
-    payload = private(say(language, "forgotten_already"))
-    return {**payload, "stays": True} if stays else payload
+    payload = ephemeral_payload(say(language, "forgotten_already"))
+    return {**payload, "stays": True} if keep_message else payload
 
 
 def _forget_button(language: Language, memories: Sequence[Memory]) -> Block:

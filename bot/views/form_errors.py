@@ -10,7 +10,7 @@ from bot.views.views import View
 
 # What an element of a form holds, as Slack sends it, and what it begins with when shown again.
 # Source: https://docs.slack.dev/reference/block-kit/block-elements
-_BEGINS_WITH = {
+_INITIAL_VALUES = {
     "value": "initial_value",
     "selected_option": "initial_option",
     "selected_options": "initial_options",
@@ -21,10 +21,10 @@ _BEGINS_WITH = {
     "selected_channel": "initial_channel",
     "selected_user": "initial_user",
 }
-_KEPT = ("type", "callback_id", "title", "submit", "close", "private_metadata", "notify_on_close")
+_COPIED = ("type", "callback_id", "title", "submit", "close", "private_metadata", "notify_on_close")
 
 
-def returned_form(view: Mapping[str, Any], errors: Mapping[str, str]) -> View:
+def form_with_errors(view: Mapping[str, Any], errors: Mapping[str, str]) -> View:
     """Return a submitted `view` with what was entered, and each error before its field."""
     values = (view.get("state") or {}).get("values") or {}
     blocks: list[Block] = []
@@ -32,7 +32,10 @@ def returned_form(view: Mapping[str, Any], errors: Mapping[str, str]) -> View:
         if block.get("block_id") in errors:
             blocks.append(section(f":warning: {errors[block['block_id']]}"))
         blocks.append(_filled(block, values.get(block.get("block_id")) or {}))
-    return {**{name: view[name] for name in _KEPT if view.get(name) is not None}, "blocks": blocks}
+    return {
+        **{name: view[name] for name in _COPIED if view.get(name) is not None},
+        "blocks": blocks,
+    }
 
 
 def _filled(block: Block, entered: Mapping[str, Any]) -> Block:
@@ -41,7 +44,7 @@ def _filled(block: Block, entered: Mapping[str, Any]) -> Block:
         return block
     state = entered.get(str(element.get("action_id"))) or {}
     begun = {name: value for name, value in element.items() if not name.startswith("initial_")}
-    for name, initial in _BEGINS_WITH.items():
+    for name, initial in _INITIAL_VALUES.items():
         if state.get(name):
             begun[initial] = state[name]
     return {**block, "element": begun}

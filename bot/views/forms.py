@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from bot.locale import Language, say
 from bot.views.blocks import Block, plain_text, section
-from bot.views.fields import CHOICES, TEXT_LIMIT, Field, fields_of
-from bot.views.views import View, asking_view
+from bot.views.fields import MAX_CHOICES, TEXT_LIMIT, Field, fields_of
+from bot.views.views import View, form_view
 from bot.views.wording import kind_title
 from memory import SCHEMAS, InvalidContent, validated
 
@@ -34,7 +34,7 @@ _LABELS: Mapping[str, str] = {
     "action": "field_action",
     "result": "field_result",
 }
-_REASONS: Mapping[str, str] = {
+_ERRORS: Mapping[str, str] = {
     "missing": "form_missing",
     "number": "form_number",
     "range": "form_range",
@@ -64,7 +64,7 @@ def memory_form(
     ]
     if len(kinds) > 1:
         blocks.insert(0, _kind_choice(language, schema, kinds))
-    return asking_view(
+    return form_view(
         language,
         "form_edit_title" if reference else "form_add_title",
         blocks,
@@ -93,7 +93,7 @@ def _kind_choice(
             "type": "static_select",
             "action_id": KIND_ACTION,
             "placeholder": plain_text(say(language, "form_kind")),
-            "options": list(options.values())[:CHOICES],
+            "options": list(options.values())[:MAX_CHOICES],
             "initial_option": options[chosen],
         },
     }
@@ -119,21 +119,21 @@ def _input(language: Language, field: Field, value: Any, labels: Mapping[str, st
 
 
 def _hint(language: Language, field: Field) -> str:
-    if field.low is not None and field.high is not None:
-        return say(language, "form_range", low=f"{field.low:g}", high=f"{field.high:g}")
-    if field.shape == "lines":
+    if field.minimum is not None and field.maximum is not None:
+        return say(language, "form_range", low=f"{field.minimum:g}", high=f"{field.maximum:g}")
+    if field.input_type == "lines":
         return say(language, "form_lines")
     return ""
 
 
 def _element(language: Language, field: Field, value: Any) -> Block:
-    match field.shape:
+    match field.input_type:
         case "number" | "decimal":
             return {
                 "type": "number_input",
-                "is_decimal_allowed": field.shape == "decimal",
-                **({"min_value": f"{field.low:g}"} if field.low is not None else {}),
-                **({"max_value": f"{field.high:g}"} if field.high is not None else {}),
+                "is_decimal_allowed": field.input_type == "decimal",
+                **({"min_value": f"{field.minimum:g}"} if field.minimum is not None else {}),
+                **({"max_value": f"{field.maximum:g}"} if field.maximum is not None else {}),
                 **({"initial_value": str(value)} if isinstance(value, int | float) else {}),
             }
         case "choice" | "truth":
@@ -147,21 +147,21 @@ def _element(language: Language, field: Field, value: Any) -> Block:
     text = "\n".join(map(str, value)) if isinstance(value, list | tuple) else value
     return {
         "type": "plain_text_input",
-        "multiline": field.shape != "text",
-        "max_length": field.longest,
+        "multiline": field.input_type != "text",
+        "max_length": field.max_length,
         **({"initial_value": str(text)} if text else {}),
     }
 
 
 def _options(language: Language, field: Field) -> list[tuple[Any, Block]]:
-    if field.shape == "truth":
+    if field.input_type == "truth":
         words = ((True, "form_yes"), (False, "form_no"))
         return [(value, _option(say(language, key), str(value))) for value, key in words]
     return [(value, _option(str(value), str(value))) for value in field.choices]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Submitted:
+class SubmittedForm:
     """What a form was submitted with; `errors` are sentences by block, empty where it is valid."""
 
     content: dict[str, Any]
@@ -172,7 +172,7 @@ def read_form(
     language: Language,
     schema: type[BaseModel],
     state: Mapping[str, Mapping[str, Mapping[str, Any]]],
-) -> Submitted:
+) -> SubmittedForm:
     """Read ``view.state.values``; what is wrong with it the schema says. Looks nothing up.
 
     `content` holds only the fields that were shown: None where one was left empty.
@@ -182,17 +182,17 @@ def read_form(
     for field in fields_of(schema, {}):
         if field.block_id in state:
             shown[field.name] = field
-            content[field.name] = _entered(field, state[field.block_id].get("value") or {})
-    return Submitted(content=content, errors=_errors(language, schema, content, shown))
+            content[field.name] = _value(field, state[field.block_id].get("value") or {})
+    return SubmittedForm(content=content, errors=_errors(language, schema, content, shown))
 
 
-def _entered(field: Field, given: Mapping[str, Any]) -> Any:
-    if field.shape in ("choice", "truth"):
+def _value(field: Field, given: Mapping[str, Any]) -> Any:
+    if field.input_type in ("choice", "truth"):
         chosen = (given.get("selected_option") or {}).get("value")
-        values = (True, False) if field.shape == "truth" else field.choices
+        values = (True, False) if field.input_type == "truth" else field.choices
         return next((value for value in values if str(value)[:150] == chosen), None)
     text = str(given.get("value") or "").strip()
-    if field.shape == "lines":
+    if field.input_type == "lines":
         return [line.strip() for line in text.splitlines() if line.strip()] or None
     return text or None
 
@@ -216,18 +216,18 @@ def _errors(
         return {}
     first = next(iter(shown.values()))
     return {
-        (field := shown.get(name, first)).block_id: reason(language, code, field)
+        (field := shown.get(name, first)).block_id: field_error(language, code, field)
         for name, code in concerned.items()
     }
 
 
-def reason(language: Language, code: str, field: Field | None = None) -> str:
+def field_error(language: Language, code: str, field: Field | None = None) -> str:
     """Return why a field cannot be stored as written; `code` is one of `memory.InvalidContent`."""
-    key = _REASONS.get(code, "form_invalid")
+    key = _ERRORS.get(code, "form_invalid")
     if key == "form_range":
-        if field is None or field.low is None or field.high is None:
+        if field is None or field.minimum is None or field.maximum is None:
             return say(language, "form_invalid")
-        return say(language, "form_range", low=f"{field.low:g}", high=f"{field.high:g}")
+        return say(language, "form_range", low=f"{field.minimum:g}", high=f"{field.maximum:g}")
     if key == "form_too_long":
-        return say(language, "form_too_long", count=field.longest if field else TEXT_LIMIT)
+        return say(language, "form_too_long", count=field.max_length if field else TEXT_LIMIT)
     return say(language, key)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, Payload, button, note, plain_text, private, section
+from bot.views.blocks import Block, Payload, button, ephemeral_payload, note, plain_text, section
 from bot.views.changes import (
     can_be_undone,
     change_line,
@@ -15,7 +15,7 @@ from bot.views.changes import (
     undo_button,
 )
 from bot.views.dates import minute
-from bot.views.views import View, reading_view
+from bot.views.views import View, information_view
 from memory import Entry, Question
 
 HISTORY_PAGE = 8
@@ -37,7 +37,7 @@ _BY: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class HistoryPage:
     """Some changes, newest first; `links` lead to the messages they came from, by entry id.
 
     `since` is the moment before which all of them were made, None on the first page; `older` says
@@ -52,52 +52,54 @@ class Page:
     reference: str = ""
 
     @property
-    def where(self) -> str:
+    def surface(self) -> str:
         """This page in one word, for buttons: what is to be shown anew after a click."""
         return (
             f"history {self.since.isoformat() if self.since else _FIRST} {self.reference}".strip()
         )
 
 
-def since_of(word: str) -> datetime | None:
+def parse_since(word: str) -> datetime | None:
     """Read the moment that a button's value names; None for the first page."""
     return None if word in ("", _FIRST) else datetime.fromisoformat(word)
 
 
-def history_payload(language: Language, page: Page, zone: tzinfo = UTC) -> Payload:
+def history_payload(language: Language, page: HistoryPage, zone: tzinfo = UTC) -> Payload:
     """Return a page of changes for the person alone."""
     title = say(language, "history_title")
     if not page.entries and not page.questions:
-        return private(say(language, "history_none"))
+        return ephemeral_payload(say(language, "history_none"))
     lines = [_line(language, entry, page, zone) for entry in page.entries]
     blocks: list[Block] = [
         {"type": "header", "text": plain_text(title)},
         *_blocks(language, page, zone),
         note(say(language, "history_note")),
-        *_turning(language, page),
+        *_page_buttons(language, page),
     ]
-    return private("\n".join([title, *lines]), blocks)
+    return ephemeral_payload("\n".join([title, *lines]), blocks)
 
 
-def history_view(language: Language, page: Page, zone: tzinfo = UTC) -> View:
+def history_view(language: Language, page: HistoryPage, zone: tzinfo = UTC) -> View:
     """Return the same in a modal."""
     blocks = _blocks(language, page, zone) or [section(say(language, "history_none"))]
-    return reading_view(language, "history_modal_title", [*blocks, *_turning(language, page)])
+    return information_view(
+        language, "history_modal_title", [*blocks, *_page_buttons(language, page)]
+    )
 
 
-def _blocks(language: Language, page: Page, zone: tzinfo) -> list[Block]:
+def _blocks(language: Language, page: HistoryPage, zone: tzinfo) -> list[Block]:
     blocks: list[Block] = []
     for question in page.questions:
-        blocks += question_blocks(language, question, page.where, zone)
+        blocks += question_blocks(language, question, page.surface, zone)
     for entry in page.entries:
         block = section(_line(language, entry, page, zone))
         if can_be_undone(entry):
-            block["accessory"] = undo_button(language, entry, page.where)
+            block["accessory"] = undo_button(language, entry, page.surface)
         blocks.append(block)
     return blocks
 
 
-def _line(language: Language, entry: Entry, page: Page, zone: tzinfo) -> str:
+def _line(language: Language, entry: Entry, page: HistoryPage, zone: tzinfo) -> str:
     return entry_line(language, entry, page.links.get(str(entry.id)), zone)
 
 
@@ -110,7 +112,7 @@ def entry_line(language: Language, entry: Entry, link: str | None, zone: tzinfo 
     return f"{change_line(language, entry, zone)}\n{minute(entry.at, zone, language)} · {by}"
 
 
-def _turning(language: Language, page: Page) -> list[Block]:
+def _page_buttons(language: Language, page: HistoryPage) -> list[Block]:
     """Return the buttons to older changes, and back to the newest."""
     elements = []
     if page.since is not None:
@@ -126,5 +128,5 @@ def changes_view(
     language: Language, entries: Sequence[Entry], links: Mapping[str, str], zone: tzinfo = UTC
 ) -> View:
     """Return the changes of one notice in a modal, each with when and where it was said."""
-    page = Page(entries=tuple(entries), links=links)
+    page = HistoryPage(entries=tuple(entries), links=links)
     return history_view(language, page, zone)

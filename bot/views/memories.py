@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, Payload, button, escaped, note, plain_text, private, section
+from bot.views.blocks import (
+    Block,
+    Payload,
+    button,
+    ephemeral_payload,
+    escaped,
+    note,
+    plain_text,
+    section,
+)
 from bot.views.menus import with_menu
 from bot.views.wording import kind_title, memory_line
 from memory import Memory
@@ -30,7 +39,7 @@ def numbered(memories: Sequence[Memory]) -> list[tuple[int, Memory]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Listed:
+class _ListPage:
     """One page of a list: what stands above it and below it, and its action to turn pages."""
 
     title: str
@@ -44,9 +53,9 @@ def memory_list(
 ) -> Payload:
     """Return a page of all memories, grouped and numbered; pages start at 1."""
     if not found:
-        return private(say(language, "memories_none"))
+        return ephemeral_payload(say(language, "memories_none"))
     notes = (say(language, "memories_hint"), *_stand_in(language, stand_in))
-    listed = _Listed(title=say(language, "memories_title"), notes=notes, action=PAGE_ACTION)
+    listed = _ListPage(title=say(language, "memories_title"), notes=notes, action=PAGE_ACTION)
     return _page(language, found, page, listed)
 
 
@@ -68,8 +77,8 @@ def preview_list(
     title = say(language, key, channel=f"<#{channel}>")
     if not found:
         none = say(language, "preview_none")
-        return private(f"{title}\n{none}", [section(f"*{title}*\n{none}"), note(why)])
-    listed = _Listed(
+        return ephemeral_payload(f"{title}\n{none}", [section(f"*{title}*\n{none}"), note(why)])
+    listed = _ListPage(
         title=title,
         notes=(why, *_stand_in(language, stand_in)),
         action=PREVIEW_ACTION,
@@ -82,7 +91,7 @@ def _stand_in(language: Language, stand_in: bool) -> list[str]:
     return [say(language, "stand_in_note")] if stand_in else []
 
 
-def _page(language: Language, found: Numbered, page: int, listed: _Listed) -> Payload:
+def _page(language: Language, found: Numbered, page: int, layout: _ListPage) -> Payload:
     pages = -(-len(found) // PAGE_SIZE)
     page = min(max(page, 1), pages)
     shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
@@ -90,15 +99,15 @@ def _page(language: Language, found: Numbered, page: int, listed: _Listed) -> Pa
     count = say(language, key, count=len(found), page=page, pages=pages)
     blocks: list[Block] = [
         # A header shows no link to a conversation.
-        section(f"*{listed.title}*")
-        if listed.target
-        else {"type": "header", "text": plain_text(listed.title)},
+        section(f"*{layout.title}*")
+        if layout.target
+        else {"type": "header", "text": plain_text(layout.title)},
         *_groups(language, shown),
-        note(count, *listed.notes),
+        note(count, *layout.notes),
     ]
-    if buttons := _page_buttons(language, page, pages, listed):
+    if buttons := _page_buttons(language, page, pages, layout):
         blocks.append({"type": "actions", "elements": buttons})
-    return private("\n".join([listed.title, *_lines(language, shown), count]), blocks)
+    return ephemeral_payload("\n".join([layout.title, *_lines(language, shown), count]), blocks)
 
 
 def _lines(language: Language, found: Numbered) -> list[str]:
@@ -120,10 +129,10 @@ def _rows(language: Language, found: Numbered) -> list[Block]:
     ]
 
 
-def _page_buttons(language: Language, page: int, pages: int, listed: _Listed) -> list[Block]:
+def _page_buttons(language: Language, page: int, pages: int, layout: _ListPage) -> list[Block]:
     turns = [("memories_previous", page - 1), ("memories_next", page + 1)]
     return [
-        button(f"{listed.action}_{target}", say(language, key), f"{target} {listed.target}".strip())
+        button(f"{layout.action}_{target}", say(language, key), f"{target} {layout.target}".strip())
         for key, target in turns
         if 1 <= target <= pages
     ]
@@ -137,7 +146,7 @@ def search_results(
     `similar` says that none has the words themselves; `found` is then the nearest first.
     """
     if not found:
-        return private(say(language, "forget_no_match", words=escaped(words[:80])))
+        return ephemeral_payload(say(language, "forget_no_match", words=escaped(words[:80])))
     key = "search_similar" if similar else "search_title"
     title = say(language, key, words=escaped(words[:80]))
     shown = found[:PAGE_SIZE]
@@ -147,4 +156,4 @@ def search_results(
         blocks.append(note(say(language, "forget_more", count=len(found) - len(shown))))
     if stand_in:
         blocks.append(note(say(language, "stand_in_note")))
-    return private("\n".join([title, *_lines(language, shown)]), blocks)
+    return ephemeral_payload("\n".join([title, *_lines(language, shown)]), blocks)

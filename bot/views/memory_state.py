@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.locale import Language, say
-from bot.types import DIRECT, Off, PersonSettings
-from bot.views.blocks import Block, Payload, button, private, section
+from bot.types import DIRECT, MemoryOffReason, PersonSettings
+from bot.views.blocks import Block, Payload, button, ephemeral_payload, section
 from bot.views.dates import minute
 
 RESUME_ACTION = "resume_memory"
@@ -13,12 +13,12 @@ AGREE_ACTION = "agree_to_memory"
 REFUSE_ACTION = "refuse_memory"
 
 
-def off_line(language: Language, off: Off, settings: PersonSettings) -> str:
+def memory_off_text(language: Language, off: MemoryOffReason, settings: PersonSettings) -> str:
     """Return one sentence about why memory is off, as mrkdwn."""
     if off == "paused" and settings.paused_until is not None:
         until = minute(settings.paused_until, settings.zone, language)
         return say(language, "off_paused_until", until=until)
-    keys: dict[Off, str] = {
+    keys: dict[MemoryOffReason, str] = {
         "paused": "off_paused",
         "incognito": "off_incognito",
         "not_agreed": "off_not_agreed",
@@ -30,10 +30,10 @@ def off_line(language: Language, off: Off, settings: PersonSettings) -> str:
 
 def paused_notice(language: Language, settings: PersonSettings) -> Payload:
     """Return what a pause means, with the button that ends it."""
-    line = off_line(language, "paused", settings)
+    line = memory_off_text(language, "paused", settings)
     text = f"{line}\n{say(language, 'paused_means')}"
     resume = button(RESUME_ACTION, say(language, "resume_button"), "resume")
-    return private(text, [section(text), {"type": "actions", "elements": [resume]}])
+    return ephemeral_payload(text, [section(text), {"type": "actions", "elements": [resume]}])
 
 
 def incognito_line(language: Language, scope: str) -> str:
@@ -64,15 +64,15 @@ def incognito_notice(
         lines.append(more)
     text = "\n".join(lines)
     if not on:
-        return private(text)
+        return ephemeral_payload(text)
     actions: Block = {"type": "actions", "elements": [incognito_button(language, scope)]}
-    return private(text, [section(text), actions])
+    return ephemeral_payload(text, [section(text), actions])
 
 
 def consent_question(language: Language) -> Payload:
     """Return the question whether the person wants to be remembered, with its two buttons."""
     text = say(language, "consent_ask")
-    return private(text, [section(text), consent_buttons(language)])
+    return ephemeral_payload(text, [section(text), consent_buttons(language)])
 
 
 def consent_buttons(language: Language) -> Block:

@@ -11,9 +11,9 @@ from bot.views.modal_triggers import MENU_ACTION
 
 _VALUE_LIMIT = 150
 
-Deed: TypeAlias = Literal["edit", "forget", "place", "history"]
+MemoryMenuAction: TypeAlias = Literal["edit", "forget", "place", "history"]
 
-_TEXTS: Mapping[Deed, str] = {
+_TEXTS: Mapping[MemoryMenuAction, str] = {
     "edit": "menu_edit",
     "forget": "menu_forget",
     "place": "menu_place",
@@ -33,7 +33,7 @@ def with_menu(language: Language, text: str, reference: str) -> Block:
     return {**section(text), "accessory": menu}
 
 
-def chosen(value: str) -> tuple[Deed, str] | None:
+def parse_menu_value(value: str) -> tuple[MemoryMenuAction, str] | None:
     """Read an option's value: what is to be done, and the memory's reference."""
     deed, _, reference = value.partition(" ")
-    return (cast("Deed", deed), reference) if deed in _TEXTS and reference else None
+    return (cast("MemoryMenuAction", deed), reference) if deed in _TEXTS and reference else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from bot.views.subcommands import use_opens_modal
+from bot.views.subcommands import command_opens_modal
 
 MENU_ACTION = "memory_menu"
 USED_ACTION = "memories_used"
@@ -58,16 +58,16 @@ def opens_modal(body: Mapping[str, Any]) -> Literal["views.open", "views.push"] 
     modal lies on top of the one that was clicked in.
     """
     if body.get("type") == "block_actions":
-        if not any(_opens(action) for action in body.get("actions") or ()):
+        if not any(_action_opens_modal(action) for action in body.get("actions") or ()):
             return None
         return "views.push" if in_modal(body) else "views.open"
     if body.get("type") == "shortcut":
         return "views.open" if body.get("callback_id") == MY_MEMORIES else None
-    opens = use_opens_modal(str(body.get("command") or ""), str(body.get("text") or ""))
+    opens = command_opens_modal(str(body.get("command") or ""), str(body.get("text") or ""))
     return "views.open" if opens else None
 
 
-def _opens(action: Mapping[str, Any]) -> bool:
+def _action_opens_modal(action: Mapping[str, Any]) -> bool:
     if action.get("action_id") == FEEDBACK_ACTION:
         return str(action.get("value")).startswith(BAD)
     return action.get("action_id") in ACTIONS

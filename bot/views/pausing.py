@@ -9,7 +9,7 @@ from typing import Any
 from bot.locale import Language, say
 from bot.views.blocks import note, plain_text
 from bot.views.time_forms import may_end_pause, tomorrow_morning
-from bot.views.views import View, asking_view, language_of_view
+from bot.views.views import View, form_view, language_of_view
 
 PAUSE_FORM = "pause_memory"
 _UNTIL = "pause.until"
@@ -34,7 +34,7 @@ def pause_form(language: Language, zone: tzinfo) -> View:
         },
         note(say(language, "pause_shorter")),
     ]
-    return asking_view(
+    return form_view(
         language,
         "pause_title",
         blocks,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from bot.locale import Language, say
-from bot.views.blocks import Payload, button, escaped, private, section
+from bot.views.blocks import Payload, button, ephemeral_payload, escaped, section
 from memory import Reason, RefusedProposal
 
 STORE_ACTION = "store_anyway"
@@ -43,7 +43,7 @@ _WITHOUT_BUTTON = frozenset[Reason]({"secret", "sensitive", "nothing_to_remove",
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quoted:
+class QuotedSentence:
     """A sentence of the person and its message; `ts` is empty for a command."""
 
     text: str
@@ -61,7 +61,7 @@ class Quoted:
         return value
 
 
-def read_quoted(value: str) -> Quoted | None:
+def parse_quoted_sentence(value: str) -> QuotedSentence | None:
     """Return the sentence in the value of a button; None for any other value."""
     try:
         given = json.loads(value)
@@ -69,19 +69,19 @@ def read_quoted(value: str) -> Quoted | None:
         return None
     if not isinstance(given, dict) or set(given) != {"text", "channel", "ts"}:
         return None
-    return Quoted(**{name: str(part) for name, part in given.items()})
+    return QuotedSentence(**{name: str(part) for name, part in given.items()})
 
 
-def quoted_by(refused: RefusedProposal) -> Quoted | None:
+def quoted_sentence_of(refused: RefusedProposal) -> QuotedSentence | None:
     """Return the sentence that a refused proposal quotes, or None."""
     if refused.evidence is None:
         return None
     words = refused.evidence.words
-    return Quoted(text=refused.evidence.text, channel=words.channel, ts=words.ts)
+    return QuotedSentence(text=refused.evidence.text, channel=words.channel, ts=words.ts)
 
 
 def refusal_payload(
-    language: Language, reason: Reason, quoted: Quoted | None, *, stores: bool
+    language: Language, reason: Reason, quoted: QuotedSentence | None, *, can_store: bool
 ) -> Payload:
     """Return the reason, visible only to the person, with a button that stores the sentence.
 
@@ -89,7 +89,7 @@ def refusal_payload(
     """
     what = escaped(" ".join(quoted.text.split())) if quoted else ""
     text = say(language, _SENTENCES[reason], what=what)
-    if quoted is None or not stores or reason in _WITHOUT_BUTTON:
-        return private(text)
+    if quoted is None or not can_store or reason in _WITHOUT_BUTTON:
+        return ephemeral_payload(text)
     store = button(STORE_ACTION, say(language, "refused_store"), quoted.value)
-    return private(text, [section(text), {"type": "actions", "elements": [store]}])
+    return ephemeral_payload(text, [section(text), {"type": "actions", "elements": [store]}])

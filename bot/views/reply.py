@@ -15,17 +15,17 @@ from bot.types import MemoryState, Reply
 from bot.views.blocks import Block, note
 from bot.views.dates import plain_moment
 from bot.views.feedback import feedback_block
-from bot.views.memory_state import incognito_button, incognito_line, off_line
-from bot.views.notices import ROOM, Told, notice_blocks
-from bot.views.used import used_button
+from bot.views.memory_state import incognito_button, incognito_line, memory_off_text
+from bot.views.notices import NOTICE_LIMIT, NoticeContent, notice_blocks
+from bot.views.used import used_memories_button
 from memory import CredentialKind
 
 # A markdown block takes 12,000 characters a message, all blocks together about 13,200.
 PART_LIMIT = 11_500
-Note: TypeAlias = Literal["newest_only"]
+ReplyNote: TypeAlias = Literal["newest_only"]
 MESSAGE_LIMIT = 13_200
-_FOOTER_ROOM = 600
-_TOLD = "told."
+_FOOTER_LENGTH = 600
+_UPDATABLE = "told."
 _FALLBACK_LIMIT = 3_900
 _CREDENTIALS: dict[CredentialKind, str] = {
     "access_key": "credential_access_key",
@@ -45,15 +45,17 @@ def reply_text(language: Language, reply: Reply) -> str:
     if reply.cut:
         text += "\n\n" + say(language, reply.cut)
     if reply.citations:
-        links = "\n".join(f"- [{_label(c.title)}]({_target(c.url)})" for c in reply.citations)
+        links = "\n".join(
+            f"- [{_link_label(c.title)}]({_link_target(c.url)})" for c in reply.citations
+        )
         text += f"\n\n**{say(language, 'sources')}**\n{links}"
     return text
 
 
-def noted(
+def with_notes(
     language: Language,
     text: str,
-    note: Note | None,
+    note: ReplyNote | None,
     left_out: Sequence[CredentialKind] = (),
 ) -> str:
     """Return an answer with the lines below it.
@@ -90,11 +92,11 @@ def late_line(language: Language, ts: str, time_zone: str | None) -> str:
     return say(language, "late", time=f"{plain_moment(written, zone, language)}{suffix}")
 
 
-def _label(title: str) -> str:
+def _link_label(title: str) -> str:
     return title.replace("\n", " ").replace("[", "(").replace("]", ")").strip() or "link"
 
 
-def _target(url: str) -> str:
+def _link_target(url: str) -> str:
     # A bracket or space would end the link early.
     return url.replace("(", "%28").replace(")", "%29").replace(" ", "%20")
 
@@ -104,11 +106,11 @@ def footer(
     *,
     stand_in: bool,
     memory_state: MemoryState | None = None,
-    drew_on: UUID | None = None,
-    rates: UUID | None = None,
-    unlinked: bool = False,
-    told: Told | None = None,
-    room: int = ROOM,
+    recalled_turn: UUID | None = None,
+    rated_turn: UUID | None = None,
+    links_removed: bool = False,
+    notice: NoticeContent | None = None,
+    max_notice_length: int = NOTICE_LIMIT,
     zone: tzinfo = UTC,
 ) -> list[Block]:
     """Return what stands below every answer.
@@ -122,46 +124,54 @@ def footer(
     if incognito:
         lines.append(incognito_line(language, incognito))
     elif memory_state is not None and memory_state.off:
-        lines.append(off_line(language, memory_state.off, memory_state.settings))
-    elif memory_state is not None and memory_state.introduces:
+        lines.append(memory_off_text(language, memory_state.off, memory_state.settings))
+    elif memory_state is not None and memory_state.needs_introduction:
         lines.append(say(language, "footer_memory"))
-    if unlinked:
+    if links_removed:
         lines.append(say(language, "footer_links"))
     end = [incognito_button(language, incognito)] if incognito else []
     return [
         note(*lines),
         *([{"type": "actions", "elements": end}] if end else []),
-        *([feedback_block(language, rates)] if rates else []),
-        *told_blocks(language, drew_on=drew_on, told=told, room=room, zone=zone),
+        *([feedback_block(language, rated_turn)] if rated_turn else []),
+        *updatable_footer(
+            language,
+            recalled_turn=recalled_turn,
+            notice=notice,
+            max_notice_length=max_notice_length,
+            zone=zone,
+        ),
     ]
 
 
-def told_blocks(
+def updatable_footer(
     language: Language,
     *,
-    drew_on: UUID | None,
-    told: Told | None,
-    room: int,
+    recalled_turn: UUID | None,
+    notice: NoticeContent | None,
+    max_notice_length: int,
     zone: tzinfo = UTC,
 ) -> list[Block]:
     """Return what of the footer can change later, marked so that it can be found again."""
-    buttons = [used_button(language, drew_on)] if drew_on else []
-    if told:
-        blocks = notice_blocks(language, told, zone, room=room, beside=buttons)
+    buttons = [used_memories_button(language, recalled_turn)] if recalled_turn else []
+    if notice:
+        blocks = notice_blocks(
+            language, notice, zone, max_length=max_notice_length, extra_buttons=buttons
+        )
     else:
         blocks = [{"type": "actions", "elements": buttons}] if buttons else []
-    return [{**block, "block_id": _mark(place, block)} for place, block in enumerate(blocks)]
+    return [{**block, "block_id": _block_id(place, block)} for place, block in enumerate(blocks)]
 
 
-def without_told(blocks: Sequence[Block]) -> list[Block]:
+def without_updatable_footer(blocks: Sequence[Block]) -> list[Block]:
     """Return the blocks of a message as it stands in Slack, without `told_blocks`."""
-    return [one for one in blocks if not str(one.get("block_id")).startswith(_TOLD)]
+    return [one for one in blocks if not str(one.get("block_id")).startswith(_UPDATABLE)]
 
 
-def _mark(place: int, block: Block) -> str:
+def _block_id(place: int, block: Block) -> str:
     # Slack wants another id for a block that has changed.
     digest = hashlib.blake2b(json.dumps(block, sort_keys=True).encode(), digest_size=9)
-    return f"{_TOLD}{place}.{digest.hexdigest()}"
+    return f"{_UPDATABLE}{place}.{digest.hexdigest()}"
 
 
 def text_length(blocks: object) -> int:
@@ -176,14 +186,14 @@ def text_length(blocks: object) -> int:
     return sum(map(text_length, blocks)) if isinstance(blocks, list) else 0
 
 
-def room_below(length: int) -> int:
+def max_notice_length_for(length: int) -> int:
     """Return how many characters of notices fit in one message with an answer of `length`."""
-    return max(MESSAGE_LIMIT - length - _FOOTER_ROOM, 0)
+    return max(MESSAGE_LIMIT - length - _FOOTER_LENGTH, 0)
 
 
-def message_blocks(text: str, below: list[Block]) -> list[Block]:
+def message_blocks(text: str, footer_blocks: list[Block]) -> list[Block]:
     """Return one message of a reply as blocks."""
-    return [{"type": "markdown", "text": text}, *below]
+    return [{"type": "markdown", "text": text}, *footer_blocks]
 
 
 def fallback(text: str) -> str:

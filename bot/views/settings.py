@@ -8,10 +8,10 @@ from typing import Any
 
 from bot.locale import LANGUAGE_NAMES, Language, known_language, say
 from bot.types import ConsentMode, PersonSettings
-from bot.views.blocks import Block, Payload, button, note, plain_text, private, section
-from bot.views.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION, off_line
+from bot.views.blocks import Block, Payload, button, ephemeral_payload, note, plain_text, section
+from bot.views.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION, memory_off_text
 from bot.views.modal_triggers import SETTINGS_ACTION
-from bot.views.views import View, asking_view
+from bot.views.views import View, form_view
 
 _RETENTION = (30, 90, 180, 365, 730)
 
@@ -24,32 +24,32 @@ def settings_payload(
     settings: PersonSettings,
     *,
     consent: ConsentMode,
-    kept_days: int | None,
+    retention_days: int | None,
 ) -> Payload:
     """Return the settings as they are, with what switches memory on and off.
 
     `kept_days` is how long memories are kept in fact: the operator may keep them for less.
     """
-    off = settings.off(consent)
+    off = settings.off_reason(consent)
     title = say(language, "settings_title")
     lines = [
-        off_line(language, off, settings) if off else say(language, "settings_on"),
+        memory_off_text(language, off, settings) if off else say(language, "settings_on"),
         say(language, "settings_notices_on" if settings.notices else "settings_notices_off"),
         say(language, "settings_language", name=language_name(language, settings.language)),
-        say(language, "settings_kept", period=kept_for(language, kept_days)),
+        say(language, "settings_kept", period=retention_text(language, retention_days)),
     ]
     text = "\n".join([f"*{title}*", *(f"• {line}" for line in lines)])
     blocks: list[Block] = [
         section(text),
-        {"type": "actions", "elements": _switches(language, off)},
+        {"type": "actions", "elements": _memory_buttons(language, off)},
         note(say(language, "only_you")),
     ]
-    return private(text, blocks)
+    return ephemeral_payload(text, blocks)
 
 
 def settings_form(language: Language, settings: PersonSettings, *, consent: ConsentMode) -> View:
     """Return the form: memory, notices, language, how long to keep."""
-    off = settings.off(consent)
+    off = settings.off_reason(consent)
     memory = [_option("on", say(language, "settings_memory_on"))]
     if off == "paused":
         # A line of a form is plain text: the moment is shown where the settings are listed.
@@ -63,13 +63,13 @@ def settings_form(language: Language, settings: PersonSettings, *, consent: Cons
     is_now = {None: "on", "paused": "stay"}.get(off, "off")
     notices = [_option("on", say(language, "settings_notices_yes"))]
     languages = [
-        _option("slack", _begun(say(language, "settings_as_slack"))),
+        _option("slack", _capitalized(say(language, "settings_as_slack"))),
         *(_option(code, name) for code, name in LANGUAGE_NAMES.items()),
     ]
     days = sorted({*_RETENTION, settings.retention_days or _RETENTION[0]})
     periods = [
-        _option("0", _begun(kept_for(language, None))),
-        *(_option(str(one), _begun(kept_for(language, one))) for one in days),
+        _option("0", _capitalized(retention_text(language, None))),
+        *(_option(str(one), _capitalized(retention_text(language, one))) for one in days),
     ]
     blocks = [
         _input(
@@ -101,7 +101,7 @@ def settings_form(language: Language, settings: PersonSettings, *, consent: Cons
             hint=say(language, "settings_retention_hint"),
         ),
     ]
-    return asking_view(
+    return form_view(
         language,
         "settings_title",
         blocks,
@@ -112,7 +112,7 @@ def settings_form(language: Language, settings: PersonSettings, *, consent: Cons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class SubmittedSettings:
     """What was chosen in the form; `memory` is ``on``, ``off``, ``stay`` or how long to pause."""
 
     memory: str
@@ -121,7 +121,7 @@ class Chosen:
     retention_days: int | None
 
 
-def read_settings_form(view: Mapping[str, Any]) -> Chosen:
+def read_settings_form(view: Mapping[str, Any]) -> SubmittedSettings:
     """Return what a submitted form says; Slack lets nothing but its options through."""
     values = view["state"]["values"]
 
@@ -129,7 +129,7 @@ def read_settings_form(view: Mapping[str, Any]) -> Chosen:
         return str(values[block]["chosen"]["selected_option"]["value"])
 
     language, days = one("language"), int(one("retention"))
-    return Chosen(
+    return SubmittedSettings(
         memory=one("memory"),
         notices=bool(values["notices"]["chosen"].get("selected_options")),
         language=known_language(language),
@@ -137,7 +137,7 @@ def read_settings_form(view: Mapping[str, Any]) -> Chosen:
     )
 
 
-def _begun(words: str) -> str:
+def _capitalized(words: str) -> str:
     """Return words that end a sentence elsewhere as a line of their own."""
     return words[:1].upper() + words[1:]
 
@@ -161,7 +161,7 @@ def _input(block: str, label: str, element: Block, *, hint: str = "") -> Block:
     }
 
 
-def _switches(language: Language, off: str | None) -> list[Block]:
+def _memory_buttons(language: Language, off: str | None) -> list[Block]:
     change = button(SETTINGS_ACTION, say(language, "settings_change"), "settings")
     turn_off = button(REFUSE_ACTION, say(language, "settings_turn_off"), "refuse")
     if off == "paused":
@@ -174,9 +174,9 @@ def _switches(language: Language, off: str | None) -> list[Block]:
 
 def retention_question(language: Language, days: int | None) -> Payload:
     """Return the question before memories are kept for so long only; None: until deleted."""
-    text = say(language, "retention_ask", period=kept_for(language, days))
+    text = say(language, "retention_ask", period=retention_text(language, days))
     agree = button(RETENTION_ACTION, say(language, "retention_button"), str(days or 0))
-    return private(text, [section(text), {"type": "actions", "elements": [agree]}])
+    return ephemeral_payload(text, [section(text), {"type": "actions", "elements": [agree]}])
 
 
 def language_name(language: Language, chosen: Language | None) -> str:
@@ -184,7 +184,7 @@ def language_name(language: Language, chosen: Language | None) -> str:
     return LANGUAGE_NAMES[chosen] if chosen else say(language, "settings_as_slack")
 
 
-def kept_for(language: Language, days: int | None) -> str:
+def retention_text(language: Language, days: int | None) -> str:
     """Return how long memories are kept, in words."""
     if days is None:
         return say(language, "settings_kept_always")

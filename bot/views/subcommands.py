@@ -24,7 +24,7 @@ class Subcommand:
     words: tuple[str, ...]
     usage: str
     about: str
-    opens: Literal["never", "always", "alone", "no_time"] = "never"
+    opens_modal: Literal["never", "always", "alone", "no_time"] = "never"
 
     @property
     def name(self) -> str:
@@ -33,10 +33,10 @@ class Subcommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Typed:
+class TypedCommand:
     """What somebody typed: the use, the words after its name, and the conversation."""
 
-    use: Subcommand
+    subcommand: Subcommand
     words: str
     channel: str = ""
 
@@ -48,9 +48,11 @@ MEMORIES: tuple[Subcommand, ...] = (
         words=("search", "find", "検索", "探す"), usage="usage_search", about="about_search"
     ),
     Subcommand(
-        words=("add", "remember", "追加"), usage="usage_add", about="about_add", opens="alone"
+        words=("add", "remember", "追加"), usage="usage_add", about="about_add", opens_modal="alone"
     ),
-    Subcommand(words=("edit", "編集"), usage="usage_edit", about="about_edit", opens="always"),
+    Subcommand(
+        words=("edit", "編集"), usage="usage_edit", about="about_edit", opens_modal="always"
+    ),
     Subcommand(
         words=("preview", "プレビュー", "確認"), usage="usage_preview", about="about_preview"
     ),
@@ -64,13 +66,13 @@ MEMORIES: tuple[Subcommand, ...] = (
         words=("import", "インポート", "取り込み"),
         usage="usage_import",
         about="about_import",
-        opens="always",
+        opens_modal="always",
     ),
     Subcommand(
         words=("pause", "一時停止", "停止"),
         usage="usage_pause",
         about="about_pause",
-        opens="no_time",
+        opens_modal="no_time",
     ),
     Subcommand(words=("resume", "unpause", "再開"), usage="usage_resume", about="about_resume"),
     Subcommand(
@@ -80,7 +82,7 @@ MEMORIES: tuple[Subcommand, ...] = (
         words=("settings", "設定"),
         usage="usage_settings",
         about="about_settings",
-        opens="always",
+        opens_modal="always",
     ),
     Subcommand(words=("help", "?", "ヘルプ", "使い方"), usage="usage_help", about="about_help"),
 )
@@ -92,7 +94,7 @@ EVERYTHING = Subcommand(
     about="about_forget_everything",
 )
 # Any other period that `bot.views.time_forms.past_period` accepts.
-LENGTH = Subcommand(
+LAST_HOURS = Subcommand(
     words=("last 2 hours", "直近2時間"), usage="usage_forget_hours", about="about_forget_period"
 )
 TODAY = Subcommand(words=("today", "今日"), usage="usage_forget_today", about="about_forget_period")
@@ -107,7 +109,7 @@ THREAD = Subcommand(
     usage="usage_forget_thread",
     about="about_forget_period",
 )
-PERIODS: tuple[Subcommand, ...] = (LENGTH, TODAY, YESTERDAY, LAST_WEEK)
+PERIODS: tuple[Subcommand, ...] = (LAST_HOURS, TODAY, YESTERDAY, LAST_WEEK)
 FORGET: tuple[Subcommand, ...] = (NUMBER, WORDS, EVERYTHING, *PERIODS, THREAD)
 _NAMED = {use.name: use for use in MEMORIES}
 # What help shows: under each heading, the uses that share a line.
@@ -121,7 +123,7 @@ HELP: dict[str, tuple[tuple[Subcommand, ...], ...]] = {
 COMMANDS: dict[str, tuple[Subcommand, ...]] = {"/memories": MEMORIES, "/forget": FORGET}
 
 
-def memories_use(text: str) -> tuple[Subcommand, str] | None:
+def parse_memories(text: str) -> tuple[Subcommand, str] | None:
     """Return which use of ``/memories`` was typed, and the words after its name.
 
     Nothing, or the number of a page, is the list. None: there is no such use.
@@ -141,18 +143,18 @@ def memories_use(text: str) -> tuple[Subcommand, str] | None:
     return None
 
 
-def forget_use(text: str) -> Subcommand:
+def parse_forget(text: str) -> Subcommand:
     """Return which use of ``/forget`` was typed; what is none of the others is words."""
     folded = _folded(text.strip(" .。!！"))
     for use in (EVERYTHING, *PERIODS, THREAD):
         if folded in use.words:
             return use
     if past_period(text, datetime.now(UTC), UTC) is not None:
-        return LENGTH
+        return LAST_HOURS
     return NUMBER if text.isdecimal() else WORDS
 
 
-def switch_word(words: str) -> bool | None:
+def parse_on_off(words: str) -> bool | None:
     """Return whether `words` mean on or off; None if they mean neither."""
     folded = _folded(words)
     if folded in ("on", "オン"):
@@ -160,18 +162,18 @@ def switch_word(words: str) -> bool | None:
     return False if folded in ("off", "オフ") else None
 
 
-def use_opens_modal(command: str, text: str) -> bool:
+def command_opens_modal(command: str, text: str) -> bool:
     """Say whether a command is answered with a modal, by this table alone."""
-    found = memories_use(text) if command == "/memories" else None
+    found = parse_memories(text) if command == "/memories" else None
     if found is None:
         return False
     use, words = found
-    if use.opens == "no_time":
+    if use.opens_modal == "no_time":
         return bool(words) and pause_end(words, datetime.now(UTC), UTC) is None
-    return use.opens == "always" or (use.opens == "alone" and not words)
+    return use.opens_modal == "always" or (use.opens_modal == "alone" and not words)
 
 
-def nearest(word: str) -> Subcommand | None:
+def closest_subcommand(word: str) -> Subcommand | None:
     """Return the use of ``/memories`` whose name is most like `word`, if any is."""
     names = {name: use for use in MEMORIES for name in use.words}
     begun = [name for name in names if len(word) > 1 and name.startswith(_folded(word))]

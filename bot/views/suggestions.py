@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from bot.locale import Language, say
 from memory import Memory, subject
 
-MOST = 4
+MAX_PROMPTS = 4
 _NAME_CHARACTERS = 40
 _LIKED = 50
 _FOOD, _TECH = "UserFoodPreference", "UserTechInterest"
@@ -23,20 +23,20 @@ def suggested_prompts(
     None says anything about the person that they have not said: clicked, it is their own message.
     While memory is `off` none speaks of it.
     """
-    keys = [] if off else _fitting(memories)
+    keys = [] if off else _personal_prompts(memories)
     chosen = [_suggestion(language, key, **names) for key, names in keys]
     chosen += [_suggestion(language, key) for key in ("ask_me", "topics", "draft")]
     if not off:
-        chosen = [*chosen[: MOST - 1], _suggestion(language, "remembered")]
-    return chosen[:MOST]
+        chosen = [*chosen[: MAX_PROMPTS - 1], _suggestion(language, "remembered")]
+    return chosen[:MAX_PROMPTS]
 
 
 def names_memories(memories: Sequence[Memory]) -> bool:
     """Say whether prompts for a person with these memories name any of them."""
-    return any(names for _, names in _fitting(memories))
+    return any(names for _, names in _personal_prompts(memories))
 
 
-def _fitting(memories: Sequence[Memory]) -> list[tuple[str, dict[str, str]]]:
+def _personal_prompts(memories: Sequence[Memory]) -> list[tuple[str, dict[str, str]]]:
     foods, topics = _liked(memories, _FOOD), _liked(memories, _TECH)
     fitting: list[tuple[str, dict[str, str]]] = []
     if foods:
@@ -55,12 +55,12 @@ def _liked(memories: Iterable[Memory], kind: str) -> list[str]:
     names = [
         " ".join(subject(memory.kind, memory.content).split())
         for memory in memories
-        if memory.kind == kind and _cared_for(memory)
+        if memory.kind == kind and _is_liked(memory)
     ]
     return list(dict.fromkeys(name for name in names if 0 < len(name) <= _NAME_CHARACTERS))
 
 
-def _cared_for(memory: Memory) -> bool:
+def _is_liked(memory: Memory) -> bool:
     cared = memory.content.get("interest_level", memory.content.get("preference"))
     return not isinstance(cared, int) or cared >= _LIKED
 

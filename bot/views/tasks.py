@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from bot.locale import Language, say
-from bot.types import COMMENTARY, WEB_SEARCH, State, Task
+from bot.types import COMMENTARY, WEB_SEARCH, Task, TaskState
 
 Chunk: TypeAlias = dict[str, Any]
 
@@ -39,6 +39,6 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _DETAIL_LIMIT else f"{text[: _DETAIL_LIMIT - 1].rstrip()}…"
 
 
-def ended(chunk: Chunk, state: State) -> Chunk:
+def finished_chunk(chunk: Chunk, state: TaskState) -> Chunk:
     """Return a task's chunk as it is shown when the answer is over."""
     return {**chunk, "status": state}

@@ -10,8 +10,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, Payload, button, escaped, note, plain_text, private, section
-from bot.views.views import View, asking_view, metadata_of, reading_view
+from bot.views.blocks import (
+    Block,
+    Payload,
+    button,
+    ephemeral_payload,
+    escaped,
+    note,
+    plain_text,
+    section,
+)
+from bot.views.views import View, form_view, information_view, metadata_of
 from bot.views.wording import describe, kind_title
 from memory import Change, ImportPlan, PlannedMemory, subject
 
@@ -31,7 +40,7 @@ _TICK = "import.tick."
 ALL_ACTION = "import_see_all"
 PAGE_ACTION = "import_page"
 _TEXT, _FILE = "import.text", "import.file"
-_FATES: tuple[tuple[Literal["added", "updated", "unchanged"], str], ...] = (
+_OUTCOMES: tuple[tuple[Literal["added", "updated", "unchanged"], str], ...] = (
     ("added", "import_added"),
     ("updated", "import_updated"),
     ("unchanged", "import_unchanged"),
@@ -57,7 +66,7 @@ _CAUSES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entered:
+class ImportInput:
     """What a person gave to import: a text, or the address of a file. `block` is for errors."""
 
     text: str
@@ -69,7 +78,7 @@ def export_offer(language: Language) -> Payload:
     """Return the offer of everything as a file, with its button."""
     text = say(language, "export_ask")
     send = button(EXPORT_ACTION, say(language, "export_button"), "export")
-    return private(text, [section(text), {"type": "actions", "elements": [send]}])
+    return ephemeral_payload(text, [section(text), {"type": "actions", "elements": [send]}])
 
 
 def import_form(language: Language, *, with_file: bool, text: str = "", problem: str = "") -> View:
@@ -93,7 +102,7 @@ def import_form(language: Language, *, with_file: bool, text: str = "", problem:
         )
     else:
         blocks.append(note(say(language, "import_no_scope")))
-    return asking_view(
+    return form_view(
         language,
         "import_title",
         blocks,
@@ -103,16 +112,18 @@ def import_form(language: Language, *, with_file: bool, text: str = "", problem:
     )
 
 
-def read_import(view: Mapping[str, Any]) -> Entered:
+def read_import(view: Mapping[str, Any]) -> ImportInput:
     """Read a submitted form or preview; looks nothing up."""
     state = view["state"]["values"]
     text = str((state.get(_TEXT, {}).get("value") or {}).get("value") or "").strip()
     files = (state.get(_FILE, {}).get("value") or {}).get("files") or []
     file = str(files[0].get("url_private_download") or files[0].get("url_private")) if files else ""
-    return Entered(text=text, file=file or metadata_of(view).get("file", ""), block=_TEXT)
+    return ImportInput(text=text, file=file or metadata_of(view).get("file", ""), block=_TEXT)
 
 
-def import_preview(language: Language, plan: ImportPlan, entered: Entered, digest: str) -> View:
+def import_preview(
+    language: Language, plan: ImportPlan, submitted: ImportInput, digest: str
+) -> View:
     """Return what an import would do; without a submit if that is nothing.
 
     Each instruction is shown in full with a box to tick. Of a pasted text every other change is
@@ -122,11 +133,11 @@ def import_preview(language: Language, plan: ImportPlan, entered: Entered, diges
     instructions = shown_instructions(plan)
     if instructions:
         blocks.append(section(say(language, "import_instructions")))
-        blocks += [_tick_box(language, one) for one in instructions]
+        blocks += [_instruction_checkbox(language, one) for one in instructions]
     if left := len(plan.instructions) - len(instructions):
         blocks.append(note(say(language, "import_instructions_more", count=left)))
     changes = plan.changes
-    shown = changes[:_SHOWN] if entered.file else changes
+    shown = changes[:_SHOWN] if submitted.file else changes
     blocks += _sections(language, shown)
     if left := len(changes) - len(shown):
         see_all = button(ALL_ACTION, say(language, "import_see_all", count=len(changes)), "1")
@@ -134,17 +145,17 @@ def import_preview(language: Language, plan: ImportPlan, entered: Entered, diges
         blocks.append({"type": "actions", "elements": [see_all]})
     if not changes and not instructions:
         blocks.append(note(say(language, "import_nothing")))
-        return reading_view(language, "import_title", blocks)
+        return information_view(language, "import_title", blocks)
     blocks.append(note(say(language, "import_not_yet")))
-    if not entered.file:
-        blocks.append(_text_input(language, entered.text, required=True))
-    return asking_view(
+    if not submitted.file:
+        blocks.append(_text_input(language, submitted.text, required=True))
+    return form_view(
         language,
         "import_title",
         blocks,
         callback=IMPORT_PREVIEW,
         submit="import_button",
-        metadata={"digest": digest, "file": entered.file},
+        metadata={"digest": digest, "file": submitted.file},
     )
 
 
@@ -162,7 +173,7 @@ def import_page(language: Language, plan: ImportPlan, page: int, file: str) -> V
     ]
     if turns:
         blocks.append({"type": "actions", "elements": turns})
-    return reading_view(
+    return information_view(
         language, "import_title", blocks, metadata={"file": file, "language": language}
     )
 
@@ -179,7 +190,7 @@ def shown_instructions(plan: ImportPlan) -> list[PlannedMemory]:
     return shown
 
 
-def ticked(plan: ImportPlan, view: Mapping[str, Any]) -> list[PlannedMemory]:
+def selected_instructions(plan: ImportPlan, view: Mapping[str, Any]) -> list[PlannedMemory]:
     """Return the instructions whose box is ticked in a submitted preview."""
     state = view["state"]["values"]
     boxes = {
@@ -187,10 +198,10 @@ def ticked(plan: ImportPlan, view: Mapping[str, Any]) -> list[PlannedMemory]:
         for block, values in state.items()
         if block.startswith(_TICK) and (values.get("value") or {}).get("selected_options")
     }
-    return [one for one in shown_instructions(plan) if _tick(one) in boxes]
+    return [one for one in shown_instructions(plan) if _instruction_id(one) in boxes]
 
 
-def any_ticked(view: Mapping[str, Any]) -> bool:
+def any_selected(view: Mapping[str, Any]) -> bool:
     """Say whether any box of a submitted preview is ticked."""
     return any(
         block.startswith(_TICK) and (values.get("value") or {}).get("selected_options")
@@ -201,7 +212,7 @@ def any_ticked(view: Mapping[str, Any]) -> bool:
 def _summary(language: Language, plan: ImportPlan) -> list[Block]:
     """Return how many there are of each fate and kind, and how many were left out, and why."""
     counts = [
-        say(language, key, count=len(found)) for fate, key in _FATES if (found := plan.of(fate))
+        say(language, key, count=len(found)) for fate, key in _OUTCOMES if (found := plan.of(fate))
     ]
     kinds = Counter(str(one.memory.value["kind"]) for one in plan.changes)
     if kinds:
@@ -215,7 +226,7 @@ def _summary(language: Language, plan: ImportPlan) -> list[Block]:
     return [section("\n".join(lines))] if lines else []
 
 
-def _tick(one: PlannedMemory) -> str:
+def _instruction_id(one: PlannedMemory) -> str:
     """Return what identifies an instruction with its text, short enough for a block's id."""
     named = f"{one.memory.reference}\n{_instruction(one)}"
     return hashlib.sha256(named.encode()).hexdigest()[:32]
@@ -225,7 +236,7 @@ def _instruction(one: PlannedMemory) -> str:
     return subject(str(one.memory.value["kind"]), one.memory.value["content"])
 
 
-def _tick_box(language: Language, one: PlannedMemory) -> Block:
+def _instruction_checkbox(language: Language, one: PlannedMemory) -> Block:
     option = {"text": plain_text(say(language, "import_tick")), "value": "yes"}
     was = subject(one.now.kind, one.now.content) if one.now else ""
     if len(was) > _WAS_LIMIT:
@@ -233,7 +244,7 @@ def _tick_box(language: Language, one: PlannedMemory) -> Block:
     more = {"hint": plain_text(say(language, "import_tick_was", was=was))} if was else {}
     return {
         "type": "input",
-        "block_id": f"{_TICK}{_tick(one)}",
+        "block_id": f"{_TICK}{_instruction_id(one)}",
         "optional": True,
         "label": plain_text(_instruction(one)),
         "element": {"type": "checkboxes", "action_id": "value", "options": [option]},
@@ -259,7 +270,7 @@ def imported_view(language: Language, changes: Sequence[Change], refused: int = 
     blocks = [section(text), note(say(language, "imported_undo"))]
     if refused:
         blocks.insert(1, section(say(language, "imported_refused", count=refused)))
-    return reading_view(language, "import_title", blocks)
+    return information_view(language, "import_title", blocks)
 
 
 def not_an_export(language: Language, cause: str) -> str:

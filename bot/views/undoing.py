@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bot.locale import Language, say
 from bot.types import PersonSettings
-from bot.views.blocks import Block, Payload, button, private, section
+from bot.views.blocks import Block, Payload, button, ephemeral_payload, section
 from bot.views.memory_state import (
     REFUSE_ACTION,
     RESUME_ACTION,
     incognito_button,
     incognito_notice,
-    off_line,
+    memory_off_text,
 )
 from bot.views.settings import language_name
 
@@ -18,7 +18,7 @@ UNDO_CONTROL_ACTION = "undo_control"
 DELETE_WITHHELD_ACTION = "delete_withheld"
 
 
-def done_notice(
+def settings_changed_notice(
     language: Language,
     settings: PersonSettings,
     *,
@@ -37,7 +37,7 @@ def done_notice(
     """
     lines = []
     if paused:
-        lines += [off_line(language, "paused", settings), say(language, "paused_means")]
+        lines += [memory_off_text(language, "paused", settings), say(language, "paused_means")]
     if notices:
         key = "settings_notices_on" if settings.notices else "settings_notices_off"
         lines.append(say(language, key))
@@ -59,7 +59,7 @@ def done_notice(
         delete = say(language, "withheld_delete_button")
         elements.append(button(DELETE_WITHHELD_ACTION, delete, withheld))
     text = "\n".join(lines)
-    return private(text, [section(text), {"type": "actions", "elements": elements}])
+    return ephemeral_payload(text, [section(text), {"type": "actions", "elements": elements}])
 
 
 def refusal_question(language: Language) -> Payload:
@@ -67,11 +67,11 @@ def refusal_question(language: Language) -> Payload:
     text = say(language, "refuse_ask")
     refuse = button(REFUSE_ACTION, say(language, "settings_turn_off"), "refuse")
     actions: Block = {"type": "actions", "elements": [refuse]}
-    return private(text, [section(text), actions])
+    return ephemeral_payload(text, [section(text), actions])
 
 
 def resume_question(language: Language, settings: PersonSettings) -> Payload:
     """Return that memory is paused, with the button that ends it."""
-    text = f"{off_line(language, 'paused', settings)}\n{say(language, 'resume_ask')}"
+    text = f"{memory_off_text(language, 'paused', settings)}\n{say(language, 'resume_ask')}"
     resume = button(RESUME_ACTION, say(language, "resume_button"), "resume")
-    return private(text, [section(text), {"type": "actions", "elements": [resume]}])
+    return ephemeral_payload(text, [section(text), {"type": "actions", "elements": [resume]}])

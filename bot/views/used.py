@@ -12,15 +12,15 @@ from bot.views.blocks import Block, button, note, section
 from bot.views.dates import day, minute
 from bot.views.menus import with_menu
 from bot.views.modal_triggers import USED_ACTION
-from bot.views.views import View, reading_view
-from bot.views.wording import describe_escaped, place_name
+from bot.views.views import View, information_view
+from bot.views.wording import audience_name, describe_escaped
 from memory import Memory
 
 USED_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
+class ReplyMemories:
     """What a reply had in view; `forgotten` counts what is no longer there.
 
     `links` and `last_used` are by `Memory.reference`.
@@ -32,7 +32,7 @@ class Used:
     forgotten: int = 0
 
 
-def used_button(language: Language, turn: UUID) -> Block:
+def used_memories_button(language: Language, turn: UUID) -> Block:
     """Return the button below a reply that draws on memories."""
     return button(
         USED_ACTION,
@@ -42,7 +42,7 @@ def used_button(language: Language, turn: UUID) -> Block:
     )
 
 
-def used_view(language: Language, used: Used, zone: tzinfo = UTC) -> View:
+def used_memories_view(language: Language, used: ReplyMemories, zone: tzinfo = UTC) -> View:
     """Return the memories in view of a reply; what they were used for the model alone knows."""
     blocks: list[Block] = [note(say(language, "used_note"))]
     blocks += memory_blocks(language, used.memories[:USED_SHOWN], used.links, used.last_used, zone)
@@ -50,12 +50,12 @@ def used_view(language: Language, used: Used, zone: tzinfo = UTC) -> View:
         blocks += [note(say(language, "used_more", count=more))] if more > 0 else []
     if used.forgotten:
         blocks.append(note(say(language, "used_forgotten", count=used.forgotten)))
-    return reading_view(language, "used_title", blocks)
+    return information_view(language, "used_title", blocks)
 
 
-def nothing_used_view(language: Language) -> View:
+def other_person_view(language: Language) -> View:
     """Return what somebody sees who clicked below a reply to another person."""
-    return reading_view(language, "used_title", [section(say(language, "used_others"))])
+    return information_view(language, "used_title", [section(say(language, "used_others"))])
 
 
 def memory_blocks(
@@ -70,7 +70,7 @@ def memory_blocks(
     for memory in memories:
         details = [
             say(language, "used_since", day=day(memory.created_at, zone, language)),
-            say(language, "used_where", where=place_name(language, memory.namespace.audience)),
+            say(language, "used_where", where=audience_name(language, memory.namespace.audience)),
         ]
         if at := last_used.get(memory.reference):
             details.append(say(language, "used_last", day=minute(at, zone, language)))

@@ -11,9 +11,9 @@ from bot.views.blocks import Block, plain_text, section
 
 View = dict[str, Any]
 
-_BLOCKS = 100
-_SAID = 12
-_SAID_BLOCK = "home.said."
+_MAX_BLOCKS = 100
+_MAX_BANNER_BLOCKS = 12
+_BANNER_BLOCK = "home.said."
 
 
 def loading_view() -> View:
@@ -25,7 +25,7 @@ def loading_view() -> View:
     return {"type": "modal", "title": plain_text("Kioku"), "blocks": [section("\n".join(lines))]}
 
 
-def reading_view(
+def information_view(
     language: Language,
     title: str,
     blocks: Sequence[Block],
@@ -38,11 +38,11 @@ def reading_view(
         "title": plain_text(say(language, title)),
         "close": plain_text(say(language, "modal_close")),
         "private_metadata": json.dumps(dict(metadata or {})),
-        "blocks": list(blocks)[:_BLOCKS],
+        "blocks": list(blocks)[:_MAX_BLOCKS],
     }
 
 
-def asking_view(
+def form_view(
     language: Language,
     title: str,
     blocks: Sequence[Block],
@@ -77,24 +77,24 @@ def language_of_view(view: Mapping[str, Any]) -> Language:
     return "ja" if metadata_of(view).get("language") == "ja" else "en"
 
 
-def said_blocks(said: Sequence[Block]) -> list[Block]:
+def banner_blocks(banner: Sequence[Block]) -> list[Block]:
     """Return what is said at the top of App Home, so that it is known for that later."""
-    if not said:
+    if not banner:
         return []
-    above: list[Block] = [*said[:_SAID], {"type": "divider"}]
-    return [{**block, "block_id": f"{_SAID_BLOCK}{number}"} for number, block in enumerate(above)]
+    above: list[Block] = [*banner[:_MAX_BANNER_BLOCKS], {"type": "divider"}]
+    return [{**block, "block_id": f"{_BANNER_BLOCK}{number}"} for number, block in enumerate(above)]
 
 
-def is_said(block: Block) -> bool:
+def is_banner(block: Block) -> bool:
     """Say whether a block of a published Home is of what was said at its top."""
-    return str(block.get("block_id", "")).startswith(_SAID_BLOCK)
+    return str(block.get("block_id", "")).startswith(_BANNER_BLOCK)
 
 
-def home_saying(view: Mapping[str, Any], said: Sequence[Block]) -> View:
+def home_with_banner(view: Mapping[str, Any], banner: Sequence[Block]) -> View:
     """Return a published Home with `said` at its top: for when nothing can be looked up."""
-    blocks = [block for block in view.get("blocks") or () if not is_said(block)]
+    blocks = [block for block in view.get("blocks") or () if not is_banner(block)]
     return {
         "type": "home",
         "private_metadata": view.get("private_metadata") or "",
-        "blocks": [*said_blocks(said), *blocks][:_BLOCKS],
+        "blocks": [*banner_blocks(banner), *blocks][:_MAX_BLOCKS],
     }

@@ -28,14 +28,14 @@ def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
     what = subject(kind, content)
     if kind == EPISODE_KIND:
         parts = (what, content.get("action"), content.get("result"))
-        return _cut(" → ".join(str(part) for part in parts if part))
+        return _shortened(" → ".join(str(part) for part in parts if part))
     details = [
         str(content[name])
         for name in ("category", "cuisine")
         if content.get(name) and str(content[name]) != what
     ]
     if kind not in _TITLES:
-        details += _others(content, what)
+        details += _custom_fields(content, what)
     sentence = _sentence(language, kind, what, content)
     line = sentence
     if details:
@@ -44,10 +44,10 @@ def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
     description = content.get("description")
     if description and str(description) not in line:
         line = say(language, "explained", what=line, more=description)
-    return _cut(line)
+    return _shortened(line)
 
 
-def _cut(line: str) -> str:
+def _shortened(line: str) -> str:
     line = " ".join(line.split())
     return line if len(line) <= LINE_LIMIT else line[: LINE_LIMIT - 1] + "…"
 
@@ -66,7 +66,7 @@ def _sentence(language: Language, kind: str, what: str, content: Mapping[str, An
     return say(language, usual, what=what)
 
 
-def _others(content: Mapping[str, Any], what: str) -> list[str]:
+def _custom_fields(content: Mapping[str, Any], what: str) -> list[str]:
     """Return what an operator's own kind says beside its subject."""
     plain = {n: v for n, v in content.items() if isinstance(v, str | int | float) and v != what}
     return [f"{name.replace('_', ' ')}: {value}" for name, value in sorted(plain.items())]
@@ -91,7 +91,7 @@ def describe_escaped(language: Language, memory: Memory) -> str:
     return escaped(describe(language, memory.kind, memory.content))
 
 
-def place_name(language: Language, audience: str) -> str:
+def audience_name(language: Language, audience: str) -> str:
     """Return where a memory may be used, as mrkdwn that ends a sentence."""
     if audience == DM:
         return say(language, "place_dm")

@@ -32,7 +32,7 @@ from bot.runtime.wiring import Application, wire
 from bot.runtime.worker import register_work
 from bot.slack.client import SLACK_FAULTS, create_client, error_code
 from bot.slack.payloads import cleaned
-from bot.views.form_errors import returned_form
+from bot.views.form_errors import form_with_errors
 from bot.views.modal_triggers import OPENED
 from deploy.aws import envelopes
 from deploy.aws.continuing import continue_at
@@ -189,7 +189,7 @@ async def _dispatch(wiring: Application, envelope: Envelope) -> None:
         # The front has answered for it already: the form comes back in the modal's place.
         view = sent["view"]
         await wiring.connections.slack.views_update(
-            view_id=view["id"], view=returned_form(view, errors)
+            view_id=view["id"], view=form_with_errors(view, errors)
         )
     await answers.all_given(_ANSWER_SECONDS)
 

@@ -21,7 +21,7 @@ from bot.slack.audiences import Audiences
 from bot.slack.permalinks import Permalinks
 from bot.users.profiles import Profiles
 from bot.views.notices import notice_payload
-from bot.views.used import used_view
+from bot.views.used import used_memories_view
 from memory import (
     MemoryTools,
     Person,
@@ -151,7 +151,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     used = UsedMemories(house.pool, links)
     told = await used.of_turn(case.person, str(turn["id"]))
     assert told is not None
-    assert case.shows(used_view("en", told)) == case.seen
+    assert case.shows(used_memories_view("en", told)) == case.seen
     assert await used.of_turn(case.bystander, str(turn["id"])) is None
 
     audiences = Audiences(house.pool, house.slack.client())

@@ -15,7 +15,7 @@ from bot.delivery.delivery import DeliveryFailed
 from bot.delivery.splitting import open_fence
 from bot.delivery.status import LOADING
 from bot.locale import Language, say
-from bot.types import State, Task
+from bot.types import Task, TaskState
 from bot.views.reply import PART_LIMIT
 from tests.integration.desk import (
     FOOTER,
@@ -88,7 +88,7 @@ async def test_an_answer_is_streamed(desk: Desk) -> None:
     assert all(call["outcome"] == "ok" for call in desk.slack.calls())
 
 
-def task(name: str, state: State, identity: str = "t1") -> Task:
+def task(name: str, state: TaskState, identity: str = "t1") -> Task:
     """Return a task of an answer."""
     return Task(id=identity, name=name, state=state)
 

@@ -16,7 +16,7 @@ from bot.memories.feedback import Feedback
 from bot.memories.person_data import erase_person, export_person
 from bot.runtime.retention import end_what_is_old
 from bot.slack.messages import Message
-from bot.views.feedback import Given, feedback_form
+from bot.views.feedback import FeedbackDetails, feedback_form
 from memory import Person
 from tests.integration.kioku_process import ended
 from tests.integration.wired import Wired
@@ -54,7 +54,7 @@ def submitted(turn: str, *reasons: str, comment: str = "") -> dict[str, Any]:
         "reasons": {"value": {"selected_options": [{"value": one} for one in reasons]}},
         "comment": {"value": {"value": comment}},
     }
-    return {**feedback_form("en", turn, Given()), "state": {"values": state}}
+    return {**feedback_form("en", turn, FeedbackDetails()), "state": {"values": state}}
 
 
 async def test_a_rating_is_kept_with_what_made_the_answer(app: Wired, feedback: Feedback) -> None:

@@ -28,7 +28,7 @@ from bot.users.incognito import EVERYWHERE
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
 from bot.views.home.data import LANGUAGE_ACTION
-from bot.views.home.listing import ALL_ACTION, EVERY_KIND, KIND_ACTION, TURN_ACTION
+from bot.views.home.listing import ALL_ACTION, ALL_KINDS, KIND_ACTION, PAGE_ACTION
 from bot.views.home.memory_state import INCOGNITO_ACTION, PAUSE_ACTION
 from bot.views.home.position import SEARCH_ACTION
 from bot.views.memory_state import RESUME_ACTION
@@ -279,7 +279,7 @@ async def test_pages_and_kinds(visit: Visit) -> None:
     view = await visit.open()
     assert "1–20 of 1000" in await visit.text()
     assert len(view["blocks"]) <= 100
-    await visit.click(f"{TURN_ACTION}_2")
+    await visit.click(f"{PAGE_ACTION}_2")
     assert "21–40 of 1000" in await visit.text()
     await visit.click(KIND_ACTION, value="UserFoodPreference")
     text = await visit.text()
@@ -540,11 +540,11 @@ async def test_what_cannot_be_shown_is_said(visit: Visit) -> None:
     await visit.remember("natto")
     await visit.open()
     async with visit.without("store"):
-        view = await visit.click(KIND_ACTION, value=EVERY_KIND)
+        view = await visit.click(KIND_ACTION, value=ALL_KINDS)
     assert view["blocks"][0]["text"]["text"] == say("en", "command_broke")
     assert "natto" in await visit.text()
     # What was said is no part of the page: the next one is without it.
-    await visit.click(KIND_ACTION, value=EVERY_KIND)
+    await visit.click(KIND_ACTION, value=ALL_KINDS)
     assert say("en", "command_broke") not in await visit.text()
 
 

@@ -56,7 +56,7 @@ async def contents(app: Wired, place: Place) -> str:
 async def test_each_use_has_an_answer(app: Wired) -> None:
     """Whatever stands in the table is answered, and nothing else is."""
     answered = set(app.wiring.own_commands.answers)
-    assert answered == {use.name for use in MEMORIES if use.opens != "always"}
+    assert answered == {use.name for use in MEMORIES if use.opens_modal != "always"}
 
 
 async def test_add_forms_what_was_typed(app: Wired) -> None:

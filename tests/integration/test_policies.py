@@ -255,9 +255,13 @@ async def test_a_workspace_keeps_things_as_long_as_it_chose(
             "UPDATE store SET updated_at = now() - interval '50 days'"
             " WHERE prefix ~ '^chat.T(SHORT|LONG|USUAL)'"
         )
-    assert (Policy().keeps(None), Policy().keeps(5)) == (None, 5)
+    assert (Policy().retention_days_for(None), Policy().retention_days_for(5)) == (None, 5)
     month = Policy(retention_days=30)
-    assert (month.keeps(None), month.keeps(5), month.keeps(90)) == (30, 5, 30)
+    assert (
+        month.retention_days_for(None),
+        month.retention_days_for(5),
+        month.retention_days_for(90),
+    ) == (30, 5, 30)
     policies = Policies(pool, Policy())
     await policies.choose("TSHORT", {"retention_days": 40}, by="test")
     await policies.choose("TLONG", {"retention_days": 100}, by="test")

@@ -13,7 +13,7 @@ from bot.pipeline.turn import create_turn
 from bot.runtime.ask import AskHandler, answer_call
 from bot.runtime.maintenance import Maintenance
 from bot.users.quotas import ExhaustedQuota
-from bot.views.refusals import Quoted
+from bot.views.refusals import QuotedSentence
 from memory import Person, Pool
 from tests.conftest import Server
 from tests.integration.house import Make
@@ -209,7 +209,7 @@ async def test_beyond_the_tokens_nothing_is_added(limited: Any) -> None:
     before = app.model_requests()
     adding = app.wiring.own_commands.adding
     pointed = {"user": place.user, "ts": place.ts, "text": "I like tea"}
-    held = Quoted(text="I like tea", channel=place.channel).value
+    held = QuotedSentence(text="I like tea", channel=place.channel).value
     for answer in (
         await memories(app, place, "add I like tea"),
         await adding.pointed_at(who, "en", channel=place.channel, message=pointed),

@@ -10,8 +10,8 @@ import pytest
 
 from bot.locale import say
 from bot.views.changes import ANSWER_ACTION
-from bot.views.home import Where
-from bot.views.refusals import STORE_ACTION, Quoted
+from bot.views.home import ListPosition
+from bot.views.refusals import STORE_ACTION, QuotedSentence
 from memory import Pool, forget
 from tests.conftest import Server
 from tests.integration.playground_slack import Place, PlaygroundSlack
@@ -238,7 +238,7 @@ async def test_credentials_are_never_stored(verified: Verified) -> None:
     told = say("en", "add_refused_secret", what="a password")
     assert (await memories(app, place, f"add {secret}"))["text"] == told
     for channel, ts in ((place.channel, ""), (place.channel, place.ts)):
-        held = Quoted(text=secret, channel=channel, ts=ts).value
+        held = QuotedSentence(text=secret, channel=channel, ts=ts).value
         answer = await clicked(app, place, held)
         assert (answer["text"], answer["replace_original"]) == (say("en", "add_refused"), False)
     assert await app.memories(person(place, app)) == []
@@ -250,7 +250,7 @@ async def test_the_button_does_nothing_while_memory_is_off(verified: Verified) -
     place = app.slack.place()
     who, controls = person(place, app), app.wiring.controls
     earlier = f"{float(place.ts) - 60:.6f}"
-    held = Quoted(text=LEAVE, channel=place.channel, ts=earlier).value
+    held = QuotedSentence(text=LEAVE, channel=place.channel, ts=earlier).value
     await controls.pause(who, None)
     paused = await clicked(app, place, held)
     assert "paused" in paused["text"]
@@ -271,7 +271,7 @@ async def test_where_facts_are_no_kind_nothing_is_offered(verified: Verified) ->
     answer = await memories(app, place, "add ramen")
     assert answer["text"] == say("en", "refused_joke", what="ramen")
     assert STORE_ACTION not in json.dumps(answer)
-    held = Quoted(text="ramen", channel=place.channel).value
+    held = QuotedSentence(text="ramen", channel=place.channel).value
     assert (await clicked(app, place, held))["text"] == say("en", "add_nothing")
 
 
@@ -331,7 +331,7 @@ async def test_the_person_is_asked_about_sensitive_matters(verified: Verified) -
     answer = await memories(app, place, "add I have asthma")
     assert answer["text"] == say("en", "ask_store_line", what="I have asthma")
     assert await app.memories(who) == []
-    await app.wiring.homes.show(who, Where())
+    await app.wiring.homes.show(who, ListPosition())
     [home] = app.slack.calls("views.publish")
     assert "May I remember this?" in json.dumps(home)
     changes = app.wiring.modals.changes

@@ -13,18 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.views.audiences import place_form
+from bot.views.audiences import audience_form
 from bot.views.blocks import Payload
-from bot.views.changes import change_line, news, question_line
+from bot.views.changes import change_line, notable_changes, question_line
 from bot.views.dates import day, minute
-from bot.views.edited import changed_view, forget_form, payload_view
-from bot.views.history import Page, history_payload, history_view, since_of
+from bot.views.edited import changes_made_view, forget_form, payload_view
+from bot.views.history import HistoryPage, history_payload, history_view, parse_since
 from bot.views.memories import memory_list, numbered, preview_list
-from bot.views.menus import chosen, with_menu
-from bot.views.notices import Told, notice_blocks, notice_payload
-from bot.views.refusals import STORE_ACTION, Quoted, read_quoted, refusal_payload
-from bot.views.reply import PART_LIMIT, footer, message_blocks, room_below, text_length
-from bot.views.used import Used, nothing_used_view, used_view
+from bot.views.menus import parse_menu_value, with_menu
+from bot.views.notices import NoticeContent, notice_blocks, notice_payload
+from bot.views.refusals import STORE_ACTION, QuotedSentence, parse_quoted_sentence, refusal_payload
+from bot.views.reply import PART_LIMIT, footer, max_notice_length_for, message_blocks, text_length
+from bot.views.used import ReplyMemories, other_person_view, used_memories_view
 from bot.views.views import loading_view
 from memory import Entry, Memory, Person, Question, Reason
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors, with_ids
@@ -188,13 +188,13 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
     first = entry("remembered", None, OSAKA, number=1, key="home")
     second = entry("updated", OSAKA, TOKYO, number=2, key="home")
     again = entry("confirmed", OSAKA, OSAKA, number=3)
-    assert news([again, second, first]) == [second]
+    assert notable_changes([again, second, first]) == [second]
 
 
 def test_a_notice_has_undo_view_and_answers() -> None:
     """Each change has its Undo, all have one View, a question a button for each answer."""
-    told = Told(
-        where="notice 1",
+    told = NoticeContent(
+        surface="notice 1",
         entries=(entry("remembered", None, OSAKA), entry("removed", TOKYO, None, number=2)),
         questions=(question("replace"), question("remove"), question("store")),
     )
@@ -215,9 +215,11 @@ def test_a_notice_has_undo_view_and_answers() -> None:
 
 def test_a_change_taken_back_has_no_undo() -> None:
     """What was undone says so, and cannot be undone again; what was forgotten leaves nothing."""
-    told = Told(where="notice 1", entries=(entry("remembered", None, OSAKA, undone_at=NOON),))
+    told = NoticeContent(
+        surface="notice 1", entries=(entry("remembered", None, OSAKA, undone_at=NOON),)
+    )
     assert "undo_change" not in json.dumps(notice_payload("en", told))
-    nothing = notice_payload("en", Told(where="notice 1", entries=()))
+    nothing = notice_payload("en", NoticeContent(surface="notice 1", entries=()))
     assert nothing["text"] == say("en", "notice_gone")
 
 
@@ -235,8 +237,8 @@ def test_every_notice_fits_below_the_longest_reply(
     language: Language, texts: list[str], asked: list[str]
 ) -> None:
     """Whatever was remembered, what is told of it fits by itself and below any reply."""
-    told = Told(
-        where=f"reply {UUID(int=1)}",
+    told = NoticeContent(
+        surface=f"reply {UUID(int=1)}",
         entries=tuple(
             entry("updated", value(text), value(text + "!"), number=number)
             for number, text in enumerate(texts, start=1)
@@ -249,7 +251,11 @@ def test_every_notice_fits_below_the_longest_reply(
     for length in (10, PART_LIMIT):
         text = "あ" * length
         below = footer(
-            language, stand_in=True, drew_on=UUID(int=1), told=told, room=room_below(len(text))
+            language,
+            stand_in=True,
+            recalled_turn=UUID(int=1),
+            notice=told,
+            max_notice_length=max_notice_length_for(len(text)),
         )
         blocks = message_blocks(text, below)
         assert block_errors(blocks) == []
@@ -259,7 +265,7 @@ def test_every_notice_fits_below_the_longest_reply(
 def test_what_does_not_fit_is_counted() -> None:
     """Of many changes the newest are told, the others counted, with where to see them."""
     entries = tuple(entry("remembered", None, value(f"fact {n}"), number=n) for n in range(1, 9))
-    blocks = json.dumps(notice_blocks("en", Told(where="notice 1", entries=entries)))
+    blocks = json.dumps(notice_blocks("en", NoticeContent(surface="notice 1", entries=entries)))
     assert "fact 8" in blocks
     assert "fact 3" not in blocks
     assert say("en", "notice_more", count=3) in blocks
@@ -275,7 +281,7 @@ def test_every_page_of_the_history_fits(
         for number, text in enumerate(texts, start=1)
     )
     links = {str(one.id): "https://example.slack.com/archives/C1/p1" for one in entries}
-    page = Page(
+    page = HistoryPage(
         entries=entries,
         questions=(question("replace"), question("store")),
         links=links,
@@ -285,22 +291,22 @@ def test_every_page_of_the_history_fits(
     )
     assert fits(history_payload(language, page))
     assert view_errors(history_view(language, page)) == []
-    word, _, rest = page.where.removeprefix("history ").partition(" ")
-    assert (since_of(word), rest) == (NOON, reference)
+    word, _, rest = page.surface.removeprefix("history ").partition(" ")
+    assert (parse_since(word), rest) == (NOON, reference)
 
 
 def test_the_empty_history() -> None:
     """Before anything was remembered the history says so."""
-    page = Page(entries=(), links={})
+    page = HistoryPage(entries=(), links={})
     assert history_payload("en", page)["text"] == say("en", "history_none")
     assert view_errors(history_view("en", page)) == []
-    assert since_of("-") is None
+    assert parse_since("-") is None
 
 
 def refusal(language: Language, reason: Reason, text: str) -> Payload:
     """Return the refusal of something said in a channel."""
-    quoted = Quoted(text=text, channel="C0123456789", ts="1795737600.000100")
-    return refusal_payload(language, reason, quoted, stores=True)
+    quoted = QuotedSentence(text=text, channel="C0123456789", ts="1795737600.000100")
+    return refusal_payload(language, reason, quoted, can_store=True)
 
 
 def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -> None:
@@ -314,9 +320,9 @@ def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -
                 offered = STORE_ACTION in json.dumps(payload)
                 never = ("secret", "sensitive", "nothing_to_remove", "asked_already")
                 assert offered == (reason not in never)
-                bare = refusal_payload(language, reason, None, stores=True)
+                bare = refusal_payload(language, reason, None, can_store=True)
                 kindless = refusal_payload(
-                    language, reason, Quoted(text="My cat", channel="D1"), stores=False
+                    language, reason, QuotedSentence(text="My cat", channel="D1"), can_store=False
                 )
                 assert STORE_ACTION not in json.dumps([bare, kindless])
 
@@ -331,7 +337,7 @@ def test_the_button_holds_the_sentence(language: Language, text: str) -> None:
     """What a button holds fits Slack's limit and can be read again, cut off where it is long."""
     payload = refusal(language, "past", text)
     assert fits(payload)
-    held = read_quoted(payload["blocks"][1]["elements"][0]["value"])
+    held = parse_quoted_sentence(payload["blocks"][1]["elements"][0]["value"])
     assert held is not None
     assert (held.channel, held.ts) == ("C0123456789", "1795737600.000100")
     assert text.startswith(held.text)
@@ -341,7 +347,7 @@ def test_the_button_holds_the_sentence(language: Language, text: str) -> None:
 @pytest.mark.parametrize("value", ["", "x", "[]", '{"text": "x"}', '{"text": 1, "team": "T1"}'])
 def test_what_is_no_value_of_the_button(value: str) -> None:
     """Anything else than what the button was given is refused."""
-    assert read_quoted(value) is None
+    assert parse_quoted_sentence(value) is None
 
 
 @given(LANGUAGE, st.lists(TEXTS, max_size=60), st.integers(0, 3))
@@ -350,30 +356,30 @@ def test_every_list_of_memories_used_fits(
 ) -> None:
     """However many memories were in view, the modal takes them or counts them."""
     memories = tuple(memory(text, number=n) for n, text in enumerate(texts, start=1))
-    used = Used(
+    used = ReplyMemories(
         memories=memories,
         links={m.reference: "https://example.slack.com/archives/C1/p1" for m in memories},
         last_used={m.reference: NOON for m in memories},
         forgotten=forgotten,
     )
-    assert view_errors(used_view(language, used)) == []
+    assert view_errors(used_memories_view(language, used)) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("audience", ["dm", "public", "C1"])
 def test_every_modal_about_one_memory_is_taken(language: Language, audience: str) -> None:
     """Slack takes each modal, with its present audience chosen."""
-    place = place_form(language, memory("<b> & co", audience))
+    place = audience_form(language, memory("<b> & co", audience))
     chosen_now = [b["element"].get("initial_option", {}) for b in place["blocks"][1:2]]
     assert chosen_now[0]["value"] == (audience if audience in ("dm", "public") else "channel")
-    nothing = notice_payload(language, Told(where="", entries=()))
+    nothing = notice_payload(language, NoticeContent(surface="", entries=()))
     views = [
         place,
         forget_form(language, memory("x", audience)),
-        nothing_used_view(language),
+        other_person_view(language),
         loading_view(),
-        changed_view(language, [entry("updated", OSAKA, TOKYO)]),
-        changed_view(language, []),
+        changes_made_view(language, [entry("updated", OSAKA, TOKYO)]),
+        changes_made_view(language, []),
         payload_view(language, "memory_title", nothing),
     ]
     for view in views:
@@ -398,7 +404,7 @@ def test_lists_with_menus_fit(language: Language, texts: list[str], page: int) -
         menus = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
         assert 1 <= len(menus) <= 20
         for menu in menus:
-            deeds = [chosen(option["value"]) for option in menu["options"]]
+            deeds = [parse_menu_value(option["value"]) for option in menu["options"]]
             assert [deed and deed[0] for deed in deeds] == ["edit", "forget", "place", "history"]
     assert fits(preview_list(language, [], channel="C1", why="because"))
 
@@ -414,9 +420,9 @@ def test_direct_messages_have_no_name(direct: bool, named: bool) -> None:
 
 def test_what_is_no_choice_of_the_menu() -> None:
     """A value of another shape names nothing; a reference too long for a menu has none."""
-    assert chosen("edit dm/key") == ("edit", "dm/key")
-    assert chosen("drop dm/key") is None
-    assert chosen("edit") is None
+    assert parse_menu_value("edit dm/key") == ("edit", "dm/key")
+    assert parse_menu_value("drop dm/key") is None
+    assert parse_menu_value("edit") is None
     assert "accessory" not in with_menu("en", "text", "dm/" + "k" * 150)
 
 

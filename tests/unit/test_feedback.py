@@ -14,11 +14,11 @@ from bot.runtime.feedback_command import _as_csv, _as_text
 from bot.views.feedback import (
     COMMENT_LIMIT,
     REASONS,
-    Given,
+    FeedbackDetails,
     feedback_block,
     feedback_errors,
     feedback_form,
-    rated,
+    parse_rating,
 )
 from bot.views.modal_triggers import FEEDBACK_ACTION, opens_modal
 
@@ -27,7 +27,7 @@ TURN = UUID("0b0e5a52-7c2f-4d0e-9a55-1c2d3e4f5a6b")
 
 def submitted(*reasons: str, comment: str | None = None) -> dict[str, Any]:
     """Return a form as Slack sends it."""
-    form = feedback_form("en", str(TURN), Given())
+    form = feedback_form("en", str(TURN), FeedbackDetails())
     chosen = [{"value": reason} for reason in reasons]
     values = {
         "reasons": {"value": {"type": "checkboxes", "selected_options": chosen}},
@@ -41,8 +41,8 @@ def test_both_buttons_name_rating_and_turn_and_are_labelled(language: Language) 
     """Each button says in words what it does, and its value what to store."""
     [buttons] = feedback_block(language, TURN)["elements"]
     good, bad = buttons["positive_button"], buttons["negative_button"]
-    assert rated(good["value"]) == ("good", str(TURN))
-    assert rated(bad["value"]) == ("bad", str(TURN))
+    assert parse_rating(good["value"]) == ("good", str(TURN))
+    assert parse_rating(bad["value"]) == ("bad", str(TURN))
     for side in (good, bad):
         assert 0 < len(side["text"]["text"]) <= 75
         assert len(side["text"]["text"]) < len(side["accessibility_label"]) <= 75
@@ -63,7 +63,7 @@ def test_only_a_bad_rating_opens_a_form() -> None:
 def test_a_value_of_no_button_is_refused() -> None:
     """What rates nothing is not stored as something."""
     with pytest.raises(ValueError, match="rates nothing"):
-        rated(f"great {TURN}")
+        parse_rating(f"great {TURN}")
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_what_is_wrong_with_a_form_is_said_at_its_field(
 
 def test_what_was_said_before_is_filled_in() -> None:
     """Whoever clicks again finds the reasons and words of the first time."""
-    given = Given.read(submitted("length", "wrong", comment=" Too long. "))
-    assert given == Given(reasons=("wrong", "length"), comment="Too long.")
+    given = FeedbackDetails.read(submitted("length", "wrong", comment=" Too long. "))
+    assert given == FeedbackDetails(reasons=("wrong", "length"), comment="Too long.")
     reasons, comment, _ = feedback_form("ja", str(TURN), given)["blocks"]
     assert [one["value"] for one in reasons["element"]["initial_options"]] == ["wrong", "length"]
     assert len(reasons["element"]["options"]) == len(REASONS)

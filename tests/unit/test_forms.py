@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from bot.locale import LANGUAGES, Language, say
-from bot.views.fields import FIELDS, fields_of
+from bot.views.fields import MAX_FIELDS, fields_of
 from bot.views.forms import kind_name, memory_form, read_form
 from bot.views.views import language_of_view, metadata_of
 from memory import SCHEMAS, UserFact, UserFoodPreference
@@ -59,7 +59,7 @@ def test_each_kind_has_a_form_in_each_language(schema: type[BaseModel], language
     view = memory_form(language, schema, {}, kinds=SCHEMAS)
     assert view_errors(view) == []
     inputs = [block for block in view["blocks"] if block["type"] == "input"]
-    assert 1 <= len(inputs) <= FIELDS
+    assert 1 <= len(inputs) <= MAX_FIELDS
     assert language_of_view(view) == language
     assert metadata_of(view)["kind"] == schema.__name__
     for block in inputs:
@@ -84,8 +84,8 @@ def test_a_form_holds_what_is_stored() -> None:
 
 def test_each_shape_of_field() -> None:
     """Texts, numbers, choices, truths and lists each have their input; what has none is left."""
-    shapes = {field.name: field.shape for field in fields_of(Pet, {})}
-    assert len(shapes) == FIELDS
+    shapes = {field.name: field.input_type for field in fields_of(Pet, {})}
+    assert len(shapes) == MAX_FIELDS
     assert next(iter(shapes)) == "name"
     assert shapes == {
         "name": "text",

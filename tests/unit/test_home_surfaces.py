@@ -13,29 +13,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.types import Off, PersonSettings, Policy
+from bot.types import MemoryOffReason, PersonSettings, Policy
 from bot.views.blocks import Block, section
 from bot.views.forgetting import FORGET_ALL_ACTION
 from bot.views.home import (
-    Flow,
+    DataFlow,
+    DataHandling,
     HomePage,
-    Keeping,
-    Where,
+    ListPosition,
     home_view,
-    metadata_where,
+    position_of,
     searched_words,
 )
 from bot.views.home.listing import (
     ALL_ACTION,
     HOME_PAGE,
     KIND_ACTION,
-    TURN_ACTION,
+    PAGE_ACTION,
     Listing,
 )
 from bot.views.home.memory_state import PAUSE_ACTION
 from bot.views.home.position import SEARCH_ACTION, WORDS_LIMIT
 from bot.views.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
-from bot.views.views import View, home_saying, is_said
+from bot.views.views import View, home_with_banner, is_banner
 from memory import Entry, Memory, Person, Question
 from playground.blocks import view_errors
 
@@ -104,7 +104,7 @@ def fullest(text: str, words: str = "") -> HomePage:
     return HomePage(
         settings=PersonSettings(time_zone="Asia/Tokyo"),
         listing=Listing(
-            where=Where(kind=memories[3].kind, page=7, words=words[:WORDS_LIMIT]),
+            position=ListPosition(kind=memories[3].kind, page=7, words=words[:WORDS_LIMIT]),
             memories=memories,
             kinds={f"{'Kind' * 30}{number}": 1_000 for number in range(120)},
             found=1_000,
@@ -113,9 +113,9 @@ def fullest(text: str, words: str = "") -> HomePage:
         changes=entries,
         questions=[question(number, text) for number in range(9)],
         links={str(one.id): link for one in entries},
-        keeping=Keeping(
+        handling=DataHandling(
             flows=[
-                Flow(purpose=purpose, model="m" * 100, host="h" * 250)
+                DataFlow(purpose=purpose, model="m" * 100, host="h" * 250)
                 for purpose in ("replies", "memories", "verdicts", "search")
             ],
             days=30,
@@ -143,12 +143,12 @@ def test_the_fullest_home_fits(language: Language, text: str, words: str) -> Non
     assert len(view["blocks"]) <= 100
     assert len(json.dumps(view)) < VIEW_BYTES
     assert len(view["private_metadata"]) <= 3_000
-    assert metadata_where(view).words == words[:WORDS_LIMIT]
+    assert position_of(view).words == words[:WORDS_LIMIT]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("off", [None, "paused", "refused", "not_agreed", "deactivated"])
-def test_each_standing_has_its_switch(language: Language, off: Off | None) -> None:
+def test_each_standing_has_its_switch(language: Language, off: MemoryOffReason | None) -> None:
     """What would change how things stand is offered, and nothing that would not."""
     chosen = PersonSettings(paused=True, paused_until=NOON + timedelta(hours=1))
     view = home_view(language, HomePage(settings=chosen, off=off))
@@ -194,17 +194,19 @@ def test_pages_are_turned_within_what_is_found() -> None:
             for action in elements(
                 home_view(
                     "en",
-                    HomePage(listing=dataclasses.replace(listing, where=Where(page=page))),
+                    HomePage(
+                        listing=dataclasses.replace(listing, position=ListPosition(page=page))
+                    ),
                 )
             )
-            if action.startswith(TURN_ACTION)
+            if action.startswith(PAGE_ACTION)
         }
         for page in (1, 2, 3)
     }
     assert turns == {
-        1: {f"{TURN_ACTION}_2"},
-        2: {f"{TURN_ACTION}_1", f"{TURN_ACTION}_3"},
-        3: {f"{TURN_ACTION}_2"},
+        1: {f"{PAGE_ACTION}_2"},
+        2: {f"{PAGE_ACTION}_1", f"{PAGE_ACTION}_3"},
+        3: {f"{PAGE_ACTION}_2"},
     }
 
 
@@ -212,7 +214,7 @@ def test_other_words_are_another_field() -> None:
     """Slack keeps what was typed in a field of the same id: for other words it is another one."""
 
     def block(words: str) -> Block:
-        listing = Listing(where=Where(words=words), kinds={"UserFact": 1})
+        listing = Listing(position=ListPosition(words=words), kinds={"UserFact": 1})
         blocks = home_view("en", HomePage(listing=listing))["blocks"]
         return next(one for one in blocks if one["type"] == "input")
 
@@ -224,11 +226,11 @@ def test_other_words_are_another_field() -> None:
 def test_the_way_back_from_a_filter() -> None:
     """Show All stands there while a kind or words leave something out."""
     for where, there in (
-        (Where(), False),
-        (Where(kind="UserFact"), True),
-        (Where(words="x"), True),
+        (ListPosition(), False),
+        (ListPosition(kind="UserFact"), True),
+        (ListPosition(words="x"), True),
     ):
-        listing = Listing(where=where, kinds={"UserFact": 1})
+        listing = Listing(position=where, kinds={"UserFact": 1})
         assert (ALL_ACTION in elements(home_view("en", HomePage(listing=listing)))) is there
 
 
@@ -245,9 +247,9 @@ def test_what_is_said_stands_above_and_is_known() -> None:
     """The answer to a click stands first, and can be told from the page itself."""
     view = home_view("en", HomePage(), [section("Done.")])
     assert view["blocks"][0]["text"]["text"] == "Done."
-    assert [is_said(block) for block in view["blocks"][:3]] == [True, True, False]
-    assert not any(is_said(block) for block in home_view("en", HomePage())["blocks"])
-    again = home_saying(view, [section("Later.")])
+    assert [is_banner(block) for block in view["blocks"][:3]] == [True, True, False]
+    assert not any(is_banner(block) for block in home_view("en", HomePage())["blocks"])
+    again = home_with_banner(view, [section("Later.")])
     assert again["blocks"][0]["text"]["text"] == "Later."
     assert len(again["blocks"]) == len(view["blocks"])
     assert view_errors(again) == []
@@ -256,12 +258,12 @@ def test_what_is_said_stands_above_and_is_known() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_who_receives_what_is_said(language: Language) -> None:
     """Each purpose names its model and host; with the stand-in nothing leaves the machine."""
-    flows = [Flow(purpose="memories", model="some-model", host="api.example.com")]
-    text = json.dumps(home_view(language, HomePage(keeping=Keeping(flows=flows))))
+    flows = [DataFlow(purpose="memories", model="some-model", host="api.example.com")]
+    text = json.dumps(home_view(language, HomePage(handling=DataHandling(flows=flows))))
     assert "some-model" in text
     assert "api.example.com" in text
-    stand_in = Keeping(flows=flows, stand_in=True)
-    view = home_view(language, HomePage(keeping=stand_in))
+    stand_in = DataHandling(flows=flows, stand_in=True)
+    view = home_view(language, HomePage(handling=stand_in))
     assert "some-model" not in json.dumps(view)
     assert say(language, "home_flow_stand_in") in json.dumps(view, ensure_ascii=False)
 
@@ -271,7 +273,7 @@ def test_what_applies_is_said(language: Language) -> None:
     """The channels that are open, the web search and whether guests may use it are named."""
     policy = Policy(channels=frozenset({"C1", "C2"}), web_search=False, guests=True)
     text = json.dumps(
-        home_view(language, HomePage(keeping=Keeping(policy=policy))), ensure_ascii=False
+        home_view(language, HomePage(handling=DataHandling(policy=policy))), ensure_ascii=False
     )
     assert "<#C1>" in text
     for key in ("home_policy_no_web", "home_policy_guests"):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.locale import LANGUAGES, Language
-from bot.views.transfer import Entered, import_page, import_preview, shown_instructions
+from bot.views.transfer import ImportInput, import_page, import_preview, shown_instructions
 from memory import ImportPlan, Person, PlannedMemory
 from memory.store.documents import Imported
 from memory.store.rows import Row
@@ -44,7 +44,7 @@ def test_a_file_of_long_japanese_texts_fits(language: Language) -> None:
         for n in range(45)
     ]
     plan = ImportPlan(planned=(*facts, *wishes))
-    preview = import_preview(language, plan, Entered(text="", file="F1", block=""), "digest")
+    preview = import_preview(language, plan, ImportInput(text="", file="F1", block=""), "digest")
     for view in (preview, import_page(language, plan, 1, "F1")):
         assert len(json.dumps(view)) < VIEW_BYTES
         assert not view_errors(view)

@@ -11,11 +11,11 @@ from bot.views.subcommands import (
     COMMANDS,
     FORGET,
     MEMORIES,
-    forget_use,
+    closest_subcommand,
+    command_opens_modal,
     help_groups,
-    memories_use,
-    nearest,
-    use_opens_modal,
+    parse_forget,
+    parse_memories,
 )
 
 
@@ -33,11 +33,11 @@ def test_each_word_means_one_use(command: str) -> None:
 def test_each_usage_is_what_it_says(language: Language) -> None:
     """The example of each use, typed as it stands, is that use; help shows each but itself."""
     for use in MEMORIES:
-        found = memories_use(say(language, use.usage).removeprefix("/memories"))
+        found = parse_memories(say(language, use.usage).removeprefix("/memories"))
         assert found is not None
         assert found[0] is use
     for use in FORGET:
-        assert forget_use(say(language, use.usage).removeprefix("/forget ")) is use
+        assert parse_forget(say(language, use.usage).removeprefix("/forget ")) is use
     shown = "\n".join(help_groups(language))
     for use in (*MEMORIES, *FORGET):
         assert (f"`{say(language, use.usage)}`" in shown) == (use.name != "help")
@@ -63,7 +63,7 @@ def test_each_usage_is_what_it_says(language: Language) -> None:
 )
 def test_what_is_typed(text: str, name: str, words: str) -> None:
     """The first word names the use, in either language and width; the rest are its words."""
-    found = memories_use(text)
+    found = parse_memories(text)
     assert found is not None
     assert (found[0].name, found[1]) == (name, words)
 
@@ -87,7 +87,7 @@ def test_what_is_typed(text: str, name: str, words: str) -> None:
 )
 def test_what_is_to_be_forgotten(text: str, name: str) -> None:
     """A time, a thread or everything is meant only where nothing else was typed."""
-    assert forget_use(text).name == name
+    assert parse_forget(text).name == name
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ def test_what_is_to_be_forgotten(text: str, name: str) -> None:
 )
 def test_the_nearest_is_offered(word: str, name: str) -> None:
     """A slip of the finger finds what was meant."""
-    use = nearest(word)
+    use = closest_subcommand(word)
     assert use is not None
     assert use.name == name
 
 
 def test_nothing_is_near_to_anything() -> None:
     """What is like none of them is not guessed at."""
-    assert nearest("zzzz") is None
-    assert memories_use("zzzz") is None
+    assert closest_subcommand("zzzz") is None
+    assert parse_memories("zzzz") is None
 
 
 @pytest.mark.parametrize(
@@ -122,14 +122,14 @@ def test_nothing_is_near_to_anything() -> None:
 )
 def test_what_opens_a_modal(text: str, opens: bool) -> None:
     """A pause until what is none of the forms of a time is asked in a modal."""
-    assert use_opens_modal("/memories", text) is opens
+    assert command_opens_modal("/memories", text) is opens
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_read(text: str) -> None:
     """Whatever is typed finds a use or none, and never an error."""
-    found = memories_use(text)
+    found = parse_memories(text)
     assert found is None or found[0] in MEMORIES
-    assert forget_use(text) in FORGET
-    assert use_opens_modal("/memories", text) in (True, False)
-    assert not use_opens_modal("/forget", text)
+    assert parse_forget(text) in FORGET
+    assert command_opens_modal("/memories", text) in (True, False)
+    assert not command_opens_modal("/forget", text)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language
-from bot.views.suggestions import MOST, suggested_prompts
+from bot.views.suggestions import MAX_PROMPTS, suggested_prompts
 from memory import Memory, Person
 
 
@@ -48,8 +48,8 @@ def said(language: Language, *memories: Memory, off: bool = False) -> str:
 def test_somebody_new_is_shown_what_it_can_do(language: Language) -> None:
     """Without memories the prompts are the same for everybody, the last about memory itself."""
     prompts = suggested_prompts(language, [])
-    assert len(prompts) == MOST
-    assert len({prompt["title"] for prompt in prompts}) == MOST
+    assert len(prompts) == MAX_PROMPTS
+    assert len({prompt["title"] for prompt in prompts}) == MAX_PROMPTS
     last = {"en": "What do you remember about me?", "ja": "私について何を覚えていますか？"}
     assert prompts[-1]["message"] == last[language]
 
@@ -62,7 +62,10 @@ def test_what_is_known_is_built_on(language: Language) -> None:
     assert "AWS" in text
     assert "Rust" in text
     assert "sushi" not in text
-    assert len(suggested_prompts(language, [food("ramen"), topic("AWS"), topic("Rust")])) == MOST
+    assert (
+        len(suggested_prompts(language, [food("ramen"), topic("AWS"), topic("Rust")]))
+        == MAX_PROMPTS
+    )
 
 
 def test_what_is_not_liked_is_not_suggested() -> None:
@@ -92,7 +95,7 @@ def test_prompts_fit_whatever_is_remembered(
     """Whatever a memory holds: at most four prompts, each one line with a title and a message."""
     memories = [make(name) for name in names for make in (food, topic)]
     prompts = suggested_prompts(language, memories, off=off)
-    assert 3 <= len(prompts) <= MOST
+    assert 3 <= len(prompts) <= MAX_PROMPTS
     for prompt in prompts:
         assert prompt.keys() == {"title", "message"}
         assert all(text.strip() and "\n" not in text for text in prompt.values())

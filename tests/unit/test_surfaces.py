@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
 from bot.types import Citation, Reply
-from bot.views.blocks import LINE_LIMIT, private
+from bot.views.blocks import LINE_LIMIT, ephemeral_payload
 from bot.views.erasing import erase_form
 from bot.views.forgetting import (
-    CHOICES,
     FORGET_ALL_ACTION,
+    MAX_SHOWN,
     forget_everything_question,
     forget_question,
     forgotten_notice,
@@ -216,15 +216,15 @@ def test_every_question_is_taken_by_slack(
     assert fits(payload)
     buttons = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
     assert [json.loads(b["value"])["memories"] for b in buttons] == [
-        [m.reference] for _, m in found[:CHOICES]
+        [m.reference] for _, m in found[:MAX_SHOWN]
     ]
     every = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
     named = [json.loads(b["value"])["memories"] for b in every]
-    whole = 1 < len(texts) <= CHOICES
+    whole = 1 < len(texts) <= MAX_SHOWN
     assert named == ([[m.reference for _, m in found]] if whole else [])
     assert all(b["style"] == "danger" and b["confirm"]["style"] == "danger" for b in buttons)
-    more = say(language, "forget_more", count=len(texts) - CHOICES)
-    assert (more in shown(payload)) == (len(texts) > CHOICES)
+    more = say(language, "forget_more", count=len(texts) - MAX_SHOWN)
+    assert (more in shown(payload)) == (len(texts) > MAX_SHOWN)
 
 
 def test_lists_are_grouped_and_numbered_through() -> None:
@@ -296,7 +296,7 @@ def test_words_of_people_are_no_markup() -> None:
 
 def test_private_texts_are_cut() -> None:
     """A text for one person is cut to what Slack takes."""
-    assert len(private("x" * 9_000, [{"type": "divider"}])["text"]) == 3_900
+    assert len(ephemeral_payload("x" * 9_000, [{"type": "divider"}])["text"]) == 3_900
 
 
 def test_reply_text() -> None:

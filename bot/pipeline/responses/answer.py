@@ -10,7 +10,7 @@ from typing import TypeAlias
 from bot.delivery.splitting import closing_fence, open_fence
 from bot.pipeline.links import Links, without_links
 from bot.slack.text import printable
-from bot.types import COMMENTARY, Citation, Cut, Reply, State, Task
+from bot.types import COMMENTARY, Citation, CutReason, Reply, Task, TaskState
 
 OnText: TypeAlias = Callable[[str], Awaitable[None]]
 OnTask: TypeAlias = Callable[[Task], Awaitable[None]]
@@ -29,7 +29,7 @@ class Answer:
 
     def __init__(self, links: Links, on_text: OnText, on_task: OnTask) -> None:
         self.links = links
-        self.cut: Cut | None = None
+        self.cut: CutReason | None = None
         self.is_full = False
         self.characters = 0
         self.searches = 0
@@ -65,7 +65,7 @@ class Answer:
             self._citations.setdefault(citation.url, titled)
             self.links.cite(citation.url)
 
-    async def task(self, identity: str, name: str, state: State, detail: str = "") -> None:
+    async def task(self, identity: str, name: str, state: TaskState, detail: str = "") -> None:
         """Tell of a call of a tool."""
         await self._on_task(Task(id=identity, name=name, state=state, detail=detail))
 

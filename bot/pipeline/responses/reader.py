@@ -7,7 +7,7 @@ from typing import Final
 from bot.pipeline.responses.answer import Answer
 from bot.pipeline.responses.errors import raise_if_failed
 from bot.pipeline.responses.events import Event, add_item, delta_of, text_of, tokens_of
-from bot.types import Cut
+from bot.types import CutReason
 
 _COMMENTARY: Final = "commentary"
 
@@ -93,7 +93,7 @@ class ResponseReader:
         self._comments, self._begun_at = False, None
 
 
-def _cut(event: Event) -> Cut:
+def _cut(event: Event) -> CutReason:
     match event:
         case {"response": {"incomplete_details": {"reason": "content_filter"}}}:
             return "cut_filtered"

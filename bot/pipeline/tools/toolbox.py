@@ -24,7 +24,7 @@ from bot.pipeline.tools.controls import ControlTools, Show
 from bot.pipeline.tools.viewing import ViewedChannels
 from bot.slack.ephemeral import Work
 from bot.views.blocks import Payload
-from bot.views.refusals import quoted_by, refusal_payload
+from bot.views.refusals import quoted_sentence_of, refusal_payload
 from memory import (
     Embedder,
     MemoryOff,
@@ -118,7 +118,7 @@ class Toolbox:
         async def shown(person: Person, language: Language) -> Payload:
             del person
             return refusal_payload(
-                language, refused.reason, quoted_by(refused), stores=self._keeps_facts
+                language, refused.reason, quoted_sentence_of(refused), can_store=self._keeps_facts
             )
 
         return shown
@@ -211,7 +211,7 @@ def open_tools(
             ControlTools(controls, own, periods, shows, placing, viewing, message, intent),
             own,
             message.person,
-            [controls.consent_asked] if memory_state.asks else [],
+            [controls.consent_asked] if memory_state.needs_consent_question else [],
             spend,
             keeps_facts=UserFact in schemas,
             removed=intent.removed,

@@ -148,9 +148,9 @@ class ViewedChannels:
             if info.get("is_im") or not info.get("is_member"):
                 raise _Unread(_NOT_THERE)
             audience, _ = kind_of(info, channel)
-            if self._policies is not None and (await self._policies.applies(person.team_id)).closes(
-                channel, audience
-            ):
+            if self._policies is not None and (
+                await self._policies.applies(person.team_id)
+            ).refuses_channel(channel, audience):
                 raise _Unread(_CLOSED)
             if not await self._is_member(person, channel):
                 raise _Unread(_NOT_THEIRS)

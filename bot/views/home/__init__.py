@@ -1,15 +1,15 @@
 """App Home, in Block Kit: what a person's own page shows."""
 
-from bot.views.home.data import Flow, Keeping
-from bot.views.home.position import Where, metadata_where, searched_words
+from bot.views.home.data import DataFlow, DataHandling
+from bot.views.home.position import ListPosition, position_of, searched_words
 from bot.views.home.view import HomePage, home_view
 
 __all__ = [
-    "Flow",
+    "DataFlow",
+    "DataHandling",
     "HomePage",
-    "Keeping",
-    "Where",
+    "ListPosition",
     "home_view",
-    "metadata_where",
+    "position_of",
     "searched_words",
 ]

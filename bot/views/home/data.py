@@ -11,7 +11,7 @@ from bot.views.blocks import Block, button, escaped, note, plain_text, section
 from bot.views.erasing import erase_button
 from bot.views.forgetting import forget_everything_button
 from bot.views.modal_triggers import IMPORT_ACTION
-from bot.views.settings import kept_for
+from bot.views.settings import retention_text
 from bot.views.transfer import EXPORT_ACTION
 
 LANGUAGE_ACTION = "home_language"
@@ -26,7 +26,7 @@ _FLOWS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
+class DataFlow:
     """Who receives a person's words for one purpose: a model, and the host it is reached at."""
 
     purpose: str
@@ -35,7 +35,7 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
+class DataHandling:
     """Where a person's data goes and how long it stays, and what the operator allows.
 
     `days` is how long memories are kept, None: until they are deleted; `history_days` is how long
@@ -43,7 +43,7 @@ class Keeping:
     machine. `policy` is the workspace's, where it is known.
     """
 
-    flows: Sequence[Flow] = ()
+    flows: Sequence[DataFlow] = ()
     days: int | None = None
     history_days: int = 30
     policy: Policy | None = None
@@ -83,22 +83,22 @@ def language_block(language: Language, chosen: Language | None) -> Block:
     return {**section(text), "block_id": block_id, "accessory": select}
 
 
-def keeping_blocks(language: Language, keeping: Keeping) -> list[Block]:
+def data_handling_blocks(language: Language, handling: DataHandling) -> list[Block]:
     """Return where the person's data goes, who receives it and how long it is kept."""
     lines = [say(language, "home_kept_where")]
-    if keeping.stand_in:
+    if handling.stand_in:
         lines.append(say(language, "home_flow_stand_in"))
     else:
         lines += [
             say(language, _FLOWS[one.purpose], model=escaped(one.model), host=one.host)
-            for one in keeping.flows
+            for one in handling.flows
         ]
-    lines.append(say(language, "settings_kept", period=kept_for(language, keeping.days)))
-    texts = min(keeping.history_days, keeping.days or keeping.history_days)
-    lines.append(say(language, "home_texts_kept", period=kept_for(language, texts)))
+    lines.append(say(language, "settings_kept", period=retention_text(language, handling.days)))
+    texts = min(handling.history_days, handling.days or handling.history_days)
+    lines.append(say(language, "home_texts_kept", period=retention_text(language, texts)))
     blocks = [_header(language, "home_where"), _listed(lines)]
-    if keeping.policy is not None:
-        blocks += [_header(language, "home_policy"), _listed(_allowed(language, keeping.policy))]
+    if handling.policy is not None:
+        blocks += [_header(language, "home_policy"), _listed(_allowed(language, handling.policy))]
     return blocks
 
 

@@ -10,16 +10,16 @@ from itertools import groupby
 
 from bot.locale import Language, say
 from bot.views.blocks import Block, button, escaped, note, plain_text, section
-from bot.views.home.position import SEARCH_ACTION, WORDS_LIMIT, Where
+from bot.views.home.position import SEARCH_ACTION, WORDS_LIMIT, ListPosition
 from bot.views.used import memory_blocks
 from bot.views.wording import kind_title
 from memory import Memory
 
 HOME_PAGE = 20
 KIND_ACTION = "home_kind"
-TURN_ACTION = "home_page"
+PAGE_ACTION = "home_page"
 ALL_ACTION = "home_all"
-EVERY_KIND = "-"
+ALL_KINDS = "-"
 _EXAMPLES = ("home_example_fact", "home_example_food", "home_example_answer")
 _OPTION_TEXT, _OPTION_VALUE, _OPTIONS = 75, 150, 100
 
@@ -33,7 +33,7 @@ class Listing:
     reference.
     """
 
-    where: Where = field(default_factory=Where)
+    position: ListPosition = field(default_factory=ListPosition)
     memories: Sequence[Memory] = ()
     kinds: Mapping[str, int] = field(default_factory=dict)
     found: int = 0
@@ -49,8 +49,8 @@ class Listing:
 def listing_blocks(language: Language, listing: Listing, zone: tzinfo = UTC) -> list[Block]:
     """Return the memories with what searches and filters them; an example where there are none."""
     if not listing.total:
-        return _none_yet(language)
-    where = listing.where
+        return _empty_list(language)
+    where = listing.position
     blocks: list[Block] = [_search(language, where), _filters(language, listing)]
     if where.words:
         blocks.append(section(_title(language, listing)))
@@ -65,12 +65,12 @@ def listing_blocks(language: Language, listing: Listing, zone: tzinfo = UTC) -> 
         last = first + len(listing.memories) - 1
         key = "home_shown_found" if where.kind or where.words else "home_shown"
         blocks.append(note(say(language, key, first=first, last=last, count=listing.found)))
-    if turns := _turns(language, listing):
+    if turns := _page_buttons(language, listing):
         blocks.append({"type": "actions", "elements": turns})
     return blocks
 
 
-def _none_yet(language: Language) -> list[Block]:
+def _empty_list(language: Language) -> list[Block]:
     examples = [f"• {say(language, key)}" for key in _EXAMPLES]
     return [
         section(f"*{say(language, 'home_none')}*\n{say(language, 'home_none_how')}"),
@@ -80,13 +80,13 @@ def _none_yet(language: Language) -> list[Block]:
 
 
 def _title(language: Language, listing: Listing) -> str:
-    words = escaped(listing.where.words)
+    words = escaped(listing.position.words)
     if not listing.memories:
         return say(language, "home_no_match", words=words)
     return say(language, "search_similar" if listing.similar else "search_title", words=words)
 
 
-def _search(language: Language, where: Where) -> Block:
+def _search(language: Language, where: ListPosition) -> Block:
     element: Block = {
         "type": "plain_text_input",
         "action_id": SEARCH_ACTION,
@@ -106,9 +106,9 @@ def _search(language: Language, where: Where) -> Block:
 
 
 def _filters(language: Language, listing: Listing) -> Block:
-    where = listing.where
+    where = listing.position
     every = say(language, "home_every_kind", count=listing.total)
-    options = [_option(every, EVERY_KIND)]
+    options = [_option(every, ALL_KINDS)]
     options += [
         _option(
             say(language, "home_kind", kind=unescape(kind_title(language, kind)), count=n), kind
@@ -139,13 +139,13 @@ def _option(text: str, value: str) -> Block:
     return {"text": plain_text(text[:_OPTION_TEXT]), "value": value}
 
 
-def _turns(language: Language, listing: Listing) -> list[Block]:
+def _page_buttons(language: Language, listing: Listing) -> list[Block]:
     if listing.similar:
         return []
-    page, pages = listing.where.page, -(-listing.found // HOME_PAGE)
+    page, pages = listing.position.page, -(-listing.found // HOME_PAGE)
     turns = [("memories_previous", page - 1), ("memories_next", page + 1)]
     return [
-        button(f"{TURN_ACTION}_{target}", say(language, key), str(target))
+        button(f"{PAGE_ACTION}_{target}", say(language, key), str(target))
         for key, target in turns
         if 1 <= target <= pages
     ]

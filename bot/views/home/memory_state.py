@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bot.locale import Language, say
-from bot.types import Incognito, Off, PersonSettings, Refusal
+from bot.types import Incognito, MemoryOffReason, PersonSettings, Refusal
 from bot.views.blocks import Block, button, plain_text, section
 from bot.views.dates import minute
 from bot.views.memory_state import (
     AGREE_ACTION,
     RESUME_ACTION,
     consent_buttons,
-    off_line,
+    memory_off_text,
 )
 from bot.views.modal_triggers import ADD_ACTION, SETTINGS_ACTION
 
@@ -23,8 +23,11 @@ _PAUSES = {
 }
 
 
-def standing_blocks(
-    language: Language, settings: PersonSettings, off: Off | None, refusal: Refusal | None = None
+def memory_state_blocks(
+    language: Language,
+    settings: PersonSettings,
+    off: MemoryOffReason | None,
+    refusal: Refusal | None = None,
 ) -> list[Block]:
     """Return whether memory is on, what that means, and what switches it.
 
@@ -47,11 +50,14 @@ def standing_blocks(
         text = f"*{say(language, 'home_off')}*"
         agree = button(AGREE_ACTION, say(language, "settings_turn_on"), "agree", style="primary")
         return [section(f"{text} {say(language, 'home_off_means')}"), _actions(agree, *more)]
-    return [section(f"*{off_line(language, off, settings)}*")]
+    return [section(f"*{memory_off_text(language, off, settings)}*")]
 
 
 def incognito_blocks(
-    language: Language, incognito: Incognito, off: Off | None, refusal: Refusal | None = None
+    language: Language,
+    incognito: Incognito,
+    off: MemoryOffReason | None,
+    refusal: Refusal | None = None,
 ) -> list[Block]:
     """Return where incognito is on, with its switch; nothing if memory is not available anyway."""
     if refusal is not None or off not in (None, "paused"):

@@ -17,7 +17,7 @@ SEARCH_ACTION = "home_search"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
+class ListPosition:
     """A kind ("" for all), a page from 1, and the words that are searched for ("" for none)."""
 
     kind: str = ""
@@ -38,11 +38,11 @@ class Where:
         return f"{_SEARCH_BLOCK}.{self.words}"[:255]
 
 
-def metadata_where(view: Mapping[str, Any]) -> Where:
+def position_of(view: Mapping[str, Any]) -> ListPosition:
     """Return where the person was who clicked in `view`."""
     kept = metadata_of(view)
     page = kept.get("page", "")
-    return Where(
+    return ListPosition(
         kind=kept.get("kind", ""),
         page=int(page) if page.isdecimal() else 1,
         words=kept.get("words", "")[:WORDS_LIMIT],

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.locale import Language, say
-from bot.types import Incognito, Off, PersonSettings, Refusal
+from bot.types import Incognito, MemoryOffReason, PersonSettings, Refusal
 from bot.views.blocks import Block, button, note, plain_text, section
 from bot.views.changes import can_be_undone, question_blocks, undo_button
 from bot.views.history import ALL_CHANGES, entry_line
-from bot.views.home.data import Keeping, control_blocks, keeping_blocks, language_block
+from bot.views.home.data import DataHandling, control_blocks, data_handling_blocks, language_block
 from bot.views.home.listing import Listing, listing_blocks
-from bot.views.home.memory_state import incognito_blocks, standing_blocks
+from bot.views.home.memory_state import incognito_blocks, memory_state_blocks
 from bot.views.modal_triggers import VIEW_ACTION
-from bot.views.views import View, said_blocks
+from bot.views.views import View, banner_blocks
 from memory import Entry, Question
 
 HOME = "home"
@@ -31,24 +31,24 @@ class HomePage:
     """
 
     settings: PersonSettings = field(default_factory=PersonSettings)
-    off: Off | None = None
+    off: MemoryOffReason | None = None
     incognito: Incognito = field(default_factory=Incognito)
     refusal: Refusal | None = None
     listing: Listing = field(default_factory=Listing)
     changes: Sequence[Entry] = ()
     questions: Sequence[Question] = ()
     links: Mapping[str, str] = field(default_factory=dict)
-    keeping: Keeping = field(default_factory=Keeping)
+    handling: DataHandling = field(default_factory=DataHandling)
 
 
-def home_view(language: Language, page: HomePage, said: Sequence[Block] = ()) -> View:
+def home_view(language: Language, page: HomePage, banner: Sequence[Block] = ()) -> View:
     """Return the view; `said` stands at its top: the answer to the click that led to it."""
     zone = page.settings.zone
     blocks: list[Block] = []
-    blocks += said_blocks(said)
+    blocks += banner_blocks(banner)
     blocks += [
         _header(language, "memories_title"),
-        *standing_blocks(language, page.settings, page.off, page.refusal),
+        *memory_state_blocks(language, page.settings, page.off, page.refusal),
         *incognito_blocks(language, page.incognito, page.off, page.refusal),
         note(*_small_print(language, page)),
         _DIVIDER,
@@ -66,12 +66,12 @@ def home_view(language: Language, page: HomePage, said: Sequence[Block] = ()) ->
         _DIVIDER,
         language_block(language, page.settings.language),
         _DIVIDER,
-        *keeping_blocks(language, page.keeping),
+        *data_handling_blocks(language, page.handling),
         note(say(language, "home_end")),
     ]
     return {
         "type": "home",
-        "private_metadata": page.listing.where.metadata(language),
+        "private_metadata": page.listing.position.metadata(language),
         "blocks": blocks,
     }
 
@@ -80,7 +80,7 @@ def _small_print(language: Language, page: HomePage) -> list[str]:
     lines = [say(language, "only_you")]
     if total := page.listing.total:
         lines.insert(0, say(language, "home_count", count=total))
-    if page.keeping.stand_in:
+    if page.handling.stand_in:
         lines.append(say(language, "stand_in_note"))
     return lines
 
