@@ -80,7 +80,7 @@ def _memory_text(language: Language, value: Mapping[str, Any] | None) -> str:
 
 
 def undo_button(language: Language, entry: Entry, surface: str) -> Block:
-    """Return the Undo of a change; `where` says what is to be shown anew afterwards."""
+    """Return the Undo of a change; `surface` says what to update after a click."""
     after = entry.after or entry.before or {}
     what = describe(language, entry.kind, after.get("content") or {})
     label = say(language, "undo_label", what=what)

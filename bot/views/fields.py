@@ -20,7 +20,7 @@ InputType: TypeAlias = Literal["text", "long", "lines", "number", "decimal", "ch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One input of a form. `low` and `high` bound a number, `longest` a text."""
+    """One input of a form. `minimum` and `maximum` bound a number, `max_length` a text."""
 
     name: str
     input_type: InputType

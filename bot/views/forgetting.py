@@ -140,7 +140,7 @@ def forgotten_notice(language: Language, memories: Sequence[Memory], undo: str) 
 def forgotten_already(language: Language, *, keep_message: bool) -> Payload:
     """Return that nothing is left to forget.
 
-    `stays`: what was clicked shows the Undo of a click before, and is not replaced.
+    `keep_message`: what was clicked shows the Undo of a click before, and is not replaced.
     """
     payload = ephemeral_payload(say(language, "forgotten_already"))
     return {**payload, "stays": True} if keep_message else payload

@@ -1,4 +1,4 @@
-"""What the person is told after something was remembered: changes with Undo, and questions."""
+"""Notices of changed memories: each change with Undo, and open questions."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _QUESTIONS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeContent:
-    """What is told in one place: changes of the ledger, and questions that are still open.
+    """The content of a notice: changes of the ledger, and questions that are still open.
 
-    `where` names the place for the buttons, so that it can be shown anew after a click.
+    `surface` is part of each button value: it says what to update after a click.
     """
 
     surface: str
@@ -61,9 +61,9 @@ def notice_blocks(
     max_length: int = NOTICE_LIMIT,
     extra_buttons: Sequence[Block] = (),
 ) -> list[Block]:
-    """Return a notice in at most `room` characters: what does not fit is counted.
+    """Return a notice in at most `max_length` characters: what does not fit is counted.
 
-    `beside` are buttons to stand in one row with View.
+    `extra_buttons` share a row with the View button.
     """
     entries = notable_changes(content.entries)
     changes, questions = min(len(entries), _SHOWN), min(len(content.questions), _QUESTIONS)

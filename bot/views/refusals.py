@@ -85,7 +85,7 @@ def refusal_payload(
 ) -> Payload:
     """Return the reason, visible only to the person, with a button that stores the sentence.
 
-    `stores`: whether there is a kind of memory to store it as.
+    `can_store`: whether there is a kind of memory to store it as.
     """
     what = escaped(" ".join(quoted.text.split())) if quoted else ""
     text = say(language, _SENTENCES[reason], what=what)

@@ -113,11 +113,11 @@ def footer(
     max_notice_length: int = NOTICE_LIMIT,
     zone: tzinfo = UTC,
 ) -> list[Block]:
-    """Return what stands below every answer.
+    """Return what appears below every answer.
 
-    `memory_state` says whether memory was on for it; `drew_on` is the turn whose memories were in
-    view, if any were; `rates` the turn that can be rated, if it can; `unlinked` says that
-    addresses in it are text; `told` what was remembered of it, in at most `room` characters.
+    `memory_state` says whether memory was on for it; `recalled_turn` is the turn whose memories were in
+    view, if any were; `rated_turn` the turn that can be rated, if it can; `links_removed` says that
+    addresses in it are text; `notice` what was remembered of it, in at most `room` characters.
     """
     lines = [say(language, "footer_stand_in" if stand_in else "footer")]
     incognito = memory_state.incognito if memory_state is not None else None
@@ -164,7 +164,7 @@ def updatable_footer(
 
 
 def without_updatable_footer(blocks: Sequence[Block]) -> list[Block]:
-    """Return the blocks of a message as it stands in Slack, without `told_blocks`."""
+    """Return the blocks of a message as it stands in Slack, without `updatable_footer`."""
     return [one for one in blocks if not str(one.get("block_id")).startswith(_UPDATABLE)]
 
 

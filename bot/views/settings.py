@@ -28,7 +28,7 @@ def settings_payload(
 ) -> Payload:
     """Return the settings as they are, with what switches memory on and off.
 
-    `kept_days` is how long memories are kept in fact: the operator may keep them for less.
+    `retention_days` is how long memories are kept in fact: the operator may keep them for less.
     """
     off = settings.off_reason(consent)
     title = say(language, "settings_title")

@@ -91,7 +91,7 @@ def is_banner(block: Block) -> bool:
 
 
 def home_with_banner(view: Mapping[str, Any], banner: Sequence[Block]) -> View:
-    """Return a published Home with `said` at its top: for when nothing can be looked up."""
+    """Return a published Home with `banner` at its top: for when nothing can be looked up."""
     blocks = [block for block in view.get("blocks") or () if not is_banner(block)]
     return {
         "type": "home",
