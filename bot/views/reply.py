@@ -115,9 +115,10 @@ def footer(
 ) -> list[Block]:
     """Return what appears below every answer.
 
-    `memory_state` says whether memory was on for it; `recalled_turn` is the turn whose memories were in
-    view, if any were; `rated_turn` the turn that can be rated, if it can; `links_removed` says that
-    addresses in it are text; `notice` what was remembered of it, in at most `room` characters.
+    `memory_state` says whether memory was on for it. `recalled_turn` is the turn whose recalled
+    memories the button lists, `rated_turn` the turn that the rating buttons name; None leaves the
+    buttons out. `links_removed`: addresses are shown as text. `notice` is what was remembered of
+    the message, in at most `max_notice_length` characters.
     """
     lines = [say(language, "footer_stand_in" if stand_in else "footer")]
     incognito = memory_state.incognito if memory_state is not None else None

@@ -17,7 +17,7 @@ class Subcommand:
     """One use of a command.
 
     `words` are what people type, the English name first. `usage` and `about` are keys of the
-    catalogues: an example, and what it does. `opens_modal` says when it is answered with a modal: never,
+    catalogues: an example, and what it does. `opens_modal` says when the answer is a modal: never,
     always, without further words (``alone``), or with words that are not a time (``no_time``).
     """
 
