@@ -110,7 +110,7 @@ def test_while_aurora_sleeps(aws: Aws) -> None:
         reply = world.reply(said, 60)
         aws.quiet()
     shown = [c["args"]["status"] for c in world.calls("assistant.threads.setStatus")[before:]]
-    assert any("waking" in status for status in shown)
+    assert any("starting up" in status for status in shown)
     assert reply.text
     assert len(world.memories(mia)) == 1
     deliveries = world.playground("deliveries?since=0")["deliveries"]
