@@ -99,7 +99,7 @@ class PersonSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryState:
-    """What memory may do for one message.
+    """Whether memory may be read and written for one message.
 
     `off` says why nothing is read and nothing is written while it is answered. `kept` says
     whether its words may be formed, now or later, and its texts be kept as history. `incognito`
@@ -135,7 +135,7 @@ class Incognito:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What applies in one workspace.
+    """The rules that apply in one workspace.
 
     `channels` and `people` hold Slack's ids, and nobody's: every channel, everybody. Direct
     messages are no channels. Who is named among `people` may use Kioku as a guest too.

@@ -13,7 +13,7 @@ from memory import Memory, Person
 
 
 class Withdraw(Protocol):
-    """Lets what is told of memories be taken back, if the caller's transaction forgets them."""
+    """Retracts the notices that name memories, if the caller's transaction forgets them."""
 
     async def __call__(
         self,
@@ -57,16 +57,16 @@ async def announce_nothing(
 
 
 class Renew(Protocol):
-    """Lets what stands below a reply be shown anew, if the caller's transaction commits."""
+    """Shows the notice below a reply again, if the caller's transaction commits."""
 
     async def __call__(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
     ) -> None:
-        """Note that the reply of `turn` was written over, with all that stood below it."""
+        """Note that the reply of `turn` was overwritten, with the notice below it."""
 
 
 async def renew_nothing(connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
-    """Show nothing anew, where there is no Slack."""
+    """Show nothing, where there is no Slack."""
     del connection, person, turn
 
 

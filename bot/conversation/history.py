@@ -108,7 +108,7 @@ def _of_period(person: Person, period: Period) -> dict[str, Any]:
 async def messages_in(
     connection: AsyncConnection[DictRow], person: Person, period: Period
 ) -> tuple[set[tuple[str, str]], int]:
-    """Return where a person's messages of a period stand, and of how many some text is kept."""
+    """Return the places of a person's messages of a period, and how many of them have a text."""
     found = await connection.execute(
         "SELECT channel_id, question_ts, question <> '' OR words <> '' OR reply IS NOT NULL AS kept"
         f" FROM turns WHERE team_id = %(team)s AND user_id = %(user)s AND {_IN_PERIOD}",
@@ -188,7 +188,7 @@ _OFF_RECORD: LiteralString = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastTurn:
-    """A turn, and where its message stands: (channel, ts)."""
+    """A turn, and the place of its message: (channel, ts)."""
 
     id: UUID
     place: tuple[str, str]

@@ -32,7 +32,7 @@ ANSWER = "answer_thread"
 MAX_FAILURES = 5
 """Attempts ended by an error after which a message is answered with an apology."""
 _ACK_WAIT_SECONDS = 2.0
-# The person watches the answer grow: it does not stand still for long because of a flag.
+# The person watches the answer grow: reading a flag must not delay it noticeably.
 _FLAG_WAIT_SECONDS = 1.0
 _FLAGS: LiteralString = (
     "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s"
@@ -201,7 +201,7 @@ class Inbox:
         )
 
     async def reopen(self, message: Message) -> None:
-        """Let a message be answered anew that was answered in the last day, as it reads now.
+        """Answer an edited message again, if it was answered in the last day.
 
         `message` names the event that told of the edit: delivered again, it changes nothing.
         """
@@ -285,7 +285,7 @@ class Inbox:
         return True
 
     async def begin_anew(self, claimed: ClaimedMessage) -> None:
-        """Note that this attempt was ended in good order: the message is begun anew.
+        """Record that this attempt ended in good order and the message starts again.
 
         Raises `Interrupted`, as does `put_off`, but not for an edit.
         """
@@ -467,7 +467,7 @@ async def finish(
 async def ask_flags(
     connection: AsyncConnection[DictRow], claimed: ClaimedMessage
 ) -> AsyncCursor[DictRow]:
-    """Ask how the message stands now; `raise_if_changed` reads the answer."""
+    """Query the current state of the message; `raise_if_changed` reads the row."""
     return await connection.execute(_FLAGS, (claimed.id,))
 
 
@@ -477,7 +477,7 @@ async def _raise_if_changed(connection: AsyncConnection[DictRow], claimed: Claim
 
 
 def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
-    """Raise `Interrupted` where `row`, its message as it stands now, says not to go on."""
+    """Raise `Interrupted` if `row`, the current state of the message, ends the answer."""
     # One that was erased meanwhile is nobody else's.
     if row is None:
         return

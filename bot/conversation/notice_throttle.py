@@ -1,4 +1,4 @@
-"""What a person need not be told twice: the `notices` table."""
+"""Notices that a person gets once in a period: the `notices` table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was asked and answered: the `turns` table, which is also the history of threads."""
+"""Questions and answers: the `turns` table, which is also the history of threads."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What was said before: `exchanges` in order, and the person's words not remembered yet.
+    """Earlier turns: `exchanges` in order, and the person's words that are not formed yet.
 
     `forgotten` are the timestamps of messages in this channel that the person had forgotten.
     `memories` are what `memory.recall_memories` looks at first.
@@ -290,7 +290,7 @@ class Turns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What was asked of the database as a turn began."""
+    """The query results with which a turn begins."""
 
     memory_state: AsyncCursor[DictRow]
     flags: AsyncCursor[DictRow]

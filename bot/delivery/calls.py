@@ -31,7 +31,7 @@ _PAGES = 5
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """What all answers share: the app's client and user there, and Slack's limits."""
+    """The app's client and user in a workspace, and Slack's limits, shared by all answers."""
 
     client: AsyncWebClient
     bot_user_id: str
@@ -148,7 +148,7 @@ class Calls:
 
     @measured("slack replies")
     async def replies(self) -> list[dict[str, Any]]:
-        """Return what stands in the thread after the question, with metadata."""
+        """Return the messages in the thread after the question, with metadata."""
         found: list[dict[str, Any]] = []
         more: dict[str, Any] = {}
         for _ in range(_PAGES):

@@ -101,7 +101,7 @@ class Delivery:
 
     @property
     def taken(self) -> str:
-        """What has come of the answer so far, whether shown yet or not."""
+        """The text of the answer so far, shown or not."""
         return self._taken
 
     async def check(self) -> None:
@@ -159,7 +159,7 @@ class Delivery:
             self._shown.prepare()
 
     def start_over(self) -> None:
-        """Begin the answer anew: what has been shown will be replaced by the whole."""
+        """Begin the answer again: the shown text will be replaced by the whole."""
         self._may_stream = False
         self._taken = ""
         self._stream.start_over()
@@ -211,7 +211,7 @@ class Delivery:
         )
 
     async def _replace(self, texts: Sequence[str]) -> None:
-        """Make the thread show exactly `texts`: update what stands, post the rest."""
+        """Make the thread show exactly `texts`: update existing messages, post the rest."""
         await self._session.settle()
         await self._shown.look()
         shown = list(self._shown.parts)

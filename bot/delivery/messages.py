@@ -1,4 +1,4 @@
-"""The messages of an answer that stand in the thread: begun, changed, found again, taken away."""
+"""The messages of an answer in its thread: begun, changed, found again, deleted."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Part:
 
     @property
     def room(self) -> int:
-        """How many more characters it takes."""
+        """The number of characters that still fit."""
         return PART_LIMIT - len(self.text)
 
     @property
@@ -89,7 +89,7 @@ class Part:
 
 
 class PostedMessages:
-    """What the thread shows of one answer. Each message is intended before it is begun.
+    """The messages of one answer. Each is recorded as intended before it is begun.
 
     Calls of Slack raise what its client raises, unless their lines say otherwise; those that begin
     a message raise `bot.conversation.interruptions.Superseded` when another worker answers.
@@ -251,7 +251,7 @@ class PostedMessages:
             raise problem
 
     async def look(self) -> None:
-        """Where a message may stand that nobody noted: make it a part, if it does."""
+        """Find a message that was posted but not recorded, and make it a part."""
         await self.settle()
         if not self._posts.unknown:
             return
@@ -295,7 +295,7 @@ class PostedMessages:
         try:
             await self._posts.note(part.ts)
         except OrphanedMessage:
-            # The other worker does not know it, and would let it stand beside its own.
+            # The other worker does not know it, and would leave it beside its own.
             await self.remove(part)
             raise
 
@@ -320,7 +320,7 @@ class PostedMessages:
                 log.info("a thread could not be looked at: %s", error_code(error) or fault(error))
                 if error_code(error):
                     break
-                # Whoever does not see what stands there posts it again: ask once more.
+                # A message that is not found would be posted twice: ask once more.
                 continue
             claimed = await self._posts.claimed() | {part.ts for part in self.parts}
             return own_among(

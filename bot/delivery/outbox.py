@@ -71,9 +71,9 @@ async def claimed(connection: AsyncConnection[DictRow], thread: str) -> frozense
 
 
 class Outbox:
-    """What the `turns` row of one turn says of its messages.
+    """The messages of one turn, as its row in `turns` records them.
 
-    `times` are those known, in order. `unknown` says that one more may stand in the thread since
+    `times` are those known, in order. `unknown` says that one more may be in the thread since
     `since` (seconds of the epoch): a worker died, or a call was lost, before its ts was stored.
     A worker that died did so at most `age` seconds ago. `again`: this is not the first attempt.
     """

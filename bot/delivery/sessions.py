@@ -42,7 +42,7 @@ _PAUSES = (0.5, 2.0, 8.0)
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class TurnSession:
-    """What Slack was asked to show for one turn.
+    """The session status that Slack was asked to show for one turn.
 
     `method`: "session" if the session may be `processing`, "line" if the status line may be shown.
     `late`: an answer was posted before Slack had answered the status call. `begun`: the session may

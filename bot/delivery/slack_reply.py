@@ -63,7 +63,7 @@ class SlackReplySink(Delivery):
 
     @property
     def taken(self) -> str:
-        """What has come of the answer so far."""
+        """The text of the answer so far."""
         return super().taken.removeprefix(self._preface)
 
     async def write(self, piece: str) -> None:
@@ -97,7 +97,7 @@ class SlackReplySink(Delivery):
         """Show what these bring. A list asked for in a channel comes to the asker only."""
         person, in_dm = self._message.person, self._view.own.audience == DM
         for work in works:
-            # Asked anew: the person may just have chosen another one.
+            # Read again: the person may just have chosen another one.
             language = await self._people.language(person, self._message.text)
             payload = await work(person, language)
             try:

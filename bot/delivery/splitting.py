@@ -1,4 +1,4 @@
-"""Long Markdown in parts that each stand on their own."""
+"""Splits long Markdown into parts that are each complete."""
 
 from __future__ import annotations
 

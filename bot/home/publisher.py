@@ -120,7 +120,7 @@ class HomePublisher:
             return
 
     async def show(self, person: Person, where: ListPosition, said: Sequence[Block] = ()) -> None:
-        """Publish a Home at once, after a click in it; `said` stands at its top."""
+        """Publish a Home at once, after a click in it, with `said` at its top."""
         made = await self._made(person, where, said)
         await self.in_use(person)
         # Before Slack is asked: the job that the change has left is to find this page, not its own.
@@ -143,7 +143,7 @@ class HomePublisher:
         )
 
     async def publish_later(self, person: Person) -> None:
-        """Let a Home be published by whoever works the queue."""
+        """Queue the publication of a Home."""
         async with person_transaction(self._pool, person) as connection:
             await self._let_publish(connection, person, "home", 0.0)
 

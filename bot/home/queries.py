@@ -1,4 +1,4 @@
-"""What a person's Home shows, read in a few short transactions."""
+"""The content of a person's Home, read in a few short transactions."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class SuggestedPrompts:
             )
 
     async def suggest(self, team: str, user: str, channel: str, erased: str = "") -> None:
-        """Offer prompts that fit the person. Where Slack refuses them, the manifest's stand there.
+        """Offer prompts that fit the person. If Slack refuses them, it shows those of the manifest.
 
         Only the person sees them, in their direct messages: all of their memories may be used.
         `erased`: nothing is left of them but the language in which they read.

@@ -1,4 +1,4 @@
-"""What Slack tells besides messages: edits, deletions, Stop, changed conversations, a Home."""
+"""Events other than messages: edits, deletions, Stop, changed conversations, App Home."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ class Changes:
             await self._inbox.reopen(replace(message, event_id=str(body.get("event_id"))))
 
     async def _followed(self, team: str, channel: str, message: Mapping[str, Any]) -> None:
-        """Let memories follow a message of a person's, whoever it was for."""
+        """Update memories after a person's message changed, also one not sent to the app."""
         user, ts = str(message.get("user") or ""), str(message.get("ts") or "")
         if user and ts and not message.get("bot_id"):
             root = str(message.get("thread_ts") or ts)

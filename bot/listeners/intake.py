@@ -53,7 +53,7 @@ class Malformed:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many were acknowledged since the start, by kind."""
+        """The number acknowledged since the start, by kind."""
         return self._counts
 
     def count(self, kind: str, reason: str) -> None:

@@ -65,7 +65,7 @@ def _log_failure(what: str, error: Exception) -> None:
 
 
 class PrivateAnswers:
-    """What was acknowledged at once and is answered when it is done."""
+    """Answers to requests that were acknowledged at once, sent when they are ready."""
 
     def __init__(self, people: Profiles, homes: HomePublisher) -> None:
         self._people = people
@@ -79,8 +79,8 @@ class PrivateAnswers:
         """Send what `work` returns to the person alone; `replace` the message that was clicked.
 
         With None nothing is sent. A payload with ``replace_original`` says for itself whether it
-        takes the place of what was clicked; a failure never does. In App Home it stands at the top
-        of the page, which is published anew. With ``stays`` the message or page stays as it is.
+        takes the place of what was clicked; a failure never does. In App Home it is shown at the
+        top of the page, which is published again. With ``stays`` the message or page stays.
         """
         with self._counted():
             await self._give(body, respond, work, replace=replace)

@@ -1,1 +1,1 @@
-"""What a person does with their own memories: commands, forms, edits, import and export."""
+"""Commands, forms, edits, import and export of a person's own memories."""

@@ -1,4 +1,4 @@
-"""What a person does with their own memories: see them, search, ask to forget, forget, undo."""
+"""A person's actions on their own memories: list, search, forget, undo."""
 
 from __future__ import annotations
 

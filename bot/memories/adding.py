@@ -1,4 +1,4 @@
-"""What a person asks to remember, formed at once from their own words, typed or pointed at."""
+"""Memories that a person asks for, formed at once from a sentence or a message of theirs."""
 
 from __future__ import annotations
 

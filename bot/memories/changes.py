@@ -1,4 +1,4 @@
-"""What a person sees and decides about changes of their memories: history, Undo, answers."""
+"""Changes of a person's memories: history, Undo, and answers to questions."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class ChangeHistory:
     ) -> str | None:
         """Do what the person answered; return the key of the sentence that says why not.
 
-        What it did is told where the question stood.
+        The result replaces the question.
         """
         decided = _ANSWERS.get(answer)
         if decided is None:
@@ -123,7 +123,7 @@ class ChangeHistory:
     async def shown_anew(self, person: Person, language: Language, where: str) -> Payload | None:
         """Return what takes the place of the message in which something was clicked.
 
-        None where that is a reply: what stands below it is updated with the reply. None in App
+        None where that is a reply: the notice below it is updated with the reply. None in App
         Home, too, which is published as a whole.
         """
         place, _, rest = where.partition(" ")

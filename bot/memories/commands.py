@@ -1,4 +1,4 @@
-"""The slash commands: what was typed, answered by whoever answers that use."""
+"""The slash commands: each use is passed to the object that answers it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class SlashCommands:
 
     @property
     def shows(self) -> dict[str, Answer]:
-        """What a person is shown when they ask for it in plain words, by the tool's action."""
+        """Views that a person can ask for in plain words, by the tool's action."""
         named = {"show_history": "history", "show_preview": "preview"}
         return {
             "show_memories": self._list,

@@ -1,4 +1,4 @@
-"""What a person decides about their memory: pause, incognito, consent, not to remember."""
+"""A person's controls: pause, incognito, consent, and not to remember a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person does to one memory in a modal: edit, add, move to other ears, forget."""
+"""Changes to one memory in a modal: edit, add, change its audience, forget."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _DATABASE_SECONDS = 30.0
 
 
 class PersonEraser:
-    """What `kioku erase` does for an operator, done by the person."""
+    """Erases everything about a person at their own request, as `kioku erase` does."""
 
     def __init__(self, pool: Pool, people: Profiles, client: AsyncWebClient) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""What people think of replies: the `feedback` table."""
+"""Ratings of replies: the `feedback` table."""
 
 from __future__ import annotations
 

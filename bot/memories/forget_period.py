@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 
 
 class PeriodForgetter:
-    """What was said in a period goes: its memories, its messages, and the replies that name them.
+    """Forgets a period: its memories, its messages, and the replies that name them.
 
-    What belongs to it is found anew when the person confirms.
+    The search is repeated when the person confirms.
     """
 
     def __init__(

@@ -64,8 +64,8 @@ _VERDICT_SECONDS = 60.0
 class Importer:
     """The modals of an import. Nothing is stored before the person has seen what would be.
 
-    Nothing is kept between the modals either: the text stands in the second one, a file is read
-    again, and where that is not what was shown, it is shown anew.
+    Nothing is kept between the modals either: the text is in the second one, a file is read
+    again, and if it differs from the preview, a new preview is shown.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a modal holds, once it is open: chosen by the click or command that opened it."""
+"""The content of an open modal, chosen by the click or command that opened it."""
 
 from __future__ import annotations
 

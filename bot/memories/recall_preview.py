@@ -1,4 +1,4 @@
-"""What a reply in a conversation could draw on, before anything is asked there."""
+"""The memories that a reply in a conversation could use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling the person what was remembered: below the reply, or to them alone; never unasked anew.
+"""Notices of remembered changes: below the reply, or to the person alone.
 
 A notice is a row of ids and a job, made in the transaction that remembers: neither comes without
 the other, and a job that runs twice shows the same.
@@ -76,7 +76,7 @@ class ChangeNotices:
         person: Person,
         memories: Sequence[Memory] | None,
     ) -> None:
-        """Let what stands below replies be shown anew, without memories that are being forgotten.
+        """Update the notices below replies, without memories that are being forgotten.
 
         What one person alone saw cannot be changed. With None it is all of the person's.
         """
@@ -97,7 +97,7 @@ class ChangeNotices:
         await self._queue.defer_each(connection, SHOW, jobs, queue=REPLIES)
 
     async def renew(self, connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
-        """Let what is told of a turn be shown below its reply again, which was written over."""
+        """Show the notice of a turn again, after its reply was overwritten."""
         found = await connection.execute(
             "SELECT id FROM change_notices WHERE turn_id = %s AND team_id = %s AND user_id = %s"
             " ORDER BY made_at DESC LIMIT 1",
@@ -167,7 +167,7 @@ class ChangeNotices:
             return await found.fetchone() is not None
 
     async def show_in_reply(self, person: Person, turn_id: str) -> None:
-        """Show anew what stands below a reply, after something of it was undone or answered."""
+        """Update the notice below a reply, after a change was undone or a question answered."""
         turn = await self._places.of_id(person, turn_id)
         if turn is not None:
             below = await self.told(person, f"{REPLY} {turn.id}")

@@ -1,4 +1,4 @@
-"""Where a notice of changes stands: below the reply it belongs to, or before one pair of eyes."""
+"""The message of a notice: below the reply it belongs to, or visible to the person only."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class NotifiedTurn:
 
     @property
     def in_dm_reply(self) -> bool:
-        """Whether the notice can stand below the reply: nobody else sees that."""
+        """Whether the notice can be shown below the reply, because nobody else sees it."""
         return self.audience == DM and bool(self.reply_ts)
 
     @property
@@ -84,7 +84,7 @@ class Later(Exception):
 
 
 class NoticeMessages:
-    """Reads the turns that notices belong to, and puts notices where they can stand."""
+    """Reads the turns that notices belong to, and shows the notices."""
 
     def __init__(self, pool: Pool, client: AsyncWebClient, *, stand_in: bool) -> None:
         self._pool = pool
@@ -147,7 +147,7 @@ class NoticeMessages:
         *,
         waits: bool = True,
     ) -> bool:
-        """Put everything that is told of a turn below its reply; False where that cannot be.
+        """Show the notice of a turn below its reply; return False if that is not possible.
 
         Raises `Later` where it may not wait and Slack's limits leave room for answers only.
         """

@@ -85,7 +85,7 @@ class Attached:
 
     @property
     def line(self) -> dict[str, Any]:
-        """What the model is told about it besides its content."""
+        """The description that the model gets besides the content."""
         if self.trouble:
             reason = _REASONS.get(self.trouble, self.trouble.removeprefix("files_"))
             return {"name": self.name, "not_shown": reason}

@@ -30,7 +30,7 @@ class DeletedMessages:
 
     @measured("withdrawals")
     async def clear(self, thread: str) -> None:
-        """Take away what stands in `thread` for messages that were withdrawn while answered."""
+        """Delete answers in `thread` to messages that were deleted while they were answered."""
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             found = await connection.execute(
                 "SELECT turns.id, turns.team_id, turns.channel_id, question_ts, reply_ts,"

@@ -11,7 +11,7 @@ from memory import View
 
 
 class FixedReplies:
-    """One sentence, in the message where the answer would stand."""
+    """Replies with one sentence in place of an answer."""
 
     def __init__(self, parts: TurnDependencies, open_reply_sink: OpenReplySink) -> None:
         self._parts = parts

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 FORM = "form_memories"
 LONGEST_IN_QUIETS = 3
-"""How many times the seconds of quiet somebody who never pauses waits for formation, at most."""
+"""The longest wait for formation, as a multiple of the seconds of quiet."""
 REFUSED_SECONDS = 3_600.0
 """Seconds until the next attempt, unless the person writes, where the model refuses requests."""
 _TURNS_AT_ONCE = 20
@@ -76,8 +76,8 @@ class FormationJobs:
     async def schedule(self, connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
         """Defer formation within the transaction that ends a turn.
 
-        A job that waits already waits anew: a burst of messages is one formation that sees all.
-        Whoever never pauses is not kept waiting for more than a few times as long.
+        A waiting job is postponed: a burst of messages is one formation that sees all of them.
+        It waits at most `LONGEST_IN_QUIETS` times the seconds of quiet.
         """
         if self._mode != "off" and await is_unformed(connection, namespace):
             await self._defer(

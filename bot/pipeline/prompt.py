@@ -1,4 +1,4 @@
-"""What the model is shown: instructions, memories, history and the question, within a budget."""
+"""The prompt: instructions, memories, history and the question, within a token budget."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ them, say that you could not read them just now; never that they are gone or wer
 class Prompt:
     """The input of one Responses API call, and which memories are in it.
 
-    `newest_only`: the newest of them, because what bears on the question could not be told.
+    `newest_only`: the newest of them, because the search for the question failed.
     `thread_unread`: earlier messages of its thread could not be read just now.
     `files` are those that it names, with the content of those that are shown.
     `links` are the addresses in it that are the person's own, in their normal form.
@@ -106,7 +106,7 @@ def estimated_tokens(text: str) -> int:
 
 
 def framed(value: object) -> str:
-    """Return one line of JSON that cannot close the frame it stands in."""
+    """Return one line of JSON that cannot close the frame around it."""
     line = json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
     return line.replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", " ")
 
@@ -156,7 +156,7 @@ def compose(
     `memories` are most relevant first, `exchanges`, `recent_words` and `thread` in order of time.
     With `memory_off` only the last of them is given. Where a budget is full, the least relevant
     memory and the oldest of everything else is dropped; how the person wants to be answered has
-    room of its own.
+    a budget of its own.
     """
     kept = _shown(memories)
     sections = [INSTRUCTIONS, *([FILES] if files else []), *([MEMORY_OFF] if memory_off else [])]

@@ -1,4 +1,4 @@
-"""Memories follow the messages they were formed of: edited, they are formed anew; deleted, gone."""
+"""Updates memories when their messages change: edited, formed again; deleted, forgotten."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Schedule: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[
 
 
 class Sources:
-    """What was said in a turn has changed after memories were formed of it."""
+    """Updates the memories of messages that were edited or deleted after formation."""
 
     def __init__(
         self,

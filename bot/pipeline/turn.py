@@ -1,4 +1,4 @@
-"""One turn: recall, reply, hand over for remembering. Start reading here."""
+"""One turn: recall, reply, schedule formation. Start reading here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from memory import Embedder, Memory, Pool, Recalled, View, credential_kinds, rec
 
 
 class ReplySink(Protocol):
-    """Where an answer goes: a Slack thread, or an HTTP response."""
+    """The destination of an answer: a Slack thread, or an HTTP response."""
 
     interactive: bool
     """Whether the person can be shown lists and buttons there."""
@@ -45,7 +45,7 @@ class ReplySink(Protocol):
 
     @property
     def taken(self) -> str:
-        """What has come of the answer so far."""
+        """The text of the answer so far."""
 
     async def language(self) -> Language:
         """Return the language the person reads."""
@@ -63,7 +63,7 @@ class ReplySink(Protocol):
         """Tell what the model does besides writing."""
 
     def start_over(self) -> None:
-        """Begin the answer anew."""
+        """Begin the answer again."""
 
     async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
         """Deliver the whole answer; `drew_on`: memories were in view, `rates`: it can be rated."""
@@ -77,7 +77,7 @@ OpenReplySink: TypeAlias = Callable[[ClaimedMessage, View, Intent], ReplySink]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnDependencies:
-    """What a turn is made with."""
+    """The dependencies of a turn."""
 
     pool: Pool
     client: AsyncWebClient
@@ -236,7 +236,7 @@ async def _recalled(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answered:
-    """What came of a question. `whole`: `text` is the model's own answer, to its end.
+    """The answer to a question. `whole`: `text` is the model's complete answer.
 
     `files` came with the message; those that the model could not read say so.
     """

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a job counts against: its `person`, and `budget`, the Slack limit of its answer.
+    """The limits that a job counts against: its `person`, and `budget`, Slack's limit.
 
     While a job runs that is to run `alone`, the process that took it starts no other.
     """

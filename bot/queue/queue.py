@@ -50,7 +50,7 @@ _LOOK_AGAIN_SECONDS = 60.0
 _NO_LIMITS = Limits()
 _CAUGHT_UP = {"hour": 3_600, "minute": 60}
 # One statement and no savepoint, in place of procrastinate's function and its exception. A job that
-# waits already is held until the caller commits: whoever takes it finds what the caller stored.
+# waits already is held until the caller commits: its worker sees what the caller stored.
 _ADD: LiteralString = (
     "INSERT INTO procrastinate_jobs AS job"
     " (queue_name, task_name, priority, lock, queueing_lock, args, person, budget, alone,"
@@ -252,7 +252,7 @@ class Queue:
     ) -> None:
         """Let one job of `lock` run after `delay` seconds of quiet, but `at_most` after the first.
 
-        One that waits already waits anew, to within a quarter of `delay`. One that has failed keeps
+        A waiting one is postponed, to within a quarter of `delay`. One that has failed keeps
         its time: more words are no reason for more attempts. Whatever is committed with the
         caller's transaction the job will see.
         """
@@ -353,7 +353,7 @@ class Queue:
     async def _next_due(self) -> datetime | None:
         async with transaction(self._pool) as connection:
             found = await connection.execute(
-                # Whoever has one in hand may die over it: somebody has to look again.
+                # A process may die while it runs one: another has to look again.
                 "SELECT min(CASE WHEN status = 'doing' THEN now() + make_interval(secs => %s)"
                 " ELSE COALESCE(scheduled_at, now()) END) AS due FROM procrastinate_jobs"
                 " WHERE status IN ('todo', 'doing') AND queue_name = ANY(%s)",

@@ -1,4 +1,4 @@
-"""What the workers look after every other second, one of them at a time."""
+"""Maintenance of the queue every other second, by one worker at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALONE_AFTER_CRASHES = 2
 """Crashes of a process with this message in progress after which it runs alone."""
 MAX_LONE_CRASHES = 3
 """Crashes of a process with only this message in progress after which it is given up."""
-# Of 0, where new jobs stand, and 1, where the oldest few do.
+# 0 for new jobs, 1 for the oldest few.
 BEHIND = -1
 _SWEEP_LOCK = 0x6B696F6B75_01  # "kioku", 1
 # Every other second, by each worker: fewer than a worker begins, however slow its model is, so that

@@ -47,7 +47,7 @@ class Collected:
 
     @property
     def taken(self) -> str:
-        """What has come of the answer so far."""
+        """The text of the answer so far."""
         return self._taken
 
     async def language(self) -> Language:
@@ -72,7 +72,7 @@ class Collected:
         self._taken = ""
 
     async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
-        """Keep the whole answer; whoever asked over HTTP has no buttons below it."""
+        """Keep the whole answer; over HTTP there are no buttons below it."""
         del drew_on, rates
         self.text = text
 
@@ -115,7 +115,7 @@ class AskHandler:
         )
         collected = self._collected[event_id] = Collected(message)
         try:
-            # Not in the inbox: whoever calls waits for the answer, and asks again without one.
+            # Not in the inbox: the caller waits for the answer, and asks again without one.
             claimed = ClaimedMessage(id=0, message=message, attempts=0)
             outcome = cast(Outcome, await turn.ainvoke(claimed))
         finally:

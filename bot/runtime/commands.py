@@ -1,4 +1,4 @@
-"""What each command of `kioku` does.
+"""The commands of `kioku`.
 
 The second of imports that the app is made of waits until other processes have begun to start.
 """
@@ -26,7 +26,7 @@ _UP_FORMATION_DELAY = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where the database is: as the user that serves (`login`), and as its owner."""
+    """The addresses of the database: for the serving user (`login`), and for its owner."""
 
     login: Conninfo
     owner: Conninfo

@@ -1,4 +1,4 @@
-"""What every role of the app is connected to: the models, PostgreSQL, Slack."""
+"""The connections of every role: the models, PostgreSQL, Slack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people thought of replies, for who runs Kioku: as a list, or as lines for other programs."""
+"""`kioku feedback`: ratings of replies, as a table or as JSON lines."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class ConnectionLimit:
         self._open: dict[asyncio.BaseProtocol, _Connection] = {}
 
     def admit(self, connection: _Connection) -> bool:
-        """Add a connection, closing another one if necessary; False if there is no room."""
+        """Add a connection, closing another one if necessary; False at the limit."""
         if len(self._open) >= self._most:
             oldest = self._oldest_without_request()
             if oldest is None:

@@ -1,4 +1,4 @@
-"""What nobody waits for: lost work is found again, and what is over is deleted."""
+"""Periodic maintenance: finds lost work and deletes expired rows."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def create_chat_model(
 ) -> BaseChatModel:
     """Return the LangChain chat model called `model`; LangChain is imported only here.
 
-    `callbacks` are told of each call. Raises what `memory.memory_model` raises.
+    `callbacks` are notified of each call. Raises what `memory.memory_model` raises.
     """
     chat = memory_model(
         model=model,

@@ -1,4 +1,4 @@
-"""What operators do for a person who asks them: export everything, or erase it."""
+"""Operator commands for one person: export everything, or erase it."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _also(erased: PersonErased) -> list[str]:
 
 
 def reembed(settings: Settings, *, again: bool) -> None:
-    """Embed every memory anew with the configured model, beside the running application.
+    """Re-embed every memory with the configured model, beside the running application.
 
     Raises `StartError`.
     """

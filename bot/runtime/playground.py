@@ -29,7 +29,7 @@ _POLL_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playground:
-    """Where the running playground is, and what the app needs to use it."""
+    """The addresses of the running playground, and what the app needs to use it."""
 
     url: str
     slack_api_url: str

@@ -25,7 +25,7 @@ _FIELDS = {
 
 
 class DatabaseSecret:
-    """Where PostgreSQL is and who we are there, as Amazon RDS writes it into a secret.
+    """The address and user of PostgreSQL, as Amazon RDS writes them into a secret.
 
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
     """

@@ -1,4 +1,4 @@
-"""How the app's parts are put together: wiring only."""
+"""Creates the objects of the application and connects them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who can see a conversation: looked up from Slack, never guessed."""
+"""The audience of a conversation: looked up from Slack, never guessed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _EVENTS_MISSED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What a conversation is: its audience, and whether it sees only that (`shared`).
+    """The kind of a conversation: its audience, and whether it sees only that (`shared`).
 
     `direct`: it is a direct message with the app, shared with another organisation or not.
     """
@@ -78,7 +78,7 @@ class Audiences:
         return row is None or row["audience"] != namespace.audience or bool(row["shared"])
 
     async def forget(self, team_id: str, channel_id: str) -> None:
-        """Look the conversation up anew next time: it was shared, archived or converted.
+        """Look the conversation up again next time: it was shared, archived or converted.
 
         Until then nothing is known of it; an answer of Slack's that is under way is out of date.
         """

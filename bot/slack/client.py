@@ -25,7 +25,7 @@ NOTICE_METADATA: dict[str, Any] = {
 """The metadata of an app message that is no reply: no turn takes it for its own."""
 
 TURN_PATIENCE_SECONDS = 15.0
-"""How long one turn waits in all for a rate-limited read of a thread or a file."""
+"""The longest total wait of one turn for rate-limited reads of a thread or a file."""
 
 _TIMEOUT_SECONDS = 30
 _LONGEST_WAIT_SECONDS = 600.0
@@ -46,7 +46,7 @@ def create_client(
 
 
 def create_session() -> aiohttp.ClientSession:
-    """Return connections to Slack for one client and one event loop; whoever made them closes them.
+    """Return connections to Slack for one client and one event loop; the caller closes them.
 
     Without them the SDK opens a connection, and shakes hands, for every single call.
     """
@@ -120,7 +120,7 @@ async def retry_on_rate_limit(
             waited += wait
             if waited > seconds:
                 raise
-        # Whoever was refused at the same moment comes back at another.
+        # Callers that were refused at the same moment retry at different ones.
         await asyncio.sleep(wait + random.uniform(0, _SPREAD_SECONDS))  # noqa: S311
 
 

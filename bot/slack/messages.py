@@ -38,7 +38,7 @@ class Message:
 
     @property
     def person(self) -> Person:
-        """Whose memories are asked and written."""
+        """The person whose memories are read and written."""
         return Person(self.team_id, self.user_id)
 
     @property
@@ -103,7 +103,7 @@ def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
     """Return the message of an ``event_callback``, or None for all that is no person's message.
 
     Bots, the app itself, joins, edits and other subtypes are None, and so is a channel message
-    that neither mentions the bot nor stands in a thread, or that calls other people. Raises
+    that neither mentions the bot nor is in a thread, or that calls other people. Raises
     `InvalidNamespace` when Slack's envelope lacks the ids a memory is kept under.
     """
     event = body.get("event") or {}

@@ -197,7 +197,7 @@ class _Option(_Part):
 
 
 class _Held(_Part):
-    """What an element of Block Kit holds, in an action or in the state of a view."""
+    """The value of a Block Kit element, in an action or in the state of a view."""
 
     type: str | None = None
     value: str | None = None

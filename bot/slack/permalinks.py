@@ -1,4 +1,4 @@
-"""Where a message can be read: Slack's own link to it, asked for when somebody wants to see it."""
+"""Permalinks of messages, requested from Slack when a person wants to see one."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def _same_address(address: str) -> str:
 
 
 def typed(text: str, bot_user_id: str = "") -> str:
-    """Return only what the person typed and let stand: no quoted lines, no code, nothing struck.
+    """Return only what the person typed: no quoted lines, no code, nothing struck out.
 
     Only this may form a memory. Between two typed parts `memory.OMITTED` takes the place of what
     was left out, so that no quote joins them.

@@ -1,4 +1,4 @@
-"""What operators allow: who is answered, where, and how, in each workspace."""
+"""Policies of operators: who is answered, where, and how, in each workspace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Slack says of a person, their language and time zone, shared by all replicas."""
+"""Profiles of people in Slack: language and time zone, shared by all replicas."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Profiles:
             return await is_on(connection, message.person, where)
 
     def forget(self, person: Person) -> None:
-        """Read anew next time: the person has changed something."""
+        """Read the row again next time: the person has changed something."""
         self._known.pop(person, None)
 
     async def changed(self, person: Person, user: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a person has decided about their memory: the `person_settings` table."""
+"""Settings of a person's memory: the `person_settings` table."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ async def decide(
 
 
 async def note_told(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Note that the person was told of memory, or asked whether they agree to it."""
+    """Record that the person was informed of memory, or asked whether they agree to it."""
     await _upsert(connection, person)
     await connection.execute(
         "UPDATE person_settings SET told_at = now() WHERE team_id = %s AND user_id = %s",
@@ -254,7 +254,7 @@ async def note_presence(
 
 
 async def doubt_profile(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Ask Slack anew next time: the person's profile has changed."""
+    """Ask Slack again next time: the person's profile has changed."""
     await connection.execute(
         "UPDATE person_settings SET profile_at = NULL WHERE team_id = %s AND user_id = %s",
         (person.team_id, person.user_id),

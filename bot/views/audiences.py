@@ -1,4 +1,4 @@
-"""Where a memory may be used: asked in a modal, and shown beforehand for a conversation."""
+"""Modals for the audience of a memory, and the preview for a conversation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHOICES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenAudience:
-    """Where the person wants a memory used: an audience, or a conversation to look up.
+    """The audience that the person chose for a memory, or a conversation to look up.
 
     `errors` are sentences by block; then nothing was chosen.
     """

@@ -1,4 +1,4 @@
-"""What became of memories, in words: one line for each change, a question where one is open."""
+"""Changes of memories: one line for each change, and open questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments as people read them: in the time zone and the language of whoever looks.
+"""Dates and times in the time zone and the language of the reader.
 
 In mrkdwn Slack writes them itself (``<!date^…>``), by the clock and language of each reader; where
 that is not understood, and in plain text, they are written by Babel.

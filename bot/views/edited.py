@@ -1,4 +1,4 @@
-"""What came of an edit, a move or a forgetting, and the question before a forgetting: modals."""
+"""Modals with the result of an edit, and the question before a memory is forgotten."""
 
 from __future__ import annotations
 

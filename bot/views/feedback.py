@@ -22,7 +22,7 @@ REASONS = {
     "length": "feedback_length",
     "other": "feedback_other",
 }
-"""What can be wrong with a reply, as it is stored, and the key of its sentence."""
+"""The reasons for a bad rating, as stored, each with the key of its sentence."""
 _REASONS, _COMMENT = "reasons", "comment"
 
 

@@ -162,7 +162,7 @@ def _options(language: Language, field: Field) -> list[tuple[Any, Block]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmittedForm:
-    """What a form was submitted with; `errors` are sentences by block, empty where it is valid."""
+    """The values of a submitted form; `errors` are sentences by block, empty if it is valid."""
 
     content: dict[str, Any]
     errors: dict[str, str]

@@ -53,7 +53,7 @@ class HistoryPage:
 
     @property
     def surface(self) -> str:
-        """This page in one word, for buttons: what is to be shown anew after a click."""
+        """This page as a button's value: the page to show again after a click."""
         return (
             f"history {self.since.isoformat() if self.since else _FIRST} {self.reference}".strip()
         )

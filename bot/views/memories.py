@@ -40,7 +40,7 @@ def numbered(memories: Sequence[Memory]) -> list[tuple[int, Memory]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ListPage:
-    """One page of a list: what stands above it and below it, and its action to turn pages."""
+    """One page of a list: the texts above and below it, and its action to turn pages."""
 
     title: str
     notes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What can be done with one memory, from wherever it is shown: a menu beside it."""
+"""The menu beside a memory, wherever it is shown."""
 
 from __future__ import annotations
 

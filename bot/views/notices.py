@@ -40,7 +40,7 @@ class NoticeContent:
 
 
 def notice_payload(language: Language, content: NoticeContent, zone: tzinfo = UTC) -> Payload:
-    """Return a notice that stands by itself, for the person alone."""
+    """Return a notice as a message of its own, for the person alone."""
     blocks = notice_blocks(language, content, zone)
     if not blocks:
         return ephemeral_payload(say(language, "notice_gone"))
@@ -67,7 +67,7 @@ def notice_blocks(
     """
     entries = notable_changes(content.entries)
     changes, questions = min(len(entries), _SHOWN), min(len(content.questions), _QUESTIONS)
-    # A question is worth more room than a change: the history shows both.
+    # Questions come before changes: the history shows both.
     fewer = [(count, questions) for count in range(changes, -1, -1)]
     fewer += [(0, asked) for asked in range(questions - 1, -1, -1)]
     blocks: list[Block] = []

@@ -165,7 +165,7 @@ def updatable_footer(
 
 
 def without_updatable_footer(blocks: Sequence[Block]) -> list[Block]:
-    """Return the blocks of a message as it stands in Slack, without `updatable_footer`."""
+    """Return the blocks of a message from Slack, without `updatable_footer`."""
     return [one for one in blocks if not str(one.get("block_id")).startswith(_UPDATABLE)]
 
 

@@ -113,7 +113,7 @@ def settings_form(language: Language, settings: PersonSettings, *, consent: Cons
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmittedSettings:
-    """What was chosen in the form; `memory` is ``on``, ``off``, ``stay`` or how long to pause."""
+    """The submitted settings; `memory` is ``on``, ``off``, ``stay`` or the length of a pause."""
 
     memory: str
     notices: bool

@@ -1,4 +1,4 @@
-"""What can be typed after a slash command: one table for dispatch, help and documentation."""
+"""The uses of each slash command: one table for dispatch, help and documentation."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Subcommand:
 
     @property
     def name(self) -> str:
-        """What it is called in the code."""
+        """The name of the use in the code."""
         return self.words[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedCommand:
-    """What somebody typed: the use, the words after its name, and the conversation."""
+    """A typed command: the use, the words after its name, and the conversation."""
 
     subcommand: Subcommand
     words: str

@@ -67,7 +67,7 @@ _CAUSES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportInput:
-    """What a person gave to import: a text, or the address of a file. `block` is for errors."""
+    """The input of an import: a text, or the address of a file. `block` is for errors."""
 
     text: str
     file: str

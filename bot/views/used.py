@@ -21,7 +21,7 @@ USED_SHOWN = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyMemories:
-    """What a reply had in view; `forgotten` counts what is no longer there.
+    """The memories in view of a reply; `forgotten` counts those that are no longer stored.
 
     `links` and `last_used` are by `Memory.reference`.
     """

@@ -17,7 +17,7 @@ _BANNER_BLOCK = "home.said."
 
 
 def loading_view() -> View:
-    """Return what a modal shows until its content is there, whoever reads it.
+    """Return the view of a modal until its content is loaded, in both languages.
 
     In every language, because a trigger is too short-lived to ask which one the person reads.
     """

@@ -34,7 +34,7 @@ class Place:
 
 
 class MissedMessages:
-    """Reads what stands in a place. Nothing waits for Slack's limits here: jobs are put off."""
+    """Reads the messages of a place. A job does not wait for Slack's limits: it is rescheduled."""
 
     def __init__(
         self,

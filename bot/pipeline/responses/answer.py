@@ -21,7 +21,7 @@ _BOUNDARY = re.compile(r"\n|[.!?][\"')\]*_]{0,4}\s|[。！？]")
 
 
 class Answer:
-    """What has come of one answer, over all responses of the model that it takes.
+    """The text of one answer, over all responses of the model that it takes.
 
     `is_full`: the text, commentary included, has reached `MAX_ANSWER`; what follows is not taken.
     `characters` counts all that the model wrote, shown or not; `searches` its web searches.

@@ -121,7 +121,7 @@ class ControlTools:
 
     @property
     def shown(self) -> list[Work]:
-        """What is to be shown to the person after the reply."""
+        """The messages to show the person after the reply."""
         return list(self._shown.values())
 
     def definitions(self) -> list[Definition]:

@@ -48,7 +48,7 @@ Spend: TypeAlias = Callable[[str, int], Awaitable[None]]
 
 
 class Toolbox:
-    """What the model may call while it answers one message.
+    """The tools that the model may call while it answers one message.
 
     `spend` is awaited with the workspace and the tokens that a call used. `keeps_facts`: a refused
     sentence can still be stored as a `memory.UserFact`. `removed` are the message's credentials.
@@ -98,7 +98,7 @@ class Toolbox:
 
     @property
     def questions(self) -> list[UUID]:
-        """What the words left open, by the ids of the questions."""
+        """The ids of the questions that the words left open."""
         return [question.id for question in self._memory.questions]
 
     @property
@@ -108,7 +108,7 @@ class Toolbox:
 
     @property
     def shown(self) -> list[Work]:
-        """What is to be shown to the person after the reply."""
+        """The messages to show the person after the reply."""
         works = [*self._before, *map(self._refusal, self.refused[:_REFUSALS_SHOWN])]
         if self._memory.to_forget and not self._controls.forgets_everything:
             works.append(partial(self._own.proposed, memories=self._memory.to_forget))

@@ -1,4 +1,4 @@
-"""What a person looks at in Slack with the app beside it: kept as ids for an hour, read when asked.
+"""The channel that a person has open beside the app: its id is kept for an hour.
 
 Other people wrote most of it: it is context for one answer, and never forms a memory.
 """

@@ -19,7 +19,7 @@ __all__ = ["Trial", "examine", "run_doctor"]
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """Check each part in the order in which a newcomer would mend it; go on after a failure."""
+    """Check each part in the order in which a newcomer would fix it; continue after a failure."""
     yield data_folder(settings)
     for finding in kinds_of_memory(settings):
         yield finding

@@ -1,4 +1,4 @@
-"""Who can use an app with agent features: not guests, and in part only with a paid plan.
+"""Checks of access: apps with agent features exclude guests, and some need a paid plan.
 
 Sources: https://docs.slack.dev/ai/developing-agents#members-only and
 https://docs.slack.dev/tools/bolt-python/concepts/using-the-assistant-class

@@ -36,7 +36,7 @@ _MIGRATE = "run `kioku migrate` as the owner of the database"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where a database is; `fresh` says that it was made for this look only."""
+    """The address of a database; `fresh` says that it was created for this check only."""
 
     conninfo: str
     name: str

@@ -18,7 +18,7 @@ class NoRoom(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """Whose direct message is used: the person (U…), or the conversation (D…), or both."""
+    """The direct message to use: of a person (U…), or a conversation (D…), or both."""
 
     user: str | None = None
     channel: str | None = None

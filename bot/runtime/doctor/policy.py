@@ -1,4 +1,4 @@
-"""Who may use Kioku: as the settings say, and in how many workspaces otherwise."""
+"""Checks of the policy: the settings, and the number of workspaces that differ."""
 
 from __future__ import annotations
 

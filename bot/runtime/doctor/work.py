@@ -1,4 +1,4 @@
-"""What waits to be done, and what failed: numbers and ids only."""
+"""Checks of the queue: waiting and failed jobs, as numbers and ids only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Work:
 
 
 async def read_work(conninfo: str, *, connect_seconds: int = 30) -> Work | None:
-    """Return how the work stands; None where the database is not set up so far, or not for us.
+    """Return the state of the queue; None if the database is not set up, or not for us.
 
     Raises `psycopg.OperationalError` when PostgreSQL cannot be reached.
     """

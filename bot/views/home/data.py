@@ -1,4 +1,4 @@
-"""What becomes of a person's data, and what they can do with all of it: the end of App Home."""
+"""The end of App Home: where a person's data goes, and the controls for all of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FLOWS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFlow:
-    """Who receives a person's words for one purpose: a model, and the host it is reached at."""
+    """A receiver of a person's words for one purpose: a model, and its host."""
 
     purpose: str
     model: str
@@ -36,7 +36,7 @@ class DataFlow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataHandling:
-    """Where a person's data goes and how long it stays, and what the operator allows.
+    """The receivers and retention of a person's data, and what the operator allows.
 
     `days` is how long memories are kept, None: until they are deleted; `history_days` is how long
     the texts of conversations are. `stand_in`: there is no language model, and nothing leaves the

@@ -26,7 +26,7 @@ _OPTION_TEXT, _OPTION_VALUE, _OPTIONS = 75, 150, 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """What of the memories is shown.
+    """The memories on a page of the list.
 
     `kinds` counts all of them by kind, `found` those that the kind and the words leave. `similar`:
     none has the words, these are the nearest. `links` lead to where each was said, by its
@@ -42,7 +42,7 @@ class Listing:
 
     @property
     def total(self) -> int:
-        """How many memories the person has."""
+        """The number of the person's memories."""
         return sum(self.kinds.values())
 
 

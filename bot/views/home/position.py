@@ -1,4 +1,4 @@
-"""Where in their list of memories a person is: kept with the view, so a click knows it."""
+"""The position in a person's list of memories: kept with the view for the next click."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def position_of(view: Mapping[str, Any]) -> ListPosition:
 
 
 def searched_words(view: Mapping[str, Any], otherwise: str) -> str:
-    """Return what stands in the search of `view`, entered or only typed; else `otherwise`."""
+    """Return the text in the search of `view`, entered or only typed; else `otherwise`."""
     for elements in ((view.get("state") or {}).get("values") or {}).values():
         if SEARCH_ACTION in elements:
             words = storable(str(elements[SEARCH_ACTION].get("value") or ""))

@@ -42,7 +42,7 @@ class HomePage:
 
 
 def home_view(language: Language, page: HomePage, banner: Sequence[Block] = ()) -> View:
-    """Return the view; `said` stands at its top: the answer to the click that led to it."""
+    """Return the view; `said`, at its top, is the answer to the click that led to it."""
     zone = page.settings.zone
     blocks: list[Block] = []
     blocks += banner_blocks(banner)
