@@ -54,4 +54,4 @@ async def test_statements_of_messages_and_of_rest(cases: Traced) -> None:
     assert sent["plain"] <= PLAIN, [one.text for one in cases.plain.own]
     assert sent["teaching"] <= TEACHING, [one.text for one in cases.teaching.own]
     assert sent["unrelated"] <= UNRELATED, [one.text for one in cases.unrelated.own]
-    assert len(cases.rest.statements) / cases.rest.seconds < AT_REST
+    assert cases.rest.rate < AT_REST
