@@ -230,7 +230,10 @@ def kept(app: Wired, user: str, *, without: str = "") -> dict[str, list[dict[str
     with psycopg.connect(app.database, row_factory=dict_row) as owner:
         for table in TABLES:
             rows = owner.execute(
-                sql.SQL("SELECT * FROM {} WHERE user_id = %s").format(sql.Identifier(table)),
+                # An update moves a row: without an order it may come later.
+                sql.SQL("SELECT * FROM {0} WHERE user_id = %s ORDER BY {0}::text").format(
+                    sql.Identifier(table)
+                ),
                 (user,),
             ).fetchall()
             found[table] = [

@@ -21,8 +21,8 @@ from langgraph.func import entrypoint
 from langsmith import Client
 from langchain_core.tracers.langchain import wait_for_all_tracers
 from memory import (
-    DM, Embedder, EmbeddingSpace, Former, Person, Verifier, Words, create_pool, list_memories,
-    memory_model, view,
+    DM, Embedder, EmbeddingSpace, Former, Person, PersonMessage, Verifier, create_pool,
+    list_memories, memory_model, view,
 )
 
 async def main():
@@ -35,7 +35,7 @@ async def main():
 
         @entrypoint()
         async def app(text: str) -> str:
-            words = Words(text="I love ramen", channel="web", ts="1700000000.000100")
+            words = PersonMessage(text="I love ramen", channel="web", ts="1700000000.000100")
             await former.form(view(ann.namespace(DM)), [words])
             return "done"
 

@@ -408,10 +408,10 @@ async def test_rows_outside_every_namespace_stop_everything(room: Room) -> None:
 @pytest.mark.parametrize(
     "prefix", ["chat.T1.U2.public", "chat.T2.U1.public", "chat.T1.U1.dm", "chat.T1.U1.C2"]
 )
-def test_rows_for_other_ears_stop_everything(prefix: str) -> None:
+def test_rows_of_another_audience_stop_everything(prefix: str) -> None:
     """Should a query ever return another person's or another audience's row, nothing is done."""
     record = {"prefix": prefix, "key": "a", "value": {}, "created_at": NOON, "updated_at": NOON}
-    with pytest.raises(InvalidNamespace, match="other ears"):
+    with pytest.raises(InvalidNamespace, match="another audience"):
         rows_within([record], view(ALICE.namespace("C1")))
 
 
