@@ -1412,7 +1412,7 @@ BREAKS = (
         "if not is_signed(verifier, body, dict(request.headers)):",
         "if not request.headers:",
         "Anybody could speak in anybody's name.",
-        ("tests/e2e/test_door.py::test_a_wrong_signature_is_refused",),
+        ("tests/e2e/test_refused_requests.py::test_a_wrong_signature_is_refused",),
     ),
     Break(
         "timestamp that is no number",
@@ -1421,8 +1421,8 @@ BREAKS = (
         "    except KeyError:",
         "A malformed header would be a fault of the server instead of a refusal.",
         (
-            "tests/e2e/test_door.py::test_a_timestamp_out_of_time_is_refused",
-            "tests/e2e/test_door.py::test_a_missing_header_is_refused",
+            "tests/e2e/test_refused_requests.py::test_a_timestamp_out_of_time_is_refused",
+            "tests/e2e/test_refused_requests.py::test_a_missing_header_is_refused",
         ),
     ),
     Break(

@@ -22,7 +22,7 @@ _MORE: dict[Mode, dict[str, str]] = {"socket": {}, "http": {"KIOKU_POOL_SIZE": "
 _IN_BOTH_MODES = frozenset(
     {
         "test_stories",
-        "test_door",
+        "test_refused_requests",
         "test_event_shapes",
         "test_listening",
         "test_remembering",

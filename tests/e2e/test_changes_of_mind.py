@@ -1,4 +1,4 @@
-"""It must show 3 and 5: Stop, deleting and editing reach what waits and what runs."""
+"""Stop, deleting and editing reach what waits and what runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""It must show 6: killed at any point by name, the app answers once and remembers once.
+"""Killed at any point by name, the app answers once and remembers once.
 
 One ``kill -9`` of the real process finds a person at each of these points: PostgreSQL, Slack or the
 model holds the app there. What is shown is what each of them has in the end.

@@ -1,4 +1,4 @@
-"""It must show 5: PostgreSQL may be restarted at any moment."""
+"""PostgreSQL may be restarted at any moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""It must show 5: told to stop, the app completes what it has begun. Crashes: test_crash_points."""
+"""Told to stop, the app completes what it has begun. Crashes: test_crash_points."""
 
 from __future__ import annotations
 

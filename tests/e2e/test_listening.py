@@ -1,4 +1,4 @@
-"""It must show 3 and 6: one answer where the app is addressed, none where it is not."""
+"""One answer where the app is addressed, none where it is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""It must show 5: whatever the models do, one whole answer or one clear sentence; then go on."""
+"""Whatever the models do, one whole answer or one clear sentence; then go on."""
 
 from __future__ import annotations
 

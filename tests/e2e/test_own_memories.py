@@ -1,4 +1,4 @@
-"""It must show 4: people see and forget their own memories, and nobody else's."""
+"""People see and forget their own memories, and nobody else's."""
 
 from __future__ import annotations
 

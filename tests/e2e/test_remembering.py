@@ -1,4 +1,4 @@
-"""It must show 1 and 2: memories are formed after the reply, seldom, and only of what was said."""
+"""Memories are formed after the reply, seldom, and only of what was said."""
 
 from __future__ import annotations
 

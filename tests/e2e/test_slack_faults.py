@@ -1,4 +1,4 @@
-"""It must show 5: whatever Slack's API does, one whole answer; then go on."""
+"""Whatever Slack's API does, one whole answer; then go on."""
 
 from __future__ import annotations
 

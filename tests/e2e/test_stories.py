@@ -1,4 +1,4 @@
-"""It must show 1 to 3: what a person tells is remembered, built on, changed and kept apart."""
+"""What a person tells is remembered, built on, changed and kept apart."""
 
 from __future__ import annotations
 

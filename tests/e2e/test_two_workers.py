@@ -1,4 +1,4 @@
-"""It must show 1: a worker that was believed dead and lives on does not answer beside another."""
+"""A worker that was believed dead and lives on does not answer beside another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""It must show 4: every kind of conversation × every way to see memory; nothing leaks."""
+"""Every kind of conversation × every way to see memory; nothing leaks."""
 
 from __future__ import annotations
 

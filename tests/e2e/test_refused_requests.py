@@ -1,4 +1,4 @@
-"""It must show 6: what is not Slack's or not well-formed is refused; odd messages are answered."""
+"""What is not Slack's or not well-formed is refused; odd messages are answered."""
 
 from __future__ import annotations
 
