@@ -93,7 +93,7 @@ RECIPES: dict[str, Recipe] = {
                 text="    async def _tips(self, person: Person, language: Language, *_: str)"
                 " -> Payload:\n"
                 "        del person\n"
-                '        return private(say(language, "tips"))\n\n',
+                '        return ephemeral_payload(say(language, "tips"))\n\n',
             ),
             _said(
                 _EN,
@@ -114,8 +114,8 @@ RECIPES: dict[str, Recipe] = {
                 " `tests/integration/test_own_commands.py::test_add_forms_what_was_typed` |\n",
             ),
         ),
-        shows="from bot.views.subcommands import help_groups, memories_use\n"
-        "assert memories_use('tips')[0].name == memories_use('ヒント')[0].name == 'tips'\n"
+        shows="from bot.views.subcommands import help_groups, parse_memories\n"
+        "assert parse_memories('tips')[0].name == parse_memories('ヒント')[0].name == 'tips'\n"
         "assert any('/memories tips' in group for group in help_groups('en'))\n",
     ),
     "Add a setting": Recipe(
@@ -163,14 +163,14 @@ RECIPES: dict[str, Recipe] = {
                 text='"""Tips: one message, with a button that shows another tip."""\n\n'
                 "from __future__ import annotations\n\n"
                 "from bot.locale import Language, say\n"
-                "from bot.views.blocks import Payload, button, private, section\n\n"
+                "from bot.views.blocks import Payload, button, ephemeral_payload, section\n\n"
                 'TIP_ACTION = "next_tip"\n\n\n'
                 "def tip(language: Language) -> Payload:\n"
                 '    """Return a tip with its button."""\n'
                 '    more = button(TIP_ACTION, say(language, "tip_next"), "next")\n'
                 '    text = say(language, "tip_plan")\n'
                 '    blocks = [section(text), {"type": "actions", "elements": [more]}]\n'
-                "    return private(text, blocks)\n",
+                "    return ephemeral_payload(text, blocks)\n",
             ),
             Edit(
                 file="bot/listeners/actions.py",

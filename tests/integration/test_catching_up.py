@@ -13,10 +13,11 @@ import pytest
 from bot.conversation.inbox import ANSWER
 from bot.pipeline.backfill.backfill import READ_ON
 from bot.pipeline.backfill.window import CATCH_UP, BackfillWindow
+from bot.runtime.maintenance import Maintenance
 from bot.slack.messages import Message
 from memory import PUBLIC
 from tests.conftest import ROOT, Server, json_server
-from tests.integration.house import House, Make
+from tests.integration.house import House
 from tests.integration.playground_slack import Place, PlaygroundSlack
 from tests.integration.work import jobs, sql, taken
 
@@ -272,19 +273,19 @@ async def test_a_day_is_the_farthest(house: House) -> None:
     assert row["age"] == pytest.approx(86_400, abs=60)
 
 
-async def test_marking_takes_away_what_has_had_its_time(house: House, make: Make) -> None:
-    """Places overheard, notices and old counts go with the next mark, whoever they are of."""
+async def test_expired_rows_are_deleted(house: House) -> None:
+    """Unrelated replies, notices and old token counts are deleted, of every person."""
     place = house.slack.place(channel="public")
     overheard: Message = house.slack.message(place, addressed=False, ts="1700000000.000200")
     await house.inbox.store(overheard)
     sql(house, "UPDATE overheard SET received_at = received_at - interval '3 minutes'")
-    sql(house, "INSERT INTO token_use VALUES ('T1', current_date - 41, 7)")
+    sql(house, "INSERT INTO token_use VALUES ('T1', current_date - 61, 7)")
     sql(
         house,
         "INSERT INTO notices VALUES ('T1', 'U1', 'outage', 1, now() - interval '1 s'),"
         " ('T1', 'U2', 'outage', 1, now() + interval '1 minute')",
     )
-    await listening(house).mark()
+    await Maintenance(house.pool, house.queue).keep_up(1)
     assert sql(house, "SELECT 1 FROM overheard") == sql(house, "SELECT 1 FROM token_use") == []
     assert sql(house, "SELECT user_id FROM notices") == [{"user_id": "U2"}]
 

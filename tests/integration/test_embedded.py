@@ -659,7 +659,7 @@ def test_initdbs_own_complaint_is_passed_on(
     initdb.write_text("#!/bin/sh\necho 'initdb: error: no space left' >&2\nexit 1\n")
     initdb.chmod(0o755)
     monkeypatch.setattr(server, "find_binaries", lambda: tmp_path)
-    with pytest.raises(EmbeddedPostgresError, match=r"not make its files \(no space left\): see"):
+    with pytest.raises(EmbeddedPostgresError, match=r"not create its files \(no space left\): see"):
         EmbeddedPostgres(new_dir).start()
     assert not (new_dir / "pg").exists()
 
