@@ -65,9 +65,13 @@ class Trace:
 
     @property
     def rate(self) -> float:
-        """Statements a second; those of the job that runs each minute count as one run a minute."""
-        minutely = sum(one.each_minute for one in self.statements)
-        return (len(self.statements) - minutely) / self.seconds + minutely / 60
+        """Statements a second, without the job that runs once a minute."""
+        return sum(not one.each_minute for one in self.statements) / self.seconds
+
+    @property
+    def minutely(self) -> int:
+        """Statements of the job that runs once a minute: none if it did not run meanwhile."""
+        return sum(one.each_minute for one in self.statements)
 
     @property
     def transactions(self) -> int:
@@ -302,7 +306,8 @@ def report(cases: Traced) -> Iterator[str]:
             yield f"  {file}: {', '.join(names)}"
         yield from _sql(trace.own)
     rate, seconds = cases.rest.rate, cases.rest.seconds
-    yield f"\n== At rest: {rate:.1f} statements a second ({seconds:.0f} seconds)"
+    once = f", and {cases.rest.minutely} of the minutely job" if cases.rest.minutely else ""
+    yield f"\n== At rest: {rate:.1f} statements a second ({seconds:.0f} seconds){once}"
     yield from _sql(cases.rest.statements)
 
 

@@ -14,6 +14,8 @@ from tests.conftest import ROOT, SPACE, Server, json_server, login_of
 
 # The issue asks for 20, 40, 2 and fewer than 2 a second.
 PLAIN, TEACHING, UNRELATED, AT_REST = 30, 60, 2, 2.0
+# More in the first minute of an hour, or where the window holds the end of one run and the next.
+MINUTELY = 100
 
 
 @pytest.fixture
@@ -55,3 +57,4 @@ async def test_statements_of_messages_and_of_rest(cases: Traced) -> None:
     assert sent["teaching"] <= TEACHING, [one.text for one in cases.teaching.own]
     assert sent["unrelated"] <= UNRELATED, [one.text for one in cases.unrelated.own]
     assert cases.rest.rate < AT_REST
+    assert cases.rest.minutely <= MINUTELY
