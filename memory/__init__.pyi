@@ -98,6 +98,7 @@ from .model.schemas import (
 )
 from .postgres.database import (
     PERSON_SETTING as PERSON_SETTING,
+    OnChange as OnChange,
     OutcomeUnknown as OutcomeUnknown,
     Pool as Pool,
     PoolTimeout as PoolTimeout,

@@ -166,9 +166,9 @@ BREAKS = (
     ),
     Break(
         "expired questions only",
-        "memory/postgres/migrations/0011_expired_questions.sql",
-        "DELETE FROM memory_questions WHERE expires_at < now() RETURNING 1",
-        "DELETE FROM memory_questions RETURNING 1",
+        "memory/store/expiry.py",
+        '            " AND expires_at < now()",',
+        '            "",',
         "The upkeep would delete every question before anybody could answer it.",
         ("tests/integration/test_ledger.py::test_unanswered_questions_go_in_time",),
     ),
@@ -3461,9 +3461,9 @@ BREAKS = (
     # --- App Home ----------------------------------------------------------------------------
     Break(
         "a Home follows a change made elsewhere",
-        "bot/migrations/0009_home.sql",
-        "CREATE CONSTRAINT TRIGGER home_changed AFTER INSERT OR UPDATE OR DELETE ON store",
-        "CREATE CONSTRAINT TRIGGER home_changed AFTER UPDATE ON store",
+        "memory/store/unit_of_work.py",
+        "            await pool.changed(connection, person, removed=removed)",
+        "            pass",
         "A Home would go on showing what was forgotten.",
         ("tests/integration/test_home.py",),
     ),

@@ -1,7 +1,7 @@
 """App Home, published: when a person opens it or clicks in it, and soon after every change.
 
-A change made anywhere leaves a job, by a trigger of the database (see migration 0009). What is
-shown already is not published again.
+Each change of memories adds a job (`bot/home/change_jobs.py`), as each change of settings does (a
+trigger, see migration 0031). What is shown already is not published again.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ async def end_what_is_old(pool: Pool, installation_days: int | None) -> int:
 async def _end_of_person(pool: Pool, person: Person, days: int) -> None:
     async with person_transaction(pool, person) as connection:
         ended = await expire_unconfirmed(connection, person, days)
+        await pool.changed(connection, person, removed=bool(ended))
         gone = await connection.execute(
             "DELETE FROM turns WHERE team_id = %s AND user_id = %s AND status <> 'answering'"
             " AND intended_at < now() - make_interval(days => %s)",

@@ -11,6 +11,7 @@ from bot.delivery.outbox import Outbox
 from bot.delivery.sessions import Sessions
 from bot.delivery.slack_reply import SlackReplySink
 from bot.delivery.titles import SessionTitles
+from bot.home.change_jobs import add_change_jobs
 from bot.home.publisher import HomePublisher
 from bot.home.queries import HomeQueries
 from bot.home.suggested_prompts import SuggestedPrompts
@@ -91,6 +92,7 @@ def wire(connections: Connections) -> Application:
     settings, pool, slack = connections.settings, connections.pool, connections.slack
     schemas = load_schemas(settings.schemas)
     queue = Queue(pool)
+    pool.on_change = add_change_jobs(queue)
     inbox = Inbox(pool, queue)
     embedder = Embedder(connections.model, connections.space)
     audiences = Audiences(pool, slack)

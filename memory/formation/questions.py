@@ -165,6 +165,7 @@ async def answer_question(
         record = await _open(connection, person, question_id)
         await _drop(connection, person, question_id)
         if answer == "no" or (answer == "both" and question.kind != "replace"):
+            await pool.changed(connection, person, removed=False)
             return []
         if question.kind == "store":
             return [_beside(question, question.key)]
@@ -180,6 +181,7 @@ async def answer_question(
     except ChangedSince:
         async with person_transaction(pool, person) as connection:
             await _drop(connection, person, question_id)
+            await pool.changed(connection, person, removed=False)
         raise
     return done[-1] if done else None
 

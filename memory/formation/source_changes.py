@@ -89,7 +89,8 @@ async def _without(
         namespaces = [row.namespace for row in await rows.said_at(connection, person, channel, ts)]
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        await _drop_questions(connection, person, channel, ts)
+        if await _drop_questions(connection, person, channel, ts):
+            await pool.changed(connection, person, removed=False)
         said = [
             row
             for row in await rows.said_at(connection, person, channel, ts)
@@ -103,12 +104,14 @@ async def _without(
 
 async def _drop_questions(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
-) -> None:
-    await connection.execute(
+) -> bool:
+    """Delete the open questions that quote a message; return whether there were any."""
+    dropped = await connection.execute(
         "DELETE FROM memory_questions WHERE team_id = %s AND user_id = %s"
         " AND after->'sources' @> %s",
         (person.team_id, person.user_id, Jsonb([{"channel": channel, "ts": ts}])),
     )
+    return dropped.rowcount > 0
 
 
 def _step(row: Row, gone: Callable[[Source], bool], entries: Sequence[Entry]) -> Step:

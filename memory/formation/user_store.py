@@ -213,6 +213,8 @@ class UserStore(BaseStore):
             )
             if in_commit is not None:
                 await in_commit(connection, formed)
+            if formed.questions and not changes:
+                await self._pool.changed(connection, own.person, removed=False)
 
         # If no row has changed since it was read, these are the texts that the transaction writes.
         likely = [self._step(change) for change in decided(list(self._rows.values())).changes]

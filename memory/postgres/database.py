@@ -6,7 +6,7 @@ import asyncio
 import os
 import select
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from functools import lru_cache
@@ -21,7 +21,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from memory.model.namespace import Person
 from memory.postgres.rotation import Conninfo, connection_class
 
-Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
+OnChange: TypeAlias = Callable[[AsyncConnection[DictRow], Person, bool], Awaitable[None]]
 APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTING = "kioku.person"
 
@@ -52,13 +52,28 @@ class DatabaseReadOnly(psycopg.OperationalError):
 
 
 class OutcomeUnknown(psycopg.OperationalError):
-    """The connection was lost during COMMIT; the transaction may or may not be committed."""
+    """The connection was lost during COMMIT or a single write, which may be committed."""
 
 
-class _WritablePool(AsyncConnectionPool[AsyncConnection[DictRow]]):
-    """A pool that discards connections to a server that accepts no writes."""
+class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
+    """A pool that discards connections to a server that accepts no writes.
+
+    `on_change` is awaited in each transaction that changes a person's memories or questions, after
+    the changes: with the connection, the person, and whether a memory was deleted. An exception
+    from it rolls the transaction back.
+    """
+
+    on_change: OnChange | None = None
+
+    async def changed(
+        self, connection: AsyncConnection[DictRow], person: Person, *, removed: bool
+    ) -> None:
+        """Run `on_change` in the transaction of `connection`."""
+        if self.on_change is not None:
+            await self.on_change(connection, person, removed)
 
     async def putconn(self, conn: AsyncConnection[DictRow]) -> None:
+        """Take a connection back; one that accepts no writes is closed."""
         if not conn.closed and any(
             conn.pgconn.parameter_status(sign) == b"on" for sign in _READ_ONLY_SIGNS
         ):
@@ -92,7 +107,7 @@ def create_pool(
     address = conninfo if isinstance(conninfo, str) else ""
     given = conninfo_to_dict(address)
     usual = {name: value for name, value in _CONNECTING.items() if name not in given}
-    return _WritablePool(
+    return Pool(
         address,
         open=False,
         configure=_configure,
@@ -245,7 +260,8 @@ async def execute_statement(
     message as one transaction, with which role and settings end. The statement sees what was
     committed before `lock`, an advisory lock of the transaction, was taken. `wait` limits it, in
     seconds.
-    Raises as `transaction` does, and `OutcomeUnknown` if the connection is lost meanwhile.
+    Raises as `transaction` does. If the connection is lost meanwhile it raises `OutcomeUnknown`,
+    but `psycopg.OperationalError` for a SELECT, which may be executed again.
     """
     wait = _patience.get() if wait is None else wait
     loop = asyncio.get_running_loop()
@@ -268,7 +284,7 @@ async def execute_statement(
         except psycopg.errors.ReadOnlySqlTransaction as error:
             raise DatabaseReadOnly("PostgreSQL currently accepts no writes.") from error
         except psycopg.OperationalError as lost:
-            if not connection.broken:
+            if statement.lstrip().startswith("SELECT") or not connection.broken:
                 raise
             raise OutcomeUnknown("The connection was lost during a statement.") from lost
         finally:
@@ -312,6 +328,7 @@ __all__ = [
     "APP_ROLE",
     "PERSON_SETTING",
     "DatabaseReadOnly",
+    "OnChange",
     "OutcomeUnknown",
     "Pool",
     "PoolTimeout",

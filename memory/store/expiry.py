@@ -6,7 +6,7 @@ import logging
 from itertools import groupby
 from typing import LiteralString
 
-from memory.model.namespace import Namespace
+from memory.model.namespace import Namespace, Person
 from memory.postgres.database import Pool, is_unavailable, person_transaction, transaction
 from memory.postgres.locks import lock_for_writing
 from memory.store import rows
@@ -32,9 +32,14 @@ async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
     first. A failure in one namespace is logged and does not stop the others.
     """
     async with transaction(pool) as connection:
-        await connection.execute("SELECT delete_expired_questions()")
+        asked = await connection.execute(
+            "SELECT * FROM people_with_expired_questions(%s)", (limit,)
+        )
+        people = [Person(row["team_id"], row["user_id"]) for row in await asked.fetchall()]
         found = await connection.execute(_DUE, (limit,))
         due = [(row["prefix"], row["key"]) for row in await found.fetchall()]
+    for person in people:
+        await _delete_expired_questions(pool, person)
     ended: list[Change] = []
     for prefix, places in groupby(sorted(due), key=lambda place: place[0]):
         keys = [key for _, key in places]
@@ -62,4 +67,17 @@ async def _end(pool: Pool, namespace: Namespace, keys: list[str]) -> list[Change
         )
         ended = [rows.row(record) for record in await found.fetchall()]
         await rows.delete(connection, [row.place for row in ended])
-        return await record_expired(connection, ended)
+        done = await record_expired(connection, ended)
+        if done:
+            await pool.changed(connection, namespace.person, removed=True)
+        return done
+
+
+async def _delete_expired_questions(pool: Pool, person: Person) -> None:
+    async with person_transaction(pool, person) as connection:
+        await connection.execute(
+            "DELETE FROM memory_questions WHERE team_id = %s AND user_id = %s"
+            " AND expires_at < now()",
+            (person.team_id, person.user_id),
+        )
+        await pool.changed(connection, person, removed=False)

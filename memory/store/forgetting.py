@@ -119,6 +119,7 @@ async def forget(
         await delete_dependents(connection, person, keys)
         places = {place for memory in known for place in memory.places}
         await _note_places(connection, person, undo, places.union(*map(_places, kept.texts)))
+        await pool.changed(connection, person, removed=bool(stored))
     return Forgotten(memories=tuple(m for m in memories if not m.hides), undo=undo)
 
 
@@ -141,6 +142,7 @@ async def undo_forget(
         if put_back is not None:
             left = await _still_forgotten(connection, person)
             await put_back(connection, [one for one in kept.texts if not left & _places(one)])
+        await pool.changed(connection, person, removed=False)
     return [memory for memory in map(read, stored) if not memory.hides]
 
 

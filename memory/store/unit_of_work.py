@@ -143,6 +143,9 @@ async def commit_steps(
         done = await _write(connection, steps, known)
         if in_commit is not None:
             await in_commit(connection, done)
+        if done:
+            removed = any(step.origin is not None for step in steps)
+            await pool.changed(connection, person, removed=removed)
         return done
 
     for _ in range(_ATTEMPTS):

@@ -14,6 +14,7 @@ from memory import (
     OutcomeUnknown,
     Pool,
     create_pool,
+    execute_statement,
     is_unavailable,
     transaction,
     transaction_timeout,
@@ -116,6 +117,25 @@ async def test_a_commit_without_an_answer_is_called_unknown(database: str) -> No
             await write(pool, "C1")
         with psycopg.connect(database) as owner:
             owner.execute("ALTER TABLE conversations DISABLE TRIGGER cut")
+        await write(pool, "C2")
+
+
+async def test_only_the_outcome_of_a_write_is_unknown(database: str) -> None:
+    """A connection lost during a single statement: only a write may have happened."""
+    with psycopg.connect(database) as owner:
+        owner.execute(
+            "CREATE FUNCTION cut() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS"
+            " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN 'C1'; END $$"
+        )
+    async with opened(database) as pool:
+        with pytest.raises(psycopg.OperationalError) as lost:
+            await execute_statement(pool, "SELECT cut()")
+        assert is_unavailable(lost.value)
+        assert not isinstance(lost.value, OutcomeUnknown)
+        with pytest.raises(OutcomeUnknown):
+            await execute_statement(
+                pool, "INSERT INTO conversations VALUES ('T1', cut(), 'public', false)"
+            )
         await write(pool, "C2")
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -33,7 +34,7 @@ from bot.views.home.memory_state import INCOGNITO_ACTION, PAUSE_ACTION
 from bot.views.home.position import SEARCH_ACTION
 from bot.views.memory_state import RESUME_ACTION
 from bot.views.modal_triggers import ADD_ACTION, ERASE_ACTION, MENU_ACTION
-from memory import DM, Person, add_memory, forget, transaction
+from memory import DM, Person, add_memory, answer_question, expire_due, forget, transaction
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.wired import Wired
@@ -464,6 +465,44 @@ async def test_a_change_made_elsewhere(visit: Visit) -> None:
     assert "soba" in text
     assert "natto" not in text
     assert say("en", "home_paused") in text
+
+
+async def test_changes_of_questions_are_shown(visit: Visit) -> None:
+    """A question that is answered with no, or not in time, leaves the Home."""
+    await visit.remember("natto")
+    await visit.open()
+    person = visit.person
+    for number, until in enumerate(("1 day", "-1 day")):
+        visit.app.rows(
+            "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before,"
+            " expires_at) VALUES (%s, %s, %s, 'remove', 'dm', 'k', '{\"content\": {}}',"
+            " now() + %s::interval) RETURNING id",
+            UUID(int=number),
+            person.team_id,
+            person.user_id,
+            until,
+        )
+    assert visit.waiting() == []
+    await answer_question(
+        visit.app.pool, visit.app.wiring.parts.embedder, person, UUID(int=0), "no"
+    )
+    assert await visit.work() == 1
+    await expire_due(visit.app.pool)
+    assert await visit.work() == 1
+    assert visit.app.rows("SELECT FROM memory_questions WHERE user_id = %s", visit.user) == []
+
+
+async def test_no_trigger_of_memorys_tables_adds_jobs(visit: Visit) -> None:
+    """Memory's tables have no trigger: the application adds its jobs in the same transaction."""
+    tables = ["store", "store_vectors", "memory_changes", "memory_questions", "memory_expiries"]
+    assert (
+        visit.app.rows(
+            "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+            " AND tgrelid::regclass::text = ANY(%s)",
+            tables,
+        )
+        == []
+    )
 
 
 async def test_another_replica_publishes(visit: Visit) -> None:
