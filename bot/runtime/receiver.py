@@ -65,20 +65,7 @@ def build_app(wiring: Application, answers: PrivateAnswers) -> CheckedApp:
         client=wiring.connections.slack,
         identity=identity,
         inbox=wiring.inbox,
-        changes=Changes(
-            inbox=wiring.inbox,
-            turns=wiring.turns,
-            audiences=wiring.audiences,
-            people=wiring.people,
-            suggesting=wiring.suggesting,
-            viewing=wiring.viewing,
-            homes=wiring.homes,
-            workspaces=wiring.workspaces,
-            offboarding=wiring.offboarding,
-            sessions=wiring.sessions,
-            follow=wiring.sources.message_changed,
-            bot_user_id=str(identity.bot_user_id),
-        ),
+        changes=create_changes(wiring),
         own=wiring.own,
         own_commands=wiring.own_commands,
         periods=wiring.periods,
@@ -88,6 +75,24 @@ def build_app(wiring: Application, answers: PrivateAnswers) -> CheckedApp:
         modals=wiring.modals,
         previews=wiring.previews,
         placing=wiring.placing,
+    )
+
+
+def create_changes(wiring: Application) -> Changes:
+    """Return what handles the events that are no person's message."""
+    return Changes(
+        inbox=wiring.inbox,
+        turns=wiring.turns,
+        audiences=wiring.audiences,
+        people=wiring.people,
+        suggesting=wiring.suggesting,
+        viewing=wiring.viewing,
+        homes=wiring.homes,
+        workspaces=wiring.workspaces,
+        offboarding=wiring.offboarding,
+        sessions=wiring.sessions,
+        follow=wiring.sources.message_changed,
+        bot_user_id=str(wiring.connections.identity.bot_user_id),
     )
 
 

@@ -11,10 +11,10 @@ from langchain_core.language_models import BaseChatModel
 
 from memory import Embedder, EmbeddingSpace, Former, Pool, Verifier, memory_model
 from tests.conftest import ROOT, Server, json_server
+from tests.integration.app import App, MakeApp, open_app
 from tests.integration.house import House, Make, build
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.scripted_model import DIMENSIONS, ScriptedModel, scripted_model
-from tests.integration.wired import Wired, wired
 
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", DIMENSIONS)
 
@@ -91,12 +91,23 @@ async def house(make: Make) -> House:
 
 
 @pytest.fixture
-async def app(
+async def make_app(
     pool: Pool,
     database: str,
     slack: PlaygroundSlack,
     stand_in: Server,
     model_client: openai.AsyncOpenAI,
-) -> Wired:
-    """The app as it is by default."""
-    return await wired(pool, database, slack, stand_in, model_client)
+) -> AsyncIterator[MakeApp]:
+    """Wire the app with the settings a test names."""
+
+    async def make(**settings: Any) -> App:
+        return await open_app(pool, database, slack, stand_in, model_client, **settings)
+
+    yield make
+    stand_in.call("/_model/settings", {"token_ms": 0, "first_token_ms": 0})
+
+
+@pytest.fixture
+async def app(make_app: MakeApp) -> App:
+    """The app with default settings."""
+    return await make_app()

@@ -6,16 +6,13 @@ import base64
 import json
 from typing import Any
 
-import openai
 import pytest
 
 from bot.locale import say
 from bot.pipeline.attachments import FILE_BYTES, MOST_FILES
 from bot.slack.messages import Message
-from memory import Pool
-from tests.conftest import Server
-from tests.integration.playground_slack import Place, PlaygroundSlack
-from tests.integration.wired import Wired, wired
+from tests.integration.app import App, MakeApp
+from tests.integration.playground_slack import Place
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -24,14 +21,14 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 PDF = b"%PDF-1.7\nI love natto and my password is hunter2\n%%EOF"
 
 
-def uploaded(app: Wired, place: Place, name: str, content: bytes) -> str:
+def uploaded(app: App, place: Place, name: str, content: bytes) -> str:
     """Upload a file as a person of the playground; return its id."""
     data = base64.b64encode(content).decode()
     made = app.slack.control("files", {"user": place.user, "name": name, "content": data})
     return str(made["id"])
 
 
-async def sent(app: Wired, place: Place, text: str = "", **parts: Any) -> Message:
+async def sent(app: App, place: Place, text: str = "", **parts: Any) -> Message:
     """Let a person send files, and answer them."""
     said = app.slack.say(place.user, place.channel, text, **parts)
     message = app.slack.message(
@@ -47,12 +44,12 @@ async def sent(app: Wired, place: Place, text: str = "", **parts: Any) -> Messag
     return message
 
 
-def reply(app: Wired, message: Message) -> str:
+def reply(app: App, message: Message) -> str:
     """Return the text of the answer."""
     return str(app.turn(message)["reply"])
 
 
-def shown(app: Wired) -> list[dict[str, Any]]:
+def shown(app: App) -> list[dict[str, Any]]:
     """Return what the model was asked last, part by part."""
     entries = app.stand_in.call("/_model/journal")["entries"]
     last = [e for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"][-1]
@@ -60,7 +57,7 @@ def shown(app: Wired) -> list[dict[str, Any]]:
     return content if isinstance(content, list) else [{"type": "input_text", "text": content}]
 
 
-async def test_the_model_is_shown_images_and_pdfs(app: Wired) -> None:
+async def test_the_model_is_shown_images_and_pdfs(app: App) -> None:
     """The bytes go to the model as they are, with the words; the stand-in says what it got."""
     place = app.slack.place()
     ids = [uploaded(app, place, "cat.png", PNG), uploaded(app, place, "paper.pdf", PDF)]
@@ -74,7 +71,7 @@ async def test_the_model_is_shown_images_and_pdfs(app: Wired) -> None:
     assert f"paper.pdf (application/pdf, {len(PDF)} bytes)" in reply(app, message)
 
 
-async def test_files_form_no_memories_and_are_not_kept(app: Wired, database: str) -> None:
+async def test_files_form_no_memories_and_are_not_kept(app: App, database: str) -> None:
     """Nothing in a file is remembered, and no row holds its content or its address."""
     place = app.slack.place()
     message = await sent(
@@ -88,18 +85,18 @@ async def test_files_form_no_memories_and_are_not_kept(app: Wired, database: str
     assert "hunter2" not in kept
 
 
-async def test_a_file_without_words_is_answered_and_followed_up(app: Wired) -> None:
+async def test_a_file_without_words_is_answered_and_followed_up(app: App) -> None:
     """A file alone is a question, too: the model is shown it, and the next turn knows of it."""
     place = app.slack.place()
     message = await sent(app, place, file_ids=[uploaded(app, place, "cat.png", PNG)])
     [image] = shown(app)
     assert image["type"] == "input_image"
     await app.ask(place, "And what else?")
-    assert "image/png" in app.prompts()[-1]
+    assert "image/png" in app.request_texts()[-1]
     assert reply(app, message)
 
 
-async def test_a_follow_up_is_about_the_same_files(app: Wired) -> None:
+async def test_a_follow_up_is_about_the_same_files(app: App) -> None:
     """In its thread a question without files is asked with the ones before it, told as earlier."""
     place = app.slack.place()
     identity = uploaded(app, place, "cat.png", PNG)
@@ -107,7 +104,7 @@ async def test_a_follow_up_is_about_the_same_files(app: Wired) -> None:
     await app.ask(place, "And which colour?", thread_ts=first.ts)
     words, image = shown(app)
     assert (words["text"], image["type"]) == ("And which colour?", "input_image")
-    assert '\\"sent\\": \\"earlier\\"' in app.prompts()[-1]
+    assert '\\"sent\\": \\"earlier\\"' in app.request_texts()[-1]
     await app.ask(place, "Something else")
     assert [part["type"] for part in shown(app)] == ["input_text"]
     # Deleted in Slack, it is shown no more, and nobody is told so again.
@@ -137,7 +134,7 @@ async def test_a_follow_up_is_about_the_same_files(app: Wired) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-async def test_what_is_not_read_is_said(app: Wired, file: dict[str, Any], key: str) -> None:
+async def test_what_is_not_read_is_said(app: App, file: dict[str, Any], key: str) -> None:
     """Each reason why a file was not read is one sentence with what to do; no model is asked."""
     place = app.slack.place()
     root = app.slack.told["slack_api_url"].removesuffix("/api/")
@@ -151,7 +148,7 @@ async def test_what_is_not_read_is_said(app: Wired, file: dict[str, Any], key: s
     assert app.model_requests() == before
 
 
-async def test_a_missing_scope_is_named(app: Wired) -> None:
+async def test_a_missing_scope_is_named(app: App) -> None:
     """Where Slack says that the scope is missing the person hears who can grant it."""
     place = app.slack.place()
     app.slack.fault("files.info", error="missing_scope")
@@ -163,7 +160,7 @@ async def test_a_missing_scope_is_named(app: Wired) -> None:
     assert "`files:read`" in told
 
 
-async def test_a_file_of_slack_connect_is_looked_up(app: Wired) -> None:
+async def test_a_file_of_slack_connect_is_looked_up(app: App) -> None:
     """Of a file whose event holds only its id the rest is asked of Slack."""
     place = app.slack.place()
     identity = uploaded(app, place, "cat.png", PNG)
@@ -184,7 +181,7 @@ BUSY: dict[str, tuple[str, dict[str, Any], bool]] = {
 
 @pytest.mark.parametrize(("method", "fault", "named"), BUSY.values(), ids=BUSY)
 async def test_a_file_that_cannot_be_read_just_now_is_not_gone(
-    app: Wired, method: str, fault: dict[str, Any], named: bool
+    app: App, method: str, fault: dict[str, Any], named: bool
 ) -> None:
     """A rate limit or an outage of Slack's is said to pass, to the person and to the model."""
     place = app.slack.place()
@@ -200,7 +197,7 @@ async def test_a_file_that_cannot_be_read_just_now_is_not_gone(
     names = "`cat.png`" if named else say("en", "files_nameless")
     assert reply(app, message).endswith(say("en", "files_not_now", names=names))
     assert say("en", "files_gone", names=names) not in reply(app, message)
-    assert "could not be read just now; it is not gone" in app.prompts()[-1]
+    assert "could not be read just now; it is not gone" in app.request_texts()[-1]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +207,7 @@ async def test_a_file_that_cannot_be_read_just_now_is_not_gone(
         ("url_private", {"status": 429, "retry_after": 1}),
     ],
 )
-async def test_a_file_is_waited_for(app: Wired, method: str, fault: dict[str, Any]) -> None:
+async def test_a_file_is_waited_for(app: App, method: str, fault: dict[str, Any]) -> None:
     """Where Slack asks to wait for a second, the file is shown a second later."""
     place = app.slack.place()
     identity = uploaded(app, place, "cat.png", PNG)
@@ -219,12 +216,12 @@ async def test_a_file_is_waited_for(app: Wired, method: str, fault: dict[str, An
     assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
 
 
-async def running_thread(app: Wired, messages: int) -> tuple[Place, Message]:
+async def running_thread(app: App, messages: int) -> tuple[Place, Message]:
     """Let a person write in a channel, then ask the app under it; nothing is answered yet."""
     place = app.slack.place(channel="public", text="The release is called Kingfisher.")
     for number in range(messages):
         app.slack.say(place.user, place.channel, f"line {number}", thread_ts=place.root)
-    message = await app.told(place, "<@BOT> What was said here?", thread_ts=place.root)
+    message = await app.receive(place, "<@BOT> What was said here?", thread_ts=place.root)
     return place, message
 
 
@@ -239,33 +236,33 @@ async def running_thread(app: Wired, messages: int) -> tuple[Place, Message]:
     ids=str,
 )
 async def test_a_thread_that_cannot_be_read_just_now_is_said(
-    app: Wired, fault: dict[str, Any], unread: bool
+    app: App, fault: dict[str, Any], unread: bool
 ) -> None:
     """The person and the model hear that the thread was not read just now; a short wait is made."""
     _, message = await running_thread(app, 2)
     app.slack.fault("conversations.replies", **fault)
     await app.answering.drain(message.thread)
     assert (say("en", "thread_not_now") in reply(app, message)) is unread
-    assert ("could not read them just now" in app.prompts()[-1]) is unread
-    assert ("Kingfisher" in app.prompts()[-1]) is (fault.get("retry_after") == 1)
+    assert ("could not read them just now" in app.request_texts()[-1]) is unread
+    assert ("Kingfisher" in app.request_texts()[-1]) is (fault.get("retry_after") == 1)
 
 
-async def test_the_limits_of_an_unlisted_app_suffice(app: Wired) -> None:
+async def test_the_limits_of_an_unlisted_app_suffice(app: App) -> None:
     """15 messages a minute: a long thread is read in part, which is said; its own needs no call."""
     app.slack.control("settings", {"reading_limits": True})
     place, message = await running_thread(app, 30)
     await app.answering.drain(message.thread)
     assert reply(app, message).endswith(say("en", "thread_not_now"))
-    assert "Kingfisher" in app.prompts()[-1]
+    assert "Kingfisher" in app.request_texts()[-1]
     app.slack.forget_calls()
     later = await app.ask(place, "<@BOT> And what do you think?", thread_ts=place.root)
     assert app.turn(later)["status"] == "answered"
     assert say("en", "thread_not_now") not in reply(app, later)
-    assert "What was said here?" in app.prompts()[-1]
+    assert "What was said here?" in app.request_texts()[-1]
     assert app.slack.calls("conversations.replies", "conversations.history") == []
 
 
-async def test_the_name_of_a_file_does_not_say_what_it_is(app: Wired) -> None:
+async def test_the_name_of_a_file_does_not_say_what_it_is(app: App) -> None:
     """Bytes that are no image are not sent as one, whatever they are called."""
     place = app.slack.place()
     message = await sent(
@@ -275,7 +272,7 @@ async def test_the_name_of_a_file_does_not_say_what_it_is(app: Wired) -> None:
     assert [part["type"] for part in shown(app)] == ["input_text"]
 
 
-async def test_the_fifth_file_is_not_read(app: Wired) -> None:
+async def test_the_fifth_file_is_not_read(app: App) -> None:
     """As many files as there may be are shown; what is beyond is said by name."""
     place = app.slack.place()
     names = [f"{number}.png" for number in range(MOST_FILES + 1)]
@@ -298,7 +295,7 @@ async def test_the_fifth_file_is_not_read(app: Wired) -> None:
     ids=str,
 )
 async def test_a_model_that_reads_no_files_answers_without_them(
-    app: Wired, how: dict[str, Any]
+    app: App, how: dict[str, Any]
 ) -> None:
     """Where the model refuses a file the words are answered, once; the reply names the file."""
     place = app.slack.place()
@@ -313,21 +310,10 @@ async def test_a_model_that_reads_no_files_answers_without_them(
     assert '"type": "image/png"' not in told
 
 
-@pytest.fixture
-async def blind(
-    pool: Pool,
-    database: str,
-    slack: PlaygroundSlack,
-    stand_in: Server,
-    model_client: openai.AsyncOpenAI,
-) -> Wired:
-    """The app of an operator who has switched the reading of files off."""
-    return await wired(pool, database, slack, stand_in, model_client, read_files=False)
-
-
-async def test_files_can_be_switched_off(blind: Wired) -> None:
+async def test_files_can_be_switched_off(make_app: MakeApp) -> None:
     """With KIOKU_READ_FILES=off nothing is downloaded, and the person is told."""
-    place = blind.slack.place()
-    identity = uploaded(blind, place, "cat.png", PNG)
-    message = await sent(blind, place, file_ids=[identity])
-    assert reply(blind, message) == say("en", "files_off", names="`cat.png`")
+    app = await make_app(read_files=False)
+    place = app.slack.place()
+    identity = uploaded(app, place, "cat.png", PNG)
+    message = await sent(app, place, file_ids=[identity])
+    assert reply(app, message) == say("en", "files_off", names="`cat.png`")

@@ -32,9 +32,8 @@ from memory import (
     person_transaction,
 )
 from tests.e2e.stored import VECTOR
-from tests.integration.house import House
+from tests.integration.app import App
 from tests.integration.playground_slack import Place
-from tests.integration.work import taken
 
 KINDS = ("dm", "public", "private", "mpim", "connect", "unknown")
 # Asked in a conversation of this kind: what was said in which kind may be drawn on, wherever else
@@ -57,7 +56,7 @@ pytestmark = pytest.mark.one_database
 class Case:
     """Somebody with a memory from each kind of conversation asks in one."""
 
-    house: House
+    app: App
     asked: str
     place: Place
     other: Place
@@ -67,12 +66,12 @@ class Case:
     @property
     def person(self) -> Person:
         """Who asks."""
-        return Person(self.house.slack.team_id, self.place.user)
+        return Person(self.app.slack.team_id, self.place.user)
 
     @property
     def bystander(self) -> Person:
         """Somebody else in the same conversation."""
-        return Person(self.house.slack.team_id, self.other.user)
+        return Person(self.app.slack.team_id, self.other.user)
 
     def shows(self, what: object) -> set[str]:
         """Return which of the memories a text or payload tells of, by where each was said."""
@@ -85,18 +84,18 @@ def dish(said: str) -> str:
     return f"{said}stew"
 
 
-def conversation(house: House, kind: str, user: str, other: str) -> str:
+def conversation(app: App, kind: str, user: str, other: str) -> str:
     """Return a new conversation of a kind; Slack will not say what an unknown one is."""
     if kind == "dm":
-        return str(house.slack.say(user)["channel"])
-    return house.slack.channel("public" if kind == "unknown" else kind, user, other)
+        return str(app.slack.say(user)["channel"])
+    return app.slack.channel("public" if kind == "unknown" else kind, user, other)
 
 
-def remembered(house: House, person: Person, audience: str, food: str) -> str:
+def remembered(app: App, person: Person, audience: str, food: str) -> str:
     """Store a memory; return its reference."""
     key = str(uuid4())
     value = {"kind": "UserFoodPreference", "content": {"food_name": food}, "sources": []}
-    with psycopg.connect(house.database) as owner:
+    with psycopg.connect(app.database) as owner:
         prefix = person.namespace(audience).prefix
         owner.execute(
             "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)",
@@ -111,51 +110,51 @@ def remembered(house: House, person: Person, audience: str, food: str) -> str:
 
 
 @pytest.fixture(params=[(kind, same) for kind in KINDS for same in (True, False)], ids=str)
-def case(house: House, request: pytest.FixtureRequest) -> Iterator[Case]:
+def case(app: App, request: pytest.FixtureRequest) -> Iterator[Case]:
     """Ask where something was said, or in another conversation of that kind."""
     asked, same = request.param
-    user, team = house.slack.person()
-    other, other_team = house.slack.person()
-    person = Person(house.slack.team_id, user)
-    channels = {kind: conversation(house, kind, user, other) for kind in KINDS}
+    user, team = app.slack.person()
+    other, other_team = app.slack.person()
+    person = Person(app.slack.team_id, user)
+    channels = {kind: conversation(app, kind, user, other) for kind in KINDS}
     audiences = {**channels, "dm": "dm", "public": "public"}
-    references = {kind: remembered(house, person, audiences[kind], dish(kind)) for kind in KINDS}
-    channel = channels[asked] if same else conversation(house, asked, user, other)
+    references = {kind: remembered(app, person, audiences[kind], dish(kind)) for kind in KINDS}
+    channel = channels[asked] if same else conversation(app, asked, user, other)
     if asked == "unknown":
-        house.slack.fault("conversations.info", error="channel_not_found", times=None)
+        app.slack.fault("conversations.info", error="channel_not_found", times=None)
     place = Place(user, team, channel, "1.0", "1.0")
     elsewhere = Place(other, other_team, channel, "1.0", "1.0")
     if asked == "dm":
-        elsewhere = Place(other, other_team, conversation(house, "dm", other, user), "1.0", "1.0")
+        elsewhere = Place(other, other_team, conversation(app, "dm", other, user), "1.0", "1.0")
     seen = ELSEWHERE[asked] | ({asked} if same else set())
-    yield Case(house, asked, place, elsewhere, frozenset(seen), references)
-    house.slack.clear()
+    yield Case(app, asked, place, elsewhere, frozenset(seen), references)
+    app.slack.clear()
 
 
 def notices_of(case: Case) -> ChangeNotices:
     """Return what tells people of changes."""
-    client, pool = case.house.slack.client(), case.house.pool
-    return ChangeNotices(pool, case.house.queue, client, Profiles(pool, client), stand_in=True)
+    client, pool = case.app.slack.client(), case.app.pool
+    return ChangeNotices(pool, case.app.wiring.queue, client, Profiles(pool, client), stand_in=True)
 
 
 async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     """The prompt of a reply, its memories used, the preview and the tools see just the same."""
-    house = case.house
-    message = await house.ask(case.place, "What can I eat today, and what have I told you?")
-    prompt = house.prompts()[-1]
+    app = case.app
+    message = await app.ask(case.place, "What can I eat today, and what have I told you?")
+    prompt = app.prompts()[-1]
     assert case.shows(prompt) == case.seen
 
-    turn = house.row("turns", message)
+    turn = app.turn(message)
     assert set(turn["recalled"]) == {case.references[said] for said in case.seen}
-    links = Permalinks(house.slack.client())
-    used = UsedMemories(house.pool, links)
+    links = Permalinks(app.slack.client())
+    used = UsedMemories(app.pool, links)
     told = await used.of_turn(case.person, str(turn["id"]))
     assert told is not None
     assert case.shows(used_memories_view("en", told)) == case.seen
     assert await used.of_turn(case.bystander, str(turn["id"])) is None
 
-    audiences = Audiences(house.pool, house.slack.client())
-    previews = RecallPreviews(house.pool, house.parts.embedder, audiences, stand_in=False)
+    audiences = Audiences(app.pool, app.slack.client())
+    previews = RecallPreviews(app.pool, app.embedder, audiences, stand_in=False)
     preview = await previews.of(case.person, "en", case.place.channel)
     assert preview["response_type"] == "ephemeral"
     assert case.shows(preview) == case.seen
@@ -163,7 +162,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
 
     view = await audiences.view_in(case.person, case.place.channel)
     words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
-    tools = MemoryTools(house.pool, house.parts.embedder, view, words)
+    tools = MemoryTools(app.pool, app.embedder, view, words)
     found = await tools.call("memory_search", json.dumps({"query": "stew"}))
     assert case.shows(found) == case.seen
     for said, reference in case.references.items():
@@ -175,88 +174,86 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
 
 async def test_formation_sees_and_writes_no_more(case: Case) -> None:
     """What forms memories is shown what a reply there sees, and writes to its own audience."""
-    house = case.house
-    message = await house.ask(case.place, "I love goulash")
-    turn = house.row("turns", message)
-    house.stand_in.call("/_model/journal", method="DELETE")
-    await house.learning.form(case.person.team_id, case.person.user_id, turn["audience"])
-    requests = house.stand_in.call("/_model/journal")["entries"]
+    app = case.app
+    message = await app.ask(case.place, "I love goulash")
+    turn = app.turn(message)
+    app.stand_in.call("/_model/journal", method="DELETE")
+    await app.wiring.learning.form(case.person.team_id, case.person.user_id, turn["audience"])
+    requests = app.stand_in.call("/_model/journal")["entries"]
     shown = [entry["body"] for entry in requests if entry["kind"] != "reply"]
     assert "goulash" in json.dumps(shown)
     assert case.shows(shown) == case.seen
-    new = [m for m in await house.memories(case.person) if "goulash" in str(m.content)]
+    new = [m for m in await app.memories(case.person) if "goulash" in str(m.content)]
     assert [m.namespace.audience for m in new] == [turn["audience"]]
 
 
 async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     """What shows everything is for the person alone, wherever they ask; nobody else gets it."""
-    house = case.house
-    own = MemoryActions(house.pool, house.parts.embedder, stand_in=False)
+    app = case.app
+    own = MemoryActions(app.pool, app.embedder, stand_in=False)
     listed = await own.listed(case.person, "en")
     assert listed["response_type"] == "ephemeral"
     assert case.shows(listed) == set(KINDS)
     assert case.shows(await own.listed(case.bystander, "en")) == set()
     assert case.shows(await own.searched(case.bystander, "en", "stew")) == set()
 
-    message = await house.ask(case.place, "hello")
-    turn = house.row("turns", message)
+    message = await app.ask(case.place, "hello")
+    turn = app.turn(message)
     notices = notices_of(case)
     change = await add_memory(
-        house.pool,
-        house.parts.embedder,
+        app.pool,
+        app.embedder,
         case.person.namespace(turn["audience"]),
         "UserFact",
         {"fact": "noticed fact"},
         {"kind": "modal", "evidence": "noticed fact"},
     )
-    async with person_transaction(house.pool, case.person) as connection:
+    async with person_transaction(app.pool, case.person) as connection:
         await notices.announce(connection, case.person, turn["id"], [change.id])
-    [job] = [args for args in taken(house, SHOW) if args["user"] == case.person.user_id]
+    [job] = [args for args in app.take_jobs(SHOW) if args["user"] == case.person.user_id]
     await notices.show(**job)
-    seen = await _seen(house, case.place)
+    seen = await _seen(app, case.place)
     assert [m for m in seen if "noticed fact" in m]
     assert case.shows("\n".join(m for m in seen if "noticed fact" in m)) <= case.seen
     if case.asked != "dm":
-        assert not [m for m in await _seen(house, case.other) if "noticed fact" in m]
+        assert not [m for m in await _seen(app, case.other) if "noticed fact" in m]
 
     where = f"notice {job['notice']}"
-    changes = ChangeHistory(
-        house.pool, house.parts.embedder, notices, Permalinks(house.slack.client())
-    )
+    changes = ChangeHistory(app.pool, app.embedder, notices, Permalinks(app.slack.client()))
     assert not await notices.told(case.bystander, where)
     payload = notice_payload("en", await notices.told(case.bystander, where))
     assert "noticed fact" not in json.dumps(payload)
     assert await changes.undo(case.bystander, str(change.id)) == "undo_gone"
-    assert await history(house.pool, case.bystander) == []
+    assert await history(app.pool, case.bystander) == []
     mine = await changes.turned_to(case.person, "en", "")
     assert mine["response_type"] == "ephemeral"
     assert "noticed fact" in json.dumps(mine)
     assert UUID(job["notice"])
 
 
-async def _seen(house: House, place: Place) -> list[str]:
-    messages: list[dict[str, Any]] = house.slack.control(
+async def _seen(app: App, place: Place) -> list[str]:
+    messages: list[dict[str, Any]] = app.slack.control(
         f"channels/{place.channel}/messages?as={place.user}"
     )["messages"]
-    return [json.dumps(m) for m in messages if m.get("user") == house.slack.bot_user_id]
+    return [json.dumps(m) for m in messages if m.get("user") == app.slack.bot_user_id]
 
 
-async def test_a_person_widens_and_narrows(house: House) -> None:
+async def test_a_person_widens_and_narrows(app: App) -> None:
     """What is moved is drawn on where its person said, Slack Connect included, and nowhere else."""
-    user, team = house.slack.person()
-    person = Person(house.slack.team_id, user)
-    partner, secret = house.slack.channel("connect", user), house.slack.channel("private", user)
-    general = house.slack.channel("public", user)
-    reference = remembered(house, person, "dm", dish("dm"))
-    embedder = house.parts.embedder
+    user, team = app.slack.person()
+    person = Person(app.slack.team_id, user)
+    partner, secret = app.slack.channel("connect", user), app.slack.channel("private", user)
+    general = app.slack.channel("public", user)
+    reference = remembered(app, person, "dm", dish("dm"))
+    embedder = app.embedder
     for audience, seen in (
         (partner, {partner}),
         ("public", {general, secret}),
         (secret, {secret}),
         ("dm", set[str]()),
     ):
-        change = await move_memory(house.pool, embedder, person, reference, audience)
+        change = await move_memory(app.pool, embedder, person, reference, audience)
         reference = change.reference
         for channel in (partner, secret, general):
-            await house.ask(Place(user, team, channel, "1.0", "1.0"), "What can I eat?")
-            assert (dish("dm") in json.dumps(house.prompts()[-1])) == (channel in seen)
+            await app.ask(Place(user, team, channel, "1.0", "1.0"), "What can I eat?")
+            assert (dish("dm") in json.dumps(app.prompts()[-1])) == (channel in seen)

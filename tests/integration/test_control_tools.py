@@ -16,13 +16,13 @@ from bot.pipeline.tools.controls import SETTINGS_TOOL
 from bot.pipeline.tools.toolbox import MAX_CALLS
 from bot.views.undoing import UNDO_CONTROL_ACTION
 from memory import Person
-from tests.integration.wired import Wired
+from tests.integration.app import App
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-def settings(app: Wired, user: str) -> dict[str, Any]:
+def settings(app: App, user: str) -> dict[str, Any]:
     """Return a person's row of settings."""
     [row] = app.rows("SELECT * FROM person_settings WHERE user_id = %s", user)
     return row
@@ -33,7 +33,7 @@ def settings_call(action: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
     return SETTINGS_TOOL, {"action": action, **arguments}
 
 
-async def test_settings_in_plain_words(app: Wired) -> None:
+async def test_settings_in_plain_words(app: App) -> None:
     """Notices and language are changed at once, and the settings shown."""
     place = app.slack.place()
     app.script_calls(settings_call("change", notices=False, language="ja"))
@@ -48,7 +48,7 @@ async def test_settings_in_plain_words(app: Wired) -> None:
     assert settings(app, place.user)["language"] is None
 
 
-async def test_what_deletes_or_switches_on_is_only_proposed(app: Wired) -> None:
+async def test_what_deletes_or_switches_on_is_only_proposed(app: App) -> None:
     """How long to keep, memory on and off, and the end of a pause are questions with buttons."""
     place = app.slack.place()
     app.script_calls(settings_call("change", retention_days=30))
@@ -107,7 +107,7 @@ async def test_what_deletes_or_switches_on_is_only_proposed(app: Wired) -> None:
     ],
     ids=str,
 )
-async def test_bad_arguments_change_nothing(app: Wired, arguments: dict[str, Any]) -> None:
+async def test_bad_arguments_change_nothing(app: App, arguments: dict[str, Any]) -> None:
     """What a tool does not understand is an error for the model; nothing changes or is shown."""
     place = app.slack.place()
     app.script_calls((SETTINGS_TOOL, arguments))
@@ -133,7 +133,7 @@ async def test_bad_arguments_change_nothing(app: Wired, arguments: dict[str, Any
     ids=str,
 )
 async def test_forgetting_a_period_is_only_proposed(
-    app: Wired, given: dict[str, str], now: bool
+    app: App, given: dict[str, str], now: bool
 ) -> None:
     """Nothing goes before the click, and the words that ask for it remove nothing either."""
     place = app.slack.place()
@@ -147,7 +147,7 @@ async def test_forgetting_a_period_is_only_proposed(
     assert len(await app.memories(root.person)) == 1
 
 
-async def test_forgetting_everything_is_only_proposed(app: Wired) -> None:
+async def test_forgetting_everything_is_only_proposed(app: App) -> None:
     """A proposal to forget everything takes the place of one to forget a memory."""
     place = app.slack.place()
     said = await app.ask(place, "I love ramen")
@@ -168,7 +168,7 @@ async def test_forgetting_everything_is_only_proposed(app: Wired) -> None:
 @pytest.mark.parametrize(
     "action", ["show_memories", "show_settings", "show_history", "show_preview", "show_help"]
 )
-async def test_what_is_shown_comes_to_the_asker_only(app: Wired, action: str) -> None:
+async def test_what_is_shown_comes_to_the_asker_only(app: App, action: str) -> None:
     """In a channel a tool that shows something shows it to whoever asked, and once."""
     place = app.slack.place(channel="public")
     app.script_calls(settings_call(action), settings_call(action))
@@ -179,16 +179,16 @@ async def test_what_is_shown_comes_to_the_asker_only(app: Wired, action: str) ->
     assert not reply.get("is_ephemeral")
 
 
-def offered(app: Wired) -> dict[str, list[str]]:
+def offered(app: App) -> dict[str, list[str]]:
     """Return the tools of the newest request for a reply, each with its actions."""
-    body = json.loads(app.prompts()[-1])
+    body = json.loads(app.request_texts()[-1])
     return {
         tool["name"]: tool["parameters"]["properties"].get("action", {}).get("enum", [])
         for tool in body["tools"]
     }
 
 
-async def test_tools_depend_on_the_conversation(app: Wired) -> None:
+async def test_tools_depend_on_the_conversation(app: App) -> None:
     """The view can be read in a direct message only, and a thread be quiet in a channel only."""
     await app.ask(app.slack.place(), "hello")
     in_dm = offered(app)
@@ -197,10 +197,10 @@ async def test_tools_depend_on_the_conversation(app: Wired) -> None:
     assert set(in_dm) - set(in_channel) == {"read_current_view"}
     assert set(in_channel) == {"search_web", "memory_search", "memory_change", "memory_settings"}
     assert set(in_channel["memory_settings"]) - set(in_dm["memory_settings"]) == {"quiet_thread"}
-    assert "quiet_thread" not in app.prompts()[-2]
+    assert "quiet_thread" not in app.request_texts()[-2]
 
 
-async def test_without_memory_its_settings_stay(app: Wired) -> None:
+async def test_without_memory_its_settings_stay(app: App) -> None:
     """While memory is off nothing searches or changes it, and it can be resumed."""
     place = app.slack.place()
     await app.wiring.controls.pause(Person(app.slack.team_id, place.user))
@@ -209,13 +209,13 @@ async def test_without_memory_its_settings_stay(app: Wired) -> None:
     assert "resume" in offered(app)["memory_settings"]
 
 
-async def test_a_plain_message_is_small(app: Wired) -> None:
+async def test_a_plain_message_is_small(app: App) -> None:
     """The whole request of a plain message, every tool included, is at most 7,600 characters."""
     await app.ask(app.slack.place(), "What shall I eat tonight?")
-    assert len(app.prompts()[-1]) <= 7_600
+    assert len(app.request_texts()[-1]) <= 7_600
 
 
-async def test_a_model_that_calls_too_often_is_stopped(app: Wired) -> None:
+async def test_a_model_that_calls_too_often_is_stopped(app: App) -> None:
     """After so many calls for one message the tools answer with an error."""
     place = app.slack.place()
     app.script_calls(*[settings_call("resume")] * (MAX_CALLS + 1))
@@ -224,7 +224,7 @@ async def test_a_model_that_calls_too_often_is_stopped(app: Wired) -> None:
     assert "Too many" in last["error"]
 
 
-def kept(app: Wired, user: str, *, without: str = "") -> dict[str, list[dict[str, Any]]]:
+def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, Any]]]:
     """Return a person's rows of every table, without those of one message and of what is queued."""
     found: dict[str, list[dict[str, Any]]] = {}
     with psycopg.connect(app.database, row_factory=dict_row) as owner:
@@ -263,7 +263,7 @@ _HOSTILE: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("channel", ["dm", "public"])
 @pytest.mark.parametrize("paused", [False, True])
-async def test_a_hostile_model_loses_nothing(app: Wired, channel: str, paused: bool) -> None:
+async def test_a_hostile_model_loses_nothing(app: App, channel: str, paused: bool) -> None:
     """It calls every tool with every argument: after each Undo the state is as before.
 
     Nothing is deleted and nothing switched on without a click, including words that wait for

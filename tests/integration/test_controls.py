@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import openai
 import pytest
 
 from bot.locale import Language, say
@@ -23,47 +22,34 @@ from bot.users.settings import erase_settings, read_settings
 from bot.views.forgetting import FORGET_PERIOD_ACTION
 from bot.views.memory_state import INCOGNITO_OFF_ACTION
 from bot.views.undoing import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
-from memory import Person, Pool, person_transaction, transaction
+from memory import Person, person_transaction, transaction
 from playground.blocks import view_errors
-from tests.conftest import Server
-from tests.integration.playground_slack import Place, PlaygroundSlack
-from tests.integration.wired import Wired, wired
+from tests.integration.app import App, MakeApp
+from tests.integration.playground_slack import Place
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-@pytest.fixture
-async def asking(
-    pool: Pool,
-    database: str,
-    slack: PlaygroundSlack,
-    stand_in: Server,
-    model_client: openai.AsyncOpenAI,
-) -> Wired:
-    """The app where people are asked first."""
-    return await wired(pool, database, slack, stand_in, model_client, consent="ask")
-
-
-def person(place: Place, app: Wired) -> Person:
+def person(place: Place, app: App) -> Person:
     """Return who writes at a place."""
     return Person(app.slack.team_id, place.user)
 
 
-def footer(app: Wired, message: Message) -> str:
+def footer(app: App, message: Message) -> str:
     """Return what stands below the answer to a message."""
     blocks = [block for one in app.shown(message) for block in one.get("blocks", [])]
     lines = [e["text"] for b in blocks if b["type"] == "context" for e in b["elements"]]
     return "\n".join(lines)
 
 
-def buttons(app: Wired, message: Message) -> list[str]:
+def buttons(app: App, message: Message) -> list[str]:
     """Return the action ids of all buttons in a message's thread."""
     blocks = [block for one in app.shown(message) for block in one.get("blocks", [])]
     return [e["action_id"] for b in blocks if b["type"] == "actions" for e in b["elements"]]
 
 
-def formations(app: Wired, who: Person) -> list[dict[str, Any]]:
+def formations(app: App, who: Person) -> list[dict[str, Any]]:
     """Return the waiting formations of a person."""
     return app.rows(
         "SELECT extract(epoch FROM scheduled_at - now())::float AS due_in FROM procrastinate_jobs"
@@ -73,7 +59,7 @@ def formations(app: Wired, who: Person) -> list[dict[str, Any]]:
     )
 
 
-def nothing_kept(app: Wired, message: Message) -> bool:
+def nothing_kept(app: App, message: Message) -> bool:
     """Say whether no table holds any text of a message."""
     turn = app.turn(message)
     [event] = app.rows("SELECT message FROM inbox_events WHERE ts = %s", message.ts)
@@ -81,13 +67,13 @@ def nothing_kept(app: Wired, message: Message) -> bool:
     return texts == ("", "", None, None) and turn["off_record"]
 
 
-def withheld(app: Wired, message: Message) -> bool:
+def withheld(app: App, message: Message) -> bool:
     """Say whether a message's texts are there, and nothing reads or forms them."""
     turn = app.turn(message)
     return bool(turn["withheld_at"] and turn["question"] and not turn["off_record"])
 
 
-async def press(app: Wired, message: Message, action: str) -> str:
+async def press(app: App, message: Message, action: str) -> str:
     """Press each button of this kind in a message's thread, newest first; return what was said."""
     controls, said = app.wiring.controls, ""
     works = {
@@ -105,7 +91,7 @@ async def press(app: Wired, message: Message, action: str) -> str:
     return said
 
 
-def begin_now(app: Wired, place: Place) -> None:
+def begin_now(app: App, place: Place) -> None:
     """Let a pause begin now, not a moment early for clocks that differ: here is one clock only."""
     app.rows(
         "UPDATE person_settings SET pauses = tstzmultirange(tstzrange(now(), NULL))"
@@ -114,7 +100,7 @@ def begin_now(app: Wired, place: Place) -> None:
     )
 
 
-async def test_paused_is_no_read_and_no_write(app: Wired) -> None:
+async def test_paused_is_no_read_and_no_write(app: App) -> None:
     """While memory is paused no memory, no history and no fresh words are in the prompt."""
     place = app.slack.place()
     who = person(place, app)
@@ -123,7 +109,7 @@ async def test_paused_is_no_read_and_no_write(app: Wired) -> None:
     fresh = await app.ask(place, "I love okonomiyaki")
     await app.wiring.controls.pause(who, datetime.now(UTC) + timedelta(hours=2))
     asked = await app.ask(place, "I love tempura. What shall I eat?")
-    prompt = app.prompts()[-1]
+    prompt = app.request_texts()[-1]
     assert "ramen" not in prompt
     assert "okonomiyaki" not in prompt
     assert "<memories>\\n" not in prompt
@@ -138,18 +124,18 @@ async def test_paused_is_no_read_and_no_write(app: Wired) -> None:
     assert 7_100 < waiting["due_in"] < 7_300
 
 
-async def test_after_a_pause_what_was_said_before_is_formed_and_nothing_of_it(app: Wired) -> None:
+async def test_after_a_pause_what_was_said_before_is_formed_and_nothing_of_it(app: App) -> None:
     """Resumed, words from before the pause are formed; those said while paused never are."""
     place = app.slack.place()
     who = person(place, app)
     before = await app.ask(place, "I love okonomiyaki")
-    late = await app.told(place, "I love sushi")
+    late = await app.receive(place, "I love sushi")
     await app.wiring.controls.pause(who)
     begin_now(app, place)
-    during = await app.told(place, "I love tempura")
+    during = await app.receive(place, "I love tempura")
     await app.answering.drain(late.thread)
     assert app.turn(late)["words"] == "I love sushi"
-    assert "okonomiyaki" not in app.prompts()[-1]
+    assert "okonomiyaki" not in app.request_texts()[-1]
     assert not await app.form(before)
     await app.wiring.controls.resume(who)
     assert len(formations(app, who)) == 1
@@ -161,12 +147,12 @@ async def test_after_a_pause_what_was_said_before_is_formed_and_nothing_of_it(ap
     assert "sushi" in foods
     assert "tempura" not in foods
     after = await app.ask(place, "What shall I eat?")
-    assert "okonomiyaki" in app.prompts()[-1]
-    assert "tempura" not in app.prompts()[-1]
+    assert "okonomiyaki" in app.request_texts()[-1]
+    assert "tempura" not in app.request_texts()[-1]
     assert "paused" not in footer(app, after)
 
 
-async def test_a_pause_ends_by_itself(app: Wired) -> None:
+async def test_a_pause_ends_by_itself(app: App) -> None:
     """When its time is over memory is on again, and what waited is formed by its own job."""
     place = app.slack.place()
     who = person(place, app)
@@ -183,7 +169,7 @@ async def test_a_pause_ends_by_itself(app: Wired) -> None:
     assert "okonomiyaki" in json.dumps(await app.form(before))
 
 
-async def test_a_pause_wins_over_a_formation_under_way(app: Wired) -> None:
+async def test_a_pause_wins_over_a_formation_under_way(app: App) -> None:
     """What the model found while the person paused is thrown away, and formed after resuming."""
     place = app.slack.place()
     who = person(place, app)
@@ -204,7 +190,7 @@ async def test_a_pause_wins_over_a_formation_under_way(app: Wired) -> None:
     assert await app.form(said)
 
 
-async def test_incognito_covers_all_direct_messages(app: Wired) -> None:
+async def test_incognito_covers_all_direct_messages(app: App) -> None:
     """Switched on in one thread of a direct message, it is on in all of them, until switched off.
 
     What was said before is remembered all the same; what is said meanwhile never is.
@@ -215,8 +201,8 @@ async def test_incognito_covers_all_direct_messages(app: Wired) -> None:
     switch = await app.ask(place, "Make this thread incognito")
     assert say("en", "incognito_on_dm") in json.dumps(app.shown(switch))
     later = await app.ask(place, "I love tempura. What shall I eat?")
-    assert "ramen" not in app.prompts()[-1]
-    assert "okonomiyaki" not in app.prompts()[-1]
+    assert "ramen" not in app.request_texts()[-1]
+    assert "okonomiyaki" not in app.request_texts()[-1]
     assert say("en", "off_incognito_dm") in footer(app, later)
     assert INCOGNITO_OFF_ACTION in buttons(app, later)
     assert app.turn(later)["recalled"] == []
@@ -230,13 +216,13 @@ async def test_incognito_covers_all_direct_messages(app: Wired) -> None:
     foods = [content["food_name"] for content in await app.form(before)]
     assert sorted(foods) == ["okonomiyaki", "ramen"]
     again = await app.ask(place, "What shall I eat?")
-    assert "ramen" in app.prompts()[-1]
-    assert "tempura" not in app.prompts()[-1]
+    assert "ramen" in app.request_texts()[-1]
+    assert "tempura" not in app.request_texts()[-1]
     assert say("en", "off_incognito_dm") not in footer(app, again)
     assert len(await app.form(again)) == 2
 
 
-async def test_incognito_in_a_channel_covers_the_thread(app: Wired) -> None:
+async def test_incognito_in_a_channel_covers_the_thread(app: App) -> None:
     """In a channel it is the thread's; elsewhere the same person is answered with memory."""
     place, bot = app.slack.place(channel="public"), f"<@{app.slack.bot_user_id}>"
     assert await app.form(await app.ask(place, f"{bot} I love ramen"), "public")
@@ -247,13 +233,13 @@ async def test_incognito_in_a_channel_covers_the_thread(app: Wired) -> None:
         {"incognito": "on", "where": "this thread", "until": "they switch it off"}
     ]
     later = await app.ask(place, f"{bot} What shall I eat?", thread_ts=root.ts)
-    assert "ramen" not in app.prompts()[-1]
+    assert "ramen" not in app.request_texts()[-1]
     assert say("en", "off_incognito") in footer(app, later)
     assert withheld(app, switch)
     assert nothing_kept(app, later)
     assert app.turn(root)["words"] == "hello"
     await app.ask(place, f"{bot} What shall I eat?")
-    assert "ramen" in app.prompts()[-1]
+    assert "ramen" in app.request_texts()[-1]
     [switched] = {
         e["value"]
         for one in app.shown(later)
@@ -266,19 +252,19 @@ async def test_incognito_in_a_channel_covers_the_thread(app: Wired) -> None:
     payload = await app.wiring.controls.incognito_ended(who, "en", switched)
     assert say("en", "incognito_off_thread") in payload["text"]
     await app.ask(place, f"{bot} What shall I eat?", thread_ts=root.ts)
-    assert "ramen" in app.prompts()[-1]
+    assert "ramen" in app.request_texts()[-1]
 
 
-async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: Wired) -> None:
+async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: App) -> None:
     """A message that waited, and one edited meanwhile, are not remembered after it is off."""
     place = app.slack.place()
     who = person(place, app)
     formed = await app.ask(place, "I love ramen")
     assert await app.form(formed)
-    edited = await app.told(place, "I love soba")
+    edited = await app.receive(place, "I love soba")
     answered = await app.ask(place, "I love udon")
     await app.wiring.controls.go_incognito(who, since=app.slack.say(place.user)["ts"])
-    queued = await app.told(place, "I love tempura. What shall I eat?")
+    queued = await app.receive(place, "I love tempura. What shall I eat?")
     for message in (edited, answered):
         where = message.team_id, message.channel_id, message.ts, message.thread
         await app.wiring.inbox.edit(*where, "I love natto")
@@ -290,16 +276,16 @@ async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: W
         await app.answering.drain(message.thread)
         assert nothing_kept(app, message)
         assert say("en", "off_incognito_dm") not in footer(app, message)
-    assert "ramen" not in app.prompts()[-1]
+    assert "ramen" not in app.request_texts()[-1]
     assert [content["food_name"] for content in await app.form(queued)] == ["ramen"]
 
 
-async def test_a_thread_made_incognito_for_good_can_be_switched_off(app: Wired) -> None:
+async def test_a_thread_made_incognito_for_good_can_be_switched_off(app: App) -> None:
     """A row of a version that knew no end covers its whole thread until the person ends it."""
     place = app.slack.place()
     who = person(place, app)
     assert await app.form(await app.ask(place, "I love ramen"))
-    root = await app.told(place, "I love udon")
+    root = await app.receive(place, "I love udon")
     async with person_transaction(app.pool, who) as connection:
         await connection.execute(
             "INSERT INTO incognito_threads (team_id, user_id, thread) VALUES (%s, %s, %s)",
@@ -312,11 +298,11 @@ async def test_a_thread_made_incognito_for_good_can_be_switched_off(app: Wired) 
     payload = await app.wiring.own_commands.memories(who, "en", "incognito off", place.channel)
     assert payload["text"] == say("en", "incognito_off_dm")
     below = await app.ask(place, "What shall I eat?", thread_ts=root.ts)
-    assert "ramen" in app.prompts()[-1]
+    assert "ramen" in app.request_texts()[-1]
     assert app.turn(below)["words"]
 
 
-async def test_the_incognito_command(app: Wired) -> None:
+async def test_the_incognito_command(app: App) -> None:
     """The command switches direct messages; typed in a channel it says so, and what to do there."""
     place, channel = app.slack.place(), app.slack.place(channel="public").channel
     who = person(place, app)
@@ -341,7 +327,7 @@ async def test_the_incognito_command(app: Wired) -> None:
         assert await read_incognito(connection, who) == Incognito(direct=True)
 
 
-async def test_no_prompt_is_suggested_from_memory_while_incognito(app: Wired) -> None:
+async def test_no_prompt_is_suggested_from_memory_while_incognito(app: App) -> None:
     """While incognito is on, the Messages tab suggests the same prompts as with memory off."""
     place = app.slack.place()
     who = person(place, app)
@@ -355,7 +341,7 @@ async def test_no_prompt_is_suggested_from_memory_while_incognito(app: Wired) ->
     assert "ramen" not in json.dumps(app.slack.calls(method)[-1]["args"])
 
 
-async def test_incognito_is_one_persons_own(app: Wired) -> None:
+async def test_incognito_is_one_persons_own(app: App) -> None:
     """In a thread of two, one person's incognito changes nothing for the other."""
     place = app.slack.place(channel="public")
     other, team = app.slack.person()
@@ -368,18 +354,18 @@ async def test_incognito_is_one_persons_own(app: Wired) -> None:
 
 
 @pytest.mark.parametrize("why", ["incognito", "paused", "not to be remembered"])
-async def test_what_waits_off_the_record_is_in_no_other_prompt(app: Wired, why: str) -> None:
+async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: str) -> None:
     """A message that still waits and is not to be remembered is no fresh word of another thread."""
     place = app.slack.place()
     who = person(place, app)
-    await app.told(place, "I love soba")
+    await app.receive(place, "I love soba")
     root = await app.ask(place, "hello")
     if why == "incognito":
         await app.wiring.controls.go_incognito(who, since=app.slack.say(place.user)["ts"])
     if why == "paused":
         await app.wiring.controls.pause(who)
         begin_now(app, place)
-    secret = await app.told(place, "I love natto", thread_ts=root.ts)
+    secret = await app.receive(place, "I love natto", thread_ts=root.ts)
     if why == "paused":
         await app.wiring.controls.resume(who)
     if why == "incognito":
@@ -393,11 +379,11 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: Wired, why: 
         )
         await app.wiring.controls.undoing.withhold(who, intent.id, ToolChanges())
     await app.ask(place, "What shall I eat?")
-    assert "natto" not in app.prompts()[-1]
-    assert "soba" in app.prompts()[-1]
+    assert "natto" not in app.request_texts()[-1]
+    assert "soba" in app.request_texts()[-1]
 
 
-async def test_an_edit_while_memory_is_off_is_not_kept(app: Wired) -> None:
+async def test_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
     """Words put in place of others while memory is paused are not formed, also not later."""
     place = app.slack.place()
     who = person(place, app)
@@ -416,7 +402,7 @@ async def test_an_edit_while_memory_is_off_is_not_kept(app: Wired) -> None:
     assert await app.form(said) == []
 
 
-async def test_settings_can_be_erased(app: Wired) -> None:
+async def test_settings_can_be_erased(app: App) -> None:
     """Erasing leaves no row of a person's settings, and says how many there were."""
     place = app.slack.place()
     who = person(place, app)
@@ -430,7 +416,7 @@ async def test_settings_can_be_erased(app: Wired) -> None:
         assert await read_settings(connection, who) == PersonSettings()
 
 
-async def test_a_message_is_not_remembered_when_its_author_says_so(app: Wired) -> None:
+async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> None:
     """After "don't remember this" nothing reads or forms the message, and no tool writes of it."""
     place = app.slack.place()
     content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
@@ -448,7 +434,7 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: Wired) -
     assert withheld(app, said)
     assert await app.form(said) == []
     await app.ask(place, "What shall I eat?")
-    assert "natto" not in app.prompts()[-1]
+    assert "natto" not in app.request_texts()[-1]
     await press(app, said, DELETE_WITHHELD_ACTION)
     assert nothing_kept(app, said)
     edited = said.ts, said.thread
@@ -458,7 +444,7 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: Wired) -
     assert nothing_kept(app, said)
 
 
-async def test_what_a_tool_stored_before_goes_as_well(app: Wired) -> None:
+async def test_what_a_tool_stored_before_goes_as_well(app: App) -> None:
     """A model that stores first and reads "don't remember this" later leaves no trace."""
     place = app.slack.place()
     content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
@@ -478,7 +464,7 @@ async def test_what_a_tool_stored_before_goes_as_well(app: Wired) -> None:
     assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user) == []
 
 
-async def test_the_message_before_can_be_meant(app: Wired) -> None:
+async def test_the_message_before_can_be_meant(app: App) -> None:
     """ "Don't remember that" proposes to forget the previous message, and what was formed of it."""
     place = app.slack.place()
     said = await app.ask(place, "I love natto")
@@ -497,7 +483,7 @@ async def test_the_message_before_can_be_meant(app: Wired) -> None:
     assert await app.memories(said.person) == []
 
 
-async def test_pausing_in_plain_words(app: Wired) -> None:
+async def test_pausing_in_plain_words(app: App) -> None:
     """Asked in words memory pauses at once, says until when, and does not read the asking."""
     place = app.slack.place(tz="Asia/Tokyo")
     tomorrow = (datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(days=1)).date().isoformat()
@@ -519,7 +505,7 @@ async def test_pausing_in_plain_words(app: Wired) -> None:
     assert app.turn(on)["words"] == "I love udon"
 
 
-async def test_resuming_does_not_undo_a_no(app: Wired) -> None:
+async def test_resuming_does_not_undo_a_no(app: App) -> None:
     """Whoever switched memory off is told so when they ask to resume, and it stays off."""
     place = app.slack.place()
     await app.wiring.controls.refuse(person(place, app))
@@ -533,7 +519,7 @@ async def test_resuming_does_not_undo_a_no(app: Wired) -> None:
     ("until", "clock"),
     [("T18:05", "18:05"), ("T18:05+01:00", "02:05"), ("T18:05Z", "03:05"), ("", "09:00")],
 )
-async def test_a_pause_ends_when_the_model_says(app: Wired, until: str, clock: str) -> None:
+async def test_a_pause_ends_when_the_model_says(app: App, until: str, clock: str) -> None:
     """A time without an offset is the person's; a date alone is its morning."""
     place = app.slack.place(tz="Asia/Tokyo")
     later = (datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(days=40)).date().isoformat()
@@ -543,7 +529,7 @@ async def test_a_pause_ends_when_the_model_says(app: Wired, until: str, clock: s
     assert datetime.fromisoformat(output["until"]).strftime("%H:%M") == clock
 
 
-async def test_a_pause_without_an_end(app: Wired) -> None:
+async def test_a_pause_without_an_end(app: App) -> None:
     """Without a moment a pause lasts until it is resumed."""
     place = app.slack.place()
     app.script_calls(("memory_settings", {"action": "pause", "until": ""}))
@@ -552,7 +538,7 @@ async def test_a_pause_without_an_end(app: Wired) -> None:
     assert (await app.wiring.controls.pause(person(place, app))).paused_until is None
 
 
-async def test_a_pause_that_is_not_understood_changes_nothing(app: Wired) -> None:
+async def test_a_pause_that_is_not_understood_changes_nothing(app: App) -> None:
     """Words that say no moment are an error for the model, and a sentence for the person."""
     place = app.slack.place()
     app.script_calls(("memory_settings", {"action": "pause", "until": "a while"}))
@@ -565,7 +551,7 @@ async def test_a_pause_that_is_not_understood_changes_nothing(app: Wired) -> Non
         await app.wiring.controls.pause(person(place, app), datetime.now(UTC))
 
 
-async def test_a_pause_chosen_in_the_form(app: Wired) -> None:
+async def test_a_pause_chosen_in_the_form(app: App) -> None:
     """What is chosen in the form holds, and the answer has the button that ends it."""
     place = app.slack.place(tz="Asia/Tokyo")
     who, controls = person(place, app), app.wiring.controls
@@ -586,7 +572,7 @@ async def test_a_pause_chosen_in_the_form(app: Wired) -> None:
 
 @pytest.mark.parametrize(("locale", "language"), [("en-US", "en"), ("ja-JP", "ja")])
 async def test_the_first_reply_says_that_there_is_a_memory(
-    app: Wired, locale: str, language: Language
+    app: App, locale: str, language: Language
 ) -> None:
     """By default the first answer tells of memory and how to turn it off; later ones do not."""
     place = app.slack.place(locale=locale)
@@ -597,9 +583,9 @@ async def test_the_first_reply_says_that_there_is_a_memory(
 
 
 @pytest.mark.parametrize("channel", ["dm", "public"])
-async def test_nothing_before_the_person_agrees(asking: Wired, channel: str) -> None:
+async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str) -> None:
     """With KIOKU_CONSENT=ask nothing is read or written until the person has clicked Yes."""
-    app = asking
+    app = await make_app(consent="ask")
     place = app.slack.place(channel=channel)
     who, audience = person(place, app), "dm" if channel == "dm" else "public"
     mention = "" if channel == "dm" else "<@BOT> "
@@ -613,7 +599,7 @@ async def test_nothing_before_the_person_agrees(asking: Wired, channel: str) -> 
     assert nothing_kept(app, first)
     assert nothing_kept(app, second)
     assert await app.form(second, audience) == []
-    assert "memory_change" not in app.prompts()[-1]
+    assert "memory_change" not in app.request_texts()[-1]
     answer = await app.wiring.controls.agreed(who, "en")
     assert answer["text"] == say("en", "consent_agreed")
     third = await app.ask(place, f"{mention}I love tempura")
@@ -621,9 +607,9 @@ async def test_nothing_before_the_person_agrees(asking: Wired, channel: str) -> 
     assert "ramen" not in json.dumps(await app.form(third, audience))
 
 
-async def test_agreement_can_be_taken_back(asking: Wired) -> None:
+async def test_agreement_can_be_taken_back(make_app: MakeApp) -> None:
     """After a No what was formed is not read, and what waited is never formed."""
-    app = asking
+    app = await make_app(consent="ask")
     place = app.slack.place()
     who = person(place, app)
     await app.wiring.controls.agree(who)
@@ -632,7 +618,7 @@ async def test_agreement_can_be_taken_back(asking: Wired) -> None:
     answer = await app.wiring.controls.refused(who, "en")
     assert answer["text"] == say("en", "consent_refused")
     asked = await app.ask(place, "What shall I eat?")
-    assert "ramen" not in app.prompts()[-1]
+    assert "ramen" not in app.request_texts()[-1]
     assert say("en", "off_refused") in footer(app, asked)
     await app.wiring.controls.agree(who)
     assert "sushi" not in json.dumps(await app.form(waiting))
@@ -643,11 +629,11 @@ async def test_agreement_can_be_taken_back(asking: Wired) -> None:
     assert datetime.now(UTC) - kept["consent_at"] < timedelta(minutes=1)
 
 
-async def test_a_tool_writes_nothing_once_memory_is_off(app: Wired) -> None:
+async def test_a_tool_writes_nothing_once_memory_is_off(app: App) -> None:
     """Memory switched off while a turn runs stays unwritten: its tools are refused."""
     place = app.slack.place()
     who = person(place, app)
-    said = await app.told(place, "Remember that I love natto")
+    said = await app.receive(place, "Remember that I love natto")
     view = await app.wiring.audiences.view(said)
     waiting = await app.wiring.inbox.next(said.thread)
     assert waiting is not None
@@ -663,7 +649,7 @@ async def test_a_tool_writes_nothing_once_memory_is_off(app: Wired) -> None:
     assert await app.memories(who) == []
 
 
-async def test_an_undo_leaves_what_was_changed_since(app: Wired) -> None:
+async def test_an_undo_leaves_what_was_changed_since(app: App) -> None:
     """A pause and a language that the person has chosen meanwhile stay; they are told so."""
     place = app.slack.place()
     who = person(place, app)
@@ -683,7 +669,7 @@ async def test_an_undo_leaves_what_was_changed_since(app: Wired) -> None:
     assert app.turn(asked)["withheld_at"] is None
 
 
-async def test_an_undo_twice_says_that_nothing_is_left(app: Wired) -> None:
+async def test_an_undo_twice_says_that_nothing_is_left(app: App) -> None:
     """The second of two clicks changes nothing, and does not say that something was changed."""
     place = app.slack.place()
     calls: list[dict[str, Any]] = [{"action": "pause"}, {"action": "change", "notices": False}]
@@ -694,7 +680,7 @@ async def test_an_undo_twice_says_that_nothing_is_left(app: Wired) -> None:
     assert app.turn(asked)["words"]
 
 
-async def test_delete_now_deletes_after_an_undo_too(app: Wired) -> None:
+async def test_delete_now_deletes_after_an_undo_too(app: App) -> None:
     """Of two clicks at once the deletion counts: no text is left when the person reads so."""
     place = app.slack.place()
     app.script_calls(("memory_settings", {"action": "do_not_remember"}))
@@ -704,7 +690,7 @@ async def test_delete_now_deletes_after_an_undo_too(app: Wired) -> None:
     assert nothing_kept(app, asked)
 
 
-async def test_another_persons_undo_changes_nothing(app: Wired) -> None:
+async def test_another_persons_undo_changes_nothing(app: App) -> None:
     """The value of a button names turns and threads: only those of the person who clicks change."""
     place, other = app.slack.place(), app.slack.place()
     calls = [{"action": "do_not_remember"}, {"action": "incognito_on"}]
@@ -727,7 +713,7 @@ async def test_another_persons_undo_changes_nothing(app: Wired) -> None:
     assert withheld(app, asked)
 
 
-async def test_withheld_texts_are_deleted_in_a_day(app: Wired) -> None:
+async def test_withheld_texts_are_deleted_in_a_day(app: App) -> None:
     """The upkeep deletes withheld texts after a day, and not before."""
     place = app.slack.place()
     app.script_calls(("memory_settings", {"action": "do_not_remember"}))

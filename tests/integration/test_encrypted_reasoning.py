@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, cast
+from typing import Any
 
 import openai
 import pytest
@@ -11,30 +10,13 @@ import pytest
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
-from bot.pipeline.tools.toolbox import Toolbox
 from memory import Person
 from tests.conftest import Server
+from tests.integration.responses_server import LookTool, Shown
 
 ALICE = Person("T1", "U1")
 PROMPT = compose(question="When is the release?", user_id="U1", memories=[])
 INCLUDE = ["reasoning.encrypted_content"]
-
-
-class OneTool:
-    """A toolbox with one tool."""
-
-    own_words = ()
-
-    def definitions(self) -> list[dict[str, Any]]:
-        tool = {"type": "function", "name": "look", "parameters": {"type": "object"}}
-        return [{**tool, "strict": False}]
-
-    async def call(self, name: str, arguments: str) -> str:
-        del arguments
-        return json.dumps({"called": name})
-
-
-TOOLBOX = cast("Toolbox", OneTool())
 
 
 @pytest.fixture
@@ -55,16 +37,11 @@ def bodies(stand_in: Server) -> list[dict[str, Any]]:
     return [entry["body"] for entry in stand_in.call("/_model/journal")["entries"]]
 
 
-async def ignore(piece: str) -> None:
-    """Show nothing."""
-    del piece
-
-
 async def test_reasoning_goes_back_between_rounds(replier: Replier, stand_in: Server) -> None:
     """The encrypted item is asked for and sent back as it came, before the call it led to."""
     stand_in.call("/_model/settings", {"reasoning": True})
     script_call(stand_in)
-    assert (await replier.reply(ALICE, PROMPT, ignore, TOOLBOX)).text == "On Monday."
+    assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text == "On Monday."
     first, second = bodies(stand_in)
     assert first["include"] == second["include"] == INCLUDE
     reasoning, call, output = second["input"][len(first["input"]) :]
@@ -75,7 +52,7 @@ async def test_reasoning_goes_back_between_rounds(replier: Replier, stand_in: Se
 
 async def test_without_tools_no_reasoning_is_asked_for(replier: Replier, stand_in: Server) -> None:
     """No request follows in which it could be sent back."""
-    await replier.reply(ALICE, PROMPT, ignore)
+    await replier.reply(ALICE, PROMPT, Shown())
     assert "include" not in bodies(stand_in)[0]
 
 
@@ -85,8 +62,8 @@ async def test_a_model_that_refuses_the_parameter_answers(
     """It is left out from the first refusal on."""
     stand_in.call("/_model/settings", {"unsupported_parameters": ["include"]})
     script_call(stand_in)
-    assert (await replier.reply(ALICE, PROMPT, ignore, TOOLBOX)).text == "On Monday."
-    await replier.reply(ALICE, PROMPT, ignore, TOOLBOX)
+    assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text == "On Monday."
+    await replier.reply(ALICE, PROMPT, Shown(), LookTool())
     assert ["include" in body for body in bodies(stand_in)] == [True, False, False, False]
 
 

@@ -10,10 +10,9 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg import AsyncConnection
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from bot.config import load_settings
 from bot.conversation.turns import mark_formed, unformed
@@ -31,7 +30,7 @@ from memory import (
 from memory.formation.evidence import TypedMessage
 from memory.formation.user_store import UserStore
 from memory.model.schemas import UserFoodPreference
-from tests.integration.house import House
+from tests.integration.app import App
 from tests.integration.playground_slack import Place
 
 pytestmark = pytest.mark.slow
@@ -66,35 +65,26 @@ OF_MEMORY = {
 }
 
 
-def rows(house: House, statement: str, *parameters: object) -> list[dict[str, Any]]:
-    """Ask the database as its owner."""
-    with psycopg.connect(house.database, row_factory=dict_row, autocommit=True) as owner:
-        found = owner.execute(statement.encode(), parameters)
-        return found.fetchall() if found.description else []
-
-
 @pytest.fixture
-def place(house: House) -> Place:
+def place(app: App) -> Place:
     """Somebody's direct message."""
-    return house.slack.place()
+    return app.slack.place()
 
 
-def tables(house: House) -> set[str]:
+def tables(app: App) -> set[str]:
     """Return every table of the database that is not the queue's own."""
-    found = rows(
-        house,
+    found = app.rows(
         "SELECT table_name AS name FROM information_schema.tables"
         " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'",
     )
     return {row["name"] for row in found if not row["name"].startswith("procrastinate_")}
 
 
-def about(house: House, person: Person) -> dict[str, int]:
+def about(app: App, person: Person) -> dict[str, int]:
     """Count, as the database's owner, the rows of each table that name the person at all."""
     counts = {}
-    for table in sorted(tables(house)):
-        [row] = rows(
-            house,
+    for table in sorted(tables(app)):
+        [row] = app.rows(
             f"SELECT count(*) AS n FROM {table} t WHERE strpos(t::text, %s) > 0",
             person.user_id,
         )
@@ -102,65 +92,66 @@ def about(house: House, person: Person) -> dict[str, int]:
     return {table: n for table, n in counts.items() if n}
 
 
-def test_every_table_is_spoken_for(house: House) -> None:
+def test_every_table_is_spoken_for(app: App) -> None:
     """A table that holds rows of people is among those that are erased."""
-    assert tables(house) == NOBODYS | OF_MEMORY | set(TABLES)
+    assert tables(app) == NOBODYS | OF_MEMORY | set(TABLES)
 
 
-async def test_nothing_is_left_but_where_it_was_said(house: House, place: Place) -> None:
+async def test_nothing_is_left_but_where_it_was_said(app: App, place: Place) -> None:
     """Memories, ledger, conversation, queue and settings go; the receipt says how many of each."""
-    message = await house.ask(place, "I love ramen and I live in Osaka")
-    await house.learning.form(place.team, place.user, DM)
-    await house.ask(place, "I love tempura too")
-    waiting = await house.told(place, "what shall I eat?")
+    message = await app.ask(place, "I love ramen and I live in Osaka")
+    await app.wiring.learning.form(place.team, place.user, DM)
+    await app.ask(place, "I love tempura too")
+    waiting = await app.receive(place, "what shall I eat?")
     person = message.person
-    erased = await erase_person(house.pool, person)
+    erased = await erase_person(app.pool, person)
     assert not any(erased.left.values())
     assert erased.counts["store"] == erased.counts["store_vectors"] >= 2
     assert erased.counts["turns"] == 2
     assert erased.counts["memory_changes"] >= 2
-    assert erased.counts["procrastinate_jobs"] == 1
-    assert set(about(house, person)) <= {"forgotten_sources", "inbox_events"}
-    assert rows(house, "SELECT 1 FROM inbox_events WHERE message IS NOT NULL") == []
-    assert house.row("inbox_events", waiting)["status"] == "withdrawn"
-    again = await erase_person(house.pool, person)
+    # The message that waits, and the notice of what was remembered.
+    assert erased.counts["procrastinate_jobs"] == 2
+    assert set(about(app, person)) <= {"forgotten_sources", "inbox_events"}
+    assert app.rows("SELECT 1 FROM inbox_events WHERE message IS NOT NULL") == []
+    assert app.event(waiting)["status"] == "withdrawn"
+    again = await erase_person(app.pool, person)
     assert again.total == 0
 
 
-async def test_what_was_answered_is_not_answered_again(house: House, place: Place) -> None:
+async def test_what_was_answered_is_not_answered_again(app: App, place: Place) -> None:
     """An event that Slack delivers once more after the erasing is known, and forms nothing."""
-    message = await house.ask(place, "I love ramen")
-    await erase_person(house.pool, message.person)
-    assert not await house.inbox.store(message)
-    await house.answering.drain(message.thread)
-    assert rows(house, "SELECT 1 FROM turns") == []
+    message = await app.ask(place, "I love ramen")
+    await erase_person(app.pool, message.person)
+    assert not await app.wiring.inbox.store(message)
+    await app.answering.drain(message.thread)
+    assert app.rows("SELECT 1 FROM turns") == []
 
 
-async def test_an_undo_is_erased_with_the_rest(house: House, place: Place) -> None:
+async def test_an_undo_is_erased_with_the_rest(app: App, place: Place) -> None:
     """What was forgotten a minute ago cannot be taken back after everything was erased."""
-    message = await house.ask(place, "I love ramen")
-    await house.learning.form(place.team, place.user, DM)
-    [memory] = await list_memories(house.pool, message.person)
-    forgotten = await forget(house.pool, message.person, [memory.reference])
+    message = await app.ask(place, "I love ramen")
+    await app.wiring.learning.form(place.team, place.user, DM)
+    [memory] = await list_memories(app.pool, message.person)
+    forgotten = await forget(app.pool, message.person, [memory.reference])
     assert forgotten.undo is not None
-    await erase_person(house.pool, message.person)
+    await erase_person(app.pool, message.person)
     with pytest.raises(UndoExpired):
-        await undo_forget(house.pool, message.person, forgotten.undo)
-    assert await list_memories(house.pool, message.person) == []
+        await undo_forget(app.pool, message.person, forgotten.undo)
+    assert await list_memories(app.pool, message.person) == []
 
 
-async def test_nobody_else_is_touched(house: House, place: Place) -> None:
+async def test_nobody_else_is_touched(app: App, place: Place) -> None:
     """Somebody whose id begins the same keeps everything."""
-    message = await house.ask(place, "I love ramen")
-    await house.learning.form(place.team, place.user, DM)
-    before = about(house, message.person)
-    await erase_person(house.pool, Person(place.team, place.user[:-1]))
-    await erase_person(house.pool, Person(place.team, f"{place.user}2"))
-    await erase_person(house.pool, Person("T0", place.user))
-    assert about(house, message.person) == before
+    message = await app.ask(place, "I love ramen")
+    await app.wiring.learning.form(place.team, place.user, DM)
+    before = about(app, message.person)
+    await erase_person(app.pool, Person(place.team, place.user[:-1]))
+    await erase_person(app.pool, Person(place.team, f"{place.user}2"))
+    await erase_person(app.pool, Person("T0", place.user))
+    assert about(app, message.person) == before
 
 
-async def test_erase_wins_against_formation_200_times(house: House) -> None:
+async def test_erase_wins_against_formation_200_times(app: App) -> None:
     """Whenever it comes while memories are being formed, nothing comes back.
 
     The model's part holds no lock and is left out but for a few: what it wants is written, as by
@@ -172,14 +163,14 @@ async def test_erase_wins_against_formation_200_times(house: House) -> None:
 
     async def form(person: Person, whole: bool) -> None:
         if whole:
-            await house.learning.form(person.team_id, person.user_id, DM)
+            await app.wiring.learning.form(person.team_id, person.user_id, DM)
             return
         own = person.namespace(DM)
-        async with person_transaction(house.pool, person) as connection:
+        async with person_transaction(app.pool, person) as connection:
             ids, words = await unformed(connection, own, 9)
         said = [TypedMessage(one) for one in words]
         store = await UserStore.load(
-            house.pool, house.parts.embedder, view(own), said, schemas=[UserFoodPreference]
+            app.pool, app.embedder, view(own), said, schemas=[UserFoodPreference]
         )
         for key, name in (("a", "ramen"), ("b", "tempura")):
             content = {"food_name": name, "preference": 80, "evidence": f"I love {name}"}
@@ -196,21 +187,21 @@ async def test_erase_wins_against_formation_200_times(house: House) -> None:
             outcomes["overtaken"] += 1
 
     lone = Person("TLONE", "U1")
-    insert_turn(house, lone, 0)
+    insert_turn(app, lone, 0)
     begin = time.perf_counter()
     await form(lone, whole=False)
     wait = time.perf_counter() - begin
-    await erase_person(house.pool, lone)
+    await erase_person(app.pool, lone)
 
     async def race(number: int) -> None:
         nonlocal wait
         person = Person("TRACE", f"U{number:04d}")
         async with limit:
             for said in range(2):
-                insert_turn(house, person, said)
+                insert_turn(app, person, said)
             forming = asyncio.create_task(form(person, whole=number % 40 == 0))
             await asyncio.sleep(chance.uniform(0.5, 1.5) * wait)
-            erased = await erase_person(house.pool, person)
+            erased = await erase_person(app.pool, person)
             written = bool(erased.counts["store"])
             outcomes["written before"] += written
             # The next one comes closer to the moment of the commit, however fast the machine is.
@@ -219,8 +210,7 @@ async def test_erase_wins_against_formation_200_times(house: House) -> None:
             assert not any(erased.left.values())
 
     await asyncio.gather(*(race(number) for number in range(200)))
-    left = rows(
-        house,
+    left = app.rows(
         "SELECT 1 FROM store UNION ALL SELECT 1 FROM store_vectors"
         " UNION ALL SELECT 1 FROM memory_changes UNION ALL SELECT 1 FROM turns",
     )
@@ -229,10 +219,9 @@ async def test_erase_wins_against_formation_200_times(house: House) -> None:
     assert outcomes["written before"] > 5, f"The race was never close: {outcomes}"
 
 
-def insert_turn(house: House, person: Person, number: int) -> None:
+def insert_turn(app: App, person: Person, number: int) -> None:
     """Let the person have said something that nobody has remembered yet."""
-    rows(
-        house,
+    app.rows(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
         " question, words, reply, status, ended_at) VALUES (gen_random_uuid(), %s, %s, %s, %s,"
         " 'dm', %s, %s, %s, 'Good.', 'answered', now())",
@@ -245,12 +234,12 @@ def insert_turn(house: House, person: Person, number: int) -> None:
     )
 
 
-async def test_an_export_tells_everything(house: House, place: Place) -> None:
+async def test_an_export_tells_everything(app: App, place: Place) -> None:
     """Memories, history, conversation, settings, and who received the words."""
-    message = await house.ask(place, "I love ramen")
-    await house.learning.form(place.team, place.user, DM)
+    message = await app.ask(place, "I love ramen")
+    await app.wiring.learning.form(place.team, place.user, DM)
     settings = load_settings({"KIOKU_REPLY_MODEL": "m-1"}, dotenv=None)
-    kept: dict[str, Any] = await export_person(house.pool, message.person, settings)
+    kept: dict[str, Any] = await export_person(app.pool, message.person, settings)
     assert json.loads(json.dumps(kept)) == kept
     assert kept["format"] == "kioku-export"
     assert [turn["question"] for turn in kept["conversation"]] == ["I love ramen"]

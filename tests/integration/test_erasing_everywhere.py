@@ -14,8 +14,8 @@ from bot.memories.person_data import erase_person
 from bot.memories.slack_deletions import DELETE_IN_SLACK
 from bot.views.erasing import erase_form, erased_view
 from memory import Person, person_transaction
+from tests.integration.app import App
 from tests.integration.playground_slack import Place
-from tests.integration.wired import Wired
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.one_database
 NAMED = {"forgotten_sources", "operator_actions", "workspace_policies"}
 
 
-def naming(app: Wired, person: Person) -> dict[str, int]:
+def naming(app: App, person: Person) -> dict[str, int]:
     """Count the rows of each table, the queue's too, in which any column names the person.
 
     The catalogue says which tables and columns there are, so that a new one is among them.
@@ -49,14 +49,14 @@ def naming(app: Wired, person: Person) -> dict[str, int]:
     return counts
 
 
-async def lived(app: Wired, place: Place) -> Person:
+async def lived(app: App, place: Place) -> Person:
     """Let somebody use everything that stores something about them."""
     person = Person(app.slack.team_id, place.user)
     wiring = app.wiring
     asked = await app.ask(place, "I love ramen and I live in Osaka")
     await app.form(asked)
     await app.ask(place, "What shall I eat?")
-    await app.told(place, "what else?")
+    await app.receive(place, "what else?")
     await wiring.own_commands.memories(person, "en", "export", place.channel)
     await wiring.homes.opened(person, slack_hash="")
     await wiring.suggesting.suggest(person.team_id, person.user_id, place.channel)
@@ -84,7 +84,7 @@ async def lived(app: Wired, place: Place) -> Person:
     return person
 
 
-def jobs(app: Wired, name: str = "") -> list[dict[str, Any]]:
+def jobs(app: App, name: str = "") -> list[dict[str, Any]]:
     """Take the waiting jobs, of a name if one is given; return their names and arguments."""
     return app.rows(
         "DELETE FROM procrastinate_jobs WHERE status = 'todo' AND (task_name = %s OR %s = '')"
@@ -94,7 +94,7 @@ def jobs(app: Wired, name: str = "") -> list[dict[str, Any]]:
     )
 
 
-async def deleted(app: Wired) -> int:
+async def deleted(app: App) -> int:
     """Run the jobs that delete in Slack; return how many there were."""
     count = 0
     while waiting := jobs(app, DELETE_IN_SLACK):
@@ -105,14 +105,14 @@ async def deleted(app: Wired) -> int:
     return count
 
 
-def seen(app: Wired, place: Place) -> list[dict[str, Any]]:
+def seen(app: App, place: Place) -> list[dict[str, Any]]:
     """Return what a person's direct message shows."""
     path = f"channels/{place.channel}/messages?as={place.user}"
     found: list[dict[str, Any]] = app.slack.control(path)["messages"]
     return found
 
 
-async def test_no_column_names_the_person_but_what_the_receipt_says(app: Wired) -> None:
+async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) -> None:
     """Every column of every table is searched; what is left of the person is on the receipt."""
     place = app.slack.place()
     person = await lived(app, place)
@@ -136,7 +136,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: Wired) 
     assert say("en", "erased_stays_operator", count=1) in receipt
 
 
-async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(app: Wired) -> None:
+async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(app: App) -> None:
     """Its ids stay for a quarter of an hour, so that it is not answered again; then nothing."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
@@ -153,7 +153,7 @@ async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(ap
     assert app.rows("SELECT 1 FROM inbox_events WHERE ts = %s", message.ts) == []
 
 
-async def test_the_exported_file_is_deleted_in_slack(app: Wired) -> None:
+async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
     """The file with everything is deleted; messages stay unless their deletion was requested."""
     place = app.slack.place()
     person = await lived(app, place)
@@ -169,7 +169,7 @@ async def test_the_exported_file_is_deleted_in_slack(app: Wired) -> None:
     assert app.rows("SELECT 1 FROM slack_erasures") == []
 
 
-async def test_the_apps_messages_are_deleted_on_request(app: Wired) -> None:
+async def test_the_apps_messages_are_deleted_on_request(app: App) -> None:
     """All of its messages in the direct message are deleted, in threads and notices too; no others.
 
     A job that Slack limits continues later where it was, and a message reports the end with counts.
@@ -202,7 +202,7 @@ async def test_the_apps_messages_are_deleted_on_request(app: Wired) -> None:
             assert owner.execute(query).fetchone() == (0,)
 
 
-async def test_what_is_written_after_the_erasing_stays(app: Wired) -> None:
+async def test_what_is_written_after_the_erasing_stays(app: App) -> None:
     """A new conversation is not deleted, however late the jobs run."""
     place = app.slack.place()
     message = await app.ask(place, "hello")
@@ -213,7 +213,7 @@ async def test_what_is_written_after_the_erasing_stays(app: Wired) -> None:
     assert not app.shown(message)
 
 
-async def test_the_direct_message_is_found_when_nothing_is_known_any_more(app: Wired) -> None:
+async def test_the_direct_message_is_found_when_nothing_is_known_any_more(app: App) -> None:
     """Erasing again, to have the messages deleted after all, asks Slack for the channel."""
     place = app.slack.place()
     message = await app.ask(place, "hello")
@@ -231,7 +231,7 @@ async def test_the_direct_message_is_found_when_nothing_is_known_any_more(app: W
     assert not app.shown(message)
 
 
-async def test_what_slack_refuses_is_reported(app: Wired) -> None:
+async def test_what_slack_refuses_is_reported(app: App) -> None:
     """If Slack refuses for good, the rest is deleted, and the report says that something stays."""
     place = app.slack.place()
     person = await lived(app, place)
@@ -243,7 +243,7 @@ async def test_what_slack_refuses_is_reported(app: Wired) -> None:
     assert app.rows("SELECT 1 FROM slack_erasures") == []
 
 
-async def test_files_are_noted_as_the_persons_own(app: Wired) -> None:
+async def test_files_are_noted_as_the_persons_own(app: App) -> None:
     """No transaction of another person sees which files were sent to a person."""
     place = app.slack.place()
     person = await lived(app, place)

@@ -16,15 +16,11 @@ from typing import Any, LiteralString
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from bot.listeners.events import EVENTS
 from bot.listeners.intake import CheckedApp
-from bot.listeners.privately import PrivateAnswers
-from bot.runtime.http_routes import create_web_app
-from bot.runtime.receiver import build_app
 from tests.event_shapes import CHANNEL, GONE, PUBLISHED, TEAM, USER, WORDS, filled, mutations
-from tests.integration.wired import Wired
+from tests.integration.app import App, served
 
 # One migrated database for all of these tests.
 pytestmark = pytest.mark.one_database
@@ -78,21 +74,10 @@ class Endpoint:
 
 
 @pytest.fixture
-async def endpoint(app: Wired) -> AsyncIterator[Endpoint]:
+async def endpoint(app: App) -> AsyncIterator[Endpoint]:
     """The app behind aiohttp's server, with PostgreSQL; no worker runs."""
-    wiring = app.wiring
-    bolt = build_app(wiring, PrivateAnswers(wiring.people, wiring.homes))
-
-    async def ready() -> str | None:
-        return None
-
-    served = create_web_app(ready=ready, app=bolt, signing_secret=SECRET)
-    runner = web.AppRunner(served, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with aiohttp.ClientSession() as session:
-        yield Endpoint(f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events", bolt, session)
-    await runner.cleanup()
+    async with aiohttp.ClientSession() as session, served(app, SECRET) as (bolt, url):
+        yield Endpoint(url, bolt, session)
 
 
 def faults(records: Iterable[logging.LogRecord]) -> list[str]:
@@ -129,7 +114,7 @@ async def test_unknown_types_are_not_malformed(endpoint: Endpoint) -> None:
     assert endpoint.bolt.malformed.counts == {}
 
 
-async def test_a_filled_message_is_stored(endpoint: Endpoint, app: Wired) -> None:
+async def test_a_filled_message_is_stored(endpoint: Endpoint, app: App) -> None:
     """The filled shapes are valid: a direct message among them is stored as it was written."""
     assert await endpoint.post(json.dumps(filled("MessagePayload", 777)).encode()) == 200
     [row] = app.rows("SELECT message FROM inbox_events WHERE event_id = 'Ev000000777'")
@@ -142,7 +127,7 @@ async def test_a_filled_message_is_stored(endpoint: Endpoint, app: Wired) -> Non
 )
 async def test_mutated_shapes_are_acknowledged(
     endpoint: Endpoint,
-    app: Wired,
+    app: App,
     caplog: pytest.LogCaptureFixture,
     kinds: Sequence[str],
     seed: int,
@@ -202,6 +187,6 @@ async def test_slacks_rate_limit_is_logged(
     assert "events of a minute are missing" in caplog.text
 
 
-def rows_of(app: Wired, table: LiteralString, user: str) -> list[dict[str, Any]]:
+def rows_of(app: App, table: LiteralString, user: str) -> list[dict[str, Any]]:
     """Return a person's rows in a table."""
     return app.rows(f"SELECT * FROM {table} WHERE user_id = %s", user)

@@ -18,20 +18,20 @@ from bot.runtime.retention import end_what_is_old
 from bot.slack.messages import Message
 from bot.views.feedback import FeedbackDetails, feedback_form
 from memory import Person
+from tests.integration.app import App
 from tests.integration.kioku_process import ended
-from tests.integration.wired import Wired
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture
-def feedback(app: Wired) -> Feedback:
+def feedback(app: App) -> Feedback:
     """What is tested."""
     return app.wiring.modals.feedback
 
 
-def values(app: Wired, message: Message) -> list[str]:
+def values(app: App, message: Message) -> list[str]:
     """Return the values of the rating buttons in a message's thread."""
     return [
         side["value"]
@@ -43,7 +43,7 @@ def values(app: Wired, message: Message) -> list[str]:
     ]
 
 
-def stored(app: Wired, person: Person) -> list[dict[str, Any]]:
+def stored(app: App, person: Person) -> list[dict[str, Any]]:
     """Return what is stored of a person's ratings."""
     return app.rows("SELECT * FROM feedback WHERE user_id = %s", person.user_id)
 
@@ -57,7 +57,7 @@ def submitted(turn: str, *reasons: str, comment: str = "") -> dict[str, Any]:
     return {**feedback_form("en", turn, FeedbackDetails()), "state": {"values": state}}
 
 
-async def test_a_rating_is_kept_with_what_made_the_answer(app: Wired, feedback: Feedback) -> None:
+async def test_a_rating_is_kept_with_what_made_the_answer(app: App, feedback: Feedback) -> None:
     """Model, time and memories in view are kept; a second click takes the first one's place."""
     place = app.slack.place()
     told = await app.ask(place, "I love ramen")
@@ -88,7 +88,7 @@ async def test_a_rating_is_kept_with_what_made_the_answer(app: Wired, feedback: 
     assert (row["rating"], row["reasons"], row["comment"]) == ("good", [], "")
 
 
-async def test_only_who_asked_can_rate(app: Wired, feedback: Feedback) -> None:
+async def test_only_who_asked_can_rate(app: App, feedback: Feedback) -> None:
     """Somebody else who clicks is told so, and nothing is stored, of either button."""
     place = app.slack.place()
     asked = await app.ask(place, "hello")
@@ -102,7 +102,7 @@ async def test_only_who_asked_can_rate(app: Wired, feedback: Feedback) -> None:
     assert stored(app, other) == stored(app, asked.person) == []
 
 
-async def test_what_is_no_answer_cannot_be_rated(app: Wired) -> None:
+async def test_what_is_no_answer_cannot_be_rated(app: App) -> None:
     """Errors, sentences of the app's own and the first parts of an answer have no buttons."""
     place = app.slack.place()
     fault = {"endpoint": "responses", "kind": "reply", "error_code": "invalid_api_key"}
@@ -119,7 +119,7 @@ async def test_what_is_no_answer_cannot_be_rated(app: Wired) -> None:
     assert "feedback" in json.dumps(app.shown(long)[-1]["blocks"])
 
 
-async def test_feedback_is_taken_along_and_erased(app: Wired, feedback: Feedback) -> None:
+async def test_feedback_is_taken_along_and_erased(app: App, feedback: Feedback) -> None:
     """A person's export holds their ratings; erasing takes them, as does the end of their turn."""
     place = app.slack.place()
     asked = await app.ask(place, "hello")
@@ -144,7 +144,7 @@ async def test_feedback_is_taken_along_and_erased(app: Wired, feedback: Feedback
     assert stored(app, again.person) == []
 
 
-async def test_a_comment_goes_with_what_is_forgotten(app: Wired, feedback: Feedback) -> None:
+async def test_a_comment_goes_with_what_is_forgotten(app: App, feedback: Feedback) -> None:
     """Forgetting everything takes the words people wrote about answers along."""
     place = app.slack.place()
     asked = await app.ask(place, "I love ramen")
@@ -157,7 +157,7 @@ async def test_a_comment_goes_with_what_is_forgotten(app: Wired, feedback: Feedb
 
 
 async def test_an_operator_lists_and_exports(
-    app: Wired, feedback: Feedback, database: str, tmp_path: Path
+    app: App, feedback: Feedback, database: str, tmp_path: Path
 ) -> None:
     """Lines for other programs hold ratings and comments, and no message; reading is noted."""
     place = app.slack.place()

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from bot.slack.messages import Message
+from tests.integration.app import App
 from tests.integration.playground_slack import Place
-from tests.integration.wired import Wired
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-def said_in(app: Wired, place: Place, text: str, **more: Any) -> Message:
+def said_in(app: App, place: Place, text: str, **more: Any) -> Message:
     """Let the person of `place` write in its thread; return it as the app reads it."""
     said = app.slack.say(place.user, place.channel, text, thread_ts=place.root)
     return app.slack.message(
@@ -23,7 +23,7 @@ def said_in(app: Wired, place: Place, text: str, **more: Any) -> Message:
     )
 
 
-async def quiet(app: Wired, place: Place) -> None:
+async def quiet(app: App, place: Place) -> None:
     """Let the app be asked to be quiet in the thread of `place`."""
     app.script_calls(("memory_settings", {"action": "quiet_thread"}), text="I will be quiet.")
     asked = said_in(app, place, "<@BOT> be quiet in this thread", addressed=True)
@@ -32,7 +32,7 @@ async def quiet(app: Wired, place: Place) -> None:
     assert app.outputs()[-1]["quiet"] is True
 
 
-async def test_a_thread_is_followed_until_it_is_to_be_quiet(app: Wired) -> None:
+async def test_a_thread_is_followed_until_it_is_to_be_quiet(app: App) -> None:
     """Follow-ups are answered without a mention; asked to be quiet, only mentions are."""
     place = app.slack.place(channel="public")
     assert await app.wiring.inbox.store(said_in(app, place, "<@BOT> hello", addressed=True))
@@ -51,7 +51,7 @@ async def test_a_thread_is_followed_until_it_is_to_be_quiet(app: Wired) -> None:
     await app.answering.drain(mention.thread)
 
 
-async def test_a_mention_delivered_again_does_not_end_the_quiet(app: Wired) -> None:
+async def test_a_mention_delivered_again_does_not_end_the_quiet(app: App) -> None:
     """The mention that asked for quiet, delivered a second time, changes nothing."""
     place = app.slack.place(channel="private")
     await quiet(app, place)
@@ -61,7 +61,7 @@ async def test_a_mention_delivered_again_does_not_end_the_quiet(app: Wired) -> N
     assert not await app.wiring.inbox.store(said_in(app, place, "as I said"))
 
 
-async def test_quiet_is_of_one_thread(app: Wired) -> None:
+async def test_quiet_is_of_one_thread(app: App) -> None:
     """Another thread of the channel is followed as before; direct messages have no such tool."""
     place = app.slack.place(channel="public")
     await quiet(app, place)
@@ -70,23 +70,23 @@ async def test_quiet_is_of_one_thread(app: Wired) -> None:
     assert await app.wiring.inbox.store(said_in(app, elsewhere, "<@BOT> hi", addressed=True))
     assert await app.wiring.inbox.store(said_in(app, elsewhere, "and?"))
     await app.ask(app.slack.place(), "hello")
-    assert "quiet_thread" not in app.prompts()[-1]
+    assert "quiet_thread" not in app.request_texts()[-1]
 
 
-def titles(app: Wired) -> list[dict[str, Any]]:
+def titles(app: App) -> list[dict[str, Any]]:
     """Return the arguments of the calls that give an agent session a title."""
     made = app.slack.calls("agents.sessions.setStatus", "agents.sessions.rename")
     return [call["args"] for call in made if "title" in call["args"]]
 
 
-def session(app: Wired, place: Place, ts: str) -> tuple[str, str]:
+def session(app: App, place: Place, ts: str) -> tuple[str, str]:
     """Return the status and the title of the agent session of a thread."""
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["threads"]
     [thread] = [one for one in seen if one["ts"] == ts]
     return thread["session"], thread["session_title"]
 
 
-async def test_a_direct_message_names_its_thread(app: Wired) -> None:
+async def test_a_direct_message_names_its_thread(app: App) -> None:
     """The first question is the title of the thread, said once; follow-ups leave it."""
     place = app.slack.place()
     app.slack.forget_calls()
@@ -100,10 +100,10 @@ async def test_a_direct_message_names_its_thread(app: Wired) -> None:
     assert len(titles(app)) == 1
 
 
-async def test_a_session_that_is_there_already_is_named(app: Wired) -> None:
+async def test_a_session_that_is_there_already_is_named(app: App) -> None:
     """Where Slack has made the session before, with a stream, it gets its title all the same."""
     place = app.slack.place()
-    asked = await app.told(place, "What shall we eat?")
+    asked = await app.receive(place, "What shall we eat?")
     app.slack.as_app(
         "agents.sessions.setStatus",
         channel_id=place.channel,
@@ -117,11 +117,11 @@ async def test_a_session_that_is_there_already_is_named(app: Wired) -> None:
     assert session(app, place, asked.ts) == ("active", "What shall we eat?")
 
 
-async def test_a_title_that_a_person_gave_is_kept(app: Wired) -> None:
+async def test_a_title_that_a_person_gave_is_kept(app: App) -> None:
     """Of a session that a person has renamed the app does not change the title, even if unseen."""
     place = app.slack.place()
     app.slack.forget_calls()
-    asked = await app.told(place, "What shall we eat?")
+    asked = await app.receive(place, "What shall we eat?")
     app.slack.as_app(
         "agents.sessions.setStatus",
         channel_id=place.channel,
@@ -143,7 +143,7 @@ async def test_a_title_that_a_person_gave_is_kept(app: Wired) -> None:
 
 
 @pytest.mark.parametrize("error", ["unknown_method", "internal_error", "ratelimited"])
-async def test_an_answer_does_not_depend_on_its_session(app: Wired, error: str) -> None:
+async def test_an_answer_does_not_depend_on_its_session(app: App, error: str) -> None:
     """Where Slack takes no status the answer is the same."""
     app.slack.fault("agents.sessions.setStatus", error=error, retry_after=60, times=2)
     for text in ("What shall we eat?", "And tomorrow?"):

@@ -12,7 +12,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from aiohttp import web
 from psycopg.rows import dict_row
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackApiError
@@ -21,9 +20,6 @@ from bot.home.publisher import PUBLISH
 from bot.listeners.privately import PrivateAnswers
 from bot.locale import say
 from bot.memories.person_data import erase_person
-from bot.queue.queue import HOMES
-from bot.runtime.http_routes import create_web_app
-from bot.runtime.receiver import build_app
 from bot.runtime.wiring import wire
 from bot.users.incognito import EVERYWHERE
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
@@ -36,8 +32,8 @@ from bot.views.memory_state import RESUME_ACTION
 from bot.views.modal_triggers import ADD_ACTION, ERASE_ACTION, MENU_ACTION
 from memory import DM, Person, add_memory, answer_question, expire_due, forget, transaction
 from tests.conftest import ROOT, Server, json_server
+from tests.integration.app import App, receiving
 from tests.integration.playground_slack import PlaygroundSlack
-from tests.integration.wired import Wired
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -62,7 +58,7 @@ def slack(own_playground: Server) -> PlaygroundSlack:
 class Visit:
     """One person and their Home; nobody works but the test."""
 
-    app: Wired
+    app: App
     person: Person
 
     @property
@@ -230,27 +226,11 @@ class Visit:
 
 
 @pytest.fixture
-async def visit(app: Wired) -> AsyncIterator[Visit]:
-    """A person, the app behind its door, and a playground that sends there."""
-
-    async def ready() -> str | None:
-        return None
-
-    wiring, slack = app.wiring, app.slack
-    wiring.queue.register(PUBLISH, HOMES, wiring.homes.publish, attempts=1, wait=1)
-    bolt = build_app(wiring, PrivateAnswers(wiring.people, wiring.homes))
-    door = create_web_app(ready=ready, app=bolt, signing_secret=slack.told["signing_secret"])
-    runner = web.AppRunner(door, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    slack.control("settings", {"retry_delays": [0.0]})
-    slack.control(
-        "delivery",
-        {"mode": "http", "url": f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"},
-    )
-    user, _ = slack.person()
-    yield Visit(app, Person(slack.team_id, user))
-    await runner.cleanup()
+async def visit(app: App) -> AsyncIterator[Visit]:
+    """A person whose events the playground delivers to the app."""
+    user, _ = app.slack.person()
+    async with receiving(app):
+        yield Visit(app, Person(app.slack.team_id, user))
 
 
 async def test_a_home_is_published_when_it_is_opened(visit: Visit) -> None:

@@ -19,8 +19,8 @@ from bot.queue.queue import Queue
 from bot.users.offboarding import AGAIN_SECONDS, PURGE, TABLES, Offboarding, purge_due
 from bot.users.workspaces import Workspaces, token_accepted
 from memory import Pool
+from tests.integration.app import App
 from tests.integration.conversations import message
-from tests.integration.house import House
 from tests.integration.playground_slack import PlaygroundSlack
 
 pytestmark = pytest.mark.slow
@@ -431,19 +431,17 @@ async def test_work_of_a_workspace_that_left_is_passed_over(owner: Database, lef
     assert claimed.unserved
 
 
-async def test_a_message_of_a_workspace_that_left_is_passed_over(
-    house: House, owner: Database
-) -> None:
+async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner: Database) -> None:
     """A message that waited when the workspace left is neither answered nor kept."""
-    place = house.slack.place()
-    waiting = await house.told(place, "I love ramen")
+    place = app.slack.place()
+    waiting = await app.receive(place, "I love ramen")
     owner.rows(
         "INSERT INTO workspaces (team_id, reason, left_at, purge_at)"
         " VALUES (%s, 'token_revoked', now(), now() + interval '14 d')",
         place.team,
     )
-    await house.answering.drain(waiting.thread)
-    assert house.replies(place, waiting) == []
-    row = house.row("inbox_events", waiting)
+    await app.answering.drain(waiting.thread)
+    assert app.replies(waiting) == []
+    row = app.event(waiting)
     assert (row["status"], row["message"]) == ("done", None)
-    assert house.find("turns", waiting) is None
+    assert app.find("turns", waiting) is None

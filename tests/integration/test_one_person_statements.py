@@ -31,7 +31,7 @@ from memory import (
     undo_forget,
 )
 from tests.conftest import login_of
-from tests.integration.house import House
+from tests.integration.app import App
 
 HOT = ("store", "store_vectors", "memory_changes", "memory_expiries", "memory_questions")
 _TABLE = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(HOT)})\b")
@@ -103,37 +103,37 @@ def named(params: Any) -> set[str]:
     return found | {f"{team}.{user}" for team in teams for user in users}
 
 
-async def everything(house: House, suffix: str) -> str:
+async def everything(app: App, suffix: str) -> str:
     """Let somebody do all that can be done with memories; return whose scope it was."""
-    place = house.slack.place()
-    message = await house.ask(place, f"I love ramen and I'm interested in Rust{suffix}")
+    place = app.slack.place()
+    message = await app.ask(place, f"I love ramen and I'm interested in Rust{suffix}")
     person = message.person
-    await house.learning.form(person.team_id, person.user_id, "dm")
-    await house.ask(place, "what shall I eat?")
-    own = MemoryActions(house.pool, house.parts.embedder, stand_in=True, withdraw=_nothing)
-    ramen, *_ = [m for m in await list_memories(house.pool, person) if "ramen" in str(m.content)]
+    await app.wiring.learning.form(person.team_id, person.user_id, "dm")
+    await app.ask(place, "what shall I eat?")
+    own = MemoryActions(app.pool, app.embedder, stand_in=True, withdraw=_nothing)
+    ramen, *_ = [m for m in await list_memories(app.pool, person) if "ramen" in str(m.content)]
     await own.listed(person, "en")
-    await memory_page(house.pool, person, size=10)
+    await memory_page(app.pool, person, size=10)
     source = {"kind": "modal", "channel": message.channel_id, "ts": message.ts}
     change = await edit_memory(
-        house.pool,
-        house.parts.embedder,
+        app.pool,
+        app.embedder,
         person,
         ramen.reference,
         {**ramen.content, "description": "with a soft egg"},
         source,
     )
-    await undo_change(house.pool, house.parts.embedder, person, change.id)
-    moved = await move_memory(house.pool, house.parts.embedder, person, ramen.reference, PUBLIC)
-    await history(house.pool, person)
-    gone = await forget(house.pool, person, [moved.reference])
+    await undo_change(app.pool, app.embedder, person, change.id)
+    moved = await move_memory(app.pool, app.embedder, person, ramen.reference, PUBLIC)
+    await history(app.pool, person)
+    gone = await forget(app.pool, person, [moved.reference])
     assert gone.undo is not None
-    await undo_forget(house.pool, person, gone.undo)
+    await undo_forget(app.pool, person, gone.undo)
     kept = json.dumps(
-        {"format": "kioku-export", "version": 1, **await export_memories(house.pool, person)}
+        {"format": "kioku-export", "version": 1, **await export_memories(app.pool, person)}
     )
-    await erase(house.pool, person)
-    await import_memories(house.pool, house.parts.embedder, person, kept)
+    await erase(app.pool, person)
+    await import_memories(app.pool, app.embedder, person, kept)
     return person.scope
 
 
@@ -143,9 +143,9 @@ async def _nothing(
     return None
 
 
-async def test_every_statement_names_one_person(house: House) -> None:
+async def test_every_statement_names_one_person(app: App) -> None:
     """Whatever somebody does, each statement there is bound to them, and to them alone."""
-    scopes = [await everything(house, suffix) for suffix in ("", "!")]
+    scopes = [await everything(app, suffix) for suffix in ("", "!")]
     told = dict.fromkeys(HOT, 0)
     for text, scope, params in Sent.statements:
         assert scope in scopes, f"Not in a person's transaction: {text}"

@@ -14,18 +14,17 @@ import pytest
 from bot.conversation.inbox import ANSWER
 from bot.queue.sweep import BEHIND
 from bot.slack.messages import Message
-from tests.integration.house import House
+from tests.integration.app import App
 from tests.integration.playground_slack import Place
-from tests.integration.work import jobs, sql, taken
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-def written(house: House, place: Place, text: str, **more: Any) -> Message:
+def written(app: App, place: Place, text: str, **more: Any) -> Message:
     """Let the person of `place` write; the event is still on its way."""
-    said = house.slack.say(place.user, place.channel, text, **more)
-    return house.slack.message(
+    said = app.slack.say(place.user, place.channel, text, **more)
+    return app.slack.message(
         place,
         event_id=f"Ev{said['ts']}",
         ts=said["ts"],
@@ -34,9 +33,9 @@ def written(house: House, place: Place, text: str, **more: Any) -> Message:
     )
 
 
-def asked(house: House) -> list[str]:
+def asked(app: App) -> list[str]:
     """Return what the model was asked, in order."""
-    return [prompt[-1]["content"] for prompt in house.prompts()]
+    return [prompt[-1]["content"] for prompt in app.prompts()]
 
 
 def changed(message: Message, text: str | None) -> dict[str, Any]:
@@ -66,258 +65,256 @@ def changed(message: Message, text: str | None) -> dict[str, Any]:
     return {"event_id": f"EvC{message.ts}", "team_id": message.team_id, "event": event}
 
 
-async def test_twenty_messages_at_once_are_answered_in_order(house: House) -> None:
+async def test_twenty_messages_at_once_are_answered_in_order(app: App) -> None:
     """Twenty rapid messages, stored in any order, are answered as they were written."""
-    place = house.slack.place()
-    first = written(house, place, "number 00")
+    place = app.slack.place()
+    first = written(app, place, "number 00")
     messages = [
         first,
         *(
-            written(house, place, f"number {number:02}", thread_ts=first.ts)
+            written(app, place, f"number {number:02}", thread_ts=first.ts)
             for number in range(1, 20)
         ),
     ]
     shuffled = random.Random(7).sample(messages, len(messages))
-    assert all(await asyncio.gather(*(house.inbox.store(message) for message in shuffled)))
+    assert all(await asyncio.gather(*(app.wiring.inbox.store(message) for message in shuffled)))
 
     async def answered() -> None:
         # A drain that takes long queues the thread again.
-        while taken(house, ANSWER):
-            await house.answering.drain(first.thread)
+        while app.take_jobs(ANSWER):
+            await app.answering.drain(first.thread)
 
     task = asyncio.create_task(answered())
     async with asyncio.timeout(100):
         while not task.done():
             # So that it is not Slack's limits that keep the order.
-            sql(house, "DELETE FROM slack_budgets")
+            app.rows("DELETE FROM slack_budgets")
             await asyncio.wait({task}, timeout=0.05)
-    assert asked(house) == [f"number {number:02}" for number in range(20)]
-    assert len(house.replies(place, first)) == 20
-    found = sql(house, "SELECT question_ts, reply_ts FROM turns WHERE thread = %s", first.thread)
+    assert asked(app) == [f"number {number:02}" for number in range(20)]
+    assert len(app.replies(first)) == 20
+    found = app.rows("SELECT question_ts, reply_ts FROM turns WHERE thread = %s", first.thread)
     replies = [row["reply_ts"] for row in sorted(found, key=lambda row: str(row["question_ts"]))]
     assert replies == sorted(replies)
 
 
 @pytest.mark.parametrize(("waited", "priority"), [(0, 0), (90, BEHIND)])
 async def test_a_long_thread_lets_others_through(
-    house: House, monkeypatch: pytest.MonkeyPatch, waited: int, priority: int
+    app: App, monkeypatch: pytest.MonkeyPatch, waited: int, priority: int
 ) -> None:
     """A thread with many messages gives its place back after a while, and goes on after others.
 
     What is late, as after an outage, goes on after those who write now.
     """
     monkeypatch.setattr("bot.pipeline.worker._AT_A_STRETCH_SECONDS", 0.0)
-    place = house.slack.place()
-    first = written(house, place, "one")
-    messages = [first, *(written(house, place, t, thread_ts=first.ts) for t in ("two", "three"))]
+    place = app.slack.place()
+    first = written(app, place, "one")
+    messages = [first, *(written(app, place, t, thread_ts=first.ts) for t in ("two", "three"))]
     for message in messages:
-        await house.inbox.store(message)
-    sql(
-        house,
+        await app.wiring.inbox.store(message)
+    app.rows(
         "UPDATE inbox_events SET received_at = now() - make_interval(secs => %s) WHERE thread = %s",
         waited,
         first.thread,
     )
-    taken(house, ANSWER)
+    app.take_jobs(ANSWER)
     for answered in ("one", "two", "three"):
-        await house.answering.drain(first.thread)
-        assert asked(house)[-1] == answered
+        await app.answering.drain(first.thread)
+        assert asked(app)[-1] == answered
         expected = [] if answered == "three" else [{"thread": first.thread}]
-        assert [job["args"] for job in jobs(house, ANSWER)] == expected
-        assert all(row["priority"] == priority for row in sql(house, _PRIORITIES, first.thread))
-        taken(house, ANSWER)
+        assert [job["args"] for job in app.jobs(ANSWER)] == expected
+        assert all(row["priority"] == priority for row in app.rows(_PRIORITIES, first.thread))
+        app.take_jobs(ANSWER)
 
 
 _PRIORITIES = "SELECT priority FROM procrastinate_jobs WHERE args->>'thread' = %s"
 
 
-async def test_an_older_message_that_comes_late_goes_next(house: House) -> None:
+async def test_an_older_message_that_comes_late_goes_next(app: App) -> None:
     """A message older than the one being answered is answered after it, before newer ones."""
-    place = house.slack.place()
-    first = written(house, place, "one")
+    place = app.slack.place()
+    first = written(app, place, "one")
     older, second, third = (
-        written(house, place, text, thread_ts=first.ts) for text in ("older", "two", "three")
+        written(app, place, text, thread_ts=first.ts) for text in ("older", "two", "three")
     )
     for message in (first, second, third):
-        await house.inbox.store(message)
-    house.script(text="A story.")
-    house.script(text="word " * 20)
-    house.stand_in.call("/_model/settings", {"first_token_ms": 700})
-    task = asyncio.create_task(house.answering.drain(first.thread))
+        await app.wiring.inbox.store(message)
+    app.script("A story.")
+    app.script("word " * 20)
+    app.stand_in.call("/_model/settings", {"first_token_ms": 700})
+    task = asyncio.create_task(app.answering.drain(first.thread))
     async with asyncio.timeout(10):
-        while house.find("turns", second) is None:  # noqa: ASYNC110
+        while app.find("turns", second) is None:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-    await house.inbox.store(older)
-    house.stand_in.call("/_model/settings", {"first_token_ms": 0})
+    await app.wiring.inbox.store(older)
+    app.stand_in.call("/_model/settings", {"first_token_ms": 0})
     await asyncio.wait_for(task, 20)
-    assert asked(house) == ["one", "two", "older", "three"]
+    assert asked(app) == ["one", "two", "older", "three"]
 
 
-async def test_two_people_in_one_thread_are_answered_one_by_one(house: House) -> None:
+async def test_two_people_in_one_thread_are_answered_one_by_one(app: App) -> None:
     """Each question of two people who write at the same time is answered as its own person's."""
-    place = house.slack.place(channel="public")
-    other, team = house.slack.person()
-    house.slack.control("channels/update", {"channel": place.channel, "add": [other]})
+    place = app.slack.place(channel="public")
+    other, team = app.slack.person()
+    app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
     theirs = Place(other, team, place.channel, place.ts, place.root)
-    first = written(house, place, "<@BOT> hello", thread_ts=place.root)
+    first = written(app, place, "<@BOT> hello", thread_ts=place.root)
     pairs = [
-        written(house, who, f"number {number}", thread_ts=place.root)
+        written(app, who, f"number {number}", thread_ts=place.root)
         for number, who in enumerate([theirs, place] * 3)
     ]
-    await asyncio.gather(*(house.inbox.store(message) for message in (first, *pairs)))
-    await house.answering.drain(first.thread)
-    found = sql(house, "SELECT user_id, question FROM turns WHERE thread = %s", first.thread)
+    await asyncio.gather(*(app.wiring.inbox.store(message) for message in (first, *pairs)))
+    await app.answering.drain(first.thread)
+    found = app.rows("SELECT user_id, question FROM turns WHERE thread = %s", first.thread)
     assert {row["question"]: row["user_id"] for row in found if "number" in row["question"]} == {
         f"number {number}": (place.user if number % 2 else other) for number in range(6)
     }
-    *_, last = house.prompts()
+    *_, last = app.prompts()
     said = [one for one in last if one["role"] != "assistant"]
     assert [one["role"] for one in said[-6:]] == ["developer", "user"] * 3
     framed = [json.loads(one["content"].split("\n")[1]) for one in said[-6::2]]
     assert framed == [{"from": other, "text": f"number {number}"} for number in (0, 2, 4)]
 
 
-async def test_ten_messages_cost_twelve_calls(house: House) -> None:
+async def test_ten_messages_cost_twelve_calls(app: App) -> None:
     """A burst is one formation that sees all of it: ten replies, one formation, one verdict."""
-    place = house.slack.place()
+    place = app.slack.place()
     foods = ("ramen", "sushi", "tofu", "curry", "udon", "soba", "miso", "natto", "mochi", "tea")
     for food in foods:
-        message = await house.ask(place, f"I love {food}.")
-    [due] = house.formations(message.person)
+        message = await app.ask(place, f"I love {food}.")
+    [due] = app.formations(message.person)
     assert due["due_in"] > 10
-    await house.learning.form(message.team_id, message.user_id, "dm")
-    entries = house.stand_in.call("/_model/journal")["entries"]
+    await app.wiring.learning.form(message.team_id, message.user_id, "dm")
+    entries = app.stand_in.call("/_model/journal")["entries"]
     calls = [entry["kind"] for entry in entries if entry["endpoint"] != "embeddings"]
     assert sorted(calls) == ["formation", *["reply"] * 10, "verdict"]
     told = str(next(entry["body"] for entry in entries if entry["kind"] == "formation"))
     assert [food for food in foods if f"I love {food}." not in told] == []
 
 
-async def test_ok_thanks_costs_two_calls_and_writes_nothing(house: House) -> None:
+async def test_ok_thanks_costs_two_calls_and_writes_nothing(app: App) -> None:
     """Thanks, from somebody with memories, are one reply and one formation that changes nothing."""
-    place = house.slack.place()
-    told = await house.ask(place, "I love ramen.")
-    await house.learning.form(told.team_id, told.user_id, "dm")
-    before = await house.memories(told.person)
+    place = app.slack.place()
+    told = await app.ask(place, "I love ramen.")
+    await app.wiring.learning.form(told.team_id, told.user_id, "dm")
+    before = await app.memories(told.person)
     assert len(before) == 1
-    house.stand_in.call("/_model/journal", method="DELETE")
-    await house.ask(place, "ok thanks")
-    await house.learning.form(told.team_id, told.user_id, "dm")
-    entries = house.stand_in.call("/_model/journal")["entries"]
+    app.stand_in.call("/_model/journal", method="DELETE")
+    await app.ask(place, "ok thanks")
+    await app.wiring.learning.form(told.team_id, told.user_id, "dm")
+    entries = app.stand_in.call("/_model/journal")["entries"]
     calls = [entry["kind"] for entry in entries if entry["endpoint"] != "embeddings"]
     assert calls.count("reply") == 1
     assert calls.count("formation") <= 1
     assert len(calls) <= 2
-    assert await house.memories(told.person) == before
+    assert await app.memories(told.person) == before
 
 
-async def test_a_deletion_that_overtakes_its_message_counts(house: House) -> None:
+async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
     """A message whose deletion is delivered first is not answered when it comes."""
-    place = house.slack.place()
-    message = written(house, place, "My SECRET")
-    await house.changes.note(changed(message, None))
-    assert not await house.inbox.store(message)
-    await house.answering.drain(message.thread)
-    assert asked(house) == []
-    row = house.row("inbox_events", message)
+    place = app.slack.place()
+    message = written(app, place, "My SECRET")
+    await app.changes.note(changed(message, None))
+    assert not await app.wiring.inbox.store(message)
+    await app.answering.drain(message.thread)
+    assert asked(app) == []
+    row = app.event(message)
     assert (row["status"], row["message"]) == ("withdrawn", None)
 
 
-async def test_an_edit_that_overtakes_its_message_counts(house: House) -> None:
+async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:
     """A message whose edit is delivered first is answered as edited, and once."""
-    place = house.slack.place()
-    message = written(house, place, "I like ramen")
-    await house.changes.note(changed(message, "I like sushi"))
-    assert not await house.inbox.store(message)
-    await house.answering.drain(message.thread)
-    assert asked(house) == ["I like sushi"]
+    place = app.slack.place()
+    message = written(app, place, "I like ramen")
+    await app.changes.note(changed(message, "I like sushi"))
+    assert not await app.wiring.inbox.store(message)
+    await app.answering.drain(message.thread)
+    assert asked(app) == ["I like sushi"]
 
 
-async def test_changes_of_old_messages_bring_nothing_up(house: House) -> None:
+async def test_changes_of_old_messages_bring_nothing_up(app: App) -> None:
     """What was written long before its change was delivered is no message on its way."""
-    place = house.slack.place()
-    old = replace(house.slack.message(place), ts="1700000000.000100", thread_ts="1700000000.000100")
+    place = app.slack.place()
+    old = replace(app.slack.message(place), ts="1700000000.000100", thread_ts="1700000000.000100")
     for text in (None, "edited"):
-        await house.changes.note(changed(old, text))
-    assert house.find("inbox_events", old) is None
+        await app.changes.note(changed(old, text))
+    assert app.find("inbox_events", old) is None
 
 
-async def test_changes_of_what_is_not_for_the_app_are_not_kept(house: House) -> None:
+async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None:
     """People may edit and delete what they wrote to each other: nothing of it is stored."""
-    place = house.slack.place(channel="public")
-    first = written(house, place, "among ourselves")
-    below = written(house, place, "more of it", thread_ts=first.ts)
+    place = app.slack.place(channel="public")
+    first = written(app, place, "among ourselves")
+    below = written(app, place, "more of it", thread_ts=first.ts)
     for message in (first, below):
         for text in ("edited", None):
-            await house.changes.note(changed(message, text))
-        assert house.find("inbox_events", message) is None
-    assert sql(house, "SELECT ts FROM overheard WHERE thread = %s", below.thread) == []
+            await app.changes.note(changed(message, text))
+        assert app.find("inbox_events", message) is None
+    assert app.rows("SELECT ts FROM overheard WHERE thread = %s", below.thread) == []
 
 
-async def test_an_edit_of_what_was_said_before_the_mention_is_not_answered(house: House) -> None:
+async def test_an_edit_of_what_was_said_before_the_mention_is_not_answered(app: App) -> None:
     """What stood there before the app was called into the thread is not for it, edited or not."""
-    place = house.slack.place(channel="public")
-    before = replace(written(house, place, "talk", thread_ts=place.root), addressed=False)
-    mention = written(house, place, "<@BOT> hello", thread_ts=place.root)
-    await house.inbox.store(mention)
-    await house.changes.note(changed(before, "more talk"))
-    assert house.find("inbox_events", before) is None
+    place = app.slack.place(channel="public")
+    before = replace(written(app, place, "talk", thread_ts=place.root), addressed=False)
+    mention = written(app, place, "<@BOT> hello", thread_ts=place.root)
+    await app.wiring.inbox.store(mention)
+    await app.changes.note(changed(before, "more talk"))
+    assert app.find("inbox_events", before) is None
 
 
-async def test_a_withdrawn_mention_calls_nobody_into_a_thread(house: House) -> None:
+async def test_a_withdrawn_mention_calls_nobody_into_a_thread(app: App) -> None:
     """Where the only mention was taken back the app takes no part in the thread."""
-    place = house.slack.place(channel="public")
-    mention = written(house, place, f"<@{house.slack.bot_user_id}> hello", thread_ts=place.root)
-    await house.changes.note(changed(mention, None))
-    follow_up = replace(written(house, place, "and?", thread_ts=place.root), addressed=False)
-    assert not await house.inbox.store(follow_up)
+    place = app.slack.place(channel="public")
+    mention = written(app, place, f"<@{app.slack.bot_user_id}> hello", thread_ts=place.root)
+    await app.changes.note(changed(mention, None))
+    follow_up = replace(written(app, place, "and?", thread_ts=place.root), addressed=False)
+    assert not await app.wiring.inbox.store(follow_up)
 
 
-async def test_an_edit_after_the_answer_is_answered_once(house: House) -> None:
+async def test_an_edit_after_the_answer_is_answered_once(app: App) -> None:
     """The same reply becomes the answer to the new words, whatever is delivered twice."""
-    place = house.slack.place()
-    message = await house.ask(place, "hello")
-    first = house.row("turns", message)
+    place = app.slack.place()
+    message = await app.ask(place, "hello")
+    first = app.turn(message)
     edited = changed(message, "hello, you")
-    await house.changes.note(edited)
-    waiting = house.row("inbox_events", message)
+    await app.changes.note(edited)
+    waiting = app.event(message)
     assert (waiting["status"], waiting["attempts"] - waiting["spared"]) == ("waiting", 0)
-    await house.answering.drain(message.thread)
-    await house.changes.note(edited)
+    await app.answering.drain(message.thread)
+    await app.changes.note(edited)
     preview = {**changed(replace(message, text="hello, you"), "hello, you"), "event_id": "EvP"}
-    await house.changes.note(preview)
-    assert house.row("inbox_events", message)["status"] == "done"
-    assert asked(house) == ["hello", "hello, you"]
-    again = house.row("turns", message)
+    await app.changes.note(preview)
+    assert app.event(message)["status"] == "done"
+    assert asked(app) == ["hello", "hello, you"]
+    again = app.turn(message)
     assert (again["id"], again["reply_ts"]) == (first["id"], first["reply_ts"])
     assert again["question"] == "hello, you"
-    assert len(house.replies(place, message)) == 1
+    assert len(app.replies(message)) == 1
 
 
-async def test_an_edited_message_is_answered_without_what_it_said_before(house: House) -> None:
+async def test_an_edited_message_is_answered_without_what_it_said_before(app: App) -> None:
     """What was remembered of the old words alone is not in view of the answer to the new ones."""
-    place = house.slack.place()
-    message = await house.ask(place, "I love ramen")
-    await house.learning.form(message.team_id, message.user_id, "dm")
-    assert len(await house.memories(message.person)) == 1
-    await house.changes.note(changed(message, "I love sushi"))
-    await house.answering.drain(message.thread)
-    assert "ramen" not in house.developer()
-    assert "ramen" not in "".join(house.replies(place, message))
-    await house.ask(place, "What shall I eat?")
-    assert "ramen" in house.developer()
+    place = app.slack.place()
+    message = await app.ask(place, "I love ramen")
+    await app.wiring.learning.form(message.team_id, message.user_id, "dm")
+    assert len(await app.memories(message.person)) == 1
+    await app.changes.note(changed(message, "I love sushi"))
+    await app.answering.drain(message.thread)
+    assert "ramen" not in app.context()
+    assert "ramen" not in "".join(app.replies(message))
+    await app.ask(place, "What shall I eat?")
+    assert "ramen" in app.context()
 
 
-async def test_an_edit_long_after_the_answer_changes_nothing_of_it(house: House) -> None:
+async def test_an_edit_long_after_the_answer_changes_nothing_of_it(app: App) -> None:
     """After a day an edit is no longer answered: the conversation has gone on."""
-    place = house.slack.place()
-    old = await house.ask(place, "hello")
-    sql(
-        house,
+    place = app.slack.place()
+    old = await app.ask(place, "hello")
+    app.rows(
         "UPDATE inbox_events SET received_at = now() - interval '25 hours' WHERE ts = %s"
         " RETURNING ts",
         old.ts,
     )
-    await house.changes.note(changed(old, "hello, all"))
-    assert house.row("inbox_events", old)["status"] == "done"
-    assert house.row("turns", old)["question"] == "hello, all"
+    await app.changes.note(changed(old, "hello, all"))
+    assert app.event(old)["status"] == "done"
+    assert app.turn(old)["question"] == "hello, all"

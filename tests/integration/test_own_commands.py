@@ -12,25 +12,25 @@ from bot.views.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
 from bot.views.subcommands import MEMORIES
 from memory import Person
 from playground.blocks import view_errors
+from tests.integration.app import App
 from tests.integration.playground_slack import Place
-from tests.integration.wired import Wired
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-def person(place: Place, app: Wired) -> Person:
+def person(place: Place, app: App) -> Person:
     """Return who types at a place."""
     return Person(app.slack.team_id, place.user)
 
 
-async def memories(app: Wired, place: Place, text: str) -> dict[str, Any]:
+async def memories(app: App, place: Place, text: str) -> dict[str, Any]:
     """Type ``/memories`` at a place; return the answer."""
     commands = app.wiring.own_commands
     return await commands.memories(person(place, app), "en", text, place.channel)
 
 
-async def forget(app: Wired, place: Place, text: str) -> dict[str, Any]:
+async def forget(app: App, place: Place, text: str) -> dict[str, Any]:
     """Type ``/forget`` at a place; return the answer."""
     commands = app.wiring.own_commands
     return await commands.forget(person(place, app), "en", text, place.channel)
@@ -47,19 +47,19 @@ def value(payload: dict[str, Any], action: str) -> str:
     return str(found)
 
 
-async def contents(app: Wired, place: Place) -> str:
+async def contents(app: App, place: Place) -> str:
     """Return all that is remembered of a person, as text."""
     found = await app.memories(person(place, app))
     return json.dumps([memory.content for memory in found], ensure_ascii=False)
 
 
-async def test_each_use_has_an_answer(app: Wired) -> None:
+async def test_each_use_has_an_answer(app: App) -> None:
     """Whatever stands in the table is answered, and nothing else is."""
     answered = set(app.wiring.own_commands.answers)
     assert answered == {use.name for use in MEMORIES if use.opens_modal != "always"}
 
 
-async def test_add_forms_what_was_typed(app: Wired) -> None:
+async def test_add_forms_what_was_typed(app: App) -> None:
     """`/memories add` forms memories of the words at once, with the command as their source."""
     place = app.slack.place()
     answer = await memories(app, place, "add I love ramen")
@@ -74,7 +74,7 @@ async def test_add_forms_what_was_typed(app: Wired) -> None:
     assert memory.sources[0]["evidence"] == "I love ramen"
 
 
-async def test_add_keeps_as_a_fact_what_nothing_is_formed_of(app: Wired) -> None:
+async def test_add_keeps_as_a_fact_what_nothing_is_formed_of(app: App) -> None:
     """Where no memory is formed the words themselves are kept, in the audience of the place."""
     place = app.slack.place(channel="public")
     answer = await memories(app, place, "add My badge number ends in 7")
@@ -83,7 +83,7 @@ async def test_add_keeps_as_a_fact_what_nothing_is_formed_of(app: Wired) -> None
     assert (memory.kind, memory.namespace.audience) == ("UserFact", "public")
 
 
-async def test_add_asks_where_words_do_not_settle_a_change(app: Wired) -> None:
+async def test_add_asks_where_words_do_not_settle_a_change(app: App) -> None:
     """Words that contradict a memory without settling it bring the question, and no second fact."""
     place = app.slack.place()
     await memories(app, place, "add I live in Osaka")
@@ -93,7 +93,7 @@ async def test_add_asks_where_words_do_not_settle_a_change(app: Wired) -> None:
     assert len(await app.memories(person(place, app))) == 1
 
 
-async def test_add_survives_a_memory_model_that_is_away(app: Wired) -> None:
+async def test_add_survives_a_memory_model_that_is_away(app: App) -> None:
     """While the memory model is away the words are kept as they are."""
     place = app.slack.place()
     for endpoint in ("chat", "responses"):
@@ -109,14 +109,14 @@ async def test_add_survives_a_memory_model_that_is_away(app: Wired) -> None:
     ("text", "key"),
     [("add", "add_usage"), ("add password=hunter2hunter2", "add_refused_secret")],
 )
-async def test_add_says_why_nothing_was_stored(app: Wired, text: str, key: str) -> None:
+async def test_add_says_why_nothing_was_stored(app: App, text: str, key: str) -> None:
     """Nothing typed, or a secret, is one sentence and no row."""
     place = app.slack.place()
     assert (await memories(app, place, text))["text"] == say("en", key, what="a password")
     assert await contents(app, place) == "[]"
 
 
-async def test_add_stores_nothing_while_memory_is_off(app: Wired) -> None:
+async def test_add_stores_nothing_while_memory_is_off(app: App) -> None:
     """A pause holds for the command too."""
     place = app.slack.place()
     assert "Memory is paused until" in (await memories(app, place, "pause 2h"))["text"]
@@ -128,7 +128,7 @@ async def test_add_stores_nothing_while_memory_is_off(app: Wired) -> None:
 
 
 @pytest.mark.parametrize("words", ["", "30m", "2h", "3d", "today", "30分", "今日"])
-async def test_a_pause_by_command(app: Wired, words: str) -> None:
+async def test_a_pause_by_command(app: App, words: str) -> None:
     """Each form pauses memory at once; without one it is paused until it is resumed."""
     place = app.slack.place(tz="Asia/Tokyo")
     shown = (await memories(app, place, f"pause {words}"))["text"]
@@ -136,7 +136,7 @@ async def test_a_pause_by_command(app: Wired, words: str) -> None:
     assert "Memory is paused until" in shown
 
 
-async def test_settings_are_shown_and_switched(app: Wired) -> None:
+async def test_settings_are_shown_and_switched(app: App) -> None:
     """`/memories settings` says how things are, with a button that changes each way."""
     place = app.slack.place()
     who, controls = person(place, app), app.wiring.controls
@@ -158,7 +158,7 @@ async def test_settings_are_shown_and_switched(app: Wired) -> None:
     assert "30 days" in shown["text"]
 
 
-async def test_forgetting_today(app: Wired) -> None:
+async def test_forgetting_today(app: App) -> None:
     """`/forget today` shows what it would take, and its click takes memories, words and texts."""
     place = app.slack.place()
     who = person(place, app)
@@ -193,7 +193,7 @@ async def test_forgetting_today(app: Wired) -> None:
     assert app.turn(fresh)["words"] == "I love natto"
 
 
-async def test_forgetting_the_last_hour_and_yesterday(app: Wired) -> None:
+async def test_forgetting_the_last_hour_and_yesterday(app: App) -> None:
     """The last hours and days hold what was said now; yesterday and last week do not."""
     place = app.slack.place(tz="Asia/Tokyo")
     await app.form(await app.ask(place, "I love ramen"))
@@ -204,7 +204,7 @@ async def test_forgetting_the_last_hour_and_yesterday(app: Wired) -> None:
     assert "ramen" in await contents(app, place)
 
 
-async def test_forgetting_a_thread(app: Wired) -> None:
+async def test_forgetting_a_thread(app: App) -> None:
     """In a direct message the newest thread is meant; nothing of another thread goes."""
     place = app.slack.place()
     who = person(place, app)
@@ -219,14 +219,14 @@ async def test_forgetting_a_thread(app: Wired) -> None:
     assert "soba" not in left
 
 
-async def test_a_channels_thread_is_named_in_the_thread(app: Wired) -> None:
+async def test_a_channels_thread_is_named_in_the_thread(app: App) -> None:
     """A command in a channel cannot know the thread, and says where to ask instead."""
     place = app.slack.place(channel="public")
     await app.ask(place, "<@BOT> I love ramen")
     assert (await forget(app, place, "this thread"))["text"] == say("en", "forget_thread_unknown")
 
 
-async def test_a_period_covers_the_person_alone(app: Wired) -> None:
+async def test_a_period_covers_the_person_alone(app: App) -> None:
     """One person's button forgets nothing of another who said something at the same time."""
     ann, bo = app.slack.place(), app.slack.place()
     await app.form(await app.ask(ann, "I love ramen"))
@@ -258,7 +258,7 @@ def submitted(memory: str, **chosen: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_the_form_holds_what_is_set_and_fits(app: Wired, language: Language) -> None:
+async def test_the_form_holds_what_is_set_and_fits(app: App, language: Language) -> None:
     """The form shows how things are, whatever they are, and Slack would take it."""
     place = app.slack.place()
     who, controls = person(place, app), app.wiring.controls
@@ -280,7 +280,7 @@ async def test_the_form_holds_what_is_set_and_fits(app: Wired, language: Languag
         assert chosen["language"] == ("ja" if change else "slack")
 
 
-async def test_the_form_is_stored_whole(app: Wired) -> None:
+async def test_the_form_is_stored_whole(app: App) -> None:
     """What is chosen in the form holds at once, each choice by itself."""
     place = app.slack.place()
     who, controls = person(place, app), app.wiring.controls

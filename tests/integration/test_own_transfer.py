@@ -22,8 +22,8 @@ from memory import (
 )
 from playground.blocks import view_errors
 from tests.conftest import ROOT
+from tests.integration.app import App
 from tests.integration.playground_slack import Place
-from tests.integration.wired import Wired
 
 PAGE = (ROOT / "docs" / "reference" / "export.md").read_text("utf-8")
 EXAMPLE = PAGE.partition("```json\n")[2].partition("```")[0]
@@ -34,7 +34,7 @@ CAUSES = ("large", "damaged", "foreign", "newer", "no_list", "lines", "empty")
 pytestmark = pytest.mark.one_database
 
 
-def person(place: Place, app: Wired) -> Person:
+def person(place: Place, app: App) -> Person:
     """Return who writes at a place."""
     return Person(app.slack.team_id, place.user)
 
@@ -53,13 +53,13 @@ def submitted(text: str = "", file: str = "", **metadata: str) -> dict[str, Any]
     }
 
 
-def files_of(app: Wired, place: Place) -> list[Any]:
+def files_of(app: App, place: Place) -> list[Any]:
     """Return the files in the DM of a place."""
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
     return [file for message in seen for file in message.get("files", [])]
 
 
-async def test_the_page_names_every_key(app: Wired) -> None:
+async def test_the_page_names_every_key(app: App) -> None:
     """Each key of a real export stands in docs/reference/export.md, the top ones in its example."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
@@ -80,7 +80,7 @@ async def test_the_page_names_every_key(app: Wired) -> None:
     assert document["conversation"]
 
 
-async def test_the_example_is_an_export(app: Wired) -> None:
+async def test_the_example_is_an_export(app: App) -> None:
     """The example of the page can be imported as it stands."""
     plan = await plan_import(app.pool, person(app.slack.place(), app), EXAMPLE)
     assert (len(plan.of("added")), plan.refused) == (1, {})
@@ -101,7 +101,7 @@ async def test_the_example_is_an_export(app: Wired) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_an_export_that_slack_does_not_take(
-    app: Wired, fault: dict[str, Any], key: str
+    app: App, fault: dict[str, Any], key: str
 ) -> None:
     """The person is told why in one sentence; no message about a file stays without it."""
     place = app.slack.place()
@@ -114,7 +114,7 @@ async def test_an_export_that_slack_does_not_take(
     assert len(own) == (2 if key == "export_uncertain" else 0)
 
 
-async def test_the_token_goes_to_slack_only(app: Wired) -> None:
+async def test_the_token_goes_to_slack_only(app: App) -> None:
     """A file's address that is not Slack's is not asked, and a page is no file."""
     files = SlackFiles(app.slack.client())
     for url in (
@@ -133,7 +133,7 @@ async def test_the_token_goes_to_slack_only(app: Wired) -> None:
         await files.read(f"{base}/no-such-page", most=1_000_000)
 
 
-async def test_what_is_no_export_is_said(app: Wired) -> None:
+async def test_what_is_no_export_is_said(app: App) -> None:
     """What cannot be read comes back in the form, with the cause and what was pasted."""
     importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
     for text, cause in (
@@ -156,7 +156,7 @@ async def test_what_is_no_export_is_said(app: Wired) -> None:
         assert len({not_an_export(language, cause) for cause in CAUSES}) == len(CAUSES)
 
 
-async def test_a_preview_fits_and_counts(app: Wired) -> None:
+async def test_a_preview_fits_and_counts(app: App) -> None:
     """Of a pasted text every memory is shown; of nothing new there is nothing to agree to."""
     importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
     lines = "\n".join(f"- I own book number {number} {'<&>' * 90}" for number in range(9, 21))
@@ -185,7 +185,7 @@ async def test_a_preview_fits_and_counts(app: Wired) -> None:
     assert "submit" not in empty
 
 
-async def test_an_import_needs_consent_and_no_more(app: Wired) -> None:
+async def test_an_import_needs_consent_and_no_more(app: App) -> None:
     """Whoever switched memory off imports nothing, also not what was shown before."""
     who = person(app.slack.place(), app)
     importing, controls = app.wiring.modals.importing, app.wiring.controls
@@ -251,7 +251,7 @@ def with_ticks(text: str, view: dict[str, Any], *ticked: str) -> dict[str, Any]:
     return done
 
 
-async def test_an_instruction_is_imported_with_its_own_tick_only(app: Wired) -> None:
+async def test_an_instruction_is_imported_with_its_own_tick_only(app: App) -> None:
     """Each is shown whole with an empty box; without a tick it is not stored, facts are."""
     importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
     text = exported(*map(fact, range(12)), *(wish(*one) for one in WISHES.items()))
@@ -269,7 +269,7 @@ async def test_an_instruction_is_imported_with_its_own_tick_only(app: Wired) -> 
     assert kept.content == {"instruction": WISHES["short"]}
 
 
-async def test_a_ticked_instruction_is_judged_like_a_typed_one(app: Wired) -> None:
+async def test_a_ticked_instruction_is_judged_like_a_typed_one(app: App) -> None:
     """One that is about more than how to answer is refused, and the person is told how many."""
     importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
     text = exported(fact(1), *(wish(*one) for one in WISHES.items()))
@@ -280,7 +280,7 @@ async def test_a_ticked_instruction_is_judged_like_a_typed_one(app: Wired) -> No
     assert told == [{"instruction": WISHES["short"]}]
 
 
-async def test_instructions_that_cannot_be_judged(app: Wired) -> None:
+async def test_instructions_that_cannot_be_judged(app: App) -> None:
     """Without the model nothing is imported, and the person is told what to do."""
     importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
     text = exported(fact(1), wish("w", WISHES["short"]))
@@ -293,7 +293,7 @@ async def test_instructions_that_cannot_be_judged(app: Wired) -> None:
     app.stand_in.call("/_model/faults", method="DELETE")
 
 
-async def test_a_preview_of_many_instructions_fits(app: Wired) -> None:
+async def test_a_preview_of_many_instructions_fits(app: App) -> None:
     """As many as fit are shown in full; a sentence counts the others, which are not imported."""
     importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
     texts = [f"Answer in style number {number}. {'語' * 900}" for number in range(60)]
@@ -307,7 +307,7 @@ async def test_a_preview_of_many_instructions_fits(app: Wired) -> None:
     assert len(json.dumps(view)) < 250_000
 
 
-async def test_an_import_counts_as_requests(app: Wired, embedder: Embedder) -> None:
+async def test_an_import_counts_as_requests(app: App, embedder: Embedder) -> None:
     """A preview and an import count against the hourly limit, and are refused beyond it."""
     who = person(app.slack.place(), app)
     shares = Quotas(app.pool, messages_per_hour=2, tokens_per_day=0)

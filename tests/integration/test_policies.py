@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import openai
 import psycopg
 import pytest
 
@@ -17,34 +15,15 @@ from bot.runtime.retention import end_what_is_old
 from bot.types import Policy
 from bot.users.policies import Policies, policy_of
 from memory import Embedder, Person, Pool, add_memory, list_memories
-from tests.conftest import Server
+from tests.integration.app import App, MakeApp
 from tests.integration.kioku_process import ended
 from tests.integration.playground_slack import Place, PlaygroundSlack
-from tests.integration.wired import Wired, wired
 
 # One migrated database for all of these tests; each has people, and mostly a team, of its own.
 pytestmark = pytest.mark.one_database
 
-Allow = Callable[..., Awaitable[Wired]]
 
-
-@pytest.fixture
-def allow(
-    pool: Pool,
-    database: str,
-    slack: PlaygroundSlack,
-    stand_in: Server,
-    model_client: openai.AsyncOpenAI,
-) -> Allow:
-    """Wire the app as an operator with these settings does."""
-
-    async def made(**settings: Any) -> Wired:
-        return await wired(pool, database, slack, stand_in, model_client, **settings)
-
-    return made
-
-
-def nothing_is_kept(app: Wired, person: str) -> None:
+def nothing_is_kept(app: App, person: str) -> None:
     """Say that no text of the person's stands anywhere."""
     assert app.rows("SELECT id FROM turns WHERE user_id = %s", person) == []
     bodies = app.rows("SELECT message FROM inbox_events WHERE user_id = %s", person)
@@ -52,7 +31,7 @@ def nothing_is_kept(app: Wired, person: str) -> None:
     assert all(row["message"] is None for row in bodies)
 
 
-def told(app: Wired, place: Place) -> list[str]:
+def told(app: App, place: Place) -> list[str]:
     """Return the calls with which a sentence was put in front of somebody, and their texts."""
     made = app.slack.calls("chat.postMessage", "chat.postEphemeral", "chat.startStream")
     return [
@@ -68,7 +47,7 @@ def told(app: Wired, place: Place) -> list[str]:
     ids=["a guest", "a member"],
 )
 async def test_guests_are_off_by_default(
-    app: Wired, person: dict[str, Any], locale: str, refusal: str
+    app: App, person: dict[str, Any], locale: str, refusal: str
 ) -> None:
     """A guest is told so for each direct message and nothing is kept; a member is answered."""
     place = app.slack.place(**{"locale": locale, **person})
@@ -78,19 +57,19 @@ async def test_guests_are_off_by_default(
         return
     assert told(app, place) == [f"chat.postMessage {say('en', 'policy_guest')}"] * 2
     nothing_is_kept(app, place.user)
-    assert not any("ramen" in prompt for prompt in app.prompts())
+    assert not any("ramen" in prompt for prompt in app.request_texts())
 
 
-async def test_guests_can_be_let_in_all_or_one(allow: Allow) -> None:
+async def test_guests_can_be_let_in_all_or_one(make_app: MakeApp) -> None:
     """With guests on all of them are answered; with them off, those who are named."""
-    opened = await allow(allow_guests=True)
+    opened = await make_app(allow_guests=True)
     place = opened.slack.place(is_restricted=True)
     assert opened.turn(await opened.ask(place, "Hello"))["reply"]
-    named = await allow(allowed_users=frozenset({place.user}))
+    named = await make_app(allowed_users=frozenset({place.user}))
     assert named.turn(await named.ask(place, "Hello again"))["reply"]
 
 
-async def test_a_guest_becomes_a_member(app: Wired) -> None:
+async def test_a_guest_becomes_a_member(app: App) -> None:
     """What Slack reports of a person counts from then on."""
     place = app.slack.place(is_restricted=True)
     await app.ask(place, "Hello")
@@ -99,9 +78,9 @@ async def test_a_guest_becomes_a_member(app: Wired) -> None:
     assert app.turn(await app.ask(place, "Hello again"))["reply"]
 
 
-async def test_who_is_not_named_is_not_answered(allow: Allow) -> None:
+async def test_who_is_not_named_is_not_answered(make_app: MakeApp) -> None:
     """Where people are named, nobody else is answered; in a channel only they see why, once."""
-    app = await allow(allowed_users=frozenset({"U0NOBODY"}))
+    app = await make_app(allowed_users=frozenset({"U0NOBODY"}))
     place = app.slack.place(channel="public")
     for text in ("<@BOT> hello", "<@BOT> again"):
         await app.ask(place, text)
@@ -113,9 +92,9 @@ async def test_who_is_not_named_is_not_answered(allow: Allow) -> None:
 
 
 @pytest.mark.parametrize("in_thread", [False, True], ids=["alone", "in a thread"])
-async def test_a_refused_mention_is_seen_by_its_author(allow: Allow, in_thread: bool) -> None:
+async def test_a_refused_mention_is_seen_by_its_author(make_app: MakeApp, in_thread: bool) -> None:
     """Beside a message without replies, else in its thread; nobody else sees the refusal."""
-    app = await allow(allowed_users=frozenset({"U0NOBODY"}))
+    app = await make_app(allowed_users=frozenset({"U0NOBODY"}))
     place = app.slack.place(channel="public")
     other, _ = app.slack.person()
     app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
@@ -132,12 +111,12 @@ async def test_a_refused_mention_is_seen_by_its_author(allow: Allow, in_thread: 
 
 
 async def test_channels_that_are_not_listed_are_closed(
-    allow: Allow, slack: PlaygroundSlack
+    make_app: MakeApp, slack: PlaygroundSlack
 ) -> None:
     """In another channel the person alone is told; listed ones and direct messages are open."""
     opened, closed = slack.place(channel="public"), slack.place(channel="private")
     direct = slack.place()
-    app = await allow(allowed_channels=frozenset({opened.channel}))
+    app = await make_app(allowed_channels=frozenset({opened.channel}))
     for place in (opened, direct):
         assert app.turn(await app.ask(place, "<@BOT> hello"))["reply"]
     asked = await app.ask(closed, "<@BOT> hello")
@@ -156,18 +135,18 @@ async def test_channels_that_are_not_listed_are_closed(
     nothing_is_kept(app, closed.user)
 
 
-async def test_a_refusal_that_slack_refuses_ends_all_the_same(allow: Allow) -> None:
+async def test_a_refusal_that_slack_refuses_ends_all_the_same(make_app: MakeApp) -> None:
     """Where the sentence has nowhere to stand, the message is handled and nothing is kept."""
-    app = await allow(allowed_users=frozenset({"U0NOBODY"}))
+    app = await make_app(allowed_users=frozenset({"U0NOBODY"}))
     place = app.slack.place()
     app.slack.fault("chat.postMessage", error="is_archived")
     await app.ask(place, "Hello")
     nothing_is_kept(app, place.user)
 
 
-async def test_what_is_theirs_stays_theirs(allow: Allow, embedder: Embedder) -> None:
+async def test_what_is_theirs_stays_theirs(make_app: MakeApp, embedder: Embedder) -> None:
     """Whose use has ended can see, export and forget; nothing is added or imported."""
-    app = await allow(allowed_users=frozenset({"U0NOBODY"}))
+    app = await make_app(allowed_users=frozenset({"U0NOBODY"}))
     person = Person(app.slack.team_id, app.slack.person()[0])
     content = {"food_name": "soba", "preference": 80}
     source = {"kind": "command", "evidence": "soba"}
@@ -219,7 +198,7 @@ async def test_a_policy_is_read_once_in_half_a_minute(
     assert (await here.applies("TREP")).guests
 
 
-async def test_web_search_is_offered_where_it_is_allowed(app: Wired) -> None:
+async def test_web_search_is_offered_where_it_is_allowed(app: App) -> None:
     """The model is given the search tool in a workspace that allows it, and not in another."""
     place = app.slack.place()
     await app.ask(place, "Hello")
@@ -331,9 +310,9 @@ def test_the_settings_are_the_policy_of_all() -> None:
     )
 
 
-async def test_settings_tell_how_long_things_are_kept_in_fact(allow: Allow) -> None:
+async def test_settings_tell_how_long_things_are_kept_in_fact(make_app: MakeApp) -> None:
     """Where the operator keeps things for less than a person chose, their settings say so."""
-    app = await allow(retention_days=30)
+    app = await make_app(retention_days=30)
     person = Person(app.slack.team_id, app.slack.person()[0])
     await app.wiring.controls.choose(person, retention_days=90)
     shown = await app.wiring.controls.settings_shown(person, "en")

@@ -13,7 +13,7 @@ from bot.conversation.turns import Context
 from bot.locale import say
 from bot.memories.feedback import Feedback
 from bot.pipeline.threads import read_thread
-from tests.integration.wired import Wired
+from tests.integration.app import App
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED
 
 pytestmark = pytest.mark.one_database
@@ -22,7 +22,7 @@ _WORD = "hunt" + "er2024"
 _CARD = "4111 1111 " + "1111 1111"
 
 
-def stored(app: Wired) -> str:
+def stored(app: App) -> str:
     """Return every text of every table, as the owner reads it."""
     with psycopg.connect(app.database) as owner:
         columns = owner.execute(
@@ -39,7 +39,7 @@ def stored(app: Wired) -> str:
         return "\n".join(row[0] or "" for row in owner.execute(statement))
 
 
-def asked_of_models(app: Wired, *kinds: str) -> list[str]:
+def asked_of_models(app: App, *kinds: str) -> list[str]:
     """Return the requests of these kinds, oldest first, as text."""
     entries = app.stand_in.call("/_model/journal")["entries"]
     return [
@@ -58,26 +58,24 @@ def part_of(secret: str) -> str:
     ("template", "secret"),
     [*FORMATS[::5], *IN_CONTEXT[::3], *((template, _WORD) for template in LABELLED[::20])],
 )
-async def test_a_credential_is_answered_and_not_kept(
-    app: Wired, template: str, secret: str
-) -> None:
+async def test_a_credential_is_answered_and_not_kept(app: App, template: str, secret: str) -> None:
     """The reply may use it; no table, no formation, no verdict and no later prompt holds it."""
     app.stand_in.call("/_model/journal", method="DELETE")
     place, text = app.slack.place(), template.replace("{}", secret)
     app.script(f"You wrote {secret}")
     asked = await app.ask(place, f"{text}\nI live in Osaka.")
-    assert part_of(secret) in app.prompts()[-1]
+    assert part_of(secret) in app.request_texts()[-1]
     await app.ask(place, "What did I say?")
     await app.form(asked)
     assert part_of(secret) not in stored(app)
-    assert part_of(secret) not in app.prompts()[-1]
-    assert " removed]" in app.prompts()[-1]
+    assert part_of(secret) not in app.request_texts()[-1]
+    assert " removed]" in app.request_texts()[-1]
     assert asked_of_models(app, "formation")
     assert part_of(secret) not in "".join(asked_of_models(app, "formation", "verdict"))
 
 
 @pytest.mark.parametrize("locale", ["en-US", "ja-JP"])
-async def test_a_line_names_the_removed_kinds_once(app: Wired, locale: str) -> None:
+async def test_a_line_names_the_removed_kinds_once(app: App, locale: str) -> None:
     """Below the reply to the message, in their language; it stays when a notice is added there."""
     place = app.slack.place(locale=locale)
     language: Any = locale[:2]
@@ -99,7 +97,7 @@ async def test_a_line_names_the_removed_kinds_once(app: Wired, locale: str) -> N
     assert line not in json.dumps(app.shown(later), ensure_ascii=False)
 
 
-async def test_an_answer_that_repeats_it_stays_in_slack(app: Wired) -> None:
+async def test_an_answer_that_repeats_it_stays_in_slack(app: App) -> None:
     """A notice below it does not put the stored text in the place of the posted one."""
     place = app.slack.place()
     app.script(f"{_WORD} is weak, choose another one.")
@@ -114,7 +112,7 @@ async def test_an_answer_that_repeats_it_stays_in_slack(app: Wired) -> None:
     assert "undo" in shown
 
 
-async def test_an_edited_message_is_redacted(app: Wired) -> None:
+async def test_an_edited_message_is_redacted(app: App) -> None:
     """What an edit adds is not stored; the inbox row that waited for an answer is blank."""
     place = app.slack.place()
     asked = await app.ask(place, "hello there")
@@ -128,20 +126,20 @@ async def test_an_edited_message_is_redacted(app: Wired) -> None:
     assert _WORD not in stored(app)
 
 
-async def test_a_message_that_waits_shows_no_credential_to_another_turn(app: Wired) -> None:
+async def test_a_message_that_waits_shows_no_credential_to_another_turn(app: App) -> None:
     """Only its own inbox row holds it; the prompt of another thread has the placeholder."""
     place = app.slack.place()
-    await app.told(place, f"I love ramen. My password is {_WORD}")
+    await app.receive(place, f"I love ramen. My password is {_WORD}")
     assert _WORD in stored(app)
-    later = await app.told(place, "What do I love?")
+    later = await app.receive(place, "What do I love?")
     await app.answering.drain(later.thread)
-    assert "I love ramen. My password is [password removed]" in app.prompts()[-1]
-    assert _WORD not in app.prompts()[-1]
+    assert "I love ramen. My password is [password removed]" in app.request_texts()[-1]
+    assert _WORD not in app.request_texts()[-1]
     with psycopg.connect(app.database) as owner:
         owner.execute("DELETE FROM inbox_events WHERE user_id = %s", (place.user,))
 
 
-async def test_a_tool_stores_nothing_of_it(app: Wired) -> None:
+async def test_a_tool_stores_nothing_of_it(app: App) -> None:
     """A model that copies the password into a memory, with a sentence about something else."""
     place = app.slack.place()
     content = {"kind": "UserFact", "fact": f"Lives in Osaka, {_WORD}"}
@@ -153,7 +151,7 @@ async def test_a_tool_stores_nothing_of_it(app: Wired) -> None:
     assert _WORD not in stored(app)
 
 
-async def test_a_command_is_refused_before_a_model_is_asked(app: Wired) -> None:
+async def test_a_command_is_refused_before_a_model_is_asked(app: App) -> None:
     """`/memories add` with a credential names its kind and asks no model."""
     place = app.slack.place()
     before = app.model_requests()
@@ -166,7 +164,7 @@ async def test_a_command_is_refused_before_a_model_is_asked(app: Wired) -> None:
     assert _WORD not in stored(app)
 
 
-async def test_a_thread_that_is_read_is_redacted(app: Wired) -> None:
+async def test_a_thread_that_is_read_is_redacted(app: App) -> None:
     """Others may have posted a key in the thread that the app is called into."""
     place = app.slack.place(channel="public", text=f"our card is {_CARD}")
     later = app.slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
@@ -178,7 +176,7 @@ async def test_a_thread_that_is_read_is_redacted(app: Wired) -> None:
     assert [line["text"] for line in found] == ["our card is [card number removed]"]
 
 
-async def test_a_comment_on_an_answer_is_redacted(app: Wired) -> None:
+async def test_a_comment_on_an_answer_is_redacted(app: App) -> None:
     """A rating's comment is kept with the rating."""
     place = app.slack.place()
     asked = await app.ask(place, "hello")

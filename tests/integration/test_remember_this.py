@@ -10,14 +10,14 @@ import pytest
 from bot.locale import say
 from bot.pipeline.sources import FOLLOW_MESSAGE
 from memory import Person, forget
+from tests.integration.app import App
 from tests.integration.playground_slack import Place
-from tests.integration.wired import Wired
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-def person(place: Place, app: Wired) -> Person:
+def person(place: Place, app: App) -> Person:
     """Return who wrote at a place."""
     return Person(app.slack.team_id, place.user)
 
@@ -27,7 +27,7 @@ def message(place: Place, text: str, **more: Any) -> dict[str, Any]:
     return {"user": place.user, "ts": place.ts, "text": text, **more}
 
 
-async def pointed_at(app: Wired, place: Place, text: str, **more: Any) -> str:
+async def pointed_at(app: App, place: Place, text: str, **more: Any) -> str:
     """Use the shortcut on a message of a place; return what it says."""
     adding = app.wiring.own_commands.adding
     answer = await adding.pointed_at(
@@ -36,7 +36,7 @@ async def pointed_at(app: Wired, place: Place, text: str, **more: Any) -> str:
     return str(answer["text"])
 
 
-async def test_it_is_remembered_where_it_was_said(app: Wired) -> None:
+async def test_it_is_remembered_where_it_was_said(app: App) -> None:
     """The memory quotes the message, links to it, and belongs to that conversation's audience."""
     place = app.slack.place(channel="private", text="I love ramen")
     assert (await pointed_at(app, place, "I love ramen")).startswith("Remembered: ")
@@ -49,7 +49,7 @@ async def test_it_is_remembered_where_it_was_said(app: Wired) -> None:
     assert await pointed_at(app, place, "I love ramen") == say("en", "add_known")
 
 
-async def test_words_of_which_nothing_is_formed_are_kept_as_they_are(app: Wired) -> None:
+async def test_words_of_which_nothing_is_formed_are_kept_as_they_are(app: App) -> None:
     """What no memory is formed of is kept as a fact, with the message as its source."""
     place = app.slack.place(text="My badge number ends in 7")
     assert "badge" in await pointed_at(app, place, "My badge number ends in 7")
@@ -57,7 +57,7 @@ async def test_words_of_which_nothing_is_formed_are_kept_as_they_are(app: Wired)
     assert (memory.kind, memory.places) == ("UserFact", [(place.channel, place.ts)])
 
 
-async def test_it_is_not_formed_a_second_time(app: Wired) -> None:
+async def test_it_is_not_formed_a_second_time(app: App) -> None:
     """What was answered and then pointed at is taken up: nothing more is formed of it."""
     place = app.slack.place()
     said = await app.ask(place, "I love ramen")
@@ -77,7 +77,7 @@ async def test_it_is_not_formed_a_second_time(app: Wired) -> None:
     ],
 )
 async def test_what_teaches_nothing_is_said(
-    app: Wired, text: str, more: dict[str, Any], key: str
+    app: App, text: str, more: dict[str, Any], key: str
 ) -> None:
     """Others' messages, the bot's, quotes, files and secrets are one sentence and no row."""
     place = app.slack.place(channel="public")
@@ -85,7 +85,7 @@ async def test_what_teaches_nothing_is_said(
     assert await app.memories(person(place, app)) == []
 
 
-async def test_what_was_forgotten_is_not_learned_again(app: Wired) -> None:
+async def test_what_was_forgotten_is_not_learned_again(app: App) -> None:
     """A message the person had forgotten teaches nothing, also when they point at it."""
     place = app.slack.place(text="I love ramen")
     await pointed_at(app, place, "I love ramen")
@@ -94,7 +94,7 @@ async def test_what_was_forgotten_is_not_learned_again(app: Wired) -> None:
     assert await app.memories(person(place, app)) == []
 
 
-async def test_off_is_off(app: Wired) -> None:
+async def test_off_is_off(app: App) -> None:
     """In a pause nothing is remembered; what was said in it stays off the record afterwards."""
     place = app.slack.place()
     controls, who = app.wiring.controls, person(place, app)
@@ -107,7 +107,7 @@ async def test_off_is_off(app: Wired) -> None:
     assert await app.memories(who) == []
 
 
-async def changed(app: Wired, place: Place, how: str, **more: Any) -> None:
+async def changed(app: App, place: Place, how: str, **more: Any) -> None:
     """Let the person of a place edit or delete the message; tell the app, and do what waits."""
     where = {"user": place.user, "channel": place.channel, "ts": place.ts}
     app.slack.control(f"messages/{how}", {**where, **more})
@@ -122,7 +122,7 @@ async def changed(app: Wired, place: Place, how: str, **more: Any) -> None:
         await app.wiring.sources.follow_message(**job["args"])
 
 
-async def test_the_memory_follows_its_message(app: Wired) -> None:
+async def test_the_memory_follows_its_message(app: App) -> None:
     """What an edited message still says stays; once it is deleted, what it alone supported goes."""
     place = app.slack.place(channel="public", text="I love ramen. It rains.")
     await pointed_at(app, place, "I love ramen. It rains.")
@@ -135,7 +135,7 @@ async def test_the_memory_follows_its_message(app: Wired) -> None:
 @pytest.mark.failed_calls(
     "conversations.replies: thread_not_found", because="The message was deleted in Slack."
 )
-async def test_a_deleted_message_takes_its_memory_along(app: Wired) -> None:
+async def test_a_deleted_message_takes_its_memory_along(app: App) -> None:
     """Deleted in Slack, a message that was pointed at is no source any more."""
     place = app.slack.place(channel="private", text="I love sushi")
     await pointed_at(app, place, "I love sushi")
@@ -143,7 +143,7 @@ async def test_a_deleted_message_takes_its_memory_along(app: Wired) -> None:
     assert await app.memories(person(place, app)) == []
 
 
-async def test_of_what_was_not_pointed_at_nothing_is_looked_up(app: Wired) -> None:
+async def test_of_what_was_not_pointed_at_nothing_is_looked_up(app: App) -> None:
     """An edit of any other message leaves no work behind."""
     place = app.slack.place(channel="public", text="hello")
     app.slack.forget_calls()

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import openai
 import pytest
-from aiohttp import web
 
 from bot.breaker.breaker import FAILURES
 from bot.config import STAND_IN_MODEL
@@ -22,6 +18,7 @@ from playground.model.errors import RESPONSE_ERROR_CODES
 from tests.conformance.document import read
 from tests.conformance.openai_schemas import PATH
 from tests.conftest import Server
+from tests.integration.responses_server import ResponsesServer, Shown
 
 ALICE = Person("T1", "U1")
 PROMPT = compose(question="What shall I eat?", user_id="U1", memories=[])
@@ -52,11 +49,6 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
-async def ignore(piece: str) -> None:
-    """Show nothing."""
-    del piece
-
-
 @pytest.fixture
 def replier(model_client: openai.AsyncOpenAI) -> Replier:
     """What is tested."""
@@ -67,7 +59,7 @@ async def failure(replier: Replier, question: str = "What shall I eat?") -> Repl
     """Ask the model and return the failure."""
     prompt = compose(question=question, user_id="U1", memories=[])
     with pytest.raises(ReplyFailed) as raised:
-        await replier.reply(ALICE, prompt, ignore)
+        await replier.reply(ALICE, prompt, Shown())
     return raised.value
 
 
@@ -98,7 +90,7 @@ async def test_final_errors_do_not_open_the_breaker(replier: Replier, stand_in: 
         stand_in.call("/_model/faults", {"endpoint": "responses", **how})
         assert (await failure(replier, f"Question {number}")).cause == "model_policy"
     assert not replier.breaker.probing
-    assert (await replier.reply(ALICE, PROMPT, ignore)).text
+    assert (await replier.reply(ALICE, PROMPT, Shown())).text
 
 
 async def test_passing_errors_open_the_breaker(replier: Replier, stand_in: Server) -> None:
@@ -110,29 +102,6 @@ async def test_passing_errors_open_the_breaker(replier: Replier, stand_in: Serve
     assert replier.breaker.open
 
 
-@asynccontextmanager
-async def sending(event: dict[str, Any]) -> AsyncIterator[Replier]:
-    """Serve a stream with one event, and give a replier for it."""
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        await response.write(f"data: {json.dumps(event)}\n\n".encode())
-        return response
-
-    app = web.Application()
-    app.router.add_post("/v1/responses", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
-        async with openai.AsyncOpenAI(api_key="x", base_url=url, max_retries=0) as client:
-            yield Replier(client, model="m", web_search=False)
-    finally:
-        await runner.cleanup()
-
-
 @pytest.mark.parametrize(
     ("code", "logged"),
     [("brand_new_code", True), ("ERR_SOMETHING", True), ("I like ramen", False), (None, False)],
@@ -142,8 +111,9 @@ async def test_an_unknown_code_is_final(
 ) -> None:
     """It has the general sentence; the log has the code only if it looks like an identifier."""
     caplog.set_level(logging.WARNING)
-    async with sending({"type": "error", "code": code, "message": "x", "param": None}) as replier:
-        failed = await failure(replier)
+    event = {"type": "error", "code": code, "message": "x", "param": None}
+    async with ResponsesServer([event]).client() as client:
+        failed = await failure(Replier(client, model="m", web_search=False))
     assert (failed.cause, failed.passes) == ("model_failed", False)
     assert (f"({code})" in caplog.text) is logged
     assert logged or str(code) not in caplog.text or code is None
@@ -165,6 +135,6 @@ async def test_the_content_filter_is_told(replier: Replier, stand_in: Server) ->
     """An answer that it ended says so; without a word of it the prompt was refused by policy."""
     how = {"endpoint": "responses", "event": "incomplete", "reason": "content_filter"}
     stand_in.call("/_model/faults", {**how, "break_after_chars": 5})
-    assert (await replier.reply(ALICE, PROMPT, ignore)).cut == "cut_filtered"
+    assert (await replier.reply(ALICE, PROMPT, Shown())).cut == "cut_filtered"
     stand_in.call("/_model/faults", {**how, "break_after_chars": 0})
     assert (await failure(replier)).cause == "model_policy"

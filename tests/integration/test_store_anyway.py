@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import openai
 import pytest
 
 from bot.locale import say
 from bot.views.changes import ANSWER_ACTION
 from bot.views.home import ListPosition
 from bot.views.refusals import STORE_ACTION, QuotedSentence
-from memory import Pool, forget
-from tests.conftest import Server
-from tests.integration.playground_slack import Place, PlaygroundSlack
+from memory import forget
+from tests.integration.app import App, MakeApp
+from tests.integration.playground_slack import Place
 from tests.integration.scripted_model import ScriptedModel
 from tests.integration.test_own_commands import memories, person, value
 from tests.integration.test_remember_this import changed, message
-from tests.integration.wired import Wired, wired
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -41,22 +39,14 @@ VERDICTS = [
 class Verified:
     """The app whose memory model answers what a test says, and whose settings it may choose."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        database: str,
-        slack: PlaygroundSlack,
-        stand_in: Server,
-        client: openai.AsyncOpenAI,
-        model: ScriptedModel,
-    ) -> None:
-        self._made_of = (pool, database, slack, stand_in, client)
+    def __init__(self, make_app: MakeApp, model: ScriptedModel) -> None:
+        self._make_app = make_app
         self.model = model
 
-    async def app(self, **settings: Any) -> Wired:
+    async def app(self, **settings: Any) -> App:
         """Wire the app; replies and embeddings are the stand-in's."""
         given = {"openai_base_url": self.model.base_url, "memory_model": "scripted", **settings}
-        return await wired(*self._made_of, **given)
+        return await self._make_app(**given)
 
     def proposes(self, sentence: str, **verdict: Any) -> None:
         """Let one fact be proposed of a sentence, and judged in this way."""
@@ -65,25 +55,18 @@ class Verified:
 
 
 @pytest.fixture
-async def verified(
-    pool: Pool,
-    database: str,
-    slack: PlaygroundSlack,
-    stand_in: Server,
-    model_client: openai.AsyncOpenAI,
-    model: ScriptedModel,
-) -> Verified:
+async def verified(make_app: MakeApp, model: ScriptedModel) -> Verified:
     """The app with a memory model that says what a test says."""
-    return Verified(pool, database, slack, stand_in, model_client, model)
+    return Verified(make_app, model)
 
 
-async def clicked(app: Wired, place: Place, held: str) -> dict[str, Any]:
+async def clicked(app: App, place: Place, held: str) -> dict[str, Any]:
     """Click [Store Anyway] with the value it holds."""
     adding = app.wiring.own_commands.adding
     return await adding.stored_anyway(person(place, app), "en", held)
 
 
-async def pointed_at(app: Wired, place: Place, text: str) -> dict[str, Any]:
+async def pointed_at(app: App, place: Place, text: str) -> dict[str, Any]:
     """Use Remember This on a message of a place."""
     adding = app.wiring.own_commands.adding
     return await adding.pointed_at(

@@ -14,14 +14,14 @@ from bot.memories.person_data import erase_person
 from bot.runtime.receiver import build_app
 from bot.views.suggestions import suggested_prompts
 from memory import Person
+from tests.integration.app import App
 from tests.integration.playground_slack import Place
-from tests.integration.wired import Wired
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-async def opened(app: Wired, place: Place, tab: str = "messages") -> list[dict[str, Any]]:
+async def opened(app: App, place: Place, tab: str = "messages") -> list[dict[str, Any]]:
     """Deliver that a tab was opened, do the work that waits; return what was suggested."""
     app.slack.forget_calls()
     team = app.slack.team_id
@@ -46,7 +46,7 @@ async def opened(app: Wired, place: Place, tab: str = "messages") -> list[dict[s
     return await suggested(app, place)
 
 
-async def suggested(app: Wired, place: Place) -> list[dict[str, Any]]:
+async def suggested(app: App, place: Place) -> list[dict[str, Any]]:
     """Do the work that waits for a person; return what was suggested since the calls were shown."""
     jobs = app.rows(
         "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s RETURNING args",
@@ -58,7 +58,7 @@ async def suggested(app: Wired, place: Place) -> list[dict[str, Any]]:
     return [call["args"] for call in app.slack.calls("assistant.threads.setSuggestedPrompts")]
 
 
-async def test_prompts_follow_what_is_remembered(app: Wired) -> None:
+async def test_prompts_follow_what_is_remembered(app: App) -> None:
     """The next time the tab is opened the prompts build on what was said, in the whole tab."""
     place = app.slack.place(locale="ja-JP")
     [first] = await opened(app, place)
@@ -71,7 +71,7 @@ async def test_prompts_follow_what_is_remembered(app: Wired) -> None:
     assert "ramen" in json.dumps(second, ensure_ascii=False)
 
 
-async def test_a_pause_holds_for_prompts(app: Wired) -> None:
+async def test_a_pause_holds_for_prompts(app: App) -> None:
     """While memory is paused nothing of it is suggested."""
     place = app.slack.place()
     await app.form(await app.ask(place, "I love ramen"))
@@ -80,7 +80,7 @@ async def test_a_pause_holds_for_prompts(app: Wired) -> None:
     assert "ramen" not in json.dumps(shown)
 
 
-async def test_nothing_is_posted_unasked(app: Wired) -> None:
+async def test_nothing_is_posted_unasked(app: App) -> None:
     """Whoever installs the app, or opens one of its tabs, is sent no message."""
     place = app.slack.place()
     await opened(app, place, "messages")
@@ -89,7 +89,7 @@ async def test_nothing_is_posted_unasked(app: Wired) -> None:
     assert await opened(app, place, "about") == []
 
 
-async def test_prompts_that_slack_refuses_do_no_harm(app: Wired) -> None:
+async def test_prompts_that_slack_refuses_do_no_harm(app: App) -> None:
     """Where Slack takes no prompts nothing is raised: those of the manifest stand there."""
     place = app.slack.place()
     app.slack.fault("assistant.threads.setSuggestedPrompts", error="internal_error")
@@ -97,7 +97,7 @@ async def test_prompts_that_slack_refuses_do_no_harm(app: Wired) -> None:
     assert tried["channel_id"] == place.channel
 
 
-async def test_what_is_forgotten_does_not_stand_in_a_prompt(app: Wired) -> None:
+async def test_what_is_forgotten_does_not_stand_in_a_prompt(app: App) -> None:
     """Prompts that name a memory are chosen anew when it is forgotten, without being asked for."""
     place = app.slack.place()
     await app.form(await app.ask(place, "I love ramen"))
@@ -112,7 +112,7 @@ async def test_what_is_forgotten_does_not_stand_in_a_prompt(app: Wired) -> None:
     ]
 
 
-async def test_who_is_erased_gets_the_prompts_of_somebody_new(app: Wired) -> None:
+async def test_who_is_erased_gets_the_prompts_of_somebody_new(app: App) -> None:
     """After an erasure they are in the person's language, and nothing is kept for them."""
     place = app.slack.place(locale="ja-JP")
     who = Person(app.slack.team_id, place.user)

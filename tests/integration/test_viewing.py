@@ -11,8 +11,8 @@ from slack_bolt.async_app import AsyncBoltRequest
 from bot.listeners.privately import PrivateAnswers
 from bot.runtime.receiver import build_app
 from memory import Person
+from tests.integration.app import App
 from tests.integration.playground_slack import Place
-from tests.integration.wired import Wired
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -29,7 +29,7 @@ def message_entity(channel: str, ts: str) -> dict[str, Any]:
     return {"type": "slack#/types/message_context", "value": place, "team_id": "T1"}
 
 
-async def deliver(app: Wired, event: dict[str, Any], **authorization: Any) -> int:
+async def deliver(app: App, event: dict[str, Any], **authorization: Any) -> int:
     """Deliver an event as Slack does; return the status of the answer."""
     team = app.slack.team_id
     body = {
@@ -46,14 +46,14 @@ async def deliver(app: Wired, event: dict[str, Any], **authorization: Any) -> in
     return (await bolt.async_dispatch(request)).status
 
 
-async def look(app: Wired, place: Place, *entities: dict[str, Any]) -> None:
+async def look(app: App, place: Place, *entities: dict[str, Any]) -> None:
     """Let the person of a place look at these."""
     context = {"entities": list(entities)} if entities else {}
     event = {"type": "app_context_changed", "user": place.user, "context": context}
     assert await deliver(app, event) == 200
 
 
-async def read(app: Wired, place: Place) -> dict[str, Any]:
+async def read(app: App, place: Place) -> dict[str, Any]:
     """Let the model read what the person looks at; return what it got."""
     app.script_calls(("read_current_view", {}))
     await app.ask(place, "What is going on in this channel?")
@@ -61,7 +61,7 @@ async def read(app: Wired, place: Place) -> dict[str, Any]:
     return output
 
 
-async def test_a_channel_is_read_where_both_are_members(app: Wired) -> None:
+async def test_a_channel_is_read_where_both_are_members(app: App) -> None:
     """Its newest messages in order, each with its author, as other people's words."""
     place = app.slack.place()
     ben, _ = app.slack.person()
@@ -80,7 +80,7 @@ async def test_a_channel_is_read_where_both_are_members(app: Wired) -> None:
     assert "natto" not in json.dumps(app.rows("SELECT * FROM viewed"), default=str)
 
 
-async def test_a_message_is_read_with_its_thread(app: Wired) -> None:
+async def test_a_message_is_read_with_its_thread(app: App) -> None:
     """Of a message its thread is read, and nothing else of the channel."""
     place = app.slack.place()
     channel = app.slack.channel("public", place.user)
@@ -92,7 +92,7 @@ async def test_a_message_is_read_with_its_thread(app: Wired) -> None:
     assert texts == ["Where do we eat?", "At noon"]
 
 
-async def test_only_the_last_counts(app: Wired) -> None:
+async def test_only_the_last_counts(app: App) -> None:
     """What was looked at before is not read, nor anything once Slack names nothing."""
     place = app.slack.place()
     first, second = (app.slack.channel("public", place.user) for _ in range(2))
@@ -104,7 +104,7 @@ async def test_only_the_last_counts(app: Wired) -> None:
     assert "has not said" in (await read(app, place))["error"]
 
 
-async def test_it_comes_with_a_message_too(app: Wired) -> None:
+async def test_it_comes_with_a_message_too(app: App) -> None:
     """Where Slack says with a direct message what its author looks at, that counts."""
     place = app.slack.place()
     channel = app.slack.channel("public", place.user)
@@ -126,7 +126,7 @@ async def test_it_comes_with_a_message_too(app: Wired) -> None:
     "conversations.info: channel_not_found", because="The app is not in the private channel."
 )
 @pytest.mark.parametrize("members", ["person", "app", "nobody"])
-async def test_nothing_is_read_for_who_may_not_see_it(app: Wired, members: str) -> None:
+async def test_nothing_is_read_for_who_may_not_see_it(app: App, members: str) -> None:
     """Where the app or the person is no member, the model is told so and gets no word."""
     place = app.slack.place()
     ben, _ = app.slack.person()
@@ -142,7 +142,7 @@ async def test_nothing_is_read_for_who_may_not_see_it(app: Wired, members: str) 
     assert "nothing was read" in found["error"]
 
 
-async def test_what_was_forgotten_is_not_read(app: Wired) -> None:
+async def test_what_was_forgotten_is_not_read(app: App) -> None:
     """A message the person had forgotten is none that is read as context."""
     place = app.slack.place(channel="public", text="I love ramen")
     who = Person(app.slack.team_id, place.user)
@@ -156,7 +156,7 @@ async def test_what_was_forgotten_is_not_read(app: Wired) -> None:
     assert (await read(app, here))["messages"] == []
 
 
-async def test_what_names_nobody_or_nothing_is_let_pass(app: Wired) -> None:
+async def test_what_names_nobody_or_nothing_is_let_pass(app: App) -> None:
     """A context without a person, or of a kind that is not known, is acked and leaves no row."""
     place = app.slack.place()
     event = {"type": "app_context_changed", "context": {"entities": [channel_entity("C1")]}}
@@ -167,7 +167,7 @@ async def test_what_names_nobody_or_nothing_is_let_pass(app: Wired) -> None:
     assert app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user) == []
 
 
-async def test_channels_have_no_such_tool(app: Wired) -> None:
+async def test_channels_have_no_such_tool(app: App) -> None:
     """In a channel, where others read the answer, nothing of elsewhere can be read."""
     await app.ask(app.slack.place(channel="public"), "<@BOT> hello")
-    assert "read_current_view" not in app.prompts()[-1]
+    assert "read_current_view" not in app.request_texts()[-1]

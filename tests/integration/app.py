@@ -1,0 +1,265 @@
+"""The application wired as in production, without a running worker: tests run its jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import openai
+import psycopg
+from aiohttp import web
+from psycopg.rows import dict_row
+from slack_bolt.authorization import AuthorizeResult
+
+from bot.config import STAND_IN_MODEL, Settings
+from bot.listeners.change_events import Changes
+from bot.listeners.intake import CheckedApp
+from bot.listeners.privately import PrivateAnswers
+from bot.pipeline.backfill.backfill import Backfill
+from bot.pipeline.formation import FORM
+from bot.pipeline.worker import ThreadWorker
+from bot.runtime.connections import Connections
+from bot.runtime.http_routes import create_web_app
+from bot.runtime.receiver import build_app, create_changes
+from bot.runtime.wiring import Application, wire
+from bot.runtime.worker import create_answering, register_work
+from bot.slack.messages import Message
+from memory import Embedder, Memory, Person, Pool, list_memories
+from tests.conftest import SPACE, Server
+from tests.integration.playground_slack import Place, PlaygroundSlack
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The wired application, with the playground's Slack and the stand-in model."""
+
+    slack: PlaygroundSlack
+    stand_in: Server
+    database: str
+    wiring: Application
+    answering: ThreadWorker
+    backfill: Backfill
+    changes: Changes
+
+    @property
+    def pool(self) -> Pool:
+        """The application's connection pool."""
+        return self.wiring.connections.pool
+
+    @property
+    def embedder(self) -> Embedder:
+        """The application's embedder."""
+        return self.wiring.parts.embedder
+
+    async def receive(self, place: Place, text: str, **more: Any) -> Message:
+        """Post `text` as the person of `place` and store its event; do not answer it."""
+        said = self.slack.say(place.user, place.channel, text or "-", **more)
+        message = self.slack.message(
+            place,
+            event_id=f"Ev{said['ts']}",
+            ts=said["ts"],
+            thread_ts=more.get("thread_ts", said["ts"]),
+            text=text,
+        )
+        assert await self.wiring.inbox.store(message)
+        return message
+
+    async def ask(self, place: Place, text: str, **more: Any) -> Message:
+        """Post `text` as the person of `place` and answer all waiting messages of the thread."""
+        message = await self.receive(place, text, **more)
+        await self.answering.drain(message.thread)
+        return message
+
+    async def form(self, message: Message, audience: str = "dm") -> list[dict[str, Any]]:
+        """Form the memories of a message's author; return the contents of all of them."""
+        await self.wiring.learning.form(message.team_id, message.user_id, audience)
+        return [memory.content for memory in await self.memories(message.person)]
+
+    async def memories(self, person: Person) -> list[Memory]:
+        """Return a person's memories."""
+        return await list_memories(self.pool, person)
+
+    def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
+        """Execute a statement as the database's owner; return its rows."""
+        with psycopg.connect(self.database, row_factory=dict_row, autocommit=True) as owner:
+            done = owner.execute(statement.encode(), parameters)
+            return done.fetchall() if done.description else []
+
+    def find(self, table: str, message: Message) -> dict[str, Any] | None:
+        """Return a message's row of ``turns`` or ``inbox_events``, if there is one."""
+        column = {"turns": "question_ts", "inbox_events": "ts"}[table]
+        statement = f"SELECT * FROM {table} WHERE channel_id = %s AND {column} = %s"
+        found = self.rows(statement, message.channel_id, message.ts)
+        return found[0] if found else None
+
+    def turn(self, message: Message) -> dict[str, Any]:
+        """Return a message's row of ``turns``."""
+        row = self.find("turns", message)
+        assert row is not None
+        return row
+
+    def event(self, message: Message) -> dict[str, Any]:
+        """Return a message's row of ``inbox_events``."""
+        row = self.find("inbox_events", message)
+        assert row is not None
+        return row
+
+    def jobs(self, name: str) -> list[dict[str, Any]]:
+        """Return `args` and `due_in` (seconds) of the waiting jobs of a name."""
+        return self.rows(
+            "SELECT args, COALESCE(extract(epoch FROM scheduled_at - now())::float, 0) AS due_in"
+            " FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo' ORDER BY id",
+            name,
+        )
+
+    def take_jobs(self, name: str) -> list[dict[str, Any]]:
+        """Delete the waiting jobs of a name; return their arguments."""
+        found = self.rows(
+            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo'"
+            " RETURNING args",
+            name,
+        )
+        return [row["args"] for row in found]
+
+    def formations(self, person: Person) -> list[dict[str, Any]]:
+        """Return `args` and `due_in` of a person's waiting formations."""
+        return [job for job in self.jobs(FORM) if job["args"]["user"] == person.user_id]
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return the body of each request for a reply."""
+        return [
+            entry["body"]
+            for entry in self.stand_in.call("/_model/journal")["entries"]
+            if entry["endpoint"] == "responses" and entry["kind"] == "reply"
+        ]
+
+    def request_texts(self) -> list[str]:
+        """Return each request for a reply as one JSON text."""
+        return [json.dumps(body, ensure_ascii=False) for body in self.requests()]
+
+    def prompts(self) -> list[list[dict[str, Any]]]:
+        """Return the input items of each request for a reply."""
+        return [body["input"] for body in self.requests()]
+
+    def context(self) -> str:
+        """Return what the newest prompt holds below its instructions: memories, recent words."""
+        return str(self.prompts()[-1][0]["content"]).split("nothing of anyone else.", 1)[1]
+
+    def model_requests(self) -> int:
+        """Return the number of requests to any model."""
+        return len(self.stand_in.call("/_model/journal")["entries"])
+
+    def script(self, text: str | None = None, **output: Any) -> None:
+        """Set the model's next reply: a text, or other output of the stand-in."""
+        if text is not None:
+            output["text"] = text
+        script = {"endpoint": "responses", "kind": "reply", "output": output}
+        self.stand_in.call("/_model/script", script)
+
+    def script_calls(self, *calls: tuple[str, dict[str, Any]], text: str = "Done.") -> None:
+        """Let the model call these tools next, and then reply with `text`."""
+        made = [{"name": name, "arguments": arguments} for name, arguments in calls]
+        self.script(function_calls=made)
+        self.script(text)
+
+    def fault(self, **how: Any) -> None:
+        """Let the next request for a reply fail; see the stand-in's faults."""
+        self.stand_in.call("/_model/faults", {"endpoint": "responses", "kind": "reply", **how})
+
+    def outputs(self) -> list[Any]:
+        """Return what the tools answered in the newest turn."""
+        found = [one for one in self.prompts()[-1] if one.get("type") == "function_call_output"]
+        return [json.loads(one["output"]) for one in found]
+
+    def shown(self, message: Message) -> list[dict[str, Any]]:
+        """Return the app's messages in a message's thread, as its author sees them."""
+        place = Place(message.user_id, "", message.channel_id, message.ts, message.thread_ts)
+        return self.slack.thread(place)
+
+    def replies(self, message: Message) -> list[str]:
+        """Return the Markdown of the app's messages in a message's thread; none is streaming."""
+        shown = self.shown(message)
+        assert not any(one.get("streaming") for one in shown)
+        return [
+            "".join(b["text"] for b in one.get("blocks", []) if b["type"] == "markdown")
+            for one in shown
+        ]
+
+
+MakeApp: TypeAlias = Callable[..., Awaitable[App]]
+
+
+async def open_app(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model: openai.AsyncOpenAI,
+    **settings: Any,
+) -> App:
+    """Wire the app with these settings (fields of `bot.config.Settings`); start no worker."""
+    client = slack.client()
+    identity = AuthorizeResult.from_auth_test_response(
+        auth_test_response=await client.auth_test(), bot_token=client.token
+    )
+    given: dict[str, Any] = {
+        "openai_base_url": stand_in.openai_base_url,
+        "reply_model": STAND_IN_MODEL,
+        "memory_model": STAND_IN_MODEL,
+        **settings,
+    }
+    wiring = wire(
+        Connections(
+            settings=Settings(**given),
+            model=model,
+            space=SPACE,
+            pool=pool,
+            slack=client,
+            identity=identity,
+        )
+    )
+    await wiring.queue.open()
+    register_work(wiring)
+    return App(
+        slack,
+        stand_in,
+        database,
+        wiring,
+        create_answering(wiring),
+        Backfill(pool, wiring.queue, wiring.reading, client),
+        create_changes(wiring),
+    )
+
+
+@asynccontextmanager
+async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[CheckedApp, str]]:
+    """Serve Slack's requests over HTTP; yields the Bolt app and the address of its endpoint."""
+
+    async def ready() -> str | None:
+        return None
+
+    wiring = app.wiring
+    bolt = build_app(wiring, PrivateAnswers(wiring.people, wiring.homes))
+    routes = create_web_app(ready=ready, app=bolt, signing_secret=signing_secret)
+    runner = web.AppRunner(routes, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield bolt, f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def receiving(app: App) -> AsyncIterator[None]:
+    """Let the playground deliver to the app over signed HTTP; it retries once, at once."""
+    async with served(app, app.slack.told["signing_secret"]) as (_, url):
+        app.slack.control("settings", {"retry_delays": [0.0]})
+        app.slack.control("delivery", {"mode": "http", "url": url})
+        try:
+            yield
+        finally:
+            app.slack.control("delivery", {"mode": "socket"})

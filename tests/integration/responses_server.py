@@ -1,0 +1,137 @@
+"""A server of the Responses API whose streams a test writes event by event."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import openai
+from aiohttp import web
+
+from bot.types import Task
+from tests.conformance.traffic import recorded
+
+Event: TypeAlias = str | dict[str, Any]
+Send: TypeAlias = Callable[[Event], Awaitable[None]]
+# Writes one stream with the function it gets; the number of the request counts from one.
+Answer: TypeAlias = Callable[[Send, int], Awaitable[None]]
+
+POSITION: Final = {"item_id": "m1", "output_index": 0, "content_index": 0}
+DONE: Final[dict[str, Any]] = {
+    "type": "response.completed",
+    "response": {"id": "r1", "output": []},
+}
+
+
+def delta(text: str) -> dict[str, Any]:
+    """Return the event of a piece of text."""
+    return {"type": "response.output_text.delta", "delta": text, "logprobs": [], **POSITION}
+
+
+def call(name: str, arguments: str, number: int = 0) -> dict[str, Any]:
+    """Return the event of a tool call."""
+    item = {"type": "function_call", "id": f"f{number}", "call_id": f"c{number}", "name": name}
+    return {"type": "response.output_item.done", "item": {**item, "arguments": arguments}}
+
+
+@dataclass(slots=True)
+class ResponsesServer:
+    """What is answered and what was received.
+
+    `answer` writes the stream of each request, or is the events of it; `found` answers a request
+    without a stream, such as a web search; `refused` is the error for a request with
+    ``max_output_tokens``. `left` is set at the end of each stream, `connections` are the clients'
+    addresses.
+    """
+
+    answer: Answer | Sequence[Event]
+    found: dict[str, Any] = field(default_factory=dict)
+    refused: dict[str, Any] | None = None
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    connections: set[object] = field(default_factory=set)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.requests.append(body)
+        if request.transport is not None:
+            self.connections.add(request.transport.get_extra_info("peername"))
+        if not body.get("stream"):
+            return web.json_response(self.found)
+        if self.refused and "max_output_tokens" in body:
+            return web.json_response({"error": self.refused}, status=400)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+
+        async def send(event: Event) -> None:
+            data = event if isinstance(event, str) else json.dumps(event)
+            await response.write(f"data: {data}\n\n".encode())
+
+        try:
+            if callable(self.answer):
+                await self.answer(send, len(self.requests))
+            else:
+                for event in self.answer:
+                    await send(event)
+        finally:
+            self.left.set()
+        return response
+
+    @asynccontextmanager
+    async def client(self, *, max_retries: int = 0) -> AsyncIterator[openai.AsyncOpenAI]:
+        """Serve on a free port of the loopback interface; yields a client of it."""
+        application = web.Application(middlewares=[recorded])
+        application.router.add_post("/v1/responses", self._serve)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        try:
+            async with openai.AsyncOpenAI(
+                api_key="x", base_url=url, max_retries=max_retries
+            ) as client:
+                yield client
+        finally:
+            await runner.cleanup()
+
+
+class Shown:
+    """What a reply shows: the pieces of its text (it is called with each), and its tasks."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.tasks: list[Task] = []
+
+    async def __call__(self, piece: str) -> None:
+        self.pieces.append(piece)
+
+    async def task(self, task: Task) -> None:
+        """Take a change of a task."""
+        self.tasks.append(task)
+
+    @property
+    def text(self) -> str:
+        """The pieces together."""
+        return "".join(self.pieces)
+
+
+class LookTool:
+    """A toolbox with one tool, ``look``, that records the arguments of its calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.own_words: list[str] = []
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """Return the tool's definition."""
+        tool = {"type": "function", "name": "look", "parameters": {"type": "object"}}
+        return [{**tool, "strict": False}]
+
+    async def call(self, name: str, arguments: str) -> str:
+        """Record a call and answer it."""
+        self.calls.append(arguments)
+        return json.dumps({"called": name})
