@@ -21,6 +21,7 @@ import hypothesis
 import openai
 import psycopg
 import pytest
+from aiohttp.web_app import _cached_build_middleware
 from psycopg import AsyncCursor, sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
@@ -186,6 +187,13 @@ def failed_calls(request: pytest.FixtureRequest) -> Iterator[None]:
         assert mark.kwargs.keys() == {"because"}, "A mark of failed calls says why they fail."
         expected.update(mark.args)
     assert PAYLOADS.failures(expected) == []
+
+
+@pytest.fixture(autouse=True)
+def freed_applications() -> Iterator[None]:
+    """Let what a test served be freed: aiohttp keeps 1,024 handlers, each with its application."""
+    yield
+    _cached_build_middleware.cache_clear()
 
 
 _CONTEXT = (
