@@ -43,30 +43,6 @@ def test_stop_keeps_what_was_said_and_says_so(world: World) -> None:
     assert "sushi" in world.ask(ann, "I love sushi", under=said).text
 
 
-@pytest.mark.one_mode
-def test_stop_before_the_first_word_ends_the_answer(world: World) -> None:
-    """Stop pressed while the model is still silent ends the request and the answer at once."""
-    ann = world.human()
-    world.pace(first_token_ms=20_000)
-    said = world.say(ann, "Tell me a story")
-    world.until(lambda: world.calls("agents.sessions.setStatus"), "a status line")
-    press_stop(world, said)
-    assert world.reply(said, 10).text == say("en", "stopped")
-
-
-@pytest.mark.one_mode
-def test_stop_in_one_thread_leaves_the_others_alone(world: World) -> None:
-    """Stop ends the answer of its own thread only."""
-    ann = world.human()
-    slowly(world)
-    slowly(world)
-    first, second = world.say(ann, "Tell me a story"), world.say(ann, "Tell me another")
-    live(world, first)
-    press_stop(world, first)
-    assert world.reply(first).text.endswith(say("en", "stopped"))
-    assert world.reply(second).parts == [STORY]
-
-
 def test_a_message_deleted_during_its_answer_takes_it_along(world: World) -> None:
     """Deleting the question ends the running answer and takes it away; nothing is remembered."""
     ann = world.human()
@@ -125,51 +101,3 @@ def test_a_message_edited_after_its_answer_is_answered_anew(world: World) -> Non
     world.all_delivered()
     assert world.handled(said)["status"] == "done"
     assert len(world.journal("reply", "responses")) == 2
-
-
-@pytest.mark.one_mode
-def test_a_message_deleted_before_its_turn_is_not_answered(world: World) -> None:
-    """A message taken back while it waits gets no answer, is no context and forms no memory."""
-    ann = world.human()
-    slowly(world)
-    first = world.say(ann, "Tell me a story")
-    live(world, first)
-    second = world.say(ann, "I love ramen", under=first)
-    third = world.say(ann, "hello again", under=first)
-    world.until(lambda: world.inbox(third), "a third message that waits")
-    world.playground("messages/delete", place(second))
-    world.all_delivered()
-    assert [row["status"] for row in world.inbox(second)] == ["withdrawn"]
-    world.handled(third)
-    assert len(world.answers(first)) == 2
-    assert world.turns(second) == []
-    assert world.formed(ann) == []
-    assert [entry for entry in world.journal() if "ramen" in str(entry["body"])] == []
-
-
-def test_a_message_edited_before_its_turn_is_answered_as_edited(world: World) -> None:
-    """A message edited while it waits is answered, and remembered, in its edited form."""
-    ann = world.human()
-    slowly(world)
-    first = world.say(ann, "Tell me a story")
-    live(world, first)
-    second = world.say(ann, "I love ramen", under=first)
-    world.until(lambda: world.inbox(second), "a message that waits")
-    world.playground("messages/edit", {**place(second), "text": "I love sushi"})
-    world.all_delivered()
-    world.handled(second)
-    *_, answer = world.answers(first)
-    assert "sushi" in answer["text"]
-    assert "ramen" not in answer["text"]
-    assert [c["food_name"] for c in world.formed_contents(ann)] == ["sushi"]
-
-
-@pytest.mark.one_mode
-def test_edits_and_deletions_of_other_messages_change_nothing(world: World) -> None:
-    """What people edit and delete elsewhere is acknowledged, and that is all."""
-    ann = world.human()
-    said = world.say(ann, "good morning", channel=world.channel("public", ann))
-    world.playground("messages/edit", {**place(said), "text": "good morning <@BOT>"})
-    world.playground("messages/delete", place(said))
-    world.all_delivered()
-    assert world.inbox(said) == []

@@ -50,42 +50,6 @@ def test_one_event_delivered_four_times_is_answered_once(world: World) -> None:
     assert len(world.journal("reply", "responses")) == 2
 
 
-def test_an_event_delivered_again_after_its_answer_is_not_answered(world: World) -> None:
-    """A retry that comes when all is done changes nothing."""
-    ann = world.human()
-    said = world.say(ann, "I love ramen")
-    world.reply(said)
-    # What was remembered of it is told below the answer.
-    world.settled()
-    before = world.answers(said)
-    first = next(
-        delivery["body"]
-        for delivery in world.playground("deliveries")["deliveries"]
-        if delivery["body"].get("event", {}).get("ts") == said.ts
-    )
-    again = world.playground("events", {"raw": first, "deliveries": 2})
-    assert {one["outcome"] for one in world.delivered(again["deliveries"])} == {"acked"}
-    world.settled()
-    assert world.answers(said) == before
-    assert len(world.turns(said)) == 1
-
-
-@pytest.mark.parametrize("order", [("message", "app_mention"), ("app_mention", "message")])
-def test_a_mention_that_comes_as_two_events_is_answered_once(
-    world: World, order: tuple[str, str]
-) -> None:
-    """One mention as message and as app_mention, in either order, is one message."""
-    ann = world.human()
-    said = world.say(ann, "hello everybody", channel=world.channel("public", ann))
-    assert nothing_came_of(world, said.channel)
-    for kind in order:
-        [delivery] = world.event(raw_message(said, f"<@{world.bot}> I love ramen", kind))
-        assert delivery["outcome"] == "acked"
-    assert "ramen" in world.reply(said).text
-    world.settled()
-    assert len(world.answers(said)) == len(world.turns(said)) == 1
-
-
 def test_other_bots_are_not_answered(world: World) -> None:
     """Another app's bot that mentions this one, or writes in its thread, is left alone."""
     ann, robot = world.human(), world.human("Robot", is_bot=True)
@@ -128,41 +92,12 @@ def test_what_is_no_persons_message_is_not_answered(world: World, subtype: str) 
 
 
 @pytest.mark.one_mode
-def test_the_app_itself_hidden_and_foreign_messages_are_not_answered(world: World) -> None:
-    """Its own messages, Slackbot's, hidden ones and ones without a user are left alone."""
-    ann = world.human()
-    said = world.say(ann, "hello everybody", channel=world.channel("public", ann))
-    text = f"<@{world.bot}> hello"
-    for event in (
-        raw_message(said, text, user=world.bot),
-        raw_message(said, text, user="USLACKBOT"),
-        raw_message(said, text, hidden=True),
-        raw_message(said, text, user=None),
-        raw_message(said, text, bot_id="B0000000001"),
-        raw_message(said, text, bot_profile={"id": "B0000000001"}),
-    ):
-        [delivery] = world.event(event)
-        assert delivery["outcome"] == "acked"
-    assert nothing_came_of(world, said.channel)
-
-
-@pytest.mark.one_mode
 def test_joining_people_are_not_greeted(world: World) -> None:
     """Somebody who joins the channel is not written to."""
     ann = world.human()
     general = world.channel("public", ann)
     world.playground("channels/update", {"channel": general, "add": [world.human().id]})
     assert nothing_came_of(world, general)
-
-
-@pytest.mark.one_mode
-def test_a_thread_without_the_bot_is_not_stored(world: World) -> None:
-    """People who talk among themselves are neither answered nor stored."""
-    ann, bo = world.human(), world.human("Bo")
-    said = world.say(ann, "I love ramen", channel=world.channel("public", ann, bo))
-    world.say(bo, "I love sushi", under=said)
-    world.say(ann, f"what of you, <@{bo.id}>?", under=said)
-    assert nothing_came_of(world, said.channel)
 
 
 def test_what_is_said_to_somebody_else_is_left_to_them(world: World) -> None:
@@ -234,20 +169,6 @@ def test_called_into_a_running_thread_it_reads_that_thread(world: World) -> None
     assert row["n"] == 1
 
 
-@pytest.mark.one_mode
-def test_a_long_thread_is_read_within_bounds(world: World) -> None:
-    """Of a thread too long for the prompt, the newest is kept."""
-    ann, bo = world.human(), world.human("Bo")
-    root = world.say(bo, "the very first words", channel=world.channel("public", ann, bo))
-    for number in range(60):
-        world.say(bo, f"number {number}: " + "many more words " * 30, under=root)
-    world.ask(ann, "<@BOT> what is this about?", under=root)
-    [prompt] = world.prompts("what is this about?")
-    assert len(told(prompt)) < 14_000
-    assert "number 59: " in told(prompt)
-    assert "number 1: " not in told(prompt)
-
-
 def test_a_follow_up_needs_no_mention(world: World) -> None:
     """Once in a thread the bot answers there, and not outside of it."""
     ann = world.human()
@@ -258,15 +179,3 @@ def test_a_follow_up_needs_no_mention(world: World) -> None:
     outside = world.say(ann, "I love sushi", channel=general)
     world.settled()
     assert world.inbox(outside) == []
-
-
-def test_messages_of_a_thread_are_answered_in_order(world: World) -> None:
-    """Five messages at once in one thread get their answers in the order written."""
-    ann = world.human()
-    root = world.say(ann, "hello")
-    foods = ["ramen", "sushi", "tempura", "curry", "pasta"]
-    said = [world.say(ann, f"I love {food}", under=root) for food in foods]
-    for one in said:
-        world.handled(one)
-    order = [message["text"].split("**")[1] for message in world.answers(root)[1:]]
-    assert order == [f"I love {food}" for food in foods]

@@ -9,15 +9,10 @@ import pytest
 from bot.locale import say
 from tests.e2e.answers import STORY, goes_on
 from tests.e2e.essays import balanced, essay, substance
-from tests.e2e.messages import Reply, markdown
+from tests.e2e.messages import markdown
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
-
-
-def told_sentence(reply: Reply, key: str) -> bool:
-    """Say whether the reply is one message with exactly that sentence."""
-    return reply.parts == [say("en", key)]
 
 
 @pytest.mark.failed_calls(
@@ -65,30 +60,6 @@ def test_while_the_model_is_away_the_message_is_safe(
 
 @pytest.mark.one_mode
 @pytest.mark.parametrize(
-    ("fault", "key"),
-    [
-        ({"error_code": "insufficient_quota", "retry_after": 0.1}, "model_quota"),
-        ({"error_code": "invalid_api_key"}, "model_refused"),
-        ({"error_code": "context_length_exceeded"}, "model_too_long"),
-        ({"event": "failed", "error_code": "invalid_prompt"}, "model_policy"),
-        ({"event": "error", "error_code": "cyber_policy", "nested": True}, "model_policy"),
-    ],
-    ids=str,
-)
-def test_a_model_that_refuses_costs_one_sentence(
-    world: World, fault: dict[str, Any], key: str
-) -> None:
-    """What cannot succeed later is answered with one sentence that says so, at once."""
-    ann = world.human()
-    world.script(STORY, times=-1)
-    world.model_fault(times=-1, kind="reply", **fault)
-    assert told_sentence(world.ask(ann, "Tell me a story"), key)
-    assert len(world.journal("reply", "responses")) <= 2
-    assert goes_on(world, ann)
-
-
-@pytest.mark.one_mode
-@pytest.mark.parametrize(
     "fault",
     [
         {"status": 500},
@@ -127,29 +98,6 @@ def test_a_stream_that_breaks_late_is_replaced_by_the_whole(world: World) -> Non
 
 
 @pytest.mark.one_mode
-def test_an_answer_cut_at_the_models_limit_says_so(world: World) -> None:
-    """An incomplete response is shown as far as it came, with a note."""
-    ann = world.human()
-    world.script(STORY)
-    world.model_fault(kind="reply", event="incomplete", break_after_chars=100)
-    text = world.ask(ann, "Tell me a story").text
-    story, note = text.split("\n\n")
-    assert STORY.startswith(story)
-    assert len(story) > 50
-    assert note == say("en", "cut_short")
-    assert goes_on(world, ann)
-
-
-@pytest.mark.one_mode
-def test_an_empty_answer_of_the_model_is_a_failure(world: World) -> None:
-    """A model that says nothing at all leaves one sentence."""
-    ann = world.human()
-    world.script(" ", times=-1)
-    assert told_sentence(world.ask(ann, "Tell me a story"), "model_empty")
-    assert goes_on(world, ann)
-
-
-@pytest.mark.one_mode
 @pytest.mark.parametrize("characters", [11_400, 11_501, 12_001, 13_000, 30_000])
 @pytest.mark.parametrize("streams", [True, False], ids=["streamed", "posted"])
 def test_a_long_answer_comes_whole(world: World, characters: int, *, streams: bool) -> None:
@@ -179,33 +127,6 @@ def test_a_long_answer_in_one_code_block_comes_whole(world: World) -> None:
     assert len(reply.parts) > 1
     assert all(part.startswith("```python\n") and balanced(part) for part in reply.parts)
     assert substance(*reply.parts) == substance(lines)
-
-
-def test_without_embeddings_answers_and_memories_go_on(world: World) -> None:
-    """With embeddings down the newest memories serve, and what is said is kept waiting."""
-    ann = world.human()
-    world.remember(ann, *(f"dish{number}" for number in range(60)))
-    world.model_fault("embeddings", status=500, times=-1)
-    reply = world.ask(ann, "What shall I eat?")
-    assert "dish" in reply.text
-    assert "ramen" in world.ask(ann, "I love ramen").text
-    assert len(world.memories(ann)) == 60
-    [prompt] = [*world.prompts("What shall I eat?")]
-    assert "dish59" in str(prompt["body"])
-    assert goes_on(world, ann)
-    assert {c["food_name"] for c in world.formed_contents(ann)} >= {"ramen", "sushi"}
-
-
-@pytest.mark.one_mode
-def test_without_the_memory_model_nothing_is_lost(world: World) -> None:
-    """Words said while formation fails are used at once and remembered when it works."""
-    ann = world.human()
-    world.model_fault(kind="formation", status=500, times=-1)
-    world.ask(ann, "I'm vegetarian")
-    assert "vegetarian" in world.ask(ann, "What shall I eat?").text
-    assert world.memories(ann) == []
-    assert goes_on(world, ann)
-    assert len(world.formed(ann)) == 2
 
 
 @pytest.mark.one_mode

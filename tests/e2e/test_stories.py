@@ -146,89 +146,6 @@ def test_another_person_gets_nothing_of_it(world: World) -> None:
     assert world.formed(bo) == []
 
 
-def test_what_is_told_in_a_direct_message_is_not_shown_in_a_channel(world: World) -> None:
-    """The prompt of a turn in a public channel holds no memory of a direct message."""
-    ann = world.human()
-    general = world.channel("public", ann)
-    world.ask(ann, "I love sushi")
-    world.ask(ann, "<@BOT> I love ramen", channel=general)
-    world.formed(ann)
-    outside = world.ask(ann, "<@BOT> What shall I eat today?", channel=general)
-    inside = world.ask(ann, "What shall I eat tonight?")
-    assert "ramen" in outside.text
-    assert "sushi" not in outside.text
-    assert "ramen" in inside.text
-    assert "sushi" in inside.text
-    [prompt] = world.prompts("What shall I eat today?")
-    assert "sushi" not in told(prompt)
-
-
-@pytest.mark.one_mode
-def test_words_not_yet_formed_keep_to_their_audience_too(world: World) -> None:
-    """What was said in a direct message just now is not in a channel's prompt either."""
-    ann = world.human()
-    general = world.channel("public", ann)
-    world.model_fault(kind="formation", status=500, times=-1)
-    world.ask(ann, "I love sushi")
-    world.ask(ann, "<@BOT> What shall I eat today?", channel=general)
-    world.ask(ann, "What shall I eat tonight?")
-    [outside], [inside] = (
-        world.prompts("What shall I eat today?"),
-        world.prompts("What shall I eat tonight?"),
-    )
-    assert "sushi" not in told(outside)
-    assert "sushi" in told(inside)
-
-
-def test_a_private_channel_keeps_its_memories(world: World) -> None:
-    """What is told in a private channel is seen there and in direct messages only."""
-    ann = world.human()
-    secret, other = (world.channel("private", ann) for _ in range(2))
-    group = world.channel("mpim", ann, world.human())
-    general = world.channel("public", ann)
-    world.ask(ann, "<@BOT> I love sushi", channel=secret)
-    [row] = world.formed(ann)
-    assert row["prefix"] == f"chat.{world.team}.{ann.id}.{secret}"
-    question = "What shall I eat today?"
-    for channel in (other, group, general):
-        assert "sushi" not in world.ask(ann, f"<@BOT> {question}", channel=channel).text
-    prompts = world.prompts(question)
-    assert len(prompts) == 3
-    assert [prompt for prompt in prompts if "sushi" in told(prompt)] == []
-    assert "sushi" in world.ask(ann, f"<@BOT> {question}", channel=secret).text
-    assert "sushi" in world.ask(ann, question).text
-
-
-@pytest.mark.one_mode
-def test_a_private_channel_sees_what_is_public(world: World) -> None:
-    """What is told in a public channel is known in a private one and in a group."""
-    ann = world.human()
-    general = world.channel("public", ann)
-    world.ask(ann, "<@BOT> I love sushi", channel=general)
-    world.formed(ann)
-    for channel in (world.channel("private", ann), world.channel("mpim", ann, world.human())):
-        assert "sushi" in world.ask(ann, "<@BOT> What shall I eat?", channel=channel).text
-
-
-def test_a_slack_connect_channel_sees_its_own_only(world: World) -> None:
-    """In a channel shared with another company only what was told there is known."""
-    ann = world.human()
-    shared = world.channel("connect", ann, world.human("Guest", external=True))
-    general = world.channel("public", ann)
-    world.ask(ann, "<@BOT> I love sushi", channel=general)
-    world.ask(ann, "I love natto")
-    world.ask(ann, "<@BOT> I love ramen", channel=shared)
-    world.formed(ann)
-    reply = world.ask(ann, "<@BOT> What shall I eat?", channel=shared)
-    assert "ramen" in reply.text
-    [prompt] = world.prompts("What shall I eat?")
-    assert "sushi" not in told(prompt)
-    assert "natto" not in told(prompt)
-    outside = world.ask(ann, "<@BOT> What shall I eat for lunch?", channel=general)
-    assert "sushi" in outside.text
-    assert "ramen" not in outside.text
-
-
 @pytest.mark.one_mode
 def test_a_guest_of_another_company_is_remembered_apart(world: World) -> None:
     """A person of another company is answered and remembered under this installation."""
@@ -237,14 +154,3 @@ def test_a_guest_of_another_company_is_remembered_apart(world: World) -> None:
     world.ask(guest, "<@BOT> I love ramen", channel=shared)
     [row] = world.formed(guest)
     assert row["prefix"] == f"chat.{world.team}.{guest.id}.{shared}"
-
-
-def test_the_next_direct_message_knows_the_last(world: World) -> None:
-    """ "I'm vegetarian", and at once a new message "what shall I eat?", fit together."""
-    ann = world.human()
-    first = world.say(ann, "I'm vegetarian")
-    second = world.say(ann, "what shall I eat?")
-    assert "vegetarian" in world.reply(second).text
-    assert world.reply(first).text
-    [row] = world.formed(ann)
-    assert "vegetarian" in str(row["value"]["content"])

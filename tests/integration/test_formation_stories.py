@@ -58,32 +58,6 @@ async def known(pool: Pool, person: Person) -> dict[str, dict[str, Any]]:
     return {subject(m.kind, m.content): m.content for m in await list_memories(pool, person)}
 
 
-async def test_the_technology_story(stand_in_former: Former, pool: Pool) -> None:
-    """Interests said in two messages are kept, for the person who said them."""
-    assert await tell(stand_in_former, ALICE, CLOUD) == ()
-    assert await tell(stand_in_former, ALICE, AGENTS) == ()
-    assert (
-        await tell(stand_in_former, ALICE, "おすすめの技術トピックを3つ挙げて簡潔にまとめて！")
-        == ()
-    )
-    topics = await known(pool, ALICE)
-    for wanted in ("クラウド", "AWS", "Azure", "AIエージェント"):
-        assert any(wanted in topic for topic in topics), (wanted, list(topics))
-    assert await known(pool, BOB) == {}
-
-
-async def test_the_food_story(stand_in_former: Former, pool: Pool) -> None:
-    """Liked, then refined and fallen out of favour: one row with its old key is left."""
-    assert await tell(stand_in_former, ALICE, "ラーメンが大好きです!!", "パスタも好きです") == ()
-    before = {subject(m.kind, m.content): m for m in await list_memories(pool, ALICE)}
-    assert set(before) == {"ラーメン", "パスタ"}
-    said = ("ラーメンは味噌ラーメンが好き", "パスタは嫌いになりました")
-    assert await tell(stand_in_former, ALICE, *said) == ()
-    (left,) = await list_memories(pool, ALICE)
-    assert left.key == before["ラーメン"].key
-    assert "味噌" in str(left.content)
-
-
 @pytest.mark.parametrize(
     ("texts", "wanted"),
     [
@@ -124,28 +98,6 @@ async def test_changes_of_mind(stand_in_former: Former, pool: Pool, first: str, 
     await tell(stand_in_former, ALICE, then)
     left = await known(pool, ALICE)
     assert all((c.get("preference") or c.get("interest_level") or 0) <= 20 for c in left.values())
-
-
-@pytest.mark.parametrize(
-    "text", ["ok thanks", "ありがとう！", "What should I eat today?", "おすすめを教えて"]
-)
-async def test_small_talk(stand_in_former: Former, pool: Pool, text: str) -> None:
-    """Thanks and questions leave everything as it was."""
-    await tell(stand_in_former, ALICE, "I love ramen")
-    before = await list_memories(pool, ALICE)
-    assert await tell(stand_in_former, ALICE, text) == ()
-    assert await list_memories(pool, ALICE) == before
-
-
-@pytest.mark.parametrize(
-    "text", ["Please always answer in bullet points.", "これからは箇条書きで答えてください"]
-)
-async def test_how_to_answer(stand_in_former: Former, pool: Pool, text: str) -> None:
-    """A standing wish about answers is kept in the person's own words, and nothing else is."""
-    assert await tell(stand_in_former, ALICE, text) == ()
-    [memory] = await list_memories(pool, ALICE)
-    assert memory.kind == "UserInstruction"
-    assert subject(memory.kind, memory.content) in text
 
 
 @pytest.mark.parametrize(

@@ -87,15 +87,6 @@ class Client:
                     (prefix, f"key-{food}", json.dumps(value), next(_numbers)),
                 )
 
-    def remembered(self, user: str) -> list[str]:
-        """Return the keys of a person's memories, as the owner sees them."""
-        with psycopg.connect(self.database) as owner:
-            found = owner.execute(
-                "SELECT key FROM store WHERE prefix = %s ORDER BY key",
-                (Person(self.slack.team_id, user).namespace("dm").prefix,),
-            ).fetchall()
-        return [row[0] for row in found]
-
     async def command(self, user: str, command: str, text: str = "") -> dict[str, Any]:
         """Let a person type a command in a DM; return the private answer they see."""
         seen = {m["ts"] for m in await self.seen(user)}
@@ -218,93 +209,6 @@ async def test_edits_and_deletions_reach_what_waits(client: Client) -> None:
         [row] = client.stored(said["channel"])
         assert row["status"] == status
         assert (row["message"] or {}).get("text") == text
-
-
-async def test_memories_are_listed_to_their_person_alone(client: Client) -> None:
-    """The list has the person's own memories, newest first, in their language, for them alone."""
-    user, _ = client.slack.person(locale="ja-JP")
-    other, _ = client.slack.person()
-    assert (await client.command(user, "/memories"))["text"] == say("ja", "memories_none")
-    client.remember(user, "ラーメン", "寿司")
-    client.remember(other, "SECRET")
-    listed = await client.command(user, "/memories")
-    assert listed["text"].index("寿司") < listed["text"].index("ラーメン")
-    assert "SECRET" not in json.dumps(listed)
-
-
-async def test_pages_are_turned(client: Client) -> None:
-    """A longer list has a button that shows the next page in the same place."""
-    user, _ = client.slack.person()
-    client.remember(user, *(f"food{i:02}" for i in range(25)))
-    listed = await client.command(user, "/memories", "2")
-    assert "food04" in listed["text"]
-    assert "food05" not in listed["text"]
-    await client.control(
-        "actions",
-        {
-            "user": user,
-            "channel": "dm",
-            "message_ts": listed["ts"],
-            "action_id": "memories_page_1",
-        },
-    )
-    async with asyncio.timeout(15):
-        while "food24" not in json.dumps(await client.seen(user)):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-    assert len(await client.seen(user)) == 1
-
-
-@pytest.mark.parametrize("number", ["2", "02", "２"])
-async def test_forgetting_by_number(client: Client, number: str) -> None:
-    """A number of the list, typed wide or narrow, names its memory."""
-    user, _ = client.slack.person()
-    client.remember(user, "old", "middle", "new")
-    asked = await client.command(user, "/forget", number)
-    assert "middle" in asked["text"]
-    assert "old" not in asked["text"]
-
-
-@pytest.mark.parametrize(
-    ("words", "text"),
-    [
-        ("", say("en", "forget_usage")),
-        ("!!", say("en", "forget_usage")),
-        ("0", say("en", "forget_no_number", number="0", count=1)),
-        ("2", say("en", "forget_no_number", number="2", count=1)),
-        ("9" * 5000, say("en", "forget_no_number", number="9" * 20, count=1)),
-        ("pizza <b>", say("en", "forget_no_match", words="pizza &lt;b&gt;")),
-    ],
-    ids=["nothing", "no words", "zero", "beyond", "enormous", "no match"],
-)
-async def test_what_cannot_be_forgotten(client: Client, words: str, text: str) -> None:
-    """What names no memory is answered with what to write, and nothing is lost."""
-    user, _ = client.slack.person()
-    client.remember(user, "ramen")
-    assert (await client.command(user, "/forget", words))["text"] == text
-    assert client.remembered(user) == ["key-ramen"]
-
-
-async def test_a_click_forgets_and_a_second_does_no_harm(client: Client) -> None:
-    """Only the click forgets; it says what; a second click says so beside the first's Undo."""
-    user, _ = client.slack.person()
-    client.remember(user, "ramen", "sushi")
-    asked = await client.command(user, "/forget", "ramen")
-    assert client.remembered(user) == ["key-ramen", "key-sushi"]
-    [block] = [b for b in asked["blocks"] if "accessory" in b]
-    click = {
-        "user": user,
-        "channel": "dm",
-        "message_ts": asked["ts"],
-        "action_id": "forget_memory",
-        "block_id": block["block_id"],
-    }
-    await asyncio.gather(client.control("actions", click), client.control("actions", click))
-    ends = {say("en", "forgotten", what="Likes ramen"), say("en", "forgotten_already")}
-    async with asyncio.timeout(15):
-        while not ends <= {m["text"] for m in await client.seen(user)}:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-    assert "undo_forget" in json.dumps(await client.seen(user))
-    assert client.remembered(user) == ["key-sushi"]
 
 
 async def test_a_command_while_the_database_is_away(client: Client, pool: Pool) -> None:

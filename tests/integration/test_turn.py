@@ -223,14 +223,6 @@ async def test_tools_are_shown_and_links_held_back(app: App) -> None:
     assert app.turn(asked)["model"] == app.wiring.parts.replier.model
 
 
-async def test_embeddings_that_are_down_are_no_matter(app: App) -> None:
-    """Without embeddings the answer comes all the same."""
-    place = app.slack.place()
-    app.stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": -1})
-    asked = await app.ask(place, "Hello")
-    assert app.turn(asked)["status"] == "answered"
-
-
 @pytest.mark.parametrize(
     ("wish", "question"),
     [

@@ -8,7 +8,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from langgraph.store.base import ListNamespacesOp
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel
 
@@ -105,39 +104,6 @@ def room(pool: Pool, model_embedder: Embedder, database: str) -> Room:
     return Room(pool, model_embedder, database)
 
 
-async def test_reads_come_from_memory(room: Room) -> None:
-    """Search and get return what was loaded, each with its newest evidence, whatever is asked."""
-    sources = [{"evidence": "old"}, {"evidence": "new"}]
-    put(room.database, OWN, "a", food("ramen", sources=sources))
-    store = await room.load("hello")
-    (found,) = await store.asearch(OWN.parts, query="anything", limit=0)
-    assert found.value["content"]["evidence"] == "new"
-    assert found.namespace == OWN.parts
-    got = await store.aget(OWN.parts, "a")
-    assert got is not None
-    assert got.value == found.value
-    assert await store.aget(OWN.parts, "nothing") is None
-
-
-async def test_only_three_operations(room: Room) -> None:
-    """Synchronous use and listing namespaces are refused in a sentence."""
-    store = await room.load("hello")
-    with pytest.raises(NotImplementedError, match="asynchronously only"):
-        store.batch([])
-    with pytest.raises(NotImplementedError, match="searched, read and written only"):
-        await store.abatch([ListNamespacesOp()])
-
-
-async def test_writes_wait(room: Room) -> None:
-    """Nothing is written before `commit`, and discarded writes never are."""
-    store = await room.load("I love soba")
-    await store.aput(OWN.parts, "new", quoted(food("soba"), "I love soba"))
-    assert stored(room.database) == {}
-    store.discard()
-    assert await room.commit(store) == FormationResult(changes=(), refused=())
-    assert stored(room.database) == {}
-
-
 async def test_confirmed_at(room: Room) -> None:
     """The time of the commit is kept as ISO 8601."""
     store = await room.load("I love soba")
@@ -145,15 +111,6 @@ async def test_confirmed_at(room: Room) -> None:
     formed = await room.commit(store)
     (change,) = formed.changes
     assert stored(room.database)[(DM, change.key)]["confirmed_at"] == "2026-01-02T12:00:00+00:00"
-
-
-async def test_no_other_namespace_is_written(room: Room) -> None:
-    """A new memory for another audience, or another person, is refused."""
-    store = await room.load("I love soba", seen=view(ALICE.namespace("C1")))
-    for parts in (ALICE.namespace(PUBLIC).parts, Person("T1", "U2").namespace("C1").parts):
-        await store.aput(parts, "new", quoted(food("soba"), "I love soba"))
-    assert reasons(await room.commit(store)) == ["wider_audience"] * 2
-    assert stored(room.database) == {}
 
 
 @pytest.mark.parametrize(
