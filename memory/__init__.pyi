@@ -205,6 +205,9 @@ from .store.unit_of_work import (
 from .tools.arguments import (
     read_arguments as read_arguments,
 )
+from .tools.definitions import (
+    function_tool as function_tool,
+)
 from .tools.memory_tools import (
     MemoryTools as MemoryTools,
 )

@@ -40,13 +40,13 @@ def memory_tools(schemas: tuple[type[BaseModel], ...]) -> tuple[Definition, ...]
     """Return both definitions; `schemas` are the kinds that can be stored."""
     kinds = "\n".join(map(_kind, schemas))
     return (
-        _tool(
+        function_tool(
             SEARCH_TOOL,
             SEARCH_DESCRIPTION,
             {"query": {"type": "string"}, "limit": {"type": "integer"}},
             ["query"],
         ),
-        _tool(
+        function_tool(
             CHANGE_TOOL,
             CHANGE_DESCRIPTION,
             {
@@ -60,9 +60,13 @@ def memory_tools(schemas: tuple[type[BaseModel], ...]) -> tuple[Definition, ...]
     )
 
 
-def _tool(
-    name: str, description: str, properties: Definition, required: Sequence[str]
+def function_tool(
+    name: str, description: str, properties: Definition, required: Sequence[str] = ()
 ) -> Definition:
+    """Return the definition of a function tool, not strict; `properties` are JSON schemas by name.
+
+    Source: https://platform.openai.com/docs/guides/function-calling
+    """
     return {
         "type": "function",
         "name": name,

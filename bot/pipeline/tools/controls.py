@@ -27,7 +27,7 @@ from bot.users.incognito import is_direct, scope_of
 from bot.users.settings import MAX_RETENTION_DAYS
 from bot.views.blocks import Payload
 from bot.views.time_forms import MORNING, may_end_pause
-from memory import DM, Person
+from memory import DM, Person, function_tool
 
 Arguments = Mapping[str, Any]
 Definition = dict[str, Any]
@@ -127,7 +127,7 @@ class ControlTools:
     def definitions(self) -> list[Definition]:
         """Return the tools as the Responses API takes them."""
         settings = settings_tool(self._actions)
-        return [settings, _tool(VIEW_TOOL, _VIEW, {})] if self._in_dm else [settings]
+        return [settings, function_tool(VIEW_TOOL, _VIEW, {})] if self._in_dm else [settings]
 
     def __contains__(self, name: str) -> bool:
         return name == SETTINGS_TOOL or (name == VIEW_TOOL and self._in_dm)
@@ -309,24 +309,7 @@ def settings_tool(actions: Iterable[str]) -> Definition:
         quiet=_QUIET if in_channel else "", where=_INCOGNITO_WHERE[not in_channel]
     )
     action = {"type": "string", "enum": offered}
-    return _tool(SETTINGS_TOOL, description, {"action": action, **_PARAMETERS}, ["action"])
-
-
-def _tool(
-    name: str, description: str, properties: Definition, required: Iterable[str] = ()
-) -> Definition:
-    return {
-        "type": "function",
-        "name": name,
-        "description": description,
-        "parameters": {
-            "type": "object",
-            "properties": properties,
-            "required": list(required),
-            "additionalProperties": False,
-        },
-        "strict": False,
-    }
+    return function_tool(SETTINGS_TOOL, description, {"action": action, **_PARAMETERS}, ["action"])
 
 
 def _moment(text: object, zone: tzinfo, *, at: time = time()) -> datetime | None:
