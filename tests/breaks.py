@@ -1662,7 +1662,7 @@ BREAKS = (
     Break(
         "many rows in one statement",
         "memory/store/unit_of_work.py",
-        "        if not batches or seen & step.places or len(batches[-1]) == _BATCH:",
+        "        if not batches or seen & step.row_keys or len(batches[-1]) == _BATCH:",
         "        if True:",
         "An import of a thousand lines would be thousands of statements.",
         ("tests/integration/test_set_based.py::test_an_import_and_its_undo_are_set_based",),
@@ -1670,7 +1670,7 @@ BREAKS = (
     Break(
         "a row changed twice",
         "memory/store/unit_of_work.py",
-        "        if not batches or seen & step.places or len(batches[-1]) == _BATCH:",
+        "        if not batches or seen & step.row_keys or len(batches[-1]) == _BATCH:",
         "        if not batches:",
         "Of two changes of one memory in a run the second would be lost.",
         ("tests/integration/test_set_based.py::test_changes_of_one_memory_are_undone_in_turn",),
@@ -1686,8 +1686,8 @@ BREAKS = (
     Break(
         "what has ended is shown nowhere",
         "memory/store/memories.py",
-        "if not m.hides and (m.expires_at is None or m.expires_at > now)]",
-        "if not m.hides or now is None]",
+        "if (end := one.expires_at) is None or end > now]",
+        "if (end := one.expires_at) is None or now is not None]",
         "A visit until Friday would be talked of on Saturday.",
         ("tests/integration/test_ledger.py::test_what_ends_by_itself",),
     ),

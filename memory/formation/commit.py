@@ -18,7 +18,8 @@ from memory.formation.verdicts import SensitivePolicy, Verdict
 from memory.model.dates import EARLIEST, LATEST
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import INSTRUCTION_KIND, LEVEL_FIELDS, level, subject, thing
-from memory.store.rows import Row, RowKey, with_source
+from memory.store.memories import Memory, RowKey
+from memory.store.rows import with_source
 
 _REFUSED_MODALITIES: Mapping[str, Reason] = {
     "past": "past",
@@ -40,7 +41,7 @@ class StoredChange:
     action: Literal["remembered", "updated", "confirmed", "removed"]
     key: str
     kind: str
-    row: Row | None
+    row: Memory | None
     value: dict[str, Any] | None
     before: dict[str, Any] | None
     after: dict[str, Any] | None
@@ -55,7 +56,7 @@ class OpenQuestion:
     """
 
     kind: Literal["replace", "remove", "widen", "store"]
-    row: Row | None
+    row: Memory | None
     value: dict[str, Any] | None
     narrow: str | None = None
 
@@ -71,7 +72,7 @@ class Decisions:
 
 def decide(
     judged: Sequence[tuple[ProposedWrite, Verdict | None]],
-    rows: Sequence[Row],
+    rows: Sequence[Memory],
     *,
     own: Namespace,
     at: datetime,
@@ -84,7 +85,7 @@ def decide(
     targets supersede. With `verified` False there are no verdicts, and every proposal that passed
     the evidence rule is stored.
     """
-    run = _Run(own, {row.place: row for row in rows}, at)
+    run = _Run(own, {row.row_key: row for row in rows}, at)
     for proposal, verdict in judged:
         if verified:
             refused = refusal(proposal, verdict, at, sensitive)
@@ -146,7 +147,7 @@ def _end_of(day: date, zone: tzinfo) -> datetime | None:
     return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
-def _same_end(row: Row | None, value: dict[str, Any] | None) -> bool:
+def _same_end(row: Memory | None, value: dict[str, Any] | None) -> bool:
     """Return whether `value` keeps the stored expiry; a superseded wider memory has its own."""
     return row is None or row.value.get("expires_at") == (value or {}).get("expires_at")
 
@@ -154,7 +155,7 @@ def _same_end(row: Row | None, value: dict[str, Any] | None) -> bool:
 class _Run:
     """The memories of the own namespace while the proposals are applied in order."""
 
-    def __init__(self, own: Namespace, rows: dict[RowKey, Row], at: datetime) -> None:
+    def __init__(self, own: Namespace, rows: dict[RowKey, Memory], at: datetime) -> None:
         self._own = own
         self._rows = rows
         self._confirmed_at = at.isoformat()
@@ -165,7 +166,7 @@ class _Run:
         self._keys = {
             (row.kind, thing(row.kind, row.content)): key for key, row in self._stored.items()
         }
-        self._wider: dict[str, Row] = {}
+        self._wider: dict[str, Memory] = {}
         self._refused: list[RefusedProposal] = []
         self._questions: list[OpenQuestion] = []
 
@@ -177,7 +178,7 @@ class _Run:
         if target is None:
             self._take_new(proposal, verdict, asks)
             return
-        row = self._rows.get(target.place)
+        row = self._rows.get(target.row_key)
         if row is None:
             self.refuse(proposal, "deleted_meanwhile")
         elif target.namespace != self._own:
@@ -222,7 +223,7 @@ class _Run:
         verdict: Verdict | None,
         key: str,
         content: dict[str, Any] | None = None,
-        supersedes: Row | None = None,
+        supersedes: Memory | None = None,
     ) -> None:
         old = self._values.get(key) or {}
         value = self._value(
@@ -268,7 +269,7 @@ class _Run:
         self,
         proposal: ProposedWrite,
         verdict: Verdict | None,
-        row: Row | None,
+        row: Memory | None,
         content: dict[str, Any],
         supersedes: list[dict[str, Any]] | None = None,
     ) -> None:
@@ -283,7 +284,7 @@ class _Run:
         self._questions.append(OpenQuestion(kind=kind, row=row, value=value))
 
     def _supersede(
-        self, proposal: ProposedWrite, verdict: Verdict | None, row: Row, asks: bool
+        self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, asks: bool
     ) -> None:
         """Supersede a memory of another audience; the memory itself stays as it is."""
         if proposal.removes and proposal.kind not in LEVEL_FIELDS:
@@ -305,7 +306,7 @@ class _Run:
         self._merge(proposal, verdict, key, content, supersedes=row)
 
     def _remove(
-        self, proposal: ProposedWrite, verdict: Verdict | None, row: Row, *, asks: bool
+        self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, *, asks: bool
     ) -> None:
         if asks:
             self._questions.append(OpenQuestion(kind="remove", row=row, value=None))
@@ -346,7 +347,7 @@ class _Run:
             if (wide := self._wider.get(one.key)) and one.action != "confirmed"
         ]
 
-    def _change(self, key: str, row: Row | None, value: dict[str, Any] | None) -> StoredChange:
+    def _change(self, key: str, row: Memory | None, value: dict[str, Any] | None) -> StoredChange:
         kind = str((value or (row.value if row else {}))["kind"])
         wide = self._wider.get(key)
         before = row.content if row else wide.content if wide else None

@@ -21,7 +21,7 @@ from memory.formation.evidence import Evidence, TypedMessage, find_evidence, lin
 from memory.model.namespace import Namespace
 from memory.model.schemas import LEVEL_FIELDS, SUBJECT_FIELDS, level, thing
 from memory.model.text import clean_content, texts
-from memory.store.rows import Row, RowKey
+from memory.store.memories import Memory, RowKey
 
 MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
 MAX_NEW = 8  # new memories from one message
@@ -83,7 +83,7 @@ class ProposedWrite:
     kind: str
     content: dict[str, Any]
     evidence: Evidence
-    target: Row | None
+    target: Memory | None
     removes: bool
     by_name: bool = False
     in_excess: bool = False
@@ -106,7 +106,7 @@ class ProposedWrite:
 
 def read_writes(
     writes: Iterable[PutOp],
-    rows: Mapping[RowKey, Row],
+    rows: Mapping[RowKey, Memory],
     messages: Sequence[TypedMessage],
     *,
     own: Namespace,
@@ -129,12 +129,12 @@ def read_writes(
     return proposals, refused
 
 
-def pair(proposals: Sequence[ProposedWrite], rows: Iterable[Row]) -> list[ProposedWrite]:
+def pair(proposals: Sequence[ProposedWrite], rows: Iterable[Memory]) -> list[ProposedWrite]:
     """Give each new proposal the row about the same thing, if there is one.
 
     Of several rows about it the first of `rows` counts: those of the own namespace come first.
     """
-    known: dict[tuple[str, str], Row] = {}
+    known: dict[tuple[str, str], Memory] = {}
     for row in rows:
         known.setdefault((row.kind, thing(row.kind, row.content)), row)
 
@@ -167,7 +167,7 @@ def cap(proposals: Sequence[ProposedWrite]) -> tuple[list[ProposedWrite], list[R
 
 def _read(
     write: PutOp,
-    target: Row | None,
+    target: Memory | None,
     messages: Sequence[TypedMessage],
     *,
     own: Namespace,
@@ -208,7 +208,7 @@ def _read(
 
 
 def _removal(
-    target: Row | None, messages: Sequence[TypedMessage]
+    target: Memory | None, messages: Sequence[TypedMessage]
 ) -> ProposedWrite | RefusedProposal:
     """Return a removal, which has no quote: its source is the newest message that may remove."""
     if target is None:

@@ -18,7 +18,7 @@ from memory.model.errors import ChangedSince, ChangeGone
 from memory.model.namespace import Namespace, Person
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
-from memory.store.rows import Row
+from memory.store.memories import Memory
 from memory.store.unit_of_work import Change, Step, commit_steps
 
 OPEN_DAYS = 14
@@ -221,7 +221,7 @@ def _beside(question: Question, key: str) -> Step:
     )
 
 
-def _instead(question: Question, current: Row) -> Step:
+def _instead(question: Question, current: Memory) -> Step:
     after = None
     if question.after is not None:
         known = current.value.get("sources") or []

@@ -16,7 +16,7 @@ from memory.model.schemas import SUBJECT_FIELDS
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.ledger import Entry, entries_of
-from memory.store.rows import Row
+from memory.store.memories import Memory
 from memory.store.unit_of_work import AfterWrite, Change, Step, commit_steps
 
 Source: TypeAlias = Mapping[str, Any]
@@ -114,7 +114,7 @@ async def _drop_questions(
     return dropped.rowcount > 0
 
 
-def _step(row: Row, gone: Callable[[Source], bool], entries: Sequence[Entry]) -> Step:
+def _step(row: Memory, gone: Callable[[Source], bool], entries: Sequence[Entry]) -> Step:
     left = [source for source in row.value["sources"] if not gone(source)]
     after = None
     if left:
@@ -129,7 +129,7 @@ def _step(row: Row, gone: Callable[[Source], bool], entries: Sequence[Entry]) ->
     )
 
 
-def _supported(row: Row, left: Sequence[Source], entries: Sequence[Entry]) -> dict[str, Any]:
+def _supported(row: Memory, left: Sequence[Source], entries: Sequence[Entry]) -> dict[str, Any]:
     """Return the content rebuilt from the ledger entries whose sources are left."""
     about = SUBJECT_FIELDS.get(row.kind)
     led = _led_to(row.value, entries)

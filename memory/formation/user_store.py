@@ -23,7 +23,6 @@ from memory.model.namespace import View
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.memories import Memory
-from memory.store.rows import Row
 from memory.store.unit_of_work import Actor, Change, Step, commit_steps
 
 WHOLE = 50  # sets of up to this many memories are shown completely
@@ -69,7 +68,7 @@ class UserStore(BaseStore):
         embedder: Embedder,
         view: View,
         messages: Sequence[TypedMessage],
-        shown: Sequence[Row],
+        shown: Sequence[Memory],
         *,
         schemas: Sequence[type[BaseModel]],
         whole: bool,
@@ -78,7 +77,7 @@ class UserStore(BaseStore):
         self._embedder = embedder
         self._view = view
         self._messages = messages
-        self._rows = {row.place: row for row in shown}
+        self._rows = {row.row_key: row for row in shown}
         self._schemas = {schema.__name__: schema for schema in schemas}
         self._whole = whole
         self._writes: list[PutOp] = []
@@ -111,7 +110,7 @@ class UserStore(BaseStore):
             vectors = await embedder.embed(_sentences(messages))
             shown = await rows.nearest(pool, view, known, vectors, NEIGHBOURS)
         wanted = {(memory.namespace.prefix, memory.key) for memory in also}
-        if missing := wanted - {row.place for row in shown}:
+        if missing := wanted - {row.row_key for row in shown}:
             shown += await rows.named(pool, view, missing)
         return cls(
             pool,
@@ -177,11 +176,11 @@ class UserStore(BaseStore):
         own, verifier = self._view.own, self._verifier
         proposals = [proposal for proposal, _ in self._judged]
         decisions, formed = Decisions(), FormationResult(changes=(), refused=())
-        wanted = {one.target.place for one in proposals if one.target}
+        wanted = {one.target.row_key for one in proposals if one.target}
         wanted |= {place for place, row in self._rows.items() if row.namespace != own}
-        wanted |= {place for row in self._rows.values() for place in row.supersedes}
+        wanted |= {place for row in self._rows.values() for place in row.superseded_rows}
 
-        def decided(current: Sequence[Row]) -> Decisions:
+        def decided(current: Sequence[Memory]) -> Decisions:
             return decide(
                 self._judged,
                 current,
@@ -270,10 +269,13 @@ def _sentences(messages: Sequence[TypedMessage]) -> list[str]:
     return list(dict.fromkeys(found))[:_SENTENCES]
 
 
-def _item(row: Row) -> SearchItem:
-    return SearchItem(row.namespace.parts, row.key, row.shown(), row.created_at, row.updated_at)
+def _item(row: Memory) -> SearchItem:
+    """Return a memory as the memory model sees it: with its newest evidence only."""
+    evidence = str(row.sources[-1].get("evidence") or "") if row.sources else ""
+    value = {"kind": row.kind, "content": {**row.content, "evidence": evidence}}
+    return SearchItem(row.namespace.parts, row.key, value, row.created_at, row.updated_at)
 
 
-def _without_superseded(shown: Sequence[Row]) -> list[Row]:
-    hidden = {place for row in shown for place in row.supersedes if row.place != place}
-    return [row for row in shown if row.place not in hidden]
+def _without_superseded(shown: Sequence[Memory]) -> list[Memory]:
+    hidden = {place for row in shown for place in row.superseded_rows if row.row_key != place}
+    return [row for row in shown if row.row_key not in hidden]

@@ -22,7 +22,7 @@ from memory.model.namespace import DM, Namespace, Person
 from memory.model.schemas import INSTRUCTION_KIND, level
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.store.edits import validated
-from memory.store.rows import Row
+from memory.store.memories import Memory
 
 FORMAT = "kioku-export"
 VERSION = 1
@@ -77,7 +77,7 @@ class Document:
 # --- writing -------------------------------------------------------------------------------
 
 
-def memory_entry(row: Row) -> dict[str, Any]:
+def memory_entry(row: Memory) -> dict[str, Any]:
     """Return a memory as an entry of a document: stored value, audience, key and dates."""
     return {
         "audience": row.namespace.audience,

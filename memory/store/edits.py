@@ -20,7 +20,8 @@ from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
 from memory.store import rows
 from memory.store.ledger import content_at
-from memory.store.rows import Row, with_source
+from memory.store.memories import Memory
+from memory.store.rows import with_source
 from memory.store.unit_of_work import Actor, Change, Decide, Step, commit_steps
 
 _ACTORS: Mapping[str, Actor] = {
@@ -198,14 +199,14 @@ def parse_reference(person: Person, reference: str) -> tuple[Namespace, str]:
 
 async def _existing_row(
     connection: AsyncConnection[DictRow], namespace: Namespace, key: str
-) -> Row:
+) -> Memory:
     current = await rows.fetch(connection, namespace, key)
     if current is None:
         raise ChangeGone("The memory was forgotten.")
     return current
 
 
-def _edited(current: Row, content: dict[str, Any], source: Mapping[str, Any]) -> Step:
+def _edited(current: Memory, content: dict[str, Any], source: Mapping[str, Any]) -> Step:
     value = {
         **current.value,
         "content": content,

@@ -11,7 +11,7 @@ from memory.postgres.database import Pool, is_unavailable, person_transaction, t
 from memory.postgres.locks import lock_for_writing
 from memory.store import rows
 from memory.store.ledger import record_expired
-from memory.store.memories import COLUMNS
+from memory.store.memories import COLUMNS, read
 from memory.store.unit_of_work import Change
 
 _log = logging.getLogger(__name__)
@@ -65,8 +65,8 @@ async def _end(pool: Pool, namespace: Namespace, keys: list[str]) -> list[Change
             " AND e.expires_at <= now()) ORDER BY key",
             (namespace.prefix, namespace.prefix, keys),
         )
-        ended = [rows.row(record) for record in await found.fetchall()]
-        await rows.delete(connection, [row.place for row in ended])
+        ended = [read(record) for record in await found.fetchall()]
+        await rows.delete(connection, [row.row_key for row in ended])
         done = await record_expired(connection, ended)
         if done:
             await pool.changed(connection, namespace.person, removed=True)

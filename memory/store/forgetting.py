@@ -27,10 +27,9 @@ from memory.store.dependents import (
     keys_of,
     read_dependents,
 )
-from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read
+from memory.store.memories import COLUMNS, OF_PERSON, Memory, RowKey, person_range, read
 from memory.store.quotations import blank_quotes, put_quotes_back
 from memory.store.row_copies import put_lines, put_memories, read_lines
-from memory.store.rows import RowKey
 from memory.store.undo_payload import DecryptionFailed, UndoPayload, decrypt, encrypt, new_key
 
 UNDO_MINUTES = 10

@@ -18,8 +18,7 @@ from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.dependents import delete_dependents
-from memory.store.memories import ends_at
-from memory.store.rows import Row, RowKey
+from memory.store.memories import Memory, RowKey, ends_at
 from memory.store.unit_of_work import Action, Actor, Change, Step, commit_steps
 
 _COLUMNS: LiteralString = (
@@ -236,19 +235,19 @@ async def _undo_steps(
         steps[entry.id] = step
         current.pop((entry.namespace.prefix, entry.key), None)
         if step.after is not None and step.dates is not None:
-            row = Row(
+            row = Memory(
                 namespace=step.namespace,
                 key=step.key,
                 value=step.after,
                 created_at=step.dates[0],
                 updated_at=step.dates[1],
             )
-            current[row.place] = row
+            current[row.row_key] = row
     return steps
 
 
 def _undo_step(
-    entry: Entry, record: DictRow, rows_now: Mapping[RowKey, Row], known: Sequence[Row]
+    entry: Entry, record: DictRow, rows_now: Mapping[RowKey, Memory], known: Sequence[Memory]
 ) -> Step:
     current = rows_now.get((entry.namespace.prefix, entry.key))
     if (current.value if current else None) != entry.after:
@@ -271,7 +270,7 @@ def _undo_step(
     )
 
 
-def _was_remembered_again(known: Sequence[Row], home: Namespace, value: dict[str, Any]) -> bool:
+def _was_remembered_again(known: Sequence[Memory], home: Namespace, value: dict[str, Any]) -> bool:
     return any(
         row.namespace == home
         and row.kind == value["kind"]
@@ -281,7 +280,7 @@ def _was_remembered_again(known: Sequence[Row], home: Namespace, value: dict[str
 
 
 async def record_expired(
-    connection: AsyncConnection[DictRow], ended: Sequence[Row]
+    connection: AsyncConnection[DictRow], ended: Sequence[Memory]
 ) -> list[Change]:
     """Record that memories of one person have expired, and delete their content elsewhere.
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeAlias
 
 import regex
 from psycopg.rows import DictRow
@@ -19,6 +19,7 @@ from memory.model.schemas import level, subject
 from memory.model.text import letters
 from memory.postgres.database import Pool, person_transaction
 
+RowKey: TypeAlias = tuple[str, str]  # prefix, key
 COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
 # Under row-level security, the pattern operators can use the index and LIKE cannot.
 OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
@@ -26,18 +27,59 @@ OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """One memory, as stored in LangGraph's `store` table."""
+    """One memory: a row of LangGraph's `store` table; `value` is the stored JSON."""
 
     namespace: Namespace
     key: str
-    kind: str
-    content: dict[str, Any]
-    sources: tuple[dict[str, Any], ...]
-    supersedes: tuple[tuple[str, str], ...]
+    value: dict[str, Any]
     created_at: datetime
     updated_at: datetime
-    confirmed_at: datetime | None = None
-    expires_at: datetime | None = None
+
+    @property
+    def kind(self) -> str:
+        """The name of its schema."""
+        return str(self.value.get("kind", "Memory"))
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The schema's fields; a value of another shape, as other tools store it, as one field."""
+        content = self.value.get("content")
+        return dict(content) if isinstance(content, dict) else {"content": content}
+
+    @property
+    def sources(self) -> tuple[dict[str, Any], ...]:
+        """The messages, commands, forms, imports and tool calls it comes from, oldest first."""
+        return tuple(one for one in _list(self.value.get("sources")) if isinstance(one, dict))
+
+    @property
+    def supersedes(self) -> tuple[tuple[str, str], ...]:
+        """The memories of other audiences that it supersedes: (audience, key) of each."""
+        return tuple(
+            (str(one.get("audience")), str(one.get("key")))
+            for one in _list(self.value.get("supersedes"))
+            if isinstance(one, dict)
+        )
+
+    @property
+    def superseded_rows(self) -> list[RowKey]:
+        """The primary keys of the memories that it supersedes."""
+        person = self.namespace.person
+        return [(f"{person.prefix}.{audience}", key) for audience, key in self.supersedes]
+
+    @property
+    def confirmed_at(self) -> datetime | None:
+        """The time at which the person last said or confirmed it."""
+        return _moment(self.value.get("confirmed_at"))
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """The time at which it expires; None: never."""
+        return ends_at(self.value)
+
+    @property
+    def row_key(self) -> RowKey:
+        """Its primary key: prefix and key."""
+        return (self.namespace.prefix, self.key)
 
     @property
     def hides(self) -> bool:
@@ -74,28 +116,12 @@ def view_condition(view: View) -> tuple[LiteralString, dict[str, Any]]:
 
 def read(row: DictRow) -> Memory:
     """Convert a `store` row; raises `InvalidNamespace` if it is outside a person's namespace."""
-    value = row["value"]
-    content = value.get("content")
     return Memory(
         namespace=Namespace.from_prefix(row["prefix"]),
         key=row["key"],
-        kind=str(value.get("kind", "Memory")),
-        content=content if isinstance(content, dict) else {"content": content},
-        sources=tuple(one for one in _list(value.get("sources")) if isinstance(one, dict)),
-        supersedes=superseded(value),
+        value=row["value"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
-        confirmed_at=_moment(value.get("confirmed_at")),
-        expires_at=ends_at(value),
-    )
-
-
-def superseded(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return the (audience, key) of the memories that a stored value supersedes."""
-    return tuple(
-        (str(one.get("audience")), str(one.get("key")))
-        for one in _list(value.get("supersedes"))
-        if isinstance(one, dict)
     )
 
 
@@ -115,22 +141,31 @@ def _moment(text: object) -> datetime | None:
         return None
 
 
-def _shown(memories: Iterable[Memory]) -> list[Memory]:
+def unexpired(memories: Iterable[Memory]) -> list[Memory]:
+    """Return the memories that have not expired."""
     now = datetime.now(UTC)
-    return [m for m in memories if not m.hides and (m.expires_at is None or m.expires_at > now)]
+    return [one for one in memories if (end := one.expires_at) is None or end > now]
+
+
+def read_own(rows: Iterable[DictRow], person: Person) -> list[Memory]:
+    """Convert `rows`; raises `InvalidNamespace` if one belongs to another person.
+
+    That would mean that the query was wrong.
+    """
+    memories = [read(row) for row in rows]
+    if any(memory.namespace.person != person for memory in memories):
+        raise InvalidNamespace("A query returned another person's memory; nothing was shown.")
+    return memories
 
 
 def checked(rows: Sequence[DictRow], view: View) -> list[Memory]:
     """Convert `rows`; drop memories that `view` excludes, that expired or are superseded there.
 
-    Raises `InvalidNamespace` if a row belongs to another person, which means the query was wrong.
+    Raises as `read_own` does.
     """
-    memories = [read(row) for row in rows]
-    if any(memory.namespace.person != view.person for memory in memories):
-        raise InvalidNamespace("A query returned another person's memory; nothing was shown.")
-    seen = [memory for memory in memories if view.allows(memory.namespace)]
-    gone = {reference for memory in seen for reference in memory.supersedes}
-    return _shown(m for m in seen if (m.namespace.audience, m.key) not in gone)
+    seen = [memory for memory in read_own(rows, view.person) if view.allows(memory.namespace)]
+    gone = {key for memory in seen for key in memory.superseded_rows}
+    return unexpired(m for m in seen if m.row_key not in gone and not m.hides)
 
 
 async def list_memories(pool: Pool, person: Person) -> list[Memory]:
@@ -141,10 +176,7 @@ async def list_memories(pool: Pool, person: Person) -> list[Memory]:
             person_range(person),
         )
         rows = await found.fetchall()
-    memories = [read(row) for row in rows]
-    if any(memory.namespace.person != person for memory in memories):
-        raise InvalidNamespace("A query returned another person's memory; nothing was shown.")
-    return _shown(memories)
+    return unexpired(memory for memory in read_own(rows, person) if not memory.hides)
 
 
 def folded(text: str) -> str:

@@ -8,11 +8,10 @@ from typing import LiteralString
 
 from psycopg.types.json import Jsonb
 
-from memory.model.errors import InvalidNamespace
 from memory.model.namespace import Person
 from memory.model.schemas import LEVEL_FIELDS
 from memory.postgres.database import Pool, person_transaction
-from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read
+from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read_own
 
 # Rows that only hide a memory (`Memory.hides`) and expired rows are not shown.
 _HIDES: LiteralString = (
@@ -80,9 +79,7 @@ async def memory_page(
             },
         )
         rows = await found.fetchall()
-    memories = tuple(read(row) for row in rows if row["key"] is not None)
-    if any(memory.namespace.person != person for memory in memories):
-        raise InvalidNamespace("A query returned another person's memory; nothing was shown.")
+    memories = read_own([row for row in rows if row["key"] is not None], person)
     return MemoryPage(
-        memories=memories, kinds=dict(rows[0]["kinds"]), page=int(rows[0]["page"] or 0) + 1
+        memories=tuple(memories), kinds=dict(rows[0]["kinds"]), page=int(rows[0]["page"] or 0) + 1
     )

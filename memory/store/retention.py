@@ -9,7 +9,7 @@ from memory.model.namespace import Person
 from memory.postgres.locks import lock_for_forgetting
 from memory.store import rows
 from memory.store.ledger import record_expired
-from memory.store.memories import COLUMNS, OF_PERSON, person_range
+from memory.store.memories import COLUMNS, OF_PERSON, person_range, read
 from memory.store.unit_of_work import Change
 
 
@@ -27,8 +27,8 @@ async def expire_unconfirmed(
         " AND updated_at < now() - make_interval(days => %(days)s) ORDER BY prefix, key",
         {**person_range(person), "days": days},
     )
-    old = [rows.row(record) for record in await found.fetchall()]
-    await rows.delete(connection, [row.place for row in old])
+    old = [read(record) for record in await found.fetchall()]
+    await rows.delete(connection, [row.row_key for row in old])
     ended = await record_expired(connection, old)
     for table in ("memory_changes", "memory_questions"):
         await connection.execute(

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.embeddings.vectors import vector_array
-from memory.store.rows import RowKey
+from memory.store.memories import RowKey
 
 Table: TypeAlias = Literal["store", "store_vectors", "memory_changes", "memory_questions"]
 

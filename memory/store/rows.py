@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, LiteralString, TypeAlias
+from datetime import datetime
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -24,13 +24,14 @@ from memory.postgres.database import (
 from memory.store.memories import (
     COLUMNS,
     OF_PERSON,
+    Memory,
+    RowKey,
     ends_at,
     person_range,
-    superseded,
+    read,
+    unexpired,
     view_condition,
 )
-
-RowKey: TypeAlias = tuple[str, str]  # prefix, key
 
 VECTOR_FIELD = "content"
 _PLACES: LiteralString = "unnest(%(prefixes)s::text[], %(keys)s::text[])"
@@ -47,69 +48,12 @@ _READABLE: LiteralString = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One stored memory."""
-
-    namespace: Namespace
-    key: str
-    value: dict[str, Any]
-    created_at: datetime
-    updated_at: datetime
-
-    @property
-    def place(self) -> RowKey:
-        """Its primary key: prefix and key."""
-        return (self.namespace.prefix, self.key)
-
-    @property
-    def kind(self) -> str:
-        """The name of its schema."""
-        return str(self.value.get("kind", "Memory"))
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """The schema's fields; a value of another shape, as other tools store it, as one field."""
-        content = self.value.get("content")
-        return dict(content) if isinstance(content, dict) else {"content": content}
-
-    @property
-    def supersedes(self) -> list[RowKey]:
-        """The memories of other audiences that this one supersedes."""
-        return [
-            (f"{self.namespace.person.prefix}.{audience}", key)
-            for audience, key in superseded(self.value)
-        ]
-
-    def shown(self) -> dict[str, Any]:
-        """The value shown to the memory model: with the newest evidence only."""
-        sources = self.value.get("sources") or [{}]
-        evidence = str(sources[-1].get("evidence") or "")
-        return {"kind": self.kind, "content": {**self.content, "evidence": evidence}}
-
-
-def row(record: DictRow) -> Row:
-    """Read a record with the columns of `memory.store.memories.COLUMNS`."""
-    return Row(
-        namespace=Namespace.from_prefix(record["prefix"]),
-        key=record["key"],
-        value=record["value"],
-        created_at=record["created_at"],
-        updated_at=record["updated_at"],
-    )
-
-
-def rows_within(records: Iterable[DictRow], view: View) -> list[Row]:
+def rows_within(records: Iterable[DictRow], view: View) -> list[Memory]:
     """Convert rows that have not expired; raises `InvalidNamespace` for a row outside `view`."""
-    rows = [row(record) for record in records]
+    rows = [read(record) for record in records]
     if not all(view.allows(row.namespace) for row in rows):
         raise InvalidNamespace("A query returned a memory of another audience; nothing was done.")
-    return _alive(rows)
-
-
-def _alive(rows: Iterable[Row]) -> list[Row]:
-    now = datetime.now(UTC)
-    return [one for one in rows if (end := ends_at(one.value)) is None or end > now]
+    return unexpired(rows)
 
 
 def with_source(
@@ -127,7 +71,7 @@ def with_source(
 # --- reading -------------------------------------------------------------------------------
 
 
-async def newest(pool: Pool, view: View, kinds: Sequence[str], limit: int) -> list[Row]:
+async def newest(pool: Pool, view: View, kinds: Sequence[str], limit: int) -> list[Memory]:
     """Return the memories of `kinds` in `view`, newest first."""
     where, values = view_condition(view)
     found = await execute_statement(
@@ -142,10 +86,10 @@ async def newest(pool: Pool, view: View, kinds: Sequence[str], limit: int) -> li
 
 async def nearest(
     pool: Pool, view: View, kinds: Sequence[str], vectors: Sequence[Sequence[float]], limit: int
-) -> list[Row]:
+) -> list[Memory]:
     """Return at most `limit` memories, nearest to each of `vectors` in turn, by exact distance."""
     where, values = view_condition(view)
-    ranked: list[tuple[int, Row]] = []
+    ranked: list[tuple[int, Memory]] = []
     async with person_transaction(pool, view.person) as connection:
         for vector in vectors:
             cursor = await connection.execute(
@@ -159,10 +103,10 @@ async def nearest(
             )
             ranked += enumerate(rows_within(await cursor.fetchall(), view))
     ranked.sort(key=lambda pair: pair[0])
-    return list({row.place: row for _, row in ranked}.values())[:limit]
+    return list({row.row_key: row for _, row in ranked}.values())[:limit]
 
 
-async def named(pool: Pool, view: View, places: Iterable[RowKey]) -> list[Row]:
+async def named(pool: Pool, view: View, places: Iterable[RowKey]) -> list[Memory]:
     """Return the memories with these keys."""
     async with person_transaction(pool, view.person) as connection:
         cursor = await connection.execute(
@@ -178,7 +122,7 @@ async def reread(
     own: Namespace,
     kinds: Sequence[str],
     places: Iterable[RowKey],
-) -> list[Row]:
+) -> list[Memory]:
     """Return the current rows of `kinds` in `own`, and those of `places`."""
     wanted = list(places)
     cursor = await connection.execute(
@@ -193,10 +137,12 @@ async def reread(
             "keys": [key for _, key in wanted],
         },
     )
-    return _alive([row(record) for record in await cursor.fetchall()])
+    return unexpired(read(record) for record in await cursor.fetchall())
 
 
-async def fetch(connection: AsyncConnection[DictRow], namespace: Namespace, key: str) -> Row | None:
+async def fetch(
+    connection: AsyncConnection[DictRow], namespace: Namespace, key: str
+) -> Memory | None:
     """Return the current row, or None if there is none or it has expired."""
     place = (namespace.prefix, key)
     return (await fetch_all(connection, [place])).get(place)
@@ -204,26 +150,28 @@ async def fetch(connection: AsyncConnection[DictRow], namespace: Namespace, key:
 
 async def fetch_all(
     connection: AsyncConnection[DictRow], places: Sequence[RowKey]
-) -> dict[RowKey, Row]:
+) -> dict[RowKey, Memory]:
     """Return the rows of `places` that exist and have not expired, locked FOR UPDATE."""
     cursor = await connection.execute(
         f"SELECT {COLUMNS} FROM store JOIN {_PLACES} AS wanted (prefix, key) USING (prefix, key)"
         " FOR UPDATE OF store",
         _columns(places),
     )
-    return {one.place: one for one in _alive(row(record) for record in await cursor.fetchall())}
+    return {
+        one.row_key: one for one in unexpired(read(record) for record in await cursor.fetchall())
+    }
 
 
 async def said_at(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
-) -> list[Row]:
+) -> list[Memory]:
     """Return the rows that have the message as a source, oldest first."""
     cursor = await connection.execute(
         f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND value->'sources' @> %(source)s"
         " ORDER BY created_at, key",
         {**person_range(person), "source": Jsonb([{"channel": channel, "ts": ts}])},
     )
-    return _alive([row(record) for record in await cursor.fetchall()])
+    return unexpired(read(record) for record in await cursor.fetchall())
 
 
 async def vector_of(
@@ -256,7 +204,7 @@ class NewValue:
     dates: tuple[datetime, datetime] | None = None
 
     @property
-    def place(self) -> RowKey:
+    def row_key(self) -> RowKey:
         """The primary key of the row: prefix and key."""
         return (self.namespace.prefix, self.key)
 
@@ -271,7 +219,7 @@ async def insert(connection: AsyncConnection[DictRow], values: Sequence[NewValue
         f" FROM {_VALUES}",
         _value_columns(values),
     )
-    await set_expiries(connection, {one.place: one.value for one in values})
+    await set_expiries(connection, {one.row_key: one.value for one in values})
     await _set_vectors(connection, values)
 
 
@@ -287,11 +235,11 @@ async def update(connection: AsyncConnection[DictRow], values: Sequence[NewValue
         _value_columns(values),
     )
     found = {(record["prefix"], record["key"]) for record in await cursor.fetchall()}
-    there = [one for one in values if one.place in found]
+    there = [one for one in values if one.row_key in found]
     if not there:
         return found
-    places = _columns([one.place for one in there])
-    endless = [one.place for one in there if ends_at(one.value) is None]
+    places = _columns([one.row_key for one in there])
+    endless = [one.row_key for one in there if ends_at(one.value) is None]
     await connection.execute(
         f"DELETE FROM memory_expiries e USING {_PLACES} AS gone (prefix, key)"
         " WHERE e.prefix = gone.prefix AND e.key = gone.key",
@@ -302,7 +250,7 @@ async def update(connection: AsyncConnection[DictRow], values: Sequence[NewValue
         " WHERE v.prefix = changed.prefix AND v.key = changed.key AND v.field_name <> %(field)s",
         {**places, "field": VECTOR_FIELD},
     )
-    await set_expiries(connection, {one.place: one.value for one in there})
+    await set_expiries(connection, {one.row_key: one.value for one in there})
     await _set_vectors(connection, there)
     return found
 
@@ -346,7 +294,7 @@ async def _set_vectors(connection: AsyncConnection[DictRow], values: Sequence[Ne
         " AS new (prefix, key, embedding) ON CONFLICT (prefix, key, field_name)"
         " DO UPDATE SET embedding = EXCLUDED.embedding, updated_at = EXCLUDED.updated_at",
         {
-            **_columns([one.place for one in given]),
+            **_columns([one.row_key for one in given]),
             "field": VECTOR_FIELD,
             "vectors": await vector_array(connection, [one.vector for one in given]),
         },
@@ -360,7 +308,7 @@ def _columns(places: Sequence[RowKey]) -> dict[str, Any]:
 def _value_columns(values: Sequence[NewValue]) -> dict[str, Any]:
     dates = [one.dates or (None, None) for one in values]
     return {
-        **_columns([one.place for one in values]),
+        **_columns([one.row_key for one in values]),
         "values": [Jsonb(one.value) for one in values],
         "created": [created for created, _ in dates],
         "updated": [updated for _, updated in dates],

@@ -19,10 +19,9 @@ from memory.embeddings.embedder import Embedder
 from memory.model.namespace import Namespace, Person
 from memory.model.schemas import SCHEMAS, thing
 from memory.postgres.database import Pool, person_transaction
-from memory.store import documents, rows
+from memory.store import documents
 from memory.store.documents import Imported
-from memory.store.memories import COLUMNS, OF_PERSON, person_range
-from memory.store.rows import Row, RowKey
+from memory.store.memories import COLUMNS, OF_PERSON, Memory, RowKey, person_range, read
 from memory.store.unit_of_work import AfterWrite, Change, Step, commit_steps
 
 Fate: TypeAlias = Literal["added", "updated", "unchanged"]
@@ -34,7 +33,7 @@ class PlannedMemory:
 
     fate: Fate
     memory: Imported
-    now: Row | None = None
+    now: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +144,11 @@ async def import_memories(
     return await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
 
 
-def _steps(found: documents.Document, stored: Sequence[Row]) -> list[Step]:
+def _steps(found: documents.Document, stored: Sequence[Memory]) -> list[Step]:
     return [_step(one) for one in _plan(found, stored).planned if one.fate != "unchanged"]
 
 
-def _plan(found: documents.Document, stored: Sequence[Row]) -> ImportPlan:
+def _plan(found: documents.Document, stored: Sequence[Memory]) -> ImportPlan:
     """Return the plan; takes time linear in the sizes of document and stored memories."""
     plan = _Planning(stored)
     for one in found.memories:
@@ -163,14 +162,14 @@ class _Planning:
     Each row is written once: of two entries about the same subject the newer one wins.
     """
 
-    def __init__(self, stored: Sequence[Row]) -> None:
+    def __init__(self, stored: Sequence[Memory]) -> None:
         self.planned: list[PlannedMemory] = []
         self._moment = datetime.now(UTC)
-        self._places: dict[RowKey, Row] = {}
-        self._things: dict[tuple[str, str, str], Row] = {}
+        self._places: dict[RowKey, Memory] = {}
+        self._things: dict[tuple[str, str, str], Memory] = {}
         self._writes: dict[RowKey, int] = {}
         for row in stored:
-            self._places[row.place] = row
+            self._places[row.row_key] = row
             self._things.setdefault(_thing(row.namespace, row.value), row)
 
     def add(self, one: Imported) -> None:
@@ -178,7 +177,7 @@ class _Planning:
         stored = self._places.get((one.namespace.prefix, one.key))
         now = stored or self._things.get(_thing(one.namespace, one.value))
         fate = _fate(one, now)
-        number = self._writes.get(now.place) if now else None
+        number = self._writes.get(now.row_key) if now else None
         if fate == "unchanged" or now is None or number is None:
             self.planned.append(PlannedMemory(fate=fate, memory=one, now=now))
         else:
@@ -193,7 +192,7 @@ class _Planning:
 
     def _note(self, planned: PlannedMemory) -> None:
         memory, now = planned.memory, planned.now
-        row = Row(
+        row = Memory(
             namespace=memory.namespace,
             key=now.key if now else memory.key,
             value=memory.value,
@@ -202,9 +201,9 @@ class _Planning:
         )
         if now is not None:
             self._things.pop(_thing(now.namespace, now.value), None)
-        self._places[row.place] = row
+        self._places[row.row_key] = row
         self._things[_thing(row.namespace, row.value)] = row
-        self._writes[row.place] = len(self.planned) - 1
+        self._writes[row.row_key] = len(self.planned) - 1
 
 
 def _thing(namespace: Namespace, value: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -213,7 +212,7 @@ def _thing(namespace: Namespace, value: Mapping[str, Any]) -> tuple[str, str, st
     return (namespace.prefix, kind, thing(kind, value["content"]))
 
 
-def _fate(one: Imported, now: Row | None) -> Fate:
+def _fate(one: Imported, now: Memory | None) -> Fate:
     if now is None:
         return "added"
     if one.value["content"] == now.content and one.key != now.key:
@@ -238,13 +237,13 @@ def _step(one: PlannedMemory) -> Step:
     )
 
 
-async def _rows(connection: AsyncConnection[DictRow], person: Person) -> list[Row]:
+async def _rows(connection: AsyncConnection[DictRow], person: Person) -> list[Memory]:
     found = await connection.execute(
         f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} ORDER BY created_at, prefix, key",
         person_range(person),
     )
     return [
-        rows.row(record)
+        read(record)
         for record in await found.fetchall()
         if isinstance(record["value"].get("content"), dict) and "kind" in record["value"]
     ]

@@ -19,8 +19,7 @@ from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_for_writing
 from memory.store import rows
-from memory.store.memories import ends_at
-from memory.store.rows import Row
+from memory.store.memories import Memory, RowKey, ends_at
 
 Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved", "restored"]
 Actor: TypeAlias = Literal[
@@ -68,20 +67,20 @@ class Step:
     actor: Actor
     namespace: Namespace
     key: str
-    before: Row | None
+    before: Memory | None
     after: dict[str, Any] | None
     moved_from: Namespace | None = None
     dates: tuple[datetime, datetime] | None = None
     vector: bytes | None = None
 
     @property
-    def places(self) -> set[rows.RowKey]:
+    def row_keys(self) -> set[RowKey]:
         """The keys of the rows it reads or writes."""
         homes = filter(None, (self.namespace, self.moved_from))
         return {(home.prefix, self.key) for home in homes}
 
     @property
-    def origin(self) -> rows.RowKey | None:
+    def origin(self) -> RowKey | None:
         """The key of the row it deletes, if any: a removed row, or a moved one at its old key."""
         home = self.namespace if self.after is None else self.moved_from
         return None if home is None else (home.prefix, self.key)
@@ -170,13 +169,13 @@ async def _write(
 def _batches(steps: Sequence[Step]) -> list[list[Step]]:
     """Split steps, in order, into batches of up to `_BATCH` steps that touch each row once."""
     batches: list[list[Step]] = []
-    seen: set[rows.RowKey] = set()
+    seen: set[RowKey] = set()
     for step in steps:
-        if not batches or seen & step.places or len(batches[-1]) == _BATCH:
+        if not batches or seen & step.row_keys or len(batches[-1]) == _BATCH:
             batches.append([])
             seen = set()
         batches[-1].append(step)
-        seen |= step.places
+        seen |= step.row_keys
     return batches
 
 
@@ -203,7 +202,7 @@ async def _write_batch(
     values = {n: steps[n].new_value(vectors) for n in (*new, *changed)}
     await rows.insert(connection, [values[n] for n in new])
     updated = await rows.update(connection, [values[n] for n in changed])
-    there |= {*new, *(n for n in changed if values[n].place in updated)}
+    there |= {*new, *(n for n in changed if values[n].row_key in updated)}
     if vanished := [ids[n] for n in range(len(steps)) if n not in there]:
         person = steps[0].namespace.person
         await connection.execute(

@@ -91,10 +91,7 @@ def memory(text: str, audience: str = "dm", number: int = 1) -> Memory:
     return Memory(
         namespace=PERSON.namespace(audience),
         key=str(UUID(int=number)),
-        kind="UserFact",
-        content={"fact": text},
-        sources=(),
-        supersedes=(),
+        value={"kind": "UserFact", "content": {"fact": text}},
         created_at=NOON,
         updated_at=NOON,
     )

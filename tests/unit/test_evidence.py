@@ -296,10 +296,7 @@ def test_what_repeats_something_forgotten(about: str, text: str, named: bool) ->
     memory = Memory(
         namespace=Person("T1", "U1").namespace(DM),
         key="k",
-        kind="UserFact",
-        content={"fact": about},
-        sources=(),
-        supersedes=(),
+        value={"kind": "UserFact", "content": {"fact": about}},
         created_at=now,
         updated_at=now,
     )

@@ -53,10 +53,7 @@ def memory(number: int, text: str = "", *, kind: str = "UserFact", audience: str
     return Memory(
         namespace=PERSON.namespace(audience),
         key=str(UUID(int=number)),
-        kind=kind,
-        content={"fact": text or f"thing {number}"},
-        sources=(),
-        supersedes=(),
+        value={"kind": kind, "content": {"fact": text or f"thing {number}"}},
         created_at=NOON,
         updated_at=NOON,
     )

@@ -9,9 +9,8 @@ import pytest
 
 from bot.locale import LANGUAGES, Language
 from bot.views.transfer import ImportInput, import_page, import_preview, shown_instructions
-from memory import ImportPlan, Person, PlannedMemory
+from memory import ImportPlan, Memory, Person, PlannedMemory
 from memory.store.documents import Imported
-from memory.store.rows import Row
 from playground.blocks import view_errors
 
 # Source: Block Kit reference; the playground refuses a larger one.
@@ -23,7 +22,7 @@ def update(kind: str, field: str, now: str, then: str) -> PlannedMemory:
     """Return a change of one memory by an import."""
     value = {"kind": kind, "content": {field: then}}
     when = datetime(2026, 1, 1, tzinfo=UTC)
-    row = Row(
+    row = Memory(
         namespace=NAMESPACE,
         key=then,
         value={"kind": kind, "content": {field: now}},

@@ -34,10 +34,11 @@ def memory(text: str, key: str = "k") -> Memory:
     return Memory(
         namespace=Person("T1", "U1").namespace("dm"),
         key=key,
-        kind="UserFoodPreference",
-        content={"food_name": text},
-        sources=({"evidence": "SOURCE"},),
-        supersedes=(),
+        value={
+            "kind": "UserFoodPreference",
+            "content": {"food_name": text},
+            "sources": [{"evidence": "SOURCE"}],
+        },
         created_at=NOW,
         updated_at=NOW,
     )
@@ -358,7 +359,7 @@ def test_the_whole_prompt_is_bounded(
 
 def kept(kind: str, field: str, text: str, key: str) -> Memory:
     """Return a memory of another kind."""
-    return dataclasses.replace(memory(text, key), kind=kind, content={field: text})
+    return dataclasses.replace(memory(text, key), value={"kind": kind, "content": {field: text}})
 
 
 def test_how_to_answer_comes_first_and_by_itself() -> None:

@@ -20,10 +20,7 @@ def remembered(kind: str, **content: Any) -> Memory:
     return Memory(
         namespace=Person("T1", "U1").namespace("dm"),
         key="00000000-0000-0000-0000-000000000001",
-        kind=kind,
-        content=content,
-        sources=(),
-        supersedes=(),
+        value={"kind": kind, "content": content},
         created_at=moment,
         updated_at=moment,
     )

@@ -49,10 +49,7 @@ def memory(number: int = 1, *, kind: str = "UserFoodPreference", **content: Any)
     return Memory(
         namespace=Person("T1", "U1").namespace("dm"),
         key=f"00000000-0000-0000-0000-{number:012}",
-        kind=kind,
-        content=content or {"food_name": f"food {number}"},
-        sources=(),
-        supersedes=(),
+        value={"kind": kind, "content": content or {"food_name": f"food {number}"}},
         created_at=moment,
         updated_at=moment,
     )
