@@ -136,7 +136,7 @@ from .postgres.rotation import (
 )
 from .recall.search import (
     Recalled as Recalled,
-    query_first as query_first,
+    first_memories as first_memories,
     recall_memories as recall_memories,
 )
 from .store.edits import (
@@ -158,7 +158,6 @@ from .store.forgetting import (
     Forgotten as Forgotten,
     Undo as Undo,
     UndoExpired as UndoExpired,
-    query_forgotten as query_forgotten,
     undo_forget as undo_forget,
     forget as forget,
     forgotten_messages as forgotten_messages,

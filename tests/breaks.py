@@ -2277,23 +2277,15 @@ BREAKS = (
         ),
     ),
     Break(
-        "mention and follow-up take turns",
-        "bot/conversation/unrelated_replies.py",
-        '"SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"',
-        '"SELECT hashtextextended(%s, 0)"',
-        "Delivered at the same moment, neither would see the other.",
+        "a late mention brings its follow-ups along",
+        "bot/conversation/inbox.py",
+        "            await self._read_follow_ups(message)",
+        "            pass",
+        "What was delivered before the mention would never be answered.",
         (
-            "tests/integration/test_overhearing.py"
-            "::test_a_follow_up_waits_for_a_mention_that_is_being_stored",
+            "tests/integration/test_late_mentions.py"
+            "::test_a_follow_up_that_overtakes_its_mention_is_answered_after_it",
         ),
-    ),
-    Break(
-        "what was overheard goes",
-        "bot/conversation/unrelated_replies.py",
-        "WHERE received_at < now() - interval '2 minutes')",
-        "WHERE received_at < now() - interval '2 days')",
-        "Where people write among themselves would be kept.",
-        ("tests/integration/test_overhearing.py::test_after_two_minutes_nothing_is_left",),
     ),
     Break(
         "an outage is noticed",

@@ -3,37 +3,64 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, LiteralString
 
-from psycopg import AsyncConnection, AsyncCursor, OperationalError
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from bot.conversation import unrelated_replies as overhearing
 from bot.conversation.interruptions import Edited, Stopped, Superseded, Withdrawn
-from bot.conversation.quiet_threads import is_quiet, speak_again
 from bot.logs import fault
 from bot.queue.jobs import Limits
-from bot.queue.queue import REPLIES, Queue
+from bot.queue.queue import DEFER_FROM, REPLIES, Queue, job_values
 from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
 from bot.slack.messages import Message
 from bot.slack.text import storable
-from bot.users.settings import OFF_RECORD
 from bot.users.workspaces import AWAY
-from memory import DM, Person, Pool, View, execute_statement, measured, transaction
+from memory import DM, Person, Pool, execute_statement, measured, transaction
 
 log = logging.getLogger(__name__)
 
 THREAD_SETTING = "kioku.thread"
 ANSWER = "answer_thread"
+READ_FOLLOW_UPS = "read_follow_ups"
 MAX_FAILURES = 5
 """Attempts ended by an error after which a message is answered with an apology."""
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: reading a flag must not delay it noticeably.
 _FLAG_WAIT_SECONDS = 1.0
+_LATE_DELIVERY_SECONDS = 2.0
+_COLUMNS: LiteralString = "team_id, event_id, user_id, channel_id, ts, thread, audience"
+_VALUES: LiteralString = (
+    "%(team)s, %(event)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s"
+)
+_FOLLOWED: LiteralString = (
+    "(EXISTS (SELECT FROM turns WHERE thread = %(thread)s)"
+    " OR EXISTS (SELECT FROM inbox_events WHERE thread = %(thread)s AND status <> 'withdrawn'))"
+)
+_STORE: LiteralString = (
+    f"WITH new_job AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status)"
+    f" SELECT {_VALUES}, %(late)s, %(message)s, 'waiting' WHERE (%(addressed)s"
+    f" OR (NOT EXISTS (SELECT FROM quiet_threads WHERE thread = %(thread)s) AND {_FOLLOWED}))"
+    # Rows of the inbox are deleted after some days, turns later.
+    " AND NOT (%(late)s AND EXISTS (SELECT FROM turns WHERE team_id = %(team)s"
+    " AND channel_id = %(channel)s AND question_ts = %(ts)s))"
+    " ON CONFLICT DO NOTHING RETURNING id),"
+    # A mention ends the quiet in its thread.
+    " ended AS (DELETE FROM quiet_threads WHERE thread = %(thread)s AND %(addressed)s"
+    " AND NOT %(late)s AND EXISTS (SELECT FROM new_job)),"
+    f" job AS ({DEFER_FROM})"
+    " SELECT EXISTS (SELECT FROM new_job) AS stored"
+)
+_STORE_WITHDRAWN: LiteralString = (
+    f"INSERT INTO inbox_events ({_COLUMNS}, status, interrupted, finished_at)"
+    f" SELECT {_VALUES}, 'withdrawn', true, now() WHERE %(addressed)s OR {_FOLLOWED}"
+    " ON CONFLICT DO NOTHING"
+)
 _FLAGS: LiteralString = (
     "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s"
 )
@@ -82,81 +109,69 @@ class Inbox:
 
     @measured("inbox")
     async def store(self, message: Message, *, late: bool = False) -> bool:
-        """Store a message and the job that answers it, in one transaction; False if known.
+        """Store a message with the job that answers it, in one statement; return whether it did.
 
-        Known is: the same event id, or the same (team, channel, ts), as a mention that comes both
-        as ``message`` and ``app_mention``. A message that does not address the bot is stored
-        only in a thread the bot is part of, unless it was asked to be quiet there; its place in any
-        other is kept for two minutes, for the mention that is still on its way. `late`: it was
-        found by catching up.
+        Not stored is a message that is known: the same event id, or the same (team, channel, ts),
+        as a mention that comes both as ``message`` and ``app_mention``. Nor is one that does not
+        address the bot, except in a thread the bot takes part in and was not asked to be quiet in.
+        `late`: it was found by backfill.
 
         Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
         Slack then delivers the event again.
         """
-        scope = {THREAD_SETTING: message.thread}
-        if not (message.addressed or late) and not await self._may_follow(message):
-            return False
-        async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
-            if message.audience != DM:
-                await overhearing.in_turn(connection, message.thread)
-            if not message.addressed:
-                # What is said while the app is quiet is none of what a late mention brings along.
-                if await is_quiet(connection, message.thread):
-                    return False
-                if not await _follows(connection, message.thread):
-                    await overhearing.keep(connection, message)
-                    return False
-            if late and await _was_answered(connection, message):
-                return False
-            if not await _insert(connection, message, "waiting", late=late):
-                return False
-            if message.addressed and message.audience != DM and not late:
-                await speak_again(connection, message.thread)
-            await self._queue.defer(
-                connection,
-                ANSWER,
-                queue=REPLIES,
-                lock=f"{REPLIES}:{message.thread}",
-                behind=late,
-                limits=_limits(message.person, message.channel_id),
-                thread=message.thread,
-            )
-            if message.audience != DM and await overhearing.anything_after(connection, message):
-                await self._queue.defer(
-                    connection,
-                    overhearing.READ,
-                    queue=REPLIES,
-                    lock=f"{overhearing.READ}:{message.thread}",
-                    thread=message.thread,
-                )
-        return True
-
-    async def _may_follow(self, message: Message) -> bool:
-        """Return whether the bot takes part in a thread; else keep the message's place.
-
-        In one statement: most messages of a channel are of threads that the bot is not in.
-        """
+        if message.addressed and message.audience != DM and not late:
+            await self._read_follow_ups(message)
         [row] = await execute_statement(
             self._pool,
-            overhearing.KEEP_UNLESS_FOLLOWED,
+            _STORE,
             {
-                "team": message.team_id,
-                "channel": message.channel_id,
-                "ts": message.ts,
-                "thread": message.thread,
+                **_values(message),
+                "late": late,
+                "addressed": message.addressed,
+                "message": Jsonb(message.as_json()),
+                **job_values(
+                    ANSWER,
+                    queue=REPLIES,
+                    lock=f"{REPLIES}:{message.thread}",
+                    behind=late,
+                    limits=_limits(message.person, message.channel_id),
+                    arguments={"thread": message.thread},
+                ),
             },
             scope={THREAD_SETTING: message.thread},
-            lock=overhearing.lock_name(message.thread),
             wait=_ACK_WAIT_SECONDS,
         )
-        return bool(row["follows"])
+        return bool(row["stored"])
+
+    async def _read_follow_ups(self, message: Message) -> None:
+        """Schedule reading the thread after a mention that was delivered late.
+
+        What was written below it may have been delivered before, when the bot did not take part in
+        the thread, and was not stored.
+        """
+        if time.time() - float(message.ts) < _LATE_DELIVERY_SECONDS:
+            return
+        async with transaction(self._pool, wait=_ACK_WAIT_SECONDS) as connection:
+            await self._queue.defer(
+                connection,
+                READ_FOLLOW_UPS,
+                queue=REPLIES,
+                lock=f"{READ_FOLLOW_UPS}:{message.thread}",
+                # The mention is stored by then.
+                delay=_ACK_WAIT_SECONDS,
+                thread=message.thread,
+                after=message.ts,
+            )
 
     async def store_withdrawn(self, message: Message) -> None:
-        """Take note of a message that is deleted before it was delivered: it will be known then."""
-        scope = {THREAD_SETTING: message.thread}
-        async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
-            if message.addressed or await _follows(connection, message.thread):
-                await _insert(connection, message, "withdrawn", late=False)
+        """Record a message that is deleted before it was delivered: it will be known then."""
+        await execute_statement(
+            self._pool,
+            _STORE_WITHDRAWN,
+            {**_values(message), "addressed": message.addressed},
+            scope={THREAD_SETTING: message.thread},
+            wait=_ACK_WAIT_SECONDS,
+        )
 
     @measured("claim")
     async def next(self, thread: str, *, untold: bool = False) -> ClaimedMessage | None:
@@ -414,34 +429,16 @@ def _limits(person: Person, channel_id: str = "", *, alone: bool = False) -> Lim
     return Limits(person=person.scope, budget=budget, alone=alone)
 
 
-async def _insert(
-    connection: AsyncConnection[DictRow],
-    message: Message,
-    status: Literal["waiting", "withdrawn"],
-    *,
-    late: bool,
-) -> bool:
-    withdrawn = status == "withdrawn"
-    inserted = await connection.execute(
-        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, audience,"
-        " late, message, status, interrupted, finished_at) VALUES (%s, %s, %s, %s, %s, %s, %s,"
-        " %s, %s, %s, %s, CASE WHEN %s THEN now() END) ON CONFLICT DO NOTHING RETURNING id",
-        (
-            message.team_id,
-            message.event_id,
-            message.user_id,
-            message.channel_id,
-            message.ts,
-            message.thread,
-            message.audience,
-            late,
-            None if withdrawn else Jsonb(message.as_json()),
-            status,
-            withdrawn,
-            withdrawn,
-        ),
-    )
-    return await inserted.fetchone() is not None
+def _values(message: Message) -> dict[str, Any]:
+    return {
+        "team": message.team_id,
+        "event": message.event_id,
+        "user": message.user_id,
+        "channel": message.channel_id,
+        "ts": message.ts,
+        "thread": message.thread,
+        "audience": message.audience,
+    }
 
 
 async def finish(
@@ -464,15 +461,8 @@ async def finish(
         await _raise_if_changed(connection, claimed)
 
 
-async def ask_flags(
-    connection: AsyncConnection[DictRow], claimed: ClaimedMessage
-) -> AsyncCursor[DictRow]:
-    """Query the current state of the message; `raise_if_changed` reads the row."""
-    return await connection.execute(_FLAGS, (claimed.id,))
-
-
 async def _raise_if_changed(connection: AsyncConnection[DictRow], claimed: ClaimedMessage) -> None:
-    found = await ask_flags(connection, claimed)
+    found = await connection.execute(_FLAGS, (claimed.id,))
     raise_if_changed(await found.fetchone(), claimed)
 
 
@@ -502,48 +492,3 @@ async def _spare(
     )
     if not spared.rowcount:
         await _raise_if_changed(connection, claimed)
-
-
-async def ask_unanswered(
-    connection: AsyncConnection[DictRow], view: View, claimed: ClaimedMessage
-) -> AsyncCursor[DictRow]:
-    """Ask for ``ts, text`` of the person's earlier messages that still wait.
-
-    Of direct messages where the view is a direct message's, and of the same channel. Not of those
-    that are not to be remembered.
-    """
-    message = claimed.message
-    return await connection.execute(
-        "SELECT ts, message->>'text' AS text FROM inbox_events e"
-        " WHERE team_id = %s AND user_id = %s AND status = 'waiting' AND ts < %s"
-        " AND (channel_id = %s OR (%s AND audience = %s))"
-        f" AND NOT ({OFF_RECORD}) ORDER BY ts",
-        (
-            message.team_id,
-            message.user_id,
-            message.ts,
-            message.channel_id,
-            view.own.audience == DM,
-            DM,
-        ),
-    )
-
-
-async def _was_answered(connection: AsyncConnection[DictRow], message: Message) -> bool:
-    # What was stored is known by its row in the inbox for some days, what was answered for longer.
-    found = await connection.execute(
-        "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s",
-        (message.team_id, message.channel_id, message.ts),
-    )
-    return await found.fetchone() is not None
-
-
-async def _follows(connection: AsyncConnection[DictRow], thread: str) -> bool:
-    found = await connection.execute(
-        "SELECT EXISTS (SELECT FROM turns WHERE thread = %(thread)s)"
-        " OR EXISTS (SELECT FROM inbox_events WHERE thread = %(thread)s"
-        " AND status <> 'withdrawn') AS follows",
-        {"thread": thread},
-    )
-    row = await found.fetchone()
-    return row is not None and bool(row["follows"])

@@ -29,14 +29,3 @@ async def end_quiet(connection: AsyncConnection[DictRow], person: Person, thread
         (person.team_id, person.user_id, thread),
     )
     return ended.rowcount > 0
-
-
-async def is_quiet(connection: AsyncConnection[DictRow], thread: str) -> bool:
-    """Say whether the app was asked to be quiet in a thread, in the thread's own scope."""
-    found = await connection.execute("SELECT FROM quiet_threads WHERE thread = %s", (thread,))
-    return await found.fetchone() is not None
-
-
-async def speak_again(connection: AsyncConnection[DictRow], thread: str) -> None:
-    """Follow a thread as before: somebody has mentioned the app there."""
-    await connection.execute("DELETE FROM quiet_threads WHERE thread = %s", (thread,))

@@ -14,12 +14,15 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.conversation.callbacks import Announce, announce_nothing
-from bot.conversation.turns import is_unformed, mark_formed, unformed, unformed_audiences
+from bot.conversation.unformed import (
+    mark_formed,
+    read_unformed,
+    unformed_audiences,
+)
 from bot.queue.queue import LEARNING, Queue
 from bot.slack.audiences import Audiences
 from bot.types import ConsentMode, PersonSettings
 from bot.users.quotas import Quotas
-from bot.users.settings import read_settings
 from memory import (
     FormationResult,
     Former,
@@ -74,12 +77,12 @@ class FormationJobs:
         self._consent: ConsentMode = consent
 
     async def schedule(self, connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
-        """Defer formation within the transaction that ends a turn.
+        """Defer formation of unformed words within the transaction that leaves them.
 
         A waiting job is postponed: a burst of messages is one formation that sees all of them.
         It waits at most `LONGEST_IN_QUIETS` times the seconds of quiet.
         """
-        if self._mode != "off" and await is_unformed(connection, namespace):
+        if self._mode != "off":
             await self._defer(
                 connection,
                 namespace,
@@ -113,16 +116,12 @@ class FormationJobs:
             audience=namespace.audience,
         )
 
-    async def _put_off(
-        self,
-        connection: AsyncConnection[DictRow],
-        namespace: Namespace,
-        settings: PersonSettings,
-    ) -> None:
-        """While memory is paused nothing is formed; what was said before waits for its end."""
+    async def _put_off(self, namespace: Namespace, settings: PersonSettings) -> None:
+        """Defer formation to the end of a pause, if it has one."""
         if settings.paused_until is not None:
             left = settings.paused_until - datetime.now(UTC)
-            await self._defer(connection, namespace, max(left.total_seconds(), 0.0) + 1.0)
+            async with person_transaction(self._pool, namespace.person) as connection:
+                await self._defer(connection, namespace, max(left.total_seconds(), 0.0) + 1.0)
 
     async def form(self, team: str, user: str, audience: str) -> None:
         """Turn what the person said, and nobody remembered yet, into memories.
@@ -141,24 +140,19 @@ class FormationJobs:
         shared = await self._audiences.is_shared(namespace)
         spend = partial(self._shares.spend, team) if self._shares else None
         while True:
-            async with person_transaction(self._pool, namespace.person) as connection:
-                settings = await read_settings(connection, namespace.person)
-                off = settings.off_reason(self._consent)
-                ids, words = await unformed(
-                    connection, namespace, _TURNS_AT_ONCE, zone=settings.zone
-                )
-                if ids and off == "paused":
-                    await self._put_off(connection, namespace, settings)
+            settings, ids, words = await read_unformed(self._pool, namespace, _TURNS_AT_ONCE)
+            off = settings.off_reason(self._consent)
+            if ids and off == "paused":
+                await self._put_off(namespace, settings)
             if off or not ids:
                 return
-            said = await _redacted([replace(one, zone=settings.zone) for one in words])
+            said = await _redacted(words)
 
             async def in_commit(
                 connection: AsyncConnection[DictRow], formed: FormationResult
             ) -> None:
-                if not await mark_formed(connection, ids, words):  # noqa: B023 - awaited in this round
-                    raise _Overtaken
-                if (await read_settings(connection, namespace.person)).off_reason(self._consent):
+                now = await mark_formed(connection, namespace.person, ids, words)  # noqa: B023 - awaited in this round
+                if now is None or now.off_reason(self._consent):
                     raise _Overtaken
                 await self._announce(
                     connection,

@@ -92,11 +92,12 @@ class Sources:
         ) -> None:
             await self._announce(connection, person, UUID(turn), [change.id for change in changes])
             if row["words"]:
-                await connection.execute(
+                changed = await connection.execute(
                     "UPDATE turns SET formed_at = NULL WHERE id = %s AND words <> ''",
                     (UUID(turn),),
                 )
-                await self._schedule_formation(connection, person.namespace(row["audience"]))
+                if changed.rowcount:
+                    await self._schedule_formation(connection, person.namespace(row["audience"]))
 
         if row["words"]:
             words = PersonMessage(text=row["words"], channel=place[0], ts=place[1])

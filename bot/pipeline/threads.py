@@ -9,7 +9,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.turns import Context
+from bot.conversation.turn_query import Context
 from bot.logs import fault
 from bot.slack.client import (
     SLACK_FAULTS,

@@ -15,7 +15,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped
-from bot.conversation.turns import Context, Intent, Outcome, ReplyMetrics, Turns, final_question
+from bot.conversation.turn_query import Context
+from bot.conversation.turns import Intent, Outcome, ReplyMetrics, Turns
+from bot.conversation.unformed import final_question
 from bot.locale import Language, say
 from bot.pipeline.attachments import Attached, Attachments, unseen_lines
 from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files

@@ -51,17 +51,26 @@ _NO_LIMITS = Limits()
 _CAUGHT_UP = {"hour": 3_600, "minute": 60}
 # One statement and no savepoint, in place of procrastinate's function and its exception. A job that
 # waits already is held until the caller commits: its worker sees what the caller stored.
+_COLUMNS: LiteralString = (
+    "queue_name, task_name, priority, lock, queueing_lock, args, person, budget, alone,"
+    " scheduled_at"
+)
+_VALUES: LiteralString = (
+    "%(queue)s, %(name)s, %(priority)s, %(lock)s, %(lock)s, %(arguments)s::jsonb,"
+    " %(person)s, %(budget)s, %(alone)s::boolean, CASE WHEN %(delay)s > 0"
+    " THEN clock_timestamp() + make_interval(secs => %(delay)s) END"
+)
+_ON_CONFLICT: LiteralString = "ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE"
 _ADD: LiteralString = (
-    "INSERT INTO procrastinate_jobs AS job"
-    " (queue_name, task_name, priority, lock, queueing_lock, args, person, budget, alone,"
-    " scheduled_at) VALUES (%(queue)s, %(name)s, %(priority)s, %(lock)s, %(lock)s, %(arguments)s,"
-    " %(person)s, %(budget)s, %(alone)s, CASE WHEN %(delay)s > 0"
-    " THEN clock_timestamp() + make_interval(secs => %(delay)s) END)"
-    " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE"
+    f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}) VALUES ({_VALUES}) {_ON_CONFLICT}"
 )
-_DEFER: LiteralString = (
-    f"{_ADD} SET alone = job.alone OR excluded.alone RETURNING xmax = 0 AS added, job.id"
+_RUN_ALONE: LiteralString = "SET alone = job.alone OR excluded.alone"
+_DEFER: LiteralString = f"{_ADD} {_RUN_ALONE} RETURNING xmax = 0 AS added, job.id"
+DEFER_FROM: LiteralString = (
+    f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}) SELECT {_VALUES} FROM new_job"
+    f" {_ON_CONFLICT} {_RUN_ALONE}"
 )
+"""Adds a job as `Queue.defer` does, if the query ``new_job`` of the same statement has a row."""
 _DEFER_EACH: LiteralString = (
     "INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args)"
     " SELECT %(queue)s, %(name)s, lock, lock, arguments"
@@ -203,8 +212,16 @@ class Queue:
         before it. `limits` bound how many run at a time; a job that waits already keeps its own,
         but runs alone if this one is to.
         """
-        given = _given(name, queue, lock, delay, arguments, limits)
-        added = await connection.execute(_DEFER, {**given, "priority": BEHIND} if behind else given)
+        values = job_values(
+            name,
+            queue=queue,
+            lock=lock,
+            arguments=arguments,
+            delay=delay,
+            behind=behind,
+            limits=limits,
+        )
+        added = await connection.execute(_DEFER, values)
         [row] = await added.fetchall()
         if delay and row["added"]:
             self._jobs.wake_at(queue, delay, row["id"])
@@ -256,8 +273,8 @@ class Queue:
         its time: more words are no reason for more attempts. Whatever is committed with the
         caller's transaction the job will see.
         """
-        given = _given(name, queue, lock, delay, arguments)
-        scheduled = await connection.execute(_DEBOUNCE, {**given, "at_most": at_most})
+        values = job_values(name, queue=queue, lock=lock, arguments=arguments, delay=delay)
+        scheduled = await connection.execute(_DEBOUNCE, {**values, "at_most": at_most})
         row = await scheduled.fetchone()
         if row is not None and row["due_in"] is not None:
             self._jobs.wake_at(queue, row["due_in"], row["id"])
@@ -442,19 +459,22 @@ class Queue:
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
 
-def _given(
+def job_values(
     name: str,
+    *,
     queue: str,
     lock: str,
-    delay: float,
     arguments: Mapping[str, str],
+    delay: float = 0.0,
+    behind: bool = False,
     limits: Limits = _NO_LIMITS,
 ) -> dict[str, Any]:
+    """Return the parameters of `DEFER_FROM`, as `Queue.defer` takes them."""
     return {
         "name": name,
         "queue": queue,
         "lock": lock,
-        "priority": 0,
+        "priority": BEHIND if behind else 0,
         "delay": delay,
         "person": limits.person,
         "budget": limits.budget,

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from bot.conversation import unrelated_replies as overhearing
-from bot.conversation.inbox import ANSWER
+from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
 from bot.conversation.notice_throttle import Notices
 from bot.home.publisher import PUBLISH
 from bot.home.suggested_prompts import SUGGEST
@@ -53,7 +52,7 @@ def register_work(wiring: Application) -> None:
         (SHOW, wiring.notices.show, REPLIES, 6, 2),
         (SUGGEST, wiring.suggesting.suggest, REPLIES, 2, 2),
         (PUBLISH, wiring.homes.publish, HOMES, 8, 2),
-        (overhearing.READ, wiring.reading.overheard, REPLIES, 6, 2),
+        (READ_FOLLOW_UPS, wiring.reading.follow_ups, REPLIES, 6, 2),
         (CATCH_UP, catching_up.plan, REPLIES, 6, 2),
         (READ_ON, catching_up.read_on, REPLIES, 6, 2),
         (DELETE_IN_SLACK, wiring.slack_deletions.work, LEARNING, 8, 2),

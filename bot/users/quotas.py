@@ -6,8 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Literal, LiteralString, TypeAlias
 
-from psycopg import AsyncConnection, AsyncCursor, OperationalError
-from psycopg.rows import DictRow
+from psycopg import OperationalError
 
 from bot.locale import Language, say
 from bot.logs import fault
@@ -47,6 +46,20 @@ class QuotaExceeded(Exception):
         self.used_up = used_up
 
 
+BEFORE: LiteralString = (
+    "(SELECT count(*) FROM inbox_events other"
+    " WHERE other.team_id = event.team_id AND other.user_id = event.user_id"
+    " AND other.received_at >= date_trunc('hour', event.received_at)"
+    " AND other.received_at <= event.received_at AND other.id < event.id)"
+    " + (SELECT COALESCE(sum(requests), 0) FROM person_requests asked"
+    " WHERE asked.team_id = event.team_id AND asked.user_id = event.user_id"
+    " AND asked.hour = date_trunc('hour', event.received_at))"
+)
+"""What a person wrote and asked for in the hour of the message `event`, before it."""
+SECONDS_LEFT: LiteralString = (
+    "extract(epoch FROM date_trunc('hour', event.received_at) + interval '1 hour' - now())::float8"
+)
+"""How long the hour of the message `event` still lasts."""
 _WRITTEN: LiteralString = (
     "(SELECT count(*) FROM inbox_events WHERE team_id = %(team)s AND user_id = %(user)s"
     " AND received_at >= date_trunc('hour', now()))"
@@ -76,29 +89,20 @@ class Quotas:
         self._messages_per_hour = messages_per_hour
         self._tokens_per_day = tokens_per_day
 
-    async def ask_messages(
-        self, connection: AsyncConnection[DictRow], event_id: int
-    ) -> AsyncCursor[DictRow]:
-        """Ask, as its person, what was written before a stored message in the hour it came in."""
-        return await connection.execute(
-            "SELECT (SELECT count(*) FROM inbox_events other"
-            "  WHERE other.team_id = mine.team_id AND other.user_id = mine.user_id"
-            "  AND other.received_at >= date_trunc('hour', mine.received_at)"
-            "  AND other.received_at <= mine.received_at AND other.id < mine.id)"
-            " + (SELECT COALESCE(sum(requests), 0) FROM person_requests asked"
-            "  WHERE asked.team_id = mine.team_id AND asked.user_id = mine.user_id"
-            "  AND asked.hour = date_trunc('hour', mine.received_at)) AS before,"
-            " extract(epoch FROM date_trunc('hour', mine.received_at) + interval '1 hour'"
-            "  - now())::float AS seconds FROM inbox_events mine WHERE id = %s AND %s > 0",
-            (event_id, self._messages_per_hour),
-        )
+    @property
+    def messages_per_hour(self) -> int:
+        """The limit of messages and requests of a person; 0: none."""
+        return self._messages_per_hour
 
-    def raise_if_used_up(self, row: DictRow | None) -> None:
-        """Raise `QuotaExceeded` where `row`, which `ask_messages` brought, says so."""
-        if row is not None and row["before"] >= self._messages_per_hour:
+    def raise_if_used_up(self, before: int, seconds: float) -> None:
+        """Raise `QuotaExceeded` if the limit allows no more after `before` messages and requests.
+
+        `seconds` is how long the hour still lasts.
+        """
+        if self._messages_per_hour and before >= self._messages_per_hour:
             limit = self._messages_per_hour
             raise QuotaExceeded(
-                ExhaustedQuota(sentence="share_messages", limit=limit, seconds=row["seconds"])
+                ExhaustedQuota(sentence="share_messages", limit=limit, seconds=seconds)
             )
 
     @measured("shares")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Literal, LiteralString
 
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.locale import Language
@@ -19,67 +21,76 @@ MAX_RETENTION_DAYS = 36_500
 _CLOCKS_APART: LiteralString = "interval '2 seconds'"
 
 
-_COLUMNS: LiteralString = (
-    "s.pauses @> now() AS paused,"
+SETTINGS: LiteralString = (
+    "s.team_id IS NOT NULL AS known, COALESCE(s.pauses @> now(), false) AS paused,"
     " CASE WHEN s.pauses @> now() THEN upper(s.pauses) END AS paused_until,"
     " s.notices, s.language, s.consent, s.consent_at, s.told_at IS NOT NULL AS told,"
     " s.retention_days, s.locale, s.time_zone, s.profile_at, s.guest,"
     " s.deactivated_at IS NOT NULL AS deactivated"
 )
+"""Columns of `person_settings` as `s`, joined from the left; `settings_of` reads them."""
+_NAMES = tuple(field.name for field in fields(PersonSettings))
+_DEFAULTS = PersonSettings()
 
 
 async def read_settings(connection: AsyncConnection[DictRow], person: Person) -> PersonSettings:
     """Return a person's settings; those of somebody who never chose are the defaults."""
     found = await connection.execute(
-        f"SELECT {_COLUMNS} FROM person_settings s WHERE team_id = %s AND user_id = %s",
+        f"SELECT {SETTINGS} FROM person_settings s WHERE team_id = %s AND user_id = %s",
         (person.team_id, person.user_id),
     )
     row = await found.fetchone()
-    return PersonSettings(**row) if row else PersonSettings()
+    return settings_of(row) if row else _DEFAULTS
 
 
-async def ask_memory_state(
-    connection: AsyncConnection[DictRow], message: Message
-) -> AsyncCursor[DictRow]:
-    """Ask what memory may do for `message`, in one statement; `memory_state_of` reads its row."""
-    return await connection.execute(
-        f"SELECT {_COLUMNS}, s.pauses @> said.at OR s.pauses @> said.edited_at AS said_paused,"
-        " (SELECT i.thread FROM incognito_threads i WHERE i.team_id = %(team)s"
-        " AND i.user_id = %(user)s AND i.thread = ANY(%(scopes)s)"
-        " AND (i.spans @> said.at OR i.spans @> said.edited_at)"
-        " ORDER BY length(i.thread) LIMIT 1) AS incognito, s.team_id IS NULL AS unknown"
-        " FROM (SELECT to_timestamp(%(ts)s::text::float8) AS at,"
-        " (SELECT edited_at FROM inbox_events"
-        " WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s) AS edited_at) said"
-        " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s",
-        {
-            "team": message.team_id,
-            "user": message.user_id,
-            "channel": message.channel_id,
-            "scopes": scopes(message.channel_id, message.thread),
-            "ts": message.ts,
-        },
-    )
+MEMORY_STATE: LiteralString = (
+    f"SELECT {SETTINGS}, s.pauses @> said.at OR s.pauses @> said.edited_at AS said_paused,"
+    " (SELECT i.thread FROM incognito_threads i WHERE i.team_id = %(team)s"
+    " AND i.user_id = %(user)s AND i.thread = ANY(%(scopes)s)"
+    " AND (i.spans @> said.at OR i.spans @> said.edited_at)"
+    " ORDER BY length(i.thread) LIMIT 1) AS incognito"
+    " FROM (SELECT to_timestamp(%(ts)s::text::float8) AS at,"
+    " (SELECT edited_at FROM inbox_events"
+    " WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s) AS edited_at) said"
+    " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s"
+)
+"""A query of one row that `memory_state_of` reads; `memory_state_parameters` has its values."""
+
+
+def memory_state_parameters(message: Message) -> dict[str, Any]:
+    """Return the parameters of `MEMORY_STATE`."""
+    return {
+        "team": message.team_id,
+        "user": message.user_id,
+        "channel": message.channel_id,
+        "scopes": scopes(message.channel_id, message.thread),
+        "ts": message.ts,
+    }
 
 
 async def read_memory_state(
     connection: AsyncConnection[DictRow], message: Message, mode: ConsentMode
 ) -> MemoryState:
     """Return what memory may do for `message`."""
-    [row] = await (await ask_memory_state(connection, message)).fetchall()
+    found = await connection.execute(MEMORY_STATE, memory_state_parameters(message))
+    [row] = await found.fetchall()
     return memory_state_of(row, mode)
+
+
+def settings_of(row: Mapping[str, Any]) -> PersonSettings:
+    """Return the settings in a row that has the columns of `SETTINGS`."""
+    return PersonSettings(**{name: row[name] for name in _NAMES}) if row["known"] else _DEFAULTS
 
 
 def memory_state_of(row: DictRow, mode: ConsentMode) -> MemoryState:
     """Return what memory may do for a message."""
-    incognito, said_paused = row.pop("incognito"), bool(row.pop("said_paused"))
-    settings = PersonSettings() if row.pop("unknown") else PersonSettings(**row)
-    off: MemoryOffReason | None = "incognito" if incognito else settings.off_reason(mode)
+    settings = settings_of(row)
+    off: MemoryOffReason | None = "incognito" if row["incognito"] else settings.off_reason(mode)
     return MemoryState(
         settings=settings,
         off=off,
-        kept=off in (None, "paused") and not said_paused,
-        incognito=incognito,
+        kept=off in (None, "paused") and not row["said_paused"],
+        incognito=row["incognito"],
     )
 
 

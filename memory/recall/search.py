@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, LiteralString
 
-from psycopg import AsyncConnection, AsyncCursor, DataError
+from psycopg import DataError
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder, literal
 from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import View
 from memory.model.schemas import INSTRUCTION_KIND
-from memory.postgres.database import Pool, person_transaction
+from memory.postgres.database import PERSON_SETTING, Pool, execute_statement, person_transaction
 from memory.store.memories import COLUMNS, Memory, checked, view_condition
 from memory.tracing import measured
 
@@ -44,20 +45,25 @@ async def recall_memories(
     *,
     whole: int = SMALL_SET,
     always: bool = True,
-    first: Sequence[DictRow] | None = None,
+    first: Sequence[Mapping[str, Any]] | None = None,
 ) -> Recalled:
     """Return the memories in `view` that are relevant to `question`.
 
     With `always`, the person's instructions come first and are always included. Sets of up to
     `whole` memories are returned whole, without an embedding call; of larger sets, the `NEAREST` by
     exact cosine distance, without a cut-off. No connection is held while embedding.
-    `first` are rows that the caller has already read with `query_first` for this view and `whole`.
+    `first` is the value of `first_memories`, where the caller has already read it for this view and
+    the default of `whole`.
     """
     if first is None:
-        async with person_transaction(pool, view.person) as connection:
-            first = await (await query_first(connection, view, whole=whole)).fetchall()
-    if len(first) <= whole:
-        memories = checked(sorted(first, key=lambda row: row["updated_at"], reverse=True), view)
+        select, parameters = _select_first(view, whole)
+        rows = await execute_statement(
+            pool, select, parameters, scope={PERSON_SETTING: view.person.scope}
+        )
+    else:
+        rows = [_from_json(row) for row in first]
+    if len(rows) <= whole:
+        memories = checked(sorted(rows, key=lambda row: row["updated_at"], reverse=True), view)
         return Recalled(memories=_instructions_first(memories) if always else tuple(memories))
     try:
         [vector] = await embedder.embed([question])
@@ -70,17 +76,24 @@ async def recall_memories(
         return Recalled(memories=await _newest(pool, view, always=always), newest_only=True)
 
 
-async def query_first(
-    connection: AsyncConnection[DictRow], view: View, *, whole: int = SMALL_SET
-) -> AsyncCursor[DictRow]:
-    """Run the first query of `recall_memories`, in a `person_transaction` of `view.person`.
+def first_memories(view: View) -> tuple[LiteralString, dict[str, Any]]:
+    """Return an SQL expression for the rows that `recall_memories` reads first, and its parameters.
 
-    It returns a small set whole; more than `whole` rows mean that the set is large.
+    Its value is a JSON array, for `first`. Evaluate it in a `person_transaction` of `view.person`.
     """
+    select, parameters = _select_first(view, SMALL_SET)
+    return f"(SELECT json_agg(first) FROM ({select}) AS first)", parameters
+
+
+def _select_first(view: View, whole: int) -> tuple[LiteralString, dict[str, Any]]:
+    """Return a query for a small set; more than `whole` rows mean that the set is large."""
     where, parameters = view_condition(view)
-    return await connection.execute(
-        f"SELECT {COLUMNS} FROM store WHERE {where} LIMIT {whole + 1}", parameters
-    )
+    return f"SELECT {COLUMNS} FROM store WHERE {where} LIMIT {whole + 1}", parameters
+
+
+def _from_json(row: Mapping[str, Any]) -> DictRow:
+    times = {name: datetime.fromisoformat(row[name]) for name in ("created_at", "updated_at")}
+    return {**row, **times}
 
 
 def _instructions_first(memories: Sequence[Memory]) -> tuple[Memory, ...]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.errors import InvalidNamespace, KiokuMemoryError
@@ -318,19 +318,12 @@ def _place(line: str) -> RowKey:
     return (row["prefix"], row["key"])
 
 
-async def query_forgotten(
-    connection: AsyncConnection[DictRow], person: Person, channel: str
-) -> AsyncCursor[DictRow]:
-    """Run the query of `forgotten_messages`, in the caller's transaction."""
-    return await connection.execute(
-        "SELECT ts FROM forgotten_sources WHERE team_id = %s AND user_id = %s AND channel = %s",
-        (person.team_id, person.user_id, channel),
-    )
-
-
 async def forgotten_messages(
     connection: AsyncConnection[DictRow], person: Person, channel: str
 ) -> set[str]:
     """Return the ``ts`` of messages in `channel` whose memories this person has forgotten."""
-    found = await query_forgotten(connection, person, channel)
+    found = await connection.execute(
+        "SELECT ts FROM forgotten_sources WHERE team_id = %s AND user_id = %s AND channel = %s",
+        (person.team_id, person.user_id, channel),
+    )
     return {row["ts"] for row in await found.fetchall()}

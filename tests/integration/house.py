@@ -13,10 +13,9 @@ from psycopg.rows import dict_row
 
 from bot.config import STAND_IN_MODEL
 from bot.conversation.callbacks import announce_nothing
-from bot.conversation.inbox import ANSWER, ClaimedMessage, Inbox
+from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS, ClaimedMessage, Inbox
 from bot.conversation.notice_throttle import Notices
 from bot.conversation.turns import Intent, Turns
-from bot.conversation.unrelated_replies import READ
 from bot.delivery.calls import Workspace
 from bot.delivery.outbox import Outbox
 from bot.delivery.sessions import Sessions
@@ -277,7 +276,7 @@ async def build(
     queue.register(FORM, LEARNING, learning.form, attempts=1, wait=1)
     reading = MissedMessages(pool, queue, inbox, audiences, client, slack.bot_user_id)
     catching_up = Backfill(pool, queue, reading, client)
-    queue.register(READ, REPLIES, reading.overheard, attempts=1, wait=1)
+    queue.register(READ_FOLLOW_UPS, REPLIES, reading.follow_ups, attempts=1, wait=1)
     queue.register(CATCH_UP, REPLIES, catching_up.plan, attempts=1, wait=1)
     queue.register(READ_ON, REPLIES, catching_up.read_on, attempts=1, wait=1)
     return House(

@@ -14,7 +14,6 @@ from bot.conversation.inbox import ANSWER
 from bot.pipeline.backfill.backfill import READ_ON
 from bot.pipeline.backfill.window import CATCH_UP, BackfillWindow
 from bot.runtime.maintenance import Maintenance
-from bot.slack.messages import Message
 from memory import PUBLIC
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.app import App
@@ -268,18 +267,14 @@ async def test_a_day_is_the_farthest(app: App) -> None:
 
 
 async def test_expired_rows_are_deleted(app: App) -> None:
-    """Unrelated replies, notices and old token counts are deleted, of every person."""
-    place = app.slack.place(channel="public")
-    overheard: Message = app.slack.message(place, addressed=False, ts="1700000000.000200")
-    await app.wiring.inbox.store(overheard)
-    app.rows("UPDATE overheard SET received_at = received_at - interval '3 minutes'")
+    """Notices and old token counts are deleted, of every person."""
     app.rows("INSERT INTO token_use VALUES ('T1', current_date - 61, 7)")
     app.rows(
         "INSERT INTO notices VALUES ('T1', 'U1', 'outage', 1, now() - interval '1 s'),"
         " ('T1', 'U2', 'outage', 1, now() + interval '1 minute')",
     )
     await Maintenance(app.pool, app.wiring.queue).keep_up(1)
-    assert app.rows("SELECT 1 FROM overheard") == app.rows("SELECT 1 FROM token_use") == []
+    assert app.rows("SELECT 1 FROM token_use") == []
     assert app.rows("SELECT user_id FROM notices") == [{"user_id": "U2"}]
 
 

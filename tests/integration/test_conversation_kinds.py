@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from bot.conversation.turns import Context, Exchange
+from bot.conversation.turn_query import Context, Exchange
 from bot.pipeline.threads import Thread, read_thread
 from bot.slack.audiences import Audiences, kind_of
 from bot.slack.rate_limits import PROFILE

@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.config import load_settings
-from bot.conversation.turns import mark_formed, unformed
+from bot.conversation.unformed import mark_formed, read_unformed
 from bot.memories.person_data import TABLES, erase_person, export_person
 from memory import (
     DM,
@@ -23,7 +23,6 @@ from memory import (
     UndoExpired,
     forget,
     list_memories,
-    person_transaction,
     undo_forget,
     view,
 )
@@ -166,8 +165,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
             await app.wiring.learning.form(person.team_id, person.user_id, DM)
             return
         own = person.namespace(DM)
-        async with person_transaction(app.pool, person) as connection:
-            ids, words = await unformed(connection, own, 9)
+        _, ids, words = await read_unformed(app.pool, own, 9)
         said = [TypedMessage(one) for one in words]
         store = await UserStore.load(
             app.pool, app.embedder, view(own), said, schemas=[UserFoodPreference]
@@ -177,7 +175,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
             await store.aput(own.parts, key, {"kind": "UserFoodPreference", "content": content})
 
         async def in_commit(connection: AsyncConnection[DictRow], *_: object) -> None:
-            if not await mark_formed(connection, ids, words):
+            if await mark_formed(connection, person, ids, words) is None:
                 raise LookupError
 
         try:

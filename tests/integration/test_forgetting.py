@@ -19,7 +19,8 @@ from psycopg.types.json import Jsonb
 
 from bot.conversation.history import anything_said, put_back, take_away
 from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.turns import Turns, unformed
+from bot.conversation.turns import Turns
+from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs
 from bot.slack.messages import Message
@@ -446,8 +447,7 @@ async def test_forgotten_words_are_not_formed(desk: Desk) -> None:
     await desk.turn("1.1", "I love ramen", "You like ramen!", formed=False)
     await desk.turn("1.2", "I love sushi", "You like sushi!", formed=False)
     await desk.forget(desk.remember("ramen", "1.1"))
-    async with person_transaction(desk.pool, ALICE) as connection:
-        _, words = await unformed(connection, OWN, 9)
+    _, _, words = await read_unformed(desk.pool, OWN, 9)
     assert [one.text for one in words] == ["I love sushi"]
 
 

@@ -10,8 +10,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.conversation.inbox import ANSWER, ClaimedMessage, Inbox, ask_unanswered, finish
+from bot.conversation.inbox import ANSWER, ClaimedMessage, Inbox, finish
 from bot.conversation.interruptions import Edited, Stopped, Superseded, Withdrawn
+from bot.conversation.turn_query import read_turn_start
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
 from memory import DM, Pool, create_pool, transaction, view
@@ -330,9 +331,15 @@ async def test_what_a_person_said_elsewhere_and_waits(inbox: Inbox, pool: Pool) 
         scope = {"kioku.person": question.person.scope, "kioku.thread": question.thread}
         waiting = ClaimedMessage(id=0, message=question, attempts=0)
         async with transaction(pool, scope) as connection:
-            seen_from = view(question.person.namespace(audience))
-            found = await ask_unanswered(connection, seen_from, waiting)
-            return [row["text"] for row in await found.fetchall()]
+            start = await read_turn_start(
+                connection,
+                waiting,
+                view(question.person.namespace(audience)),
+                bot_user_id="UBOT",
+                consent="notice",
+                count_requests=False,
+            )
+        return list(start.context.recent_words)
 
     assert await seen(asked, DM) == ["in dm", "in another dm thread"]
     in_channel = replace(later, channel_id="C7", audience=None)

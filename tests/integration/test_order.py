@@ -249,7 +249,6 @@ async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None
         for text in ("edited", None):
             await app.changes.note(changed(message, text))
         assert app.find("inbox_events", message) is None
-    assert app.rows("SELECT ts FROM overheard WHERE thread = %s", below.thread) == []
 
 
 async def test_an_edit_of_what_was_said_before_the_mention_is_not_answered(app: App) -> None:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from bot.conversation.turns import Context
+from bot.conversation.turn_query import Context
 from bot.locale import say
 from bot.memories.feedback import Feedback
 from bot.pipeline.threads import read_thread

@@ -10,8 +10,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation import unrelated_replies as overhearing
-from bot.conversation.inbox import THREAD_SETTING, Inbox
+from bot.conversation.inbox import READ_FOLLOW_UPS, Inbox
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import Audiences, Kind
 from bot.slack.client import error_code, retry_after
@@ -22,6 +21,7 @@ log = logging.getLogger(__name__)
 
 # Slack gives fewer to apps whose reading it limits.
 PAGE = 100
+_PAGES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,39 +96,32 @@ class MissedMessages:
             return False
         return message is not None and await self._inbox.store(message, late=late)
 
-    async def overheard(self, thread: str) -> None:
-        """Read the follow-ups that were delivered before the mention they follow."""
+    async def follow_ups(self, thread: str, after: str) -> None:
+        """Store what was written in `thread` after the message `after`, and is not known yet."""
         team, channel, root = thread.split(".", 2)
-        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
-            wanted = set(await overhearing.places(connection, thread))
         place, cursor = Place(team_id=team, channel_id=channel, thread_ts=root), ""
-        while wanted:
-            try:
-                # Slack leaves out the message at `oldest` itself.
-                before = f"{float(min(wanted)) - 0.000001:.6f}"
-                messages, cursor = await self.page(place, before, cursor)
-                kind = await self.kind(place)
-            except SlackApiError as error:
-                if error_code(error) != "ratelimited":
-                    raise
-                await self._put_off(thread, retry_after(error))
-                return
-            for found in messages:
-                if found.get("ts") in wanted:
-                    wanted.discard(str(found["ts"]))
-                    await self.store(place, kind, found, late=False)
-            if not cursor:
-                break
-        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
-            await overhearing.forget(connection, thread)
+        try:
+            kind = await self.kind(place)
+            for _ in range(_PAGES):
+                messages, cursor = await self.page(place, after, cursor)
+                for found in messages:
+                    if str(found.get("ts")) > after:
+                        await self.store(place, kind, found, late=False)
+                if not cursor:
+                    return
+        except SlackApiError as error:
+            if error_code(error) != "ratelimited":
+                raise
+            await self._put_off(thread, after, retry_after(error))
 
-    async def _put_off(self, thread: str, delay: float) -> None:
+    async def _put_off(self, thread: str, after: str, delay: float) -> None:
         async with transaction(self._pool) as connection:
             await self._queue.defer(
                 connection,
-                overhearing.READ,
+                READ_FOLLOW_UPS,
                 queue=REPLIES,
-                lock=f"{overhearing.READ}:{thread}",
+                lock=f"{READ_FOLLOW_UPS}:{thread}",
                 delay=delay,
                 thread=thread,
+                after=after,
             )

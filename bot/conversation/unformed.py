@@ -1,0 +1,121 @@
+"""Words of ended turns that no formation has taken up yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.types import PersonSettings
+from bot.users.settings import SETTINGS, settings_of
+from memory import (
+    DM,
+    PERSON_SETTING,
+    Namespace,
+    Person,
+    PersonMessage,
+    Pool,
+    execute_statement,
+)
+
+_MAX_QUESTION = 300  # characters
+_SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
+
+
+async def read_unformed(
+    pool: Pool, namespace: Namespace, limit: int
+) -> tuple[PersonSettings, list[UUID], list[PersonMessage]]:
+    """Return a person's settings, and the ids and words of their oldest unformed turns.
+
+    Only ended turns of the namespace's audience; at most `limit` of them, in order.
+    """
+    [row] = await execute_statement(
+        pool,
+        f"SELECT {SETTINGS}, (SELECT json_agg(found) FROM ("
+        "SELECT id, channel_id, question_ts, words, asked,"
+        # What we had said before: in a direct message, in whichever of its threads.
+        " (SELECT reply FROM turns earlier WHERE earlier.team_id = turns.team_id"
+        " AND earlier.user_id = turns.user_id AND earlier.channel_id = turns.channel_id"
+        " AND (earlier.thread = turns.thread OR turns.audience = %(dm)s)"
+        " AND earlier.withheld_at IS NULL"
+        " AND earlier.question_ts < turns.question_ts"
+        " AND earlier.ended_at > turns.intended_at - interval '1 day'"
+        " ORDER BY earlier.question_ts DESC LIMIT 1) AS before FROM turns"
+        " WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s"
+        " AND formed_at IS NULL"
+        " AND ended_at IS NOT NULL AND withheld_at IS NULL AND words <> ''"
+        " ORDER BY question_ts LIMIT %(limit)s) found) AS unformed"
+        " FROM (SELECT) always"
+        " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s",
+        {
+            "dm": DM,
+            "team": namespace.person.team_id,
+            "user": namespace.person.user_id,
+            "audience": namespace.audience,
+            "limit": limit,
+        },
+        scope={PERSON_SETTING: namespace.person.scope},
+    )
+    settings, turns = settings_of(row), row["unformed"] or []
+    words = [
+        PersonMessage(
+            text=turn["words"],
+            channel=turn["channel_id"],
+            ts=turn["question_ts"],
+            asked=turn["asked"],
+            reply_to=final_question(turn["before"] or ""),
+            # "Until Friday" is said where they are.
+            zone=settings.zone,
+        )
+        for turn in turns
+    ]
+    return settings, [UUID(turn["id"]) for turn in turns], words
+
+
+def final_question(reply: str) -> str | None:
+    """Return the last sentence of a reply if it ends with a question mark, else None."""
+    sentences = [one for one in _SENTENCES.split(reply.strip().rstrip("*_~` ")) if one]
+    if not sentences or not sentences[-1].endswith(("?", "？", "؟")):
+        return None
+    return sentences[-1][-_MAX_QUESTION:]
+
+
+async def unformed_audiences(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
+    """Return the audiences in which something the person said is not remembered yet."""
+    found = await connection.execute(
+        "SELECT DISTINCT audience FROM turns WHERE team_id = %s AND user_id = %s"
+        " AND formed_at IS NULL AND withheld_at IS NULL AND words <> ''",
+        (person.team_id, person.user_id),
+    )
+    return [str(row["audience"]) for row in await found.fetchall()]
+
+
+async def mark_formed(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    ids: Sequence[UUID],
+    words: Sequence[PersonMessage],
+) -> PersonSettings | None:
+    """Record that these turns' words have been taken up; return the person's settings now.
+
+    None if the words of one have changed: it was edited, deleted or forgotten.
+    """
+    marked = await connection.execute(
+        "WITH marked AS (UPDATE turns SET formed_at = now()"
+        " FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words)"
+        " WHERE turns.id = taken.id AND turns.words = taken.words AND turns.withheld_at IS NULL"
+        f" RETURNING 1) SELECT (SELECT count(*) FROM marked) AS marked, {SETTINGS}"
+        " FROM (SELECT) always"
+        " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s",
+        {
+            "ids": list(ids),
+            "words": [one.text for one in words],
+            "team": person.team_id,
+            "user": person.user_id,
+        },
+    )
+    [row] = await marked.fetchall()
+    return settings_of(row) if row["marked"] == len(ids) else None

@@ -1,0 +1,127 @@
+"""A mention that Slack delivers late brings along what was written below it meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bot.conversation import inbox
+from bot.conversation.inbox import READ_FOLLOW_UPS
+from bot.slack.messages import Message
+from tests.integration.app import App
+from tests.integration.playground_slack import Place
+
+
+@dataclass
+class Thread:
+    """A thread in a public channel which somebody began; messages in it are not delivered yet."""
+
+    app: App
+    place: Place
+
+    def says(self, text: str, **more: Any) -> Message:
+        """Let the person write in the thread."""
+        slack, place = self.app.slack, self.place
+        said = slack.say(place.user, place.channel, text, thread_ts=place.root)
+        written = text.replace("<@BOT>", f"<@{slack.bot_user_id}>")
+        return slack.message(
+            place,
+            event_id=f"Ev{said['ts']}",
+            ts=said["ts"],
+            thread_ts=place.root,
+            text=written,
+            addressed="<@BOT>" in text,
+            **more,
+        )
+
+    def stored(self) -> list[str]:
+        """Return the texts of the messages that wait."""
+        found = self.app.rows("SELECT message->>'text' AS text FROM inbox_events ORDER BY ts")
+        return [row["text"] for row in found]
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Take the waiting jobs that read follow-ups out of the queue."""
+        return self.app.rows(
+            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo'"
+            " RETURNING args, extract(epoch FROM scheduled_at - now())::float AS due_in",
+            READ_FOLLOW_UPS,
+        )
+
+
+@pytest.fixture
+def thread(app: App, monkeypatch: pytest.MonkeyPatch) -> Thread:
+    """A thread with nothing of the app in it; every mention counts as late."""
+    monkeypatch.setattr(inbox, "_LATE_DELIVERY_SECONDS", float("-inf"))
+    return Thread(app, app.slack.place(channel="public"))
+
+
+async def test_a_follow_up_that_overtakes_its_mention_is_answered_after_it(thread: Thread) -> None:
+    """Delivered first, it is read from Slack when the mention comes, and answered after it."""
+    app = thread.app
+    mention, follow_up = thread.says("<@BOT> one"), thread.says("two")
+    assert not await app.wiring.inbox.store(follow_up)
+    assert thread.stored() == []
+    assert await app.wiring.inbox.store(mention)
+    [job] = thread.jobs()
+    assert job["args"] == {"thread": mention.thread, "after": mention.ts}
+    await app.wiring.reading.follow_ups(**job["args"])
+    await app.answering.drain(mention.thread)
+    asked = app.rows("SELECT question FROM turns ORDER BY question_ts")
+    assert [row["question"] for row in asked] == ["one", "two"]
+    assert not await app.wiring.inbox.store(follow_up)
+    assert app.rows("SELECT late FROM inbox_events") == [{"late": False}] * 2
+
+
+async def test_what_was_said_before_the_mention_is_left_alone(thread: Thread) -> None:
+    """Only what was written after the mention was meant for the app."""
+    app = thread.app
+    before, mention = thread.says("among ourselves"), thread.says("<@BOT> hello")
+    after = thread.says("and more")
+    for message in (before, after):
+        assert not await app.wiring.inbox.store(message)
+    await app.wiring.inbox.store(mention)
+    [job] = thread.jobs()
+    await app.wiring.reading.follow_ups(**job["args"])
+    assert thread.stored() == [mention.text, "and more"]
+
+
+async def test_a_mention_in_time_reads_nothing(app: App) -> None:
+    """A mention that is delivered at once asks nothing of Slack, nor does a direct message."""
+    thread = Thread(app, app.slack.place(channel="public"))
+    await app.wiring.inbox.store(thread.says("<@BOT> hello"))
+    await app.receive(app.slack.place(), "hello")
+    assert thread.jobs() == []
+
+
+async def test_slacks_limit_is_waited_for_without_a_worker(thread: Thread) -> None:
+    """Where Slack says to wait the job ends, and another one is scheduled for then."""
+    app = thread.app
+    mention, follow_up = thread.says("<@BOT> one"), thread.says("two")
+    await app.wiring.inbox.store(follow_up)
+    await app.wiring.inbox.store(mention)
+    [job] = thread.jobs()
+    app.slack.fault("conversations.replies", error="ratelimited", retry_after=17)
+    await app.wiring.reading.follow_ups(**job["args"])
+    [again] = thread.jobs()
+    assert 15 < again["due_in"] <= 17
+    await app.wiring.reading.follow_ups(**again["args"])
+    assert thread.stored() == [mention.text, "two"]
+
+
+async def test_what_a_thread_says_after_it_asked_for_quiet_is_not_read(thread: Thread) -> None:
+    """Follow-ups are stored as if they were delivered now: not where the app is to be quiet."""
+    app = thread.app
+    mention = thread.says("<@BOT> one")
+    await app.wiring.inbox.store(mention)
+    thread.says("two")
+    app.rows(
+        "INSERT INTO quiet_threads (team_id, user_id, thread) VALUES (%s, %s, %s) RETURNING 1",
+        mention.team_id,
+        mention.user_id,
+        mention.thread,
+    )
+    [job] = thread.jobs()
+    await app.wiring.reading.follow_ups(**job["args"])
+    assert thread.stored() == [mention.text]
