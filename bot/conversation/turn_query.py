@@ -1,4 +1,4 @@
-"""What a turn reads when it begins: settings, history, memories and quota, in one statement."""
+"""Input of a turn, in one statement: settings, history, memories and quota."""
 
 from __future__ import annotations
 

@@ -55,11 +55,11 @@ BEFORE: LiteralString = (
     " WHERE asked.team_id = event.team_id AND asked.user_id = event.user_id"
     " AND asked.hour = date_trunc('hour', event.received_at))"
 )
-"""What a person wrote and asked for in the hour of the message `event`, before it."""
+"""Number of messages and requests of a person in the hour of the message `event`, before it."""
 SECONDS_LEFT: LiteralString = (
     "extract(epoch FROM date_trunc('hour', event.received_at) + interval '1 hour' - now())::float8"
 )
-"""How long the hour of the message `event` still lasts."""
+"""Seconds that are left of the hour of the message `event`."""
 _WRITTEN: LiteralString = (
     "(SELECT count(*) FROM inbox_events WHERE team_id = %(team)s AND user_id = %(user)s"
     " AND received_at >= date_trunc('hour', now()))"
