@@ -3432,7 +3432,7 @@ BREAKS = (
     ),
     Break(
         "how much somebody likes something",
-        "bot/views/wording.py",
+        "bot/views/labels.py",
         "usual = next((key for least, key in words if level >= least), usual)",
         "usual = words[0][1]",
         "What somebody dislikes would be listed as what they like very much.",

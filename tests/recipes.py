@@ -56,7 +56,7 @@ RECIPES: dict[str, Recipe] = {
                 text='    "UserPet": "name",\n',
             ),
             Edit(
-                file="bot/views/wording.py",
+                file="bot/views/labels.py",
                 before='    "Episode": "kind_episode",\n',
                 text='    "UserPet": "kind_pet",\n',
             ),
@@ -64,7 +64,7 @@ RECIPES: dict[str, Recipe] = {
             _said(_JA, kind_pet="ペット"),
         ),
         shows="from memory import load_schemas\n"
-        "from bot.views.wording import describe\n"
+        "from bot.views.labels import describe\n"
         "assert 'UserPet' in {schema.__name__ for schema in load_schemas(None)}\n"
         "assert 'Pochi' in describe('en', 'UserPet', {'name': 'Pochi', 'species': 'dog'})\n",
     ),

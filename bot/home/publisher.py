@@ -31,7 +31,8 @@ from bot.slack.rate_limits import RateLimits
 from bot.users.profiles import Profiles
 from bot.users.settings import read_settings
 from bot.views.blocks import Block, Payload
-from bot.views.home import HomePage, ListPosition, home_view
+from bot.views.home import HomePage, home_view
+from bot.views.home_list import ListPosition
 from bot.views.views import View, home_with_banner
 from memory import Person, Pool, person_transaction
 

@@ -13,9 +13,8 @@ from bot.types import PersonSettings
 from bot.users.access import AccessControl
 from bot.users.incognito import read_incognito
 from bot.users.policies import Policies
-from bot.views.home import DataFlow, DataHandling, HomePage, ListPosition
-from bot.views.home.listing import HOME_PAGE, Listing
-from bot.views.home.view import CHANGES_SHOWN
+from bot.views.home import CHANGES_SHOWN, DataFlow, DataHandling, HomePage
+from bot.views.home_list import HOME_PAGE_SIZE, Listing, ListPosition
 from bot.views.memories import numbered
 from memory import (
     Entry,
@@ -87,7 +86,7 @@ class HomeQueries:
         if where.words:
             return await self._searched(person, where)
         page = await memory_page(
-            self._pool, person, size=HOME_PAGE, page=where.page, kind=where.kind or None
+            self._pool, person, size=HOME_PAGE_SIZE, page=where.page, kind=where.kind or None
         )
         if where.kind and where.kind not in page.kinds:
             # The last of its kind is gone.
@@ -112,10 +111,10 @@ class HomeQueries:
             hits = [memory for memory in hits if memory.kind == where.kind]
         else:
             where = replace(where, kind="")
-        page = max(min(where.page, -(-len(hits) // HOME_PAGE)), 1)
+        page = max(min(where.page, -(-len(hits) // HOME_PAGE_SIZE)), 1)
         return Listing(
             position=replace(where, page=page),
-            memories=hits[(page - 1) * HOME_PAGE : page * HOME_PAGE],
+            memories=hits[(page - 1) * HOME_PAGE_SIZE : page * HOME_PAGE_SIZE],
             kinds=kinds,
             found=len(hits),
             similar=similar,

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.locale import Language
-from bot.views.home import ListPosition
+from bot.views.home_list import ListPosition
 from memory import Person, redact
 
 _MINE: LiteralString = "team_id = %(team)s AND user_id = %(user)s"

@@ -20,7 +20,6 @@ from bot.memories.forget_period import PeriodForgetter
 from bot.memories.modals import Modals
 from bot.slack.ephemeral import Work
 from bot.views.blocks import Payload
-from bot.views.edited import payload_view
 from bot.views.forgetting import (
     FORGET_ACTION,
     FORGET_ALL_ACTION,
@@ -36,10 +35,9 @@ from bot.views.memory_state import (
 )
 from bot.views.modal_triggers import in_modal
 from bot.views.refusals import STORE_ACTION
-from bot.views.settings import RETENTION_ACTION
+from bot.views.settings import DELETE_WITHHELD_ACTION, RETENTION_ACTION, UNDO_CONTROL_ACTION
 from bot.views.transfer import EXPORT_ACTION
-from bot.views.undoing import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
-from bot.views.views import View
+from bot.views.views import View, payload_view
 from memory import Person
 
 

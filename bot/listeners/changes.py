@@ -15,14 +15,13 @@ from bot.locale import Language, say
 from bot.memories.audience_proposals import AudienceProposals
 from bot.memories.changes import ChangeHistory
 from bot.memories.recall_preview import RecallPreviews
-from bot.views.audience_proposals import MOVE_ACTION
-from bot.views.audiences import sentence_view
+from bot.views.audiences import MOVE_ACTION
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.history import HISTORY_ACTION
 from bot.views.memories import PREVIEW_ACTION
 from bot.views.modal_triggers import in_modal
-from bot.views.views import View
+from bot.views.views import View, sentence_view
 from memory import Person
 
 # Does what a button's value names; returns the key of a sentence where it could not be done.

@@ -11,17 +11,23 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
 from bot.listeners.privately import PrivateAnswers
 from bot.memories.controls import MemoryControls
-from bot.views.home import ListPosition, position_of, searched_words
-from bot.views.home.data import LANGUAGE_ACTION
-from bot.views.home.listing import ALL_ACTION, ALL_KINDS, KIND_ACTION, PAGE_ACTION
-from bot.views.home.memory_state import INCOGNITO_ACTION, PAUSE_ACTION
-from bot.views.home.position import SEARCH_ACTION
+from bot.views.home import HOME_INCOGNITO_ACTION, HOME_LANGUAGE_ACTION, HOME_PAUSE_ACTION
+from bot.views.home_list import (
+    ALL_KINDS,
+    HOME_ALL_ACTION,
+    HOME_KIND_ACTION,
+    HOME_PAGE_ACTION,
+    HOME_SEARCH_ACTION,
+    ListPosition,
+    position_of,
+    searched_words,
+)
 
 
 def register(app: AsyncApp, *, controls: MemoryControls, answers: PrivateAnswers) -> None:
     """Register them; the page is that of the person who clicked."""
 
-    @app.action(SEARCH_ACTION)
+    @app.action(HOME_SEARCH_ACTION)
     async def search(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         where = position_of(body["view"])
@@ -29,7 +35,7 @@ def register(app: AsyncApp, *, controls: MemoryControls, answers: PrivateAnswers
             body, replace(where, page=1, words=searched_words(body["view"], where.words))
         )
 
-    @app.action(KIND_ACTION)
+    @app.action(HOME_KIND_ACTION)
     async def kind(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
         chosen = str(action["selected_option"]["value"])
@@ -38,18 +44,18 @@ def register(app: AsyncApp, *, controls: MemoryControls, answers: PrivateAnswers
             body, ListPosition(kind="" if chosen == ALL_KINDS else chosen, words=words)
         )
 
-    @app.action(re.compile(f"^{PAGE_ACTION}_[0-9]+$"))
+    @app.action(re.compile(f"^{HOME_PAGE_ACTION}_[0-9]+$"))
     async def turn(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
         where = position_of(body["view"])
         await answers.look(body, replace(where, page=int(action["value"])))
 
-    @app.action(ALL_ACTION)
+    @app.action(HOME_ALL_ACTION)
     async def show_all(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         await answers.look(body, ListPosition())
 
-    @app.action(PAUSE_ACTION)
+    @app.action(HOME_PAUSE_ACTION)
     async def pause(
         ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
     ) -> None:
@@ -57,7 +63,7 @@ def register(app: AsyncApp, *, controls: MemoryControls, answers: PrivateAnswers
         chosen = str(action["selected_option"]["value"])
         await answers.give(body, respond, partial(controls.paused_in_home, chosen=chosen))
 
-    @app.action(INCOGNITO_ACTION)
+    @app.action(HOME_INCOGNITO_ACTION)
     async def incognito(
         ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
     ) -> None:
@@ -65,7 +71,7 @@ def register(app: AsyncApp, *, controls: MemoryControls, answers: PrivateAnswers
         chosen = str(action["value"])
         await answers.give(body, respond, partial(controls.incognito_in_home, chosen=chosen))
 
-    @app.action(LANGUAGE_ACTION)
+    @app.action(HOME_LANGUAGE_ACTION)
     async def language(
         ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
     ) -> None:

@@ -25,9 +25,8 @@ from bot.locale import Language, language_of, say
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.payloads import ADDRESS, cleaned, is_slacks
-from bot.views.audiences import sentence_view
 from bot.views.blocks import ephemeral_payload, section
-from bot.views.views import View, home_with_banner, language_of_view
+from bot.views.views import View, home_with_banner, language_of_view, sentence_view
 
 log = logging.getLogger(__name__)
 

@@ -15,13 +15,12 @@ from bot.logs import fault
 from bot.memories.modals import Modals
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.views.audiences import AUDIENCE_FORM
-from bot.views.edited import FORGET_FORM
 from bot.views.erasing import ERASE_FORM
+from bot.views.forgetting import FORGET_FORM
 from bot.views.forms import FORM, KIND_ACTION
 from bot.views.modal_triggers import ACTIONS, OPENED, opens_modal
-from bot.views.pausing import PAUSE_FORM, pause_form_errors
-from bot.views.settings import SETTINGS_FORM
-from bot.views.transfer import IMPORT_FORM, IMPORT_PREVIEW, PAGE_ACTION
+from bot.views.settings import PAUSE_FORM, SETTINGS_FORM, pause_form_errors
+from bot.views.transfer import IMPORT_FORM, IMPORT_PAGE_ACTION, IMPORT_PREVIEW
 from bot.views.views import language_of_view, loading_view
 
 log = logging.getLogger(__name__)
@@ -98,7 +97,7 @@ def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
     async def import_agreed(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
         await stored(ack, client, body, partial(modals.importing.imported, view=body["view"]))
 
-    @app.action(re.compile(f"^{PAGE_ACTION}_[0-9]+$"))
+    @app.action(re.compile(f"^{IMPORT_PAGE_ACTION}_[0-9]+$"))
     async def import_page(
         ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], action: dict[str, Any]
     ) -> None:

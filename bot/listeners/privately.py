@@ -18,11 +18,10 @@ from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 from bot.slack.payloads import UNREADABLE
 from bot.users.profiles import Profiles
-from bot.views.audiences import sentence_view
 from bot.views.blocks import Block, Payload, ephemeral_payload
-from bot.views.home import ListPosition, position_of
+from bot.views.home_list import ListPosition, position_of
 from bot.views.modal_triggers import in_home
-from bot.views.views import View
+from bot.views.views import View, sentence_view
 from memory import OutcomeUnknown, Person, transaction_timeout
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from typing import Literal, TypeAlias
 
 from bot.locale import Language, say
 from bot.slack.audiences import Audiences
-from bot.views.audience_proposals import move_question
+from bot.views.audiences import move_question
 from bot.views.blocks import Payload, ephemeral_payload, escaped
-from bot.views.edited import changes_made_payload
+from bot.views.changes import changes_made_payload
 from bot.views.memories import numbered
 from memory import (
     DM,

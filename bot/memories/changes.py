@@ -12,10 +12,10 @@ from bot.locale import Language
 from bot.notices.change_notices import REPLY, ChangeNotices
 from bot.slack.permalinks import Permalinks, last_place
 from bot.views.blocks import Payload
-from bot.views.edited import DONE, changes_made_payload, changes_made_view
+from bot.views.changes import DONE, changes_made_payload
 from bot.views.history import HISTORY_PAGE, HistoryPage, history_payload, history_view, parse_since
 from bot.views.notices import notice_payload
-from bot.views.views import View
+from bot.views.views import View, payload_view
 from memory import (
     ChangedSince,
     ChangeGone,
@@ -146,9 +146,8 @@ class ChangeHistory:
         if place == HISTORY:
             return await self.history_of(person, language, rest)
         if place == DONE:
-            return changes_made_view(
-                language, await changes_named(self._pool, person, [UUID(rest)])
-            )
+            entries = await changes_named(self._pool, person, [UUID(rest)])
+            return payload_view(language, "memory_title", changes_made_payload(language, entries))
         return await self.told_in_full(person, language, where)
 
     async def _page(self, person: Person, value: str) -> HistoryPage:

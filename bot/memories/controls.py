@@ -21,26 +21,26 @@ from bot.users.access import AccessControl
 from bot.users.incognito import EVERYWHERE, is_direct, is_on, scopes, switch_off, switch_on
 from bot.users.profiles import Profiles
 from bot.users.settings import choose, decide, pause, read_memory_state, read_settings, resume
-from bot.views.audiences import sentence_view
 from bot.views.blocks import Payload, ephemeral_payload, escaped
-from bot.views.edited import payload_view
 from bot.views.memory_state import (
     consent_question,
     incognito_notice,
     memory_off_text,
     paused_notice,
 )
-from bot.views.pausing import pause_form, read_pause_form
 from bot.views.settings import (
+    pause_form,
+    read_pause_form,
     read_settings_form,
+    refusal_question,
+    resume_question,
     retention_question,
     settings_form,
     settings_payload,
 )
 from bot.views.subcommands import parse_on_off
 from bot.views.time_forms import may_end_pause, pause_end, tomorrow_morning
-from bot.views.undoing import refusal_question, resume_question
-from bot.views.views import View
+from bot.views.views import View, payload_view, sentence_view
 from memory import Person, Pool, lock_for_forgetting, person_transaction
 
 log = logging.getLogger(__name__)

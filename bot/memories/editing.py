@@ -11,11 +11,12 @@ from pydantic import BaseModel
 from bot.locale import Language, say
 from bot.memories.actions import MemoryActions
 from bot.slack.audiences import Audiences
-from bot.views.audiences import ChosenAudience, audience_form, read_audience_form, sentence_view
-from bot.views.edited import changes_made_view, forget_form, payload_view
+from bot.views.audiences import ChosenAudience, audience_form, read_audience_form
+from bot.views.changes import changes_made_payload
+from bot.views.forgetting import forget_form
 from bot.views.forms import SubmittedForm, field_error, memory_form, read_form
 from bot.views.memories import numbered
-from bot.views.views import View, language_of_view, metadata_of
+from bot.views.views import View, language_of_view, metadata_of, payload_view, sentence_view
 from memory import (
     DM,
     PUBLIC,
@@ -98,7 +99,7 @@ class MemoryEditor:
 
     def read_place(self, view: Mapping[str, Any]) -> ChosenAudience:
         """Return where a memory is to be used."""
-        return read_audience_form(language_of_view(view), view["state"]["values"])
+        return read_audience_form(view)
 
     # Done
 
@@ -175,7 +176,7 @@ class MemoryEditor:
 
     async def _shown(self, person: Person, language: Language, change: Change) -> View:
         entries = await changes_named(self._pool, person, [change.id])
-        return changes_made_view(language, entries)
+        return payload_view(language, "memory_title", changes_made_payload(language, entries))
 
     async def _memory(self, person: Person, reference: str) -> Memory | None:
         memories = await list_memories(self._pool, person)

@@ -10,8 +10,8 @@ from uuid import UUID
 from bot.locale import Language, say
 from bot.slack.text import storable
 from bot.views.blocks import Payload, ephemeral_payload
-from bot.views.feedback import FeedbackDetails, feedback_form, feedback_sentence, parse_rating
-from bot.views.views import View, metadata_of
+from bot.views.feedback import FeedbackDetails, feedback_form, parse_rating
+from bot.views.views import View, metadata_of, sentence_view
 from memory import Person, Pool, person_transaction, redact_texts
 
 Rating: TypeAlias = Literal["good", "bad"]
@@ -32,7 +32,7 @@ class Feedback:
         """Store a bad rating at once, and return the form that asks for its reasons."""
         given = await self._rate(person, value)
         if given is None:
-            return feedback_sentence(language, "feedback_others")
+            return sentence_view(language, "feedback_title", say(language, "feedback_others"))
         return feedback_form(language, parse_rating(value)[1], given)
 
     async def explained(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
@@ -52,9 +52,8 @@ class Feedback:
                 ),
             )
         # The turn was erased, or grew too old, while the form was open.
-        return feedback_sentence(
-            language, "feedback_thanks" if done.rowcount else "feedback_too_late"
-        )
+        key = "feedback_thanks" if done.rowcount else "feedback_too_late"
+        return sentence_view(language, "feedback_title", say(language, key))
 
     async def _rate(self, person: Person, value: str) -> FeedbackDetails | None:
         """Store a rating; a second one takes the place of the first, reasons of a bad one stay.

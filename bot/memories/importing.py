@@ -18,7 +18,6 @@ from bot.slack.text import storable
 from bot.types import ConsentMode, PersonSettings
 from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
-from bot.views.audiences import sentence_view
 from bot.views.memory_state import memory_off_text
 from bot.views.transfer import (
     ImportInput,
@@ -31,7 +30,7 @@ from bot.views.transfer import (
     read_import,
     selected_instructions,
 )
-from bot.views.views import View, language_of_view, metadata_of
+from bot.views.views import View, language_of_view, metadata_of, sentence_view
 from memory import (
     SCHEMAS,
     Change,

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from bot.slack.permalinks import Permalinks
-from bot.views.used import ReplyMemories
+from bot.views.memories import ReplyMemories
 from memory import Memory, Person, Pool, list_memories, person_transaction
 
 

@@ -21,9 +21,7 @@ from bot.memories.memories_used import UsedMemories
 from bot.notices.change_notices import ChangeNotices
 from bot.slack.audiences import Audiences
 from bot.slack.permalinks import Permalinks
-from bot.views.audiences import sentence_view
-from bot.views.edited import payload_view
-from bot.views.menus import parse_menu_value
+from bot.views.memories import other_person_view, parse_menu_value, reply_memories_view
 from bot.views.modal_triggers import (
     ADD_ACTION,
     ERASE_ACTION,
@@ -36,8 +34,7 @@ from bot.views.modal_triggers import (
     USED_ACTION,
 )
 from bot.views.subcommands import parse_memories
-from bot.views.used import other_person_view, used_memories_view
-from bot.views.views import View, metadata_of
+from bot.views.views import View, metadata_of, payload_view, sentence_view
 from memory import SCHEMAS, Embedder, Person, Pool
 
 
@@ -106,7 +103,7 @@ class Modals:
             used = await self.used.of_turn(person, str(action["value"]))
             if used is None:
                 return other_person_view(language)
-            return used_memories_view(language, used, await self.changes.zone(person))
+            return reply_memories_view(language, used, await self.changes.zone(person))
         return await self.changes.told_in_full(person, language, str(action["value"]))
 
     async def listed(self, person: Person, language: Language, page: str = "") -> View:

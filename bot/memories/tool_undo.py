@@ -29,8 +29,8 @@ from bot.users.incognito import add_span, take_back_span
 from bot.users.profiles import Profiles
 from bot.users.settings import add_pause, choose, read_settings, take_back_pause
 from bot.views.blocks import Payload, ephemeral_payload
+from bot.views.settings import settings_changed_notice
 from bot.views.time_forms import may_end_pause
-from bot.views.undoing import settings_changed_notice
 from memory import Person, Pool, lock_for_forgetting, person_transaction
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Modals for the audience of a memory, and the preview for a conversation."""
+"""Views for the audience of a memory: the form that changes it, and the question before that."""
 
 from __future__ import annotations
 
@@ -7,12 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, plain_text, section
-from bot.views.views import View, form_view, information_view
-from bot.views.wording import audience_name, describe_escaped
+from bot.views.blocks import (
+    Block,
+    Payload,
+    button,
+    ephemeral_payload,
+    input_block,
+    note,
+    option,
+    plain_text,
+    section,
+)
+from bot.views.forgetting import MAX_SHOWN
+from bot.views.labels import audience_name, describe, describe_escaped, memory_line
+from bot.views.memories import Numbered
+from bot.views.views import View, entered, form_view, language_of_view
 from memory import DM, PUBLIC, Memory
 
 AUDIENCE_FORM = "memory_place"
+MOVE_ACTION = "move_memory"
 ONE_CHANNEL = "channel"
 _WHERE, _CHANNEL = "place.where", "place.channel"
 _CHOICES: Mapping[str, tuple[str, str]] = {
@@ -20,6 +33,8 @@ _CHOICES: Mapping[str, tuple[str, str]] = {
     PUBLIC: ("place_choose_public", "place_choose_public_more"),
     ONE_CHANNEL: ("place_choose_own", "place_choose_own_more"),
 }
+_MOVE_BUTTONS = {DM: "move_dm_button", PUBLIC: "move_public_button"}
+_LABEL_LIMIT = 75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,49 +46,42 @@ class ChosenAudience:
 
     audience: str = ""
     channel: str = ""
-    errors: Mapping[str, str] | None = None
+    errors: dict[str, str] | None = None
 
 
 def audience_form(language: Language, memory: Memory) -> View:
     """Return the question where one memory may be used."""
     audience = memory.namespace.audience
-    now = audience if audience in (DM, PUBLIC) else ONE_CHANNEL
+    current = audience if audience in (DM, PUBLIC) else ONE_CHANNEL
     options = {
         value: {
-            "text": plain_text(say(language, text)),
+            **option(say(language, text), value),
             "description": plain_text(say(language, more)),
-            "value": value,
         }
         for value, (text, more) in _CHOICES.items()
     }
+    choice: Block = {
+        "type": "radio_buttons",
+        "options": list(options.values()),
+        "initial_option": options[current],
+    }
     picker: Block = {
         "type": "conversations_select",
-        "action_id": "value",
         "placeholder": plain_text(say(language, "place_channel_choose")),
         "filter": {"include": ["private", "mpim", "public"], "exclude_bot_users": True},
-        **({"initial_conversation": audience} if now == ONE_CHANNEL else {}),
+        **({"initial_conversation": audience} if current == ONE_CHANNEL else {}),
     }
+    where = say(language, "place_now", where=audience_name(language, audience))
     blocks: list[Block] = [
-        section(f"{describe_escaped(language, memory)}\n{_now(language, audience)}"),
-        {
-            "type": "input",
-            "block_id": _WHERE,
-            "label": plain_text(say(language, "place_where")),
-            "element": {
-                "type": "radio_buttons",
-                "action_id": "value",
-                "options": list(options.values()),
-                "initial_option": options[now],
-            },
-        },
-        {
-            "type": "input",
-            "block_id": _CHANNEL,
-            "optional": True,
-            "label": plain_text(say(language, "place_channel")),
-            "hint": plain_text(say(language, "place_channel_hint")),
-            "element": picker,
-        },
+        section(f"{describe_escaped(language, memory)}\n{where}"),
+        input_block(_WHERE, say(language, "place_where"), choice),
+        input_block(
+            _CHANNEL,
+            say(language, "place_channel"),
+            picker,
+            optional=True,
+            hint=say(language, "place_channel_hint"),
+        ),
     ]
     return form_view(
         language,
@@ -85,24 +93,33 @@ def audience_form(language: Language, memory: Memory) -> View:
     )
 
 
-def _now(language: Language, audience: str) -> str:
-    return say(language, "place_now", where=audience_name(language, audience))
+def read_audience_form(view: Mapping[str, Any]) -> ChosenAudience:
+    """Read a submitted form; looks nothing up."""
+    chosen = (entered(view, _WHERE).get("selected_option") or {}).get("value")
+    channel = entered(view, _CHANNEL).get("selected_conversation")
+    if chosen in (DM, PUBLIC):
+        return ChosenAudience(audience=str(chosen))
+    if chosen == ONE_CHANNEL and channel:
+        return ChosenAudience(channel=str(channel))
+    missing = say(language_of_view(view), "place_channel_missing")
+    return ChosenAudience(errors={_CHANNEL: missing})
 
 
-def read_audience_form(
-    language: Language, state: Mapping[str, Mapping[str, Mapping[str, Any]]]
-) -> ChosenAudience:
-    """Read ``view.state.values``; looks nothing up."""
-    where = (state.get(_WHERE, {}).get("value") or {}).get("selected_option") or {}
-    channel = (state.get(_CHANNEL, {}).get("value") or {}).get("selected_conversation")
-    match where.get("value"):
-        case "dm" | "public" as audience:
-            return ChosenAudience(audience=audience)
-        case "channel" if channel:
-            return ChosenAudience(channel=str(channel))
-    return ChosenAudience(errors={_CHANNEL: say(language, "place_channel_missing")})
-
-
-def sentence_view(language: Language, title: str, text: str) -> View:
-    """Return one sentence in a modal, where something could not be done or is done."""
-    return information_view(language, title, [section(text)])
+def move_question(language: Language, found: Numbered, audience: str) -> Payload:
+    """Return which memories would be used in `audience`, each with its button."""
+    text = say(language, _MOVE_BUTTONS.get(audience, "move_here_button"))
+    title = say(language, "move_ask", where=audience_name(language, audience))
+    lines = [memory_line(language, number, memory) for number, memory in found[:MAX_SHOWN]]
+    blocks: list[Block] = [section(title)]
+    for line, (_, memory) in zip(lines, found, strict=False):
+        label = f"{text}: {describe(language, memory.kind, memory.content)}"
+        move = button(
+            MOVE_ACTION,
+            text,
+            f"{audience} {memory.reference}",
+            accessibility_label=label[:_LABEL_LIMIT],
+        )
+        blocks.append(section(line, move))
+    if more := len(found[MAX_SHOWN:]):
+        blocks.append(note(say(language, "forget_more", count=more)))
+    return ephemeral_payload("\n".join([title, *lines]), blocks)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import html
 from typing import Any
 
+from bot.locale import Language, say
+
 Block = dict[str, Any]
 Payload = dict[str, Any]
 
 # Ten lines with number and date fit into a section's 3,000 characters.
 LINE_LIMIT = 240
+# Source: https://docs.slack.dev/reference/block-kit/composition-objects/option-object
+_OPTION_TEXT, OPTION_VALUE = 75, 150
 
 
 def ephemeral_payload(text: str, blocks: list[Block] | None = None) -> Payload:
@@ -21,9 +25,28 @@ def ephemeral_payload(text: str, blocks: list[Block] | None = None) -> Payload:
     }
 
 
-def section(text: str) -> Block:
-    """Return a section of mrkdwn in which Slack makes nothing of bare names and links."""
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+def question_payload(text: str, *buttons: Block) -> Payload:
+    """Return a response only the person sees: a text with buttons below it."""
+    return ephemeral_payload(text, [section(text), actions(*buttons)])
+
+
+def section(text: str, accessory: Block | None = None) -> Block:
+    """Return a section of mrkdwn in which Slack makes nothing of bare names and links.
+
+    `accessory` is the element beside the text.
+    """
+    beside = {"accessory": accessory} if accessory else {}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}, **beside}
+
+
+def header(text: str) -> Block:
+    """Return a heading."""
+    return {"type": "header", "text": plain_text(text)}
+
+
+def actions(*elements: Block) -> Block:
+    """Return a row of buttons and menus."""
+    return {"type": "actions", "elements": list(elements)}
 
 
 def note(*lines: str) -> Block:
@@ -44,6 +67,41 @@ def button(action: str, text: str, value: str, **more: Any) -> Block:
         "text": plain_text(text),
         "value": value,
         **more,
+    }
+
+
+def page_buttons(
+    language: Language, action: str, page: int, pages: int, target: str = ""
+) -> list[Block]:
+    """Return a row with the buttons to the pages before and after `page`; none for a single page.
+
+    The value of each is its page, and `target` after a space.
+    """
+    turns = [("memories_previous", page - 1), ("memories_next", page + 1)]
+    buttons = [
+        button(f"{action}_{number}", say(language, key), f"{number} {target}".strip())
+        for key, number in turns
+        if 1 <= number <= pages
+    ]
+    return [actions(*buttons)] if buttons else []
+
+
+def option(text: str, value: str) -> Block:
+    """Return an option of a menu, of radio buttons or of checkboxes, cut to Slack's limits."""
+    return {"text": plain_text(text[:_OPTION_TEXT]), "value": value[:OPTION_VALUE]}
+
+
+def input_block(
+    block_id: str, label: str, element: Block, *, optional: bool = False, hint: str = ""
+) -> Block:
+    """Return an input of a form; `bot.views.views.entered` reads it."""
+    return {
+        "type": "input",
+        "block_id": block_id,
+        "label": plain_text(label),
+        "element": {"action_id": "value", **element},
+        **({"optional": True} if optional else {}),
+        **({"hint": plain_text(hint)} if hint else {}),
     }
 
 

@@ -7,13 +7,22 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, button, escaped, section
+from bot.views.blocks import (
+    Block,
+    Payload,
+    actions,
+    button,
+    ephemeral_payload,
+    escaped,
+    section,
+)
 from bot.views.dates import day
-from bot.views.wording import audience_name, describe
+from bot.views.labels import audience_name, describe
 from memory import Entry, Question, subject
 
 UNDO_CHANGE_ACTION = "undo_change"
 ANSWER_ACTION = "answer_question"
+DONE = "done"
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
 _LABEL_LIMIT = 75
 _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -92,6 +101,21 @@ def undo_button(language: Language, entry: Entry, surface: str) -> Block:
     )
 
 
+def change_block(language: Language, entry: Entry, text: str, surface: str) -> Block:
+    """Return a section about a change, with its Undo where that makes sense."""
+    return section(text, undo_button(language, entry, surface) if can_be_undone(entry) else None)
+
+
+def changes_made_payload(language: Language, entries: Sequence[Entry]) -> Payload:
+    """Return what was just changed, each with its Undo."""
+    lines = [change_line(language, entry) for entry in entries]
+    blocks = [
+        change_block(language, entry, line, f"{DONE} {entry.id}")
+        for entry, line in zip(entries, lines, strict=True)
+    ]
+    return ephemeral_payload("\n".join(lines) or say(language, "memory_gone"), blocks)
+
+
 def question_blocks(
     language: Language, question: Question, surface: str, zone: tzinfo = UTC
 ) -> list[Block]:
@@ -103,10 +127,7 @@ def question_blocks(
         text = say(language, key, **values)
         value = f"{question.id} {answer} {surface}".strip()
         buttons.append(button(f"{ANSWER_ACTION}_{answer}", text[:_LABEL_LIMIT], value))
-    return [
-        section(question_line(language, question, zone)),
-        {"type": "actions", "elements": buttons},
-    ]
+    return [section(question_line(language, question, zone)), actions(*buttons)]
 
 
 def question_line(language: Language, question: Question, zone: tzinfo = UTC) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, button, note, plain_text, section
+from bot.views.blocks import Block, button, input_block, note, option, section
 from bot.views.modal_triggers import ERASE_ACTION
-from bot.views.views import View, form_view, information_view
+from bot.views.views import View, entered, form_view, information_view
 
 if TYPE_CHECKING:
     from bot.types import PersonErased
@@ -35,42 +35,30 @@ def erase_form(language: Language) -> View:
     blocks: list[Block] = [
         section(say(language, "erase_ask")),
         note(say(language, "erase_stays")),
-        {
-            "type": "input",
-            "block_id": _CONFIRMATION,
-            "label": plain_text(say(language, "erase_type", word=word)),
-            "element": {"type": "plain_text_input", "action_id": "value", "max_length": 20},
-        },
-        {
-            "type": "input",
-            "block_id": _MESSAGES,
-            "optional": True,
-            "label": plain_text(say(language, "erase_messages")),
-            "hint": plain_text(say(language, "erase_messages_hint")),
-            "element": {
-                "type": "checkboxes",
-                "action_id": "value",
-                "options": [
-                    {"text": plain_text(say(language, "erase_messages_too")), "value": "yes"}
-                ],
-            },
-        },
+        input_block(
+            _CONFIRMATION,
+            say(language, "erase_type", word=word),
+            {"type": "plain_text_input", "max_length": 20},
+        ),
+        input_block(
+            _MESSAGES,
+            say(language, "erase_messages"),
+            {"type": "checkboxes", "options": [option(say(language, "erase_messages_too"), "yes")]},
+            optional=True,
+            hint=say(language, "erase_messages_hint"),
+        ),
     ]
-    return form_view(
-        language, "erase_title", blocks, callback=ERASE_FORM, submit="erase_submit", metadata={}
-    )
+    return form_view(language, "erase_title", blocks, callback=ERASE_FORM, submit="erase_submit")
 
 
 def typed_confirmation(view: Mapping[str, Any]) -> tuple[str, str]:
     """Return the block of the word, for errors, and what was typed there."""
-    held = view["state"]["values"].get(_CONFIRMATION, {}).get("value") or {}
-    return _CONFIRMATION, str(held.get("value") or "")
+    return _CONFIRMATION, str(entered(view, _CONFIRMATION).get("value") or "")
 
 
 def includes_messages(view: Mapping[str, Any]) -> bool:
     """Say whether the app's messages in direct messages are to be deleted as well."""
-    held = view["state"]["values"].get(_MESSAGES, {}).get("value") or {}
-    return bool(held.get("selected_options"))
+    return bool(entered(view, _MESSAGES).get("selected_options"))
 
 
 def erased_view(language: Language, receipt: PersonErased) -> View:

@@ -8,9 +8,9 @@ from typing import Any, Literal, Self, cast
 from uuid import UUID
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, note, plain_text, section
+from bot.views.blocks import Block, input_block, note, option, plain_text
 from bot.views.modal_triggers import BAD, FEEDBACK_ACTION, GOOD
-from bot.views.views import View, form_view, information_view, language_of_view
+from bot.views.views import View, entered, form_view, language_of_view
 
 FEEDBACK_FORM = "feedback_form"
 COMMENT_LIMIT = 1_000
@@ -36,10 +36,9 @@ class FeedbackDetails:
     @classmethod
     def read(cls, view: Mapping[str, Any]) -> Self:
         """Read a submitted form; looks nothing up."""
-        state = view["state"]["values"]
-        chosen = (state.get(_REASONS, {}).get("value") or {}).get("selected_options") or []
-        said = (state.get(_COMMENT, {}).get("value") or {}).get("value") or ""
-        names = {str(option["value"]) for option in chosen}
+        chosen = entered(view, _REASONS).get("selected_options") or []
+        said = entered(view, _COMMENT).get("value") or ""
+        names = {str(one["value"]) for one in chosen}
         return cls(
             reasons=tuple(reason for reason in REASONS if reason in names),
             comment=str(said).strip(),
@@ -82,37 +81,22 @@ def feedback_block(language: Language, turn: UUID) -> Block:
 
 def feedback_form(language: Language, turn: str, details: FeedbackDetails) -> View:
     """Return the question what was wrong with a reply, with what was said before filled in."""
-    options = {
-        reason: {"text": plain_text(say(language, key)), "value": reason}
-        for reason, key in REASONS.items()
-    }
+    options = {reason: option(say(language, key), reason) for reason, key in REASONS.items()}
     before = [options[reason] for reason in details.reasons if reason in options]
+    reasons = {
+        "type": "checkboxes",
+        "options": list(options.values()),
+        **({"initial_options": before} if before else {}),
+    }
+    comment = {
+        "type": "plain_text_input",
+        "multiline": True,
+        "max_length": COMMENT_LIMIT,
+        **({"initial_value": details.comment} if details.comment else {}),
+    }
     blocks: list[Block] = [
-        {
-            "type": "input",
-            "block_id": _REASONS,
-            "optional": True,
-            "label": plain_text(say(language, "feedback_why")),
-            "element": {
-                "type": "checkboxes",
-                "action_id": "value",
-                "options": list(options.values()),
-                **({"initial_options": before} if before else {}),
-            },
-        },
-        {
-            "type": "input",
-            "block_id": _COMMENT,
-            "optional": True,
-            "label": plain_text(say(language, "feedback_comment")),
-            "element": {
-                "type": "plain_text_input",
-                "action_id": "value",
-                "multiline": True,
-                "max_length": COMMENT_LIMIT,
-                **({"initial_value": details.comment} if details.comment else {}),
-            },
-        },
+        input_block(_REASONS, say(language, "feedback_why"), reasons, optional=True),
+        input_block(_COMMENT, say(language, "feedback_comment"), comment, optional=True),
         note(say(language, "feedback_who_reads")),
     ]
     return form_view(
@@ -133,8 +117,3 @@ def feedback_errors(view: Mapping[str, Any]) -> dict[str, str]:
     if not (given.reasons or given.comment):
         return {_REASONS: say(language, "feedback_empty")}
     return {}
-
-
-def feedback_sentence(language: Language, key: str) -> View:
-    """Return one sentence in place of the form."""
-    return information_view(language, "feedback_title", [section(say(language, key))])

@@ -9,16 +9,17 @@ from bot.locale import Language, say
 from bot.views.blocks import (
     Block,
     Payload,
+    actions,
     button,
     ephemeral_payload,
-    escaped,
     note,
     plain_text,
     section,
 )
 from bot.views.erasing import erase_button
+from bot.views.labels import describe, describe_escaped, memory_line
 from bot.views.memories import Numbered
-from bot.views.wording import describe, memory_line
+from bot.views.views import View, form_view
 from memory import Memory
 
 MAX_SHOWN = 10
@@ -26,6 +27,7 @@ FORGET_ACTION = "forget_memory"
 FORGET_ALL_ACTION = "forget_everything"
 FORGET_PERIOD_ACTION = "forget_period"
 UNDO_ACTION = "undo_forget"
+FORGET_FORM = "memory_forget"
 _CONFIRM_LIMIT = 300
 
 
@@ -40,14 +42,14 @@ def forget_question(language: Language, found: Numbered, *, stand_in: bool = Fal
     lines = [memory_line(language, number, memory) for number, memory in shown]
     blocks: list[Block] = [section(title)]
     for line, (_, memory) in zip(lines, shown, strict=True):
-        blocks.append({**section(line), "accessory": _forget_button(language, [memory])})
+        blocks.append(section(line, _forget_button(language, [memory])))
     if len(found) > len(shown):
         blocks.append(note(say(language, "forget_more", count=len(found) - len(shown))))
     elif len(shown) > 1:
         every = _forget_button(language, [memory for _, memory in shown])
         every["action_id"] = f"{FORGET_ACTION}_all"
         every["text"] = plain_text(say(language, "forget_all_button", count=len(shown)))
-        blocks.append({"type": "actions", "elements": [every]})
+        blocks.append(actions(every))
     if stand_in:
         blocks.append(note(say(language, "stand_in_note")))
     return ephemeral_payload("\n".join([title, *lines]), blocks)
@@ -75,7 +77,7 @@ def forget_period_question(
         style="danger",
         confirm=_confirm(language, title, "forget_period_button"),
     )
-    blocks.append({"type": "actions", "elements": [forget]})
+    blocks.append(actions(forget))
     return ephemeral_payload("\n".join([title, *lines]), blocks)
 
 
@@ -85,7 +87,7 @@ def forget_everything_question(language: Language, count: int) -> Payload:
     forget = forget_everything_button(language, count)
     blocks = [
         section(text),
-        {"type": "actions", "elements": [forget, erase_button(language)]},
+        actions(forget, erase_button(language)),
         note(say(language, "erase_note")),
     ]
     return ephemeral_payload(text, blocks)
@@ -111,29 +113,21 @@ def _everything(language: Language, count: int) -> str:
 def nothing_to_forget(language: Language) -> Payload:
     """Return that nothing is remembered, with the way to erase what is kept besides."""
     text = say(language, "memories_none")
-    blocks = [
-        section(text),
-        note(say(language, "erase_note")),
-        {"type": "actions", "elements": [erase_button(language)]},
-    ]
+    blocks = [section(text), note(say(language, "erase_note")), actions(erase_button(language))]
     return ephemeral_payload(text, blocks)
 
 
 def forgotten_notice(language: Language, memories: Sequence[Memory], undo: str) -> Payload:
     """Return what was forgotten, with its Undo."""
     if len(memories) == 1:
-        what = escaped(describe(language, memories[0].kind, memories[0].content))
+        what = describe_escaped(language, memories[0])
         text = say(language, "forgotten", what=what)
     elif not memories:
         text = say(language, "forgotten_words")
     else:
         text = say(language, "forgotten_many", count=len(memories))
     take_back = button(UNDO_ACTION, say(language, "undo_button"), undo)
-    blocks = [
-        section(text),
-        {"type": "actions", "elements": [take_back]},
-        note(say(language, "undo_note")),
-    ]
+    blocks = [section(text), actions(take_back), note(say(language, "undo_note"))]
     return ephemeral_payload(text, blocks)
 
 
@@ -144,6 +138,19 @@ def forgotten_already(language: Language, *, keep_message: bool) -> Payload:
     """
     payload = ephemeral_payload(say(language, "forgotten_already"))
     return {**payload, "stays": True} if keep_message else payload
+
+
+def forget_form(language: Language, memory: Memory) -> View:
+    """Return the question before one memory is forgotten."""
+    question = note(say(language, "forget_confirm_text"))
+    return form_view(
+        language,
+        "forget_confirm_title",
+        [section(describe_escaped(language, memory)), question],
+        callback=FORGET_FORM,
+        submit="forget_button",
+        metadata={"memory": memory.reference},
+    )
 
 
 def _forget_button(language: Language, memories: Sequence[Memory]) -> Block:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, plain_text, section
-from bot.views.fields import MAX_CHOICES, TEXT_LIMIT, Field, fields_of
+from bot.views.blocks import OPTION_VALUE, Block, input_block, option, plain_text, section
+from bot.views.labels import kind_title
 from bot.views.views import View, form_view
-from bot.views.wording import kind_title
 from memory import SCHEMAS, InvalidContent, validated
 
 FORM = "memory_form"
 KIND_ACTION = "memory_kind"
+MAX_FIELDS = 6
+TEXT_LIMIT = 2_000
+MAX_CHOICES = 100
+_MULTILINE_LENGTH = 100
+# Of our own kinds; another says "multiline" in its `json_schema_extra`.
+_MULTILINE_FIELDS = frozenset({"description", "observation", "action", "result", "instruction"})
 
-
+InputType: TypeAlias = Literal["text", "long", "lines", "number", "decimal", "choice", "truth"]
 _LABELS: Mapping[str, str] = {
     "topic": "field_topic",
     "category": "field_category",
@@ -85,37 +90,25 @@ def kind_name(language: Language, schema: type[BaseModel]) -> str:
 def _kind_choice(
     language: Language, chosen: type[BaseModel], kinds: Sequence[type[BaseModel]]
 ) -> Block:
-    options = {schema: _option(kind_name(language, schema), schema.__name__) for schema in kinds}
-    return {
-        **section(say(language, "form_kind")),
-        "block_id": "kind",
-        "accessory": {
-            "type": "static_select",
-            "action_id": KIND_ACTION,
-            "placeholder": plain_text(say(language, "form_kind")),
-            "options": list(options.values())[:MAX_CHOICES],
-            "initial_option": options[chosen],
-        },
+    options = {schema: option(kind_name(language, schema), schema.__name__) for schema in kinds}
+    menu = {
+        "type": "static_select",
+        "action_id": KIND_ACTION,
+        "placeholder": plain_text(say(language, "form_kind")),
+        "options": list(options.values())[:MAX_CHOICES],
+        "initial_option": options[chosen],
     }
-
-
-def _option(text: str, value: str) -> Block:
-    return {"text": plain_text(text[:75]), "value": value[:150]}
+    return {**section(say(language, "form_kind"), menu), "block_id": "kind"}
 
 
 def _input(language: Language, field: Field, value: Any, labels: Mapping[str, str]) -> Block:
-    block: Block = {
-        "type": "input",
-        "block_id": field.block_id,
-        "label": plain_text(
-            say(language, labels[field.name]) if field.name in labels else field.title[:100]
-        ),
-        "optional": not field.required,
-        "element": {"action_id": "value", **_element(language, field, value)},
-    }
-    if hint := _hint(language, field) or ("" if labels else field.hint[:500]):
-        block["hint"] = plain_text(hint)
-    return block
+    return input_block(
+        field.block_id,
+        say(language, labels[field.name]) if field.name in labels else field.title[:100],
+        _element(language, field, value),
+        optional=not field.required,
+        hint=_hint(language, field) or ("" if labels else field.hint[:500]),
+    )
 
 
 def _hint(language: Language, field: Field) -> str:
@@ -141,7 +134,7 @@ def _element(language: Language, field: Field, value: Any) -> Block:
             first = next((o for v, o in options if value is not None and v == value), None)
             return {
                 "type": "static_select",
-                "options": [option for _, option in options],
+                "options": [shown for _, shown in options],
                 **({"initial_option": first} if first else {}),
             }
     text = "\n".join(map(str, value)) if isinstance(value, list | tuple) else value
@@ -156,8 +149,95 @@ def _element(language: Language, field: Field, value: Any) -> Block:
 def _options(language: Language, field: Field) -> list[tuple[Any, Block]]:
     if field.input_type == "truth":
         words = ((True, "form_yes"), (False, "form_no"))
-        return [(value, _option(say(language, key), str(value))) for value, key in words]
-    return [(value, _option(str(value), str(value))) for value in field.choices]
+        return [(value, option(say(language, key), str(value))) for value, key in words]
+    return [(value, option(str(value), str(value))) for value in field.choices]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One input of a form. `minimum` and `maximum` bound a number, `max_length` a text."""
+
+    name: str
+    input_type: InputType
+    required: bool
+    title: str
+    hint: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: int = TEXT_LIMIT
+    choices: tuple[Any, ...] = ()
+
+    @property
+    def block_id(self) -> str:
+        """The id of its block, under which an error is shown."""
+        return f"field.{self.name}"
+
+
+def fields_of(schema: type[BaseModel], content: Mapping[str, Any]) -> list[Field]:
+    """Return the inputs for `content`, six at most, those that must be filled in first.
+
+    A field no input can hold, such as a list of objects, is left out and keeps its value.
+    """
+    described = schema.model_json_schema()
+    required = set(described.get("required") or ())
+    found = [
+        field
+        for name, rules in (described.get("properties") or {}).items()
+        if (field := _field(name, _resolved(rules, described), name in required, content.get(name)))
+    ]
+    return sorted(found, key=lambda field: not field.required)[:MAX_FIELDS]
+
+
+def _resolved(rules: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rules of a field without ``null``, and with what they refer to in their place."""
+    outer = {key: rules[key] for key in ("title", "description", "multiline") if key in rules}
+    for one in [*rules.get("anyOf", ()), *rules.get("allOf", ())]:
+        if one.get("type") != "null":
+            rules = one
+            break
+    if "$ref" in rules:
+        rules = described["$defs"][str(rules["$ref"]).rpartition("/")[2]]
+    return {**rules, **outer}
+
+
+def _field(name: str, rules: Mapping[str, Any], required: bool, value: Any) -> Field | None:
+    shape = _input_type(name, rules, value)
+    if shape is None or (isinstance(value, str) and len(value) > TEXT_LIMIT):
+        return None
+    choices = tuple(rules.get("enum") or ([rules["const"]] if "const" in rules else ()))
+    return Field(
+        name=name,
+        input_type=shape,
+        required=required,
+        title=str(rules.get("title") or name.replace("_", " ").title()),
+        hint=str(rules.get("description") or ""),
+        minimum=rules.get("minimum", rules.get("exclusiveMinimum")),
+        maximum=rules.get("maximum", rules.get("exclusiveMaximum")),
+        max_length=min(int(rules.get("maxLength") or TEXT_LIMIT), TEXT_LIMIT),
+        choices=choices[:MAX_CHOICES],
+    )
+
+
+def _input_type(name: str, rules: Mapping[str, Any], value: Any) -> InputType | None:
+    if "enum" in rules or "const" in rules:
+        return "choice"
+    match rules.get("type"):
+        case "integer":
+            return "number"
+        case "number":
+            return "decimal"
+        case "boolean":
+            return "truth"
+        case "array" if (rules.get("items") or {}).get("type") == "string":
+            return "lines"
+        case "string":
+            there = value if isinstance(value, str) else ""
+            wide = rules.get("multiline") or int(rules.get("maxLength") or 0) > _MULTILINE_LENGTH
+            wide = (
+                wide or name in _MULTILINE_FIELDS or len(there) > _MULTILINE_LENGTH or "\n" in there
+            )
+            return "long" if wide else "text"
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +270,7 @@ def _value(field: Field, given: Mapping[str, Any]) -> Any:
     if field.input_type in ("choice", "truth"):
         chosen = (given.get("selected_option") or {}).get("value")
         values = (True, False) if field.input_type == "truth" else field.choices
-        return next((value for value in values if str(value)[:150] == chosen), None)
+        return next((value for value in values if str(value)[:OPTION_VALUE] == chosen), None)
     text = str(given.get("value") or "").strip()
     if field.input_type == "lines":
         return [line.strip() for line in text.splitlines() if line.strip()] or None

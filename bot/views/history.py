@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, Payload, button, ephemeral_payload, note, plain_text, section
-from bot.views.changes import (
-    can_be_undone,
-    change_line,
-    question_blocks,
-    undo_button,
+from bot.views.blocks import (
+    Block,
+    Payload,
+    actions,
+    button,
+    ephemeral_payload,
+    header,
+    note,
+    section,
 )
+from bot.views.changes import change_block, change_line, question_blocks
 from bot.views.dates import minute
 from bot.views.views import View, information_view
 from memory import Entry, Question
@@ -71,7 +75,7 @@ def history_payload(language: Language, page: HistoryPage, zone: tzinfo = UTC) -
         return ephemeral_payload(say(language, "history_none"))
     lines = [_line(language, entry, page, zone) for entry in page.entries]
     blocks: list[Block] = [
-        {"type": "header", "text": plain_text(title)},
+        header(title),
         *_blocks(language, page, zone),
         note(say(language, "history_note")),
         *_page_buttons(language, page),
@@ -92,10 +96,8 @@ def _blocks(language: Language, page: HistoryPage, zone: tzinfo) -> list[Block]:
     for question in page.questions:
         blocks += question_blocks(language, question, page.surface, zone)
     for entry in page.entries:
-        block = section(_line(language, entry, page, zone))
-        if can_be_undone(entry):
-            block["accessory"] = undo_button(language, entry, page.surface)
-        blocks.append(block)
+        line = _line(language, entry, page, zone)
+        blocks.append(change_block(language, entry, line, page.surface))
     return blocks
 
 
@@ -121,12 +123,4 @@ def _page_buttons(language: Language, page: HistoryPage) -> list[Block]:
     if page.older:
         value = f"{page.entries[-1].at.isoformat()} {page.reference}".strip()
         elements.append(button(f"{HISTORY_ACTION}_next", say(language, "history_older"), value))
-    return [{"type": "actions", "elements": elements}] if elements else []
-
-
-def changes_view(
-    language: Language, entries: Sequence[Entry], links: Mapping[str, str], zone: tzinfo = UTC
-) -> View:
-    """Return the changes of one notice in a modal, each with when and where it was said."""
-    page = HistoryPage(entries=tuple(entries), links=links)
-    return history_view(language, page, zone)
+    return [actions(*elements)] if elements else []

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from itertools import groupby
+from typing import Literal, TypeAlias, cast
+from uuid import UUID
 
 from bot.locale import Language, say
 from bot.views.blocks import (
+    OPTION_VALUE,
     Block,
     Payload,
     button,
     ephemeral_payload,
     escaped,
+    header,
     note,
-    plain_text,
+    option,
+    page_buttons,
     section,
 )
-from bot.views.menus import with_menu
-from bot.views.wording import kind_title, memory_line
+from bot.views.dates import day, minute
+from bot.views.labels import audience_name, describe_escaped, kind_title, memory_line
+from bot.views.modal_triggers import MENU_ACTION, USED_ACTION
+from bot.views.views import View, information_view
 from memory import Memory
 
 PAGE_SIZE = 20
 PAGE_ACTION = "memories_page"
 PREVIEW_ACTION = "preview_page"
+REPLY_MEMORIES_SHOWN = 40
 
 Numbered = Sequence[tuple[int, Memory]]
+MemoryMenuAction: TypeAlias = Literal["edit", "forget", "place", "history"]
+_MENU: Mapping[MemoryMenuAction, str] = {
+    "edit": "menu_edit",
+    "forget": "menu_forget",
+    "place": "menu_place",
+    "history": "menu_history",
+}
 
 
 def numbered(memories: Sequence[Memory]) -> list[tuple[int, Memory]]:
@@ -38,25 +54,15 @@ def numbered(memories: Sequence[Memory]) -> list[tuple[int, Memory]]:
     return list(enumerate(ordered, start=1))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ListPage:
-    """One page of a list: the texts above and below it, and its action to turn pages."""
-
-    title: str
-    notes: tuple[str, ...]
-    action: str
-    target: str = ""
-
-
 def memory_list(
     language: Language, found: Numbered, *, page: int = 1, stand_in: bool = False
 ) -> Payload:
     """Return a page of all memories, grouped and numbered; pages start at 1."""
     if not found:
         return ephemeral_payload(say(language, "memories_none"))
-    notes = (say(language, "memories_hint"), *_stand_in(language, stand_in))
-    listed = _ListPage(title=say(language, "memories_title"), notes=notes, action=PAGE_ACTION)
-    return _page(language, found, page, listed)
+    title = say(language, "memories_title")
+    notes = [say(language, "memories_hint"), *_stand_in(language, stand_in)]
+    return _page(language, found, page, title, header(title), notes, PAGE_ACTION)
 
 
 def preview_list(
@@ -69,7 +75,7 @@ def preview_list(
     page: int = 1,
     stand_in: bool = False,
 ) -> Payload:
-    """Return what a reply in `channel` could draw on; `why` is the sentence that says so.
+    """Return what a reply in `channel` could use; `why` is the sentence that says so.
 
     `direct`: it is the person's direct messages with the app, whose name says nothing.
     """
@@ -78,36 +84,38 @@ def preview_list(
     if not found:
         none = say(language, "preview_none")
         return ephemeral_payload(f"{title}\n{none}", [section(f"*{title}*\n{none}"), note(why)])
-    listed = _ListPage(
-        title=title,
-        notes=(why, *_stand_in(language, stand_in)),
-        action=PREVIEW_ACTION,
-        target=channel,
-    )
-    return _page(language, found, page, listed)
+    notes = [why, *_stand_in(language, stand_in)]
+    # A header shows no link to a conversation.
+    heading = section(f"*{title}*")
+    return _page(language, found, page, title, heading, notes, PREVIEW_ACTION, channel)
 
 
 def _stand_in(language: Language, stand_in: bool) -> list[str]:
     return [say(language, "stand_in_note")] if stand_in else []
 
 
-def _page(language: Language, found: Numbered, page: int, layout: _ListPage) -> Payload:
+def _page(
+    language: Language,
+    found: Numbered,
+    page: int,
+    title: str,
+    heading: Block,
+    notes: Sequence[str],
+    action: str,
+    target: str = "",
+) -> Payload:
     pages = -(-len(found) // PAGE_SIZE)
     page = min(max(page, 1), pages)
     shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     key = "memories_count" if pages > 1 else "memories_all"
     count = say(language, key, count=len(found), page=page, pages=pages)
     blocks: list[Block] = [
-        # A header shows no link to a conversation.
-        section(f"*{layout.title}*")
-        if layout.target
-        else {"type": "header", "text": plain_text(layout.title)},
+        heading,
         *_groups(language, shown),
-        note(count, *layout.notes),
+        note(count, *notes),
+        *page_buttons(language, action, page, pages, target),
     ]
-    if buttons := _page_buttons(language, page, pages, layout):
-        blocks.append({"type": "actions", "elements": buttons})
-    return ephemeral_payload("\n".join([layout.title, *_lines(language, shown), count]), blocks)
+    return ephemeral_payload("\n".join([title, *_lines(language, shown), count]), blocks)
 
 
 def _lines(language: Language, found: Numbered) -> list[str]:
@@ -126,15 +134,6 @@ def _rows(language: Language, found: Numbered) -> list[Block]:
     return [
         with_menu(language, memory_line(language, number, memory), memory.reference)
         for number, memory in found
-    ]
-
-
-def _page_buttons(language: Language, page: int, pages: int, layout: _ListPage) -> list[Block]:
-    turns = [("memories_previous", page - 1), ("memories_next", page + 1)]
-    return [
-        button(f"{layout.action}_{target}", say(language, key), f"{target} {layout.target}".strip())
-        for key, target in turns
-        if 1 <= target <= pages
     ]
 
 
@@ -157,3 +156,82 @@ def search_results(
     if stand_in:
         blocks.append(note(say(language, "stand_in_note")))
     return ephemeral_payload("\n".join([title, *_lines(language, shown)]), blocks)
+
+
+def with_menu(language: Language, text: str, reference: str) -> Block:
+    """Return a section about the memory that `reference` names, with its menu."""
+    values = {f"{action} {reference}": key for action, key in _MENU.items()}
+    if any(len(value) > OPTION_VALUE for value in values):
+        return section(text)
+    options = [option(say(language, key), value) for value, key in values.items()]
+    return section(text, {"type": "overflow", "action_id": MENU_ACTION, "options": options})
+
+
+def parse_menu_value(value: str) -> tuple[MemoryMenuAction, str] | None:
+    """Read an option's value: what is to be done, and the memory's reference."""
+    action, _, reference = value.partition(" ")
+    return (cast("MemoryMenuAction", action), reference) if action in _MENU and reference else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyMemories:
+    """The memories in view of a reply; `forgotten` counts those that are no longer stored.
+
+    `links` and `last_used` are by `Memory.reference`.
+    """
+
+    memories: tuple[Memory, ...]
+    links: Mapping[str, str]
+    last_used: Mapping[str, datetime]
+    forgotten: int = 0
+
+
+def reply_memories_button(language: Language, turn: UUID) -> Block:
+    """Return the button below a reply that memories were recalled for."""
+    return button(
+        USED_ACTION,
+        say(language, "used_button"),
+        str(turn),
+        accessibility_label=say(language, "used_label"),
+    )
+
+
+def reply_memories_view(language: Language, used: ReplyMemories, zone: tzinfo = UTC) -> View:
+    """Return the memories in view of a reply; what they were used for the model alone knows."""
+    blocks: list[Block] = [note(say(language, "used_note"))]
+    blocks += memory_blocks(
+        language, used.memories[:REPLY_MEMORIES_SHOWN], used.links, used.last_used, zone
+    )
+    if more := len(used.memories) - REPLY_MEMORIES_SHOWN:
+        blocks += [note(say(language, "used_more", count=more))] if more > 0 else []
+    if used.forgotten:
+        blocks.append(note(say(language, "used_forgotten", count=used.forgotten)))
+    return information_view(language, "used_title", blocks)
+
+
+def other_person_view(language: Language) -> View:
+    """Return what somebody sees who clicked below a reply to another person."""
+    return information_view(language, "used_title", [section(say(language, "used_others"))])
+
+
+def memory_blocks(
+    language: Language,
+    memories: Sequence[Memory],
+    links: Mapping[str, str],
+    last_used: Mapping[str, datetime],
+    zone: tzinfo = UTC,
+) -> list[Block]:
+    """Return each memory with its date, where it may be used, its source and its menu."""
+    blocks = []
+    for memory in memories:
+        details = [
+            say(language, "used_since", day=day(memory.created_at, zone, language)),
+            say(language, "used_where", where=audience_name(language, memory.namespace.audience)),
+        ]
+        if at := last_used.get(memory.reference):
+            details.append(say(language, "used_last", day=minute(at, zone, language)))
+        if link := links.get(memory.reference):
+            details.append(f"<{link}|{say(language, 'used_source')}>")
+        text = f"{describe_escaped(language, memory)}\n{' · '.join(details)}"
+        blocks.append(with_menu(language, text, memory.reference))
+    return blocks

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from bot.locale import Language, say
 from bot.types import DIRECT, MemoryOffReason, PersonSettings
-from bot.views.blocks import Block, Payload, button, ephemeral_payload, section
+from bot.views.blocks import (
+    Block,
+    Payload,
+    actions,
+    button,
+    ephemeral_payload,
+    question_payload,
+    section,
+)
 from bot.views.dates import minute
 
 RESUME_ACTION = "resume_memory"
@@ -32,8 +40,12 @@ def paused_notice(language: Language, settings: PersonSettings) -> Payload:
     """Return what a pause means, with the button that ends it."""
     line = memory_off_text(language, "paused", settings)
     text = f"{line}\n{say(language, 'paused_means')}"
-    resume = button(RESUME_ACTION, say(language, "resume_button"), "resume")
-    return ephemeral_payload(text, [section(text), {"type": "actions", "elements": [resume]}])
+    return question_payload(text, resume_button(language))
+
+
+def resume_button(language: Language, **more: str) -> Block:
+    """Return the button that ends a pause; `more` are its other fields."""
+    return button(RESUME_ACTION, say(language, "resume_button"), "resume", **more)
 
 
 def incognito_line(language: Language, scope: str) -> str:
@@ -65,8 +77,7 @@ def incognito_notice(
     text = "\n".join(lines)
     if not on:
         return ephemeral_payload(text)
-    actions: Block = {"type": "actions", "elements": [incognito_button(language, scope)]}
-    return ephemeral_payload(text, [section(text), actions])
+    return question_payload(text, incognito_button(language, scope))
 
 
 def consent_question(language: Language) -> Payload:
@@ -79,4 +90,4 @@ def consent_buttons(language: Language) -> Block:
     """Return the two answers."""
     agree = button(AGREE_ACTION, say(language, "consent_agree"), "agree", style="primary")
     refuse = button(REFUSE_ACTION, say(language, "consent_refuse"), "refuse")
-    return {"type": "actions", "elements": [agree, refuse]}
+    return actions(agree, refuse)

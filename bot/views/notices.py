@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, Payload, button, ephemeral_payload, note, section
+from bot.views.blocks import Block, Payload, actions, button, ephemeral_payload, note
 from bot.views.changes import (
-    can_be_undone,
+    change_block,
     change_line,
     notable_changes,
     question_blocks,
     question_line,
-    undo_button,
 )
 from bot.views.modal_triggers import VIEW_ACTION
 from memory import Entry, Question
@@ -89,10 +88,8 @@ def _blocks(
 ) -> list[Block]:
     blocks: list[Block] = []
     for entry in entries[len(entries) - count :]:
-        shown = section(change_line(language, entry, zone))
-        if can_be_undone(entry):
-            shown["accessory"] = undo_button(language, entry, content.surface)
-        blocks.append(shown)
+        line = change_line(language, entry, zone)
+        blocks.append(change_block(language, entry, line, content.surface))
     if left := len(entries) - count + len(content.questions) - asked:
         key = "notice_more" if count or asked else "notice_count"
         blocks.append(note(say(language, key, count=left)))
@@ -100,7 +97,7 @@ def _blocks(
         blocks += question_blocks(language, question, content.surface, zone)
     view = [button(VIEW_ACTION, say(language, "view_button"), content.surface)] if entries else []
     if elements := [*extra_buttons, *view]:
-        blocks.append({"type": "actions", "elements": elements})
+        blocks.append(actions(*elements))
     return blocks
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from bot.locale import Language, say
-from bot.views.blocks import Payload, button, ephemeral_payload, escaped, section
+from bot.views.blocks import Payload, button, ephemeral_payload, escaped, question_payload
 from memory import Reason, RefusedProposal
 
 STORE_ACTION = "store_anyway"
@@ -92,4 +92,4 @@ def refusal_payload(
     if quoted is None or not can_store or reason in _WITHOUT_BUTTON:
         return ephemeral_payload(text)
     store = button(STORE_ACTION, say(language, "refused_store"), quoted.value)
-    return ephemeral_payload(text, [section(text), {"type": "actions", "elements": [store]}])
+    return question_payload(text, store)

@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.locale import Language, say
 from bot.types import MemoryState, Reply
-from bot.views.blocks import Block, note
+from bot.views.blocks import Block, actions, note
 from bot.views.dates import plain_moment
 from bot.views.feedback import feedback_block
+from bot.views.memories import reply_memories_button
 from bot.views.memory_state import incognito_button, incognito_line, memory_off_text
 from bot.views.notices import NOTICE_LIMIT, NoticeContent, notice_blocks
-from bot.views.used import used_memories_button
 from memory import CredentialKind
 
 # A markdown block takes 12,000 characters a message, all blocks together about 13,200.
@@ -133,7 +133,7 @@ def footer(
     end = [incognito_button(language, incognito)] if incognito else []
     return [
         note(*lines),
-        *([{"type": "actions", "elements": end}] if end else []),
+        *([actions(*end)] if end else []),
         *([feedback_block(language, rated_turn)] if rated_turn else []),
         *updatable_footer(
             language,
@@ -154,13 +154,13 @@ def updatable_footer(
     zone: tzinfo = UTC,
 ) -> list[Block]:
     """Return what of the footer can change later, marked so that it can be found again."""
-    buttons = [used_memories_button(language, recalled_turn)] if recalled_turn else []
+    buttons = [reply_memories_button(language, recalled_turn)] if recalled_turn else []
     if notice:
         blocks = notice_blocks(
             language, notice, zone, max_length=max_notice_length, extra_buttons=buttons
         )
     else:
-        blocks = [{"type": "actions", "elements": buttons}] if buttons else []
+        blocks = [actions(*buttons)] if buttons else []
     return [{**block, "block_id": _block_id(place, block)} for place, block in enumerate(blocks)]
 
 

@@ -1,22 +1,52 @@
-"""A person's settings: as they are, and the form in which they are changed."""
+"""A person's settings: as they are, the forms that change them, and what a tool changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from bot.locale import LANGUAGE_NAMES, Language, known_language, say
 from bot.types import ConsentMode, PersonSettings
-from bot.views.blocks import Block, Payload, button, ephemeral_payload, note, plain_text, section
-from bot.views.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION, memory_off_text
+from bot.views.blocks import (
+    Block,
+    Payload,
+    actions,
+    button,
+    ephemeral_payload,
+    input_block,
+    note,
+    option,
+    question_payload,
+    section,
+)
+from bot.views.memory_state import (
+    AGREE_ACTION,
+    REFUSE_ACTION,
+    incognito_button,
+    incognito_notice,
+    memory_off_text,
+    resume_button,
+)
 from bot.views.modal_triggers import SETTINGS_ACTION
-from bot.views.views import View, form_view
+from bot.views.time_forms import may_end_pause, tomorrow_morning
+from bot.views.views import View, entered, form_view, language_of_view
 
 _RETENTION = (30, 90, 180, 365, 730)
 
 SETTINGS_FORM = "settings_form"
+PAUSE_FORM = "pause_memory"
 RETENTION_ACTION = "keep_memories_for"
+UNDO_CONTROL_ACTION = "undo_control"
+DELETE_WITHHELD_ACTION = "delete_withheld"
+_UNTIL = "pause.until"
+# Menus with lengths of a pause: the value of each, and its label.
+PAUSES = {
+    "hour": "settings_memory_hour",
+    "tomorrow": "settings_memory_tomorrow",
+    "open": "settings_memory_open",
+}
 
 
 def settings_payload(
@@ -41,7 +71,7 @@ def settings_payload(
     text = "\n".join([f"*{title}*", *(f"• {line}" for line in lines)])
     blocks: list[Block] = [
         section(text),
-        {"type": "actions", "elements": _memory_buttons(language, off)},
+        actions(*_memory_buttons(language, off)),
         note(say(language, "only_you")),
     ]
     return ephemeral_payload(text, blocks)
@@ -50,65 +80,54 @@ def settings_payload(
 def settings_form(language: Language, settings: PersonSettings, *, consent: ConsentMode) -> View:
     """Return the form: memory, notices, language, how long to keep."""
     off = settings.off_reason(consent)
-    memory = [_option("on", say(language, "settings_memory_on"))]
+    memory = [option(say(language, "settings_memory_on"), "on")]
     if off == "paused":
         # A line of a form is plain text: the moment is shown where the settings are listed.
-        memory.append(_option("stay", say(language, "settings_memory_stay")))
-    memory += [
-        _option("hour", say(language, "settings_memory_hour")),
-        _option("tomorrow", say(language, "settings_memory_tomorrow")),
-        _option("open", say(language, "settings_memory_open")),
-        _option("off", say(language, "settings_memory_off")),
-    ]
-    is_now = {None: "on", "paused": "stay"}.get(off, "off")
-    notices = [_option("on", say(language, "settings_notices_yes"))]
+        memory.append(option(say(language, "settings_memory_stay"), "stay"))
+    memory += pause_options(language)
+    memory.append(option(say(language, "settings_memory_off"), "off"))
+    current = {None: "on", "paused": "stay"}.get(off, "off")
+    notices = [option(say(language, "settings_notices_yes"), "on")]
+    checked = {"initial_options": notices} if settings.notices else {}
     languages = [
-        _option("slack", _capitalized(say(language, "settings_as_slack"))),
-        *(_option(code, name) for code, name in LANGUAGE_NAMES.items()),
+        option(_capitalized(say(language, "settings_as_slack")), "slack"),
+        *(option(name, code) for code, name in LANGUAGE_NAMES.items()),
     ]
     days = sorted({*_RETENTION, settings.retention_days or _RETENTION[0]})
     periods = [
-        _option("0", _capitalized(retention_text(language, None))),
-        *(_option(str(one), _capitalized(retention_text(language, one))) for one in days),
+        option(_capitalized(retention_text(language, None)), "0"),
+        *(option(_capitalized(retention_text(language, one)), str(one)) for one in days),
     ]
     blocks = [
-        _input(
+        input_block(
             "memory",
             say(language, "settings_memory"),
-            {"type": "radio_buttons", **_choice(memory, is_now)},
+            _choice("radio_buttons", memory, current),
         ),
-        {
-            **_input(
-                "notices",
-                say(language, "settings_notices"),
-                {
-                    "type": "checkboxes",
-                    "options": notices,
-                    **({"initial_options": notices} if settings.notices else {}),
-                },
-            ),
-            "optional": True,
-        },
-        _input(
+        input_block(
+            "notices",
+            say(language, "settings_notices"),
+            {"type": "checkboxes", "action_id": "chosen", "options": notices, **checked},
+            optional=True,
+        ),
+        input_block(
             "language",
             say(language, "settings_language_label"),
-            {"type": "static_select", **_choice(languages, settings.language or "slack")},
+            _choice("static_select", languages, settings.language or "slack"),
         ),
-        _input(
+        input_block(
             "retention",
             say(language, "settings_retention"),
-            {"type": "static_select", **_choice(periods, str(settings.retention_days or 0))},
+            _choice("static_select", periods, str(settings.retention_days or 0)),
             hint=say(language, "settings_retention_hint"),
         ),
     ]
-    return form_view(
-        language,
-        "settings_title",
-        blocks,
-        callback=SETTINGS_FORM,
-        submit="form_save",
-        metadata={},
-    )
+    return form_view(language, "settings_title", blocks, callback=SETTINGS_FORM, submit="form_save")
+
+
+def pause_options(language: Language) -> list[Block]:
+    """Return the options of a menu of pauses; their values are those of `PAUSES`."""
+    return [option(say(language, key), value) for value, key in PAUSES.items()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,17 +142,15 @@ class SubmittedSettings:
 
 def read_settings_form(view: Mapping[str, Any]) -> SubmittedSettings:
     """Return what a submitted form says; Slack lets nothing but its options through."""
-    values = view["state"]["values"]
 
-    def one(block: str) -> str:
-        return str(values[block]["chosen"]["selected_option"]["value"])
+    def chosen(block: str) -> str:
+        return str(entered(view, block)["selected_option"]["value"])
 
-    language, days = one("language"), int(one("retention"))
     return SubmittedSettings(
-        memory=one("memory"),
-        notices=bool(values["notices"]["chosen"].get("selected_options")),
-        language=known_language(language),
-        retention_days=days or None,
+        memory=chosen("memory"),
+        notices=bool(entered(view, "notices").get("selected_options")),
+        language=known_language(chosen("language")),
+        retention_days=int(chosen("retention")) or None,
     )
 
 
@@ -142,30 +159,21 @@ def _capitalized(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _option(value: str, text: str) -> Block:
-    return {"text": plain_text(text), "value": value}
-
-
-def _choice(options: Sequence[Block], value: str) -> Block:
-    initial = next(option for option in options if option["value"] == value)
-    return {"options": list(options), "initial_option": initial}
-
-
-def _input(block: str, label: str, element: Block, *, hint: str = "") -> Block:
+def _choice(kind: str, options: Sequence[Block], value: str) -> Block:
+    initial = next(one for one in options if one["value"] == value)
     return {
-        "type": "input",
-        "block_id": block,
-        "label": plain_text(label),
-        "element": {**element, "action_id": "chosen"},
-        **({"hint": plain_text(hint)} if hint else {}),
+        "type": kind,
+        "action_id": "chosen",
+        "options": list(options),
+        "initial_option": initial,
     }
 
 
 def _memory_buttons(language: Language, off: str | None) -> list[Block]:
     change = button(SETTINGS_ACTION, say(language, "settings_change"), "settings")
-    turn_off = button(REFUSE_ACTION, say(language, "settings_turn_off"), "refuse")
+    turn_off = _refuse_button(language)
     if off == "paused":
-        return [button(RESUME_ACTION, say(language, "resume_button"), "resume"), change, turn_off]
+        return [resume_button(language), change, turn_off]
     if off is None:
         return [change, turn_off]
     turn_on = button(AGREE_ACTION, say(language, "settings_turn_on"), "agree", style="primary")
@@ -176,7 +184,7 @@ def retention_question(language: Language, days: int | None) -> Payload:
     """Return the question before memories are kept for so long only; None: until deleted."""
     text = say(language, "retention_ask", period=retention_text(language, days))
     agree = button(RETENTION_ACTION, say(language, "retention_button"), str(days or 0))
-    return ephemeral_payload(text, [section(text), {"type": "actions", "elements": [agree]}])
+    return question_payload(text, agree)
 
 
 def language_name(language: Language, chosen: Language | None) -> str:
@@ -189,3 +197,87 @@ def retention_text(language: Language, days: int | None) -> str:
     if days is None:
         return say(language, "settings_kept_always")
     return say(language, "settings_kept_days", count=days)
+
+
+def pause_form(language: Language, zone: tzinfo) -> View:
+    """Return the form; the initial value is tomorrow morning in `zone`.
+
+    Source: https://docs.slack.dev/reference/block-kit/block-elements/datetime-picker-element
+    """
+    until = tomorrow_morning(datetime.now(UTC), zone)
+    picker = {"type": "datetimepicker", "initial_date_time": int(until.timestamp())}
+    blocks = [
+        input_block(_UNTIL, say(language, "pause_until"), picker),
+        note(say(language, "pause_shorter")),
+    ]
+    return form_view(language, "pause_title", blocks, callback=PAUSE_FORM, submit="pause_submit")
+
+
+def read_pause_form(view: Mapping[str, Any]) -> datetime:
+    """Return the chosen time."""
+    return datetime.fromtimestamp(int(entered(view, _UNTIL)["selected_date_time"]), UTC)
+
+
+def pause_form_errors(view: Mapping[str, Any]) -> dict[str, str]:
+    """Return errors for the chosen time, by block; empty if it is valid."""
+    if may_end_pause(read_pause_form(view), datetime.now(UTC)):
+        return {}
+    return {_UNTIL: say(language_of_view(view), "pause_past")}
+
+
+def settings_changed_notice(
+    language: Language,
+    settings: PersonSettings,
+    *,
+    paused: bool,
+    notices: bool,
+    chose_language: bool,
+    quiet: bool,
+    incognito: str | None,
+    withheld: str,
+    undo: str,
+) -> Payload:
+    """Return what was done and its buttons.
+
+    `incognito` names the switch that is on now. `withheld` is the value of the button that deletes
+    withheld texts, ``""`` for none; `undo` that of the button that takes everything back.
+    """
+    lines = []
+    if paused:
+        lines += [memory_off_text(language, "paused", settings), say(language, "paused_means")]
+    if notices:
+        key = "settings_notices_on" if settings.notices else "settings_notices_off"
+        lines.append(say(language, key))
+    if chose_language:
+        name = language_name(language, settings.language)
+        lines.append(say(language, "settings_language", name=name))
+    if incognito is not None:
+        lines.append(incognito_notice(language, incognito, on=True)["text"])
+    if quiet:
+        lines.append(say(language, "quiet_done"))
+    if withheld:
+        lines.append(say(language, "withheld_done"))
+    elements = [button(UNDO_CONTROL_ACTION, say(language, "undo_button"), undo)]
+    if paused:
+        elements.append(resume_button(language))
+    if incognito is not None:
+        elements.append(incognito_button(language, incognito))
+    if withheld:
+        delete = say(language, "withheld_delete_button")
+        elements.append(button(DELETE_WITHHELD_ACTION, delete, withheld))
+    return question_payload("\n".join(lines), *elements)
+
+
+def refusal_question(language: Language) -> Payload:
+    """Return the question before memory is switched off, with what would be lost."""
+    return question_payload(say(language, "refuse_ask"), _refuse_button(language))
+
+
+def _refuse_button(language: Language) -> Block:
+    return button(REFUSE_ACTION, say(language, "settings_turn_off"), "refuse")
+
+
+def resume_question(language: Language, settings: PersonSettings) -> Payload:
+    """Return that memory is paused, with the button that ends it."""
+    text = f"{memory_off_text(language, 'paused', settings)}\n{say(language, 'resume_ask')}"
+    return question_payload(text, resume_button(language))

@@ -13,15 +13,19 @@ from bot.locale import Language, say
 from bot.views.blocks import (
     Block,
     Payload,
+    actions,
     button,
-    ephemeral_payload,
     escaped,
+    input_block,
     note,
-    plain_text,
+    option,
+    page_buttons,
+    question_payload,
     section,
 )
-from bot.views.views import View, form_view, information_view, metadata_of
-from bot.views.wording import describe, kind_title
+from bot.views.labels import describe, kind_title
+from bot.views.modal_triggers import IMPORT_ALL_ACTION
+from bot.views.views import View, entered, form_view, information_view, metadata_of
 from memory import Change, ImportPlan, PlannedMemory, subject
 
 EXPORT_ACTION = "export_memories"
@@ -37,8 +41,7 @@ _SECTION_LIMIT = 2_900
 _INSTRUCTIONS, _INSTRUCTION_BYTES = 40, 120_000
 _WAS_LIMIT = 100
 _TICK = "import.tick."
-ALL_ACTION = "import_see_all"
-PAGE_ACTION = "import_page"
+IMPORT_PAGE_ACTION = "import_page"
 _TEXT, _FILE = "import.text", "import.file"
 _OUTCOMES: tuple[tuple[Literal["added", "updated", "unchanged"], str], ...] = (
     ("added", "import_added"),
@@ -78,7 +81,7 @@ def export_offer(language: Language) -> Payload:
     """Return the offer of everything as a file, with its button."""
     text = say(language, "export_ask")
     send = button(EXPORT_ACTION, say(language, "export_button"), "export")
-    return ephemeral_payload(text, [section(text), {"type": "actions", "elements": [send]}])
+    return question_payload(text, send)
 
 
 def import_form(language: Language, *, with_file: bool, text: str = "", problem: str = "") -> View:
@@ -86,37 +89,19 @@ def import_form(language: Language, *, with_file: bool, text: str = "", problem:
     blocks: list[Block] = [section(problem or say(language, "import_about"))]
     blocks.append(_text_input(language, text, required=not with_file))
     if with_file:
-        blocks.append(
-            {
-                "type": "input",
-                "block_id": _FILE,
-                "optional": True,
-                "label": plain_text(say(language, "import_file")),
-                "element": {
-                    "type": "file_input",
-                    "action_id": "value",
-                    "filetypes": ["json", "txt"],
-                    "max_files": 1,
-                },
-            }
-        )
+        upload = {"type": "file_input", "filetypes": ["json", "txt"], "max_files": 1}
+        blocks.append(input_block(_FILE, say(language, "import_file"), upload, optional=True))
     else:
         blocks.append(note(say(language, "import_no_scope")))
     return form_view(
-        language,
-        "import_title",
-        blocks,
-        callback=IMPORT_FORM,
-        submit="import_preview",
-        metadata={},
+        language, "import_title", blocks, callback=IMPORT_FORM, submit="import_preview"
     )
 
 
 def read_import(view: Mapping[str, Any]) -> ImportInput:
     """Read a submitted form or preview; looks nothing up."""
-    state = view["state"]["values"]
-    text = str((state.get(_TEXT, {}).get("value") or {}).get("value") or "").strip()
-    files = (state.get(_FILE, {}).get("value") or {}).get("files") or []
+    text = str(entered(view, _TEXT).get("value") or "").strip()
+    files = entered(view, _FILE).get("files") or []
     file = str(files[0].get("url_private_download") or files[0].get("url_private")) if files else ""
     return ImportInput(text=text, file=file or metadata_of(view).get("file", ""), block=_TEXT)
 
@@ -140,9 +125,11 @@ def import_preview(
     shown = changes[:_SHOWN] if submitted.file else changes
     blocks += _sections(language, shown)
     if left := len(changes) - len(shown):
-        see_all = button(ALL_ACTION, say(language, "import_see_all", count=len(changes)), "1")
+        see_all = button(
+            IMPORT_ALL_ACTION, say(language, "import_see_all", count=len(changes)), "1"
+        )
         blocks.append(note(say(language, "import_more", count=left)))
-        blocks.append({"type": "actions", "elements": [see_all]})
+        blocks.append(actions(see_all))
     if not changes and not instructions:
         blocks.append(note(say(language, "import_nothing")))
         return information_view(language, "import_title", blocks)
@@ -166,13 +153,7 @@ def import_page(language: Language, plan: ImportPlan, page: int, file: str) -> V
     page = min(max(page, 1), pages)
     blocks: list[Block] = [note(say(language, "import_page", page=page, pages=pages))]
     blocks += _sections(language, changes[(page - 1) * _PAGE : page * _PAGE])
-    turns = [
-        button(f"{PAGE_ACTION}_{number}", say(language, key), str(number))
-        for number, key in ((page - 1, "memories_previous"), (page + 1, "memories_next"))
-        if 1 <= number <= pages
-    ]
-    if turns:
-        blocks.append({"type": "actions", "elements": turns})
+    blocks += page_buttons(language, IMPORT_PAGE_ACTION, page, pages)
     return information_view(
         language, "import_title", blocks, metadata={"file": file, "language": language}
     )
@@ -192,21 +173,21 @@ def shown_instructions(plan: ImportPlan) -> list[PlannedMemory]:
 
 def selected_instructions(plan: ImportPlan, view: Mapping[str, Any]) -> list[PlannedMemory]:
     """Return the instructions whose box is ticked in a submitted preview."""
-    state = view["state"]["values"]
-    boxes = {
-        block.removeprefix(_TICK)
-        for block, values in state.items()
-        if block.startswith(_TICK) and (values.get("value") or {}).get("selected_options")
-    }
+    boxes = _ticked(view)
     return [one for one in shown_instructions(plan) if _instruction_id(one) in boxes]
 
 
 def any_selected(view: Mapping[str, Any]) -> bool:
     """Say whether any box of a submitted preview is ticked."""
-    return any(
-        block.startswith(_TICK) and (values.get("value") or {}).get("selected_options")
-        for block, values in view["state"]["values"].items()
-    )
+    return bool(_ticked(view))
+
+
+def _ticked(view: Mapping[str, Any]) -> set[str]:
+    return {
+        block.removeprefix(_TICK)
+        for block in view["state"]["values"]
+        if block.startswith(_TICK) and entered(view, block).get("selected_options")
+    }
 
 
 def _summary(language: Language, plan: ImportPlan) -> list[Block]:
@@ -237,19 +218,16 @@ def _instruction(one: PlannedMemory) -> str:
 
 
 def _instruction_checkbox(language: Language, one: PlannedMemory) -> Block:
-    option = {"text": plain_text(say(language, "import_tick")), "value": "yes"}
     was = subject(one.now.kind, one.now.content) if one.now else ""
     if len(was) > _WAS_LIMIT:
         was = f"{was[: _WAS_LIMIT - 1]}…"
-    more = {"hint": plain_text(say(language, "import_tick_was", was=was))} if was else {}
-    return {
-        "type": "input",
-        "block_id": f"{_TICK}{_instruction_id(one)}",
-        "optional": True,
-        "label": plain_text(_instruction(one)),
-        "element": {"type": "checkboxes", "action_id": "value", "options": [option]},
-        **more,
-    }
+    return input_block(
+        f"{_TICK}{_instruction_id(one)}",
+        _instruction(one),
+        {"type": "checkboxes", "options": [option(say(language, "import_tick"), "yes")]},
+        optional=True,
+        hint=say(language, "import_tick_was", was=was) if was else "",
+    )
 
 
 def _sections(language: Language, changes: Sequence[PlannedMemory]) -> list[Block]:
@@ -279,20 +257,16 @@ def not_an_export(language: Language, cause: str) -> str:
 
 
 def _text_input(language: Language, text: str, *, required: bool) -> Block:
-    return {
-        "type": "input",
-        "block_id": _TEXT,
-        "optional": not required,
-        "label": plain_text(say(language, "import_text")),
-        "hint": plain_text(say(language, "import_text_hint", count=PASTE_LIMIT)),
-        "element": {
-            "type": "plain_text_input",
-            "action_id": "value",
-            "multiline": True,
-            "max_length": PASTE_LIMIT,
-            **({"initial_value": text[:PASTE_LIMIT]} if text else {}),
-        },
+    element = {
+        "type": "plain_text_input",
+        "multiline": True,
+        "max_length": PASTE_LIMIT,
+        **({"initial_value": text[:PASTE_LIMIT]} if text else {}),
     }
+    hint = say(language, "import_text_hint", count=PASTE_LIMIT)
+    return input_block(
+        _TEXT, say(language, "import_text"), element, optional=not required, hint=hint
+    )
 
 
 def _line(language: Language, one: PlannedMemory) -> str:

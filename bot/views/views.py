@@ -7,13 +7,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.locale import LANGUAGES, Language, say
-from bot.views.blocks import Block, plain_text, section
+from bot.views.blocks import Block, Payload, plain_text, section
 
 View = dict[str, Any]
 
 _MAX_BLOCKS = 100
 _MAX_BANNER_BLOCKS = 12
 _BANNER_BLOCK = "home.said."
+# What an element of a form holds, as Slack sends it, and what it begins with when shown again.
+# Source: https://docs.slack.dev/reference/block-kit/block-elements
+_INITIAL_VALUES = {
+    "value": "initial_value",
+    "selected_option": "initial_option",
+    "selected_options": "initial_options",
+    "selected_date": "initial_date",
+    "selected_time": "initial_time",
+    "selected_date_time": "initial_date_time",
+    "selected_conversation": "initial_conversation",
+    "selected_channel": "initial_channel",
+    "selected_user": "initial_user",
+}
+_COPIED = ("type", "callback_id", "title", "submit", "close", "private_metadata", "notify_on_close")
 
 
 def loading_view() -> View:
@@ -42,6 +56,16 @@ def information_view(
     }
 
 
+def payload_view(language: Language, title: str, payload: Payload) -> View:
+    """Return in a modal what would be a message to the person alone."""
+    return information_view(language, title, payload["blocks"])
+
+
+def sentence_view(language: Language, title: str, text: str) -> View:
+    """Return one sentence in a modal, where something could not be done or is done."""
+    return information_view(language, title, [section(text)])
+
+
 def form_view(
     language: Language,
     title: str,
@@ -49,7 +73,7 @@ def form_view(
     *,
     callback: str,
     submit: str,
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, str] | None = None,
 ) -> View:
     """Return a modal with something to submit; `title` and `submit` are keys of the catalogues.
 
@@ -61,7 +85,7 @@ def form_view(
         "title": plain_text(say(language, title)),
         "submit": plain_text(say(language, submit)),
         "close": plain_text(say(language, "modal_cancel")),
-        "private_metadata": json.dumps({**metadata, "language": language}),
+        "private_metadata": json.dumps({**(metadata or {}), "language": language}),
         "blocks": list(blocks),
     }
 
@@ -75,6 +99,38 @@ def metadata_of(view: Mapping[str, Any]) -> dict[str, str]:
 def language_of_view(view: Mapping[str, Any]) -> Language:
     """Return the language a view was made in."""
     return "ja" if metadata_of(view).get("language") == "ja" else "en"
+
+
+def entered(view: Mapping[str, Any], block_id: str) -> Mapping[str, Any]:
+    """Return the state of an input of a submitted view; empty where the view has no such input."""
+    elements = view["state"]["values"].get(block_id) or {}
+    return next(iter(elements.values()), None) or {}
+
+
+def form_with_errors(view: Mapping[str, Any], errors: Mapping[str, str]) -> View:
+    """Return a submitted `view` with what was entered, and each error before its field."""
+    values = (view.get("state") or {}).get("values") or {}
+    blocks: list[Block] = []
+    for block in view["blocks"]:
+        if block.get("block_id") in errors:
+            blocks.append(section(f":warning: {errors[block['block_id']]}"))
+        blocks.append(_filled(block, values.get(block.get("block_id")) or {}))
+    return {
+        **{name: view[name] for name in _COPIED if view.get(name) is not None},
+        "blocks": blocks,
+    }
+
+
+def _filled(block: Block, entered: Mapping[str, Any]) -> Block:
+    element = block.get("element")
+    if block.get("type") != "input" or not isinstance(element, dict):
+        return block
+    state = entered.get(str(element.get("action_id"))) or {}
+    begun = {name: value for name, value in element.items() if not name.startswith("initial_")}
+    for name, initial in _INITIAL_VALUES.items():
+        if state.get(name):
+            begun[initial] = state[name]
+    return {**block, "element": begun}
 
 
 def banner_blocks(banner: Sequence[Block]) -> list[Block]:

@@ -32,8 +32,8 @@ from bot.runtime.wiring import Application, wire
 from bot.runtime.worker import register_work
 from bot.slack.client import SLACK_FAULTS, create_client, error_code
 from bot.slack.payloads import cleaned
-from bot.views.form_errors import form_with_errors
 from bot.views.modal_triggers import OPENED
+from bot.views.views import form_with_errors
 from deploy.aws import envelopes
 from deploy.aws.continuing import continue_at
 from deploy.aws.reading import read_settings

@@ -20,8 +20,8 @@ from bot.notices.change_notices import SHOW, ChangeNotices
 from bot.slack.audiences import Audiences
 from bot.slack.permalinks import Permalinks
 from bot.users.profiles import Profiles
+from bot.views.memories import reply_memories_view
 from bot.views.notices import notice_payload
-from bot.views.used import used_memories_view
 from memory import (
     MemoryTools,
     Person,
@@ -150,7 +150,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     used = UsedMemories(app.pool, links)
     told = await used.of_turn(case.person, str(turn["id"]))
     assert told is not None
-    assert case.shows(used_memories_view("en", told)) == case.seen
+    assert case.shows(reply_memories_view("en", told)) == case.seen
     assert await used.of_turn(case.bystander, str(turn["id"])) is None
 
     audiences = Audiences(app.pool, app.slack.client())

@@ -14,7 +14,7 @@ from bot.locale import say
 from bot.memories.person_data import TABLES
 from bot.pipeline.tools.controls import SETTINGS_TOOL
 from bot.pipeline.tools.toolbox import MAX_CALLS
-from bot.views.undoing import UNDO_CONTROL_ACTION
+from bot.views.settings import UNDO_CONTROL_ACTION
 from memory import Person
 from tests.integration.app import App
 

@@ -21,7 +21,7 @@ from bot.users.incognito import read_incognito
 from bot.users.settings import erase_settings, read_settings
 from bot.views.forgetting import FORGET_PERIOD_ACTION
 from bot.views.memory_state import INCOGNITO_OFF_ACTION
-from bot.views.undoing import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
+from bot.views.settings import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
 from memory import Person, person_transaction, transaction
 from playground.blocks import view_errors
 from tests.integration.app import App, MakeApp

@@ -24,10 +24,14 @@ from bot.runtime.wiring import wire
 from bot.users.incognito import EVERYWHERE
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
-from bot.views.home.data import LANGUAGE_ACTION
-from bot.views.home.listing import ALL_ACTION, ALL_KINDS, KIND_ACTION, PAGE_ACTION
-from bot.views.home.memory_state import INCOGNITO_ACTION, PAUSE_ACTION
-from bot.views.home.position import SEARCH_ACTION
+from bot.views.home import HOME_INCOGNITO_ACTION, HOME_LANGUAGE_ACTION, HOME_PAUSE_ACTION
+from bot.views.home_list import (
+    ALL_KINDS,
+    HOME_ALL_ACTION,
+    HOME_KIND_ACTION,
+    HOME_PAGE_ACTION,
+    HOME_SEARCH_ACTION,
+)
 from bot.views.memory_state import RESUME_ACTION
 from bot.views.modal_triggers import ADD_ACTION, ERASE_ACTION, MENU_ACTION
 from memory import DM, Person, add_memory, answer_question, expire_due, forget, transaction
@@ -260,9 +264,9 @@ async def test_pages_and_kinds(visit: Visit) -> None:
     view = await visit.open()
     assert "1–20 of 1000" in await visit.text()
     assert len(view["blocks"]) <= 100
-    await visit.click(f"{PAGE_ACTION}_2")
+    await visit.click(f"{HOME_PAGE_ACTION}_2")
     assert "21–40 of 1000" in await visit.text()
-    await visit.click(KIND_ACTION, value="UserFoodPreference")
+    await visit.click(HOME_KIND_ACTION, value="UserFoodPreference")
     text = await visit.text()
     assert "1–10 of 10 that match" in text
     assert "Likes thing 10" in text
@@ -270,7 +274,7 @@ async def test_pages_and_kinds(visit: Visit) -> None:
     await visit.remember("udon")
     assert await visit.work() == 1
     assert "1–11 of 11 that match" in await visit.text()
-    await visit.click(ALL_ACTION)
+    await visit.click(HOME_ALL_ACTION)
     assert "1–20 of 1001" in await visit.text()
 
 
@@ -278,13 +282,13 @@ async def test_search(visit: Visit) -> None:
     """Words find what has them, within a kind too; what has none shows the nearest."""
     await visit.remember("ramen", "miso ramen", "udon")
     view = await visit.open()
-    block = visit.element(view, SEARCH_ACTION)["block_id"]
-    values = {block: {SEARCH_ACTION: " Ramen "}}
-    view = await visit.click(SEARCH_ACTION, block_id=block, value=" Ramen ", values=values)
+    block = visit.element(view, HOME_SEARCH_ACTION)["block_id"]
+    values = {block: {HOME_SEARCH_ACTION: " Ramen "}}
+    view = await visit.click(HOME_SEARCH_ACTION, block_id=block, value=" Ramen ", values=values)
     text = await visit.text()
     assert "1–2 of 2 that match" in text
     assert "udon" not in str([b.get("text") for b in view["blocks"][:12]])
-    assert visit.element(view, SEARCH_ACTION)["initial_value"] == "Ramen"
+    assert visit.element(view, HOME_SEARCH_ACTION)["initial_value"] == "Ramen"
     # Kept while it is looked at, and for ten minutes at the most.
     await visit.kept("words", "Ramen")
     await visit.as_owner("UPDATE home_views SET words_until = now() WHERE user_id = %s", visit.user)
@@ -354,11 +358,11 @@ async def test_a_question_is_answered_there(visit: Visit) -> None:
 async def test_pause_resume_and_language(visit: Visit) -> None:
     """The switches work at once, and the page is in the chosen language at once."""
     await visit.open()
-    await visit.click(PAUSE_ACTION, value="hour")
+    await visit.click(HOME_PAUSE_ACTION, value="hour")
     assert "Memory is paused until" in await visit.text()
     await visit.click(RESUME_ACTION)
     assert "Memory is on." in await visit.text()
-    await visit.click(LANGUAGE_ACTION, value="ja")
+    await visit.click(HOME_LANGUAGE_ACTION, value="ja")
     assert say("ja", "memories_title") in await visit.text()
     assert "記憶はオンです。" in await visit.text()
 
@@ -367,7 +371,7 @@ async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
     """Home says whether it is on and where, switches it, and follows a change made elsewhere."""
     await visit.open()
     assert say("en", "home_incognito_off") in await visit.text()
-    await visit.click(INCOGNITO_ACTION, value="on")
+    await visit.click(HOME_INCOGNITO_ACTION, value="on")
     where = say("en", "home_incognito_dm")
     assert say("en", "home_incognito_on", where=where) in await visit.text()
     controls = visit.app.wiring.controls
@@ -376,7 +380,7 @@ async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
     await visit.work()
     where += say("en", "listed") + say("en", "home_incognito_threads", count=1)
     assert say("en", "home_incognito_on", where=where) in await visit.text()
-    await visit.click(INCOGNITO_ACTION, value="off")
+    await visit.click(HOME_INCOGNITO_ACTION, value="off")
     assert say("en", "home_incognito_off") in await visit.text()
     assert not await controls.end_incognito(visit.person, EVERYWHERE)
 
@@ -384,7 +388,7 @@ async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
 async def test_the_end_of_a_pause_is_shown(visit: Visit) -> None:
     """The page that tells of a pause is published anew when it is over."""
     await visit.open()
-    await visit.click(PAUSE_ACTION, value="hour")
+    await visit.click(HOME_PAUSE_ACTION, value="hour")
     name = f"home_end:{visit.person.scope}"
     [job] = visit.app.rows(
         "SELECT args, extract(epoch FROM scheduled_at - now())::float AS due_in"
@@ -491,7 +495,7 @@ async def test_another_replica_publishes(visit: Visit) -> None:
     connections = visit.app.wiring.connections
     other = wire(connections)
     await other.people.settings(visit.person)
-    await visit.click(PAUSE_ACTION, value="open")
+    await visit.click(HOME_PAUSE_ACTION, value="open")
     await other.homes.publish(visit.person.team_id, visit.user)
     assert say("en", "home_paused") in await visit.text()
 
@@ -559,11 +563,11 @@ async def test_what_cannot_be_shown_is_said(visit: Visit) -> None:
     await visit.remember("natto")
     await visit.open()
     async with visit.without("store"):
-        view = await visit.click(KIND_ACTION, value=ALL_KINDS)
+        view = await visit.click(HOME_KIND_ACTION, value=ALL_KINDS)
     assert view["blocks"][0]["text"]["text"] == say("en", "command_broke")
     assert "natto" in await visit.text()
     # What was said is no part of the page: the next one is without it.
-    await visit.click(KIND_ACTION, value=ALL_KINDS)
+    await visit.click(HOME_KIND_ACTION, value=ALL_KINDS)
     assert say("en", "command_broke") not in await visit.text()
 
 

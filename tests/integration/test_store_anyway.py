@@ -9,7 +9,7 @@ import pytest
 
 from bot.locale import say
 from bot.views.changes import ANSWER_ACTION
-from bot.views.home import ListPosition
+from bot.views.home_list import ListPosition
 from bot.views.refusals import STORE_ACTION, QuotedSentence
 from memory import forget
 from tests.integration.app import App, MakeApp

@@ -15,17 +15,24 @@ from hypothesis import strategies as st
 from bot.locale import LANGUAGES, Language, say
 from bot.views.audiences import audience_form
 from bot.views.blocks import Payload
-from bot.views.changes import change_line, notable_changes, question_line
+from bot.views.changes import change_line, changes_made_payload, notable_changes, question_line
 from bot.views.dates import day, minute
-from bot.views.edited import changes_made_view, forget_form, payload_view
+from bot.views.forgetting import forget_form
 from bot.views.history import HistoryPage, history_payload, history_view, parse_since
-from bot.views.memories import memory_list, numbered, preview_list
-from bot.views.menus import parse_menu_value, with_menu
+from bot.views.memories import (
+    ReplyMemories,
+    memory_list,
+    numbered,
+    other_person_view,
+    parse_menu_value,
+    preview_list,
+    reply_memories_view,
+    with_menu,
+)
 from bot.views.notices import NoticeContent, notice_blocks, notice_payload
 from bot.views.refusals import STORE_ACTION, QuotedSentence, parse_quoted_sentence, refusal_payload
 from bot.views.reply import PART_LIMIT, footer, max_notice_length_for, message_blocks, text_length
-from bot.views.used import ReplyMemories, other_person_view, used_memories_view
-from bot.views.views import loading_view
+from bot.views.views import loading_view, payload_view
 from memory import Entry, Memory, Person, Question, Reason
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors, with_ids
 from playground.rich_text import as_read
@@ -359,7 +366,7 @@ def test_every_list_of_memories_used_fits(
         last_used={m.reference: NOON for m in memories},
         forgotten=forgotten,
     )
-    assert view_errors(used_memories_view(language, used)) == []
+    assert view_errors(reply_memories_view(language, used)) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -370,13 +377,14 @@ def test_every_modal_about_one_memory_is_taken(language: Language, audience: str
     chosen_now = [b["element"].get("initial_option", {}) for b in place["blocks"][1:2]]
     assert chosen_now[0]["value"] == (audience if audience in ("dm", "public") else "channel")
     nothing = notice_payload(language, NoticeContent(surface="", entries=()))
+    changed = [entry("updated", OSAKA, TOKYO)]
     views = [
         place,
         forget_form(language, memory("x", audience)),
         other_person_view(language),
         loading_view(),
-        changes_made_view(language, [entry("updated", OSAKA, TOKYO)]),
-        changes_made_view(language, []),
+        payload_view(language, "memory_title", changes_made_payload(language, changed)),
+        payload_view(language, "memory_title", changes_made_payload(language, [])),
         payload_view(language, "memory_title", nothing),
     ]
     for view in views:

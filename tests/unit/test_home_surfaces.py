@@ -16,24 +16,19 @@ from bot.locale import LANGUAGES, Language, say
 from bot.types import MemoryOffReason, PersonSettings, Policy
 from bot.views.blocks import Block, section
 from bot.views.forgetting import FORGET_ALL_ACTION
-from bot.views.home import (
-    DataFlow,
-    DataHandling,
-    HomePage,
+from bot.views.home import HOME_PAUSE_ACTION, DataFlow, DataHandling, HomePage, home_view
+from bot.views.home_list import (
+    HOME_ALL_ACTION,
+    HOME_KIND_ACTION,
+    HOME_PAGE_ACTION,
+    HOME_PAGE_SIZE,
+    HOME_SEARCH_ACTION,
+    WORDS_LIMIT,
+    Listing,
     ListPosition,
-    home_view,
     position_of,
     searched_words,
 )
-from bot.views.home.listing import (
-    ALL_ACTION,
-    HOME_PAGE,
-    KIND_ACTION,
-    PAGE_ACTION,
-    Listing,
-)
-from bot.views.home.memory_state import PAUSE_ACTION
-from bot.views.home.position import SEARCH_ACTION, WORDS_LIMIT
 from bot.views.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
 from bot.views.views import View, home_with_banner, is_banner
 from memory import Entry, Memory, Person, Question
@@ -95,7 +90,9 @@ def question(number: int, text: str) -> Question:
 
 def fullest(text: str, words: str = "") -> HomePage:
     """Return a Home with the most of everything, all of it about `text`."""
-    memories = [memory(n, text, kind=f"{'Kind' * 30}{n}", audience="C1") for n in range(HOME_PAGE)]
+    memories = [
+        memory(n, text, kind=f"{'Kind' * 30}{n}", audience="C1") for n in range(HOME_PAGE_SIZE)
+    ]
     link = "https://example.com/archives/C1/p" + "1" * 200
     entries = [entry(number, text) for number in range(9)]
     return HomePage(
@@ -150,9 +147,9 @@ def test_each_standing_has_its_switch(language: Language, off: MemoryOffReason |
     chosen = PersonSettings(paused=True, paused_until=NOON + timedelta(hours=1))
     view = home_view(language, HomePage(settings=chosen, off=off))
     assert view_errors(view) == []
-    switches = {PAUSE_ACTION, RESUME_ACTION, AGREE_ACTION, REFUSE_ACTION}
+    switches = {HOME_PAUSE_ACTION, RESUME_ACTION, AGREE_ACTION, REFUSE_ACTION}
     offered = {
-        None: {PAUSE_ACTION},
+        None: {HOME_PAUSE_ACTION},
         "paused": {RESUME_ACTION},
         "refused": {AGREE_ACTION},
         "not_agreed": {AGREE_ACTION, REFUSE_ACTION},
@@ -166,7 +163,7 @@ def test_who_is_not_let_in_is_told_so(language: Language) -> None:
     """Nothing can be switched or added there; what is kept can still be taken along and removed."""
     view = home_view(language, HomePage(refusal="policy_guest"))
     assert say(language, "policy_guest") in json.dumps(view, ensure_ascii=False)
-    assert PAUSE_ACTION not in elements(view)
+    assert HOME_PAUSE_ACTION not in elements(view)
     assert FORGET_ALL_ACTION in elements(view)
 
 
@@ -178,12 +175,12 @@ def test_the_empty_home_teaches_by_example(language: Language) -> None:
     text = json.dumps(view, ensure_ascii=False)
     for key in ("home_none", "home_example_fact", "home_example_food", "home_example_answer"):
         assert say(language, key) in text
-    assert not {SEARCH_ACTION, KIND_ACTION} & elements(view).keys()
+    assert not {HOME_SEARCH_ACTION, HOME_KIND_ACTION} & elements(view).keys()
 
 
 def test_pages_are_turned_within_what_is_found() -> None:
     """There is a way on and a way back, and none beyond the first page or the last."""
-    memories = [memory(number) for number in range(HOME_PAGE)]
+    memories = [memory(number) for number in range(HOME_PAGE_SIZE)]
     listing = Listing(memories=memories, kinds={"UserFact": 41}, found=41)
     turns = {
         page: {
@@ -196,14 +193,14 @@ def test_pages_are_turned_within_what_is_found() -> None:
                     ),
                 )
             )
-            if action.startswith(PAGE_ACTION)
+            if action.startswith(HOME_PAGE_ACTION)
         }
         for page in (1, 2, 3)
     }
     assert turns == {
-        1: {f"{PAGE_ACTION}_2"},
-        2: {f"{PAGE_ACTION}_1", f"{PAGE_ACTION}_3"},
-        3: {f"{PAGE_ACTION}_2"},
+        1: {f"{HOME_PAGE_ACTION}_2"},
+        2: {f"{HOME_PAGE_ACTION}_1", f"{HOME_PAGE_ACTION}_3"},
+        3: {f"{HOME_PAGE_ACTION}_2"},
     }
 
 
@@ -228,14 +225,14 @@ def test_the_way_back_from_a_filter() -> None:
         (ListPosition(words="x"), True),
     ):
         listing = Listing(position=where, kinds={"UserFact": 1})
-        assert (ALL_ACTION in elements(home_view("en", HomePage(listing=listing)))) is there
+        assert (HOME_ALL_ACTION in elements(home_view("en", HomePage(listing=listing)))) is there
 
 
 def test_what_was_typed_counts() -> None:
     """What stands in the search counts, entered or not; where there is no search, what was kept."""
-    state = {"values": {"b": {SEARCH_ACTION: {"type": "plain_text_input", "value": " a  b "}}}}
+    state = {"values": {"b": {HOME_SEARCH_ACTION: {"type": "plain_text_input", "value": " a  b "}}}}
     assert searched_words({"state": state}, "kept") == "a b"
-    state["values"]["b"][SEARCH_ACTION] = {"type": "plain_text_input", "value": None}  # type: ignore[dict-item]
+    state["values"]["b"][HOME_SEARCH_ACTION] = {"type": "plain_text_input", "value": None}  # type: ignore[dict-item]
     assert searched_words({"state": state}, "kept") == ""
     assert searched_words({}, "kept") == "kept"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.locale import Language, language_of, say
-from bot.views.wording import describe
+from bot.views.labels import describe
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.views.pausing import pause_form, pause_form_errors, read_pause_form
+from bot.views.settings import pause_form, pause_form_errors, read_pause_form
 from bot.views.time_forms import may_end_pause, past_period, pause_end
 from playground.blocks import view_errors
 

@@ -63,6 +63,8 @@ def root(node: ast.expr) -> str:
             return name
         case ast.Call(func=ast.Attribute(value=value, attr="get")) | ast.Subscript(value=value):
             return root(value)
+        case ast.Call(func=ast.Name(id="entered"), args=[view, *_]):
+            return root(view)
         case ast.BoolOp(values=[first, *_]):
             return root(first)
     return ""

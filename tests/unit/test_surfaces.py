@@ -22,6 +22,7 @@ from bot.views.forgetting import (
     forget_question,
     forgotten_notice,
 )
+from bot.views.labels import describe, kind_title
 from bot.views.memories import PAGE_SIZE, memory_list, numbered, search_results
 from bot.views.modal_triggers import ERASE_ACTION
 from bot.views.reply import (
@@ -32,7 +33,6 @@ from bot.views.reply import (
     message_blocks,
     reply_text,
 )
-from bot.views.wording import describe, kind_title
 from memory import Memory, Person
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors
 

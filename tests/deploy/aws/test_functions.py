@@ -18,7 +18,7 @@ import pytest
 from psycopg import sql
 
 from bot.locale import say
-from bot.views.home.memory_state import PAUSE_ACTION
+from bot.views.home import HOME_PAUSE_ACTION
 from bot.views.modal_triggers import ADD_ACTION
 from memory import EmbeddedPostgres
 from playground.http_delivery import sign
@@ -262,7 +262,7 @@ def test_what_cannot_be_handed_over(aws: Aws) -> None:
     shown = world.command(ann, "/memories")
     assert shown["text"] in error_sentences("command_failed")
     clicked = {"user": ann.id, "view_id": home["id"]}
-    world.playground("actions", {**clicked, "action_id": PAUSE_ACTION, "value": "hour"})
+    world.playground("actions", {**clicked, "action_id": HOME_PAUSE_ACTION, "value": "hour"})
     above = world.until(lambda: _home(world, ann, after=home["hash"]), "the Home that says so")
     assert above["blocks"][0]["text"]["text"] in error_sentences("command_failed")
     world.playground("actions", {**clicked, "action_id": ADD_ACTION})

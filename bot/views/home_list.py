@@ -1,27 +1,101 @@
-"""A page of a person's memories in App Home: searched, filtered by kind, grouped."""
+"""The list of memories in App Home, by search, kind and page; and the position in it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from html import unescape
 from itertools import groupby
+from typing import Any
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, button, escaped, note, plain_text, section
-from bot.views.home.position import SEARCH_ACTION, WORDS_LIMIT, ListPosition
-from bot.views.used import memory_blocks
-from bot.views.wording import kind_title
+from bot.slack.text import storable
+from bot.views.blocks import (
+    OPTION_VALUE,
+    Block,
+    actions,
+    button,
+    escaped,
+    note,
+    option,
+    page_buttons,
+    plain_text,
+    section,
+)
+from bot.views.labels import kind_title
+from bot.views.memories import memory_blocks
+from bot.views.views import metadata_of
 from memory import Memory
 
-HOME_PAGE = 20
-KIND_ACTION = "home_kind"
-PAGE_ACTION = "home_page"
-ALL_ACTION = "home_all"
+HOME_PAGE_SIZE = 20
+HOME_SEARCH_ACTION = "home_search"
+HOME_KIND_ACTION = "home_kind"
+HOME_PAGE_ACTION = "home_page"
+HOME_ALL_ACTION = "home_all"
 ALL_KINDS = "-"
+WORDS_LIMIT = 100
+_SEARCH_BLOCK = "home.search"
 _EXAMPLES = ("home_example_fact", "home_example_food", "home_example_answer")
-_OPTION_TEXT, _OPTION_VALUE, _OPTIONS = 75, 150, 100
+_OPTIONS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPosition:
+    """A kind ("" for all), a page from 1, and the words that are searched for ("" for none)."""
+
+    kind: str = ""
+    page: int = 1
+    words: str = ""
+
+    def metadata(self, language: Language) -> str:
+        """Return what a view in `language` remembers of it."""
+        position = {"kind": self.kind, "page": str(self.page), "words": self.words}
+        return json.dumps({**position, "language": language})
+
+    @property
+    def search_block(self) -> str:
+        """The id of the search's block: another one for other words.
+
+        Slack keeps what was typed for as long as the id stays the same.
+        """
+        return f"{_SEARCH_BLOCK}.{self.words}"[:255]
+
+
+def position_of(view: Mapping[str, Any]) -> ListPosition:
+    """Return the position that a Home shows."""
+    metadata = metadata_of(view)
+    page = metadata.get("page", "")
+    return ListPosition(
+        kind=metadata.get("kind", ""),
+        page=int(page) if page.isdecimal() else 1,
+        words=metadata.get("words", "")[:WORDS_LIMIT],
+    )
+
+
+def position_after(view: Mapping[str, Any], action: Mapping[str, Any]) -> ListPosition:
+    """Return the position to show after a search, a choice or a click in the list of `view`."""
+    position = position_of(view)
+    match action["action_id"]:
+        case "home_search":
+            return replace(position, page=1, words=searched_words(view, position.words))
+        case "home_kind":
+            kind = str(action["selected_option"]["value"])
+            words = searched_words(view, position.words)
+            return ListPosition(kind="" if kind == ALL_KINDS else kind, words=words)
+        case "home_all":
+            return ListPosition()
+    return replace(position, page=int(action["value"]))
+
+
+def searched_words(view: Mapping[str, Any], otherwise: str) -> str:
+    """Return the text in the search of `view`, entered or only typed; else `otherwise`."""
+    for elements in ((view.get("state") or {}).get("values") or {}).values():
+        if HOME_SEARCH_ACTION in elements:
+            words = storable(str(elements[HOME_SEARCH_ACTION].get("value") or ""))
+            return " ".join(words.split())[:WORDS_LIMIT]
+    return otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +135,13 @@ def listing_blocks(language: Language, listing: Listing, zone: tzinfo = UTC) -> 
             blocks.append(section(f"*{kind_title(language, kind)}*"))
             blocks += memory_blocks(language, list(members), listing.links, {}, zone)
     if listing.memories and not listing.similar:
-        first = (where.page - 1) * HOME_PAGE + 1
+        first = (where.page - 1) * HOME_PAGE_SIZE + 1
         last = first + len(listing.memories) - 1
         key = "home_shown_found" if where.kind or where.words else "home_shown"
         blocks.append(note(say(language, key, first=first, last=last, count=listing.found)))
-    if turns := _page_buttons(language, listing):
-        blocks.append({"type": "actions", "elements": turns})
+    if not listing.similar:
+        pages = -(-listing.found // HOME_PAGE_SIZE)
+        blocks += page_buttons(language, HOME_PAGE_ACTION, where.page, pages)
     return blocks
 
 
@@ -89,7 +164,7 @@ def _title(language: Language, listing: Listing) -> str:
 def _search(language: Language, where: ListPosition) -> Block:
     element: Block = {
         "type": "plain_text_input",
-        "action_id": SEARCH_ACTION,
+        "action_id": HOME_SEARCH_ACTION,
         "max_length": WORDS_LIMIT,
         "placeholder": plain_text(say(language, "home_search_example")),
         "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},
@@ -108,44 +183,23 @@ def _search(language: Language, where: ListPosition) -> Block:
 def _filters(language: Language, listing: Listing) -> Block:
     where = listing.position
     every = say(language, "home_every_kind", count=listing.total)
-    options = [_option(every, ALL_KINDS)]
+    options = [option(every, ALL_KINDS)]
     options += [
-        _option(
-            say(language, "home_kind", kind=unescape(kind_title(language, kind)), count=n), kind
-        )
+        option(say(language, "home_kind", kind=unescape(kind_title(language, kind)), count=n), kind)
         for kind, n in list(listing.kinds.items())[: _OPTIONS - 1]
-        if len(kind) <= _OPTION_VALUE
+        if len(kind) <= OPTION_VALUE
     ]
-    now = [option for option in options if option["value"] == where.kind] or options[:1]
+    chosen = [one for one in options if one["value"] == where.kind] or options[:1]
     select: Block = {
         "type": "static_select",
-        "action_id": KIND_ACTION,
+        "action_id": HOME_KIND_ACTION,
         "placeholder": plain_text(say(language, "home_kind_choose")),
         "options": options,
-        "initial_option": now[0],
+        "initial_option": chosen[0],
     }
     elements = [select]
     if where.kind or where.words:
-        elements.append(button(ALL_ACTION, say(language, "home_show_all"), "all"))
+        elements.append(button(HOME_ALL_ACTION, say(language, "home_show_all"), "all"))
     # Slack keeps a choice for as long as the id of its block stays the same.
-    return {
-        "type": "actions",
-        "block_id": f"home.filters.{where.kind}.{bool(where.words)}"[:255],
-        "elements": elements,
-    }
-
-
-def _option(text: str, value: str) -> Block:
-    return {"text": plain_text(text[:_OPTION_TEXT]), "value": value}
-
-
-def _page_buttons(language: Language, listing: Listing) -> list[Block]:
-    if listing.similar:
-        return []
-    page, pages = listing.position.page, -(-listing.found // HOME_PAGE)
-    turns = [("memories_previous", page - 1), ("memories_next", page + 1)]
-    return [
-        button(f"{PAGE_ACTION}_{target}", say(language, key), str(target))
-        for key, target in turns
-        if 1 <= target <= pages
-    ]
+    block_id = f"home.filters.{where.kind}.{bool(where.words)}"[:255]
+    return {**actions(*elements), "block_id": block_id}
