@@ -34,12 +34,14 @@ BREAKS = (
         ("tests/integration/test_change_notices.py",),
     ),
     Break(
-        "half a burst for answers",
-        "bot/slack/rate_limits.py",
-        "least=1 + budget.burst / 2, most=1)",
-        "least=1, most=1)",
-        "The last call Slack allows would go to a notice, with an answer waiting.",
-        ("tests/integration/test_budgets.py",),
+        "refused notices come back later",
+        "bot/notices/notice_messages.py",
+        "if not waits and self._limits.wait(person.team_id, UPDATE):",
+        "if False:",
+        "Each notice would be refused on its own, and answers would be refused longer.",
+        (
+            "tests/integration/test_change_notices.py::test_a_notice_waits_while_slack_refuses_updates",
+        ),
     ),
     # --- whose memory -------------------------------------------------------------------------
     Break(
@@ -1376,11 +1378,11 @@ BREAKS = (
     Break(
         "looks at people within Slack's limit",
         "bot/users/profiles.py",
-        "        if not await self._budgets.take(person.team_id, PROFILE):",
-        "        if not (await self._budgets.take(person.team_id, PROFILE) or True):",
-        "A crowd of new people would use up the app's limit.",
+        'note(person.team_id, PROFILE, error)\n            log.info("a locale',
+        'wait(person.team_id, PROFILE)\n            log.info("a locale',
+        "Slack would be asked about each new person while it refuses to answer.",
         (
-            "tests/integration/test_conversation_kinds.py::test_slack_is_asked_of_people_within_its_limit",
+            "tests/integration/test_conversation_kinds.py::test_a_refused_look_at_a_person_is_waited_out",
         ),
     ),
     Break(
@@ -1877,12 +1879,12 @@ BREAKS = (
         ("tests/unit/test_posts.py",),
     ),
     Break(
-        "a stream's end is paid for",
+        "a stream's end is allowed",
         "bot/delivery/calls.py",
-        "STREAM, 2)",
-        "STREAM, 1)",
+        "self._limits.wait(team, STOP))",
+        "False)",
         "Streams would be begun that Slack's limit does not let end.",
-        ("tests/integration/test_limits.py",),
+        ("tests/integration/test_limits.py::test_no_stream_is_begun_while_others_cannot_be_ended",),
     ),
     Break(
         "held words",
@@ -1893,12 +1895,12 @@ BREAKS = (
         ("tests/integration/test_limits.py::test_words_that_may_not_be_shown_yet_are_held",),
     ),
     Break(
-        "a refusal counts for all replicas",
-        "bot/delivery/calls.py",
-        "                await self._empty(budget, retry_after(error))",
-        "                pass",
-        "Each replica would be refused on its own, again and again.",
-        ("tests/integration/test_limits.py::test_a_refused_stream_is_one_for_all_replicas",),
+        "a refusal counts for all answers",
+        "bot/slack/rate_limits.py",
+        "        self._until[team_id, method] = now + retry_after(error)\n",
+        "",
+        "Each answer would be refused on its own, again and again.",
+        ("tests/integration/test_limits.py::test_a_refused_stream_is_one_for_all_answers",),
     ),
     Break(
         "a stray message is taken back",
@@ -3169,10 +3171,10 @@ BREAKS = (
     Break(
         "a limit kept for ends",
         "bot/delivery/sessions.py",
-        "await self._budgets.take_spare(team_id, SESSION)",
-        "await self._budgets.take(team_id, SESSION)",
+        "self._limits.wait(team_id, START))",
+        "False)",
         "When many write at once, sessions would be left in processing for Slack's limit.",
-        ("tests/integration/test_sessions.py::test_half_the_limit_is_kept_for_ends",),
+        ("tests/integration/test_sessions.py::test_without_streams_the_limit_is_kept_for_ends",),
     ),
     Break(
         "Stop without a turn",

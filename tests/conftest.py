@@ -299,18 +299,12 @@ def module_database(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest, postgres: EmbeddedPostgres) -> Iterator[str]:
-    """The conninfo (of the owner) of a migrated database: empty, or the module's ``one_database``.
-
-    A shared one begins each test with the whole of Slack's limits.
-    """
+    """The owner's conninfo of a migrated database: empty, or the module's ``one_database``."""
     if request.node.get_closest_marker("one_database") is None:
         with fresh_database(postgres) as conninfo:
             yield conninfo
         return
-    shared = str(request.getfixturevalue("module_database"))
-    with psycopg.connect(shared, autocommit=True) as owner:
-        owner.execute("DELETE FROM slack_budgets")
-    yield shared
+    yield str(request.getfixturevalue("module_database"))
 
 
 @pytest.fixture

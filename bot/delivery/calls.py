@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.client import error_code, retry_after, retry_on_rate_limit
+from bot.slack.client import SLACK_FAULTS, retry_on_rate_limit
 from bot.slack.messages import Message
-from bot.slack.rate_limits import APPEND, STREAM, UPDATE, RateLimit, RateLimits, posts
+from bot.slack.rate_limits import APPEND, START, STOP, UPDATE, RateLimits, posts
 from bot.views.blocks import Block
 from bot.views.reply import fallback, message_blocks
 from bot.views.tasks import Chunk, text_chunk
@@ -25,17 +23,16 @@ Confirm: TypeAlias = Callable[[], Awaitable[object]]
 
 # A reply is not dropped for a rate limit, nor is a worker's place held for ever.
 PATIENCE_SECONDS = 600.0
-_APPENDS_LEASED = 4
 _PAGES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The app's client and user in a workspace, and Slack's limits, shared by all answers."""
+    """The app's client and user in a workspace, and what Slack refuses, shared by all answers."""
 
     client: AsyncWebClient
     bot_user_id: str
-    budgets: RateLimits
+    limits: RateLimits
 
 
 class Calls:
@@ -47,24 +44,26 @@ class Calls:
 
     def __init__(self, workspace: Workspace, message: Message, *, confirm: Confirm) -> None:
         self._client = workspace.client
-        self._budgets = workspace.budgets
+        self._limits = workspace.limits
         self._message = message
         self._confirm = confirm
 
-    async def may_stream(self) -> bool:
-        """Say whether a stream may be begun; its end is paid for with it."""
-        return await self._budgets.take(self._message.team_id, STREAM, 2)
-
-    async def may_append(self) -> bool:
-        """Say whether a stream may grow now."""
+    @property
+    def may_stream(self) -> bool:
+        """Whether a stream may be begun, and others may be ended."""
         team = self._message.team_id
-        return await self._budgets.take_one(team, APPEND, lease=_APPENDS_LEASED)
+        return not (self._limits.wait(team, START) or self._limits.wait(team, STOP))
+
+    @property
+    def may_append(self) -> bool:
+        """Whether a stream may grow now."""
+        return not self._limits.wait(self._message.team_id, APPEND)
 
     @measured("slack start")
     async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> str:
         """Begin a stream; return its ts."""
         return await self._once(
-            STREAM,
+            START,
             lambda: self._client.chat_startStream(
                 channel=self._message.channel_id,
                 thread_ts=self._message.thread_ts,
@@ -102,15 +101,15 @@ class Calls:
             more["metadata"] = metadata
         if below:
             more["blocks"] = below
-        await self._patiently(
-            STREAM,
+        await self._retry(
+            STOP,
             lambda: self._client.chat_stopStream(channel=self._message.channel_id, ts=ts, **more),
         )
 
     @measured("slack update")
     async def update(self, ts: str, text: str, below: list[Block], metadata: Metadata) -> None:
         """Let a message that does not stream say `text`."""
-        await self._in_turn(
+        await self._confirmed(
             UPDATE,
             lambda: self._client.chat_update(
                 channel=self._message.channel_id,
@@ -124,7 +123,7 @@ class Calls:
     @measured("slack post")
     async def post(self, text: str, below: list[Block], metadata: Metadata) -> str:
         """Post a message; return its ts."""
-        answer = await self._in_turn(
+        answer = await self._confirmed(
             posts(self._message.channel_id),
             lambda: self._client.chat_postMessage(
                 channel=self._message.channel_id,
@@ -172,47 +171,28 @@ class Calls:
         # Slack sends the thread's first message along, however old it is.
         return [one for one in found if float(one.get("ts") or 0) > float(self._message.ts)]
 
-    async def _once(
-        self, budget: RateLimit, call: Callable[[], Awaitable[AsyncSlackResponse]]
-    ) -> str:
+    async def _once(self, method: str, call: Callable[[], Awaitable[AsyncSlackResponse]]) -> str:
         try:
             answer = await call()
-        except SlackApiError as error:
-            if error_code(error) == "ratelimited":
-                await self._empty(budget, retry_after(error))
+        except SLACK_FAULTS as error:
+            self._limits.note(self._message.team_id, method, error)
             raise
         return str(answer.get("ts"))
 
-    async def _patiently(
-        self, budget: RateLimit, call: Callable[[], Awaitable[AsyncSlackResponse]]
-    ) -> None:
-        async def limited(told: float) -> float:
-            await self._empty(budget, told)
-            return told
-
-        await retry_on_rate_limit(call, seconds=PATIENCE_SECONDS, limited=limited)
-
-    async def _in_turn(
-        self, budget: RateLimit, call: Callable[[], Awaitable[AsyncSlackResponse]]
+    async def _confirmed(
+        self, method: str, call: Callable[[], Awaitable[AsyncSlackResponse]]
     ) -> AsyncSlackResponse:
-        # Each waits for a token of its own: those that were refused together are spread.
-        async def limited(told: float) -> float:
-            await self._empty(budget, told)
-            return await self._reserve(budget)
-
         async def confirmed() -> AsyncSlackResponse:
             await self._confirm()
             return await call()
 
-        if wait := await self._reserve(budget):
-            await asyncio.sleep(min(wait, PATIENCE_SECONDS))
-        return await retry_on_rate_limit(confirmed, seconds=PATIENCE_SECONDS, limited=limited)
+        return await self._retry(method, confirmed)
 
-    async def _reserve(self, budget: RateLimit) -> float:
-        return await self._budgets.reserve(self._message.team_id, budget)
-
-    async def _empty(self, budget: RateLimit, seconds: float) -> None:
-        await self._budgets.empty(self._message.team_id, budget, seconds)
+    async def _retry(
+        self, method: str, call: Callable[[], Awaitable[AsyncSlackResponse]]
+    ) -> AsyncSlackResponse:
+        team = self._message.team_id
+        return await self._limits.retry(team, method, call, seconds=PATIENCE_SECONDS)
 
 
 def _content(text: str, tasks: Sequence[Chunk]) -> dict[str, Any]:

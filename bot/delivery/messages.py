@@ -117,7 +117,7 @@ class PostedMessages:
 
     async def _intend(self) -> bool | None:
         """Say whether a stream may be begun, which is then intended; None with no database."""
-        if not await self._calls.may_stream():
+        if not self._calls.may_stream:
             return False
         try:
             await self._posts.intend()
@@ -174,7 +174,7 @@ class PostedMessages:
     async def append(self, part: Part, text: str, tasks: Sequence[Chunk] = ()) -> bool:
         """Add to a stream; False where Slack's limit does not allow it now."""
         await self.settle()
-        if not await self._calls.may_append():
+        if not self._calls.may_append:
             return False
         try:
             await self._calls.append(part.ts, text, tasks)
@@ -195,6 +195,7 @@ class PostedMessages:
         last: bool = True,
     ) -> None:
         """End a stream with its last words; without `last`, another message follows."""
+        await self.settle()
         metadata = turn_metadata(self._posts.turn_id, self.parts.index(part))
         session: Literal["active", "processing"] = "active" if last else "processing"
         await self._calls.stop(
@@ -202,7 +203,6 @@ class PostedMessages:
         )
         part.text += text
         part.live = False
-        await self.settle()
 
     async def update(self, part: Part, text: str, below: list[Block]) -> bool:
         """Let a message say `text`; False where Slack does not let it be changed."""

@@ -21,9 +21,9 @@ from bot.delivery.status import StatusLine
 from bot.delivery.titles import SessionTitles, title_of
 from bot.locale import Language
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code, retry_after, retry_on_rate_limit
+from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import Message
-from bot.slack.rate_limits import SESSION
+from bot.slack.rate_limits import SESSION, START
 from memory import DM, measured
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,6 @@ _CLOSING_SECONDS = 2.0
 # Errors that say that a workspace has no agent sessions, and seconds until it is asked again.
 _NO_SESSIONS = frozenset({"feature_disabled", "method_deprecated", "unknown_method"})
 _ASK_AGAIN_SECONDS = 600.0
-# Seconds for which the budget is not asked again after it was spent.
-_SPENT_SECONDS = 2.0
 # Seconds between attempts to set a session to `active`.
 _PAUSES = (0.5, 2.0, 8.0)
 
@@ -75,15 +73,14 @@ class Sessions:
 
     def __init__(self, workspace: Workspace, titles: SessionTitles) -> None:
         self._client = workspace.client
-        self._budgets = workspace.budgets
+        self._limits = workspace.limits
         self._titles = titles
         self._line = StatusLine(workspace)
         self._newest: dict[str, TurnSession] = {}
         self._endings: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        # By workspace: until when it is not asked for sessions, or for `processing`.
+        # By workspace: until when it is not asked for sessions.
         self._without: dict[str, float] = {}
-        self._spent: dict[str, float] = {}
 
     def begin(
         self,
@@ -158,20 +155,17 @@ class Sessions:
     ) -> None:
         if ending is not None:
             await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
-        if await self._may_process(turn.message.team_id) and await self._process(turn):
+        if self._may_process(turn.message.team_id) and await self._process(turn):
             return
         if turn.posts and await self._line.show(turn.message, language):
             turn.method = "line"
 
-    async def _may_process(self, team_id: str) -> bool:
-        now = time.monotonic()
-        if max(self._without.get(team_id, now), self._spent.get(team_id, now)) > now:
+    def _may_process(self, team_id: str) -> bool:
+        if self._without.get(team_id, 0.0) > time.monotonic():
             return False
-        # Half of the burst stays for `active`: no session is left in `processing` for a limit.
-        if await self._budgets.take_spare(team_id, SESSION):
-            return True
-        self._spent[team_id] = now + _SPENT_SECONDS
-        return False
+        # Without a stream the end of the session is a second call of the same limit: what is left
+        # of it is for `active`.
+        return not (self._limits.wait(team_id, SESSION) or self._limits.wait(team_id, START))
 
     async def _process(self, turn: TurnSession) -> bool:
         """Return whether the session may be `processing` now."""
@@ -199,7 +193,7 @@ class Sessions:
             if not error_code(error):
                 log.info("a session may not be processing: %s", fault(error))
                 return True
-            await self._refused(message.team_id, error)
+            self._refused(message.team_id, error)
             turn.method = ""
             return False
         if title and not answer.get("title"):
@@ -235,27 +229,22 @@ class Sessions:
         self, team_id: str, channel_id: str, thread_ts: str, wanted: Callable[[], bool]
     ) -> None:
         """Set a session to `active`, unless a turn that has begun in the thread will do so."""
-
-        async def limited(seconds: float) -> float:
-            await self._budgets.empty(team_id, SESSION, seconds)
-            return seconds
-
         if self._without.get(team_id, 0.0) > time.monotonic():
             return
-        await asyncio.sleep(await self._budgets.reserve(team_id, SESSION))
         for pause in (*_PAUSES, None):
             if not wanted():
                 return
             try:
-                await retry_on_rate_limit(
+                await self._limits.retry(
+                    team_id,
+                    SESSION,
                     lambda: self._client.agents_sessions_setStatus(
                         channel_id=channel_id, thread_ts=thread_ts, status="active"
                     ),
-                    limited=limited,
                 )
             except SLACK_FAULTS as error:
                 if error_code(error):
-                    await self._refused(team_id, error)
+                    self._refused(team_id, error)
                     return
                 if pause is None:
                     log.warning("a session may be left in processing: %s", fault(error))
@@ -264,7 +253,7 @@ class Sessions:
             else:
                 return
 
-    async def _refused(self, team_id: str, error: BaseException) -> None:
+    def _refused(self, team_id: str, error: BaseException) -> None:
         code = error_code(error)
         if code in _NO_SESSIONS:
             if team_id not in self._without:
@@ -274,10 +263,7 @@ class Sessions:
                     code,
                 )
             self._without[team_id] = time.monotonic() + _ASK_AGAIN_SECONDS
-        elif isinstance(error, SlackApiError) and code == "ratelimited":
-            await self._budgets.empty(team_id, SESSION, retry_after(error))
-            self._spent[team_id] = time.monotonic() + _SPENT_SECONDS
-        else:
+        elif not self._limits.note(team_id, SESSION, error):
             log.info("a session's status was not set: %s", code)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

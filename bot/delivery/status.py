@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from slack_sdk.errors import SlackApiError
-
 from bot.delivery.calls import Workspace
 from bot.locale import Language, say
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code, retry_after, retry_on_rate_limit
+from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 from bot.slack.messages import Message
 from bot.slack.rate_limits import STATUS
 
@@ -23,8 +21,6 @@ LOADING = (
 """Catalogue keys of the lines that Slack shows in turn: at most 10, each at most 50 characters.
 Source: https://docs.slack.dev/reference/methods/assistant.threads.setStatus"""
 
-_LEASED = 10
-
 
 class StatusLine:
     """Shows and clears the status line of a thread.
@@ -34,12 +30,12 @@ class StatusLine:
 
     def __init__(self, workspace: Workspace) -> None:
         self._client = workspace.client
-        self._budgets = workspace.budgets
+        self._limits = workspace.limits
 
     async def show(self, message: Message, language: Callable[[], Awaitable[Language]]) -> bool:
         """Show the line in the thread of `message`; return whether it may be shown now."""
         team = message.team_id
-        if not await self._budgets.take_one(team, STATUS, lease=_LEASED):
+        if self._limits.wait(team, STATUS):
             return False
         reads = await language()
         try:
@@ -50,8 +46,7 @@ class StatusLine:
                 loading_messages=[say(reads, key) for key in LOADING],
             )
         except SLACK_FAULTS as error:
-            if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":
-                await self._budgets.empty(team, STATUS, retry_after(error))
+            self._limits.note(team, STATUS, error)
             log.info("the status line was not shown: %s", error_code(error) or fault(error))
             return not error_code(error)
         return True

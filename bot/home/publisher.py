@@ -6,7 +6,6 @@ trigger, see migration 0031). What is shown already is not published again.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import logging
@@ -26,8 +25,6 @@ from bot.locale import Language, known_language
 from bot.logs import fault
 from bot.queue.queue import HOMES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
-from bot.slack.rate_limits import HOMES as HOMES_BUDGET
-from bot.slack.rate_limits import RateLimits
 from bot.users.profiles import Profiles
 from bot.users.settings import read_settings
 from bot.views.blocks import Block, Payload
@@ -76,7 +73,6 @@ class HomePublisher:
         self._client = client
         self._people = people
         self._reading = reading
-        self._budgets = RateLimits(pool)
 
     async def opened(self, person: Person, *, slack_hash: str) -> None:
         """Let a Home that was just opened be published; `slack_hash` names what Slack shows now."""
@@ -189,17 +185,14 @@ class HomePublisher:
         view: View,
         *,
         slack_hash: str = "",
-        seconds: float | None = None,
+        seconds: float = 60.0,
     ) -> str | None:
         """Return Slack's name for what it shows now; None where it will never show it."""
         more: dict[str, Any] = {"hash": slack_hash} if slack_hash else {}
-        wait = await self._budgets.reserve(person.team_id, HOMES_BUDGET)
-        if seconds is None:
-            await asyncio.sleep(wait)
         try:
             answer = await retry_on_rate_limit(
                 lambda: self._client.views_publish(user_id=person.user_id, view=view, **more),
-                seconds=60.0 if seconds is None else seconds,
+                seconds=seconds,
             )
         except SlackApiError as error:
             code = error_code(error)

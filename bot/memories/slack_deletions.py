@@ -26,7 +26,6 @@ from bot.slack.client import (
     retry_after,
     retry_on_rate_limit,
 )
-from bot.slack.rate_limits import DELETE, RateLimits
 from memory import Person, Pool, transaction
 
 log = logging.getLogger(__name__)
@@ -35,7 +34,6 @@ DELETE_IN_SLACK = "delete_in_slack"
 _CALLS_AT_ONCE = 40
 _PAGE = 100
 _LISTED = 1_000
-_PAUSE_SECONDS = 15.0
 _AGAIN_SECONDS = 30.0
 _GIVEN_UP_AFTER = "7 days"
 _GONE = frozenset({"message_not_found", "file_not_found", "file_deleted", "thread_not_found"})
@@ -122,7 +120,6 @@ class SlackDeletions:
         self._queue = queue
         self._client = client
         self._bot_user_id = bot_user_id
-        self._budgets = RateLimits(pool)
 
     async def work(self, team: str, erasure: str) -> None:
         """Delete as much as Slack allows now, and leave the rest to another job.
@@ -138,11 +135,6 @@ class SlackDeletions:
             try:
                 if row is None or begun["over"]:
                     await self._end(key, begun)
-                    return
-                if row["kind"] in ("file", "message") and not await self._budgets.take(
-                    team, DELETE
-                ):
-                    await self._later(team, key, _PAUSE_SECONDS)
                     return
                 await self._do(key, begun, row)
             except SLACK_FAULTS as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +79,7 @@ class NotifiedTurn:
 
 
 class Later(Exception):
-    """Slack's limits leave no room for a notice now: show it later."""
+    """Slack refuses further updates for now: show the notice later."""
 
 
 class NoticeMessages:
@@ -89,7 +88,7 @@ class NoticeMessages:
     def __init__(self, pool: Pool, client: AsyncWebClient, *, stand_in: bool) -> None:
         self._pool = pool
         self._client = client
-        self._budgets = RateLimits(pool)
+        self._limits = RateLimits()
         self._stand_in = stand_in
 
     async def of_notice(self, person: Person, notice: str) -> NotifiedTurn | None:
@@ -149,7 +148,7 @@ class NoticeMessages:
     ) -> bool:
         """Show the notice of a turn below its reply; return False if that is not possible.
 
-        Raises `Later` where it may not wait and Slack's limits leave room for answers only.
+        Raises `Later` where it may not wait and Slack refuses further updates for now.
         """
         if not turn.in_dm_reply:
             return False
@@ -157,20 +156,23 @@ class NoticeMessages:
             text, blocks = await self._reply(turn, settings, told)
             if not blocks:
                 return False
-            if waits:
-                await asyncio.sleep(await self._budgets.reserve(person.team_id, UPDATE))
-            elif not await self._budgets.take_spare(person.team_id, UPDATE):
+            if not waits and self._limits.wait(person.team_id, UPDATE):
                 raise Later
-            await retry_on_rate_limit(
+            await self._limits.retry(
+                person.team_id,
+                UPDATE,
                 lambda: self._client.chat_update(
                     channel=turn.channel,
                     ts=turn.reply_ts,
                     text=text,
                     blocks=blocks,
                     metadata=turn_metadata(turn.id, turn.part),
-                )
+                ),
+                seconds=60.0 if waits else 0.0,
             )
         except SlackApiError as error:
+            if not waits and error_code(error) == "ratelimited":
+                raise Later from error
             if not error_code(error):
                 raise
             log.info("a notice could not stand below its reply: %s", error_code(error))

@@ -176,7 +176,7 @@ def wire(connections: Connections) -> Application:
         },
         offers={"export": exporting.offered},
     )
-    workspace = Workspace(slack, str(connections.identity.bot_user_id), RateLimits(pool))
+    workspace = Workspace(slack, str(connections.identity.bot_user_id), RateLimits())
     sessions = Sessions(workspace, SessionTitles(pool))
     viewing = ViewedChannels(pool, slack, policies, workspace.bot_user_id)
     sources = Sources(pool, queue, embedder, notices.announce, learning.schedule, slack)

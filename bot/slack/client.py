@@ -29,7 +29,7 @@ TURN_PATIENCE_SECONDS = 15.0
 
 _TIMEOUT_SECONDS = 30
 _LONGEST_WAIT_SECONDS = 600.0
-_SPREAD_SECONDS = 0.2
+SPREAD_SECONDS = 0.2
 _PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 
 
@@ -99,13 +99,11 @@ async def retry_on_rate_limit(
     call: Callable[[], Awaitable[AsyncSlackResponse]],
     *,
     seconds: float = 60.0,
-    limited: Callable[[float], Awaitable[float]] | None = None,
 ) -> AsyncSlackResponse:
     """Make a call; where Slack says it is rate limited, wait as told and make it again.
 
-    A rate-limited call was not carried out, so that is safe. `limited` is told the wait, in
-    seconds, and may answer with a longer one. Raises what the last attempt raised, once the waits
-    would come to more than `seconds` in all.
+    A rate-limited call was not carried out, so that is safe. Raises what the last attempt raised,
+    once the waits would come to more than `seconds` in all.
     """
     waited = 0.0
     while True:
@@ -114,14 +112,12 @@ async def retry_on_rate_limit(
         except SlackApiError as error:
             if error_code(error) != "ratelimited":
                 raise
-            wait = told = retry_after(error)
-            if limited is not None:
-                wait = max(told, await limited(told))
+            wait = retry_after(error)
             waited += wait
             if waited > seconds:
                 raise
         # Callers that were refused at the same moment retry at different ones.
-        await asyncio.sleep(wait + random.uniform(0, _SPREAD_SECONDS))  # noqa: S311
+        await asyncio.sleep(wait + random.uniform(0, SPREAD_SECONDS))  # noqa: S311
 
 
 async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:

@@ -11,12 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from psycopg import OperationalError
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code, retry_after
+from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import API_TEAM, Message
 from bot.slack.rate_limits import PROFILE, RateLimits
 from bot.types import PersonSettings
@@ -51,14 +50,14 @@ def is_guest(user: Mapping[str, Any]) -> bool:
 class Profiles:
     """``users.info``, kept in `person_settings` until it changes; here for half a minute.
 
-    Slack is waited for only where nothing is known of a person, and asked no more than its limit
-    allows: beyond it they are taken for a member who reads the language they write.
+    Slack is waited for only where nothing is known of a person, and not asked while it refuses:
+    they are then taken for a member who reads the language they write.
     """
 
     def __init__(self, pool: Pool, client: AsyncWebClient) -> None:
         self._pool = pool
         self._client = client
-        self._budgets = RateLimits(pool)
+        self._limits = RateLimits()
         self._known: OrderedDict[Person, tuple[float, PersonSettings]] = OrderedDict()
         self._asking: dict[Person, asyncio.Task[PersonSettings]] = {}
 
@@ -137,8 +136,7 @@ class Profiles:
 
         An account that Slack does not know is not active.
         """
-        allowed = await self._budgets.take(person.team_id, PROFILE)
-        if not allowed:
+        if self._limits.wait(person.team_id, PROFILE):
             return None
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -146,6 +144,7 @@ class Profiles:
         except SLACK_FAULTS as error:
             if error_code(error) == "user_not_found":
                 return False
+            self._limits.note(person.team_id, PROFILE, error)
             log.info("a person could not be looked up: %s", error_code(error) or fault(error))
             return None
         active = not (answer.get("user") or {}).get("deleted")
@@ -173,14 +172,13 @@ class Profiles:
     async def _ask_slack(self, person: Person, settings: PersonSettings) -> PersonSettings:
         if person.team_id == API_TEAM:
             return self._keep(person, settings, _TRUSTED_SECONDS)
-        if not await self._budgets.take(person.team_id, PROFILE):
+        if self._limits.wait(person.team_id, PROFILE):
             return self._keep(person, settings, _FAILED_SECONDS)
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 answer = await self._client.users_info(user=person.user_id, include_locale=True)
         except SLACK_FAULTS as error:
-            if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":
-                await self._budgets.empty(person.team_id, PROFILE, retry_after(error))
+            self._limits.note(person.team_id, PROFILE, error)
             log.info("a locale could not be looked up: %s", error_code(error) or fault(error))
             return self._keep(person, settings, _FAILED_SECONDS)
         user = answer.get("user") or {}

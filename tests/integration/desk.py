@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
 
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped
@@ -22,7 +23,7 @@ from bot.delivery.sessions import Sessions
 from bot.delivery.titles import SessionTitles
 from bot.locale import Language, say
 from bot.slack.rate_limits import RateLimits
-from memory import DM, Namespace, Pool, create_pool, transaction, view
+from memory import DM, Namespace, Pool, create_pool, view
 from tests.conftest import login_of
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
@@ -31,14 +32,21 @@ FOOTER = say("en", "footer")
 
 @asynccontextmanager
 async def open_desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
-    """Open everything an answer is delivered with; Slack's budgets are full."""
+    """Open everything an answer is delivered with; Slack refuses nothing."""
     async with create_pool(login_of(database), min_size=1, max_size=4, timeout=5) as pool:
-        async with transaction(pool) as connection:
-            await connection.execute("DELETE FROM slack_budgets")
-        workspace = Workspace(slack.client(), slack.bot_user_id, RateLimits(pool))
+        workspace = Workspace(slack.client(), slack.bot_user_id, RateLimits())
         opened = Desk(slack, database, pool, workspace, Sessions(workspace, SessionTitles(pool)))
         yield opened
         await opened.sessions.close()
+
+
+@dataclass
+class _Refusal:
+    """What `SlackApiError` reads of a response."""
+
+    data: dict[str, Any]
+    headers: dict[str, str]
+    status_code: int = 429
 
 
 @dataclass
@@ -59,6 +67,12 @@ class Desk:
             waiting, view(message.person.namespace(DM)), question="", words="", bot_user_id="B"
         )
         return Outbox(self.pool, waiting, intent)
+
+    def refuse(self, method: str, seconds: int) -> None:
+        """Let Slack have refused a method to another answer of this process."""
+        headers = {"Retry-After": str(seconds)}
+        error = SlackApiError("", _Refusal({"error": "ratelimited"}, headers))
+        assert self.workspace.limits.note(self.slack.team_id, method, error)
 
     def intended(self, place: Place) -> bool:
         """Say whether a message of the turn of `place` is noted as about to be posted."""

@@ -233,7 +233,7 @@ async def build(
             SCHEMAS,
         ),
     )
-    workspace = Workspace(client, slack.bot_user_id, RateLimits(pool))
+    workspace = Workspace(client, slack.bot_user_id, RateLimits())
     sessions = Sessions(workspace, SessionTitles(pool))
 
     def open_outlet(waiting: ClaimedMessage, view: View, intent: Intent) -> SlackReplySink:

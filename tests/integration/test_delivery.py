@@ -661,6 +661,8 @@ async def test_nothing_runs_on_after_an_answer_broke_off(desk: Desk) -> None:
     """Of an answer that ended in an error nothing runs once the sessions are closed."""
     place = desk.slack.place()
     desk.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
+    # The pool starts tasks of its own at its first use.
+    await desk.begin(place)
     tasks = asyncio.all_tasks()
     with pytest.raises(RuntimeError):
         await _break_off(desk, place)

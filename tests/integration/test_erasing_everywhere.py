@@ -99,7 +99,6 @@ async def deleted(app: App) -> int:
     count = 0
     while waiting := jobs(app, DELETE_IN_SLACK):
         for job in waiting:
-            app.rows("DELETE FROM slack_budgets RETURNING 1")
             await app.wiring.slack_deletions.work(**job["args"])
             count += 1
     return count

@@ -15,7 +15,7 @@ from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage
 from bot.conversation.interruptions import Superseded, Withdrawn
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.messages import Message
-from bot.slack.rate_limits import SESSION
+from bot.slack.rate_limits import SESSION, START
 from tests.integration.desk import Desk, answering, open_desk, whole
 from tests.integration.house import House
 from tests.integration.playground_slack import Place, PlaygroundSlack
@@ -210,14 +210,12 @@ async def test_somebody_slack_does_not_know_has_a_session(desk: Desk) -> None:
     assert session(desk.slack, place) == "active"
 
 
-async def test_half_the_limit_is_kept_for_ends(desk: Desk) -> None:
-    """When many begin at once, some get the status line; every session that began also ends."""
-    budgets, team = desk.workspace.budgets, desk.slack.team_id
+async def test_without_streams_the_limit_is_kept_for_ends(desk: Desk) -> None:
+    """While Slack refuses streams there are status lines; every session that began also ends."""
     first, second = desk.slack.place(), desk.slack.place()
     async with answering(desk, first) as answer:
         await until(lambda: session(desk.slack, first) == "processing")
-        while await budgets.take_spare(team, SESSION):
-            pass
+        desk.refuse(START, 30)
         async with answering(desk, second) as other:
             await until(lambda: desk.slack.status(second))
             await other.delivery.finish("Hello.")
@@ -232,7 +230,7 @@ async def test_a_later_attempt_ends_what_an_earlier_one_began(desk: Desk) -> Non
     """Also without a session of its own, a turn ends the one that a dead process has begun."""
     place = desk.slack.place()
     posts = await desk.begin(place, attempts=1)
-    await desk.workspace.budgets.empty(desk.slack.team_id, SESSION, 2)
+    desk.refuse(SESSION, 2)
     desk.slack.as_app(SET, channel_id=place.channel, thread_ts=place.root, status="processing")
     async with answering(desk, place, posts=posts) as answer:
         await answer.delivery.finish("Hello.")

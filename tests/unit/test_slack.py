@@ -118,19 +118,6 @@ async def test_patience_ends() -> None:
     assert calls.made == 2
 
 
-async def test_a_longer_wait_than_slack_asks_for_is_kept() -> None:
-    """Whoever keeps count of the limit is told of the wait, and may know that it is longer."""
-    told: list[float] = []
-
-    async def limited(seconds: float) -> float:
-        told.append(seconds)
-        return 100.0
-
-    with pytest.raises(SlackApiError):
-        await retry_on_rate_limit(Calls(refused("ratelimited", 429)), seconds=60.0, limited=limited)
-    assert told == [1.0]
-
-
 @pytest.mark.parametrize("error", [refused("is_archived"), refused("x", 500), TimeoutError()])
 async def test_other_refusals_are_raised_at_once(error: Exception) -> None:
     """A call refused for another reason, or perhaps carried out, is not made again."""
