@@ -11,7 +11,6 @@ from uuid import UUID
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from slack_sdk.errors import SlackApiError
 
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped
@@ -26,6 +25,7 @@ from bot.slack.rate_limits import RateLimits
 from memory import DM, Namespace, Pool, create_pool, view
 from tests.conftest import login_of
 from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.unit.test_slack import refused
 
 FOOTER = say("en", "footer")
 
@@ -38,15 +38,6 @@ async def open_desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk
         opened = Desk(slack, database, pool, workspace, Sessions(workspace, SessionTitles(pool)))
         yield opened
         await opened.sessions.close()
-
-
-@dataclass
-class _Refusal:
-    """What `SlackApiError` reads of a response."""
-
-    data: dict[str, Any]
-    headers: dict[str, str]
-    status_code: int = 429
 
 
 @dataclass
@@ -70,8 +61,7 @@ class Desk:
 
     def refuse(self, method: str, seconds: int) -> None:
         """Let Slack have refused a method to another answer of this process."""
-        headers = {"Retry-After": str(seconds)}
-        error = SlackApiError("", _Refusal({"error": "ratelimited"}, headers))
+        error = refused("ratelimited", 429, {"Retry-After": str(seconds)})
         assert self.workspace.limits.note(self.slack.team_id, method, error)
 
     def intended(self, place: Place) -> bool:
