@@ -69,84 +69,6 @@ def footer_lines(message: Json) -> list[str]:
     return [str(element.get("text")) for block in blocks for element in block["elements"]]
 
 
-def test_pausing_by_command_and_resuming_by_click(world: World) -> None:
-    """`/memories pause` answers with a button; its click switches memory on again."""
-    ann = world.human()
-    world.remember(ann, "ramen")
-    answer = world.command(ann, "/memories", "pause 2h")
-    assert "Memory is paused until" in answer["text"]
-    world.ask(ann, "What shall I eat?")
-    assert "ramen" not in prompt(world, "What shall I eat?")
-    [button] = buttons(answer)
-    assert world.click(ann, answer, "dm", button)["text"] == say("en", "resumed")
-    world.ask(ann, "What shall I drink and eat?")
-    assert "ramen" in prompt(world, "What shall I drink and eat?")
-
-
-@pytest.mark.parametrize(
-    ("text", "locale"),
-    [
-        ("I love natto, but don't remember this", "en-US"),
-        ("納豆が大好きです。これは覚えないで", "ja-JP"),
-    ],
-)
-def test_do_not_remember_this(world: World, text: str, locale: str) -> None:
-    """A message that its author excludes is never formed; a click deletes its text at once."""
-    ann = world.human(locale=locale)
-    said = world.say(ann, text)
-    world.reply(said)
-    assert world.formed(ann) == []
-    answer = pressed(world, ann, said, "delete_withheld")
-    assert answer["text"] == say("ja" if locale == "ja-JP" else "en", "withheld_deleted")
-    [turn] = world.turns(said)
-    assert (turn["question"], turn["words"], turn["reply"]) == ("", "", None)
-
-
-def test_an_incognito_thread_in_plain_words(world: World) -> None:
-    """In a channel's thread one person's memory is neither read nor written from then on."""
-    ann, bo = world.human(), world.human("Bo")
-    general = world.channel("public", ann, bo)
-    world.remember(ann, "ramen", audience="public")
-    root = world.say(ann, "<@BOT> make this thread incognito", channel=general)
-    world.reply(root)
-    [notice] = world.until(lambda: world.notices(root), "a word about it")
-    assert say("en", "incognito_on_thread") in shown(notice)
-    assert world.notices(root, bo) == []
-    later = world.say(ann, "I love sushi. What shall I eat?", under=root)
-    world.reply(later)
-    assert "ramen" not in prompt(world, "I love sushi. What shall I eat?")
-    assert [content["food_name"] for content in world.formed_contents(ann)] == ["ramen"]
-    [reply] = world.reply(later).messages
-    [end] = [b for b in buttons(reply) if b["action_id"] == "incognito_off"]
-    pressed_there = {"action_id": end["action_id"], "block_id": end["block_id"]}
-    world.playground(
-        "actions",
-        {"user": ann.id, "channel": general, "message_ts": reply["ts"], **pressed_there},
-    )
-    off = say("en", "incognito_off_thread")
-    world.until(lambda: off in json.dumps(world.notices(root)), "a word about its end")
-    again = world.say(ann, "What shall I eat?", under=root)
-    world.reply(again)
-    assert "ramen" in prompt(world, "What shall I eat?")
-
-
-@pytest.mark.parametrize("text", ["forget everything I told you today", "今日話したことを忘れて"])
-def test_forgetting_today_in_plain_words(world: World, text: str) -> None:
-    """Forgetting by time is only proposed; the click does it, and Undo takes it back."""
-    ann = world.human(locale="ja-JP" if "今日" in text else "en-US")
-    world.remember(ann, "ramen")
-    world.ask(ann, "I love sushi")
-    world.formed(ann)
-    said = world.say(ann, text)
-    world.reply(said)
-    assert len(world.memories(ann)) == 2
-    answer = pressed(world, ann, said, "forget_period")
-    assert [content["food_name"] for content in world.contents(ann)] == ["ramen"]
-    [undo] = [b for b in buttons(answer) if b["action_id"] == "undo_forget"]
-    world.click(ann, answer, said.channel, undo)
-    assert len(world.memories(ann)) == 2
-
-
 def test_a_pause_is_chosen_in_a_form(world: World) -> None:
     """`/memories pause` with words that name no time opens a form; its moment holds at once."""
     ann = world.human()
@@ -230,23 +152,3 @@ def test_people_are_asked_first(own_world: World) -> None:
     assert answer["text"] == say("en", "consent_refused")
     world.ask(bo, "<@BOT> I love udon", channel=general)
     assert world.formed(bo) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ("show me the history of your memory", "history_title"),
-        ("open my settings", "settings_title"),
-        ("what can I do with my memories?", "help_title"),
-        ("what could you use in this conversation?", "preview_why_dm"),
-    ],
-)
-def test_what_is_asked_for_is_shown(world: World, text: str, what: str) -> None:
-    """What the commands show is shown when it is asked for in words, to the asker alone."""
-    ann = world.human()
-    world.ask(ann, "I love ramen")
-    world.formed(ann)
-    said = world.say(ann, text)
-    world.reply(said)
-    [notice] = world.until(lambda: world.notices(said), "the answer")
-    assert say("en", what) in shown(notice)

@@ -16,21 +16,6 @@ def story(world: World, human: Human) -> list[str]:
     return world.ask(human, "Tell me a story").parts
 
 
-@pytest.mark.one_mode
-@pytest.mark.parametrize(
-    "error",
-    ["unknown_method", "internal_error", "fatal_error", "ratelimited", "missing_scope"],
-)
-def test_without_streaming_the_answer_is_posted(world: World, error: str) -> None:
-    """Where chat.startStream is refused the answer is posted, whole and once."""
-    ann = world.human()
-    world.script(STORY)
-    world.slack_fault("chat.startStream", error=error, times=99)
-    assert story(world, ann) == [STORY]
-    assert len(world.calls("chat.postMessage")) == 1
-    assert goes_on(world, ann)
-
-
 def test_an_answer_streams(world: World) -> None:
     """Without a fault the answer grows in one message, by time and not by size."""
     ann = world.human()
@@ -47,64 +32,6 @@ def test_an_answer_streams(world: World) -> None:
 
 
 @pytest.mark.one_mode
-@pytest.mark.parametrize(
-    "error",
-    ["message_not_in_streaming_state", "internal_error", "ratelimited", "msg_too_long"],
-)
-def test_a_stream_that_fails_midway_becomes_whole(world: World, error: str) -> None:
-    """Where chat.appendStream is refused, the message is updated to the whole answer."""
-    ann = world.human()
-    slowly(world)
-    world.slack_fault("chat.appendStream", error=error, times=99)
-    assert story(world, ann) == [STORY]
-    assert goes_on(world, ann)
-
-
-@pytest.mark.failed_calls(
-    "chat.stopStream: message_not_in_streaming_state",
-    because="chat.stopStream was carried out, and its answer was lost.",
-)
-@pytest.mark.one_mode
-@pytest.mark.parametrize("drop", ["before", "after"])
-@pytest.mark.parametrize("method", ["chat.appendStream", "chat.stopStream"])
-def test_a_lost_connection_midway_repeats_nothing(world: World, method: str, drop: str) -> None:
-    """A piece or an end that may or may not have arrived is in the answer once."""
-    ann = world.human()
-    slowly(world)
-    world.slack_fault(method, drop=drop)
-    assert story(world, ann) == [STORY]
-    assert goes_on(world, ann)
-
-
-@pytest.mark.failed_calls(
-    "chat.appendStream: message_not_in_streaming_state",
-    "chat.stopStream: message_not_in_streaming_state",
-    because="Slack ended the stream.",
-)
-@pytest.mark.one_mode
-def test_a_stream_that_slack_ended_becomes_whole(world: World) -> None:
-    """A stream lost to Slack's own time limit is no loss to the reader."""
-    ann = world.human()
-    slowly(world)
-    world.playground("settings", {"stream_seconds": 0.5})
-    assert story(world, ann) == [STORY]
-    failed = [call["outcome"] for call in world.calls("chat.appendStream")]
-    assert "message_not_in_streaming_state" in failed
-    assert goes_on(world, ann)
-
-
-@pytest.mark.one_mode
-@pytest.mark.parametrize("error", ["internal_error", "ratelimited"])
-def test_an_end_of_the_stream_that_is_refused_once_is_made_good(world: World, error: str) -> None:
-    """An end of the stream that is refused once leaves no message streaming."""
-    ann = world.human()
-    world.script(STORY)
-    world.slack_fault("chat.stopStream", error=error)
-    assert story(world, ann) == [STORY]
-    assert goes_on(world, ann)
-
-
-@pytest.mark.one_mode
 def test_within_slacks_own_limits_all_are_answered(world: World) -> None:
     """With Slack's limits in force all are answered, those beyond the streams by a post."""
     people = [world.human() for _ in range(26)]
@@ -116,31 +43,6 @@ def test_within_slacks_own_limits_all_are_answered(world: World) -> None:
     assert len(world.calls("chat.postMessage")) == 6
     refused = {call["method"] for call in world.calls() if call["outcome"] == "ratelimited"}
     assert refused == {"chat.startStream"}
-
-
-@pytest.mark.one_mode
-def test_a_refused_update_is_posted_instead(world: World) -> None:
-    """Where the streamed half can be neither continued nor updated, the whole is posted."""
-    ann = world.human()
-    slowly(world)
-    world.slack_fault("chat.appendStream", error="internal_error", times=99)
-    world.slack_fault("chat.update", error="edit_window_closed", times=99)
-    parts = story(world, ann)
-    assert parts[-1] == STORY
-    assert goes_on(world, ann)
-
-
-@pytest.mark.one_mode
-def test_a_rate_limited_post_waits_as_told(world: World) -> None:
-    """429 with Retry-After on chat.postMessage delays the answer, and doubles nothing."""
-    ann = world.human()
-    world.script(STORY)
-    world.slack_fault("chat.startStream", error="unknown_method")
-    world.slack_fault("chat.postMessage", error="ratelimited", retry_after=1)
-    assert story(world, ann) == [STORY]
-    limited, posted = world.calls("chat.postMessage")
-    assert posted["time"] - limited["time"] >= 1
-    assert goes_on(world, ann)
 
 
 @pytest.mark.one_mode
@@ -160,19 +62,6 @@ def test_a_post_of_unknown_fate_is_made_once(world: World, fault: dict[str, obje
 
 
 @pytest.mark.one_mode
-@pytest.mark.parametrize("fault", [{"status": 500}, {"drop": "before"}, {"drop": "after"}], ids=str)
-def test_a_beginning_of_unknown_fate_leaves_one_answer(
-    world: World, fault: dict[str, object]
-) -> None:
-    """A stream that may have begun does not stay beside the answer."""
-    ann = world.human()
-    world.script(STORY)
-    world.slack_fault("chat.startStream", **fault)
-    assert story(world, ann) == [STORY]
-    assert goes_on(world, ann)
-
-
-@pytest.mark.one_mode
 def test_without_people_and_conversations_the_answer_comes(world: World) -> None:
     """With users.info and conversations.info down nothing is guessed, all is answered."""
     ann = world.human()
@@ -184,27 +73,6 @@ def test_without_people_and_conversations_the_answer_comes(world: World) -> None
     prefixes = {row["prefix"] for row in world.formed(ann)}
     assert prefixes == {world.prefix(ann, general), world.prefix(ann, "dm")}
     assert goes_on(world, ann)
-
-
-@pytest.mark.one_mode
-@pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"delay_ms": 4_000}], ids=str)
-def test_a_status_line_that_fails_holds_nothing_up(world: World, fault: dict[str, object]) -> None:
-    """Where the status line fails or hangs the answer comes all the same."""
-    ann = world.human()
-    world.script(STORY)
-    world.slack_fault("agents.sessions.setStatus", times=99, **fault)
-    reply = world.reply(world.say(ann, "Tell me a story"), 3.8)
-    assert reply.parts == [STORY]
-    assert goes_on(world, ann)
-
-
-@pytest.mark.one_mode
-def test_a_thread_that_cannot_be_read_is_answered(world: World) -> None:
-    """Called into a running thread that Slack does not show, the app answers without."""
-    ann = world.human()
-    root = world.say(ann, "I love ramen", channel=world.channel("public", ann))
-    world.slack_fault("conversations.replies", error="internal_error", times=99)
-    assert "sushi" in world.ask(ann, "<@BOT> I love sushi", under=root).text
 
 
 @pytest.mark.failed_calls(
