@@ -3065,7 +3065,10 @@ BREAKS = (
         "            if not settings.paused:\n                self._standing = None",
         "            if not settings.paused:\n                pass",
         "The reply that memory is on again would say below that it is paused.",
-        ("tests/e2e/test_controls.py",),
+        (
+            "tests/integration/test_controls.py"
+            "::test_a_pause_that_ends_during_an_answer_is_not_shown_below_it",
+        ),
     ),
     Break(
         "one memory, two memories",

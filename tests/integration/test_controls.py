@@ -169,6 +169,25 @@ async def test_a_pause_ends_by_itself(app: App) -> None:
     assert "okonomiyaki" in json.dumps(await app.form(before))
 
 
+async def test_a_pause_that_ends_during_an_answer_is_not_shown_below_it(app: App) -> None:
+    """Memory resumed while the model answers: the reply does not say that it is paused."""
+    place = app.slack.place()
+    who = person(place, app)
+    await app.wiring.controls.pause(who)
+    app.stand_in.call("/_model/settings", {"first_token_ms": 700})
+    message = await app.receive(place, "Hello")
+    task = asyncio.create_task(app.answering.drain(message.thread))
+    async with asyncio.timeout(10):
+        while not app.requests():  # noqa: ASYNC110 - the model does not report it
+            await asyncio.sleep(0.02)
+    await app.wiring.controls.resume(who)
+    await asyncio.wait_for(task, 15)
+    assert app.replies(message)
+    assert "paused" not in footer(app, message)
+    await app.wiring.controls.pause(who)
+    assert "paused" in footer(app, await app.ask(place, "Hello again"))
+
+
 async def test_a_pause_wins_over_a_formation_under_way(app: App) -> None:
     """What the model found while the person paused is thrown away, and formed after resuming."""
     place = app.slack.place()
