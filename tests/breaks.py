@@ -1308,10 +1308,10 @@ BREAKS = (
     Break(
         "a memory model that is away",
         "bot/runtime/worker.py",
-        "FORMATION_WAITS = (4, 60, 3_600, *[_DAY] * 5)",
-        "FORMATION_WAITS = (4, 60, 3_600, *[3_600] * 5)",
+        "FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[_DAY] * 5)",
+        "FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[3_600] * 5)",
         "An outage would be paid for by the hour, and words be given up within a day.",
-        ("tests/integration/test_outages.py::test_words_are_tried_four_times_a_day_at_most",),
+        ("tests/integration/test_outages.py::test_words_are_tried_six_times_a_day_at_most",),
     ),
     Break(
         "each wait in its turn",
@@ -1329,7 +1329,7 @@ BREAKS = (
         "queue.register(FORM, LEARNING, form, waits=FORMATION_WAITS)",
         "queue.register(FORM, LEARNING, form, attempts=8, wait=4)",
         "A memory model that is away would be asked by the powers of four.",
-        ("tests/integration/test_outages.py::test_words_are_tried_four_times_a_day_at_most",),
+        ("tests/integration/test_outages.py::test_words_are_tried_six_times_a_day_at_most",),
     ),
     # --- what is written --------------------------------------------------------------------------
     Break(

@@ -36,8 +36,9 @@ FORMATIONS_AT_ONCE = 8
 _DRAIN_SECONDS = 25.0
 _WARM_UP_SECONDS = 0.2
 _DAY = 86_400
-# Seconds between attempts to form memories: four on the first day, then one a day for five more.
-FORMATION_WAITS = (4, 60, 3_600, *[_DAY] * 5)
+# Seconds between attempts to form memories: six on the first day, then one a day for five more.
+# A crash of the process counts as an attempt, so the first waits are short.
+FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[_DAY] * 5)
 
 
 def register_work(wiring: Application) -> None:

@@ -23,6 +23,7 @@ class Stage:
     workspace: Workspace
     fleet: Fleet
     postgres: EmbeddedPostgres
+    conninfo: str
 
 
 @contextmanager
@@ -48,7 +49,7 @@ def stage(
         with running(replicas, start) as fleet:
             workspace = Workspace(slack)
             workspace.post("delivery", {"mode": "both", "urls": [url]})
-            yield Stage(workspace, fleet, postgres)
+            yield Stage(workspace, fleet, postgres, conninfo)
 
 
 def _settings(slack: Server) -> dict[str, str]:
