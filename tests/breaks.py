@@ -2371,7 +2371,7 @@ BREAKS = (
     ),
     Break(
         "payloads are checked",
-        "bot/listeners/intake.py",
+        "bot/listeners/validation.py",
         "        if body is None:",
         "        if body is None and (body := dict(sent)) is None:",
         "A malformed payload would raise an exception in a listener.",
@@ -2379,7 +2379,7 @@ BREAKS = (
     ),
     Break(
         "unknown event types are acknowledged",
-        "bot/listeners/intake.py",
+        "bot/listeners/validation.py",
         "return isinstance(kind, str) and kind not in EVENTS",
         "return isinstance(kind, str) and kind not in EVENTS and False",
         "Slack would deliver most of its published events again, and log them as malformed here.",
@@ -2387,7 +2387,7 @@ BREAKS = (
     ),
     Break(
         "malformed events are acknowledged",
-        "bot/listeners/intake.py",
+        "bot/listeners/validation.py",
         "        if not is_slacks(sent):",
         "        if is_slacks(sent):",
         "Slack would deliver a malformed event four times, and switch deliveries off in the end.",
@@ -2398,7 +2398,7 @@ BREAKS = (
     ),
     Break(
         "malformed events are logged once by type",
-        "bot/listeners/intake.py",
+        "bot/listeners/validation.py",
         '        if now - self._logged.get(kind, float("-inf")) < _LOG_AGAIN_SECONDS:',
         "        if now < 0:",
         "A client that sends malformed events would fill the log.",
@@ -2694,8 +2694,8 @@ BREAKS = (
     ),
     Break(
         "a command that fails",
-        "bot/listeners/privately.py",
-        "            payload, replace = ephemeral_payload(say(language, _cause(error))), False",
+        "bot/listeners/responder.py",
+        "            payload, replace = ephemeral_payload(say(language, _sentence_key(error))), False",
         "            return",
         "The command would end in silence.",
         (
@@ -3640,7 +3640,7 @@ BREAKS = (
     ),
     Break(
         "a second click leaves the Undo",
-        "bot/listeners/privately.py",
+        "bot/listeners/responder.py",
         'bool(payload and payload.pop("stays", False))',
         'bool(payload and payload.pop("stays", False) and False)',
         "A second click on Forget Everything would take away the only button with the Undo's key.",

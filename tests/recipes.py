@@ -163,29 +163,29 @@ RECIPES: dict[str, Recipe] = {
                 text='"""Tips: one message, with a button that shows another tip."""\n\n'
                 "from __future__ import annotations\n\n"
                 "from bot.locale import Language, say\n"
-                "from bot.views.blocks import Payload, button, ephemeral_payload, section\n\n"
+                "from bot.views.blocks import Payload, button, question_payload\n\n"
                 'TIP_ACTION = "next_tip"\n\n\n'
                 "def tip(language: Language) -> Payload:\n"
                 '    """Return a tip with its button."""\n'
                 '    more = button(TIP_ACTION, say(language, "tip_next"), "next")\n'
-                '    text = say(language, "tip_plan")\n'
-                '    blocks = [section(text), {"type": "actions", "elements": [more]}]\n'
-                "    return ephemeral_payload(text, blocks)\n",
+                '    return question_payload(say(language, "tip_plan"), more)\n',
             ),
             Edit(
                 file="bot/listeners/actions.py",
-                before="from bot.views.transfer import EXPORT_ACTION\n",
+                before="from bot.views.transfer import EXPORT_ACTION, IMPORT_PAGE_ACTION\n",
                 text="from bot.views.tips import TIP_ACTION, tip\n",
             ),
             Edit(
                 file="bot/listeners/actions.py",
-                before="    @app.action(FORGET_ALL_ACTION)\n",
-                text="    @app.action(TIP_ACTION)\n"
-                "    async def next_tip("
-                "ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any]) -> None:\n"
-                "        async def shown(_: Person, language: Language) -> Payload:\n"
-                "            return tip(language)\n\n"
-                "        await clicked(ack, respond, body, shown)\n\n",
+                before="        EXPORT_ACTION: exporting.exported,\n",
+                text="        TIP_ACTION: _next_tip,\n",
+            ),
+            Edit(
+                file="bot/listeners/actions.py",
+                before="def _name(action",
+                text="async def _next_tip(_: Person, language: Language, value: str) -> Payload:\n"
+                "    del value\n"
+                "    return tip(language)\n\n\n",
             ),
             Edit(
                 file="tests/lint/test_text_fields.py",

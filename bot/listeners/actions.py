@@ -1,44 +1,69 @@
-"""Clicks on buttons."""
+"""Clicks on buttons and menus, in messages, modals and App Home.
+
+What a click does is done in the namespace of the person who clicked: a button's value names a
+memory, never a person.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.listeners.privately import PrivateAnswers
+from bot.listeners.modals import open_and_fill
+from bot.listeners.responder import Responder
 from bot.locale import Language
 from bot.memories.actions import MemoryActions
 from bot.memories.adding import MemoryAdder
 from bot.memories.controls import MemoryControls
 from bot.memories.exporting import Exporter
 from bot.memories.forget_period import PeriodForgetter
-from bot.memories.modals import Modals
-from bot.slack.ephemeral import Work
+from bot.memories.modals import Modals, action_value
+from bot.memories.recall_preview import RecallPreviews
+from bot.views.audiences import MOVE_ACTION
 from bot.views.blocks import Payload
+from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.forgetting import (
     FORGET_ACTION,
     FORGET_ALL_ACTION,
     FORGET_PERIOD_ACTION,
     UNDO_ACTION,
 )
-from bot.views.memories import PAGE_ACTION
+from bot.views.history import HISTORY_ACTION
+from bot.views.home import HOME_INCOGNITO_ACTION, HOME_LANGUAGE_ACTION, HOME_PAUSE_ACTION
+from bot.views.home_list import (
+    HOME_ALL_ACTION,
+    HOME_KIND_ACTION,
+    HOME_PAGE_ACTION,
+    HOME_SEARCH_ACTION,
+    position_after,
+)
+from bot.views.memories import PAGE_ACTION, PREVIEW_ACTION
 from bot.views.memory_state import (
     AGREE_ACTION,
     INCOGNITO_OFF_ACTION,
     REFUSE_ACTION,
     RESUME_ACTION,
 )
-from bot.views.modal_triggers import in_modal
+from bot.views.modal_triggers import ACTIONS, FEEDBACK_ACTION, in_modal, opens_modal
 from bot.views.refusals import STORE_ACTION
 from bot.views.settings import DELETE_WITHHELD_ACTION, RETENTION_ACTION, UNDO_CONTROL_ACTION
-from bot.views.transfer import EXPORT_ACTION
+from bot.views.transfer import EXPORT_ACTION, IMPORT_PAGE_ACTION
 from bot.views.views import View, payload_view
 from memory import Person
+
+# Person, language and the value of the button or of the chosen option.
+Click: TypeAlias = Callable[[Person, Language, str], Awaitable[Payload | None]]
+ModalClick: TypeAlias = Callable[[Person, Language, str], Awaitable[View]]
+
+# Buttons below an answer, which must not be replaced.
+_BELOW_REPLY = (INCOGNITO_OFF_ACTION, FEEDBACK_ACTION)
+# Buttons of one row have different ids: what follows the action is in the button's value, too.
+_SUFFIX = "(?:_(?:[0-9]+|all|first|next|yes|no|both))?"
 
 
 def register(
@@ -46,125 +71,109 @@ def register(
     *,
     own: MemoryActions,
     adding: MemoryAdder,
-    controls: MemoryControls,
     periods: PeriodForgetter,
+    controls: MemoryControls,
     exporting: Exporter,
     modals: Modals,
-    answers: PrivateAnswers,
+    previews: RecallPreviews,
+    responder: Responder,
 ) -> None:
-    """Register every button the app shows.
+    """Register every button and menu the app shows.
 
-    What a click does is done in the namespace of the person who clicked: a button's value names a
-    memory, never a person.
+    The result takes the place of the message or modal that was clicked in. In App Home it is shown
+    at the top of the page.
     """
-
-    async def clicked(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], work: Work
-    ) -> None:
-        await ack()
-        await answers.give(body, respond, work, replace=True)
-
-    @app.action(re.compile(f"^{FORGET_ACTION}(_all)?$"))
-    async def forget(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
-    ) -> None:
-        await clicked(ack, respond, body, partial(_with_value, own.forgotten, action))
-
-    @app.action(FORGET_ALL_ACTION)
-    async def forget_everything(ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any]) -> None:
-        await clicked(ack, respond, body, own.everything_forgotten)
-
-    @app.action(UNDO_ACTION)
-    async def undo(
-        ack: AsyncAck,
-        client: AsyncWebClient,
-        respond: AsyncRespond,
-        body: dict[str, Any],
-        action: dict[str, Any],
-    ) -> None:
-        work = partial(_with_value, own.brought_back, action)
-        if not in_modal(body):
-            await clicked(ack, respond, body, work)
-            return
-
-        async def work_in_modal(person: Person, language: Language) -> View:
-            return payload_view(language, "memory_title", await work(person, language))
-
-        await ack()
-        await answers.fill(body, client, body["view"]["id"], work_in_modal)
-
-    @app.action(re.compile(f"^{PAGE_ACTION}_[0-9]+$"))
-    async def page(
-        ack: AsyncAck,
-        client: AsyncWebClient,
-        respond: AsyncRespond,
-        body: dict[str, Any],
-        action: dict[str, Any],
-    ) -> None:
-        if not body.get("view"):
-            await clicked(ack, respond, body, partial(_with_value, own.listed, action))
-            return
-        await ack()
-        work = partial(modals.listed, page=str(action["value"]))
-        await answers.fill(body, client, body["view"]["id"], work)
-
-    @app.action(FORGET_PERIOD_ACTION)
-    async def forget_period(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
-    ) -> None:
-        await clicked(ack, respond, body, partial(_with_value, periods.forgotten, action))
-
-    @app.action(STORE_ACTION)
-    async def store_anyway(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
-    ) -> None:
-        await clicked(ack, respond, body, partial(_with_value, adding.stored_anyway, action))
-
-    @app.action(RETENTION_ACTION)
-    async def keep_for(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
-    ) -> None:
-        await clicked(ack, respond, body, partial(_with_value, controls.kept_for, action))
-
-    @app.action(INCOGNITO_OFF_ACTION)
-    async def end_incognito(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
-    ) -> None:
-        await ack()
-        # The button is below an answer, which must not be replaced.
-        work = partial(_with_value, controls.incognito_ended, action)
-        await answers.give(body, respond, work)
-
-    @app.action(UNDO_CONTROL_ACTION)
-    async def undo_control(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
-    ) -> None:
-        await clicked(ack, respond, body, partial(_with_value, controls.undoing.undone, action))
-
-    @app.action(DELETE_WITHHELD_ACTION)
-    async def delete_withheld(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
-    ) -> None:
-        await clicked(ack, respond, body, partial(_with_value, controls.undoing.deleted, action))
-
-    switches: dict[str, Work] = {
+    changes = modals.changes
+    clicks: dict[str, Click] = {
+        FORGET_ACTION: own.forgotten,
+        FORGET_ALL_ACTION: own.everything_forgotten,
+        FORGET_PERIOD_ACTION: periods.forgotten,
+        UNDO_ACTION: own.brought_back,
+        PAGE_ACTION: own.listed,
+        PREVIEW_ACTION: previews.page,
+        STORE_ACTION: adding.stored_anyway,
+        MOVE_ACTION: modals.audiences.moved,
+        UNDO_CHANGE_ACTION: changes.undone,
+        ANSWER_ACTION: changes.answered,
+        HISTORY_ACTION: changes.page,
         RESUME_ACTION: controls.resumed,
         AGREE_ACTION: controls.agreed,
         REFUSE_ACTION: controls.refused,
+        RETENTION_ACTION: controls.retention_chosen,
+        INCOGNITO_OFF_ACTION: controls.incognito_ended,
+        UNDO_CONTROL_ACTION: controls.undoing.undone,
+        DELETE_WITHHELD_ACTION: controls.undoing.deleted,
+        HOME_PAUSE_ACTION: controls.paused_in_home,
+        HOME_INCOGNITO_ACTION: controls.incognito_in_home,
+        HOME_LANGUAGE_ACTION: controls.language_in_home,
         EXPORT_ACTION: exporting.exported,
+        FEEDBACK_ACTION: modals.feedback.clicked,
+    }
+    clicks_in_modals: dict[str, ModalClick] = {
+        PAGE_ACTION: modals.listed,
+        UNDO_CHANGE_ACTION: changes.undone_in_modal,
+        ANSWER_ACTION: changes.answered_in_modal,
+        HISTORY_ACTION: changes.page_in_modal,
     }
 
-    @app.action(re.compile(f"^({'|'.join(switches)})$"))
-    async def switch(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    @app.action(re.compile(f"^({'|'.join(clicks)}){_SUFFIX}$"))
+    async def clicked(
+        ack: AsyncAck,
+        client: AsyncWebClient,
+        respond: AsyncRespond,
+        body: dict[str, Any],
+        action: dict[str, Any],
     ) -> None:
-        await clicked(ack, respond, body, switches[action["action_id"]])
+        await ack()
+        if opens_modal(body):
+            await open_and_fill(client, body, modals, responder)
+            return
+        name = _name(action, clicks)
+        if not in_modal(body):
+            work = partial(_payload, clicks[name], action)
+            await responder.respond(body, respond, work, replace=name not in _BELOW_REPLY)
+            return
+        filled = partial(_view, clicks[name], clicks_in_modals.get(name), action)
+        await responder.fill(body, client, body["view"]["id"], filled)
+
+    for name in sorted(ACTIONS):
+        app.action(name)(clicked)
+
+    @app.action(re.compile(f"^{IMPORT_PAGE_ACTION}_[0-9]+$"))
+    async def import_page(
+        ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await ack()
+        work = partial(modals.importing.page, view=body["view"], page=str(action["value"]))
+        await responder.fill(body, client, body["view"]["id"], work)
+
+    moves = (HOME_SEARCH_ACTION, HOME_KIND_ACTION, HOME_PAGE_ACTION, HOME_ALL_ACTION)
+
+    @app.action(re.compile(f"^({'|'.join(moves)}){_SUFFIX}$"))
+    async def home_list(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        await ack()
+        await responder.show_home(body, position_after(body["view"], action))
 
 
-async def _with_value(
-    work: Callable[[Person, Language, str], Awaitable[Payload]],
-    action: dict[str, Any],
+def _name(action: Mapping[str, Any], clicks: Mapping[str, Click]) -> str:
+    name = str(action["action_id"])
+    return name if name in clicks else name.rpartition("_")[0]
+
+
+async def _payload(
+    click: Click, action: Mapping[str, Any], person: Person, language: Language
+) -> Payload | None:
+    return await click(person, language, action_value(action))
+
+
+async def _view(
+    click: Click,
+    in_modal: ModalClick | None,
+    action: Mapping[str, Any],
     person: Person,
     language: Language,
-) -> Payload:
-    return await work(person, language, str(action["value"]))
+) -> View | None:
+    if in_modal is not None:
+        return await in_modal(person, language, action_value(action))
+    payload = await click(person, language, action_value(action))
+    return payload_view(language, "memory_title", payload) if payload else None

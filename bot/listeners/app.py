@@ -11,16 +11,13 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.inbox import Inbox
-from bot.listeners import actions, commands, events, home, shortcuts
-from bot.listeners import changes as changed
-from bot.listeners import feedback as rated
-from bot.listeners import modals as opened
+from bot.listeners import actions, commands, events
+from bot.listeners import modals as listeners_of_modals
 from bot.listeners.change_events import Changes
-from bot.listeners.intake import CheckedApp, Malformed
-from bot.listeners.privately import PrivateAnswers
+from bot.listeners.responder import Responder
+from bot.listeners.validation import CheckedApp, MalformedRequests
 from bot.logs import fault
 from bot.memories.actions import MemoryActions
-from bot.memories.audience_proposals import AudienceProposals
 from bot.memories.commands import SlashCommands
 from bot.memories.controls import MemoryControls
 from bot.memories.exporting import Exporter
@@ -42,12 +39,11 @@ def create_app(
     own: MemoryActions,
     own_commands: SlashCommands,
     periods: PeriodForgetter,
-    answers: PrivateAnswers,
+    responder: Responder,
     controls: MemoryControls,
     exporting: Exporter,
     modals: Modals,
     previews: RecallPreviews,
-    placing: AudienceProposals,
 ) -> CheckedApp:
     """Return the app with every listener of manifest.yml.
 
@@ -60,7 +56,7 @@ def create_app(
 
     # Bolt puts the token of `identity` in for each request.
     tokenless = AsyncWebClient(base_url=client.base_url, retry_handlers=[])
-    malformed = Malformed(client)
+    malformed = MalformedRequests(client)
     app = CheckedApp(
         malformed=malformed,
         client=tokenless,
@@ -86,22 +82,17 @@ def create_app(
             response.headers.update(answer.headers)
 
     events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
-    commands.register(app, commands=own_commands, modals=modals, answers=answers)
+    commands.register(app, commands=own_commands, modals=modals, responder=responder)
     actions.register(
         app,
         own=own,
         adding=own_commands.adding,
-        controls=controls,
         periods=periods,
+        controls=controls,
         exporting=exporting,
         modals=modals,
-        answers=answers,
+        previews=previews,
+        responder=responder,
     )
-    changed.register(
-        app, changes=modals.changes, previews=previews, placing=placing, answers=answers
-    )
-    opened.register(app, modals=modals, answers=answers)
-    shortcuts.register(app, adding=own_commands.adding, modals=modals, answers=answers)
-    rated.register(app, feedback=modals.feedback, modals=modals, answers=answers)
-    home.register(app, controls=controls, answers=answers)
+    listeners_of_modals.register(app, modals=modals, responder=responder)
     return app

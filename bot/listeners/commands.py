@@ -1,4 +1,4 @@
-"""Slash commands."""
+"""Slash commands and shortcuts."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.modals import open_and_fill
-from bot.listeners.privately import PrivateAnswers
+from bot.listeners.responder import Responder
 from bot.locale import Language
 from bot.memories.commands import Answer, SlashCommands
 from bot.memories.modals import Modals
 from bot.slack.text import storable
 from bot.views.blocks import Payload
-from bot.views.modal_triggers import opens_modal
+from bot.views.modal_triggers import MY_MEMORIES, opens_modal
 from memory import Person
 
 COMMANDS = ("/memories", "/forget")
+REMEMBER_THIS = "remember_this"
+SHORTCUTS = {REMEMBER_THIS: "message", MY_MEMORIES: "global"}
 
 
 def register(
-    app: AsyncApp, *, commands: SlashCommands, modals: Modals, answers: PrivateAnswers
+    app: AsyncApp, *, commands: SlashCommands, modals: Modals, responder: Responder
 ) -> None:
-    """Register every command of manifest.yml."""
+    """Register every command and shortcut of manifest.yml."""
 
     @app.command("/memories")
     async def memories(
@@ -32,14 +34,27 @@ def register(
     ) -> None:
         await ack()
         if opens_modal(command):
-            await open_and_fill(client, command, modals, answers)
+            await open_and_fill(client, command, modals, responder)
         else:
-            await answers.give(command, respond, partial(_typed, commands.memories, command))
+            await responder.respond(command, respond, partial(_typed, commands.memories, command))
 
     @app.command("/forget")
     async def forget(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
         await ack()
-        await answers.give(command, respond, partial(_typed, commands.forget, command))
+        await responder.respond(command, respond, partial(_typed, commands.forget, command))
+
+    @app.message_shortcut(REMEMBER_THIS)
+    async def remember(ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any]) -> None:
+        await ack()
+        channel = str((body.get("channel") or {}).get("id") or "")
+        message = body.get("message") or {}
+        work = partial(commands.adding.pointed_at, channel=channel, message=message)
+        await responder.respond(body, respond, work)
+
+    @app.global_shortcut(MY_MEMORIES)
+    async def my_memories(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        await ack()
+        await open_and_fill(client, body, modals, responder)
 
 
 async def _typed(

@@ -4,41 +4,64 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.listeners.privately import Content, PrivateAnswers
+from bot.listeners.responder import Responder
+from bot.locale import Language
 from bot.logs import fault
 from bot.memories.modals import Modals
 from bot.slack.client import SLACK_FAULTS, error_code
-from bot.views.audiences import AUDIENCE_FORM
+from bot.views.audiences import AUDIENCE_FORM, read_audience_form
 from bot.views.erasing import ERASE_FORM
+from bot.views.feedback import FEEDBACK_FORM, feedback_errors
 from bot.views.forgetting import FORGET_FORM
 from bot.views.forms import FORM, KIND_ACTION
-from bot.views.modal_triggers import ACTIONS, OPENED, opens_modal
+from bot.views.modal_triggers import OPENED, opens_modal
 from bot.views.settings import PAUSE_FORM, SETTINGS_FORM, pause_form_errors
-from bot.views.transfer import IMPORT_FORM, IMPORT_PAGE_ACTION, IMPORT_PREVIEW
-from bot.views.views import language_of_view, loading_view
+from bot.views.transfer import IMPORT_FORM, IMPORT_PREVIEW
+from bot.views.views import View, language_of_view, loading_view
+from memory import Person
 
 log = logging.getLogger(__name__)
 
+# The errors of a submitted view, by block; nothing is looked up for them.
+Check: TypeAlias = Callable[[Mapping[str, Any]], dict[str, str] | None]
+# Stores what was submitted, and returns what the modal shows then.
+Submission: TypeAlias = Callable[[Person, Language, Mapping[str, Any]], Awaitable[View]]
 
-def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
-    """Register every click that opens a modal, and every submission.
 
-    A submission is acknowledged with what is wrong with it, which the schema alone says, or with
-    the empty modal; what is stored of it, and shown, comes afterwards.
+def register(app: AsyncApp, *, modals: Modals, responder: Responder) -> None:
+    """Register every submission.
+
+    It is acknowledged with what is wrong with it, which the schema alone says, or with the empty
+    modal; what is stored of it, and shown, comes afterwards.
     """
+    submissions: dict[str, tuple[Check, Submission]] = {
+        FORM: (lambda view: modals.editing.read(view).errors, modals.saved),
+        AUDIENCE_FORM: (lambda view: read_audience_form(view).errors, modals.audiences.submitted),
+        FORGET_FORM: (_no_errors, modals.editing.forgotten),
+        SETTINGS_FORM: (_no_errors, modals.controls.settings_saved),
+        PAUSE_FORM: (pause_form_errors, modals.controls.pause_saved),
+        IMPORT_FORM: (modals.importing.errors, modals.importing.previewed),
+        IMPORT_PREVIEW: (_no_errors, modals.importing.imported),
+        ERASE_FORM: (modals.erasing.errors, modals.erasing.erased),
+        FEEDBACK_FORM: (feedback_errors, modals.feedback.explained),
+    }
 
-    async def opened(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
-        await ack()
-        await open_and_fill(client, body, modals, answers)
-
-    for action in sorted(ACTIONS):
-        app.action(action)(opened)
+    @app.view(re.compile(f"^({'|'.join(submissions)})$"))
+    async def submitted(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        view = body["view"]
+        check, work = submissions[view["callback_id"]]
+        if errors := check(view):
+            await ack(response_action="errors", errors=errors)
+            return
+        await ack(response_action="update", view=loading_view())
+        await responder.fill(body, client, view["id"], partial(_submitted, work, view), acked=True)
 
     @app.action(KIND_ACTION)
     async def kind(
@@ -53,78 +76,14 @@ def register(app: AsyncApp, *, modals: Modals, answers: PrivateAnswers) -> None:
         except SLACK_FAULTS as error:
             log.warning("a modal was not updated: %s", error_code(error) or fault(error))
 
-    async def stored(
-        ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], work: Content
-    ) -> None:
-        await ack(response_action="update", view=loading_view())
-        await answers.fill(body, client, body["view"]["id"], work, acked=True)
-
-    @app.view(FORM)
-    async def form(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
-        if errors := modals.editing.read(body["view"]).errors:
-            await ack(response_action="errors", errors=errors)
-            return
-        await stored(ack, client, body, partial(modals.saved, view=body["view"]))
-
-    @app.view(AUDIENCE_FORM)
-    async def place(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
-        if errors := modals.editing.read_place(body["view"]).errors:
-            await ack(response_action="errors", errors=dict(errors))
-            return
-        await stored(ack, client, body, partial(modals.editing.moved, view=body["view"]))
-
-    @app.view(SETTINGS_FORM)
-    async def settings(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
-        work = partial(modals.controls.settings_saved, view=body["view"])
-        await stored(ack, client, body, work)
-
-    @app.view(PAUSE_FORM)
-    async def pause(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
-        if errors := pause_form_errors(body["view"]):
-            await ack(response_action="errors", errors=errors)
-            return
-        work = partial(modals.controls.pause_saved, view=body["view"])
-        await stored(ack, client, body, work)
-
-    @app.view(IMPORT_FORM)
-    async def import_(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
-        if errors := modals.importing.errors(body["view"]):
-            await ack(response_action="errors", errors=errors)
-            return
-        await stored(ack, client, body, partial(modals.importing.previewed, view=body["view"]))
-
-    @app.view(IMPORT_PREVIEW)
-    async def import_agreed(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
-        await stored(ack, client, body, partial(modals.importing.imported, view=body["view"]))
-
-    @app.action(re.compile(f"^{IMPORT_PAGE_ACTION}_[0-9]+$"))
-    async def import_page(
-        ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], action: dict[str, Any]
-    ) -> None:
-        await ack()
-        work = partial(modals.importing.turned_to, view=body["view"], page=str(action["value"]))
-        await answers.fill(body, client, body["view"]["id"], work)
-
-    @app.view(ERASE_FORM)
-    async def erase(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
-        if errors := modals.erasing.errors(body["view"]):
-            await ack(response_action="errors", errors=errors)
-            return
-        work = partial(modals.erasing.erased, view=body["view"])
-        await stored(ack, client, body, work)
-
-    @app.view(FORGET_FORM)
-    async def forget(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
-        await stored(ack, client, body, partial(modals.editing.forgotten, view=body["view"]))
-
 
 async def open_and_fill(
-    client: AsyncWebClient, body: dict[str, Any], modals: Modals, answers: PrivateAnswers
+    client: AsyncWebClient, body: dict[str, Any], modals: Modals, responder: Responder
 ) -> None:
     """Open a modal for a click or command, before anything is looked up, and then fill it."""
     view_id = await _opened(client, body)
     if view_id is not None:
-        await answers.fill(body, client, view_id, partial(modals.content, body))
+        await responder.fill(body, client, view_id, partial(modals.content, body))
 
 
 async def _opened(client: AsyncWebClient, body: dict[str, Any]) -> str | None:
@@ -139,3 +98,13 @@ async def _opened(client: AsyncWebClient, body: dict[str, Any]) -> str | None:
         log.warning("a modal could not be opened: %s", error_code(error) or fault(error))
         return None
     return str((opened.get("view") or {}).get("id") or "") or None
+
+
+def _no_errors(_: Mapping[str, Any]) -> None:
+    """Return nothing: Slack lets nothing but its own options through."""
+
+
+async def _submitted(
+    work: Submission, view: Mapping[str, Any], person: Person, language: Language
+) -> View:
+    return await work(person, language, view)

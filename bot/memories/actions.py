@@ -124,7 +124,7 @@ class MemoryActions:
         """Forget what a button names; pressing it twice does no harm."""
         return await self.forget(person, language, [str(r) for r in json.loads(value)["memories"]])
 
-    async def everything_forgotten(self, person: Person, language: Language) -> Payload:
+    async def everything_forgotten(self, person: Person, language: Language, *_: str) -> Payload:
         """Forget everything about the person."""
         return await self.forget(person, language, None)
 

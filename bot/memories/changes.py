@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
 from typing import Literal
 from uuid import UUID
 
-from bot.locale import Language
+from bot.locale import Language, say
 from bot.notices.change_notices import REPLY, ChangeNotices
 from bot.slack.permalinks import Permalinks, last_place
-from bot.views.blocks import Payload
+from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.changes import DONE, changes_made_payload
 from bot.views.history import HISTORY_PAGE, HistoryPage, history_payload, history_view, parse_since
 from bot.views.notices import notice_payload
-from bot.views.views import View, payload_view
+from bot.views.views import View, payload_view, sentence_view
 from memory import (
     ChangedSince,
     ChangeGone,
@@ -49,35 +48,51 @@ class ChangeHistory:
         self._notices = notices
         self._links = links
 
-    async def history_typed(self, person: Person, language: Language, *_: str) -> Payload:
+    async def history(self, person: Person, language: Language, *_: str) -> Payload:
         """Answer ``/memories history``: the newest changes."""
-        return await self.turned_to(person, language, "")
+        return await self.page(person, language, "")
 
-    async def turned_to(self, person: Person, language: Language, value: str) -> Payload:
-        """Return the page of changes that a button names."""
+    async def page(self, person: Person, language: Language, value: str) -> Payload:
+        """Return a page of changes: ``SINCE REFERENCE``; without a reference those of all."""
         page, zone = await self._page(person, value), await self._notices.zone(person)
         return history_payload(language, page, zone)
 
-    async def history_of(self, person: Person, language: Language, value: str) -> View:
-        """Return a page of changes in a modal: ``SINCE REFERENCE``."""
+    async def page_in_modal(self, person: Person, language: Language, value: str) -> View:
+        """Return the same in a modal."""
         page, zone = await self._page(person, value), await self._notices.zone(person)
         return history_view(language, page, zone)
 
-    async def told_in_full(self, person: Person, language: Language, where: str) -> View:
-        """Return what a notice tells in a modal, each change with its source."""
-        place, _, rest = where.partition(" ")
+    async def notice_view(self, person: Person, language: Language, surface: str) -> View:
+        """Return the changes of a notice in a modal, each with its source."""
+        place, _, rest = surface.partition(" ")
         if place == HISTORY:
-            return await self.history_of(person, language, rest)
-        told = await self._notices.told(person, where)
-        entries = sorted(told.entries, key=lambda entry: entry.at, reverse=True)
+            return await self.page_in_modal(person, language, rest)
+        content = await self._notices.content(person, surface)
+        entries = sorted(content.entries, key=lambda entry: entry.at, reverse=True)
         page = HistoryPage(
-            entries=tuple(entries), questions=told.questions, links=await self._linked(entries)
+            entries=tuple(entries), questions=content.questions, links=await self._linked(entries)
         )
         return history_view(language, page, await self._notices.zone(person))
 
-    async def zone(self, person: Person) -> tzinfo:
-        """Return the person's time zone."""
-        return await self._notices.zone(person)
+    async def undone(self, person: Person, language: Language, value: str) -> Payload | None:
+        """Undo the change that a button names: ``CHANGE SURFACE``."""
+        change, _, surface = value.partition(" ")
+        return await self._payload(person, language, await self.undo(person, change), surface)
+
+    async def undone_in_modal(self, person: Person, language: Language, value: str) -> View:
+        """Undo the change that a button in a modal names."""
+        change, _, surface = value.partition(" ")
+        return await self._view(person, language, await self.undo(person, change), surface)
+
+    async def answered(self, person: Person, language: Language, value: str) -> Payload | None:
+        """Do what a button names: ``QUESTION ANSWER SURFACE``."""
+        problem = await self.answer(person, *_answer_of(value))
+        return await self._payload(person, language, problem, _answer_of(value)[2])
+
+    async def answered_in_modal(self, person: Person, language: Language, value: str) -> View:
+        """Do what a button in a modal names."""
+        problem = await self.answer(person, *_answer_of(value))
+        return await self._view(person, language, problem, _answer_of(value)[2])
 
     async def undo(self, person: Person, change: str) -> str | None:
         """Take a change back; return the key of the sentence that says why not, if it cannot be.
@@ -96,7 +111,7 @@ class ChangeHistory:
         return None
 
     async def answer(
-        self, person: Person, question: str, answer: str, where: str = ""
+        self, person: Person, question: str, answer: str, surface: str = ""
     ) -> str | None:
         """Do what the person answered; return the key of the sentence that says why not.
 
@@ -117,38 +132,45 @@ class ChangeHistory:
             return "command_failed"
         log.info("a person answered a question about a memory")
         if change is not None:
-            await self._notices.add(person, where, change.id)
+            await self._notices.add(person, surface, change.id)
         return None
 
-    async def shown_anew(self, person: Person, language: Language, where: str) -> Payload | None:
+    async def _payload(
+        self, person: Person, language: Language, problem: str | None, surface: str
+    ) -> Payload | None:
         """Return what takes the place of the message in which something was clicked.
 
-        None where that is a reply: the notice below it is updated with the reply. None in App
-        Home, too, which is published as a whole.
+        `problem` is the key of a sentence that is shown beside it. None where the message is a
+        reply: it is updated with the notice below it. None in App Home, too, which is published
+        as a whole.
         """
-        place, _, rest = where.partition(" ")
+        if problem:
+            return {**ephemeral_payload(say(language, problem)), "replace_original": False}
+        place, _, rest = surface.partition(" ")
         if place == HOME:
             return None
         if place == REPLY:
             await self._notices.show_in_reply(person, rest)
             return None
         if place == HISTORY:
-            return await self.turned_to(person, language, rest)
+            return await self.page(person, language, rest)
         if place == DONE:
             entries = await changes_named(self._pool, person, [UUID(rest)])
             return changes_made_payload(language, entries)
-        told = await self._notices.told(person, where)
-        return notice_payload(language, told, await self._notices.zone(person))
+        content = await self._notices.content(person, surface)
+        return notice_payload(language, content, await self._notices.zone(person))
 
-    async def view_anew(self, person: Person, language: Language, where: str) -> View:
+    async def _view(
+        self, person: Person, language: Language, problem: str | None, surface: str
+    ) -> View:
         """Return what takes the place of the modal in which something was clicked."""
-        place, _, rest = where.partition(" ")
-        if place == HISTORY:
-            return await self.history_of(person, language, rest)
+        if problem:
+            return sentence_view(language, "memory_title", say(language, problem))
+        place, _, rest = surface.partition(" ")
         if place == DONE:
             entries = await changes_named(self._pool, person, [UUID(rest)])
             return payload_view(language, "memory_title", changes_made_payload(language, entries))
-        return await self.told_in_full(person, language, where)
+        return await self.notice_view(person, language, surface)
 
     async def _page(self, person: Person, value: str) -> HistoryPage:
         word, _, reference = value.partition(" ")
@@ -171,3 +193,8 @@ class ChangeHistory:
         places = {str(e.id): place for e in entries if (place := last_place(e.after or e.before))}
         links = await self._links.of(places.values())
         return {name: links[place] for name, place in places.items() if place in links}
+
+
+def _answer_of(value: str) -> tuple[str, str, str]:
+    question, answer, surface = f"{value} ".split(" ", 2)
+    return question, answer, surface.strip()

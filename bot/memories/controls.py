@@ -29,6 +29,7 @@ from bot.views.memory_state import (
     paused_notice,
 )
 from bot.views.settings import (
+    PAUSES,
     pause_form,
     read_pause_form,
     read_settings_form,
@@ -44,8 +45,6 @@ from bot.views.views import View, payload_view, sentence_view
 from memory import Person, Pool, lock_for_forgetting, person_transaction
 
 log = logging.getLogger(__name__)
-
-_PAUSES = ("hour", "tomorrow", "open")
 
 
 class MemoryControls:
@@ -180,18 +179,18 @@ class MemoryControls:
                 return ephemeral_payload(say(language, "pause_forms", words=escaped(words[:80])))
         return paused_notice(language, await self.pause(person, until))
 
-    async def pause_form(self, person: Person, language: Language) -> View:
+    async def pause_form(self, person: Person, language: Language, *_: str) -> View:
         """Return the form for the end of a pause."""
         return pause_form(language, await self.zone(person))
 
     async def pause_saved(
-        self, person: Person, language: Language, *, view: Mapping[str, Any]
+        self, person: Person, language: Language, view: Mapping[str, Any]
     ) -> View:
         """Pause until the time chosen in the form."""
         settings = await self.pause(person, read_pause_form(view))
         return payload_view(language, "pause_title", paused_notice(language, settings))
 
-    async def paused_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
+    async def paused_in_home(self, person: Person, language: Language, chosen: str) -> None:
         """Pause for as long as was chosen; the page itself says so."""
         del language
         await self._pause_chosen(person, chosen)
@@ -201,19 +200,19 @@ class MemoryControls:
         ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow_morning(now, zone)}
         await self.pause(person, ends.get(chosen))
 
-    async def language_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
+    async def language_in_home(self, person: Person, language: Language, chosen: str) -> None:
         """Take the language that was chosen, or Slack's; the page is in it at once."""
         del language
         code = known_language(chosen)
         await self.choose(person, language=code)
 
-    async def resumed(self, person: Person, language: Language) -> Payload:
+    async def resumed(self, person: Person, language: Language, *_: str) -> Payload:
         """End a pause, by command or button, and say whether memory is on now."""
         off = await self.resume(person)
         line = memory_off_text(language, off, PersonSettings()) if off else say(language, "resumed")
         return ephemeral_payload(line)
 
-    async def agreed(self, person: Person, language: Language) -> Payload:
+    async def agreed(self, person: Person, language: Language, *_: str) -> Payload:
         """Take the person's yes."""
         settings = await self.agree(person)
         off = settings.off_reason(self._consent)
@@ -222,7 +221,7 @@ class MemoryControls:
             f"{text} {memory_off_text(language, off, settings)}" if off else text
         )
 
-    async def refused(self, person: Person, language: Language) -> Payload:
+    async def refused(self, person: Person, language: Language, *_: str) -> Payload:
         """Take the person's no."""
         await self.refuse(person)
         return ephemeral_payload(say(language, "consent_refused"))
@@ -248,14 +247,14 @@ class MemoryControls:
         off = settings.off_reason(self._consent)
         return memory_off_text(language, off, settings) if off else None
 
-    async def settings_form(self, person: Person, language: Language) -> View:
+    async def settings_form(self, person: Person, language: Language, *_: str) -> View:
         """Return the form in which the person changes their settings."""
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
         return settings_form(language, settings, consent=self._consent)
 
     async def settings_saved(
-        self, person: Person, language: Language, *, view: Mapping[str, Any]
+        self, person: Person, language: Language, view: Mapping[str, Any]
     ) -> View:
         """Store what was chosen in the form, and show how things are then."""
         chosen = read_settings_form(view)
@@ -269,9 +268,9 @@ class MemoryControls:
         disagrees = off in ("refused", "not_agreed")
         if chosen.memory == "off" and not disagrees:
             await self.refuse(person)
-        if chosen.memory in ("on", *_PAUSES) and disagrees:
+        if chosen.memory in ("on", *PAUSES) and disagrees:
             await self.agree(person)
-        if chosen.memory in _PAUSES:
+        if chosen.memory in PAUSES:
             await self._pause_chosen(person, chosen.memory)
         elif chosen.memory == "on" and settings.paused:
             await self.resume(person)
@@ -287,7 +286,7 @@ class MemoryControls:
         del person
         return retention_question(language, days)
 
-    async def kept_for(self, person: Person, language: Language, value: str) -> Payload:
+    async def retention_chosen(self, person: Person, language: Language, value: str) -> Payload:
         """Take the person's yes to how long memories are kept: days, 0 for no end."""
         days = int(value)
         await self.choose(person, retention_days=days or None)
@@ -339,7 +338,7 @@ class MemoryControls:
         await self.end_incognito(person, value)
         return await self.incognito_shown(person, language, on=False, scope=value)
 
-    async def incognito_in_home(self, person: Person, language: Language, *, chosen: str) -> None:
+    async def incognito_in_home(self, person: Person, language: Language, chosen: str) -> None:
         """Switch incognito on in direct messages, or off everywhere; Home shows the result."""
         del language
         if chosen == "on":

@@ -10,8 +10,6 @@ from pydantic import BaseModel
 
 from bot.locale import Language, say
 from bot.memories.actions import MemoryActions
-from bot.slack.audiences import Audiences
-from bot.views.audiences import ChosenAudience, audience_form, read_audience_form
 from bot.views.changes import changes_made_payload
 from bot.views.forgetting import forget_form
 from bot.views.forms import SubmittedForm, field_error, memory_form, read_form
@@ -19,7 +17,6 @@ from bot.views.memories import numbered
 from bot.views.views import View, language_of_view, metadata_of, payload_view, sentence_view
 from memory import (
     DM,
-    PUBLIC,
     Change,
     ChangedSince,
     ChangeGone,
@@ -33,7 +30,6 @@ from memory import (
     changes_named,
     edit_memory,
     list_memories,
-    move_memory,
 )
 
 log = logging.getLogger(__name__)
@@ -46,14 +42,12 @@ class MemoryEditor:
         self,
         pool: Pool,
         embedder: Embedder,
-        audiences: Audiences,
         own: MemoryActions,
         *,
         schemas: Sequence[type[BaseModel]],
     ) -> None:
         self._pool = pool
         self._embedder = embedder
-        self._audiences = audiences
         self._own = own
         self._schemas = {schema.__name__: schema for schema in schemas}
 
@@ -78,12 +72,7 @@ class MemoryEditor:
         schema = self._schemas.get(kind) or self._schemas.get("UserFact") or self._first
         return memory_form(language, schema, {}, kinds=list(self._schemas.values()))
 
-    async def place(self, person: Person, language: Language, reference: str) -> View:
-        """Return the question where a memory may be used."""
-        memory = await self._memory(person, reference)
-        return audience_form(language, memory) if memory else _gone(language)
-
-    async def forgetting(self, person: Person, language: Language, reference: str) -> View:
+    async def forget_form(self, person: Person, language: Language, reference: str) -> View:
         """Return the question before a memory is forgotten."""
         memory = await self._memory(person, reference)
         return forget_form(language, memory) if memory else _gone(language)
@@ -96,10 +85,6 @@ class MemoryEditor:
         if schema is None:
             return SubmittedForm(content={}, errors={})
         return read_form(language_of_view(view), schema, view["state"]["values"])
-
-    def read_place(self, view: Mapping[str, Any]) -> ChosenAudience:
-        """Return where a memory is to be used."""
-        return read_audience_form(view)
 
     # Done
 
@@ -142,31 +127,6 @@ class MemoryEditor:
         except (ChangedSince, EmbeddingsUnavailable):
             return sentence_view(language, "memory_title", say(language, "command_failed"))
         log.info("a person edited a memory")
-        return await self._shown(person, language, change)
-
-    async def moved(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
-        """Let a memory be used where the person chose; return what came of it."""
-        chosen = self.read_place(view)
-        audience = chosen.audience
-        if chosen.channel:
-            known = await self._audiences.kind(person.team_id, chosen.channel)
-            if known is None:
-                return sentence_view(language, "place_title", say(language, "place_unknown"))
-            if known.audience in (DM, PUBLIC):
-                return sentence_view(language, "place_title", say(language, "place_is_public"))
-            audience = known.audience
-        reference = metadata_of(view).get("memory", "")
-        try:
-            change = await move_memory(
-                self._pool, self._embedder, person, reference, audience, actor="modal"
-            )
-        except ChangeGone:
-            return _gone(language)
-        except ChangedSince:
-            return sentence_view(language, "place_title", say(language, "place_same"))
-        except EmbeddingsUnavailable:
-            return sentence_view(language, "place_title", say(language, "command_failed"))
-        log.info("a person let a memory be used elsewhere")
         return await self._shown(person, language, change)
 
     async def forgotten(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:

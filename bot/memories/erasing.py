@@ -41,11 +41,12 @@ class PersonEraser:
         language = language_of_view(view)
         return {block: say(language, "erase_wrong", word=say(language, "erase_word"))}
 
-    def form(self, language: Language) -> View:
+    async def form(self, person: Person, language: Language, *_: str) -> View:
         """Return the question, which is answered by typing a word."""
+        del person
         return erase_form(language)
 
-    async def erased(self, person: Person, language: Language, *, view: Mapping[str, Any]) -> View:
+    async def erased(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
         """Erase everything of the person, in Slack as far as they chose; return the receipt."""
         messages = includes_messages(view)
         direct = await self._direct(person) if messages else None

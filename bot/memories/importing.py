@@ -115,14 +115,10 @@ class Importer:
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
             return await self._again(language, entered, problem)
 
-    async def page(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
-        """Return the first page of all changes that the file of a preview would make."""
-        return await self.turned_to(person, language, view, "1")
-
-    async def turned_to(
-        self, person: Person, language: Language, view: Mapping[str, Any], page: str
+    async def page(
+        self, person: Person, language: Language, view: Mapping[str, Any], page: str = "1"
     ) -> View:
-        """Return another page of the changes; the file is read again."""
+        """Return a page of all changes that the file of a preview would make; it is read again."""
         file = metadata_of(view).get("file", "")
         try:
             text = await self._text(ImportInput(text="", file=file, block=""))

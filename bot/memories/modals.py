@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import BaseModel
-from slack_sdk.web.async_client import AsyncWebClient
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
 
 from bot.locale import Language, say
 from bot.memories.actions import MemoryActions
+from bot.memories.audience_changes import AudienceChanges
 from bot.memories.changes import ChangeHistory
 from bot.memories.controls import MemoryControls
 from bot.memories.editing import MemoryEditor
 from bot.memories.erasing import PersonEraser
 from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
-from bot.memories.memories_used import UsedMemories
-from bot.notices.change_notices import ChangeNotices
-from bot.slack.audiences import Audiences
 from bot.slack.permalinks import Permalinks
-from bot.views.memories import other_person_view, parse_menu_value, reply_memories_view
+from bot.views.memories import (
+    ReplyMemories,
+    other_person_view,
+    parse_menu_value,
+    reply_memories_view,
+)
 from bot.views.modal_triggers import (
     ADD_ACTION,
     ERASE_ACTION,
@@ -32,46 +34,30 @@ from bot.views.modal_triggers import (
     MY_MEMORIES,
     SETTINGS_ACTION,
     USED_ACTION,
+    VIEW_ACTION,
 )
 from bot.views.subcommands import parse_memories
 from bot.views.views import View, metadata_of, payload_view, sentence_view
-from memory import SCHEMAS, Embedder, Person, Pool
+from memory import Memory, Person, Pool, list_memories, person_transaction
+
+# Person, language, and the value of what was clicked, or the words after a command's name.
+Fill: TypeAlias = Callable[[Person, Language, str], Awaitable[View]]
 
 
-def create_modals(
-    pool: Pool,
-    embedder: Embedder,
-    client: AsyncWebClient,
-    audiences: Audiences,
-    own: MemoryActions,
-    notices: ChangeNotices,
-    controls: MemoryControls,
-    importing: Importer,
-    erasing: PersonEraser,
-    *,
-    schemas: Sequence[type[BaseModel]] = SCHEMAS,
-) -> Modals:
-    """Return the modals; `schemas` are the kinds that can be edited and added."""
-    links = Permalinks(client)
-    return Modals(
-        editing=MemoryEditor(pool, embedder, audiences, own, schemas=schemas),
-        changes=ChangeHistory(pool, embedder, notices, links),
-        used=UsedMemories(pool, links),
-        controls=controls,
-        importing=importing,
-        erasing=erasing,
-        own=own,
-        feedback=Feedback(pool),
-    )
+def action_value(action: Mapping[str, Any]) -> str:
+    """Return the value of a clicked button or of a chosen option. Raises `KeyError`."""
+    return str(action["value"] if "value" in action else action["selected_option"]["value"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modals:
     """Fills opened modals; every answer covers the person's own memories only."""
 
+    pool: Pool
+    permalinks: Permalinks
     editing: MemoryEditor
+    audiences: AudienceChanges
     changes: ChangeHistory
-    used: UsedMemories
     controls: MemoryControls
     importing: Importer
     erasing: PersonEraser
@@ -83,34 +69,40 @@ class Modals:
         if body.get("callback_id") == MY_MEMORIES:
             return await self.listed(person, language)
         if "command" in body:
-            return await self._commanded(str(body.get("text") or ""), person, language)
+            use, words = parse_memories(str(body.get("text") or "")) or (None, "")
+            fill = self._by_command.get(use.name) if use else None
+            return await (fill or self._edit)(person, language, words)
         action = body["actions"][0]
-        if action["action_id"] == SETTINGS_ACTION:
-            return await self.controls.settings_form(person, language)
-        if action["action_id"] == ERASE_ACTION:
-            return self.erasing.form(language)
-        if action["action_id"] == FEEDBACK_ACTION:
-            return await self.feedback.asked_why(person, language, str(action["value"]))
-        if action["action_id"] == IMPORT_ACTION:
-            return await self._import(person, language)
         if action["action_id"] == IMPORT_ALL_ACTION:
             return await self.importing.page(person, language, body["view"])
-        if action["action_id"] == ADD_ACTION:
-            return await self._blank(person, language)
-        if action["action_id"] == MENU_ACTION:
-            return await self._menu(str(action["selected_option"]["value"]), person, language)
-        if action["action_id"] == USED_ACTION:
-            used = await self.used.of_turn(person, str(action["value"]))
-            if used is None:
-                return other_person_view(language)
-            return reply_memories_view(language, used, await self.changes.zone(person))
-        return await self.changes.told_in_full(person, language, str(action["value"]))
+        return await self._by_action[action["action_id"]](person, language, action_value(action))
+
+    @property
+    def _by_command(self) -> Mapping[str, Fill]:
+        return {
+            "settings": self.controls.settings_form,
+            "pause": self.controls.pause_form,
+            "import": self._import,
+            "add": self._blank,
+        }
+
+    @property
+    def _by_action(self) -> Mapping[str, Fill]:
+        return {
+            SETTINGS_ACTION: self.controls.settings_form,
+            ERASE_ACTION: self.erasing.form,
+            FEEDBACK_ACTION: self.feedback.asked_why,
+            IMPORT_ACTION: self._import,
+            ADD_ACTION: self._blank,
+            MENU_ACTION: self._menu,
+            USED_ACTION: self._used,
+            VIEW_ACTION: self.changes.notice_view,
+        }
 
     async def listed(self, person: Person, language: Language, page: str = "") -> View:
         """Return a page of all memories, as ``/memories`` shows it."""
-        return payload_view(
-            language, "my_memories_title", await self.own.listed(person, language, page)
-        )
+        payload = await self.own.listed(person, language, page)
+        return payload_view(language, "my_memories_title", payload)
 
     async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
         """Store what a form was submitted with; nothing new while memory is off."""
@@ -120,38 +112,77 @@ class Modals:
                 return sentence_view(language, "form_add_title", off)
         return await self.editing.saved(person, language, view)
 
-    async def _commanded(self, text: str, person: Person, language: Language) -> View:
-        use, words = parse_memories(text) or (None, "")
-        if use is not None and use.name == "settings":
-            return await self.controls.settings_form(person, language)
-        if use is not None and use.name == "import":
-            return await self._import(person, language)
-        if use is not None and use.name == "add":
-            return await self._blank(person, language)
-        if use is not None and use.name == "pause":
-            return await self.controls.pause_form(person, language)
+    async def _edit(self, person: Person, language: Language, words: str) -> View:
         if not words:
             return sentence_view(language, "form_edit_title", say(language, "edit_usage"))
         return await self.editing.numbered_form(person, language, words)
 
-    async def _import(self, person: Person, language: Language) -> View:
+    async def _import(self, person: Person, language: Language, _: str) -> View:
         if off := await self.controls.why_off(person, language):
             return sentence_view(language, "import_title", off)
         return await self.importing.form(person, language)
 
-    async def _blank(self, person: Person, language: Language) -> View:
+    async def _blank(self, person: Person, language: Language, _: str) -> View:
         if off := await self.controls.why_off(person, language):
             return sentence_view(language, "form_add_title", off)
         return self.editing.blank(language)
 
-    async def _menu(self, value: str, person: Person, language: Language) -> View:
+    async def _menu(self, person: Person, language: Language, value: str) -> View:
         match parse_menu_value(value):
             case "edit", reference:
                 return await self.editing.form(person, language, reference)
             case "place", reference:
-                return await self.editing.place(person, language, reference)
+                return await self.audiences.form(person, language, reference)
             case "forget", reference:
-                return await self.editing.forgetting(person, language, reference)
+                return await self.editing.forget_form(person, language, reference)
             case "history", reference:
-                return await self.changes.history_of(person, language, f"- {reference}")
+                return await self.changes.page_in_modal(person, language, f"- {reference}")
         return sentence_view(language, "memory_title", say(language, "memory_gone"))
+
+    async def _used(self, person: Person, language: Language, turn: str) -> View:
+        used = await reply_memories(self.pool, self.permalinks, person, turn)
+        if used is None:
+            return other_person_view(language)
+        return reply_memories_view(language, used, await self.controls.zone(person))
+
+
+async def reply_memories(
+    pool: Pool, permalinks: Permalinks, person: Person, turn: str
+) -> ReplyMemories | None:
+    """Return what the reply of a turn had in view; None where it was no reply to `person`.
+
+    Read from the `turns` table: nothing is written when a memory is used.
+    """
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            "SELECT recalled FROM turns WHERE id = %s AND team_id = %s AND user_id = %s",
+            (UUID(turn), person.team_id, person.user_id),
+        )
+        row = await found.fetchone()
+    if row is None:
+        return None
+    keys = {reference.partition("/")[2]: place for place, reference in enumerate(row["recalled"])}
+    memories = [m for m in await list_memories(pool, person) if m.key in keys]
+    memories.sort(key=lambda memory: keys[memory.key])
+    places = {memory.reference: memory.places[-1] for memory in memories if memory.places}
+    links = await permalinks.of(places.values())
+    return ReplyMemories(
+        memories=tuple(memories),
+        links={name: links[place] for name, place in places.items() if place in links},
+        last_used=await _last_used(pool, person, memories),
+        forgotten=len(keys) - len(memories),
+    )
+
+
+async def _last_used(pool: Pool, person: Person, memories: list[Memory]) -> dict[str, datetime]:
+    # A memory that was moved was used under its old reference: the key stays.
+    named = {memory.key: memory.reference for memory in memories}
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            "SELECT split_part(reference, '/', 2) AS key, max(ended_at) AS at"
+            " FROM turns, unnest(recalled) AS reference"
+            " WHERE team_id = %s AND user_id = %s AND ended_at IS NOT NULL"
+            " AND split_part(reference, '/', 2) = ANY(%s) GROUP BY 1",
+            (person.team_id, person.user_id, list(named)),
+        )
+        return {named[row["key"]]: row["at"] for row in await found.fetchall()}

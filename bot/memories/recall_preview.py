@@ -34,7 +34,7 @@ class RecallPreviews:
             return ephemeral_payload(say(language, "preview_usage"))
         return await self.of(person, language, mentioned[1] if mentioned else channel)
 
-    async def turned_to(self, person: Person, language: Language, value: str) -> Payload:
+    async def page(self, person: Person, language: Language, value: str) -> Payload:
         """Return the page that a button names: ``PAGE CHANNEL``."""
         page, _, channel = value.partition(" ")
         return await self.of(person, language, channel, page=int(page))

@@ -135,7 +135,7 @@ class ChangeNotices:
         settings = await self._people.settings(person)
         if turn is None or not (settings.notices or await self._was_shown(person, notice)):
             return
-        below = await self.told(person, f"{REPLY} {turn.id}")
+        below = await self.content(person, f"{REPLY} {turn.id}")
         try:
             in_reply = await self._places.below_reply(person, turn, settings, below, waits=False)
         except Later:
@@ -145,12 +145,11 @@ class ChangeNotices:
             return
         # What only one person sees cannot be changed or looked up: it is shown once.
         if not in_reply and not await self._was_shown(person, notice):
-            told = await self.told(person, f"{NOTICE} {notice}")
-            if told:
-                payload = notice_payload(
-                    settings.reply_language(turn.text or ""), told, settings.zone
-                )
-                await self._places.alone(person, turn, payload)
+            content = await self.content(person, f"{NOTICE} {notice}")
+            if content:
+                language = settings.reply_language(turn.text or "")
+                payload = notice_payload(language, content, settings.zone)
+                await self._places.post_ephemeral(person, turn, payload)
         await execute_statement(
             self._pool,
             "UPDATE change_notices SET shown_at = now() WHERE id = %s AND shown_at IS NULL",
@@ -170,7 +169,7 @@ class ChangeNotices:
         """Update the notice below a reply, after a change was undone or a question answered."""
         turn = await self._places.of_id(person, turn_id)
         if turn is not None:
-            below = await self.told(person, f"{REPLY} {turn.id}")
+            below = await self.content(person, f"{REPLY} {turn.id}")
             settings = await self._people.settings(person)
             await self._places.below_reply(person, turn, settings, below)
 
@@ -178,9 +177,9 @@ class ChangeNotices:
         """Return the person's time zone."""
         return (await self._people.settings(person)).zone
 
-    async def add(self, person: Person, where: str, change: UUID) -> None:
-        """Let what is told in a place tell of one more change: what a person's answer did."""
-        place, _, name = where.partition(" ")
+    async def add(self, person: Person, surface: str, change: UUID) -> None:
+        """Add a change to the notice of a surface: what a person's answer did."""
+        place, _, name = surface.partition(" ")
         if place not in (REPLY, NOTICE):
             return
         condition = "turn_id = %s" if place == REPLY else "id = %s"
@@ -192,12 +191,12 @@ class ChangeNotices:
                 (change, UUID(name), person.team_id, person.user_id),
             )
 
-    async def told(self, person: Person, where: str) -> NoticeContent:
-        """Return what a notice tells, or all those below a reply; `where` names one or the other.
+    async def content(self, person: Person, surface: str) -> NoticeContent:
+        """Return the content of a notice, or of all those below a reply; `surface` names it.
 
         Raises `ValueError` for words that name neither.
         """
-        place, _, name = where.partition(" ")
+        place, _, name = surface.partition(" ")
         condition = "turn_id = %s" if place == REPLY else "id = %s"
         notices = await execute_statement(
             self._pool,
@@ -210,7 +209,7 @@ class ChangeNotices:
         asked = {identity for row in notices for identity in row["questions"]}
         questions = await open_questions(self._pool, person) if asked else []
         return NoticeContent(
-            surface=where,
+            surface=surface,
             entries=tuple(await changes_named(self._pool, person, changes)),
             questions=tuple(one for one in questions if one.id in asked),
         )

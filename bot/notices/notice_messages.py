@@ -228,7 +228,7 @@ class NoticeMessages:
         found = [m for m in answer.get("messages") or [] if m.get("ts") == turn.reply_ts]
         return dict(found[0]) if found else {}
 
-    async def alone(self, person: Person, turn: NotifiedTurn, payload: Payload) -> None:
+    async def post_ephemeral(self, person: Person, turn: NotifiedTurn, payload: Payload) -> None:
         """Show a notice to the turn's person alone, in its thread if that has a reply.
 
         Each call shows it once.

@@ -10,8 +10,8 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from bot.listeners.app import create_app
 from bot.listeners.change_events import Changes
-from bot.listeners.intake import CheckedApp
-from bot.listeners.privately import PrivateAnswers
+from bot.listeners.responder import Responder
+from bot.listeners.validation import CheckedApp
 from bot.pipeline.backfill.window import BackfillWindow
 from bot.pipeline.turn import create_turn
 from bot.runtime.ask import AskHandler, ask_handler
@@ -44,10 +44,10 @@ async def open_front(wiring: Application) -> AsyncIterator[Receiver]:
     Raises `StartError`.
     """
     token = wiring.connections.settings.slack_app_token
-    answers = PrivateAnswers(wiring.people, wiring.homes)
-    app = build_app(wiring, answers)
+    responder = Responder(wiring.people, wiring.homes)
+    app = build_app(wiring, responder)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(answers.all_given, _ANSWER_SECONDS)
+        stack.push_async_callback(responder.wait_until_idle, _ANSWER_SECONDS)
         socket = None
         if token is not None:
             socket = await stack.enter_async_context(
@@ -58,8 +58,8 @@ async def open_front(wiring: Application) -> AsyncIterator[Receiver]:
         yield front
 
 
-def build_app(wiring: Application, answers: PrivateAnswers) -> CheckedApp:
-    """Return the Bolt app; what only the person sees is given by `answers`."""
+def build_app(wiring: Application, responder: Responder) -> CheckedApp:
+    """Return the Bolt app; what only the person sees is sent by `responder`."""
     identity = wiring.connections.identity
     return create_app(
         client=wiring.connections.slack,
@@ -69,12 +69,11 @@ def build_app(wiring: Application, answers: PrivateAnswers) -> CheckedApp:
         own=wiring.own,
         own_commands=wiring.own_commands,
         periods=wiring.periods,
-        answers=answers,
+        responder=responder,
         controls=wiring.controls,
         exporting=wiring.exporting,
         modals=wiring.modals,
         previews=wiring.previews,
-        placing=wiring.placing,
     )
 
 

@@ -17,14 +17,17 @@ from bot.home.queries import HomeQueries
 from bot.home.suggested_prompts import SuggestedPrompts
 from bot.memories.actions import MemoryActions
 from bot.memories.adding import MemoryAdder
-from bot.memories.audience_proposals import AudienceProposals
+from bot.memories.audience_changes import AudienceChanges
+from bot.memories.changes import ChangeHistory
 from bot.memories.commands import SlashCommands
 from bot.memories.controls import MemoryControls
+from bot.memories.editing import MemoryEditor
 from bot.memories.erasing import PersonEraser
 from bot.memories.exporting import Exporter
+from bot.memories.feedback import Feedback
 from bot.memories.forget_period import PeriodForgetter
 from bot.memories.importing import Importer
-from bot.memories.modals import Modals, create_modals
+from bot.memories.modals import Modals
 from bot.memories.recall_preview import RecallPreviews
 from bot.memories.slack_deletions import SlackDeletions
 from bot.notices.change_notices import ChangeNotices
@@ -41,6 +44,7 @@ from bot.runtime.connections import Connections
 from bot.runtime.memory_models import create_former, create_verifier
 from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
+from bot.slack.permalinks import Permalinks
 from bot.slack.rate_limits import RateLimits
 from bot.users.access import AccessControl
 from bot.users.offboarding import Offboarding
@@ -72,7 +76,6 @@ class Application:
     sources: Sources
     modals: Modals
     previews: RecallPreviews
-    placing: AudienceProposals
     homes: HomePublisher
     shares: Quotas
     policies: Policies
@@ -126,15 +129,15 @@ def wire(connections: Connections) -> Application:
     )
     files = SlackFiles(slack)
     exporting = Exporter(pool, files, settings)
-    modals = create_modals(
-        pool,
-        embedder,
-        slack,
-        audiences,
-        own,
-        notices,
-        controls,
-        Importer(
+    permalinks = Permalinks(slack)
+    modals = Modals(
+        pool=pool,
+        permalinks=permalinks,
+        editing=MemoryEditor(pool, embedder, own, schemas=schemas),
+        audiences=AudienceChanges(pool, embedder, audiences),
+        changes=ChangeHistory(pool, embedder, notices, permalinks),
+        controls=controls,
+        importing=Importer(
             pool,
             embedder,
             files,
@@ -143,17 +146,17 @@ def wire(connections: Connections) -> Application:
             verifier=verifier,
             shares=shares,
         ),
-        PersonEraser(pool, people, slack),
-        schemas=schemas,
+        erasing=PersonEraser(pool, people, slack),
+        own=own,
+        feedback=Feedback(pool),
     )
-    placing = AudienceProposals(pool, embedder, audiences)
     previews = RecallPreviews(pool, embedder, audiences, stand_in=settings.stand_in)
     homes = HomePublisher(
         pool,
         queue,
         slack,
         people,
-        HomeQueries(pool, own, modals.used.permalinks, settings, policies, admission),
+        HomeQueries(pool, own, permalinks, settings, policies, admission),
     )
     own_commands = SlashCommands(
         own,
@@ -170,7 +173,7 @@ def wire(connections: Connections) -> Application:
         ),
         periods,
         more={
-            "history": modals.changes.history_typed,
+            "history": modals.changes.history,
             "preview": previews.command,
             "export": exporting.exported,
         },
@@ -220,7 +223,6 @@ def wire(connections: Connections) -> Application:
         notices=notices,
         modals=modals,
         previews=previews,
-        placing=placing,
         homes=homes,
         sources=sources,
         shares=shares,
@@ -261,7 +263,7 @@ def wire(connections: Connections) -> Application:
                 controls,
                 periods,
                 own_commands.shows,
-                placing,
+                modals.audiences,
                 viewing,
                 schemas,
                 verifier=verifier,

@@ -21,8 +21,8 @@ from slack_bolt.async_app import AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.listeners.change_events import DEPARTURES
-from bot.listeners.intake import Malformed
-from bot.listeners.privately import PrivateAnswers
+from bot.listeners.responder import Responder
+from bot.listeners.validation import MalformedRequests
 from bot.logs import fault
 from bot.pipeline.turn import create_turn
 from bot.runtime.ask import AskHandler, answer_call
@@ -165,7 +165,7 @@ async def _acknowledge(envelope: Envelope) -> None:
     settings = (await asyncio.to_thread(_known)).settings
     token = settings.slack_bot_token
     client = create_client(token.get_secret_value() if token else "", settings.slack_api_url)
-    response = await Malformed(client).acknowledge(sent, "malformed")
+    response = await MalformedRequests(client).acknowledge(sent, "malformed")
     view = json.loads(response.body or "{}").get("view")
     if view:
         try:
@@ -178,8 +178,8 @@ async def _dispatch(wiring: Application, envelope: Envelope) -> None:
     sent = envelopes.read(envelope)
     if view_id := envelope.get("view_id"):
         sent[OPENED] = view_id
-    answers = PrivateAnswers(wiring.people, wiring.homes)
-    response = await build_app(wiring, answers).async_dispatch(_request(envelope, sent))
+    responder = Responder(wiring.people, wiring.homes)
+    response = await build_app(wiring, responder).async_dispatch(_request(envelope, sent))
     if response.status >= 500:
         # Lambda invokes this function again with the same event.
         raise RuntimeError("An event could not be stored; it is delivered again.")
@@ -191,7 +191,7 @@ async def _dispatch(wiring: Application, envelope: Envelope) -> None:
         await wiring.connections.slack.views_update(
             view_id=view["id"], view=form_with_errors(view, errors)
         )
-    await answers.all_given(_ANSWER_SECONDS)
+    await responder.wait_until_idle(_ANSWER_SECONDS)
 
 
 def _request(envelope: Envelope, sent: dict[str, Any]) -> AsyncBoltRequest:

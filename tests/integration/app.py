@@ -16,8 +16,8 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bot.config import STAND_IN_MODEL, Settings
 from bot.listeners.change_events import Changes
-from bot.listeners.intake import CheckedApp
-from bot.listeners.privately import PrivateAnswers
+from bot.listeners.responder import Responder
+from bot.listeners.validation import CheckedApp
 from bot.pipeline.backfill.backfill import Backfill
 from bot.pipeline.formation import FORM
 from bot.pipeline.worker import ThreadWorker
@@ -242,7 +242,7 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[CheckedAp
         return None
 
     wiring = app.wiring
-    bolt = build_app(wiring, PrivateAnswers(wiring.people, wiring.homes))
+    bolt = build_app(wiring, Responder(wiring.people, wiring.homes))
     routes = create_web_app(ready=ready, app=bolt, signing_secret=signing_secret)
     runner = web.AppRunner(routes, access_log=None)
     await runner.setup()

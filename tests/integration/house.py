@@ -24,7 +24,7 @@ from bot.delivery.titles import SessionTitles
 from bot.home.suggested_prompts import SuggestedPrompts
 from bot.listeners.change_events import Changes
 from bot.memories.actions import MemoryActions
-from bot.memories.audience_proposals import AudienceProposals
+from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
 from bot.memories.forget_period import PeriodForgetter
 from bot.pipeline.attachments import Attachments
@@ -228,7 +228,7 @@ async def build(
             MemoryControls(pool, people, learning.schedule_all, consent="notice"),
             PeriodForgetter(pool, people),
             {},
-            AudienceProposals(pool, embedder, audiences),
+            AudienceChanges(pool, embedder, audiences),
             viewing,
             SCHEMAS,
         ),

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from bot.memories.actions import MemoryActions
 from bot.memories.changes import ChangeHistory
-from bot.memories.memories_used import UsedMemories
+from bot.memories.modals import reply_memories
 from bot.memories.recall_preview import RecallPreviews
 from bot.notices.change_notices import SHOW, ChangeNotices
 from bot.slack.audiences import Audiences
@@ -147,11 +147,10 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     turn = app.turn(message)
     assert set(turn["recalled"]) == {case.references[said] for said in case.seen}
     links = Permalinks(app.slack.client())
-    used = UsedMemories(app.pool, links)
-    told = await used.of_turn(case.person, str(turn["id"]))
-    assert told is not None
-    assert case.shows(reply_memories_view("en", told)) == case.seen
-    assert await used.of_turn(case.bystander, str(turn["id"])) is None
+    used = await reply_memories(app.pool, links, case.person, str(turn["id"]))
+    assert used is not None
+    assert case.shows(reply_memories_view("en", used)) == case.seen
+    assert await reply_memories(app.pool, links, case.bystander, str(turn["id"])) is None
 
     audiences = Audiences(app.pool, app.slack.client())
     previews = RecallPreviews(app.pool, app.embedder, audiences, stand_in=False)
@@ -220,12 +219,12 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
 
     where = f"notice {job['notice']}"
     changes = ChangeHistory(app.pool, app.embedder, notices, Permalinks(app.slack.client()))
-    assert not await notices.told(case.bystander, where)
-    payload = notice_payload("en", await notices.told(case.bystander, where))
+    assert not await notices.content(case.bystander, where)
+    payload = notice_payload("en", await notices.content(case.bystander, where))
     assert "noticed fact" not in json.dumps(payload)
     assert await changes.undo(case.bystander, str(change.id)) == "undo_gone"
     assert await history(app.pool, case.bystander) == []
-    mine = await changes.turned_to(case.person, "en", "")
+    mine = await changes.page(case.person, "en", "")
     assert mine["response_type"] == "ephemeral"
     assert "noticed fact" in json.dumps(mine)
     assert UUID(job["notice"])

@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 
 from bot.listeners.events import EVENTS
-from bot.listeners.intake import CheckedApp
+from bot.listeners.validation import CheckedApp
 from tests.event_shapes import CHANNEL, GONE, PUBLISHED, TEAM, USER, WORDS, filled, mutations
 from tests.integration.app import App, served
 

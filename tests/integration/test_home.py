@@ -17,7 +17,7 @@ from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackApiError
 
 from bot.home.publisher import PUBLISH
-from bot.listeners.privately import PrivateAnswers
+from bot.listeners.responder import Responder
 from bot.locale import say
 from bot.memories.person_data import erase_person
 from bot.runtime.wiring import wire
@@ -420,10 +420,10 @@ async def test_a_second_click_leaves_the_undo(visit: Visit) -> None:
     """A second click before the first is answered finds nothing, and the Undo stays on the page."""
     await visit.remember("ramen")
     view = await visit.open()
-    answers = PrivateAnswers(visit.app.wiring.people, visit.app.wiring.homes)
+    responder = Responder(visit.app.wiring.people, visit.app.wiring.homes)
     person = {"user": {"id": visit.user}, "team": {"id": visit.person.team_id}}
     for _ in range(2):
-        await answers.give(
+        await responder.respond(
             {**person, "view": view},
             AsyncRespond(response_url=None),
             visit.app.wiring.own.everything_forgotten,

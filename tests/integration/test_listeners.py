@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.listeners.privately import person_of
+from bot.listeners.responder import person_of
 from bot.locale import say
 from memory import InvalidNamespace, Person, Pool
 from tests.conftest import ROOT, Server, json_server

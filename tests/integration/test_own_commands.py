@@ -148,7 +148,7 @@ async def test_settings_are_shown_and_switched(app: App) -> None:
     assert say("en", "off_refused") in shown["text"]
     assert value(shown, "agree_to_memory")
     await controls.agree(who)
-    shown = await controls.kept_for(who, "en", "30")
+    shown = await controls.retention_chosen(who, "en", "30")
     assert "30 days" in shown["text"]
     await controls.choose(who, language="ja", notices=False)
     assert await app.wiring.people.language(who) == "ja"

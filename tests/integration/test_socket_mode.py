@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.listeners.intake import CheckedApp, Malformed
+from bot.listeners.validation import CheckedApp, MalformedRequests
 from bot.runtime.socket_mode import socket_mode
 from bot.slack.client import create_client
 
@@ -78,7 +78,7 @@ async def test_a_lost_connection_is_opened_anew_at_another_address(slack: Slack)
     """An address that leads nowhere is dropped, at the start and after a connection was lost."""
     client = create_client("xoxb-1", f"{slack.url}/api/")
     app = CheckedApp(
-        malformed=Malformed(client),
+        malformed=MalformedRequests(client),
         client=client,
         authorize=_nobody,
         request_verification_enabled=False,

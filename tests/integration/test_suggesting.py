@@ -9,7 +9,7 @@ import pytest
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.home.suggested_prompts import SUGGEST
-from bot.listeners.privately import PrivateAnswers
+from bot.listeners.responder import Responder
 from bot.memories.person_data import erase_person
 from bot.runtime.receiver import build_app
 from bot.views.suggestions import suggested_prompts
@@ -38,7 +38,7 @@ async def opened(app: App, place: Place, tab: str = "messages") -> list[dict[str
             "event_ts": place.ts,
         },
     }
-    bolt = build_app(app.wiring, PrivateAnswers(app.wiring.people, app.wiring.homes))
+    bolt = build_app(app.wiring, Responder(app.wiring.people, app.wiring.homes))
     request = AsyncBoltRequest(
         body=json.dumps(body), headers={"content-type": ["application/json"]}
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from slack_bolt.async_app import AsyncBoltRequest
 
-from bot.listeners.privately import PrivateAnswers
+from bot.listeners.responder import Responder
 from bot.runtime.receiver import build_app
 from memory import Person
 from tests.integration.app import App
@@ -39,7 +39,7 @@ async def deliver(app: App, event: dict[str, Any], **authorization: Any) -> int:
         "authorizations": [{"team_id": team, "is_bot": True, **authorization}],
         "event": event,
     }
-    bolt = build_app(app.wiring, PrivateAnswers(app.wiring.people, app.wiring.homes))
+    bolt = build_app(app.wiring, Responder(app.wiring.people, app.wiring.homes))
     request = AsyncBoltRequest(
         body=json.dumps(body), headers={"content-type": ["application/json"]}
     )

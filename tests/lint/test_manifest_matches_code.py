@@ -11,9 +11,8 @@ import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
 import bot
-from bot.listeners.commands import COMMANDS
+from bot.listeners.commands import COMMANDS, SHORTCUTS
 from bot.listeners.events import EVENTS
-from bot.listeners.shortcuts import SHORTCUTS
 from bot.runtime.manifest import manifest_scopes, optional_scopes
 from playground.web_api.methods import load_methods
 

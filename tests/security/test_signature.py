@@ -17,7 +17,7 @@ from aiohttp import web
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.listeners.intake import CheckedApp, Malformed
+from bot.listeners.validation import CheckedApp, MalformedRequests
 from bot.runtime.http_routes import create_web_app
 
 SECRET = "a signing secret of a test"
@@ -66,7 +66,7 @@ async def door() -> AsyncIterator[Door]:
 
     client = AsyncWebClient()
     app = CheckedApp(
-        malformed=Malformed(client),
+        malformed=MalformedRequests(client),
         client=client,
         authorize=authorize,
         request_verification_enabled=False,

@@ -16,7 +16,7 @@ from bot.conversation.periods import Period
 from bot.conversation.turns import Intent
 from bot.locale import LANGUAGES, Language
 from bot.memories.actions import MemoryActions
-from bot.memories.audience_proposals import AudienceProposals
+from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
 from bot.memories.forget_period import PeriodForgetter
 from bot.memories.tool_undo import ToolChanges, UndoableChanges
@@ -86,7 +86,7 @@ class ControlTools:
         own: MemoryActions,
         periods: PeriodForgetter,
         shows: Mapping[str, Show],
-        placing: AudienceProposals,
+        placing: AudienceChanges,
         viewing: ViewedChannels,
         message: Message,
         intent: Intent,

@@ -16,7 +16,7 @@ from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.turns import Intent
 from bot.locale import Language
 from bot.memories.actions import MemoryActions
-from bot.memories.audience_proposals import AudienceProposals
+from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
 from bot.memories.forget_period import PeriodForgetter
 from bot.pipeline.prompt import evidence_of
@@ -168,7 +168,7 @@ def open_tools(
     controls: MemoryControls,
     periods: PeriodForgetter,
     shows: Mapping[str, Show],
-    placing: AudienceProposals,
+    placing: AudienceChanges,
     viewing: ViewedChannels,
     schemas: Sequence[type[BaseModel]],
     *,

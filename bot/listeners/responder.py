@@ -1,4 +1,4 @@
-"""Answering a command or a click so that only the person sees it, whatever happens."""
+"""Responses to commands, clicks and submissions, which only the person sees."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from memory import OutcomeUnknown, Person, transaction_timeout
 log = logging.getLogger(__name__)
 
 Answer: TypeAlias = Callable[[Person, Language], Awaitable[Payload | None]]
-Content: TypeAlias = Callable[[Person, Language], Awaitable[View]]
+Content: TypeAlias = Callable[[Person, Language], Awaitable[View | None]]
 
 _DATABASE_SECONDS = 2.0
 # Bolt sends an ack within some milliseconds, after the listener has gone on.
@@ -46,8 +46,8 @@ def person_of(body: Mapping[str, Any]) -> Person:
     return Person(str(team or ""), str(user or ""))
 
 
-def _cause(error: Exception) -> str:
-    """Return which sentence says what became of it: nobody is left without one."""
+def _sentence_key(error: Exception) -> str:
+    """Return the key of the sentence that reports a failure to the person."""
     if isinstance(error, OutcomeUnknown):
         return "command_uncertain"
     return "command_failed" if isinstance(error, OperationalError) else "command_broke"
@@ -63,16 +63,16 @@ def _log_failure(what: str, error: Exception) -> None:
     log.log(logging.WARNING if expected else logging.ERROR, what, exc_info=error)
 
 
-class PrivateAnswers:
-    """Answers to requests that were acknowledged at once, sent when they are ready."""
+class Responder:
+    """Responds to requests that were acknowledged at once, as soon as the result is ready."""
 
     def __init__(self, people: Profiles, homes: HomePublisher) -> None:
         self._people = people
         self._homes = homes
-        self._underway = 0
-        self._none_left = asyncio.Event()
+        self._running = 0
+        self._idle = asyncio.Event()
 
-    async def give(
+    async def respond(
         self, body: Mapping[str, Any], respond: AsyncRespond, work: Answer, *, replace: bool = False
     ) -> None:
         """Send what `work` returns to the person alone; `replace` the message that was clicked.
@@ -82,7 +82,7 @@ class PrivateAnswers:
         top of the page, which is published again. With ``stays`` the message or page stays.
         """
         with self._counted():
-            await self._give(body, respond, work, replace=replace)
+            await self._respond(body, respond, work, replace=replace)
 
     async def fill(
         self,
@@ -93,7 +93,7 @@ class PrivateAnswers:
         *,
         acked: bool = False,
     ) -> None:
-        """Show what `work` returns in an open modal; nobody else can see into it.
+        """Show what `work` returns in an open modal; with None the modal stays as it is.
 
         `acked`: the modal has just been emptied by an ack. That travels by itself, and what came
         before it would be lost.
@@ -107,9 +107,11 @@ class PrivateAnswers:
                     view = await work(person, language)
             except Exception as error:  # noqa: BLE001 - logged, and the person is told
                 _log_failure("what a modal asked for was not carried out", error)
-                view = sentence_view(language, "memory_title", say(language, _cause(error)))
+                view = sentence_view(language, "memory_title", say(language, _sentence_key(error)))
             if in_home(body):
                 await self._homes.in_use(person)
+            if view is None:
+                return
             await emptied
             try:
                 await retry_on_rate_limit(lambda: client.views_update(view_id=view_id, view=view))
@@ -118,47 +120,47 @@ class PrivateAnswers:
                 if error_code(error) != "not_found":
                     log.warning("a modal was not filled: %s", error_code(error) or fault(error))
 
-    async def look(self, body: Mapping[str, Any], where: ListPosition) -> None:
+    async def show_home(self, body: Mapping[str, Any], position: ListPosition) -> None:
         """Show a person another part of their Home."""
         with self._counted():
-            await self._show_home(body, where)
+            await self._show_home(body, position)
 
     async def _show_home(
-        self, body: Mapping[str, Any], where: ListPosition, said: Sequence[Block] = ()
+        self, body: Mapping[str, Any], position: ListPosition, banner: Sequence[Block] = ()
     ) -> None:
         person = person_of(body)
         try:
             with transaction_timeout(_DATABASE_SECONDS):
-                await self._homes.show(person, where, said)
+                await self._homes.show(person, position, banner)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             _log_failure("a Home could not be shown", error)
             language = await self._people.language(person)
-            failure = ephemeral_payload(say(language, _cause(error)))
+            failure = ephemeral_payload(say(language, _sentence_key(error)))
             try:
                 await self._homes.say_above(person, body["view"], failure)
             except SLACK_FAULTS as fault_of_slack:
                 log.warning("a Home could not be updated: %s", fault(fault_of_slack))
 
-    async def all_given(self, seconds: float) -> None:
-        """Wait, so long at most, until everybody who was acknowledged has been answered."""
-        self._none_left.clear()
-        if self._underway:
+    async def wait_until_idle(self, seconds: float) -> None:
+        """Wait, so long at most, until each acknowledged request has its response."""
+        self._idle.clear()
+        if self._running:
             try:
-                await asyncio.wait_for(self._none_left.wait(), seconds)
+                await asyncio.wait_for(self._idle.wait(), seconds)
             except TimeoutError:
-                log.warning("%d command(s) or click(s) were not answered", self._underway)
+                log.warning("%d command(s) or click(s) were not answered", self._running)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        self._underway += 1
+        self._running += 1
         try:
             yield
         finally:
-            self._underway -= 1
-            if not self._underway:
-                self._none_left.set()
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
 
-    async def _give(
+    async def _respond(
         self, body: Mapping[str, Any], respond: AsyncRespond, work: Answer, *, replace: bool
     ) -> None:
         person = person_of(body)
@@ -168,13 +170,13 @@ class PrivateAnswers:
                 payload = await work(person, language)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             _log_failure("a command or click was not carried out", error)
-            payload, replace = ephemeral_payload(say(language, _cause(error))), False
+            payload, replace = ephemeral_payload(say(language, _sentence_key(error))), False
         stays = bool(payload and payload.pop("stays", False))
         if in_home(body):
             if stays:
                 return
-            said = payload["blocks"] if payload else ()
-            await self._show_home(body, position_of(body["view"]), said)
+            banner = payload["blocks"] if payload else ()
+            await self._show_home(body, position_of(body["view"]), banner)
             return
         if payload is None:
             return

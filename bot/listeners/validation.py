@@ -1,4 +1,4 @@
-"""Requests from Slack: checked before any listener, and acknowledged also where they are malformed.
+"""Validation of payloads from Slack before any listener; malformed ones are acknowledged, too.
 
 Slack delivers an event that is not answered 200 up to three times more, and switches the deliveries
 of an app off that fails too often: https://docs.slack.dev/apis/events-api/#retries
@@ -25,7 +25,7 @@ from bot.locale import Language, language_of, say
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.payloads import ADDRESS, cleaned, is_slacks
-from bot.views.blocks import ephemeral_payload, section
+from bot.views.blocks import Payload, ephemeral_payload, section
 from bot.views.views import View, home_with_banner, language_of_view, sentence_view
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ _KIND = re.compile(r"\A[a-z_.]{1,60}\Z")
 _INTERACTIONS = ("block_actions", "view_submission", "view_closed", "shortcut", "message_action")
 
 
-class Malformed:
+class MalformedRequests:
     """Counts requests that could not be read, and tells the person who made one.
 
     Each kind is logged when it first occurs, and then at most once an hour with its count. Nothing
@@ -87,10 +87,7 @@ class Malformed:
     async def _of_command(self, sent: Mapping[str, Any]) -> BoltResponse:
         text = sent.get("text")
         language = language_of(None, text if isinstance(text, str) else "")
-        message = {
-            **ephemeral_payload(say(language, "request_unreadable")),
-            "replace_original": False,
-        }
+        message = _unreadable(language)
         if not await self._respond(sent, message):
             return _json(message)
         return BoltResponse(status=HTTPStatus.OK)
@@ -99,13 +96,9 @@ class Malformed:
         view = sent.get("view")
         if not isinstance(view, dict):
             language = language_of(None, _text(sent.get("message"), "text"))
-            message = {
-                **ephemeral_payload(say(language, "request_unreadable")),
-                "replace_original": False,
-            }
-            await self._respond(sent, message)
+            await self._respond(sent, _unreadable(language))
         elif sent["type"] == "view_submission":
-            return _json({"response_action": "update", "view": _told(view)})
+            return _json({"response_action": "update", "view": _unreadable_view(view)})
         elif sent["type"] != "view_closed":
             await self._show(sent, view)
         return BoltResponse(status=HTTPStatus.OK)
@@ -128,7 +121,7 @@ class Malformed:
                 person = _text(sent.get("user"), "id")
                 await self._client.views_publish(user_id=person, view=home_with_banner(view, said))
             elif isinstance(view.get("id"), str):
-                await self._client.views_update(view_id=view["id"], view=_told(view))
+                await self._client.views_update(view_id=view["id"], view=_unreadable_view(view))
         except (*SLACK_FAULTS, *_UNREADABLE) as error:
             reason = error_code(error) or fault(error)
             log.info("a person was not told that nothing was done: %s", reason)
@@ -137,7 +130,7 @@ class Malformed:
 class CheckedApp(AsyncApp):
     """A Bolt app whose listeners are given no malformed payload, over every transport."""
 
-    def __init__(self, *, malformed: Malformed, **settings: Any) -> None:
+    def __init__(self, *, malformed: MalformedRequests, **settings: Any) -> None:
         super().__init__(**settings)
         self.malformed = malformed
 
@@ -221,9 +214,14 @@ def _language(view: Mapping[str, Any]) -> Language:
         return "en"
 
 
-def _told(view: Mapping[str, Any]) -> View:
+def _unreadable_view(view: Mapping[str, Any]) -> View:
     language = _language(view)
     return sentence_view(language, "memory_title", say(language, "request_unreadable"))
+
+
+def _unreadable(language: Language) -> Payload:
+    payload = ephemeral_payload(say(language, "request_unreadable"))
+    return {**payload, "replace_original": False}
 
 
 def _json(content: Mapping[str, Any]) -> BoltResponse:

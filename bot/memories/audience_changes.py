@@ -1,0 +1,111 @@
+"""Changes of the audience of a memory: by its form, or proposed in plain words and then clicked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+from bot.locale import Language, say
+from bot.slack.audiences import Audiences
+from bot.views.audiences import audience_form, move_question, read_audience_form
+from bot.views.blocks import Payload, ephemeral_payload, escaped
+from bot.views.changes import changes_made_payload
+from bot.views.memories import numbered
+from bot.views.views import View, metadata_of, payload_view, sentence_view
+from memory import (
+    DM,
+    PUBLIC,
+    ChangedSince,
+    ChangeGone,
+    Embedder,
+    EmbeddingsUnavailable,
+    Entry,
+    Person,
+    Pool,
+    changes_named,
+    list_memories,
+    matching,
+    move_memory,
+)
+
+log = logging.getLogger(__name__)
+
+Where: TypeAlias = Literal["here", "everywhere", "direct_messages"]
+
+
+class AudienceChanges:
+    """Each answer is for the person alone and covers their own memories only."""
+
+    def __init__(self, pool: Pool, embedder: Embedder, audiences: Audiences) -> None:
+        self._pool = pool
+        self._embedder = embedder
+        self._audiences = audiences
+
+    async def proposed(
+        self, person: Person, language: Language, *, words: str, where: Where, channel: str
+    ) -> Payload:
+        """Return the question which of the memories with these words to use where."""
+        audience = {"everywhere": PUBLIC, "direct_messages": DM}.get(where, "")
+        if not audience:
+            kind = await self._audiences.kind(person.team_id, channel)
+            audience = kind.audience if kind else channel
+        memories = await list_memories(self._pool, person)
+        meant = {memory.reference for memory in matching(memories, words)}
+        found = [pair for pair in numbered(memories) if pair[1].reference in meant]
+        if not found:
+            return ephemeral_payload(say(language, "forget_no_match", words=escaped(words[:80])))
+        elsewhere = [pair for pair in found if pair[1].namespace.audience != audience]
+        if not elsewhere:
+            return ephemeral_payload(say(language, "place_same"))
+        return move_question(language, elsewhere, audience)
+
+    async def moved(self, person: Person, language: Language, value: str) -> Payload:
+        """Move the memory a button names: ``AUDIENCE REFERENCE``; return that, with its Undo."""
+        audience, _, reference = value.partition(" ")
+        moved = await self._move(person, reference, audience, actor="command")
+        if isinstance(moved, str):
+            return ephemeral_payload(say(language, moved))
+        return changes_made_payload(language, moved)
+
+    async def form(self, person: Person, language: Language, reference: str) -> View:
+        """Return the question where a memory may be used."""
+        memories = await list_memories(self._pool, person)
+        for memory in memories:
+            if memory.reference == reference:
+                return audience_form(language, memory)
+        return sentence_view(language, "memory_title", say(language, "memory_gone"))
+
+    async def submitted(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+        """Move a memory to the audience chosen in the form; return that, with its Undo."""
+        chosen = read_audience_form(view)
+        audience = chosen.audience
+        if chosen.channel:
+            known = await self._audiences.kind(person.team_id, chosen.channel)
+            if known is None:
+                return sentence_view(language, "place_title", say(language, "place_unknown"))
+            if known.audience in (DM, PUBLIC):
+                return sentence_view(language, "place_title", say(language, "place_is_public"))
+            audience = known.audience
+        reference = metadata_of(view).get("memory", "")
+        moved = await self._move(person, reference, audience, actor="modal")
+        if isinstance(moved, str):
+            return sentence_view(language, "place_title", say(language, moved))
+        return payload_view(language, "memory_title", changes_made_payload(language, moved))
+
+    async def _move(
+        self, person: Person, reference: str, audience: str, *, actor: Literal["command", "modal"]
+    ) -> list[Entry] | str:
+        """Move a memory; return the change, or the key of the sentence that says why not."""
+        try:
+            change = await move_memory(
+                self._pool, self._embedder, person, reference, audience, actor=actor
+            )
+        except ChangeGone:
+            return "memory_gone"
+        except ChangedSince:
+            return "place_same"
+        except EmbeddingsUnavailable:
+            return "command_failed"
+        log.info("a person let a memory be used elsewhere")
+        return await changes_named(self._pool, person, [change.id])
