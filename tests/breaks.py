@@ -2695,7 +2695,7 @@ BREAKS = (
     Break(
         "a command that fails",
         "bot/listeners/responder.py",
-        "            payload, replace = ephemeral_payload(say(language, _sentence_key(error))), False",
+        "            payload = ephemeral_payload(say(language, _sentence_key(error)))",
         "            return",
         "The command would end in silence.",
         (

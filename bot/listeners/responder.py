@@ -170,7 +170,8 @@ class Responder:
                 payload = await work(person, language)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             _log_failure("a command or click was not carried out", error)
-            payload, replace = ephemeral_payload(say(language, _sentence_key(error))), False
+            payload = ephemeral_payload(say(language, _sentence_key(error)))
+            replace = False
         stays = bool(payload and payload.pop("stays", False))
         if in_home(body):
             if stays:
