@@ -24,7 +24,7 @@ import pytest
 from aiohttp.web_app import _cached_build_middleware
 from psycopg import AsyncCursor, sql
 from psycopg.pq import TransactionStatus
-from psycopg.rows import tuple_row
+from psycopg.rows import dict_row, tuple_row
 from psycopg_pool import AsyncConnectionPool
 
 from bot.queue.migrations import QUEUE_ROLE
@@ -288,6 +288,16 @@ def fresh_database(server: EmbeddedPostgres, template: str = _TEMPLATE) -> Itera
 def login_of(conninfo: str) -> str:
     """Return the conninfo of the user that serves a database of these tests."""
     return psycopg.conninfo.make_conninfo(conninfo, user="kioku_login")
+
+
+def owner_rows(
+    conninfo: str, statement: str | sql.Composed, *parameters: object
+) -> list[dict[str, Any]]:
+    """Execute a statement as the owner of a database, committed at once; return its rows."""
+    given = statement.encode() if isinstance(statement, str) else statement
+    with psycopg.connect(conninfo, row_factory=dict_row, autocommit=True) as owner:
+        done = owner.execute(given, parameters or None)
+        return done.fetchall() if done.description else []
 
 
 @pytest.fixture(scope="module")

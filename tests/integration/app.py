@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import openai
-import psycopg
 from aiohttp import web
-from psycopg.rows import dict_row
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.config import STAND_IN_MODEL, Settings
@@ -28,7 +26,7 @@ from bot.runtime.wiring import Application, wire
 from bot.runtime.worker import create_answering, register_work
 from bot.slack.messages import Message
 from memory import Embedder, Memory, Person, Pool, list_memories
-from tests.conftest import SPACE, Server
+from tests.conftest import SPACE, Server, owner_rows
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
 
@@ -84,9 +82,7 @@ class App:
 
     def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Execute a statement as the database's owner; return its rows."""
-        with psycopg.connect(self.database, row_factory=dict_row, autocommit=True) as owner:
-            done = owner.execute(statement.encode(), parameters)
-            return done.fetchall() if done.description else []
+        return owner_rows(self.database, statement, *parameters)
 
     def find(self, table: str, message: Message) -> dict[str, Any] | None:
         """Return a message's row of ``turns`` or ``inbox_events``, if there is one."""

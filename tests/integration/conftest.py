@@ -12,7 +12,6 @@ from langchain_core.language_models import BaseChatModel
 from memory import Embedder, EmbeddingSpace, Former, Pool, Verifier, memory_model
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.app import App, MakeApp, open_app
-from tests.integration.house import House, Make, build
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.scripted_model import DIMENSIONS, ScriptedModel, scripted_model
 
@@ -58,36 +57,6 @@ def slack(playground_process: Server) -> PlaygroundSlack:
     opened = PlaygroundSlack(playground_process)
     opened.clear()
     return opened
-
-
-@pytest.fixture
-async def make(
-    database: str,
-    pool: Pool,
-    slack: PlaygroundSlack,
-    stand_in: Server,
-    model_client: openai.AsyncOpenAI,
-) -> AsyncIterator[Make]:
-    """Build a house with what a test wants otherwise."""
-
-    async def made(**wanted: Any) -> House:
-        return await build(
-            database=database,
-            pool=pool,
-            slack=slack,
-            stand_in=stand_in,
-            model_client=model_client,
-            **wanted,
-        )
-
-    yield made
-    stand_in.call("/_model/settings", {"token_ms": 0, "first_token_ms": 0})
-
-
-@pytest.fixture
-async def house(make: Make) -> House:
-    """A house with formation in the background."""
-    return await make()
 
 
 @pytest.fixture

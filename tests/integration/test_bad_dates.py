@@ -8,7 +8,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from bot.conversation.inbox import ANSWER
@@ -33,7 +32,7 @@ from memory import (
     undo_forget,
 )
 from memory.model.dates import is_slack_ts
-from tests.conftest import SPACE
+from tests.conftest import SPACE, owner_rows
 
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
 OUTSIDE = (
@@ -53,9 +52,7 @@ class Owner:
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Run a statement."""
-        with psycopg.connect(self.database, row_factory=dict_row, autocommit=True) as owner:
-            done = owner.execute(statement.encode(), values)
-            return done.fetchall() if done.description else []
+        return owner_rows(self.database, statement, *values)
 
     def as_before(self) -> None:
         """Drop the checks of dates, as in a database of an earlier version."""

@@ -11,13 +11,11 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.notices.change_notices import SHOW, ChangeNotices
-from bot.pipeline.formation import FormationJobs
 from bot.users.profiles import Profiles
 from bot.users.settings import choose
 from memory import Person, Pool, person_transaction
-from tests.integration.house import House
+from tests.integration.app import App
 from tests.integration.playground_slack import Place
-from tests.integration.work import jobs, sql, taken
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -31,208 +29,193 @@ async def idle(pool: Pool) -> None:
 
 
 @pytest.fixture
-def notices(house: House) -> ChangeNotices:
+def notices(app: App) -> ChangeNotices:
     """What is tested."""
-    client = house.slack.client()
-    people = Profiles(house.pool, client)
-    return ChangeNotices(house.pool, house.queue, client, people, stand_in=True)
+    return app.wiring.notices
 
 
-async def formed(house: House, notices: ChangeNotices, place: Place) -> dict[str, Any]:
+async def formed(app: App, place: Place) -> dict[str, Any]:
     """Let somebody say what is remembered; return the arguments of the notice's job."""
-    message = await house.ask(place, "I love ramen")
-    learning = FormationJobs(
-        pool=house.pool,
-        queue=house.queue,
-        former=house.former,
-        audiences=house.parts.audiences,
-        mode="background",
-        quiet_seconds=0,
-        announce=notices.announce,
-    )
-    turn = house.row("turns", message)
-    await learning.form(message.team_id, message.user_id, turn["audience"])
-    [job] = taken(house, SHOW)
+    message = await app.ask(place, "I love ramen")
+    await app.form(message, app.turn(message)["audience"])
+    [job] = app.take_jobs(SHOW)
     return job
 
 
-def told(house: House, place: Place) -> list[dict[str, Any]]:
+def told(app: App, place: Place) -> list[dict[str, Any]]:
     """Return the app's messages that tell of ramen, as the person sees them."""
-    seen = house.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
     return [m for m in seen if "Remembered: " in json.dumps(m)]
 
 
-async def test_a_job_that_runs_twice_shows_the_same(house: House, notices: ChangeNotices) -> None:
+async def test_a_job_that_runs_twice_shows_the_same(app: App, notices: ChangeNotices) -> None:
     """In a DM the reply is set to the same text again; elsewhere the person sees it once."""
     for kind in ("dm", "public"):
-        place = house.slack.place(channel=kind)
-        job = await formed(house, notices, place)
+        place = app.slack.place(channel=kind)
+        job = await formed(app, place)
         assert set(job) == {"team", "user", "notice"}
         await notices.show(**job)
-        [first] = told(house, place)
+        [first] = told(app, place)
         await notices.show(**job)
-        [second] = told(house, place)
+        [second] = told(app, place)
         assert _nameless(first) == _nameless(second)
         assert bool(first.get("is_ephemeral")) == (kind == "public")
 
 
 async def test_the_notice_comes_with_what_is_remembered_or_not_at_all(
-    house: House, notices: ChangeNotices
+    app: App, notices: ChangeNotices
 ) -> None:
     """What is not committed leaves no notice, and no job to show one."""
-    place = house.slack.place()
-    message = await house.ask(place, "I love ramen")
-    turn = house.row("turns", message)
+    place = app.slack.place()
+    message = await app.ask(place, "I love ramen")
+    turn = app.turn(message)
 
     class Away(Exception):
         """The process dies before it commits."""
 
     async def dying() -> None:
-        async with person_transaction(house.pool, message.person) as connection:
+        async with person_transaction(app.pool, message.person) as connection:
             await notices.announce(connection, message.person, turn["id"], [UUID(int=1)])
             raise Away
 
     with pytest.raises(Away):
         await dying()
-    assert jobs(house, SHOW) == []
-    assert sql(house, "SELECT 1 FROM change_notices WHERE turn_id = %s", turn["id"]) == []
+    assert app.jobs(SHOW) == []
+    assert app.rows("SELECT 1 FROM change_notices WHERE turn_id = %s", turn["id"]) == []
 
 
 @pytest.mark.parametrize("error", ["message_not_found", "cant_update_message"])
 async def test_where_the_reply_is_gone_the_person_alone_is_told(
-    house: House, notices: ChangeNotices, error: str
+    app: App, notices: ChangeNotices, error: str
 ) -> None:
     """A reply that cannot be updated does not keep the person from hearing of the change."""
-    place = house.slack.place()
-    job = await formed(house, notices, place)
-    house.slack.fault("chat.update", error=error)
+    place = app.slack.place()
+    job = await formed(app, place)
+    app.slack.fault("chat.update", error=error)
     await notices.show(**job)
-    [message] = told(house, place)
+    [message] = told(app, place)
     assert message["is_ephemeral"]
 
 
 @pytest.mark.parametrize("in_thread", [False, True], ids=["alone", "in a thread"])
 async def test_a_notice_without_an_answer_above_it_is_seen(
-    house: House, notices: ChangeNotices, in_thread: bool
+    app: App, notices: ChangeNotices, in_thread: bool
 ) -> None:
     """In a channel it is shown in the thread only where that has a reply, else beside it."""
-    place = house.slack.place(channel="public")
-    job = await formed(house, notices, place)
-    [answer] = _answers(house, place)
-    house.slack.as_app("chat.delete", channel=place.channel, ts=answer["ts"])
-    sql(house, "UPDATE turns SET reply_ts = '{}' WHERE reply_ts = %s", [answer["ts"]])
+    place = app.slack.place(channel="public")
+    job = await formed(app, place)
+    [answer] = _answers(app, place)
+    app.slack.as_app("chat.delete", channel=place.channel, ts=answer["ts"])
+    app.rows("UPDATE turns SET reply_ts = '{}' WHERE reply_ts = %s", [answer["ts"]])
     root = answer["thread_ts"]
     if in_thread:
-        said = house.slack.say(place.user, place.channel, "more", thread_ts=root)
+        said = app.slack.say(place.user, place.channel, "more", thread_ts=root)
         moved = "UPDATE turns SET question_ts = %s WHERE question_ts = %s"
-        sql(house, moved, said["ts"], root)
+        app.rows(moved, said["ts"], root)
     await notices.show(**job)
-    [message] = told(house, place)
+    [message] = told(app, place)
     assert message["is_ephemeral"]
     assert message.get("thread_ts") == (root if in_thread else None)
 
 
-async def test_what_may_succeed_later_is_tried_again(house: House, notices: ChangeNotices) -> None:
+async def test_what_may_succeed_later_is_tried_again(app: App, notices: ChangeNotices) -> None:
     """While Slack is in trouble the job fails, to be run again; then it shows the notice."""
-    place = house.slack.place()
-    job = await formed(house, notices, place)
-    house.slack.fault("chat.update", status=500)
+    place = app.slack.place()
+    job = await formed(app, place)
+    app.slack.fault("chat.update", status=500)
     with pytest.raises(SlackApiError):
         await notices.show(**job)
-    assert told(house, place) == []
+    assert told(app, place) == []
     await notices.show(**job)
-    assert len(told(house, place)) == 1
+    assert len(told(app, place)) == 1
 
 
-async def test_a_notice_waits_while_slack_refuses_updates(
-    house: House, notices: ChangeNotices
-) -> None:
+async def test_a_notice_waits_while_slack_refuses_updates(app: App, notices: ChangeNotices) -> None:
     """A notice that Slack refuses holds no worker up: its job comes again later, until it may."""
-    place = house.slack.place()
-    job = await formed(house, notices, place)
-    house.slack.fault("chat.update", error="ratelimited", retry_after=1)
+    place = app.slack.place()
+    job = await formed(app, place)
+    app.slack.fault("chat.update", error="ratelimited", retry_after=1)
     await notices.show(**job)
     await notices.show(**job)
-    assert told(house, place) == []
-    assert len(house.slack.calls("chat.update")) == 1
-    [again] = sql(
-        house,
+    assert told(app, place) == []
+    assert len(app.slack.calls("chat.update")) == 1
+    [again] = app.rows(
         "SELECT args, scheduled_at > now() + interval '2 s' AS later FROM procrastinate_jobs"
         " WHERE task_name = %s",
         SHOW,
     )
     assert (again["args"], again["later"]) == (job, True)
     async with asyncio.timeout(10):
-        while not told(house, place):
+        while not told(app, place):
             await notices.show(**job)
             await asyncio.sleep(0.1)
-    assert len(told(house, place)) == 1
+    assert len(told(app, place)) == 1
 
 
 @pytest.mark.failed_calls("chat.postEphemeral: is_archived", because="The channel is archived.")
-async def test_in_an_archived_channel_nobody_is_told(house: House, notices: ChangeNotices) -> None:
+async def test_in_an_archived_channel_nobody_is_told(app: App, notices: ChangeNotices) -> None:
     """Where nothing can be posted any more the notice is given up; the history has it."""
-    place = house.slack.place(channel="public")
-    job = await formed(house, notices, place)
-    house.slack.control("channels/update", {"channel": place.channel, "archived": True})
+    place = app.slack.place(channel="public")
+    job = await formed(app, place)
+    app.slack.control("channels/update", {"channel": place.channel, "archived": True})
     await notices.show(**job)
-    assert told(house, place) == []
+    assert told(app, place) == []
 
 
-async def test_who_wants_no_notices_gets_none(house: House, notices: ChangeNotices) -> None:
+async def test_who_wants_no_notices_gets_none(app: App, notices: ChangeNotices) -> None:
     """Notices are off for a person who switched them off."""
-    place = house.slack.place()
-    person = Person(house.slack.team_id, place.user)
-    job = await formed(house, notices, place)
-    async with person_transaction(house.pool, person) as connection:
+    place = app.slack.place()
+    person = Person(app.slack.team_id, place.user)
+    job = await formed(app, place)
+    async with person_transaction(app.pool, person) as connection:
         await choose(connection, person, notices=False, language=None, retention_days=None)
     fresh = ChangeNotices(
-        house.pool,
-        house.queue,
-        house.slack.client(),
-        Profiles(house.pool, house.slack.client()),
+        app.pool,
+        app.wiring.queue,
+        app.slack.client(),
+        Profiles(app.pool, app.slack.client()),
         stand_in=True,
     )
     await fresh.show(**job)
-    assert told(house, place) == []
+    assert told(app, place) == []
 
 
 async def test_an_answer_in_several_messages_keeps_its_last_part(
-    house: House, notices: ChangeNotices
+    app: App, notices: ChangeNotices
 ) -> None:
     """Below a long answer the notice stands in its last message, whose text stays as it was."""
-    place = house.slack.place()
-    house.script(text="word " * 4_000)
-    job = await formed(house, notices, place)
-    before = [_words(m) for m in _answers(house, place)]
+    place = app.slack.place()
+    app.script("word " * 4_000)
+    job = await formed(app, place)
+    before = [_words(m) for m in _answers(app, place)]
     assert len(before) > 1
     await notices.show(**job)
-    assert [_words(m) for m in _answers(house, place)] == before
-    [message] = told(house, place)
-    assert message["ts"] == _answers(house, place)[-1]["ts"]
+    assert [_words(m) for m in _answers(app, place)] == before
+    [message] = told(app, place)
+    assert message["ts"] == _answers(app, place)[-1]["ts"]
     assert message["metadata"]["event_payload"]["part"] == len(before) - 1
 
 
 async def test_a_long_answer_that_is_read_back_keeps_its_notice(
-    house: House, notices: ChangeNotices
+    app: App, notices: ChangeNotices
 ) -> None:
     """Its text in Slack may be longer than an update takes; the notice stands below it."""
-    place = house.slack.place()
-    house.script(text="word " * 1_500)
-    job = await formed(house, notices, place)
-    [answer] = _answers(house, place)
+    place = app.slack.place()
+    app.script("word " * 1_500)
+    job = await formed(app, place)
+    [answer] = _answers(app, place)
     words = _words(answer)
     assert len(answer["text"]) > 4_000
-    sql(house, "UPDATE turns SET reply = NULL WHERE reply_ts = %s", [answer["ts"]])
+    app.rows("UPDATE turns SET reply = NULL WHERE reply_ts = %s", [answer["ts"]])
     await notices.show(**job)
-    [message] = told(house, place)
+    [message] = told(app, place)
     assert (message["ts"], _words(message)) == (answer["ts"], words)
     assert len(message["text"]) <= 4_000
 
 
-def _answers(house: House, place: Place) -> list[dict[str, Any]]:
-    seen = house.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
-    return [m for m in seen if m.get("user") == house.slack.bot_user_id]
+def _answers(app: App, place: Place) -> list[dict[str, Any]]:
+    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    return [m for m in seen if m.get("user") == app.slack.bot_user_id]
 
 
 def _words(message: dict[str, Any]) -> str:

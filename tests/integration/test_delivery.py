@@ -17,14 +17,14 @@ from bot.delivery.status import LOADING
 from bot.locale import Language, say
 from bot.types import Task, TaskState
 from bot.views.reply import PART_LIMIT
-from tests.integration.desk import (
+from tests.integration.deliveries import (
     FOOTER,
     Answering,
-    Desk,
+    Sender,
     answering,
     below,
     markdown,
-    open_desk,
+    open_sender,
     whole,
 )
 from tests.integration.playground_slack import Place, PlaygroundSlack
@@ -43,9 +43,9 @@ pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture
-async def desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
+async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]:
     """Everything an answer is delivered with."""
-    async with open_desk(database, slack) as opened:
+    async with open_sender(database, slack) as opened:
         yield opened
 
 
@@ -62,30 +62,30 @@ async def write_until(answer: Answering, slack: PlaygroundSlack, method: str) ->
             await asyncio.sleep(0.1)
 
 
-async def test_an_answer_is_streamed(desk: Desk) -> None:
+async def test_an_answer_is_streamed(sender: Sender) -> None:
     """An answer appears at once, grows, and ends with its footer and its turn's id."""
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         await begin(answer)
-        [shown] = desk.slack.thread(place)
+        [shown] = sender.slack.thread(place)
         assert shown["streaming"]
         assert markdown(shown) == "Hello "
-        await write_until(answer, desk.slack, "chat.appendStream")
+        await write_until(answer, sender.slack, "chat.appendStream")
         text = answer.delivery.taken + "end."
         await answer.delivery.finish(text)
-    [message] = whole(desk.slack, place, text)
-    assert await desk.known(place) == [message["ts"]]
+    [message] = whole(sender.slack, place, text)
+    assert await sender.known(place) == [message["ts"]]
     assert message["metadata"] == {
         "event_type": "kioku_turn",
         "event_payload": {"turn": str(answer.turn_id), "part": 0},
     }
-    assert [call["method"] for call in desk.slack.calls()] == [
+    assert [call["method"] for call in sender.slack.calls()] == [
         "agents.sessions.setStatus",
         "chat.startStream",
         "chat.appendStream",
         "chat.stopStream",
     ]
-    assert all(call["outcome"] == "ok" for call in desk.slack.calls())
+    assert all(call["outcome"] == "ok" for call in sender.slack.calls())
 
 
 def task(name: str, state: TaskState, identity: str = "t1") -> Task:
@@ -99,41 +99,41 @@ def cards(message: dict[str, Any]) -> list[tuple[str, str]]:
     return [(one["title"], one["status"]) for one in found]
 
 
-async def test_a_search_is_shown_before_there_are_words(desk: Desk) -> None:
+async def test_a_search_is_shown_before_there_are_words(sender: Sender) -> None:
     """What takes long is told at once, goes on with the words, and is over with the answer."""
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         await answer.delivery.task(task("web_search", "in_progress"))
-        [shown] = desk.slack.thread(place)
+        [shown] = sender.slack.thread(place)
         assert cards(shown) == [(say("en", "task_web_search"), "in_progress")]
         await answer.delivery.task(task("web_search", "complete"))
         await answer.delivery.task(task("memory_search", "in_progress", "t2"))
-        await write_until(answer, desk.slack, "chat.appendStream")
-        [shown] = desk.slack.thread(place)
+        await write_until(answer, sender.slack, "chat.appendStream")
+        [shown] = sender.slack.thread(place)
         assert cards(shown) == [
             (say("en", "task_web_search"), "complete"),
             (say("en", "task_recall"), "in_progress"),
         ]
         text = answer.delivery.taken + "end."
         await answer.delivery.finish(text)
-    [message] = whole(desk.slack, place, text)
+    [message] = whole(sender.slack, place, text)
     assert {status for _, status in cards(message)} == {"complete"}
-    assert all(call["outcome"] == "ok" for call in desk.slack.calls())
+    assert all(call["outcome"] == "ok" for call in sender.slack.calls())
 
 
 @pytest.mark.parametrize("tasks_first", [True, False])
-async def test_all_content_of_a_stream_comes_in_chunks(desk: Desk, tasks_first: bool) -> None:
+async def test_all_content_of_a_stream_comes_in_chunks(sender: Sender, tasks_first: bool) -> None:
     """Every call of a stream sends its content in chunks, with tasks in it or without."""
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         if tasks_first:
             await answer.delivery.task(task("web_search", "in_progress"))
-        await write_until(answer, desk.slack, "chat.appendStream")
+        await write_until(answer, sender.slack, "chat.appendStream")
         await answer.delivery.task(task("memory_search", "complete", "t2"))
         text = answer.delivery.taken + "end."
         await answer.delivery.finish(text)
-    whole(desk.slack, place, text)
-    calls = desk.slack.calls("chat.startStream", "chat.appendStream", "chat.stopStream")
+    whole(sender.slack, place, text)
+    calls = sender.slack.calls("chat.startStream", "chat.appendStream", "chat.stopStream")
     assert len(calls) > 2
     assert all(call["args"]["chunks"] for call in calls)
     assert [call for call in calls if "markdown_text" in call["args"]] == []
@@ -144,11 +144,11 @@ async def test_all_content_of_a_stream_comes_in_chunks(desk: Desk, tasks_first: 
 @pytest.mark.parametrize("more", ["", "\n\n**Sources**\n- one"], ids=["", "sources"])
 @pytest.mark.parametrize("shown", [True, False])
 async def test_white_space_at_the_end_does_not_end_a_stream(
-    desk: Desk, end: str, more: str, shown: bool
+    sender: Sender, end: str, more: str, shown: bool
 ) -> None:
     """An answer that ends in white space, shown or not, keeps its stream: nothing is updated."""
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         if shown:
             await begin(answer, f"Hello you.{end}")
         else:
@@ -156,128 +156,128 @@ async def test_white_space_at_the_end_does_not_end_a_stream(
             await answer.delivery.write(f"you.{end}")
         text = f"Hello you.{end}".rstrip() + more
         await answer.delivery.finish(text)
-    [message] = desk.slack.thread(place)
+    [message] = sender.slack.thread(place)
     words = markdown(message)
     assert words.split() == text.split()
     assert words.startswith(f"Hello you.{end}".rstrip())
     assert words == text or shown
     assert below(message) == [FOOTER]
-    assert [call["method"] for call in desk.slack.calls()] == [
+    assert [call["method"] for call in sender.slack.calls()] == [
         "agents.sessions.setStatus",
         "chat.startStream",
         "chat.stopStream",
     ]
 
 
-async def test_words_that_differ_replace_what_was_streamed(desk: Desk) -> None:
+async def test_words_that_differ_replace_what_was_streamed(sender: Sender) -> None:
     """Only white space is overlooked: an answer with other words takes the stream's place."""
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         await begin(answer, "Hello you. ")
         await answer.delivery.finish("Hello them.")
-    whole(desk.slack, place, "Hello them.")
-    assert [call["outcome"] for call in desk.slack.calls("chat.update")] == ["ok"]
+    whole(sender.slack, place, "Hello them.")
+    assert [call["outcome"] for call in sender.slack.calls("chat.update")] == ["ok"]
 
 
-async def test_a_search_shows_its_query(desk: Desk) -> None:
+async def test_a_search_shows_its_query(sender: Sender) -> None:
     """The card of a web search says what is searched for."""
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         searching = Task(id="t1", name="web_search", state="in_progress", detail="weather in Kyoto")
         await answer.delivery.task(searching)
-        [shown] = desk.slack.thread(place)
+        [shown] = sender.slack.thread(place)
         assert "weather in Kyoto" in json.dumps(shown)
         await answer.delivery.finish("It rains.")
-    whole(desk.slack, place, "It rains.")
+    whole(sender.slack, place, "It rains.")
 
 
-async def test_without_a_stream_no_task_is_missed(desk: Desk) -> None:
+async def test_without_a_stream_no_task_is_missed(sender: Sender) -> None:
     """Where Slack takes no tasks the answer comes whole, in the place of what was begun."""
-    place = desk.slack.place()
-    desk.slack.fault("chat.startStream", error="invalid_chunks")
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("chat.startStream", error="invalid_chunks")
+    async with answering(sender, place) as answer:
         await answer.delivery.task(task("web_search", "in_progress"))
         await answer.delivery.write("Hello ")
         await answer.delivery.finish("Hello you.")
-    whole(desk.slack, place, "Hello you.")
+    whole(sender.slack, place, "Hello you.")
 
 
-async def test_a_quick_task_waits_for_words(desk: Desk) -> None:
+async def test_a_quick_task_waits_for_words(sender: Sender) -> None:
     """What takes no time makes no call of Slack of its own."""
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         await answer.delivery.task(task("memory_search", "in_progress"))
         await answer.delivery.task(task("memory_search", "complete"))
-        assert desk.slack.thread(place) == []
+        assert sender.slack.thread(place) == []
         await begin(answer)
-        [shown] = desk.slack.thread(place)
+        [shown] = sender.slack.thread(place)
         assert cards(shown) == [(say("en", "task_recall"), "complete")]
         await answer.delivery.finish("Hello you.")
-    whole(desk.slack, place, "Hello you.")
+    whole(sender.slack, place, "Hello you.")
 
 
-async def test_what_is_shown_while_nothing_is_there_changes(desk: Desk) -> None:
+async def test_what_is_shown_while_nothing_is_there_changes(sender: Sender) -> None:
     """Without agent sessions the status line comes, with lines that change, in their language."""
-    place = desk.slack.place()
-    desk.slack.fault("agents.sessions.setStatus", error="unknown_method")
-    async with answering(desk, place, language="ja") as answer:
+    place = sender.slack.place()
+    sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
+    async with answering(sender, place, language="ja") as answer:
         await answer.delivery.finish("はい。")
-    [call] = desk.slack.calls("assistant.threads.setStatus")
+    [call] = sender.slack.calls("assistant.threads.setStatus")
     assert call["args"]["loading_messages"] == [say("ja", key) for key in LOADING]
 
 
 @pytest.mark.parametrize("kind", ["public", "private", "mpim", "connect"])
-async def test_a_channel_needs_its_recipient(desk: Desk, kind: str) -> None:
+async def test_a_channel_needs_its_recipient(sender: Sender, kind: str) -> None:
     """In a channel the answer is streamed too, for the person who asked, in their thread."""
-    place = desk.slack.place(channel=kind)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place(channel=kind)
+    async with answering(sender, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello you.")
-    whole(desk.slack, place, "Hello you.")
-    [started] = desk.slack.calls("chat.startStream")
+    whole(sender.slack, place, "Hello you.")
+    [started] = sender.slack.calls("chat.startStream")
     assert started["args"]["recipient_user_id"] == place.user
     assert started["args"]["recipient_team_id"] == place.team
 
 
 async def test_somebody_of_another_workspace_is_their_own_recipient(
-    desk: Desk,
+    sender: Sender,
 ) -> None:
     """In a Slack Connect channel a person of another workspace gets the stream under their team."""
-    place = desk.slack.place(channel="connect", external=True)
-    assert place.team != desk.slack.team_id
-    async with answering(desk, place) as answer:
+    place = sender.slack.place(channel="connect", external=True)
+    assert place.team != sender.slack.team_id
+    async with answering(sender, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello you.")
-    whole(desk.slack, place, "Hello you.")
-    assert [call["outcome"] for call in desk.slack.calls("chat.startStream")] == ["ok"]
+    whole(sender.slack, place, "Hello you.")
+    assert [call["outcome"] for call in sender.slack.calls("chat.startStream")] == ["ok"]
 
 
-async def test_an_answer_that_was_never_streamed_is_posted(desk: Desk) -> None:
+async def test_an_answer_that_was_never_streamed_is_posted(sender: Sender) -> None:
     """An answer that comes in one piece is one post, without unfurling, with a plain text."""
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         await answer.delivery.write("  \n")
         await answer.delivery.finish("At once.")
-    [message] = whole(desk.slack, place, "At once.")
-    assert await desk.known(place) == [message["ts"]]
-    [posted] = desk.slack.calls("chat.postMessage")
+    [message] = whole(sender.slack, place, "At once.")
+    assert await sender.known(place) == [message["ts"]]
+    [posted] = sender.slack.calls("chat.postMessage")
     assert posted["args"]["text"] == "At once."
     assert str(posted["args"]["unfurl_links"]).lower() in ("false", "0")
     assert str(posted["args"]["unfurl_media"]).lower() in ("false", "0")
-    assert not desk.slack.calls("chat.startStream")
+    assert not sender.slack.calls("chat.startStream")
 
 
-async def test_pieces_are_gathered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pieces_are_gathered(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pieces come within the time of a flush, Slack is called once for all."""
     monkeypatch.setattr("bot.delivery.delivery.FLUSH_SECONDS", 60.0)
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         for number in range(50):
             await answer.delivery.write(f"{number} ")
-        assert [markdown(m) for m in desk.slack.thread(place)] == ["0 "]
+        assert [markdown(m) for m in sender.slack.thread(place)] == ["0 "]
         await answer.delivery.finish(answer.delivery.taken)
-    whole(desk.slack, place, "".join(f"{number} " for number in range(50)))
-    assert not desk.slack.calls("chat.appendStream")
+    whole(sender.slack, place, "".join(f"{number} " for number in range(50)))
+    assert not sender.slack.calls("chat.appendStream")
 
 
 REFUSALS: list[dict[str, Any]] = [
@@ -298,20 +298,20 @@ REFUSALS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("fault", REFUSALS, ids=str)
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
 async def test_a_stream_that_fails_becomes_one_whole_answer(
-    desk: Desk, method: str, fault: dict[str, Any]
+    sender: Sender, method: str, fault: dict[str, Any]
 ) -> None:
     """Whichever call of a stream fails, and however, the thread shows the answer whole and once."""
-    place = desk.slack.place()
-    desk.slack.fault(method, **fault)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault(method, **fault)
+    async with answering(sender, place) as answer:
         await begin(answer)
         if method == "chat.appendStream":
-            await write_until(answer, desk.slack, method)
+            await write_until(answer, sender.slack, method)
         text = answer.delivery.taken + "end."
         await answer.delivery.finish(text)
-    [message] = whole(desk.slack, place, text)
-    assert await desk.known(place) == [message["ts"]]
-    assert not desk.slack.calls("chat.delete")
+    [message] = whole(sender.slack, place, text)
+    assert await sender.known(place) == [message["ts"]]
+    assert not sender.slack.calls("chat.delete")
 
 
 @pytest.mark.failed_calls(
@@ -319,29 +319,29 @@ async def test_a_stream_that_fails_becomes_one_whole_answer(
     "chat.stopStream: message_not_in_streaming_state",
     because="Slack ended the stream.",
 )
-async def test_a_stream_that_expired_is_updated(desk: Desk) -> None:
+async def test_a_stream_that_expired_is_updated(sender: Sender) -> None:
     """A stream that Slack has ended by itself is replaced by the whole answer, in its place."""
-    place = desk.slack.place()
-    desk.slack.control("settings", {"stream_seconds": 0.3})
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.control("settings", {"stream_seconds": 0.3})
+    async with answering(sender, place) as answer:
         await begin(answer)
-        await write_until(answer, desk.slack, "chat.appendStream")
+        await write_until(answer, sender.slack, "chat.appendStream")
         text = answer.delivery.taken + "end."
         await answer.delivery.finish(text)
-    [message] = whole(desk.slack, place, text)
-    assert await desk.known(place) == [message["ts"]]
-    assert desk.slack.calls("chat.update")[-1]["outcome"] == "ok"
+    [message] = whole(sender.slack, place, text)
+    assert await sender.known(place) == [message["ts"]]
+    assert sender.slack.calls("chat.update")[-1]["outcome"] == "ok"
 
 
-async def test_an_update_that_is_refused_becomes_a_post(desk: Desk) -> None:
+async def test_an_update_that_is_refused_becomes_a_post(sender: Sender) -> None:
     """Where the shown part can be neither streamed nor updated the whole is posted in its place."""
-    place = desk.slack.place()
-    desk.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    desk.slack.fault("chat.update", error="cant_update_message")
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    sender.slack.fault("chat.update", error="cant_update_message")
+    async with answering(sender, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello you.")
-    whole(desk.slack, place, "Hello you.")
+    whole(sender.slack, place, "Hello you.")
 
 
 @pytest.mark.parametrize(
@@ -354,28 +354,28 @@ async def test_an_update_that_is_refused_becomes_a_post(desk: Desk) -> None:
     ],
     ids=str,
 )
-async def test_an_update_that_fails_is_made_again(desk: Desk, fault: dict[str, Any]) -> None:
+async def test_an_update_that_fails_is_made_again(sender: Sender, fault: dict[str, Any]) -> None:
     """An update that may have been carried out is made again: that is harmless."""
-    place = desk.slack.place()
-    desk.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    desk.slack.fault("chat.update", **fault)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    sender.slack.fault("chat.update", **fault)
+    async with answering(sender, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello you.")
-    whole(desk.slack, place, "Hello you.")
-    assert len(desk.slack.calls("chat.update")) == 2
-    assert not desk.slack.calls("chat.postMessage")
+    whole(sender.slack, place, "Hello you.")
+    assert len(sender.slack.calls("chat.update")) == 2
+    assert not sender.slack.calls("chat.postMessage")
 
 
-async def test_updates_that_always_fail_become_a_post(desk: Desk) -> None:
+async def test_updates_that_always_fail_become_a_post(sender: Sender) -> None:
     """After updates that all failed the whole is posted, and the part is taken away."""
-    place = desk.slack.place()
-    desk.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    desk.slack.fault("chat.update", status=500, times=3)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    sender.slack.fault("chat.update", status=500, times=3)
+    async with answering(sender, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello you.")
-    whole(desk.slack, place, "Hello you.")
+    whole(sender.slack, place, "Hello you.")
 
 
 @pytest.mark.parametrize(
@@ -391,43 +391,43 @@ async def test_updates_that_always_fail_become_a_post(desk: Desk) -> None:
     ids=str,
 )
 async def test_a_post_that_fails_ends_as_one_post(
-    desk: Desk, fault: dict[str, Any], calls: int
+    sender: Sender, fault: dict[str, Any], calls: int
 ) -> None:
     """A post is made again only where it was not carried out: the answer is there exactly once."""
-    place = desk.slack.place()
-    desk.slack.fault("chat.postMessage", **fault)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("chat.postMessage", **fault)
+    async with answering(sender, place) as answer:
         await answer.delivery.finish("Hello.")
-    [message] = whole(desk.slack, place, "Hello.")
-    assert await desk.known(place) == [message["ts"]]
-    assert len(desk.slack.calls("chat.postMessage")) == calls
+    [message] = whole(sender.slack, place, "Hello.")
+    assert await sender.known(place) == [message["ts"]]
+    assert len(sender.slack.calls("chat.postMessage")) == calls
 
 
-async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(desk: Desk) -> None:
+async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(sender: Sender) -> None:
     """Where a post failed and the thread cannot be read, the answer is posted, not lost."""
-    place = desk.slack.place()
-    desk.slack.fault("chat.postMessage", drop="before")
-    desk.slack.fault("conversations.replies", error="missing_scope")
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("chat.postMessage", drop="before")
+    sender.slack.fault("conversations.replies", error="missing_scope")
+    async with answering(sender, place) as answer:
         await answer.delivery.finish("Hello.")
-    whole(desk.slack, place, "Hello.")
+    whole(sender.slack, place, "Hello.")
 
 
 @pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"status": 500}], ids=str)
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
 async def test_a_lookup_that_fails_once_is_made_again(
-    desk: Desk, method: str, fault: dict[str, Any]
+    sender: Sender, method: str, fault: dict[str, Any]
 ) -> None:
     """A message of unknown fate is found by a second look where the first one failed."""
-    place = desk.slack.place()
-    desk.slack.fault(method, drop="after")
-    desk.slack.fault("conversations.replies", **fault)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault(method, drop="after")
+    sender.slack.fault("conversations.replies", **fault)
+    async with answering(sender, place) as answer:
         if method == "chat.startStream":
             await begin(answer)
         await answer.delivery.finish(answer.delivery.taken + "end.")
-    [message] = whole(desk.slack, place, answer.delivery.taken + "end.")
-    assert await desk.known(place) == [message["ts"]]
+    [message] = whole(sender.slack, place, answer.delivery.taken + "end.")
+    assert await sender.known(place) == [message["ts"]]
 
 
 @pytest.mark.failed_calls(
@@ -435,44 +435,44 @@ async def test_a_lookup_that_fails_once_is_made_again(
 )
 @pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"drop": "before"}], ids=str)
 async def test_an_end_of_a_found_stream_that_fails_once_is_made_again(
-    desk: Desk, fault: dict[str, Any]
+    sender: Sender, fault: dict[str, Any]
 ) -> None:
     """A stream begun unnoticed is taken over, also where ending it fails at first."""
-    place = desk.slack.place()
-    desk.slack.fault("chat.startStream", drop="after")
-    desk.slack.fault("chat.stopStream", **fault)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("chat.startStream", drop="after")
+    sender.slack.fault("chat.stopStream", **fault)
+    async with answering(sender, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello end.")
-    [message] = whole(desk.slack, place, "Hello end.")
-    assert await desk.known(place) == [message["ts"]]
+    [message] = whole(sender.slack, place, "Hello end.")
+    assert await sender.known(place) == [message["ts"]]
 
 
 @pytest.mark.parametrize("error", ["is_archived", "channel_not_found"])
-async def test_what_slack_takes_in_no_way_is_an_error(desk: Desk, error: str) -> None:
+async def test_what_slack_takes_in_no_way_is_an_error(sender: Sender, error: str) -> None:
     """Where Slack refuses the answer in every way, that is raised at once."""
-    place = desk.slack.place()
-    desk.slack.fault("chat.postMessage", error=error)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("chat.postMessage", error=error)
+    async with answering(sender, place) as answer:
         with pytest.raises(DeliveryFailed):
             await answer.delivery.finish("Hello.")
-    assert desk.slack.thread(place) == []
-    assert await desk.known(place) == []
-    assert len(desk.slack.calls("chat.postMessage")) == 1
+    assert sender.slack.thread(place) == []
+    assert await sender.known(place) == []
+    assert len(sender.slack.calls("chat.postMessage")) == 1
 
 
-async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(desk: Desk) -> None:
+async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(sender: Sender) -> None:
     """Where Slack is in trouble for longer than one waits, the turn may be begun again."""
-    place = desk.slack.place()
-    desk.slack.fault("chat.postMessage", status=500, times=None)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("chat.postMessage", status=500, times=None)
+    async with answering(sender, place) as answer:
         with pytest.raises(SlackApiError):
             await answer.delivery.finish("Hello.")
-    assert len(desk.slack.calls("chat.postMessage")) == 3
-    desk.slack.clear()
-    async with answering(desk, place) as again:
+    assert len(sender.slack.calls("chat.postMessage")) == 3
+    sender.slack.clear()
+    async with answering(sender, place) as again:
         await again.delivery.finish("Hello.")
-    whole(desk.slack, place, "Hello.")
+    whole(sender.slack, place, "Hello.")
 
 
 LONG = "".join(f"Line {i} of a long answer, and some more words in it.\n" for i in range(600))
@@ -485,31 +485,33 @@ CODE = "\n".join(["Look:", "", "```python", *PRINTS, "```", "", "Done."])
 )
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
 @pytest.mark.parametrize("refused", [True, False], ids=["broken", "smooth"])
-async def test_long_answers_are_several_messages(desk: Desk, streamed: bool, refused: bool) -> None:
+async def test_long_answers_are_several_messages(
+    sender: Sender, streamed: bool, refused: bool
+) -> None:
     """An answer of 30,000 characters comes in parts, in order, each whole, with one footer."""
-    place = desk.slack.place()
+    place = sender.slack.place()
     if refused:
-        desk.slack.fault("chat.stopStream", error="internal_error", times=3)
-    async with answering(desk, place) as answer:
+        sender.slack.fault("chat.stopStream", error="internal_error", times=3)
+    async with answering(sender, place) as answer:
         if streamed:
             for start in range(0, 20_000, 4_000):
                 await answer.delivery.write(LONG[start : start + 4_000])
         await answer.delivery.finish(LONG)
-    messages = whole(desk.slack, place, LONG)
+    messages = whole(sender.slack, place, LONG)
     assert len(messages) >= 3
-    assert await desk.known(place) == [m["ts"] for m in messages]
+    assert await sender.known(place) == [m["ts"] for m in messages]
     assert all(len(markdown(m)) <= PART_LIMIT + 100 for m in messages)
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
-async def test_a_long_code_block_stays_one_in_each_part(desk: Desk, streamed: bool) -> None:
+async def test_a_long_code_block_stays_one_in_each_part(sender: Sender, streamed: bool) -> None:
     """A code block that goes over several messages is closed and opened again in each."""
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         if streamed:
             await answer.delivery.write(CODE[:15_000])
         await answer.delivery.finish(CODE)
-    texts = [markdown(m) for m in desk.slack.thread(place)]
+    texts = [markdown(m) for m in sender.slack.thread(place)]
     assert len(texts) >= 3
     assert all(open_fence(text) is None for text in texts)
     assert all(text.startswith("```python\n") for text in texts[1:])
@@ -518,48 +520,48 @@ async def test_a_long_code_block_stays_one_in_each_part(desk: Desk, streamed: bo
 
 
 async def test_an_older_stream_is_ended_in_time(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before Slack would end a stream its message is ended, and the answer goes on in the next."""
     monkeypatch.setattr("bot.delivery.messages.STREAM_SECONDS", 0.5)
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         await begin(answer)
-        await write_until(answer, desk.slack, "chat.stopStream")
+        await write_until(answer, sender.slack, "chat.stopStream")
         text = answer.delivery.taken + "end."
         await answer.delivery.finish(text)
-    messages = whole(desk.slack, place, text)
+    messages = whole(sender.slack, place, text)
     assert len(messages) == 2
-    assert await desk.known(place) == [m["ts"] for m in messages]
+    assert await sender.known(place) == [m["ts"] for m in messages]
 
 
 @pytest.mark.failed_calls(
     "chat.update: streaming_state_conflict", because="Another worker left a stream that runs."
 )
-async def test_an_answer_begun_before_is_completed_in_its_place(desk: Desk) -> None:
+async def test_an_answer_begun_before_is_completed_in_its_place(sender: Sender) -> None:
     """What an earlier attempt left, a live stream, becomes the whole answer; nothing is posted."""
-    place = desk.slack.place()
-    async with answering(desk, place) as lost:
+    place = sender.slack.place()
+    async with answering(sender, place) as lost:
         await begin(lost, "Half of")
-    desk.slack.forget_calls()
-    async with answering(desk, place) as answer:
+    sender.slack.forget_calls()
+    async with answering(sender, place) as answer:
         await answer.delivery.write("The whole ")
         await answer.delivery.finish("The whole answer.")
-    [message] = whole(desk.slack, place, "The whole answer.")
-    assert [message["ts"]] == await desk.known(place)
-    assert not desk.slack.calls("chat.postMessage", "chat.startStream")
+    [message] = whole(sender.slack, place, "The whole answer.")
+    assert [message["ts"]] == await sender.known(place)
+    assert not sender.slack.calls("chat.postMessage", "chat.startStream")
 
 
-async def test_an_answer_that_was_complete_is_not_doubled(desk: Desk) -> None:
+async def test_an_answer_that_was_complete_is_not_doubled(sender: Sender) -> None:
     """A turn that died after its last post ends as the same messages, none of them left over."""
-    place = desk.slack.place()
-    async with answering(desk, place) as lost:
+    place = sender.slack.place()
+    async with answering(sender, place) as lost:
         await lost.delivery.finish(LONG)
-    times = await desk.known(place)
+    times = await sender.known(place)
     assert len(times) >= 3
-    async with answering(desk, place) as answer:
+    async with answering(sender, place) as answer:
         await answer.delivery.finish("Short.")
-    [message] = whole(desk.slack, place, "Short.")
+    [message] = whole(sender.slack, place, "Short.")
     assert message["ts"] == times[0]
 
 
@@ -568,35 +570,35 @@ async def test_an_answer_that_was_complete_is_not_doubled(desk: Desk) -> None:
     "chat.delete: message_not_found",
     because="The message was deleted in Slack.",
 )
-async def test_an_answer_begun_before_and_deleted_is_posted(desk: Desk) -> None:
+async def test_an_answer_begun_before_and_deleted_is_posted(sender: Sender) -> None:
     """Where the message of an earlier attempt is gone, the answer is posted."""
-    place = desk.slack.place()
-    await (await desk.begin(place)).note("1600000000.000100")
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    await (await sender.begin(place)).note("1600000000.000100")
+    async with answering(sender, place) as answer:
         await answer.delivery.finish("Hello.")
-    whole(desk.slack, place, "Hello.")
+    whole(sender.slack, place, "Hello.")
 
 
-async def test_starting_over_replaces_what_was_shown(desk: Desk) -> None:
+async def test_starting_over_replaces_what_was_shown(sender: Sender) -> None:
     """An answer begun anew is shown when it is whole, in place of the half."""
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         await begin(answer, "Half of the first")
         answer.delivery.start_over()
         assert answer.delivery.taken == ""
         await begin(answer, "The second ")
-        assert [markdown(m) for m in desk.slack.thread(place)] == ["Half of the first"]
+        assert [markdown(m) for m in sender.slack.thread(place)] == ["Half of the first"]
         await answer.delivery.finish("The second answer.")
-    whole(desk.slack, place, "The second answer.")
+    whole(sender.slack, place, "The second answer.")
 
 
-async def test_another_text_than_was_shown_replaces_it(desk: Desk) -> None:
+async def test_another_text_than_was_shown_replaces_it(sender: Sender) -> None:
     """A text that does not continue what was streamed takes its place."""
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         await begin(answer, "I think that ")
         await answer.delivery.finish("The model is away.")
-    whole(desk.slack, place, "The model is away.")
+    whole(sender.slack, place, "The model is away.")
 
 
 async def _write_for_ever(answer: Answering) -> None:
@@ -606,12 +608,12 @@ async def _write_for_ever(answer: Answering) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_stop_ends_the_answer(desk: Desk) -> None:
+async def test_stop_ends_the_answer(sender: Sender) -> None:
     """Once the person has stopped it, no piece is taken any more; what is said last stands."""
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         await begin(answer)
-        desk.slack.control(
+        sender.slack.control(
             "stop", {"user": place.user, "channel": place.channel, "thread_ts": place.root}
         )
         answer.stopped = True
@@ -619,57 +621,59 @@ async def test_stop_ends_the_answer(desk: Desk) -> None:
             await _write_for_ever(answer)
         text = f"{answer.delivery.taken.rstrip()}\n\n_Stopped._"
         await answer.delivery.finish(text)
-    whole(desk.slack, place, text)
+    whole(sender.slack, place, text)
 
 
 @pytest.mark.parametrize(("language", "stand_in"), [("ja", False), ("en", True), ("ja", True)])
-async def test_the_footer_is_the_persons(desk: Desk, language: Language, stand_in: bool) -> None:
+async def test_the_footer_is_the_persons(
+    sender: Sender, language: Language, stand_in: bool
+) -> None:
     """The footer is in the person's language; a stand-in is named."""
-    place = desk.slack.place()
-    async with answering(desk, place, language=language, stand_in=stand_in) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place, language=language, stand_in=stand_in) as answer:
         await begin(answer)
         assert await answer.delivery.language() == language
         await answer.delivery.finish("Hello you.")
-    [message] = desk.slack.thread(place)
+    [message] = sender.slack.thread(place)
     assert below(message) == [say(language, "footer_stand_in" if stand_in else "footer")]
 
 
-async def test_a_status_call_that_fails_is_no_matter(desk: Desk) -> None:
+async def test_a_status_call_that_fails_is_no_matter(sender: Sender) -> None:
     """Where a session's status cannot be set the answer comes all the same."""
-    place = desk.slack.place()
-    desk.slack.fault("agents.sessions.setStatus", error="internal_error")
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("agents.sessions.setStatus", error="internal_error")
+    async with answering(sender, place) as answer:
         await begin(answer)
         await answer.delivery.finish("Hello you.")
-    whole(desk.slack, place, "Hello you.")
+    whole(sender.slack, place, "Hello you.")
 
 
 async def test_a_status_call_that_hangs_does_not_hold_the_answer_up(
-    desk: Desk,
+    sender: Sender,
 ) -> None:
     """An answer waits two seconds for Slack to set its session's status, not longer."""
-    place = desk.slack.place()
-    desk.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
+    place = sender.slack.place()
+    sender.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
     before = asyncio.get_running_loop().time()
-    async with answering(desk, place) as answer:
+    async with answering(sender, place) as answer:
         await answer.delivery.finish("Hello.")
     assert asyncio.get_running_loop().time() - before < 10
-    whole(desk.slack, place, "Hello.")
+    whole(sender.slack, place, "Hello.")
 
 
-async def test_nothing_runs_on_after_an_answer_broke_off(desk: Desk) -> None:
+async def test_nothing_runs_on_after_an_answer_broke_off(sender: Sender) -> None:
     """Of an answer that ended in an error nothing runs once the sessions are closed."""
-    place = desk.slack.place()
-    desk.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
+    place = sender.slack.place()
+    sender.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
     # The pool starts tasks of its own at its first use.
-    await desk.begin(place)
+    await sender.begin(place)
     tasks = asyncio.all_tasks()
     with pytest.raises(RuntimeError):
-        await _break_off(desk, place)
-    await desk.sessions.close()
+        await _break_off(sender, place)
+    await sender.sessions.close()
     assert {t for t in asyncio.all_tasks() if not t.done()} <= tasks
 
 
-async def _break_off(desk: Desk, place: Place) -> None:
-    async with answering(desk, place):
+async def _break_off(sender: Sender, place: Place) -> None:
+    async with answering(sender, place):
         raise RuntimeError

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from bot.conversation.interruptions import Superseded
 from bot.pipeline.deleted_messages import DeletedMessages
 from bot.slack.client import NOTICE_METADATA
-from tests.integration.desk import Answering, Desk, answering, open_desk, whole
+from tests.integration.deliveries import Answering, Sender, answering, open_sender, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
 WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture
-async def desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
+async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]:
     """Everything an answer is delivered with."""
-    async with open_desk(database, slack) as opened:
+    async with open_sender(database, slack) as opened:
         yield opened
 
 
@@ -37,17 +37,17 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.delivery.messages.TROUBLE_SECONDS", 1.0)
 
 
-def said_by_app(desk: Desk, place: Place, text: str, **more: Any) -> str:
+def said_by_app(sender: Sender, place: Place, text: str, **more: Any) -> str:
     """Post as the app does, outside any turn; return the ts."""
-    done = desk.slack.as_app(
+    done = sender.slack.as_app(
         "chat.postMessage", channel=place.channel, thread_ts=place.root, text=text, **more
     )
     return str(done["ts"])
 
 
-def streamed_by_app(desk: Desk, place: Place, text: str) -> str:
+def streamed_by_app(sender: Sender, place: Place, text: str) -> str:
     """Begin a stream as a worker does that dies before it can note its ts; return the ts."""
-    done = desk.slack.as_app(
+    done = sender.slack.as_app(
         "chat.startStream",
         channel=place.channel,
         thread_ts=place.root,
@@ -58,27 +58,27 @@ def streamed_by_app(desk: Desk, place: Place, text: str) -> str:
     return str(done["ts"])
 
 
-async def dies_at_its_start(desk: Desk, place: Place) -> str:
+async def dies_at_its_start(sender: Sender, place: Place) -> str:
     """Let a worker die after its stream was begun, before its ts was stored; return the ts."""
-    await (await desk.begin(place)).intend()
-    return streamed_by_app(desk, place, "Half of")
+    await (await sender.begin(place)).intend()
+    return streamed_by_app(sender, place, "Half of")
 
 
-async def answer_again(desk: Desk, place: Place, text: str = "The whole answer.") -> None:
+async def answer_again(sender: Sender, place: Place, text: str = "The whole answer.") -> None:
     """Answer as the worker that continues does."""
-    desk.slack.forget_calls()
-    async with answering(desk, place) as answer:
+    sender.slack.forget_calls()
+    async with answering(sender, place) as answer:
         await answer.delivery.write(text[:4])
         await answer.delivery.finish(text)
 
 
-async def test_a_turn_that_died_before_it_posted_asks_slack_nothing_more(desk: Desk) -> None:
+async def test_a_turn_that_died_before_it_posted_asks_slack_nothing_more(sender: Sender) -> None:
     """Where nothing can have been posted the thread is not looked at, and the answer streams."""
-    place = desk.slack.place()
-    await desk.begin(place)
-    await answer_again(desk, place)
-    whole(desk.slack, place, "The whole answer.")
-    assert [call["method"] for call in desk.slack.calls()] == [
+    place = sender.slack.place()
+    await sender.begin(place)
+    await answer_again(sender, place)
+    whole(sender.slack, place, "The whole answer.")
+    assert [call["method"] for call in sender.slack.calls()] == [
         "agents.sessions.setStatus",
         "chat.startStream",
         "chat.stopStream",
@@ -90,71 +90,71 @@ async def test_a_turn_that_died_before_it_posted_asks_slack_nothing_more(desk: D
     because="Whether a message that was found still streams is not known.",
 )
 @pytest.mark.parametrize("end", ["live", "expired", "stopped by the person", "ended"])
-async def test_a_stream_whose_ts_was_not_stored_is_finished(desk: Desk, end: str) -> None:
+async def test_a_stream_whose_ts_was_not_stored_is_finished(sender: Sender, end: str) -> None:
     """Whatever became of a stream that nobody noted, it becomes the one whole answer."""
-    place = desk.slack.place()
-    ts = await dies_at_its_start(desk, place)
+    place = sender.slack.place()
+    ts = await dies_at_its_start(sender, place)
     if end == "expired":
-        desk.slack.control("settings", {"stream_seconds": 0.01})
+        sender.slack.control("settings", {"stream_seconds": 0.01})
     elif end == "stopped by the person":
         person = {"user": place.user, "channel": place.channel, "thread_ts": place.root}
-        desk.slack.control("stop", person)
+        sender.slack.control("stop", person)
     elif end == "ended":
-        desk.slack.as_app("chat.stopStream", channel=place.channel, ts=ts)
-    await answer_again(desk, place)
-    [message] = whole(desk.slack, place, "The whole answer.")
+        sender.slack.as_app("chat.stopStream", channel=place.channel, ts=ts)
+    await answer_again(sender, place)
+    [message] = whole(sender.slack, place, "The whole answer.")
     assert message["ts"] == ts
-    assert await desk.known(place) == [ts]
-    assert len(desk.slack.calls("conversations.replies")) == 1
+    assert await sender.known(place) == [ts]
+    assert len(sender.slack.calls("conversations.replies")) == 1
 
 
 @pytest.mark.failed_calls(
     "chat.stopStream: message_not_in_streaming_state",
     because="Whether a message that was found still streams is not known.",
 )
-async def test_a_post_whose_ts_was_not_stored_is_finished(desk: Desk) -> None:
+async def test_a_post_whose_ts_was_not_stored_is_finished(sender: Sender) -> None:
     """A post that nobody noted is found by its metadata and set to the answer of now."""
-    place = desk.slack.place()
-    await (await desk.begin(place)).intend()
-    async with answering(desk, place) as lost:
+    place = sender.slack.place()
+    await (await sender.begin(place)).intend()
+    async with answering(sender, place) as lost:
         await lost.delivery.finish("The first answer.")
-    [ts] = await desk.known(place)
-    with psycopg.connect(desk.conninfo) as owner:
+    [ts] = await sender.known(place)
+    with psycopg.connect(sender.conninfo) as owner:
         owner.execute(
             "UPDATE turns SET reply_ts = '{}', posting_since = now() WHERE question_ts = %s",
             (place.ts,),
         )
-    await answer_again(desk, place)
-    [message] = whole(desk.slack, place, "The whole answer.")
+    await answer_again(sender, place)
+    [message] = whole(sender.slack, place, "The whole answer.")
     assert message["ts"] == ts
 
 
-async def test_a_call_that_is_carried_out_late_is_waited_for(desk: Desk) -> None:
+async def test_a_call_that_is_carried_out_late_is_waited_for(sender: Sender) -> None:
     """What a dying worker had under way appears after a first look, and is found all the same."""
-    place = desk.slack.place()
-    await (await desk.begin(place)).intend()
-    begun = asyncio.create_task(answer_again(desk, place))
+    place = sender.slack.place()
+    await (await sender.begin(place)).intend()
+    begun = asyncio.create_task(answer_again(sender, place))
     async with asyncio.timeout(10):
-        while not desk.slack.calls("conversations.replies"):  # noqa: ASYNC110 - it tells nobody
+        while not sender.slack.calls("conversations.replies"):  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.02)
-    ts = streamed_by_app(desk, place, "Half of")
+    ts = streamed_by_app(sender, place, "Half of")
     await begun
-    [message] = whole(desk.slack, place, "The whole answer.")
+    [message] = whole(sender.slack, place, "The whole answer.")
     assert message["ts"] == ts
 
 
-async def test_what_others_said_in_the_thread_is_left_alone(desk: Desk) -> None:
+async def test_what_others_said_in_the_thread_is_left_alone(sender: Sender) -> None:
     """Neither another turn's answer nor a notice is taken for the lost one."""
-    place = desk.slack.place()
-    followed = desk.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
+    place = sender.slack.place()
+    followed = sender.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
     later = Place(place.user, place.team, place.channel, followed["ts"], place.root)
-    async with answering(desk, place) as first:
+    async with answering(sender, place) as first:
         await first.delivery.write("The first ")
         await first.delivery.finish("The first answer.")
-    notice = said_by_app(desk, place, "Only so you know.", metadata=NOTICE_METADATA)
-    await (await desk.begin(later)).intend()
-    await answer_again(desk, later, "The second answer.")
-    messages = {m["ts"]: m["text"] for m in desk.slack.thread(place)}
+    notice = said_by_app(sender, place, "Only so you know.", metadata=NOTICE_METADATA)
+    await (await sender.begin(later)).intend()
+    await answer_again(sender, later, "The second answer.")
+    messages = {m["ts"]: m["text"] for m in sender.slack.thread(place)}
     assert list(messages.values()) == [
         "The first answer.",
         "Only so you know.",
@@ -163,33 +163,33 @@ async def test_what_others_said_in_the_thread_is_left_alone(desk: Desk) -> None:
     assert messages[notice] == "Only so you know."
 
 
-async def test_a_turn_of_the_version_before_is_looked_up(desk: Desk) -> None:
+async def test_a_turn_of_the_version_before_is_looked_up(sender: Sender) -> None:
     """A turn that an older version began, which notes no intentions, is not answered twice."""
-    place = desk.slack.place()
-    await desk.begin(place)
-    with psycopg.connect(desk.conninfo) as owner:
+    place = sender.slack.place()
+    await sender.begin(place)
+    with psycopg.connect(sender.conninfo) as owner:
         owner.execute("DELETE FROM turns WHERE question_ts = %s", (place.ts,))
         owner.execute(
             "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
             " question, words) VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', %s, '', '')",
             (
-                desk.slack.team_id,
+                sender.slack.team_id,
                 place.user,
                 place.channel,
-                desk.slack.message(place).thread,
+                sender.slack.message(place).thread,
                 place.ts,
             ),
         )
-    ts = streamed_by_app(desk, place, "Half of")
-    await answer_again(desk, place)
-    [message] = whole(desk.slack, place, "The whole answer.")
+    ts = streamed_by_app(sender, place, "Half of")
+    await answer_again(sender, place)
+    [message] = whole(sender.slack, place, "The whole answer.")
     assert message["ts"] == ts
 
 
-def stored(desk: Desk, place: Place, attempts: int) -> int:
+def stored(sender: Sender, place: Place, attempts: int) -> int:
     """Put the message of `place` into the inbox as begun so many times; return its id."""
-    message = desk.slack.message(place)
-    with psycopg.connect(desk.conninfo) as owner:
+    message = sender.slack.message(place)
+    with psycopg.connect(sender.conninfo) as owner:
         [[identity]] = owner.execute(
             "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, message,"
             " attempts) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
@@ -207,38 +207,38 @@ def stored(desk: Desk, place: Place, attempts: int) -> int:
     return int(identity)
 
 
-def taken_over(desk: Desk, event: int) -> None:
+def taken_over(sender: Sender, event: int) -> None:
     """Let another worker begin a message anew."""
-    with psycopg.connect(desk.conninfo) as owner:
+    with psycopg.connect(sender.conninfo) as owner:
         owner.execute("UPDATE inbox_events SET attempts = attempts + 1 WHERE id = %s", (event,))
 
 
-async def test_whoever_was_taken_over_intends_and_posts_nothing(desk: Desk) -> None:
+async def test_whoever_was_taken_over_intends_and_posts_nothing(sender: Sender) -> None:
     """A worker that was taken over before its answer began does not begin it."""
-    place = desk.slack.place()
-    event = stored(desk, place, attempts=1)
-    posts = await desk.begin(place, event=event)
-    taken_over(desk, event)
-    async with answering(desk, place, posts=posts) as answer:
+    place = sender.slack.place()
+    event = stored(sender, place, attempts=1)
+    posts = await sender.begin(place, event=event)
+    taken_over(sender, event)
+    async with answering(sender, place, posts=posts) as answer:
         with pytest.raises(Superseded):
             await answer.delivery.write("Hello")
         with pytest.raises(Superseded):
             await answer.delivery.finish("Hello.")
-    assert desk.slack.thread(place) == []
-    assert not desk.slack.calls("chat.startStream", "chat.postMessage")
+    assert sender.slack.thread(place) == []
+    assert not sender.slack.calls("chat.startStream", "chat.postMessage")
 
 
-async def test_what_was_made_ready_and_never_begun_is_not_intended(desk: Desk) -> None:
+async def test_what_was_made_ready_and_never_begun_is_not_intended(sender: Sender) -> None:
     """A turn that ends before its first words leaves nothing for the next one to look for."""
-    place = desk.slack.place()
-    event = stored(desk, place, attempts=1)
-    async with answering(desk, place, posts=await desk.begin(place, event=event)) as answer:
+    place = sender.slack.place()
+    event = stored(sender, place, attempts=1)
+    async with answering(sender, place, posts=await sender.begin(place, event=event)) as answer:
         answer.delivery.expect()
         async with asyncio.timeout(10):
-            while not desk.intended(place):  # noqa: ASYNC110 - PostgreSQL tells nobody
+            while not sender.intended(place):  # noqa: ASYNC110 - PostgreSQL tells nobody
                 await asyncio.sleep(0.02)
-    assert not desk.intended(place)
-    assert desk.slack.calls(*WRITES) == []
+    assert not sender.intended(place)
+    assert sender.slack.calls(*WRITES) == []
 
 
 async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
@@ -248,80 +248,84 @@ async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
 
 
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
-async def test_what_was_begun_as_another_took_over_is_taken_back(desk: Desk, method: str) -> None:
+async def test_what_was_begun_as_another_took_over_is_taken_back(
+    sender: Sender, method: str
+) -> None:
     """A message that is begun in the very moment of being taken over does not stay beside."""
-    place = desk.slack.place()
-    event = stored(desk, place, attempts=1)
-    desk.slack.fault(method, delay_ms=400)
-    async with answering(desk, place, posts=await desk.begin(place, event=event)) as late:
+    place = sender.slack.place()
+    event = stored(sender, place, attempts=1)
+    sender.slack.fault(method, delay_ms=400)
+    async with answering(sender, place, posts=await sender.begin(place, event=event)) as late:
         streamed = method == "chat.startStream"
         deliver = late.delivery.write if streamed else late.delivery.finish
         beginning = asyncio.create_task(deliver("Half of"))
         async with asyncio.timeout(10):
-            while not desk.intended(place):  # noqa: ASYNC110 - PostgreSQL tells nobody
+            while not sender.intended(place):  # noqa: ASYNC110 - PostgreSQL tells nobody
                 await asyncio.sleep(0.02)
-        taken_over(desk, event)
+        taken_over(sender, event)
         with pytest.raises(Superseded):
             await _ended(beginning, late)
-    assert [call["executed"] for call in desk.slack.calls(method)] == [True]
-    assert desk.slack.thread(place) == []
-    again = await desk.begin(place, event=event, attempts=1)
-    async with answering(desk, place, posts=again) as answer:
+    assert [call["executed"] for call in sender.slack.calls(method)] == [True]
+    assert sender.slack.thread(place) == []
+    again = await sender.begin(place, event=event, attempts=1)
+    async with answering(sender, place, posts=again) as answer:
         await answer.delivery.finish("The whole answer.")
-    whole(desk.slack, place, "The whole answer.")
+    whole(sender.slack, place, "The whole answer.")
 
 
-async def test_what_another_has_adopted_is_not_taken_back(desk: Desk) -> None:
+async def test_what_another_has_adopted_is_not_taken_back(sender: Sender) -> None:
     """Where the other worker has found the message already it stays, and is that one's."""
-    place = desk.slack.place()
-    event = stored(desk, place, attempts=1)
-    late = await desk.begin(place, event=event)
+    place = sender.slack.place()
+    event = stored(sender, place, attempts=1)
+    late = await sender.begin(place, event=event)
     await late.intend()
-    ts = streamed_by_app(desk, place, "Half of")
-    taken_over(desk, event)
-    other = await desk.begin(place, event=event, attempts=1)
-    async with answering(desk, place, posts=other) as answer:
+    ts = streamed_by_app(sender, place, "Half of")
+    taken_over(sender, event)
+    other = await sender.begin(place, event=event, attempts=1)
+    async with answering(sender, place, posts=other) as answer:
         await answer.delivery.finish("The whole answer.")
     with pytest.raises(Superseded) as told:
         await late.note(ts)
     assert type(told.value) is Superseded
-    [message] = whole(desk.slack, place, "The whole answer.")
+    [message] = whole(sender.slack, place, "The whole answer.")
     assert message["ts"] == ts
 
 
 @pytest.mark.failed_calls(
     "chat.delete: streaming_state_conflict", because="The stream whose ts was lost still runs."
 )
-async def test_a_lost_message_of_a_withdrawn_question_goes_too(desk: Desk) -> None:
+async def test_a_lost_message_of_a_withdrawn_question_goes_too(sender: Sender) -> None:
     """Where the question was deleted, what nobody noted of its answer does not stay either."""
-    place = desk.slack.place()
-    event = stored(desk, place, attempts=1)
-    await dies_at_its_start(desk, place)
-    with psycopg.connect(desk.conninfo) as owner:
+    place = sender.slack.place()
+    event = stored(sender, place, attempts=1)
+    await dies_at_its_start(sender, place)
+    with psycopg.connect(sender.conninfo) as owner:
         owner.execute("UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", (event,))
-    gone = DeletedMessages(desk.pool, desk.slack.client(), desk.slack.bot_user_id, desk.sessions)
-    await gone.clear(desk.slack.message(place).thread)
-    assert desk.slack.thread(place) == []
+    gone = DeletedMessages(
+        sender.pool, sender.slack.client(), sender.slack.bot_user_id, sender.sessions
+    )
+    await gone.clear(sender.slack.message(place).thread)
+    assert sender.slack.thread(place) == []
 
 
 async def test_nothing_is_written_while_nobody_knows_who_answers(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the database out of sight for long the answer waits, and is whole when it is back."""
     monkeypatch.setattr("bot.delivery.delivery.FLUSH_SECONDS", 0.1)
     monkeypatch.setattr("bot.delivery.delivery._SURE_SECONDS", 0.3)
-    place = desk.slack.place()
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
         await answer.delivery.write("Hello ")
         answer.sure = False
         await asyncio.sleep(0.5)
-        before = len(desk.slack.calls(*WRITES))
+        before = len(sender.slack.calls(*WRITES))
         for _ in range(4):
             await answer.delivery.write("more ")
             await asyncio.sleep(0.11)
         finishing = asyncio.create_task(answer.delivery.finish(answer.delivery.taken + "end."))
         await asyncio.sleep(0.3)
-        assert len(desk.slack.calls(*WRITES)) == before
+        assert len(sender.slack.calls(*WRITES)) == before
         answer.sure = True
         await finishing
-    whole(desk.slack, place, "Hello more more more more end.")
+    whole(sender.slack, place, "Hello more more more more end.")

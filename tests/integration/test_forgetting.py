@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from bot.conversation.history import anything_said, put_back, take_away
@@ -42,6 +42,7 @@ from memory import (
     undo_forget,
     view,
 )
+from tests.conftest import owner_rows
 from tests.integration.scripted_model import ScriptedModel, Shown, asked_text
 
 ALICE = Person("T1", "U1")
@@ -57,7 +58,7 @@ async def no_formation(connection: AsyncConnection[DictRow], namespace: Namespac
 
 
 @dataclass
-class Desk:
+class Data:
     """What Alice and Bob told, and how it is forgotten."""
 
     pool: Pool
@@ -65,9 +66,7 @@ class Desk:
 
     def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Ask the database as its owner."""
-        with psycopg.connect(self.database, row_factory=dict_row, autocommit=True) as owner:
-            found = owner.execute(statement.encode(), parameters)
-            return found.fetchall() if found.description else []
+        return owner_rows(self.database, statement, *parameters)
 
     def everything(self, *tables: str) -> dict[str, list[dict[str, Any]]]:
         """Return all rows of these tables, each column as PostgreSQL prints it."""
@@ -178,64 +177,64 @@ def waiting_for(ts: str, text: str, person: Person = ALICE) -> ClaimedMessage:
 
 
 @pytest.fixture
-def desk(pool: Pool, database: str) -> Desk:
+def data(pool: Pool, database: str) -> Data:
     """What is tested."""
-    return Desk(pool, database)
+    return Data(pool, database)
 
 
 # --- gone ----------------------------------------------------------------------------------
 
 
-async def test_rows_and_vectors_are_gone(desk: Desk) -> None:
+async def test_rows_and_vectors_are_gone(data: Data) -> None:
     """What is forgotten has neither a row nor a vector; everything else stays as it was."""
-    ramen = desk.remember("ramen")
-    desk.remember("sushi")
-    desk.remember("ramen", namespace=BOB.namespace(DM))
-    done = await desk.forget(ramen)
+    ramen = data.remember("ramen")
+    data.remember("sushi")
+    data.remember("ramen", namespace=BOB.namespace(DM))
+    done = await data.forget(ramen)
     assert [memory.reference for memory in done.memories] == [ramen]
     key = ramen.partition("/")[2]
     for table in ("store", "store_vectors"):
-        assert desk.rows(f"SELECT 1 FROM {table} WHERE key = %s", key) == []
-        assert len(desk.rows(f"SELECT 1 FROM {table}")) == 2
+        assert data.rows(f"SELECT 1 FROM {table} WHERE key = %s", key) == []
+        assert len(data.rows(f"SELECT 1 FROM {table}")) == 2
 
 
-async def test_the_texts_it_was_said_in_are_gone(desk: Desk) -> None:
+async def test_the_texts_it_was_said_in_are_gone(data: Data) -> None:
     """The message it came from is blank; a message about something else is not."""
-    await desk.turn("1.1", "I love ramen", "You like ramen!")
-    await desk.turn("1.2", "what time is it?", "Late.")
-    ramen = desk.remember("ramen", "1.1")
-    await desk.forget(ramen)
-    assert desk.texts() == {
+    await data.turn("1.1", "I love ramen", "You like ramen!")
+    await data.turn("1.2", "what time is it?", "Late.")
+    ramen = data.remember("ramen", "1.1")
+    await data.forget(ramen)
+    assert data.texts() == {
         "1.1": ("", "", None),
         "1.2": ("what time is it?", "what time is it?", "Late."),
     }
 
 
-async def test_texts_that_name_it_are_gone(desk: Desk) -> None:
+async def test_texts_that_name_it_are_gone(data: Data) -> None:
     """Replies it was in view of, and questions, are blank where they name it and nowhere else."""
-    ramen = desk.remember("miso ramen", "1.1")
-    await desk.turn("1.2", "what shall I eat?", "How about Ramen?", ramen)
-    await desk.turn("1.3", "what shall I drink?", "Tea.", ramen)
-    await desk.turn("1.4", "forget that I like ramen", "Press the button.", ramen, asked=True)
-    await desk.turn("1.5", "what is ramen?", "A ramen is a soup.")
-    await desk.forget(ramen)
-    texts = desk.texts()
+    ramen = data.remember("miso ramen", "1.1")
+    await data.turn("1.2", "what shall I eat?", "How about Ramen?", ramen)
+    await data.turn("1.3", "what shall I drink?", "Tea.", ramen)
+    await data.turn("1.4", "forget that I like ramen", "Press the button.", ramen, asked=True)
+    await data.turn("1.5", "what is ramen?", "A ramen is a soup.")
+    await data.forget(ramen)
+    texts = data.texts()
     assert texts["1.2"] == ("what shall I eat?", "what shall I eat?", None)
     assert texts["1.3"] == ("what shall I drink?", "what shall I drink?", "Tea.")
     assert texts["1.4"] == ("", "", "Press the button.")
     assert texts["1.5"][2] == "A ramen is a soup."
 
 
-async def test_nothing_of_it_is_left_anywhere(desk: Desk) -> None:
+async def test_nothing_of_it_is_left_anywhere(data: Data) -> None:
     """No table holds a word of it, nor the key that would decipher what Undo needs."""
-    await desk.turn("1.1", "I love zanzibar-noodles", "You like zanzibar-noodles!")
-    noodles = desk.remember("zanzibar-noodles", "1.1")
-    await desk.turn("1.2", "lunch?", "zanzibar-noodles!", noodles)
-    done = await desk.forget(noodles)
-    tables = desk.rows(
+    await data.turn("1.1", "I love zanzibar-noodles", "You like zanzibar-noodles!")
+    noodles = data.remember("zanzibar-noodles", "1.1")
+    await data.turn("1.2", "lunch?", "zanzibar-noodles!", noodles)
+    done = await data.forget(noodles)
+    tables = data.rows(
         "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
     )
-    kept = json.dumps([desk.everything(row["relname"]) for row in tables])
+    kept = json.dumps([data.everything(row["relname"]) for row in tables])
     assert done.undo is not None
     assert "zanzibar" not in kept
     assert b"zanzibar".hex() not in kept
@@ -243,150 +242,150 @@ async def test_nothing_of_it_is_left_anywhere(desk: Desk) -> None:
     assert done.undo.key.encode().hex() not in kept
 
 
-async def test_a_receipt_is_left(desk: Desk) -> None:
+async def test_a_receipt_is_left(data: Data) -> None:
     """What is left says where it was said, so that the same message is never read again."""
-    await desk.turn("1.1", "I love ramen", "You like ramen!")
-    ramen = desk.remember("ramen", "1.1", "0.5")
-    await desk.forget(ramen)
-    assert desk.receipts() == {("U1", "D1", "1.1"), ("U1", "D1", "1.19"), ("U1", "D1", "0.5")}
-    async with person_transaction(desk.pool, ALICE) as connection:
+    await data.turn("1.1", "I love ramen", "You like ramen!")
+    ramen = data.remember("ramen", "1.1", "0.5")
+    await data.forget(ramen)
+    assert data.receipts() == {("U1", "D1", "1.1"), ("U1", "D1", "1.19"), ("U1", "D1", "0.5")}
+    async with person_transaction(data.pool, ALICE) as connection:
         assert await forgotten_messages(connection, ALICE, "D1") == {"1.1", "1.19", "0.5"}
         assert await forgotten_messages(connection, ALICE, "D2") == set()
-    async with person_transaction(desk.pool, BOB) as connection:
+    async with person_transaction(data.pool, BOB) as connection:
         assert await forgotten_messages(connection, BOB, "D1") == set()
         assert await forgotten_messages(connection, ALICE, "D1") == set()
 
 
-async def test_everything_is_everything(desk: Desk) -> None:
+async def test_everything_is_everything(data: Data) -> None:
     """Every memory in every audience and every text of the person goes; others' stay."""
-    await desk.turn("1.1", "I love ramen", "You like ramen!")
-    await desk.turn("1.2", "what time is it?", "Late.", formed=False)
-    await desk.turn("1.3", "I love pizza", "You like pizza!", person=BOB)
-    desk.remember("ramen", "1.1")
-    desk.remember("sushi", namespace=ALICE.namespace(PUBLIC))
-    desk.remember("natto", namespace=ALICE.namespace("C0SECRET"))
-    bobs = desk.remember("pizza", namespace=BOB.namespace(DM))
-    done = await desk.forget(everything=True)
+    await data.turn("1.1", "I love ramen", "You like ramen!")
+    await data.turn("1.2", "what time is it?", "Late.", formed=False)
+    await data.turn("1.3", "I love pizza", "You like pizza!", person=BOB)
+    data.remember("ramen", "1.1")
+    data.remember("sushi", namespace=ALICE.namespace(PUBLIC))
+    data.remember("natto", namespace=ALICE.namespace("C0SECRET"))
+    bobs = data.remember("pizza", namespace=BOB.namespace(DM))
+    done = await data.forget(everything=True)
     assert len(done.memories) == 3
-    assert [row["key"] for row in desk.rows("SELECT key FROM store")] == [bobs.partition("/")[2]]
-    assert len(desk.rows("SELECT 1 FROM store_vectors")) == 1
-    assert desk.texts() == {
+    assert [row["key"] for row in data.rows("SELECT key FROM store")] == [bobs.partition("/")[2]]
+    assert len(data.rows("SELECT 1 FROM store_vectors")) == 1
+    assert data.texts() == {
         "1.1": ("", "", None),
         "1.2": ("", "", None),
         "1.3": ("I love pizza", "I love pizza", "You like pizza!"),
     }
-    assert not await anything_said(desk.pool, ALICE)
-    assert await anything_said(desk.pool, BOB)
-    assert {ts for _, _, ts in desk.receipts()} == {"1.1", "1.19", "1.2", "1.29"}
+    assert not await anything_said(data.pool, ALICE)
+    assert await anything_said(data.pool, BOB)
+    assert {ts for _, _, ts in data.receipts()} == {"1.1", "1.19", "1.2", "1.29"}
 
 
-async def test_everything_of_somebody_whose_words_are_not_formed(desk: Desk) -> None:
+async def test_everything_of_somebody_whose_words_are_not_formed(data: Data) -> None:
     """Words that became no memory yet can be forgotten too, and taken back."""
-    await desk.turn("1.1", "I love ramen", "You like ramen!", formed=False)
-    before = desk.everything("turns")
-    done = await desk.forget(everything=True)
+    await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
+    before = data.everything("turns")
+    done = await data.forget(everything=True)
     assert done.memories == ()
-    assert desk.texts() == {"1.1": ("", "", None)}
-    assert await desk.undo(done) == 0
-    assert desk.everything("turns") == before
+    assert data.texts() == {"1.1": ("", "", None)}
+    assert await data.undo(done) == 0
+    assert data.everything("turns") == before
 
 
 @pytest.mark.parametrize(
     "reference",
     ["", "/", "dm", "dm/", "dm/nothing", "public/x", "nonsense/x", "dm.x/y", "../U12/dm", "%/%"],
 )
-async def test_references_that_fit_nothing(desk: Desk, reference: str) -> None:
+async def test_references_that_fit_nothing(data: Data, reference: str) -> None:
     """A reference to nothing forgets nothing and leaves nothing to undo."""
-    desk.remember("ramen")
-    before = desk.everything()
-    assert await desk.forget(reference) == Forgotten(memories=(), undo=None)
-    assert await desk.forget() == Forgotten(memories=(), undo=None)
-    assert desk.everything() == before
+    data.remember("ramen")
+    before = data.everything()
+    assert await data.forget(reference) == Forgotten(memories=(), undo=None)
+    assert await data.forget() == Forgotten(memories=(), undo=None)
+    assert data.everything() == before
 
 
-async def test_another_person_can_forget_nothing_of_mine(desk: Desk) -> None:
+async def test_another_person_can_forget_nothing_of_mine(data: Data) -> None:
     """My reference in another person's hand names nothing."""
-    ramen = desk.remember("ramen", "1.1")
-    await desk.turn("1.1", "I love ramen", "You like ramen!")
-    before = desk.everything()
-    assert (await desk.forget(ramen, person=BOB)).undo is None
-    assert (await desk.forget(everything=True, person=BOB)).undo is None
-    assert desk.everything() == before
+    ramen = data.remember("ramen", "1.1")
+    await data.turn("1.1", "I love ramen", "You like ramen!")
+    before = data.everything()
+    assert (await data.forget(ramen, person=BOB)).undo is None
+    assert (await data.forget(everything=True, person=BOB)).undo is None
+    assert data.everything() == before
 
 
 # --- taken back ----------------------------------------------------------------------------
 
 
-async def test_undo_restores_all_of_it_exactly(desk: Desk) -> None:
+async def test_undo_restores_all_of_it_exactly(data: Data) -> None:
     """Undo brings back the same rows, bytes, dates, vectors and texts, and no receipt is left."""
-    await desk.turn("1.1", "I love ramen", "You like ramen!")
-    ramen = desk.remember("ramen", "1.1", score=33.25)
-    await desk.turn("1.2", "what shall I eat?", "How about ramen?", ramen)
-    desk.remember("sushi", "1.1")
-    before = desk.everything()
-    done = await desk.forget(ramen)
-    assert desk.everything() != before
-    assert await desk.undo(done) == 1
-    assert desk.everything() == before
+    await data.turn("1.1", "I love ramen", "You like ramen!")
+    ramen = data.remember("ramen", "1.1", score=33.25)
+    await data.turn("1.2", "what shall I eat?", "How about ramen?", ramen)
+    data.remember("sushi", "1.1")
+    before = data.everything()
+    done = await data.forget(ramen)
+    assert data.everything() != before
+    assert await data.undo(done) == 1
+    assert data.everything() == before
 
 
-async def test_undo_of_everything(desk: Desk) -> None:
+async def test_undo_of_everything(data: Data) -> None:
     """Undo after everything was forgotten brings everything back."""
-    await desk.turn("1.1", "I love ramen", "You like ramen!")
-    await desk.turn("1.2", "hm", "hm?", formed=False)
+    await data.turn("1.1", "I love ramen", "You like ramen!")
+    await data.turn("1.2", "hm", "hm?", formed=False)
     for name, namespace in (("ramen", OWN), ("sushi", ALICE.namespace(PUBLIC))):
-        desk.remember(name, "1.1", namespace=namespace)
-    before = desk.everything()
-    done = await desk.forget(everything=True)
-    assert await desk.undo(done) == 2
-    assert desk.everything() == before
+        data.remember(name, "1.1", namespace=namespace)
+    before = data.everything()
+    done = await data.forget(everything=True)
+    assert await data.undo(done) == 2
+    assert data.everything() == before
 
 
-async def test_undo_works_once(desk: Desk) -> None:
+async def test_undo_works_once(data: Data) -> None:
     """A second Undo says that it is over and changes nothing."""
-    done = await desk.forget(desk.remember("ramen"))
-    assert await desk.undo(done) == 1
-    before = desk.everything()
+    done = await data.forget(data.remember("ramen"))
+    assert await data.undo(done) == 1
+    before = data.everything()
     with pytest.raises(UndoExpired):
-        await desk.undo(done)
-    assert desk.everything() == before
+        await data.undo(done)
+    assert data.everything() == before
 
 
-async def test_undo_expires(desk: Desk) -> None:
+async def test_undo_expires(data: Data) -> None:
     """After ten minutes nothing comes back."""
-    done = await desk.forget(desk.remember("ramen"))
-    [kept] = desk.rows("SELECT expires_at - now() AS left FROM forgotten")
+    done = await data.forget(data.remember("ramen"))
+    [kept] = data.rows("SELECT expires_at - now() AS left FROM forgotten")
     assert 590 < kept["left"].total_seconds() <= 600
-    desk.rows("UPDATE forgotten SET expires_at = now() - interval '1 s'")
+    data.rows("UPDATE forgotten SET expires_at = now() - interval '1 s'")
     with pytest.raises(UndoExpired):
-        await desk.undo(done)
-    assert desk.rows("SELECT 1 FROM store") == []
+        await data.undo(done)
+    assert data.rows("SELECT 1 FROM store") == []
 
 
-async def test_what_has_expired_is_cleared(desk: Desk) -> None:
+async def test_what_has_expired_is_cleared(data: Data) -> None:
     """The next forgetting, whoever's, takes expired ciphertexts away, and only those."""
     for name in ("ramen", "sushi"):
-        await desk.forget(desk.remember(name))
-    [old, new] = desk.rows("SELECT id FROM forgotten ORDER BY expires_at")
-    desk.rows("UPDATE forgotten SET expires_at = now() - interval '1 s' WHERE id = %s", old["id"])
-    await desk.forget("dm/nothing", person=BOB)
-    assert desk.rows("SELECT id FROM forgotten") == [new]
+        await data.forget(data.remember(name))
+    [old, new] = data.rows("SELECT id FROM forgotten ORDER BY expires_at")
+    data.rows("UPDATE forgotten SET expires_at = now() - interval '1 s' WHERE id = %s", old["id"])
+    await data.forget("dm/nothing", person=BOB)
+    assert data.rows("SELECT id FROM forgotten") == [new]
 
 
-async def test_a_wrong_key_opens_nothing(desk: Desk) -> None:
+async def test_a_wrong_key_opens_nothing(data: Data) -> None:
     """With another key, or a broken one, nothing comes back, and the right one still works."""
     ramen, sushi = (
-        await desk.forget(desk.remember("ramen")),
-        await desk.forget(desk.remember("sushi")),
+        await data.forget(data.remember("ramen")),
+        await data.forget(data.remember("sushi")),
     )
     assert ramen.undo is not None
     assert sushi.undo is not None
-    before = desk.everything()
+    before = data.everything()
     for key in (sushi.undo.key, "", "x", "é" * 44, ramen.undo.key[:-4]):
         with pytest.raises(UndoExpired):
-            await undo_forget(desk.pool, ALICE, Undo(id=ramen.undo.id, key=key), put_back=put_back)
-    assert desk.everything() == before
-    assert await desk.undo(ramen) == 1
+            await undo_forget(data.pool, ALICE, Undo(id=ramen.undo.id, key=key), put_back=put_back)
+    assert data.everything() == before
+    assert await data.undo(ramen) == 1
 
 
 @pytest.mark.parametrize("token", ["", ".", "x.y", "0" * 31, "0" * 33 + ".k", "é.é", "\x00"])
@@ -396,67 +395,67 @@ def test_a_token_that_is_none(token: str) -> None:
         Undo.from_token(token)
 
 
-async def test_the_token_in_another_hand(desk: Desk) -> None:
+async def test_the_token_in_another_hand(data: Data) -> None:
     """Another person's click on my Undo brings nothing back, and takes nothing from me."""
-    done = await desk.forget(desk.remember("ramen"))
-    before = desk.everything()
+    done = await data.forget(data.remember("ramen"))
+    before = data.everything()
     with pytest.raises(UndoExpired):
-        await desk.undo(done, person=BOB)
-    assert desk.everything() == before
-    assert await desk.undo(done) == 1
+        await data.undo(done, person=BOB)
+    assert data.everything() == before
+    assert await data.undo(done) == 1
 
 
-async def test_what_was_remembered_anew_stays(desk: Desk) -> None:
+async def test_what_was_remembered_anew_stays(data: Data) -> None:
     """A row that came back by itself is left as it is now."""
-    ramen = desk.remember("ramen")
-    done = await desk.forget(ramen)
+    ramen = data.remember("ramen")
+    done = await data.forget(ramen)
     key = ramen.partition("/")[2]
-    desk.rows(
+    data.rows(
         "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)",
         OWN.prefix,
         key,
         Jsonb({"kind": "UserFoodPreference", "content": {"food_name": "newer"}}),
     )
-    await desk.undo(done)
-    [row] = desk.rows("SELECT value FROM store")
+    await data.undo(done)
+    [row] = data.rows("SELECT value FROM store")
     assert row["value"]["content"] == {"food_name": "newer"}
 
 
 @pytest.mark.parametrize("first_back", ["first", "second"])
-async def test_a_message_in_which_two_things_were_said(desk: Desk, first_back: str) -> None:
+async def test_a_message_in_which_two_things_were_said(data: Data, first_back: str) -> None:
     """While one of the two is forgotten its message stays away; with both back all is as it was."""
-    await desk.turn("1.1", "I love ramen and sushi", "Good to know!")
-    ramen, sushi = desk.remember("ramen", "1.1"), desk.remember("sushi", "1.1")
-    before = desk.everything("store", "store_vectors")
-    done = [await desk.forget(ramen), await desk.forget(sushi)]
+    await data.turn("1.1", "I love ramen and sushi", "Good to know!")
+    ramen, sushi = data.remember("ramen", "1.1"), data.remember("sushi", "1.1")
+    before = data.everything("store", "store_vectors")
+    done = [await data.forget(ramen), await data.forget(sushi)]
     if first_back == "second":
         done.reverse()
-    assert await desk.undo(done[0]) == 1
-    assert desk.texts()["1.1"][0] == ""
-    assert ("U1", "D1", "1.1") in desk.receipts()
-    assert await desk.undo(done[1]) == 1
-    assert desk.receipts() == set()
-    assert desk.everything("store", "store_vectors") == before
+    assert await data.undo(done[0]) == 1
+    assert data.texts()["1.1"][0] == ""
+    assert ("U1", "D1", "1.1") in data.receipts()
+    assert await data.undo(done[1]) == 1
+    assert data.receipts() == set()
+    assert data.everything("store", "store_vectors") == before
 
 
 # --- never again ---------------------------------------------------------------------------
 
 
-async def test_forgotten_words_are_not_formed(desk: Desk) -> None:
+async def test_forgotten_words_are_not_formed(data: Data) -> None:
     """The words of a forgotten turn are no words to form memories of."""
-    await desk.turn("1.1", "I love ramen", "You like ramen!", formed=False)
-    await desk.turn("1.2", "I love sushi", "You like sushi!", formed=False)
-    await desk.forget(desk.remember("ramen", "1.1"))
-    _, _, words = await read_unformed(desk.pool, OWN, 9)
+    await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
+    await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
+    await data.forget(data.remember("ramen", "1.1"))
+    _, _, words = await read_unformed(data.pool, OWN, 9)
     assert [one.text for one in words] == ["I love sushi"]
 
 
-async def test_forgotten_turns_are_not_read_as_context(desk: Desk) -> None:
+async def test_forgotten_turns_are_not_read_as_context(data: Data) -> None:
     """The next turn is told neither the forgotten words nor the answer to them."""
-    await desk.turn("1.1", "I love ramen", "You like ramen!", formed=False)
-    await desk.turn("1.2", "what time is it?", "Late.")
-    await desk.forget(desk.remember("ramen", "1.1"))
-    turns = Turns(desk.pool, no_formation)
+    await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
+    await data.turn("1.2", "what time is it?", "Late.")
+    await data.forget(data.remember("ramen", "1.1"))
+    turns = Turns(data.pool, no_formation)
     _, context = await turns.begin(
         waiting_for("1.3", "hello"), view(OWN), question="hello", words="hello", bot_user_id="B"
     )
@@ -486,12 +485,12 @@ def learning(pool: Pool, former: Former) -> FormationJobs:
 
 
 async def test_words_forgotten_while_they_are_formed(
-    desk: Desk, former: Former, model: ScriptedModel
+    data: Data, former: Former, model: ScriptedModel
 ) -> None:
     """A formation that is under way when its words are forgotten writes nothing of them."""
-    await desk.turn("1.1", "I love ramen", "You like ramen!", formed=False)
-    await desk.turn("1.2", "I love sushi", "You like sushi!", formed=False)
-    desk.remember("noodles", "1.1")
+    await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
+    await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
+    data.remember("noodles", "1.1")
 
     def food(name: str) -> tuple[str, dict[str, Any]]:
         return "UserFoodPreference", {
@@ -502,24 +501,24 @@ async def test_words_forgotten_while_they_are_formed(
 
     def answer(shown: Shown) -> list[tuple[str, dict[str, Any]]]:
         # The model has the words in hand; now they are forgotten.
-        with psycopg.connect(desk.database, autocommit=True) as owner:
+        with psycopg.connect(data.database, autocommit=True) as owner:
             owner.execute("UPDATE turns SET words = '', question = '' WHERE question_ts = '1.1'")
         assert "I love ramen" in shown.text
         return [food("ramen"), food("sushi")]
 
     model.answer(answer, [food("sushi")])
-    await learning(desk.pool, former).form("T1", "U1", DM)
-    names = {row["value"]["content"]["food_name"] for row in desk.rows("SELECT value FROM store")}
+    await learning(data.pool, former).form("T1", "U1", DM)
+    names = {row["value"]["content"]["food_name"] for row in data.rows("SELECT value FROM store")}
     assert names == {"noodles", "sushi"}
     assert "ramen" not in model.last.text
     assert len(model.requests) == 2
 
 
 async def test_a_day_ends_where_the_person_is(
-    desk: Desk, former: Former, model: ScriptedModel
+    data: Data, former: Former, model: ScriptedModel
 ) -> None:
     """ "Just for today" ends at midnight in the time zone that Slack says the person is in."""
-    async with person_transaction(desk.pool, Person("T1", "U1")) as connection:
+    async with person_transaction(data.pool, Person("T1", "U1")) as connection:
         await note_profile(
             connection,
             Person("T1", "U1"),
@@ -529,30 +528,30 @@ async def test_a_day_ends_where_the_person_is(
         )
     # Two in the morning of the 19th in UTC: the evening of the 18th in New York.
     said_at = datetime(2099, 11, 19, 2, 0, tzinfo=UTC)
-    await desk.turn(
+    await data.turn(
         f"{said_at.timestamp():.6f}", "No meat for me, just for today", "Ok.", formed=False
     )
     fact = {"fact": "No meat", "evidence": "No meat for me, just for today"}
     model.answer([("UserFact", fact)])
     model.verdicts.append({0: {"valid_until": "2099-11-18"}})
-    await learning(desk.pool, former).form("T1", "U1", DM)
+    await learning(data.pool, former).form("T1", "U1", DM)
     assert '{"date": "2099-11-18"' in asked_text(model.verdict_requests[0])
-    (row,) = desk.rows("SELECT value FROM store")
+    (row,) = data.rows("SELECT value FROM store")
     assert datetime.fromisoformat(row["value"]["expires_at"]) == datetime(
         2099, 11, 19, 5, 0, tzinfo=UTC
     )
 
 
 async def test_a_yes_is_read_with_the_question_it_answers(
-    desk: Desk, former: Former, model: ScriptedModel
+    data: Data, former: Former, model: ScriptedModel
 ) -> None:
     """The question at the end of our last reply is shown beside the words that answer it."""
-    await desk.turn("1.1", "hello", "Hi! Do you like ramen? Do you like soba?")
-    await desk.turn("1.2", "Yes", "Good. Noted.", formed=False)
-    await desk.turn("1.3", "Good night", "Sleep well.", formed=False)
+    await data.turn("1.1", "hello", "Hi! Do you like ramen? Do you like soba?")
+    await data.turn("1.2", "Yes", "Good. Noted.", formed=False)
+    await data.turn("1.3", "Good night", "Sleep well.", formed=False)
     liked = {"food_name": "soba", "preference": 80, "evidence": "Yes"}
     model.answer([("UserFoodPreference", liked)])
-    await learning(desk.pool, former).form("T1", "U1", DM)
+    await learning(data.pool, former).form("T1", "U1", DM)
     assert model.last.text.count("Do you like soba?") == 1
     assert "ramen" not in model.last.text
     assert "Noted" not in model.last.text
@@ -561,31 +560,31 @@ async def test_a_yes_is_read_with_the_question_it_answers(
 
 
 async def test_words_about_which_the_person_was_asked_remove_nothing(
-    desk: Desk, former: Former, model: ScriptedModel
+    data: Data, former: Former, model: ScriptedModel
 ) -> None:
     """A request to forget that waits for its click is not carried out by formation."""
-    desk.remember("ramen")
-    await desk.turn(
+    data.remember("ramen")
+    await data.turn(
         "1.1", "forget that I like ramen", "Press the button.", formed=False, asked=True
     )
-    before = desk.everything("store", "store_vectors")
+    before = data.everything("store", "store_vectors")
     model.answer(lambda shown: [("RemoveDoc", {"json_doc_id": shown.id_of("ramen")})])
-    await learning(desk.pool, former).form("T1", "U1", DM)
-    assert desk.everything("store", "store_vectors") == before
-    [turn] = desk.rows("SELECT formed_at FROM turns")
+    await learning(data.pool, former).form("T1", "U1", DM)
+    assert data.everything("store", "store_vectors") == before
+    [turn] = data.rows("SELECT formed_at FROM turns")
     assert turn["formed_at"] is not None
 
 
-async def test_forgetting_and_a_formation_wait_for_each_other(desk: Desk) -> None:
+async def test_forgetting_and_a_formation_wait_for_each_other(data: Data) -> None:
     """While memories are written none is forgotten, so none can slip through."""
-    desk.remember("ramen")
-    with psycopg.connect(desk.database) as writing:
+    data.remember("ramen")
+    with psycopg.connect(data.database) as writing:
         writing.execute(
             "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (ALICE.prefix,)
         )
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            await _forget_at_once(desk.database)
-    assert len(desk.rows("SELECT 1 FROM store")) == 1
+            await _forget_at_once(data.database)
+    assert len(data.rows("SELECT 1 FROM store")) == 1
 
 
 async def _forget_at_once(database: str) -> None:
@@ -599,13 +598,13 @@ async def _forget_at_once(database: str) -> None:
         await forget(pool, ALICE, None, take_away=impatient)
 
 
-async def test_the_application_reaches_its_person_only(desk: Desk) -> None:
+async def test_the_application_reaches_its_person_only(data: Data) -> None:
     """Row-level security shows neither another person's ciphertext nor their receipts."""
-    await desk.forget(desk.remember("ramen", "1.1"))
+    await data.forget(data.remember("ramen", "1.1"))
     for table in ("forgotten", "forgotten_sources"):
-        async with person_transaction(desk.pool, BOB) as connection:
+        async with person_transaction(data.pool, BOB) as connection:
             found = await connection.execute(f"SELECT 1 FROM {table}".encode())
             assert await found.fetchall() == []
-        async with person_transaction(desk.pool, ALICE) as connection:
+        async with person_transaction(data.pool, ALICE) as connection:
             found = await connection.execute(f"SELECT 1 FROM {table}".encode())
             assert len(await found.fetchall()) == 1

@@ -22,7 +22,7 @@ from bot.pipeline.prompt import (
 )
 from bot.slack.messages import Message
 from bot.views.reply import PART_LIMIT
-from tests.integration.house import House
+from tests.integration.app import App
 from tests.integration.playground_slack import Place
 
 MANY = 5_000
@@ -35,9 +35,9 @@ ANSWER = "\n\n".join(f"Paragraph {i}. " + "It goes on and on. " * 20 for i in ra
 pytestmark = pytest.mark.one_database
 
 
-def remember(house: House, prefix: str, count: int, wishes: int = 0) -> None:
+def remember(app: App, prefix: str, count: int, wishes: int = 0) -> None:
     """Store `count` long memories, every tenth an episode, and so many wishes, the last newest."""
-    with psycopg.connect(house.database) as owner:
+    with psycopg.connect(app.database) as owner:
         owner.execute(
             "INSERT INTO store (prefix, key, value, updated_at) SELECT %(prefix)s, 'm' || i,"
             " CASE WHEN i %% 10 = 0 THEN jsonb_build_object('kind', 'Episode', 'content',"
@@ -62,9 +62,9 @@ def remember(house: House, prefix: str, count: int, wishes: int = 0) -> None:
         )
 
 
-def tell(house: House, like: Message, count: int) -> None:
+def tell(app: App, like: Message, count: int) -> None:
     """Let so many long turns have been before the one of `like`, not formed yet."""
-    with psycopg.connect(house.database) as owner:
+    with psycopg.connect(app.database) as owner:
         owner.execute(
             "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
             " question, words, reply, status, ended_at) SELECT gen_random_uuid(), team_id,"
@@ -107,51 +107,51 @@ def question_fits(prompt: list[dict[str, Any]]) -> None:
     assert (asked[:20], asked[-20:]) == (QUESTION[:20], QUESTION[-20:])
 
 
-def whole(house: House, place: Place, asked: Message) -> None:
+def whole(app: App, place: Place, asked: Message) -> None:
     """Check that a long answer came whole, in messages that Slack takes."""
-    assert house.row("turns", asked)["status"] == "answered"
-    parts = house.replies(place, asked)
+    assert app.turn(asked)["status"] == "answered"
+    parts = app.replies(asked)
     assert len(parts) > 2
     assert all(len(part) <= PART_LIMIT for part in parts)
     assert "".join("".join(parts).split()) == "".join(ANSWER.split())
-    assert {call["outcome"] for call in house.slack.calls()} == {"ok"}
+    assert {call["outcome"] for call in app.slack.calls()} == {"ok"}
 
 
-async def test_a_direct_message_with_every_budget_full(house: House) -> None:
+async def test_a_direct_message_with_every_budget_full(app: App) -> None:
     """5,000 memories, 30 wishes, a long history, 40,000 characters: the answer comes, in room."""
-    place = house.slack.place()
-    told = await house.ask(place, "Hello")
-    remember(house, told.person.namespace("dm").prefix, MANY, WISHES)
-    tell(house, told, 25)
-    house.slack.forget_calls()
-    house.script(text=ANSWER)
-    asked = await house.ask(place, QUESTION)
-    whole(house, place, asked)
-    prompt = house.prompts()[-1]
+    place = app.slack.place()
+    told = await app.ask(place, "Hello")
+    remember(app, told.person.namespace("dm").prefix, MANY, WISHES)
+    tell(app, told, 25)
+    app.slack.forget_calls()
+    app.script(ANSWER)
+    asked = await app.ask(place, QUESTION)
+    whole(app, place, asked)
+    prompt = app.prompts()[-1]
     shown = sections(prompt)
     memories_fit(shown)
     question_fits(prompt)
     assert fits(shown["recent_words"], RECENT_TOKENS)
     assert fits("".join(str(m["content"]) for m in prompt[1:-1]), HISTORY_TOKENS)
-    assert len(house.row("turns", asked)["recalled"]) > 10
+    assert len(app.turn(asked)["recalled"]) > 10
 
 
-async def test_a_thread_with_every_budget_full(house: House) -> None:
+async def test_a_thread_with_every_budget_full(app: App) -> None:
     """Called into a thread of fifty long messages, the same: the newest of the thread is shown."""
-    place = house.slack.place(channel="public")
-    told = await house.ask(place, "<@BOT> hello")
-    remember(house, told.person.namespace("public").prefix, MANY, WISHES)
-    tell(house, told, 15)
-    root = house.slack.say(place.user, place.channel, "root " * 500)["ts"]
+    place = app.slack.place(channel="public")
+    told = await app.ask(place, "<@BOT> hello")
+    remember(app, told.person.namespace("public").prefix, MANY, WISHES)
+    tell(app, told, 15)
+    root = app.slack.say(place.user, place.channel, "root " * 500)["ts"]
     for number in range(50):
         text = f"number {number} " + "よく話す人です。" * 40
-        house.slack.say(place.user, place.channel, text, thread_ts=root)
-    house.slack.forget_calls()
-    house.script(text=ANSWER)
+        app.slack.say(place.user, place.channel, text, thread_ts=root)
+    app.slack.forget_calls()
+    app.script(ANSWER)
     there = replace(place, root=root)
-    asked = await house.ask(there, QUESTION, thread_ts=root)
-    whole(house, there, asked)
-    prompt = house.prompts()[-1]
+    asked = await app.ask(there, QUESTION, thread_ts=root)
+    whole(app, there, asked)
+    prompt = app.prompts()[-1]
     shown = sections(prompt)
     memories_fit(shown)
     question_fits(prompt)
@@ -161,33 +161,33 @@ async def test_a_thread_with_every_budget_full(house: House) -> None:
     assert "number 40 " not in shown["thread"]
 
 
-def embedded(house: House) -> list[list[str]]:
+def embedded(app: App) -> list[list[str]]:
     """Return what the embedding model was asked for since this was last asked, call by call."""
-    entries = house.stand_in.call("/_model/journal")["entries"]
-    house.stand_in.call("/_model/journal", method="DELETE")
+    entries = app.stand_in.call("/_model/journal")["entries"]
+    app.stand_in.call("/_model/journal", method="DELETE")
     return [e["body"]["input"] for e in entries if e["endpoint"] == "embeddings"]
 
 
-async def test_a_question_is_embedded_once(house: House) -> None:
+async def test_a_question_is_embedded_once(app: App) -> None:
     """A turn asks the embedding model once at most: for a small set, or a known question, never."""
-    place = house.slack.place()
-    told = await house.ask(place, "Hello")
+    place = app.slack.place()
+    told = await app.ask(place, "Hello")
     prefix = told.person.namespace("dm").prefix
-    remember(house, prefix, 10)
-    await house.ask(place, "What is for lunch?")
-    assert embedded(house) == []
-    with psycopg.connect(house.database) as owner:
+    remember(app, prefix, 10)
+    await app.ask(place, "What is for lunch?")
+    assert embedded(app) == []
+    with psycopg.connect(app.database) as owner:
         owner.execute("DELETE FROM store WHERE prefix = %s", (prefix,))
-    remember(house, prefix, 60, 2)
+    remember(app, prefix, 60, 2)
     for question, calls in (
         ("What is for lunch?", [["What is for lunch?"]]),
         ("What is for lunch?", []),
         ("And for dinner?", [["And for dinner?"]]),
         ("What is for lunch?", []),
     ):
-        await house.ask(place, question)
-        assert "短く答える 2" in sections(house.prompts()[-1])["preferences"]
-        assert embedded(house) == calls
+        await app.ask(place, question)
+        assert "短く答える 2" in sections(app.prompts()[-1])["preferences"]
+        assert embedded(app) == calls
 
 
 @pytest.mark.parametrize(
@@ -195,25 +195,25 @@ async def test_a_question_is_embedded_once(house: House) -> None:
     [("en-US", "en", "What is for lunch?"), ("ja-JP", "ja", "お昼は何がいい？")],
 )
 async def test_embeddings_that_are_down_are_told(
-    house: House, locale: str, language: Language, question: str
+    app: App, locale: str, language: Language, question: str
 ) -> None:
     """Where the newest memories had to do, the answer says so in the person's language, once."""
-    place = house.slack.place(locale=locale)
-    told = await house.ask(place, question)
-    remember(house, told.person.namespace("dm").prefix, 60, 2)
-    house.stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": -1})
-    house.script(text="Here you are.")
-    asked = await house.ask(place, question)
-    [shown] = house.replies(place, asked)
+    place = app.slack.place(locale=locale)
+    told = await app.ask(place, question)
+    remember(app, told.person.namespace("dm").prefix, 60, 2)
+    app.stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": -1})
+    app.script("Here you are.")
+    asked = await app.ask(place, question)
+    [shown] = app.replies(asked)
     assert shown.startswith(f"Here you are.\n\n{say(language, 'newest_only')}")
     # The line is no part of what was said: the next prompt does not repeat it.
-    assert house.row("turns", asked)["reply"] == "Here you are."
-    frames = sections(house.prompts()[-1])
+    assert app.turn(asked)["reply"] == "Here you are."
+    frames = sections(app.prompts()[-1])
     numbers = [int(n) for n in re.findall(r"長い話(\d+)\"", frames["memories"])]
     assert numbers[:3] == [59, 58, 57]
     assert "短く答える 2" in frames["preferences"]
-    house.stand_in.call("/_model/faults", method="DELETE")
-    house.script(text="Here it is.")
-    again = await house.ask(place, question)
-    assert house.replies(place, again)[0].startswith("Here it is.")
-    assert say(language, "newest_only") not in "".join(house.replies(place, again))
+    app.stand_in.call("/_model/faults", method="DELETE")
+    app.script("Here it is.")
+    again = await app.ask(place, question)
+    assert app.replies(again)[0].startswith("Here it is.")
+    assert say(language, "newest_only") not in "".join(app.replies(again))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, LiteralString
+from typing import Any
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
@@ -14,7 +12,8 @@ from bot.runtime.maintenance import Maintenance
 from bot.runtime.retention import end_history, end_what_is_old
 from bot.slack.messages import Message
 from memory import Pool
-from tests.integration.conversations import following, message
+from tests.conftest import owner_rows
+from tests.integration.messages import following, message
 
 DAY = 86_400
 
@@ -29,11 +28,9 @@ class Kept:
         self.inbox = Inbox(pool, self.queue)
         self.upkeep = Maintenance(pool, self.queue, history_days=30)
 
-    def rows(self, statement: LiteralString, *values: object) -> list[dict[str, Any]]:
+    def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Run a statement."""
-        with psycopg.connect(self.database, row_factory=dict_row) as owner:
-            done = owner.execute(statement, values)
-            return done.fetchall() if done.description else []
+        return owner_rows(self.database, statement, *values)
 
     def turn(self, about: Message, days: float, *, formed: bool = True, **more: str) -> None:
         """Store a turn that ended so many days ago, rated with a comment."""

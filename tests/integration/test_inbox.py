@@ -16,7 +16,7 @@ from bot.conversation.turn_query import read_turn_start
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
 from memory import DM, Pool, create_pool, transaction, view
-from tests.integration.conversations import following, message
+from tests.integration.messages import following, message
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database

@@ -29,8 +29,8 @@ from psycopg.rows import DictRow, dict_row
 
 from memory.model.namespace import PUBLIC
 from tests.conftest import ROOT, SPACE
-from tests.integration.test_user_store import ALICE, OWN, Room, food, put, quoted
-from tests.integration.test_user_store import room as room
+from tests.integration.test_user_store import ALICE, OWN, PersonStore, food, put, quoted
+from tests.integration.test_user_store import person_store as person_store
 
 DOCUMENTS = ("test", "documents")
 PICTURES = ("test", "pictures")
@@ -212,13 +212,13 @@ async def test_vectors_follow_their_text(
 
 
 async def test_memories_of_kioku_are_items_of_langgraphs(
-    store: AsyncPostgresStore, room: Room
+    store: AsyncPostgresStore, person_store: PersonStore
 ) -> None:
     """What formation commits is found by LangGraph's store, by namespace, key and filter."""
     key = "0b6c1a0e-0000-4000-8000-000000000001"
-    loaded = await room.load("I like ramen")
+    loaded = await person_store.load("I like ramen")
     await loaded.aput(OWN.parts, key, quoted(food("ramen"), "I like ramen"))
-    formed = await room.commit(loaded)
+    formed = await person_store.commit(loaded)
     assert len(formed.changes) == 1
     item = await store.aget(OWN.parts, formed.changes[0].key)
     assert item is not None
@@ -238,17 +238,17 @@ def test_the_page_names_these_tests() -> None:
     assert named == {name for name in globals() if name.startswith("test_departure_")}
 
 
-async def two_memories(room: Room) -> Any:
+async def two_memories(person_store: PersonStore) -> Any:
     """Return a loaded store of two memories."""
-    put(room.database, OWN, "a", food("ramen"))
-    put(room.database, OWN, "b", food("sushi"))
-    return await room.load("I like ramen")
+    put(person_store.database, OWN, "a", food("ramen"))
+    put(person_store.database, OWN, "b", food("sushi"))
+    return await person_store.load("I like ramen")
 
 
-async def test_departure_search_returns_what_was_loaded(room: Room) -> None:
+async def test_departure_search_returns_what_was_loaded(person_store: PersonStore) -> None:
     """A search returns all loaded memories: prefix, filter, limit and offset are not applied."""
-    loaded = await two_memories(room)
-    put(room.database, OWN, "c", food("udon"))
+    loaded = await two_memories(person_store)
+    put(person_store.database, OWN, "c", food("udon"))
     for found in (
         await loaded.asearch(OWN.parts, limit=1),
         await loaded.asearch(OWN.parts, offset=1),
@@ -258,72 +258,72 @@ async def test_departure_search_returns_what_was_loaded(room: Room) -> None:
         assert {item.key for item in found} == {"a", "b"}
 
 
-async def test_departure_search_has_no_scores(room: Room) -> None:
+async def test_departure_search_has_no_scores(person_store: PersonStore) -> None:
     """A query neither orders the result nor gives it scores."""
-    loaded = await two_memories(room)
+    loaded = await two_memories(person_store)
     found = await loaded.asearch(OWN.parts, query="sushi")
     assert [item.score for item in found] == [None, None]
 
 
-async def test_departure_writes_are_not_read_back(room: Room) -> None:
+async def test_departure_writes_are_not_read_back(person_store: PersonStore) -> None:
     """A write is buffered: until the commit reads return what was loaded."""
-    loaded = await two_memories(room)
+    loaded = await two_memories(person_store)
     await loaded.aput(OWN.parts, "c", quoted(food("udon"), "I like ramen"))
     await loaded.adelete(OWN.parts, "a")
     assert await loaded.aget(OWN.parts, "c") is None
     assert await loaded.aget(OWN.parts, "a") is not None
 
 
-async def test_departure_writes_are_proposals(room: Room) -> None:
+async def test_departure_writes_are_proposals(person_store: PersonStore) -> None:
     """A write without evidence in the person's words is refused by the commit, not by the call."""
-    loaded = await two_memories(room)
+    loaded = await two_memories(person_store)
     await loaded.aput(OWN.parts, "c", quoted(food("udon"), "I like udon"))
-    formed = await room.commit(loaded)
+    formed = await person_store.commit(loaded)
     assert formed.changes == ()
     assert len(formed.refused) == 1
 
 
-async def test_departure_only_the_own_namespace_is_written(room: Room) -> None:
+async def test_departure_only_the_own_namespace_is_written(person_store: PersonStore) -> None:
     """A write to any other namespace, also one that can be read, is refused by the commit."""
-    loaded = await two_memories(room)
+    loaded = await two_memories(person_store)
     other = ALICE.namespace(PUBLIC).parts
     await loaded.aput(other, "c", quoted(food("ramen"), "I like ramen"))
-    assert (await room.commit(loaded)).changes == ()
+    assert (await person_store.commit(loaded)).changes == ()
 
 
-async def test_departure_keys_are_chosen_by_the_store(room: Room) -> None:
+async def test_departure_keys_are_chosen_by_the_store(person_store: PersonStore) -> None:
     """A new memory gets the key that the commit gives it; a known thing keeps its row's key."""
-    loaded = await two_memories(room)
+    loaded = await two_memories(person_store)
     await loaded.aput(OWN.parts, "c", quoted(food("ramen", 20), "I like ramen"))
-    formed = await room.commit(loaded)
+    formed = await person_store.commit(loaded)
     assert [change.key for change in formed.changes] == ["a"]
 
 
-async def test_departure_a_stored_value_is_not_the_shown_one(room: Room) -> None:
+async def test_departure_a_stored_value_is_not_the_shown_one(person_store: PersonStore) -> None:
     """An item shows `kind` and `content`; sources and times of the row are not in it."""
-    put(room.database, OWN, "a", food("ramen", confirmed_at="2026-01-01T00:00:00+00:00"))
-    loaded = await room.load("I like ramen")
+    put(person_store.database, OWN, "a", food("ramen", confirmed_at="2026-01-01T00:00:00+00:00"))
+    loaded = await person_store.load("I like ramen")
     item = await loaded.aget(OWN.parts, "a")
     assert item is not None
     assert set(item.value) == {"kind", "content"}
 
 
-async def test_departure_no_namespaces_are_listed(room: Room) -> None:
+async def test_departure_no_namespaces_are_listed(person_store: PersonStore) -> None:
     """Namespaces cannot be listed: there is one person's, known beforehand."""
-    loaded = await two_memories(room)
+    loaded = await two_memories(person_store)
     with pytest.raises(NotImplementedError):
         await loaded.alist_namespaces()
 
 
-async def test_departure_no_synchronous_calls(room: Room) -> None:
+async def test_departure_no_synchronous_calls(person_store: PersonStore) -> None:
     """Synchronous calls raise an exception."""
-    loaded = await two_memories(room)
+    loaded = await two_memories(person_store)
     with pytest.raises(NotImplementedError):
         loaded.batch([GetOp(OWN.parts, "a")])
 
 
-async def test_departure_no_time_to_live(room: Room) -> None:
+async def test_departure_no_time_to_live(person_store: PersonStore) -> None:
     """A time to live is refused: memories expire by the person's and the operator's settings."""
-    loaded = await two_memories(room)
+    loaded = await two_memories(person_store)
     with pytest.raises(NotImplementedError):
         await loaded.aput(OWN.parts, "c", quoted(food("udon"), "I like ramen"), ttl=5)

@@ -7,9 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from memory import (
@@ -47,6 +45,7 @@ from memory import (
 from memory.formation.evidence import TypedMessage
 from memory.formation.user_store import UserStore
 from memory.model.schemas import UserFact, UserFoodPreference
+from tests.conftest import owner_rows
 from tests.integration.scripted_model import ScriptedModel
 
 ALICE = Person("T1", "U1")
@@ -56,7 +55,7 @@ TABLES = ("store", "store_vectors", "memory_changes", "memory_questions", "memor
 COMMAND = {"kind": "command", "channel": "D1", "ts": "900.1", "permalink": None, "evidence": ""}
 
 
-class Desk:
+class Ledger:
     """One person's memories, and what the database holds of them."""
 
     def __init__(self, pool: Pool, embedder: Embedder, database: str) -> None:
@@ -64,9 +63,7 @@ class Desk:
 
     def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Ask the database as its owner."""
-        with psycopg.connect(self.database, row_factory=dict_row, autocommit=True) as owner:
-            found = owner.execute(statement.encode(), parameters)
-            return found.fetchall() if found.description else []
+        return owner_rows(self.database, statement, *parameters)
 
     def printed(self, *tables: str) -> dict[str, list[str]]:
         """Return all rows of these tables as PostgreSQL prints them; a vector's own dates apart."""
@@ -119,9 +116,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(pool: Pool, model_embedder: Embedder, database: str) -> Desk:
+def ledger(pool: Pool, model_embedder: Embedder, database: str) -> Ledger:
     """Where Alice's memories are changed."""
-    return Desk(pool, model_embedder, database)
+    return Ledger(pool, model_embedder, database)
 
 
 def food(name: str, level: int | None = 80, **more: Any) -> dict[str, Any]:
@@ -129,17 +126,17 @@ def food(name: str, level: int | None = 80, **more: Any) -> dict[str, Any]:
     return {"food_name": name, "cuisine": None, "preference": level, "description": None} | more
 
 
-async def test_every_writer_enters_what_it_did(desk: Desk) -> None:
+async def test_every_writer_enters_what_it_did(ledger: Ledger) -> None:
     """Formation, edits, moves and undo each leave one entry, newest first, with whole values."""
-    liked = await desk.like("soba")
-    again = (await desk.say("I love soba", ts="2.0", content=food("soba"), key=liked.key)).changes
+    liked = await ledger.like("soba")
+    again = (await ledger.say("I love soba", ts="2.0", content=food("soba"), key=liked.key)).changes
     edited = await edit_memory(
-        desk.pool, desk.embedder, ALICE, liked.reference, food("soba", 90), COMMAND
+        ledger.pool, ledger.embedder, ALICE, liked.reference, food("soba", 90), COMMAND
     )
-    moved = await move_memory(desk.pool, desk.embedder, ALICE, liked.reference, PUBLIC)
-    await desk.undo(moved.id)
-    gone = (await desk.say("I hate soba", ts="3.0", content=None, key=liked.key)).changes
-    entries = await history(desk.pool, ALICE)
+    moved = await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, PUBLIC)
+    await ledger.undo(moved.id)
+    gone = (await ledger.say("I hate soba", ts="3.0", content=None, key=liked.key)).changes
+    entries = await history(ledger.pool, ALICE)
     assert [(e.action, e.actor) for e in entries] == [
         ("removed", "formation"),
         ("restored", "undo"),
@@ -152,144 +149,153 @@ async def test_every_writer_enters_what_it_did(desk: Desk) -> None:
     assert {e.id for e in entries} > {c.id for c in changes}
     assert entries[3].after is not None
     assert [s["ts"] for s in entries[3].after["sources"]] == ["1.0", "2.0", "900.1"]
-    assert await history(desk.pool, ALICE, limit=1) == entries[:1]
-    assert await history(desk.pool, ALICE, before=entries[1].at) == [*entries[2:]]
-    assert await history(desk.pool, ALICE, reference=liked.reference) == entries
-    assert await history(desk.pool, ALICE, reference="dm/other") == []
-    assert await history(desk.pool, BOB) == []
+    assert await history(ledger.pool, ALICE, limit=1) == entries[:1]
+    assert await history(ledger.pool, ALICE, before=entries[1].at) == [*entries[2:]]
+    assert await history(ledger.pool, ALICE, reference=liked.reference) == entries
+    assert await history(ledger.pool, ALICE, reference="dm/other") == []
+    assert await history(ledger.pool, BOB) == []
 
 
 @pytest.mark.parametrize("what", ["remember", "update", "confirm", "remove", "edit", "move"])
-async def test_undo_restores_the_exact_bytes(desk: Desk, what: str) -> None:
+async def test_undo_restores_the_exact_bytes(ledger: Ledger, what: str) -> None:
     """After any change, undo leaves rows, dates and vectors byte for byte as before."""
-    liked = await desk.like("ramen")
-    before = desk.printed("store", "store_vectors", "memory_expiries")
+    liked = await ledger.like("ramen")
+    before = ledger.printed("store", "store_vectors", "memory_expiries")
     change: Change
     match what:
         case "remember":
-            change = await desk.like("soba", ts="2.0")
+            change = await ledger.like("soba", ts="2.0")
         case "update":
             [change] = (
-                await desk.say(
+                await ledger.say(
                     "I love spicy ramen", ts="2.0", content=food("spicy ramen"), key=liked.key
                 )
             ).changes
         case "confirm":
             [change] = (
-                await desk.say("I love ramen", ts="2.0", content=food("ramen"), key=liked.key)
+                await ledger.say("I love ramen", ts="2.0", content=food("ramen"), key=liked.key)
             ).changes
             assert change.action == "confirmed"
         case "remove":
             [change] = (
-                await desk.say("I hate ramen", ts="2.0", content=None, key=liked.key)
+                await ledger.say("I hate ramen", ts="2.0", content=None, key=liked.key)
             ).changes
         case "edit":
             content = food("ramen", 5, description="miso")
             change = await edit_memory(
-                desk.pool, desk.embedder, ALICE, liked.reference, content, COMMAND
+                ledger.pool, ledger.embedder, ALICE, liked.reference, content, COMMAND
             )
         case _:
-            change = await move_memory(desk.pool, desk.embedder, ALICE, liked.reference, PUBLIC)
-    assert desk.printed("store", "store_vectors", "memory_expiries") != before
-    entry = await undo_change(desk.pool, desk.embedder, ALICE, change.id)
-    assert desk.printed("store", "store_vectors", "memory_expiries") == before
+            change = await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, PUBLIC)
+    assert ledger.printed("store", "store_vectors", "memory_expiries") != before
+    entry = await undo_change(ledger.pool, ledger.embedder, ALICE, change.id)
+    assert ledger.printed("store", "store_vectors", "memory_expiries") == before
     assert (entry.actor, entry.before is None, entry.after is None) == (
         "undo",
         change.after is None,
         what == "remember",
     )
     with pytest.raises(ChangeGone):
-        await desk.undo(change.id)
-    await desk.undo(entry.id)
-    assert desk.printed("store") != before
+        await ledger.undo(change.id)
+    await ledger.undo(entry.id)
+    assert ledger.printed("store") != before
 
 
-async def test_undo_needs_no_embedding(desk: Desk, model: ScriptedModel) -> None:
+async def test_undo_needs_no_embedding(ledger: Ledger, model: ScriptedModel) -> None:
     """The vector comes from the ledger; only where a new model took it away it is made anew."""
-    liked = await desk.like("ramen")
-    [change] = (await desk.say("I hate ramen", ts="2.0", content=None, key=liked.key)).changes
-    vectors = desk.printed("store_vectors")
+    liked = await ledger.like("ramen")
+    [change] = (await ledger.say("I hate ramen", ts="2.0", content=None, key=liked.key)).changes
+    vectors = ledger.printed("store_vectors")
     model.embeddings_status = 500
-    await desk.undo(change.id)
+    await ledger.undo(change.id)
     model.embeddings_status = 200
-    [change] = (await desk.say("I hate ramen", ts="3.0", content=None, key=liked.key)).changes
-    desk.rows("UPDATE memory_changes SET vector = NULL")
-    await desk.undo(change.id)
-    assert desk.printed("store_vectors") != vectors
+    [change] = (await ledger.say("I hate ramen", ts="3.0", content=None, key=liked.key)).changes
+    ledger.rows("UPDATE memory_changes SET vector = NULL")
+    await ledger.undo(change.id)
+    assert ledger.printed("store_vectors") != vectors
 
 
-async def test_undo_of_what_changed_since(desk: Desk) -> None:
+async def test_undo_of_what_changed_since(ledger: Ledger) -> None:
     """A change that is not the newest of its memory is not undone over the newer one."""
-    liked = await desk.like("ramen")
-    await edit_memory(desk.pool, desk.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND)
-    before = desk.printed()
+    liked = await ledger.like("ramen")
+    await edit_memory(
+        ledger.pool, ledger.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND
+    )
+    before = ledger.printed()
     with pytest.raises(ChangedSince):
-        await desk.undo(liked.id)
-    assert desk.printed() == before
+        await ledger.undo(liked.id)
+    assert ledger.printed() == before
 
 
-async def test_undo_of_somebody_elses_change(desk: Desk) -> None:
+async def test_undo_of_somebody_elses_change(ledger: Ledger) -> None:
     """A change is undone by its person only."""
-    liked = await desk.like("ramen")
+    liked = await ledger.like("ramen")
     with pytest.raises(ChangeGone):
-        await undo_change(desk.pool, desk.embedder, BOB, liked.id)
+        await undo_change(ledger.pool, ledger.embedder, BOB, liked.id)
     with pytest.raises(ChangeGone):
-        await desk.undo(uuid4())
+        await ledger.undo(uuid4())
 
 
-async def test_forgetting_takes_the_ledger_along(desk: Desk) -> None:
+async def test_forgetting_takes_the_ledger_along(ledger: Ledger) -> None:
     """Forgotten means no trace in ledger and questions, and Undo brings back every byte."""
-    liked = await desk.like("ramen")
-    other = await desk.like("soba", ts="5.0")
-    await edit_memory(desk.pool, desk.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND)
-    await ask_to_replace(desk, liked.key)
-    before = desk.printed()
+    liked = await ledger.like("ramen")
+    other = await ledger.like("soba", ts="5.0")
+    await edit_memory(
+        ledger.pool, ledger.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND
+    )
+    await ask_to_replace(ledger, liked.key)
+    before = ledger.printed()
     assert len(before["memory_questions"]) == 1
-    forgotten = await forget(desk.pool, ALICE, [liked.reference])
-    assert "ramen" not in str(desk.printed())
-    assert [e.key for e in await history(desk.pool, ALICE)] == [other.key]
-    assert await open_questions(desk.pool, ALICE) == []
+    forgotten = await forget(ledger.pool, ALICE, [liked.reference])
+    assert "ramen" not in str(ledger.printed())
+    assert [e.key for e in await history(ledger.pool, ALICE)] == [other.key]
+    assert await open_questions(ledger.pool, ALICE) == []
     with pytest.raises(ChangeGone):
-        await desk.undo(liked.id)
+        await ledger.undo(liked.id)
     assert isinstance(forgotten.undo, Undo)
-    await undo_forget(desk.pool, ALICE, forgotten.undo)
-    assert desk.printed() == before
+    await undo_forget(ledger.pool, ALICE, forgotten.undo)
+    assert ledger.printed() == before
 
 
-async def test_what_the_ledger_alone_knows_can_be_forgotten(desk: Desk) -> None:
+async def test_what_the_ledger_alone_knows_can_be_forgotten(ledger: Ledger) -> None:
     """The entries of a memory that was removed go when it is forgotten, and come back."""
-    liked = await desk.like("ramen")
-    await desk.say("I hate ramen", ts="2.0", content=None, key=liked.key)
-    before = desk.printed()
-    forgotten = await forget(desk.pool, ALICE, [liked.reference])
+    liked = await ledger.like("ramen")
+    await ledger.say("I hate ramen", ts="2.0", content=None, key=liked.key)
+    before = ledger.printed()
+    forgotten = await forget(ledger.pool, ALICE, [liked.reference])
     assert forgotten.memories == ()
-    assert desk.printed("memory_changes") == {"memory_changes": []}
-    receipts = desk.rows("SELECT ts FROM forgotten_sources ORDER BY ts")
+    assert ledger.printed("memory_changes") == {"memory_changes": []}
+    receipts = ledger.rows("SELECT ts FROM forgotten_sources ORDER BY ts")
     assert [r["ts"] for r in receipts] == ["1.0"]
     assert forgotten.undo is not None
-    await undo_forget(desk.pool, ALICE, forgotten.undo)
-    assert desk.printed() == before
+    await undo_forget(ledger.pool, ALICE, forgotten.undo)
+    assert ledger.printed() == before
 
 
-async def test_forgetting_everything_takes_all(desk: Desk) -> None:
+async def test_forgetting_everything_takes_all(ledger: Ledger) -> None:
     """Nothing about the person is left in any table of memories, and nothing of others is lost."""
-    liked = await desk.like("ramen")
-    await desk.like("soba", ts="2.0")
-    await ask_to_replace(desk, liked.key)
+    liked = await ledger.like("ramen")
+    await ledger.like("soba", ts="2.0")
+    await ask_to_replace(ledger, liked.key)
     theirs = {"kind": "UserFact", "fact": "I play go"}
     await add_memory(
-        desk.pool, desk.embedder, BOB.namespace(DM), "UserFact", {"fact": theirs["fact"]}, COMMAND
+        ledger.pool,
+        ledger.embedder,
+        BOB.namespace(DM),
+        "UserFact",
+        {"fact": theirs["fact"]},
+        COMMAND,
     )
-    await forget(desk.pool, ALICE, None)
-    left = desk.printed()
+    await forget(ledger.pool, ALICE, None)
+    left = ledger.printed()
     assert [len(left[t]) for t in TABLES] == [1, 1, 1, 0, 0]
     assert "go" in left["store"][0]
 
 
-async def test_edits_are_validated(desk: Desk) -> None:
+async def test_edits_are_validated(ledger: Ledger) -> None:
     """What the schema does not take is refused field by field, and nothing is written."""
-    liked = await desk.like("ramen")
-    before = desk.printed()
+    liked = await ledger.like("ramen")
+    before = ledger.printed()
     for content, codes in (
         ({"preference": 50}, {"food_name": "missing"}),
         ({"food_name": "x", "preference": "much"}, {"preference": "number"}),
@@ -300,23 +306,25 @@ async def test_edits_are_validated(desk: Desk) -> None:
         ({"food_name": "my password is hunter22"}, {"food_name": "secret"}),
     ):
         with pytest.raises(InvalidContent) as refused:
-            await edit_memory(desk.pool, desk.embedder, ALICE, liked.reference, content, COMMAND)
+            await edit_memory(
+                ledger.pool, ledger.embedder, ALICE, liked.reference, content, COMMAND
+            )
         assert refused.value.codes == codes
         assert all(sentence.endswith(".") for sentence in refused.value.fields.values())
     with pytest.raises(InvalidContent):
-        await add_memory(desk.pool, desk.embedder, OWN, "Nope", {"x": "y"}, COMMAND)
-    assert desk.printed() == before
+        await add_memory(ledger.pool, ledger.embedder, OWN, "Nope", {"x": "y"}, COMMAND)
+    assert ledger.printed() == before
     for reference in ("dm/none", "no audience/x", "", liked.reference + "x"):
         with pytest.raises(ChangeGone):
-            await edit_memory(desk.pool, desk.embedder, ALICE, reference, food("x"), COMMAND)
+            await edit_memory(ledger.pool, ledger.embedder, ALICE, reference, food("x"), COMMAND)
 
 
-async def test_adding_what_is_known(desk: Desk) -> None:
+async def test_adding_what_is_known(ledger: Ledger) -> None:
     """Adding the same thing again updates the one memory; other kinds stay apart."""
-    liked = await desk.like("Ramen")
+    liked = await ledger.like("Ramen")
     added = await add_memory(
-        desk.pool,
-        desk.embedder,
+        ledger.pool,
+        ledger.embedder,
         OWN,
         "UserFoodPreference",
         {"food_name": "ramen", "description": "miso"},
@@ -324,49 +332,51 @@ async def test_adding_what_is_known(desk: Desk) -> None:
     )
     assert (added.key, added.action) == (liked.key, "updated")
     assert added.after == food("ramen", description="miso")
-    other = await add_memory(desk.pool, desk.embedder, OWN, "UserFact", {"fact": "ramen"}, COMMAND)
+    other = await add_memory(
+        ledger.pool, ledger.embedder, OWN, "UserFact", {"fact": "ramen"}, COMMAND
+    )
     assert other.action == "remembered"
-    assert len(await list_memories(desk.pool, ALICE)) == 2
+    assert len(await list_memories(ledger.pool, ALICE)) == 2
 
 
-async def test_moving_keeps_everything_but_the_ears(desk: Desk) -> None:
+async def test_moving_keeps_everything_but_the_ears(ledger: Ledger) -> None:
     """A moved memory keeps key, value, dates and vector, and is seen where it is now."""
-    liked = await desk.like("ramen")
-    before = desk.rows("SELECT key, value::text, created_at, updated_at FROM store")
+    liked = await ledger.like("ramen")
+    before = ledger.rows("SELECT key, value::text, created_at, updated_at FROM store")
     channel = view(ALICE.namespace(PUBLIC))
-    assert not (await recall_memories(desk.pool, desk.embedder, channel, "?")).memories
-    moved = await move_memory(desk.pool, desk.embedder, ALICE, liked.reference, PUBLIC)
+    assert not (await recall_memories(ledger.pool, ledger.embedder, channel, "?")).memories
+    moved = await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, PUBLIC)
     assert moved.reference == f"public/{liked.key}"
     assert moved.moved_from == OWN
-    assert desk.rows("SELECT key, value::text, created_at, updated_at FROM store") == before
-    assert len((await recall_memories(desk.pool, desk.embedder, channel, "?")).memories) == 1
-    assert len(desk.printed("store_vectors")["store_vectors"]) == 1
+    assert ledger.rows("SELECT key, value::text, created_at, updated_at FROM store") == before
+    assert len((await recall_memories(ledger.pool, ledger.embedder, channel, "?")).memories) == 1
+    assert len(ledger.printed("store_vectors")["store_vectors"]) == 1
     with pytest.raises(ChangedSince):
-        await move_memory(desk.pool, desk.embedder, ALICE, moved.reference, PUBLIC)
+        await move_memory(ledger.pool, ledger.embedder, ALICE, moved.reference, PUBLIC)
     with pytest.raises(ChangeGone):
-        await move_memory(desk.pool, desk.embedder, ALICE, liked.reference, "C1")
+        await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, "C1")
 
 
-async def test_said_twice_is_one_memory(desk: Desk) -> None:
+async def test_said_twice_is_one_memory(ledger: Ledger) -> None:
     """A second message confirms, and is a second source; the same one read again does nothing."""
-    liked = await desk.like("ramen")
-    again = await desk.say("I love ramen", ts="2.0", content=food("ramen"))
+    liked = await ledger.like("ramen")
+    again = await ledger.say("I love ramen", ts="2.0", content=food("ramen"))
     assert [(c.action, c.key) for c in again.changes] == [("confirmed", liked.key)]
-    before = desk.printed()
-    twice = await desk.say("I love ramen", ts="2.0", content=food("ramen"))
+    before = ledger.printed()
+    twice = await ledger.say("I love ramen", ts="2.0", content=food("ramen"))
     assert twice == FormationResult(changes=(), refused=())
-    assert desk.printed() == before
-    [memory] = await list_memories(desk.pool, ALICE)
+    assert ledger.printed() == before
+    [memory] = await list_memories(ledger.pool, ALICE)
     assert [place[1] for place in memory.places] == ["1.0", "2.0"]
 
 
-async def test_an_edit_and_a_run_at_the_same_moment(desk: Desk) -> None:
+async def test_an_edit_and_a_run_at_the_same_moment(ledger: Ledger) -> None:
     """What the person edits during a run stays; what the run found is stored or asked."""
-    liked = await desk.like("ramen")
-    [shown] = await list_memories(desk.pool, ALICE)
+    liked = await ledger.like("ramen")
+    [shown] = await list_memories(ledger.pool, ALICE)
     said = [TypedMessage(PersonMessage(text="I love ramen with miso", channel="D1", ts="2.0"))]
     store = await UserStore.load(
-        desk.pool, desk.embedder, view(OWN), said, schemas=[UserFoodPreference]
+        ledger.pool, ledger.embedder, view(OWN), said, schemas=[UserFoodPreference]
     )
     value = {"food_name": "ramen", "preference": 80, "description": "with miso"}
     value["evidence"] = "I love ramen with miso"
@@ -375,8 +385,8 @@ async def test_an_edit_and_a_run_at_the_same_moment(desk: Desk) -> None:
     formed, _ = await asyncio.gather(
         store.commit(at=datetime.now(UTC)),
         edit_memory(
-            desk.pool,
-            desk.embedder,
+            ledger.pool,
+            ledger.embedder,
             ALICE,
             liked.reference,
             food("ramen", 95),
@@ -384,7 +394,7 @@ async def test_an_edit_and_a_run_at_the_same_moment(desk: Desk) -> None:
             seen=shown.updated_at,
         ),
     )
-    [memory] = await list_memories(desk.pool, ALICE)
+    [memory] = await list_memories(ledger.pool, ALICE)
     assert memory.content["preference"] == 95
     if formed.changes:  # the run was first: the edit left its field alone
         assert memory.content["description"] == "with miso"
@@ -395,8 +405,8 @@ async def test_an_edit_and_a_run_at_the_same_moment(desk: Desk) -> None:
         assert question.after["content"]["description"] == "with miso"
     with pytest.raises(ChangedSince):
         await edit_memory(
-            desk.pool,
-            desk.embedder,
+            ledger.pool,
+            ledger.embedder,
             ALICE,
             liked.reference,
             food("ramen", 5),
@@ -405,12 +415,12 @@ async def test_an_edit_and_a_run_at_the_same_moment(desk: Desk) -> None:
         )
 
 
-async def ask_to_replace(desk: Desk, key: str) -> None:
+async def ask_to_replace(ledger: Ledger, key: str) -> None:
     """Leave a question whether the memory may be replaced."""
-    [row] = desk.rows("SELECT value FROM store WHERE key = %s", key)
+    [row] = ledger.rows("SELECT value FROM store WHERE key = %s", key)
     new = {**row["value"], "content": food("udon", 70)}
     new["sources"] = [*new["sources"], {"kind": "message", "channel": "D1", "ts": "7.0"}]
-    desk.rows(
+    ledger.rows(
         "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, after,"
         " expires_at) VALUES (%s, 'T1', 'U1', 'replace', 'dm', %s, %s, %s, %s)",
         uuid4(),
@@ -422,192 +432,194 @@ async def ask_to_replace(desk: Desk, key: str) -> None:
 
 
 @pytest.mark.parametrize("answer", ["yes", "no", "both"])
-async def test_a_replacement_is_the_persons_to_decide(desk: Desk, answer: Any) -> None:
+async def test_a_replacement_is_the_persons_to_decide(ledger: Ledger, answer: Any) -> None:
     """Yes replaces, no keeps the old, both keeps two memories; then the question is gone."""
-    liked = await desk.like("ramen")
-    await ask_to_replace(desk, liked.key)
-    [question] = await open_questions(desk.pool, ALICE)
-    change = await answer_question(desk.pool, desk.embedder, ALICE, question.id, answer)
-    names = {m.content["food_name"]: m for m in await list_memories(desk.pool, ALICE)}
+    liked = await ledger.like("ramen")
+    await ask_to_replace(ledger, liked.key)
+    [question] = await open_questions(ledger.pool, ALICE)
+    change = await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
+    names = {m.content["food_name"]: m for m in await list_memories(ledger.pool, ALICE)}
     assert set(names) == {"yes": {"udon"}, "no": {"ramen"}, "both": {"ramen", "udon"}}[answer]
     assert (change is None) == (answer == "no")
     if "udon" in names:
         places = [ts for _, ts in names["udon"].places]
         assert places == (["1.0", "7.0"] if answer == "yes" else ["7.0"])
     with pytest.raises(ChangeGone):
-        await answer_question(desk.pool, desk.embedder, ALICE, question.id, answer)
+        await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
 
 
-async def test_a_question_about_what_changed_since(desk: Desk) -> None:
+async def test_a_question_about_what_changed_since(ledger: Ledger) -> None:
     """A yes to a question about what the memory says no longer changes nothing, and ends it."""
-    liked = await desk.like("ramen")
-    await ask_to_replace(desk, liked.key)
-    [question] = await open_questions(desk.pool, ALICE)
-    await edit_memory(desk.pool, desk.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND)
+    liked = await ledger.like("ramen")
+    await ask_to_replace(ledger, liked.key)
+    [question] = await open_questions(ledger.pool, ALICE)
+    await edit_memory(
+        ledger.pool, ledger.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND
+    )
     with pytest.raises(ChangedSince):
-        await answer_question(desk.pool, desk.embedder, ALICE, question.id, "yes")
-    assert await open_questions(desk.pool, ALICE) == []
+        await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
+    assert await open_questions(ledger.pool, ALICE) == []
 
 
 @pytest.mark.parametrize("ends", [False, True])
-async def test_a_change_for_narrower_ears_can_be_made_there_too(desk: Desk, ends: bool) -> None:
+async def test_a_change_for_narrower_ears_can_be_made_there_too(ledger: Ledger, ends: bool) -> None:
     """A yes changes, or removes, the wider memory itself, and what stood before it goes."""
     public = view(ALICE.namespace(PUBLIC))
-    await desk.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
+    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
     text = "I hate soba" if ends else "I love soba a lot"
-    formed = await desk.say(text, ts="2.0", content=food("soba", 0 if ends else 95))
+    formed = await ledger.say(text, ts="2.0", content=food("soba", 0 if ends else 95))
     [change] = formed.changes
     assert change.action == ("removed" if ends else "updated")
     [question] = formed.questions
     assert (question.kind, question.namespace.audience) == ("widen", PUBLIC)
     assert (question.after is None) == ends
-    listed = await list_memories(desk.pool, ALICE)
+    listed = await list_memories(ledger.pool, ALICE)
     assert [m.content["preference"] for m in listed] == ([40] if ends else [95, 40])
-    done = await answer_question(desk.pool, desk.embedder, ALICE, question.id, "yes")
+    done = await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
     assert done is not None
     assert done.namespace.audience == PUBLIC
-    left = await list_memories(desk.pool, ALICE)
+    left = await list_memories(ledger.pool, ALICE)
     assert [(m.namespace.audience, m.content["preference"]) for m in left] == (
         [] if ends else [(PUBLIC, 95)]
     )
-    assert len(desk.printed("store")["store"]) == len(left)
+    assert len(ledger.printed("store")["store"]) == len(left)
 
 
-async def test_a_question_goes_with_the_narrower_memory_it_quotes(desk: Desk) -> None:
+async def test_a_question_goes_with_the_narrower_memory_it_quotes(ledger: Ledger) -> None:
     """Forgetting what was said for narrower ears takes the question that quotes it, and back."""
     public = view(ALICE.namespace(PUBLIC))
-    await desk.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
+    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
     text = "I love soba with duck"
     [change] = (
-        await desk.say(text, ts="2.0", content=food("soba", 95, description="with duck"))
+        await ledger.say(text, ts="2.0", content=food("soba", 95, description="with duck"))
     ).changes
-    before = desk.printed()
+    before = ledger.printed()
     assert len(before["memory_questions"]) == 1
-    forgotten = await forget(desk.pool, ALICE, [change.reference])
-    assert "duck" not in str(desk.printed())
+    forgotten = await forget(ledger.pool, ALICE, [change.reference])
+    assert "duck" not in str(ledger.printed())
     assert forgotten.undo is not None
-    await undo_forget(desk.pool, ALICE, forgotten.undo)
-    assert desk.printed() == before
+    await undo_forget(ledger.pool, ALICE, forgotten.undo)
+    assert ledger.printed() == before
 
 
-async def test_what_only_hides_goes_with_what_it_hides(desk: Desk) -> None:
+async def test_what_only_hides_goes_with_what_it_hides(ledger: Ledger) -> None:
     """Forgetting a wider memory leaves no row behind that hid it from narrower ears."""
     public = view(ALICE.namespace(PUBLIC))
-    await desk.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
-    await desk.say("I hate soba", ts="2.0", content=food("soba", 0))
-    [memory] = await list_memories(desk.pool, ALICE)
-    assert not (await recall_memories(desk.pool, desk.embedder, view(OWN), "?")).memories
-    before = desk.printed()
-    forgotten = await forget(desk.pool, ALICE, [memory.reference])
+    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
+    await ledger.say("I hate soba", ts="2.0", content=food("soba", 0))
+    [memory] = await list_memories(ledger.pool, ALICE)
+    assert not (await recall_memories(ledger.pool, ledger.embedder, view(OWN), "?")).memories
+    before = ledger.printed()
+    forgotten = await forget(ledger.pool, ALICE, [memory.reference])
     assert [m.reference for m in forgotten.memories] == [memory.reference]
-    assert desk.printed("store") == {"store": []}
+    assert ledger.printed("store") == {"store": []}
     assert forgotten.undo is not None
-    await undo_forget(desk.pool, ALICE, forgotten.undo)
-    assert desk.printed() == before
+    await undo_forget(ledger.pool, ALICE, forgotten.undo)
+    assert ledger.printed() == before
 
 
-async def test_a_deleted_message_takes_what_it_alone_said(desk: Desk) -> None:
+async def test_a_deleted_message_takes_what_it_alone_said(ledger: Ledger) -> None:
     """A memory goes with its last source, and returns to what the other sources support."""
-    liked = await desk.like("ramen")
-    alone = await desk.like("soba", ts="2.0")
-    await desk.say("I love spicy ramen", ts="2.0", content=food("spicy ramen"), key=liked.key)
-    await desk.say(
+    liked = await ledger.like("ramen")
+    alone = await ledger.like("soba", ts="2.0")
+    await ledger.say("I love spicy ramen", ts="2.0", content=food("spicy ramen"), key=liked.key)
+    await ledger.say(
         "Ramen is the best, I love ramen", ts="3.0", content=food("spicy ramen", 99), key=liked.key
     )
-    changes = await source_deleted(desk.pool, desk.embedder, ALICE, "D1", "2.0")
+    changes = await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "2.0")
     assert {(c.action, c.key) for c in changes} == {("updated", liked.key), ("removed", alone.key)}
-    [memory] = await list_memories(desk.pool, ALICE)
+    [memory] = await list_memories(ledger.pool, ALICE)
     assert memory.content == food("ramen", 99)
     assert [ts for _, ts in memory.places] == ["1.0", "3.0"]
-    assert await source_deleted(desk.pool, desk.embedder, ALICE, "D1", "2.0") == []
-    assert await source_deleted(desk.pool, desk.embedder, BOB, "D1", "1.0") == []
+    assert await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "2.0") == []
+    assert await source_deleted(ledger.pool, ledger.embedder, BOB, "D1", "1.0") == []
 
 
-async def test_what_was_said_again_stays_whole(desk: Desk) -> None:
+async def test_what_was_said_again_stays_whole(ledger: Ledger) -> None:
     """A message that says the same again supports all of it when the first one goes."""
-    liked = await desk.like("ramen")
-    await desk.say("I love ramen", ts="2.0", content=food("ramen"), key=liked.key)
-    await source_deleted(desk.pool, desk.embedder, ALICE, "D1", "1.0")
-    [memory] = await list_memories(desk.pool, ALICE)
+    liked = await ledger.like("ramen")
+    await ledger.say("I love ramen", ts="2.0", content=food("ramen"), key=liked.key)
+    await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "1.0")
+    [memory] = await list_memories(ledger.pool, ALICE)
     assert (memory.content, [ts for _, ts in memory.places]) == (food("ramen"), ["2.0"])
 
 
-async def test_the_same_under_an_earlier_key_is_forgotten_too(desk: Desk) -> None:
+async def test_the_same_under_an_earlier_key_is_forgotten_too(ledger: Ledger) -> None:
     """Forgetting takes what the ledger says of the same thing before it was remembered anew."""
-    first = await desk.like("ramen")
-    await desk.say("I hate ramen", ts="2.0", content=None, key=first.key)
-    [removal, _] = await history(desk.pool, ALICE)
-    again = await desk.like("ramen", ts="3.0")
+    first = await ledger.like("ramen")
+    await ledger.say("I hate ramen", ts="2.0", content=None, key=first.key)
+    [removal, _] = await history(ledger.pool, ALICE)
+    again = await ledger.like("ramen", ts="3.0")
     assert again.key != first.key
     with pytest.raises(ChangedSince):
-        await desk.undo(removal.id)
-    before = desk.printed()
-    forgotten = await forget(desk.pool, ALICE, [again.reference])
-    assert "ramen" not in str(desk.printed())
+        await ledger.undo(removal.id)
+    before = ledger.printed()
+    forgotten = await forget(ledger.pool, ALICE, [again.reference])
+    assert "ramen" not in str(ledger.printed())
     assert forgotten.undo is not None
-    await undo_forget(desk.pool, ALICE, forgotten.undo)
-    assert desk.printed() == before
+    await undo_forget(ledger.pool, ALICE, forgotten.undo)
+    assert ledger.printed() == before
 
 
-async def test_the_first_message_is_deleted(desk: Desk) -> None:
+async def test_the_first_message_is_deleted(ledger: Ledger) -> None:
     """What a later message corrected or said again stays when the first goes."""
-    liked = await desk.like("raman")
+    liked = await ledger.like("raman")
     text = "I love ramen, not raman"
-    await desk.say(text, ts="2.0", content=food("ramen", description="x"), key=liked.key)
-    await source_deleted(desk.pool, desk.embedder, ALICE, "D1", "1.0")
-    [memory] = await list_memories(desk.pool, ALICE)
+    await ledger.say(text, ts="2.0", content=food("ramen", description="x"), key=liked.key)
+    await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "1.0")
+    [memory] = await list_memories(ledger.pool, ALICE)
     assert memory.content == food("ramen", None, description="x")
 
 
-async def test_an_edited_message_keeps_what_it_still_says(desk: Desk) -> None:
+async def test_an_edited_message_keeps_what_it_still_says(ledger: Ledger) -> None:
     """Of an edited message only what it no longer says is taken out."""
-    liked = await desk.like("ramen")
-    await desk.like("soba")
+    liked = await ledger.like("ramen")
+    await ledger.like("soba")
     words = PersonMessage(text="I love ramen. And green tea.", channel="D1", ts="1.0")
-    changes = await source_edited(desk.pool, desk.embedder, ALICE, words)
-    assert [(c.action, c.actor) for c in await history(desk.pool, ALICE, limit=1)] == [
+    changes = await source_edited(ledger.pool, ledger.embedder, ALICE, words)
+    assert [(c.action, c.actor) for c in await history(ledger.pool, ALICE, limit=1)] == [
         ("removed", "source")
     ]
     assert len(changes) == 1
-    assert [m.key for m in await list_memories(desk.pool, ALICE)] == [liked.key]
+    assert [m.key for m in await list_memories(ledger.pool, ALICE)] == [liked.key]
 
 
-async def test_what_ends_by_itself(desk: Desk, pool: Pool) -> None:
+async def test_what_ends_by_itself(ledger: Ledger, pool: Pool) -> None:
     """What is due is shown nowhere, then truly deleted, and the ledger keeps no text of it."""
     later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    ended, stays = await desk.like("ramen"), await desk.like("soba", ts="2.0")
+    ended, stays = await ledger.like("ramen"), await ledger.like("soba", ts="2.0")
     for change in (ended, stays):
-        await set_end(desk, change, later)
+        await set_end(ledger, change, later)
     assert len(await list_memories(pool, ALICE)) == 2
     assert await expire_due(pool) == []
-    await set_end(desk, ended, (datetime.now(UTC) - timedelta(seconds=1)).isoformat())
+    await set_end(ledger, ended, (datetime.now(UTC) - timedelta(seconds=1)).isoformat())
     assert [m.key for m in await list_memories(pool, ALICE)] == [stays.key]
-    recalled = await recall_memories(pool, desk.embedder, view(OWN), "?")
+    recalled = await recall_memories(pool, ledger.embedder, view(OWN), "?")
     assert [m.key for m in recalled.memories] == [stays.key]
     with pytest.raises(ChangeGone):
-        await edit_memory(pool, desk.embedder, ALICE, ended.reference, food("ramen"), COMMAND)
+        await edit_memory(pool, ledger.embedder, ALICE, ended.reference, food("ramen"), COMMAND)
     [change] = await expire_due(pool)
     assert (change.key, change.action, change.before) == (
         ended.key,
         "removed",
         food("ramen"),
     )
-    assert "ramen" not in str(desk.printed())
+    assert "ramen" not in str(ledger.printed())
     [newest, *_] = await history(pool, ALICE)
     assert (newest.key, newest.actor, newest.before) == (ended.key, "expiry", None)
     with pytest.raises(ChangeGone):
-        await desk.undo(newest.id)
+        await ledger.undo(newest.id)
     assert await expire_due(pool) == []
 
 
-async def set_end(desk: Desk, change: Change, moment: str) -> None:
+async def set_end(ledger: Ledger, change: Change, moment: str) -> None:
     """Let a memory end at a moment."""
-    desk.rows(
+    ledger.rows(
         "UPDATE store SET value = value || %s WHERE key = %s",
         Jsonb({"expires_at": moment}),
         change.key,
     )
-    desk.rows(
+    ledger.rows(
         "INSERT INTO memory_expiries VALUES (%s, %s, %s) ON CONFLICT (prefix, key)"
         " DO UPDATE SET expires_at = EXCLUDED.expires_at",
         OWN.prefix,
@@ -616,26 +628,26 @@ async def set_end(desk: Desk, change: Change, moment: str) -> None:
     )
 
 
-async def test_unanswered_questions_go_in_time(desk: Desk) -> None:
+async def test_unanswered_questions_go_in_time(ledger: Ledger) -> None:
     """Whoever clears away deletes the questions that are too old, of everybody, and no other."""
-    liked = await desk.like("ramen")
-    await ask_to_replace(desk, liked.key)
-    await expire_due(desk.pool)
-    assert len(await open_questions(desk.pool, ALICE)) == 1
-    desk.rows("UPDATE memory_questions SET expires_at = now() - interval '1 second'")
-    assert await open_questions(desk.pool, ALICE) == []
-    await expire_due(desk.pool)
-    assert desk.printed("memory_questions") == {"memory_questions": []}
+    liked = await ledger.like("ramen")
+    await ask_to_replace(ledger, liked.key)
+    await expire_due(ledger.pool)
+    assert len(await open_questions(ledger.pool, ALICE)) == 1
+    ledger.rows("UPDATE memory_questions SET expires_at = now() - interval '1 second'")
+    assert await open_questions(ledger.pool, ALICE) == []
+    await expire_due(ledger.pool)
+    assert ledger.printed("memory_questions") == {"memory_questions": []}
 
 
 @pytest.mark.parametrize("table", ["memory_changes", "memory_questions", "memory_expiries"])
-async def test_each_person_sees_their_own(desk: Desk, table: str) -> None:
+async def test_each_person_sees_their_own(ledger: Ledger, table: str) -> None:
     """Row-level security shows ledger, questions and ends to their person only."""
-    liked = await desk.like("ramen")
-    await ask_to_replace(desk, liked.key)
-    await set_end(desk, liked, (datetime.now(UTC) + timedelta(hours=1)).isoformat())
+    liked = await ledger.like("ramen")
+    await ask_to_replace(ledger, liked.key)
+    await set_end(ledger, liked, (datetime.now(UTC) + timedelta(hours=1)).isoformat())
     for person, count in ((ALICE, 1), (BOB, 0)):
-        async with person_transaction(desk.pool, person) as connection:
+        async with person_transaction(ledger.pool, person) as connection:
             found = await connection.execute(f"SELECT count(*) AS n FROM {table}".encode())
             assert (await found.fetchall())[0]["n"] == count
 

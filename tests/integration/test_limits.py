@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from bot.slack.rate_limits import APPEND, START, STOP
-from tests.integration.desk import Desk, answering, open_desk, whole
+from tests.integration.deliveries import Sender, answering, open_sender, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
 # One migrated database for all of these tests; each has a memory of refusals of its own.
@@ -17,9 +17,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 
 @pytest.fixture
-async def desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
+async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]:
     """Everything an answer is delivered with."""
-    async with open_desk(database, slack) as opened:
+    async with open_sender(database, slack) as opened:
         yield opened
 
 
@@ -29,171 +29,171 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.delivery.delivery.FLUSH_SECONDS", 0.1)
 
 
-async def test_beyond_the_streams_of_a_minute_answers_are_posted(desk: Desk) -> None:
+async def test_beyond_the_streams_of_a_minute_answers_are_posted(sender: Sender) -> None:
     """With Slack's limits twenty answers at once are streamed; each of the others is one post."""
-    places = [desk.slack.place() for _ in range(26)]
-    desk.slack.control("settings", {"rate_limits": True})
+    places = [sender.slack.place() for _ in range(26)]
+    sender.slack.control("settings", {"rate_limits": True})
 
     async def answer(place: Place) -> None:
-        async with answering(desk, place) as one:
+        async with answering(sender, place) as one:
             await one.delivery.write("Hello ")
             await one.delivery.finish("Hello you.")
 
     await asyncio.gather(*(answer(place) for place in places))
     for place in places:
-        whole(desk.slack, place, "Hello you.")
-    outcomes = [call["outcome"] for call in desk.slack.calls("chat.startStream")]
+        whole(sender.slack, place, "Hello you.")
+    outcomes = [call["outcome"] for call in sender.slack.calls("chat.startStream")]
     assert outcomes.count("ok") == 20
     assert set(outcomes) == {"ok", "ratelimited"}
-    assert len(desk.slack.calls("chat.stopStream")) == 20
-    assert len(desk.slack.calls("chat.postMessage")) == 6
-    later = desk.slack.place()
+    assert len(sender.slack.calls("chat.stopStream")) == 20
+    assert len(sender.slack.calls("chat.postMessage")) == 6
+    later = sender.slack.place()
     before = len(outcomes)
     await answer(later)
-    whole(desk.slack, later, "Hello you.")
-    assert len(desk.slack.calls("chat.startStream")) == before
+    whole(sender.slack, later, "Hello you.")
+    assert len(sender.slack.calls("chat.startStream")) == before
 
 
-async def test_a_refused_stream_is_one_for_all_answers(desk: Desk) -> None:
+async def test_a_refused_stream_is_one_for_all_answers(sender: Sender) -> None:
     """Once Slack has refused a stream no answer asks for one until its time is over."""
-    desk.slack.fault("chat.startStream", error="ratelimited", retry_after=30)
-    for place in (desk.slack.place(), desk.slack.place()):
-        async with answering(desk, place) as answer:
+    sender.slack.fault("chat.startStream", error="ratelimited", retry_after=30)
+    for place in (sender.slack.place(), sender.slack.place()):
+        async with answering(sender, place) as answer:
             await answer.delivery.write("Hello ")
             await answer.delivery.finish("Hello you.")
-        whole(desk.slack, place, "Hello you.")
-    assert len(desk.slack.calls("chat.startStream")) == 1
+        whole(sender.slack, place, "Hello you.")
+    assert len(sender.slack.calls("chat.startStream")) == 1
 
 
-async def test_no_stream_is_begun_while_others_cannot_be_ended(desk: Desk) -> None:
+async def test_no_stream_is_begun_while_others_cannot_be_ended(sender: Sender) -> None:
     """While Slack refuses to end streams, answers are posted."""
-    place = desk.slack.place()
-    desk.refuse(STOP, 30)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.refuse(STOP, 30)
+    async with answering(sender, place) as answer:
         await answer.delivery.write("Hello ")
         await answer.delivery.finish("Hello you.")
-    whole(desk.slack, place, "Hello you.")
-    assert not desk.slack.calls("chat.startStream")
+    whole(sender.slack, place, "Hello you.")
+    assert not sender.slack.calls("chat.startStream")
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["refused", "refused before"])
-async def test_words_that_may_not_be_shown_yet_are_held(desk: Desk, known: bool) -> None:
+async def test_words_that_may_not_be_shown_yet_are_held(sender: Sender, known: bool) -> None:
     """While a stream may not grow its words are held, none is lost, and it is the same message."""
-    place = desk.slack.place()
+    place = sender.slack.place()
     if known:
-        desk.refuse(APPEND, 30)
+        sender.refuse(APPEND, 30)
     else:
-        desk.slack.fault("chat.appendStream", error="ratelimited", retry_after=30)
-    async with answering(desk, place) as answer:
+        sender.slack.fault("chat.appendStream", error="ratelimited", retry_after=30)
+    async with answering(sender, place) as answer:
         for number in range(8):
             await answer.delivery.write(f"{number} ")
             await asyncio.sleep(0.11)
         await answer.delivery.finish(answer.delivery.taken)
-    whole(desk.slack, place, "0 1 2 3 4 5 6 7 ")
-    assert len(desk.slack.calls("chat.appendStream")) == (0 if known else 1)
-    assert not desk.slack.calls("chat.update", "chat.postMessage")
+    whole(sender.slack, place, "0 1 2 3 4 5 6 7 ")
+    assert len(sender.slack.calls("chat.appendStream")) == (0 if known else 1)
+    assert not sender.slack.calls("chat.update", "chat.postMessage")
 
 
-async def test_a_stream_grows_again_when_it_may(desk: Desk) -> None:
+async def test_a_stream_grows_again_when_it_may(sender: Sender) -> None:
     """Held words are shown once Slack's time is over, before the answer is."""
-    place = desk.slack.place()
-    desk.refuse(APPEND, 1)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.refuse(APPEND, 1)
+    async with answering(sender, place) as answer:
         async with asyncio.timeout(10):
-            while not desk.slack.calls("chat.appendStream"):
+            while not sender.slack.calls("chat.appendStream"):
                 await answer.delivery.write("word ")
                 await asyncio.sleep(0.05)
         await answer.delivery.finish(answer.delivery.taken)
-    whole(desk.slack, place, answer.delivery.taken)
+    whole(sender.slack, place, answer.delivery.taken)
 
 
 @pytest.mark.parametrize("method", ["chat.stopStream", "chat.update", "chat.postMessage"])
-async def test_a_refusal_is_waited_for_however_often(desk: Desk, method: str) -> None:
+async def test_a_refusal_is_waited_for_however_often(sender: Sender, method: str) -> None:
     """A call that Slack refuses time and again is made when it may be: no answer is dropped."""
-    place = desk.slack.place()
-    desk.slack.fault(method, error="ratelimited", retry_after=1, times=2)
+    place = sender.slack.place()
+    sender.slack.fault(method, error="ratelimited", retry_after=1, times=2)
     if method == "chat.update":
-        desk.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    async with answering(desk, place) as answer:
+        sender.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    async with answering(sender, place) as answer:
         if method != "chat.postMessage":
             await answer.delivery.write("Hello ")
         await answer.delivery.finish("Hello you.")
-    whole(desk.slack, place, "Hello you.")
-    calls = desk.slack.calls(method)
+    whole(sender.slack, place, "Hello you.")
+    calls = sender.slack.calls(method)
     if method == "chat.update":
-        assert len(desk.slack.calls("chat.postMessage")) == 0
+        assert len(sender.slack.calls("chat.postMessage")) == 0
     times = [call["time"] for call in calls]
     assert len(times) == 3
     assert all(later - sooner >= 1 for sooner, later in pairwise(times))
 
 
-async def test_answers_for_one_channel_wait_for_its_limit(desk: Desk) -> None:
+async def test_answers_for_one_channel_wait_for_its_limit(sender: Sender) -> None:
     """Posts beyond what one channel takes wait as Slack says, and none is lost or doubled."""
-    channel = desk.slack.place(channel="public")
+    channel = sender.slack.place(channel="public")
     places = [channel]
     for _ in range(5):
-        said = desk.slack.say(channel.user, channel.channel, "And?")
+        said = sender.slack.say(channel.user, channel.channel, "And?")
         places.append(Place(channel.user, channel.team, channel.channel, said["ts"], said["ts"]))
-    desk.refuse(START, 60)
-    desk.slack.control("settings", {"rate_limits": True})
+    sender.refuse(START, 60)
+    sender.slack.control("settings", {"rate_limits": True})
 
     async def answer(place: Place) -> None:
-        async with answering(desk, place) as one:
+        async with answering(sender, place) as one:
             await one.delivery.finish("Hello you.")
 
     await asyncio.gather(*(answer(place) for place in places))
     for place in places:
-        whole(desk.slack, place, "Hello you.")
-    posted = [call for call in desk.slack.calls("chat.postMessage") if call["outcome"] == "ok"]
+        whole(sender.slack, place, "Hello you.")
+    posted = [call for call in sender.slack.calls("chat.postMessage") if call["outcome"] == "ok"]
     times = sorted(call["time"] for call in posted)
     assert len(times) == 6
     assert times[3] - times[0] >= 2.9
 
 
-async def test_a_status_line_that_came_late_is_cleared(desk: Desk) -> None:
+async def test_a_status_line_that_came_late_is_cleared(sender: Sender) -> None:
     """A status line that Slack sets after the reply, since it was asked before, does not stand."""
-    place = desk.slack.place()
-    desk.slack.fault("agents.sessions.setStatus", error="unknown_method")
-    desk.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
+    sender.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
+    async with answering(sender, place) as answer:
         await answer.delivery.finish("Hello.")
-    whole(desk.slack, place, "Hello.")
+    whole(sender.slack, place, "Hello.")
     async with asyncio.timeout(10):
-        while len(desk.slack.calls("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110
+        while len(sender.slack.calls("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    late, cleared = desk.slack.calls("assistant.threads.setStatus")
+    late, cleared = sender.slack.calls("assistant.threads.setStatus")
     assert (late["args"]["status"] != "", cleared["args"]["status"]) == (True, "")
     assert cleared["time"] > late["time"] + 2.6
-    assert desk.slack.status(place) == ""
+    assert sender.slack.status(place) == ""
 
 
-async def test_a_late_status_line_is_left_to_the_next_reply(desk: Desk) -> None:
+async def test_a_late_status_line_is_left_to_the_next_reply(sender: Sender) -> None:
     """Where the thread's next message is being answered already, its own line is not cleared."""
-    place = desk.slack.place()
-    desk.slack.fault("agents.sessions.setStatus", error="unknown_method")
-    desk.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
-    async with answering(desk, place) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
+    sender.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
+    async with answering(sender, place) as answer:
         await answer.delivery.finish("Hello.")
-    said = desk.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
+    said = sender.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
     later = Place(place.user, place.team, place.channel, said["ts"], place.root)
-    async with answering(desk, later) as answer:
+    async with answering(sender, later) as answer:
         async with asyncio.timeout(10):
-            while len(desk.slack.done("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110
+            while len(sender.slack.done("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-        assert desk.slack.status(place) != ""
+        assert sender.slack.status(place) != ""
         await answer.delivery.finish("Hello again.")
-    assert desk.slack.status(place) == ""
-    assert len(desk.slack.calls("assistant.threads.setStatus")) == 2
+    assert sender.slack.status(place) == ""
+    assert len(sender.slack.calls("assistant.threads.setStatus")) == 2
 
 
-async def test_without_a_status_line_the_answer_comes_all_the_same(desk: Desk) -> None:
+async def test_without_a_status_line_the_answer_comes_all_the_same(sender: Sender) -> None:
     """While Slack refuses status lines there is none, and the answer comes."""
-    place = desk.slack.place()
-    desk.slack.fault("agents.sessions.setStatus", error="unknown_method")
-    desk.slack.fault("assistant.threads.setStatus", error="ratelimited", retry_after=30)
-    for one in (place, desk.slack.place()):
-        async with answering(desk, one) as answer:
+    place = sender.slack.place()
+    sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
+    sender.slack.fault("assistant.threads.setStatus", error="ratelimited", retry_after=30)
+    for one in (place, sender.slack.place()):
+        async with answering(sender, one) as answer:
             await answer.delivery.write("Hello ")
             await answer.delivery.finish("Hello you.")
-        whole(desk.slack, one, "Hello you.")
-    assert len(desk.slack.calls("assistant.threads.setStatus")) == 1
+        whole(sender.slack, one, "Hello you.")
+    assert len(sender.slack.calls("assistant.threads.setStatus")) == 1

@@ -20,7 +20,7 @@ from bot.users.offboarding import AGAIN_SECONDS, PURGE, TABLES, Offboarding, pur
 from bot.users.workspaces import Workspaces, token_accepted
 from memory import Pool
 from tests.integration.app import App
-from tests.integration.conversations import message
+from tests.integration.messages import message
 from tests.integration.playground_slack import PlaygroundSlack
 
 pytestmark = pytest.mark.slow

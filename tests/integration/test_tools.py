@@ -47,7 +47,7 @@ PEANUTS = {"kind": "UserFact", "fact": "Allergic to peanuts", "topic": "health"}
 
 
 @dataclass
-class Desk:
+class ToolTest:
     """One person's tools for one message, and what is stored."""
 
     pool: Pool
@@ -120,9 +120,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(pool: Pool, embedder: Embedder, database: str, model: ScriptedModel) -> Desk:
+def case(pool: Pool, embedder: Embedder, database: str, model: ScriptedModel) -> ToolTest:
     """What is tested."""
-    return Desk(pool, embedder, database, model)
+    return ToolTest(pool, embedder, database, model)
 
 
 async def call(tools: MemoryTools, name: str, **arguments: Any) -> Any:
@@ -153,12 +153,12 @@ def failed(answer: Any) -> bool:
 
 
 async def test_definitions_are_tools_of_the_responses_api(
-    desk: Desk, model_client: openai.AsyncOpenAI
+    case: ToolTest, model_client: openai.AsyncOpenAI
 ) -> None:
     """OpenAI's own types take each tool, and so does a server that checks against them."""
-    definitions = desk.tools().definitions()
+    definitions = case.tools().definitions()
     assert [one["name"] for one in definitions] == ["memory_search", "memory_change"]
-    assert desk.tools(off=True).definitions() == []
+    assert case.tools(off=True).definitions() == []
     for one in definitions:
         TypeAdapter(FunctionToolParam).validate_python(one, strict=True)
         assert FunctionTool.model_validate(one).name == one["name"]
@@ -174,10 +174,10 @@ def _param(definition: dict[str, Any]) -> FunctionToolParam:
     return param
 
 
-def test_the_model_can_name_nobody(desk: Desk) -> None:
+def test_the_model_can_name_nobody(case: ToolTest) -> None:
     """No tool has a parameter for a person, a team, a namespace or a filter."""
     parameters = {
-        one["name"]: set(one["parameters"]["properties"]) for one in desk.tools().definitions()
+        one["name"]: set(one["parameters"]["properties"]) for one in case.tools().definitions()
     }
     assert parameters == {
         "memory_search": {"query", "limit"},
@@ -185,9 +185,9 @@ def test_the_model_can_name_nobody(desk: Desk) -> None:
     }
 
 
-def test_each_kind_and_field_is_named(desk: Desk) -> None:
+def test_each_kind_and_field_is_named(case: ToolTest) -> None:
     """The description names every kind with its fields, an operator's own too, and no schema."""
-    search, change = desk.tools(schemas=[*SCHEMAS, Note]).definitions()
+    search, change = case.tools(schemas=[*SCHEMAS, Note]).definitions()
     content = change["parameters"]["properties"]["content"]
     assert set(content) == {"type", "description"}
     kinds: list[type[BaseModel]] = [*SCHEMAS, Note]
@@ -220,23 +220,23 @@ class Note(BaseModel):
 declare([Note])
 
 
-async def test_a_single_schema_of_ones_own(desk: Desk) -> None:
+async def test_a_single_schema_of_ones_own(case: ToolTest) -> None:
     """With one schema only, its own, the tools work the same way."""
-    tools = desk.tools("I collect stamps", schemas=[Note])
+    tools = case.tools("I collect stamps", schemas=[Note])
     content = {"kind": "Note", "text": "stamps", "tags": ["hobby"], "weight": "3"}
     stored = await change(tools, content)
     assert stored[0]["done"] == "remembered"
-    [kept] = desk.contents()
+    [kept] = case.contents()
     assert (kept["text"], kept["tags"], kept["weight"]) == ("stamps", ["hobby"], 3)
 
 
 # --- search --------------------------------------------------------------------------------
 
 
-async def test_search_returns_ids_and_contents(desk: Desk) -> None:
+async def test_search_returns_ids_and_contents(case: ToolTest) -> None:
     """A search names each memory's id, kind, content and date, and nothing of where it lies."""
-    key = desk.put(OWN, "ramen")
-    (found,) = await call(desk.tools(), "memory_search", query="ramen")
+    key = case.put(OWN, "ramen")
+    (found,) = await call(case.tools(), "memory_search", query="ramen")
     assert found.pop("since").startswith("20")
     assert found == {
         "id": key,
@@ -251,38 +251,38 @@ async def test_search_returns_ids_and_contents(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("limit", [10_000, -3, 0, True, "all", None, 10**30])
-async def test_search_is_bounded(desk: Desk, limit: object) -> None:
+async def test_search_is_bounded(case: ToolTest, limit: object) -> None:
     """However many are asked for, at most twenty come, and at least one."""
     for number in range(30):
-        desk.put(OWN, f"dish{number}")
-    found = await call(desk.tools(), "memory_search", query="dish", limit=limit)
+        case.put(OWN, f"dish{number}")
+    found = await call(case.tools(), "memory_search", query="dish", limit=limit)
     assert 1 <= len(found) <= SEARCH_LIMIT
 
 
-async def test_search_of_many_is_by_meaning(desk: Desk) -> None:
+async def test_search_of_many_is_by_meaning(case: ToolTest) -> None:
     """Of more memories than are read whole, those nearest to the query come."""
     for number in range(60):
-        desk.put(OWN, f"dish{number}")
-    assert len(await call(desk.tools(), "memory_search", query="dish")) == SEARCH_LIMIT
+        case.put(OWN, f"dish{number}")
+    assert len(await call(case.tools(), "memory_search", query="dish")) == SEARCH_LIMIT
 
 
 @pytest.mark.parametrize("arguments", [{}, {"query": ""}, {"query": None}, {"query": ["x"]}])
-async def test_search_without_words(desk: Desk, arguments: dict[str, Any]) -> None:
+async def test_search_without_words(case: ToolTest, arguments: dict[str, Any]) -> None:
     """A search for nothing is no fault: it finds what there is."""
-    desk.put(OWN, "ramen")
-    assert len(await call(desk.tools(), "memory_search", **arguments)) == 1
+    case.put(OWN, "ramen")
+    assert len(await call(case.tools(), "memory_search", **arguments)) == 1
 
 
-async def test_search_sees_what_the_audience_may(desk: Desk) -> None:
+async def test_search_sees_what_the_audience_may(case: ToolTest) -> None:
     """In a public channel only what was said in public is found; of others nothing ever."""
-    desk.put(OWN, "ramen")
-    desk.put(SECRET, "natto")
-    desk.put(ALICE.namespace(PUBLIC), "sushi")
-    desk.put(BOB.namespace(DM), "pizza")
-    desk.put(BOB.namespace(PUBLIC), "pasta")
+    case.put(OWN, "ramen")
+    case.put(SECRET, "natto")
+    case.put(ALICE.namespace(PUBLIC), "sushi")
+    case.put(BOB.namespace(DM), "pizza")
+    case.put(BOB.namespace(PUBLIC), "pasta")
 
     async def seen(own: Namespace) -> set[str]:
-        found = await call(desk.tools(own=own), "memory_search", query="food")
+        found = await call(case.tools(own=own), "memory_search", query="food")
         return {one["content"]["food_name"] for one in found}
 
     assert await seen(ALICE.namespace(PUBLIC)) == {"sushi"}
@@ -312,12 +312,12 @@ async def test_search_sees_what_the_audience_may(desk: Desk) -> None:
     ],
 )
 async def test_what_is_to_be_remembered_is_stored_at_once(
-    desk: Desk, text: str, content: dict[str, Any], evidence: str | None
+    case: ToolTest, text: str, content: dict[str, Any], evidence: str | None
 ) -> None:
     """A request to remember stores its memory, with the message as its source and one vector."""
-    tools = desk.tools(text)
+    tools = case.tools(text)
     (told,) = await change(tools, content, evidence)
-    (row,) = desk.stored()
+    (row,) = case.stored()
     value = json.loads(row["value"])
     assert told["done"] == "remembered"
     assert told["id"] == row["key"]
@@ -333,25 +333,25 @@ async def test_what_is_to_be_remembered_is_stored_at_once(
     assert [one.action for one in tools.changes] == ["remembered"]
     assert not tools.to_forget
     assert not tools.refused
-    assert len(desk.model.verdict_requests) == 1
+    assert len(case.model.verdict_requests) == 1
 
 
-async def test_the_same_again_is_one_memory(desk: Desk) -> None:
+async def test_the_same_again_is_one_memory(case: ToolTest) -> None:
     """What is known already is confirmed, not stored twice."""
     for _ in range(2):
-        tools = desk.tools("Remember that I love ramen")
+        tools = case.tools("Remember that I love ramen")
         await change(tools, RAMEN)
-    assert len(desk.stored()) == 1
+    assert len(case.stored()) == 1
 
 
-async def test_a_correction_keeps_the_row(desk: Desk) -> None:
+async def test_a_correction_keeps_the_row(case: ToolTest) -> None:
     """An update names a memory by the id of a search and keeps its key."""
-    key = desk.put(OWN, "udon")
-    tools = desk.tools("I like soba, not udon")
+    key = case.put(OWN, "udon")
+    tools = case.tools("I like soba, not udon")
     content = {"kind": "UserFoodPreference", "food_name": "soba", "preference": 80}
     (told,) = await change(tools, content, action="update", id=key)
     assert (told["done"], told["id"]) == ("updated", key)
-    (row,) = desk.stored()
+    (row,) = case.stored()
     assert row["key"] == key
     assert json.loads(row["value"])["content"]["food_name"] == "soba"
 
@@ -365,17 +365,17 @@ async def test_a_correction_keeps_the_row(desk: Desk) -> None:
     ],
 )
 async def test_only_what_is_quoted_is_stored(
-    desk: Desk, text: str, content: dict[str, Any], evidence: str | None, reason: str
+    case: ToolTest, text: str, content: dict[str, Any], evidence: str | None, reason: str
 ) -> None:
     """Without a quote of this message nothing is stored, nor is a link that nobody typed."""
-    tools = desk.tools(text)
-    async with desk.unchanged():
+    tools = case.tools(text)
+    async with case.unchanged():
         told = await change(tools, content, evidence)
     assert (told["done"], told["refused"]) == (False, reason)
     assert told["shown"]
     assert [one.reason for one in tools.refused] == [reason]
     assert tools.changes == ()
-    assert desk.model.verdict_requests == []
+    assert case.model.verdict_requests == []
 
 
 @pytest.mark.parametrize(
@@ -392,12 +392,12 @@ async def test_only_what_is_quoted_is_stored(
     ids=str,
 )
 async def test_only_what_the_verdict_lets_pass_is_stored(
-    desk: Desk, verdict: Any, reason: str
+    case: ToolTest, verdict: Any, reason: str
 ) -> None:
     """What the verdict refuses is not stored, and the reason told to the model and kept."""
-    desk.model.verdicts = [verdict, verdict] if isinstance(verdict, str) else [{0: verdict}]
-    tools = desk.tools("Remember that I love ramen")
-    async with desk.unchanged():
+    case.model.verdicts = [verdict, verdict] if isinstance(verdict, str) else [{0: verdict}]
+    tools = case.tools("Remember that I love ramen")
+    async with case.unchanged():
         told = await change(tools, RAMEN)
     assert (told["done"], told["refused"]) == (False, reason)
     assert [one.reason for one in tools.refused] == [reason]
@@ -405,9 +405,9 @@ async def test_only_what_the_verdict_lets_pass_is_stored(
     assert tools.refused == ()
 
 
-async def test_what_is_stored_after_all_is_not_refused(desk: Desk) -> None:
+async def test_what_is_stored_after_all_is_not_refused(case: ToolTest) -> None:
     """A refusal is forgotten once a later call stores its like; another one stays."""
-    tools = desk.tools("Remember that I love ramen, and live in Osaka")
+    tools = case.tools("Remember that I love ramen, and live in Osaka")
     assert (await change(tools, RAMEN, "I adore ramen"))["refused"] == "no_evidence"
     lives = {"kind": "UserFact", "fact": "Lives in Osaka"}
     for _ in range(2):
@@ -417,35 +417,35 @@ async def test_what_is_stored_after_all_is_not_refused(desk: Desk) -> None:
 
 
 async def test_a_verdict_that_takes_too_long_waits(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    case: ToolTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Past the deadline nothing is stored, and the model says that it will be."""
     monkeypatch.setattr("memory.tools.store.JUDGED_WITHIN", 0.2)
-    desk.model.verdict_delay = 2.0
-    tools = desk.tools("Remember that I love ramen")
-    async with desk.unchanged():
+    case.model.verdict_delay = 2.0
+    tools = case.tools("Remember that I love ramen")
+    async with case.unchanged():
         told = await change(tools, RAMEN)
     assert told["done"] is False
     assert "later" in told
     assert tools.refused == ()
 
 
-async def test_without_verdicts_the_quote_decides(desk: Desk) -> None:
+async def test_without_verdicts_the_quote_decides(case: ToolTest) -> None:
     """Without a verifier what is quoted is stored, and no model is asked."""
-    tools = desk.tools("Remember that I love ramen", verified=False)
+    tools = case.tools("Remember that I love ramen", verified=False)
     assert (await change(tools, RAMEN))[0]["done"] == "remembered"
-    assert desk.model.verdict_requests == []
+    assert case.model.verdict_requests == []
 
 
-async def test_credentials_are_refused(desk: Desk) -> None:
+async def test_credentials_are_refused(case: ToolTest) -> None:
     """A password is never stored, whatever the verdict says."""
-    tools = desk.tools("Remember that my password is hunter2hunter2")
+    tools = case.tools("Remember that my password is hunter2hunter2")
     content = {"kind": "UserFact", "fact": "password is hunter2hunter2"}
-    async with desk.unchanged():
+    async with case.unchanged():
         assert (await change(tools, content))["refused"] == "secret"
 
 
-async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, desk: Desk) -> None:
+async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, case: ToolTest) -> None:
     """What is empty, invented or misshapen is an error; the right call after it works."""
     for arguments in (
         {"action": "create"},
@@ -484,10 +484,10 @@ async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, desk: Des
         {"action": "delete", "id": ["KNOWN"]},
     ):
         with subtests.test(arguments=arguments):
-            key = desk.put(OWN, "ramen")
+            key = case.put(OWN, "ramen")
             given = {name: key if value == "KNOWN" else value for name, value in arguments.items()}
-            tools = desk.tools("Remember that I love ramen; forget ramen, I am done with it")
-            async with desk.unchanged():
+            tools = case.tools("Remember that I love ramen; forget ramen, I am done with it")
+            async with case.unchanged():
                 assert failed(
                     await call(tools, "memory_change", **{"evidence": "I love ramen", **given})
                 )
@@ -497,25 +497,25 @@ async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, desk: Des
 
 
 @pytest.mark.parametrize("arguments", ["", "{", "null", "[]", '"delete"', "7", "\x00"])
-async def test_arguments_that_are_no_object(desk: Desk, arguments: str) -> None:
+async def test_arguments_that_are_no_object(case: ToolTest, arguments: str) -> None:
     """A broken JSON text is an error for the model, whatever tool it was meant for."""
-    desk.put(OWN, "ramen")
-    tools = desk.tools("Remember that I love ramen")
-    async with desk.unchanged():
+    case.put(OWN, "ramen")
+    tools = case.tools("Remember that I love ramen")
+    async with case.unchanged():
         assert failed(json.loads(await tools.call("memory_change", arguments)))
 
 
 @pytest.mark.parametrize("name", ["", "delete_user", "memory_change2", "x" * 5_000])
-async def test_a_tool_that_there_is_not(desk: Desk, name: str) -> None:
+async def test_a_tool_that_there_is_not(case: ToolTest, name: str) -> None:
     """An invented tool is an error that does not repeat what was sent at length."""
-    answer = await desk.tools().call(name, "{}")
+    answer = await case.tools().call(name, "{}")
     assert failed(json.loads(answer))
     assert len(answer) < 200
 
 
-async def test_arguments_beside_the_parameters_have_no_effect(desk: Desk) -> None:
+async def test_arguments_beside_the_parameters_have_no_effect(case: ToolTest) -> None:
     """A model that names a person, a team or a namespace reaches nobody else by it."""
-    bobs = desk.put(BOB.namespace(DM), "pizza")
+    bobs = case.put(BOB.namespace(DM), "pizza")
     others: dict[str, Any] = {
         "user_id": "U12",
         "namespace": list(BOB.namespace(DM).parts),
@@ -523,42 +523,42 @@ async def test_arguments_beside_the_parameters_have_no_effect(desk: Desk) -> Non
         "filter": {},
         "store": "x",
     }
-    tools = desk.tools("Remember that I love ramen")
+    tools = case.tools("Remember that I love ramen")
     assert await call(tools, "memory_search", query="pizza", **others) == []
     assert failed(await change(tools, None, action="delete", id=bobs, **others))
     (told,) = await change(tools, RAMEN, **others)
-    assert {row["prefix"]: row["key"] for row in desk.stored()} == {
+    assert {row["prefix"]: row["key"] for row in case.stored()} == {
         BOB.namespace(DM).prefix: bobs,
         OWN.prefix: told["id"],
     }
 
 
-async def test_the_id_of_somebody_else_is_no_id(desk: Desk) -> None:
+async def test_the_id_of_somebody_else_is_no_id(case: ToolTest) -> None:
     """Another person's memory cannot be changed or proposed for forgetting."""
-    bobs = desk.put(BOB.namespace(DM), "ramen")
-    tools = desk.tools("Remember that I love ramen. Forget ramen.")
-    async with desk.unchanged():
+    bobs = case.put(BOB.namespace(DM), "ramen")
+    tools = case.tools("Remember that I love ramen. Forget ramen.")
+    async with case.unchanged():
         for action in ("update", "delete"):
             assert failed(await change(tools, RAMEN, action=action, id=bobs))
     assert tools.to_forget == ()
 
 
-async def test_the_id_of_another_audience_is_no_id(desk: Desk) -> None:
+async def test_the_id_of_another_audience_is_no_id(case: ToolTest) -> None:
     """In a public channel a memory of the direct messages can be neither changed nor proposed."""
-    private = desk.put(OWN, "ramen")
-    tools = desk.tools("Remember that I love ramen", own=ALICE.namespace(PUBLIC))
-    async with desk.unchanged():
+    private = case.put(OWN, "ramen")
+    tools = case.tools("Remember that I love ramen", own=ALICE.namespace(PUBLIC))
+    async with case.unchanged():
         for action in ("update", "delete"):
             assert failed(await change(tools, RAMEN, action=action, id=private))
     assert tools.to_forget == ()
 
 
-async def test_a_wider_memory_gets_a_narrower_one_before_it(desk: Desk) -> None:
+async def test_a_wider_memory_gets_a_narrower_one_before_it(case: ToolTest) -> None:
     """What was said in public and corrected in private stays as it is in public."""
-    public = desk.put(ALICE.namespace(PUBLIC), "ramen")
-    tools = desk.tools("I really love ramen")
+    public = case.put(ALICE.namespace(PUBLIC), "ramen")
+    tools = case.tools("I really love ramen")
     await change(tools, RAMEN, action="update", id=public)
-    by_prefix = {row["prefix"]: json.loads(row["value"]) for row in desk.stored()}
+    by_prefix = {row["prefix"]: json.loads(row["value"]) for row in case.stored()}
     assert by_prefix[ALICE.namespace(PUBLIC).prefix]["content"]["preference"] == 80
     assert by_prefix[OWN.prefix]["content"]["preference"] == 90
     assert by_prefix[OWN.prefix]["supersedes"] == [{"audience": PUBLIC, "key": public}]
@@ -567,12 +567,12 @@ async def test_a_wider_memory_gets_a_narrower_one_before_it(desk: Desk) -> None:
 # --- proposals -----------------------------------------------------------------------------
 
 
-async def test_delete_only_proposes(desk: Desk) -> None:
+async def test_delete_only_proposes(case: ToolTest) -> None:
     """A deletion is a proposal that names the memory; the row and its vector stay."""
-    key = desk.put(OWN, "ramen")
-    desk.put(OWN, "sushi")
-    tools = desk.tools("forget that I like ramen")
-    async with desk.unchanged():
+    key = case.put(OWN, "ramen")
+    case.put(OWN, "sushi")
+    tools = case.tools("forget that I like ramen")
+    async with case.unchanged():
         for _ in range(2):
             told = await call(
                 tools, "memory_change", action="delete", evidence="forget that", id=key
@@ -584,46 +584,46 @@ async def test_delete_only_proposes(desk: Desk) -> None:
 # --- limits and faults ---------------------------------------------------------------------
 
 
-async def test_calls_are_counted(desk: Desk) -> None:
+async def test_calls_are_counted(case: ToolTest) -> None:
     """After a dozen calls for one message the model is told to answer."""
-    tools = desk.tools("Remember that I love ramen")
+    tools = case.tools("Remember that I love ramen")
     for _ in range(MAX_CALLS):
         assert not failed(await call(tools, "memory_search", query="x"))
-    async with desk.unchanged():
+    async with case.unchanged():
         assert failed(await change(tools, RAMEN))
 
 
-async def test_without_embeddings_nothing_is_stored(desk: Desk, stand_in: Server) -> None:
+async def test_without_embeddings_nothing_is_stored(case: ToolTest, stand_in: Server) -> None:
     """While the embedding model is away the model is told, and a later call works."""
     stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": 1})
-    tools = desk.tools("Remember that I love ramen")
-    async with desk.unchanged():
+    tools = case.tools("Remember that I love ramen")
+    async with case.unchanged():
         assert failed(await change(tools, RAMEN))
     told = await change(tools, RAMEN)
     assert told[0]["done"] == "remembered"
 
 
-async def test_switched_off_nothing_is_read_or_stored(desk: Desk) -> None:
+async def test_switched_off_nothing_is_read_or_stored(case: ToolTest) -> None:
     """Once memory is off every call is an error."""
-    desk.put(OWN, "ramen")
-    tools = desk.tools("Remember that I love ramen")
+    case.put(OWN, "ramen")
+    tools = case.tools("Remember that I love ramen")
     tools.switch_off()
-    async with desk.unchanged():
+    async with case.unchanged():
         assert failed(await call(tools, "memory_search", query="ramen"))
         assert failed(await change(tools, RAMEN))
     assert tools.definitions() == []
 
 
-async def test_what_a_tool_leaves_open_is_asked(desk: Desk) -> None:
+async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
     """A change that the words do not settle is a question, told to the model as such, once."""
     home = {"kind": "UserFact", "fact": "I live in Osaka", "topic": "home"}
-    await change(desk.tools("I live in Osaka"), home)
-    key = str(desk.stored()[0]["key"])
+    await change(case.tools("I live in Osaka"), home)
+    key = str(case.stored()[0]["key"])
     asked = set()
     for _ in range(2):
-        desk.model.verdicts = [{0: {"conflict": "unclear"}}]
-        tools = desk.tools("I live in Tokyo")
-        async with desk.unchanged():
+        case.model.verdicts = [{0: {"conflict": "unclear"}}]
+        tools = case.tools("I live in Tokyo")
+        async with case.unchanged():
             told = await change(tools, {**home, "fact": "I live in Tokyo"}, action="update", id=key)
         assert tools.changes == ()
         assert told["done"] is False
@@ -631,4 +631,4 @@ async def test_what_a_tool_leaves_open_is_asked(desk: Desk) -> None:
         [question] = tools.questions
         assert question.kind == "replace"
         asked.add(question.id)
-    assert asked == {question.id for question in await open_questions(desk.pool, OWN.person)}
+    assert asked == {question.id for question in await open_questions(case.pool, OWN.person)}

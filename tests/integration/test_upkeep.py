@@ -2,123 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any, LiteralString
-
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
-from bot.conversation.inbox import ANSWER, Inbox
-from bot.queue.queue import REPLIES, Queue
 from bot.runtime.maintenance import Maintenance
-from memory import Pool
-from tests.integration.conversations import message
+from tests.integration.app import App
+from tests.integration.messages import message
 
 
-class House:
-    """An inbox and its upkeep over one database, seen as the owner sees it."""
-
-    def __init__(self, pool: Pool, queue: Queue, database: str) -> None:
-        self.inbox = Inbox(pool, queue)
-        self.queue = queue
-        self.upkeep = Maintenance(pool, queue)
-        self.database = database
-
-    def rows(self, statement: LiteralString, *values: object) -> list[dict[str, Any]]:
-        """Run a statement."""
-        with psycopg.connect(self.database, row_factory=dict_row) as owner:
-            done = owner.execute(statement, values)
-            return done.fetchall() if done.description else []
-
-    def jobs(self) -> list[tuple[str, str]]:
-        """Return lock and status of every job."""
-        found = self.rows("SELECT lock, status::text FROM procrastinate_jobs ORDER BY id")
-        return [(row["lock"], row["status"]) for row in found]
-
-    def age(self, days: float) -> None:
-        """Make everything older."""
-        back = "now() - make_interval(secs => %s)"
-        seconds = days * 86_400
-        self.rows(
-            f"UPDATE inbox_events SET received_at = {back}, finished_at = {back}", *[seconds] * 2
-        )
-        self.rows(f"UPDATE turns SET intended_at = {back}", seconds)
-        self.rows(f"UPDATE procrastinate_events SET at = {back}", seconds)
+def jobs(app: App) -> list[tuple[str, str]]:
+    """Return lock and status of every job."""
+    found = app.rows("SELECT lock, status::text FROM procrastinate_jobs ORDER BY id")
+    return [(row["lock"], row["status"]) for row in found]
 
 
-@pytest.fixture
-async def house(pool: Pool, database: str) -> AsyncIterator[House]:
-    """A house in which nobody works."""
-    queue = Queue(pool)
-    await queue.open()
-    queue.register(ANSWER, REPLIES, _fail, attempts=1, wait=0)
-    yield House(pool, queue, database)
-    await queue.stop()
+def age(app: App, days: float) -> None:
+    """Make everything older."""
+    back = "now() - make_interval(secs => %s)"
+    seconds = days * 86_400
+    app.rows(f"UPDATE inbox_events SET received_at = {back}, finished_at = {back}", *[seconds] * 2)
+    app.rows(f"UPDATE turns SET intended_at = {back}", seconds)
+    app.rows(f"UPDATE procrastinate_events SET at = {back}", seconds)
 
 
-async def _fail(**_: str) -> None:
-    raise RuntimeError("SECRET")
+async def keep_up(app: App) -> None:
+    """Run the minutely job."""
+    await Maintenance(app.pool, app.wiring.queue).keep_up(0)
 
 
 MINUTES = 5 / 1440
 
 
-async def test_a_message_without_a_job_gets_one(
-    house: House, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_message_without_a_job_gets_one(app: App, caplog: pytest.LogCaptureFixture) -> None:
     """A message that waits though no job is to answer it gets a job; one that has one is left."""
     lost, kept = message(), message()
-    await house.inbox.store(lost)
-    house.rows("DELETE FROM procrastinate_jobs")
-    await house.inbox.store(kept)
-    house.age(MINUTES)
+    await app.wiring.inbox.store(lost)
+    app.rows("DELETE FROM procrastinate_jobs")
+    await app.wiring.inbox.store(kept)
+    age(app, MINUTES)
     fresh = message()
-    await house.inbox.store(fresh)
-    house.rows("DELETE FROM procrastinate_jobs WHERE lock = %s", f"replies:{fresh.thread}")
+    await app.wiring.inbox.store(fresh)
+    app.rows("DELETE FROM procrastinate_jobs WHERE lock = %s", f"replies:{fresh.thread}")
     for _ in range(2):
-        await house.upkeep.keep_up(0)
-        assert sorted(house.jobs()) == sorted(
+        await keep_up(app)
+        assert sorted(jobs(app)) == sorted(
             (f"replies:{one.thread}", "todo") for one in (kept, lost)
         )
     assert "found 1 thread(s) that waited without a job" in caplog.text
 
 
 async def test_a_message_that_nothing_can_answer_ends_as_failed(
-    house: House, caplog: pytest.LogCaptureFixture
+    app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Poison is tried by three jobs; then it is failed, without its body, and named by its ids."""
     poison = message()
-    await house.inbox.store(poison)
-    [event] = house.rows("SELECT id FROM inbox_events")
+    await app.wiring.inbox.store(poison)
+    [event] = app.rows("SELECT id FROM inbox_events")
     for round_ in range(3):
-        house.rows("UPDATE procrastinate_jobs SET status = 'doing' WHERE status = 'todo'")
-        house.rows("UPDATE procrastinate_jobs SET status = 'failed' WHERE status = 'doing'")
-        house.rows("UPDATE inbox_events SET received_at = now() - interval '2 minutes'")
-        waiting = house.rows("SELECT 1 FROM inbox_events WHERE status = 'waiting'")
+        app.rows("UPDATE procrastinate_jobs SET status = 'doing' WHERE status = 'todo'")
+        app.rows("UPDATE procrastinate_jobs SET status = 'failed' WHERE status = 'doing'")
+        app.rows("UPDATE inbox_events SET received_at = now() - interval '2 minutes'")
+        waiting = app.rows("SELECT 1 FROM inbox_events WHERE status = 'waiting'")
         assert bool(waiting), f"it was given up after {round_} jobs"
-        await house.upkeep.keep_up(0)
-    [row] = house.rows("SELECT status, message FROM inbox_events")
+        await keep_up(app)
+    [row] = app.rows("SELECT status, message FROM inbox_events")
     assert row == {"status": "failed", "message": None}
     assert f"event {event['id']} of thread {poison.thread} ended as failed" in caplog.text
     assert poison.text not in caplog.text
-    assert [status for _, status in house.jobs()] == ["failed"] * 3
+    assert [status for _, status in jobs(app)] == ["failed"] * 3
 
 
-async def test_what_is_over_is_deleted_in_its_time(house: House) -> None:
+async def test_what_is_over_is_deleted_in_its_time(app: App) -> None:
     """Answered events go after two days, failed ones and failed jobs after two weeks."""
     for status in ("done", "failed", "withdrawn", "waiting"):
         one = message()
-        await house.inbox.store(one)
-        house.rows("UPDATE inbox_events SET status = %s WHERE thread = %s", status, one.thread)
-    house.rows("UPDATE procrastinate_jobs SET status = 'doing'")
-    house.rows("UPDATE procrastinate_jobs SET status = 'failed'")
+        await app.wiring.inbox.store(one)
+        app.rows("UPDATE inbox_events SET status = %s WHERE thread = %s", status, one.thread)
+    app.rows("UPDATE procrastinate_jobs SET status = 'doing'")
+    app.rows("UPDATE procrastinate_jobs SET status = 'failed'")
 
     async def left(days: float) -> tuple[set[str], int]:
-        house.age(days)
-        await house.upkeep.keep_up(0)
-        events = {row["status"] for row in house.rows("SELECT status FROM inbox_events")}
-        return events, [status for _, status in house.jobs()].count("failed")
+        age(app, days)
+        await keep_up(app)
+        events = {row["status"] for row in app.rows("SELECT status FROM inbox_events")}
+        return events, [status for _, status in jobs(app)].count("failed")
 
     assert await left(1.9) == ({"done", "failed", "withdrawn", "waiting"}, 4)
     assert await left(2.1) == ({"failed", "withdrawn", "waiting"}, 4)
@@ -126,64 +92,64 @@ async def test_what_is_over_is_deleted_in_its_time(house: House) -> None:
     assert await left(14.1) == ({"waiting"}, 0)
 
 
-async def test_rows_without_an_owner_are_deleted_in_their_time(house: House) -> None:
+async def test_rows_without_an_owner_are_deleted_in_their_time(app: App) -> None:
     """A process that no longer runs, and deletions that Slack refused for two weeks."""
-    house.rows(
+    app.rows(
         "INSERT INTO processes (id, seen_at) VALUES"
         " ('old', now() - interval '2 days'), ('new', now() - interval '1 hour')"
     )
-    house.rows(
+    app.rows(
         "INSERT INTO slack_erasures (id, team_id, language, begun_at) VALUES"
         " (gen_random_uuid(), 'TOLD', 'en', now() - interval '15 days'),"
         " (gen_random_uuid(), 'TNEW', 'en', now() - interval '13 days')"
     )
-    await house.upkeep.keep_up(0)
-    assert house.rows("SELECT id FROM processes") == [{"id": "new"}]
-    assert house.rows("SELECT team_id FROM slack_erasures") == [{"team_id": "TNEW"}]
+    await keep_up(app)
+    assert app.rows("SELECT id FROM processes") == [{"id": "new"}]
+    assert app.rows("SELECT team_id FROM slack_erasures") == [{"team_id": "TNEW"}]
 
 
-async def test_a_memory_ends_when_its_words_said(house: House) -> None:
+async def test_a_memory_ends_when_its_words_said(app: App) -> None:
     """What was said to hold until now is deleted; what holds longer is not."""
     value = '{"kind": "UserFact", "content": {"fact": "x"}}'
     for key, hours in (("over", -1), ("holds", 1)):
-        house.rows(
+        app.rows(
             "INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', %s, %s)", key, value
         )
-        house.rows(
+        app.rows(
             "INSERT INTO memory_expiries VALUES ('chat.T1.U1.dm', %s, now() + %s * interval '1h')",
             key,
             hours,
         )
-    await house.upkeep.keep_up(0)
-    assert [row["key"] for row in house.rows("SELECT key FROM store")] == ["holds"]
+    await keep_up(app)
+    assert [row["key"] for row in app.rows("SELECT key FROM store")] == ["holds"]
 
 
-async def test_what_was_forgotten_goes_when_its_undo_is_over(house: House) -> None:
+async def test_what_was_forgotten_goes_when_its_undo_is_over(app: App) -> None:
     """The ciphertext of an undo is deleted after its ten minutes, though nobody forgets again."""
     for name, when in (("U1", "-1 second"), ("U2", "5 minutes")):
-        house.rows(
+        app.rows(
             "INSERT INTO forgotten VALUES (gen_random_uuid(), 'T1', %s, '', now() + %s::interval)",
             name,
             when,
         )
-    await house.upkeep.keep_up(0)
-    assert house.rows("SELECT user_id FROM forgotten") == [{"user_id": "U2"}]
+    await keep_up(app)
+    assert app.rows("SELECT user_id FROM forgotten") == [{"user_id": "U2"}]
 
 
-async def test_a_turn_whose_message_waits_no_longer_is_ended(house: House) -> None:
+async def test_a_turn_whose_message_waits_no_longer_is_ended(app: App) -> None:
     """A turn that was left in the middle ends as failed, and its words can be remembered."""
     for name, words in (("1", "I like ramen"), ("2", ""), ("3", "I like sushi")):
-        house.rows(
+        app.rows(
             "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
             " question, words) VALUES (gen_random_uuid(), 'T1', 'U1', 'D1', 'T1.D1.1', 'dm', %s,"
             " '', %s)",
             name,
             words,
         )
-    house.age(0.5)
-    house.rows("UPDATE turns SET intended_at = now() WHERE question_ts = '3'")
-    await house.upkeep.keep_up(0)
-    found = house.rows(
+    age(app, 0.5)
+    app.rows("UPDATE turns SET intended_at = now() WHERE question_ts = '3'")
+    await keep_up(app)
+    found = app.rows(
         "SELECT status, ended_at IS NOT NULL AS ended, formed_at IS NULL AS to_form FROM turns"
         " ORDER BY question_ts"
     )
@@ -195,9 +161,9 @@ async def test_a_turn_whose_message_waits_no_longer_is_ended(house: House) -> No
 
 
 async def test_an_upkeep_that_fails_is_no_failed_job(
-    house: House, caplog: pytest.LogCaptureFixture
+    app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What fails is logged without its text and tried again in a minute."""
-    house.rows("DROP FUNCTION clear_away")
-    await house.upkeep.keep_up(0)
+    app.rows("DROP FUNCTION clear_away")
+    await keep_up(app)
     assert "the upkeep failed: UndefinedFunction" in caplog.text

@@ -82,7 +82,7 @@ def reasons(formed: FormationResult) -> list[str]:
     return [one.reason for one in formed.refused]
 
 
-class Room:
+class PersonStore:
     """One person's store, loaded for one conversation."""
 
     def __init__(self, pool: Pool, embedder: Embedder, database: str) -> None:
@@ -99,18 +99,21 @@ class Room:
 
 
 @pytest.fixture
-def room(pool: Pool, model_embedder: Embedder, database: str) -> Room:
+def person_store(pool: Pool, model_embedder: Embedder, database: str) -> PersonStore:
     """Where one person's memories are read and written."""
-    return Room(pool, model_embedder, database)
+    return PersonStore(pool, model_embedder, database)
 
 
-async def test_confirmed_at(room: Room) -> None:
+async def test_confirmed_at(person_store: PersonStore) -> None:
     """The time of the commit is kept as ISO 8601."""
-    store = await room.load("I love soba")
+    store = await person_store.load("I love soba")
     await store.aput(OWN.parts, "new", quoted(food("soba"), "I love soba"))
-    formed = await room.commit(store)
+    formed = await person_store.commit(store)
     (change,) = formed.changes
-    assert stored(room.database)[(DM, change.key)]["confirmed_at"] == "2026-01-02T12:00:00+00:00"
+    assert (
+        stored(person_store.database)[(DM, change.key)]["confirmed_at"]
+        == "2026-01-02T12:00:00+00:00"
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,152 +126,157 @@ async def test_confirmed_at(room: Room) -> None:
     ],
 )
 async def test_what_is_no_valid_memory_is_refused(
-    room: Room, value: dict[str, Any], reason: str
+    person_store: PersonStore, value: dict[str, Any], reason: str
 ) -> None:
     """Fields that do not fit their kind, a thing without a name, and kinds there are not."""
-    store = await room.load("I love soba")
+    store = await person_store.load("I love soba")
     await store.aput(OWN.parts, "new", quoted(value, "I love soba"))
-    assert reasons(await room.commit(store)) == [reason]
-    assert stored(room.database) == {}
+    assert reasons(await person_store.commit(store)) == [reason]
+    assert stored(person_store.database) == {}
 
 
-async def test_a_memory_keeps_its_kind(room: Room) -> None:
+async def test_a_memory_keeps_its_kind(person_store: PersonStore) -> None:
     """A memory is not changed into one of another kind."""
-    put(room.database, OWN, "a", food("soba"))
-    store = await room.load("I love soba")
+    put(person_store.database, OWN, "a", food("soba"))
+    store = await person_store.load("I love soba")
     await store.aput(OWN.parts, "a", quoted(note("loves soba"), "I love soba"))
-    assert reasons(await room.commit(store)) == ["unknown_kind"]
-    assert stored(room.database) == {(DM, "a"): food("soba")}
+    assert reasons(await person_store.commit(store)) == ["unknown_kind"]
+    assert stored(person_store.database) == {(DM, "a"): food("soba")}
 
 
-async def test_of_many_memories_each_is_found_by_its_name(room: Room) -> None:
+async def test_of_many_memories_each_is_found_by_its_name(person_store: PersonStore) -> None:
     """What is known and was not among the nearest that were read is changed all the same."""
     for number in range(NEIGHBOURS + 5):
-        put(room.database, OWN, f"{number:02}", food(f"dish {number}"))
-    store = await room.load("I love dish 7")
+        put(person_store.database, OWN, f"{number:02}", food(f"dish {number}"))
+    store = await person_store.load("I love dish 7")
     assert await store.asearch(OWN.parts) == []  # none has a vector
     await store.aput(OWN.parts, "new", quoted(food("Dish 7", 95), "I love dish 7"))
-    formed = await room.commit(store)
+    formed = await person_store.commit(store)
     assert formed.questions == ()
     assert [(change.action, change.key) for change in formed.changes] == [("updated", "07")]
 
 
-async def test_removing_what_is_not_there(room: Room) -> None:
+async def test_removing_what_is_not_there(person_store: PersonStore) -> None:
     """Removing an unknown memory, or storing that something is not liked, does nothing."""
-    store = await room.load("I hate soba")
+    store = await person_store.load("I hate soba")
     await store.adelete(OWN.parts, "nowhere")
     await store.aput(OWN.parts, "new", quoted(food("soba", 0), "I hate soba"))
-    assert reasons(await room.commit(store)) == ["nothing_to_remove"] * 2
-    assert stored(room.database) == {}
+    assert reasons(await person_store.commit(store)) == ["nothing_to_remove"] * 2
+    assert stored(person_store.database) == {}
 
 
-async def test_level_zero_of_a_known_thing(room: Room) -> None:
+async def test_level_zero_of_a_known_thing(person_store: PersonStore) -> None:
     """A new memory of level 0 about a known thing removes that one."""
-    put(room.database, OWN, "a", food("Soba"))
-    store = await room.load("I hate soba")
+    put(person_store.database, OWN, "a", food("Soba"))
+    store = await person_store.load("I hate soba")
     await store.aput(OWN.parts, "new", quoted(food("soba", 0), "I hate soba"))
-    formed = await room.commit(store)
+    formed = await person_store.commit(store)
     assert [(c.action, c.key) for c in formed.changes] == [("removed", "a")]
-    assert stored(room.database) == {}
+    assert stored(person_store.database) == {}
 
 
-async def test_added_and_taken_back_in_one_run(room: Room) -> None:
+async def test_added_and_taken_back_in_one_run(person_store: PersonStore) -> None:
     """What is added and removed within a run leaves no trace."""
-    store = await room.load("I love soba", "no, I hate soba")
+    store = await person_store.load("I love soba", "no, I hate soba")
     await store.aput(OWN.parts, "new", quoted(food("soba"), "I love soba"))
     await store.aput(OWN.parts, "newer", quoted(food("soba", 0), "I hate soba"))
-    assert await room.commit(store) == FormationResult(changes=(), refused=())
-    assert stored(room.database) == {}
+    assert await person_store.commit(store) == FormationResult(changes=(), refused=())
+    assert stored(person_store.database) == {}
 
 
-async def test_a_known_thing_of_wider_ears(room: Room) -> None:
+async def test_a_known_thing_of_wider_ears(person_store: PersonStore) -> None:
     """A new memory about something said in public stands before the public one."""
-    put(room.database, ALICE.namespace(PUBLIC), "wide", food("soba", 40))
+    put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 40))
     own = ALICE.namespace("C1")
-    store = await room.load("I love soba", seen=view(own))
+    store = await person_store.load("I love soba", seen=view(own))
     await store.aput(own.parts, "new", quoted(food("soba", 90), "I love soba"))
-    formed = await room.commit(store)
+    formed = await person_store.commit(store)
     (change,) = formed.changes
     assert change.action == "updated"
     assert change.before == {"food_name": "soba", "preference": 40}
-    value = stored(room.database)[("C1", change.key)]
+    value = stored(person_store.database)[("C1", change.key)]
     assert value["supersedes"] == [{"audience": "public", "key": "wide"}]
-    assert stored(room.database)[("public", "wide")] == food("soba", 40)
+    assert stored(person_store.database)[("public", "wide")] == food("soba", 40)
 
 
-async def test_superseding_twice_is_one_row(room: Room) -> None:
+async def test_superseding_twice_is_one_row(person_store: PersonStore) -> None:
     """Two changes to one wider memory within a run end in one row."""
-    put(room.database, ALICE.namespace(PUBLIC), "wide", food("soba", 40))
-    store = await room.load("I love soba", "I love cold soba")
+    put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 40))
+    store = await person_store.load("I love soba", "I love cold soba")
     parts = ALICE.namespace(PUBLIC).parts
     await store.aput(parts, "wide", quoted(food("soba", 90), "I love soba"))
     await store.aput(parts, "wide", quoted(food("soba", 95), "I love cold soba"))
-    formed = await room.commit(store)
+    formed = await person_store.commit(store)
     (change,) = formed.changes
-    value = stored(room.database)[(DM, change.key)]
+    value = stored(person_store.database)[(DM, change.key)]
     assert value["supersedes"] == [{"audience": "public", "key": "wide"}]
     assert len(value["sources"]) == 2
 
 
-async def test_kinds_without_a_level(room: Room) -> None:
+async def test_kinds_without_a_level(person_store: PersonStore) -> None:
     """Without a level a wider memory cannot be removed from here, nor one that hides it."""
     wide = {"audience": "public", "key": "wide"}
-    put(room.database, ALICE.namespace(PUBLIC), "wide", note("plays go"))
-    put(room.database, ALICE.namespace(PUBLIC), "other", note("plays chess"))
-    put(room.database, OWN, "a", note("plays go daily", supersedes=[wide]))
-    before = stored(room.database)
-    store = await room.load("forget that I play go", "forget that I play chess")
+    put(person_store.database, ALICE.namespace(PUBLIC), "wide", note("plays go"))
+    put(person_store.database, ALICE.namespace(PUBLIC), "other", note("plays chess"))
+    put(person_store.database, OWN, "a", note("plays go daily", supersedes=[wide]))
+    before = stored(person_store.database)
+    store = await person_store.load("forget that I play go", "forget that I play chess")
     assert {item.key for item in await store.asearch(OWN.parts)} == {"a", "other"}
     await store.adelete(OWN.parts, "a")
     await store.adelete(ALICE.namespace(PUBLIC).parts, "other")
-    assert reasons(await room.commit(store)) == ["wider_audience"] * 2
-    assert stored(room.database) == before
+    assert reasons(await person_store.commit(store)) == ["wider_audience"] * 2
+    assert stored(person_store.database) == before
 
 
-async def test_what_no_longer_hides_anything_can_go(room: Room) -> None:
+async def test_what_no_longer_hides_anything_can_go(person_store: PersonStore) -> None:
     """A memory whose wider one is gone is removed for good."""
-    put(room.database, OWN, "a", food("soba", supersedes=[{"audience": "public", "key": "gone"}]))
-    store = await room.load("I hate soba")
+    put(
+        person_store.database,
+        OWN,
+        "a",
+        food("soba", supersedes=[{"audience": "public", "key": "gone"}]),
+    )
+    store = await person_store.load("I hate soba")
     await store.adelete(OWN.parts, "a")
-    formed = await room.commit(store)
+    formed = await person_store.commit(store)
     assert [change.action for change in formed.changes] == ["removed"]
-    assert stored(room.database) == {}
+    assert stored(person_store.database) == {}
 
 
-async def test_a_subject_that_is_corrected(room: Room) -> None:
+async def test_a_subject_that_is_corrected(person_store: PersonStore) -> None:
     """A patch may give the thing its right name."""
-    put(room.database, OWN, "a", food("raman"))
-    store = await room.load("I love ramen, not raman")
+    put(person_store.database, OWN, "a", food("raman"))
+    store = await person_store.load("I love ramen, not raman")
     await store.aput(OWN.parts, "a", quoted(food("ramen"), "I love ramen, not raman"))
-    formed = await room.commit(store)
+    formed = await person_store.commit(store)
     assert [change.key for change in formed.changes] == ["a"]
 
 
-async def test_old_vectors_go(room: Room) -> None:
+async def test_old_vectors_go(person_store: PersonStore) -> None:
     """An update leaves one vector, whatever other fields were embedded before."""
-    put(room.database, OWN, "a", food("ramen"))
+    put(person_store.database, OWN, "a", food("ramen"))
     zeros = "[" + ",".join(["0"] * 256) + "]"
-    with psycopg.connect(room.database) as connection:
+    with psycopg.connect(person_store.database) as connection:
         for field in ("content.food_name", "$"):
             connection.execute(
                 "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
                 " VALUES (%s, 'a', %s, %s)",
                 (OWN.prefix, field, zeros),
             )
-    store = await room.load("I love ramen")
+    store = await person_store.load("I love ramen")
     await store.aput(OWN.parts, "a", quoted(food("ramen", 100), "I love ramen"))
-    await room.commit(store)
-    with psycopg.connect(room.database) as connection:
+    await person_store.commit(store)
+    with psycopg.connect(person_store.database) as connection:
         fields = connection.execute("SELECT field_name FROM store_vectors").fetchall()
     assert fields == [("content",)]
 
 
-async def test_deleted_at_the_very_moment(room: Room) -> None:
+async def test_deleted_at_the_very_moment(person_store: PersonStore) -> None:
     """A row that vanishes between reading and writing is reported, and has no vector."""
-    put(room.database, OWN, "a", food("ramen"))
-    store = await room.load("I love ramen")
+    put(person_store.database, OWN, "a", food("ramen"))
+    store = await person_store.load("I love ramen")
     await store.aput(OWN.parts, "a", quoted(food("ramen", 100), "I love ramen"))
-    with psycopg.connect(room.database) as connection:
+    with psycopg.connect(person_store.database) as connection:
         connection.execute(
             "CREATE FUNCTION vanish() RETURNS trigger LANGUAGE plpgsql AS"
             " $$ BEGIN RETURN NULL; END $$"
@@ -276,8 +284,8 @@ async def test_deleted_at_the_very_moment(room: Room) -> None:
         connection.execute(
             "CREATE TRIGGER vanish BEFORE UPDATE ON store FOR EACH ROW EXECUTE FUNCTION vanish()"
         )
-    assert reasons(await room.commit(store)) == ["deleted_meanwhile"]
-    with psycopg.connect(room.database) as connection:
+    assert reasons(await person_store.commit(store)) == ["deleted_meanwhile"]
+    with psycopg.connect(person_store.database) as connection:
         assert connection.execute("SELECT count(*) FROM store_vectors").fetchone() == (0,)
 
 
@@ -343,23 +351,23 @@ async def test_a_wider_row_that_changes_meanwhile_is_asked_about(
 
 
 async def test_many_memories_need_embeddings(
-    room: Room, model: Any, pool: Pool, model_embedder: Embedder
+    person_store: PersonStore, model: Any, pool: Pool, model_embedder: Embedder
 ) -> None:
     """More than fifty memories cannot be chosen from without embeddings."""
     for number in range(51):
-        put(room.database, OWN, str(number), food(f"dish {number}"))
+        put(person_store.database, OWN, str(number), food(f"dish {number}"))
     model.embeddings_status = 500
     with pytest.raises(EmbeddingsUnavailable):
-        await room.load("I love ramen")
+        await person_store.load("I love ramen")
 
 
-async def test_rows_outside_every_namespace_stop_everything(room: Room) -> None:
+async def test_rows_outside_every_namespace_stop_everything(person_store: PersonStore) -> None:
     """A row whose prefix is not a person's namespace is not shown to any model."""
-    put(room.database, OWN, "a", food("ramen"))
-    with psycopg.connect(room.database) as connection:
+    put(person_store.database, OWN, "a", food("ramen"))
+    with psycopg.connect(person_store.database) as connection:
         connection.execute("UPDATE store SET prefix = prefix || '.x'")
     with pytest.raises(InvalidNamespace):
-        await room.load("hello")
+        await person_store.load("hello")
 
 
 @pytest.mark.parametrize(
@@ -372,15 +380,15 @@ def test_rows_of_another_audience_stop_everything(prefix: str) -> None:
         rows_within([record], view(ALICE.namespace("C1")))
 
 
-async def test_a_fourth_removal_of_what_wider_ears_know(room: Room) -> None:
+async def test_a_fourth_removal_of_what_wider_ears_know(person_store: PersonStore) -> None:
     """Of four memories told in public three are hidden here; the fourth is not, nor asked about."""
     names = ["soba", "ramen", "udon", "pasta"]
     for name in names:
-        put(room.database, ALICE.namespace(PUBLIC), name, food(name))
-    store = await room.load(*[f"I hate {name}" for name in names])
+        put(person_store.database, ALICE.namespace(PUBLIC), name, food(name))
+    store = await person_store.load(*[f"I hate {name}" for name in names])
     for name in names:
         await store.adelete(ALICE.namespace(PUBLIC).parts, name)
-    formed = await room.commit(store)
+    formed = await person_store.commit(store)
     assert [change.action for change in formed.changes] == ["removed"] * 3
     assert reasons(formed) == ["wider_audience"]
     assert {question.kind for question in formed.questions} == {"widen"}

@@ -31,17 +31,17 @@ FOOTER = say("en", "footer")
 
 
 @asynccontextmanager
-async def open_desk(database: str, slack: PlaygroundSlack) -> AsyncIterator[Desk]:
+async def open_sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]:
     """Open everything an answer is delivered with; Slack refuses nothing."""
     async with create_pool(login_of(database), min_size=1, max_size=4, timeout=5) as pool:
         workspace = Workspace(slack.client(), slack.bot_user_id, RateLimits())
-        opened = Desk(slack, database, pool, workspace, Sessions(workspace, SessionTitles(pool)))
+        opened = Sender(slack, database, pool, workspace, Sessions(workspace, SessionTitles(pool)))
         yield opened
         await opened.sessions.close()
 
 
 @dataclass
-class Desk:
+class Sender:
     """What all answers of a test share."""
 
     slack: PlaygroundSlack
@@ -94,7 +94,7 @@ class Answering:
 
 @asynccontextmanager
 async def answering(
-    desk: Desk,
+    sender: Sender,
     place: Place,
     *,
     posts: Outbox | None = None,
@@ -102,7 +102,7 @@ async def answering(
     stand_in: bool = False,
 ) -> AsyncIterator[Answering]:
     """Begin an answer in a thread; how it ends is up to the test."""
-    posts = posts or await desk.begin(place)
+    posts = posts or await sender.begin(place)
     holder: list[Answering] = []
 
     async def check() -> bool:
@@ -114,9 +114,9 @@ async def answering(
         return language
 
     delivery = Delivery(
-        desk.workspace,
-        desk.sessions,
-        desk.slack.message(place),
+        sender.workspace,
+        sender.sessions,
+        sender.slack.message(place),
         posts,
         language=known(),
         stand_in=stand_in,
