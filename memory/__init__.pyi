@@ -153,6 +153,7 @@ from .store.erasing import (
 )
 from .store.expiry import (
     expire_due as expire_due,
+    expire_unconfirmed as expire_unconfirmed,
 )
 from .store.forgetting import (
     Forgotten as Forgotten,
@@ -187,9 +188,6 @@ from .store.purge import (
 )
 from .store.reembedding import (
     reembed as reembed,
-)
-from .store.retention import (
-    expire_unconfirmed as expire_unconfirmed,
 )
 from .store.transfer import (
     ImportPlan as ImportPlan,

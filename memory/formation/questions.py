@@ -205,11 +205,6 @@ async def _drop(connection: AsyncConnection[DictRow], person: Person, question_i
     )
 
 
-def _new_sources(question: Question) -> list[dict[str, Any]]:
-    known = question.before.get("sources") or []
-    return [one for one in (question.after or {}).get("sources") or [] if one not in known]
-
-
 def _beside(question: Question, key: str) -> Step:
     return Step(
         action="remembered",
@@ -217,7 +212,10 @@ def _beside(question: Question, key: str) -> Step:
         namespace=question.namespace,
         key=key,
         before=None,
-        after={**(question.after or {}), "sources": _new_sources(question)},
+        after={
+            **(question.after or {}),
+            "sources": rows.added_sources(question.before, question.after),
+        },
     )
 
 
@@ -225,10 +223,11 @@ def _instead(question: Question, current: Memory) -> Step:
     after = None
     if question.after is not None:
         known = current.value.get("sources") or []
+        added = rows.added_sources(question.before, question.after)
         after = {
             **current.value,
             **{k: v for k, v in question.after.items() if k != "supersedes"},
-            "sources": [*known, *(one for one in _new_sources(question) if one not in known)],
+            "sources": [*known, *(one for one in added if one not in known)],
         }
     return Step(
         action="removed" if after is None else "updated",

@@ -137,7 +137,7 @@ def _supported(row: Memory, left: Sequence[Source], entries: Sequence[Entry]) ->
         return row.content  # the ledger no longer has the first entries
     content: dict[str, Any] = {}
     for entry in led:
-        if not any(source in left for source in _new_sources(entry)):
+        if not any(source in left for source in rows.added_sources(entry.before, entry.after)):
             continue
         before, after = _content(entry.before), _content(entry.after)
         told = {name: value for name, value in after.items() if value != before.get(name)}
@@ -148,11 +148,6 @@ def _supported(row: Memory, left: Sequence[Source], entries: Sequence[Entry]) ->
 
 def _content(value: dict[str, Any] | None) -> dict[str, Any]:
     return dict((value or {}).get("content") or {})
-
-
-def _new_sources(entry: Entry) -> list[dict[str, Any]]:
-    known = (entry.before or {}).get("sources") or []
-    return [one for one in (entry.after or {}).get("sources") or [] if one not in known]
 
 
 def _led_to(value: dict[str, Any] | None, entries: Sequence[Entry]) -> list[Entry]:

@@ -23,17 +23,11 @@ from memory.model.namespace import View
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.memories import Memory
-from memory.store.unit_of_work import Actor, Change, Step, commit_steps
+from memory.store.unit_of_work import Change, Step, actor_of, commit_steps
 
 WHOLE = 50  # sets of up to this many memories are shown completely
 NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 _SENTENCES = 24
-_ACTORS: dict[str, Actor] = {
-    "tool": "tool",
-    "command": "command",
-    "modal": "modal",
-    "import": "import",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +241,7 @@ class UserStore(BaseStore):
         kind = self._messages[0].words.kind if self._messages else "message"
         return Step(
             action=change.action,
-            actor=_ACTORS.get(kind, "formation"),
+            actor=actor_of(kind, "formation"),
             namespace=self._view.own,
             key=change.key,
             before=change.row,

@@ -22,14 +22,8 @@ from memory.store import rows
 from memory.store.ledger import content_at
 from memory.store.memories import Memory
 from memory.store.rows import with_source
-from memory.store.unit_of_work import Actor, Change, Decide, Step, commit_steps
+from memory.store.unit_of_work import Actor, Change, Decide, Step, actor_of, commit_steps
 
-_ACTORS: Mapping[str, Actor] = {
-    "command": "command",
-    "modal": "modal",
-    "import": "import",
-    "tool": "tool",
-}
 _CODES = {
     "missing": "missing",
     "string_type": "text",
@@ -108,7 +102,7 @@ async def add_memory(
         return [
             Step(
                 action="remembered",
-                actor=_actor(source),
+                actor=actor_of(str(source.get("kind")), "command"),
                 namespace=namespace,
                 key=str(uuid4()),
                 before=None,
@@ -215,7 +209,7 @@ def _edited(current: Memory, content: dict[str, Any], source: Mapping[str, Any])
     }
     return Step(
         action="confirmed" if content == current.content else "updated",
-        actor=_actor(source),
+        actor=actor_of(str(source.get("kind")), "command"),
         namespace=current.namespace,
         key=current.key,
         before=current,
@@ -230,10 +224,6 @@ async def _one(
     if not done:
         raise ChangeGone("The memory was forgotten in the meantime.")
     return done[0]
-
-
-def _actor(source: Mapping[str, Any]) -> Actor:
-    return _ACTORS.get(str(source.get("kind")), "command")
 
 
 def _now() -> str:

@@ -1,18 +1,21 @@
-"""Deletion of expired memories, such as "until Friday" on Saturday."""
+"""Deletion of memories that have expired, such as "until Friday" on Saturday, or are too old."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from itertools import groupby
 from typing import LiteralString
 
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
 from memory.model.namespace import Namespace, Person
 from memory.postgres.database import Pool, is_unavailable, person_transaction, transaction
-from memory.postgres.locks import lock_for_writing
-from memory.store import rows
-from memory.store.ledger import record_expired
-from memory.store.memories import COLUMNS, read
-from memory.store.unit_of_work import Change
+from memory.postgres.locks import lock_for_forgetting, lock_for_writing
+from memory.store.dependents import delete_dependents
+from memory.store.memories import COLUMNS, OF_PERSON, person_range, read
+from memory.store.unit_of_work import Change, Step, write_steps
 
 _log = logging.getLogger(__name__)
 
@@ -65,9 +68,7 @@ async def _end(pool: Pool, namespace: Namespace, keys: list[str]) -> list[Change
             " AND e.expires_at <= now()) ORDER BY key",
             (namespace.prefix, namespace.prefix, keys),
         )
-        ended = [read(record) for record in await found.fetchall()]
-        await rows.delete(connection, [row.row_key for row in ended])
-        done = await record_expired(connection, ended)
+        done = await _expire(connection, namespace.person, await found.fetchall())
         if done:
             await pool.changed(connection, namespace.person, removed=True)
         return done
@@ -81,3 +82,49 @@ async def _delete_expired_questions(pool: Pool, person: Person) -> None:
             (person.team_id, person.user_id),
         )
         await pool.changed(connection, person, removed=False)
+
+
+async def expire_unconfirmed(
+    connection: AsyncConnection[DictRow], person: Person, days: int
+) -> list[Change]:
+    """Delete memories last changed or confirmed more than `days` ago, with texts in the ledger.
+
+    Runs in the caller's `person_transaction`; the caller awaits `Pool.changed`. The ledger keeps an
+    entry without content.
+    """
+    await lock_for_forgetting(connection, person)
+    found = await connection.execute(
+        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON}"
+        " AND updated_at < now() - make_interval(days => %(days)s) ORDER BY prefix, key",
+        {**person_range(person), "days": days},
+    )
+    ended = await _expire(connection, person, await found.fetchall())
+    for table in ("memory_changes", "memory_questions"):
+        await connection.execute(
+            f"DELETE FROM {table} WHERE team_id = %s AND user_id = %s"
+            " AND at < now() - make_interval(days => %s)",
+            (person.team_id, person.user_id, days),
+        )
+    return ended
+
+
+async def _expire(
+    connection: AsyncConnection[DictRow], person: Person, rows: Sequence[DictRow]
+) -> list[Change]:
+    """Delete memories of one person, and their content in earlier entries and open questions."""
+    if not rows:
+        return []
+    ended = [read(row) for row in rows]
+    await delete_dependents(connection, person, [memory.key for memory in ended])
+    steps = [
+        Step(
+            action="removed",
+            actor="expiry",
+            namespace=memory.namespace,
+            key=memory.key,
+            before=memory,
+            after=None,
+        )
+        for memory in ended
+    ]
+    return await write_steps(connection, steps, {})

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -17,7 +17,6 @@ from memory.model.namespace import Namespace, Person
 from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
-from memory.store.dependents import delete_dependents
 from memory.store.memories import Memory, RowKey, ends_at
 from memory.store.unit_of_work import Action, Actor, Change, Step, commit_steps
 
@@ -277,44 +276,3 @@ def _was_remembered_again(known: Sequence[Memory], home: Namespace, value: dict[
         and same_thing(row.kind, row.content, value["content"])
         for row in known
     )
-
-
-async def record_expired(
-    connection: AsyncConnection[DictRow], ended: Sequence[Memory]
-) -> list[Change]:
-    """Record that memories of one person have expired, and delete their content elsewhere.
-
-    Their content is deleted from earlier entries and open questions.
-    """
-    if not ended:
-        return []
-    person = ended[0].namespace.person
-    await delete_dependents(connection, person, [row.key for row in ended])
-    ids = [uuid4() for _ in ended]
-    await connection.execute(
-        "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor, at)"
-        f" SELECT id, %(team)s, %(user)s, audience, key, kind, 'removed', 'expiry', {rows.NOW}"
-        " FROM unnest(%(ids)s::uuid[], %(audiences)s::text[], %(keys)s::text[], %(kinds)s::text[])"
-        " WITH ORDINALITY AS new (id, audience, key, kind, number)",
-        {
-            "team": person.team_id,
-            "user": person.user_id,
-            "ids": ids,
-            "audiences": [row.namespace.audience for row in ended],
-            "keys": [row.key for row in ended],
-            "kinds": [row.kind for row in ended],
-        },
-    )
-    return [
-        Change(
-            id=identity,
-            action="removed",
-            namespace=row.namespace,
-            key=row.key,
-            kind=row.kind,
-            before=row.content,
-            after=None,
-            expires_at=ends_at(row.value),
-        )
-        for identity, row in zip(ids, ended, strict=True)
-    ]

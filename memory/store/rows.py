@@ -68,6 +68,14 @@ def with_source(
     return known if new in known else [*others, dict(new)]
 
 
+def added_sources(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Return the sources that a change of a stored value has added."""
+    known = (before or {}).get("sources") or []
+    return [one for one in (after or {}).get("sources") or [] if one not in known]
+
+
 # --- reading -------------------------------------------------------------------------------
 
 

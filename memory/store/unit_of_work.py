@@ -27,6 +27,12 @@ Actor: TypeAlias = Literal[
 ]
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[None]]
 
+_ACTORS: Mapping[str, Actor] = {
+    "tool": "tool",
+    "command": "command",
+    "modal": "modal",
+    "import": "import",
+}
 _ATTEMPTS = 4
 # Rows of one statement, whose parameters are built without yielding to the event loop.
 _BATCH = 1_000
@@ -139,7 +145,7 @@ async def commit_steps(
         wanted = dict.fromkeys(step.text for step in steps if step.text is not None)
         if lacking := [text for text in wanted if text not in known]:
             raise _VectorsMissing(lacking)
-        done = await _write(connection, steps, known)
+        done = await write_steps(connection, steps, known)
         if in_commit is not None:
             await in_commit(connection, done)
         if done:
@@ -156,10 +162,13 @@ async def commit_steps(
     raise ChangedSince("These memories keep changing: try again in a moment.")
 
 
-async def _write(
+async def write_steps(
     connection: AsyncConnection[DictRow], steps: Sequence[Step], vectors: Mapping[str, bytes]
 ) -> list[Change]:
-    """Write steps with their entries; steps whose row was deleted meanwhile are skipped."""
+    """Write steps with their entries; steps whose row was deleted meanwhile are skipped.
+
+    `vectors` are by text. The entry of an expired memory has no content.
+    """
     done: list[Change] = []
     for batch in _batches(steps):
         done += await _write_batch(connection, batch, vectors)
@@ -226,15 +235,22 @@ def _change(identity: UUID, step: Step) -> Change:
     )
 
 
+def actor_of(source_kind: str, default: Actor) -> Actor:
+    """Return the actor of a change whose source is of this kind; messages have the default."""
+    return _ACTORS.get(source_kind, default)
+
+
 def _kind(step: Step) -> str:
-    return str((step.after or (step.before.value if step.before else {}))["kind"])
+    if step.after is None and step.before is not None:
+        return step.before.kind
+    return str((step.after or {})["kind"])
 
 
 async def _record(
     connection: AsyncConnection[DictRow], ids: Sequence[UUID], steps: Sequence[Step]
 ) -> None:
     person = steps[0].namespace.person
-    befores = [step.before for step in steps]
+    befores = [None if step.actor == "expiry" else step.before for step in steps]
     await connection.execute(
         "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor,"
         " moved_from, before, after, created_at, updated_at, at, vector)"
