@@ -16,6 +16,25 @@ from memory.postgres.database import APP_ROLE
 from memory.postgres.migrate import Migration, memory_migrations
 from memory.postgres.roles import UNBOUND
 
+# PostgreSQL has the privilege SET of a role since version 16.
+_FACTS: LiteralString = (
+    "SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'vector') THEN 'installed'"
+    " WHEN EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') THEN 'available'"
+    " ELSE 'missing' END AS pgvector, app.oid IS NOT NULL AS app_role_exists,"
+    " COALESCE(pg_has_role(app.oid, CASE WHEN current_setting('server_version_num')::int >= 160000"
+    " THEN 'SET' ELSE 'MEMBER' END), false) AS app_role_allowed,"
+    " COALESCE(app.rolsuper OR app.rolbypassrls OR EXISTS (SELECT FROM pg_class"
+    " WHERE oid = to_regclass('store') AND pg_has_role(app.oid, relowner, 'USAGE')), false)"
+    f" AS app_role_bypasses, {UNBOUND} AS login_bypasses,"
+    " COALESCE(pg_has_role(app.oid, 'USAGE'), false) AS login_inherits,"
+    " ARRAY(SELECT name FROM unnest(%s::text[]) AS name JOIN pg_class ON oid = to_regclass(name)"
+    " WHERE NOT relrowsecurity ORDER BY name) AS unprotected,"
+    " (SELECT atttypmod FROM pg_attribute WHERE attrelid = to_regclass('store_vectors')"
+    " AND attname = 'embedding' AND atttypmod > 0) AS column_dimensions,"
+    " to_regclass('kioku_migrations') IS NOT NULL AS has_migrations,"
+    " to_regclass('kioku_embedding_space') IS NOT NULL AS has_space"
+    f" FROM (SELECT) AS one LEFT JOIN pg_roles AS app ON app.rolname = '{APP_ROLE}'"
+)
 _PROTECTED = re.compile(r"ALTER TABLE (\w+) ENABLE ROW LEVEL SECURITY", re.IGNORECASE)
 
 
@@ -55,72 +74,29 @@ async def database_facts(
     Raises `psycopg.OperationalError` if PostgreSQL cannot be reached.
     """
     steps = [*memory_migrations(), *migrations]
+    wanted = {"langgraph/store"} | {step.name for step in steps}
+    protected = [table for step in steps for table in _PROTECTED.findall(step.statements)]
     async with await AsyncConnection[DictRow].connect(
         conninfo, autocommit=True, connect_timeout=connect_seconds, row_factory=dict_row
     ) as connection:
-        applied = await _applied(connection)
-        wanted = {"langgraph/store"} | {step.name for step in steps}
-        role = await _row(
-            connection,
-            "SELECT oid, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = 'kioku_app'",
-        )
+        [facts] = await (await connection.execute(_FACTS, (protected,))).fetchall()
+        applied: list[DictRow] | None = []
+        if facts.pop("has_migrations"):
+            applied = await _as_app_if_needed(connection, "SELECT name FROM kioku_migrations")
+        spaces: list[DictRow] | None = []
+        if facts.pop("has_space"):
+            spaces = await _as_app_if_needed(
+                connection, "SELECT model, dimensions FROM kioku_embedding_space"
+            )
+        names = None if applied is None else {row["name"] for row in applied}
         return DatabaseFacts(
             server_version=connection.info.server_version,
-            pgvector=await _pgvector(connection),
-            steps_missing=None if applied is None else frozenset(wanted - applied),
-            steps_unknown=None if applied is None else frozenset(applied - wanted),
-            app_role_exists=role is not None,
-            app_role_allowed=role is not None and await _may_act(connection),
-            app_role_bypasses=role is not None and await _bypasses(connection, role),
-            login_bypasses=await _holds(connection, UNBOUND),
-            login_inherits=role is not None
-            and await _holds(connection, "pg_has_role('kioku_app', 'USAGE')"),
-            unprotected_tables=await _unprotected(connection, steps),
-            space=await _space(connection),
-            column_dimensions=await _column_dimensions(connection),
+            steps_missing=None if names is None else frozenset(wanted - names),
+            steps_unknown=None if names is None else frozenset(names - wanted),
+            unprotected_tables=tuple(facts.pop("unprotected")),
+            space=EmbeddingSpace(**spaces[0]) if spaces else None,
+            **facts,
         )
-
-
-async def _row(connection: AsyncConnection[DictRow], statement: LiteralString) -> DictRow | None:
-    return await (await connection.execute(statement)).fetchone()
-
-
-async def _holds(connection: AsyncConnection[DictRow], condition: LiteralString) -> bool:
-    row = await _row(connection, f"SELECT {condition} AS holds")
-    return bool(row and row["holds"])
-
-
-async def _exists(connection: AsyncConnection[DictRow], table: str) -> bool:
-    found = await connection.execute("SELECT to_regclass(%s) IS NOT NULL AS found", (table,))
-    row = await found.fetchone()
-    return bool(row and row["found"])
-
-
-async def _pgvector(connection: AsyncConnection[DictRow]) -> str:
-    row = await _row(
-        connection,
-        "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'vector') AS installed,"
-        " EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') AS available",
-    )
-    if row and row["installed"]:
-        return "installed"
-    return "available" if row and row["available"] else "missing"
-
-
-async def _applied(connection: AsyncConnection[DictRow]) -> set[str] | None:
-    if not await _exists(connection, "kioku_migrations"):
-        return set()
-    rows = await _as_app_if_needed(connection, "SELECT name FROM kioku_migrations")
-    return None if rows is None else {row["name"] for row in rows}
-
-
-async def _space(connection: AsyncConnection[DictRow]) -> EmbeddingSpace | None:
-    if not await _exists(connection, "kioku_embedding_space"):
-        return None
-    rows = await _as_app_if_needed(
-        connection, "SELECT model, dimensions FROM kioku_embedding_space"
-    )
-    return EmbeddingSpace(rows[0]["model"], rows[0]["dimensions"]) if rows else None
 
 
 async def _as_app_if_needed(
@@ -136,46 +112,3 @@ async def _as_app_if_needed(
         except psycopg.errors.InsufficientPrivilege:
             continue
     return None
-
-
-async def _may_act(connection: AsyncConnection[DictRow]) -> bool:
-    try:
-        async with connection.transaction():
-            await connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(APP_ROLE)))
-    except psycopg.errors.InsufficientPrivilege:
-        return False
-    return True
-
-
-async def _bypasses(connection: AsyncConnection[DictRow], role: DictRow) -> bool:
-    if role["rolsuper"] or role["rolbypassrls"]:
-        return True
-    found = await connection.execute(
-        "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('store')"
-        " AND pg_has_role(%s::oid, relowner, 'USAGE')) AS owner",
-        (role["oid"],),
-    )
-    row = await found.fetchone()
-    return bool(row and row["owner"])
-
-
-async def _unprotected(
-    connection: AsyncConnection[DictRow], steps: Sequence[Migration]
-) -> tuple[str, ...]:
-    """Return existing tables without row-level security that the migrations protect with it."""
-    names = [table for step in steps for table in _PROTECTED.findall(step.statements)]
-    found = await connection.execute(
-        "SELECT name FROM unnest(%s::text[]) AS name JOIN pg_class ON oid = to_regclass(name)"
-        " WHERE NOT relrowsecurity ORDER BY name",
-        (names,),
-    )
-    return tuple(row["name"] for row in await found.fetchall())
-
-
-async def _column_dimensions(connection: AsyncConnection[DictRow]) -> int | None:
-    row = await _row(
-        connection,
-        "SELECT atttypmod FROM pg_attribute WHERE attrelid = to_regclass('store_vectors')"
-        " AND attname = 'embedding' AND atttypmod > 0",
-    )
-    return None if row is None else int(row["atttypmod"])
