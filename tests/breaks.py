@@ -3278,7 +3278,7 @@ BREAKS = (
     Break(
         "quotes come back",
         "memory/store/forgetting.py",
-        "        await put_quotes_back(connection, person, kept.quotes)\n",
+        "        await put_quotes_back(connection, person, payload.quotes)\n",
         "",
         "Undo of a forgetting would leave other memories without their quotes.",
         ("tests/integration/test_quotations.py",),

@@ -42,7 +42,7 @@ async def ranked(pool: Pool, embedder: Embedder, someone: Someone, number: int) 
     surest: list[float] = []
     for question, vector in zip(someone.questions, asked, strict=True):
         found = await recall_memories(
-            pool, embedder, view(namespace), question.text, whole=0, always=False
+            pool, embedder, view(namespace), question.text, whole=0, instructions=False
         )
         best["cosine"].append([names[memory.reference] for memory in found.memories])
         cosines = [sum(map(float.__mul__, vector, one)) for one in vectors]

@@ -86,7 +86,7 @@ class MemoryActions:
             return memories, hits, False
         own = view(person.namespace(DM))
         recalled = await recall_memories(
-            self._pool, self._embedder, own, words, whole=0, always=False
+            self._pool, self._embedder, own, words, whole=0, instructions=False
         )
         return memories, list(recalled.memories)[:_SIMILAR], True
 

@@ -132,16 +132,16 @@ def _step(row: Memory, gone: Callable[[Source], bool], entries: Sequence[Entry])
 def _supported(row: Memory, left: Sequence[Source], entries: Sequence[Entry]) -> dict[str, Any]:
     """Return the content rebuilt from the ledger entries whose sources are left."""
     about = SUBJECT_FIELDS.get(row.kind)
-    led = _led_to(row.value, entries)
-    if about is None or not led or led[0].before is not None:
+    history = _entries_up_to(row.value, entries)
+    if about is None or not history or history[0].before is not None:
         return row.content  # the ledger no longer has the first entries
     content: dict[str, Any] = {}
-    for entry in led:
+    for entry in history:
         if not any(source in left for source in rows.added_sources(entry.before, entry.after)):
             continue
         before, after = _content(entry.before), _content(entry.after)
-        told = {name: value for name, value in after.items() if value != before.get(name)}
-        content |= told or after  # a confirmation states the whole content
+        changed = {name: value for name, value in after.items() if value != before.get(name)}
+        content |= changed or after  # a confirmation states the whole content
     content.setdefault(about, row.content.get(about))
     return {name: content.get(name) for name in row.content}
 
@@ -150,14 +150,14 @@ def _content(value: dict[str, Any] | None) -> dict[str, Any]:
     return dict((value or {}).get("content") or {})
 
 
-def _led_to(value: dict[str, Any] | None, entries: Sequence[Entry]) -> list[Entry]:
+def _entries_up_to(value: dict[str, Any] | None, entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries that led to a value, oldest first, without undone ones."""
-    led: list[Entry] = []
+    found: list[Entry] = []
     earlier = list(entries)
     while value is not None:
         number = next((i for i, entry in enumerate(earlier) if entry.after == value), None)
         if number is None:
             break
-        led.append(earlier[number])
+        found.append(earlier[number])
         value, earlier = earlier[number].before, earlier[:number]
-    return led[::-1]
+    return found[::-1]

@@ -44,14 +44,14 @@ async def recall_memories(
     question: str,
     *,
     whole: int = SMALL_SET,
-    always: bool = True,
+    instructions: bool = True,
     first: Sequence[Mapping[str, Any]] | None = None,
 ) -> Recalled:
     """Return the memories in `view` that are relevant to `question`.
 
-    With `always`, the person's instructions come first and are always included. Sets of up to
-    `whole` memories are returned whole, without an embedding call; of larger sets, the `NEAREST` by
-    exact cosine distance, without a cut-off. No connection is held while embedding.
+    With `instructions`, the person's instructions come first and are always included. Sets of up
+    to `whole` memories are returned whole, without an embedding call; of larger sets, the `NEAREST`
+    by exact cosine distance, without a cut-off. No connection is held while embedding.
     `first` is the value of `first_memories`, where the caller has already read it for this view and
     the default of `whole`.
     """
@@ -64,16 +64,14 @@ async def recall_memories(
         rows = [_from_json(row) for row in first]
     if len(rows) <= whole:
         memories = checked(sorted(rows, key=lambda row: row["updated_at"], reverse=True), view)
-        return Recalled(memories=_instructions_first(memories) if always else tuple(memories))
+        return Recalled(memories=_instructions_first(memories) if instructions else tuple(memories))
     try:
         [vector] = await embedder.embed([question])
-    except EmbeddingsUnavailable:
-        return Recalled(memories=await _newest(pool, view, always=always), newest_only=True)
-    try:
-        return Recalled(memories=await _nearest(pool, view, vector, always=always))
-    except DataError:
-        # The vectors were just replaced by another model's: see memory.store.reembedding.
-        return Recalled(memories=await _newest(pool, view, always=always), newest_only=True)
+        return Recalled(memories=await _select(pool, view, vector, instructions=instructions))
+    except (EmbeddingsUnavailable, DataError):
+        # DataError: the vectors were just replaced by another model's (memory.store.reembedding).
+        newest = await _select(pool, view, None, instructions=instructions)
+        return Recalled(memories=newest, newest_only=True)
 
 
 def first_memories(view: View) -> tuple[LiteralString, dict[str, Any]]:
@@ -100,51 +98,36 @@ def _instructions_first(memories: Sequence[Memory]) -> tuple[Memory, ...]:
     return tuple(sorted(memories, key=lambda memory: memory.kind != INSTRUCTION_KIND))
 
 
-async def _nearest(
-    pool: Pool, view: View, vector: Sequence[float], *, always: bool
+async def _select(
+    pool: Pool, view: View, vector: Sequence[float] | None, *, instructions: bool
 ) -> tuple[Memory, ...]:
-    where, parameters = view_condition(view)
-    return await _read(
-        pool,
-        view,
-        f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
-        f" FROM store_vectors WHERE {where} ORDER BY d LIMIT {NEAREST}) nearest"
-        " JOIN store USING (prefix, key) ORDER BY d",
-        {**parameters, "vector": literal(vector)},
-        always=always,
-    )
+    """Return the nearest memories to `vector` or, without one, the newest.
 
-
-async def _newest(pool: Pool, view: View, *, always: bool) -> tuple[Memory, ...]:
-    where, parameters = view_condition(view)
-    return await _read(
-        pool,
-        view,
-        f"SELECT {COLUMNS} FROM store WHERE {where} ORDER BY updated_at DESC LIMIT {NEAREST}",
-        parameters,
-        always=always,
-    )
-
-
-async def _read(
-    pool: Pool,
-    view: View,
-    statement: LiteralString,
-    parameters: dict[str, Any],
-    *,
-    always: bool,
-) -> tuple[Memory, ...]:
-    """Return the memories that a statement selects, with `always` after the instructions."""
-    rows: list[DictRow] = []
+    With `instructions` these come first.
+    """
+    where, values = view_condition(view)
     async with person_transaction(pool, view.person) as connection:
-        if always:
-            where, wide = view_condition(view)
+        rows: list[DictRow] = []
+        if instructions:
             found = await connection.execute(
                 f"SELECT {COLUMNS} FROM store WHERE {where} AND {_INSTRUCTION}"
                 f" ORDER BY updated_at DESC LIMIT {INSTRUCTIONS}",
-                wide,
+                values,
             )
             rows += await found.fetchall()
-        rows += await (await connection.execute(statement, parameters)).fetchall()
+        if vector is None:
+            found = await connection.execute(
+                f"SELECT {COLUMNS} FROM store WHERE {where}"
+                f" ORDER BY updated_at DESC LIMIT {NEAREST}",
+                values,
+            )
+        else:
+            found = await connection.execute(
+                f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
+                f" FROM store_vectors WHERE {where} ORDER BY d LIMIT {NEAREST}) nearest"
+                " JOIN store USING (prefix, key) ORDER BY d",
+                {**values, "vector": literal(vector)},
+            )
+        rows += await found.fetchall()
     unique = {(row["prefix"], row["key"]): row for row in rows}
     return tuple(checked(list(unique.values()), view))

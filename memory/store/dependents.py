@@ -65,15 +65,15 @@ async def read_dependents(
     connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
 ) -> UndoPayload:
     """Return the ledger entries and questions of memories; of all memories if `keys` is None."""
-    traces = UndoPayload()
+    payload = UndoPayload()
     for table, of_keys in DEPENDENT_ROWS.items():
         lines, vectors = await read_lines(
             connection, table, f"{_OF}{of_keys})", _whose(person, keys)
         )
-        traces.rows[table] = lines
+        payload.rows[table] = lines
         if vectors:
-            traces.vectors[table] = vectors
-    return traces
+            payload.vectors[table] = vectors
+    return payload
 
 
 async def delete_dependents(
@@ -85,16 +85,16 @@ async def delete_dependents(
 
 
 def earlier_contents(
-    traces: UndoPayload, memories: Sequence[Memory], person: Person
+    payload: UndoPayload, memories: Sequence[Memory], person: Person
 ) -> list[Memory]:
     """Return earlier contents of memories, from ledger entries, that are not current."""
-    told: list[Memory] = []
-    for line in traces.rows["memory_changes"]:
+    earlier: list[Memory] = []
+    for line in payload.rows["memory_changes"]:
         entry = json.loads(line)
         at = datetime.fromisoformat(entry["at"])
         for value in filter(None, (entry["before"], entry["after"])):
             prefix = person.namespace(entry["audience"]).prefix
             dates = {"created_at": at, "updated_at": at}
-            told.append(read({"prefix": prefix, "key": entry["key"], "value": value, **dates}))
+            earlier.append(read({"prefix": prefix, "key": entry["key"], "value": value, **dates}))
     now = {(memory.key, json.dumps(memory.content, sort_keys=True)) for memory in memories}
-    return [m for m in told if (m.key, json.dumps(m.content, sort_keys=True)) not in now]
+    return [m for m in earlier if (m.key, json.dumps(m.content, sort_keys=True)) not in now]

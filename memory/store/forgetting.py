@@ -101,23 +101,23 @@ async def forget(
         if references is not None:
             keys = [*keys_of(references), *(row["key"] for row in stored)]
             keys += await earlier_keys(connection, person, stored)
-        kept = await read_dependents(connection, person, keys)
+        payload = await read_dependents(connection, person, keys)
         memories = [read(row) for row in stored]
         # In a thread: reading thousands of entries takes tenths of a second.
-        known = memories + await asyncio.to_thread(earlier_contents, kept, memories, person)
+        known = memories + await asyncio.to_thread(earlier_contents, payload, memories, person)
         if take_away is not None:
-            kept.texts.extend(await take_away(connection, known if keys is not None else None))
-        if not memories and not kept.texts and not any(kept.rows.values()):
+            payload.texts.extend(await take_away(connection, known if keys is not None else None))
+        if not memories and not payload.texts and not any(payload.rows.values()):
             just_now = await _forgotten_just_now(connection, person)
             return Forgotten(memories=(), undo=None, just_now=just_now)
         if keys is not None:
-            kept.quotes.extend(await blank_quotes(connection, person, known, keys))
-        undo = await _keep_for_undo(connection, person, stored, kept)
+            payload.quotes.extend(await blank_quotes(connection, person, known, keys))
+        undo = await _store_undo(connection, person, stored, payload)
         # ON DELETE CASCADE deletes the vectors and expiries of the rows.
         await rows.delete(connection, [(row["prefix"], row["key"]) for row in stored])
         await delete_dependents(connection, person, keys)
         places = {place for memory in known for place in memory.places}
-        await _note_places(connection, person, undo, places.union(*map(_places, kept.texts)))
+        await _note_places(connection, person, undo, places.union(*map(_places, payload.texts)))
         await pool.changed(connection, person, removed=bool(stored))
     return Forgotten(memories=tuple(m for m in memories if not m.hides), undo=undo)
 
@@ -127,20 +127,20 @@ async def undo_forget(
 ) -> list[Memory]:
     """Undo a `forget`: restore the same rows, values, dates and vectors. Works once.
 
-    A memory that was formed again in the meantime is kept, and a text in which something else was
+    A memory that was formed again in the meantime stays, and a text in which something else was
     forgotten in the meantime is not restored. Raises `UndoExpired`.
     """
     async with person_transaction(pool, person) as connection:
-        kept = await _taken_payload(connection, person, undo)
-        stored = await asyncio.to_thread(_stored, kept)
-        await _restore(connection, kept, stored)
-        await put_quotes_back(connection, person, kept.quotes)
+        payload = await _taken_payload(connection, person, undo)
+        stored = await asyncio.to_thread(_stored, payload)
+        await _restore(connection, payload, stored)
+        await put_quotes_back(connection, person, payload.quotes)
         await connection.execute(
             "DELETE FROM forgotten_sources WHERE forgotten_id = %s", (undo.id,)
         )
         if put_back is not None:
             left = await _still_forgotten(connection, person)
-            await put_back(connection, [one for one in kept.texts if not left & _places(one)])
+            await put_back(connection, [one for one in payload.texts if not left & _places(one)])
         await pool.changed(connection, person, removed=False)
     return [memory for memory in map(read, stored) if not memory.hides]
 
@@ -257,52 +257,54 @@ async def _rows_that_only_hide(
     ]
 
 
-async def _keep_for_undo(
+async def _store_undo(
     connection: AsyncConnection[DictRow],
     person: Person,
     stored: Sequence[DictRow],
-    kept: UndoPayload,
+    payload: UndoPayload,
 ) -> Undo:
-    kept.rows["store"] = [row["line"] for row in stored]
+    payload.rows["store"] = [row["line"] for row in stored]
     if stored:
-        kept.rows["store_vectors"], kept.vectors["store_vectors"] = await read_lines(
+        payload.rows["store_vectors"], payload.vectors["store_vectors"] = await read_lines(
             connection,
             "store_vectors",
             "(t.prefix, t.key) IN (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))",
             {"prefixes": [row["prefix"] for row in stored], "keys": [row["key"] for row in stored]},
         )
     undo = Undo(id=uuid4(), key=new_key())
-    sealed = await asyncio.to_thread(encrypt, kept, undo.key)
+    ciphertext = await asyncio.to_thread(encrypt, payload, undo.key)
     await connection.execute(
         "INSERT INTO forgotten (id, team_id, user_id, ciphertext, expires_at)"
         " VALUES (%s, %s, %s, %s, now() + make_interval(mins => %s))",
-        (undo.id, person.team_id, person.user_id, sealed, UNDO_MINUTES),
+        (undo.id, person.team_id, person.user_id, ciphertext, UNDO_MINUTES),
     )
     return undo
 
 
-def _stored(kept: UndoPayload) -> list[DictRow]:
+def _stored(payload: UndoPayload) -> list[DictRow]:
     """Return the rows of ``store`` with the types that psycopg returns."""
     return [
         {
             **row,
             **{name: datetime.fromisoformat(row[name]) for name in ("created_at", "updated_at")},
         }
-        for row in map(json.loads, kept.rows.get("store", ()))
+        for row in map(json.loads, payload.rows.get("store", ()))
     ]
 
 
 async def _restore(
-    connection: AsyncConnection[DictRow], kept: UndoPayload, stored: Sequence[DictRow]
+    connection: AsyncConnection[DictRow], payload: UndoPayload, stored: Sequence[DictRow]
 ) -> None:
     """Insert the rows again; rows stored again in the meantime keep their value and vector."""
-    restored = await put_memories(connection, kept.rows.get("store", ()))
+    restored = await put_memories(connection, payload.rows.get("store", ()))
     values = {(row["prefix"], row["key"]): row["value"] for row in stored}
     await rows.set_expiries(connection, {place: values[place] for place in restored})
     vectors = [
         (line, vector)
         for line, vector in zip(
-            kept.rows.get("store_vectors", ()), kept.vectors.get("store_vectors", ()), strict=True
+            payload.rows.get("store_vectors", ()),
+            payload.vectors.get("store_vectors", ()),
+            strict=True,
         )
         if _place(line) in restored
     ]
@@ -310,7 +312,9 @@ async def _restore(
         connection, "store_vectors", [line for line, _ in vectors], [one for _, one in vectors]
     )
     for table in DEPENDENT_ROWS:
-        await put_lines(connection, table, kept.rows.get(table, ()), kept.vectors.get(table, ()))
+        await put_lines(
+            connection, table, payload.rows.get(table, ()), payload.vectors.get(table, ())
+        )
 
 
 def _place(line: str) -> RowKey:

@@ -45,6 +45,11 @@ class Entry:
     moved_from: Namespace | None = None
 
     @property
+    def namespaces(self) -> list[Namespace]:
+        """The namespaces that the change wrote to."""
+        return [self.namespace, *([self.moved_from] if self.moved_from else [])]
+
+    @property
     def reference(self) -> str:
         """The `Memory.reference` of the memory that was changed."""
         return f"{self.namespace.audience}/{self.key}"
@@ -166,7 +171,7 @@ async def _undo(
 ) -> list[Change]:
     async with person_transaction(pool, person) as connection:
         found = await _undoable(connection, person, ids, every=every)
-    homes = {home for entry, _ in found for home in (entry.namespace, entry.moved_from) if home}
+    namespaces = {namespace for entry, _ in found for namespace in entry.namespaces}
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         found = await _undoable(connection, person, ids, every=every)
@@ -178,7 +183,7 @@ async def _undo(
         )
         return list(steps.values())
 
-    return await commit_steps(pool, embedder, person, list(homes), decide) if found else []
+    return await commit_steps(pool, embedder, person, list(namespaces), decide) if found else []
 
 
 async def _undoable(
@@ -211,17 +216,12 @@ async def _undo_steps(
     connection: AsyncConnection[DictRow], found: Sequence[tuple[Entry, DictRow]], *, every: bool
 ) -> dict[UUID, Step]:
     """Return the step that undoes each entry, without entries whose memory has changed since."""
-    homes = {entry.moved_from or entry.namespace for entry, _ in found}
-    places = {
-        (home.prefix, entry.key)
-        for entry, _ in found
-        for home in (entry.namespace, entry.moved_from)
-        if home is not None
-    }
+    origins = {entry.moved_from or entry.namespace for entry, _ in found}
+    places = {(namespace.prefix, entry.key) for entry, _ in found for namespace in entry.namespaces}
     current = await rows.fetch_all(connection, list(places))
     kinds = [entry.kind for entry, _ in found if entry.after is None]
     known = [
-        row for home in homes if kinds for row in await rows.reread(connection, home, kinds, [])
+        row for one in origins if kinds for row in await rows.reread(connection, one, kinds, [])
     ]
     steps: dict[UUID, Step] = {}
     for entry, record in found:
@@ -251,15 +251,15 @@ def _undo_step(
     current = rows_now.get((entry.namespace.prefix, entry.key))
     if (current.value if current else None) != entry.after:
         raise ChangedSince("The memory has changed since.")
-    home = entry.moved_from or entry.namespace
-    if entry.moved_from and (home.prefix, entry.key) in rows_now:
+    namespace = entry.moved_from or entry.namespace
+    if entry.moved_from and (namespace.prefix, entry.key) in rows_now:
         raise ChangedSince("Another memory has its key.")
-    if current is None and entry.before and _was_remembered_again(known, home, entry.before):
+    if current is None and entry.before and _was_remembered_again(known, namespace, entry.before):
         raise ChangedSince("The same fact was remembered again.")
     return Step(
         action="restored" if entry.before else "removed",
         actor="undo",
-        namespace=home,
+        namespace=namespace,
         key=entry.key,
         before=current,
         after=entry.before,
@@ -269,9 +269,11 @@ def _undo_step(
     )
 
 
-def _was_remembered_again(known: Sequence[Memory], home: Namespace, value: dict[str, Any]) -> bool:
+def _was_remembered_again(
+    known: Sequence[Memory], namespace: Namespace, value: dict[str, Any]
+) -> bool:
     return any(
-        row.namespace == home
+        row.namespace == namespace
         and row.kind == value["kind"]
         and same_thing(row.kind, row.content, value["content"])
         for row in known

@@ -49,57 +49,59 @@ def new_key() -> str:
     return urlsafe_b64encode(AESGCM.generate_key(_KEY_BITS)).decode()
 
 
-def encrypt(kept: UndoPayload, key: str) -> bytearray:
-    """Return `kept` compressed and encrypted (AES-256-GCM); takes seconds for 10,000 rows or more.
+def encrypt(payload: UndoPayload, key: str) -> bytearray:
+    """Return `payload` compressed and encrypted by AES-256-GCM; takes seconds for 10,000 rows.
 
-    Encrypts in pieces: peak memory is the size of `kept` plus that of the ciphertext.
+    Encrypts in pieces: peak memory is the size of `payload` plus that of the result.
     """
     compressor = zlib.compressobj(_LEVEL)
-    parts = [compressor.compress(line.encode() + b"\n") for line in _lines(kept)]
+    parts = [compressor.compress(line.encode() + b"\n") for line in _lines(payload)]
     parts.append(compressor.flush())
-    vectors = (vector for table in kept.vectors.values() for vector in table if vector is not None)
-    sealed = bytearray(os.urandom(_NONCE_BYTES))
-    encryptor = Cipher(AES(urlsafe_b64decode(key)), GCM(bytes(sealed))).encryptor()
+    vectors = (
+        vector for table in payload.vectors.values() for vector in table if vector is not None
+    )
+    ciphertext = bytearray(os.urandom(_NONCE_BYTES))
+    encryptor = Cipher(AES(urlsafe_b64decode(key)), GCM(bytes(ciphertext))).encryptor()
     for piece in chain([_SIZE.pack(sum(map(len, parts)))], parts, vectors):
-        sealed += encryptor.update(piece)
-    sealed += encryptor.finalize()
-    sealed += encryptor.tag
-    return sealed
+        ciphertext += encryptor.update(piece)
+    ciphertext += encryptor.finalize()
+    ciphertext += encryptor.tag
+    return ciphertext
 
 
-def decrypt(sealed: bytes | bytearray, key: str) -> UndoPayload:
+def decrypt(ciphertext: bytes | bytearray, key: str) -> UndoPayload:
     """Return the payload that `encrypt` has encrypted; raises `DecryptionFailed`."""
-    nonce, ciphertext = sealed[:_NONCE_BYTES], memoryview(sealed)[_NONCE_BYTES:]
+    nonce, encrypted = ciphertext[:_NONCE_BYTES], memoryview(ciphertext)[_NONCE_BYTES:]
     try:
-        plain = memoryview(AESGCM(urlsafe_b64decode(key)).decrypt(nonce, ciphertext, None))
+        plain = memoryview(AESGCM(urlsafe_b64decode(key)).decrypt(nonce, encrypted, None))
     except (InvalidTag, ValueError):
         raise DecryptionFailed from None
     size = _SIZE.size
     start = size + _SIZE.unpack(plain[:size])[0]
-    kept = UndoPayload()
+    payload = UndoPayload()
     for line in zlib.decompress(plain[size:start]).decode().split("\n")[:-1]:
         section, length, text = line.split(" ", 2)
         if section == "text":
-            kept.texts.append(json.loads(text))
+            payload.texts.append(json.loads(text))
         elif section == "quote":
-            kept.quotes.append(json.loads(text))
+            payload.quotes.append(json.loads(text))
         else:
-            kept.rows.setdefault(section, []).append(text)
+            payload.rows.setdefault(section, []).append(text)
             if length:
                 end = start + max(int(length), 0)
                 vector = bytes(plain[start:end]) if end > start else None
-                kept.vectors.setdefault(section, []).append(vector)
+                payload.vectors.setdefault(section, []).append(vector)
                 start = end
-    return kept
+    return payload
 
 
-def _lines(kept: UndoPayload) -> Iterator[str]:
+def _lines(payload: UndoPayload) -> Iterator[str]:
     """Yield one line per value: its table, the length of its vector, its JSON."""
-    for table, rows in kept.rows.items():
-        vectors = kept.vectors.get(table)
+    for table, rows in payload.rows.items():
+        vectors = payload.vectors.get(table)
         for number, row in enumerate(rows):
             length = "" if vectors is None else str(len(vectors[number] or b""))
             yield f"{table} {length} {row}"
-    for section, values in (("text", kept.texts), ("quote", kept.quotes)):
+    for section, values in (("text", payload.texts), ("quote", payload.quotes)):
         for value in values:
             yield f"{section}  {json.dumps(value, default=str)}"

@@ -82,14 +82,14 @@ class Step:
     @property
     def row_keys(self) -> set[RowKey]:
         """The keys of the rows it reads or writes."""
-        homes = filter(None, (self.namespace, self.moved_from))
-        return {(home.prefix, self.key) for home in homes}
+        namespaces = filter(None, (self.namespace, self.moved_from))
+        return {(namespace.prefix, self.key) for namespace in namespaces}
 
     @property
     def origin(self) -> RowKey | None:
         """The key of the row it deletes, if any: a removed row, or a moved one at its old key."""
-        home = self.namespace if self.after is None else self.moved_from
-        return None if home is None else (home.prefix, self.key)
+        namespace = self.namespace if self.after is None else self.moved_from
+        return None if namespace is None else (namespace.prefix, self.key)
 
     def new_value(self, vectors: Mapping[str, bytes]) -> rows.NewValue:
         """Return the row's new values; `vectors` are by text."""
@@ -197,11 +197,11 @@ async def _write_batch(
     await _record(connection, ids, steps)
     origins = {n: origin for n, step in enumerate(steps) if (origin := step.origin) is not None}
     gone = await rows.delete(connection, list(origins.values()))
-    there = {n for n, origin in origins.items() if origin in gone}
+    written = {n for n, origin in origins.items() if origin in gone}
     new = [
         n
         for n, step in enumerate(steps)
-        if step.after is not None and (n in there if n in origins else step.before is None)
+        if step.after is not None and (n in written if n in origins else step.before is None)
     ]
     changed = [
         n
@@ -211,14 +211,14 @@ async def _write_batch(
     values = {n: steps[n].new_value(vectors) for n in (*new, *changed)}
     await rows.insert(connection, [values[n] for n in new])
     updated = await rows.update(connection, [values[n] for n in changed])
-    there |= {*new, *(n for n in changed if values[n].row_key in updated)}
-    if vanished := [ids[n] for n in range(len(steps)) if n not in there]:
+    written |= {*new, *(n for n in changed if values[n].row_key in updated)}
+    if vanished := [ids[n] for n in range(len(steps)) if n not in written]:
         person = steps[0].namespace.person
         await connection.execute(
             "DELETE FROM memory_changes WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
             (vanished, person.team_id, person.user_id),
         )
-    return [_change(ids[n], step) for n, step in enumerate(steps) if n in there]
+    return [_change(ids[n], step) for n, step in enumerate(steps) if n in written]
 
 
 def _change(identity: UUID, step: Step) -> Change:

@@ -77,7 +77,7 @@ class ToolStore(BaseStore):
     async def _answer(self, op: Op) -> Result:
         if isinstance(op, SearchOp):
             recalled = await recall_memories(
-                self._pool, self._embedder, self._view, op.query or " ", always=False
+                self._pool, self._embedder, self._view, op.query or " ", instructions=False
             )
             self.found = list(recalled.memories)[: op.limit]
             self.shown |= {memory.reference: memory for memory in self.found}

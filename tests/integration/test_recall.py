@@ -183,7 +183,7 @@ async def test_how_to_answer_is_always_recalled(
     assert texts(found.memories)[:2] == ["topic 1", "topic 0"]
     assert {m.kind for m in found.memories[2:]} == {"UserTechInterest"}
     assert found.newest_only == (down and count > 3)
-    searched = await recall_memories(pool, model_embedder, own, "unheard of", always=False)
+    searched = await recall_memories(pool, model_embedder, own, "unheard of", instructions=False)
     assert searched.memories[0].kind == "UserTechInterest"
 
 

@@ -27,23 +27,23 @@ def payload(count: int) -> UndoPayload:
 
 def test_what_is_encrypted_comes_back() -> None:
     """With its key only, and only unchanged."""
-    kept, key = payload(3), new_key()
-    sealed = encrypt(kept, key)
-    assert decrypt(bytes(sealed), key) == kept
+    stored, key = payload(3), new_key()
+    ciphertext = encrypt(stored, key)
+    assert decrypt(bytes(ciphertext), key) == stored
     with pytest.raises(DecryptionFailed):
-        decrypt(bytes(sealed), new_key())
-    sealed[-20] ^= 1
+        decrypt(bytes(ciphertext), new_key())
+    ciphertext[-20] ^= 1
     with pytest.raises(DecryptionFailed):
-        decrypt(bytes(sealed), key)
+        decrypt(bytes(ciphertext), key)
 
 
 def test_encrypting_copies_once() -> None:
     """The peak is the ciphertext and a part of it, not several copies of a long history."""
-    kept, key = payload(3_000), new_key()
+    stored, key = payload(3_000), new_key()
     tracemalloc.start()
     try:
-        sealed = encrypt(kept, key)
+        ciphertext = encrypt(stored, key)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 1.6 * len(sealed)
+    assert peak < 1.6 * len(ciphertext)
