@@ -1489,7 +1489,7 @@ BREAKS = (
     ),
     Break(
         "just now is not a second ago",
-        "bot/delivery/delivery.py",
+        "bot/delivery/reply_stream.py",
         "_JUST_NOW_SECONDS = 0.1",
         "_JUST_NOW_SECONDS = 10.0",
         "The model would be asked what another worker answers already, or nobody wants any more.",
@@ -1497,7 +1497,7 @@ BREAKS = (
     ),
     Break(
         "what was made ready is taken back",
-        "bot/delivery/messages.py",
+        "bot/delivery/posted_messages.py",
         "            if ready is not None and await ready:",
         "            if ready is None:",
         "A message tried again would first look for eight seconds for what nobody posted.",
@@ -1796,7 +1796,7 @@ BREAKS = (
     ),
     Break(
         "a stream keeps the mode it opened in",
-        "bot/delivery/calls.py",
+        "bot/delivery/posted_messages.py",
         "    words = [text_chunk(text)] if text else []\n",
         '    if not tasks:\n        return {"markdown_text": text}\n'
         "    words = [text_chunk(text)] if text else []\n",
@@ -1808,15 +1808,15 @@ BREAKS = (
     ),
     Break(
         "white space at the end of what was streamed",
-        "bot/delivery/stream.py",
-        "            taken = taken.rstrip()\n",
+        "bot/delivery/reply_stream.py",
+        "            received = received.rstrip()\n",
         "",
         "An answer that ends in white space would be stopped and replaced by an update.",
         ("tests/integration/test_delivery.py::test_white_space_at_the_end_does_not_end_a_stream",),
     ),
     Break(
         "stream → post",
-        "bot/delivery/stream.py",
+        "bot/delivery/reply_stream.py",
         "            await self._flush()\n        except (*SLACK_FAULTS, NoStreamNow) as error:",
         "            await self._flush()\n        except NoStreamNow as error:",
         "Where Slack takes no stream the person would get no answer.",
@@ -1827,23 +1827,23 @@ BREAKS = (
     ),
     Break(
         "update after a broken stream",
-        "bot/delivery/delivery.py",
-        "if kept == index < len(shown) and await",
-        "if kept > index < len(shown) and await",
+        "bot/delivery/reply_stream.py",
+        "if updated == index < len(posted) and await",
+        "if updated > index < len(posted) and await",
         "The answer would jump: posted anew, and what people were reading taken away.",
         ("tests/integration/test_delivery.py::test_a_stream_that_fails_becomes_one_whole_answer",),
     ),
     Break(
         "what cannot be updated is taken away",
-        "bot/delivery/delivery.py",
-        "        for part in shown[kept:]:",
-        "        for part in shown[kept + 1 :]:",
+        "bot/delivery/reply_stream.py",
+        "        for message in posted[updated:]:",
+        "        for message in posted[updated + 1 :]:",
         "Half an answer would stay beside the whole one.",
         ("tests/integration/test_delivery.py::test_an_update_that_is_refused_becomes_a_post",),
     ),
     Break(
         "a post of unknown fate",
-        "bot/delivery/messages.py",
+        "bot/delivery/posted_messages.py",
         "if problem and (found := await self._unclaimed(marked_only=True)):",
         "if problem and (found := []):",
         "An answer that Slack took before the connection broke would be posted again.",
@@ -1851,9 +1851,9 @@ BREAKS = (
     ),
     Break(
         "a message is intended before it is begun",
-        "bot/delivery/messages.py",
-        "            await self._posts.intend()\n        metadata",
-        "            pass\n        metadata",
+        "bot/delivery/posted_messages.py",
+        "            await self._outbox.intend()\n        post =",
+        "            pass\n        post =",
         "A worker that dies as it posts would leave an answer that the next one doubles.",
         (
             "tests/integration/test_exactly_once.py"
@@ -1880,7 +1880,7 @@ BREAKS = (
     ),
     Break(
         "a stream's end is allowed",
-        "bot/delivery/calls.py",
+        "bot/delivery/posted_messages.py",
         "self._limits.wait(team, STOP))",
         "False)",
         "Streams would be begun that Slack's limit does not let end.",
@@ -1888,9 +1888,9 @@ BREAKS = (
     ),
     Break(
         "held words",
-        "bot/delivery/stream.py",
-        "            return True\n        self.pending = text + self.pending",
-        "            return True\n        self.pending = self.pending",
+        "bot/delivery/reply_stream.py",
+        "                    self._pending = text + self._pending",
+        "                    self._pending = self._pending",
         "Words that came while Slack's limit was reached would be lost.",
         ("tests/integration/test_limits.py::test_words_that_may_not_be_shown_yet_are_held",),
     ),
@@ -1904,7 +1904,7 @@ BREAKS = (
     ),
     Break(
         "a stray message is taken back",
-        "bot/delivery/messages.py",
+        "bot/delivery/posted_messages.py",
         "        except OrphanedMessage:\n",
         "        except ZeroDivisionError:\n",
         "A worker believed dead would leave a second answer.",
@@ -1916,7 +1916,7 @@ BREAKS = (
     Break(
         "a broken model stream is asked again",
         "bot/pipeline/turn.py",
-        "            elif not (sink.taken and failed.passes):",
+        "            elif not (sink.received_text and failed.passes):",
         "            elif True:",
         "A connection lost in the middle would cost the person the answer.",
         ("tests/integration/test_turn.py::test_an_answer_that_breaks_off_is_asked_for_again",),
@@ -2121,7 +2121,7 @@ BREAKS = (
     ),
     Break(
         "no unfurling",
-        "bot/delivery/calls.py",
+        "bot/delivery/posted_messages.py",
         "unfurl_links=False,",
         "unfurl_links=True,",
         "A link the model made up would be fetched, with what stands in it, before any click.",
@@ -3061,8 +3061,8 @@ BREAKS = (
     ),
     Break(
         "the pause just ended",
-        "bot/delivery/slack_reply.py",
-        "            if not settings.paused:\n                self._standing = None",
+        "bot/delivery/reply_stream.py",
+        "            if not settings.paused:\n                self._memory_state = None",
         "            if not settings.paused:\n                pass",
         "The reply that memory is on again would say below that it is paused.",
         (
@@ -3128,8 +3128,8 @@ BREAKS = (
     ),
     Break(
         "a session of an earlier attempt",
-        "bot/delivery/delivery.py",
-        "again=posts.again",
+        "bot/delivery/reply_stream.py",
+        "again=outbox.again",
         "again=False",
         "After a crash under load a session could stay in processing for an hour.",
         (
@@ -3139,9 +3139,9 @@ BREAKS = (
     ),
     Break(
         "an answer in parts goes on",
-        "bot/delivery/stream.py",
-        "await self._shown.stop(part, text, last=False)",
-        "await self._shown.stop(part, text)",
+        "bot/delivery/reply_stream.py",
+        "await self._messages.stop(live, text, last=False)",
+        "await self._messages.stop(live, text)",
         "A long answer would lose its Stop button after its first message.",
         (
             "tests/integration/test_sessions.py::test_an_answer_in_parts_stays_in_processing_until_its_end",
@@ -3158,7 +3158,7 @@ BREAKS = (
     Break(
         "a person's title",
         "bot/delivery/sessions.py",
-        "if not await self._titles.was_renamed(message.thread):",
+        "if not await self._was_renamed(message.thread):",
         "if True:",
         "A title that a person gave would be overwritten.",
         ("tests/integration/test_sessions.py::test_a_title_is_the_persons_from_then_on",),
@@ -3519,15 +3519,15 @@ BREAKS = (
     ),
     Break(
         "an answer that has ended is not ended again",
-        "bot/delivery/messages.py",
-        "self.parts = [Part(ts, live=False) for ts in posts.times]",
-        "self.parts = [Part(ts) for ts in posts.times]",
+        "bot/delivery/posted_messages.py",
+        "self.posted = [PostedMessage(ts, live=False) for ts in outbox.times]",
+        "self.posted = [PostedMessage(ts) for ts in outbox.times]",
         "Each edit of an answered message would make a call of chat.stopStream that must fail.",
         ("tests/integration/test_order.py::test_an_edit_after_the_answer_is_answered_once",),
     ),
     Break(
         "no text for a stream that the person stopped",
-        "bot/delivery/delivery.py",
+        "bot/delivery/reply_stream.py",
         """            self._may_stream = False
             raise
         finally:""",
@@ -3538,7 +3538,7 @@ BREAKS = (
     ),
     Break(
         "an interrupted answer ends its stream",
-        "bot/delivery/messages.py",
+        "bot/delivery/posted_messages.py",
         "if replaced and self.live is not None:",
         "if replaced and self.live is None:",
         "Slack would refuse the first update of an answer to an edited message.",

@@ -5,25 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage
 from bot.conversation.interruptions import Superseded
 from bot.conversation.turns import Intent
+from bot.slack.client import retry_on_rate_limit
+from bot.slack.messages import Message
 from memory import Pool, execute_statement, measured, transaction
 
 TURN_EVENT = "kioku_turn"
 # How far this clock and Slack's may differ; Slack's signatures allow as much.
 _CLOCKS_DIFFER_SECONDS = 300.0
 _NOTE_ATTEMPTS = 3
+_PAGES = 5
 
 
 class OrphanedMessage(Superseded):
-    """Another worker answers the message, and what this one has just posted is nobody's."""
+    """Another worker took over; the message just posted is orphaned and must be deleted."""
 
 
 def turn_metadata(turn_id: UUID, part: int = 0) -> dict[str, Any]:
@@ -62,6 +67,36 @@ def own_among(
     return [min(bare, key=lambda ts: abs(float(ts) - since))]
 
 
+@measured("slack replies")
+async def replies_after(
+    client: AsyncWebClient, message: Message, seconds: float
+) -> list[dict[str, Any]]:
+    """Return what was posted in the thread of `message` after it, with metadata.
+
+    Waits for a rate limit at most `seconds` a page. Raises what the Slack client raises.
+    """
+    found: list[dict[str, Any]] = []
+    more: dict[str, Any] = {}
+    for _ in range(_PAGES):
+        page = partial(
+            client.conversations_replies,
+            channel=message.channel_id,
+            ts=message.thread_ts,
+            oldest=message.ts,
+            include_all_metadata=True,
+            limit=200,
+            **more,
+        )
+        answer = await retry_on_rate_limit(page, seconds=seconds)
+        found += answer.get("messages") or []
+        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+        if not cursor:
+            break
+        more = {"cursor": cursor}
+    # Slack sends the thread's first message along, however old it is.
+    return [one for one in found if float(one.get("ts") or 0) > float(message.ts)]
+
+
 async def claimed(connection: AsyncConnection[DictRow], thread: str) -> frozenset[str]:
     """Return the times of the messages that turns of the thread have noted as theirs."""
     found = await connection.execute(
@@ -80,7 +115,7 @@ class Outbox:
 
     def __init__(self, pool: Pool, claimed: ClaimedMessage, intent: Intent) -> None:
         self._pool = pool
-        self._waiting = claimed
+        self._claimed = claimed
         self.turn_id = intent.id
         self.times = intent.reply_ts
         self.unknown = intent.since is not None
@@ -100,7 +135,7 @@ class Outbox:
             "UPDATE turns SET posting_since = now() WHERE id = %s AND NOT EXISTS"
             " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
             " RETURNING extract(epoch FROM posting_since)::float8 AS since",
-            (self.turn_id, self._waiting.id, self._waiting.attempts + 1),
+            (self.turn_id, self._claimed.id, self._claimed.attempts + 1),
             scope=self._scope,
         )
         if not rows:
@@ -132,8 +167,8 @@ class Outbox:
             {
                 "ts": ts,
                 "turn": self.turn_id,
-                "event": self._waiting.id,
-                "attempt": self._waiting.attempts + 1,
+                "event": self._claimed.id,
+                "attempt": self._claimed.attempts + 1,
             },
             scope=self._scope,
         )
@@ -165,12 +200,12 @@ class Outbox:
             await connection.execute(
                 "UPDATE turns SET posting_since = NULL WHERE id = %s AND NOT EXISTS"
                 " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)",
-                (self.turn_id, self._waiting.id, self._waiting.attempts + 1),
+                (self.turn_id, self._claimed.id, self._claimed.attempts + 1),
             )
 
     async def claimed(self) -> frozenset[str]:
         """Return the times of the messages that turns of the thread have noted."""
-        thread = self._waiting.message.thread
+        thread = self._claimed.message.thread
         async with self._transaction() as connection:
             return await claimed(connection, thread)
 
@@ -179,4 +214,4 @@ class Outbox:
 
     @property
     def _scope(self) -> dict[str, str]:
-        return {THREAD_SETTING: self._waiting.message.thread}
+        return {THREAD_SETTING: self._claimed.message.thread}

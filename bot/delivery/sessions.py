@@ -1,6 +1,7 @@
 """`agents.sessions.setStatus`: a thread's session is `processing` during a turn, then `active`.
 
-While it is `processing`, Slack shows a loading indicator and the Stop button.
+While it is `processing`, Slack shows a loading indicator and the Stop button. Workspaces without
+agent sessions get the status line of `assistant.threads.setStatus` instead.
 Source: https://docs.slack.dev/ai/agent-sessions
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
@@ -16,15 +18,15 @@ from typing import Any, Literal
 from psycopg import Error
 from slack_sdk.errors import SlackApiError
 
-from bot.delivery.calls import Workspace
-from bot.delivery.status import StatusLine
-from bot.delivery.titles import SessionTitles, title_of
-from bot.locale import Language
+from bot.conversation.inbox import THREAD_SETTING
+from bot.delivery.posted_messages import Workspace
+from bot.locale import Language, say
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 from bot.slack.messages import Message
-from bot.slack.rate_limits import SESSION, START
-from memory import DM, measured
+from bot.slack.rate_limits import SESSION, START, STATUS
+from bot.slack.text import plain
+from memory import DM, Pool, measured, transaction
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,32 @@ _NO_SESSIONS = frozenset({"feature_disabled", "method_deprecated", "unknown_meth
 _ASK_AGAIN_SECONDS = 600.0
 # Seconds between attempts to set a session to `active`.
 _PAUSES = (0.5, 2.0, 8.0)
+
+LOADING = (
+    *("loading_reading", "loading_thinking", "loading_gathering"),
+    *("loading_writing", "loading_still"),
+)
+"""Catalogue keys of the lines that Slack shows in turn: at most 10, each at most 50 characters.
+Source: https://docs.slack.dev/reference/methods/assistant.threads.setStatus"""
+
+TITLE_CHARACTERS = 80
+"""The longest title the app gives a session. Slack takes 200; its list of sessions shows fewer."""
+
+_MARKS = re.compile(r"[*_~`>#\s]+")
+
+
+def title_of(text: str) -> str:
+    """Return a title for a thread that opens with `text`: its first line, without markup.
+
+    At most `TITLE_CHARACTERS`, cut between words if possible; ``""`` if there is no text.
+    """
+    lines = (" ".join(_MARKS.sub(" ", line).split()) for line in plain(text).splitlines())
+    line = next((line for line in lines if line), "")
+    if len(line) <= TITLE_CHARACTERS:
+        return line
+    cut = line[: TITLE_CHARACTERS - 1]
+    space = cut.rfind(" ")
+    return (cut[:space] if space > TITLE_CHARACTERS // 2 else cut).rstrip() + "…"
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -71,11 +99,10 @@ class TurnSession:
 class Sessions:
     """The agent sessions of all threads that are answered; a failed call never fails an answer."""
 
-    def __init__(self, workspace: Workspace, titles: SessionTitles) -> None:
+    def __init__(self, workspace: Workspace, pool: Pool) -> None:
         self._client = workspace.client
         self._limits = workspace.limits
-        self._titles = titles
-        self._line = StatusLine(workspace)
+        self._pool = pool
         self._newest: dict[str, TurnSession] = {}
         self._endings: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -135,8 +162,23 @@ class Sessions:
             await asyncio.wait({task}, timeout=_WAIT_SECONDS)
 
     async def note_renamed(self, thread: str) -> None:
-        """Record that a person has renamed the session of `thread`: its title is not changed."""
-        await self._titles.note_renamed(thread)
+        """Record that a person has renamed the session of `thread`: its title is not changed.
+
+        Raises `psycopg.OperationalError` when the database cannot be reached within two seconds.
+        """
+        async with transaction(
+            self._pool, {THREAD_SETTING: thread}, wait=_WAIT_SECONDS
+        ) as connection:
+            await connection.execute(
+                "UPDATE turns SET retitled = true WHERE thread = %s AND NOT retitled", (thread,)
+            )
+
+    async def _was_renamed(self, thread: str) -> bool:
+        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
+            found = await connection.execute(
+                "SELECT FROM turns WHERE thread = %s AND retitled LIMIT 1", (thread,)
+            )
+            return await found.fetchone() is not None
 
     async def close(self) -> None:
         """Wait for the calls under way, two seconds at most, and cancel the others."""
@@ -157,7 +199,7 @@ class Sessions:
             await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
         if self._may_process(turn.message.team_id) and await self._process(turn):
             return
-        if turn.posts and await self._line.show(turn.message, language):
+        if turn.posts and await self._show_line(turn.message, language):
             turn.method = "line"
 
     def _may_process(self, team_id: str) -> bool:
@@ -203,7 +245,7 @@ class Sessions:
     async def _name(self, message: Message, title: str) -> None:
         """Rename a session that has no title: the title of the call is for a new session only."""
         try:
-            if not await self._titles.was_renamed(message.thread):
+            if not await self._was_renamed(message.thread):
                 await self._client.agents_sessions_rename(
                     channel_id=message.channel_id, thread_ts=message.thread_ts, title=title
                 )
@@ -221,7 +263,7 @@ class Sessions:
             if turn.method == "session" or turn.begun:
                 await self._activate(message.team_id, message.channel_id, message.thread_ts, newest)
             if turn.method == "line" and (turn.late or not replied) and newest():
-                await self._line.clear(message)
+                await self._clear_line(message)
         finally:
             self._forget(turn)
 
@@ -265,6 +307,39 @@ class Sessions:
             self._without[team_id] = time.monotonic() + _ASK_AGAIN_SECONDS
         elif not self._limits.note(team_id, SESSION, error):
             log.info("a session's status was not set: %s", code)
+
+    async def _show_line(
+        self, message: Message, language: Callable[[], Awaitable[Language]]
+    ) -> bool:
+        """Show the status line; return whether it may be shown now.
+
+        Slack clears it when the app posts a message in the thread, and after two minutes.
+        """
+        if self._limits.wait(message.team_id, STATUS):
+            return False
+        reads = await language()
+        try:
+            await self._client.assistant_threads_setStatus(
+                channel_id=message.channel_id,
+                thread_ts=message.thread_ts,
+                status=say(reads, "status"),
+                loading_messages=[say(reads, key) for key in LOADING],
+            )
+        except SLACK_FAULTS as error:
+            self._limits.note(message.team_id, STATUS, error)
+            log.info("the status line was not shown: %s", error_code(error) or fault(error))
+            return not error_code(error)
+        return True
+
+    async def _clear_line(self, message: Message) -> None:
+        try:
+            await retry_on_rate_limit(
+                lambda: self._client.assistant_threads_setStatus(
+                    channel_id=message.channel_id, thread_ts=message.thread_ts, status=""
+                )
+            )
+        except SLACK_FAULTS as error:
+            log.info("a status line was not cleared: %s", error_code(error) or fault(error))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

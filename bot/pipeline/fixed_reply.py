@@ -15,7 +15,7 @@ class FixedReplies:
 
     def __init__(self, parts: TurnDependencies, open_reply_sink: OpenReplySink) -> None:
         self._parts = parts
-        self._open_outlet = open_reply_sink
+        self._open_reply_sink = open_reply_sink
 
     async def instead(
         self,
@@ -59,5 +59,5 @@ class FixedReplies:
         key: str,
         values: dict[str, object],
     ) -> None:
-        async with self._open_outlet(claimed, view, intent) as sink:
+        async with self._open_reply_sink(claimed, view, intent) as sink:
             await sink.finish(say(await sink.language(), key, **values))

@@ -46,7 +46,7 @@ class ReplySink(Protocol):
     async def __aexit__(self, *_: object) -> None: ...
 
     @property
-    def taken(self) -> str:
+    def received_text(self) -> str:
         """The text of the answer so far."""
 
     async def language(self) -> Language:
@@ -67,8 +67,10 @@ class ReplySink(Protocol):
     def start_over(self) -> None:
         """Begin the answer again."""
 
-    async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
-        """Deliver the whole answer; `drew_on`: memories were in view, `rates`: it can be rated."""
+    async def finish(
+        self, text: str, *, recalled: bool = False, can_be_rated: bool = False
+    ) -> None:
+        """Deliver the whole answer; `recalled`: the model was shown memories."""
 
     async def show(self, works: Sequence[Work]) -> None:
         """Show the person, and nobody else, what these bring; they decide."""
@@ -143,8 +145,11 @@ def create_turn(
                 note = _note(outcome, prompt)
                 left_out = credential_kinds(intent.removed) if intent.memory_state.kept else ()
                 shown = with_notes(await sink.language(), text, note, left_out)
-                drew_on = bool(recalled) and outcome != "failed"
-                await sink.finish(shown, drew_on=drew_on, rates=made is not None)
+                await sink.finish(
+                    shown,
+                    recalled=bool(recalled) and outcome != "failed",
+                    can_be_rated=made is not None,
+                )
                 await sink.show(tools.shown if tools else ())
             else:
                 outcome, text = "answered", await _nothing_asked(sink, files)
@@ -272,7 +277,7 @@ async def _answer(
             if prompt.shows_files and failed.may_be_files:
                 # Not every model reads images and PDFs, nor each of them.
                 prompt = prompt.without_files()
-            elif not (sink.taken and failed.passes):
+            elif not (sink.received_text and failed.passes):
                 raise
             # It broke off in the middle: ask once more, and put the whole in place of the half.
             sink.start_over()
@@ -286,7 +291,7 @@ async def _answer(
         return _Answered(outcome="failed", text=say(await sink.language(), failed.cause))
     except Stopped:
         note = say(await sink.language(), "stopped")
-        return _Answered(outcome="stopped", text=f"{sink.taken.rstrip()}\n\n{note}".strip())
+        return _Answered(outcome="stopped", text=f"{sink.received_text.rstrip()}\n\n{note}".strip())
     text = reply_text(await sink.language(), reply)
     whole = not reply.refused
     return _Answered(outcome="answered", text=text, whole=whole, files=prompt.files)

@@ -12,7 +12,7 @@ from langgraph.pregel import Pregel
 from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage, Inbox
 from bot.conversation.interruptions import Edited, Superseded, Withdrawn
 from bot.conversation.notice_throttle import Notices
-from bot.delivery.delivery import DeliveryFailed
+from bot.delivery.posted_messages import DeliveryFailed
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.pipeline.deleted_messages import DeletedMessages

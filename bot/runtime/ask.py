@@ -36,7 +36,7 @@ class Collected:
 
     def __init__(self, message: Message) -> None:
         self._message = message
-        self._taken = ""
+        self._received_text = ""
         self.text = ""
 
     async def __aenter__(self) -> Self:
@@ -46,9 +46,9 @@ class Collected:
         """Nothing to close."""
 
     @property
-    def taken(self) -> str:
+    def received_text(self) -> str:
         """The text of the answer so far."""
-        return self._taken
+        return self._received_text
 
     async def language(self) -> Language:
         """Return the language of the prompt."""
@@ -62,18 +62,20 @@ class Collected:
 
     async def write(self, piece: str) -> None:
         """Take a piece."""
-        self._taken += piece
+        self._received_text += piece
 
     async def task(self, task: Task) -> None:
         """Nobody watches."""
 
     def start_over(self) -> None:
         """Drop what has come."""
-        self._taken = ""
+        self._received_text = ""
 
-    async def finish(self, text: str, *, drew_on: bool = False, rates: bool = False) -> None:
+    async def finish(
+        self, text: str, *, recalled: bool = False, can_be_rated: bool = False
+    ) -> None:
         """Keep the whole answer; over HTTP there are no buttons below it."""
-        del drew_on, rates
+        del recalled, can_be_rated
         self.text = text
 
     async def show(self, works: Sequence[Work]) -> None:

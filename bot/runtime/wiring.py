@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from bot.conversation.inbox import ClaimedMessage, Inbox
 from bot.conversation.turns import Intent, Turns
-from bot.delivery.calls import Workspace
 from bot.delivery.outbox import Outbox
+from bot.delivery.posted_messages import Workspace
+from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
-from bot.delivery.slack_reply import SlackReplySink
-from bot.delivery.titles import SessionTitles
 from bot.home.change_jobs import add_change_jobs
 from bot.home.publisher import HomePublisher
 from bot.home.queries import HomeQueries
@@ -180,7 +180,7 @@ def wire(connections: Connections) -> Application:
         offers={"export": exporting.offered},
     )
     workspace = Workspace(slack, str(connections.identity.bot_user_id), RateLimits())
-    sessions = Sessions(workspace, SessionTitles(pool))
+    sessions = Sessions(workspace, pool)
     viewing = ViewedChannels(pool, slack, policies, workspace.bot_user_id)
     sources = Sources(pool, queue, embedder, notices.announce, learning.schedule, slack)
     turns = Turns(
@@ -193,17 +193,17 @@ def wire(connections: Connections) -> Application:
         shares=shares,
     )
 
-    def open_reply_sink(claimed: ClaimedMessage, view: View, intent: Intent) -> SlackReplySink:
-        return SlackReplySink(
+    def open_reply_sink(claimed: ClaimedMessage, view: View, intent: Intent) -> ReplyStream:
+        return ReplyStream(
             workspace,
             sessions,
             claimed,
             view,
             intent,
-            posts=Outbox(pool, claimed, intent),
-            inbox=inbox,
+            outbox=Outbox(pool, claimed, intent),
             people=people,
             stand_in=settings.stand_in,
+            check=partial(inbox.check, claimed),
         )
 
     return Application(

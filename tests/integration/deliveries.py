@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,14 +15,15 @@ from psycopg.rows import DictRow
 
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped
-from bot.conversation.turns import Turns
-from bot.delivery.calls import Workspace
-from bot.delivery.delivery import Delivery
+from bot.conversation.turns import Intent, Turns
 from bot.delivery.outbox import Outbox
+from bot.delivery.posted_messages import Workspace
+from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
-from bot.delivery.titles import SessionTitles
 from bot.locale import Language, say
 from bot.slack.rate_limits import RateLimits
+from bot.types import MemoryState, PersonSettings
+from bot.users.profiles import Profiles
 from memory import DM, Namespace, Pool, create_pool, view
 from tests.conftest import login_of
 from tests.integration.playground_slack import Place, PlaygroundSlack
@@ -35,7 +37,7 @@ async def open_sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Se
     """Open everything an answer is delivered with; Slack refuses nothing."""
     async with create_pool(login_of(database), min_size=1, max_size=4, timeout=5) as pool:
         workspace = Workspace(slack.client(), slack.bot_user_id, RateLimits())
-        opened = Sender(slack, database, pool, workspace, Sessions(workspace, SessionTitles(pool)))
+        opened = Sender(slack, database, pool, workspace, Sessions(workspace, pool))
         yield opened
         await opened.sessions.close()
 
@@ -86,7 +88,7 @@ async def _no_formation(connection: AsyncConnection[DictRow], namespace: Namespa
 class Answering:
     """One answer on its way; `stopped` is the person's Stop, `sure` that the database says so."""
 
-    delivery: Delivery
+    stream: ReplyStream
     turn_id: UUID
     stopped: bool = False
     sure: bool = True
@@ -110,20 +112,23 @@ async def answering(
             raise Stopped
         return holder[0].sure
 
-    async def known() -> Language:
-        return language
-
-    delivery = Delivery(
+    message = sender.slack.message(place)
+    settings = PersonSettings(
+        language=language, told=True, profile_at=datetime.now(UTC), guest=False
+    )
+    stream = ReplyStream(
         sender.workspace,
         sender.sessions,
-        sender.slack.message(place),
-        posts,
-        language=known(),
+        ClaimedMessage(id=-1, message=message, attempts=0),
+        view(message.person.namespace(DM)),
+        Intent(id=posts.turn_id, memory_state=MemoryState(settings=settings)),
+        outbox=posts,
+        people=Profiles(sender.pool, sender.workspace.client),
         stand_in=stand_in,
         check=check,
     )
-    holder.append(Answering(delivery, posts.turn_id))
-    async with delivery:
+    holder.append(Answering(stream, posts.turn_id))
+    async with stream:
         yield holder[0]
 
 

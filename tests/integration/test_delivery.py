@@ -11,9 +11,9 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.conversation.interruptions import Stopped
-from bot.delivery.delivery import DeliveryFailed
+from bot.delivery.posted_messages import DeliveryFailed
+from bot.delivery.sessions import LOADING
 from bot.delivery.splitting import open_fence
-from bot.delivery.status import LOADING
 from bot.locale import Language, say
 from bot.types import Task, TaskState
 from bot.views.reply import PART_LIMIT
@@ -33,9 +33,9 @@ from tests.integration.playground_slack import Place, PlaygroundSlack
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show more every fifth of a second, and bear with Slack for one, so that less time goes by."""
-    monkeypatch.setattr("bot.delivery.delivery.FLUSH_SECONDS", 0.2)
-    monkeypatch.setattr("bot.delivery.messages.TROUBLE_SECONDS", 1.0)
-    monkeypatch.setattr("bot.delivery.messages.SETTLED_SECONDS", 0.3)
+    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.2)
+    monkeypatch.setattr("bot.delivery.posted_messages.TROUBLE_SECONDS", 1.0)
+    monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 0.3)
 
 
 # One migrated database for all of these tests; each has a thread of its own.
@@ -51,14 +51,14 @@ async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]
 
 async def begin(answer: Answering, text: str = "Hello ") -> None:
     """Write the first piece; it is shown at once."""
-    await answer.delivery.write(text)
+    await answer.stream.write(text)
 
 
 async def write_until(answer: Answering, slack: PlaygroundSlack, method: str) -> None:
     """Write on, word by word, until a method is called for it."""
     async with asyncio.timeout(10):
         while not slack.calls(method):
-            await answer.delivery.write("more ")
+            await answer.stream.write("more ")
             await asyncio.sleep(0.1)
 
 
@@ -71,8 +71,8 @@ async def test_an_answer_is_streamed(sender: Sender) -> None:
         assert shown["streaming"]
         assert markdown(shown) == "Hello "
         await write_until(answer, sender.slack, "chat.appendStream")
-        text = answer.delivery.taken + "end."
-        await answer.delivery.finish(text)
+        text = answer.stream.received_text + "end."
+        await answer.stream.finish(text)
     [message] = whole(sender.slack, place, text)
     assert await sender.known(place) == [message["ts"]]
     assert message["metadata"] == {
@@ -103,19 +103,19 @@ async def test_a_search_is_shown_before_there_are_words(sender: Sender) -> None:
     """What takes long is told at once, goes on with the words, and is over with the answer."""
     place = sender.slack.place()
     async with answering(sender, place) as answer:
-        await answer.delivery.task(task("web_search", "in_progress"))
+        await answer.stream.task(task("web_search", "in_progress"))
         [shown] = sender.slack.thread(place)
         assert cards(shown) == [(say("en", "task_web_search"), "in_progress")]
-        await answer.delivery.task(task("web_search", "complete"))
-        await answer.delivery.task(task("memory_search", "in_progress", "t2"))
+        await answer.stream.task(task("web_search", "complete"))
+        await answer.stream.task(task("memory_search", "in_progress", "t2"))
         await write_until(answer, sender.slack, "chat.appendStream")
         [shown] = sender.slack.thread(place)
         assert cards(shown) == [
             (say("en", "task_web_search"), "complete"),
             (say("en", "task_recall"), "in_progress"),
         ]
-        text = answer.delivery.taken + "end."
-        await answer.delivery.finish(text)
+        text = answer.stream.received_text + "end."
+        await answer.stream.finish(text)
     [message] = whole(sender.slack, place, text)
     assert {status for _, status in cards(message)} == {"complete"}
     assert all(call["outcome"] == "ok" for call in sender.slack.calls())
@@ -127,11 +127,11 @@ async def test_all_content_of_a_stream_comes_in_chunks(sender: Sender, tasks_fir
     place = sender.slack.place()
     async with answering(sender, place) as answer:
         if tasks_first:
-            await answer.delivery.task(task("web_search", "in_progress"))
+            await answer.stream.task(task("web_search", "in_progress"))
         await write_until(answer, sender.slack, "chat.appendStream")
-        await answer.delivery.task(task("memory_search", "complete", "t2"))
-        text = answer.delivery.taken + "end."
-        await answer.delivery.finish(text)
+        await answer.stream.task(task("memory_search", "complete", "t2"))
+        text = answer.stream.received_text + "end."
+        await answer.stream.finish(text)
     whole(sender.slack, place, text)
     calls = sender.slack.calls("chat.startStream", "chat.appendStream", "chat.stopStream")
     assert len(calls) > 2
@@ -153,9 +153,9 @@ async def test_white_space_at_the_end_does_not_end_a_stream(
             await begin(answer, f"Hello you.{end}")
         else:
             await begin(answer, "Hello ")
-            await answer.delivery.write(f"you.{end}")
+            await answer.stream.write(f"you.{end}")
         text = f"Hello you.{end}".rstrip() + more
-        await answer.delivery.finish(text)
+        await answer.stream.finish(text)
     [message] = sender.slack.thread(place)
     words = markdown(message)
     assert words.split() == text.split()
@@ -174,7 +174,7 @@ async def test_words_that_differ_replace_what_was_streamed(sender: Sender) -> No
     place = sender.slack.place()
     async with answering(sender, place) as answer:
         await begin(answer, "Hello you. ")
-        await answer.delivery.finish("Hello them.")
+        await answer.stream.finish("Hello them.")
     whole(sender.slack, place, "Hello them.")
     assert [call["outcome"] for call in sender.slack.calls("chat.update")] == ["ok"]
 
@@ -184,10 +184,10 @@ async def test_a_search_shows_its_query(sender: Sender) -> None:
     place = sender.slack.place()
     async with answering(sender, place) as answer:
         searching = Task(id="t1", name="web_search", state="in_progress", detail="weather in Kyoto")
-        await answer.delivery.task(searching)
+        await answer.stream.task(searching)
         [shown] = sender.slack.thread(place)
         assert "weather in Kyoto" in json.dumps(shown)
-        await answer.delivery.finish("It rains.")
+        await answer.stream.finish("It rains.")
     whole(sender.slack, place, "It rains.")
 
 
@@ -196,9 +196,9 @@ async def test_without_a_stream_no_task_is_missed(sender: Sender) -> None:
     place = sender.slack.place()
     sender.slack.fault("chat.startStream", error="invalid_chunks")
     async with answering(sender, place) as answer:
-        await answer.delivery.task(task("web_search", "in_progress"))
-        await answer.delivery.write("Hello ")
-        await answer.delivery.finish("Hello you.")
+        await answer.stream.task(task("web_search", "in_progress"))
+        await answer.stream.write("Hello ")
+        await answer.stream.finish("Hello you.")
     whole(sender.slack, place, "Hello you.")
 
 
@@ -206,13 +206,13 @@ async def test_a_quick_task_waits_for_words(sender: Sender) -> None:
     """What takes no time makes no call of Slack of its own."""
     place = sender.slack.place()
     async with answering(sender, place) as answer:
-        await answer.delivery.task(task("memory_search", "in_progress"))
-        await answer.delivery.task(task("memory_search", "complete"))
+        await answer.stream.task(task("memory_search", "in_progress"))
+        await answer.stream.task(task("memory_search", "complete"))
         assert sender.slack.thread(place) == []
         await begin(answer)
         [shown] = sender.slack.thread(place)
         assert cards(shown) == [(say("en", "task_recall"), "complete")]
-        await answer.delivery.finish("Hello you.")
+        await answer.stream.finish("Hello you.")
     whole(sender.slack, place, "Hello you.")
 
 
@@ -221,7 +221,7 @@ async def test_what_is_shown_while_nothing_is_there_changes(sender: Sender) -> N
     place = sender.slack.place()
     sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
     async with answering(sender, place, language="ja") as answer:
-        await answer.delivery.finish("はい。")
+        await answer.stream.finish("はい。")
     [call] = sender.slack.calls("assistant.threads.setStatus")
     assert call["args"]["loading_messages"] == [say("ja", key) for key in LOADING]
 
@@ -232,7 +232,7 @@ async def test_a_channel_needs_its_recipient(sender: Sender, kind: str) -> None:
     place = sender.slack.place(channel=kind)
     async with answering(sender, place) as answer:
         await begin(answer)
-        await answer.delivery.finish("Hello you.")
+        await answer.stream.finish("Hello you.")
     whole(sender.slack, place, "Hello you.")
     [started] = sender.slack.calls("chat.startStream")
     assert started["args"]["recipient_user_id"] == place.user
@@ -247,7 +247,7 @@ async def test_somebody_of_another_workspace_is_their_own_recipient(
     assert place.team != sender.slack.team_id
     async with answering(sender, place) as answer:
         await begin(answer)
-        await answer.delivery.finish("Hello you.")
+        await answer.stream.finish("Hello you.")
     whole(sender.slack, place, "Hello you.")
     assert [call["outcome"] for call in sender.slack.calls("chat.startStream")] == ["ok"]
 
@@ -256,8 +256,8 @@ async def test_an_answer_that_was_never_streamed_is_posted(sender: Sender) -> No
     """An answer that comes in one piece is one post, without unfurling, with a plain text."""
     place = sender.slack.place()
     async with answering(sender, place) as answer:
-        await answer.delivery.write("  \n")
-        await answer.delivery.finish("At once.")
+        await answer.stream.write("  \n")
+        await answer.stream.finish("At once.")
     [message] = whole(sender.slack, place, "At once.")
     assert await sender.known(place) == [message["ts"]]
     [posted] = sender.slack.calls("chat.postMessage")
@@ -269,13 +269,13 @@ async def test_an_answer_that_was_never_streamed_is_posted(sender: Sender) -> No
 
 async def test_pieces_are_gathered(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pieces come within the time of a flush, Slack is called once for all."""
-    monkeypatch.setattr("bot.delivery.delivery.FLUSH_SECONDS", 60.0)
+    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 60.0)
     place = sender.slack.place()
     async with answering(sender, place) as answer:
         for number in range(50):
-            await answer.delivery.write(f"{number} ")
+            await answer.stream.write(f"{number} ")
         assert [markdown(m) for m in sender.slack.thread(place)] == ["0 "]
-        await answer.delivery.finish(answer.delivery.taken)
+        await answer.stream.finish(answer.stream.received_text)
     whole(sender.slack, place, "".join(f"{number} " for number in range(50)))
     assert not sender.slack.calls("chat.appendStream")
 
@@ -307,8 +307,8 @@ async def test_a_stream_that_fails_becomes_one_whole_answer(
         await begin(answer)
         if method == "chat.appendStream":
             await write_until(answer, sender.slack, method)
-        text = answer.delivery.taken + "end."
-        await answer.delivery.finish(text)
+        text = answer.stream.received_text + "end."
+        await answer.stream.finish(text)
     [message] = whole(sender.slack, place, text)
     assert await sender.known(place) == [message["ts"]]
     assert not sender.slack.calls("chat.delete")
@@ -326,8 +326,8 @@ async def test_a_stream_that_expired_is_updated(sender: Sender) -> None:
     async with answering(sender, place) as answer:
         await begin(answer)
         await write_until(answer, sender.slack, "chat.appendStream")
-        text = answer.delivery.taken + "end."
-        await answer.delivery.finish(text)
+        text = answer.stream.received_text + "end."
+        await answer.stream.finish(text)
     [message] = whole(sender.slack, place, text)
     assert await sender.known(place) == [message["ts"]]
     assert sender.slack.calls("chat.update")[-1]["outcome"] == "ok"
@@ -340,7 +340,7 @@ async def test_an_update_that_is_refused_becomes_a_post(sender: Sender) -> None:
     sender.slack.fault("chat.update", error="cant_update_message")
     async with answering(sender, place) as answer:
         await begin(answer)
-        await answer.delivery.finish("Hello you.")
+        await answer.stream.finish("Hello you.")
     whole(sender.slack, place, "Hello you.")
 
 
@@ -361,7 +361,7 @@ async def test_an_update_that_fails_is_made_again(sender: Sender, fault: dict[st
     sender.slack.fault("chat.update", **fault)
     async with answering(sender, place) as answer:
         await begin(answer)
-        await answer.delivery.finish("Hello you.")
+        await answer.stream.finish("Hello you.")
     whole(sender.slack, place, "Hello you.")
     assert len(sender.slack.calls("chat.update")) == 2
     assert not sender.slack.calls("chat.postMessage")
@@ -374,7 +374,7 @@ async def test_updates_that_always_fail_become_a_post(sender: Sender) -> None:
     sender.slack.fault("chat.update", status=500, times=3)
     async with answering(sender, place) as answer:
         await begin(answer)
-        await answer.delivery.finish("Hello you.")
+        await answer.stream.finish("Hello you.")
     whole(sender.slack, place, "Hello you.")
 
 
@@ -397,7 +397,7 @@ async def test_a_post_that_fails_ends_as_one_post(
     place = sender.slack.place()
     sender.slack.fault("chat.postMessage", **fault)
     async with answering(sender, place) as answer:
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     [message] = whole(sender.slack, place, "Hello.")
     assert await sender.known(place) == [message["ts"]]
     assert len(sender.slack.calls("chat.postMessage")) == calls
@@ -409,7 +409,7 @@ async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(sender: Sende
     sender.slack.fault("chat.postMessage", drop="before")
     sender.slack.fault("conversations.replies", error="missing_scope")
     async with answering(sender, place) as answer:
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     whole(sender.slack, place, "Hello.")
 
 
@@ -425,8 +425,8 @@ async def test_a_lookup_that_fails_once_is_made_again(
     async with answering(sender, place) as answer:
         if method == "chat.startStream":
             await begin(answer)
-        await answer.delivery.finish(answer.delivery.taken + "end.")
-    [message] = whole(sender.slack, place, answer.delivery.taken + "end.")
+        await answer.stream.finish(answer.stream.received_text + "end.")
+    [message] = whole(sender.slack, place, answer.stream.received_text + "end.")
     assert await sender.known(place) == [message["ts"]]
 
 
@@ -443,7 +443,7 @@ async def test_an_end_of_a_found_stream_that_fails_once_is_made_again(
     sender.slack.fault("chat.stopStream", **fault)
     async with answering(sender, place) as answer:
         await begin(answer)
-        await answer.delivery.finish("Hello end.")
+        await answer.stream.finish("Hello end.")
     [message] = whole(sender.slack, place, "Hello end.")
     assert await sender.known(place) == [message["ts"]]
 
@@ -455,7 +455,7 @@ async def test_what_slack_takes_in_no_way_is_an_error(sender: Sender, error: str
     sender.slack.fault("chat.postMessage", error=error)
     async with answering(sender, place) as answer:
         with pytest.raises(DeliveryFailed):
-            await answer.delivery.finish("Hello.")
+            await answer.stream.finish("Hello.")
     assert sender.slack.thread(place) == []
     assert await sender.known(place) == []
     assert len(sender.slack.calls("chat.postMessage")) == 1
@@ -467,11 +467,11 @@ async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(sender: Sender
     sender.slack.fault("chat.postMessage", status=500, times=None)
     async with answering(sender, place) as answer:
         with pytest.raises(SlackApiError):
-            await answer.delivery.finish("Hello.")
+            await answer.stream.finish("Hello.")
     assert len(sender.slack.calls("chat.postMessage")) == 3
     sender.slack.clear()
     async with answering(sender, place) as again:
-        await again.delivery.finish("Hello.")
+        await again.stream.finish("Hello.")
     whole(sender.slack, place, "Hello.")
 
 
@@ -495,8 +495,8 @@ async def test_long_answers_are_several_messages(
     async with answering(sender, place) as answer:
         if streamed:
             for start in range(0, 20_000, 4_000):
-                await answer.delivery.write(LONG[start : start + 4_000])
-        await answer.delivery.finish(LONG)
+                await answer.stream.write(LONG[start : start + 4_000])
+        await answer.stream.finish(LONG)
     messages = whole(sender.slack, place, LONG)
     assert len(messages) >= 3
     assert await sender.known(place) == [m["ts"] for m in messages]
@@ -509,8 +509,8 @@ async def test_a_long_code_block_stays_one_in_each_part(sender: Sender, streamed
     place = sender.slack.place()
     async with answering(sender, place) as answer:
         if streamed:
-            await answer.delivery.write(CODE[:15_000])
-        await answer.delivery.finish(CODE)
+            await answer.stream.write(CODE[:15_000])
+        await answer.stream.finish(CODE)
     texts = [markdown(m) for m in sender.slack.thread(place)]
     assert len(texts) >= 3
     assert all(open_fence(text) is None for text in texts)
@@ -523,13 +523,13 @@ async def test_an_older_stream_is_ended_in_time(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before Slack would end a stream its message is ended, and the answer goes on in the next."""
-    monkeypatch.setattr("bot.delivery.messages.STREAM_SECONDS", 0.5)
+    monkeypatch.setattr("bot.delivery.posted_messages.STREAM_SECONDS", 0.5)
     place = sender.slack.place()
     async with answering(sender, place) as answer:
         await begin(answer)
         await write_until(answer, sender.slack, "chat.stopStream")
-        text = answer.delivery.taken + "end."
-        await answer.delivery.finish(text)
+        text = answer.stream.received_text + "end."
+        await answer.stream.finish(text)
     messages = whole(sender.slack, place, text)
     assert len(messages) == 2
     assert await sender.known(place) == [m["ts"] for m in messages]
@@ -545,8 +545,8 @@ async def test_an_answer_begun_before_is_completed_in_its_place(sender: Sender) 
         await begin(lost, "Half of")
     sender.slack.forget_calls()
     async with answering(sender, place) as answer:
-        await answer.delivery.write("The whole ")
-        await answer.delivery.finish("The whole answer.")
+        await answer.stream.write("The whole ")
+        await answer.stream.finish("The whole answer.")
     [message] = whole(sender.slack, place, "The whole answer.")
     assert [message["ts"]] == await sender.known(place)
     assert not sender.slack.calls("chat.postMessage", "chat.startStream")
@@ -556,11 +556,11 @@ async def test_an_answer_that_was_complete_is_not_doubled(sender: Sender) -> Non
     """A turn that died after its last post ends as the same messages, none of them left over."""
     place = sender.slack.place()
     async with answering(sender, place) as lost:
-        await lost.delivery.finish(LONG)
+        await lost.stream.finish(LONG)
     times = await sender.known(place)
     assert len(times) >= 3
     async with answering(sender, place) as answer:
-        await answer.delivery.finish("Short.")
+        await answer.stream.finish("Short.")
     [message] = whole(sender.slack, place, "Short.")
     assert message["ts"] == times[0]
 
@@ -575,7 +575,7 @@ async def test_an_answer_begun_before_and_deleted_is_posted(sender: Sender) -> N
     place = sender.slack.place()
     await (await sender.begin(place)).note("1600000000.000100")
     async with answering(sender, place) as answer:
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     whole(sender.slack, place, "Hello.")
 
 
@@ -584,11 +584,11 @@ async def test_starting_over_replaces_what_was_shown(sender: Sender) -> None:
     place = sender.slack.place()
     async with answering(sender, place) as answer:
         await begin(answer, "Half of the first")
-        answer.delivery.start_over()
-        assert answer.delivery.taken == ""
+        answer.stream.start_over()
+        assert answer.stream.received_text == ""
         await begin(answer, "The second ")
         assert [markdown(m) for m in sender.slack.thread(place)] == ["Half of the first"]
-        await answer.delivery.finish("The second answer.")
+        await answer.stream.finish("The second answer.")
     whole(sender.slack, place, "The second answer.")
 
 
@@ -597,14 +597,14 @@ async def test_another_text_than_was_shown_replaces_it(sender: Sender) -> None:
     place = sender.slack.place()
     async with answering(sender, place) as answer:
         await begin(answer, "I think that ")
-        await answer.delivery.finish("The model is away.")
+        await answer.stream.finish("The model is away.")
     whole(sender.slack, place, "The model is away.")
 
 
 async def _write_for_ever(answer: Answering) -> None:
     async with asyncio.timeout(10):
         while True:
-            await answer.delivery.write("more ")
+            await answer.stream.write("more ")
             await asyncio.sleep(0.05)
 
 
@@ -619,8 +619,8 @@ async def test_stop_ends_the_answer(sender: Sender) -> None:
         answer.stopped = True
         with pytest.raises(Stopped):
             await _write_for_ever(answer)
-        text = f"{answer.delivery.taken.rstrip()}\n\n_Stopped._"
-        await answer.delivery.finish(text)
+        text = f"{answer.stream.received_text.rstrip()}\n\n_Stopped._"
+        await answer.stream.finish(text)
     whole(sender.slack, place, text)
 
 
@@ -632,8 +632,8 @@ async def test_the_footer_is_the_persons(
     place = sender.slack.place()
     async with answering(sender, place, language=language, stand_in=stand_in) as answer:
         await begin(answer)
-        assert await answer.delivery.language() == language
-        await answer.delivery.finish("Hello you.")
+        assert await answer.stream.language() == language
+        await answer.stream.finish("Hello you.")
     [message] = sender.slack.thread(place)
     assert below(message) == [say(language, "footer_stand_in" if stand_in else "footer")]
 
@@ -644,7 +644,7 @@ async def test_a_status_call_that_fails_is_no_matter(sender: Sender) -> None:
     sender.slack.fault("agents.sessions.setStatus", error="internal_error")
     async with answering(sender, place) as answer:
         await begin(answer)
-        await answer.delivery.finish("Hello you.")
+        await answer.stream.finish("Hello you.")
     whole(sender.slack, place, "Hello you.")
 
 
@@ -656,7 +656,7 @@ async def test_a_status_call_that_hangs_does_not_hold_the_answer_up(
     sender.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
     before = asyncio.get_running_loop().time()
     async with answering(sender, place) as answer:
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     assert asyncio.get_running_loop().time() - before < 10
     whole(sender.slack, place, "Hello.")
 

@@ -33,8 +33,8 @@ async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take for settled what is half a second old."""
-    monkeypatch.setattr("bot.delivery.messages.SETTLED_SECONDS", 0.5)
-    monkeypatch.setattr("bot.delivery.messages.TROUBLE_SECONDS", 1.0)
+    monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 0.5)
+    monkeypatch.setattr("bot.delivery.posted_messages.TROUBLE_SECONDS", 1.0)
 
 
 def said_by_app(sender: Sender, place: Place, text: str, **more: Any) -> str:
@@ -68,8 +68,8 @@ async def answer_again(sender: Sender, place: Place, text: str = "The whole answ
     """Answer as the worker that continues does."""
     sender.slack.forget_calls()
     async with answering(sender, place) as answer:
-        await answer.delivery.write(text[:4])
-        await answer.delivery.finish(text)
+        await answer.stream.write(text[:4])
+        await answer.stream.finish(text)
 
 
 async def test_a_turn_that_died_before_it_posted_asks_slack_nothing_more(sender: Sender) -> None:
@@ -117,7 +117,7 @@ async def test_a_post_whose_ts_was_not_stored_is_finished(sender: Sender) -> Non
     place = sender.slack.place()
     await (await sender.begin(place)).intend()
     async with answering(sender, place) as lost:
-        await lost.delivery.finish("The first answer.")
+        await lost.stream.finish("The first answer.")
     [ts] = await sender.known(place)
     with psycopg.connect(sender.conninfo) as owner:
         owner.execute(
@@ -149,8 +149,8 @@ async def test_what_others_said_in_the_thread_is_left_alone(sender: Sender) -> N
     followed = sender.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
     later = Place(place.user, place.team, place.channel, followed["ts"], place.root)
     async with answering(sender, place) as first:
-        await first.delivery.write("The first ")
-        await first.delivery.finish("The first answer.")
+        await first.stream.write("The first ")
+        await first.stream.finish("The first answer.")
     notice = said_by_app(sender, place, "Only so you know.", metadata=NOTICE_METADATA)
     await (await sender.begin(later)).intend()
     await answer_again(sender, later, "The second answer.")
@@ -221,9 +221,9 @@ async def test_whoever_was_taken_over_intends_and_posts_nothing(sender: Sender) 
     taken_over(sender, event)
     async with answering(sender, place, posts=posts) as answer:
         with pytest.raises(Superseded):
-            await answer.delivery.write("Hello")
+            await answer.stream.write("Hello")
         with pytest.raises(Superseded):
-            await answer.delivery.finish("Hello.")
+            await answer.stream.finish("Hello.")
     assert sender.slack.thread(place) == []
     assert not sender.slack.calls("chat.startStream", "chat.postMessage")
 
@@ -233,7 +233,7 @@ async def test_what_was_made_ready_and_never_begun_is_not_intended(sender: Sende
     place = sender.slack.place()
     event = stored(sender, place, attempts=1)
     async with answering(sender, place, posts=await sender.begin(place, event=event)) as answer:
-        answer.delivery.expect()
+        answer.stream.expect()
         async with asyncio.timeout(10):
             while not sender.intended(place):  # noqa: ASYNC110 - PostgreSQL tells nobody
                 await asyncio.sleep(0.02)
@@ -244,7 +244,7 @@ async def test_what_was_made_ready_and_never_begun_is_not_intended(sender: Sende
 async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
     await beginning
     # That a stream was begun is noted while the next words come.
-    await answer.delivery.finish("Half of it.")
+    await answer.stream.finish("Half of it.")
 
 
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
@@ -257,7 +257,7 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
     sender.slack.fault(method, delay_ms=400)
     async with answering(sender, place, posts=await sender.begin(place, event=event)) as late:
         streamed = method == "chat.startStream"
-        deliver = late.delivery.write if streamed else late.delivery.finish
+        deliver = late.stream.write if streamed else late.stream.finish
         beginning = asyncio.create_task(deliver("Half of"))
         async with asyncio.timeout(10):
             while not sender.intended(place):  # noqa: ASYNC110 - PostgreSQL tells nobody
@@ -269,7 +269,7 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
     assert sender.slack.thread(place) == []
     again = await sender.begin(place, event=event, attempts=1)
     async with answering(sender, place, posts=again) as answer:
-        await answer.delivery.finish("The whole answer.")
+        await answer.stream.finish("The whole answer.")
     whole(sender.slack, place, "The whole answer.")
 
 
@@ -283,7 +283,7 @@ async def test_what_another_has_adopted_is_not_taken_back(sender: Sender) -> Non
     taken_over(sender, event)
     other = await sender.begin(place, event=event, attempts=1)
     async with answering(sender, place, posts=other) as answer:
-        await answer.delivery.finish("The whole answer.")
+        await answer.stream.finish("The whole answer.")
     with pytest.raises(Superseded) as told:
         await late.note(ts)
     assert type(told.value) is Superseded
@@ -312,18 +312,18 @@ async def test_nothing_is_written_while_nobody_knows_who_answers(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the database out of sight for long the answer waits, and is whole when it is back."""
-    monkeypatch.setattr("bot.delivery.delivery.FLUSH_SECONDS", 0.1)
-    monkeypatch.setattr("bot.delivery.delivery._SURE_SECONDS", 0.3)
+    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr("bot.delivery.reply_stream._SURE_SECONDS", 0.3)
     place = sender.slack.place()
     async with answering(sender, place) as answer:
-        await answer.delivery.write("Hello ")
+        await answer.stream.write("Hello ")
         answer.sure = False
         await asyncio.sleep(0.5)
         before = len(sender.slack.calls(*WRITES))
         for _ in range(4):
-            await answer.delivery.write("more ")
+            await answer.stream.write("more ")
             await asyncio.sleep(0.11)
-        finishing = asyncio.create_task(answer.delivery.finish(answer.delivery.taken + "end."))
+        finishing = asyncio.create_task(answer.stream.finish(answer.stream.received_text + "end."))
         await asyncio.sleep(0.3)
         assert len(sender.slack.calls(*WRITES)) == before
         answer.sure = True

@@ -26,7 +26,7 @@ async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show more every tenth of a second, so that these tests take less time."""
-    monkeypatch.setattr("bot.delivery.delivery.FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.1)
 
 
 async def test_beyond_the_streams_of_a_minute_answers_are_posted(sender: Sender) -> None:
@@ -36,8 +36,8 @@ async def test_beyond_the_streams_of_a_minute_answers_are_posted(sender: Sender)
 
     async def answer(place: Place) -> None:
         async with answering(sender, place) as one:
-            await one.delivery.write("Hello ")
-            await one.delivery.finish("Hello you.")
+            await one.stream.write("Hello ")
+            await one.stream.finish("Hello you.")
 
     await asyncio.gather(*(answer(place) for place in places))
     for place in places:
@@ -59,8 +59,8 @@ async def test_a_refused_stream_is_one_for_all_answers(sender: Sender) -> None:
     sender.slack.fault("chat.startStream", error="ratelimited", retry_after=30)
     for place in (sender.slack.place(), sender.slack.place()):
         async with answering(sender, place) as answer:
-            await answer.delivery.write("Hello ")
-            await answer.delivery.finish("Hello you.")
+            await answer.stream.write("Hello ")
+            await answer.stream.finish("Hello you.")
         whole(sender.slack, place, "Hello you.")
     assert len(sender.slack.calls("chat.startStream")) == 1
 
@@ -70,8 +70,8 @@ async def test_no_stream_is_begun_while_others_cannot_be_ended(sender: Sender) -
     place = sender.slack.place()
     sender.refuse(STOP, 30)
     async with answering(sender, place) as answer:
-        await answer.delivery.write("Hello ")
-        await answer.delivery.finish("Hello you.")
+        await answer.stream.write("Hello ")
+        await answer.stream.finish("Hello you.")
     whole(sender.slack, place, "Hello you.")
     assert not sender.slack.calls("chat.startStream")
 
@@ -86,9 +86,9 @@ async def test_words_that_may_not_be_shown_yet_are_held(sender: Sender, known: b
         sender.slack.fault("chat.appendStream", error="ratelimited", retry_after=30)
     async with answering(sender, place) as answer:
         for number in range(8):
-            await answer.delivery.write(f"{number} ")
+            await answer.stream.write(f"{number} ")
             await asyncio.sleep(0.11)
-        await answer.delivery.finish(answer.delivery.taken)
+        await answer.stream.finish(answer.stream.received_text)
     whole(sender.slack, place, "0 1 2 3 4 5 6 7 ")
     assert len(sender.slack.calls("chat.appendStream")) == (0 if known else 1)
     assert not sender.slack.calls("chat.update", "chat.postMessage")
@@ -101,10 +101,10 @@ async def test_a_stream_grows_again_when_it_may(sender: Sender) -> None:
     async with answering(sender, place) as answer:
         async with asyncio.timeout(10):
             while not sender.slack.calls("chat.appendStream"):
-                await answer.delivery.write("word ")
+                await answer.stream.write("word ")
                 await asyncio.sleep(0.05)
-        await answer.delivery.finish(answer.delivery.taken)
-    whole(sender.slack, place, answer.delivery.taken)
+        await answer.stream.finish(answer.stream.received_text)
+    whole(sender.slack, place, answer.stream.received_text)
 
 
 @pytest.mark.parametrize("method", ["chat.stopStream", "chat.update", "chat.postMessage"])
@@ -116,8 +116,8 @@ async def test_a_refusal_is_waited_for_however_often(sender: Sender, method: str
         sender.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
     async with answering(sender, place) as answer:
         if method != "chat.postMessage":
-            await answer.delivery.write("Hello ")
-        await answer.delivery.finish("Hello you.")
+            await answer.stream.write("Hello ")
+        await answer.stream.finish("Hello you.")
     whole(sender.slack, place, "Hello you.")
     calls = sender.slack.calls(method)
     if method == "chat.update":
@@ -139,7 +139,7 @@ async def test_answers_for_one_channel_wait_for_its_limit(sender: Sender) -> Non
 
     async def answer(place: Place) -> None:
         async with answering(sender, place) as one:
-            await one.delivery.finish("Hello you.")
+            await one.stream.finish("Hello you.")
 
     await asyncio.gather(*(answer(place) for place in places))
     for place in places:
@@ -156,7 +156,7 @@ async def test_a_status_line_that_came_late_is_cleared(sender: Sender) -> None:
     sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
     sender.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
     async with answering(sender, place) as answer:
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     whole(sender.slack, place, "Hello.")
     async with asyncio.timeout(10):
         while len(sender.slack.calls("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110
@@ -173,7 +173,7 @@ async def test_a_late_status_line_is_left_to_the_next_reply(sender: Sender) -> N
     sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
     sender.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
     async with answering(sender, place) as answer:
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     said = sender.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
     later = Place(place.user, place.team, place.channel, said["ts"], place.root)
     async with answering(sender, later) as answer:
@@ -181,7 +181,7 @@ async def test_a_late_status_line_is_left_to_the_next_reply(sender: Sender) -> N
             while len(sender.slack.done("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert sender.slack.status(place) != ""
-        await answer.delivery.finish("Hello again.")
+        await answer.stream.finish("Hello again.")
     assert sender.slack.status(place) == ""
     assert len(sender.slack.calls("assistant.threads.setStatus")) == 2
 
@@ -193,7 +193,7 @@ async def test_without_a_status_line_the_answer_comes_all_the_same(sender: Sende
     sender.slack.fault("assistant.threads.setStatus", error="ratelimited", retry_after=30)
     for one in (place, sender.slack.place()):
         async with answering(sender, one) as answer:
-            await answer.delivery.write("Hello ")
-            await answer.delivery.finish("Hello you.")
+            await answer.stream.write("Hello ")
+            await answer.stream.finish("Hello you.")
         whole(sender.slack, one, "Hello you.")
     assert len(sender.slack.calls("assistant.threads.setStatus")) == 1

@@ -47,7 +47,7 @@ def statuses(slack: PlaygroundSlack) -> list[str]:
 async def break_off(sender: Sender, place: Place, error: type[BaseException]) -> None:
     """Let an answer end in an error after its first words."""
     async with answering(sender, place) as answer:
-        await answer.delivery.write("Hello ")
+        await answer.stream.write("Hello ")
         raise error
 
 
@@ -63,9 +63,9 @@ async def test_a_streamed_answer_begins_and_ends_its_session(sender: Sender, kin
     """Everywhere `processing` is one call, and `active` comes with the end of the stream."""
     place = sender.slack.place() if kind == "dm" else sender.slack.place(channel=kind)
     async with answering(sender, place) as answer:
-        await answer.delivery.write("Hello ")
+        await answer.stream.write("Hello ")
         assert session(sender.slack, place) == "processing"
-        await answer.delivery.finish("Hello you.")
+        await answer.stream.finish("Hello you.")
     assert statuses(sender.slack) == ["processing"]
     [begun] = sender.slack.calls(SET)
     assert begun["args"]["thread_ts"] == place.root
@@ -78,7 +78,7 @@ async def test_a_posted_answer_ends_its_session(sender: Sender) -> None:
     """A post ends no session: a call of its own does."""
     place = sender.slack.place()
     async with answering(sender, place) as answer:
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     assert statuses(sender.slack) == ["processing", "active"]
     assert session(sender.slack, place) == "active"
 
@@ -87,9 +87,9 @@ async def test_a_lost_stream_ends_its_session(sender: Sender) -> None:
     """An answer whose stream was lost is updated, and its session is `active`."""
     place = sender.slack.place()
     async with answering(sender, place) as answer:
-        await answer.delivery.write("Hello ")
+        await answer.stream.write("Hello ")
         sender.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-        await answer.delivery.finish("Hello you.")
+        await answer.stream.finish("Hello you.")
     whole(sender.slack, place, "Hello you.")
     assert session(sender.slack, place) == "active"
 
@@ -99,8 +99,8 @@ async def test_an_answer_in_parts_stays_in_processing_until_its_end(sender: Send
     place = sender.slack.place()
     text = "".join(f"Line {number} of a long answer.\n" for number in range(600))
     async with answering(sender, place) as answer:
-        await answer.delivery.write(text[:1_000])
-        await answer.delivery.finish(text)
+        await answer.stream.write(text[:1_000])
+        await answer.stream.finish(text)
     stopped = [one["args"]["session_status"] for one in sender.slack.calls("chat.stopStream")]
     assert stopped == ["processing"] * (len(stopped) - 1) + ["active"]
     assert len(stopped) > 1
@@ -133,7 +133,7 @@ async def test_a_call_that_comes_late_does_not_leave_processing(sender: Sender) 
     place = sender.slack.place()
     sender.slack.fault(SET, delay_ms=2_600)
     async with answering(sender, place) as answer:
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     whole(sender.slack, place, "Hello.")
     await until(lambda: len(sender.slack.done(SET)) == 2)
     assert statuses(sender.slack) == ["processing", "active"]
@@ -145,14 +145,14 @@ async def test_a_late_call_is_left_to_the_next_answer(sender: Sender) -> None:
     place = sender.slack.place()
     sender.slack.fault(SET, delay_ms=2_600)
     async with answering(sender, place) as answer:
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     said = sender.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
     later = Place(place.user, place.team, place.channel, said["ts"], place.root)
     async with answering(sender, later) as answer:
         await until(lambda: len(sender.slack.done(SET)) == 2)
         assert statuses(sender.slack) == ["processing", "processing"]
         assert session(sender.slack, place) == "processing"
-        await answer.delivery.finish("Hello again.")
+        await answer.stream.finish("Hello again.")
     assert statuses(sender.slack)[-1] == "active"
     assert session(sender.slack, place) == "active"
 
@@ -168,7 +168,7 @@ async def test_the_end_is_tried_again(sender: Sender, fault: dict[str, Any]) -> 
     async with answering(sender, place) as answer:
         await until(lambda: session(sender.slack, place) == "processing")
         sender.slack.fault(SET, **fault)
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     await until(lambda: session(sender.slack, place) == "active")
     whole(sender.slack, place, "Hello.")
 
@@ -180,7 +180,7 @@ async def test_without_sessions_there_is_a_status_line(sender: Sender, error: st
     for place in (sender.slack.place(), sender.slack.place()):
         async with answering(sender, place) as answer:
             await until(partial(sender.slack.status, place))
-            await answer.delivery.finish("Hello.")
+            await answer.stream.finish("Hello.")
         assert sender.slack.status(place) == ""
     assert len(sender.slack.calls(SET)) == 1
     assert len(sender.slack.calls(LINE)) == 2
@@ -192,7 +192,7 @@ async def test_a_channel_that_has_no_sessions_says_nothing_of_the_others(sender:
     first, second = sender.slack.place(), sender.slack.place()
     for place in (first, second):
         async with answering(sender, place) as answer:
-            await answer.delivery.finish("Hello.")
+            await answer.stream.finish("Hello.")
     assert session(sender.slack, first) == ""
     assert len(sender.slack.calls(LINE)) == 1
     assert session(sender.slack, second) == "active"
@@ -203,7 +203,7 @@ async def test_somebody_slack_does_not_know_has_a_session(sender: Sender) -> Non
     place = sender.slack.place()
     sender.slack.fault(SET, error="user_not_found")
     async with answering(sender, place) as answer:
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     asked, again, _ended = sender.slack.calls(SET)
     assert "initiator_user_id" in asked["args"]
     assert "initiator_user_id" not in again["args"]
@@ -218,9 +218,9 @@ async def test_without_streams_the_limit_is_kept_for_ends(sender: Sender) -> Non
         sender.refuse(START, 30)
         async with answering(sender, second) as other:
             await until(lambda: sender.slack.status(second))
-            await other.delivery.finish("Hello.")
+            await other.stream.finish("Hello.")
         before = time.monotonic()
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     assert time.monotonic() - before < 10
     assert session(sender.slack, first) == "active"
     assert session(sender.slack, second) == ""
@@ -233,7 +233,7 @@ async def test_a_later_attempt_ends_what_an_earlier_one_began(sender: Sender) ->
     sender.refuse(SESSION, 2)
     sender.slack.as_app(SET, channel_id=place.channel, thread_ts=place.root, status="processing")
     async with answering(sender, place, posts=posts) as answer:
-        await answer.delivery.finish("Hello.")
+        await answer.stream.finish("Hello.")
     await until(lambda: session(sender.slack, place) == "active")
 
 

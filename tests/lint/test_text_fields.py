@@ -9,7 +9,7 @@ from string import Formatter
 
 import pytest
 
-from bot.delivery.status import LOADING
+from bot.delivery.sessions import LOADING
 from bot.locale import LANGUAGES, Language
 from tests.lint.test_locale import TEXTS, sources
 

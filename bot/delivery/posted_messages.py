@@ -1,0 +1,444 @@
+"""The messages of a reply in its thread: begun, changed, found again, deleted, each recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from psycopg import OperationalError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.conversation.interruptions import Interrupted
+from bot.delivery.outbox import (
+    OrphanedMessage,
+    Outbox,
+    own_among,
+    replies_after,
+    turn_metadata,
+)
+from bot.logs import fault
+from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
+from bot.slack.messages import Message
+from bot.slack.rate_limits import APPEND, START, STOP, UPDATE, RateLimits, posts
+from bot.views.blocks import Block
+from bot.views.reply import PART_LIMIT, fallback, message_blocks
+from bot.views.tasks import Chunk, text_chunk
+from memory import step
+
+log = logging.getLogger(__name__)
+
+# Slack ends a stream after about five minutes, even a busy one.
+STREAM_SECONDS = 230.0
+# How long Slack may be in trouble before a turn is ended, to be begun again.
+TROUBLE_SECONDS = 120.0
+_LONGEST_PAUSE_SECONDS = 10.0
+# A call that a dying worker had under way may be carried out a little later.
+SETTLED_SECONDS = 8.0
+# A reply is not dropped for a rate limit, nor is a worker's slot held for ever.
+_PATIENCE_SECONDS = 600.0
+_LEAST_ROOM = 200
+
+_NOT_WRITABLE = frozenset(
+    {
+        "cannot_reply_to_message",
+        "channel_not_found",
+        "is_archived",
+        "not_in_channel",
+        "restricted_action",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_locked",
+        "restricted_action_thread_only_channel",
+        "thread_not_found",
+    }
+)
+
+
+class DeliveryFailed(Exception):
+    """Slack refused the answer with the error `code`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__("Slack refused the answer.")
+        self.code = code
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether nothing can be written there: archived, left, restricted, or a deleted thread.
+
+        Source: "Errors" at https://docs.slack.dev/reference/methods/chat.postMessage
+        """
+        return self.code in _NOT_WRITABLE
+
+
+class NoStreamNow(Exception):
+    """Slack refuses further streams for now: the reply is posted when it is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The app's client and user in a workspace, and what Slack refuses, shared by all replies."""
+
+    client: AsyncWebClient
+    bot_user_id: str
+    limits: RateLimits
+
+
+@dataclass(slots=True)
+class PostedMessage:
+    """One message of the reply: its ts, what it says, whether it streams, and since when."""
+
+    ts: str
+    text: str = ""
+    live: bool = True
+    opened_at: float = 0.0
+
+    @property
+    def room(self) -> int:
+        """The number of characters that still fit."""
+        return PART_LIMIT - len(self.text)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next words belong in another message."""
+        return self.room < _LEAST_ROOM or time.monotonic() - self.opened_at > STREAM_SECONDS
+
+
+class PostedMessages:
+    """The messages of one reply, in order. Each is recorded as intended before it is begun.
+
+    `confirm` is awaited just before a message is updated or posted; what it raises keeps Slack from
+    being called. All methods raise what the Slack client raises, unless their lines say otherwise;
+    those that begin a message raise `Superseded` when another worker answers.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        message: Message,
+        outbox: Outbox,
+        *,
+        confirm: Callable[[], Awaitable[object]],
+    ) -> None:
+        self._client = workspace.client
+        self._bot_user_id = workspace.bot_user_id
+        self._limits = workspace.limits
+        self._message = message
+        self._outbox = outbox
+        self._confirm = confirm
+        # Usually ended: the reply to a message that was edited, or a notice. If one still streams,
+        # because its worker died, its first update or deletion gets `streaming_state_conflict`.
+        self.posted = [PostedMessage(ts, live=False) for ts in outbox.times]
+        self._ready: asyncio.Task[bool] | None = None
+        self._recording: asyncio.Task[None] | None = None
+
+    @property
+    def live(self) -> PostedMessage | None:
+        """The last message, where it streams."""
+        return self.posted[-1] if self.posted and self.posted[-1].live else None
+
+    def prepare(self) -> None:
+        """Do now, while the model thinks, what `start` would have to wait for."""
+        if self._ready is None and not self.posted and self._may_stream:
+            self._ready = asyncio.create_task(self._intend())
+
+    @property
+    def _may_stream(self) -> bool:
+        """Whether Slack allows a stream to begin, and others to end."""
+        team = self._message.team_id
+        return not (self._limits.wait(team, START) or self._limits.wait(team, STOP))
+
+    async def _intend(self) -> bool:
+        """Record that a stream is about to begin; False while the database is away."""
+        try:
+            await self._outbox.intend()
+        except OperationalError as error:
+            log.info("a stream waits for the database: %s", fault(error))
+            return False
+        return True
+
+    async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> bool:
+        """Begin a streamed message; False while the database, which has to record it, is away.
+
+        Raises `NoStreamNow` while Slack refuses further streams.
+        """
+        await self.settle()
+        if not self._may_stream:
+            raise NoStreamNow("Slack refuses further streams for now.")
+        ready, self._ready = self._ready, None
+        if not await (ready or self._intend()):
+            return False
+        try:
+            with step("slack start"):
+                answer = await self._client.chat_startStream(
+                    channel=self._message.channel_id,
+                    thread_ts=self._message.thread_ts,
+                    recipient_team_id=self._message.user_team_id,
+                    recipient_user_id=self._message.user_id,
+                    **_content(text, tasks),
+                )
+        except SLACK_FAULTS as error:
+            self._limits.note(self._message.team_id, START, error)
+            self._outbox.unknown = not error_code(error)
+            raise
+        begun = PostedMessage(str(answer["ts"]), text, opened_at=time.monotonic())
+        self.posted.append(begun)
+        # Recorded while the next words come: until then the intention serves.
+        self._recording = asyncio.create_task(self._record(begun))
+        return True
+
+    async def settle(self) -> None:
+        """Wait until the stream that was begun last is recorded. Raises what that raised."""
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            await recording
+
+    async def leave(self, *, replaced: bool = False) -> None:
+        """Let nothing of this go on; what was made ready, and never begun, is not intended.
+
+        With `replaced` the message is going to be changed or deleted: its stream is ended.
+        The reply has ended already, one way or another: what goes wrong here changes nothing.
+        """
+        ready, self._ready = self._ready, None
+        try:
+            await self.settle()
+            if ready is not None and await ready:
+                await self._outbox.unintend()
+            if replaced and self.live is not None:
+                await self._end(self.live)
+        except (Interrupted, OperationalError) as error:
+            log.info("a reply was left as it was: %s", fault(error))
+
+    async def append(self, posted: PostedMessage, text: str, tasks: Sequence[Chunk] = ()) -> bool:
+        """Add to a stream; False while Slack refuses it."""
+        await self.settle()
+        team = self._message.team_id
+        if self._limits.wait(team, APPEND):
+            return False
+        try:
+            with step("slack append"):
+                await self._client.chat_appendStream(
+                    channel=self._message.channel_id, ts=posted.ts, **_content(text, tasks)
+                )
+        except SLACK_FAULTS as error:
+            if self._limits.note(team, APPEND, error):
+                return False
+            raise
+        posted.text += text
+        return True
+
+    async def stop(
+        self,
+        posted: PostedMessage,
+        text: str,
+        footer_blocks: Sequence[Block] = (),
+        tasks: Sequence[Chunk] = (),
+        *,
+        last: bool = True,
+    ) -> None:
+        """End a stream with its last words; without `last`, another message follows."""
+        await self.settle()
+        metadata = turn_metadata(self._outbox.turn_id, self.posted.index(posted))
+        await self._stop_stream(
+            posted.ts,
+            **(_content(text, tasks) if text or tasks else {}),
+            **({"blocks": footer_blocks} if footer_blocks else {}),
+            metadata=metadata,
+            session_status="active" if last else "processing",
+        )
+        posted.text += text
+        posted.live = False
+
+    async def update(self, posted: PostedMessage, text: str, footer_blocks: list[Block]) -> bool:
+        """Let a message say `text`; False where Slack does not let it be changed."""
+        update = partial(
+            self._client.chat_update,
+            channel=self._message.channel_id,
+            ts=posted.ts,
+            text=fallback(text),
+            blocks=message_blocks(text, footer_blocks),
+            metadata=turn_metadata(self._outbox.turn_id, self.posted.index(posted)),
+        )
+        async for _ in _tries():
+            await self._end(posted)
+            try:
+                with step("slack update"):
+                    await self._confirmed(UPDATE, update)
+            except SLACK_FAULTS as error:
+                # To set the same text twice is harmless.
+                if error_code(error) == "streaming_state_conflict":
+                    posted.live = True
+                elif error_code(error):
+                    log.warning("a reply could not be updated: %s", error_code(error))
+                    return False
+            else:
+                posted.text = text
+                return True
+        return False
+
+    async def post(self, text: str, footer_blocks: list[Block]) -> None:
+        """Post a message, once. Raises `DeliveryFailed` where Slack refuses it."""
+        await self.settle()
+        ready, self._ready = self._ready, None
+        if not (ready and await ready):
+            await self._outbox.intend()
+        post = partial(
+            self._client.chat_postMessage,
+            channel=self._message.channel_id,
+            thread_ts=self._message.thread_ts,
+            text=fallback(text),
+            blocks=message_blocks(text, footer_blocks),
+            unfurl_links=False,
+            unfurl_media=False,
+            metadata=turn_metadata(self._outbox.turn_id, len(self.posted)),
+        )
+        problem: BaseException | None = None
+        async for _ in _tries():
+            if problem and (found := await self._unclaimed(marked_only=True)):
+                await self._add(PostedMessage(found[0], text, live=False))
+                return
+            try:
+                with step("slack post"):
+                    answer = await self._confirmed(posts(self._message.channel_id), post)
+            except SLACK_FAULTS as error:
+                if error_code(error) == "ratelimited":
+                    raise
+                if code := error_code(error):
+                    raise DeliveryFailed(code) from error
+                problem = error
+                self._outbox.unknown = True
+            else:
+                await self._add(PostedMessage(str(answer["ts"]), text, live=False))
+                return
+        if problem:
+            raise problem
+
+    async def find_lost(self) -> None:
+        """Find a message that was posted but not recorded, and record it."""
+        await self.settle()
+        if not self._outbox.unknown:
+            return
+        found = await self._unclaimed()
+        if not found and self._outbox.age < SETTLED_SECONDS:
+            await asyncio.sleep(SETTLED_SECONDS - self._outbox.age)
+            found = await self._unclaimed()
+        for ts in found:
+            await self._add(PostedMessage(ts))
+        self.posted.sort(key=lambda posted: posted.ts)
+        self._outbox.unknown = False
+
+    async def remove(self, posted: PostedMessage) -> None:
+        """Delete a message, if Slack allows it."""
+        await self._end(posted)
+        try:
+            await self._delete(posted)
+        except SLACK_FAULTS as error:
+            log.warning("a message was not deleted: %s", error_code(error) or fault(error))
+            if error_code(error) != "message_not_found":
+                return
+        if posted in self.posted:
+            self.posted.remove(posted)
+            await self._outbox.gone(posted.ts)
+
+    async def _delete(self, posted: PostedMessage) -> None:
+        delete = partial(self._client.chat_delete, channel=self._message.channel_id, ts=posted.ts)
+        with step("slack delete"):
+            try:
+                await retry_on_rate_limit(delete, seconds=_PATIENCE_SECONDS)
+            except SLACK_FAULTS as error:
+                if error_code(error) != "streaming_state_conflict" or posted.live:
+                    raise
+                posted.live = True
+                await self._end(posted)
+                await retry_on_rate_limit(delete, seconds=_PATIENCE_SECONDS)
+
+    async def _add(self, posted: PostedMessage) -> None:
+        await self._record(posted)
+        self.posted.append(posted)
+
+    async def _record(self, posted: PostedMessage) -> None:
+        try:
+            await self._outbox.note(posted.ts)
+        except OrphanedMessage:
+            # The other worker does not know it, and would leave it beside its own.
+            await self.remove(posted)
+            raise
+
+    async def _end(self, posted: PostedMessage) -> None:
+        if not posted.live:
+            return
+        try:
+            await self._stop_stream(posted.ts, session_status="active")
+        except SLACK_FAULTS as error:
+            log.info("a stream could not be ended: %s", error_code(error) or fault(error))
+            # Refused means that it had ended; after any other fault that is not known.
+            posted.live = not error_code(error)
+        else:
+            posted.live = False
+
+    async def _stop_stream(self, ts: str, **content: Any) -> None:
+        stop = partial(
+            self._client.chat_stopStream, channel=self._message.channel_id, ts=ts, **content
+        )
+        with step("slack stop"):
+            await self._retry(STOP, stop)
+
+    async def _unclaimed(self, *, marked_only: bool = False) -> list[str]:
+        """Look in the thread for messages of this turn; nothing where Slack does not say."""
+        async for _ in _tries():
+            try:
+                found = await replies_after(self._client, self._message, _PATIENCE_SECONDS)
+            except SLACK_FAULTS as error:
+                log.info("a thread could not be looked at: %s", error_code(error) or fault(error))
+                if error_code(error):
+                    break
+                # A message that is not found would be posted twice: ask once more.
+                continue
+            claimed = await self._outbox.claimed() | {posted.ts for posted in self.posted}
+            return own_among(
+                found if not marked_only else [one for one in found if one.get("metadata")],
+                bot_user_id=self._bot_user_id,
+                turn_id=self._outbox.turn_id,
+                since=self._outbox.since,
+                claimed=claimed,
+            )
+        return []
+
+    async def _confirmed(
+        self, method: str, call: Callable[[], Awaitable[AsyncSlackResponse]]
+    ) -> AsyncSlackResponse:
+        async def confirmed() -> AsyncSlackResponse:
+            await self._confirm()
+            return await call()
+
+        return await self._retry(method, confirmed)
+
+    async def _retry(
+        self, method: str, call: Callable[[], Awaitable[AsyncSlackResponse]]
+    ) -> AsyncSlackResponse:
+        team = self._message.team_id
+        return await self._limits.retry(team, method, call, seconds=_PATIENCE_SECONDS)
+
+
+def _content(text: str, tasks: Sequence[Chunk]) -> dict[str, Any]:
+    """Return what a call of a stream adds to it: tasks come before the words that follow them.
+
+    Always in ``chunks``: Slack refuses ``markdown_text`` in a stream that was opened with them.
+    """
+    words = [text_chunk(text)] if text else []
+    return {"chunks": [*tasks, *words]}
+
+
+async def _tries() -> AsyncIterator[None]:
+    """Go on trying, ever more slowly, for as long as Slack may be in trouble."""
+    end, pause = time.monotonic() + TROUBLE_SECONDS, 0.3
+    yield
+    while time.monotonic() + pause < end:
+        await asyncio.sleep(pause)
+        yield
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,377 @@
+"""The reply to one message in Slack: streamed; else updated; else posted. Whole, and once.
+
+slack_sdk's `AsyncChatStream` is not used: it sends when its buffer is long enough, not once a
+second, puts words before the tasks they follow, and begins a stream where a post is wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Self
+
+from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.interruptions import Edited, Stopped, Superseded, Withdrawn
+from bot.conversation.turns import Intent
+from bot.delivery.outbox import Outbox
+from bot.delivery.posted_messages import NoStreamNow, PostedMessage, PostedMessages, Workspace
+from bot.delivery.sessions import Sessions
+from bot.delivery.splitting import (
+    break_point,
+    closing_fence,
+    open_fence,
+    open_table,
+    split_markdown,
+)
+from bot.locale import Language
+from bot.logs import fault
+from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.ephemeral import Work, show_privately
+from bot.slack.text import has_unlinked
+from bot.types import MemoryState, Task
+from bot.users.profiles import Profiles
+from bot.views.blocks import Block
+from bot.views.reply import PART_LIMIT, footer, late_line
+from bot.views.tasks import Chunk, finished_chunk, task_chunk
+from memory import DM, View
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 1.0
+_JUST_NOW_SECONDS = 0.1
+# A worker that is silent for six seconds is taken for dead, and its message for another's.
+_SURE_SECONDS = 5.0
+_AWAY_SECONDS = 60.0
+_MOST_REPEATED = 2_000
+
+
+class Unsure(Exception):
+    """The database was away too long to say whether this worker may still answer."""
+
+
+class StreamLost(Exception):
+    """The reply cannot be streamed on: its whole is to be set some other way."""
+
+
+class ReplyStream:
+    """The reply to one message; leaving it ends whatever of it still runs.
+
+    `check` raises `Interrupted` where the reply is not to go on, as all methods then do; it returns
+    False while nobody can know.
+    """
+
+    interactive = True
+    patient = True
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        sessions: Sessions,
+        claimed: ClaimedMessage,
+        view: View,
+        intent: Intent,
+        *,
+        outbox: Outbox,
+        people: Profiles,
+        stand_in: bool,
+        check: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self._client = workspace.client
+        self._sessions = sessions
+        self._claimed = claimed
+        self._message = claimed.message
+        self._view = view
+        self._turn_id = intent.id
+        self._settings = intent.memory_state.settings
+        self._memory_state: MemoryState | None = intent.memory_state
+        self._people = people
+        self._stand_in = stand_in
+        self._check = check
+        # Asked of Slack while the model thinks: the first words do not wait for it.
+        self._language = asyncio.create_task(
+            people.language(self._message.person, self._message.text, settings=self._settings)
+        )
+        self._messages = PostedMessages(workspace, self._message, outbox, confirm=self._confirm)
+        self._may_stream = not (outbox.times or outbox.unknown)
+        self._session = sessions.begin(
+            self._message, self.language, posts=self._may_stream, again=outbox.again
+        )
+        self._text = self._pending = self._preface = ""
+        self._tasks: dict[str, Chunk] = {}
+        self._shown_tasks: dict[str, Chunk] = {}
+        self._sure_at = time.monotonic()
+        self._looked_at = self._sure_at if intent.unchanged else float("-inf")
+        self._checked_at = self._shown_at = float("-inf")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object = None, *_: object) -> None:
+        # Nothing of this reply goes on when it is left, whatever happened.
+        if isinstance(kind, type) and issubclass(kind, Superseded):
+            self._sessions.leave(self._session)
+        else:
+            await self._sessions.end(self._session, replied=kind is None)
+        replaced = isinstance(kind, type) and issubclass(kind, Edited | Withdrawn)
+        await self._messages.leave(replaced=replaced)
+        self._language.cancel()
+        await asyncio.gather(self._language, return_exceptions=True)
+
+    async def language(self) -> Language:
+        """Return the language the person reads."""
+        return await asyncio.shield(self._language)
+
+    @property
+    def received_text(self) -> str:
+        """The text of the reply so far, shown or not."""
+        return self._text.removeprefix(self._preface)
+
+    async def check(self) -> None:
+        """Raise where the reply is not to go on; that is looked up once a second."""
+        now = time.monotonic()
+        if now - self._looked_at < _JUST_NOW_SECONDS:
+            self._checked_at = self._looked_at
+        if now - self._checked_at < FLUSH_SECONDS:
+            return
+        known = True
+        try:
+            known = await self._check()
+        except Stopped:
+            # Slack has ended the stream, and refuses more text for it: `stopped_by_user`.
+            self._may_stream = False
+            raise
+        finally:
+            self._checked_at = time.monotonic()
+            if known:
+                self._sure_at = self._checked_at
+
+    def expect(self) -> None:
+        """Make ready to show a reply: its first piece is about to come."""
+        if self._may_stream:
+            self._messages.prepare()
+
+    async def write(self, piece: str) -> None:
+        """Take a piece of the reply; show what has gathered once a second.
+
+        Raises as `check` does, with the piece taken.
+        """
+        if not self.received_text:
+            piece = await self._with_preface(piece)
+        self._text += piece
+        self._pending += piece
+        await self.check()
+        await self._show()
+
+    async def task(self, task: Task) -> None:
+        """Show what the model does: at once where that takes long, else with the next words."""
+        if not self._may_stream:
+            return
+        self._add_task(task_chunk(await self.language(), task))
+        if task.takes_long:
+            await self._show()
+
+    def start_over(self) -> None:
+        """Begin the reply again: the shown text will be replaced by the whole."""
+        self._may_stream = False
+        self._text = self._pending = ""
+        self._tasks.clear()
+
+    async def finish(
+        self, text: str, *, recalled: bool = False, can_be_rated: bool = False
+    ) -> None:
+        """Deliver the whole reply, below it buttons for the memories it `recalled` and a rating.
+
+        Raises `DeliveryFailed` when Slack refuses it in every way, what the Slack client raises
+        when Slack is away for too long, and `Interrupted`, but not for Stop: its sentence is final.
+        """
+        await self._update_memory_state()
+        text = await self._with_preface(text)
+        await self._confirm()
+        footer_blocks = footer(
+            await self.language(),
+            stand_in=self._stand_in,
+            memory_state=self._memory_state,
+            recalled_turn=self._turn_id if recalled else None,
+            rated_turn=self._turn_id if can_be_rated else None,
+            links_removed=has_unlinked(text),
+        )
+        if self._may_stream and self._messages.posted and self._complete(text):
+            with suppress(StreamLost):
+                was_set = self._session.is_set
+                await self._end_stream(footer_blocks)
+                self._session.active = was_set
+                return
+        await self._replace(split_markdown(text, PART_LIMIT), footer_blocks)
+
+    async def show(self, works: Sequence[Work]) -> None:
+        """Show what these bring. A list asked for in a channel comes to the asker only."""
+        person, in_dm = self._message.person, self._view.own.audience == DM
+        for work in works:
+            # Read again: the person may just have chosen another one.
+            language = await self._people.language(person, self._message.text)
+            payload = await work(person, language)
+            try:
+                await show_privately(
+                    self._client, self._message, payload, in_dm=in_dm, replied=True
+                )
+            except SLACK_FAULTS as error:
+                log.warning("a proposal was not shown: %s", error_code(error) or fault(error))
+
+    async def _with_preface(self, text: str) -> str:
+        if self._claimed.late and not self._preface:
+            message = self._message
+            settings = await self._people.settings(message.person, settings=self._settings)
+            line = late_line(await self.language(), message.ts, settings.time_zone)
+            self._preface = f"{line}\n\n"
+        return self._preface + text
+
+    async def _update_memory_state(self) -> None:
+        """Drop the line about memory being off if the person has switched it on meanwhile."""
+        off = self._memory_state.off if self._memory_state is not None else None
+        if off == "paused":
+            settings = await self._people.settings(self._message.person)
+            if not settings.paused:
+                self._memory_state = None
+        elif off == "incognito" and not await self._people.is_incognito(self._message):
+            self._memory_state = None
+
+    @property
+    def _is_sure(self) -> bool:
+        return time.monotonic() - self._sure_at < _SURE_SECONDS
+
+    async def _confirm(self) -> None:
+        """Make sure, before something is put in the thread, that no other worker does."""
+        end = time.monotonic() + _AWAY_SECONDS
+        while True:
+            with suppress(Stopped):
+                await self.check()
+            if self._is_sure:
+                return
+            if time.monotonic() > end:
+                raise Unsure("The database is away: nobody knows who answers this message.")
+            await asyncio.sleep(FLUSH_SECONDS)
+
+    async def _show(self) -> None:
+        waits = time.monotonic() - self._shown_at < FLUSH_SECONDS
+        if waits or not (self._pending.strip() or self._tasks):
+            return
+        if not (self._may_stream and self._is_sure):
+            return
+        await self._session.settle()
+        try:
+            await self._flush()
+        except (*SLACK_FAULTS, NoStreamNow) as error:
+            self._lost(error)
+        self._session.begun |= bool(self._messages.posted)
+        self._shown_at = time.monotonic()
+
+    def _lost(self, error: BaseException) -> None:
+        if not isinstance(error, NoStreamNow):
+            log.info("streaming was given up: %s", error_code(error) or fault(error))
+        self._may_stream = False
+
+    def _complete(self, text: str) -> bool:
+        """Make pending what `text` has beyond the received text; False if it differs.
+
+        White space at the end of what was received is not compared, and is dropped where it is not
+        shown yet: the text of a whole reply has none there.
+        """
+        received = self._text
+        if not text.startswith(received):
+            received = received.rstrip()
+            if not text.startswith(received):
+                return False
+            self._pending = self._pending.rstrip()
+        self._pending += text[len(received) :]
+        return True
+
+    async def _end_stream(self, footer_blocks: list[Block]) -> None:
+        """Show all that is pending, and end the reply and its tasks. Raises `StreamLost`."""
+        for chunk in [*(self._shown_tasks | self._tasks).values()]:
+            if chunk["status"] == "in_progress":
+                self._add_task(finished_chunk(chunk, "complete"))
+        try:
+            if not await self._flush(last=footer_blocks):
+                raise StreamLost
+        except (*SLACK_FAULTS, NoStreamNow) as error:
+            self._lost(error)
+            raise StreamLost from error
+
+    def _add_task(self, chunk: Chunk) -> None:
+        self._tasks[str(chunk["id"])] = chunk
+
+    async def _flush(self, *, last: list[Block] | None = None) -> bool:
+        """Call Slack until nothing is pending; False where words have to wait.
+
+        With `last`, the footer, the stream is ended.
+        """
+        while self._pending or self._tasks or last is not None:
+            live = self._messages.live
+            if live is None:
+                if not ((self._pending or self._tasks) and await self._open()):
+                    return False
+            elif live.is_full and self._pending:
+                await self._close(live, "")
+            else:
+                text = self._cut(live.room)
+                if self._pending:
+                    await self._close(live, text)
+                elif last is not None:
+                    await self._messages.stop(live, text, last, [*self._tasks.values()])
+                    self._tasks_shown()
+                    return True
+                elif await self._messages.append(live, text, [*self._tasks.values()]):
+                    self._tasks_shown()
+                else:
+                    self._pending = text + self._pending
+                    return False
+        return True
+
+    async def _open(self) -> bool:
+        text = self._cut(PART_LIMIT)
+        opened = await self._messages.start(text, [*self._tasks.values()])
+        if opened:
+            self._tasks_shown()
+        else:
+            self._pending = text + self._pending
+        return opened
+
+    def _tasks_shown(self) -> None:
+        self._shown_tasks |= self._tasks
+        self._tasks.clear()
+
+    async def _close(self, live: PostedMessage, text: str) -> None:
+        # A code block that a full message leaves open is closed in it, and goes on in the next one,
+        # as a table does with its head.
+        shown = live.text + text
+        if fence := open_fence(shown):
+            text += f"\n{closing_fence(fence)}"
+            self._pending = f"{fence}\n{self._pending}"
+        elif (head := open_table(shown, self._pending)) and len(head) < _MOST_REPEATED:
+            self._pending = f"{head}\n{self._pending}"
+        await self._messages.stop(live, text, last=False)
+
+    def _cut(self, room: int) -> str:
+        at = break_point(self._pending, room)
+        text, self._pending = self._pending[:at], self._pending[at:]
+        return text
+
+    async def _replace(self, texts: Sequence[str], footer_blocks: list[Block]) -> None:
+        """Make the thread show exactly `texts`: update existing messages, post the rest."""
+        await self._session.settle()
+        await self._messages.find_lost()
+        posted = list(self._messages.posted)
+        updated = 0
+        for index, text in enumerate(texts):
+            blocks = footer_blocks if index == len(texts) - 1 else []
+            if updated == index < len(posted) and await self._messages.update(
+                posted[index], text, blocks
+            ):
+                updated += 1
+            else:
+                await self._messages.post(text, blocks)
+        for message in posted[updated:]:
+            await self._messages.remove(message)
