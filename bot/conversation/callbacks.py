@@ -41,8 +41,8 @@ class Announce(Protocol):
         turn: UUID,
         changes: Sequence[UUID],
         questions: Sequence[UUID] = (),
-    ) -> None:
-        """Note what is to be told below the reply of `turn`."""
+    ) -> UUID | None:
+        """Add a notice that is shown below the reply of `turn`; return its id."""
 
 
 async def announce_nothing(
@@ -51,9 +51,10 @@ async def announce_nothing(
     turn: UUID,
     changes: Sequence[UUID],
     questions: Sequence[UUID] = (),
-) -> None:
-    """Tell nobody anything, where there is no Slack."""
+) -> UUID | None:
+    """Add nothing, where there is no Slack."""
     del connection, person, turn, changes, questions
+    return None
 
 
 class Renew(Protocol):

@@ -6,17 +6,20 @@ the other, and a job that runs twice shows the same.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Sequence
 from datetime import tzinfo
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Error
 from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.logs import fault
 from bot.notices.notice_messages import Later, NoticeMessages
 from bot.queue.queue import REPLIES, Queue
+from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import API_TEAM
 from bot.users.profiles import Profiles
 from bot.views.notices import NoticeContent, notice_payload
@@ -32,7 +35,11 @@ from memory import (
     transaction,
 )
 
+log = logging.getLogger(__name__)
+
 SHOW = "show_notice"
+RETRY_SECONDS = 60.0
+"""Seconds after which the job shows a notice that `ChangeNotices.show_now` has not shown."""
 REPLY, NOTICE = "reply", "notice"
 _LATER_SECONDS = (4.0, 12.0)
 
@@ -55,20 +62,26 @@ class ChangeNotices:
         turn: UUID,
         changes: Sequence[UUID],
         questions: Sequence[UUID] = (),
-    ) -> None:
-        """Show the person changes and questions once the caller's transaction is committed.
+        *,
+        delay: float = 0.0,
+    ) -> UUID | None:
+        """Add a notice, and its job, in the caller's transaction; return the notice's id.
 
-        Callers of POST /ask are shown none: they are in no conversation of Slack.
+        With a `delay` the caller shows it by `show_now` after the commit, and the job, after so
+        many seconds, is for a process that dies in between. None if there is nothing to show, and
+        for callers of POST /ask, who are in no conversation of Slack.
         """
         if not (changes or questions) or person.team_id == API_TEAM:
-            return
+            return None
         notice = uuid4()
         await connection.execute(
             "INSERT INTO change_notices (id, team_id, user_id, turn_id, changes, questions)"
             " VALUES (%s, %s, %s, %s, %s, %s)",
             (notice, person.team_id, person.user_id, turn, list(changes), list(questions)),
         )
-        await self._show_later(connection, person, notice)
+        lock = _retry_lock(notice) if delay else _lock(notice)
+        await self._show_later(connection, person, notice, lock=lock, delay=delay)
+        return notice
 
     async def withdraw(
         self,
@@ -112,18 +125,26 @@ class ChangeNotices:
         person: Person,
         notice: UUID | str,
         *,
+        lock: str = "",
         delay: float = 0.0,
     ) -> None:
         await self._queue.defer(
             connection,
             SHOW,
             queue=REPLIES,
-            lock=_lock(notice),
+            lock=lock or _lock(notice),
             delay=delay,
             team=person.team_id,
             user=person.user_id,
             notice=str(notice),
         )
+
+    async def show_now(self, person: Person, notice: UUID) -> None:
+        """Show a notice that has just been committed; its job tries again if that fails."""
+        try:
+            await self.show(person.team_id, person.user_id, str(notice))
+        except (*SLACK_FAULTS, Error) as error:
+            log.info("a notice will be shown later: %s", error_code(error) or fault(error))
 
     async def show(self, team: str, user: str, notice: str) -> None:
         """Show one notice; raises what Slack raised where a later attempt may do better.
@@ -152,8 +173,10 @@ class ChangeNotices:
                 await self._places.post_ephemeral(person, turn, payload)
         await execute_statement(
             self._pool,
-            "UPDATE change_notices SET shown_at = now() WHERE id = %s AND shown_at IS NULL",
-            (UUID(notice),),
+            "WITH shown AS (UPDATE change_notices SET shown_at = now()"
+            " WHERE id = %s AND shown_at IS NULL) DELETE FROM procrastinate_jobs"
+            " WHERE queueing_lock = %s AND status = 'todo'",
+            (UUID(notice), _retry_lock(notice)),
             scope={PERSON_SETTING: person.scope},
         )
 
@@ -217,3 +240,8 @@ class ChangeNotices:
 
 def _lock(notice: UUID | str) -> str:
     return f"{SHOW}:{notice}"
+
+
+def _retry_lock(notice: UUID | str) -> str:
+    # Not that of `withdraw` and `renew`: their jobs show the notice once more.
+    return f"{_lock(notice)}:retry"

@@ -9,16 +9,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import Announce, announce_nothing
 from bot.conversation.unformed import (
     mark_formed,
     read_unformed,
     unformed_audiences,
 )
+from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
 from bot.queue.queue import LEARNING, Queue
 from bot.slack.audiences import Audiences
 from bot.types import ConsentMode, PersonSettings
@@ -63,14 +64,14 @@ class FormationJobs:
         mode: Literal["background", "hot", "off"],
         quiet_seconds: float,
         consent: ConsentMode = "notice",
-        announce: Announce = announce_nothing,
+        notices: ChangeNotices | None = None,
         shares: Quotas | None = None,
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._former = former
         self._audiences = audiences
-        self._announce = announce
+        self._notices = notices
         self._shares = shares
         self._mode = mode
         self._quiet_seconds = 0.0 if mode == "hot" else quiet_seconds
@@ -147,20 +148,24 @@ class FormationJobs:
             if off or not ids:
                 return
             said = await _redacted(words)
+            notice: UUID | None = None
 
             async def in_commit(
                 connection: AsyncConnection[DictRow], formed: FormationResult
             ) -> None:
+                nonlocal notice
                 now = await mark_formed(connection, namespace.person, ids, words)  # noqa: B023 - awaited in this round
                 if now is None or now.off_reason(self._consent):
                     raise _Overtaken
-                await self._announce(
-                    connection,
-                    namespace.person,
-                    ids[-1],  # noqa: B023 - as above
-                    [change.id for change in formed.changes if change.action != "confirmed"],
-                    [question.id for question in formed.questions],
-                )
+                if self._notices is not None:
+                    notice = await self._notices.announce(
+                        connection,
+                        namespace.person,
+                        ids[-1],  # noqa: B023 - as above
+                        [change.id for change in formed.changes if change.action != "confirmed"],
+                        [question.id for question in formed.questions],
+                        delay=RETRY_SECONDS,
+                    )
 
             try:
                 formed = await self._former.form(
@@ -180,6 +185,8 @@ class FormationJobs:
                 len(formed.changes),
                 _counted(formed),
             )
+            if self._notices is not None and notice is not None:
+                await self._notices.show_now(namespace.person, notice)
             if len(ids) < _TURNS_AT_ONCE:
                 return  # what was said since has a job of its own
 

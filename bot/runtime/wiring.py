@@ -117,7 +117,7 @@ def wire(connections: Connections) -> Application:
         queue=queue,
         former=former,
         audiences=audiences,
-        announce=notices.announce,
+        notices=notices,
         shares=shares,
         mode=settings.formation,
         quiet_seconds=settings.formation_delay,

@@ -15,7 +15,12 @@ from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone
 from memory.model.namespace import Namespace, Person
 from memory.model.schemas import same_thing
-from memory.postgres.database import Pool, person_transaction
+from memory.postgres.database import (
+    PERSON_SETTING,
+    Pool,
+    execute_statement,
+    person_transaction,
+)
 from memory.store import rows
 from memory.store.memories import Memory, RowKey, ends_at
 from memory.store.unit_of_work import Action, Actor, Change, Step, commit_steps
@@ -103,13 +108,14 @@ async def history(
 
 async def changes_named(pool: Pool, person: Person, ids: Sequence[UUID]) -> list[Entry]:
     """Return the person's changes with these ids, oldest first, without forgotten ones."""
-    async with person_transaction(pool, person) as connection:
-        found = await connection.execute(
-            f"SELECT {_COLUMNS} FROM memory_changes WHERE id = ANY(%s) AND team_id = %s"
-            " AND user_id = %s ORDER BY at, id",
-            (list(ids), person.team_id, person.user_id),
-        )
-        return [_entry(person, record) for record in await found.fetchall()]
+    found = await execute_statement(
+        pool,
+        f"SELECT {_COLUMNS} FROM memory_changes WHERE id = ANY(%s) AND team_id = %s"
+        " AND user_id = %s ORDER BY at, id",
+        (list(ids), person.team_id, person.user_id),
+        scope={PERSON_SETTING: person.scope},
+    )
+    return [_entry(person, record) for record in found]
 
 
 async def entries_of(

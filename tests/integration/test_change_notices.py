@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from bot.notices.change_notices import SHOW, ChangeNotices
 from bot.users.profiles import Profiles
 from bot.users.settings import choose
-from memory import Person, Pool, person_transaction
+from memory import Person, Pool, add_memory, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import Place
 
@@ -30,14 +30,24 @@ async def idle(pool: Pool) -> None:
 
 @pytest.fixture
 def notices(app: App) -> ChangeNotices:
-    """What is tested."""
+    """The notices of the wired application."""
     return app.wiring.notices
 
 
-async def formed(app: App, place: Place) -> dict[str, Any]:
+async def formed(app: App, notices: ChangeNotices, place: Place) -> dict[str, Any]:
     """Let somebody say what is remembered; return the arguments of the notice's job."""
     message = await app.ask(place, "I love ramen")
-    await app.form(message, app.turn(message)["audience"])
+    turn = app.turn(message)
+    change = await add_memory(
+        app.pool,
+        app.embedder,
+        message.person.namespace(turn["audience"]),
+        "UserFoodPreference",
+        {"food_name": "ramen", "preference": 90},
+        {"kind": "message", "evidence": "I love ramen", "channel": place.channel, "ts": message.ts},
+    )
+    async with person_transaction(app.pool, message.person) as connection:
+        await notices.announce(connection, message.person, turn["id"], [change.id])
     [job] = app.take_jobs(SHOW)
     return job
 
@@ -52,7 +62,7 @@ async def test_a_job_that_runs_twice_shows_the_same(app: App, notices: ChangeNot
     """In a DM the reply is set to the same text again; elsewhere the person sees it once."""
     for kind in ("dm", "public"):
         place = app.slack.place(channel=kind)
-        job = await formed(app, place)
+        job = await formed(app, notices, place)
         assert set(job) == {"team", "user", "notice"}
         await notices.show(**job)
         [first] = told(app, place)
@@ -84,13 +94,37 @@ async def test_the_notice_comes_with_what_is_remembered_or_not_at_all(
     assert app.rows("SELECT 1 FROM change_notices WHERE turn_id = %s", turn["id"]) == []
 
 
+async def test_a_notice_is_shown_at_the_end_of_its_formation(app: App) -> None:
+    """Its job is for a process that dies before it is shown, and is deleted with it."""
+    place = app.slack.place()
+    await app.form(await app.ask(place, "I love ramen"))
+    assert len(told(app, place)) == 1
+    assert app.jobs(SHOW) == []
+
+
+async def test_a_notice_that_slack_refuses_is_shown_by_its_job(
+    app: App, notices: ChangeNotices
+) -> None:
+    """What fails at the end of a formation is tried again within a minute."""
+    place = app.slack.place()
+    message = await app.ask(place, "I love ramen")
+    app.slack.fault("chat.update", status=500)
+    await app.form(message)
+    assert told(app, place) == []
+    [job] = app.jobs(SHOW)
+    assert 50 < job["due_in"] <= 60
+    await notices.show(**job["args"])
+    assert len(told(app, place)) == 1
+    assert app.jobs(SHOW) == []
+
+
 @pytest.mark.parametrize("error", ["message_not_found", "cant_update_message"])
 async def test_where_the_reply_is_gone_the_person_alone_is_told(
     app: App, notices: ChangeNotices, error: str
 ) -> None:
     """A reply that cannot be updated does not keep the person from hearing of the change."""
     place = app.slack.place()
-    job = await formed(app, place)
+    job = await formed(app, notices, place)
     app.slack.fault("chat.update", error=error)
     await notices.show(**job)
     [message] = told(app, place)
@@ -103,7 +137,7 @@ async def test_a_notice_without_an_answer_above_it_is_seen(
 ) -> None:
     """In a channel it is shown in the thread only where that has a reply, else beside it."""
     place = app.slack.place(channel="public")
-    job = await formed(app, place)
+    job = await formed(app, notices, place)
     [answer] = _answers(app, place)
     app.slack.as_app("chat.delete", channel=place.channel, ts=answer["ts"])
     app.rows("UPDATE turns SET reply_ts = '{}' WHERE reply_ts = %s", [answer["ts"]])
@@ -121,7 +155,7 @@ async def test_a_notice_without_an_answer_above_it_is_seen(
 async def test_what_may_succeed_later_is_tried_again(app: App, notices: ChangeNotices) -> None:
     """While Slack is in trouble the job fails, to be run again; then it shows the notice."""
     place = app.slack.place()
-    job = await formed(app, place)
+    job = await formed(app, notices, place)
     app.slack.fault("chat.update", status=500)
     with pytest.raises(SlackApiError):
         await notices.show(**job)
@@ -133,7 +167,7 @@ async def test_what_may_succeed_later_is_tried_again(app: App, notices: ChangeNo
 async def test_a_notice_waits_while_slack_refuses_updates(app: App, notices: ChangeNotices) -> None:
     """A notice that Slack refuses holds no worker up: its job comes again later, until it may."""
     place = app.slack.place()
-    job = await formed(app, place)
+    job = await formed(app, notices, place)
     app.slack.fault("chat.update", error="ratelimited", retry_after=1)
     await notices.show(**job)
     await notices.show(**job)
@@ -156,7 +190,7 @@ async def test_a_notice_waits_while_slack_refuses_updates(app: App, notices: Cha
 async def test_in_an_archived_channel_nobody_is_told(app: App, notices: ChangeNotices) -> None:
     """Where nothing can be posted any more the notice is given up; the history has it."""
     place = app.slack.place(channel="public")
-    job = await formed(app, place)
+    job = await formed(app, notices, place)
     app.slack.control("channels/update", {"channel": place.channel, "archived": True})
     await notices.show(**job)
     assert told(app, place) == []
@@ -166,7 +200,7 @@ async def test_who_wants_no_notices_gets_none(app: App, notices: ChangeNotices) 
     """Notices are off for a person who switched them off."""
     place = app.slack.place()
     person = Person(app.slack.team_id, place.user)
-    job = await formed(app, place)
+    job = await formed(app, notices, place)
     async with person_transaction(app.pool, person) as connection:
         await choose(connection, person, notices=False, language=None, retention_days=None)
     fresh = ChangeNotices(
@@ -186,7 +220,7 @@ async def test_an_answer_in_several_messages_keeps_its_last_part(
     """Below a long answer the notice stands in its last message, whose text stays as it was."""
     place = app.slack.place()
     app.script("word " * 4_000)
-    job = await formed(app, place)
+    job = await formed(app, notices, place)
     before = [_words(m) for m in _answers(app, place)]
     assert len(before) > 1
     await notices.show(**job)
@@ -202,7 +236,7 @@ async def test_a_long_answer_that_is_read_back_keeps_its_notice(
     """Its text in Slack may be longer than an update takes; the notice stands below it."""
     place = app.slack.place()
     app.script("word " * 1_500)
-    job = await formed(app, place)
+    job = await formed(app, notices, place)
     [answer] = _answers(app, place)
     words = _words(answer)
     assert len(answer["text"]) > 4_000
