@@ -63,15 +63,15 @@ class RateLimits:
         """
         waited = 0.0
         while True:
-            if wait := self.wait(team_id, method):
-                # Callers that were refused at the same moment retry at different ones.
-                wait += random.uniform(0, SPREAD_SECONDS)  # noqa: S311
+            wait = self.wait(team_id, method)
             if wait and waited + wait <= seconds:
                 waited += wait
-                await asyncio.sleep(wait)
+                # Callers that were refused at the same moment retry at different ones.
+                await asyncio.sleep(wait + random.uniform(0, SPREAD_SECONDS))  # noqa: S311
                 continue
             try:
                 return await call()
             except SlackApiError as error:
-                if not self.note(team_id, method, error) or waited + retry_after(error) > seconds:
+                refused = self.note(team_id, method, error)
+                if not refused or waited + self.wait(team_id, method) > seconds:
                     raise

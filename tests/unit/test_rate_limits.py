@@ -59,12 +59,13 @@ async def test_a_refused_call_is_repeated_and_others_wait_with_it() -> None:
     assert asyncio.get_running_loop().time() - before >= 0.9
 
 
-async def test_patience_ends() -> None:
+@pytest.mark.parametrize(("seconds", "made"), [(0.0, 1), (1.0, 2), (1.1, 2), (1.5, 2)])
+async def test_patience_ends(seconds: float, made: int) -> None:
     """Once the waits would come to more than the caller allows, the refusal is raised."""
     limits, calls = RateLimits(), Calls(*[limited(1) for _ in range(9)])
     with pytest.raises(SlackApiError):
-        await limits.retry("T1", UPDATE, calls, seconds=1.5)
-    assert calls.made == 2
+        await limits.retry("T1", UPDATE, calls, seconds=seconds)
+    assert calls.made == made
 
 
 async def test_refusals_that_are_over_are_forgotten() -> None:
