@@ -1896,7 +1896,7 @@ BREAKS = (
     ),
     Break(
         "a refusal counts for all answers",
-        "bot/slack/rate_limits.py",
+        "bot/slack/client.py",
         "        self._until[team_id, method] = now + retry_after(error)\n",
         "",
         "Each answer would be refused on its own, again and again.",

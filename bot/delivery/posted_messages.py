@@ -23,9 +23,18 @@ from bot.delivery.outbox import (
     turn_metadata,
 )
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
+from bot.slack.client import (
+    APPEND,
+    SLACK_FAULTS,
+    START,
+    STOP,
+    UPDATE,
+    RateLimits,
+    error_code,
+    posts,
+    retry_on_rate_limit,
+)
 from bot.slack.messages import Message
-from bot.slack.rate_limits import APPEND, START, STOP, UPDATE, RateLimits, posts
 from bot.views.blocks import Block
 from bot.views.reply import PART_LIMIT, fallback, message_blocks
 from bot.views.tasks import Chunk, text_chunk

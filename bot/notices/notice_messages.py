@@ -11,9 +11,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.delivery.outbox import turn_metadata
-from bot.slack.client import error_code, retry_on_rate_limit
+from bot.slack.client import UPDATE, RateLimits, error_code, retry_on_rate_limit
 from bot.slack.ephemeral import ephemeral_thread
-from bot.slack.rate_limits import UPDATE, RateLimits
 from bot.slack.text import has_unlinked
 from bot.types import MemoryState, PersonSettings
 from bot.views.blocks import Block, Payload

@@ -43,9 +43,9 @@ from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
 from bot.runtime.memory_models import create_former, create_verifier
 from bot.slack.audiences import Audiences
+from bot.slack.client import RateLimits
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
-from bot.slack.rate_limits import RateLimits
 from bot.users.access import AccessControl
 from bot.users.offboarding import Offboarding
 from bot.users.policies import Policies, policy_of

@@ -1,9 +1,10 @@
-"""Calling Slack: what counts as a fault, and waiting as told."""
+"""Calling Slack: what counts as a fault, and waiting for its rate limits."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -29,8 +30,21 @@ TURN_PATIENCE_SECONDS = 15.0
 
 _TIMEOUT_SECONDS = 30
 _LONGEST_WAIT_SECONDS = 600.0
-SPREAD_SECONDS = 0.2
+_SPREAD_SECONDS = 0.2
 _PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+
+START = "chat.startStream"
+APPEND = "chat.appendStream"
+STOP = "chat.stopStream"
+UPDATE = "chat.update"
+SESSION = "agents.sessions.setStatus"
+STATUS = "assistant.threads.setStatus"
+PROFILE = "users.info"
+
+
+def posts(channel_id: str) -> str:
+    """Return the name of ``chat.postMessage`` in one channel, which has a limit of its own."""
+    return f"chat.postMessage {channel_id}"
 
 
 def create_client(
@@ -95,29 +109,66 @@ def seconds_to_wait(headers: Mapping[str, str]) -> float:
     return min(max(seconds, 1.0), _LONGEST_WAIT_SECONDS)
 
 
+class RateLimits:
+    """The ``Retry-After`` headers that this process has received, by workspace and method.
+
+    Nothing is counted in advance: Slack's own counters decide, for all replicas together.
+    Source: https://docs.slack.dev/apis/web-api/rate-limits
+    """
+
+    def __init__(self) -> None:
+        self._until: dict[tuple[str, str], float] = {}
+
+    def wait(self, team_id: str, method: str) -> float:
+        """Return for how many seconds Slack still refuses a method; 0.0 if it may be called."""
+        return max(self._until.get((team_id, method), 0.0) - time.monotonic(), 0.0)
+
+    def note(self, team_id: str, method: str, error: BaseException) -> bool:
+        """Record the ``Retry-After`` of a refused call; return False for any other error."""
+        if not isinstance(error, SlackApiError) or error_code(error) != "ratelimited":
+            return False
+        now = time.monotonic()
+        self._until = {name: until for name, until in self._until.items() if until > now}
+        self._until[team_id, method] = now + retry_after(error)
+        return True
+
+    async def retry(
+        self,
+        team_id: str,
+        method: str,
+        call: Callable[[], Awaitable[AsyncSlackResponse]],
+        *,
+        seconds: float = 60.0,
+    ) -> AsyncSlackResponse:
+        """Make a call once Slack allows it; each time it is refused, wait as told and repeat it.
+
+        Raises what the last attempt raised, once the waits would come to more than `seconds`.
+        """
+        waited = 0.0
+        while True:
+            wait = self.wait(team_id, method)
+            if wait and waited + wait <= seconds:
+                waited += wait
+                # Callers that were refused at the same moment retry at different ones.
+                await asyncio.sleep(wait + random.uniform(0, _SPREAD_SECONDS))  # noqa: S311
+                continue
+            try:
+                return await call()
+            except SlackApiError as error:
+                refused = self.note(team_id, method, error)
+                if not refused or waited + self.wait(team_id, method) > seconds:
+                    raise
+
+
 async def retry_on_rate_limit(
-    call: Callable[[], Awaitable[AsyncSlackResponse]],
-    *,
-    seconds: float = 60.0,
+    call: Callable[[], Awaitable[AsyncSlackResponse]], *, seconds: float = 60.0
 ) -> AsyncSlackResponse:
-    """Make a call; where Slack says it is rate limited, wait as told and make it again.
+    """Make a call; each time Slack says it is rate limited, wait as told and repeat it.
 
     A rate-limited call was not carried out, so that is safe. Raises what the last attempt raised,
-    once the waits would come to more than `seconds` in all.
+    once the waits would come to more than `seconds`.
     """
-    waited = 0.0
-    while True:
-        try:
-            return await call()
-        except SlackApiError as error:
-            if error_code(error) != "ratelimited":
-                raise
-            wait = retry_after(error)
-            waited += wait
-            if waited > seconds:
-                raise
-        # Callers that were refused at the same moment retry at different ones.
-        await asyncio.sleep(wait + random.uniform(0, SPREAD_SECONDS))  # noqa: S311
+    return await RateLimits().retry("", "", call, seconds=seconds)
 
 
 async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:

@@ -15,9 +15,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.client import PROFILE, SLACK_FAULTS, RateLimits, error_code
 from bot.slack.messages import API_TEAM, Message
-from bot.slack.rate_limits import PROFILE, RateLimits
 from bot.types import PersonSettings
 from bot.users.incognito import is_on, scopes
 from bot.users.settings import (

@@ -21,7 +21,7 @@ from bot.delivery.posted_messages import Workspace
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
-from bot.slack.rate_limits import RateLimits
+from bot.slack.client import RateLimits
 from bot.types import MemoryState, PersonSettings
 from bot.users.profiles import Profiles
 from memory import DM, Namespace, Pool, create_pool, view

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from bot.slack.rate_limits import APPEND, START, STOP
+from bot.slack.client import APPEND, START, STOP
 from tests.integration.deliveries import Sender, answering, open_sender, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
 

@@ -14,8 +14,8 @@ import pytest
 from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage
 from bot.conversation.interruptions import Superseded, Withdrawn
 from bot.queue.sweep import MAX_LONE_CRASHES
+from bot.slack.client import SESSION, START
 from bot.slack.messages import Message
-from bot.slack.rate_limits import SESSION, START
 from tests.integration.app import App
 from tests.integration.deliveries import Sender, answering, open_sender, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.slack.rate_limits import APPEND, UPDATE, RateLimits, posts
+from bot.slack.client import APPEND, UPDATE, RateLimits, posts
 from tests.unit.test_slack import Calls, refused
 
 
