@@ -26,7 +26,6 @@ from .formation.evidence import (
     PersonMessage as PersonMessage,
 )
 from .formation.former import (
-    FormationResult as FormationResult,
     Former as Former,
     warm_up as warm_up,
 )
@@ -51,6 +50,9 @@ from .formation.source_changes import (
     is_source as is_source,
     source_deleted as source_deleted,
     source_edited as source_edited,
+)
+from .formation.user_store import (
+    FormationResult as FormationResult,
 )
 from .formation.verdicts import (
     SensitivePolicy as SensitivePolicy,

@@ -15,7 +15,7 @@ from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import ModelCallFailed
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.proposals import RefusedProposal
-from memory.formation.store_manager import StoreManager, load
+from memory.formation.store_manager import StoreManager, UnusableAnswer, load
 from memory.formation.user_store import NEIGHBOURS, FormationResult, InCommit, UserStore
 from memory.formation.verdicts import Verifier
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
@@ -23,12 +23,9 @@ from memory.model.namespace import View
 from memory.model.schemas import SCHEMAS, declare, with_evidence
 from memory.model.text import clean
 from memory.postgres.database import Pool
-from memory.store.unit_of_work import Change
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-
-__all__ = ["Change", "FormationResult", "Former", "PersonMessage", "warm_up"]
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +125,6 @@ class Former:
     ) -> bool:
         """Run LangMem on `store`; return False if the model's answer was unusable."""
         from langchain_core.callbacks import UsageMetadataCallbackHandler
-        from langgraph.errors import GraphRecursionError
 
         manager = await self._store_manager()
         shown = [message for one in messages for message in _shown(one)]
@@ -141,15 +137,8 @@ class Former:
                 _log.warning("The memory model refused these messages: %s", fault)
                 return False
             raise fault.error() from None
-        except (
-            GraphRecursionError,
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as fault:
-            # trustcall raises on some answers; a retry would get the same answer.
-            _log.warning("The memory model's answer was unusable: %s", type(fault).__name__)
+        except UnusableAnswer as fault:
+            _log.warning("The memory model's answer was unusable: %s", fault)
             return False
         finally:
             spent += [one["total_tokens"] for one in usage.usage_metadata.values()]

@@ -11,7 +11,7 @@ from memory.formation.chat_model import ModelCallFailed
 from memory.formation.evidence import Evidence, PersonMessage, TypedMessage
 from memory.formation.former import INSTRUCTIONS
 from memory.formation.proposals import ProposedWrite
-from memory.formation.store_manager import StoreManager
+from memory.formation.store_manager import StoreManager, UnusableAnswer
 from memory.formation.user_store import NEIGHBOURS
 from memory.formation.verdicts import Verifier
 from memory.model.namespace import DM, Person
@@ -29,7 +29,6 @@ async def calls_memory_tools(model: BaseChatModel) -> bool:
 
     Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
     """
-    from langgraph.errors import GraphRecursionError
     from langgraph.store.memory import InMemoryStore
 
     store = InMemoryStore()
@@ -39,8 +38,7 @@ async def calls_memory_tools(model: BaseChatModel) -> bool:
         await manager.run(store, _OWN, [{"role": "user", "content": SENTENCE}], callbacks=[])
     except ModelCallFailed as fault:
         raise fault.error() from None
-    except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError):
-        # `Former` treats the same exceptions as an unusable answer.
+    except UnusableAnswer:
         return False
     return bool(await store.asearch(_OWN.parts))
 

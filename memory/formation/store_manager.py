@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
 _NAMESPACE = ("chat", "{team}", "{user}", "{audience}")
 
+
+class UnusableAnswer(Exception):
+    """The memory model's answer could not be used; a retry would get the same answer."""
+
+
 _open: ContextVar[BaseStore] = ContextVar("the store of this run")
 
 Shown: TypeAlias = Sequence[Mapping[str, str]]
@@ -69,7 +74,8 @@ class StoreManager:
         *,
         callbacks: Sequence[BaseCallbackHandler],
     ) -> None:
-        """Form memories from `messages`. Raises exceptions of LangMem, trustcall and the model."""
+        """Form memories from `messages`. Raises `UnusableAnswer` and `ModelCallFailed`."""
+        from langgraph.errors import GraphRecursionError
         from langsmith import tracing_context
 
         person = namespace.person
@@ -89,6 +95,9 @@ class StoreManager:
                         "configurable": place,
                     },
                 )
+        except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:
+            # trustcall raises these on some answers. Their texts may quote the person.
+            raise UnusableAnswer(type(fault).__name__) from None
         finally:
             _open.reset(token)
 

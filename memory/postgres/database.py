@@ -16,7 +16,8 @@ import psycopg
 from psycopg import AsyncClientCursor, AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import PoolTimeout as PoolTimeout
 
 from memory.model.namespace import Person
 from memory.postgres.rotation import Conninfo, connection_class
@@ -322,21 +323,3 @@ async def person_transaction(
     """
     async with transaction(pool, {PERSON_SETTING: person.scope}, wait=wait) as connection:
         yield connection
-
-
-__all__ = [
-    "APP_ROLE",
-    "PERSON_SETTING",
-    "DatabaseReadOnly",
-    "OnChange",
-    "OutcomeUnknown",
-    "Pool",
-    "PoolTimeout",
-    "begin",
-    "create_pool",
-    "execute_statement",
-    "is_unavailable",
-    "person_transaction",
-    "transaction",
-    "transaction_timeout",
-]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -32,8 +32,13 @@ MAX_SOURCES = 100
 _LINE_KIND = "UserFact"
 _LINES_FROM = UUID("6b696f6b-7500-4000-8000-000000000001")
 _KEY = re.compile(r"[0-9A-Za-z-]{1,64}\Z")
-_PLACE = re.compile(r"[0-9A-Za-z.]{1,64}\Z")
+_CHANNEL = re.compile(r"[0-9A-Za-z.]{1,64}\Z")
 _PERMALINK = re.compile(r"https://[a-z0-9-]+(\.enterprise)?\.slack\.com/archives/[\w/?=&.%-]+\Z")
+_SOURCE_FIELDS: Mapping[str, Callable[[str], object]] = {
+    "channel": _CHANNEL.match,
+    "ts": is_slack_ts,
+    "permalink": _PERMALINK.match,
+}
 _SOURCE_KINDS = frozenset({"message", "command", "modal", "import", "tool"})
 _BULLET = re.compile(r"\A\s*+(?:(?:[-*•・–—]|\d{1,3}[.)．])\s+|[・•]\s*)")
 _DATED = re.compile(r"\A[\[(（]?\d{4}-\d{2}-\d{2}[\])）]?\s*[-–—:：]?\s*")
@@ -219,7 +224,7 @@ def _is_audience(name: str, person: Person) -> bool:
 
 def _sources(entries: object) -> list[dict[str, Any]]:
     """Return sources with known fields only; a permalink must point to Slack."""
-    kept: list[dict[str, Any]] = []
+    valid: list[dict[str, Any]] = []
     for one in entries[:MAX_SOURCES] if isinstance(entries, list) else []:
         if not isinstance(one, dict) or one.get("kind") not in _SOURCE_KINDS:
             continue
@@ -227,16 +232,12 @@ def _sources(entries: object) -> list[dict[str, Any]]:
         for name, value in one.items():
             if name == "kind":
                 source[name] = value
-            elif name == "channel":
-                source[name] = value if value and _PLACE.match(str(value)) else None
-            elif name == "ts":
-                source[name] = value if value and is_slack_ts(str(value)) else None
-            elif name == "permalink":
-                source[name] = value if value and _PERMALINK.match(str(value)) else None
+            elif is_valid := _SOURCE_FIELDS.get(name):
+                source[name] = value if value and is_valid(str(value)) else None
             elif name == "evidence":
                 source[name] = redact(str(clean_content({name: str(value)})[name])).text
-        kept.append(source)
-    return kept
+        valid.append(source)
+    return valid
 
 
 # --- what another assistant prints -----------------------------------------------------------

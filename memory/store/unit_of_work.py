@@ -25,7 +25,6 @@ Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "mo
 Actor: TypeAlias = Literal[
     "formation", "tool", "command", "modal", "import", "source", "expiry", "undo", "question"
 ]
-InCommit: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[None]]
 
 _ACTORS: Mapping[str, Actor] = {
     "tool": "tool",

