@@ -137,7 +137,7 @@ BREAKS = (
         "The next user of the pooled connection would act as the person before.",
         (
             "tests/security/test_two_roles.py::test_without_a_scope_nothing_is_seen",
-            "tests/security/test_two_roles.py::test_a_crooked_scope_sees_nobody",
+            "tests/security/test_two_roles.py::test_a_malformed_scope_sees_no_rows",
             "tests/security/test_two_roles.py::test_the_scope_ends_with_its_transaction",
             "tests/security/test_two_roles.py::test_scopes_of_people_at_once_do_not_mix",
         ),
@@ -204,7 +204,9 @@ BREAKS = (
         "        line.shutdown(socket.SHUT_RDWR)",
         "        line.getpeername()",
         "A command or an event would wait for as long as PostgreSQL says nothing.",
-        ("tests/integration/test_database_away.py::test_the_impatient_are_told_in_time",),
+        (
+            "tests/integration/test_database_away.py::test_a_transaction_with_a_deadline_fails_in_time",
+        ),
     ),
     Break(
         "a PostgreSQL that takes no writes",
@@ -342,7 +344,7 @@ BREAKS = (
         "        messages = [one for one in messages if one.says_something]\n",
         "",
         "The memory model would be paid for every thumbs-up.",
-        ("tests/integration/test_formation.py::test_in_commit_runs_without_memories",),
+        ("tests/integration/test_formation.py::test_the_commit_hook_also_runs_without_memories",),
     ),
     Break(
         "marks are parts of words",
@@ -933,7 +935,7 @@ BREAKS = (
         "A verdict on something new would overwrite what another run has just stored.",
         (
             "tests/integration/test_verdicts.py::test_a_row_that_appears_after_the_verdict_is_asked_about",
-            "tests/integration/test_user_store.py::test_a_row_that_appears_while_embedding",
+            "tests/integration/test_user_store.py::test_a_memory_stored_during_the_embedding_becomes_a_question",
         ),
     ),
     Break(
@@ -960,7 +962,9 @@ BREAKS = (
         "        if row is not None and content == row.content:",
         "        if row is None and not content:",
         "Who says the same twice at once would be asked whether to replace it by itself.",
-        ("tests/integration/test_formation.py::test_two_runs_at_once",),
+        (
+            "tests/integration/test_formation.py::test_two_formations_at_once_neither_lose_nor_double_a_memory",
+        ),
     ),
     Break(
         "what wider ears know stays",
@@ -976,7 +980,9 @@ BREAKS = (
         "        if proposal.removes and asks:",
         '        if proposal.removes and asks and row.key == "":',
         "Who taps Yes would remove for everybody what they took back here.",
-        ("tests/integration/test_user_store.py::test_a_fourth_removal_of_what_wider_ears_know",),
+        (
+            "tests/integration/test_user_store.py::test_a_fourth_removal_of_a_public_memory_is_ignored",
+        ),
     ),
     Break(
         "an update keeps its key",
@@ -1339,8 +1345,8 @@ BREAKS = (
         '["hashtextextended(%s, 0)"]',
         "Two runs at once would remember the same thing twice, or lose a change.",
         (
-            "tests/integration/test_formation.py::test_in_commit_runs_without_memories",
-            "tests/integration/test_formation.py::test_two_runs_at_once",
+            "tests/integration/test_formation.py::test_the_commit_hook_also_runs_without_memories",
+            "tests/integration/test_formation.py::test_two_formations_at_once_neither_lose_nor_double_a_memory",
             "tests/integration/test_formation.py::test_runs_wait_for_each_other",
         ),
     ),
@@ -1351,8 +1357,8 @@ BREAKS = (
         "            if in_commit is None:",
         "Words would be formed again and again, or marked without being formed.",
         (
-            "tests/integration/test_formation.py::test_in_commit_shares_the_transaction",
-            "tests/integration/test_formation.py::test_in_commit_runs_without_memories",
+            "tests/integration/test_formation.py::test_an_error_in_the_commit_hook_rolls_back_the_memories",
+            "tests/integration/test_formation.py::test_the_commit_hook_also_runs_without_memories",
         ),
     ),
     Break(
@@ -1363,7 +1369,7 @@ BREAKS = (
         "trustcall would ask a model that is down 25 times.",
         (
             "tests/integration/test_formation.py::test_an_outage_costs_one_request",
-            "tests/integration/test_formation.py::test_nobody_listens",
+            "tests/integration/test_formation.py::test_a_refused_connection_is_an_outage",
             "tests/integration/test_formation.py::test_an_outage_during_a_repair",
         ),
     ),
@@ -1563,7 +1569,9 @@ BREAKS = (
         "        gone = await connection.execute(_GIVE_WAY, parameters)",
         '        gone = await connection.execute("SELECT")',
         "Where another job of the thread waits already, none would ever be freed again.",
-        ("tests/integration/test_queue.py::test_a_dead_workers_job_gives_way_to_a_waiting_one",),
+        (
+            "tests/integration/test_queue.py::test_a_job_of_a_dead_worker_gives_way_to_a_waiting_one",
+        ),
     ),
     Break(
         "the newest are let through",
@@ -1651,7 +1659,7 @@ BREAKS = (
         "    if (current.value if current else None) != entry.after:",
         "    if current is None and entry.after:",
         "Undo of an old change would throw away what was said since.",
-        ("tests/integration/test_ledger.py::test_undo_of_what_changed_since",),
+        ("tests/integration/test_ledger.py::test_a_change_is_not_undone_over_a_newer_one",),
     ),
     Break(
         "dates come back",
@@ -1691,7 +1699,7 @@ BREAKS = (
         "if (end := one.expires_at) is None or end > now]",
         "if (end := one.expires_at) is None or now is not None]",
         "A visit until Friday would be talked of on Saturday.",
-        ("tests/integration/test_ledger.py::test_what_ends_by_itself",),
+        ("tests/integration/test_ledger.py::test_an_expired_memory_is_hidden_then_deleted",),
     ),
     Break(
         "questions are forgotten too",
@@ -1701,7 +1709,7 @@ BREAKS = (
         "A question would go on quoting what was forgotten.",
         (
             "tests/integration/test_ledger.py"
-            "::test_a_question_goes_with_the_narrower_memory_it_quotes",
+            "::test_forgetting_a_private_memory_deletes_the_question_that_quotes_it",
         ),
     ),
     Break(
@@ -1857,7 +1865,7 @@ BREAKS = (
         "A worker that dies as it posts would leave an answer that the next one doubles.",
         (
             "tests/integration/test_exactly_once.py"
-            "::test_whoever_was_taken_over_intends_and_posts_nothing",
+            "::test_a_worker_that_was_taken_over_posts_nothing",
             "tests/integration/test_exactly_once.py"
             "::test_what_was_begun_as_another_took_over_is_taken_back",
         ),
@@ -2264,7 +2272,7 @@ BREAKS = (
         "A model that is down would be asked for every message that waits.",
         (
             "tests/unit/test_breaker.py::test_a_model_that_is_away_is_probed_once_an_interval",
-            "tests/integration/test_outages.py::test_a_dead_model_is_not_asked_for_every_message",
+            "tests/integration/test_outages.py::test_a_model_that_is_down_is_not_asked_for_every_message",
         ),
     ),
     Break(
@@ -2383,7 +2391,9 @@ BREAKS = (
         "return isinstance(kind, str) and kind not in EVENTS",
         "return isinstance(kind, str) and kind not in EVENTS and False",
         "Slack would deliver most of its published events again, and log them as malformed here.",
-        ("tests/integration/test_event_shapes.py::test_unknown_types_are_not_malformed",),
+        (
+            "tests/integration/test_event_shapes.py::test_an_event_of_an_unknown_type_is_not_counted_as_malformed",
+        ),
     ),
     Break(
         "malformed events are acknowledged",

@@ -125,7 +125,7 @@ def test_as_in_the_article(caller: Caller) -> None:
     assert "AWS" not in told(prompt)
 
 
-def test_at_once(caller: Caller) -> None:
+def test_a_statement_is_known_before_it_is_formed(caller: Caller) -> None:
     """What was said a moment ago is known, formed or not."""
     caller.ask("MZ0003", "I love ramen")
     assert "ramen" in caller.ask("MZ0003", "What shall I eat?")

@@ -19,7 +19,7 @@ _WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.upd
 @pytest.mark.failed_calls(
     "chat.update: streaming_state_conflict", because="the first worker left its stream live"
 )
-def test_a_worker_that_stood_still_stops_when_it_wakes(own_world: World) -> None:
+def test_a_worker_that_was_suspended_stops_when_it_resumes(own_world: World) -> None:
     """What another took over meanwhile is answered by that one alone."""
     world = own_world
     ann = world.human()

@@ -254,7 +254,7 @@ async def test_long_lists_are_read_page_by_page(app: App, monkeypatch: pytest.Mo
     assert texts <= set(waiting(app))
 
 
-async def test_a_day_is_the_farthest(app: App) -> None:
+async def test_backfill_goes_back_one_day_at_most(app: App) -> None:
     """After a week away the last day is caught up with, not the week."""
     await listening(app).mark()
     app.slack.place(text="hello")

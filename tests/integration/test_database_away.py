@@ -57,7 +57,9 @@ def written(conninfo: str, channel: str) -> bool:
         return found.fetchone() is not None
 
 
-async def test_the_impatient_are_told_in_time(shared: str, postgres: EmbeddedPostgres) -> None:
+async def test_a_transaction_with_a_deadline_fails_in_time(
+    shared: str, postgres: EmbeddedPostgres
+) -> None:
     """A PostgreSQL that falls silent costs whoever is waited for no more than they have."""
     loop = asyncio.get_running_loop()
     async with opened(shared) as pool:
@@ -76,7 +78,7 @@ async def test_the_impatient_are_told_in_time(shared: str, postgres: EmbeddedPos
     assert written(shared, "C3")
 
 
-async def test_a_loop_that_stood_still_has_missed_nothing(shared: str) -> None:
+async def test_an_answer_that_arrived_while_the_event_loop_was_blocked_is_read(shared: str) -> None:
     """Who was busy when the time ran out hears the answer that came meanwhile."""
     async with opened(shared) as pool:
         async with transaction(pool, wait=0.2) as connection:
@@ -90,7 +92,9 @@ async def test_a_loop_that_stood_still_has_missed_nothing(shared: str) -> None:
             assert await found.fetchall() == [row]
 
 
-async def test_the_patient_go_on_where_they_were(shared: str, postgres: EmbeddedPostgres) -> None:
+async def test_a_transaction_without_a_deadline_continues_after_a_pause(
+    shared: str, postgres: EmbeddedPostgres
+) -> None:
     """Whoever may wait is served when PostgreSQL speaks again, as after a pause of Aurora's."""
     async with opened(shared) as pool:
         with frozen(postgres):

@@ -638,7 +638,7 @@ async def test_the_footer_is_the_persons(
     assert below(message) == [say(language, "footer_stand_in" if stand_in else "footer")]
 
 
-async def test_a_status_call_that_fails_is_no_matter(sender: Sender) -> None:
+async def test_a_status_call_that_fails_does_not_prevent_an_answer(sender: Sender) -> None:
     """Where a session's status cannot be set the answer comes all the same."""
     place = sender.slack.place()
     sender.slack.fault("agents.sessions.setStatus", error="internal_error")

@@ -91,7 +91,7 @@ def about(app: App, person: Person) -> dict[str, int]:
     return {table: n for table, n in counts.items() if n}
 
 
-def test_every_table_is_spoken_for(app: App) -> None:
+def test_every_table_with_rows_of_people_is_erased(app: App) -> None:
     """A table that holds rows of people is among those that are erased."""
     assert tables(app) == NOBODYS | OF_MEMORY | set(TABLES)
 

@@ -106,7 +106,7 @@ async def test_all_96_published_shapes_are_acknowledged(
     assert blank_kinds <= {f"event {shape['event']['type']}" for shape in PUBLISHED.values()}
 
 
-async def test_unknown_types_are_not_malformed(endpoint: Endpoint) -> None:
+async def test_an_event_of_an_unknown_type_is_not_counted_as_malformed(endpoint: Endpoint) -> None:
     """An event of a type that the app does not subscribe to is not counted as malformed."""
     for number, (name, shape) in enumerate(sorted(PUBLISHED.items())):
         if shape["event"]["type"] not in EVENTS:
@@ -173,7 +173,9 @@ async def test_mutated_shapes_are_acknowledged(
         (b'{"type": "of_the_future", "event": {"type": "of_the_future"}}', 200),
     ],
 )
-async def test_what_is_no_event_at_all(endpoint: Endpoint, body: bytes, status: int) -> None:
+async def test_a_signed_body_that_is_no_payload_is_answered_400(
+    endpoint: Endpoint, body: bytes, status: int
+) -> None:
     """A signed body that is no payload of Slack's is answered 400, a malformed event 200."""
     assert await endpoint.post(body) == status
 

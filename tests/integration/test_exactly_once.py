@@ -213,7 +213,7 @@ def taken_over(sender: Sender, event: int) -> None:
         owner.execute("UPDATE inbox_events SET attempts = attempts + 1 WHERE id = %s", (event,))
 
 
-async def test_whoever_was_taken_over_intends_and_posts_nothing(sender: Sender) -> None:
+async def test_a_worker_that_was_taken_over_posts_nothing(sender: Sender) -> None:
     """A worker that was taken over before its answer began does not begin it."""
     place = sender.slack.place()
     event = stored(sender, place, attempts=1)

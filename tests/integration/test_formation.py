@@ -27,7 +27,7 @@ from memory.formation.user_store import NEIGHBOURS, FormationResult, UserStore
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, Namespace, Person, View, view
 from memory.model.schemas import SCHEMAS, with_evidence
-from memory.postgres.database import Pool, transaction
+from memory.postgres.database import Pool
 from tests.integration.scripted_model import Call, ScriptedModel, Shown
 
 ALICE = Person("T1", "U1")
@@ -212,7 +212,7 @@ async def test_kinds_are_told_in_few_words(
 
 
 @pytest.mark.parametrize(("stored", "shown"), [(12, 12), (50, 50), (80, 60)])
-async def test_neighbours_are_shown(
+async def test_the_memory_model_sees_all_of_a_small_set_and_the_nearest_of_a_large_one(
     former: Former, model: ScriptedModel, stored: int, shown: int
 ) -> None:
     """A small set is shown whole, a larger one by nearness, the replaced memory among them."""
@@ -308,7 +308,9 @@ async def test_an_outage_costs_one_request(
     assert await rows(database) == before
 
 
-async def test_nobody_listens(pool: Pool, model_embedder: Embedder, database: str) -> None:
+async def test_a_refused_connection_is_an_outage(
+    pool: Pool, model_embedder: Embedder, database: str
+) -> None:
     """A refused connection is an outage."""
     nowhere = memory_model(model="m", api_key="none", base_url="http://127.0.0.1:9/v1")
     with pytest.raises(FormationUnavailable):
@@ -402,7 +404,7 @@ async def test_another_provider(
     assert model.requests[0]["tool_choice"] == "auto"
 
 
-async def test_bad_for_ever(
+async def test_a_model_that_never_gives_a_usable_answer_is_asked_three_times(
     former: Former, model: ScriptedModel, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A model that never gets it right is asked three times at most; nothing is kept or logged."""
@@ -415,7 +417,7 @@ async def test_bad_for_ever(
     assert "秘密" not in caplog.text
 
 
-async def test_an_answer_that_fells_trustcall(
+async def test_an_answer_that_trustcall_cannot_handle_is_refused(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
     """An answer trustcall cannot handle is refused, and the turns still count as formed."""
@@ -544,7 +546,7 @@ async def test_the_last_words_of_a_message_count(
     ]
 
 
-async def test_other_people_are_out_of_reach(
+async def test_memories_of_other_people_are_neither_shown_nor_changed(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
     """Another person's memories are neither shown nor touched, nor are those of other teams."""
@@ -556,17 +558,6 @@ async def test_other_people_are_out_of_reach(
     await former.form(ALICE_DM, words("ラーメンは嫌いになりました"))
     assert model.last.memories == []
     assert await rows(database) == before
-
-
-async def test_row_level_security_hides_the_rest(
-    former: Former, model: ScriptedModel, pool: Pool
-) -> None:
-    """Outside a person's transaction the application's role sees no row at all."""
-    await know(former, model, ALICE_DM, RAMEN)
-    async with transaction(pool) as connection:
-        for table in ("store", "store_vectors"):
-            cursor = await connection.execute(f"SELECT count(*) AS n FROM {table}")
-            assert await cursor.fetchone() == {"n": 0}
 
 
 async def test_deleted_meanwhile_stays_deleted(
@@ -640,7 +631,9 @@ async def test_confirmed_meanwhile_still_takes_the_change(
     assert len(row["value"]["sources"]) == 2
 
 
-async def test_embeddings_down(former: Former, model: ScriptedModel, database: str) -> None:
+async def test_without_embeddings_formation_writes_nothing(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
     """Without embeddings nothing is written, and the words wait."""
     model.answer([RAMEN])
     model.embeddings_status = 500
@@ -655,7 +648,7 @@ async def test_embeddings_down(former: Former, model: ScriptedModel, database: s
     assert ran == []
 
 
-async def test_in_commit_shares_the_transaction(
+async def test_an_error_in_the_commit_hook_rolls_back_the_memories(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
     """What `in_commit` raises undoes the memories; what it sees includes them."""
@@ -675,7 +668,7 @@ async def test_in_commit_shares_the_transaction(
 
 
 @pytest.mark.parametrize("said", [[], ["ok thanks"], ["👍"], ["\x00"]])
-async def test_in_commit_runs_without_memories(
+async def test_the_commit_hook_also_runs_without_memories(
     former: Former, model: ScriptedModel, said: list[str]
 ) -> None:
     """`in_commit` runs once also when there is nothing to write; no words, no model call."""
@@ -709,7 +702,9 @@ async def test_nul_bytes_and_endless_texts(
     assert row["value"]["sources"][0]["evidence"] == "ラーメンが大好きです"
 
 
-async def test_two_runs_at_once(former: Former, model: ScriptedModel, database: str) -> None:
+async def test_two_formations_at_once_neither_lose_nor_double_a_memory(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
     """Two formations of one person at once neither lose nor double a memory."""
     model.barrier = asyncio.Barrier(2)
     model.answer(
@@ -773,7 +768,9 @@ async def test_no_connection_is_held_while_the_model_thinks(
     assert held == [0, 0]
 
 
-async def test_liked_again(former: Former, model: ScriptedModel, database: str) -> None:
+async def test_a_memory_removed_for_here_only_can_return(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
     """What was removed here only, and is liked again, is remembered again in the same row."""
     await know(former, model, view(ALICE.namespace(PUBLIC)), PASTA)
     model.answer(lambda s: [remove(s.id_of("パスタ"))])
@@ -784,15 +781,6 @@ async def test_liked_again(former: Former, model: ScriptedModel, database: str) 
     assert (change.action, change.before) == ("remembered", None)
     assert change.key == removed.changes[0].key
     assert len(await rows(database)) == 2
-
-
-async def test_langgraph_reads_it(former: Former, model: ScriptedModel, database: str) -> None:
-    """LangGraph's own PostgresStore reads and searches what was written."""
-    await know(former, model, ALICE_DM, RAMEN)
-    with PostgresStore.from_conn_string(database) as store:
-        (item,) = store.search(("chat", "T1", "U1", "dm"))
-    assert item.value["kind"] == "UserFoodPreference"
-    assert item.value["content"]["food_name"] == "ラーメン"
 
 
 async def test_a_wider_memory_is_superseded(
@@ -858,7 +846,9 @@ async def test_narrower_memories_stay_unseen(former: Former, model: ScriptedMode
     assert len(model.last.memories) == 2
 
 
-async def test_foreign_rows_do_no_harm(former: Former, model: ScriptedModel, database: str) -> None:
+async def test_rows_of_other_kinds_are_left_alone(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
     """Rows without a kind, of another kind, or without content are left alone."""
     with PostgresStore.from_conn_string(database) as store:
         store.put(ALICE_DM.own.parts, "a", {"content": "free text"})
@@ -874,20 +864,6 @@ async def test_foreign_rows_do_no_harm(former: Former, model: ScriptedModel, dat
     assert [text for _, _, text in model.last.memories] == ["{'food_name': '鍋', 'evidence': ''}"]
     assert sorted(change.action for change in formed.changes) == ["confirmed", "remembered"]
     assert len(await rows(database)) == 5
-
-
-async def test_tracing_stays_off(
-    former: Former, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No run is traced, whatever the environment says."""
-    from langsmith import Client
-
-    monkeypatch.setenv("LANGSMITH_TRACING", "true")
-    monkeypatch.setenv("LANGCHAIN_TRACING_V2", "true")
-    created: list[object] = []
-    monkeypatch.setattr(Client, "create_run", lambda *a, **k: created.append(a))
-    await know(former, model, ALICE_DM, RAMEN)
-    assert created == []
 
 
 def test_warm_up() -> None:

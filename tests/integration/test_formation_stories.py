@@ -70,7 +70,7 @@ async def known(pool: Pool, person: Person) -> dict[str, dict[str, Any]]:
         (["寿司が好きだけど、わさびは苦手です"], "寿司"),
     ],
 )
-async def test_single_statements(
+async def test_one_plain_statement_is_one_memory(
     stand_in_former: Former, pool: Pool, texts: list[str], wanted: str
 ) -> None:
     """One plain statement is one memory at least, and nothing of it is refused."""
@@ -91,7 +91,9 @@ async def test_single_statements(
         ("AWSに興味があります", "AWSへの興味がなくなりました"),
     ],
 )
-async def test_changes_of_mind(stand_in_former: Former, pool: Pool, first: str, then: str) -> None:
+async def test_a_statement_that_retracts_another_removes_or_lowers_it(
+    stand_in_former: Former, pool: Pool, first: str, then: str
+) -> None:
     """A change of mind leaves nothing of the old liking."""
     assert await tell(stand_in_former, ALICE, first) == ()
     assert await known(pool, ALICE)
@@ -113,7 +115,7 @@ async def test_changes_of_mind(stand_in_former: Former, pool: Pool, first: str, 
         ),
     ],
 )
-async def test_an_experience(
+async def test_an_experience_is_stored_as_an_episode(
     stand_in_former: Former, pool: Pool, text: str, parts: list[str]
 ) -> None:
     """What the person tells of having tried is one memory: situation, attempt and outcome."""
@@ -131,7 +133,7 @@ async def test_an_experience(
         ("大阪に住んでいます。", "東京に住んでいます。"),
     ],
 )
-async def test_what_the_words_leave_open(
+async def test_a_new_home_without_a_word_of_moving_is_a_question(
     stand_in_former: Former, pool: Pool, embedder: Embedder, first: str, then: str
 ) -> None:
     """Another home without a word of moving is a question; a yes replaces, the ledger keeps it."""

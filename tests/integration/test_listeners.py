@@ -355,7 +355,7 @@ def test_person_of(body: dict[str, Any], person: Person) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"user_id": "U1"}, {"team_id": "T1"}, {"user": {}}])
-def test_nobody_is_nobody(body: dict[str, Any]) -> None:
+def test_a_request_without_both_ids_is_refused(body: dict[str, Any]) -> None:
     """Without both ids nobody's memories are touched."""
     with pytest.raises(InvalidNamespace):
         person_of(body)

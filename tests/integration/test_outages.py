@@ -248,7 +248,7 @@ async def test_what_waits_for_half_an_hour_is_given_up(app: App) -> None:
     assert len(app.formations(asked.person)) == 1
 
 
-async def test_a_dead_model_is_not_asked_for_every_message(app: App) -> None:
+async def test_a_model_that_is_down_is_not_asked_for_every_message(app: App) -> None:
     """Once it is known to be away nobody's message costs a request; each person is told."""
     app.fault(status=500, times=-1)
     places = [app.slack.place() for _ in range(FAILURES + 4)]

@@ -276,7 +276,7 @@ async def test_a_dead_workers_job_is_given_back(database: str, pool: Pool, queue
     assert await queue.free_stalled() == 0
 
 
-async def test_a_dead_workers_job_gives_way_to_a_waiting_one(
+async def test_a_job_of_a_dead_worker_gives_way_to_a_waiting_one(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """Where a job of the same lock waits already, the dead one's goes: the other does its work."""

@@ -89,7 +89,9 @@ def test_a_front_stores_and_a_worker_answers(tmp_path: Path, slack: Server, data
             wait_for(lambda: rows(database, "SELECT 1 FROM inbox_events WHERE status = 'done'"))
 
 
-def test_a_front_needs_a_door(tmp_path: Path, slack: Server, database: str) -> None:
+def test_a_receiver_needs_an_app_token_or_a_signing_secret(
+    tmp_path: Path, slack: Server, database: str
+) -> None:
     """A front without a way for Slack to reach it is told what to write; a role has to exist."""
     done = ended(tmp_path, "run", "--role", "front", **settings(slack, database))
     assert done.code == 1

@@ -50,7 +50,7 @@ async def test_a_message_without_a_job_gets_one(app: App, caplog: pytest.LogCapt
     assert "found 1 thread(s) that waited without a job" in caplog.text
 
 
-async def test_a_message_that_nothing_can_answer_ends_as_failed(
+async def test_a_message_that_fails_in_three_jobs_ends_as_failed(
     app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Poison is tried by three jobs; then it is failed, without its body, and named by its ids."""

@@ -156,7 +156,7 @@ async def test_of_many_memories_each_is_found_by_its_name(person_store: PersonSt
     assert [(change.action, change.key) for change in formed.changes] == [("updated", "07")]
 
 
-async def test_removing_what_is_not_there(person_store: PersonStore) -> None:
+async def test_removing_an_unknown_memory_does_nothing(person_store: PersonStore) -> None:
     """Removing an unknown memory, or storing that something is not liked, does nothing."""
     store = await person_store.load("I hate soba")
     await store.adelete(OWN.parts, "nowhere")
@@ -175,7 +175,9 @@ async def test_level_zero_of_a_known_thing(person_store: PersonStore) -> None:
     assert stored(person_store.database) == {}
 
 
-async def test_added_and_taken_back_in_one_run(person_store: PersonStore) -> None:
+async def test_a_memory_added_and_removed_in_one_run_leaves_no_trace(
+    person_store: PersonStore,
+) -> None:
     """What is added and removed within a run leaves no trace."""
     store = await person_store.load("I love soba", "no, I hate soba")
     await store.aput(OWN.parts, "new", quoted(food("soba"), "I love soba"))
@@ -184,7 +186,9 @@ async def test_added_and_taken_back_in_one_run(person_store: PersonStore) -> Non
     assert stored(person_store.database) == {}
 
 
-async def test_a_known_thing_of_wider_ears(person_store: PersonStore) -> None:
+async def test_a_private_memory_supersedes_the_public_one_of_the_same_subject(
+    person_store: PersonStore,
+) -> None:
     """A new memory about something said in public stands before the public one."""
     put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 40))
     own = ALICE.namespace("C1")
@@ -252,7 +256,7 @@ async def test_a_subject_that_is_corrected(person_store: PersonStore) -> None:
     assert [change.key for change in formed.changes] == ["a"]
 
 
-async def test_old_vectors_go(person_store: PersonStore) -> None:
+async def test_an_update_leaves_one_vector(person_store: PersonStore) -> None:
     """An update leaves one vector, whatever other fields were embedded before."""
     put(person_store.database, OWN, "a", food("ramen"))
     zeros = "[" + ",".join(["0"] * 256) + "]"
@@ -271,7 +275,7 @@ async def test_old_vectors_go(person_store: PersonStore) -> None:
     assert fields == [("content",)]
 
 
-async def test_deleted_at_the_very_moment(person_store: PersonStore) -> None:
+async def test_a_row_deleted_during_the_commit_is_reported(person_store: PersonStore) -> None:
     """A row that vanishes between reading and writing is reported, and has no vector."""
     put(person_store.database, OWN, "a", food("ramen"))
     store = await person_store.load("I love ramen")
@@ -315,7 +319,7 @@ def meddler(model_embedder: Embedder, database: str) -> MeddlingEmbedder:
     return embedder
 
 
-async def test_a_row_that_appears_while_embedding(
+async def test_a_memory_stored_during_the_embedding_becomes_a_question(
     pool: Pool, database: str, meddler: MeddlingEmbedder
 ) -> None:
     """What was judged as new, and is known by now, becomes a question; what is there stays."""
@@ -380,7 +384,7 @@ def test_rows_of_another_audience_stop_everything(prefix: str) -> None:
         rows_within([record], view(ALICE.namespace("C1")))
 
 
-async def test_a_fourth_removal_of_what_wider_ears_know(person_store: PersonStore) -> None:
+async def test_a_fourth_removal_of_a_public_memory_is_ignored(person_store: PersonStore) -> None:
     """Of four memories told in public three are hidden here; the fourth is not, nor asked about."""
     names = ["soba", "ramen", "udon", "pasta"]
     for name in names:

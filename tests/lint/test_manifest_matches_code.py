@@ -111,7 +111,9 @@ def test_optional_scopes_are_asked_for_too(manifest: dict[str, Any]) -> None:
     assert not manifest_scopes() & optional_scopes()
 
 
-def test_events_are_those_the_code_hears(manifest: dict[str, Any]) -> None:
+def test_the_manifest_subscribes_to_the_events_that_the_code_handles(
+    manifest: dict[str, Any],
+) -> None:
     """Every subscribed event has a listener, and every listener a subscribed event."""
     heard = {"message" if e.startswith("message.") else e for e in bot_events(manifest)}
     assert heard == set(EVENTS)

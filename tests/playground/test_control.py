@@ -314,7 +314,9 @@ async def stream(driver: Driver) -> AsyncIterator[aiohttp.ClientResponse]:
         yield response
 
 
-async def test_the_page_hears_what_changed(driver: Driver, stream: aiohttp.ClientResponse) -> None:
+async def test_the_page_is_notified_of_changes(
+    driver: Driver, stream: aiohttp.ClientResponse
+) -> None:
     """Updates come as Server-Sent Events, each naming what changed."""
     said = await driver.say("hi")
     async with asyncio.timeout(5):

@@ -1,4 +1,4 @@
-"""The door for Slack's HTTP requests: only what Slack signed, lately, comes in."""
+"""The endpoint for Slack's HTTP requests: only what Slack signed, lately, comes in."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def signed(body: bytes, *, at: str | None = None, secret: str = SECRET) -> dict[
 
 
 @dataclass
-class Door:
+class Endpoint:
     """A server whose app only notes what came in."""
 
     url: str
     session: aiohttp.ClientSession
-    came_in: list[dict[str, Any]] = field(default_factory=list)
+    received: list[dict[str, Any]] = field(default_factory=list)
     problem: str | None = None
 
-    async def knock(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+    async def post(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
         """Send a request as Slack does; return status and text."""
         async with self.session.post(
             f"{self.url}/slack/events", data=io.BytesIO(body), headers=headers
@@ -56,8 +56,8 @@ class Door:
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    """The door of the bot, before an app that only notes."""
+async def endpoint() -> AsyncIterator[Endpoint]:
+    """The endpoint of the bot, before an app that only notes."""
 
     async def authorize() -> AuthorizeResult:
         return AuthorizeResult(
@@ -74,7 +74,7 @@ async def door() -> AsyncIterator[Door]:
 
     @app.event("message")
     async def note(body: dict[str, Any]) -> None:
-        opened.came_in.append(body)
+        opened.received.append(body)
 
     async def ready() -> str | None:
         return opened.problem
@@ -85,17 +85,17 @@ async def door() -> AsyncIterator[Door]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as session:
-        opened = Door(f"http://127.0.0.1:{runner.addresses[0][1]}", session)
+        opened = Endpoint(f"http://127.0.0.1:{runner.addresses[0][1]}", session)
         yield opened
     await runner.cleanup()
 
 
-async def test_what_slack_signed_comes_in(door: Door) -> None:
+async def test_what_slack_signed_comes_in(endpoint: Endpoint) -> None:
     """A request signed with the secret within the last minutes reaches the app."""
     for age in (0, 290, -290):
         headers = signed(BODY, at=str(int(time.time()) - age))
-        assert (await door.knock(BODY, headers))[0] == 200
-    assert len(door.came_in) == 3
+        assert (await endpoint.post(BODY, headers))[0] == 200
+    assert len(endpoint.received) == 3
 
 
 WRONG: dict[str, Callable[[], dict[str, str]]] = {
@@ -130,11 +130,11 @@ WRONG: dict[str, Callable[[], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-async def test_what_slack_did_not_sign_is_refused(door: Door, wrong: str) -> None:
+async def test_what_slack_did_not_sign_is_refused(endpoint: Endpoint, wrong: str) -> None:
     """Anything else is answered 401 with one sentence, and reaches nobody."""
-    status, text = await door.knock(BODY, WRONG[wrong]())
+    status, text = await endpoint.post(BODY, WRONG[wrong]())
     assert (status, text) == (401, "The request is not signed by Slack.\n")
-    assert door.came_in == []
+    assert endpoint.received == []
 
 
 @pytest.mark.parametrize(
@@ -144,50 +144,52 @@ async def test_what_slack_did_not_sign_is_refused(door: Door, wrong: str) -> Non
         (body, 200) for body in (b'{"event": []}', b'{"event": "x"}', b'{"type": "event_callback"}')
     ],
 )
-async def test_a_signed_body_that_is_none_of_slacks(door: Door, body: bytes, expected: int) -> None:
+async def test_a_signed_body_that_is_none_of_slacks(
+    endpoint: Endpoint, body: bytes, expected: int
+) -> None:
     """A signed body of another kind is answered 400, a malformed event 200; no listener runs."""
-    status, _ = await door.knock(body, signed(body))
+    status, _ = await endpoint.post(body, signed(body))
     assert status == expected
-    assert door.came_in == []
+    assert endpoint.received == []
 
 
-async def test_a_body_that_is_no_text_is_refused(door: Door) -> None:
+async def test_a_body_that_is_no_text_is_refused(endpoint: Endpoint) -> None:
     """Bytes that are no UTF-8 are not signed by Slack."""
-    status, _ = await door.knock(b"\xff\xfe", signed(b"\xff\xfe"))
+    status, _ = await endpoint.post(b"\xff\xfe", signed(b"\xff\xfe"))
     assert status == 401
 
 
-async def test_a_body_that_is_too_large_is_refused(door: Door) -> None:
+async def test_a_body_that_is_too_large_is_refused(endpoint: Endpoint) -> None:
     """A body of more than a megabyte is refused, signed or not."""
     body = b" " * (1024 * 1024 + 1)
-    assert (await door.knock(body, signed(body)))[0] == 413
+    assert (await endpoint.post(body, signed(body)))[0] == 413
 
 
-async def test_the_challenge_is_answered(door: Door) -> None:
+async def test_the_challenge_is_answered(endpoint: Endpoint) -> None:
     """Slack's url_verification gets its challenge back, if it is signed."""
     body = json.dumps({"type": "url_verification", "challenge": "abc123"}).encode()
-    status, text = await door.knock(body, signed(body))
+    status, text = await endpoint.post(body, signed(body))
     assert status == 200
     assert "abc123" in text
-    status, text = await door.knock(body, signed(body, secret="another"))
+    status, text = await endpoint.post(body, signed(body, secret="another"))
     assert status == 401
     assert "abc123" not in text
 
 
-async def test_health_and_readiness(door: Door) -> None:
+async def test_health_and_readiness(endpoint: Endpoint) -> None:
     """Alive is always said; ready only while nothing is missing, else what is."""
     for problem, status, text in (
         (None, 200, "ready\n"),
         ("PostgreSQL cannot be reached.", 503, "PostgreSQL cannot be reached.\n"),
     ):
-        door.problem = problem
-        async with door.session.get(f"{door.url}/readyz") as answer:
+        endpoint.problem = problem
+        async with endpoint.session.get(f"{endpoint.url}/readyz") as answer:
             assert (answer.status, await answer.text()) == (status, text)
-        async with door.session.get(f"{door.url}/healthz") as answer:
+        async with endpoint.session.get(f"{endpoint.url}/healthz") as answer:
             assert (answer.status, await answer.text()) == (200, "alive\n")
 
 
-async def test_without_a_secret_there_is_no_door() -> None:
+async def test_without_a_signing_secret_slacks_endpoint_is_not_served() -> None:
     """Without a signing secret, as with Socket Mode, nothing takes Slack's requests."""
 
     async def ready() -> str | None:

@@ -38,7 +38,13 @@ TABLES = [
     "person_settings",
     "incognito_threads",
     "home_views",
+    "memory_changes",
+    "memory_questions",
+    "memory_expiries",
+    "forgotten",
+    "forgotten_sources",
 ]
+_OF_NAMESPACES = ("store", "store_vectors", "memory_expiries")
 THREAD = "T1.C1.1700000000.000100"
 
 
@@ -93,6 +99,22 @@ def filled(database: str) -> str:
                 "INSERT INTO incognito_threads (team_id, user_id, thread) VALUES (%s, %s, %s)",
                 (person.team_id, person.user_id, thread),
             )
+            owner.execute(
+                "INSERT INTO memory_expiries VALUES (%s, 'k', now() + interval '1 hour')", (prefix,)
+            )
+            for statement in (
+                "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action,"
+                " actor) VALUES (gen_random_uuid(), %s, %s, 'dm', 'k', 'UserFact', 'remembered',"
+                " 'formation')",
+                "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before,"
+                " expires_at) VALUES (gen_random_uuid(), %s, %s, 'remove', 'dm', 'k', '{}',"
+                " now() + interval '1 hour')",
+                "INSERT INTO forgotten VALUES"
+                " (gen_random_uuid(), %s, %s, '', now() + interval '1 hour')",
+                "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
+                " VALUES (gen_random_uuid(), %s, %s, 'D1', '1.0')",
+            ):
+                owner.execute(statement, (person.team_id, person.user_id))
     return database
 
 
@@ -100,7 +122,7 @@ async def owners(connection: psycopg.AsyncConnection[Any], table: str) -> set[st
     """Return whose rows a query without WHERE finds, as TEAM.USER."""
     whose = (
         sql.SQL("split_part(prefix, '.', 2) || '.' || split_part(prefix, '.', 3)")
-        if table.startswith("store")
+        if table in _OF_NAMESPACES
         else sql.SQL("team_id || '.' || user_id")
     )
     found = await connection.execute(
@@ -130,7 +152,7 @@ async def test_without_a_scope_nothing_is_seen(filled: str, pool: Pool) -> None:
 @pytest.mark.parametrize(
     "scope", ["", ".", "T1", "T1.", "T1.%", "T1.U_", "%", "T1.U1.dm", "T1.U1."]
 )
-async def test_a_crooked_scope_sees_nobody(filled: str, pool: Pool, scope: str) -> None:
+async def test_a_malformed_scope_sees_no_rows(filled: str, pool: Pool, scope: str) -> None:
     """A setting that is no TEAM.USER opens nobody's rows: no whole team, no pattern."""
     async with transaction(pool, {"kioku.person": scope}) as connection:
         for table in TABLES:

@@ -431,7 +431,7 @@ def test_what_is_no_choice_of_the_menu() -> None:
     assert "accessory" not in with_menu("en", "text", "dm/" + "k" * 150)
 
 
-def test_what_was_removed_for_narrower_ears_is_named_and_no_more() -> None:
+def test_a_memory_hidden_privately_is_shown_as_removed() -> None:
     """A row that only hides a wider memory is told as that thing's end, not as a distaste."""
     hidden = {"food_name": "soba", "preference": 0}
     removed = entry("removed", after={"kind": "UserFoodPreference", "content": hidden})

@@ -19,7 +19,7 @@ from deploy.aws.waking import needs_database
         ({"type": "user_change", "user": {"id": "U1", "deleted": True}}, True),
     ],
 )
-def test_what_somebody_looks_at_wakes_nothing(event: dict[str, Any], needed: bool) -> None:
+def test_a_change_of_view_in_slack_needs_no_database(event: dict[str, Any], needed: bool) -> None:
     """Moving about in Slack costs nothing: with a message Slack says again what is looked at."""
     body = {"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": event}
     envelope = {"kind": "slack", "content_type": "application/json", "body": json.dumps(body)}
